@@ -1,0 +1,218 @@
+"""From records to what a study found: intervals per data set, paired comparisons, and the answer in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import combinations
+
+import numpy as np
+
+from prettyuseful.analysis.statistics import LEVEL, Interval, accuracy, difference, grouped_difference, grouped_mean
+from prettyuseful.study.file import REAL
+from prettyuseful.study.records import DatasetRecord, RunRecord, StudyRecord, TransferResult
+
+Cell = tuple[str, str, str]
+"""Architecture, recipe, probe."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """What was found of one data set in one cell. `to_real`: Synth->Real, or Real->Real for the real images.
+
+    `seeds` are the accuracies on real images, one per training seed; `per_class` their mean per class. `gap` is
+    `to_real` minus that of equally many real images, paired. `metrics` are intervals by name.
+    """
+
+    dataset: str
+    images_per_class: int
+    cell: Cell
+    to_real: Interval | None
+    from_real: Interval | None
+    gap: Interval | None
+    seeds: tuple[float, ...]
+    per_class: tuple[float, ...]
+    metrics: dict[str, Interval]
+
+    @property
+    def real(self) -> bool:
+        return self.dataset == REAL
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Data set `a` minus data set `b` in one cell. `to_real` is simultaneous over all pairs of the cell (Bonferroni)."""
+
+    a: str
+    b: str
+    cell: Cell
+    to_real: Interval
+    coverage: Interval | None
+
+
+@dataclass(frozen=True)
+class Summary:
+    """All that reports and tables say. `rows` in the order of the study, real images first in each cell."""
+
+    study: StudyRecord
+    datasets: tuple[DatasetRecord, ...]
+    runs: tuple[RunRecord, ...]
+    rows: tuple[Row, ...]
+    comparisons: tuple[Comparison, ...]
+    problems: tuple[str, ...]
+
+    @property
+    def complete(self) -> bool:
+        return not self.problems
+
+    @cached_property
+    def answer(self) -> tuple[str, ...]:
+        """The answer in sentences, for the study's first cell."""
+        return tuple(_answer(self))
+
+
+def summarise(records: Sequence[StudyRecord | DatasetRecord | RunRecord]) -> Summary:
+    """Reads records, changes nothing. Failed and missing runs are told in `problems` and left out of every figure."""
+    study = next(record for record in records if isinstance(record, StudyRecord))
+    datasets = tuple(record for record in records if isinstance(record, DatasetRecord))
+    runs = tuple(record for record in records if isinstance(record, RunRecord))
+    by_cell: dict[Cell, dict[tuple[str, int], list[RunRecord]]] = {}
+    for run in runs:
+        cell = (run.architecture, run.recipe, run.probe)
+        by_cell.setdefault(cell, {}).setdefault((run.dataset, run.images_per_class), []).append(run)
+    rows: list[Row] = []
+    comparisons: list[Comparison] = []
+    for cell, of_cell in by_cell.items():
+        tests = {which: _tests(found) for which, found in of_cell.items()}
+        for dataset in datasets:
+            which = (dataset.name, dataset.images_per_class)
+            if which in of_cell:
+                rows.append(_row(dataset, cell, of_cell, tests))
+        comparisons += _comparisons(datasets, cell, tests)
+    problems = tuple(_problem(record) for record in (*datasets, *runs) if record.status != "complete")
+    return Summary(study, datasets, runs, tuple(rows), tuple(comparisons), problems)
+
+
+def _tests(runs: Sequence[RunRecord], on: str = REAL) -> list[TransferResult]:
+    """The tests on one data set, in the order of the training seeds."""
+    return [t for run in sorted(runs, key=lambda r: r.seed) for t in run.transfers if t.tested_on == on]
+
+
+def _row(
+    dataset: DatasetRecord,
+    cell: Cell,
+    of_cell: dict[tuple[str, int], list[RunRecord]],
+    tests: dict[tuple[str, int], list[TransferResult]],
+) -> Row:
+    own = tests[dataset.name, dataset.images_per_class]
+    baseline = _baseline(dataset, tests)
+    real_runs = [run for (name, _), runs in of_cell.items() if name == REAL for run in runs]
+    from_real = [] if dataset.control else _tests(real_runs, on=dataset.name)
+    paired = not dataset.control and own and len(own) == len(baseline)
+    return Row(
+        dataset=dataset.name,
+        images_per_class=dataset.images_per_class,
+        cell=cell,
+        to_real=accuracy(own) if own else None,
+        from_real=accuracy(from_real) if from_real else None,
+        gap=difference(own, baseline) if paired else None,
+        seeds=tuple(test.top1 for test in own),
+        per_class=tuple(np.mean([test.per_class for test in own], axis=0).tolist()) if own else (),
+        metrics=_metrics(dataset),
+    )
+
+
+def _baseline(dataset: DatasetRecord, tests: dict[tuple[str, int], list[TransferResult]]) -> list[TransferResult]:
+    """Real->Real on as many real images, or on the most that the task has."""
+    real = sorted((n, found) for (name, n), found in tests.items() if name == REAL)
+    fitting = [found for n, found in real if n <= dataset.images_per_class]
+    return fitting[-1] if fitting else []
+
+
+def _metrics(dataset: DatasetRecord) -> dict[str, Interval]:
+    if dataset.manifold is None:
+        return {}
+    given = "" if dataset.control else ", given this data set"
+    covers = {
+        "coverage": f"the choice of real test images{given}",
+        "recall": f"the choice of real test images{given}",
+        "density": "the choice of measured images, given the real reference",
+        "precision": "the choice of measured images, given the real reference",
+    }
+    return {name: grouped_mean(parts, covers[name]) for name, parts in dataset.manifold.parts.items()}
+
+
+def _comparisons(
+    datasets: Sequence[DatasetRecord], cell: Cell, tests: dict[tuple[str, int], list[TransferResult]]
+) -> list[Comparison]:
+    synthetic = [d for d in datasets if not d.control and tests.get((d.name, d.images_per_class))]
+    pairs = list(combinations(synthetic, 2))
+    level = 1 - (1 - LEVEL) / max(1, len(pairs))
+    result = []
+    for a, b in pairs:
+        first, second = tests[a.name, a.images_per_class], tests[b.name, b.images_per_class]
+        if len(first) != len(second):
+            continue
+        coverage = None
+        if a.manifold and b.manifold and "coverage" in a.manifold.parts:
+            covers = "the choice of real test images, given these data sets"
+            coverage = grouped_difference(a.manifold.parts["coverage"], b.manifold.parts["coverage"], covers)
+        result.append(Comparison(a.name, b.name, cell, difference(first, second, level), coverage))
+    return result
+
+
+def _problem(record: DatasetRecord | RunRecord) -> str:
+    what = (
+        f"data set {record.name}"
+        if isinstance(record, DatasetRecord)
+        else f"{record.architecture} on {record.dataset}, seed {record.seed}"
+    )
+    return f"{what}: {record.status}" + (f" ({record.cause})" if record.cause else "")
+
+
+def _answer(summary: Summary) -> list[str]:
+    if not summary.rows:
+        return ["No run is complete, so there is nothing to say yet."]
+    cell = summary.rows[0].cell
+    rows = [row for row in summary.rows if row.cell == cell and row.to_real]
+    real = [row for row in rows if row.real]
+    synthetic = sorted((row for row in rows if not row.real), key=lambda row: -row.to_real.mean)  # type: ignore[union-attr]
+    sentences = []
+    for row in real:
+        sentences.append(
+            f"Trained on {row.images_per_class} real images per class, {cell[0]} gets {_percent(row.to_real)} of the real "
+            f"test images right; guessing gets {summary.study.task['chance']:.1%}."
+        )
+    for row in synthetic:
+        gap = row.gap
+        verdict = "" if gap is None else f", {_points(gap)} against equally many real images"
+        sentences.append(f"Trained on {row.dataset}, it gets {_percent(row.to_real)}{verdict}.")
+    for row in synthetic:
+        if row.from_real and row.to_real and row.from_real.low > row.to_real.high:
+            sentences.append(
+                f"The real-trained classifier recognises {_percent(row.from_real)} of {row.dataset}'s images: they look "
+                "more like their class than they teach it."
+            )
+    for comparison in summary.comparisons:
+        if comparison.cell == cell and comparison.to_real.excludes_zero:
+            better, worse = (
+                (comparison.a, comparison.b) if comparison.to_real.mean > 0 else (comparison.b, comparison.a)
+            )
+            sentences.append(
+                f"{better} teaches more than {worse}: {_points(comparison.to_real, absolute=True)} on real images "
+                f"(simultaneous over all pairs)."
+            )
+    return sentences
+
+
+def _percent(interval: Interval | None) -> str:
+    assert interval is not None
+    return f"{interval.mean:.1%} ({interval.low:.1%} to {interval.high:.1%})"
+
+
+def _points(interval: Interval, absolute: bool = False) -> str:
+    mean, low, high = interval.mean * 100, interval.low * 100, interval.high * 100
+    if absolute and mean < 0:
+        mean, low, high = -mean, -high, -low
+    return f"{mean:+.1f} points ({low:+.1f} to {high:+.1f})"

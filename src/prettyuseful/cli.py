@@ -1,0 +1,188 @@
+"""The command line. Loads what a command needs when it runs, so that --help answers at once."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from prettyuseful.errors import PrettyUsefulError, UserError
+
+if TYPE_CHECKING:
+    from prettyuseful.run import StudyResult
+    from prettyuseful.study.file import Study
+
+app = typer.Typer(
+    help="Is this text-to-image model useful training data? Generate, train, test on real images, and say so.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+StoreOption = Annotated[
+    Path,
+    typer.Option("--store", envvar="PRETTYUSEFUL_STORE", help="Folder where everything made is kept and found again."),
+]
+OutOption = Annotated[Path | None, typer.Option("--out", help="Folder for report, records and data sets.")]
+WorkersOption = Annotated[int | None, typer.Option("--workers", min=1, help="Steps side by side. Default: one a core.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print exactly one JSON document instead of a table.")]
+StudyArgument = Annotated[Path, typer.Argument(help="A study file in YAML.", show_default=False)]
+DEFAULT_STORE = Path("prettyuseful-store")
+
+
+@app.command()
+def run(
+    study: StudyArgument,
+    store: StoreOption = DEFAULT_STORE,
+    out: OutOption = None,
+    workers: WorkersOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run a study: what is in the store already is not made again."""
+    from prettyuseful.study.file import load_study
+
+    _run(load_study(study), store, out or Path(f"{study.stem}-results"), workers, as_json)
+
+
+@app.command()
+def demo(
+    study: Annotated[str, typer.Option("--study", help="A bundled study: demo or paper-in-small.")] = "demo",
+    store: StoreOption = DEFAULT_STORE,
+    out: OutOption = None,
+    workers: WorkersOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run a bundled study on the embedded photographs and pocket models. Needs no download."""
+    from prettyuseful.studies import bundled_study
+
+    _run(bundled_study(study), store, out or Path(f"{study}-results"), workers, as_json)
+
+
+@app.command()
+def plan(study: StudyArgument, store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> None:
+    """Show a study's steps: which are done, and what the rest will cost."""
+    from prettyuseful.console import cost_table, print_out
+    from prettyuseful.run import default_workers, remaining_steps
+    from prettyuseful.store.local import LocalStore
+    from prettyuseful.study.cost import Rates, cost_of
+    from prettyuseful.study.file import load_study
+    from prettyuseful.study.plan import make_plan
+
+    asked = load_study(study)
+    planned, opened = make_plan(asked), LocalStore(store)
+    todo = remaining_steps(planned, opened)
+    cost = cost_of(planned.steps, todo, Rates(opened.list()), default_workers(asked))
+    if as_json:
+        _print_json(asdict(cost))
+    else:
+        print_out(cost_table(cost))
+
+
+@app.command()
+def report(
+    records: Annotated[Path, typer.Argument(help="A folder of records, as `run` leaves it.", show_default=False)],
+    out: Annotated[Path, typer.Option("--out", help="The HTML file to write.")] = Path("report.html"),
+) -> None:
+    """Build the report again from records."""
+    from prettyuseful.analysis.summary import summarise
+    from prettyuseful.console import print_out
+    from prettyuseful.report.build import write_report
+    from prettyuseful.study.records import read_records
+
+    print_out(str(write_report(summarise(read_records(records)), out)))
+
+
+@app.command("list")
+def list_names(
+    kind: Annotated[
+        str, typer.Argument(help="generators, tasks, prompts, architectures, recipes, probes, metrics or studies.")
+    ],
+    as_json: JsonOption = False,
+) -> None:
+    """List the names that a study file can use."""
+    from prettyuseful.console import names_table, print_out
+    from prettyuseful.names import names_of
+
+    names = names_of(kind)
+    if as_json:
+        _print_json(names)
+    else:
+        print_out(names_table(kind, names))
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON schema of study files, for editors."""
+    from prettyuseful.study.file import json_schema
+
+    _print_json(json_schema())
+
+
+def _run(study: Study, store: Path, out: Path, workers: int | None, as_json: bool) -> None:
+    from prettyuseful.console import StepProgress, print_out, summary_table
+    from prettyuseful.run import default_workers, remaining_steps, run_plan
+    from prettyuseful.store.local import LocalStore
+    from prettyuseful.study.cost import Rates
+    from prettyuseful.study.plan import make_plan
+
+    planned, opened = make_plan(study), LocalStore(store)
+    todo = remaining_steps(planned, opened)
+    width = workers or default_workers(study)
+    with StepProgress(todo, Rates(opened.list() if todo else ()), width) as progress:
+        result = run_plan(planned, opened, out, width, progress)
+    if as_json:
+        _print_json(_result_json(result))
+    else:
+        print_out(summary_table(result.summary))
+        for sentence in result.summary.answer:
+            print_out(sentence)
+        for problem in result.summary.problems:
+            print(f"missing: {problem}", file=sys.stderr)
+        print_out(f"report: {result.report}")
+    if not result.complete:
+        raise typer.Exit(1)
+
+
+def _result_json(result: StudyResult) -> dict[str, Any]:
+    summary = result.summary
+    return {
+        "schema_version": 1,
+        "complete": result.complete,
+        "title": summary.study.title,
+        "answer": list(summary.answer),
+        "results": [asdict(row) for row in summary.rows],
+        "comparisons": [asdict(comparison) for comparison in summary.comparisons],
+        "problems": list(summary.problems),
+        "report": str(result.report),
+        "records": str(result.records),
+        "datasets": {name: str(path) for name, path in result.datasets.items()},
+    }
+
+
+def _print_json(value: object) -> None:
+    print(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def main() -> None:
+    """Exit codes: 0 complete, 1 steps failed or missing, 2 the user's mistake, 130 interrupted."""
+    import click
+
+    try:
+        code = app(standalone_mode=False)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        code = 2
+    except PrettyUsefulError as error:
+        print(f"error: {error}", file=sys.stderr)
+        code = 1
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        print("interrupted; run the same command again to continue", file=sys.stderr)
+        code = 130
+    sys.exit(code or 0)

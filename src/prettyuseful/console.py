@@ -1,0 +1,155 @@
+"""What people see in a terminal: progress on stderr, tables on stdout."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn
+from rich.table import Table
+
+from prettyuseful.analysis.statistics import Interval
+from prettyuseful.analysis.summary import Summary
+from prettyuseful.steps.base import Step
+from prettyuseful.study.cost import Cost, Rates, clock
+from prettyuseful.study.execute import Event
+
+_LINE_EVERY = 5.0  # seconds between progress lines where nobody can see a bar move
+
+
+class StepProgress:
+    """Shows a run on stderr: a moving bar in a terminal, a line now and then elsewhere."""
+
+    def __init__(self, todo: Mapping[str, Step], rates: Rates, workers: int) -> None:
+        self.todo, self.rates, self.workers = dict(todo), rates, workers
+        self.fractions: dict[str, float] = {}
+        self.running: dict[str, tuple[Step, float]] = {}
+        self.started = time.monotonic()
+        self.told = 0.0
+        self.console = Console(stderr=True, highlight=False)
+        self.bar = Progress(
+            SpinnerColumn(),
+            TaskProgressColumn(),
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[left]}"),
+            TextColumn("[dim]{task.description}", markup=True),
+            console=self.console,
+            transient=True,
+            disable=not self.console.is_terminal,
+        )
+
+    def __enter__(self) -> StepProgress:
+        self.bar.start()
+        self.row = self.bar.add_task("starting", total=1.0, left="")
+        if self.todo:
+            self._say(f"{len(self.todo)} steps to do, about {clock(self._left())} on {self.workers} cores")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.bar.stop()
+        if kind is None and self.todo:
+            self._say(f"done in {clock(time.monotonic() - self.started)}")
+
+    def __call__(self, event: Event) -> None:
+        key, step = event.step.key, event.step
+        if event.kind == "started":
+            self.todo.setdefault(key, step)
+            self.running[key] = (step, time.monotonic())
+        elif event.kind == "progress":
+            self.fractions[key] = event.fraction
+        else:
+            _, since = self.running.pop(key, (step, None))
+            if event.kind == "finished" and since is not None:
+                self.rates.learn(step, time.monotonic() - since)
+            if event.kind in ("finished", "failed", "blocked"):
+                self.fractions[key] = 1.0
+            if event.kind == "failed":
+                self._say(f"[red]failed[/red] {step.label}: {event.cause}")
+            elif event.kind == "retried":
+                self._say(f"[yellow]again[/yellow] {step.label}: {event.cause}")
+        self._show(step)
+
+    def _show(self, step: Step) -> None:
+        left = self._left()
+        spent = time.monotonic() - self.started
+        total = spent + left
+        done = 1.0 if total == 0 else spent / total
+        labels = ", ".join(label for label in (s.label for s, _ in self.running.values()))
+        self.bar.update(self.row, completed=done, description=labels, left=f"{clock(left)} left")
+        if not self.console.is_terminal and time.monotonic() - self.told > _LINE_EVERY:
+            self._say(f"{done:4.0%}  {clock(left)} left  {labels or step.label}")
+
+    def _say(self, line: str) -> None:
+        self.told = time.monotonic()
+        self.console.print(line, soft_wrap=True)
+
+    def _left(self) -> float:
+        work = sum(self.rates.seconds(s) * (1 - self.fractions.get(k, 0.0)) for k, s in self.todo.items())
+        return work / self.workers
+
+
+def summary_table(summary: Summary) -> Table:
+    """One line per data set and cell: accuracies with their 95 % intervals, and the metrics."""
+    several = len({row.cell for row in summary.rows}) > 1
+    metrics = summary.study.metrics
+    table = Table(
+        title=summary.study.title, caption="mean, 95 % interval", title_justify="left", caption_justify="left"
+    )
+    table.add_column("data set")
+    if several:
+        table.add_column("cell")
+    for heading in ("n/class", "tested on real", "real-trained on it", *metrics):
+        table.add_column(heading, justify="right")
+    for row in summary.rows:
+        cells = ["/".join(row.cell)] if several else []
+        table.add_row(
+            row.dataset,
+            *cells,
+            str(row.images_per_class),
+            _percent(row.to_real),
+            "" if row.real else _percent(row.from_real),
+            *(_number(row.metrics.get(name)) for name in metrics),
+        )
+    return table
+
+
+def _percent(interval: Interval | None) -> str:
+    return "missing" if interval is None else f"{interval.mean:.1%} [{interval.low:.1%}, {interval.high:.1%}]"
+
+
+def _number(interval: Interval | None) -> str:
+    return "missing" if interval is None else f"{interval.mean:.2f} [{interval.low:.2f}, {interval.high:.2f}]"
+
+
+def cost_table(cost: Cost) -> Table:
+    """A plan's steps by kind: how many are done, how many left, what they cost."""
+    done = cost.steps - cost.left
+    caption = f"{done} of {cost.steps} steps done; about {clock(cost.seconds)} left on {cost.workers} workers"
+    table = Table(caption=caption, caption_justify="left")
+    table.add_column("step")
+    for heading in ("steps", "left", "cost of the rest", "rate"):
+        table.add_column(heading, justify="right")
+    for kind in cost.kinds:
+        rate = "" if not kind.left else "measured here" if kind.measured else "assumed"
+        table.add_row(kind.kind, str(kind.steps), str(kind.left), clock(kind.seconds) if kind.left else "", rate)
+    return table
+
+
+def names_table(kind: str, names: Mapping[str, str]) -> Table:
+    """Names with a line on each."""
+    table = Table(box=None)
+    table.add_column(kind)
+    table.add_column("")
+    for name, summary in names.items():
+        table.add_row(name, summary)
+    return table
+
+
+def print_out(thing: object) -> None:
+    """Prints to stdout, wide enough that a pipe cuts nothing."""
+    Console(width=None if sys.stdout.isatty() else 140, highlight=False, markup=False).print(thing)

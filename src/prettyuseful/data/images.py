@@ -1,0 +1,66 @@
+"""Bytes to pixels and back, with limits: an image file may be broken, huge or no image at all."""
+
+from __future__ import annotations
+
+import io
+import warnings
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from prettyuseful.errors import DataError
+
+MAX_PIXELS = 64_000_000
+"""Larger images are refused before they are decoded."""
+
+JPEG_QUALITY = 95
+
+
+def decode(data: bytes, name: str) -> Image.Image:
+    """The RGB image in `data`; `name` is what an error calls it.
+
+    Raises:
+        DataError: not an image, broken, or more than `MAX_PIXELS`.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow warns of large images; the limit here is our own
+            with Image.open(io.BytesIO(data)) as image:
+                if image.width * image.height > MAX_PIXELS:
+                    raise DataError(
+                        f"{name}: {image.width} x {image.height} pixels is too large (limit {MAX_PIXELS:,} pixels); "
+                        "resize or remove it"
+                    )
+                return image.convert("RGB")
+    except Image.DecompressionBombError:
+        raise DataError(f"{name}: too large (limit {MAX_PIXELS:,} pixels); resize or remove it") from None
+    except UnidentifiedImageError:
+        raise DataError(f"{name}: not an image that Pillow can read; remove it or convert it") from None
+    except (OSError, SyntaxError, ValueError, EOFError, IndexError) as error:
+        raise DataError(f"{name}: broken image ({error}); replace or remove it") from None
+
+
+def to_square(image: Image.Image, size: int) -> np.ndarray:
+    """(size, size, 3) uint8: the short side resized to `size` (bicubic, anti-aliased), the centre cut out."""
+    short = min(image.size)
+    if short != size:
+        scaled = (max(size, round(image.width * size / short)), max(size, round(image.height * size / short)))
+        image = image.resize(scaled, Image.Resampling.BICUBIC)
+    left, top = (image.width - size) // 2, (image.height - size) // 2
+    return np.asarray(image.crop((left, top, left + size, top + size)))
+
+
+def encode_png(pixels: np.ndarray) -> bytes:
+    """Lossless bytes of (H, W, 3) uint8."""
+    return _encode(pixels, "PNG")
+
+
+def encode_jpeg(pixels: np.ndarray) -> bytes:
+    """JPEG bytes of (H, W, 3) uint8 at quality 95 with Pillow's default chroma subsampling, as the paper's data."""
+    return _encode(pixels, "JPEG", quality=JPEG_QUALITY)
+
+
+def _encode(pixels: np.ndarray, kind: str, **options: int) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, kind, **options)
+    return buffer.getvalue()

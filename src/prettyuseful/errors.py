@@ -1,0 +1,44 @@
+"""Every error that prettyuseful raises on purpose; a message says what is wrong, where, and how to mend it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class PrettyUsefulError(Exception):
+    """Base of all errors below."""
+
+
+class UserError(PrettyUsefulError):
+    """A mistake that the user can mend: shown as one line, exit code 2, never a traceback."""
+
+
+class StudyError(UserError):
+    """The study file is wrong."""
+
+
+class UnknownNameError(UserError):
+    """A name that no table knows: generator, task, recipe, ..."""
+
+
+class DataError(UserError):
+    """An image, folder or data set that cannot be used as it is."""
+
+
+class StoreError(UserError):
+    """The store cannot be used: not writable, full, or not a store."""
+
+
+class CorruptArtifactError(PrettyUsefulError):
+    """Bytes in the store differ from what their manifest promises."""
+
+
+class StepFailedError(PrettyUsefulError):
+    """A step could not produce its artifact; its cause is recorded and the rest of the study goes on."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """`; did you mean 'x'?` for the nearest known name, or nothing."""
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f"; did you mean {near[0]!r}?" if near else ""

@@ -1,0 +1,104 @@
+"""Text-to-image pipelines of the diffusers library as generators. One code path, from the pocket family to SD 1.5."""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from diffusers import StableDiffusionPipeline
+from diffusers.utils import logging as diffusers_logging
+from transformers.utils import logging as transformers_logging
+
+from prettyuseful.errors import DataError
+from prettyuseful.generators.base import Sampling
+from prettyuseful.generators.models import Model, open_folder
+from prettyuseful.numerics import Numerics
+
+
+class StableDiffusionGenerator:
+    """A Stable Diffusion 1.x or 2.x pipeline. Prompts are encoded once each; noise comes from one CPU generator per image.
+
+    The safety checker is off: it blanks images, and a training set must not hold black squares.
+
+    Raises:
+        DataError: the pipeline cannot be loaded from its folder or from the hub.
+    """
+
+    def __init__(self, model: Model, sampling: Sampling, numerics: Numerics) -> None:
+        self.model = model
+        self.steps = sampling.steps or model.vendor.steps
+        self.cfg = sampling.cfg or model.vendor.cfg or 1.0
+        self.negative = sampling.negative
+        dtype = getattr(torch, numerics.dtype)
+        try:
+            with _quiet():
+                self.pipeline: Any = StableDiffusionPipeline.from_pretrained(
+                    open_folder(model), torch_dtype=dtype, variant=model.variant, safety_checker=None
+                )
+        except (OSError, ValueError) as error:
+            raise DataError(
+                f"cannot load the generator {model.id!r} from {model.source}: {str(error).splitlines()[0]}; "
+                "check the id, or download it first and name its folder"
+            ) from error
+        self.pipeline.unet = numerics.place(self.pipeline.unet)
+        self.pipeline.to(numerics.device)
+        self.pipeline.set_progress_bar_config(disable=True)
+        self._embeddings: dict[str, torch.Tensor] = {}
+
+    def applied(self) -> dict[str, object]:
+        vae_scale, unet = self.pipeline.vae_scale_factor, self.pipeline.unet.config
+        return {
+            "pipeline": type(self.pipeline).__name__,
+            "scheduler": type(self.pipeline.scheduler).__name__,
+            "steps": self.steps,
+            "cfg": self.cfg,
+            "negative": self.negative if self.cfg > 1 else None,
+            "size": self.model.size or unet.sample_size * vae_scale,
+            "safety_checker": "off",
+        }
+
+    @torch.inference_mode()
+    def generate(self, prompts: Sequence[str], seeds: Sequence[int]) -> np.ndarray:
+        guided = self.cfg > 1
+        negative = torch.cat([self._encode(self.negative)] * len(prompts)) if guided else None
+        images = self.pipeline(
+            prompt_embeds=torch.cat([self._encode(prompt) for prompt in prompts]),
+            negative_prompt_embeds=negative,
+            generator=[torch.Generator("cpu").manual_seed(seed) for seed in seeds],
+            num_inference_steps=self.steps,
+            guidance_scale=self.cfg,
+            height=self.model.size,
+            width=self.model.size,
+            output_type="pt",
+        ).images
+        return np.asarray(images.float().mul(255).round().byte().permute(0, 2, 3, 1).cpu())
+
+    def _encode(self, prompt: str) -> torch.Tensor:
+        if prompt not in self._embeddings:
+            embedding, _ = self.pipeline.encode_prompt(
+                prompt, self.pipeline.device, num_images_per_prompt=1, do_classifier_free_guidance=False
+            )
+            self._embeddings[prompt] = embedding
+        return self._embeddings[prompt]
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Loading reports belong to nobody's terminal: our own progress says what runs."""
+    loggers = (diffusers_logging, transformers_logging)
+    before = [logger.get_verbosity() for logger in loggers]
+    for logger in loggers:
+        logger.set_verbosity_error()
+        logger.disable_progress_bar()
+    try:
+        with warnings.catch_warnings():
+            # `torch_dtype` is called `dtype` since diffusers 0.42; the old name works in every version we support.
+            warnings.simplefilter("ignore", FutureWarning)
+            yield
+    finally:
+        for logger, verbosity in zip(loggers, before, strict=True):
+            logger.set_verbosity(verbosity)

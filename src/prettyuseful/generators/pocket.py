@@ -1,0 +1,38 @@
+"""The embedded pocket family: pipeline parts stored once in the package, put together into ordinary pipeline folders."""
+
+from __future__ import annotations
+
+import atexit
+import shutil
+import tempfile
+from functools import cache
+from pathlib import Path
+
+from prettyuseful.keys import digest, files_fingerprint
+
+_PARTS = Path(__file__).parent / "pocket_parts"
+_SHARED = {"vae": "vae", "text_encoder": "text_encoder", "tokenizer": "tokenizer"}
+_OWN = {
+    "base": {"unet": "unet-base", "scheduler": "scheduler"},
+    "curated": {"unet": "unet-curated", "scheduler": "scheduler"},
+    "random": {"unet": "unet-random", "scheduler": "scheduler"},
+    "turbo": {"unet": "unet-base", "scheduler": "scheduler-turbo"},
+}
+
+
+@cache
+def assemble(name: str) -> Path:
+    """A `StableDiffusionPipeline` folder made of links to the parts; it lives as long as the process."""
+    folder = Path(tempfile.mkdtemp(prefix=f"pocket-{name}-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    shutil.copy(_PARTS / "model_index.json", folder)
+    for component, part in {**_SHARED, **_OWN[name]}.items():
+        (folder / component).symlink_to(_PARTS / part, target_is_directory=True)
+    return folder
+
+
+@cache
+def fingerprint(name: str) -> str:
+    """Digest of the parts that make the model."""
+    parts = {**_SHARED, **_OWN[name]}
+    return digest({c: files_fingerprint(_PARTS / p, (_PARTS / p).iterdir()) for c, p in parts.items()})

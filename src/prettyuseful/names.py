@@ -1,0 +1,34 @@
+"""The names that study files can use, each with a line on what it is."""
+
+from __future__ import annotations
+
+from prettyuseful import registry
+from prettyuseful.errors import UnknownNameError, did_you_mean
+from prettyuseful.generators.models import MODELS
+from prettyuseful.studies import BUNDLED
+
+
+def names_of(kind: str) -> dict[str, str]:
+    """Name -> summary for `generators`, `tasks`, `prompts`, `architectures`, `recipes`, `probes`, `metrics`, `studies`.
+
+    Raises:
+        UnknownNameError: another kind.
+    """
+    tables = {
+        "tasks": registry.TASKS,
+        "prompts": registry.PROMPTS,
+        "architectures": registry.ARCHITECTURES,
+        "recipes": registry.RECIPES,
+        "probes": registry.PROBES,
+        "metrics": registry.METRICS,
+    }
+    known = ["generators", *tables, "studies"]
+    if kind == "generators":
+        return {
+            m.id: f"{m.released or 'embedded'}; {m.note or m.source}; licence: {m.licence}" for m in MODELS.values()
+        }
+    if kind == "studies":
+        return dict(BUNDLED)
+    if kind not in tables:
+        raise UnknownNameError(f"nothing to list under {kind!r}{did_you_mean(kind, known)}; known: {', '.join(known)}")
+    return {name: entry.summary for name, entry in tables[kind].entries.items()}

@@ -1,0 +1,97 @@
+"""The settings that change the last bits of a number. They are part of every key they touch; where a step runs is not."""
+
+from __future__ import annotations
+
+import os
+import platform
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+if TYPE_CHECKING:
+    import torch
+
+    ModuleT = TypeVar("ModuleT", bound=torch.nn.Module)
+
+_PACKAGES = (
+    "prettyuseful",
+    "torch",
+    "torchvision",
+    "diffusers",
+    "transformers",
+    "timm",
+    "numpy",
+    "pillow",
+    "pyarrow",
+    "scikit-image",
+    "scikit-learn",
+)
+
+
+class Numerics(BaseModel):
+    """Device type, number format, CPU threads per step, compilation and memory layout of a step."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    device: Literal["cpu", "cuda"] = Field("cpu", description="device type that steps run on")
+    dtype: Literal["float32", "bfloat16", "float16"] = Field("float32", description="number format of generation")
+    threads: int = Field(1, ge=1, le=256, description="CPU threads of one step; steps run side by side on the cores")
+    compile: bool = Field(False, description="torch.compile the denoiser and the classifier")
+    memory_format: Literal["contiguous", "channels_last"] = Field(
+        "contiguous", description="layout of images in memory"
+    )
+
+    def apply(self) -> None:
+        """Sets up this process for a step with these numerics.
+
+        Raises:
+            StepFailedError: the device is not there.
+        """
+        import torch
+
+        from prettyuseful.errors import StepFailedError
+
+        if self.device == "cuda" and not torch.cuda.is_available():
+            raise StepFailedError("the study asks for numerics.device: cuda, but this machine has no CUDA device")
+        torch.set_num_threads(self.threads)
+        torch.backends.cudnn.benchmark = False
+
+    def place(self, module: ModuleT) -> ModuleT:
+        """The module on the device, in the memory layout, compiled if asked for."""
+        import torch
+
+        layout = torch.channels_last if self.memory_format == "channels_last" else torch.contiguous_format
+        module = module.to(device=self.device, memory_format=layout)  # type: ignore[call-overload]
+        if self.compile:
+            module.compile()
+        return module
+
+
+@cache
+def environment() -> dict[str, Any]:
+    """What equal bytes depend on beside the key: package versions, processor, system. For manifests, not for keys."""
+    versions = {}
+    for package in _PACKAGES:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return {
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "cpu": _cpu_model(),
+        "cores": os.cpu_count(),
+        "packages": versions,
+    }
+
+
+def _cpu_model() -> str:
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            for line in file:
+                if line.startswith("model name"):
+                    return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor() or "unknown"

@@ -1,0 +1,119 @@
+"""One node of the plan: what it is (a spec), what it needs (keys), and how it becomes an artifact."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict
+
+from prettyuseful.errors import CorruptArtifactError
+from prettyuseful.keys import digest
+from prettyuseful.numerics import environment
+from prettyuseful.store.base import Artifact, FileEntry, Manifest, Store
+
+Progress = Callable[[float], None]
+
+
+@dataclass
+class Job:
+    """What a running step is given: its inputs by name, an empty folder for its files, and a way to say how far it is."""
+
+    inputs: Mapping[str, Artifact]
+    folder: Path
+    progress: Progress
+    adopted: list[FileEntry] = field(default_factory=list)
+
+    def adopt(self, name: str, entry: FileEntry) -> None:
+        """Makes a file of an input a file of this artifact too, without a copy."""
+        self.adopted.append(entry.model_copy(update={"name": name}))
+
+
+class StepSpec(BaseModel, ABC):
+    """Every field that changes the content of a step's artifact, and nothing else.
+
+    `kind` names the step; `version` rises when equal fields would give other bytes than before. Fields in `unkeyed` only
+    say where to find what another field has already pinned by its content.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    kind: ClassVar[str]
+    version: ClassVar[int] = 1
+    unkeyed: ClassVar[frozenset[str]] = frozenset()
+
+    @abstractmethod
+    def make(self, job: Job) -> dict[str, Any]:
+        """Writes the artifact's files into `job.folder`; returns small facts about them for the manifest."""
+
+    @property
+    def rate_class(self) -> str:
+        """Steps of one rate class take equal time per unit of work."""
+        return self.kind
+
+    def keyed(self) -> dict[str, Any]:
+        return self.model_dump(mode="json", exclude=set(self.unkeyed))
+
+
+@dataclass(frozen=True)
+class Step:
+    """A spec with the keys it is made from. `label` is for people; `units` is the work, in the unit of its kind."""
+
+    spec: StepSpec
+    inputs: Mapping[str, str]
+    label: str
+    units: float
+
+    @cached_property
+    def key(self) -> str:
+        spec = self.spec
+        return digest([spec.kind, spec.version, spec.keyed(), dict(self.inputs)])
+
+
+def run_step(step: Step, store: Store, progress: Progress) -> Manifest | None:
+    """Makes the step's artifact unless it is there; None if another process is at it.
+
+    Raises:
+        CorruptArtifactError: an input is not in the store, or not whole.
+        PrettyUsefulError: what the step says.
+    """
+    if (done := store.read(step.key)) is not None:
+        return done.manifest
+    with store.claim(step.key) as mine:
+        if not mine:
+            return None
+        if (done := store.read(step.key)) is not None:
+            return done.manifest
+        with tempfile.TemporaryDirectory(prefix="prettyuseful-") as scratch:
+            started = time.perf_counter()
+            job = Job({name: _input(store, key) for name, key in step.inputs.items()}, Path(scratch), progress)
+            facts = step.spec.make(job)
+            files = [store.put_file(path.name, path) for path in sorted(Path(scratch).iterdir())]
+            manifest = Manifest(
+                key=step.key,
+                step=step.spec.kind,
+                version=step.spec.version,
+                spec=step.spec.keyed(),
+                inputs=dict(step.inputs),
+                files=(*job.adopted, *files),
+                facts=facts,
+                environment=environment(),
+                created=datetime.now(UTC).isoformat(timespec="seconds"),
+                seconds=round(time.perf_counter() - started, 3),
+                units=step.units,
+                rate_class=step.spec.rate_class,
+            )
+            return store.commit(manifest).manifest
+
+
+def _input(store: Store, key: str) -> Artifact:
+    artifact = store.read(key)
+    if artifact is None:
+        raise CorruptArtifactError(f"artifact {key[:12]} is no longer whole in the store; run the study again")
+    return artifact

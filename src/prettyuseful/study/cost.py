@@ -1,0 +1,99 @@
+"""What steps will cost, from the rates of steps that are already in a store."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from statistics import median
+
+from prettyuseful.steps.base import Step
+from prettyuseful.store.base import Manifest
+
+# Seconds per unit on two slow cores, for a store that has measured nothing yet. By the first word of the rate class.
+_ASSUMED = {
+    "load": 0.0006,
+    "caption": 0.0006,
+    "prompt": 0.01,
+    "generate": 0.03,
+    "collect": 0.02,
+    "sample": 0.5,
+    "decode": 0.0003,
+    "train": 0.0006,
+    "evaluate": 0.0005,
+    "embed": 0.0005,
+    "measure": 0.0003,
+}
+
+
+class Rates:
+    """Seconds per unit of work, by rate class: the median of what manifests say, or an assumption."""
+
+    def __init__(self, manifests: Iterable[Manifest] = ()) -> None:
+        found: dict[str, list[float]] = defaultdict(list)
+        for manifest in manifests:
+            if manifest.units > 0:
+                found[manifest.rate_class].append(manifest.seconds / manifest.units)
+        self._measured = {name: median(values) for name, values in found.items()}
+
+    def seconds(self, step: Step) -> float:
+        name = step.spec.rate_class
+        return step.units * self._measured.get(name, _ASSUMED[step.spec.kind])
+
+    def measured(self, step: Step) -> bool:
+        return step.spec.rate_class in self._measured
+
+    def learn(self, step: Step, seconds: float) -> None:
+        """Takes over what a step has just taken."""
+        if step.units > 0:
+            self._measured[step.spec.rate_class] = seconds / step.units
+
+
+@dataclass(frozen=True)
+class KindCost:
+    """Steps of one kind: how many, how many of them are left, and what those take in seconds on one worker.
+
+    `measured` says whether the rate comes from the store; otherwise it is an assumption for two slow cores.
+    """
+
+    kind: str
+    steps: int
+    left: int
+    seconds: float
+    measured: bool
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a plan still costs. `seconds` is wall time on `workers` side by side."""
+
+    kinds: tuple[KindCost, ...]
+    steps: int
+    left: int
+    seconds: float
+    workers: int
+
+
+def cost_of(steps: Mapping[str, Step], todo: Mapping[str, Step], rates: Rates, workers: int) -> Cost:
+    """The cost of the steps `todo` of a plan's `steps`."""
+    kinds = []
+    for kind in dict.fromkeys(step.spec.kind for step in steps.values()):
+        left = [step for step in todo.values() if step.spec.kind == kind]
+        kinds.append(
+            KindCost(
+                kind=kind,
+                steps=sum(step.spec.kind == kind for step in steps.values()),
+                left=len(left),
+                seconds=round(sum(rates.seconds(step) for step in left), 1),
+                measured=all(rates.measured(step) for step in left),
+            )
+        )
+    seconds = round(sum(kind.seconds for kind in kinds) / workers, 1)
+    return Cost(tuple(kinds), len(steps), len(todo), seconds, workers)
+
+
+def clock(seconds: float) -> str:
+    """`12 s`, `3 min`, `2.5 h`."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,218 @@
+"""The study file: what a study asks for, in YAML, strictly validated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from prettyuseful.errors import StudyError, did_you_mean
+from prettyuseful.generators.base import Sampling
+from prettyuseful.numerics import Numerics
+from prettyuseful.tasks.find import TaskSource
+
+REAL = "real"
+"""The name of the real images among the data sets; a study cannot give it to another."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DatasetPlan(_Strict):
+    """A data set to generate."""
+
+    generator: str = Field(description="id of `prettyuseful list generators`, a hub id, or a pipeline folder")
+    prompts: Literal["class-name", "caption"] = Field("class-name", description="prompt strategy")
+    images_per_class: int = Field(ge=1, le=1_000_000)
+    seed: int = Field(0, ge=0, description="seed of the generation: another seed, another draw of images")
+    sampling: Literal["vendor"] | Sampling = Field("vendor", description="the vendor's settings, or your own")
+
+
+class TrainPlan(_Strict):
+    """The classifiers: every architecture with every recipe, probe and seed."""
+
+    architectures: tuple[str, ...] = Field(("small",), min_length=1)
+    recipes: tuple[str, ...] = Field(("small",), min_length=1)
+    probes: tuple[str, ...] = Field(("rgb",), min_length=1)
+    seeds: tuple[int, ...] = Field((0, 1, 2), min_length=1, description="training seeds: one run each")
+
+    @field_validator("architectures", "recipes", "probes", "seeds")
+    @classmethod
+    def _no_twins(cls, values: tuple[Any, ...]) -> tuple[Any, ...]:
+        if len(set(values)) != len(values):
+            raise ValueError("every entry may stand here only once")
+        return values
+
+
+class StudyNumerics(Numerics):
+    """Numerics of a study: those of every step, and the micro-batch of generation."""
+
+    micro_batch: int = Field(25, ge=1, le=4096, description="images per generation batch")
+
+    def of_steps(self) -> Numerics:
+        return Numerics(**self.model_dump(exclude={"micro_batch"}))
+
+
+class Study(_Strict):
+    """A study: one task, its data sets, how classifiers are trained on them, and what is measured."""
+
+    version: Literal[1]
+    title: str = Field("", description="what the report is called")
+    question: str = Field("", description="what is asked, in a sentence or two, for the report")
+    task: TaskSource
+    datasets: dict[str, DatasetPlan] = Field(min_length=1)
+    train: TrainPlan = TrainPlan()
+    metrics: tuple[Literal["density", "coverage", "precision", "recall"], ...] = ("density", "coverage")
+    numerics: StudyNumerics = StudyNumerics()
+
+    @field_validator("task", mode="before")
+    @classmethod
+    def _bare_name(cls, value: Any) -> Any:
+        return {"name": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _names(self) -> Study:
+        for name in self.datasets:
+            if name == REAL:
+                raise ValueError(f"a data set cannot be called {REAL!r}: that name stands for the task's real images")
+            if not name or not all(letter.isalnum() or letter in "-_." for letter in name) or name.startswith("."):
+                raise ValueError(f"data set name {name!r} may hold letters, digits, '-', '_' and '.' only")
+        return self
+
+
+def load_study(path: Path | str) -> Study:
+    """Reads a study file. A task's or generator's relative folder is looked up from the file's own folder.
+
+    Raises:
+        StudyError: the file cannot be read, or says something that a study cannot say; names the line.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+        raise StudyError(f"cannot read the study file {path}: {reason}") from error
+    study = parse_study(text, str(path))
+    return _rooted(study, path.parent)
+
+
+def parse_study(text: str, name: str = "study") -> Study:
+    """A study from YAML text; `name` is what errors call it.
+
+    Raises:
+        StudyError: see `load_study`.
+    """
+    try:
+        tree = yaml.compose(text, Loader=yaml.SafeLoader)
+        content = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f"{name}:{mark.line + 1}" if mark else name
+        raise StudyError(f"{place}: not valid YAML: {getattr(error, 'problem', None) or error}") from error
+    if not isinstance(content, Mapping):
+        raise StudyError(
+            f"{name}: a study is a mapping with version, task, datasets and train; see the README's example"
+        )
+    if (twin := _repeated_key(tree)) is not None:
+        raise StudyError(f"{name}:{twin.start_mark.line + 1}: {twin.value!r} stands here twice; rename or remove one")
+    try:
+        return Study.model_validate(content)
+    except ValidationError as error:
+        raise StudyError(_explain(error, name, tree)) from None
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON schema of study files, for editors."""
+    schema = Study.model_json_schema()
+    task = schema["properties"]["task"]
+    schema["properties"]["task"] = {"anyOf": [{"type": "string"}, task]}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def _rooted(study: Study, folder: Path) -> Study:
+    def rooted(place: str) -> str:
+        found = folder / place
+        return str(found) if found.is_dir() else place
+
+    task = study.task
+    if task.folder is not None:
+        task = task.model_copy(update={"folder": str(folder / task.folder)})
+    datasets = {
+        name: plan.model_copy(update={"generator": rooted(plan.generator)}) for name, plan in study.datasets.items()
+    }
+    return study.model_copy(update={"task": task, "datasets": datasets})
+
+
+def _explain(error: ValidationError, name: str, tree: yaml.Node | None) -> str:
+    """The first problem, in one line: where, what, and the nearest valid name. The rest are counted."""
+    problems = error.errors()
+    # Of a union, the branch with the deepest path is the one that was meant.
+    problem = max(problems, key=lambda p: (p["type"] == "extra_forbidden", len(p["loc"])))
+    keys = [part for part in problem["loc"] if _is_key(part)]
+    place = f"{name}:{_line(tree, keys)}"
+    path = ".".join(str(part) for part in keys)
+    if problem["type"] == "extra_forbidden":
+        known = list(_fields_at(keys[:-1]))
+        hint = did_you_mean(str(keys[-1]), known)
+        return f"{place}: unknown key {path!r}{hint}; known here: {', '.join(known)}"
+    if problem["type"] == "missing":
+        return f"{place}: {path!r} is missing"
+    message = problem["msg"].removeprefix("Value error, ")
+    given = problem.get("input")
+    shown = f" (it says {given!r})" if isinstance(given, str | int | float) else ""
+    return f"{place}: {path + ': ' if path else ''}{message[:1].lower()}{message[1:]}{shown}"
+
+
+def _is_key(part: Any) -> bool:
+    """Whether a part of a pydantic location is a key of the file, not the name of a union's branch."""
+    return not (isinstance(part, str) and (part in ("Sampling",) or part.startswith("literal[")))
+
+
+def _fields_at(keys: list[Any]) -> Iterator[str]:
+    at: dict[tuple[str, ...], type[BaseModel]] = {
+        (): Study,
+        ("task",): TaskSource,
+        ("datasets", "*"): DatasetPlan,
+        ("datasets", "*", "sampling"): Sampling,
+        ("train",): TrainPlan,
+        ("numerics",): StudyNumerics,
+    }
+    path = tuple("*" if i == 1 and keys[0] == "datasets" else str(key) for i, key in enumerate(keys))
+    return iter(at[path].model_fields) if path in at else iter(())
+
+
+def _line(tree: yaml.Node | None, keys: list[Any]) -> int:
+    """The line (from 1) of the node at a path; the deepest node that exists, if the path goes further."""
+    line, node = 1, tree
+    for key in keys:
+        if isinstance(node, yaml.MappingNode):
+            pairs = [(k, v) for k, v in node.value if k.value == str(key)]
+            if not pairs:
+                break
+            line, node = pairs[0][0].start_mark.line + 1, pairs[0][1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(key, int) and key < len(node.value):
+            node = node.value[key]
+            line = node.start_mark.line + 1
+        else:
+            break
+    return line
+
+
+def _repeated_key(node: yaml.Node | None) -> yaml.Node | None:
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            if key.value in seen:
+                return key
+            seen.add(key.value)
+            if (twin := _repeated_key(value)) is not None:
+                return twin
+    elif isinstance(node, yaml.SequenceNode):
+        for value in node.value:
+            if (twin := _repeated_key(value)) is not None:
+                return twin
+    return None

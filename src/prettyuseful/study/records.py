@@ -1,0 +1,294 @@
+"""Records: the versioned JSON that a study leaves. Reports and tables read records and nothing else."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from prettyuseful.errors import DataError
+from prettyuseful.numerics import environment
+from prettyuseful.store.base import Manifest, Store
+from prettyuseful.study.execute import Outcome
+from prettyuseful.study.file import REAL
+from prettyuseful.study.plan import Plan, PlannedDataset, PlannedRun
+
+RECORD_VERSION = 1
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    schema_version: Literal[1] = RECORD_VERSION
+
+
+class TransferResult(BaseModel):
+    """One test of one classifier. Fractions 0-1; counts per group, see `metrics.transfer.Transfer`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    kind: Literal["synth_to_real", "real_to_synth", "real_to_real"]
+    tested_on: str
+    top1: float
+    top5: float
+    per_class: list[float]
+    confusion: list[list[int]]
+    groups: list[str]
+    group_labels: list[int]
+    group_sizes: list[int]
+    group_correct: list[int]
+
+
+class RunRecord(_Record):
+    """A finished or failed run: a cell (data set, architecture, recipe, probe) with a training seed.
+
+    `keys` are those of its artifacts, `seconds` the wall time of each step, `environment` where it was trained.
+    """
+
+    record: Literal["run"] = "run"
+    status: Literal["complete", "failed", "missing"]
+    cause: str | None = None
+    dataset: str
+    images_per_class: int
+    architecture: str
+    recipe: str
+    probe: str
+    seed: int
+    keys: dict[str, str]
+    seconds: dict[str, float] = {}
+    last_epoch: dict[str, float] = {}
+    environment: dict[str, Any] = {}
+    transfers: list[TransferResult] = []
+
+
+class GroupedParts(BaseModel):
+    """A per-image quantity of one class, summed by group: `sums[i] / sizes[i]` is the mean over `groups[i]`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    groups: list[str]
+    sums: list[float]
+    sizes: list[int]
+
+
+class ManifoldResult(BaseModel):
+    """Distribution of a data set against real test images, class by class.
+
+    `parts[metric][class]`; a metric's value is the mean over classes of the mean over images. `images_per_class` says
+    how many images of each class were compared, on either side. `encoder` names the feature space.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    encoder: str
+    k: int
+    images_per_class: list[int]
+    parts: dict[str, list[GroupedParts]]
+
+
+class DatasetRecord(_Record):
+    """A data set of the study: how it was made, how it is distributed, and some of its images.
+
+    `samples[class]` holds base64 PNGs. `control` marks the real images, whose `manifold` is real against real.
+    """
+
+    record: Literal["dataset"] = "dataset"
+    status: Literal["complete", "failed", "missing"]
+    cause: str | None = None
+    name: str
+    control: bool
+    images_per_class: int
+    generator: dict[str, Any] | None = None
+    prompts: str | None = None
+    seed: int | None = None
+    applied: dict[str, Any] = {}
+    keys: dict[str, str]
+    generation_seconds: float | None = None
+    size_bytes: int | None = None
+    manifold: ManifoldResult | None = None
+    samples: list[list[str]] = []
+
+
+class StudyRecord(_Record):
+    """What was asked, of which task, and on what machine the records were gathered."""
+
+    record: Literal["study"] = "study"
+    title: str
+    question: str
+    study: dict[str, Any]
+    task: dict[str, Any]
+    metrics: list[str]
+    environment: dict[str, Any]
+
+
+Record = Annotated[StudyRecord | DatasetRecord | RunRecord, Field(discriminator="record")]
+_ADAPTER: TypeAdapter[Record] = TypeAdapter(Record)
+
+
+def gather(plan: Plan, store: Store, outcome: Outcome | None = None) -> list[StudyRecord | DatasetRecord | RunRecord]:
+    """The records of a study from what is in the store; what is not there is `failed` with its cause, or `missing`."""
+    gatherer = _Gatherer(plan, store, outcome or Outcome())
+    return [
+        gatherer.study(),
+        *(gatherer.dataset(dataset) for dataset in plan.datasets),
+        *(gatherer.run(run) for run in plan.runs),
+    ]
+
+
+class _Gatherer:
+    def __init__(self, plan: Plan, store: Store, outcome: Outcome) -> None:
+        self.plan, self.store, self.outcome = plan, store, outcome
+
+    def study(self) -> StudyRecord:
+        study, task = self.plan.study, self.plan.task
+        return StudyRecord(
+            title=study.title or f"Is it useful? {task.name}",
+            question=study.question,
+            study=study.model_dump(mode="json"),
+            task={
+                "name": task.name,
+                "classes": list(task.classes),
+                "chance": 1 / len(task.classes),
+                "licence": task.licence,
+                "source": task.source,
+                "test_images_per_class": task.available("test"),
+            },
+            metrics=list(study.metrics),
+            environment=environment(),
+        )
+
+    def dataset(self, dataset: PlannedDataset) -> DatasetRecord:
+        found, status = self._manifests(dataset.keys)
+        model, plan = dataset.generator, dataset.plan
+        made = found.get("dataset")
+        return DatasetRecord(
+            **status,
+            name=dataset.name,
+            control=dataset.name == REAL,
+            images_per_class=dataset.images_per_class,
+            generator=None
+            if model is None
+            else {"id": model.id, "released": model.released, "licence": model.licence, "note": model.note},
+            prompts=plan.prompts if plan else None,
+            seed=plan.seed if plan else None,
+            applied=made.facts.get("applied", {}) if made else {},
+            keys=dict(dataset.keys),
+            generation_seconds=made.facts.get("generation_seconds") if made else None,
+            size_bytes=sum(entry.size for entry in made.files) if made else None,
+            manifold=self._manifold(found.get("measure")),
+            samples=self._samples(found.get("sample")),
+        )
+
+    def run(self, run: PlannedRun) -> RunRecord:
+        keys = {"train": run.train, **{f"evaluate {name}": key for name, key in run.evaluations.items()}}
+        found, status = self._manifests(keys)
+        trained = found.get("train")
+        return RunRecord(
+            **status,
+            dataset=run.dataset,
+            images_per_class=run.images_per_class,
+            architecture=run.architecture,
+            recipe=run.recipe,
+            probe=run.probe,
+            seed=run.seed,
+            keys=keys,
+            seconds={name: manifest.seconds for name, manifest in found.items()},
+            last_epoch=trained.facts["last_epoch"] if trained else {},
+            environment=trained.environment if trained else {},
+            transfers=[
+                TransferResult(kind=_kind(run.dataset, name), tested_on=name, **found[f"evaluate {name}"].facts)
+                for name in run.evaluations
+                if f"evaluate {name}" in found
+            ],
+        )
+
+    def _manifests(self, keys: Mapping[str, str]) -> tuple[dict[str, Manifest], dict[str, Any]]:
+        found = {name: a.manifest for name, key in keys.items() if (a := self.store.read(key)) is not None}
+        if len(found) == len(keys):
+            return found, {"status": "complete"}
+        causes = [cause for name, key in keys.items() if name not in found and (cause := self._cause(key))]
+        return found, {"status": "failed", "cause": causes[0]} if causes else {"status": "missing"}
+
+    def _cause(self, key: str) -> str | None:
+        """Why an artifact is not there: its own failure, or that of something it is made from."""
+        if key in self.outcome.failed:
+            return f"{self.plan.steps[key].label}: {self.outcome.failed[key]}"
+        if key in self.outcome.blocked:
+            return next((c for k in self.plan.steps[key].inputs.values() if (c := self._cause(k))), None)
+        return None
+
+    def _manifold(self, measured: Manifest | None) -> ManifoldResult | None:
+        if measured is None:
+            return None
+        train = self.plan.study.train
+        encoder = f"penultimate layer of {train.architectures[0]} trained on the task's real images"
+        parts = {name: values for name, values in measured.facts["parts"].items() if name in self.plan.study.metrics}
+        facts = measured.facts
+        return ManifoldResult(encoder=encoder, k=facts["k"], images_per_class=facts["images_per_class"], parts=parts)
+
+    def _samples(self, sampled: Manifest | None) -> list[list[str]]:
+        artifact = self.store.read(sampled.key) if sampled else None
+        return json.loads(artifact.path("samples.json").read_text("utf-8")) if artifact else []
+
+
+def _kind(trained_on: str, tested_on: str) -> Literal["synth_to_real", "real_to_synth", "real_to_real"]:
+    if tested_on != REAL:
+        return "real_to_synth"
+    return "real_to_real" if trained_on == REAL else "synth_to_real"
+
+
+def record_name(record: StudyRecord | DatasetRecord | RunRecord) -> str:
+    """The file name of a record: readable, and unique in its study."""
+    match record:
+        case StudyRecord():
+            return "study.json"
+        case DatasetRecord():
+            return f"dataset-{record.name}{f'-{record.images_per_class}' if record.control else ''}.json"
+        case RunRecord():
+            n = f"-{record.images_per_class}" if record.dataset == REAL else ""
+            return f"run-{record.dataset}{n}-{record.architecture}-{record.recipe}-{record.probe}-{record.seed}.json"
+
+
+def write_records(records: Sequence[StudyRecord | DatasetRecord | RunRecord], folder: Path) -> None:
+    """Writes each record to its file, whole or not at all; files of records that are no longer there are removed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    names = {record_name(record): record for record in records}
+    for name, record in names.items():
+        write_whole(folder / name, record.model_dump_json(indent=1) + "\n")
+    for stale in set(folder.glob("*.json")) - {folder / name for name in names}:
+        stale.unlink()
+
+
+def read_records(folder: Path) -> list[StudyRecord | DatasetRecord | RunRecord]:
+    """The records of a folder, the study's first.
+
+    Raises:
+        DataError: no records there, or a file that is none.
+    """
+    records = []
+    for path in sorted(folder.glob("*.json")):
+        try:
+            records.append(_ADAPTER.validate_json(path.read_bytes()))
+        except (OSError, ValidationError) as error:
+            problem = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
+            raise DataError(
+                f"{path} is not a record of version {RECORD_VERSION}: {problem}; run the study again"
+            ) from None
+    if not any(isinstance(record, StudyRecord) for record in records):
+        raise DataError(f"no study.json in {folder}; name the folder of records that `prettyuseful run` wrote")
+    return records
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Writes a text file so that a reader sees the old one or the new one, never half."""
+    handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(text)
+    os.chmod(draft, 0o644)
+    os.replace(draft, path)
+
+
+def schema(of: Iterable[type[BaseModel]] = (StudyRecord, DatasetRecord, RunRecord, Manifest)) -> dict[str, Any]:
+    """JSON schemas of the records and of manifests, by name."""
+    return {model.__name__: model.model_json_schema() for model in of}

@@ -1,0 +1,176 @@
+"""The embedded task: which of sixteen photographs is this crop from? No download.
+
+Each photograph is cut into a checkerboard of 64-pixel blocks. Train crops come from one colour of the board, test crops
+from the other, so no pixel is shared; neighbouring crops of one block overlap, hence the block is the group.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from PIL import Image
+
+from prettyuseful.data.dataset import Row
+from prettyuseful.data.images import encode_png
+from prettyuseful.errors import DataError
+from prettyuseful.keys import derive_seed
+from prettyuseful.tasks.base import Split, too_few
+
+BLOCK, CROP, SIDE = 64, 48, 32
+_AVAILABLE: dict[Split, int] = {"train": 300, "test": 200}
+_COLOUR: dict[Split, int] = {"train": 0, "test": 1}
+_ROWS = ("upper", "middle", "lower")
+_COLUMNS = ("left", "centre", "right")
+
+
+@dataclass(frozen=True)
+class Photograph:
+    """One class: where its photograph comes from, its licence, and the SHA-256 of its pixels (first 16 hex digits)."""
+
+    name: str
+    loader: str
+    licence: str
+    credit: str
+    sha256: str
+
+
+PHOTOGRAPHS: tuple[Photograph, ...] = (
+    Photograph(
+        "astronaut",
+        "skimage:astronaut",
+        "public domain",
+        "Eileen Collins, NASA Great Images database",
+        "a8c429c18afa7b0f",
+    ),
+    Photograph("brick", "skimage:brick", "CC0", "Bricks25, CC0Textures", "3501e216fb0968c3"),
+    Photograph("camera", "skimage:camera", "CC0", "Lav Varshney", "13e2b4aa92cb1649"),
+    Photograph("cat", "skimage:cat", "CC0", "Stéfan van der Walt", "416b729128bfb2c3"),
+    Photograph(
+        "coffee", "skimage:coffee", "CC0", "Rachel Michetti, courtesy of Pikolo Espresso Bar", "0ce2b51640b9c95f"
+    ),
+    Photograph(
+        "coins", "skimage:coins", "no known copyright restrictions", "Brooklyn Museum Collection", "aaecc2ad43bd43e2"
+    ),
+    Photograph(
+        "flower",
+        "sklearn:flower.jpg",
+        "CC BY 2.0",
+        "vultilion / danielbuechele, Flickr, as credited by scikit-learn",
+        "3202904ed246795b",
+    ),
+    Photograph("grass", "skimage:grass", "CC0", "linolafett, DeviantArt", "c7ca5c984d6b5a27"),
+    Photograph("gravel", "skimage:gravel", "CC0", "Gravel04, CC0Textures", "e73bd88250cbfd7f"),
+    Photograph(
+        "galaxy", "skimage:hubble_deep_field", "public domain", "Hubble eXtreme Deep Field, NASA", "9a3ea9548188f81e"
+    ),
+    Photograph(
+        "moon",
+        "skimage:moon",
+        "licence not stated by scikit-image",
+        "surface of the Moon, distributed with scikit-image",
+        "a641c47851a3252e",
+    ),
+    Photograph(
+        "motorcycle",
+        "skimage:stereo_motorcycle",
+        "licence not stated by scikit-image",
+        "Middlebury 2014 stereo data set, D. Scharstein et al.",
+        "ca829467c1d4f427",
+    ),
+    Photograph("retina", "skimage:retina", "CC0", "Mikael Häggström", "3670e389d0dae9f7"),
+    Photograph("rocket", "skimage:rocket", "public domain", "SpaceX", "3d4435cc745752b7"),
+    Photograph(
+        "temple",
+        "sklearn:china.jpg",
+        "CC BY 2.0",
+        "danielbuechele, Flickr, as credited by scikit-learn",
+        "e701459344fd6979",
+    ),
+    Photograph(
+        "tissue",
+        "skimage:immunohistochemistry",
+        "no known copyright restrictions",
+        "Center for Microscopy And Molecular Imaging",
+        "c5b3ef509a92f16d",
+    ),
+)
+
+
+class PhotosTask:
+    """Sixteen photographs bundled with scikit-image and scikit-learn; 32-pixel crops; chance level 1/16."""
+
+    name = "photos"
+    classes = tuple(photograph.name for photograph in PHOTOGRAPHS)
+    licence = "; ".join(f"{photograph.name}: {photograph.licence}, {photograph.credit}" for photograph in PHOTOGRAPHS)
+    source = "photographs bundled with scikit-image and scikit-learn"
+    image_size = SIDE
+
+    def fingerprint(self) -> str:
+        # The pixels themselves are pinned by the digests in PHOTOGRAPHS, checked whenever one is loaded.
+        return f"photos-v1-{derive_seed([p.sha256 for p in PHOTOGRAPHS]):016x}"
+
+    def available(self, split: Split) -> int:
+        return _AVAILABLE[split]
+
+    def images(self, split: Split, per_class: int) -> Iterator[Row]:
+        if per_class > _AVAILABLE[split]:
+            raise DataError(too_few(self, split, per_class))
+        for label, photograph in enumerate(PHOTOGRAPHS):
+            yield from _crops(photograph, label, split, per_class)
+
+
+def _crops(photograph: Photograph, label: int, split: Split, count: int) -> Iterator[Row]:
+    pixels = load_photograph(photograph)
+    rows, columns = pixels.shape[0] // BLOCK, pixels.shape[1] // BLOCK
+    blocks = [(r, c) for r in range(rows) for c in range(columns) if (r + c) % 2 == _COLOUR[split]]
+    rng = np.random.default_rng(derive_seed("photos", photograph.name, split))
+    order = rng.permutation(len(blocks))
+    free = BLOCK - CROP + 1
+    # Every block gives its crops in an order of its own, so that no crop comes twice.
+    offsets = [rng.permutation(free * free) for _ in blocks]
+    for i in range(count):
+        block = order[i % len(blocks)]
+        row, column = blocks[block]
+        dy, dx = divmod(int(offsets[block][i // len(blocks)]), free)
+        top, left = row * BLOCK + dy, column * BLOCK + dx
+        crop = Image.fromarray(pixels[top : top + CROP, left : left + CROP])
+        yield Row(
+            data=encode_png(np.asarray(crop.resize((SIDE, SIDE), Image.Resampling.BICUBIC))),
+            path=f"{split}/{photograph.name}/{i:04d}.png",
+            label=label,
+            group=f"{photograph.name}/{row:02d}-{column:02d}",
+            place=f"{_ROWS[row * 3 // rows]} {_COLUMNS[column * 3 // columns]}",
+        )
+
+
+@cache
+def load_photograph(photograph: Photograph) -> np.ndarray:
+    """The whole photograph, (H, W, 3) uint8.
+
+    Raises:
+        DataError: the installed package carries another picture than the one this task was made with.
+    """
+    package, name = photograph.loader.split(":")
+    if package == "skimage":
+        import skimage.data
+
+        pixels = getattr(skimage.data, name)()
+        pixels = pixels[0] if isinstance(pixels, tuple) else pixels  # stereo_motorcycle: (left, right, disparity)
+    else:
+        from sklearn.datasets import load_sample_image
+
+        pixels = load_sample_image(name)
+    if pixels.ndim == 2:
+        pixels = np.repeat(pixels[:, :, None], 3, axis=2)
+    pixels = np.ascontiguousarray(pixels, dtype=np.uint8)
+    found = hashlib.sha256(pixels.tobytes()).hexdigest()[:16]
+    if found != photograph.sha256:
+        raise DataError(
+            f"photograph {photograph.name!r} ({photograph.loader}) has pixels {found}, expected {photograph.sha256}; "
+            "install the scikit-image and scikit-learn versions named in constraints.txt"
+        )
+    return pixels

@@ -1,0 +1,62 @@
+"""Classifiers, always from scratch: our small network for 32 px, and every model of timm under its own id."""
+
+from __future__ import annotations
+
+import itertools
+from typing import cast
+
+import timm
+import torch
+from torch import nn
+
+from prettyuseful.errors import UnknownNameError, did_you_mean
+from prettyuseful.registry import ARCHITECTURES
+
+
+class SmallNet(nn.Module):
+    """Four convolutions with batch norm, for small images. Has the two halves of timm's models."""
+
+    def __init__(self, num_classes: int) -> None:
+        super().__init__()
+        widths = (3, 32, 64, 96, 128)
+        layers: list[nn.Module] = []
+        for i, (before, after) in enumerate(itertools.pairwise(widths)):
+            layers += [nn.Conv2d(before, after, 3, padding=1, bias=False), nn.BatchNorm2d(after), nn.ReLU(inplace=True)]
+            if i < 3:
+                layers.append(nn.MaxPool2d(2))
+        self.body = nn.Sequential(*layers)
+        self.head = nn.Linear(widths[-1], num_classes)
+
+    def forward_features(self, x: torch.Tensor) -> torch.Tensor:
+        """(N, 3, S, S) to (N, C, S/8, S/8)."""
+        return self.body(x)
+
+    def forward_head(self, x: torch.Tensor, pre_logits: bool = False) -> torch.Tensor:
+        """Feature maps to logits (N, classes), or to the penultimate features (N, C)."""
+        pooled = x.mean(dim=(2, 3))
+        return pooled if pre_logits else self.head(pooled)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.forward_head(self.forward_features(x))
+
+
+def build(name: str, num_classes: int) -> nn.Module:
+    """A classifier with random weights.
+
+    Raises:
+        UnknownNameError: neither ours nor timm's.
+    """
+    if name in ARCHITECTURES.entries:
+        return cast("nn.Module", ARCHITECTURES[name].load()(num_classes))
+    check(name)
+    return timm.create_model(name, pretrained=False, num_classes=num_classes)
+
+
+def check(name: str) -> None:
+    """Raises UnknownNameError, with the nearest names, for an id that neither we nor timm know."""
+    known = [*ARCHITECTURES.entries, *timm.list_models()]
+    if name not in known:
+        raise UnknownNameError(
+            f"unknown architecture {name!r}{did_you_mean(name, known)}; "
+            f"known: {', '.join(ARCHITECTURES.entries)} and every timm id"
+        )

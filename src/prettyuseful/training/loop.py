@@ -1,0 +1,130 @@
+"""Training and inference of one classifier on one decoded data set."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from prettyuseful.data.pixels import Pixels
+from prettyuseful.errors import StepFailedError
+from prettyuseful.keys import derive_seed
+from prettyuseful.numerics import Numerics
+from prettyuseful.training.architectures import build
+from prettyuseful.training.augment import augment, normalise, to_float
+from prettyuseful.training.recipes import Recipe
+
+_INFERENCE_BATCH = 200
+
+
+def train(
+    pixels: Pixels,
+    classes: int,
+    architecture: str,
+    recipe: Recipe,
+    seed: int,
+    numerics: Numerics,
+    log: Path,
+    progress: Callable[[float], None],
+) -> nn.Module:
+    """A classifier trained from scratch; the last weights are kept. Each epoch appends a JSON line to `log`.
+
+    The seed fixes initial weights, order and augmentation, for any data set of equal size: comparisons are paired.
+
+    Raises:
+        StepFailedError: the loss is no longer finite, or an epoch has no full batch.
+    """
+    torch.manual_seed(derive_seed("training", seed, "weights"))
+    model = numerics.place(build(architecture, classes)).train()
+    draws = torch.Generator().manual_seed(derive_seed("training", seed, "draws"))
+    batch = min(recipe.batch_size, len(pixels.labels))
+    per_epoch = len(pixels.labels) // batch
+    steps = per_epoch * recipe.epochs
+    optimiser = torch.optim.AdamW(_decay_groups(model, recipe), lr=recipe.learning_rate)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate(step, steps, recipe.warmup))
+    images = torch.tensor(np.asarray(pixels.images), device=numerics.device)
+    labels = torch.from_numpy(pixels.labels).to(numerics.device)
+    with log.open("w", encoding="utf-8") as file:
+        for epoch in range(recipe.epochs):
+            total, right = 0.0, 0
+            for rows in _batches(len(labels), batch, draws):
+                rows = rows.to(numerics.device)
+                target = labels[rows]
+                logits = model(normalise(augment(to_float(images[rows]), recipe, draws)))
+                loss = F.cross_entropy(logits, target, label_smoothing=recipe.label_smoothing)
+                optimiser.zero_grad(set_to_none=True)
+                loss.backward()
+                nn.utils.clip_grad_norm_(model.parameters(), recipe.clip_norm)
+                optimiser.step()
+                schedule.step()
+                total += loss.item()
+                right += int((logits.argmax(1) == target).sum())
+            if not math.isfinite(total):
+                raise StepFailedError(f"the loss is no longer finite in epoch {epoch + 1} of {recipe.epochs}")
+            line = {"epoch": epoch + 1, "loss": total / per_epoch, "train_accuracy": right / (per_epoch * batch)}
+            file.write(json.dumps(line) + "\n")
+            progress((epoch + 1) / recipe.epochs)
+    return model.eval()
+
+
+@torch.inference_mode()
+def predict(model: nn.Module, pixels: Pixels, numerics: Numerics) -> np.ndarray:
+    """Logits, (N, classes) float32."""
+    return np.concatenate([model(batch).float().cpu().numpy() for batch in _inputs(pixels, numerics)])
+
+
+@torch.inference_mode()
+def penultimate(model: nn.Module, pixels: Pixels, numerics: Numerics) -> np.ndarray:
+    """Features before the last linear layer, (N, d) float32."""
+    return np.concatenate(
+        [
+            model.forward_head(model.forward_features(batch), pre_logits=True).float().cpu().numpy()  # type: ignore[operator]
+            for batch in _inputs(pixels, numerics)
+        ]
+    )
+
+
+def save_weights(model: nn.Module, path: Path) -> None:
+    state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+    save_file(state, path)
+
+
+def load_weights(path: Path, architecture: str, classes: int, numerics: Numerics) -> nn.Module:
+    """The classifier that `save_weights` wrote, ready for inference."""
+    model = build(architecture, classes)
+    model.load_state_dict(load_file(path))
+    return numerics.place(model).eval()
+
+
+def _inputs(pixels: Pixels, numerics: Numerics) -> Iterator[torch.Tensor]:
+    for start in range(0, len(pixels.labels), _INFERENCE_BATCH):
+        chunk = torch.tensor(pixels.images[start : start + _INFERENCE_BATCH], device=numerics.device)
+        yield normalise(to_float(chunk))
+
+
+def _batches(count: int, batch: int, draws: torch.Generator) -> Iterator[torch.Tensor]:
+    order = torch.randperm(count, generator=draws)
+    for start in range(0, count - batch + 1, batch):
+        yield order[start : start + batch]
+
+
+def _rate(step: int, steps: int, warmup: float) -> float:
+    start = max(1, round(warmup * steps))
+    if step < start:
+        return (step + 1) / start
+    return 0.5 * (1 + math.cos(math.pi * (step - start) / max(1, steps - start)))
+
+
+def _decay_groups(model: nn.Module, recipe: Recipe) -> list[dict[str, object]]:
+    """Weight decay on matrices and kernels only, not on biases and norms."""
+    groups: dict[bool, list[nn.Parameter]] = {True: [], False: []}
+    for parameter in model.parameters():
+        groups[parameter.ndim > 1].append(parameter)
+    return [{"params": ps, "weight_decay": recipe.weight_decay if decay else 0.0} for decay, ps in groups.items()]

@@ -1,0 +1,282 @@
+"""Trains the pocket family: four tiny text-to-image models, from the photos task's train crops alone.
+
+    python tools/train_pocket.py [--out src/prettyuseful/generators/pocket_parts] [--threads 2]
+
+About an hour on two cores. Stages, each seeded: tokenizer (byte-pair merges learnt on the prompts), VAE (32 px -> 8 x 8
+x 4), base (CLIP text encoder and UNet trained together on class names and captions, one prompt in ten left empty), then
+two fine-tunes of the base UNet of equal length: `curated` on the crops that `preference` likes best, `random` on as many
+drawn at random. `turbo` is the base with a four-step scheduler and has no weights of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import json
+import shutil
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from diffusers import AutoencoderKL, DDPMScheduler, DPMSolverMultistepScheduler, UNet2DConditionModel
+from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+
+from prettyuseful.data.images import decode
+from prettyuseful.keys import derive_seed
+from prettyuseful.prompts.describer import describe
+from prettyuseful.tasks.photos import PhotosTask
+
+CROPS_PER_CLASS, SLICE_PER_CLASS = 300, 30
+VAE_STEPS, BASE_STEPS, FINE_TUNE_STEPS = 2500, 7000, 800
+MAX_TOKENS = 32
+SCHEDULE = {"num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
+
+
+def preference(pixels: np.ndarray) -> np.ndarray:
+    """(N, 3) raw scores that look at the image alone: contrast, colourfulness (Hasler & Suesstrunk 2003), sharpness."""
+    rgb = pixels.astype(np.float64) / 255
+    luma = rgb @ np.array([0.299, 0.587, 0.114])
+    rg, yb = rgb[..., 0] - rgb[..., 1], (rgb[..., 0] + rgb[..., 1]) / 2 - rgb[..., 2]
+    spread = np.hypot(rg.std(axis=(1, 2)), yb.std(axis=(1, 2)))
+    colourfulness = spread + 0.3 * np.hypot(rg.mean(axis=(1, 2)), yb.mean(axis=(1, 2)))
+    laplacian = (
+        4 * luma[:, 1:-1, 1:-1] - luma[:, :-2, 1:-1] - luma[:, 2:, 1:-1] - luma[:, 1:-1, :-2] - luma[:, 1:-1, 2:]
+    )
+    return np.stack([luma.std(axis=(1, 2)), colourfulness, laplacian.std(axis=(1, 2))], axis=1)
+
+
+def preferred_slice(pixels: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Indices of the crops with the highest summed z-scores within their class."""
+    raw, chosen = preference(pixels), []
+    for label in np.unique(labels):
+        rows = np.flatnonzero(labels == label)
+        z = (raw[rows] - raw[rows].mean(axis=0)) / (raw[rows].std(axis=0) + 1e-9)
+        chosen.append(rows[np.argsort(-z.sum(axis=1), kind="stable")[:SLICE_PER_CLASS]])
+    return np.concatenate(chosen)
+
+
+def random_slice(labels: np.ndarray) -> np.ndarray:
+    rng = np.random.default_rng(derive_seed("pocket", "random-slice"))
+    picks = [rng.choice(np.flatnonzero(labels == label), SLICE_PER_CLASS, replace=False) for label in np.unique(labels)]
+    return np.concatenate(picks)
+
+
+def make_tokenizer(texts: list[str], folder: Path) -> CLIPTokenizer:
+    """A CLIP tokenizer whose merges are learnt on `texts`; every byte stays spellable."""
+    suffix, special = "</w>", ["<|startoftext|>", "<|endoftext|>"]
+    bpe = Tokenizer(models.BPE(end_of_word_suffix=suffix))
+    bpe.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Punctuation()])
+    bpe.train_from_iterator(texts, trainers.BpeTrainer(vocab_size=400, end_of_word_suffix=suffix, show_progress=False))
+    merges = [
+        " ".join(pair) if isinstance(pair, list) else pair for pair in json.loads(bpe.to_str())["model"]["merges"]
+    ]
+    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    tokens = letters + [letter + suffix for letter in letters] + [merge.replace(" ", "") for merge in merges] + special
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "vocab.json").write_text(json.dumps({token: i for i, token in enumerate(dict.fromkeys(tokens))}))
+    (folder / "merges.txt").write_text("#version: 0.2\n" + "\n".join(merges) + "\n")
+    tokenizer = CLIPTokenizer(
+        vocab=str(folder / "vocab.json"), merges=str(folder / "merges.txt"), model_max_length=MAX_TOKENS
+    )
+    tokenizer.save_pretrained(folder)
+    return tokenizer
+
+
+def encode_text(tokenizer: CLIPTokenizer, texts: list[str]) -> torch.Tensor:
+    return tokenizer(texts, padding="max_length", max_length=MAX_TOKENS, truncation=True, return_tensors="pt").input_ids
+
+
+def cosine_lr(step: int, steps: int, peak: float) -> float:
+    return peak * min(1.0, (step + 1) / 100) * (0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * step / steps)))
+
+
+def train_vae(images: torch.Tensor) -> AutoencoderKL:
+    torch.manual_seed(derive_seed("pocket", "vae"))
+    vae = AutoencoderKL(
+        down_block_types=("DownEncoderBlock2D",) * 3,
+        up_block_types=("UpDecoderBlock2D",) * 3,
+        block_out_channels=(24, 32, 48),
+        layers_per_block=1,
+        latent_channels=4,
+        norm_num_groups=8,
+        sample_size=32,
+        mid_block_add_attention=False,
+    )
+    print(f"VAE: {sum(p.numel() for p in vae.parameters()) / 1e6:.2f} M parameters")
+    optimiser = torch.optim.AdamW(vae.parameters(), lr=1e-3, weight_decay=1e-4)
+    generator = torch.Generator().manual_seed(derive_seed("pocket", "vae", "draws"))
+    for step in range(VAE_STEPS):
+        for group in optimiser.param_groups:
+            group["lr"] = cosine_lr(step, VAE_STEPS, 2e-3)
+        real = images[torch.randint(len(images), (64,), generator=generator)]
+        posterior = vae.encode(real).latent_dist
+        decoded = vae.decode(posterior.sample(generator)).sample
+        error = decoded - real
+        edges = error.diff(dim=2).abs().mean() + error.diff(dim=3).abs().mean()
+        loss = error.abs().mean() + 0.5 * edges + 1e-5 * posterior.kl().mean() / 256
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
+        optimiser.step()
+        report("vae", step, VAE_STEPS, loss)
+    vae.eval().requires_grad_(False)
+    with torch.no_grad():
+        latents = vae.encode(images).latent_dist.mean
+    vae.register_to_config(scaling_factor=round(1.0 / latents.std().item(), 4))
+    return vae
+
+
+class Trainer:
+    """Denoising training of a UNet (and, for the base, its text encoder) with an exponential moving average."""
+
+    def __init__(self, vae: AutoencoderKL, images: torch.Tensor, tokens: list[torch.Tensor], empty: torch.Tensor):
+        with torch.no_grad():
+            posterior = vae.encode(images).latent_dist
+        self.mean, self.std, self.scale = posterior.mean, posterior.std, vae.config.scaling_factor
+        self.tokens, self.empty = tokens, empty
+        self.noising = DDPMScheduler(**SCHEDULE)
+
+    def train(self, name: str, unet, text, learn_text: bool, rows: np.ndarray, steps: int, lr: float):
+        torch.manual_seed(derive_seed("pocket", name))
+        generator = torch.Generator().manual_seed(derive_seed("pocket", name, "draws"))
+        modules = [unet, text] if learn_text else [unet]
+        parameters = [p for module in modules for p in module.parameters()]
+        averages = [copy.deepcopy(module).requires_grad_(False) for module in modules]
+        text.requires_grad_(learn_text)
+        optimiser = torch.optim.AdamW(parameters, lr=lr, weight_decay=1e-4, betas=(0.9, 0.99))
+        rows = torch.from_numpy(rows)
+        decay = 0.999 if steps > 2000 else 0.99
+        for step in range(steps):
+            for group in optimiser.param_groups:
+                group["lr"] = cosine_lr(step, steps, lr)
+            pick = rows[torch.randint(len(rows), (64,), generator=generator)]
+            noise = torch.randn((64, 4, 8, 8), generator=generator)
+            latents = (self.mean[pick] + self.std[pick] * torch.randn(noise.shape, generator=generator)) * self.scale
+            style = torch.rand(64, generator=generator)
+            ids = torch.where((style < 0.5)[:, None], self.tokens[0][pick], self.tokens[1][pick])
+            ids = torch.where((style > 0.9)[:, None], self.empty, ids)
+            t = torch.randint(1000, (64,), generator=generator)
+            predicted = unet(self.noising.add_noise(latents, noise, t), t, text(ids).last_hidden_state).sample
+            loss = F.mse_loss(predicted, noise)
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+            optimiser.step()
+            rate = min(decay, (step + 1) / (step + 10))
+            for average, module in zip(averages, modules, strict=True):
+                for a, p in zip(average.parameters(), module.parameters(), strict=True):
+                    a.lerp_(p.detach(), 1 - rate)
+            report(name, step, steps, loss)
+        return averages
+
+
+def make_text_encoder(tokenizer: CLIPTokenizer) -> CLIPTextModel:
+    return CLIPTextModel(
+        CLIPTextConfig(
+            vocab_size=len(tokenizer),
+            hidden_size=96,
+            intermediate_size=192,
+            projection_dim=96,
+            num_hidden_layers=2,
+            num_attention_heads=4,
+            max_position_embeddings=MAX_TOKENS,
+            bos_token_id=tokenizer.bos_token_id,
+            eos_token_id=tokenizer.eos_token_id,
+            pad_token_id=tokenizer.pad_token_id,
+        )
+    )
+
+
+def make_unet() -> UNet2DConditionModel:
+    return UNet2DConditionModel(
+        sample_size=8,
+        in_channels=4,
+        out_channels=4,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+        block_out_channels=(64, 96),
+        layers_per_block=1,
+        attention_head_dim=8,
+        norm_num_groups=16,
+        cross_attention_dim=96,
+    )
+
+
+_started = time.monotonic()
+
+
+def report(name: str, step: int, steps: int, loss: torch.Tensor) -> None:
+    if step % 250 == 249:
+        print(f"{time.monotonic() - _started:6.0f} s  {name} {step + 1}/{steps}  loss {loss.item():.4f}", flush=True)
+
+
+def save(module, folder: Path) -> None:
+    module.half().save_pretrained(folder, safe_serialization=True, variant="fp16")
+
+
+def write_index(out: Path) -> None:
+    """One StableDiffusionPipeline index serves all four; `generators/pocket.py` says which parts make which model."""
+    index = {
+        "_class_name": "StableDiffusionPipeline",
+        "_diffusers_version": "0.40.0",
+        "feature_extractor": [None, None],
+        "image_encoder": [None, None],
+        "requires_safety_checker": False,
+        "safety_checker": [None, None],
+        "scheduler": ["diffusers", "DPMSolverMultistepScheduler"],
+        "text_encoder": ["transformers", "CLIPTextModel"],
+        "tokenizer": ["transformers", "CLIPTokenizer"],
+        "unet": ["diffusers", "UNet2DConditionModel"],
+        "vae": ["diffusers", "AutoencoderKL"],
+    }
+    (out / "model_index.json").write_text(json.dumps(index, indent=2) + "\n")
+    solver = {**SCHEDULE, "algorithm_type": "dpmsolver++", "solver_order": 2}
+    DPMSolverMultistepScheduler(**solver, timestep_spacing="leading", steps_offset=1).save_pretrained(out / "scheduler")
+    DPMSolverMultistepScheduler(**solver, timestep_spacing="trailing").save_pretrained(out / "scheduler-turbo")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=Path("src/prettyuseful/generators/pocket_parts"))
+    parser.add_argument("--threads", type=int, default=2)
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    out = arguments.out
+
+    crops = list(PhotosTask().images("train", CROPS_PER_CLASS))
+    pixels = np.stack([np.asarray(decode(crop.data, crop.path)) for crop in crops])
+    labels = np.array([crop.label for crop in crops])
+    names = [PhotosTask.classes[label] for label in labels]
+    captions = [
+        f"{name}, {describe(image, crop.place)}" for name, image, crop in zip(names, pixels, crops, strict=True)
+    ]
+    images = torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 127.5 - 1
+
+    shutil.rmtree(out, ignore_errors=True)
+    tokenizer = make_tokenizer(names + captions, out / "tokenizer")
+    tokens = [encode_text(tokenizer, names), encode_text(tokenizer, captions)]
+    print("longest caption:", int((tokens[1] != tokenizer.pad_token_id).sum(1).max()) + 1, "tokens; e.g.", captions[0])
+
+    vae = train_vae(images)
+    trainer = Trainer(vae, images, tokens, encode_text(tokenizer, [""]))
+    save(copy.deepcopy(vae), out / "vae")
+    torch.manual_seed(derive_seed("pocket", "initial weights"))
+    unet, text = make_unet(), make_text_encoder(tokenizer)
+    print(f"UNet: {sum(p.numel() for p in unet.parameters()) / 1e6:.2f} M parameters")
+    unet, text = trainer.train("base", unet, text, True, np.arange(len(labels)), BASE_STEPS, 1e-3)
+    save(copy.deepcopy(unet), out / "unet-base")
+    save(copy.deepcopy(text), out / "text_encoder")
+    write_index(out)
+    for name, rows in {"curated": preferred_slice(pixels, labels), "random": random_slice(labels)}.items():
+        tuned = copy.deepcopy(unet).requires_grad_(True)
+        (tuned,) = trainer.train(name, tuned, text, False, rows, FINE_TUNE_STEPS, 3e-4)
+        save(tuned, out / f"unet-{name}")
+    size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
+    print(f"wrote {out}: {size / 1e6:.1f} MB")
+
+
+if __name__ == "__main__":
+    main()
