@@ -1,4 +1,4 @@
-"""The settings that change the last bits of a number. They are part of every key they touch; where a step runs is not."""
+"""The settings that change the last bits of a number: part of every key they touch. Where a step runs is not."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import platform
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -88,7 +89,7 @@ def environment() -> dict[str, Any]:
 
 def _cpu_model() -> str:
     try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
+        with Path("/proc/cpuinfo").open(encoding="utf-8") as file:
             for line in file:
                 if line.startswith("model name"):
                     return line.split(":", 1)[1].strip()

@@ -1,4 +1,4 @@
-"""One study from its file to its report: plan, execute, gather records, write them, put the data sets and the report beside."""
+"""One study from its file to its report: plan, execute, gather records, write them, place data sets and report."""
 
 from __future__ import annotations
 
@@ -57,10 +57,10 @@ def default_workers(study: Study) -> int:
 
 def run_study(
     study: Study,
-    store: Path,
-    out: Path,
+    store: Path | str,
+    out: Path | str,
     workers: int | None = None,
-    on_event: Callable[[Event], None] = lambda event: None,
+    on_event: Callable[[Event], None] = lambda _: None,
 ) -> StudyResult:
     """Runs what of a study is not in the store yet, and writes records, data sets and report to `out`.
 
@@ -69,7 +69,7 @@ def run_study(
     Raises:
         UserError: the study, its data or a folder is not usable; everything made so far stays in the store.
     """
-    return run_plan(make_plan(study), LocalStore(store), out, workers or default_workers(study), on_event)
+    return run_plan(make_plan(study), LocalStore(Path(store)), Path(out), workers or default_workers(study), on_event)
 
 
 def run_plan(plan: Plan, store: LocalStore, out: Path, workers: int, on_event: Callable[[Event], None]) -> StudyResult:

@@ -34,8 +34,8 @@ def accuracy(tests: Sequence[TransferResult], level: float = LEVEL) -> Interval:
     """Top-1 accuracy of one cell: one test per training seed, all on the same images.
 
     The variance of the mean is the seeds' (s^2 / n, n - 1 degrees) plus the test groups' (resampled whole within their
-    class, of the mean over seeds), joined by Satterthwaite's degrees of freedom. What seed and group share is counted in
-    both, which errs on the wide side.
+    class, of the mean over seeds), joined by Satterthwaite's degrees of freedom. What seeds and groups share is counted
+    in both, which errs on the wide side.
     """
     rates = _rates(tests)
     found = _interval(rates, level)

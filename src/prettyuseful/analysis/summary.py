@@ -42,7 +42,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Data set `a` minus data set `b` in one cell. `to_real` is simultaneous over all pairs of the cell (Bonferroni)."""
+    """Data set `a` minus data set `b` in one cell. `to_real` holds for all pairs of the cell at once (Bonferroni)."""
 
     a: str
     b: str
@@ -90,7 +90,8 @@ def summarise(records: Sequence[StudyRecord | DatasetRecord | RunRecord]) -> Sum
             if which in of_cell:
                 rows.append(_row(dataset, cell, of_cell, tests))
         comparisons += _comparisons(datasets, cell, tests)
-    problems = tuple(_problem(record) for record in (*datasets, *runs) if record.status != "complete")
+    told: list[DatasetRecord | RunRecord] = [*datasets, *runs]
+    problems = tuple(_problem(record) for record in told if record.status != "complete")
     return Summary(study, datasets, runs, tuple(rows), tuple(comparisons), problems)
 
 
@@ -178,22 +179,20 @@ def _answer(summary: Summary) -> list[str]:
     rows = [row for row in summary.rows if row.cell == cell and row.to_real]
     real = [row for row in rows if row.real]
     synthetic = sorted((row for row in rows if not row.real), key=lambda row: -row.to_real.mean)  # type: ignore[union-attr]
-    sentences = []
-    for row in real:
-        sentences.append(
-            f"Trained on {row.images_per_class} real images per class, {cell[0]} gets {_percent(row.to_real)} of the real "
-            f"test images right; guessing gets {summary.study.task['chance']:.1%}."
-        )
+    sentences = [
+        f"Trained on {row.images_per_class} real images per class, {cell[0]} gets {_percent(row.to_real)} of the real "
+        f"test images right; guessing gets {summary.study.task['chance']:.1%}."
+        for row in real
+    ]
     for row in synthetic:
-        gap = row.gap
-        verdict = "" if gap is None else f", {_points(gap)} against equally many real images"
-        sentences.append(f"Trained on {row.dataset}, it gets {_percent(row.to_real)}{verdict}.")
-    for row in synthetic:
-        if row.from_real and row.to_real and row.from_real.low > row.to_real.high:
-            sentences.append(
-                f"The real-trained classifier recognises {_percent(row.from_real)} of {row.dataset}'s images: they look "
-                "more like their class than they teach it."
-            )
+        gap = "" if row.gap is None else f", {_points(row.gap)} against equally many real images"
+        sentences.append(f"Trained on {row.dataset}, it gets {_percent(row.to_real)}{gap}.")
+    sentences += [
+        f"The real-trained classifier recognises {_percent(row.from_real)} of {row.dataset}'s images: they look like "
+        "their class more than they teach it."
+        for row in synthetic
+        if row.from_real and row.to_real and row.from_real.low > row.to_real.high
+    ]
     for comparison in summary.comparisons:
         if comparison.cell == cell and comparison.to_real.excludes_zero:
             better, worse = (

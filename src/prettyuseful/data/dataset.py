@@ -1,4 +1,4 @@
-"""Data sets on disk: Parquet shards in the Hugging Face convention, readable by `datasets.load_dataset("parquet", ...)`."""
+"""Data sets on disk: Parquet shards in the Hugging Face convention, read by `load_dataset("parquet", ...)`."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from prettyuseful.numerics import Numerics
 
 
 class StableDiffusionGenerator:
-    """A Stable Diffusion 1.x or 2.x pipeline. Prompts are encoded once each; noise comes from one CPU generator per image.
+    """A Stable Diffusion 1.x or 2.x pipeline. Prompts are encoded once each; every image has a CPU noise generator.
 
     The safety checker is off: it blanks images, and a training set must not hold black squares.
 

@@ -1,4 +1,4 @@
-"""The embedded pocket family: pipeline parts stored once in the package, put together into ordinary pipeline folders."""
+"""The embedded pocket family: parts stored once in the package, put together into ordinary pipeline folders."""
 
 from __future__ import annotations
 

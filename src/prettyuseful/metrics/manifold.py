@@ -1,4 +1,4 @@
-"""Precision, recall, density and coverage (Kynkaanniemi et al. 2019; Naeem et al. 2020), as clovaai's `prdc` defines them."""
+"""Precision, recall (Kynkaanniemi et al. 2019), density, coverage (Naeem et al. 2020), as clovaai's `prdc` has them."""
 
 from __future__ import annotations
 
@@ -60,8 +60,8 @@ def manifold(real: np.ndarray, synthetic: np.ndarray, k: int = 5) -> Manifold:
     distance = _distances(real, synthetic)
     inside_real = distance < real_radius[:, None]
     return Manifold(
-        precision_parts=inside_real.any(axis=0).astype(np.float64),
-        recall_parts=(distance < synthetic_radius[None, :]).any(axis=1).astype(np.float64),
+        precision_parts=np.asarray(inside_real.any(axis=0), np.float64),
+        recall_parts=np.asarray((distance < synthetic_radius[None, :]).any(axis=1), np.float64),
         density_parts=inside_real.sum(axis=0) / k,
         coverage_parts=(distance.min(axis=1) < real_radius).astype(np.float64),
     )

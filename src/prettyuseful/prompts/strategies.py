@@ -5,15 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-STRATEGIES = {
-    "class-name": "the bare class name",
-    "caption": "the class name and a caption of a real train image: '<class>, <caption>'",
-}
-
 
 @dataclass(frozen=True)
 class Prompts:
-    """`prompts[c]` are the prompts of class `classes[c]`; image `i` of a class takes the one at `i` modulo their number."""
+    """`prompts[c]` are the prompts of class `classes[c]`; image `i` takes the one at `i` modulo their number."""
 
     classes: tuple[str, ...]
     prompts: tuple[tuple[str, ...], ...]

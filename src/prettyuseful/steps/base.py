@@ -24,7 +24,7 @@ Progress = Callable[[float], None]
 
 @dataclass
 class Job:
-    """What a running step is given: its inputs by name, an empty folder for its files, and a way to say how far it is."""
+    """What a running step is given: inputs by name, an empty folder for its files, and a way to say how far it is."""
 
     inputs: Mapping[str, Artifact]
     folder: Path
@@ -39,8 +39,8 @@ class Job:
 class StepSpec(BaseModel, ABC):
     """Every field that changes the content of a step's artifact, and nothing else.
 
-    `kind` names the step; `version` rises when equal fields would give other bytes than before. Fields in `unkeyed` only
-    say where to find what another field has already pinned by its content.
+    `kind` names the step; `version` rises when equal fields would give other bytes than before. Fields in `unkeyed`
+    only say where to find what another field has already pinned by its content.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -1,4 +1,4 @@
-"""Steps that make data sets: load (real), caption, prompt, generate (one shard), collect (shards to a data set), sample."""
+"""Steps that make data sets: load (real), caption, prompt, generate (a shard), collect (all shards), sample."""
 
 from __future__ import annotations
 
@@ -77,8 +77,8 @@ class PromptSpec(StepSpec):
 class GenerateSpec(StepSpec):
     """Images `start` to `stop` of one class: a shard. Its bytes do not depend on how the data set is cut into shards.
 
-    `seed` is the data set's; an image's own is the hash of it, class, prompt and index. Micro-batches start at multiples
-    of `micro_batch` within the class and the last one is padded, so that every image always meets the same batch shape.
+    `seed` is the data set's; an image's own is the hash of it, class, prompt and index. Micro-batches start at
+    multiples of `micro_batch` within the class and the last is padded, so that every image meets the same batch shape.
     """
 
     kind: ClassVar[str] = "generate"

@@ -1,4 +1,4 @@
-"""What a store is: content-addressed files, and manifests that commit them. Object storage fits behind the same calls."""
+"""What a store is: content-addressed files, and manifests that commit them. Object storage fits the same calls."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Store(Protocol):
         """The artifact, or None if it is not there or not whole (then it will be made again)."""
 
     def put_file(self, name: str, source: Path) -> FileEntry:
-        """Keeps the bytes of `source`, durably. Nothing can be read from an artifact until its manifest is committed."""
+        """Keeps the bytes of `source`, durably. An artifact cannot be read until its manifest is committed."""
 
     def list(self) -> Iterator[Manifest]:
         """Every committed manifest, in no particular order."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -207,7 +207,7 @@ def _repeated_key(node: yaml.Node | None) -> yaml.Node | None:
         seen: set[str] = set()
         for key, value in node.value:
             if key.value in seen:
-                return key
+                return cast("yaml.Node", key)
             seen.add(key.value)
             if (twin := _repeated_key(value)) is not None:
                 return twin

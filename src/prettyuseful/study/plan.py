@@ -1,4 +1,4 @@
-"""From a study to its steps: a graph in which nothing is made twice, and which runs and data sets its nodes belong to."""
+"""From a study to its steps: a graph in which nothing is made twice, and the runs and data sets it serves."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ class _Planner:
         model = find_model(plan.generator)
         sampling = _resolved(plan, model)
         prompts = self._prompts(plan)
-        shards = {}
+        shards: dict[str, str] = {}
         fingerprint = model_fingerprint(model)
         for label, class_name in enumerate(self.task.classes):
             for start in range(0, plan.images_per_class, SHARD_IMAGES):
@@ -153,8 +153,8 @@ class _Planner:
                 )
                 words = f"generate {name}: {class_name} {start}-{stop}"
                 shards[f"{len(shards):05d}"] = self._add(spec, {"prompts": prompts}, words, stop - start)
-        spec = CollectSpec(classes=self.task.classes, images_per_class=plan.images_per_class)
-        key = self._add(spec, shards, f"collect {name}", 1)
+        collect = CollectSpec(classes=self.task.classes, images_per_class=plan.images_per_class)
+        key = self._add(collect, shards, f"collect {name}", 1)
         keys = {"dataset": key, "sample": self._sample(key, name), "prompt": prompts}
         return PlannedDataset(name, plan.images_per_class, keys, model, sampling, plan)
 

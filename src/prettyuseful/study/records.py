@@ -18,7 +18,7 @@ from prettyuseful.study.execute import Outcome
 from prettyuseful.study.file import REAL
 from prettyuseful.study.plan import Plan, PlannedDataset, PlannedRun
 
-RECORD_VERSION = 1
+RECORD_VERSION: Literal[1] = 1
 
 
 class _Record(BaseModel):
@@ -285,8 +285,8 @@ def write_whole(path: Path, text: str) -> None:
     handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(text)
-    os.chmod(draft, 0o644)
-    os.replace(draft, path)
+    Path(draft).chmod(0o644)
+    Path(draft).replace(path)
 
 
 def schema(of: Iterable[type[BaseModel]] = (StudyRecord, DatasetRecord, RunRecord, Manifest)) -> dict[str, Any]:

@@ -11,7 +11,7 @@ Split = Literal["train", "test"]
 
 
 class Task(Protocol):
-    """A classification task with real images. Class `i` is `classes[i]`; guessing is right one time in `len(classes)`."""
+    """A classification task with real images. Class `i` is `classes[i]`; chance is one in `len(classes)`."""
 
     @property
     def name(self) -> str: ...

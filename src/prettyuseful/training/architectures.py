@@ -29,7 +29,7 @@ class SmallNet(nn.Module):
 
     def forward_features(self, x: torch.Tensor) -> torch.Tensor:
         """(N, 3, S, S) to (N, C, S/8, S/8)."""
-        return self.body(x)
+        return cast("torch.Tensor", self.body(x))
 
     def forward_head(self, x: torch.Tensor, pre_logits: bool = False) -> torch.Tensor:
         """Feature maps to logits (N, classes), or to the penultimate features (N, C)."""
@@ -49,7 +49,7 @@ def build(name: str, num_classes: int) -> nn.Module:
     if name in ARCHITECTURES.entries:
         return cast("nn.Module", ARCHITECTURES[name].load()(num_classes))
     check(name)
-    return timm.create_model(name, pretrained=False, num_classes=num_classes)
+    return cast("nn.Module", timm.create_model(name, pretrained=False, num_classes=num_classes))
 
 
 def check(name: str) -> None:

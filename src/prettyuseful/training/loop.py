@@ -60,7 +60,7 @@ def train(
                 logits = model(normalise(augment(to_float(images[rows]), recipe, draws)))
                 loss = F.cross_entropy(logits, target, label_smoothing=recipe.label_smoothing)
                 optimiser.zero_grad(set_to_none=True)
-                loss.backward()
+                loss.backward()  # type: ignore[no-untyped-call]
                 nn.utils.clip_grad_norm_(model.parameters(), recipe.clip_norm)
                 optimiser.step()
                 schedule.step()
