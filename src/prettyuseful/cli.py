@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from prettyuseful.errors import PrettyUsefulError, UserError
 
@@ -16,7 +17,23 @@ if TYPE_CHECKING:
     from prettyuseful.run import StudyResult
     from prettyuseful.study.file import Study
 
+
+class _Commands(TyperGroup):
+    """Turns what a command raises into one line on stderr and an exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except PrettyUsefulError as error:
+            print(f"error: {error}", file=sys.stderr)
+            raise typer.Exit(2 if isinstance(error, UserError) else 1) from None
+        except KeyboardInterrupt:
+            print("interrupted; run the same command again to continue", file=sys.stderr)
+            raise typer.Exit(130) from None
+
+
 app = typer.Typer(
+    cls=_Commands,
     help="Is this text-to-image model useful training data? Generate, train, test on real images, and say so.",
     no_args_is_help=True,
     add_completion=False,
@@ -169,20 +186,4 @@ def _print_json(value: object) -> None:
 
 def main() -> None:
     """Exit codes: 0 complete, 1 steps failed or missing, 2 the user's mistake, 130 interrupted."""
-    import click
-
-    try:
-        code = app(standalone_mode=False)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        code = 2
-    except PrettyUsefulError as error:
-        print(f"error: {error}", file=sys.stderr)
-        code = 1
-    except click.ClickException as error:
-        error.show()
-        code = error.exit_code
-    except (KeyboardInterrupt, click.Abort):
-        print("interrupted; run the same command again to continue", file=sys.stderr)
-        code = 130
-    sys.exit(code or 0)
+    app()

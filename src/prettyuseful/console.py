@@ -45,7 +45,7 @@ class StepProgress:
         self.bar.start()
         self.row = self.bar.add_task("starting", total=1.0, left="")
         if self.todo:
-            self._say(f"{len(self.todo)} steps to do, about {clock(self._left())} on {self.workers} cores")
+            self._say(f"{len(self.todo)} steps to do, about {clock(self._left())}, {self.workers} at a time")
         return self
 
     def __exit__(

@@ -185,7 +185,7 @@ def _answer(summary: Summary) -> list[str]:
         for row in real
     ]
     for row in synthetic:
-        gap = "" if row.gap is None else f", {_points(row.gap)} against equally many real images"
+        gap = "" if row.gap is None else f", {_points(row.gap)} against real images"
         sentences.append(f"Trained on {row.dataset}, it gets {_percent(row.to_real)}{gap}.")
     sentences += [
         f"The real-trained classifier recognises {_percent(row.from_real)} of {row.dataset}'s images: they look like "

@@ -15,7 +15,7 @@ from transformers.utils import logging as transformers_logging
 
 from prettyuseful.errors import DataError
 from prettyuseful.generators.base import Sampling
-from prettyuseful.generators.models import Model, open_folder
+from prettyuseful.generators.models import Model, opened_source
 from prettyuseful.numerics import Numerics
 
 
@@ -35,9 +35,9 @@ class StableDiffusionGenerator:
         self.negative = sampling.negative
         dtype = getattr(torch, numerics.dtype)
         try:
-            with _quiet():
+            with _quiet(), opened_source(model) as source:
                 self.pipeline: Any = StableDiffusionPipeline.from_pretrained(
-                    open_folder(model), torch_dtype=dtype, variant=model.variant, safety_checker=None
+                    source, torch_dtype=dtype, variant=model.variant, safety_checker=None
                 )
         except (OSError, ValueError) as error:
             raise DataError(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -91,8 +93,11 @@ def model_fingerprint(model: Model) -> str:
     return f"hub:{model.source}"
 
 
-def open_folder(model: Model) -> str:
+@contextmanager
+def opened_source(model: Model) -> Iterator[str]:
     """What `from_pretrained` is given: a folder or a hub id."""
     if model.source.startswith("pocket:"):
-        return str(pocket.assemble(model.source.removeprefix("pocket:")))
-    return model.source
+        with pocket.assembled(model.source.removeprefix("pocket:")) as folder:
+            yield str(folder)
+    else:
+        yield model.source

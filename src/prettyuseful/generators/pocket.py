@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import atexit
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -20,15 +21,15 @@ _OWN = {
 }
 
 
-@cache
-def assemble(name: str) -> Path:
-    """A `StableDiffusionPipeline` folder made of links to the parts; it lives as long as the process."""
-    folder = Path(tempfile.mkdtemp(prefix=f"pocket-{name}-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    shutil.copy(_PARTS / "model_index.json", folder)
-    for component, part in {**_SHARED, **_OWN[name]}.items():
-        (folder / component).symlink_to(_PARTS / part, target_is_directory=True)
-    return folder
+@contextmanager
+def assembled(name: str) -> Iterator[Path]:
+    """A `StableDiffusionPipeline` folder made of links to the parts, for as long as it takes to load it."""
+    with tempfile.TemporaryDirectory(prefix=f"pocket-{name}-") as place:
+        folder = Path(place)
+        shutil.copy(_PARTS / "model_index.json", folder)
+        for component, part in {**_SHARED, **_OWN[name]}.items():
+            (folder / component).symlink_to(_PARTS / part, target_is_directory=True)
+        yield folder
 
 
 @cache

@@ -9,6 +9,9 @@ import numpy as np
 from prettyuseful.keys import derive_seed
 from prettyuseful.steps.base import Job, StepSpec
 
+NEIGHBOURS = 5
+"""k of density and coverage, as in the paper."""
+
 
 class MeasureSpec(StepSpec):
     """Precision, recall, density and coverage per class, in the feature space of a real-trained classifier.
@@ -20,7 +23,7 @@ class MeasureSpec(StepSpec):
     kind: ClassVar[str] = "measure"
     control: bool
     per_class: int
-    k: int = 5
+    k: int = NEIGHBOURS
 
     def make(self, job: Job) -> dict[str, Any]:
         from prettyuseful.metrics.manifold import manifold

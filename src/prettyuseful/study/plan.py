@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from itertools import product
 
+from prettyuseful.errors import DataError
 from prettyuseful.generators.base import Sampling
 from prettyuseful.generators.models import Model, find_model, model_fingerprint
 from prettyuseful.registry import ARCHITECTURES, PROBES, RECIPES
 from prettyuseful.steps.base import Step, StepSpec
 from prettyuseful.steps.classifiers import DecodeSpec, EmbedSpec, EvaluateSpec, TrainSpec
 from prettyuseful.steps.datasets import CaptionSpec, CollectSpec, GenerateSpec, LoadSpec, PromptSpec, SampleSpec
-from prettyuseful.steps.measures import MeasureSpec
+from prettyuseful.steps.measures import NEIGHBOURS, MeasureSpec
 from prettyuseful.study.file import REAL, DatasetPlan, Study
 from prettyuseful.tasks.base import Split, Task
 from prettyuseful.training.recipes import Recipe
@@ -97,6 +98,7 @@ class _Planner:
             runs += [run(dataset, {REAL: self.test}) for dataset in synthetic]
         datasets: list[PlannedDataset] = [*real.values(), *synthetic]
         if study.metrics:
+            self._check_enough(datasets)
             datasets = self._measured(datasets, runs, recipes)
         return Plan(study, self.task, self.steps, tuple(datasets), tuple(runs))
 
@@ -110,6 +112,16 @@ class _Planner:
             RECIPES.check(recipe)
         for probe in self.study.train.probes:
             PROBES.check(probe)
+
+    def _check_enough(self, datasets: list[PlannedDataset]) -> None:
+        """Better now than after the training: neighbours need images to be found among."""
+        fewest = min([self.task.available("test") // 2, *(dataset.images_per_class for dataset in datasets)])
+        if fewest <= NEIGHBOURS:
+            raise DataError(
+                f"{', '.join(self.study.metrics)} look at {NEIGHBOURS} neighbours per image and need more than "
+                f"{NEIGHBOURS} images per class, in every data set and in half the real test images; the fewest here "
+                f"are {fewest}: take more images, or leave the metrics out with 'metrics: []'"
+            )
 
     def _add(self, spec: StepSpec, inputs: Mapping[str, str], label: str, units: float) -> str:
         step = Step(spec, dict(inputs), label, units)

@@ -18,7 +18,7 @@ class SmallNet(nn.Module):
 
     def __init__(self, num_classes: int) -> None:
         super().__init__()
-        widths = (3, 32, 64, 96, 128)
+        widths = (3, 24, 48, 96, 128)
         layers: list[nn.Module] = []
         for i, (before, after) in enumerate(itertools.pairwise(widths)):
             layers += [nn.Conv2d(before, after, 3, padding=1, bias=False), nn.BatchNorm2d(after), nn.ReLU(inplace=True)]

@@ -30,7 +30,7 @@ class Recipe:
 SMALL = Recipe(
     name="small",
     stored_size=32,
-    epochs=15,
+    epochs=12,
     batch_size=64,
     learning_rate=3e-3,
     weight_decay=5e-2,
