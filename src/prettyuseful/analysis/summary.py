@@ -13,6 +13,8 @@ from prettyuseful.analysis.statistics import LEVEL, Interval, accuracy, differen
 from prettyuseful.study.file import REAL
 from prettyuseful.study.records import DatasetRecord, RunRecord, StudyRecord, TransferResult
 
+_PAIRS_TOLD = 4
+
 Cell = tuple[str, str, str]
 """Architecture, recipe, probe."""
 
@@ -193,15 +195,15 @@ def _answer(summary: Summary) -> list[str]:
         for row in synthetic
         if row.from_real and row.to_real and row.from_real.low > row.to_real.high
     ]
-    for comparison in summary.comparisons:
-        if comparison.cell == cell and comparison.to_real.excludes_zero:
-            better, worse = (
-                (comparison.a, comparison.b) if comparison.to_real.mean > 0 else (comparison.b, comparison.a)
-            )
-            sentences.append(
-                f"{better} teaches more than {worse}: {_points(comparison.to_real, absolute=True)} on real images "
-                f"(simultaneous over all pairs)."
-            )
+    pairs = [comparison for comparison in summary.comparisons if comparison.cell == cell]
+    clear = sorted((pair for pair in pairs if pair.to_real.excludes_zero), key=lambda pair: -abs(pair.to_real.mean))
+    for pair in clear[:_PAIRS_TOLD]:
+        better, worse = (pair.a, pair.b) if pair.to_real.mean > 0 else (pair.b, pair.a)
+        sentences.append(f"{better} teaches more than {worse}: {_points(pair.to_real, absolute=True)} on real images.")
+    if pairs:
+        sentences.append(
+            f"{len(clear)} of {len(pairs)} pairs of data sets differ clearly; these intervals hold for all pairs at once."
+        )
     return sentences
 
 

@@ -112,7 +112,8 @@ def parse_study(text: str, name: str = "study") -> Study:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f"{name}:{mark.line + 1}" if mark else name
-        raise StudyError(f"{place}: not valid YAML: {getattr(error, 'problem', None) or error}") from error
+        problem = getattr(error, "problem", None) or " ".join(str(error).split())
+        raise StudyError(f"{place}: not valid YAML: {problem}") from error
     if not isinstance(content, Mapping):
         raise StudyError(
             f"{name}: a study is a mapping with version, task, datasets and train; see the README's example"

@@ -1,0 +1,118 @@
+"""The tiny real things that tests share: a random-weight pipeline folder, a folder task, a finished study."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from prettyuseful.study.file import Study, parse_study
+
+CLASSES = {"red": (200, 40, 40), "blue": (40, 40, 200)}
+
+
+@pytest.fixture(scope="session")
+def pipeline_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A StableDiffusionPipeline with random weights, 16 px, as anyone might have saved it."""
+    import torch
+    from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
+    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+
+    folder = tmp_path_factory.mktemp("pipeline")
+    letters = [chr(c) for c in range(97, 123)]
+    tokens = [*letters, *(f"{letter}</w>" for letter in letters), "<|startoftext|>", "<|endoftext|>"]
+    (folder / "vocab.json").write_text(json.dumps({token: i for i, token in enumerate(tokens)}))
+    (folder / "merges.txt").write_text("#version: 0.2\n")
+    tokenizer = CLIPTokenizer(vocab=str(folder / "vocab.json"), merges=str(folder / "merges.txt"), model_max_length=16)
+    torch.manual_seed(0)
+    text = CLIPTextConfig(
+        vocab_size=len(tokens),
+        hidden_size=16,
+        intermediate_size=32,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        max_position_embeddings=16,
+        bos_token_id=len(tokens) - 2,
+        eos_token_id=len(tokens) - 1,
+        pad_token_id=len(tokens) - 1,
+    )
+    pipeline = StableDiffusionPipeline(
+        vae=AutoencoderKL(
+            block_out_channels=(8, 8),
+            down_block_types=("DownEncoderBlock2D",) * 2,
+            up_block_types=("UpDecoderBlock2D",) * 2,
+            norm_num_groups=4,
+            latent_channels=4,
+        ),
+        text_encoder=CLIPTextModel(text),
+        tokenizer=tokenizer,
+        unet=UNet2DConditionModel(
+            sample_size=8,
+            in_channels=4,
+            out_channels=4,
+            block_out_channels=(16, 16),
+            layers_per_block=1,
+            down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
+            up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
+            norm_num_groups=4,
+            attention_head_dim=4,
+            cross_attention_dim=16,
+        ),
+        scheduler=DDIMScheduler(),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+    place = folder / "tiny-pipeline"
+    pipeline.save_pretrained(place)
+    return place
+
+
+def make_folder_task(root: Path, train: int = 8, test: int = 14, size: int = 24) -> Path:
+    """An ImageFolder tree of noisy colours that a classifier can tell apart."""
+    rng = np.random.default_rng(0)
+    for split, count in (("train", train), ("test", test)):
+        for name, colour in CLASSES.items():
+            folder = root / split / name
+            folder.mkdir(parents=True)
+            for i in range(count):
+                pixels = np.clip(np.array(colour) + rng.normal(0, 30, (size, size + 4, 3)), 0, 255)
+                Image.fromarray(pixels.astype(np.uint8)).save(folder / f"{i:03d}.png")
+    return root
+
+
+@pytest.fixture
+def folder_task(tmp_path: Path) -> Path:
+    return make_folder_task(tmp_path / "colours")
+
+
+@pytest.fixture(scope="session")
+def shared_task(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder task that no test changes."""
+    return make_folder_task(tmp_path_factory.mktemp("shared") / "colours")
+
+
+StudyText = Callable[..., str]
+
+
+@pytest.fixture
+def study_text(shared_task: Path, pipeline_folder: Path) -> StudyText:
+    """The text of a small study on the folder task and the random-weight pipeline."""
+
+    def text(task: Path = shared_task, images: int = 7, seeds: str = "[0]", steps: int = 2, more: str = "") -> str:
+        return (
+            f"version: 1\ntask: {{folder: {task}, image_size: 24}}\ndatasets:\n"
+            f"  tiny: {{generator: {pipeline_folder}, images_per_class: {images}, sampling: {{steps: {steps}}}}}\n"
+            f"train: {{seeds: {seeds}}}\nnumerics: {{micro_batch: 4}}\n{more}"
+        )
+
+    return text
+
+
+@pytest.fixture
+def small_study(study_text: StudyText) -> Study:
+    return parse_study(study_text())

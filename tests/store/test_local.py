@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from prettyuseful.errors import CorruptArtifactError, StoreError
+from prettyuseful.store.base import FileEntry, Manifest
+from prettyuseful.store.local import LocalStore
+
+KEY = "ab" * 32
+
+
+def manifest(files: tuple[FileEntry, ...] = (), key: str = KEY, **facts: object) -> Manifest:
+    return Manifest(
+        key=key,
+        step="load",
+        version=1,
+        spec={},
+        inputs={},
+        files=files,
+        facts=facts,
+        environment={},
+        created="2026-01-01T00:00:00+00:00",
+        seconds=1.0,
+        units=1.0,
+        rate_class="load",
+    )
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> LocalStore:
+    return LocalStore(tmp_path / "store")
+
+
+def put(store: LocalStore, content: bytes, name: str = "file") -> FileEntry:
+    source = store.root / "tmp" / "source"
+    source.write_bytes(content)
+    return store.put_file(name, source)
+
+
+def object_of(store: LocalStore, entry: FileEntry) -> Path:
+    return store.root / "objects" / entry.sha256[:2] / entry.sha256
+
+
+def test_what_is_committed_can_be_read(store: LocalStore) -> None:
+    store.commit(manifest((put(store, b"hello"),), colour="red"))
+    artifact = store.read(KEY)
+    assert artifact is not None
+    assert artifact.path("file").read_bytes() == b"hello"
+    assert artifact.manifest.facts == {"colour": "red"}
+    assert [m.key for m in store.list()] == [KEY]
+
+
+def test_nothing_is_there_before_the_commit(store: LocalStore) -> None:
+    put(store, b"hello")
+    assert store.read(KEY) is None
+    assert list(store.list()) == []
+
+
+@settings(max_examples=20, deadline=None)
+@given(content=st.binary(max_size=2000))
+def test_bytes_come_back_as_they_were(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
+    store = LocalStore(tmp_path_factory.mktemp("store"))
+    found = store.commit(manifest((put(store, content),)))
+    assert found.path("file").read_bytes() == content
+
+
+def test_the_first_commit_wins(store: LocalStore) -> None:
+    store.commit(manifest(who="first"))
+    assert store.commit(manifest(who="second")).manifest.facts == {"who": "first"}
+
+
+def test_of_racing_processes_one_wins_and_all_agree(store: LocalStore) -> None:
+    script = (
+        "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[3]);"
+        "from tests_store_helper import manifest; from prettyuseful.store.local import LocalStore;"
+        "print(LocalStore(Path(sys.argv[1])).commit(manifest(who=sys.argv[2])).manifest.facts['who'])"
+    )
+    helper = store.root.parent / "tests_store_helper.py"
+    helper.write_text(Path(__file__).read_text("utf-8"))
+    racers = [
+        subprocess.Popen(
+            [sys.executable, "-c", script, str(store.root), str(i), str(helper.parent)],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for i in range(4)
+    ]
+    winners = {racer.communicate()[0].strip() for racer in racers}
+    assert len(winners) == 1
+    assert winners <= {"0", "1", "2", "3"}
+
+
+@pytest.mark.parametrize("damage", ["flipped", "truncated", "removed"])
+def test_a_damaged_file_is_never_read(store: LocalStore, damage: str) -> None:
+    entry = put(store, b"precious bytes")
+    store.commit(manifest((entry,)))
+    path = object_of(store, entry)
+    path.chmod(0o644)
+    if damage == "flipped":
+        path.write_bytes(b"precious bytfs")
+        artifact = LocalStore(store.root).read(KEY)
+        assert artifact is not None  # size is right: only reading the bytes can tell
+        with pytest.raises(CorruptArtifactError, match=r"file of artifact .* differs from its manifest"):
+            artifact.path("file")
+    elif damage == "truncated":
+        path.write_bytes(b"precious")
+    else:
+        path.unlink()
+    assert store.read(KEY) is None
+
+
+def test_a_damaged_file_can_be_made_again(store: LocalStore) -> None:
+    entry = put(store, b"precious bytes")
+    store.commit(manifest((entry,)))
+    object_of(store, entry).unlink()
+    put(store, b"precious bytes")
+    assert store.commit(manifest((entry,))).path("file").read_bytes() == b"precious bytes"
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"key": 1}'])
+def test_a_broken_manifest_is_absent_and_replaced(store: LocalStore, text: str) -> None:
+    store.commit(manifest(who="first"))
+    path = store.root / "manifests" / KEY[:2] / f"{KEY}.json"
+    path.write_text(text)
+    assert store.read(KEY) is None
+    assert list(store.list()) == []
+    assert store.commit(manifest(who="second")).manifest.facts == {"who": "second"}
+
+
+def test_a_manifest_under_another_name_is_not_that_artifact(store: LocalStore) -> None:
+    store.commit(manifest())
+    other = "cd" * 32
+    path = store.root / "manifests" / "cd" / f"{other}.json"
+    path.parent.mkdir()
+    path.write_text((store.root / "manifests" / KEY[:2] / f"{KEY}.json").read_text())
+    assert store.read(other) is None
+
+
+def test_a_claim_is_exclusive_and_dies_with_its_holder(store: LocalStore) -> None:
+    script = (
+        "import sys, time; from pathlib import Path; from prettyuseful.store.local import LocalStore;"
+        f"claim = LocalStore(Path(sys.argv[1])).claim('{KEY}'); print(claim.__enter__(), flush=True); time.sleep(60)"
+    )
+    holder = subprocess.Popen([sys.executable, "-c", script, str(store.root)], stdout=subprocess.PIPE, text=True)
+    assert holder.stdout is not None
+    assert holder.stdout.readline().strip() == "True"
+    with store.claim(KEY) as mine:
+        assert not mine
+    os.kill(holder.pid, signal.SIGKILL)
+    holder.wait()
+    with store.claim(KEY) as mine:
+        assert mine
+
+
+def test_an_unwritable_place_is_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    with pytest.raises(StoreError, match=r"cannot write to the store .*file.*--store") as error:
+        LocalStore(tmp_path / "file" / "store")
+    assert "\n" not in str(error.value)
+
+
+def test_files_are_kept_read_only(store: LocalStore) -> None:
+    assert object_of(store, put(store, b"x")).stat().st_mode & 0o222 == 0
+
+
+def test_the_manifest_of_today_is_the_manifest_of_tomorrow(store: LocalStore) -> None:
+    store.commit(manifest((put(store, b"x"),)))
+    content = json.loads((store.root / "manifests" / KEY[:2] / f"{KEY}.json").read_text())
+    assert sorted(content) == [
+        "created", "environment", "facts", "files", "inputs", "key", "rate_class", "schema_version", "seconds", "spec",
+        "step", "units", "version",
+    ]  # fmt: skip

@@ -1,0 +1,54 @@
+"""Steps that fail in chosen ways. A module of its own, so that worker processes can import it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any, ClassVar
+
+from prettyuseful.errors import DataError
+from prettyuseful.steps.base import Job, StepSpec
+
+
+class WriteSpec(StepSpec):
+    """Writes `text` and what its inputs hold."""
+
+    kind: ClassVar[str] = "load"
+    text: str
+
+    def make(self, job: Job) -> dict[str, Any]:
+        parts = [artifact.path("out").read_text() for _, artifact in sorted(job.inputs.items())]
+        (job.folder / "out").write_text(self.text + "".join(parts))
+        return {"pid": os.getpid()}
+
+
+class SlowSpec(WriteSpec):
+    seconds: float
+
+    def make(self, job: Job) -> dict[str, Any]:
+        time.sleep(self.seconds)
+        return super().make(job)
+
+
+class FailSpec(StepSpec):
+    kind: ClassVar[str] = "train"
+    user: bool = False
+
+    def make(self, job: Job) -> dict[str, Any]:
+        raise DataError("a broken image") if self.user else RuntimeError("no luck")
+
+
+class DieSpec(WriteSpec):
+    """Kills its own process, as often as the flag file has letters."""
+
+    flag: str
+
+    def make(self, job: Job) -> dict[str, Any]:
+        flag = Path(self.flag)
+        left = flag.read_text()
+        if left:
+            flag.write_text(left[1:])
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().make(job)

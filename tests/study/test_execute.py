@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import importlib
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from prettyuseful.errors import DataError
+from prettyuseful.steps.base import Step, StepSpec
+from prettyuseful.store.local import LocalStore
+from prettyuseful.study.execute import Event, Outcome, execute, missing_steps
+
+
+@pytest.fixture
+def planted(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """`planted_steps`, importable here and, since workers inherit the search path, there."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    return importlib.import_module("planted_steps")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> LocalStore:
+    return LocalStore(tmp_path / "store")
+
+
+def step(spec: StepSpec, *inputs: Step) -> Step:
+    return Step(spec, {str(i): s.key for i, s in enumerate(inputs)}, str(spec), 1.0)
+
+
+def run(store: LocalStore, *steps: Step, workers: int = 1, events: list[Event] | None = None) -> Outcome:
+    by_key = {s.key: s for s in steps}
+    return execute(by_key, by_key, store, workers, (events if events is not None else []).append)
+
+
+def content(store: LocalStore, s: Step) -> str:
+    artifact = store.read(s.key)
+    assert artifact is not None
+    return artifact.path("out").read_text()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_graph_is_made_in_order(planted: ModuleType, store: LocalStore, workers: int) -> None:
+    a = step(planted.WriteSpec(text="a"))
+    b = step(planted.WriteSpec(text="b"), a)
+    c = step(planted.WriteSpec(text="c"), a, b)
+    outcome = run(store, a, b, c, workers=workers)
+    assert outcome.made == {a.key, b.key, c.key}
+    assert content(store, c) == "caba"
+    if workers > 1:
+        artifact = store.read(c.key)
+        assert artifact is not None
+        assert artifact.manifest.facts["pid"] != os.getpid()
+
+
+def test_what_is_there_is_not_made_again(planted: ModuleType, store: LocalStore) -> None:
+    a = step(planted.WriteSpec(text="a"))
+    run(store, a)
+    events: list[Event] = []
+    assert run(store, a, events=events) == Outcome()
+    assert events == []
+
+
+def test_ingredients_of_what_is_there_are_not_missing(planted: ModuleType, store: LocalStore) -> None:
+    a = step(planted.WriteSpec(text="a"))
+    b = step(planted.WriteSpec(text="b"), a)
+    run(store, a, b)
+    (store.root / "manifests" / a.key[:2] / f"{a.key}.json").unlink()
+    steps = {s.key: s for s in (a, b)}
+    assert missing_steps(steps, [b.key], store) == {}
+    assert list(missing_steps(steps, [a.key, b.key], store)) == [a.key]
+
+
+def test_a_failure_blocks_only_what_needs_it(planted: ModuleType, store: LocalStore) -> None:
+    bad = step(planted.FailSpec())
+    after = step(planted.WriteSpec(text="after"), bad)
+    later = step(planted.WriteSpec(text="later"), after)
+    good = step(planted.WriteSpec(text="good"))
+    outcome = run(store, bad, after, later, good)
+    assert outcome.failed == {bad.key: "RuntimeError: no luck"}
+    assert outcome.blocked == {after.key, later.key}
+    assert outcome.made == {good.key}
+
+
+def test_a_users_mistake_stops_the_run_and_loses_nothing(planted: ModuleType, store: LocalStore) -> None:
+    good = step(planted.WriteSpec(text="good"))
+    with pytest.raises(DataError, match="a broken image"):
+        run(store, good, step(planted.FailSpec(user=True)))
+    assert content(store, good) == "good"
+
+
+def test_a_killed_worker_is_replaced(planted: ModuleType, store: LocalStore, tmp_path: Path) -> None:
+    (tmp_path / "flag").write_text("x")
+    dying = step(planted.DieSpec(text="alive", flag=str(tmp_path / "flag")))
+    beside = step(planted.SlowSpec(text="beside", seconds=0.5))
+    events: list[Event] = []
+    outcome = run(store, dying, beside, workers=2, events=events)
+    assert outcome.failed == {}
+    assert content(store, dying) == "alive"
+    assert content(store, beside) == "beside"
+    assert any(event.kind == "retried" and "died" in event.cause for event in events)
+
+
+def test_a_step_that_kills_every_worker_fails_alone(planted: ModuleType, store: LocalStore, tmp_path: Path) -> None:
+    (tmp_path / "flag").write_text("x" * 9)
+    dying = step(planted.DieSpec(text="alive", flag=str(tmp_path / "flag")))
+    beside = [step(planted.SlowSpec(text=f"beside {i}", seconds=0.3)) for i in range(4)]
+    outcome = run(store, dying, *beside, workers=2)
+    assert outcome.failed.keys() == {dying.key}
+    assert "died" in outcome.failed[dying.key]
+    assert outcome.made == {s.key for s in beside}
+
+
+def test_a_corrupt_input_is_made_again(planted: ModuleType, store: LocalStore) -> None:
+    a = step(planted.WriteSpec(text="a"))
+    b = step(planted.WriteSpec(text="b"), a)
+    run(store, a)
+    artifact = store.read(a.key)
+    assert artifact is not None
+    path = store.root / "objects" / artifact.manifest.files[0].sha256[:2] / artifact.manifest.files[0].sha256
+    path.chmod(0o644)
+    path.write_bytes(b"X")
+    events: list[Event] = []
+    outcome = run(LocalStore(store.root), a, b, events=events)
+    assert outcome.failed == {}
+    assert content(LocalStore(store.root), b) == "ba"
+    assert any(event.kind == "retried" and "differs from its manifest" in event.cause for event in events)
+
+
+def test_a_step_that_another_process_makes_is_waited_for(planted: ModuleType, store: LocalStore) -> None:
+    a = step(planted.WriteSpec(text="a"))
+    script = (
+        "import sys, time; from pathlib import Path; from prettyuseful.store.local import LocalStore\n"
+        "with LocalStore(Path(sys.argv[1])).claim(sys.argv[2]): print('mine', flush=True); time.sleep(1.5)"
+    )
+    holder = subprocess.Popen([sys.executable, "-c", script, str(store.root), a.key], stdout=subprocess.PIPE, text=True)
+    assert holder.stdout is not None
+    holder.stdout.readline()
+    started = time.monotonic()
+    assert run(store, a).made == {a.key}
+    assert time.monotonic() - started > 0.8
+    holder.wait()

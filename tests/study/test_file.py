@@ -1,0 +1,230 @@
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+import prettyuseful.studies
+from prettyuseful.errors import StudyError
+from prettyuseful.generators.base import Sampling
+from prettyuseful.study.file import Study, json_schema, load_study, parse_study
+
+# The example of the contract, word for word.
+CONTRACT = """\
+version: 1
+task: photos
+datasets:
+  base: {generator: pocket-base, prompts: class-name, images_per_class: 100, seed: 0}
+train: {architectures: [small], recipes: [small], probes: [rgb], seeds: [0, 1, 2]}
+metrics: [density, coverage]
+"""
+BUNDLED = sorted(Path(prettyuseful.studies.__file__).parent.glob("*.yaml"))
+
+
+def complaint(text: str) -> str:
+    with pytest.raises(StudyError) as error:
+        parse_study(text, "study.yaml")
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+def test_the_contract_parses() -> None:
+    study = parse_study(CONTRACT)
+    assert study.task.name == "photos"
+    assert study.datasets["base"].images_per_class == 100
+    assert study.datasets["base"].sampling == "vendor"
+    assert study.train.seeds == (0, 1, 2)
+    assert study.metrics == ("density", "coverage")
+
+
+def test_what_may_be_left_out_has_the_contract_as_default() -> None:
+    short = parse_study("version: 1\ntask: photos\ndatasets: {base: {generator: pocket-base, images_per_class: 100}}\n")
+    assert short == parse_study(CONTRACT)
+
+
+def test_sampling_can_be_set() -> None:
+    study = parse_study(CONTRACT.replace("seed: 0", "sampling: {steps: 2, cfg: 3.5, negative: blur}"))
+    assert study.datasets["base"].sampling == Sampling(steps=2, cfg=3.5, negative="blur")
+
+
+def test_a_study_is_frozen() -> None:
+    study = parse_study(CONTRACT)
+    with pytest.raises(ValueError, match="frozen"):
+        study.title = "another"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "key", "near"),
+    [
+        ("metrics:", "metrix:", 6, "metrix", "metrics"),
+        ("task: photos", "task: {nam: photos}", 2, "task.nam", "name"),
+        ("images_per_class", "images_per_clas", 4, "datasets.base.images_per_clas", "images_per_class"),
+        ("seed: 0", "sampling: {stepz: 1}", 4, "datasets.base.sampling.stepz", "steps"),
+        ("architectures", "architecture", 5, "train.architecture", "architectures"),
+        ("metrics: [", "numerics: {thread: 1}\nmetrics: [", 6, "numerics.thread", "threads"),
+        ("metrics: [", "numerics:\n  threads: 1\n  microbatch: 1\nmetrics: [", 8, "numerics.microbatch", "micro_batch"),
+    ],
+)
+def test_an_unknown_key_is_named_with_its_line_and_the_nearest(
+    old: str, new: str, line: int, key: str, near: str
+) -> None:
+    assert complaint(CONTRACT.replace(old, new)).startswith(
+        f"study.yaml:{line}: unknown key '{key}'; did you mean '{near}'?"
+    )
+
+
+@pytest.mark.parametrize("name", ["Sampling", "literal", "train"])
+def test_a_data_set_may_be_called_what_it_likes(name: str) -> None:
+    text = CONTRACT.replace("base:", f"{name}:", 1).replace("images_per_class", "images_per_clas")
+    assert complaint(text).startswith(f"study.yaml:4: unknown key 'datasets.{name}.images_per_clas'; did you mean")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("version: 1\n", "", "'version' is missing"),
+        ("version: 1", "version: 2", "study.yaml:1: version: input should be 1"),
+        ("images_per_class: 100", "images_per_class: many", "study.yaml:4: datasets.base.images_per_class:"),
+        ("images_per_class: 100", "images_per_class: 0", "study.yaml:4: datasets.base.images_per_class:"),
+        ("images_per_class: 100", "images_per_class: 1.5", "study.yaml:4: datasets.base.images_per_class:"),
+        ("images_per_class: 100", "images_per_class: .inf", "study.yaml:4: datasets.base.images_per_class:"),
+        ("class-name", "captions", "study.yaml:4: datasets.base.prompts: input should be 'class-name' or 'caption'"),
+        ("seed: 0", "sampling: fast", "study.yaml:4: datasets.base.sampling: input should be 'vendor'"),
+        ("seed: 0", "sampling: {steps: 0}", "study.yaml:4: datasets.base.sampling.steps:"),
+        ("seed: 0", "sampling: {cfg: 0.5}", "study.yaml:4: datasets.base.sampling.cfg:"),
+        ("[0, 1, 2]", "[0, 1, one]", "study.yaml:5: train.seeds.2:"),
+        ("[0, 1, 2]", "[0, 1, 0]", "study.yaml:5: train.seeds: every entry may stand here only once"),
+        ("[0, 1, 2]", "[]", "study.yaml:5: train.seeds:"),
+        ("[density, coverage]", "density", "study.yaml:6: metrics:"),
+        ("[density, coverage]", "[densty]", "study.yaml:6: metrics.0: input should be 'density', 'coverage'"),
+        ("photos", "5", "study.yaml:2: task:"),
+        ("photos", "{name: photos, folder: here}", "study.yaml:2: task: give either a name or a folder"),
+        ("photos", "{}", "study.yaml:2: task: give either a name or a folder"),
+        ("photos", "{folder: x, image_size: 2}", "study.yaml:2: task.image_size:"),
+        ("seed: 0", "seed: 0, seed: 1", "study.yaml:4: 'seed' stands here twice"),
+        ("metrics:", "task: photos\nmetrics:", "study.yaml:6: 'task' stands here twice"),
+        ("base:", "real:", "study.yaml:4:"),
+        ("base:", "'a/b':", "study.yaml:4:"),
+        ("base:", "..:", "study.yaml:4:"),
+        ("photos", "[unclosed", "study.yaml:"),
+    ],
+)
+def test_a_wrong_value_is_named_with_its_line(old: str, new: str, said: str) -> None:
+    assert old in CONTRACT
+    assert said in complaint(CONTRACT.replace(old, new, 1))
+
+
+def test_the_reserved_name_is_explained() -> None:
+    assert "cannot be called 'real'" in complaint(CONTRACT.replace("base:", "real:", 1))
+
+
+@pytest.mark.parametrize("text", ["", "# nothing\n", "[]", "5", "just words", "null"])
+def test_a_file_that_is_no_mapping_says_what_a_study_is(text: str) -> None:
+    assert "a study is a mapping with version, task, datasets and train" in complaint(text)
+
+
+KEYS = st.sampled_from(
+    ["version", "task", "datasets", "train", "metrics", "numerics", "sampling", "a", "<<", "1", "null"]
+)
+SCALARS = st.sampled_from(
+    ["1", "photos", "2020-13-45", "!!int ''", "!!bool x", "!!float x", "!!timestamp x", "&a 1", "*a", ".nan", "0x", "~"]
+)
+YAMLISH = st.recursive(
+    SCALARS,
+    lambda inner: (
+        st.lists(inner, max_size=3).map(lambda xs: "[" + ", ".join(xs) + "]")
+        | st.dictionaries(KEYS, inner, max_size=4).map(
+            lambda xs: "{" + ", ".join(f"{key}: {value}" for key, value in xs.items()) + "}"
+        )
+    ),
+    max_leaves=10,
+)
+
+
+@settings(max_examples=150, derandomize=True, deadline=None)
+@given(st.text(max_size=60) | YAMLISH)
+@example("\x00")
+@example("version: 2020-13-45")
+@example("version: " + "9" * 5000)
+@example("a: &a [*a]")
+@example("a: &a {b: *a}")
+@example("[" * 3000)
+@example("a: !!bool x")
+@example("a: !!int ''")
+@example("a: !!timestamp x")
+@example("!!python/object/apply:os.system [ls]")
+@example("? [a]\n: b")
+@example("2020-01-01: 1")
+@example(CONTRACT.replace("base:", "2020-01-01:", 1))
+@example(CONTRACT.replace("base:", "null:", 1))
+@example(CONTRACT.replace("base:", "? [x]\n  :", 1))
+def test_no_text_raises_anything_but_a_study_error_of_one_line(text: str) -> None:
+    try:
+        parse_study(text)
+    except StudyError as error:
+        assert "\n" not in str(error)
+
+
+def test_a_bomb_of_aliases_is_refused_at_once() -> None:
+    lines = ["version: 1", "a0: &a0 [x, x]", *(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 12))]
+    complaint("\n".join(lines))
+
+
+def test_a_file_that_is_not_there_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(StudyError, match=r"cannot read the study file .*none\.yaml: No such file"):
+        load_study(tmp_path / "none.yaml")
+
+
+def test_a_file_that_is_not_text_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "study.yaml").write_bytes(b"\xff\xfe\x00version")
+    with pytest.raises(StudyError, match="not UTF-8 text"):
+        load_study(tmp_path / "study.yaml")
+
+
+def test_relative_folders_are_looked_up_from_the_file(tmp_path: Path) -> None:
+    (tmp_path / "my-pipeline").mkdir()
+    text = CONTRACT.replace("photos", "{folder: my-images}").replace("pocket-base", "my-pipeline")
+    (tmp_path / "study.yaml").write_text(text)
+    study = load_study(tmp_path / "study.yaml")
+    assert study.task.folder == str(tmp_path / "my-images")
+    assert study.datasets["base"].generator == str(tmp_path / "my-pipeline")
+
+
+def test_a_folder_does_not_take_the_name_of_a_known_generator(tmp_path: Path) -> None:
+    (tmp_path / "pocket-base").mkdir()
+    (tmp_path / "study.yaml").write_text(CONTRACT)
+    assert load_study(tmp_path / "study.yaml").datasets["base"].generator == "pocket-base"
+
+
+@pytest.mark.parametrize("path", BUNDLED, ids=lambda path: path.stem)
+def test_the_schema_takes_the_bundled_studies(path: Path) -> None:
+    jsonschema.Draft202012Validator.check_schema(json_schema())
+    jsonschema.validate(yaml.safe_load(path.read_text("utf-8")), json_schema())
+    assert isinstance(load_study(path), Study)
+
+
+def test_every_bundled_study_is_listed() -> None:
+    assert {path.stem for path in BUNDLED} == set(prettyuseful.studies.BUNDLED)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"metrix": []},
+        {"version": 2},
+        {"datasets": {}},
+        {"train": {"seeds": []}},
+        {"datasets": {"a": {"generator": "x", "images_per_class": 0}}},
+        {"datasets": {"a": {"generator": "x", "images_per_class": 1, "sampling": {"stepz": 1}}}},
+    ],
+)
+def test_the_schema_refuses_what_the_parser_refuses(change: dict[str, object]) -> None:
+    content = {**copy.deepcopy(yaml.safe_load(CONTRACT)), **change}
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(content, json_schema())
+    complaint(yaml.safe_dump(content))

@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from prettyuseful.errors import DataError, UnknownNameError
+from prettyuseful.study.file import parse_study
+from prettyuseful.study.plan import Plan, make_plan
+
+STUDY = """
+version: 1
+task: photos
+datasets:
+  one: {generator: pocket-base, images_per_class: 120}
+  two: {generator: pocket-base, images_per_class: 120}
+train: {seeds: [0, 1]}
+"""
+
+
+def plan_of(text: str) -> Plan:
+    return make_plan(parse_study(text))
+
+
+def kinds(plan: Plan) -> list[str]:
+    return [step.spec.kind for step in plan.steps.values()]
+
+
+def test_every_step_comes_after_what_it_needs() -> None:
+    seen: set[str] = set()
+    for key, step in plan_of(STUDY).steps.items():
+        assert key == step.key
+        assert set(step.inputs.values()) <= seen
+        seen.add(key)
+
+
+def test_nothing_is_made_twice() -> None:
+    plan = plan_of(STUDY)  # the two data sets are equal but for their names
+    assert kinds(plan).count("generate") == 16 * 2  # 120 images are two shards a class
+    assert kinds(plan).count("collect") == 1
+    assert kinds(plan).count("train") == 2 * 2  # real and generated, two seeds
+    assert plan.datasets[1].keys["dataset"] == plan.datasets[2].keys["dataset"]
+
+
+def test_more_images_keep_the_shards_that_are_whole() -> None:
+    few, more = plan_of(STUDY), plan_of(STUDY.replace("120", "200"))
+    shared = few.steps.keys() & more.steps.keys()
+    assert sum(few.steps[key].spec.kind == "generate" for key in shared) == 16
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("images_per_class: 120}", "images_per_class: 120, seed: 1}"),
+        ("images_per_class: 120}", "images_per_class: 120, sampling: {steps: 3}}"),
+        ("images_per_class: 120}", "images_per_class: 120, sampling: {cfg: 3}}"),
+        ("images_per_class: 120}", "images_per_class: 120, prompts: caption}"),
+        ("pocket-base", "pocket-curated"),
+        ("train:", "numerics: {threads: 2}\ntrain:"),
+        ("train:", "numerics: {micro_batch: 10}\ntrain:"),
+        ("train:", "numerics: {memory_format: channels_last}\ntrain:"),
+        ("train:", "numerics: {compile: true}\ntrain:"),
+    ],
+)
+def test_what_changes_images_changes_every_shard(old: str, new: str) -> None:
+    def shards(text: str) -> set[str]:
+        return {key for key, step in plan_of(text).steps.items() if step.spec.kind == "generate"}
+
+    assert not shards(STUDY) & shards(STUDY.replace(old, new))
+
+
+def test_a_micro_batch_is_nothing_to_training_on_real_images() -> None:
+    def real_runs(text: str) -> list[str]:
+        return [run.train for run in plan_of(text).runs if run.dataset == "real"]
+
+    assert real_runs(STUDY) == real_runs(STUDY.replace("train:", "numerics: {micro_batch: 10}\ntrain:"))
+
+
+def test_equal_settings_have_equal_keys_however_they_are_written() -> None:
+    spelt = STUDY.replace("120}", "120, sampling: {steps: 25, cfg: 1, negative: no effect without guidance}}")
+    assert plan_of(STUDY).steps.keys() == plan_of(spelt).steps.keys()
+
+
+def test_where_files_lie_is_in_no_key(tmp_path: Path, shared_task: Path, pipeline_folder: Path) -> None:
+    text = "version: 1\ntask: {{folder: {}}}\ndatasets: {{a: {{generator: {}, images_per_class: 7}}}}\n"
+    moved_task, moved_model = tmp_path / "t" / shared_task.name, tmp_path / "m" / pipeline_folder.name
+    shutil.copytree(shared_task, moved_task)
+    shutil.copytree(pipeline_folder, moved_model)
+    here, there = text.format(shared_task, pipeline_folder), text.format(moved_task, moved_model)
+    assert plan_of(here).steps.keys() == plan_of(there).steps.keys()
+    weights = next(moved_model.glob("unet/*.safetensors"))
+    weights.write_bytes(weights.read_bytes()[:-1] + b"\x7f")
+    assert plan_of(here).steps.keys() != plan_of(there).steps.keys()
+
+
+def test_real_images_are_as_many_or_as_many_as_there_are() -> None:
+    plan = plan_of(STUDY.replace("  two: {generator: pocket-base, images_per_class: 120}", "  two: {generator: pocket-base, images_per_class: 500}"))  # fmt: skip # noqa: E501
+    assert [d.images_per_class for d in plan.datasets if d.name == "real"] == [120, 300]
+    tested = {run.images_per_class: set(run.evaluations) for run in plan.runs if run.dataset == "real"}
+    assert tested == {120: {"real", "one"}, 300: {"real", "two"}}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("pocket-base", "pocket-bse", "did you mean 'pocket-base'"),
+        ("task: photos", "task: photo", "did you mean 'photos'"),
+        ("train: {", "train: {architectures: [resnet5], ", "unknown architecture 'resnet5'; did you mean"),
+        ("train: {", "train: {recipes: [smal], ", "did you mean 'small'"),
+        ("train: {", "train: {probes: [rbg], ", "did you mean 'rgb'"),
+    ],
+)
+def test_unknown_names_get_the_nearest_one(old: str, new: str, message: str) -> None:
+    with pytest.raises(UnknownNameError, match=message):
+        plan_of(STUDY.replace(old, new))
+
+
+def test_too_few_images_for_the_metrics_are_told_before_anything_runs() -> None:
+    with pytest.raises(DataError, match="more than 5 images per class"):
+        plan_of(STUDY.replace("120", "5"))
+    plan_of(STUDY.replace("120", "5") + "metrics: []\n")
