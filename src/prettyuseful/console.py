@@ -152,4 +152,4 @@ def names_table(kind: str, names: Mapping[str, str]) -> Table:
 
 def print_out(thing: object) -> None:
     """Prints to stdout, wide enough that a pipe cuts nothing."""
-    Console(width=None if sys.stdout.isatty() else 140, highlight=False, markup=False).print(thing)
+    Console(width=None if sys.stdout.isatty() else 240, highlight=False, markup=False).print(thing)

@@ -10,7 +10,7 @@ _HUES = ("red", "orange", "yellow", "green", "cyan", "blue", "purple", "pink")
 _HUE_EDGES = np.array([15, 45, 70, 160, 200, 260, 290, 345]) / 360  # upper end of each hue; above the last is red again
 _GREY_SATURATION = 0.05
 _DETAIL = ((0.012, "smooth"), (0.035, "gentle"), (0.08, "detailed"), (2.0, "busy"))
-_ORIENTATIONS = ("vertical lines", "lines falling to the right", "horizontal lines", "lines rising to the right")
+_ORIENTATIONS = ("vertical lines", "lines rising to the right", "horizontal lines", "lines falling to the right")
 _ORIENTED = 0.35
 
 

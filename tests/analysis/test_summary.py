@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from prettyuseful.analysis.summary import Summary, summarise
+from prettyuseful.study.records import DatasetRecord, RunRecord, StudyRecord, TransferResult
+
+MakeTest = Callable[..., TransferResult]
+
+STUDY = StudyRecord(
+    title="t", question="", study={}, task={"chance": 0.5, "classes": ["a", "b"]}, metrics=[], environment={}
+)
+
+
+def dataset(name: str, status: str = "complete", n: int = 10) -> DatasetRecord:
+    return DatasetRecord.model_validate(
+        {"name": name, "status": status, "control": name == "real", "images_per_class": n, "keys": {}}
+    )
+
+
+def run(name: str, seed: int, *tests: TransferResult, status: str = "complete", n: int = 10) -> RunRecord:
+    return RunRecord.model_validate(
+        {
+            "dataset": name,
+            "status": status,
+            "cause": None if status == "complete" else "train: RuntimeError: no luck",
+            "images_per_class": n,
+            "architecture": "small",
+            "recipe": "small",
+            "probe": "rgb",
+            "seed": seed,
+            "keys": {},
+            "transfers": [t.model_dump() for t in tests],
+        }
+    )
+
+
+def study_of(make_test: MakeTest) -> Summary:
+    rng = np.random.default_rng(0)
+
+    def results(level: int, on: str = "real") -> TransferResult:
+        return make_test(np.clip(level + rng.integers(-1, 2, 40), 0, 10), on=on)
+
+    records = [STUDY, dataset("real"), dataset("good"), dataset("pretty")]
+    for seed in (2, 0, 1):
+        on_sets = [results(9, on="good"), results(9, on="pretty")]
+        records += [
+            run("real", seed, results(9), *on_sets),
+            run("good", seed, results(7)),
+            run("pretty", seed, results(4)),
+        ]
+    return summarise(records)
+
+
+def test_rows_hold_transfers_both_ways_and_the_gap(make_test: MakeTest) -> None:
+    found = study_of(make_test)
+    assert [row.dataset for row in found.rows] == ["real", "good", "pretty"]
+    real, good, pretty = found.rows
+    assert real.from_real is None
+    assert real.gap is None
+    assert len(good.seeds) == 3
+    assert good.gap is not None
+    assert good.gap.high < 0
+    assert pretty.to_real is not None
+    assert pretty.from_real is not None
+    assert pretty.from_real.low > pretty.to_real.high
+    assert found.complete
+
+
+def test_pairs_are_compared_at_once(make_test: MakeTest) -> None:
+    found = study_of(make_test)
+    (pair,) = found.comparisons
+    assert (pair.a, pair.b) == ("good", "pretty")
+    assert pair.to_real.low > 0.2
+
+
+def test_the_answer_says_it_in_words(make_test: MakeTest) -> None:
+    answer = " ".join(study_of(make_test).answer)
+    assert "guessing gets 50.0%" in answer
+    assert "good teaches more than pretty" in answer
+    assert "of pretty's images: they look like their class more than they teach it" in answer
+    assert "1 of 1 pairs" in answer
+
+
+def test_what_is_missing_is_told_and_left_out(make_test: MakeTest) -> None:
+    records = [
+        STUDY,
+        dataset("real"),
+        dataset("bad", status="missing"),
+        run("real", 0, make_test([9, 8, 9, 8])),
+        run("bad", 0, status="failed"),
+    ]
+    found = summarise(records)
+    assert not found.complete
+    assert found.problems == (
+        "data set bad: missing",
+        "small on bad, seed 0: failed (train: RuntimeError: no luck)",
+    )
+    assert found.rows[1].to_real is None
+    assert found.rows[1].seeds == ()
+
+
+def test_nothing_at_all_can_be_summarised() -> None:
+    found = summarise([STUDY])
+    assert found.answer == ("No run is complete, so there is nothing to say yet.",)
+
+
+def test_the_baseline_has_as_many_images(make_test: MakeTest) -> None:
+    records = [STUDY, dataset("real", n=10), dataset("real", n=50), dataset("few"), dataset("many", n=50)]
+    for n, level in ((10, 5), (50, 9)):
+        records += [run("real", 0, make_test([level] * 4 + [level - 1] * 4), n=n)]
+    records += [run("few", 0, make_test([5, 4] * 4)), run("many", 0, make_test([5, 4] * 4), n=50)]
+    gaps = {row.dataset: row.gap.mean for row in summarise(records).rows if row.gap}
+    assert abs(gaps["few"]) < 0.05
+    assert gaps["many"] < -0.3

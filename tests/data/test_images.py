@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from prettyuseful.data.images import decode, encode_jpeg, encode_png, to_square
+from prettyuseful.errors import DataError
+
+
+def saved(image: Image.Image, kind: str = "PNG") -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind)
+    return buffer.getvalue()
+
+
+def png_header(width: int, height: int) -> bytes:
+    """A PNG that claims to be large and holds next to nothing."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"x"))
+
+
+GOOD = saved(Image.fromarray(np.random.default_rng(0).integers(0, 255, (20, 30, 3), np.uint8)))
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"hello, I am a text file", "not an image"),
+        (b"", "not an image"),
+        (GOOD[: len(GOOD) // 2], "broken image"),
+        (png_header(20_000, 20_000), "too large"),
+        (png_header(9_000, 9_000), "too large"),
+    ],
+)
+def test_what_cannot_be_read_is_named(data: bytes, message: str) -> None:
+    with pytest.raises(DataError, match=message) as error:
+        decode(data, "folder/odd.png")
+    assert str(error.value).startswith("folder/odd.png: ")
+    assert "\n" not in str(error.value)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.integers(0, len(GOOD) - 1), st.integers(0, 255))
+def test_damaged_bytes_decode_or_are_a_data_error(place: int, value: int) -> None:
+    try:
+        decode(GOOD[:place] + bytes([value]) + GOOD[place + 1 :], "x")
+    except DataError:
+        pass
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "RGBA", "CMYK", "1", "I;16"])
+def test_every_mode_becomes_rgb(mode: str) -> None:
+    image = Image.new(mode, (4, 3)) if mode == "I;16" else Image.new("RGB", (4, 3), (255, 0, 0)).convert(mode)
+    found = decode(saved(image, "TIFF"), "x")
+    assert found.mode == "RGB"
+    assert found.size == (4, 3)
+
+
+def test_png_is_lossless_and_jpeg_is_quality_95() -> None:
+    pixels = np.random.default_rng(0).integers(0, 255, (16, 16, 3), np.uint8)
+    assert np.array_equal(np.asarray(decode(encode_png(pixels), "x")), pixels)
+    reference = io.BytesIO()
+    Image.fromarray(pixels).save(reference, "JPEG", quality=95)
+    assert encode_jpeg(pixels) == reference.getvalue()
+
+
+@pytest.mark.parametrize("size", [(32, 32), (40, 32), (31, 95), (64, 64), (10, 300)])
+def test_squares_are_cut_from_the_centre(size: tuple[int, int]) -> None:
+    assert to_square(Image.new("RGB", size), 32).shape == (32, 32, 3)
+
+
+def test_a_square_of_the_right_size_is_not_touched() -> None:
+    pixels = np.random.default_rng(0).integers(0, 255, (32, 48, 3), np.uint8)
+    assert np.array_equal(to_square(Image.fromarray(pixels), 32), pixels[:, 8:40])

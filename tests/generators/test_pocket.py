@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from safetensors import safe_open
+
+from prettyuseful.generators import pocket
+from prettyuseful.generators.models import find_model, model_fingerprint
+
+PARTS = Path(pocket.__file__).parent / "pocket_parts"
+
+
+def test_the_family_is_small_and_half_precision() -> None:
+    files = [path for path in PARTS.rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in files) <= 24e6
+    for path in PARTS.rglob("*.safetensors"):
+        with safe_open(path, "pt") as tensors:
+            names = list(tensors.keys())
+            assert all(tensors.get_slice(name).get_dtype() == "F16" for name in names)
+
+
+def test_an_assembled_folder_is_gone_afterwards() -> None:
+    with pocket.assembled("turbo") as folder:
+        assert (folder / "model_index.json").is_file()
+        assert (folder / "unet" / "config.json").is_file()
+    assert not folder.exists()
+    assert PARTS.exists()
+
+
+def test_models_that_differ_have_different_fingerprints() -> None:
+    names = ["pocket-base", "pocket-curated", "pocket-random", "pocket-turbo"]
+    assert len({model_fingerprint(find_model(name)) for name in names}) == 4
+
+
+@pytest.mark.parametrize("path", sorted(PARTS.rglob("*.json")), ids=lambda path: str(path.relative_to(PARTS)))
+def test_no_part_names_a_machine(path: Path) -> None:
+    text = path.read_text("utf-8")
+    assert "/tmp/" not in text
+    assert "/work/" not in text
+    assert "_name_or_path" not in text

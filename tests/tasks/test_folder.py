@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from prettyuseful.errors import DataError
+from prettyuseful.tasks.folder import FolderTask
+
+
+def test_a_folder_is_a_task(folder_task: Path) -> None:
+    task = FolderTask(folder_task, 24)
+    assert task.classes == ("blue", "red")
+    assert task.available("train") == 8
+    rows = list(task.images("train", 2))
+    assert [row.path for row in rows] == [f"train/{c}/00{i}.png" for c in ("blue", "red") for i in (0, 1)]
+    assert rows[0].data == (folder_task / "train/blue/000.png").read_bytes()
+
+
+def test_available_is_what_the_poorest_class_has(folder_task: Path) -> None:
+    (folder_task / "train/red/003.png").unlink()
+    assert FolderTask(folder_task, 24).available("train") == 7
+
+
+def test_an_empty_class_is_named(folder_task: Path) -> None:
+    for split in ("train", "test"):
+        (folder_task / split / "green").mkdir()
+    with pytest.raises(DataError, match=r"train/green is empty"):
+        FolderTask(folder_task, 24)
+
+
+def test_a_class_without_test_images_is_named(folder_task: Path) -> None:
+    shutil.copytree(folder_task / "train/red", folder_task / "train/pink")
+    with pytest.raises(DataError, match=r"pink \(not in test\)"):
+        FolderTask(folder_task, 24)
+
+
+def test_a_missing_split_is_named(folder_task: Path) -> None:
+    shutil.rmtree(folder_task / "test")
+    with pytest.raises(DataError, match="no folder 'test'"):
+        FolderTask(folder_task, 24)
+
+
+def test_one_class_is_no_task(folder_task: Path) -> None:
+    for split in ("train", "test"):
+        shutil.rmtree(folder_task / split / "red")
+    with pytest.raises(DataError, match="at least two"):
+        FolderTask(folder_task, 24)
+
+
+@pytest.mark.parametrize("content", [b"no image", b"", "truncated"])
+def test_a_broken_file_is_named_even_if_it_is_not_asked_for(folder_task: Path, content: bytes | str) -> None:
+    path = folder_task / "train/red/007.png"
+    path.write_bytes(path.read_bytes()[:100] if isinstance(content, str) else content)
+    with pytest.raises(DataError, match=r"train/red/007\.png"):
+        list(FolderTask(folder_task, 24).images("train", 2))
+
+
+def test_every_broken_file_counts(folder_task: Path) -> None:
+    for i in range(8):
+        (folder_task / f"train/red/{i:03d}.png").write_text("x")
+    with pytest.raises(DataError, match=r"\(and 3 more\)"):
+        list(FolderTask(folder_task, 24).images("train", 2))
+
+
+def test_hidden_files_are_not_images(folder_task: Path) -> None:
+    (folder_task / "train/red/.DS_Store").write_text("x")
+    assert FolderTask(folder_task, 24).available("train") == 8
+
+
+def test_the_fingerprint_follows_the_images(folder_task: Path) -> None:
+    before = FolderTask(folder_task, 24).fingerprint()
+    assert before == FolderTask(folder_task, 24).fingerprint()
+    Image.new("RGB", (24, 24)).save(folder_task / "test/red/000.png")
+    assert before != FolderTask(folder_task, 24).fingerprint()
