@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,9 @@ import pytest
 from PIL import Image
 
 from prettyuseful.study.file import Study, parse_study
+
+# Torch processes with more threads than cores slow each other down many times over.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 CLASSES = {"red": (200, 40, 40), "blue": (40, 40, 200)}
 
@@ -99,7 +103,7 @@ def shared_task(tmp_path_factory: pytest.TempPathFactory) -> Path:
 StudyText = Callable[..., str]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def study_text(shared_task: Path, pipeline_folder: Path) -> StudyText:
     """The text of a small study on the folder task and the random-weight pipeline."""
 
@@ -116,3 +120,19 @@ def study_text(shared_task: Path, pipeline_folder: Path) -> StudyText:
 @pytest.fixture
 def small_study(study_text: StudyText) -> Study:
     return parse_study(study_text())
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory, shared_task: Path, pipeline_folder: Path) -> Path:
+    """A folder with `store` and `out` of a finished small study; no test changes it."""
+    from prettyuseful.run import run_study
+
+    folder = tmp_path_factory.mktemp("finished")
+    text = (
+        f"version: 1\ntitle: small\ntask: {{folder: {shared_task}, image_size: 24}}\ndatasets:\n"
+        f"  tiny: {{generator: {pipeline_folder}, images_per_class: 7, sampling: {{steps: 2}}}}\n"
+        f"  told: {{generator: {pipeline_folder}, images_per_class: 7, prompts: caption, sampling: {{steps: 2}}}}\n"
+        "train: {seeds: [0, 1]}\nnumerics: {micro_batch: 4}\n"
+    )
+    run_study(parse_study(text), folder / "store", folder / "out", workers=1)
+    return folder

@@ -1,8 +1,9 @@
 """Trains the pocket family: four tiny text-to-image models, from the photos task's train crops alone.
 
-    python tools/train_pocket.py [--out src/prettyuseful/generators/pocket_parts] [--threads 2]
+    python tools/train_pocket.py [--out src/prettyuseful/generators/pocket_parts] [--threads 1]
 
-About half an hour on two cores. Stages, each seeded: tokenizer (byte-pair merges learnt on the prompts), VAE (32 px to
+About 40 minutes on one core. A stage whose part is in --out already is not trained again: remove a part to train it and
+what comes after it anew. Stages, each seeded: tokenizer (byte-pair merges learnt on the prompts), VAE (32 px to
 8 x 8 x 4 latents), base (CLIP text encoder and UNet trained together on class names and captions, one prompt in ten
 left empty), then two fine-tunes of the base UNet of equal length: `curated` on the crops that `preference` likes best,
 `random` on as many drawn at random. `turbo` is the base with a four-step scheduler and has no weights of its own.
@@ -13,7 +14,6 @@ from __future__ import annotations
 import argparse
 import copy
 import json
-import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ from prettyuseful.prompts.describer import describe
 from prettyuseful.tasks.photos import PhotosTask
 
 CROPS_PER_CLASS, SLICE_PER_CLASS = 300, 30
-VAE_STEPS, BASE_STEPS, FINE_TUNE_STEPS = 2500, 7000, 800
+VAE_STEPS, BASE_STEPS, FINE_TUNE_STEPS = 2500, 5000, 800
 MAX_TOKENS = 32
 SCHEDULE = {"num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
 
@@ -222,6 +222,11 @@ def save(module: Any, folder: Path) -> None:
     module.half().save_pretrained(folder, safe_serialization=True, variant="fp16")
 
 
+def shipped(kind: Any, folder: Path) -> Any:
+    """A saved part, in single precision for training."""
+    return kind.from_pretrained(folder, variant="fp16", dtype=torch.float32).requires_grad_(False)
+
+
 def write_index(out: Path) -> None:
     """One StableDiffusionPipeline index serves all four; `generators/pocket.py` says which parts make which model."""
     index = {
@@ -246,7 +251,7 @@ def write_index(out: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("src/prettyuseful/generators/pocket_parts"))
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     out = arguments.out
@@ -260,25 +265,28 @@ def main() -> None:
     ]
     images = torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 127.5 - 1
 
-    shutil.rmtree(out, ignore_errors=True)
     tokenizer = make_tokenizer(names + captions, out / "tokenizer")
     tokens = [encode_text(tokenizer, names), encode_text(tokenizer, captions)]
     print("longest caption:", int((tokens[1] != tokenizer.pad_token_id).sum(1).max()) + 1, "tokens; e.g.", captions[0])
 
-    vae = train_vae(images)
-    trainer = Trainer(vae, images, tokens, encode_text(tokenizer, [""]))
-    save(copy.deepcopy(vae), out / "vae")
-    torch.manual_seed(derive_seed("pocket", "initial weights"))
-    unet, text = make_unet(), make_text_encoder(tokenizer)
-    print(f"UNet: {sum(p.numel() for p in unet.parameters()) / 1e6:.2f} M parameters")
-    unet, text = trainer.train("base", unet, text, True, np.arange(len(labels)), BASE_STEPS, 1e-3)
-    save(copy.deepcopy(unet), out / "unet-base")
-    save(copy.deepcopy(text), out / "text_encoder")
+    # Every stage starts from the half-precision parts that ship, not from what they were rounded from.
+    if not (out / "vae").exists():
+        save(train_vae(images), out / "vae")
+    trainer = Trainer(shipped(AutoencoderKL, out / "vae"), images, tokens, encode_text(tokenizer, [""]))
+    if not (out / "unet-base").exists():
+        torch.manual_seed(derive_seed("pocket", "initial weights"))
+        unet, text = make_unet(), make_text_encoder(tokenizer)
+        print(f"UNet: {sum(p.numel() for p in unet.parameters()) / 1e6:.2f} M parameters")
+        unet, text = trainer.train("base", unet, text, True, np.arange(len(labels)), BASE_STEPS, 1e-3)
+        save(text, out / "text_encoder")
+        save(unet, out / "unet-base")
     write_index(out)
+    text = shipped(CLIPTextModel, out / "text_encoder")
     for name, rows in {"curated": preferred_slice(pixels, labels), "random": random_slice(labels)}.items():
-        tuned = copy.deepcopy(unet).requires_grad_(True)
-        (tuned,) = trainer.train(name, tuned, text, False, rows, FINE_TUNE_STEPS, 3e-4)
-        save(tuned, out / f"unet-{name}")
+        if not (out / f"unet-{name}").exists():
+            unet = shipped(UNet2DConditionModel, out / "unet-base").requires_grad_(True)
+            (unet,) = trainer.train(name, unet, text, False, rows, FINE_TUNE_STEPS, 3e-4)
+            save(unet, out / f"unet-{name}")
     size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
     print(f"wrote {out}: {size / 1e6:.1f} MB")
 

@@ -16,9 +16,9 @@ from prettyuseful.steps.base import Step
 from prettyuseful.store.base import Artifact
 from prettyuseful.store.local import LocalStore
 from prettyuseful.study.execute import Event, Outcome, execute, missing_steps
-from prettyuseful.study.file import REAL, Study
+from prettyuseful.study.file import Study
 from prettyuseful.study.plan import Plan, PlannedDataset, make_plan
-from prettyuseful.study.records import gather, write_records
+from prettyuseful.study.records import dataset_label, gather, write_records
 
 
 @dataclass(frozen=True)
@@ -101,12 +101,11 @@ def _make_folder(folder: Path) -> None:
 def _place_datasets(plan: Plan, store: LocalStore, folder: Path) -> dict[str, Path]:
     """A folder per data set, of links into the store (copies where links cannot be), each a Hugging Face data set."""
     placed = {}
-    sizes = [dataset.images_per_class for dataset in plan.datasets if dataset.name == REAL]
     for dataset in plan.datasets:
         artifact = store.read(dataset.keys["dataset"])
         if artifact is None:
             continue
-        name = dataset.name if dataset.name != REAL or len(sizes) == 1 else f"{REAL}-{dataset.images_per_class}"
+        name = dataset_label(dataset.name, dataset.images_per_class)
         placed[name] = folder / name
         _place(artifact, dataset, plan, folder / name)
     return placed

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from prettyuseful.analysis.summary import Summary, summarise
-from prettyuseful.study.records import DatasetRecord, RunRecord, StudyRecord, TransferResult
+from prettyuseful.study.records import DatasetRecord, Record, RunRecord, StudyRecord, TransferResult
 
 MakeTest = Callable[..., TransferResult]
 
@@ -43,7 +43,7 @@ def study_of(make_test: MakeTest) -> Summary:
     def results(level: int, on: str = "real") -> TransferResult:
         return make_test(np.clip(level + rng.integers(-1, 2, 40), 0, 10), on=on)
 
-    records = [STUDY, dataset("real"), dataset("good"), dataset("pretty")]
+    records: list[Record] = [STUDY, dataset("real"), dataset("good"), dataset("pretty")]
     for seed in (2, 0, 1):
         on_sets = [results(9, on="good"), results(9, on="pretty")]
         records += [
@@ -85,7 +85,7 @@ def test_the_answer_says_it_in_words(make_test: MakeTest) -> None:
 
 
 def test_what_is_missing_is_told_and_left_out(make_test: MakeTest) -> None:
-    records = [
+    records: list[Record] = [
         STUDY,
         dataset("real"),
         dataset("bad", status="missing"),
@@ -108,10 +108,24 @@ def test_nothing_at_all_can_be_summarised() -> None:
 
 
 def test_the_baseline_has_as_many_images(make_test: MakeTest) -> None:
-    records = [STUDY, dataset("real", n=10), dataset("real", n=50), dataset("few"), dataset("many", n=50)]
+    records: list[Record] = [STUDY, dataset("real", n=10), dataset("real", n=50), dataset("few"), dataset("many", n=50)]
     for n, level in ((10, 5), (50, 9)):
         records += [run("real", 0, make_test([level] * 4 + [level - 1] * 4), n=n)]
     records += [run("few", 0, make_test([5, 4] * 4)), run("many", 0, make_test([5, 4] * 4), n=50)]
     gaps = {row.dataset: row.gap.mean for row in summarise(records).rows if row.gap}
     assert abs(gaps["few"]) < 0.05
     assert gaps["many"] < -0.3
+
+
+def test_runs_of_different_seeds_are_not_paired(make_test: MakeTest) -> None:
+    """Seed 0 of one and seed 2 of the other are missing: only seed 1 is in both."""
+    right = {("real", 0): 9, ("real", 1): 7, ("good", 1): 7, ("good", 2): 2}
+    tests = {key: make_test([level, level - 1] * 4) for key, level in right.items()}
+    records: list[Record] = [
+        STUDY,
+        dataset("real"),
+        dataset("good"),
+        *(run(name, seed, test) for (name, seed), test in tests.items()),
+    ]
+    good = next(row for row in summarise(records).rows if row.dataset == "good")
+    assert good.gap is None or abs(good.gap.mean) < 0.01

@@ -37,6 +37,7 @@ class FailSpec(StepSpec):
     user: bool = False
 
     def make(self, job: Job) -> dict[str, Any]:
+        del job
         raise DataError("a broken image") if self.user else RuntimeError("no luck")
 
 

@@ -75,3 +75,35 @@ def test_the_fingerprint_follows_the_images(folder_task: Path) -> None:
     assert before == FolderTask(folder_task, 24).fingerprint()
     Image.new("RGB", (24, 24)).save(folder_task / "test/red/000.png")
     assert before != FolderTask(folder_task, 24).fingerprint()
+
+
+def test_hidden_folders_are_not_images_either(folder_task: Path) -> None:
+    (folder_task / "train/red/.ipynb_checkpoints").mkdir()
+    shutil.copy(folder_task / "train/red/000.png", folder_task / "train/red/.ipynb_checkpoints/000-checkpoint.png")
+    assert FolderTask(folder_task, 24).available("train") == 8
+    assert all("/." not in row.path for row in FolderTask(folder_task, 24).images("train", 8))
+
+
+def test_an_image_outside_every_class_is_named(folder_task: Path) -> None:
+    shutil.copy(folder_task / "train/red/000.png", folder_task / "train/stray.png")
+    with pytest.raises(DataError, match=r"stray\.png"):
+        FolderTask(folder_task, 24)
+
+
+def test_a_link_to_nowhere_is_named(folder_task: Path) -> None:
+    (folder_task / "train/red/lost.png").symlink_to("nowhere.png")
+    with pytest.raises(DataError, match=r"lost\.png"):
+        list(FolderTask(folder_task, 24).images("train", 2))
+
+
+def test_labels_are_the_classes_and_a_smaller_request_is_a_prefix(folder_task: Path) -> None:
+    task = FolderTask(folder_task, 24)
+    more, fewer = list(task.images("train", 8)), list(task.images("train", 3))
+    assert [row.label for row in more] == [0] * 8 + [1] * 8
+    assert fewer == more[:3] + more[8:11]
+    assert not {row.group for row in more} & {row.group for row in task.images("test", 8)}
+
+
+def test_more_than_there_is_says_how_much_there_is(folder_task: Path) -> None:
+    with pytest.raises(DataError, match=r"has 8 train images per class, 9 were asked for"):
+        list(FolderTask(folder_task, 24).images("train", 9))

@@ -11,12 +11,15 @@ import numpy as np
 
 from prettyuseful.analysis.statistics import LEVEL, Interval, accuracy, difference, grouped_difference, grouped_mean
 from prettyuseful.study.file import REAL
-from prettyuseful.study.records import DatasetRecord, RunRecord, StudyRecord, TransferResult
+from prettyuseful.study.records import DatasetRecord, Record, RunRecord, StudyRecord, TransferResult
 
 _PAIRS_TOLD = 4
 
 Cell = tuple[str, str, str]
 """Architecture, recipe, probe."""
+
+Tests = dict[int, TransferResult]
+"""Tests of one cell on one data set, by training seed."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,7 @@ class Summary:
         return tuple(_answer(self))
 
 
-def summarise(records: Sequence[StudyRecord | DatasetRecord | RunRecord]) -> Summary:
+def summarise(records: Sequence[Record]) -> Summary:
     """Reads records, changes nothing. Failed and missing runs are told in `problems` and left out of every figure."""
     study = next(record for record in records if isinstance(record, StudyRecord))
     datasets = tuple(record for record in records if isinstance(record, DatasetRecord))
@@ -97,40 +100,44 @@ def summarise(records: Sequence[StudyRecord | DatasetRecord | RunRecord]) -> Sum
     return Summary(study, datasets, runs, tuple(rows), tuple(comparisons), problems)
 
 
-def _tests(runs: Sequence[RunRecord], on: str = REAL) -> list[TransferResult]:
-    """The tests on one data set, in the order of the training seeds."""
-    return [t for run in sorted(runs, key=lambda r: r.seed) for t in run.transfers if t.tested_on == on]
+def _tests(runs: Sequence[RunRecord], on: str = REAL) -> Tests:
+    return {run.seed: t for run in sorted(runs, key=lambda r: r.seed) for t in run.transfers if t.tested_on == on}
+
+
+def _paired(a: Tests, b: Tests, level: float = LEVEL) -> Interval | None:
+    """The difference over the training seeds that both have; None if there are none."""
+    seeds = sorted(a.keys() & b.keys())
+    return difference([a[seed] for seed in seeds], [b[seed] for seed in seeds], level) if seeds else None
 
 
 def _row(
     dataset: DatasetRecord,
     cell: Cell,
     of_cell: dict[tuple[str, int], list[RunRecord]],
-    tests: dict[tuple[str, int], list[TransferResult]],
+    tests: dict[tuple[str, int], Tests],
 ) -> Row:
-    own = tests[dataset.name, dataset.images_per_class]
-    baseline = _baseline(dataset, tests)
+    by_seed = tests[dataset.name, dataset.images_per_class]
+    own = list(by_seed.values())
     real_runs = [run for (name, _), runs in of_cell.items() if name == REAL for run in runs]
-    from_real = [] if dataset.control else _tests(real_runs, on=dataset.name)
-    paired = not dataset.control and own and len(own) == len(baseline)
+    from_real = [] if dataset.control else list(_tests(real_runs, on=dataset.name).values())
     return Row(
         dataset=dataset.name,
         images_per_class=dataset.images_per_class,
         cell=cell,
         to_real=accuracy(own) if own else None,
         from_real=accuracy(from_real) if from_real else None,
-        gap=difference(own, baseline) if paired else None,
+        gap=None if dataset.control else _paired(by_seed, _baseline(dataset, tests)),
         seeds=tuple(test.top1 for test in own),
         per_class=tuple(np.mean([test.per_class for test in own], axis=0).tolist()) if own else (),
         metrics=_metrics(dataset),
     )
 
 
-def _baseline(dataset: DatasetRecord, tests: dict[tuple[str, int], list[TransferResult]]) -> list[TransferResult]:
+def _baseline(dataset: DatasetRecord, tests: dict[tuple[str, int], Tests]) -> Tests:
     """Real->Real on as many real images, or on the most that the task has."""
     real = sorted((n, found) for (name, n), found in tests.items() if name == REAL)
     fitting = [found for n, found in real if n <= dataset.images_per_class]
-    return fitting[-1] if fitting else []
+    return fitting[-1] if fitting else {}
 
 
 def _metrics(dataset: DatasetRecord) -> dict[str, Interval]:
@@ -147,21 +154,21 @@ def _metrics(dataset: DatasetRecord) -> dict[str, Interval]:
 
 
 def _comparisons(
-    datasets: Sequence[DatasetRecord], cell: Cell, tests: dict[tuple[str, int], list[TransferResult]]
+    datasets: Sequence[DatasetRecord], cell: Cell, tests: dict[tuple[str, int], Tests]
 ) -> list[Comparison]:
     synthetic = [d for d in datasets if not d.control and tests.get((d.name, d.images_per_class))]
     pairs = list(combinations(synthetic, 2))
     level = 1 - (1 - LEVEL) / max(1, len(pairs))
     result = []
     for a, b in pairs:
-        first, second = tests[a.name, a.images_per_class], tests[b.name, b.images_per_class]
-        if len(first) != len(second):
+        found = _paired(tests[a.name, a.images_per_class], tests[b.name, b.images_per_class], level)
+        if found is None:
             continue
         coverage = None
         if a.manifold and b.manifold and "coverage" in a.manifold.parts:
             covers = "the choice of real test images, given these data sets"
             coverage = grouped_difference(a.manifold.parts["coverage"], b.manifold.parts["coverage"], covers)
-        result.append(Comparison(a.name, b.name, cell, difference(first, second, level), coverage))
+        result.append(Comparison(a.name, b.name, cell, found, coverage))
     return result
 
 
@@ -202,7 +209,7 @@ def _answer(summary: Summary) -> list[str]:
         sentences.append(f"{better} teaches more than {worse}: {_points(pair.to_real, absolute=True)} on real images.")
     if pairs:
         sentences.append(
-            f"{len(clear)} of {len(pairs)} pairs of data sets differ clearly; these intervals hold for all pairs at once."
+            f"{len(clear)} of {len(pairs)} pairs of data sets differ clearly; their intervals hold all at once."
         )
     return sentences
 

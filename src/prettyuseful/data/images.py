@@ -31,23 +31,24 @@ def decode(data: bytes, name: str) -> Image.Image:
                         f"{name}: {image.width} x {image.height} pixels is too large (limit {MAX_PIXELS:,} pixels); "
                         "resize or remove it"
                     )
-                return image.convert("RGB")
+                return _to_rgb(image)
+    except DataError:
+        raise
     except Image.DecompressionBombError:
         raise DataError(f"{name}: too large (limit {MAX_PIXELS:,} pixels); resize or remove it") from None
     except UnidentifiedImageError:
         raise DataError(f"{name}: not an image that Pillow can read; remove it or convert it") from None
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError) as error:
-        raise DataError(f"{name}: broken image ({error}); replace or remove it") from None
+    except Exception as error:  # a decoder may raise anything on hostile bytes
+        raise DataError(f"{name}: broken image ({' '.join(str(error).split())}); replace or remove it") from None
 
 
 def to_square(image: Image.Image, size: int) -> np.ndarray:
-    """(size, size, 3) uint8: the short side resized to `size` (bicubic, anti-aliased), the centre cut out."""
+    """(size, size, 3) uint8: the centred square, resized (bicubic, anti-aliased)."""
     short = min(image.size)
-    if short != size:
-        scaled = (max(size, round(image.width * size / short)), max(size, round(image.height * size / short)))
-        image = image.resize(scaled, Image.Resampling.BICUBIC)
-    left, top = (image.width - size) // 2, (image.height - size) // 2
-    return np.asarray(image.crop((left, top, left + size, top + size)))
+    left, top = (image.width - short) // 2, (image.height - short) // 2
+    # Cut first: scaling a long thin image whole would take memory without bound.
+    square = image.crop((left, top, left + short, top + short))
+    return np.asarray(square if short == size else square.resize((size, size), Image.Resampling.BICUBIC))
 
 
 def encode_png(pixels: np.ndarray) -> bytes:
@@ -58,6 +59,14 @@ def encode_png(pixels: np.ndarray) -> bytes:
 def encode_jpeg(pixels: np.ndarray) -> bytes:
     """JPEG bytes of (H, W, 3) uint8 at quality 95 with Pillow's default chroma subsampling, as the paper's data."""
     return _encode(pixels, "JPEG", quality=JPEG_QUALITY)
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I"):  # 16 bits, which Pillow's own conversion would clip at 255
+        grey = np.asarray(image).astype(np.float64)
+        scale = 255 / 65535 if grey.max(initial=0) > 255 or image.mode.startswith("I;16") else 1.0
+        image = Image.fromarray((grey * scale).round().clip(0, 255).astype(np.uint8))
+    return image.convert("RGB")
 
 
 def _encode(pixels: np.ndarray, kind: str, **options: int) -> bytes:

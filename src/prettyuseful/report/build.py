@@ -1,8 +1,184 @@
+"""The report: one HTML file that needs nothing else, made from a summary and so from records alone."""
+
 from __future__ import annotations
 
+import hashlib
+import json
+import re
+from base64 import b64encode
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from plotly.offline import get_plotlyjs
+
+from prettyuseful.analysis.statistics import Interval
+from prettyuseful.analysis.summary import Summary
+from prettyuseful.errors import StoreError
+from prettyuseful.report import figures, views
+from prettyuseful.report.figures import Figure
+from prettyuseful.report.look import Look, in_order, looks_of
+from prettyuseful.report.published import CITATION, LINK, SOURCE, published
+from prettyuseful.study.records import write_whole
+
+_FOLDER = Path(__file__).parent
+_NOTHING = "\N{EN DASH}"
+_ESTIMATE = re.compile(r"([+-]?\d+(?:\.\d+)?(?:%| points)) (\([^()]* to [^()]*\))")
 
 
-def write_report(summary, path: Path) -> Path:
-    path.write_text("<html></html>")
+def write_report(summary: Summary, path: Path) -> Path:
+    """Writes the report, whole or not at all. The same summary gives the same bytes.
+
+    Raises:
+        StoreError: the file cannot be written there.
+    """
+    if path.is_dir():
+        raise StoreError(f"cannot write the report to {path}: it is a folder; name a file with --out")
+    try:
+        write_whole(path, render(summary))
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise StoreError(
+            f"cannot write the report to {path}: {reason}; name a file in a writable folder with --out"
+        ) from error
     return path
+
+
+def render(summary: Summary) -> str:
+    """The report's HTML."""
+    context = _context(summary)
+    plotly, script = get_plotlyjs(), _read("script.js")
+    return (
+        _environment()
+        .get_template("template.html")
+        .render(
+            **context,
+            style=Markup(_read("style.css")),
+            plotly=Markup(plotly),
+            script=Markup(script),
+            script_sources=" ".join(f"'sha256-{_digest(text)}'" for text in (plotly, script)),
+        )
+    )
+
+
+def _context(summary: Summary) -> dict[str, Any]:
+    looks, paper = looks_of(summary), published()
+    cells = views.cell_views(summary, looks)
+    distribution = views.distribution(summary, looks) if summary.rows else None
+    from_paper = {
+        "release": figures.published_release_figure(paper),
+        "transfer": figures.published_transfer_figure(paper),
+        "distribution": figures.published_distribution_figure(paper),
+    }
+    drawn = [figure for cell in cells for figure in (cell.accuracy, cell.transfer) if figure]
+    drawn += [distribution.figure] if distribution else []
+    return {
+        "summary": summary,
+        "datasets": in_order(summary),
+        "task": summary.study.task,
+        "looks": looks,
+        "cells": cells,
+        "distribution": distribution,
+        "encoders": views.encoders(summary),
+        "samples": views.samples(summary, looks),
+        "published": paper,
+        "published_figures": from_paper,
+        "citation": {"text": CITATION, "source": SOURCE, "link": LINK},
+        "seconds": views.seconds_by_kind(summary),
+        "study_yaml": views.study_as_yaml(summary),
+        "pocket": views.uses_pocket_models(summary),
+        "figures_json": _script_json([*drawn, *from_paper.values()]),
+    }
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(_FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "percent": _percent,
+        "interval": _interval,
+        "number": _number,
+        "points": _points,
+        "emphasised": _emphasised,
+        "settings": views.setting_words,
+        "duration": _duration,
+        "swatch": _swatch,
+    }
+    return environment
+
+
+def _read(name: str) -> str:
+    return (_FOLDER / name).read_text("utf-8")
+
+
+def _digest(text: str) -> str:
+    """A script's hash for the page's content security policy: no other script can run."""
+    return b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _script_json(drawn: Iterable[Figure]) -> Markup:
+    """Figures as JSON that cannot end the script element it stands in."""
+    content: Mapping[str, Any] = {figure.name: {"data": figure.data, "layout": figure.layout} for figure in drawn}
+    text = json.dumps(views.finite(content), ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
+
+
+def _percent(value: float | None) -> str:
+    return _NOTHING if value is None else f"{value:.1%}"
+
+
+def _interval(found: Interval | None) -> Markup:
+    return _estimate(found, lambda value: f"{value:.1%}")
+
+
+def _number(found: Interval | None) -> Markup:
+    return _estimate(found, lambda value: f"{value:.2f}")
+
+
+def _points(found: Interval | None) -> Markup:
+    return _estimate(found, lambda value: _minus(f"{100 * value:+.1f}"))
+
+
+def _estimate(found: Interval | None, text: Any) -> Markup:
+    if found is None:
+        return Markup('<span class="range">{}</span>').format(_NOTHING)
+    pattern = Markup('<span class="estimate">{}</span> <span class="range">({} to {})</span>')
+    return pattern.format(text(found.mean), text(found.low), text(found.high))
+
+
+def _emphasised(sentence: str) -> Markup:
+    """A sentence of the answer, its estimates strong and their intervals quiet."""
+    parts, end = Markup(), 0
+    for found in _ESTIMATE.finditer(sentence):
+        parts += Markup('{}<strong>{}</strong> <span class="range">{}</span>').format(
+            sentence[end : found.start()], _minus(found[1]), _minus(found[2])
+        )
+        end = found.end()
+    return parts + Markup("{}").format(sentence[end:])
+
+
+def _minus(text: str) -> str:
+    return text.replace("-", "\u2212")
+
+
+def _duration(seconds: float | None) -> str:
+    if seconds is None:
+        return _NOTHING
+    if seconds < 120:
+        return f"{seconds:.1f} s"
+    if seconds < 7200:
+        return f"{seconds / 60:.1f} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+def _swatch(look: Look) -> Markup:
+    """The symbol of a data set as the plots draw it."""
+    pattern = Markup('<svg class="swatch" viewBox="0 0 12 12" aria-hidden="true"><path class="{}" d="{}"/></svg>')
+    return pattern.format(look.color, look.shape)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from prettyuseful.errors import StudyError, did_you_mean
 from prettyuseful.generators.base import Sampling
+from prettyuseful.generators.models import MODELS
 from prettyuseful.numerics import Numerics
 from prettyuseful.tasks.find import TaskSource
 
@@ -20,6 +22,20 @@ REAL = "real"
 
 class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def _dataset_name(name: str) -> str:
+    if name == REAL:
+        raise ValueError(f"a data set cannot be called {REAL!r}: that name stands for the task's real images")
+    if not _DATASET_NAME.fullmatch(name):
+        raise ValueError(
+            "a data set's name may hold letters, digits, '-', '_' and '.', and begins with none of the last"
+        )
+    return name
+
+
+DatasetName = Annotated[str, AfterValidator(_dataset_name)]
+_DATASET_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 class DatasetPlan(_Strict):
@@ -64,7 +80,7 @@ class Study(_Strict):
     title: str = Field("", description="what the report is called")
     question: str = Field("", description="what is asked, in a sentence or two, for the report")
     task: TaskSource
-    datasets: dict[str, DatasetPlan] = Field(min_length=1)
+    datasets: dict[DatasetName, DatasetPlan] = Field(min_length=1)
     train: TrainPlan = TrainPlan()
     metrics: tuple[Literal["density", "coverage", "precision", "recall"], ...] = ("density", "coverage")
     numerics: StudyNumerics = StudyNumerics()
@@ -73,15 +89,6 @@ class Study(_Strict):
     @classmethod
     def _bare_name(cls, value: Any) -> Any:
         return {"name": value} if isinstance(value, str) else value
-
-    @model_validator(mode="after")
-    def _names(self) -> Study:
-        for name in self.datasets:
-            if name == REAL:
-                raise ValueError(f"a data set cannot be called {REAL!r}: that name stands for the task's real images")
-            if not name or not all(letter.isalnum() or letter in "-_." for letter in name) or name.startswith("."):
-                raise ValueError(f"data set name {name!r} may hold letters, digits, '-', '_' and '.' only")
-        return self
 
 
 def load_study(path: Path | str) -> Study:
@@ -109,7 +116,7 @@ def parse_study(text: str, name: str = "study") -> Study:
     try:
         tree = yaml.compose(text, Loader=yaml.SafeLoader)
         content = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except Exception as error:  # PyYAML lets errors of many kinds through
         mark = getattr(error, "problem_mark", None)
         place = f"{name}:{mark.line + 1}" if mark else name
         problem = getattr(error, "problem", None) or " ".join(str(error).split())
@@ -137,7 +144,7 @@ def json_schema() -> dict[str, Any]:
 def _rooted(study: Study, folder: Path) -> Study:
     def rooted(place: str) -> str:
         found = folder / place
-        return str(found) if found.is_dir() else place
+        return str(found) if place not in MODELS and found.is_dir() else place
 
     task = study.task
     if task.folder is not None:
@@ -153,7 +160,7 @@ def _explain(error: ValidationError, name: str, tree: yaml.Node | None) -> str:
     problems = error.errors()
     # Of a union, the branch with the deepest path is the one that was meant.
     problem = max(problems, key=lambda p: (p["type"] == "extra_forbidden", len(p["loc"])))
-    keys = [part for part in problem["loc"] if _is_key(part)]
+    keys = _keys(problem["loc"])
     place = f"{name}:{_line(tree, keys)}"
     path = ".".join(str(part) for part in keys)
     if problem["type"] == "extra_forbidden":
@@ -168,9 +175,12 @@ def _explain(error: ValidationError, name: str, tree: yaml.Node | None) -> str:
     return f"{place}: {path + ': ' if path else ''}{message[:1].lower()}{message[1:]}{shown}"
 
 
-def _is_key(part: Any) -> bool:
-    """Whether a part of a pydantic location is a key of the file, not the name of a union's branch."""
-    return not (isinstance(part, str) and (part in ("Sampling",) or part.startswith("literal[")))
+def _keys(location: Sequence[Any]) -> list[Any]:
+    """The keys of the file in a pydantic location, which also names a union's branch and marks a wrong key."""
+    keys = list(location)
+    if keys[:1] == ["datasets"] and keys[2:3] == ["sampling"]:
+        del keys[3:4]
+    return keys[:-1] if keys[-1:] == ["[key]"] else keys
 
 
 def _fields_at(keys: list[Any]) -> Iterator[str]:
@@ -203,17 +213,23 @@ def _line(tree: yaml.Node | None, keys: list[Any]) -> int:
     return line
 
 
-def _repeated_key(node: yaml.Node | None) -> yaml.Node | None:
-    if isinstance(node, yaml.MappingNode):
-        seen: set[str] = set()
-        for key, value in node.value:
-            if key.value in seen:
-                return cast("yaml.Node", key)
-            seen.add(key.value)
-            if (twin := _repeated_key(value)) is not None:
-                return twin
-    elif isinstance(node, yaml.SequenceNode):
-        for value in node.value:
-            if (twin := _repeated_key(value)) is not None:
-                return twin
+def _repeated_key(tree: yaml.Node | None) -> yaml.Node | None:
+    """The second of two equal keys in one mapping. An alias leads to a node once only: files can be bombs."""
+    seen: set[int] = set()
+    nodes = [tree]
+    while nodes:
+        node = nodes.pop()
+        if node is None or id(node) in seen:
+            continue
+        seen.add(id(node))
+        if isinstance(node, yaml.MappingNode):
+            keys: set[str] = set()
+            for key, value in node.value:
+                if isinstance(key, yaml.ScalarNode):
+                    if key.value in keys:
+                        return key
+                    keys.add(key.value)
+                nodes.append(value)
+        elif isinstance(node, yaml.SequenceNode):
+            nodes.extend(node.value)
     return None

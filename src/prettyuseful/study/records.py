@@ -21,7 +21,7 @@ from prettyuseful.study.plan import Plan, PlannedDataset, PlannedRun
 RECORD_VERSION: Literal[1] = 1
 
 
-class _Record(BaseModel):
+class _Versioned(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
     schema_version: Literal[1] = RECORD_VERSION
 
@@ -42,7 +42,7 @@ class TransferResult(BaseModel):
     group_correct: list[int]
 
 
-class RunRecord(_Record):
+class RunRecord(_Versioned):
     """A finished or failed run: a cell (data set, architecture, recipe, probe) with a training seed.
 
     `keys` are those of its artifacts, `seconds` the wall time of each step, `environment` where it was trained.
@@ -87,7 +87,7 @@ class ManifoldResult(BaseModel):
     parts: dict[str, list[GroupedParts]]
 
 
-class DatasetRecord(_Record):
+class DatasetRecord(_Versioned):
     """A data set of the study: how it was made, how it is distributed, and some of its images.
 
     `samples[class]` holds base64 PNGs. `control` marks the real images, whose `manifold` is real against real.
@@ -110,7 +110,7 @@ class DatasetRecord(_Record):
     samples: list[list[str]] = []
 
 
-class StudyRecord(_Record):
+class StudyRecord(_Versioned):
     """What was asked, of which task, and on what machine the records were gathered."""
 
     record: Literal["study"] = "study"
@@ -122,11 +122,11 @@ class StudyRecord(_Record):
     environment: dict[str, Any]
 
 
-Record = Annotated[StudyRecord | DatasetRecord | RunRecord, Field(discriminator="record")]
-_ADAPTER: TypeAdapter[Record] = TypeAdapter(Record)
+Record = StudyRecord | DatasetRecord | RunRecord
+_ADAPTER: TypeAdapter[Record] = TypeAdapter(Annotated[Record, Field(discriminator="record")])
 
 
-def gather(plan: Plan, store: Store, outcome: Outcome | None = None) -> list[StudyRecord | DatasetRecord | RunRecord]:
+def gather(plan: Plan, store: Store, outcome: Outcome | None = None) -> list[Record]:
     """The records of a study from what is in the store; what is not there is `failed` with its cause, or `missing`."""
     gatherer = _Gatherer(plan, store, outcome or Outcome())
     return [
@@ -238,19 +238,24 @@ def _kind(trained_on: str, tested_on: str) -> Literal["synth_to_real", "real_to_
     return "real_to_real" if trained_on == REAL else "synth_to_real"
 
 
-def record_name(record: StudyRecord | DatasetRecord | RunRecord) -> str:
-    """The file name of a record: readable, and unique in its study."""
+def record_name(record: Record) -> str:
+    """The file name of a record: readable, and unique in its study, since no name in it holds an @."""
     match record:
         case StudyRecord():
             return "study.json"
         case DatasetRecord():
-            return f"dataset-{record.name}{f'-{record.images_per_class}' if record.control else ''}.json"
+            return f"dataset@{dataset_label(record.name, record.images_per_class)}.json"
         case RunRecord():
-            n = f"-{record.images_per_class}" if record.dataset == REAL else ""
-            return f"run-{record.dataset}{n}-{record.architecture}-{record.recipe}-{record.probe}-{record.seed}.json"
+            data = dataset_label(record.dataset, record.images_per_class)
+            return f"run@{data}@{record.architecture}@{record.recipe}@{record.probe}@{record.seed}.json"
 
 
-def write_records(records: Sequence[StudyRecord | DatasetRecord | RunRecord], folder: Path) -> None:
+def dataset_label(name: str, images_per_class: int) -> str:
+    """A data set's name; real images come in several sizes, which theirs tells apart."""
+    return f"{REAL}@{images_per_class}" if name == REAL else name
+
+
+def write_records(records: Sequence[Record], folder: Path) -> None:
     """Writes each record to its file, whole or not at all; files of records that are no longer there are removed."""
     folder.mkdir(parents=True, exist_ok=True)
     names = {record_name(record): record for record in records}
@@ -260,8 +265,8 @@ def write_records(records: Sequence[StudyRecord | DatasetRecord | RunRecord], fo
         stale.unlink()
 
 
-def read_records(folder: Path) -> list[StudyRecord | DatasetRecord | RunRecord]:
-    """The records of a folder, the study's first.
+def read_records(folder: Path) -> list[Record]:
+    """The records of a folder, in the order in which `gather` makes them.
 
     Raises:
         DataError: no records there, or a file that is none.
@@ -275,9 +280,22 @@ def read_records(folder: Path) -> list[StudyRecord | DatasetRecord | RunRecord]:
             raise DataError(
                 f"{path} is not a record of version {RECORD_VERSION}: {problem}; run the study again"
             ) from None
-    if not any(isinstance(record, StudyRecord) for record in records):
+    study = next((record for record in records if isinstance(record, StudyRecord)), None)
+    if study is None:
         raise DataError(f"no study.json in {folder}; name the folder of records that `prettyuseful run` wrote")
-    return records
+    return sorted(records, key=lambda record: _place_of(record, study.study))
+
+
+def _place_of(record: Record, study: Mapping[str, Any]) -> tuple[int, ...]:
+    """Sorts as the study file lists its data sets and cells; real images come before the others."""
+    if isinstance(record, StudyRecord):
+        return (0,)
+    names, train = [REAL, *study["datasets"]], study["train"]
+    if isinstance(record, DatasetRecord):
+        return (1, names.index(record.name), record.images_per_class)
+    cell = ("architectures", record.architecture), ("recipes", record.recipe), ("probes", record.probe)
+    places = [list(train[field]).index(name) for field, name in cell]
+    return (2, *places, list(train["seeds"]).index(record.seed), names.index(record.dataset), record.images_per_class)
 
 
 def write_whole(path: Path, text: str) -> None:

@@ -97,14 +97,28 @@ class FolderTask:
                     f"task folder {self.root} has no folder {split!r}; expected {split}/<class>/<images>, "
                     "as torchvision's ImageFolder has it"
                 )
-            found[split] = {
-                entry.name: sorted(p for p in entry.rglob("*") if p.is_file() and not p.name.startswith("."))
-                for entry in sorted(folder.iterdir())
-                if entry.is_dir() and not entry.name.startswith(".")
-            }
+            found[split] = {}
+            for entry in sorted(folder.iterdir()):
+                if entry.name.startswith("."):
+                    continue
+                if not entry.is_dir():
+                    raise DataError(f"{entry} lies outside every class folder; move it into one or remove it")
+                found[split][entry.name] = _visible_files(entry)
         return found
 
     @cached_property
     def _fingerprint(self) -> str:
         files = [path for split in _SPLITS for paths in self._files[split].values() for path in paths]
         return files_fingerprint(self.root, files)
+
+
+def _visible_files(folder: Path) -> list[Path]:
+    """Every file below the folder, in order, but what is hidden by a leading dot."""
+    files = []
+    for path in sorted(folder.rglob("*")):
+        if path.is_dir() or any(part.startswith(".") for part in path.relative_to(folder).parts):
+            continue
+        if not path.exists():
+            raise DataError(f"{path} is a link to nowhere; mend or remove it")
+        files.append(path)
+    return files

@@ -1,0 +1,86 @@
+"""Values that the paper published, as data: never measured here, never in one plot with measured ones."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+SOURCE = "arXiv 2602.19946"
+LINK = "https://arxiv.org/abs/2602.19946"
+CITATION = (
+    "Adamkiewicz, Moser, Frolov, Nauen, Raue, Dengel: When Pretty Isn't Useful: Investigating Why Modern Text-to-Image "
+    "Models Fail as Reliable Training Data Generators. CVPR 2026"
+)
+_FOLDER = Path(__file__).parent / "published"
+
+
+@dataclass(frozen=True)
+class PublishedTransfer:
+    """Accuracies as fractions, 0-1. `release` is year-month, for class names only. `model` "real" is the baseline."""
+
+    model: str
+    prompts: str
+    synth_to_real: float
+    real_to_synth: float
+    release: str | None = None
+
+
+@dataclass(frozen=True)
+class PublishedDistribution:
+    """Density (0 and up) and coverage (0-1) of a model's images against real ones."""
+
+    model: str
+    prompts: str
+    density: float
+    coverage: float
+
+
+@dataclass(frozen=True)
+class Published:
+    """All that the report shows of the paper; `notes` are the comments of the source files."""
+
+    transfers: tuple[PublishedTransfer, ...]
+    distributions: tuple[PublishedDistribution, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def real(self) -> PublishedTransfer:
+        """The paper's classifier trained on real images."""
+        return next(found for found in self.transfers if found.model == "real")
+
+    @property
+    def generated(self) -> tuple[PublishedTransfer, ...]:
+        return tuple(found for found in self.transfers if found.model != "real")
+
+
+def published() -> Published:
+    """Reads the packaged CSV files, which are copies of the project's transcription of the paper."""
+    transfers = [
+        PublishedTransfer(
+            model=row["model"],
+            prompts=prompts,
+            synth_to_real=float(row["synth_to_real"]),
+            real_to_synth=float(row["real_to_synth"]),
+            release=row.get("release") or None,
+        )
+        for file, prompts in (("transfer_class_names.csv", "class-name"), ("transfer_captions.csv", "caption"))
+        for row in csv.DictReader(_lines(file, comments=False))
+    ]
+    distributions = [
+        PublishedDistribution(row["model"], row["prompts"], float(row["density"]), float(row["coverage"]))
+        for row in csv.DictReader(_lines("density_coverage.csv", comments=False))
+    ]
+    notes = [
+        line.removeprefix("#").strip().replace(" (see protocol.md)", "")
+        for file in ("transfer_class_names.csv", "transfer_captions.csv", "density_coverage.csv")
+        for line in _lines(file, comments=True)
+    ]
+    return Published(tuple(transfers), tuple(distributions), tuple(notes))
+
+
+def _lines(file: str, comments: bool) -> Iterator[str]:
+    for line in (_FOLDER / file).read_text("utf-8").splitlines():
+        if line.startswith("#") is comments:
+            yield line

@@ -1,0 +1,128 @@
+"""A headless Chromium driven over its debugging pipe: no package, no port, no network."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import shutil
+import subprocess
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+_FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-extensions",
+    "--disable-dev-shm-usage",
+    "--hide-scrollbars",
+    "--remote-debugging-pipe",
+)
+
+
+def find() -> str | None:
+    return next((found for name in NAMES if (found := shutil.which(name))), None)
+
+
+class Browser:
+    """One page of one browser. `events` gathers what the browser reports."""
+
+    def __init__(self, profile: Path) -> None:
+        binary = find()
+        assert binary is not None
+        theirs, self._write = os.pipe()
+        self._read, ours = os.pipe()
+        command = f'exec "$0" "$@" 3<&{theirs} 4>&{ours}'
+        self._process = subprocess.Popen(
+            ["bash", "-c", command, binary, *_FLAGS, f"--user-data-dir={profile}", "about:blank"],
+            pass_fds=(theirs, ours),
+            stderr=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+        )
+        os.close(theirs)
+        os.close(ours)
+        self._buffer, self._number, self._session = b"", 0, ""
+        self.events: list[dict[str, Any]] = []
+        pages = [t for t in self.call("Target.getTargets")["targetInfos"] if t["type"] == "page"]
+        attached = self.call("Target.attachToTarget", targetId=pages[0]["targetId"], flatten=True)
+        self._session = attached["sessionId"]
+        for domain in ("Page", "Runtime", "Log", "Network"):
+            self.call(f"{domain}.enable")
+
+    def __enter__(self) -> Browser:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._session = ""
+        try:
+            self.call("Browser.close")
+            self._process.wait(timeout=10)
+        except (OSError, AssertionError, subprocess.TimeoutExpired):
+            self._process.kill()
+            self._process.wait()
+        os.close(self._write)
+        os.close(self._read)
+
+    def call(self, method: str, **params: Any) -> dict[str, Any]:
+        self._number += 1
+        message: dict[str, Any] = {"id": self._number, "method": method, "params": params}
+        if self._session:
+            message["sessionId"] = self._session
+        os.write(self._write, json.dumps(message).encode() + b"\0")
+        while True:
+            answer = self._next()
+            if answer.get("id") == self._number:
+                assert "error" not in answer, f"{method}: {answer['error']}"
+                return dict(answer["result"])
+            self.events.append(answer)
+
+    def look(self, width: int, scheme: str, height: int = 900) -> None:
+        """How wide the page is, and whether its reader likes it `light` or `dark`."""
+        self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
+        self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+
+    def open(self, path: Path) -> None:
+        self.events.clear()
+        self.call("Page.navigate", url=path.as_uri())
+        deadline = time.monotonic() + 30
+        while not self.run(
+            "document.readyState === 'complete' && document.documentElement.className.includes('drawn')"
+        ):
+            assert time.monotonic() < deadline, f"the page did not draw: {self.errors()}"
+            time.sleep(0.05)
+
+    def run(self, script: str) -> Any:
+        """The value of a JavaScript expression, as JSON."""
+        answer = self.call("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
+        assert "exceptionDetails" not in answer, answer["exceptionDetails"]
+        return answer["result"].get("value")
+
+    def errors(self) -> list[str]:
+        """Exceptions of scripts and error messages of the browser, policy violations among them."""
+        thrown = [e["params"]["exceptionDetails"] for e in self.events if e.get("method") == "Runtime.exceptionThrown"]
+        logged = [e["params"]["entry"] for e in self.events if e.get("method") == "Log.entryAdded"]
+        return [str(e) for e in thrown] + [str(e) for e in logged if e["level"] == "error"]
+
+    def requests(self) -> list[str]:
+        """Addresses that the page asked for, other than data within itself."""
+        sent = [e["params"]["request"]["url"] for e in self.events if e.get("method") == "Network.requestWillBeSent"]
+        return [url for url in sent if not url.startswith(("data:", "blob:"))]
+
+    def _next(self) -> dict[str, Any]:
+        while b"\0" not in self._buffer:
+            assert select.select([self._read], [], [], 60)[0], "the browser does not answer"
+            read = os.read(self._read, 1 << 20)
+            assert read, "the browser ended"
+            self._buffer += read
+        message, _, self._buffer = self._buffer.partition(b"\0")
+        return dict(json.loads(message))

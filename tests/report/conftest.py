@@ -1,0 +1,189 @@
+"""Small records made by hand, summarised for real, so that reports of every kind of study can be looked at."""
+
+from __future__ import annotations
+
+import base64
+import struct
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from prettyuseful.analysis.summary import Summary, summarise
+from prettyuseful.study.records import (
+    DatasetRecord,
+    GroupedParts,
+    ManifoldResult,
+    RunRecord,
+    StudyRecord,
+    TransferResult,
+)
+
+_GROUPS = 4
+_GROUP_SIZE = 5
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a made-up study is like; `rates` is each data set's share of right answers, real images among them."""
+
+    classes: Sequence[str] = ("cat", "dog", "fox")
+    rates: dict[str, float] = field(default_factory=lambda: {"real": 0.9, "base": 0.6, "curated": 0.4})
+    seeds: Sequence[int] = (0, 1, 2)
+    architectures: Sequence[str] = ("small",)
+    metrics: Sequence[str] = ("density", "coverage")
+    title: str = "A study"
+    question: str = "Is it useful?"
+    generator: str = "pocket-base"
+    samples: int = 2
+    failed: Sequence[str] = ()
+    folder_order: bool = False
+
+
+Make = Callable[..., Summary]
+
+
+@pytest.fixture(scope="session")
+def make() -> Make:
+    """A summary of a study that is as `Asked` says, with the given changes."""
+
+    def summary(**changes: Any) -> Summary:
+        asked = Asked(**changes)
+        datasets = [_dataset(asked, name) for name in asked.rates]
+        runs = [
+            _run(asked, name, architecture, seed)
+            for architecture in asked.architectures
+            for name in asked.rates
+            for seed in asked.seeds
+        ]
+        if asked.folder_order:
+            datasets.sort(key=lambda dataset: dataset.name)
+        return summarise([_study(asked), *datasets, *runs])
+
+    return summary
+
+
+@pytest.fixture(scope="session")
+def small(make: Make) -> Summary:
+    return make()
+
+
+def _study(asked: Asked) -> StudyRecord:
+    generated = {name: {"generator": asked.generator} for name in asked.rates if name != "real"}
+    return StudyRecord(
+        title=asked.title,
+        question=asked.question,
+        study={"version": 1, "datasets": generated, "train": {"seeds": list(asked.seeds)}},
+        task={
+            "name": "animals",
+            "classes": list(asked.classes),
+            "chance": 1 / len(asked.classes),
+            "licence": "cat: CC0; dog: public domain",
+            "source": "made up",
+        },
+        metrics=list(asked.metrics),
+        environment={
+            "python": "3.11",
+            "system": "Linux",
+            "cpu": "a processor",
+            "cores": 2,
+            "packages": {"torch": "2.9"},
+        },
+    )
+
+
+def _dataset(asked: Asked, name: str) -> DatasetRecord:
+    real = name == "real"
+    return DatasetRecord(
+        status="complete",
+        name=name,
+        control=real,
+        images_per_class=10,
+        generator=None if real else {"id": asked.generator, "released": None, "licence": "Apache-2.0", "note": "tiny"},
+        prompts=None if real else "class-name",
+        seed=None if real else 0,
+        applied={} if real else {"steps": 25, "cfg": 2.5, "safety_checker": "off"},
+        keys={"dataset": "0123456789abcdef" * 4},
+        generation_seconds=None if real else 12.5,
+        manifold=_manifold(asked, asked.rates[name]) if asked.metrics else None,
+        samples=[[_png(i, j) for j in range(asked.samples)] for i, _ in enumerate(asked.classes)]
+        if asked.samples
+        else [],
+    )
+
+
+def _manifold(asked: Asked, rate: float) -> ManifoldResult:
+    def parts(label: int) -> GroupedParts:
+        groups = [f"{label}-{group}" for group in range(_GROUPS)]
+        return GroupedParts(
+            groups=groups, sums=[rate * (3 + group % 3) for group in range(_GROUPS)], sizes=[5] * _GROUPS
+        )
+
+    each = [parts(label) for label, _ in enumerate(asked.classes)]
+    return ManifoldResult(
+        encoder="features of a test",
+        k=5,
+        images_per_class=[20] * len(each),
+        parts=dict.fromkeys(asked.metrics, each),
+    )
+
+
+def _run(asked: Asked, name: str, architecture: str, seed: int) -> RunRecord:
+    common: dict[str, Any] = {
+        "dataset": name,
+        "images_per_class": 10,
+        "architecture": architecture,
+        "recipe": "small",
+        "probe": "rgb",
+        "seed": seed,
+        "keys": {"train": "fedcba9876543210" * 4},
+    }
+    if name in asked.failed:
+        return RunRecord(status="failed", cause="it broke", **common)
+    own = _test(asked, "real_to_real" if name == "real" else "synth_to_real", "real", asked.rates[name], seed)
+    others = [_test(asked, "real_to_synth", other, 0.95 * rate, seed) for other, rate in asked.rates.items()]
+    return RunRecord(
+        status="complete",
+        seconds={"train": 3.0, "evaluate real": 0.5},
+        last_epoch={"loss": 0.5},
+        transfers=[own, *(others[1:] if name == "real" else [])],
+        **common,
+    )
+
+
+def _test(asked: Asked, kind: Any, tested_on: str, rate: float, seed: int) -> TransferResult:
+    labels = [label for label, _ in enumerate(asked.classes) for _ in range(_GROUPS)]
+    correct = [
+        min(_GROUP_SIZE, max(0, round(_GROUP_SIZE * rate + (place * 7 + seed * 3) % 3 - 1)))
+        for place, _ in enumerate(labels)
+    ]
+    per_class = [
+        sum(c for c, label in zip(correct, labels, strict=True) if label == wanted) / (_GROUPS * _GROUP_SIZE)
+        for wanted, _ in enumerate(asked.classes)
+    ]
+    return TransferResult(
+        kind=kind,
+        tested_on=tested_on,
+        top1=sum(correct) / (_GROUP_SIZE * len(labels)),
+        top5=1.0,
+        per_class=per_class,
+        confusion=[],
+        groups=[f"{label}/{place}" for place, label in enumerate(labels)],
+        group_labels=labels,
+        group_sizes=[_GROUP_SIZE] * len(labels),
+        group_correct=correct,
+    )
+
+
+def _png(label: int, number: int) -> str:
+    """A PNG of 8 by 8 grey pixels."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    pixels = b"".join(b"\0" + bytes((40 * label + 20 * number + 3 * x * y) % 256 for x in range(8)) for y in range(8))
+    header = struct.pack(">IIBBBBB", 8, 8, 8, 0, 0, 0, 0)
+    data = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(pixels)) + chunk(b"IEND", b"")
+    return base64.b64encode(b"\x89PNG\r\n\x1a\n" + data).decode()

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from prettyuseful.analysis.summary import Row, Summary
+from prettyuseful.report import figures
+from prettyuseful.report.look import looks_of
+from prettyuseful.report.published import published
+
+from .conftest import Make
+
+
+def accuracy_of(summary: Summary, rows: tuple[Row, ...] | None = None) -> figures.Figure:
+    return figures.accuracy_figure("a", summary.rows if rows is None else rows, looks_of(summary), 1 / 3, 1.0)
+
+
+def test_accuracy_shows_every_seed_and_each_interval(small: Summary) -> None:
+    figure = accuracy_of(small)
+    seeds = [trace for trace in figure.data if trace["marker"]["symbol"] == "line-ns-open"]
+    means = [trace for trace in figure.data if "error_x" in trace]
+    assert [trace["x"] for trace in seeds] == [list(row.seeds) for row in small.rows]
+    for trace, row in zip(means, small.rows, strict=True):
+        assert row.to_real is not None
+        assert trace["x"] == [row.to_real.mean]
+        assert trace["x"][0] + trace["error_x"]["array"][0] == pytest.approx(row.to_real.high)
+        assert trace["x"][0] - trace["error_x"]["arrayminus"][0] == pytest.approx(row.to_real.low)
+
+
+def test_accuracy_draws_the_real_baseline_with_its_band_and_chance(small: Summary) -> None:
+    shapes = accuracy_of(small).layout["shapes"]
+    real = small.rows[0].to_real
+    assert real is not None
+    assert any(s["type"] == "rect" and (s["x0"], s["x1"]) == (real.low, real.high) for s in shapes)
+    assert any(s["type"] == "line" and s["x0"] == s["x1"] == pytest.approx(1 / 3) for s in shapes)
+
+
+def test_what_is_not_finished_is_left_out(small: Summary) -> None:
+    rows = tuple(replace(row, to_real=None, from_real=None, seeds=()) for row in small.rows)
+    assert accuracy_of(small, rows).data == []
+    assert figures.transfer_figure("t", rows, looks_of(small), (0.0, 1.0)).data == []
+    hollow = figures.distribution_figure("d", rows, looks_of(small), (0.0, 1.0))
+    assert all(trace["marker"]["color"] == "@surface" for trace in hollow.data)
+
+
+def test_transfer_puts_real_on_the_diagonal(small: Summary) -> None:
+    real, base, _ = figures.transfer_figure("t", small.rows, looks_of(small), (0.0, 1.0)).data
+    assert real["x"] == real["y"]
+    row = small.rows[1]
+    assert row.from_real is not None
+    assert row.to_real is not None
+    assert (base["x"], base["y"]) == ([row.from_real.mean], [row.to_real.mean])
+
+
+def test_distribution_is_filled_by_accuracy_and_the_control_is_not(small: Summary) -> None:
+    real, base, _ = figures.distribution_figure("d", small.rows, looks_of(small), (0.0, 1.0)).data
+    assert real["marker"]["symbol"] == "diamond"
+    assert real["marker"]["color"] == "@surface"
+    assert base["marker"]["color"] == [small.rows[1].to_real.mean]  # type: ignore[union-attr]
+
+
+def test_names_cannot_bring_markup_into_a_plot(small: Summary) -> None:
+    looks = {which: replace(look, label="<a href='x'>%{x}</a>") for which, look in looks_of(small).items()}
+    ends = (0.0, 1.0)
+    drawn = [
+        figures.accuracy_figure("a", small.rows, looks, 0.5, 1.0),
+        figures.transfer_figure("t", small.rows, looks, ends),
+        figures.distribution_figure("d", small.rows, looks, ends),
+    ]
+    text = json.dumps([(figure.data, figure.layout) for figure in drawn])
+    assert "<a" not in text
+    assert "hovertemplate" not in text
+
+
+def test_published_figures_hold_the_published_values() -> None:
+    paper = published()
+    release = figures.published_release_figure(paper)
+    assert release.data[0]["y"] == [t.synth_to_real for t in paper.generated if t.release]
+    transfer = figures.published_transfer_figure(paper)
+    drawn = {point for trace in transfer.data for point in zip(trace["x"], trace["y"], strict=True)}
+    assert drawn == {(t.real_to_synth, t.synth_to_real) for t in paper.transfers}
+    distribution = figures.published_distribution_figure(paper)
+    drawn = {point for trace in distribution.data for point in zip(trace["x"], trace["y"], strict=True)}
+    assert drawn == {(d.coverage, d.density) for d in paper.distributions}
+
+
+@pytest.mark.parametrize(
+    ("values", "ends"), [([0.31, 0.58], (0.2, 0.7)), ([], (0.0, 0.1)), ([1.0, 1.0], (0.9, 1.0)), ([0.0], (0.0, 0.1))]
+)
+def test_ends_are_full_tenths_around_the_values(values: list[float], ends: tuple[float, float]) -> None:
+    assert figures.around(values) == pytest.approx(ends)
+
+
+def test_every_figure_says_in_words_what_it_shows(make: Make) -> None:
+    figure = accuracy_of(make())
+    assert "base 60.0%" in figure.alt or "base" in figure.alt
+    assert "chance 33.3%" in figure.alt

@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+from prettyuseful.report.look import Look, in_order, looks_of
+
+from .conftest import Make
+
+
+def test_real_is_neutral_and_first_and_the_others_follow_the_study(make: Make) -> None:
+    rates = {"zebra": 0.5, "ape": 0.4, "real": 0.9}
+    for folder_order in (False, True):
+        summary = make(rates=rates, folder_order=folder_order)
+        looks = looks_of(summary)
+        assert [dataset.name for dataset in in_order(summary)] == ["real", "zebra", "ape"]
+        assert looks["real", 10] == Look("real", "real", "diamond")
+        assert looks["zebra", 10].color == "series-0"
+        assert looks["ape", 10].color == "series-1"
+
+
+def test_forty_data_sets_differ_in_colour_or_symbol(make: Make) -> None:
+    names = {f"set{i}": 0.5 for i in range(40)}
+    looks = looks_of(make(rates=names, classes=("one", "two"), seeds=(0,), samples=0, metrics=()))
+    assert len({(look.color, look.symbol) for look in looks.values()}) == 40
+
+
+def test_long_names_keep_their_ends() -> None:
+    look = Look("base-strongly-guided-with-captions-number-7", "series-0", "circle")
+    assert len(look.short) < len(look.long) <= 30
+    assert look.short.startswith("base") and look.short.endswith("number-7")

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import prettyuseful.report.published as module
+from prettyuseful.report.published import published
+
+FOLDER = Path(module.__file__).parent / "published"
+
+
+def rows(name: str) -> list[dict[str, str]]:
+    lines = (FOLDER / name).read_text("utf-8").splitlines()
+    assert lines[0].startswith("# "), "a published file says where its values are from"
+    return list(csv.DictReader(line for line in lines if not line.startswith("#")))
+
+
+def test_holds_every_value_of_the_files() -> None:
+    found = published()
+    transfers = [
+        (t.model, t.release or "", t.synth_to_real, t.real_to_synth)
+        for t in found.transfers
+        if t.prompts == "class-name"
+    ]
+    assert transfers == [
+        (r["model"], r["release"], float(r["synth_to_real"]), float(r["real_to_synth"]))
+        for r in rows("transfer_class_names.csv")
+    ]
+    captions = [(t.model, t.synth_to_real, t.real_to_synth) for t in found.transfers if t.prompts == "caption"]
+    assert captions == [
+        (r["model"], float(r["synth_to_real"]), float(r["real_to_synth"])) for r in rows("transfer_captions.csv")
+    ]
+    assert [(d.model, d.prompts, d.density, d.coverage) for d in found.distributions] == [
+        (r["model"], r["prompts"], float(r["density"]), float(r["coverage"])) for r in rows("density_coverage.csv")
+    ]
+
+
+def test_keeps_real_apart_from_the_models() -> None:
+    found = published()
+    assert found.real.synth_to_real == 0.727
+    assert all(transfer.model != "real" for transfer in found.generated)
+    assert len(found.generated) == len(found.transfers) - 1
+
+
+def test_says_how_exact_the_values_are() -> None:
+    notes = " ".join(published().notes)
+    assert "Digitised" in notes
+    assert "error about 0.005" in notes

@@ -1,0 +1,112 @@
+"""kill -9 at any moment, run again: it goes on, and what it leaves is what an uninterrupted run leaves."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from prettyuseful.keys import file_sha256
+from prettyuseful.store.local import LocalStore
+
+COMMAND = [sys.executable, "-c", "from prettyuseful.cli import main; main()", "run"]
+TIMES = ("created", "seconds", "environment")
+
+
+@pytest.fixture
+def study(tmp_path: Path, study_text: Callable[..., str]) -> Path:
+    path = tmp_path / "study.yaml"
+    path.write_text(study_text(seeds="[0, 1]"))
+    return path
+
+
+def start(study: Path, place: Path, workers: int = 2) -> subprocess.Popen[bytes]:
+    place.mkdir(exist_ok=True)
+    options = ["--store", str(place / "store"), "--out", str(place / "out"), "--workers", str(workers)]
+    with (place / "log").open("ab") as log:
+        return subprocess.Popen([*COMMAND, str(study), *options], stdout=log, stderr=log, start_new_session=True)
+
+
+def finish(study: Path, place: Path, workers: int = 2) -> None:
+    assert start(study, place, workers).wait(timeout=240) == 0, (place / "log").read_text()
+
+
+def manifests(place: Path) -> int:
+    return sum(1 for _ in (place / "store" / "manifests").glob("*/*.json"))
+
+
+def members(session: int) -> list[int]:
+    """Living processes of a session; it has the id of the process that was started in it."""
+    found = []
+    for path in Path("/proc").iterdir():
+        try:
+            state, _, _, owner = (path / "stat").read_text().rpartition(")")[2].split()[:4]
+        except (OSError, ValueError):
+            continue
+        if owner == str(session) and state != "Z":
+            found.append(int(path.name))
+    return found
+
+
+def kill_after(count: int, study: Path, place: Path) -> None:
+    """Kills the leader alone, as the system would: its workers must notice by themselves."""
+    run = start(study, place)
+    deadline = time.monotonic() + 240
+    while manifests(place) < count and run.poll() is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert run.poll() is None, f"ended before {count} steps were done:\n{(place / 'log').read_text()}"
+    os.kill(run.pid, signal.SIGKILL)
+    run.wait()
+    deadline = time.monotonic() + 3
+    while members(run.pid) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert members(run.pid) == [], "workers outlive the run that started them"
+
+
+def datasets(place: Path) -> dict[str, str]:
+    return {str(path.relative_to(place)): file_sha256(path) for path in (place / "out" / "datasets").rglob("*.parquet")}
+
+
+def records(place: Path) -> dict[str, Any]:
+    def timeless(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {k: timeless(v) for k, v in value.items() if k not in TIMES and not k.endswith("_seconds")}
+        return [timeless(v) for v in value] if isinstance(value, list) else value
+
+    files = (place / "out" / "records").glob("*.json")
+    return {path.name: timeless(json.loads(path.read_text("utf-8"))) for path in files}
+
+
+def files_by_key(place: Path) -> dict[str, list[tuple[str, str]]]:
+    """What every manifest promises; every promise is checked against the bytes."""
+    store, found = LocalStore(place / "store"), {}
+    for manifest in store.list():
+        artifact = store.read(manifest.key)
+        assert artifact is not None
+        for entry in manifest.files:
+            assert file_sha256(artifact.path(entry.name)) == entry.sha256
+        found[manifest.key] = [(entry.name, entry.sha256) for entry in manifest.files]
+    return found
+
+
+def test_a_run_killed_again_and_again_ends_as_if_nothing_had_been(study: Path, tmp_path: Path) -> None:
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    finish(study, whole, workers=1)
+    total = manifests(whole)
+    for count in (1, 3, 6, 10, total - 2):
+        kill_after(count, study, killed)
+        assert manifests(killed) < total
+        files_by_key(killed)
+    finish(study, killed)
+    assert datasets(killed) == datasets(whole) != {}
+    assert records(killed) == records(whole)
+    assert files_by_key(killed) == files_by_key(whole)
