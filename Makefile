@@ -34,7 +34,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@touch $@
 
 constraints: $(STAMP)
-	(head -n 2 constraints.txt; $(BIN)/python -m pip freeze --exclude-editable | grep -v ' @ ') > constraints.new
+	(head -n 2 constraints.txt; $(BIN)/python -m pip freeze --exclude-editable | grep -v ' @ ' | grep -viE '^(pip|setuptools|wheel)==') > constraints.new
 	mv constraints.new constraints.txt
 
 clean:

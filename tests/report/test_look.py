@@ -25,4 +25,5 @@ def test_forty_data_sets_differ_in_colour_or_symbol(make: Make) -> None:
 def test_long_names_keep_their_ends() -> None:
     look = Look("base-strongly-guided-with-captions-number-7", "series-0", "circle")
     assert len(look.short) < len(look.long) <= 30
-    assert look.short.startswith("base") and look.short.endswith("number-7")
+    assert look.short.startswith("base")
+    assert look.short.endswith("number-7")

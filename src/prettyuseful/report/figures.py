@@ -142,7 +142,7 @@ def published_release_figure(published: Published) -> Figure:
     points = [found for found in published.generated if found.release]
     ends = _months(min(p.release or "" for p in points)) - 3, _months(max(p.release or "" for p in points)) + 3
     area = [((_months(p.release or "") - ends[0]) / (ends[1] - ends[0]), p.synth_to_real / 0.8) for p in points]
-    places = text_positions(area, [p.model for p in points], (760.0, 330.0))
+    places = text_positions(area, [p.model for p in points], (480.0, 330.0))
     data = [
         {
             **_published_marker("class-name", [p.release for p in points], [p.synth_to_real for p in points]),
@@ -171,10 +171,12 @@ def published_release_figure(published: Published) -> Figure:
 def published_transfer_figure(published: Published) -> Figure:
     """Both directions of transfer in the paper, class names and captions."""
     real = published.real
-    layout = _transfer_layout((0.0, 1.0))
+    across, up = (0.0, 1.15), (0.0, 0.8)
+    layout = _transfer_layout(up)
+    layout["xaxis"]["range"] = list(across)
     layout["annotations"] = [_note("real images", x=real.real_to_synth, y=real.synth_to_real, yshift=14)]
     data = [
-        *_published_pairs(published.generated, _transfer_values, ("Real→Synth", "Synth→Real"), 1.0),
+        *_published_pairs(published.generated, _transfer_values, ("Real→Synth", "Synth→Real"), (across[1], up[1])),
         {
             **_marker(Look("real", "real", "diamond"), [real.real_to_synth], [real.synth_to_real], size=12),
             "hovertext": [_hover("real images", f"Real→Real {real.synth_to_real:.3f}")],
@@ -190,8 +192,9 @@ def published_transfer_figure(published: Published) -> Figure:
 def published_distribution_figure(published: Published) -> Figure:
     """Density and coverage in the paper, class names and captions."""
     found = published.distributions
-    layout = _layout(height=480, xaxis=_axis("coverage", [0, 0.45]), yaxis=_axis("density", [0, 1.0]))
-    data = _published_pairs(found, lambda p: (p.coverage, p.density), ("coverage", "density"), 0.45)
+    ends = (0.5, 1.0)
+    layout = _layout(height=480, xaxis=_axis("coverage", [0, ends[0]]), yaxis=_axis("density", [0, ends[1]]))
+    data = _published_pairs(found, lambda p: (p.coverage, p.density), ("coverage", "density"), ends)
     told = "; ".join(f"{p.model} {p.prompts}: density {p.density}, coverage {p.coverage}" for p in found)
     return Figure("published-distribution", f"Published density against coverage: {told}.", data, layout)
 
@@ -278,11 +281,14 @@ def _transfer_values(found: PublishedTransfer) -> tuple[float, float]:
 
 
 def _published_pairs(
-    found: Sequence[Any], values: Callable[[Any], tuple[float, float]], names: tuple[str, str], end: float
+    found: Sequence[Any],
+    values: Callable[[Any], tuple[float, float]],
+    names: tuple[str, str],
+    ends: tuple[float, float],
 ) -> list[dict[str, Any]]:
     """A trace per prompt strategy, filled for class names and hollow for captions, labelled together."""
     pairs = [values(one) for one in found]
-    places = text_positions([(x / end, y) for x, y in pairs], [one.model for one in found], _SQUARE)
+    places = text_positions([(x / ends[0], y / ends[1]) for x, y in pairs], [one.model for one in found], _SQUARE)
     traces = []
     for prompts in ("class-name", "caption"):
         own = [i for i, one in enumerate(found) if one.prompts == prompts]

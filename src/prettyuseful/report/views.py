@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from typing import Any
@@ -116,7 +116,7 @@ def _cell_view(
     end: float,
     ends: tuple[float, float],
 ) -> CellView:
-    rows = tuple(sorted((row for row in summary.rows if row.cell == cell), key=_by(looks)))
+    rows = _rows_of(summary, cell, looks)
     finished = [row for row in rows if row.to_real]
     chance = summary.study.task.get("chance", 0.0)
     recognised = [row for row in finished if row.from_real]
@@ -132,10 +132,11 @@ def _cell_view(
     )
 
 
-def _by(looks: Mapping[Which, Look]) -> Callable[[Row], int]:
-    """The order of the looks, which is that of the study."""
+def _rows_of(summary: Summary, cell: Cell, looks: Mapping[Which, Look]) -> tuple[Row, ...]:
+    """A cell's rows in the order of the looks, which is that of the study."""
     places = {which: place for place, which in enumerate(looks)}
-    return lambda row: places[row.dataset, row.images_per_class]
+    rows = (row for row in summary.rows if row.cell == cell)
+    return tuple(sorted(rows, key=lambda row: places[row.dataset, row.images_per_class]))
 
 
 def cell_title(cell: Cell) -> str:
@@ -145,7 +146,7 @@ def cell_title(cell: Cell) -> str:
 
 def distribution(summary: Summary, looks: Mapping[Which, Look]) -> Distribution | None:
     """The plot of density and coverage, filled by the accuracy in the study's first cell; None without both metrics."""
-    first = [row for row in summary.rows if row.cell == summary.rows[0].cell]
+    first = _rows_of(summary, summary.rows[0].cell, looks)
     if not any({"density", "coverage"} <= row.metrics.keys() for row in first):
         return None
     scale = figures.around([row.to_real.mean for row in first if row.to_real and not row.real], steps=20, spare=0)

@@ -256,12 +256,12 @@ def dataset_label(name: str, images_per_class: int) -> str:
 
 
 def write_records(records: Sequence[Record], folder: Path) -> None:
-    """Writes each record to its file, whole or not at all; files of records that are no longer there are removed."""
+    """Writes each record to its file, whole or not at all; our files of records that are no more are removed."""
     folder.mkdir(parents=True, exist_ok=True)
     names = {record_name(record): record for record in records}
     for name, record in names.items():
         write_whole(folder / name, record.model_dump_json(indent=1) + "\n")
-    for stale in set(folder.glob("*.json")) - {folder / name for name in names}:
+    for stale in {*folder.glob("run@*.json"), *folder.glob("dataset@*.json")} - {folder / name for name in names}:
         stale.unlink()
 
 
