@@ -94,11 +94,13 @@ class Browser:
     def open(self, path: Path) -> None:
         self.events.clear()
         self.call("Page.navigate", url=path.as_uri())
+        self.until("document.readyState === 'complete' && document.documentElement.classList.contains('drawn')")
+
+    def until(self, condition: str) -> None:
+        """Waits for a JavaScript condition to hold."""
         deadline = time.monotonic() + 30
-        while not self.run(
-            "document.readyState === 'complete' && document.documentElement.className.includes('drawn')"
-        ):
-            assert time.monotonic() < deadline, f"the page did not draw: {self.errors()}"
+        while not self.run(condition):
+            assert time.monotonic() < deadline, f"{condition} does not come true: {self.errors()}"
             time.sleep(0.05)
 
     def run(self, script: str) -> Any:

@@ -58,11 +58,10 @@ def test_draws_and_fits(browser: Browser, report: Path, width: int, scheme: str)
 def test_follows_the_scheme_while_open(browser: Browser, report: Path) -> None:
     browser.look(1440, "light")
     browser.open(report)
-    light = browser.run(BACKGROUND), browser.run(TICK)
+    background, tick = browser.run(BACKGROUND), browser.run(TICK)
     browser.look(1440, "dark")
-    dark = browser.run(BACKGROUND), browser.run(TICK)
-    assert light[0] != dark[0]
-    assert light[1] != dark[1]
+    browser.until(f"{TICK} !== '{tick}'")
+    assert browser.run(BACKGROUND) != background
 
 
 def test_prints_in_light_with_everything_open_and_then_returns(browser: Browser, report: Path) -> None:

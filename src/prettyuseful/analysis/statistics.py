@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from scipy import stats
@@ -119,12 +120,17 @@ def _interval(rates: _Rates, level: float) -> Interval:
 
 def _resampled(rates: _Rates) -> np.ndarray:
     """Means over seeds after drawing whole groups again within each class, (draws,). Always the same draws."""
-    rng = np.random.default_rng(derive_seed("resampling"))
     sums, result = rates.sums.mean(axis=0), np.zeros(_DRAWS)
     total = rates.sizes.sum()
-    for label in np.unique(rates.classes):
-        rows = np.flatnonzero(rates.classes == label)
-        weights = rng.multinomial(len(rows), np.full(len(rows), 1 / len(rows)), size=_DRAWS)
+    of_class = [np.flatnonzero(rates.classes == label) for label in np.unique(rates.classes)]
+    for rows, weights in zip(of_class, _weights(tuple(len(rows) for rows in of_class)), strict=True):
         share = rates.sizes[rows].sum() / total
         result += share * (weights @ sums[rows]) / (weights @ rates.sizes[rows])
     return result
+
+
+@lru_cache(maxsize=8)
+def _weights(groups: tuple[int, ...]) -> list[np.ndarray]:
+    """How often each group is drawn, (draws, groups), for classes of so many groups each."""
+    rng = np.random.default_rng(derive_seed("resampling"))
+    return [rng.multinomial(n, np.full(n, 1 / n), size=_DRAWS).astype(np.float32) for n in groups]

@@ -182,7 +182,7 @@ def _problem(record: DatasetRecord | RunRecord) -> str:
 
 
 def _answer(summary: Summary) -> list[str]:
-    if not summary.rows:
+    if not any(row.to_real for row in summary.rows):
         return ["No run is complete, so there is nothing to say yet."]
     cell = summary.rows[0].cell
     rows = [row for row in summary.rows if row.cell == cell and row.to_real]
