@@ -70,6 +70,10 @@ class CellView:
         return next((row for row in reversed(self.finished) if row.real), None)
 
 
+def _clearest_first(pair: Comparison) -> tuple[bool, float]:
+    return not pair.to_real.excludes_zero, -abs(pair.to_real.mean)
+
+
 @dataclass(frozen=True)
 class Distribution:
     """The plot of density and coverage; `scale` holds the ends of its fill."""
@@ -126,7 +130,7 @@ def _cell_view(
         rows=rows,
         accuracy=figures.accuracy_figure(f"accuracy-{number}", rows, looks, chance, end) if finished else None,
         transfer=figures.transfer_figure(f"transfer-{number}", rows, looks, ends) if recognised else None,
-        comparisons=tuple(pair for pair in summary.comparisons if pair.cell == cell),
+        comparisons=tuple(sorted((p for p in summary.comparisons if p.cell == cell), key=_clearest_first)),
         columns=tuple(looks[row.dataset, row.images_per_class] for row in finished),
         classes=_classes(summary, finished),
     )
