@@ -17,8 +17,9 @@ from prettyuseful.store.base import Artifact
 from prettyuseful.store.local import LocalStore
 from prettyuseful.study.execute import Event, Outcome, execute, missing_steps
 from prettyuseful.study.file import Study
+from prettyuseful.study.gather import gather
 from prettyuseful.study.plan import Plan, PlannedDataset, make_plan
-from prettyuseful.study.records import dataset_label, gather, write_records
+from prettyuseful.study.records import dataset_label, write_records
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,20 @@ MakeTest = Callable[..., TransferResult]
 
 
 def test_where_groups_do_not_vary_it_is_students_t(make_test: MakeTest) -> None:
-    means = [0.5, 0.6, 0.8]
+    means = [0.5, 0.6, 0.7]
     found = accuracy([make_test([10 * m] * 20) for m in means])
     half = stats.t.ppf(0.975, 2) * np.std(means, ddof=1) / 3**0.5
-    assert found.mean == pytest.approx(np.mean(means))
-    assert found.high - found.mean == pytest.approx(min(half, 1 - found.mean), rel=1e-6)
+    assert found.mean == pytest.approx(0.6)
+    assert (found.low, found.high) == pytest.approx((0.6 - half, 0.6 + half), rel=1e-6)
     assert "3 training seeds" in found.covers
+
+
+def test_groups_vary_as_their_mean_over_seeds_does(make_test: MakeTest) -> None:
+    """What one seed gets wrong another gets right: no group is harder than another, and no seed better."""
+    odd, even = make_test([10, 10, 0, 0] * 10), make_test([0, 0, 10, 10] * 10)
+    found = accuracy([odd, even])
+    assert found.high - found.low < 0.01
+    assert accuracy([odd, odd]).high - accuracy([odd, odd]).low > 0.2
 
 
 def test_where_seeds_do_not_vary_it_is_the_groups(make_test: MakeTest) -> None:

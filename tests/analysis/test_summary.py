@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import pytest
 
 from prettyuseful.analysis.summary import Summary, summarise
 from prettyuseful.study.records import DatasetRecord, Record, RunRecord, StudyRecord, TransferResult
@@ -129,3 +130,19 @@ def test_runs_of_different_seeds_are_not_paired(make_test: MakeTest) -> None:
     ]
     good = next(row for row in summarise(records).rows if row.dataset == "good")
     assert good.gap is None or abs(good.gap.mean) < 0.01
+
+
+def test_more_pairs_make_each_interval_wider(make_test: MakeTest) -> None:
+    """All pairs hold at once: three pairs are told at a level of 1 - 0.05 / 3 each."""
+    rng = np.random.default_rng(0)
+    names = ["a", "b", "c"]
+    records: list[Record] = [STUDY, *(dataset(name) for name in names)]
+    for seed in range(3):
+        records += [run(name, seed, make_test(rng.integers(3, 9, 40))) for name in names]
+    three = {(c.a, c.b): c.to_real for c in summarise(records).comparisons}
+    assert set(three) == {("a", "b"), ("a", "c"), ("b", "c")}
+    assert [pair.level for pair in three.values()] == pytest.approx([1 - 0.05 / 3] * 3)
+    two = [r for r in records if getattr(r, "dataset", "") != "c" and getattr(r, "name", "") != "c"]
+    (alone,) = summarise(two).comparisons
+    assert alone.to_real.mean == three["a", "b"].mean
+    assert three["a", "b"].low < alone.to_real.low < alone.to_real.high < three["a", "b"].high

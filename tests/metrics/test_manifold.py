@@ -12,8 +12,8 @@ from prettyuseful.metrics.manifold import manifold
 
 @settings(max_examples=30, deadline=None)
 @given(
-    real=st.integers(8, 60),
-    synthetic=st.integers(8, 60),
+    real=st.integers(10, 60),
+    synthetic=st.integers(10, 60),
     width=st.integers(1, 20),
     k=st.integers(1, 7),
     shift=st.floats(0, 3),

@@ -7,10 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from prettyuseful.data.dataset import Row, read_shard
 from prettyuseful.generators.base import Sampling
+from prettyuseful.generators.open import open_generator
+from prettyuseful.keys import derive_seed
 from prettyuseful.numerics import Numerics
 from prettyuseful.steps.base import Step, run_step
 from prettyuseful.steps.datasets import GenerateSpec, PromptSpec
@@ -87,3 +90,25 @@ def test_the_manifest_says_what_was_applied(maker: Maker) -> None:
     assert manifest.environment["packages"]["torch"]
     assert "source" not in manifest.spec
     assert json.dumps(manifest.spec).count(str(maker.pipeline)) == 0
+
+
+def test_every_batch_has_the_same_shape(maker: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A batch of another size changes the last bits of a UNet's output, though seldom enough to pass unseen."""
+    generator, sizes = open_generator(str(maker.pipeline), Sampling(steps=2, cfg=1.0), Numerics()), []
+
+    class Watched:
+        applied = generator.applied
+
+        def generate(self, prompts: Sequence[str], seeds: Sequence[int]) -> np.ndarray:
+            sizes.append((len(prompts), len(seeds)))
+            return generator.generate(prompts, seeds)
+
+    monkeypatch.setattr("prettyuseful.generators.open.open_generator", lambda *_: Watched())
+    assert len(maker.shard(0, 10)) == 10
+    assert sizes == [(4, 4)] * 3
+
+
+def test_the_seed_of_an_image_is_pinned(maker: Maker) -> None:
+    """Of the data set's seed, class, prompt and index: another rule would be another data set under the same key."""
+    rows = maker.shard(4, 6, label=1, seed=7)
+    assert [row.seed for row in rows] == [derive_seed(7, "dog", "dog", index) for index in (4, 5)]

@@ -9,12 +9,12 @@ import pytest
 from prettyuseful.errors import DataError, StudyError
 from prettyuseful.store.local import LocalStore
 from prettyuseful.study.file import parse_study
+from prettyuseful.study.gather import gather
 from prettyuseful.study.plan import make_plan
 from prettyuseful.study.records import (
     DatasetRecord,
     RunRecord,
     StudyRecord,
-    gather,
     read_records,
     record_name,
     schema,
@@ -101,3 +101,21 @@ def test_what_was_not_made_is_missing_and_not_empty_numbers(tmp_path: Path) -> N
     assert {r.status for r in rest} == {"missing"}
     assert all(r.transfers == [] for r in rest if isinstance(r, RunRecord))
     assert all(r.manifold is None for r in rest if isinstance(r, DatasetRecord))
+
+
+@pytest.mark.parametrize("change", ["no data set", "no seed", "no study"])
+def test_records_of_another_study_are_named(finished: Path, tmp_path: Path, change: str) -> None:
+    """Someone mixed two folders, or wrote into study.json."""
+    shutil.copytree(finished / "out" / "records", tmp_path / "records")
+    path = tmp_path / "records" / "study.json"
+    content = json.loads(path.read_text("utf-8"))
+    if change == "no data set":
+        del content["study"]["datasets"]["told"]
+    elif change == "no seed":
+        content["study"]["train"]["seeds"] = [0]
+    else:
+        content["study"] = {}
+    path.write_text(json.dumps(content))
+    with pytest.raises(DataError, match=r"run the study again") as error:
+        read_records(tmp_path / "records")
+    assert "\n" not in str(error.value)

@@ -12,6 +12,7 @@ from prettyuseful.data.pixels import Pixels, decode_rows
 from prettyuseful.errors import StepFailedError
 from prettyuseful.numerics import Numerics
 from prettyuseful.tasks.photos import PhotosTask
+from prettyuseful.training.architectures import build
 from prettyuseful.training.loop import load_weights, penultimate, predict, save_weights, train
 from prettyuseful.training.recipes import SMALL
 
@@ -45,6 +46,25 @@ def test_equal_seeds_give_equal_weights(pixels: Pixels, tmp_path: Path) -> None:
     first, second, other = (fit(pixels, tmp_path, seed).state_dict() for seed in (1, 1, 2))
     assert all(torch.equal(first[name], second[name]) for name in first)
     assert not torch.equal(first["head.weight"], other["head.weight"])
+
+
+def test_a_seed_fixes_the_first_weights_and_the_draws(
+    pixels: Pixels, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both, each on its own; and equal seeds begin equally on any data set: comparisons are paired."""
+    still = {"learning_rate": 0.0, "epochs": 1}
+    other_data = Pixels(255 - pixels.images, pixels.labels, pixels.groups)
+    one, two = (fit(pixels, tmp_path, seed, **still).state_dict()["head.weight"] for seed in (1, 2))
+    assert not torch.equal(one, two)
+    assert torch.equal(one, fit(other_data, tmp_path, 1, **still).state_dict()["head.weight"])
+
+    def always_the_same(name: str, classes: int) -> torch.nn.Module:
+        torch.manual_seed(0)
+        return build(name, classes)
+
+    monkeypatch.setattr("prettyuseful.training.loop.build", always_the_same)
+    one, two = (fit(pixels, tmp_path, seed).state_dict()["head.weight"] for seed in (1, 2))
+    assert not torch.equal(one, two)
 
 
 def test_weights_come_back(pixels: Pixels, tmp_path: Path) -> None:

@@ -17,8 +17,8 @@ from plotly.offline import get_plotlyjs
 from prettyuseful.analysis.statistics import Interval
 from prettyuseful.analysis.summary import Summary
 from prettyuseful.errors import StoreError
-from prettyuseful.report import figures, views
-from prettyuseful.report.figures import Figure
+from prettyuseful.report import published_figures, views
+from prettyuseful.report.drawing import Figure
 from prettyuseful.report.look import Look, in_order, looks_of
 from prettyuseful.report.published import CITATION, LINK, SOURCE, published
 from prettyuseful.study.records import write_whole
@@ -68,9 +68,9 @@ def _context(summary: Summary) -> dict[str, Any]:
     cells = views.cell_views(summary, looks)
     distribution = views.distribution(summary, looks) if summary.rows else None
     from_paper = {
-        "release": figures.published_release_figure(paper),
-        "transfer": figures.published_transfer_figure(paper),
-        "distribution": figures.published_distribution_figure(paper),
+        "release": published_figures.published_release_figure(paper),
+        "transfer": published_figures.published_transfer_figure(paper),
+        "distribution": published_figures.published_distribution_figure(paper),
     }
     drawn = [figure for cell in cells for figure in (cell.accuracy, cell.transfer) if figure]
     drawn += [distribution.figure] if distribution else []

@@ -14,7 +14,7 @@ import yaml
 from prettyuseful.analysis.statistics import LEVEL
 from prettyuseful.analysis.summary import Cell, Comparison, Row, Summary
 from prettyuseful.report import figures
-from prettyuseful.report.figures import Figure
+from prettyuseful.report.drawing import Figure, around
 from prettyuseful.report.look import Look, Which, in_order
 from prettyuseful.study.records import DatasetRecord
 
@@ -106,9 +106,9 @@ def cell_views(summary: Summary, looks: Mapping[Which, Look]) -> tuple[CellView,
     to_real = [row.to_real.high for row in summary.rows if row.to_real]
     seeds = [value for row in summary.rows for value in row.seeds]
     chance = summary.study.task.get("chance", 0.0)
-    end = figures.around([*to_real, *seeds, chance])[1]
+    end = around([*to_real, *seeds, chance])[1]
     intervals = [i for row in summary.rows for i in (row.to_real, row.from_real) if i]
-    ends = figures.around([bound for i in intervals for bound in (i.low, i.high)])
+    ends = around([bound for i in intervals for bound in (i.low, i.high)])
     return tuple(_cell_view(summary, cell, number, looks, end, ends) for number, cell in enumerate(cells, 1))
 
 
@@ -153,7 +153,7 @@ def distribution(summary: Summary, looks: Mapping[Which, Look]) -> Distribution 
     first = _rows_of(summary, summary.rows[0].cell, looks)
     if not any({"density", "coverage"} <= row.metrics.keys() for row in first):
         return None
-    scale = figures.around([row.to_real.mean for row in first if row.to_real and not row.real], steps=20, spare=0)
+    scale = around([row.to_real.mean for row in first if row.to_real and not row.real], steps=20, spare=0)
     return Distribution(figures.distribution_figure("distribution", first, looks, scale), scale)
 
 

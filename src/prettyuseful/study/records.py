@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,11 +11,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from prettyuseful.errors import DataError
-from prettyuseful.numerics import environment
-from prettyuseful.store.base import Manifest, Store
-from prettyuseful.study.execute import Outcome
+from prettyuseful.store.base import Manifest
 from prettyuseful.study.file import REAL
-from prettyuseful.study.plan import Plan, PlannedDataset, PlannedRun
 
 RECORD_VERSION: Literal[1] = 1
 
@@ -124,118 +120,6 @@ class StudyRecord(_Versioned):
 
 Record = StudyRecord | DatasetRecord | RunRecord
 _ADAPTER: TypeAdapter[Record] = TypeAdapter(Annotated[Record, Field(discriminator="record")])
-
-
-def gather(plan: Plan, store: Store, outcome: Outcome | None = None) -> list[Record]:
-    """The records of a study from what is in the store; what is not there is `failed` with its cause, or `missing`."""
-    gatherer = _Gatherer(plan, store, outcome or Outcome())
-    return [
-        gatherer.study(),
-        *(gatherer.dataset(dataset) for dataset in plan.datasets),
-        *(gatherer.run(run) for run in plan.runs),
-    ]
-
-
-class _Gatherer:
-    def __init__(self, plan: Plan, store: Store, outcome: Outcome) -> None:
-        self.plan, self.store, self.outcome = plan, store, outcome
-
-    def study(self) -> StudyRecord:
-        study, task = self.plan.study, self.plan.task
-        return StudyRecord(
-            title=study.title or f"Is it useful? {task.name}",
-            question=study.question,
-            study=study.model_dump(mode="json"),
-            task={
-                "name": task.name,
-                "classes": list(task.classes),
-                "chance": 1 / len(task.classes),
-                "licence": task.licence,
-                "source": task.source,
-                "test_images_per_class": task.available("test"),
-            },
-            metrics=list(study.metrics),
-            environment=environment(),
-        )
-
-    def dataset(self, dataset: PlannedDataset) -> DatasetRecord:
-        found, status = self._manifests(dataset.keys)
-        model, plan = dataset.generator, dataset.plan
-        made = found.get("dataset")
-        return DatasetRecord(
-            **status,
-            name=dataset.name,
-            control=dataset.name == REAL,
-            images_per_class=dataset.images_per_class,
-            generator=None
-            if model is None
-            else {"id": model.id, "released": model.released, "licence": model.licence, "note": model.note},
-            prompts=plan.prompts if plan else None,
-            seed=plan.seed if plan else None,
-            applied=made.facts.get("applied", {}) if made else {},
-            keys=dict(dataset.keys),
-            generation_seconds=made.facts.get("generation_seconds") if made else None,
-            size_bytes=sum(entry.size for entry in made.files) if made else None,
-            manifold=self._manifold(found.get("measure")),
-            samples=self._samples(found.get("sample")),
-        )
-
-    def run(self, run: PlannedRun) -> RunRecord:
-        keys = {"train": run.train, **{f"evaluate {name}": key for name, key in run.evaluations.items()}}
-        found, status = self._manifests(keys)
-        trained = found.get("train")
-        return RunRecord(
-            **status,
-            dataset=run.dataset,
-            images_per_class=run.images_per_class,
-            architecture=run.architecture,
-            recipe=run.recipe,
-            probe=run.probe,
-            seed=run.seed,
-            keys=keys,
-            seconds={name: manifest.seconds for name, manifest in found.items()},
-            last_epoch=trained.facts["last_epoch"] if trained else {},
-            environment=trained.environment if trained else {},
-            transfers=[
-                TransferResult(kind=_kind(run.dataset, name), tested_on=name, **found[f"evaluate {name}"].facts)
-                for name in run.evaluations
-                if f"evaluate {name}" in found
-            ],
-        )
-
-    def _manifests(self, keys: Mapping[str, str]) -> tuple[dict[str, Manifest], dict[str, Any]]:
-        found = {name: a.manifest for name, key in keys.items() if (a := self.store.read(key)) is not None}
-        if len(found) == len(keys):
-            return found, {"status": "complete"}
-        causes = [cause for name, key in keys.items() if name not in found and (cause := self._cause(key))]
-        return found, {"status": "failed", "cause": causes[0]} if causes else {"status": "missing"}
-
-    def _cause(self, key: str) -> str | None:
-        """Why an artifact is not there: its own failure, or that of something it is made from."""
-        if key in self.outcome.failed:
-            return f"{self.plan.steps[key].label}: {self.outcome.failed[key]}"
-        if key in self.outcome.blocked:
-            return next((c for k in self.plan.steps[key].inputs.values() if (c := self._cause(k))), None)
-        return None
-
-    def _manifold(self, measured: Manifest | None) -> ManifoldResult | None:
-        if measured is None:
-            return None
-        train = self.plan.study.train
-        encoder = f"penultimate layer of {train.architectures[0]} trained on the task's real images"
-        parts = {name: values for name, values in measured.facts["parts"].items() if name in self.plan.study.metrics}
-        facts = measured.facts
-        return ManifoldResult(encoder=encoder, k=facts["k"], images_per_class=facts["images_per_class"], parts=parts)
-
-    def _samples(self, sampled: Manifest | None) -> list[list[str]]:
-        artifact = self.store.read(sampled.key) if sampled else None
-        return json.loads(artifact.path("samples.json").read_text("utf-8")) if artifact else []
-
-
-def _kind(trained_on: str, tested_on: str) -> Literal["synth_to_real", "real_to_synth", "real_to_real"]:
-    if tested_on != REAL:
-        return "real_to_synth"
-    return "real_to_real" if trained_on == REAL else "synth_to_real"
 
 
 def record_name(record: Record) -> str:
