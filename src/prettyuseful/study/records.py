@@ -167,7 +167,12 @@ def read_records(folder: Path) -> list[Record]:
     study = next((record for record in records if isinstance(record, StudyRecord)), None)
     if study is None:
         raise DataError(f"no study.json in {folder}; name the folder of records that `prettyuseful run` wrote")
-    return sorted(records, key=lambda record: _place_of(record, study.study))
+    try:
+        return sorted(records, key=lambda record: _place_of(record, study.study))
+    except (KeyError, ValueError, TypeError):
+        raise DataError(
+            f"{folder} mixes records of different studies; run the study again into a folder of its own"
+        ) from None
 
 
 def _place_of(record: Record, study: Mapping[str, Any]) -> tuple[int, ...]:

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from prettyuseful.steps.base import Step
+from prettyuseful.steps.datasets import PromptSpec
+from prettyuseful.store.base import Manifest
+from prettyuseful.study.cost import Rates, clock, cost_of
+from prettyuseful.study.file import parse_study
+from prettyuseful.study.plan import make_plan
+
+
+def prompt(units: float, name: str = "a") -> Step:
+    return Step(PromptSpec(strategy="class-name", classes=(name,)), {}, name, units)
+
+
+def manifest(seconds: float, units: float) -> Manifest:
+    content = {"key": "k", "step": "prompt", "version": 1, "spec": {}, "inputs": {}, "files": [], "facts": {}}
+    made = {"environment": {}, "created": "", "seconds": seconds, "units": units, "rate_class": "prompt"}
+    return Manifest.model_validate({**content, **made})
+
+
+def test_rates_are_the_median_of_what_was_measured() -> None:
+    rates = Rates([manifest(2, 1), manifest(6, 2), manifest(100, 1), manifest(5, 0)])
+    assert rates.seconds(prompt(10)) == 30
+    assert rates.measured(prompt(1))
+
+
+def test_without_a_measurement_a_rate_is_an_assumption() -> None:
+    assert not Rates().measured(prompt(1))
+    assert Rates().seconds(prompt(2)) == 2 * Rates().seconds(prompt(1)) > 0
+
+
+def test_what_a_step_has_taken_is_learnt() -> None:
+    rates = Rates()
+    rates.learn(prompt(4), 8)
+    assert rates.seconds(prompt(1)) == 2
+
+
+def test_a_cost_counts_what_is_left() -> None:
+    steps = {step.key: step for step in (prompt(1, "a"), prompt(3, "b"))}
+    todo = {key: step for key, step in steps.items() if step.label == "b"}
+    cost = cost_of(steps, todo, Rates([manifest(2, 1)]), workers=2)
+    (kind,) = cost.kinds
+    assert (kind.kind, kind.steps, kind.left, kind.seconds, kind.measured) == ("prompt", 2, 1, 6.0, True)
+    assert (cost.steps, cost.left, cost.seconds) == (2, 1, 3.0)
+
+
+def test_every_kind_of_step_has_a_cost() -> None:
+    text = "version: 1\ntask: photos\ndatasets: {a: {generator: pocket-base, prompts: caption, images_per_class: 10}}\n"
+    steps = make_plan(parse_study(text)).steps
+    assert all(Rates().seconds(step) > 0 for step in steps.values())
+
+
+def test_times_are_told_in_words() -> None:
+    assert [clock(s) for s in (0, 12, 180, 9000)] == ["0 s", "12 s", "3 min", "2.5 h"]

@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from prettyuseful.errors import StepFailedError
+from prettyuseful.numerics import Numerics, environment
+
+
+def test_threads_are_set() -> None:
+    before = torch.get_num_threads()
+    Numerics(threads=2).apply()
+    assert torch.get_num_threads() == 2
+    Numerics(threads=1).apply()
+    assert torch.get_num_threads() == 1
+    torch.set_num_threads(before)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_a_device_that_is_not_there_is_said() -> None:
+    with pytest.raises(StepFailedError, match="no CUDA device"):
+        Numerics(device="cuda").apply()
+
+
+def test_the_memory_layout_is_set() -> None:
+    layer = Numerics(memory_format="channels_last").place(torch.nn.Conv2d(3, 4, 3))
+    assert layer.weight.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_the_environment_names_what_equal_bytes_depend_on() -> None:
+    found = environment()
+    assert {"python", "system", "cpu", "cores", "packages"} <= set(found)
+    assert {"torch", "diffusers", "transformers", "numpy", "pillow", "pyarrow"} <= set(found["packages"])
+    assert found["packages"]["torch"] == torch.__version__.split("+")[0] or "+" in found["packages"]["torch"]
