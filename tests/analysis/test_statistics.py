@@ -116,3 +116,17 @@ def test_grouped_differences_need_the_same_groups() -> None:
 def test_intervals_do_not_change_from_call_to_call(make_test: MakeTest) -> None:
     tests = [make_test([3, 9, 8, 7]), make_test([4, 9, 7, 7])]
     assert accuracy(tests) == accuracy(tests)
+
+
+def test_few_groups_are_not_taken_for_more_than_they_are(make_test: MakeTest) -> None:
+    """Drawing two groups of two again and again halves their variance; the interval must not."""
+    found = accuracy([make_test([2, 5, 8, 9])])
+    error = np.sqrt(np.var([0.2, 0.8], ddof=1) / 2 + np.var([0.5, 0.9], ddof=1) / 2) / 2
+    half = stats.t.ppf(0.975, 2) * error
+    assert half > found.mean  # so the lower end is cut off, and the upper one too
+    narrow = accuracy([make_test([2, 5, 8, 9])], 0.5)
+    assert narrow.high - narrow.mean == pytest.approx(stats.t.ppf(0.75, 2) * error, rel=0.06)
+
+
+def test_a_lone_group_is_told(make_test: MakeTest) -> None:
+    assert "one source" in accuracy([make_test([5, 6])]).covers

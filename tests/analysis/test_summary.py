@@ -38,13 +38,13 @@ def run(name: str, seed: int, *tests: TransferResult, status: str = "complete", 
     )
 
 
-def study_of(make_test: MakeTest) -> Summary:
+def study_of(make_test: MakeTest, study: StudyRecord = STUDY) -> Summary:
     rng = np.random.default_rng(0)
 
     def results(level: int, on: str = "real") -> TransferResult:
         return make_test(np.clip(level + rng.integers(-1, 2, 40), 0, 10), on=on)
 
-    records: list[Record] = [STUDY, dataset("real"), dataset("good"), dataset("pretty")]
+    records: list[Record] = [study, dataset("real"), dataset("good"), dataset("pretty")]
     for seed in (2, 0, 1):
         on_sets = [results(9, on="good"), results(9, on="pretty")]
         records += [
@@ -75,6 +75,15 @@ def test_pairs_are_compared_at_once(make_test: MakeTest) -> None:
     (pair,) = found.comparisons
     assert (pair.a, pair.b) == ("good", "pretty")
     assert pair.to_real.low > 0.2
+
+
+def test_a_planned_comparison_stands_for_itself(make_test: MakeTest) -> None:
+    datasets = {"good": {"control": None}, "pretty": {"control": "good"}}
+    found = study_of(make_test, STUDY.model_copy(update={"study": {"datasets": datasets}}))
+    (pair,) = found.comparisons
+    assert (pair.a, pair.b, pair.planned, pair.to_real.level) == ("pretty", "good", True, 0.95)
+    assert any(s.startswith("pretty against good, its control: -") and "a clear" in s for s in found.answer)
+    assert not any("nobody had planned" in s for s in found.answer)
 
 
 def test_the_answer_says_it_in_words(make_test: MakeTest) -> None:

@@ -179,3 +179,19 @@ def test_the_manifest_of_today_is_the_manifest_of_tomorrow(store: LocalStore) ->
         "created", "environment", "facts", "files", "inputs", "key", "rate_class", "schema_version", "seconds", "spec",
         "step", "units", "version",
     ]  # fmt: skip
+
+
+def test_two_who_find_the_same_damage_both_say_so(store: LocalStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two workers read one input at once: the other one sets the broken file aside first."""
+    entry = put(store, b"precious bytes")
+    artifact = store.commit(manifest((entry,)))
+    path = object_of(store, entry)
+
+    def hashed_while_another_moves_it(found: Path) -> str:
+        found.rename(found.with_suffix(".corrupt"))
+        return "another digest"
+
+    monkeypatch.setattr("prettyuseful.store.local.file_sha256", hashed_while_another_moves_it)
+    with pytest.raises(CorruptArtifactError):
+        artifact.path("file")
+    assert not path.exists()

@@ -144,3 +144,18 @@ def test_a_step_that_another_process_makes_is_waited_for(planted: ModuleType, st
     assert run(store, a).made == {a.key}
     assert time.monotonic() - started > 0.8
     holder.wait()
+
+
+def test_steps_side_by_side_share_a_corrupt_input(planted: ModuleType, store: LocalStore) -> None:
+    a = step(planted.WriteSpec(text="a"))
+    after = [step(planted.WriteSpec(text=f"{i}"), a) for i in range(6)]
+    run(store, a)
+    artifact = store.read(a.key)
+    assert artifact is not None
+    entry = artifact.manifest.files[0]
+    path = store.root / "objects" / entry.sha256[:2] / entry.sha256
+    path.chmod(0o644)
+    path.write_bytes(b"X")
+    outcome = run(LocalStore(store.root), a, *after, workers=2)
+    assert outcome.failed == {}
+    assert [content(LocalStore(store.root), s) for s in after] == [f"{i}a" for i in range(6)]

@@ -109,6 +109,8 @@ def test_a_data_set_may_be_called_what_it_likes(name: str) -> None:
         ("photos", "{folder: x, image_size: 2}", "study.yaml:2: task.image_size:"),
         ("seed: 0", "seed: 0, seed: 1", "study.yaml:4: 'seed' stands here twice"),
         ("metrics:", "task: photos\nmetrics:", "study.yaml:6: 'task' stands here twice"),
+        ("seed: 0", "control: bsae", "study.yaml:3: datasets: the control of 'base' is 'bsae', which is no other"),
+        ("seed: 0", "control: base", "study.yaml:3: datasets: the control of 'base' is 'base', which is no other"),
         ("base:", "real:", "study.yaml:4:"),
         ("base:", "'a/b':", "study.yaml:4:"),
         ("base:", "..:", "study.yaml:4:"),

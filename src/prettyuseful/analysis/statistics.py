@@ -110,6 +110,8 @@ def _interval(rates: _Rates, level: float) -> Interval:
     of_groups = float(_resampled(rates).var(ddof=1))
     variance = of_seeds + of_groups
     covers = f"{seeds} training seeds and the choice of test images" if seeds > 1 else "the choice of test images"
+    if np.unique(rates.classes, return_counts=True)[1].min() == 1:
+        covers += ", but for classes whose test images have one source"
     if variance == 0:
         return Interval(mean, mean, mean, level, covers)
     group_freedom = max(1, len(rates.sizes) - len(np.unique(rates.classes)))
@@ -124,8 +126,11 @@ def _resampled(rates: _Rates) -> np.ndarray:
     total = rates.sizes.sum()
     of_class = [np.flatnonzero(rates.classes == label) for label in np.unique(rates.classes)]
     for rows, weights in zip(of_class, _weights(tuple(len(rows) for rows in of_class)), strict=True):
-        share = rates.sizes[rows].sum() / total
-        result += share * (weights @ sums[rows]) / (weights @ rates.sizes[rows])
+        share, mean = rates.sizes[rows].sum() / total, sums[rows].sum() / rates.sizes[rows].sum()
+        drawn = (weights @ sums[rows]) / (weights @ rates.sizes[rows])
+        # Drawing n of n groups again varies by (n - 1) / n of what other groups would; a lone group cannot vary.
+        stretch = (len(rows) / (len(rows) - 1)) ** 0.5 if len(rows) > 1 else 1.0
+        result += share * (mean + stretch * (drawn - mean))
     return result
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
@@ -47,11 +47,16 @@ class Row:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Data set `a` minus data set `b` in one cell. `to_real` holds for all pairs of the cell at once (Bonferroni)."""
+    """Data set `a` minus data set `b` in one cell.
+
+    `planned`: the study names `b` as the control of `a`, and `to_real` stands for itself. All others are looked at
+    because they are there: theirs hold for all pairs of the cell at once (Bonferroni).
+    """
 
     a: str
     b: str
     cell: Cell
+    planned: bool
     to_real: Interval
     coverage: Interval | None
 
@@ -86,6 +91,7 @@ def summarise(records: Sequence[Record]) -> Summary:
     for run in runs:
         cell = (run.architecture, run.recipe, run.probe)
         by_cell.setdefault(cell, {}).setdefault((run.dataset, run.images_per_class), []).append(run)
+    controls = {name: plan["control"] for name, plan in study.study.get("datasets", {}).items() if plan.get("control")}
     rows: list[Row] = []
     comparisons: list[Comparison] = []
     for cell, of_cell in by_cell.items():
@@ -94,7 +100,7 @@ def summarise(records: Sequence[Record]) -> Summary:
             which = (dataset.name, dataset.images_per_class)
             if which in of_cell:
                 rows.append(_row(dataset, cell, of_cell, tests))
-        comparisons += _comparisons(datasets, cell, tests)
+        comparisons += _comparisons(datasets, cell, tests, controls)
     told: list[DatasetRecord | RunRecord] = [*datasets, *runs]
     problems = tuple(_problem(record) for record in told if record.status != "complete")
     return Summary(study, datasets, runs, tuple(rows), tuple(comparisons), problems)
@@ -154,22 +160,30 @@ def _metrics(dataset: DatasetRecord) -> dict[str, Interval]:
 
 
 def _comparisons(
-    datasets: Sequence[DatasetRecord], cell: Cell, tests: dict[tuple[str, int], Tests]
+    datasets: Sequence[DatasetRecord],
+    cell: Cell,
+    tests: Mapping[tuple[str, int], Tests],
+    controls: Mapping[str, str],
 ) -> list[Comparison]:
-    synthetic = [d for d in datasets if not d.control and tests.get((d.name, d.images_per_class))]
-    pairs = list(combinations(synthetic, 2))
-    level = 1 - (1 - LEVEL) / max(1, len(pairs))
+    """Planned comparisons first, then every other pair."""
+    synthetic = {d.name: d for d in datasets if not d.control and tests.get((d.name, d.images_per_class))}
+    planned = [(a, b) for a, b in controls.items() if a in synthetic and b in synthetic]
+    others = [pair for pair in combinations(synthetic, 2) if pair not in planned and pair[::-1] not in planned]
+    simultaneous = 1 - (1 - LEVEL) / max(1, len(others))
     result = []
-    for a, b in pairs:
+    for pair, level in [*((p, LEVEL) for p in planned), *((p, simultaneous) for p in others)]:
+        a, b = (synthetic[name] for name in pair)
         found = _paired(tests[a.name, a.images_per_class], tests[b.name, b.images_per_class], level)
-        if found is None:
-            continue
-        coverage = None
-        if a.manifold and b.manifold and "coverage" in a.manifold.parts:
-            covers = "the choice of real test images, given these data sets"
-            coverage = grouped_difference(a.manifold.parts["coverage"], b.manifold.parts["coverage"], covers)
-        result.append(Comparison(a.name, b.name, cell, found, coverage))
+        if found is not None:
+            result.append(Comparison(a.name, b.name, cell, pair in planned, found, _coverage_difference(a, b)))
     return result
+
+
+def _coverage_difference(a: DatasetRecord, b: DatasetRecord) -> Interval | None:
+    if not (a.manifold and b.manifold and "coverage" in a.manifold.parts):
+        return None
+    covers = "the choice of real test images, given these data sets"
+    return grouped_difference(a.manifold.parts["coverage"], b.manifold.parts["coverage"], covers)
 
 
 def _problem(record: DatasetRecord | RunRecord) -> str:
@@ -202,14 +216,22 @@ def _answer(summary: Summary) -> list[str]:
         for row in synthetic
         if row.from_real and row.to_real and row.from_real.low > row.to_real.high
     ]
-    pairs = [comparison for comparison in summary.comparisons if comparison.cell == cell]
-    clear = sorted((pair for pair in pairs if pair.to_real.excludes_zero), key=lambda pair: -abs(pair.to_real.mean))
+    of_cell = [comparison for comparison in summary.comparisons if comparison.cell == cell]
+    for pair in (pair for pair in of_cell if pair.planned):
+        coverage = "" if pair.coverage is None else f", {_points(pair.coverage)} of coverage"
+        verdict = "a clear difference" if pair.to_real.excludes_zero else "no clear difference"
+        sentences.append(
+            f"{pair.a} against {pair.b}, its control: {_points(pair.to_real)} on real images{coverage}; {verdict}."
+        )
+    others = [pair for pair in of_cell if not pair.planned]
+    clear = sorted((pair for pair in others if pair.to_real.excludes_zero), key=lambda pair: -abs(pair.to_real.mean))
     for pair in clear[:_PAIRS_TOLD]:
         better, worse = (pair.a, pair.b) if pair.to_real.mean > 0 else (pair.b, pair.a)
         sentences.append(f"{better} teaches more than {worse}: {_points(pair.to_real, absolute=True)} on real images.")
-    if pairs:
+    if others:
         sentences.append(
-            f"{len(clear)} of {len(pairs)} pairs of data sets differ clearly; their intervals hold all at once."
+            f"{len(clear)} of {len(others)} pairs that nobody had planned to compare differ clearly; their intervals "
+            "hold all at once."
         )
     return sentences
 

@@ -70,8 +70,9 @@ class CellView:
         return next((row for row in reversed(self.finished) if row.real), None)
 
 
-def _clearest_first(pair: Comparison) -> tuple[bool, float]:
-    return not pair.to_real.excludes_zero, -abs(pair.to_real.mean)
+def _clearest_first(pair: Comparison) -> tuple[bool, bool, float]:
+    """Planned comparisons, then clear ones, then the others, the largest first."""
+    return not pair.planned, not pair.to_real.excludes_zero, -abs(pair.to_real.mean)
 
 
 @dataclass(frozen=True)

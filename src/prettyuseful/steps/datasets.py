@@ -103,14 +103,14 @@ class GenerateSpec(StepSpec):
         content = json.loads(job.inputs["prompts"].path("prompts.json").read_text("utf-8"))
         prompts = Prompts(tuple(content["classes"]), tuple(tuple(options) for options in content["prompts"]))
         name, rows = prompts.classes[self.label], []
-        for first in range(self.start, self.stop, self.micro_batch):
+        for first in range(self.start - self.start % self.micro_batch, self.stop, self.micro_batch):
             indices = range(first, first + self.micro_batch)
             texts = [prompts.of(self.label, index) for index in indices]
             seeds = [derive_seed(self.seed, name, text, index) for text, index in zip(texts, indices, strict=True)]
             images = generator.generate(texts, seeds)
             for index, text, seed, image in zip(indices, texts, seeds, images, strict=True):
-                if index >= self.stop:
-                    break
+                if not self.start <= index < self.stop:
+                    continue  # padding, or another shard's
                 path = f"{name}/{index:06d}.jpg"
                 data = encode_jpeg(image)
                 rows.append(Row(data, path, self.label, group=path, prompt=text, seed=seed, generator=self.generator))

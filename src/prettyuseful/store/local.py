@@ -127,15 +127,15 @@ class LocalStore:
         path = self._object_path(entry.sha256)
         try:
             stat = path.stat()
+            mark = (entry.sha256, stat.st_size, stat.st_mtime_ns)
+            if mark not in self._checked:
+                if file_sha256(path) != entry.sha256:
+                    # Set aside, so that the next run makes it again instead of meeting it again.
+                    path.rename(path.with_suffix(".corrupt"))
+                    raise CorruptArtifactError(self._broken(entry, manifest, "differs from its manifest"))
+                self._checked.add(mark)
         except FileNotFoundError:
             raise CorruptArtifactError(self._broken(entry, manifest, "is missing")) from None
-        mark = (entry.sha256, stat.st_size, stat.st_mtime_ns)
-        if mark not in self._checked:
-            if file_sha256(path) != entry.sha256:
-                # Set aside, so that the next run makes it again instead of meeting it again.
-                path.rename(path.with_suffix(".corrupt"))
-                raise CorruptArtifactError(self._broken(entry, manifest, "differs from its manifest"))
-            self._checked.add(mark)
         return path
 
     def _broken(self, entry: FileEntry, manifest: Manifest, what: str) -> str:

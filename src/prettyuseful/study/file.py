@@ -45,6 +45,7 @@ class DatasetPlan(_Strict):
     prompts: Literal["class-name", "caption"] = Field("class-name", description="prompt strategy")
     images_per_class: int = Field(ge=1, le=1_000_000)
     seed: int = Field(0, ge=0, description="seed of the generation: another seed, another draw of images")
+    control: str | None = Field(None, description="the data set that this one is compared with as planned beforehand")
     sampling: Literal["vendor"] | Sampling = Field("vendor", description="the vendor's settings, or your own")
 
 
@@ -84,6 +85,15 @@ class Study(_Strict):
     train: TrainPlan = TrainPlan()
     metrics: tuple[Literal["density", "coverage", "precision", "recall"], ...] = ("density", "coverage")
     numerics: StudyNumerics = StudyNumerics()
+
+    @field_validator("datasets")
+    @classmethod
+    def _controls_are_there(cls, datasets: dict[str, DatasetPlan]) -> dict[str, DatasetPlan]:
+        for name, plan in datasets.items():
+            if plan.control is not None and (plan.control == name or plan.control not in datasets):
+                hint = did_you_mean(plan.control, datasets.keys() - {name})
+                raise ValueError(f"the control of {name!r} is {plan.control!r}, which is no other data set here{hint}")
+        return datasets
 
     @field_validator("task", mode="before")
     @classmethod

@@ -147,10 +147,12 @@ class _Planner:
         sampling = _resolved(plan, model)
         prompts = self._prompts(plan)
         shards: dict[str, str] = {}
+        micro_batch = self.study.numerics.micro_batch
+        size = micro_batch * max(1, SHARD_IMAGES // micro_batch)  # whole micro-batches, so that none is made twice
         fingerprint = model_fingerprint(model)
         for label, class_name in enumerate(self.task.classes):
-            for start in range(0, plan.images_per_class, SHARD_IMAGES):
-                stop = min(start + SHARD_IMAGES, plan.images_per_class)
+            for start in range(0, plan.images_per_class, size):
+                stop = min(start + size, plan.images_per_class)
                 spec = GenerateSpec(
                     generator=model.id,
                     fingerprint=fingerprint,
@@ -160,7 +162,7 @@ class _Planner:
                     start=start,
                     stop=stop,
                     seed=plan.seed,
-                    micro_batch=self.study.numerics.micro_batch,
+                    micro_batch=micro_batch,
                     numerics=self.numerics,
                 )
                 words = f"generate {name}: {class_name} {start}-{stop}"
