@@ -220,6 +220,9 @@ def report(name: str, step: int, steps: int, loss: torch.Tensor) -> None:
 
 def save(module: Any, folder: Path) -> None:
     module.half().save_pretrained(folder, safe_serialization=True, variant="fp16")
+    config = json.loads((folder / "config.json").read_text("utf-8"))
+    config.pop("_name_or_path", None)  # a path of this machine
+    (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
 
 
 def shipped(kind: Any, folder: Path) -> Any:
