@@ -22,6 +22,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from diffusers import AutoencoderKL, DDPMScheduler, DPMSolverMultistepScheduler, UNet2DConditionModel
+from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
@@ -225,6 +226,13 @@ def save(module: Any, folder: Path) -> None:
     (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
 
 
+def name_as_stable_diffusion(path: Path) -> None:
+    """transformers 5 drops the prefix of Stable Diffusion's checkpoints; without it, 4 loads random numbers."""
+    prefix = "text_model."
+    state = {name if name.startswith(prefix) else prefix + name: value for name, value in load_file(path).items()}
+    save_file(state, path, metadata={"format": "pt"})
+
+
 def shipped(kind: Any, folder: Path) -> Any:
     """A saved part, in single precision for training."""
     return kind.from_pretrained(folder, variant="fp16", dtype=torch.float32).requires_grad_(False)
@@ -282,6 +290,7 @@ def main() -> None:
         print(f"UNet: {sum(p.numel() for p in unet.parameters()) / 1e6:.2f} M parameters")
         unet, text = trainer.train("base", unet, text, True, np.arange(len(labels)), BASE_STEPS, 1e-3)
         save(text, out / "text_encoder")
+        name_as_stable_diffusion(out / "text_encoder" / "model.fp16.safetensors")
         save(unet, out / "unet-base")
     write_index(out)
     text = shipped(CLIPTextModel, out / "text_encoder")

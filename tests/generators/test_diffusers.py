@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from diffusers import StableDiffusionPipeline
+from safetensors.torch import load_file, save_file
 
 from prettyuseful.errors import DataError
 from prettyuseful.generators.base import Sampling
@@ -93,4 +95,18 @@ def test_weights_that_are_not_there_are_one_clear_line(monkeypatch: pytest.Monke
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(DataError, match="cannot load the generator 'nobody/nothing'") as error:
         make(Path("nobody/nothing"))
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "part", ["text_encoder/model.safetensors", "unet/diffusion_pytorch_model.safetensors"], ids=["text", "unet"]
+)
+def test_weights_that_are_there_in_part_are_refused(pipeline_folder: Path, tmp_path: Path, part: str) -> None:
+    """The libraries would fill the gap with random numbers and go on."""
+    shutil.copytree(pipeline_folder, tmp_path / "model")
+    state = load_file(tmp_path / "model" / part)
+    state.popitem()
+    save_file(state, tmp_path / "model" / part, metadata={"format": "pt"})
+    with pytest.raises(DataError, match="'model' are incomplete") as error:
+        make(tmp_path / "model")
     assert "\n" not in str(error.value)

@@ -39,3 +39,9 @@ def test_no_part_names_a_machine(path: Path) -> None:
     assert "/tmp/" not in text
     assert "/work/" not in text
     assert "_name_or_path" not in text
+
+
+def test_text_weights_are_named_as_stable_diffusions_are() -> None:
+    """Without the prefix, transformers 4 loads random weights in their place."""
+    with safe_open(PARTS / "text_encoder" / "model.fp16.safetensors", "pt") as tensors:
+        assert all(name.startswith("text_model.") for name in tensors.keys())  # noqa: SIM118

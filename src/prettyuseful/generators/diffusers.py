@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -35,7 +36,7 @@ class StableDiffusionGenerator:
         self.negative = sampling.negative
         dtype = getattr(torch, numerics.dtype)
         try:
-            with _quiet(), opened_source(model) as source:
+            with _loading(model.id), opened_source(model) as source:
                 self.pipeline: Any = StableDiffusionPipeline.from_pretrained(
                     source, torch_dtype=dtype, variant=model.variant, safety_checker=None
                 )
@@ -87,18 +88,34 @@ class StableDiffusionGenerator:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Loading reports belong to nobody's terminal: our own progress says what runs."""
-    loggers = (diffusers_logging, transformers_logging)
-    before = [logger.get_verbosity() for logger in loggers]
-    for logger in loggers:
-        logger.set_verbosity_error()
-        logger.disable_progress_bar()
+def _loading(name: str) -> Iterator[None]:
+    """Keeps loading reports off the terminal, and refuses a model that was loaded in part.
+
+    The libraries fill weights that a checkpoint lacks with random numbers, and only log it.
+    """
+    heard: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: heard.append(record.getMessage())  # type: ignore[method-assign]
+    libraries = (diffusers_logging, transformers_logging)
+    before = [library.get_verbosity() for library in libraries]
+    loggers = [logging.getLogger(name) for name in ("diffusers", "transformers")]
+    for library, logger in zip(libraries, loggers, strict=True):
+        library.set_verbosity_warning()
+        library.disable_default_handler()
+        library.disable_progress_bar()
+        logger.addHandler(handler)
     try:
         with warnings.catch_warnings():
             # `torch_dtype` is called `dtype` since diffusers 0.42; the old name works in every version we support.
             warnings.simplefilter("ignore", FutureWarning)
             yield
     finally:
-        for logger, verbosity in zip(loggers, before, strict=True):
-            logger.set_verbosity(verbosity)
+        for library, logger, verbosity in zip(libraries, loggers, before, strict=True):
+            logger.removeHandler(handler)
+            library.enable_default_handler()
+            library.set_verbosity(verbosity)
+    if lacking := next((message for message in heard if "newly initialized" in message), None):
+        raise DataError(
+            f"the weights of the generator {name!r} are incomplete and would be filled with random numbers: "
+            f"{' '.join(lacking.split())[:200]}; get the model again"
+        )
