@@ -109,7 +109,7 @@ def study_text(shared_task: Path, pipeline_folder: Path) -> StudyText:
 
     def text(task: Path = shared_task, images: int = 7, seeds: str = "[0]", steps: int = 2, more: str = "") -> str:
         return (
-            f"version: 1\ntask: {{folder: {task}, image_size: 24}}\ndatasets:\n"
+            f"version: 1\ntask: {{folder: {task}}}\ndatasets:\n"
             f"  tiny: {{generator: {pipeline_folder}, images_per_class: {images}, sampling: {{steps: {steps}}}}}\n"
             f"train: {{seeds: {seeds}}}\nnumerics: {{micro_batch: 4}}\n{more}"
         )
@@ -129,7 +129,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory, shared_task: Path, pipeli
 
     folder = tmp_path_factory.mktemp("finished")
     text = (
-        f"version: 1\ntitle: small\ntask: {{folder: {shared_task}, image_size: 24}}\ndatasets:\n"
+        f"version: 1\ntitle: small\ntask: {{folder: {shared_task}}}\ndatasets:\n"
         f"  tiny: {{generator: {pipeline_folder}, images_per_class: 7, sampling: {{steps: 2}}}}\n"
         f"  told: {{generator: {pipeline_folder}, images_per_class: 7, prompts: caption, sampling: {{steps: 2}}}}\n"
         "train: {seeds: [0, 1]}\nnumerics: {micro_batch: 4}\n"

@@ -133,6 +133,23 @@ def test_the_report_can_be_built_again_from_records(finished: Path, tmp_path: Pa
     assert found.returncode == 0, found.stderr
     assert (tmp_path / "again.html").read_bytes() == (finished / "out" / "report.html").read_bytes()
     assert "no study.json" in one_error(call("report", tmp_path))
+    shutil.copytree(finished / "out", tmp_path / "out")
+    next((tmp_path / "out" / "records").glob("run@tiny*@0.json")).unlink()
+    found = call("report", tmp_path / "out", "--out", tmp_path / "less.html")
+    assert found.returncode == 1
+    assert "small on tiny, seed 0: its record is not there" in found.stderr
+
+
+def test_planning_writes_nothing(tmp_path: Path, study_text: Callable[..., str]) -> None:
+    (tmp_path / "my.yaml").write_text(study_text())
+    assert call("plan", "my.yaml", "--store", "no/such/place", cwd=tmp_path).returncode == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["my.yaml"]
+
+
+def test_results_do_not_go_among_the_tasks_images(folder_task: Path, study_text: Callable[..., str]) -> None:
+    (folder_task.parent / "my.yaml").write_text(study_text(task=folder_task))
+    found = call("run", "my.yaml", "--out", folder_task, "--store", "store", cwd=folder_task.parent)
+    assert "holds the task's images" in one_error(found)
 
 
 def test_a_step_that_fails_is_exit_code_1(tmp_path: Path, study_text: Callable[..., str]) -> None:
@@ -145,7 +162,10 @@ def test_a_step_that_fails_is_exit_code_1(tmp_path: Path, study_text: Callable[.
     assert any("no CUDA device" in problem for problem in result["problems"])
 
 
-def test_an_interrupted_run_is_exit_code_130_and_can_go_on(tmp_path: Path, study_text: Callable[..., str]) -> None:
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_is_exit_code_130_and_can_go_on(
+    tmp_path: Path, study_text: Callable[..., str], stop: signal.Signals
+) -> None:
     (tmp_path / "study.yaml").write_text(study_text(images=20, seeds="[0, 1, 2, 3]"))
     process = subprocess.Popen(
         [*PROGRAM, "run", "study.yaml", "--store", "store", "--workers", "2"],
@@ -157,7 +177,10 @@ def test_an_interrupted_run_is_exit_code_130_and_can_go_on(tmp_path: Path, study
     )
     while process.poll() is None and len(list(tmp_path.glob("store/manifests/*/*.json"))) < 4:
         time.sleep(0.01)
-    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+    if stop == signal.SIGINT:
+        os.killpg(process.pid, stop)  # as a terminal does
+    else:
+        process.send_signal(stop)  # as a batch system does
     _, stderr = process.communicate(timeout=30)
     assert process.returncode == 130
     assert "interrupted; run the same command again to continue" in stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -14,6 +15,7 @@ from typer.core import TyperGroup
 from prettyuseful.errors import PrettyUsefulError, UserError
 
 if TYPE_CHECKING:
+    from prettyuseful.analysis.summary import Summary
     from prettyuseful.run import StudyResult
     from prettyuseful.study.file import Study
 
@@ -90,9 +92,10 @@ def plan(study: StudyArgument, store: StoreOption = DEFAULT_STORE, as_json: Json
     from prettyuseful.study.plan import make_plan
 
     asked = load_study(study)
-    planned, opened = make_plan(asked), LocalStore(store)
-    todo = remaining_steps(planned, opened)
-    cost = cost_of(planned.steps, todo, Rates(opened.list()), default_workers(asked))
+    planned = make_plan(asked)
+    opened = LocalStore(store) if store.exists() else None  # planning makes no folders
+    todo = remaining_steps(planned, opened) if opened else planned.steps
+    cost = cost_of(planned.steps, todo, Rates(opened.list() if opened else ()), default_workers(asked))
     if as_json:
         _print_json(asdict(cost))
     else:
@@ -110,7 +113,9 @@ def report(
     from prettyuseful.report.build import write_report
     from prettyuseful.study.records import read_records
 
-    print_out(str(write_report(summarise(read_records(records)), out)))
+    summary = summarise(read_records(records / "records" if (records / "records").is_dir() else records))
+    print_out(str(write_report(summary, out)))
+    _tell_problems(summary)
 
 
 @app.command("list")
@@ -157,10 +162,15 @@ def _run(study: Study, store: Path, out: Path, workers: int | None, as_json: boo
         print_out(summary_table(result.summary))
         for sentence in result.summary.answer:
             print_out(sentence)
-        for problem in result.summary.problems:
-            print(f"missing: {problem}", file=sys.stderr)
         print_out(f"report: {result.report}")
-    if not result.complete:
+    _tell_problems(result.summary)
+
+
+def _tell_problems(summary: Summary) -> None:
+    """What is missing, on stderr; exit code 1 if anything is."""
+    for problem in summary.problems:
+        print(f"missing: {problem}", file=sys.stderr)
+    if not summary.complete:
         raise typer.Exit(1)
 
 
@@ -186,4 +196,6 @@ def _print_json(value: object) -> None:
 
 def main() -> None:
     """Exit codes: 0 complete, 1 steps failed or missing, 2 the user's mistake, 130 interrupted."""
+    # Batch systems and containers ask to stop by SIGTERM: the same as Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     app()

@@ -89,7 +89,7 @@ class StepProgress:
         self.console.print(line, soft_wrap=True)
 
     def _left(self) -> float:
-        work = sum(self.rates.seconds(s) * (1 - self.fractions.get(k, 0.0)) for k, s in self.todo.items())
+        work = sum((self.rates.seconds(s) or 0.0) * (1 - self.fractions.get(k, 0.0)) for k, s in self.todo.items())
         return work / self.workers
 
 
@@ -129,14 +129,18 @@ def _number(interval: Interval | None) -> str:
 def cost_table(cost: Cost) -> Table:
     """A plan's steps by kind: how many are done, how many left, what they cost."""
     done = cost.steps - cost.left
-    caption = f"{done} of {cost.steps} steps done; about {clock(cost.seconds)} left on {cost.workers} workers"
+    unknown = sum(kind.unknown for kind in cost.kinds)
+    rest = f", and {unknown} steps that nobody has timed yet" if unknown else ""
+    caption = f"{done} of {cost.steps} steps done; about {clock(cost.seconds)} left on {cost.workers} workers{rest}"
     table = Table(caption=caption, caption_justify="left")
     table.add_column("step")
     for heading in ("steps", "left", "cost of the rest", "rate"):
         table.add_column(heading, justify="right")
     for kind in cost.kinds:
-        rate = "" if not kind.left else "measured here" if kind.measured else "assumed"
-        table.add_row(kind.kind, str(kind.steps), str(kind.left), clock(kind.seconds) if kind.left else "", rate)
+        rate = "" if not kind.left else "unknown" if kind.unknown else "measured here" if kind.measured else "assumed"
+        table.add_row(
+            kind.kind, str(kind.steps), str(kind.left), clock(kind.seconds) if kind.left > kind.unknown else "", rate
+        )
     return table
 
 

@@ -74,6 +74,8 @@ def run_study(
 
 def run_plan(plan: Plan, store: LocalStore, out: Path, workers: int, on_event: Callable[[Event], None]) -> StudyResult:
     """`run_study` for a plan and a store that are at hand."""
+    if plan.study.task.folder is not None and out.resolve() == Path(plan.study.task.folder).resolve():
+        raise StoreError(f"{out} holds the task's images; name another folder with --out")
     _make_folder(out)
     outcome = Outcome()
     try:

@@ -82,7 +82,9 @@ def test_a_planned_comparison_stands_for_itself(make_test: MakeTest) -> None:
     found = study_of(make_test, STUDY.model_copy(update={"study": {"datasets": datasets}}))
     (pair,) = found.comparisons
     assert (pair.a, pair.b, pair.planned, pair.to_real.level) == ("pretty", "good", True, 0.95)
-    assert any(s.startswith("pretty against good, its control: -") and "a clear" in s for s in found.answer)
+    assert any(
+        s.startswith("pretty against good, its control: -") and "real images, which is clear" in s for s in found.answer
+    )
     assert not any("nobody had planned" in s for s in found.answer)
 
 
@@ -92,6 +94,21 @@ def test_the_answer_says_it_in_words(make_test: MakeTest) -> None:
     assert "good teaches more than pretty" in answer
     assert "of pretty's images: they look like their class more than they teach it" in answer
     assert "1 of 1 pairs" in answer
+
+
+def test_a_record_that_someone_took_away_is_missed(make_test: MakeTest) -> None:
+    train = {"architectures": ["small"], "recipes": ["small"], "probes": ["rgb"], "seeds": [0, 1]}
+    study = STUDY.model_copy(update={"study": {"datasets": {"good": {"control": None}}, "train": train}})
+    runs = [run(name, seed, make_test([5, 6, 7, 8])) for name, seed in (("real", 0), ("real", 1), ("good", 1))]
+    found = summarise([study, dataset("real"), dataset("good"), *runs])
+    assert found.problems == ("small on good, seed 0: its record is not there",)
+
+
+def test_one_seed_is_said_to_be_one(make_test: MakeTest) -> None:
+    study = STUDY.model_copy(update={"study": {"train": {"seeds": [0]}}})
+    assert (
+        "one training seed" in summarise([study, dataset("real"), run("real", 0, make_test([5, 6, 7, 8]))]).answer[-1]
+    )
 
 
 def test_what_is_missing_is_told_and_left_out(make_test: MakeTest) -> None:

@@ -26,7 +26,7 @@ def test_rates_are_the_median_of_what_was_measured() -> None:
 
 def test_without_a_measurement_a_rate_is_an_assumption() -> None:
     assert not Rates().measured(prompt(1))
-    assert Rates().seconds(prompt(2)) == 2 * Rates().seconds(prompt(1)) > 0
+    assert Rates().seconds(prompt(2)) == 2 * (Rates().seconds(prompt(1)) or 0) > 0
 
 
 def test_what_a_step_has_taken_is_learnt() -> None:
@@ -41,13 +41,22 @@ def test_a_cost_counts_what_is_left() -> None:
     cost = cost_of(steps, todo, Rates([manifest(2, 1)]), workers=2)
     (kind,) = cost.kinds
     assert (kind.kind, kind.steps, kind.left, kind.seconds, kind.measured) == ("prompt", 2, 1, 6.0, True)
-    assert (cost.steps, cost.left, cost.seconds) == (2, 1, 3.0)
+    assert (cost.steps, cost.left) == (2, 1)
+    assert cost.seconds - cost_of(steps, {}, Rates(), workers=2).seconds > 3.0  # two workers, and their start
 
 
 def test_every_kind_of_step_has_a_cost() -> None:
     text = "version: 1\ntask: photos\ndatasets: {a: {generator: pocket-base, prompts: caption, images_per_class: 10}}\n"
     steps = make_plan(parse_study(text)).steps
-    assert all(Rates().seconds(step) > 0 for step in steps.values())
+    assert all((Rates().seconds(step) or 0) > 0 for step in steps.values())
+
+
+def test_nobody_guesses_what_a_foreign_generator_takes() -> None:
+    text = "version: 1\ntask: photos\ndatasets: {a: {generator: sd-1.5, images_per_class: 10}}\n"
+    steps = make_plan(parse_study(text)).steps
+    (generate,) = (kind for kind in cost_of(steps, steps, Rates(), workers=1).kinds if kind.kind == "generate")
+    assert generate.unknown == generate.left == 16
+    assert generate.seconds == 0.0
 
 
 def test_times_are_told_in_words() -> None:

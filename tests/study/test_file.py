@@ -106,7 +106,6 @@ def test_a_data_set_may_be_called_what_it_likes(name: str) -> None:
         ("photos", "5", "study.yaml:2: task:"),
         ("photos", "{name: photos, folder: here}", "study.yaml:2: task: give either a name or a folder"),
         ("photos", "{}", "study.yaml:2: task: give either a name or a folder"),
-        ("photos", "{folder: x, image_size: 2}", "study.yaml:2: task.image_size:"),
         ("seed: 0", "seed: 0, seed: 1", "study.yaml:4: 'seed' stands here twice"),
         ("metrics:", "task: photos\nmetrics:", "study.yaml:6: 'task' stands here twice"),
         ("seed: 0", "control: bsae", "study.yaml:3: datasets: the control of 'base' is 'bsae', which is no other"),

@@ -116,6 +116,16 @@ def test_unknown_names_get_the_nearest_one(old: str, new: str, message: str) -> 
         plan_of(STUDY.replace(old, new))
 
 
+def test_a_control_that_is_the_same_images_is_refused() -> None:
+    with pytest.raises(DataError, match=r"'two' and 'one', its control, are the same images"):
+        plan_of(STUDY.replace("  two: {generator: pocket-base,", "  two: {generator: pocket-base, control: one,"))
+
+
+def test_an_unknown_generator_is_told_with_its_data_set() -> None:
+    with pytest.raises(UnknownNameError, match="data set 'one': unknown generator"):
+        plan_of(STUDY.replace("pocket-base", "pocket-bse"))
+
+
 def test_too_few_images_for_the_metrics_are_told_before_anything_runs() -> None:
     with pytest.raises(DataError, match="more than 5 images per class"):
         plan_of(STUDY.replace("120", "5"))

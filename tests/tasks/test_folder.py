@@ -11,7 +11,7 @@ from prettyuseful.tasks.folder import FolderTask
 
 
 def test_a_folder_is_a_task(folder_task: Path) -> None:
-    task = FolderTask(folder_task, 24)
+    task = FolderTask(folder_task)
     assert task.classes == ("blue", "red")
     assert task.available("train") == 8
     rows = list(task.images("train", 2))
@@ -21,33 +21,33 @@ def test_a_folder_is_a_task(folder_task: Path) -> None:
 
 def test_available_is_what_the_poorest_class_has(folder_task: Path) -> None:
     (folder_task / "train/red/003.png").unlink()
-    assert FolderTask(folder_task, 24).available("train") == 7
+    assert FolderTask(folder_task).available("train") == 7
 
 
 def test_an_empty_class_is_named(folder_task: Path) -> None:
     for split in ("train", "test"):
         (folder_task / split / "green").mkdir()
     with pytest.raises(DataError, match=r"train/green is empty"):
-        FolderTask(folder_task, 24)
+        FolderTask(folder_task)
 
 
 def test_a_class_without_test_images_is_named(folder_task: Path) -> None:
     shutil.copytree(folder_task / "train/red", folder_task / "train/pink")
     with pytest.raises(DataError, match=r"pink \(not in test\)"):
-        FolderTask(folder_task, 24)
+        FolderTask(folder_task)
 
 
 def test_a_missing_split_is_named(folder_task: Path) -> None:
     shutil.rmtree(folder_task / "test")
     with pytest.raises(DataError, match="no folder 'test'"):
-        FolderTask(folder_task, 24)
+        FolderTask(folder_task)
 
 
 def test_one_class_is_no_task(folder_task: Path) -> None:
     for split in ("train", "test"):
         shutil.rmtree(folder_task / split / "red")
     with pytest.raises(DataError, match="at least two"):
-        FolderTask(folder_task, 24)
+        FolderTask(folder_task)
 
 
 @pytest.mark.parametrize("content", [b"no image", b"", "truncated"])
@@ -55,49 +55,49 @@ def test_a_broken_file_is_named_even_if_it_is_not_asked_for(folder_task: Path, c
     path = folder_task / "train/red/007.png"
     path.write_bytes(path.read_bytes()[:100] if isinstance(content, str) else content)
     with pytest.raises(DataError, match=r"train/red/007\.png"):
-        list(FolderTask(folder_task, 24).images("train", 2))
+        list(FolderTask(folder_task).images("train", 2))
 
 
 def test_every_broken_file_counts(folder_task: Path) -> None:
     for i in range(8):
         (folder_task / f"train/red/{i:03d}.png").write_text("x")
     with pytest.raises(DataError, match=r"\(and 3 more\)"):
-        list(FolderTask(folder_task, 24).images("train", 2))
+        list(FolderTask(folder_task).images("train", 2))
 
 
 def test_hidden_files_are_not_images(folder_task: Path) -> None:
     (folder_task / "train/red/.DS_Store").write_text("x")
-    assert FolderTask(folder_task, 24).available("train") == 8
+    assert FolderTask(folder_task).available("train") == 8
 
 
 def test_the_fingerprint_follows_the_images(folder_task: Path) -> None:
-    before = FolderTask(folder_task, 24).fingerprint()
-    assert before == FolderTask(folder_task, 24).fingerprint()
+    before = FolderTask(folder_task).fingerprint()
+    assert before == FolderTask(folder_task).fingerprint()
     Image.new("RGB", (24, 24)).save(folder_task / "test/red/000.png")
-    assert before != FolderTask(folder_task, 24).fingerprint()
+    assert before != FolderTask(folder_task).fingerprint()
 
 
 def test_hidden_folders_are_not_images_either(folder_task: Path) -> None:
     (folder_task / "train/red/.ipynb_checkpoints").mkdir()
     shutil.copy(folder_task / "train/red/000.png", folder_task / "train/red/.ipynb_checkpoints/000-checkpoint.png")
-    assert FolderTask(folder_task, 24).available("train") == 8
-    assert all("/." not in row.path for row in FolderTask(folder_task, 24).images("train", 8))
+    assert FolderTask(folder_task).available("train") == 8
+    assert all("/." not in row.path for row in FolderTask(folder_task).images("train", 8))
 
 
 def test_an_image_outside_every_class_is_named(folder_task: Path) -> None:
     shutil.copy(folder_task / "train/red/000.png", folder_task / "train/stray.png")
     with pytest.raises(DataError, match=r"stray\.png"):
-        FolderTask(folder_task, 24)
+        FolderTask(folder_task)
 
 
 def test_a_link_to_nowhere_is_named(folder_task: Path) -> None:
     (folder_task / "train/red/lost.png").symlink_to("nowhere.png")
     with pytest.raises(DataError, match=r"lost\.png"):
-        list(FolderTask(folder_task, 24).images("train", 2))
+        list(FolderTask(folder_task).images("train", 2))
 
 
 def test_labels_are_the_classes_and_a_smaller_request_is_a_prefix(folder_task: Path) -> None:
-    task = FolderTask(folder_task, 24)
+    task = FolderTask(folder_task)
     more, fewer = list(task.images("train", 8)), list(task.images("train", 3))
     assert [row.label for row in more] == [0] * 8 + [1] * 8
     assert fewer == more[:3] + more[8:11]
@@ -106,4 +106,4 @@ def test_labels_are_the_classes_and_a_smaller_request_is_a_prefix(folder_task: P
 
 def test_more_than_there_is_says_how_much_there_is(folder_task: Path) -> None:
     with pytest.raises(DataError, match=r"has 8 train images per class, 9 were asked for"):
-        list(FolderTask(folder_task, 24).images("train", 9))
+        list(FolderTask(folder_task).images("train", 9))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import combinations
+from itertools import combinations, product
 
 import numpy as np
 
@@ -102,7 +102,10 @@ def summarise(records: Sequence[Record]) -> Summary:
                 rows.append(_row(dataset, cell, of_cell, tests))
         comparisons += _comparisons(datasets, cell, tests, controls)
     told: list[DatasetRecord | RunRecord] = [*datasets, *runs]
-    problems = tuple(_problem(record) for record in told if record.status != "complete")
+    problems = (
+        *(_problem(record) for record in told if record.status != "complete"),
+        *_absent(study, runs),
+    )
     return Summary(study, datasets, runs, tuple(rows), tuple(comparisons), problems)
 
 
@@ -186,6 +189,15 @@ def _coverage_difference(a: DatasetRecord, b: DatasetRecord) -> Interval | None:
     return grouped_difference(a.manifold.parts["coverage"], b.manifold.parts["coverage"], covers)
 
 
+def _absent(study: StudyRecord, runs: Sequence[RunRecord]) -> list[str]:
+    """Runs that the study asks for and that have no record at all: someone took it away."""
+    names, train = study.study.get("datasets", {}), study.study.get("train", {})
+    axes = [train.get(axis, ()) for axis in ("architectures", "recipes", "probes", "seeds")]
+    there = {(run.dataset, run.architecture, run.recipe, run.probe, run.seed) for run in runs}
+    grid = product([REAL, *names], *axes)
+    return [f"{run[1]} on {run[0]}, seed {run[4]}: its record is not there" for run in grid if run not in there]
+
+
 def _problem(record: DatasetRecord | RunRecord) -> str:
     what = (
         f"data set {record.name}"
@@ -218,10 +230,11 @@ def _answer(summary: Summary) -> list[str]:
     ]
     of_cell = [comparison for comparison in summary.comparisons if comparison.cell == cell]
     for pair in (pair for pair in of_cell if pair.planned):
-        coverage = "" if pair.coverage is None else f", {_points(pair.coverage)} of coverage"
-        verdict = "a clear difference" if pair.to_real.excludes_zero else "no clear difference"
+        coverage = "" if pair.coverage is None else f"; coverage {_points(pair.coverage)}"
+        verdict = "clear" if pair.to_real.excludes_zero else "not clear"
         sentences.append(
-            f"{pair.a} against {pair.b}, its control: {_points(pair.to_real)} on real images{coverage}; {verdict}."
+            f"{pair.a} against {pair.b}, its control: {_points(pair.to_real)} on real images, which is {verdict}"
+            f"{coverage}."
         )
     others = [pair for pair in of_cell if not pair.planned]
     clear = sorted((pair for pair in others if pair.to_real.excludes_zero), key=lambda pair: -abs(pair.to_real.mean))
@@ -233,6 +246,8 @@ def _answer(summary: Summary) -> list[str]:
             f"{len(clear)} of {len(others)} pairs that nobody had planned to compare differ clearly; their intervals "
             "hold all at once."
         )
+    if len(summary.study.study.get("train", {}).get("seeds", ())) == 1:
+        sentences.append("There is one training seed: no interval says how much another training would differ.")
     return sentences
 
 

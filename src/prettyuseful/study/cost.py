@@ -10,6 +10,7 @@ from statistics import median
 from prettyuseful.steps.base import Step
 from prettyuseful.store.base import Manifest
 
+_START_UP = 8.0  # seconds until the workers have loaded what they need
 # Seconds per unit on two slow cores, for a store that has measured nothing yet. By the first word of the rate class.
 _ASSUMED = {
     "load": 0.0006,
@@ -36,9 +37,13 @@ class Rates:
                 found[manifest.rate_class].append(manifest.seconds / manifest.units)
         self._measured = {name: median(values) for name, values in found.items()}
 
-    def seconds(self, step: Step) -> float:
-        name = step.spec.rate_class
-        return step.units * self._measured.get(name, _ASSUMED[step.spec.kind])
+    def seconds(self, step: Step) -> float | None:
+        """What a step takes on one worker; None for a generator that nobody has timed here."""
+        if (rate := self._measured.get(step.spec.rate_class)) is None:
+            if step.spec.kind == "generate" and not step.spec.rate_class.startswith("generate pocket-"):
+                return None
+            rate = _ASSUMED[step.spec.kind]
+        return step.units * rate
 
     def measured(self, step: Step) -> bool:
         return step.spec.rate_class in self._measured
@@ -53,7 +58,8 @@ class Rates:
 class KindCost:
     """Steps of one kind: how many, how many of them are left, and what those take in seconds on one worker.
 
-    `measured` says whether the rate comes from the store; otherwise it is an assumption for two slow cores.
+    `measured` says whether the rate comes from the store; otherwise it is an assumption for two slow cores. `unknown`
+    are the steps whose time nobody can say: they are not in `seconds`.
     """
 
     kind: str
@@ -61,6 +67,7 @@ class KindCost:
     left: int
     seconds: float
     measured: bool
+    unknown: int
 
 
 @dataclass(frozen=True)
@@ -84,11 +91,12 @@ def cost_of(steps: Mapping[str, Step], todo: Mapping[str, Step], rates: Rates, w
                 kind=kind,
                 steps=sum(step.spec.kind == kind for step in steps.values()),
                 left=len(left),
-                seconds=round(sum(rates.seconds(step) for step in left), 1),
+                seconds=round(sum(rates.seconds(step) or 0.0 for step in left), 1),
                 measured=all(rates.measured(step) for step in left),
+                unknown=sum(rates.seconds(step) is None for step in left),
             )
         )
-    seconds = round(sum(kind.seconds for kind in kinds) / workers, 1)
+    seconds = round((_START_UP if todo else 0.0) + sum(kind.seconds for kind in kinds) / workers, 1)
     return Cost(tuple(kinds), len(steps), len(todo), seconds, workers)
 
 

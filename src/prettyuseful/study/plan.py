@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from itertools import product
 
-from prettyuseful.errors import DataError
+from prettyuseful.errors import DataError, UnknownNameError
 from prettyuseful.generators.base import Sampling
 from prettyuseful.generators.models import Model, find_model, model_fingerprint
 from prettyuseful.registry import ARCHITECTURES, PROBES, RECIPES
@@ -84,6 +84,7 @@ class _Planner:
         self.test = self._load("test", self.task.available("test"))
         real = {n: self._real_dataset(n) for n in sorted({self._real_count(p) for p in study.datasets.values()})}
         synthetic = [self._synthetic_dataset(name, plan) for name, plan in study.datasets.items()]
+        _check_controls(synthetic)
         runs = []
         for architecture, recipe, probe, seed in product(
             study.train.architectures, study.train.recipes, study.train.probes, study.train.seeds
@@ -143,7 +144,10 @@ class _Planner:
         return PlannedDataset(REAL, per_class, {"dataset": key, "sample": self._sample(key, REAL)})
 
     def _synthetic_dataset(self, name: str, plan: DatasetPlan) -> PlannedDataset:
-        model = find_model(plan.generator)
+        try:
+            model = find_model(plan.generator)
+        except UnknownNameError as error:
+            raise UnknownNameError(f"data set {name!r}: {error}") from None
         sampling = _resolved(plan, model)
         prompts = self._prompts(plan)
         shards: dict[str, str] = {}
@@ -255,6 +259,18 @@ class _Planner:
             key = self._add(spec, inputs, f"measure {dataset.name}", per_class * len(self.task.classes))
             measured.append(replace(dataset, keys={**dataset.keys, "measure": key, "encoder": encoder}))
         return measured
+
+
+def _check_controls(datasets: list[PlannedDataset]) -> None:
+    """A comparison of a data set with itself is somebody's mistake."""
+    keys = {dataset.name: dataset.keys["dataset"] for dataset in datasets}
+    for dataset in datasets:
+        control = dataset.plan.control if dataset.plan else None
+        if control and keys[control] == keys[dataset.name]:
+            raise DataError(
+                f"data sets {dataset.name!r} and {control!r}, its control, are the same images: the same generator, "
+                "prompts, sampling and seed; let them differ, or drop the control"
+            )
 
 
 def _resolved(plan: DatasetPlan, model: Model) -> Sampling:

@@ -25,10 +25,6 @@ class Task(Protocol):
     @property
     def source(self) -> str: ...
 
-    @property
-    def image_size(self) -> int:
-        """Side in pixels of the squares at which this task's images are looked at."""
-
     def fingerprint(self) -> str:
         """Changes whenever an image, a label or a group changes."""
 

@@ -17,7 +17,6 @@ class TaskSource(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
     name: str | None = Field(None, description="a task that `prettyuseful list tasks` shows")
     folder: str | None = Field(None, description="an ImageFolder tree with train/<class> and test/<class>")
-    image_size: int = Field(32, ge=8, le=4096, description="side in pixels at which a folder's images are looked at")
     licence: str = Field("not stated", description="licence of a folder's images, for the report")
 
     @model_validator(mode="after")
@@ -36,5 +35,5 @@ class TaskSource(BaseModel):
         if self.folder is not None:
             from prettyuseful.tasks.folder import FolderTask
 
-            return FolderTask(Path(self.folder), self.image_size, self.licence)
+            return FolderTask(Path(self.folder), self.licence)
         return cast("Task", TASKS[str(self.name)].load()())

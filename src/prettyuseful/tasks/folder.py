@@ -19,7 +19,7 @@ _SPLITS: tuple[Split, ...] = ("train", "test")
 
 @dataclass(frozen=True)
 class FolderTask:
-    """Real images in folders, looked at as squares of side `image_size` (short side resized, centre cut out).
+    """Real images in folders. A recipe looks at their centred squares, at the size that it stores.
 
     Every file is an image or an error: nothing is silently dropped, but files whose names begin with a dot.
 
@@ -28,7 +28,6 @@ class FolderTask:
     """
 
     root: Path
-    image_size: int
     licence: str = "not stated"
 
     def __post_init__(self) -> None:

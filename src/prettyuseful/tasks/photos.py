@@ -107,7 +107,6 @@ class PhotosTask:
     classes = tuple(photograph.name for photograph in PHOTOGRAPHS)
     licence = "; ".join(f"{photograph.name}: {photograph.licence}, {photograph.credit}" for photograph in PHOTOGRAPHS)
     source = "photographs bundled with scikit-image and scikit-learn"
-    image_size = SIDE
 
     def fingerprint(self) -> str:
         # The pixels themselves are pinned by the digests in PHOTOGRAPHS, checked whenever one is loaded.
