@@ -146,11 +146,9 @@ def _accuracy_traces(row: Row, look: Look, y: float) -> list[dict[str, Any]]:
 
 def _line_labels(row: Row, look: Look, y: float) -> list[dict[str, Any]]:
     assert row.to_real is not None
-    common: dict[str, Any] = {"y": y + 0.08, "xref": "paper", "yanchor": "bottom", "bgcolor": "@veil", "borderpad": 1}
-    return [
-        note(f"<b>{escape(look.long)}</b>", x=0, xanchor="left", color="@ink", size=13, **common),
-        note(with_interval(row.to_real), x=1, xanchor="right", **common),
-    ]
+    words = f"<b>{escape(look.long)}</b>   {with_interval(row.to_real)}"
+    place: dict[str, Any] = {"x": 0, "y": y + 0.08, "xref": "paper", "xanchor": "left", "yanchor": "bottom"}
+    return [note(words, color="@ink", size=13, bgcolor="@veil", borderpad=1, **place)]
 
 
 def _baseline_shapes(row: Row) -> list[dict[str, Any]]:
