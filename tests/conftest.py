@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from prettyuseful.study.file import Study, parse_study
+from prettyuseful.study.file import parse_study
 
 # Torch processes with more threads than cores slow each other down many times over.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -115,11 +115,6 @@ def study_text(shared_task: Path, pipeline_folder: Path) -> StudyText:
         )
 
     return text
-
-
-@pytest.fixture
-def small_study(study_text: StudyText) -> Study:
-    return parse_study(study_text())
 
 
 @pytest.fixture(scope="session")

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Probe:
-    """`default_recipe` is what a study trains with when it does not say otherwise."""
+    """A cue by name. What it wants to be trained with comes with the probes that transform."""
 
     name: str
-    default_recipe: str
 
 
-RGB = Probe(name="rgb", default_recipe="small")
+RGB = Probe(name="rgb")

@@ -61,12 +61,7 @@ def difference(a: Sequence[TransferResult], b: Sequence[TransferResult], level: 
 
 def grouped_mean(classes: Sequence[GroupedParts], covers: str, level: float = LEVEL) -> Interval:
     """Mean over classes of the mean over images, with whole groups resampled."""
-    rates = _Rates(
-        np.concatenate([part.sums for part in classes])[None, :],
-        np.concatenate([part.sizes for part in classes]).astype(float),
-        np.repeat(np.arange(len(classes)), [len(part.sizes) for part in classes]),
-    )
-    found = _interval(rates, level)
+    found = _interval(_grouped_rates(classes), level)
     return Interval(found.mean, max(0.0, found.low), found.high, level, covers)
 
 
@@ -74,14 +69,8 @@ def grouped_difference(a: Sequence[GroupedParts], b: Sequence[GroupedParts], cov
     """Paired difference of two grouped means on the same groups; None if the groups are not the same."""
     if [part.groups for part in a] != [part.groups for part in b]:
         return None
-    parts = [
-        GroupedParts(groups=x.groups, sums=(np.array(x.sums) - np.array(y.sums)).tolist(), sizes=x.sizes)
-        for x, y in zip(a, b, strict=True)
-    ]
-    sums = np.concatenate([part.sums for part in parts])[None, :]
-    sizes = np.concatenate([part.sizes for part in parts]).astype(float)
-    classes = np.repeat(np.arange(len(parts)), [len(part.sizes) for part in parts])
-    found = _interval(_Rates(sums, sizes, classes), LEVEL)
+    first, second = _grouped_rates(a), _grouped_rates(b)
+    found = _interval(_Rates(first.sums - second.sums, first.sizes, first.classes), LEVEL)
     return Interval(found.mean, found.low, found.high, LEVEL, covers)
 
 
@@ -92,6 +81,14 @@ class _Rates:
     sums: np.ndarray
     sizes: np.ndarray
     classes: np.ndarray
+
+
+def _grouped_rates(classes: Sequence[GroupedParts]) -> _Rates:
+    return _Rates(
+        np.concatenate([part.sums for part in classes])[None, :],
+        np.concatenate([part.sizes for part in classes]).astype(float),
+        np.repeat(np.arange(len(classes)), [len(part.sizes) for part in classes]),
+    )
 
 
 def _rates(tests: Sequence[TransferResult]) -> _Rates:
