@@ -11,12 +11,31 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from prettyuseful.generators.base import Request
+from prettyuseful.plugins import load_plugin
 from prettyuseful.study.file import parse_study
 
 # Torch processes with more threads than cores slow each other down many times over.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 CLASSES = {"red": (200, 40, 40), "blue": (40, 40, 200)}
+
+
+PLANTED = Path(__file__).parent / "planted_generators.py"
+
+
+@pytest.fixture(scope="session")
+def planted() -> Callable[[str], str]:
+    """How a study names a class of `planted_generators.py`."""
+    return lambda kind: f"{PLANTED}:{kind}"
+
+
+@pytest.fixture
+def asked(planted: Callable[[str], str]) -> list[Request]:
+    """What the planted generators are asked for from now on, in this process."""
+    requests: list[Request] = load_plugin(planted("Noise")).requests
+    requests.clear()
+    return requests
 
 
 @pytest.fixture(scope="session")
@@ -128,6 +147,28 @@ def finished(tmp_path_factory: pytest.TempPathFactory, shared_task: Path, pipeli
         f"  tiny: {{generator: {pipeline_folder}, images_per_class: 7, sampling: {{steps: 2}}}}\n"
         f"  told: {{generator: {pipeline_folder}, images_per_class: 7, prompts: caption, sampling: {{steps: 2}}}}\n"
         "train: {seeds: [0, 1]}\nnumerics: {micro_batch: 4}\n"
+    )
+    run_study(parse_study(text), folder / "store", folder / "out", workers=1)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def blended(
+    tmp_path_factory: pytest.TempPathFactory, shared_task: Path, finished: Path, planted: Callable[[str], str]
+) -> Path:
+    """A finished study of data sets of other kinds: a class of one's own, a folder, mixes, and one after another."""
+    from prettyuseful.run import run_study
+
+    folder = tmp_path_factory.mktemp("blended")
+    text = (
+        f"version: 1\ntask: {{folder: {shared_task}}}\nmetrics: []\ntrain: {{seeds: [0]}}\ndatasets:\n"
+        f"  noise: {{generator: '{planted('Noise')}', images_per_class: 6, prompts: template}}\n"
+        f"  taken: {{generator: {finished / 'out' / 'datasets' / 'tiny'}, images_per_class: 6}}\n"
+        "  half: {mix: {real: 3 per class, noise: 3 per class}}\n"
+        "  deep: {mix: {half: 5, taken: 1}}\n"
+        "  scratch: {mix: {real: 6}}\n"
+        "  tuned: {mix: {real: 6}, pretrain: noise, control: scratch}\n"
+        "  after: {mix: {noise: 6}, pretrain: tuned}\n"
     )
     run_study(parse_study(text), folder / "store", folder / "out", workers=1)
     return folder

@@ -14,7 +14,7 @@ ROOT = Path(prettyuseful.__file__).parent
 # From the foot of the house to its roof: a module imports from its own layer's package and from layers before it.
 LAYERS = (
     ("errors", "keys"),
-    ("registry", "numerics"),
+    ("registry", "numerics", "plugins", "hand", "quiet"),
     ("store",),
     ("data", "probes", "metrics"),
     ("tasks", "prompts", "generators", "training"),

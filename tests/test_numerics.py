@@ -27,6 +27,27 @@ def test_the_memory_layout_is_set() -> None:
     assert layer.weight.is_contiguous(memory_format=torch.channels_last)
 
 
+def test_a_module_is_compiled_if_asked_for() -> None:
+    plain, compiled = (Numerics(compile=on).place(torch.nn.Linear(2, 2)) for on in (False, True))
+    assert plain._compiled_call_impl is None
+    assert compiled._compiled_call_impl is not None
+
+
+def test_attention_runs_on_the_kernel_that_is_named() -> None:
+    def enabled() -> list[bool]:
+        return [
+            getattr(torch.backends.cuda, f"{kernel}_sdp_enabled")() for kernel in ("flash", "math", "mem_efficient")
+        ]
+
+    before = enabled()
+    found = []
+    for kernel in ("auto", "flash", "math", "efficient"):
+        with Numerics.model_validate({"attention": kernel}).attending():
+            found.append(enabled())
+        assert enabled() == before
+    assert found == [before, [True, False, False], [False, True, False], [False, False, True]]
+
+
 def test_the_environment_names_what_equal_bytes_depend_on() -> None:
     found = environment()
     assert {"python", "system", "cpu", "cores", "packages"} <= set(found)

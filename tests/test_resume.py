@@ -15,28 +15,30 @@ from typing import Any
 import pytest
 
 from prettyuseful.keys import file_sha256
+from prettyuseful.run import dataset_study, make_dataset
 from prettyuseful.store.local import LocalStore
+from prettyuseful.study.plan import make_plan
 
-COMMAND = [sys.executable, "-c", "from prettyuseful.cli import main; main()", "run"]
+COMMAND = [sys.executable, "-c", "from prettyuseful.cli import main; main()"]
 TIMES = ("created", "seconds", "environment")
 
 
 @pytest.fixture
-def study(tmp_path: Path, study_text: Callable[..., str]) -> Path:
+def run(tmp_path: Path, study_text: Callable[..., str]) -> list[str]:
     path = tmp_path / "study.yaml"
     path.write_text(study_text(seeds="[0, 1]"))
-    return path
+    return ["run", str(path)]
 
 
-def start(study: Path, place: Path, workers: int = 2) -> subprocess.Popen[bytes]:
+def start(command: list[str], place: Path, workers: int = 2) -> subprocess.Popen[bytes]:
     place.mkdir(exist_ok=True)
     options = ["--store", str(place / "store"), "--out", str(place / "out"), "--workers", str(workers)]
     with (place / "log").open("ab") as log:
-        return subprocess.Popen([*COMMAND, str(study), *options], stdout=log, stderr=log, start_new_session=True)
+        return subprocess.Popen([*COMMAND, *command, *options], stdout=log, stderr=log, start_new_session=True)
 
 
-def finish(study: Path, place: Path, workers: int = 2) -> None:
-    assert start(study, place, workers).wait(timeout=240) == 0, (place / "log").read_text()
+def finish(command: list[str], place: Path, workers: int = 2) -> None:
+    assert start(command, place, workers).wait(timeout=240) == 0, (place / "log").read_text()
 
 
 def manifests(place: Path) -> int:
@@ -56,9 +58,9 @@ def members(session: int) -> list[int]:
     return found
 
 
-def kill_after(count: int, study: Path, place: Path) -> None:
+def kill_after(count: int, command: list[str], place: Path) -> None:
     """Kills the leader alone, as the system would: its workers must notice by themselves."""
-    run = start(study, place)
+    run = start(command, place)
     deadline = time.monotonic() + 240
     while manifests(place) < count and run.poll() is None:
         assert time.monotonic() < deadline
@@ -73,7 +75,7 @@ def kill_after(count: int, study: Path, place: Path) -> None:
 
 
 def datasets(place: Path) -> dict[str, str]:
-    return {str(path.relative_to(place)): file_sha256(path) for path in (place / "out" / "datasets").rglob("*.parquet")}
+    return {str(path.relative_to(place)): file_sha256(path) for path in (place / "out").rglob("*.parquet")}
 
 
 def records(place: Path) -> dict[str, Any]:
@@ -98,15 +100,35 @@ def files_by_key(place: Path) -> dict[str, list[tuple[str, str]]]:
     return found
 
 
-def test_a_run_killed_again_and_again_ends_as_if_nothing_had_been(study: Path, tmp_path: Path) -> None:
+def test_a_run_killed_again_and_again_ends_as_if_nothing_had_been(run: list[str], tmp_path: Path) -> None:
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    finish(study, whole, workers=1)
+    finish(run, whole, workers=1)
     total = manifests(whole)
     for count in (1, 3, 6, 10):
-        kill_after(count, study, killed)
+        kill_after(count, run, killed)
         assert manifests(killed) < total
         files_by_key(killed)
-    finish(study, killed)
+    finish(run, killed)
     assert datasets(killed) == datasets(whole) != {}
     assert records(killed) == records(whole)
+    assert files_by_key(killed) == files_by_key(whole)
+
+
+def test_a_killed_generation_ends_as_if_nothing_had_been(
+    pipeline_folder: Path, shared_task: Path, tmp_path: Path
+) -> None:
+    """Several prompts per class, several shards per class; killed while some of them are made."""
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    prompts, sampling = {"strategy": "template", "templates": ["{}", "a {}", "the {}"]}, {"steps": 2}
+    fields = {"images_per_class": 105, "prompts": prompts, "sampling": sampling}
+    plan = make_plan(dataset_study(str(pipeline_folder), fields, {"folder": str(shared_task)}, {"micro_batch": 10}))
+    make_dataset(plan, LocalStore(whole / "store"), whole / "out", workers=1)
+    generate = ["generate", str(pipeline_folder), "--task", str(shared_task), "--images-per-class", "105"]
+    generate += ["--prompts", json.dumps(prompts), "--sampling", json.dumps(sampling), "--numerics", "micro_batch: 10"]
+    kill_after(4, generate, killed)
+    assert datasets(killed) == {}
+    files_by_key(killed)
+    finish(generate, killed)
+    assert datasets(killed) == datasets(whole)
+    assert len(datasets(whole)) == 4
     assert files_by_key(killed) == files_by_key(whole)

@@ -28,7 +28,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from prettyuseful.data.images import decode
 from prettyuseful.keys import derive_seed
-from prettyuseful.prompts.describer import describe
+from prettyuseful.prompts.captioners.describer import describe
 from prettyuseful.tasks.photos import PhotosTask
 
 CROPS_PER_CLASS, SLICE_PER_CLASS = 300, 30

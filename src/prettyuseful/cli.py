@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from prettyuseful.errors import PrettyUsefulError, UserError
+from prettyuseful.errors import PrettyUsefulError, StudyError, UserError
 
 if TYPE_CHECKING:
     from prettyuseful.analysis.summary import Summary
@@ -103,6 +103,87 @@ def plan(study: StudyArgument, store: StoreOption = DEFAULT_STORE, as_json: Json
 
 
 @app.command()
+def generate(
+    generator: Annotated[str, typer.Argument(help="Any generator that a study can name.", show_default=False)],
+    images_per_class: Annotated[int, typer.Option("--images-per-class", min=1, show_default=False)],
+    out: Annotated[Path, typer.Option("--out", help="Folder for the data set.", show_default=False)],
+    task: Annotated[str, typer.Option("--task", help="A task's name, folder, or mapping.")] = "photos",
+    prompts: Annotated[str | None, typer.Option("--prompts", help="A prompt strategy. [default: class-name]")] = None,
+    sampling: Annotated[str | None, typer.Option("--sampling", help="vendor, paper, or '{steps: 25, cfg: 2}'.")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", min=0, help="Another seed, another draw. [default: 0]")] = None,
+    numerics: Annotated[str | None, typer.Option("--numerics", help="'{device: cuda, micro_batch: 8}'.")] = None,
+    store: StoreOption = DEFAULT_STORE,
+    workers: WorkersOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Generate one data set. Values of options are what a study file says behind the same key, in YAML."""
+    from prettyuseful.console import StepProgress, print_out
+    from prettyuseful.run import dataset_study, default_workers, make_dataset
+    from prettyuseful.store.local import LocalStore
+    from prettyuseful.study.cost import Rates
+    from prettyuseful.study.execute import missing_steps
+    from prettyuseful.study.plan import make_plan
+
+    told = {"prompts": prompts, "sampling": sampling}
+    fields = {key: _yaml(f"--{key}", value) for key, value in told.items() if value is not None}
+    fields |= {"images_per_class": images_per_class} | ({} if seed is None else {"seed": seed})
+    where: Any = {"folder": task} if Path(task).is_dir() else _yaml("--task", task)
+    study = dataset_study(generator, fields, where, _yaml("--numerics", numerics) if numerics else None)
+    planned, opened, width = make_plan(study), LocalStore(store), workers or default_workers(study)
+    key = next(dataset.keys["dataset"] for dataset in planned.datasets if dataset.plan is not None)
+    todo = missing_steps(planned.steps, [key], opened)
+    with StepProgress(todo, Rates(opened.list() if todo else ()), width) as progress:
+        artifact = make_dataset(planned, opened, out, width, progress)
+    facts = artifact.manifest.facts
+    if as_json:
+        _print_json({"schema_version": 1, "dataset": str(out), "key": artifact.manifest.key, **facts})
+    else:
+        print_out(f"{facts['images']} images in {out}")
+        for tokenizer, count in facts.get("prompts_cut", {}).items():
+            print_out(f"{count} prompts were longer than {tokenizer} takes, and were cut")
+
+
+@app.command()
+def export(
+    dataset: Annotated[Path, typer.Argument(help="A data set folder, as `run` and `generate` leave it.")],
+    out: Annotated[Path, typer.Option("--out", help="An empty or new folder.", show_default=False)],
+    form: Annotated[str, typer.Option("--format", help="imagefolder or webdataset.")] = "imagefolder",
+) -> None:
+    """Write a data set as class folders (ImageFolder) or tar shards (WebDataset), in the images' original bytes."""
+    from prettyuseful.console import print_out
+    from prettyuseful.data.export import export_dataset
+
+    print_out(f"{export_dataset(dataset, form, out)} images in {out}")
+
+
+@app.command()
+def check(
+    kind: Annotated[str, typer.Argument(help="What to check: generator.")],
+    name: Annotated[str, typer.Argument(help="Your class, as module:Class or file.py:Class.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Try whether a class of yours keeps the contract, and say what is wrong."""
+    from prettyuseful.console import findings_table, print_out
+    from prettyuseful.errors import UnknownNameError, did_you_mean
+    from prettyuseful.generators.check import check_generator
+    from prettyuseful.generators.custom import open_custom
+    from prettyuseful.plugins import is_plugin, load_plugin
+
+    if kind != "generator":
+        raise UnknownNameError(f"cannot check a {kind!r}{did_you_mean(kind, ['generator'])}; known: generator")
+    if not is_plugin(name):
+        raise UnknownNameError(f"{name!r} is no class of yours; name it as module:Class or file.py:Class")
+    load_plugin(name)
+    findings = check_generator(lambda: open_custom(name))
+    if as_json:
+        _print_json([asdict(finding) for finding in findings])
+    else:
+        print_out(findings_table(name, findings))
+    if any(finding.problem for finding in findings):
+        raise typer.Exit(2)
+
+
+@app.command()
 def report(
     records: Annotated[Path, typer.Argument(help="A folder of records, as `run` leaves it.", show_default=False)],
     out: Annotated[Path, typer.Option("--out", help="The HTML file to write.")] = Path("report.html"),
@@ -142,6 +223,15 @@ def schema() -> None:
     from prettyuseful.study.file import json_schema
 
     _print_json(json_schema())
+
+
+def _yaml(option: str, value: str) -> Any:
+    import yaml
+
+    try:
+        return yaml.safe_load(value)
+    except yaml.YAMLError:
+        raise StudyError(f"{option}: {value!r} is not valid YAML; write it as in a study file") from None
 
 
 def _run(study: Study, store: Path, out: Path, workers: int | None, as_json: bool) -> None:

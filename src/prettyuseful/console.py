@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn
 from rich.table import Table
+from rich.text import Text
 
 from prettyuseful.analysis.statistics import Interval
 from prettyuseful.analysis.summary import Summary
+from prettyuseful.generators.check import Finding
 from prettyuseful.steps.base import Step
 from prettyuseful.study.cost import Cost, Rates, clock
 from prettyuseful.study.execute import Event
@@ -45,7 +48,9 @@ class StepProgress:
         self.bar.start()
         self.row = self.bar.add_task("starting", total=1.0, left="")
         if self.todo:
-            self._say(f"{len(self.todo)} steps to do, about {clock(self._left())}, {self.workers} at a time")
+            unknown = sum(self.rates.seconds(step) is None for step in self.todo.values())
+            rest = f" and {unknown} steps that nobody has timed yet" if unknown else ""
+            self._say(f"{len(self.todo)} steps to do, about {clock(self._left())}{rest}, {self.workers} at a time")
         return self
 
     def __exit__(
@@ -69,9 +74,9 @@ class StepProgress:
             if event.kind in ("finished", "failed", "blocked"):
                 self.fractions[key] = 1.0
             if event.kind == "failed":
-                self._say(f"[red]failed[/red] {step.label}: {event.cause}")
+                self._say(f"[red]failed[/red] {escape(f'{step.label}: {event.cause}')}")
             elif event.kind == "retried":
-                self._say(f"[yellow]again[/yellow] {step.label}: {event.cause}")
+                self._say(f"[yellow]again[/yellow] {escape(f'{step.label}: {event.cause}')}")
         self._show(step)
 
     def _show(self, step: Step) -> None:
@@ -79,10 +84,10 @@ class StepProgress:
         spent = time.monotonic() - self.started
         total = spent + left
         done = 1.0 if total == 0 else spent / total
-        labels = ", ".join(label for label in (s.label for s, _ in self.running.values()))
+        labels = escape(", ".join(step.label for step, _ in self.running.values()))
         self.bar.update(self.row, completed=done, description=labels, left=f"{clock(left)} left")
         if not self.console.is_terminal and time.monotonic() - self.told > _LINE_EVERY:
-            self._say(f"{done:4.0%}  {clock(left)} left  {labels or step.label}")
+            self._say(f"{done:4.0%}  {clock(left)} left  {labels or escape(step.label)}")
 
     def _say(self, line: str) -> None:
         self.told = time.monotonic()
@@ -112,7 +117,7 @@ def summary_table(summary: Summary) -> Table:
             *cells,
             str(row.images_per_class),
             _percent(row.to_real),
-            "" if row.real else _percent(row.from_real),
+            "" if row.holds_real else _percent(row.from_real),
             *(_number(row.metrics.get(name)) for name in metrics),
         )
     return table
@@ -151,6 +156,17 @@ def names_table(kind: str, names: Mapping[str, str]) -> Table:
     table.add_column("")
     for name, summary in names.items():
         table.add_row(name, summary)
+    return table
+
+
+def findings_table(name: str, findings: Sequence[Finding]) -> Table:
+    """What was tried of a contract, and what is wrong."""
+    wrong = sum(finding.problem is not None for finding in findings)
+    caption = f"{wrong} of {len(findings)} checks failed" if wrong else "it keeps the contract"
+    table = Table(title=name, caption=caption, title_justify="left", caption_justify="left", show_header=False)
+    for finding in findings:
+        verdict = Text("no", "red") if finding.problem else Text("yes", "green")
+        table.add_row(verdict, finding.what, finding.problem or "")
     return table
 
 

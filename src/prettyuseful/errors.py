@@ -26,6 +26,10 @@ class DataError(UserError):
     """An image, folder or data set that cannot be used as it is."""
 
 
+class MemoryLimitError(UserError):
+    """A step does not fit into the memory of its device; the message says what would."""
+
+
 class StoreError(UserError):
     """The store cannot be used: not writable, full, or not a store."""
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from prettyuseful import registry
 from prettyuseful.errors import UnknownNameError, did_you_mean
-from prettyuseful.generators.models import MODELS
+from prettyuseful.generators.models import MODELS, Model
 from prettyuseful.studies import BUNDLED
 
 
@@ -24,11 +26,24 @@ def names_of(kind: str) -> dict[str, str]:
     }
     known = ["generators", *tables, "studies"]
     if kind == "generators":
-        return {
-            m.id: f"{m.released or 'embedded'}; {m.note or m.source}; licence: {m.licence}" for m in MODELS.values()
-        }
+        return {model.id: "; ".join(_about(model)) for model in MODELS.values()}
     if kind == "studies":
         return dict(BUNDLED)
     if kind not in tables:
         raise UnknownNameError(f"nothing to list under {kind!r}{did_you_mean(kind, known)}; known: {', '.join(known)}")
     return {name: entry.summary for name, entry in tables[kind].entries.items()}
+
+
+def _about(model: Model) -> Iterator[str]:
+    yield model.released or "embedded"
+    if model.parameters is not None:
+        yield f"{model.parameters:g} B"
+    if model.size is not None:
+        yield f"{model.size} px"
+    if model.memory is not None:
+        yield f"{max(model.memory):g} GB"
+    if model.released:
+        yield model.place
+    if model.note:
+        yield model.note
+    yield f"licence: {model.licence}{', gated' if model.gated else ''}"

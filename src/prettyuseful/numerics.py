@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -31,16 +33,23 @@ _PACKAGES = (
 )
 
 
+DType = Literal["float32", "bfloat16", "float16"]
+
+
 class Numerics(BaseModel):
     """Device type, number format, CPU threads per step, compilation and memory layout of a step."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     device: Literal["cpu", "cuda"] = Field("cpu", description="device type that steps run on")
-    dtype: Literal["float32", "bfloat16", "float16"] = Field("float32", description="number format of generation")
+    dtype: DType = Field("float32", description="number format of generation")
     threads: int = Field(1, ge=1, le=256, description="CPU threads of one step; steps run side by side on the cores")
     compile: bool = Field(False, description="torch.compile the denoiser and the classifier")
     memory_format: Literal["contiguous", "channels_last"] = Field(
         "contiguous", description="layout of images in memory"
+    )
+    fuse_projections: bool = Field(False, description="one matrix product for query, key and value of the denoiser")
+    attention: Literal["auto", "math", "flash", "efficient", "cudnn"] = Field(
+        "auto", description="kernel of scaled dot product attention in generation; auto lets PyTorch choose"
     )
 
     def apply(self) -> None:
@@ -58,12 +67,32 @@ class Numerics(BaseModel):
         torch.set_num_threads(self.threads)
         torch.backends.cudnn.benchmark = False
 
-    def place(self, module: ModuleT) -> ModuleT:
-        """The module on the device, in the memory layout, compiled if asked for."""
+    @property
+    def layout(self) -> torch.memory_format:
         import torch
 
-        layout = torch.channels_last if self.memory_format == "channels_last" else torch.contiguous_format
-        module = module.to(device=self.device, memory_format=layout)  # type: ignore[call-overload]
+        return torch.channels_last if self.memory_format == "channels_last" else torch.contiguous_format
+
+    @contextmanager
+    def attending(self) -> Iterator[None]:
+        """Within it, attention runs on the kernel that the numerics name."""
+        if self.attention == "auto":
+            yield
+            return
+        from torch.nn.attention import SDPBackend, sdpa_kernel
+
+        kernels = {
+            "math": SDPBackend.MATH,
+            "flash": SDPBackend.FLASH_ATTENTION,
+            "efficient": SDPBackend.EFFICIENT_ATTENTION,
+            "cudnn": SDPBackend.CUDNN_ATTENTION,
+        }
+        with sdpa_kernel(kernels[self.attention]):
+            yield
+
+    def place(self, module: ModuleT) -> ModuleT:
+        """The module on the device, in the memory layout, compiled if asked for."""
+        module = module.to(device=self.device, memory_format=self.layout)  # type: ignore[call-overload]
         if self.compile:
             module.compile()
         return module

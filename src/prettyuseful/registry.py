@@ -42,7 +42,15 @@ class Table:
 
 TASKS = Table(
     "task",
-    {"photos": Entry("prettyuseful.tasks.photos:PhotosTask", "crops of 16 bundled photographs, 32 px, no download")},
+    {
+        "photos": Entry("prettyuseful.tasks.photos:PhotosTask", "crops of 16 bundled photographs, 32 px, no download"),
+        "imagenet-200": Entry(
+            "prettyuseful.tasks.imagenet:imagenet_200", "the paper's 200 classes; from your folder or huggingface copy"
+        ),
+        "imagenet-1k": Entry(
+            "prettyuseful.tasks.imagenet:imagenet_1k", "all 1,000 classes; from your folder or huggingface copy"
+        ),
+    },
 )
 PROMPTS = Table(
     "prompt strategy",
@@ -50,6 +58,13 @@ PROMPTS = Table(
         "class-name": Entry("prettyuseful.prompts.strategies:class_names", "the bare class name"),
         "caption": Entry(
             "prettyuseful.prompts.strategies:from_captions", "'<class>, <caption>', one caption per real train image"
+        ),
+        "template": Entry(
+            "prettyuseful.prompts.strategies:from_templates", "sentences around the class name, such as CLIP's seven"
+        ),
+        "definition": Entry(
+            "prettyuseful.prompts.strategies:with_definitions",
+            "'<class>, <definition>' for class names that mean more than one thing",
         ),
     },
 )

@@ -173,7 +173,7 @@ def test_published_values_are_apart_and_never_in_a_measured_plot(page: Page) -> 
         texts = {text for trace in figure["data"] for text in trace.get("text", [])}
         assert bool(texts & models) == name.startswith("published-")
     for section, text in page.sections.items():
-        assert ("Qwen-Image" in text) == (section == "published")
+        assert ("qwen-image" in text) == (section == "published")
 
 
 def test_images_have_words_and_come_in_classes(page: Page) -> None:
@@ -188,6 +188,14 @@ def test_tells_how_it_was_made(page: Page) -> None:
         assert words in making
     assert "0123456789ab" in making
     assert "pocket models are small models" in page.sections["reading"]
+
+
+def test_tells_what_is_particular_to_a_data_set(finished: Path, blended: Path) -> None:
+    cut, mixed = (Page((folder / "out" / "report.html").read_text("utf-8")) for folder in (finished, blended))
+    assert re.search(r"cut by tokenizer\s*14 prompts, longer than it takes", cut.sections["making"])
+    assert "trained after" not in cut.sections["making"]
+    assert re.search(r"trained after\s*noise: classifiers saw that data set first", mixed.sections["making"])
+    assert "mix of real and noise" in mixed.sections["making"]
 
 
 def test_speaks_of_pocket_models_only_where_there_are_some(make: Make) -> None:

@@ -62,6 +62,17 @@ def test_distribution_is_filled_by_accuracy_and_the_control_is_not(small: Summar
     assert base["marker"]["color"] == [small.rows[1].to_real.mean]  # type: ignore[union-attr]
 
 
+def test_a_mix_is_called_mixed_and_has_no_place_in_both_directions(small: Summary) -> None:
+    real, base, mixed = small.rows
+    rows = (real, base, replace(mixed, holds_real=True, from_real=None))
+    drawn = figures.distribution_figure("d", rows, looks_of(small), (0.0, 1.0)).data
+    said = [trace["hovertext"][0] for trace in drawn]
+    assert [kind in text for kind, text in zip(("Real→Real", "Synth→Real", "Mixed→Real"), said, strict=True)] == [
+        True
+    ] * 3
+    assert len(figures.transfer_figure("t", rows, looks_of(small), (0.0, 1.0)).data) == 2
+
+
 def test_names_cannot_bring_markup_into_a_plot(small: Summary) -> None:
     looks = {which: replace(look, label="<a href='x'>%{x}</a>") for which, look in looks_of(small).items()}
     ends = (0.0, 1.0)

@@ -4,6 +4,7 @@ import csv
 from pathlib import Path
 
 import prettyuseful.report.published as module
+from prettyuseful.generators.models import MODELS
 from prettyuseful.report.published import published
 
 FOLDER = Path(module.__file__).parent / "published"
@@ -46,3 +47,11 @@ def test_says_how_exact_the_values_are() -> None:
     notes = " ".join(published().notes)
     assert "Digitised" in notes
     assert "error about 0.005" in notes
+
+
+def test_models_go_by_the_ids_of_studies() -> None:
+    found = published()
+    thirteen = {transfer.model for transfer in found.transfers if transfer.prompts == "class-name"} - {"real"}
+    distributed = {distribution.model for distribution in found.distributions}
+    assert len(thirteen & MODELS.keys()) == 13
+    assert distributed <= MODELS.keys()

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 from prettyuseful.steps.base import Step
-from prettyuseful.steps.datasets import PromptSpec
+from prettyuseful.steps.prompts import PromptSpec
 from prettyuseful.store.base import Manifest
 from prettyuseful.study.cost import Rates, clock, cost_of
 from prettyuseful.study.file import parse_study
@@ -45,18 +48,42 @@ def test_a_cost_counts_what_is_left() -> None:
     assert cost.seconds - cost_of(steps, {}, Rates(), workers=2).seconds > 3.0  # two workers, and their start
 
 
-def test_every_kind_of_step_has_a_cost() -> None:
-    text = "version: 1\ntask: photos\ndatasets: {a: {generator: pocket-base, prompts: caption, images_per_class: 10}}\n"
-    steps = make_plan(parse_study(text)).steps
+def steps_of(datasets: str, task: str = "photos") -> dict[str, Step]:
+    return make_plan(parse_study(f"version: 1\ntask: {task}\nmetrics: []\ndatasets: {{{datasets}}}\n")).steps
+
+
+def unknown(steps: dict[str, Step], *measured: Manifest) -> dict[str, int]:
+    """How many steps of a kind have a time that nobody knows."""
+    kinds = cost_of(steps, steps, Rates(measured), workers=1).kinds
+    assert all(kind.seconds == 0 for kind in kinds if kind.unknown == kind.left)
+    return {kind.kind: kind.unknown for kind in kinds if kind.unknown}
+
+
+def test_every_kind_of_step_has_a_cost(shared_task: Path) -> None:
+    taken = f"{{generator: {shared_task / 'train'}, images_per_class: 7}}"
+    steps = steps_of(
+        "a: {generator: pocket-base, prompts: caption, images_per_class: 10}, b: {mix: {a: 5}}, "
+        "c: {generator: pocket-turbo, prompts: template, sampling: {cfg: 2}, images_per_class: 10}"
+    ) | steps_of(f"d: {taken}", f"{{folder: {shared_task}}}")
+    kinds = {step.spec.kind for step in steps.values()}
+    assert {"load", "import", "mix", "caption", "prompt", "encode", "generate", "collect", "train"} <= kinds
     assert all((Rates().seconds(step) or 0) > 0 for step in steps.values())
 
 
-def test_nobody_guesses_what_a_foreign_generator_takes() -> None:
-    text = "version: 1\ntask: photos\ndatasets: {a: {generator: sd-1.5, images_per_class: 10}}\n"
-    steps = make_plan(parse_study(text)).steps
-    (generate,) = (kind for kind in cost_of(steps, steps, Rates(), workers=1).kinds if kind.kind == "generate")
-    assert generate.unknown == generate.left == 16
-    assert generate.seconds == 0.0
+def test_nobody_guesses_what_a_foreign_generator_takes(planted: Callable[[str], str]) -> None:
+    assert unknown(steps_of("a: {generator: sd-1.5, images_per_class: 10}")) == {"encode": 1, "generate": 16}
+    assert unknown(steps_of(f"a: {{generator: '{planted('Noise')}', images_per_class: 10}}")) == {"generate": 16}
+    captions = "prompts: {strategy: caption, captioner: owner/name}"
+    assert unknown(steps_of(f"a: {{generator: pocket-base, images_per_class: 5, {captions}}}")) == {"caption": 1}
+
+
+def test_what_was_timed_once_is_known() -> None:
+    steps = steps_of("a: {generator: sd-1.5, images_per_class: 10}")
+    generate = next(step for step in steps.values() if step.spec.kind == "generate")
+    assert generate.spec.rate_class == "generate sd-1.5, 50 steps guided, size 512, by 10"
+    timed = manifest(20, 10).model_copy(update={"rate_class": generate.spec.rate_class})
+    assert unknown(steps, timed) == {"encode": 1}
+    assert Rates([timed]).seconds(generate) == 20
 
 
 def test_times_are_told_in_words() -> None:

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 import prettyuseful.studies
 from prettyuseful.errors import StudyError
 from prettyuseful.generators.base import Sampling
+from prettyuseful.prompts.captioners.source import CaptionerSource
+from prettyuseful.prompts.plan import PromptPlan
 from prettyuseful.study.file import Study, json_schema, load_study, parse_study
 
 # The example of the contract, word for word.
@@ -51,6 +53,37 @@ def test_what_may_be_left_out_has_the_contract_as_default() -> None:
 def test_sampling_can_be_set() -> None:
     study = parse_study(CONTRACT.replace("seed: 0", "sampling: {steps: 2, cfg: 3.5, negative: blur}"))
     assert study.datasets["base"].sampling == Sampling(steps=2, cfg=3.5, negative="blur")
+
+
+@pytest.mark.parametrize(
+    ("prompts", "plan"),
+    [
+        ("caption", PromptPlan(strategy="caption")),
+        ("{}", PromptPlan(strategy="class-name")),
+        ("{strategy: template}", PromptPlan(strategy="template")),
+        ("{strategy: template, templates: ['a {}']}", PromptPlan(strategy="template", templates=("a {}",))),
+        ("{strategy: definition, definitions: {a: b}}", PromptPlan(strategy="definition", definitions={"a": "b"})),
+        (
+            "{strategy: caption, captioner: owner/name}",
+            PromptPlan(strategy="caption", captioner=CaptionerSource(model="owner/name")),
+        ),
+    ],
+)
+def test_prompts_are_a_name_or_a_mapping(prompts: str, plan: PromptPlan) -> None:
+    text = CONTRACT.replace("class-name", prompts)
+    assert parse_study(text).datasets["base"].prompts == plan
+    jsonschema.validate(yaml.safe_load(text), json_schema())
+
+
+@pytest.mark.parametrize("count", ["50", "50 per class", "'50'"])
+def test_a_mix_counts_per_class(count: str) -> None:
+    text = CONTRACT.replace("train:", f"  both: {{mix: {{real: {count}, base: 100}}}}\ntrain:").replace(
+        "100", "100 per class"
+    )
+    assert parse_study(text).datasets["both"].mix == {"real": 50, "base": 100}
+    assert parse_study(text).datasets["both"].count == 150
+    if count != "'50'":
+        jsonschema.validate(yaml.safe_load(text), json_schema())
 
 
 def test_a_study_is_frozen() -> None:
@@ -94,7 +127,12 @@ def test_a_data_set_may_be_called_what_it_likes(name: str) -> None:
         ("images_per_class: 100", "images_per_class: 0", "study.yaml:4: datasets.base.images_per_class:"),
         ("images_per_class: 100", "images_per_class: 1.5", "study.yaml:4: datasets.base.images_per_class:"),
         ("images_per_class: 100", "images_per_class: .inf", "study.yaml:4: datasets.base.images_per_class:"),
-        ("class-name", "captions", "study.yaml:4: datasets.base.prompts: input should be 'class-name' or 'caption'"),
+        (
+            "class-name",
+            "captions",
+            "study.yaml:4: datasets.base.prompts.strategy: input should be 'class-name', 'template', 'definition' or "
+            "'caption' (it says 'captions')",
+        ),
         ("seed: 0", "sampling: fast", "study.yaml:4: datasets.base.sampling: input should be 'vendor'"),
         ("seed: 0", "sampling: {steps: 0}", "study.yaml:4: datasets.base.sampling.steps:"),
         ("seed: 0", "sampling: {cfg: 0.5}", "study.yaml:4: datasets.base.sampling.cfg:"),
@@ -114,11 +152,81 @@ def test_a_data_set_may_be_called_what_it_likes(name: str) -> None:
         ("base:", "'a/b':", "study.yaml:4:"),
         ("base:", "..:", "study.yaml:4:"),
         ("photos", "[unclosed", "study.yaml:"),
+        (
+            "class-name",
+            "{strategy: captions}",
+            "study.yaml:4: datasets.base.prompts.strategy: input should be 'class-name",
+        ),
+        ("class-name", "5", "study.yaml:4: datasets.base.prompts: input should be a valid dictionary"),
+        ("class-name", "{stratgy: caption}", "unknown key 'datasets.base.prompts.stratgy'; did you mean 'strategy'?"),
+        ("class-name", "{templates: clip-7}", "study.yaml:4: datasets.base.prompts: templates belong to the strategy"),
+        (
+            "class-name",
+            "{strategy: template, templates: clip-8}",
+            "datasets.base.prompts: no template set 'clip-8'; known:",
+        ),
+        (
+            "class-name",
+            "{strategy: template, templates: [a]}",
+            "datasets.base.prompts: template 'a' must hold {} or {name}",
+        ),
+        (
+            "class-name",
+            "{strategy: template, templates: [5]}",
+            "datasets.base.prompts.templates.0: input should be a valid",
+        ),
+        (
+            "class-name",
+            "{strategy: template, templates: 5}",
+            "datasets.base.prompts.templates: input should be a valid",
+        ),
+        ("class-name", "{captioner: describer}", "study.yaml:4: datasets.base.prompts: captioner "),
+        (
+            "class-name",
+            "{strategy: caption, captioner: {modl: x}}",
+            "study.yaml:4: unknown key 'datasets.base.prompts.captioner.modl'; did you mean 'model'?",
+        ),
+        ("generator: pocket-base, ", "", "study.yaml:4: datasets.base: give either a generator or a mix"),
+        ("images_per_class: 100, ", "", "study.yaml:4: datasets.base: images_per_class is missing"),
+        (
+            "generator: pocket-base",
+            "mix: {real: 5}",
+            "study.yaml:4: datasets.base: a mix has no images_per_class of its own",
+        ),
+        ("seed: 0", "mix: {real: 5}", "study.yaml:4: datasets.base: give either a generator or a mix"),
     ],
 )
 def test_a_wrong_value_is_named_with_its_line(old: str, new: str, said: str) -> None:
     assert old in CONTRACT
     assert said in complaint(CONTRACT.replace(old, new, 1))
+
+
+@pytest.mark.parametrize(
+    ("mix", "said"),
+    [
+        ("{rael: 5}", "study.yaml:3: datasets: 'both' needs 'rael', which is no data set here; did you mean 'real'?"),
+        ("{bse: 5}", "study.yaml:3: datasets: 'both' needs 'bse', which is no data set here; did you mean 'base'?"),
+        ("{base: 101}", "study.yaml:3: datasets: 'both' takes 101 images per class of 'base', which has 100"),
+        ("{third: 6}", "study.yaml:3: datasets: 'both' takes 6 images per class of 'third', which has 5"),
+        ("{both: 1}", "study.yaml:3: datasets: 'both' needs itself, by way of its mix or pretrain"),
+        ("{circle: 1}", "study.yaml:3: datasets: 'circle' needs itself"),
+        ("{base: 5}, pretrain: circle", "study.yaml:3: datasets: 'circle' needs itself"),
+        (
+            "{base: 5}, pretrain: rael",
+            "study.yaml:3: datasets: 'both' needs 'rael', which is no data set here; did you mean",
+        ),
+        ("{base: 0}", "study.yaml:7: datasets.both.mix.base: input should be greater than or equal to 1"),
+        ("{base: 5 per clas}", "study.yaml:7: datasets.both.mix.base: input should be a valid integer"),
+        ("{}", "study.yaml:7: datasets.both.mix: dictionary should have at least 1 item"),
+        ("[base]", "study.yaml:7: datasets.both.mix: input should be a valid dictionary"),
+        ("{base: 5}, sampling: paper", "study.yaml:7: datasets.both: a mix has no sampling of its own"),
+    ],
+)
+def test_a_mix_that_cannot_be_is_named_with_its_line(mix: str, said: str) -> None:
+    sets = f"  circle: {{mix: {{base: 1}}, pretrain: both}}\n  third: {{mix: {{base: 5}}}}\n  both: {{mix: {mix}}}\n"
+    if "circle" not in mix:
+        sets = sets.replace("pretrain: both", "pretrain: third")
+    assert complaint(CONTRACT.replace("train:", f"{sets}train:")).startswith(said)
 
 
 def test_the_reserved_name_is_explained() -> None:
@@ -202,6 +310,25 @@ def test_relative_folders_are_looked_up_from_the_file(tmp_path: Path) -> None:
     assert study.datasets["base"].generator == str(tmp_path / "my-pipeline")
 
 
+def test_everything_that_lies_beside_the_file_is_looked_up_there(tmp_path: Path) -> None:
+    for name in ("images", "captioner"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "mine.py").write_text("class Mine: ...")
+    generators = ("images", "'part-{00..09}.tar'", "'mine.py:Mine'", "mine:Mine", "owner/name", "sd-1.5")
+    sets = "".join(f"  d{i}: {{generator: {place}, images_per_class: 1}}\n" for i, place in enumerate(generators))
+    text = CONTRACT.replace("train:", f"{sets}train:").replace(
+        "class-name", "{strategy: caption, captioner: captioner}"
+    )
+    (tmp_path / "study.yaml").write_text(text)
+    study = load_study(tmp_path / "study.yaml")
+    mine = f"{tmp_path}/mine.py:Mine"
+    places = [f"{tmp_path}/images", f"{tmp_path}/part-{{00..09}}.tar", mine, mine, "owner/name", "sd-1.5"]
+    assert [study.datasets[f"d{i}"].generator for i in range(6)] == places
+    captioner = study.datasets["base"].prompts.captioner
+    assert captioner is not None
+    assert captioner.model == str(tmp_path / "captioner")
+
+
 def test_a_folder_does_not_take_the_name_of_a_known_generator(tmp_path: Path) -> None:
     (tmp_path / "pocket-base").mkdir()
     (tmp_path / "study.yaml").write_text(CONTRACT)
@@ -228,6 +355,10 @@ def test_every_bundled_study_is_listed() -> None:
         {"train": {"seeds": []}},
         {"datasets": {"a": {"generator": "x", "images_per_class": 0}}},
         {"datasets": {"a": {"generator": "x", "images_per_class": 1, "sampling": {"stepz": 1}}}},
+        {"datasets": {"a": {"generator": "x", "images_per_class": "5 per clas"}}},
+        {"datasets": {"a": {"mix": {"real": 0}}}},
+        {"datasets": {"a": {"generator": "x", "images_per_class": 1, "prompts": "captions"}}},
+        {"datasets": {"a": {"generator": "x", "images_per_class": 1, "prompts": {"strategy": "captions"}}}},
     ],
 )
 def test_the_schema_refuses_what_the_parser_refuses(change: dict[str, object]) -> None:

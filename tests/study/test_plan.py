@@ -78,7 +78,7 @@ def test_a_micro_batch_is_nothing_to_training_on_real_images() -> None:
 
 
 def test_equal_settings_have_equal_keys_however_they_are_written() -> None:
-    spelt = STUDY.replace("120}", "120, sampling: {steps: 25, cfg: 1, negative: no effect without guidance}}")
+    spelt = STUDY.replace("120}", "120, sampling: {steps: 25, cfg: 1}, prompts: {strategy: class-name}}")
     assert plan_of(STUDY).steps.keys() == plan_of(spelt).steps.keys()
 
 

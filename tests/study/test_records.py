@@ -52,6 +52,9 @@ def test_a_data_set_record_says_how_it_was_made(finished: Path) -> None:
     told = next(r for r in records if isinstance(r, DatasetRecord) and r.name == "told")
     assert told.prompts == "caption"
     assert told.applied["steps"] == 2
+    assert told.prompts_cut == {"tokenizer": 14}  # a caption per real image, all longer than the tiny tokenizer takes
+    tiny = next(r for r in records if isinstance(r, DatasetRecord) and r.name == "tiny")
+    assert (tiny.prompts, tiny.prompts_cut) == ("class-name", {})
     assert told.generator is not None
     assert told.generator["id"] == "tiny-pipeline"
     assert [len(images) for images in told.samples] == [7, 7]

@@ -96,6 +96,30 @@ def test_a_link_to_nowhere_is_named(folder_task: Path) -> None:
         list(FolderTask(folder_task).images("train", 2))
 
 
+def test_a_link_to_a_folder_is_named_as_it_may_hold_itself(folder_task: Path) -> None:
+    (folder_task / "train/red/again").symlink_to(folder_task / "train/red")
+    with pytest.raises(DataError, match=r"red/again is a link to a folder"):
+        FolderTask(folder_task)
+
+
+def test_a_linked_class_folder_and_a_linked_image_are_as_good_as_others(folder_task: Path) -> None:
+    before = list(FolderTask(folder_task).images("train", 8))
+    (folder_task / "train/red").rename(folder_task / "kept")
+    (folder_task / "train/red").symlink_to(folder_task / "kept")
+    (folder_task / "kept/000.png").rename(folder_task / "first.png")
+    (folder_task / "kept/000.png").symlink_to(folder_task / "first.png")
+    assert list(FolderTask(folder_task).images("train", 8)) == before
+
+
+def test_folders_within_a_class_are_looked_into_in_the_order_of_names(folder_task: Path) -> None:
+    (folder_task / "train/red/0005").mkdir()
+    (folder_task / "train/red/000.png").rename(folder_task / "train/red/0005/z.png")
+    (folder_task / "train/red/007.png").rename(folder_task / "train/red/00a.png")
+    (folder_task / "train/red/006.png").rename(folder_task / "train/red/01A.png")
+    rows = [row.path.removeprefix("train/red/") for row in FolderTask(folder_task).images("train", 8) if row.label]
+    assert rows == ["0005/z.png", "001.png", "002.png", "003.png", "004.png", "005.png", "00a.png", "01A.png"]
+
+
 def test_labels_are_the_classes_and_a_smaller_request_is_a_prefix(folder_task: Path) -> None:
     task = FolderTask(folder_task)
     more, fewer = list(task.images("train", 8)), list(task.images("train", 3))

@@ -13,7 +13,7 @@ from prettyuseful.errors import StepFailedError
 from prettyuseful.numerics import Numerics
 from prettyuseful.tasks.photos import PhotosTask
 from prettyuseful.training.architectures import build
-from prettyuseful.training.loop import load_weights, penultimate, predict, save_weights, train
+from prettyuseful.training.loop import load_weights, penultimate, predict, save_weights, train, untrained
 from prettyuseful.training.recipes import SMALL
 
 NUMERICS = Numerics()
@@ -29,9 +29,13 @@ def pixels() -> Pixels:
 
 
 def fit(pixels: Pixels, folder: Path, seed: int = 0, **changes: float) -> torch.nn.Module:
+    return fit_from(untrained("small", 2, seed), pixels, folder, seed, **changes)
+
+
+def fit_from(model: torch.nn.Module, pixels: Pixels, folder: Path, seed: int = 0, **changes: float) -> torch.nn.Module:
     NUMERICS.apply()
     recipe = replace(TINY, **changes)  # type: ignore[arg-type]
-    return train(pixels, 2, "small", recipe, seed, NUMERICS, folder / "log.jsonl", lambda _: None)
+    return train(model, pixels, recipe, seed, NUMERICS, folder / "log.jsonl", lambda _: None)
 
 
 def test_it_learns_and_logs_every_epoch(pixels: Pixels, tmp_path: Path) -> None:
@@ -67,6 +71,15 @@ def test_a_seed_fixes_the_first_weights_and_the_draws(
     assert not torch.equal(one, two)
 
 
+def test_a_classifier_goes_on_from_the_weights_it_is_given(pixels: Pixels, tmp_path: Path) -> None:
+    first = fit(pixels, tmp_path, epochs=1)
+    before = {name: value.clone() for name, value in first.state_dict().items()}
+    still = fit_from(first, pixels, tmp_path, learning_rate=0.0, epochs=1).state_dict()
+    assert all(torch.equal(still[name], value) for name, value in before.items() if "weight" in name)
+    on = fit_from(first, pixels, tmp_path, epochs=1).state_dict()
+    assert not torch.equal(on["head.weight"], fit(pixels, tmp_path, epochs=1).state_dict()["head.weight"])
+
+
 def test_weights_come_back(pixels: Pixels, tmp_path: Path) -> None:
     model = fit(pixels, tmp_path, epochs=1)
     save_weights(model, tmp_path / "w.safetensors")
@@ -92,9 +105,8 @@ def test_fewer_images_than_a_batch_are_one_batch(pixels: Pixels, tmp_path: Path)
 
 
 def test_any_timm_model_trains(pixels: Pixels, tmp_path: Path) -> None:
-    recipe = replace(TINY, epochs=1)
     few = pixels.take(np.arange(16))
-    model = train(few, 2, "resnet10t", recipe, 0, NUMERICS, tmp_path / "log", lambda _: None)
+    model = fit_from(untrained("resnet10t", 2, 0), few, tmp_path, epochs=1)
     assert penultimate(model, few, NUMERICS).shape == (16, 512)
 
 
@@ -105,10 +117,10 @@ def test_photos_can_be_told_apart_and_shuffled_labels_cannot(tmp_path: Path) -> 
     test = decode_rows(task.images("test", 200), 3200, 32)
     accuracies = []
     for seed in range(3):
-        model = train(real, 16, "small", SMALL, seed, NUMERICS, tmp_path / "log", lambda _: None)
+        model = train(untrained("small", 16, seed), real, SMALL, seed, NUMERICS, tmp_path / "log", lambda _: None)
         accuracies.append((predict(model, test, NUMERICS).argmax(1) == test.labels).mean())
     assert np.median(accuracies) >= 0.90
     shuffled = Pixels(real.images, np.random.default_rng(0).permutation(real.labels), real.groups)
-    model = train(shuffled, 16, "small", SMALL, 0, NUMERICS, tmp_path / "log", lambda _: None)
+    model = train(untrained("small", 16, 0), shuffled, SMALL, 0, NUMERICS, tmp_path / "log", lambda _: None)
     chance = (predict(model, test, NUMERICS).argmax(1) == test.labels).mean()
     assert abs(chance - 1 / 16) < 0.04  # crops of one block share a label's luck: wider than for single images

@@ -27,7 +27,8 @@ class Row:
     """What was found of one data set in one cell. `to_real`: Synth->Real, or Real->Real for the real images.
 
     `seeds` are the accuracies on real images, one per training seed; `per_class` their mean per class. `gap` is
-    `to_real` minus that of equally many real images, paired. `metrics` are intervals by name.
+    `to_real` minus that of equally many real images, paired. `metrics` are intervals by name. `holds_real`: real images
+    are in it, so that a test of real-trained classifiers on it would mean nothing.
     """
 
     dataset: str
@@ -39,6 +40,7 @@ class Row:
     seeds: tuple[float, ...]
     per_class: tuple[float, ...]
     metrics: dict[str, Interval]
+    holds_real: bool = False
 
     @property
     def real(self) -> bool:
@@ -139,6 +141,7 @@ def _row(
         seeds=tuple(test.top1 for test in own),
         per_class=tuple(np.mean([test.per_class for test in own], axis=0).tolist()) if own else (),
         metrics=_metrics(dataset),
+        holds_real=dataset.control or dataset.holds_real,
     )
 
 

@@ -84,15 +84,27 @@ def write_shard(path: Path, rows: Iterable[Row], classes: Sequence[str]) -> int:
     return count
 
 
-def read_shard(path: Path) -> Iterator[Row]:
-    """The rows of a shard, in order, one row group in memory at a time."""
+def read_shard(path: Path, first: int = 0, stop: int | None = None) -> Iterator[Row]:
+    """Rows `first` to `stop` (all) of a shard, in order, one row group in memory at a time."""
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(path) as file:
+        start, end = 0, file.metadata.num_rows if stop is None else stop
         for index in range(file.num_row_groups):
-            for row in file.read_row_group(index).to_pylist():
-                image = row.pop("image")
-                yield Row(data=image["bytes"], path=image["path"], **row)
+            rows = file.metadata.row_group(index).num_rows
+            if start < end and start + rows > first:
+                for row in file.read_row_group(index).to_pylist()[max(0, first - start) : end - start]:
+                    image = row.pop("image")
+                    yield Row(data=image["bytes"], path=image["path"], **row)
+            start += rows
+
+
+def shard_classes(path: Path) -> tuple[str, ...]:
+    """The class names that a shard of ours carries."""
+    import pyarrow.parquet as pq
+
+    features = json.loads(pq.read_schema(path).metadata[b"huggingface"])["info"]["features"]
+    return tuple(features["label"]["names"])
 
 
 def shard_name(index: int, count: int) -> str:

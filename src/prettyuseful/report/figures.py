@@ -178,7 +178,7 @@ def _filled_by(row: Row, ends: tuple[float, float]) -> dict[str, Any]:
 def _accuracy_words(row: Row) -> list[str]:
     if row.to_real is None:
         return []
-    return [f"{'Real' if row.real else 'Synth'}→Real {with_interval(row.to_real)}"]
+    return [f"{'Real' if row.real else 'Mixed' if row.holds_real else 'Synth'}→Real {with_interval(row.to_real)}"]
 
 
 def _places(

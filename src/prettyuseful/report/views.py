@@ -62,7 +62,7 @@ class CellView:
 
     @property
     def best(self) -> Row | None:
-        generated = [row for row in self.finished if not row.real]
+        generated = [row for row in self.finished if not row.holds_real]
         return max(generated, key=lambda row: row.to_real.mean if row.to_real else 0.0, default=None)
 
     @property
@@ -231,7 +231,13 @@ def study_as_yaml(summary: Summary) -> str:
 
 def setting_words(settings: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     """Settings as pairs of words: nothing is left out, and what is not set says so."""
-    names = {"size": "image size", "cfg": "guidance (cfg)", "negative": "negative prompt"}
+    names = {
+        "size": "image size",
+        "cfg": "guidance (cfg)",
+        "negative": "negative prompt",
+        "dtype": "number format",
+        "max_sequence_length": "longest prompt",
+    }
     return tuple((names.get(key, key.replace("_", " ")), _word(value)) for key, value in settings.items())
 
 
@@ -240,6 +246,10 @@ def _word(value: object) -> str:
         return "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, Mapping):
+        return "; ".join(f"{key}: {_word(one)}" for key, one in value.items()) or "none"
+    if isinstance(value, list | tuple):
+        return ", ".join(_word(one) for one in value) or "none"
     return str(value)
 
 

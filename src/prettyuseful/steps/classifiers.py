@@ -27,7 +27,10 @@ class DecodeSpec(StepSpec):
 
 
 class TrainSpec(StepSpec):
-    """A classifier from scratch. `recipe` holds the recipe's fields, not its name: a changed recipe is another key."""
+    """A classifier, from scratch or from the input `start`, another classifier.
+
+    `recipe` holds the recipe's fields, not its name: a changed recipe is another key.
+    """
 
     kind: ClassVar[str] = "train"
     architecture: str
@@ -36,16 +39,16 @@ class TrainSpec(StepSpec):
     numerics: Numerics
 
     def make(self, job: Job) -> dict[str, Any]:
-        from prettyuseful.training.loop import save_weights, train
+        from prettyuseful.training.loop import save_weights, train, untrained
         from prettyuseful.training.recipes import Recipe
 
         self.numerics.apply()
         classes = len(job.inputs["pixels"].manifest.facts["classes"])
         log = job.folder / "epochs.jsonl"
+        fresh = untrained(self.architecture, classes, self.seed)
         model = train(
+            classifier_of(job, "start", self.numerics) if "start" in job.inputs else fresh,
             pixels_of(job, "pixels"),
-            classes,
-            self.architecture,
             Recipe(**self.recipe),
             self.seed,
             self.numerics,

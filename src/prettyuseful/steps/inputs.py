@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from torch import nn
@@ -11,6 +13,7 @@ if TYPE_CHECKING:
 from prettyuseful.data.dataset import Row, read_shard
 from prettyuseful.data.pixels import Pixels, load_pixels
 from prettyuseful.numerics import Numerics
+from prettyuseful.prompts.strategies import Prompts
 from prettyuseful.steps.base import Job
 
 
@@ -19,6 +22,22 @@ def rows_of(job: Job, name: str) -> Iterator[Row]:
     artifact = job.inputs[name]
     for entry in artifact.manifest.files:
         yield from read_shard(artifact.path(entry.name))
+
+
+def part_of(job: Job, name: str, first: int, stop: int) -> Iterator[Row]:
+    """Rows `first` to `stop` of a data set of one shard."""
+    artifact = job.inputs[name]
+    return read_shard(artifact.path(artifact.manifest.files[0].name), first, stop)
+
+
+def classes_of(job: Job, name: str) -> tuple[str, ...]:
+    """The class names of a data set."""
+    return tuple(job.inputs[name].manifest.facts["classes"])
+
+
+def prompts_of(job: Job, name: str) -> Prompts:
+    content = json.loads(job.inputs[name].path("prompts.json").read_text("utf-8"))
+    return Prompts(tuple(content["classes"]), tuple(tuple(options) for options in content["prompts"]))
 
 
 def pixels_of(job: Job, name: str) -> Pixels:
@@ -33,3 +52,7 @@ def classifier_of(job: Job, name: str, numerics: Numerics) -> nn.Module:
     artifact = job.inputs[name]
     facts = artifact.manifest.facts
     return load_weights(artifact.path("weights.safetensors"), facts["architecture"], facts["classes"], numerics)
+
+
+def write_json(path: Path, value: Any) -> None:
+    path.write_text(json.dumps(value, ensure_ascii=False), encoding="utf-8")

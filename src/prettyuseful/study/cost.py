@@ -16,8 +16,11 @@ _ASSUMED = {
     "load": 0.0006,
     "caption": 0.0006,
     "prompt": 0.01,
+    "encode": 0.02,
     "generate": 0.03,
-    "collect": 0.02,
+    "collect": 0.00002,
+    "import": 0.002,
+    "mix": 0.0005,
     "sample": 0.5,
     "decode": 0.0003,
     "train": 0.0006,
@@ -25,6 +28,10 @@ _ASSUMED = {
     "embed": 0.0005,
     "measure": 0.0003,
 }
+
+
+_BY_MODEL = ("generate", "encode", "caption")
+_OWN_MODELS = ("pocket-", "describer")  # what an assumption can be made of; other models' pace nobody knows beforehand
 
 
 class Rates:
@@ -38,9 +45,10 @@ class Rates:
         self._measured = {name: median(values) for name, values in found.items()}
 
     def seconds(self, step: Step) -> float | None:
-        """What a step takes on one worker; None for a generator that nobody has timed here."""
+        """What a step takes on one worker; None for a model that nobody has timed here."""
         if (rate := self._measured.get(step.spec.rate_class)) is None:
-            if step.spec.kind == "generate" and not step.spec.rate_class.startswith("generate pocket-"):
+            model = step.spec.rate_class.removeprefix(f"{step.spec.kind} ")
+            if step.spec.kind in _BY_MODEL and not model.startswith(_OWN_MODELS):
                 return None
             rate = _ASSUMED[step.spec.kind]
         return step.units * rate

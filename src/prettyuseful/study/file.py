@@ -8,12 +8,25 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 
 from prettyuseful.errors import StudyError, did_you_mean
 from prettyuseful.generators.base import Sampling
 from prettyuseful.generators.models import MODELS
-from prettyuseful.numerics import Numerics
+from prettyuseful.numerics import DType, Numerics
+from prettyuseful.plugins import is_plugin, rooted_plugin
+from prettyuseful.prompts.captioners.source import CaptionerSource
+from prettyuseful.prompts.plan import PromptPlan
 from prettyuseful.tasks.find import TaskSource
 
 REAL = "real"
@@ -38,15 +51,71 @@ DatasetName = Annotated[str, AfterValidator(_dataset_name)]
 _DATASET_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
-class DatasetPlan(_Strict):
-    """A data set to generate."""
+def _per_class(value: Any) -> Any:
+    """`50 per class` and `50` are the same."""
+    if isinstance(value, str) and (number := _PER_CLASS.fullmatch(value.strip())):
+        return int(number[1])
+    return value
 
-    generator: str = Field(description="id of `prettyuseful list generators`, a hub id, or a pipeline folder")
-    prompts: Literal["class-name", "caption"] = Field("class-name", description="prompt strategy")
-    images_per_class: int = Field(ge=1, le=1_000_000)
+
+_PER_CLASS = re.compile(r"(\d+) +per +class")
+PerClass = Annotated[
+    int,
+    Field(ge=1, le=1_000_000),
+    BeforeValidator(_per_class),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 1, "maximum": 1_000_000},
+                {"type": "string", "pattern": r"^\s*\d+ +per +class\s*$"},
+            ]
+        }
+    ),
+]
+_GENERATED = ("images_per_class", "prompts", "seed", "sampling")  # what makes no sense of a mix
+
+
+class DatasetPlan(_Strict):
+    """A data set: generated, taken from a folder of images, or mixed from others."""
+
+    generator: str | None = Field(
+        None,
+        description="id of `prettyuseful list generators`, a hub id, a pipeline folder, a folder of images "
+        "(class folders, .tar shards or Parquet files), or module:Class",
+    )
+    mix: dict[str, PerClass] | None = Field(
+        None, min_length=1, description="other data sets, or real, and how many images per class of each"
+    )
+    images_per_class: PerClass | None = Field(None, description="how many; a mix counts its own")
+    prompts: PromptPlan = Field(PromptPlan(), description="prompt strategy")
     seed: int = Field(0, ge=0, description="seed of the generation: another seed, another draw of images")
+    sampling: Literal["vendor", "paper"] | Sampling = Field(
+        "vendor", description="the vendor's settings, those of the paper's code, or your own"
+    )
     control: str | None = Field(None, description="the data set that this one is compared with as planned beforehand")
-    sampling: Literal["vendor"] | Sampling = Field("vendor", description="the vendor's settings, or your own")
+    pretrain: str | None = Field(
+        None, description="the data set (or real) that classifiers are trained on first, before this one"
+    )
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> DatasetPlan:
+        if (self.generator is None) == (self.mix is None):
+            raise ValueError("give either a generator or a mix of other data sets")
+        if self.mix is None and self.images_per_class is None:
+            raise ValueError("images_per_class is missing: how many images per class shall there be?")
+        if self.mix is not None and (odd := [name for name in _GENERATED if name in self.model_fields_set]):
+            raise ValueError(f"a mix has no {odd[0]} of its own; that belongs to the data sets it is made of")
+        return self
+
+    @property
+    def count(self) -> int:
+        """Images per class."""
+        return sum(self.mix.values()) if self.mix else self.images_per_class or 0
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The other data sets of the study that this one is made from or trained after."""
+        return (*(self.mix or ()), *([self.pretrain] if self.pretrain else []))
 
 
 class TrainPlan(_Strict):
@@ -68,10 +137,19 @@ class TrainPlan(_Strict):
 class StudyNumerics(Numerics):
     """Numerics of a study: those of every step, and the micro-batch of generation."""
 
+    dtype: Literal["auto", DType] = Field(  # type: ignore[assignment]
+        "auto", description="number format of generation; auto is the model's own on a GPU, float32 on a CPU"
+    )
     micro_batch: int = Field(25, ge=1, le=4096, description="images per generation batch")
 
+    def of_generation(self, native: DType) -> Numerics:
+        """Those of generation with a model whose own number format is `native`."""
+        dtype = self.dtype if self.dtype != "auto" else native if self.device == "cuda" else "float32"
+        return Numerics(**self.model_dump(exclude={"micro_batch", "dtype"}), dtype=dtype)
+
     def of_steps(self) -> Numerics:
-        return Numerics(**self.model_dump(exclude={"micro_batch"}))
+        """Those of every other step."""
+        return self.of_generation("float32")
 
 
 class Study(_Strict):
@@ -94,6 +172,31 @@ class Study(_Strict):
                 hint = did_you_mean(plan.control, datasets.keys() - {name})
                 raise ValueError(f"the control of {name!r} is {plan.control!r}, which is no other data set here{hint}")
         return datasets
+
+    @field_validator("datasets")
+    @classmethod
+    def _parts_are_there(cls, datasets: dict[str, DatasetPlan]) -> dict[str, DatasetPlan]:
+        for name, plan in datasets.items():
+            for part in plan.needs:
+                if part != REAL and part not in datasets:
+                    hint = did_you_mean(part, [REAL, *datasets])
+                    raise ValueError(f"{name!r} needs {part!r}, which is no data set here{hint}")
+                asked, there = (plan.mix or {}).get(part, 0), datasets[part].count if part != REAL else 1_000_000
+                if asked > there:
+                    raise ValueError(f"{name!r} takes {asked} images per class of {part!r}, which has {there}")
+            if name in _all_needs(plan, datasets):
+                raise ValueError(f"{name!r} needs itself, by way of its mix or pretrain")
+        return datasets
+
+    def images_of(self, name: str) -> set[str]:
+        """The data sets that the images of one come from in the end: itself, or what it is mixed from."""
+        mix = self.datasets[name].mix if name in self.datasets else None
+        return {name} if mix is None else set().union(*(self.images_of(part) for part in mix))
+
+    def seen_by(self, name: str) -> set[str]:
+        """The data sets whose images classifiers of `name` have seen in the end, before it and in it."""
+        before = self.datasets[name].pretrain if name in self.datasets else None
+        return self.images_of(name) | (self.seen_by(before) if before else set())
 
     @field_validator("task", mode="before")
     @classmethod
@@ -146,23 +249,58 @@ def parse_study(text: str, name: str = "study") -> Study:
 def json_schema() -> dict[str, Any]:
     """The JSON schema of study files, for editors."""
     schema = Study.model_json_schema()
-    task = schema["properties"]["task"]
-    schema["properties"]["task"] = {"anyOf": [{"type": "string"}, task]}
+    parts = schema["$defs"]
+    names = {
+        "TaskSource": {"type": "string"},
+        "PromptPlan": {"enum": parts["PromptPlan"]["properties"]["strategy"]["enum"]},
+        "CaptionerSource": {"type": "string"},
+    }
+    for part, bare in names.items():  # what a bare name stands for, too
+        parts[part] = {"anyOf": [bare, parts[part]]}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
 def _rooted(study: Study, folder: Path) -> Study:
     def rooted(place: str) -> str:
         found = folder / place
-        return str(found) if place not in MODELS and found.is_dir() else place
+        if place in MODELS:
+            return place
+        if is_plugin(place):
+            return rooted_plugin(place, folder)
+        return str(found) if found.exists() or _PATTERN.search(place) else place
 
     task = study.task
     if task.folder is not None:
         task = task.model_copy(update={"folder": str(folder / task.folder)})
-    datasets = {
-        name: plan.model_copy(update={"generator": rooted(plan.generator)}) for name, plan in study.datasets.items()
-    }
+    if task.huggingface is not None and (folder / task.huggingface).is_dir():
+        task = task.model_copy(update={"huggingface": str(folder / task.huggingface)})
+
+    def dataset(plan: DatasetPlan) -> DatasetPlan:
+        changes: dict[str, Any] = {}
+        if plan.generator is not None:
+            changes["generator"] = rooted(plan.generator)
+        captioner = plan.prompts.captioner
+        if captioner is not None and captioner.endpoint is None and (folder / captioner.model).is_dir():
+            moved = captioner.model_copy(update={"model": str(folder / captioner.model)})
+            changes["prompts"] = plan.prompts.model_copy(update={"captioner": moved})
+        return plan.model_copy(update=changes)
+
+    datasets = {name: dataset(plan) for name, plan in study.datasets.items()}
     return study.model_copy(update={"task": task, "datasets": datasets})
+
+
+_PATTERN = re.compile(r"[*?{\[].*\.(tar|parquet)$")
+
+
+def _all_needs(plan: DatasetPlan, datasets: Mapping[str, DatasetPlan]) -> set[str]:
+    found: set[str] = set()
+    waiting = [*plan.needs]
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += datasets[name].needs if name in datasets else ()
+    return found
 
 
 def _explain(error: ValidationError, name: str, tree: yaml.Node | None) -> str:
@@ -182,15 +320,23 @@ def _explain(error: ValidationError, name: str, tree: yaml.Node | None) -> str:
     message = problem["msg"].removeprefix("Value error, ")
     given = problem.get("input")
     shown = f" (it says {given!r})" if isinstance(given, str | int | float) else ""
+    if problem["type"] == "literal_error" and isinstance(given, str):
+        shown += did_you_mean(given, re.findall(r"'([^']*)'", problem["ctx"]["expected"]))
     return f"{place}: {path + ': ' if path else ''}{message[:1].lower()}{message[1:]}{shown}"
 
 
 def _keys(location: Sequence[Any]) -> list[Any]:
     """The keys of the file in a pydantic location, which also names a union's branch and marks a wrong key."""
     keys = list(location)
-    if keys[:1] == ["datasets"] and keys[2:3] == ["sampling"]:
-        del keys[3:4]
+    for union in (("datasets", "*", "sampling"), ("datasets", "*", "prompts", "templates")):
+        if _pattern(keys[: len(union)]) == union:
+            del keys[len(union) : len(union) + 1]
     return keys[:-1] if keys[-1:] == ["[key]"] else keys
+
+
+def _pattern(keys: Sequence[Any]) -> tuple[str, ...]:
+    """Keys, with a * for the name of a data set."""
+    return tuple("*" if i == 1 and keys[0] == "datasets" else str(key) for i, key in enumerate(keys))
 
 
 def _fields_at(keys: list[Any]) -> Iterator[str]:
@@ -199,10 +345,12 @@ def _fields_at(keys: list[Any]) -> Iterator[str]:
         ("task",): TaskSource,
         ("datasets", "*"): DatasetPlan,
         ("datasets", "*", "sampling"): Sampling,
+        ("datasets", "*", "prompts"): PromptPlan,
+        ("datasets", "*", "prompts", "captioner"): CaptionerSource,
         ("train",): TrainPlan,
         ("numerics",): StudyNumerics,
     }
-    path = tuple("*" if i == 1 and keys[0] == "datasets" else str(key) for i, key in enumerate(keys))
+    path = _pattern(keys)
     return iter(at[path].model_fields) if path in at else iter(())
 
 

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, Literal
+from dataclasses import asdict
+from typing import Any
 
 from prettyuseful.numerics import environment
 from prettyuseful.store.base import Manifest, Store
 from prettyuseful.study.execute import Outcome
 from prettyuseful.study.file import REAL
-from prettyuseful.study.plan import Plan, PlannedDataset, PlannedRun
-from prettyuseful.study.records import DatasetRecord, ManifoldResult, Record, RunRecord, StudyRecord, TransferResult
+from prettyuseful.study.plan import Plan, PlannedRun
+from prettyuseful.study.plan_datasets import PlannedDataset
+from prettyuseful.study.records import (
+    DatasetRecord,
+    ManifoldResult,
+    Record,
+    RunRecord,
+    StudyRecord,
+    TransferKind,
+    TransferResult,
+)
 
 
 def gather(plan: Plan, store: Store, outcome: Outcome | None = None) -> list[Record]:
@@ -48,18 +58,19 @@ class _Gatherer:
 
     def dataset(self, dataset: PlannedDataset) -> DatasetRecord:
         found, status = self._manifests(dataset.keys)
-        model, plan = dataset.generator, dataset.plan
+        plan, generated = dataset.plan, dataset.origin is not None and dataset.origin.kind in ("diffusers", "custom")
         made = found.get("dataset")
         return DatasetRecord(
             **status,
             name=dataset.name,
             control=dataset.name == REAL,
             images_per_class=dataset.images_per_class,
-            generator=None
-            if model is None
-            else {"id": model.id, "released": model.released, "licence": model.licence, "note": model.note},
-            prompts=plan.prompts if plan else None,
-            seed=plan.seed if plan else None,
+            holds_real=dataset.plan is not None and REAL in self.plan.study.images_of(dataset.name),
+            generator=asdict(dataset.origin) if dataset.origin else None,
+            prompts=plan.prompts.strategy if plan and generated else None,
+            seed=plan.seed if plan and generated else None,
+            pretrain=plan.pretrain if plan else None,
+            prompts_cut=made.facts.get("prompts_cut", {}) if made else {},
             applied=made.facts.get("applied", {}) if made else {},
             keys=dict(dataset.keys),
             generation_seconds=made.facts.get("generation_seconds") if made else None,
@@ -85,7 +96,7 @@ class _Gatherer:
             last_epoch=trained.facts["last_epoch"] if trained else {},
             environment=trained.environment if trained else {},
             transfers=[
-                TransferResult(kind=_kind(run.dataset, name), tested_on=name, **found[f"evaluate {name}"].facts)
+                TransferResult(kind=self._kind(run.dataset, name), tested_on=name, **found[f"evaluate {name}"].facts)
                 for name in run.evaluations
                 if f"evaluate {name}" in found
             ],
@@ -119,8 +130,9 @@ class _Gatherer:
         artifact = self.store.read(sampled.key) if sampled else None
         return json.loads(artifact.path("samples.json").read_text("utf-8")) if artifact else []
 
-
-def _kind(trained_on: str, tested_on: str) -> Literal["synth_to_real", "real_to_synth", "real_to_real"]:
-    if tested_on != REAL:
-        return "real_to_synth"
-    return "real_to_real" if trained_on == REAL else "synth_to_real"
+    def _kind(self, trained_on: str, tested_on: str) -> TransferKind:
+        if tested_on != REAL:
+            return "real_to_synth"
+        if trained_on == REAL:
+            return "real_to_real"
+        return "mixed_to_real" if REAL in self.plan.study.seen_by(trained_on) else "synth_to_real"

@@ -22,11 +22,14 @@ class _Versioned(BaseModel):
     schema_version: Literal[1] = RECORD_VERSION
 
 
+TransferKind = Literal["synth_to_real", "real_to_synth", "real_to_real", "mixed_to_real"]
+
+
 class TransferResult(BaseModel):
     """One test of one classifier. Fractions 0-1; counts per group, see `metrics.transfer.Transfer`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    kind: Literal["synth_to_real", "real_to_synth", "real_to_real"]
+    kind: TransferKind
     tested_on: str
     top1: float
     top5: float
@@ -86,7 +89,9 @@ class ManifoldResult(BaseModel):
 class DatasetRecord(_Versioned):
     """A data set of the study: how it was made, how it is distributed, and some of its images.
 
-    `samples[class]` holds base64 PNGs. `control` marks the real images, whose `manifold` is real against real.
+    `samples[class]` holds base64 PNGs. `prompts_cut`: how many prompts a tokenizer cut, by tokenizer. `pretrain`: what
+    classifiers saw before. `holds_real`: real images are among them, so no real-trained classifier was tested on it.
+    `control` marks the real images, whose `manifold` is real against real.
     """
 
     record: Literal["dataset"] = "dataset"
@@ -95,9 +100,12 @@ class DatasetRecord(_Versioned):
     name: str
     control: bool
     images_per_class: int
+    holds_real: bool = False
     generator: dict[str, Any] | None = None
     prompts: str | None = None
+    prompts_cut: dict[str, int] = {}
     seed: int | None = None
+    pretrain: str | None = None
     applied: dict[str, Any] = {}
     keys: dict[str, str]
     generation_seconds: float | None = None

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal, Protocol
 
 from prettyuseful.data.dataset import Row
+from prettyuseful.data.images import decode
+from prettyuseful.errors import DataError
 
 Split = Literal["train", "test"]
+SPLITS: tuple[Split, ...] = ("train", "test")
+
+_NAMED = 5  # broken files or missing classes named in one error
 
 
 class Task(Protocol):
@@ -18,6 +23,10 @@ class Task(Protocol):
 
     @property
     def classes(self) -> tuple[str, ...]: ...
+
+    @property
+    def definitions(self) -> Mapping[str, str]:
+        """What a class name means here, for those names that mean something else elsewhere."""
 
     @property
     def licence(self) -> str: ...
@@ -46,3 +55,28 @@ def too_few(task: Task, split: Split, per_class: int) -> str:
         f"task {task.name} has {most} {split} images per class, {per_class} were asked for; "
         f"lower images_per_class to at most {most}"
     )
+
+
+def first_few(names: Iterable[str], separator: str = ", ") -> str:
+    """The first five names, and how many more there are."""
+    listed = list(names)
+    more = f" (and {len(listed) - _NAMED} more)" if len(listed) > _NAMED else ""
+    return separator.join(listed[:_NAMED]) + more
+
+
+def sound(rows: Iterable[Row], place: str) -> Iterator[Row]:
+    """The rows up to the first that is no image; the rest is looked at too, so that one error names what is broken.
+
+    Raises:
+        DataError: after the last row, if any cannot be decoded. `place` is what its path is relative to.
+    """
+    broken: list[str] = []
+    for row in rows:
+        try:
+            decode(row.data, f"{place}/{row.path}")
+        except DataError as error:
+            broken.append(str(error))
+        if not broken:
+            yield row
+    if broken:
+        raise DataError(first_few(broken, "; "))

@@ -9,31 +9,85 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from prettyuseful.registry import TASKS
 from prettyuseful.tasks.base import Task
+from prettyuseful.tasks.folder import FolderTask
+from prettyuseful.tasks.huggingface import HubData, hub_task
+
+_BRING_IMAGES = frozenset({"imagenet-200", "imagenet-1k"})
+"""Named tasks whose images are the user's own copy."""
 
 
 class TaskSource(BaseModel):
-    """A named task, or a folder with `train/<class>` and `test/<class>`."""
+    """A named task, a folder with `train/<class>` and `test/<class>`, or a Hugging Face data set."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     name: str | None = Field(None, description="a task that `prettyuseful list tasks` shows")
-    folder: str | None = Field(None, description="an ImageFolder tree with train/<class> and test/<class>")
-    licence: str = Field("not stated", description="licence of a folder's images, for the report")
+    folder: str | None = Field(
+        None, description="an ImageFolder tree with train/<class> and test/<class>; of an imagenet task: with synsets"
+    )
+    huggingface: str | None = Field(
+        None, description="hub id, perhaps with @revision, or local folder of an image classification data set"
+    )
+    image: str = Field("image", description="the data set's column of images")
+    label: str = Field("label", description="the data set's column of labels, a ClassLabel or strings")
+    train: str = Field("train", description="the data set's split to train on")
+    test: str | None = Field(
+        None, description="the data set's split to test on; by default test, for an imagenet task validation"
+    )
+    licence: str = Field("not stated", description="licence of a folder's or data set's images, for the report")
 
     @model_validator(mode="after")
     def _one_source(self) -> TaskSource:
-        if (self.name is None) == (self.folder is None):
-            raise ValueError("give either a name or a folder")
+        self._check_place()
+        if self.huggingface is None and (stray := self._other_than_default("image", "label", "train", "test")):
+            raise ValueError(f"{stray} is for huggingface data sets; leave it out")
+        if self.name is not None and self._other_than_default("licence"):
+            raise ValueError(f"the licence of the task {self.name} is known; leave it out")
+        if self.huggingface is not None and self.train == self._test_split:
+            raise ValueError(f"train and test are the same split, {self.train}; name two")
         return self
+
+    def _check_place(self) -> None:
+        places = [self.folder, self.huggingface]
+        given = len(places) - places.count(None)
+        if self.name in _BRING_IMAGES:
+            if given == 0:
+                raise ValueError(
+                    f"the task {self.name} needs its images: add folder, an ImageNet with train/<synset> and "
+                    "val/<synset>, or huggingface, such as ILSVRC/imagenet-1k"
+                )
+        elif self.name is not None and given:
+            raise ValueError(f"give either a name or a folder: the task {self.name} has images of its own")
+        elif self.name is None and not given:
+            raise ValueError("give either a name or a folder, or a huggingface data set")
+        if given > 1:
+            raise ValueError("give either a folder or a huggingface data set, not both")
+
+    @property
+    def _test_split(self) -> str:
+        return self.test or ("test" if self.name is None else "validation")
+
+    def _other_than_default(self, *fields: str) -> str:
+        return ", ".join(name for name in fields if getattr(self, name) != type(self).model_fields[name].default)
 
     def open(self) -> Task:
         """The task itself.
 
         Raises:
             UnknownNameError: no such name.
-            DataError: the folder is not a task.
+            DataError: the folder or data set is not a task, or cannot be had.
         """
-        if self.folder is not None:
-            from prettyuseful.tasks.folder import FolderTask
+        if self.name is not None:
+            return cast("Task", TASKS[self.name].load()(*self._images()))
+        images = self._images()[0]
+        if isinstance(images, Path):
+            return FolderTask(images, self.licence)
+        return hub_task(images, self.licence)
 
-            return FolderTask(Path(self.folder), self.licence)
-        return cast("Task", TASKS[str(self.name)].load()())
+    def _images(self) -> tuple[Path | HubData, ...]:
+        """The user's images; none if the task has its own."""
+        if self.folder is not None:
+            return (Path(self.folder),)
+        if self.huggingface is None:
+            return ()
+        columns_and_splits = (self.image, self.label, self.train, self._test_split)
+        return (HubData(self.huggingface, *columns_and_splits, by_contents=self.name is None),)

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import groupby, islice
 from pathlib import Path
+from typing import NamedTuple
 
 from prettyuseful.data.dataset import Row
-from prettyuseful.data.images import decode
 from prettyuseful.errors import DataError
 from prettyuseful.keys import files_fingerprint
-from prettyuseful.tasks.base import Split, too_few
-
-_NAMED = 5  # broken files named in one error
-_SPLITS: tuple[Split, ...] = ("train", "test")
+from prettyuseful.tasks.base import SPLITS, Split, first_few, sound, too_few
 
 
 @dataclass(frozen=True)
@@ -31,8 +30,8 @@ class FolderTask:
     licence: str = "not stated"
 
     def __post_init__(self) -> None:
-        listed = {split: sorted(self._files[split]) for split in _SPLITS}
-        for split in _SPLITS:
+        listed = {split: sorted(self._files[split]) for split in SPLITS}
+        for split in SPLITS:
             for name in listed[split]:
                 if not self._files[split][name]:
                     raise DataError(
@@ -40,8 +39,8 @@ class FolderTask:
                     )
         odd = sorted(set(listed["train"]) ^ set(listed["test"]))
         if odd:
-            missing = [f"{name} (not in {'test' if name in listed['train'] else 'train'})" for name in odd]
-            raise DataError(f"train and test of {self.root} differ in their classes: {', '.join(missing[:5])}")
+            missing = (f"{name} (not in {'test' if name in listed['train'] else 'train'})" for name in odd)
+            raise DataError(f"train and test of {self.root} differ in their classes: {first_few(missing)}")
         if len(listed["train"]) < 2:
             raise DataError(
                 f"{self.root / 'train'} has {len(listed['train'])} class folders; a task needs at least two"
@@ -59,6 +58,10 @@ class FolderTask:
     def classes(self) -> tuple[str, ...]:
         return tuple(sorted(self._files["train"]))
 
+    @property
+    def definitions(self) -> Mapping[str, str]:
+        return {}
+
     def fingerprint(self) -> str:
         return self._fingerprint
 
@@ -68,28 +71,19 @@ class FolderTask:
     def images(self, split: Split, per_class: int) -> Iterator[Row]:
         if per_class > self.available(split):
             raise DataError(too_few(self, split, per_class))
-        broken: list[str] = []
+        # Every file is decoded, also those past `per_class`: a broken one is named, not skipped.
+        for _, rows in groupby(sound(self._rows(split), str(self.root)), lambda row: row.label):
+            yield from islice(rows, per_class)
+
+    def _rows(self, split: Split) -> Iterator[Row]:
         for label, name in enumerate(self.classes):
-            for index, path in enumerate(self._files[split][name]):
-                data = path.read_bytes()
-                try:
-                    decode(
-                        data, str(path)
-                    )  # every file, also those past `per_class`: a broken one is named, not skipped
-                except DataError as error:
-                    broken.append(str(error))
-                    continue
-                if index < per_class and not broken:
-                    relative = path.relative_to(self.root).as_posix()
-                    yield Row(data, relative, label, group=relative)
-        if broken:
-            more = f" (and {len(broken) - _NAMED} more)" if len(broken) > _NAMED else ""
-            raise DataError("; ".join(broken[:_NAMED]) + more)
+            for path in self._files[split][name]:
+                yield Row((self.root / path).read_bytes(), path, label, group=path)
 
     @cached_property
-    def _files(self) -> dict[Split, dict[str, list[Path]]]:
-        found: dict[Split, dict[str, list[Path]]] = {}
-        for split in _SPLITS:
+    def _files(self) -> dict[Split, dict[str, list[str]]]:
+        found: dict[Split, dict[str, list[str]]] = {}
+        for split in SPLITS:
             folder = self.root / split
             if not folder.is_dir():
                 raise DataError(
@@ -102,22 +96,43 @@ class FolderTask:
                     continue
                 if not entry.is_dir():
                     raise DataError(f"{entry} lies outside every class folder; move it into one or remove it")
-                found[split][entry.name] = _visible_files(entry)
+                found[split][entry.name] = [file.path for file in visible_files(self.root, f"{split}/{entry.name}")]
         return found
 
     @cached_property
     def _fingerprint(self) -> str:
-        files = [path for split in _SPLITS for paths in self._files[split].values() for path in paths]
+        files = (self.root / path for split in SPLITS for paths in self._files[split].values() for path in paths)
         return files_fingerprint(self.root, files)
 
 
-def _visible_files(folder: Path) -> list[Path]:
-    """Every file below the folder, in order, but what is hidden by a leading dot."""
-    files = []
-    for path in sorted(folder.rglob("*")):
-        if path.is_dir() or any(part.startswith(".") for part in path.relative_to(folder).parts):
+class File(NamedTuple):
+    """A file: its path relative to a root, its size in bytes, and when it was last changed, in ns."""
+
+    path: str
+    size: int
+    changed: int
+
+
+def visible_files(root: Path, folder: str = "") -> Iterator[File]:
+    """Every file below `root / folder`, in order of their names, but what is hidden by a leading dot.
+
+    Raises:
+        DataError: a link that leads to no file, or to a folder, which may hold itself.
+    """
+    # `scandir`, as an ImageNet has more than a million files.
+    with os.scandir(root / folder) as entries:
+        listed = sorted(entries, key=lambda entry: entry.name)
+    for entry in listed:
+        if entry.name.startswith("."):
             continue
-        if not path.exists():
-            raise DataError(f"{path} is a link to nowhere; mend or remove it")
-        files.append(path)
-    return files
+        path = f"{folder}/{entry.name}" if folder else entry.name
+        if entry.is_dir(follow_symlinks=False):
+            yield from visible_files(root, path)
+        elif entry.is_dir():
+            raise DataError(f"{root / path} is a link to a folder; put the images themselves there, or remove it")
+        else:
+            try:
+                status = entry.stat()
+            except OSError:
+                raise DataError(f"{root / path} is a link to nowhere; mend or remove it") from None
+            yield File(path, status.st_size, status.st_mtime_ns)

@@ -7,9 +7,10 @@ from the other, so no pixel is shared; neighbouring crops of one block overlap, 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from types import MappingProxyType
 
 import numpy as np
 from PIL import Image
@@ -107,6 +108,7 @@ class PhotosTask:
     classes = tuple(photograph.name for photograph in PHOTOGRAPHS)
     licence = "; ".join(f"{photograph.name}: {photograph.licence}, {photograph.credit}" for photograph in PHOTOGRAPHS)
     source = "photographs bundled with scikit-image and scikit-learn"
+    definitions: Mapping[str, str] = MappingProxyType({})
 
     def fingerprint(self) -> str:
         # The pixels themselves are pinned by the digests in PHOTOGRAPHS, checked whenever one is loaded.

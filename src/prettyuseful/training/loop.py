@@ -24,25 +24,29 @@ from prettyuseful.training.recipes import Recipe
 _INFERENCE_BATCH = 200
 
 
+def untrained(architecture: str, classes: int, seed: int) -> nn.Module:
+    """A classifier whose initial weights follow from the seed."""
+    torch.manual_seed(derive_seed("training", seed, "weights"))
+    return build(architecture, classes)
+
+
 def train(
+    model: nn.Module,
     pixels: Pixels,
-    classes: int,
-    architecture: str,
     recipe: Recipe,
     seed: int,
     numerics: Numerics,
     log: Path,
     progress: Callable[[float], None],
 ) -> nn.Module:
-    """A classifier trained from scratch; the last weights are kept. Each epoch appends a JSON line to `log`.
+    """Trains a classifier; the last weights are kept. Each epoch appends a JSON line to `log`.
 
-    The seed fixes initial weights, order and augmentation, for any data set of equal size: comparisons are paired.
+    The seed fixes order and augmentation, for any data set of equal size: comparisons are paired.
 
     Raises:
         StepFailedError: the loss is no longer finite, or an epoch has no full batch.
     """
-    torch.manual_seed(derive_seed("training", seed, "weights"))
-    model = numerics.place(build(architecture, classes)).train()
+    model = numerics.place(model).train()
     draws = torch.Generator().manual_seed(derive_seed("training", seed, "draws"))
     batch = min(recipe.batch_size, len(pixels.labels))
     per_epoch = len(pixels.labels) // batch

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis.extra.numpy import arrays
+from PIL import Image
 
-from prettyuseful.prompts.describer import describe
+from prettyuseful.prompts.captioners.base import Picture
+from prettyuseful.prompts.captioners.describer import Describer, describe
 
 
 def plain(*colour: int) -> np.ndarray:
@@ -50,3 +52,13 @@ def test_the_place_comes_last() -> None:
 @given(arrays(np.uint8, (6, 6, 3)))
 def test_every_image_has_a_description(pixels: np.ndarray) -> None:
     assert describe(pixels) == describe(pixels.copy())
+
+
+def test_as_a_captioner_it_says_the_same_in_order() -> None:
+    pictures = [
+        Picture(Image.fromarray(plain(200, 20, 20)), "cat", "1.png", "upper left"),
+        Picture(Image.fromarray(stripes(0)), "dog", "2.png"),
+    ]
+    wanted = [describe(plain(200, 20, 20), "upper left"), describe(stripes(0))]
+    assert Describer().captions(pictures) == wanted
+    assert Describer().applied() == {"model": "describer"}

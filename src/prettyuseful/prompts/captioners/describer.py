@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
+
+from prettyuseful.prompts.captioners.base import Picture
 
 _BRIGHTNESS = ((0.12, "very dark"), (0.32, "dark"), (0.52, "medium"), (0.72, "bright"), (2.0, "very bright"))
 _CONTRAST = ((0.04, "flat"), (0.11, "soft"), (0.2, "clear"), (2.0, "stark"))
@@ -12,6 +16,16 @@ _GREY_SATURATION = 0.05
 _DETAIL = ((0.012, "smooth"), (0.035, "gentle"), (0.08, "detailed"), (2.0, "busy"))
 _ORIENTATIONS = ("vertical lines", "lines rising to the right", "horizontal lines", "lines falling to the right")
 _ORIENTED = 0.35
+
+
+class Describer:
+    """The captioner that is always there: no weights, no network."""
+
+    def applied(self) -> dict[str, object]:
+        return {"model": "describer"}
+
+    def captions(self, pictures: Sequence[Picture]) -> list[str]:
+        return [describe(np.asarray(picture.image), picture.place) for picture in pictures]
 
 
 def describe(pixels: np.ndarray, place: str | None = None) -> str:

@@ -1,0 +1,198 @@
+"""Generation here against the plain diffusers call, side by side in one run: `python benchmarks/generation.py`.
+
+Both make the same pictures with the same pipeline, noise and micro-batches, on one thread, and leave JPEG files of
+quality 95. The plain way is the documented one: call the pipeline with a list of prompts, save what it returns. Ours is
+the product's own steps, from prompts to committed shards: encode each prompt once, sample, encode pictures beside.
+Loading is on our clock, since text encoders and denoiser are loaded apart each time, and off theirs.
+
+The pipeline of the main case is made on the spot: a text encoder of CLIP-L's size (123 M random weights), a tiny UNet
+and VAE. It shows what encoding costs when the denoiser is small; with a large denoiser the two ways come closer. The
+pocket models' text encoder is tiny: there is next to nothing to save.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import torch
+from diffusers.utils import logging
+
+from prettyuseful.generators.base import Sampling
+
+CLASSES = ("tench", "goldfish", "bullfrog", "tailed frog")
+
+
+def clip_l_with_tiny_unet(folder: Path) -> Path:
+    """A StableDiffusionPipeline with a text encoder as large as Stable Diffusion's, and little else."""
+    from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
+    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+
+    letters = [chr(c) for c in range(97, 123)]
+    tokens = [*letters, *(f"{letter}</w>" for letter in letters), "<|startoftext|>", "<|endoftext|>"]
+    tokens += [f"filler{i}" for i in range(49408 - len(tokens))]
+    (folder / "vocab.json").write_text(json.dumps({token: i for i, token in enumerate(tokens)}))
+    (folder / "merges.txt").write_text("#version: 0.2\n")
+    torch.manual_seed(0)
+    pipeline = StableDiffusionPipeline(
+        vae=AutoencoderKL(
+            block_out_channels=(16, 16, 16, 16),
+            down_block_types=("DownEncoderBlock2D",) * 4,
+            up_block_types=("UpDecoderBlock2D",) * 4,
+            norm_num_groups=4,
+            latent_channels=4,
+        ),
+        text_encoder=CLIPTextModel(
+            CLIPTextConfig(
+                vocab_size=49408,
+                hidden_size=768,
+                intermediate_size=3072,
+                num_hidden_layers=12,
+                num_attention_heads=12,
+                bos_token_id=52,
+                eos_token_id=53,
+                pad_token_id=53,
+            )
+        ),
+        tokenizer=CLIPTokenizer(
+            vocab=str(folder / "vocab.json"), merges=str(folder / "merges.txt"), model_max_length=77
+        ),
+        unet=UNet2DConditionModel(
+            sample_size=16,
+            block_out_channels=(32, 64),
+            layers_per_block=1,
+            down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
+            up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
+            norm_num_groups=8,
+            attention_head_dim=8,
+            cross_attention_dim=768,
+        ),
+        scheduler=DDIMScheduler(),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+    place = folder / "clip-l-tiny-unet"
+    pipeline.save_pretrained(place)
+    return place
+
+
+def plain(name: str, sampling: Sampling, images: int, micro_batch: int, folder: Path) -> Callable[[], None]:
+    """The documented call: a list of prompts in, pictures out, saved one by one."""
+    from diffusers import StableDiffusionPipeline
+
+    from prettyuseful.generators.models import find_model, opened
+    from prettyuseful.keys import derive_seed
+
+    model = find_model(name)
+    with opened(model.source) as place:
+        pipeline = StableDiffusionPipeline.from_pretrained(
+            place, safety_checker=None, variant=model.variant, torch_dtype=torch.float32
+        )
+    pipeline.set_progress_bar_config(disable=True)
+
+    def run() -> None:
+        target = Path(tempfile.mkdtemp(dir=folder))
+        for name in CLASSES:
+            for first in range(0, images, micro_batch):
+                indices = range(first, min(first + micro_batch, images))
+                seeds = [derive_seed(0, name, name, index) for index in indices]
+                pictures = pipeline(
+                    [name] * len(indices),
+                    generator=[torch.Generator("cpu").manual_seed(seed) for seed in seeds],
+                    num_inference_steps=sampling.steps,
+                    guidance_scale=sampling.cfg,
+                ).images
+                for index, picture in zip(indices, pictures, strict=True):
+                    picture.save(target / f"{name}-{index:06d}.jpg", quality=95)
+
+    return run
+
+
+def ours(name: str, sampling: Sampling, images: int, micro_batch: int, folder: Path) -> Callable[[], None]:
+    """A data set as `prettyuseful generate` makes it, from prompts to committed shards, in this process."""
+    from prettyuseful.run import dataset_study
+    from prettyuseful.steps.base import run_step
+    from prettyuseful.store.local import LocalStore
+    from prettyuseful.study.plan import make_plan
+
+    task = folder / "task"
+    if not task.exists():
+        from PIL import Image
+
+        for split in ("train", "test"):
+            for label in CLASSES:
+                (task / split / label).mkdir(parents=True)
+                Image.new("RGB", (8, 8)).save(task / split / label / "0.png")
+    fields = {"images_per_class": images, "sampling": sampling.model_dump(exclude_none=True)}
+    plan = make_plan(dataset_study(name, fields, {"folder": str(task)}, {"micro_batch": micro_batch}))
+    kinds = ("prompt", "encode", "generate", "collect")
+    steps = [step for step in plan.steps.values() if step.spec.kind in kinds]
+
+    def run() -> None:
+        store = LocalStore(Path(tempfile.mkdtemp(dir=folder)))
+        for step in steps:
+            run_step(step, store, lambda _: None)
+
+    return run
+
+
+def compare(
+    title: str, name: str, sampling: Sampling, images: int, options: argparse.Namespace, folder: Path
+) -> dict[str, Any]:
+    """Times both in turn, so that whatever else the machine does meets both alike."""
+    ways = {way.__name__: way(name, sampling, images, options.micro_batch, folder) for way in (plain, ours)}
+    seconds: dict[str, list[float]] = {way: [] for way in ways}
+    for repeat in range(options.repeats + 1):
+        for way, run in ways.items():
+            started = time.perf_counter()
+            run()
+            if repeat:  # the first round loads and warms up
+                seconds[way].append(round(time.perf_counter() - started, 3))
+    medians = {way: median(values) for way, values in seconds.items()}
+    count = images * len(CLASSES)
+    return {
+        "case": f"{title}, {sampling.steps} steps, cfg {sampling.cfg:g}",
+        "images": count,
+        "micro_batch": options.micro_batch,
+        "seconds": seconds,
+        "images_per_second": {way: round(count / value, 2) for way, value in medians.items()},
+        "ratio": round(medians["plain"] / medians["ours"], 2),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--micro-batch", type=int, default=10)
+    parser.add_argument("--repeats", type=int, default=5)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    warnings.simplefilter("ignore")
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        cases = (
+            (
+                "text encoder of CLIP-L size, tiny UNet",
+                str(clip_l_with_tiny_unet(folder)),
+                Sampling(steps=20, cfg=7.5),
+                10,
+            ),
+            ("pocket-base", "pocket-base", Sampling(steps=25, cfg=1.0), 100),
+            ("pocket-turbo", "pocket-turbo", Sampling(steps=4, cfg=1.0), 100),
+        )
+        found = [compare(*case, options, folder) for case in cases]
+    print(json.dumps({"machine": platform.processor() or platform.machine(), "threads": 1, "cases": found}, indent=1))
+
+
+if __name__ == "__main__":
+    main()

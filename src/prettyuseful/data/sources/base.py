@@ -1,0 +1,148 @@
+"""What a source of finished images is, and what all kinds of sources have in common."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Protocol
+
+from prettyuseful.data.dataset import Row
+from prettyuseful.data.images import decode
+from prettyuseful.data.sources.labels import check_labels
+from prettyuseful.data.sources.reading import reading
+from prettyuseful.errors import DataError
+from prettyuseful.keys import digest, files_fingerprint
+
+Kind = Literal["imagefolder", "webdataset", "parquet"]
+
+_MAX_CLASSES = 100_000
+_NAMED = 5  # broken images named in one error
+
+
+class ImageSource(Protocol):
+    """Finished images with class names, read where they lie. `place`: what the user calls it."""
+
+    @property
+    def kind(self) -> Kind: ...
+
+    @property
+    def place(self) -> str: ...
+
+    def fingerprint(self) -> str:
+        """Changes whenever an image, a label or a name changes."""
+
+    def counts(self) -> dict[str, int]:
+        """Images of each class, under the source's own names."""
+
+    def rows(self, classes: Sequence[str], per_class: int) -> Iterator[Row]:
+        """The first `per_class` images of each class, in the source's order and in their original bytes. A row's
+        label is an index of `classes`.
+
+        Raises:
+            DataError: the classes do not match, a class has too few images, or images are broken.
+        """
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A labelled image that is not read yet; `read` works until the next sample is asked for.
+
+    `label`: the source's name of its class. `path`: where it lies in the source. `where`: what an error calls it.
+    `fields`: what else its row is known to hold; a `path` or `group` there takes the place of the sample's own path.
+    """
+
+    label: str
+    path: str
+    where: str
+    read: Callable[[], bytes]
+    fields: Mapping[str, Any] = field(default_factory=dict)
+
+
+class SampledSource(ABC):
+    """A source that is files, and a walk through their samples."""
+
+    kind: ClassVar[Kind]
+    place: str
+
+    @property
+    @abstractmethod
+    def root(self) -> Path:
+        """The folder of all files. Its own name does not matter."""
+
+    @abstractmethod
+    def files(self) -> Iterator[Path]:
+        """Every file that the samples rest on."""
+
+    @abstractmethod
+    def samples(self) -> Iterator[Sample]:
+        """Every image, in an order that only depends on names and contents."""
+
+    def labels(self) -> Iterator[str]:
+        """The label of every image."""
+        return (sample.label for sample in self.samples())
+
+    def fingerprint(self) -> str:
+        return self._fingerprint
+
+    def counts(self) -> dict[str, int]:
+        return dict(self._counts)
+
+    def rows(self, classes: Sequence[str], per_class: int) -> Iterator[Row]:
+        index = check_labels(self, classes, per_class)
+        left = dict.fromkeys(index.values(), per_class) if per_class > 0 else {}
+        broken: list[str] = []
+        for sample in self.samples() if left else ():
+            label = index.get(sample.label)
+            if label not in left:
+                continue
+            data = sample.read()
+            try:
+                decode(data, sample.where)
+            except DataError as error:
+                broken.append(str(error))
+            if not broken:
+                fields = {"path": sample.path, "group": sample.path, **sample.fields}
+                yield Row(data=data, label=label, **fields)
+            left[label] -= 1
+            if not left[label]:
+                del left[label]
+            if not left or len(broken) == _NAMED:
+                break
+        if broken:
+            raise DataError("; ".join(broken))
+        if left:
+            raise DataError(f"{self.place} changed while it was read; leave it alone and try again")
+
+    @cached_property
+    def _counts(self) -> Counter[str]:
+        counts: Counter[str] = Counter()
+        for label in self.labels():
+            counts[label] += 1
+            if len(counts) > _MAX_CLASSES:
+                raise DataError(f"{self.place} has more than {_MAX_CLASSES:,} labels; are they captions, not classes?")
+        return counts
+
+    @cached_property
+    def _fingerprint(self) -> str:
+        with reading(self.place):
+            return digest([self.kind, files_fingerprint(self.root, self.files())])
+
+
+@dataclass(frozen=True)
+class ShardSource(SampledSource):
+    """A source that is a few large files, in this order."""
+
+    place: str
+    shards: tuple[Path, ...]
+
+    @property
+    def root(self) -> Path:
+        parents = self.shards[0].absolute().parents
+        return next(one for one in parents if all(path.absolute().is_relative_to(one) for path in self.shards))
+
+    def files(self) -> Iterator[Path]:
+        return (shard.absolute() for shard in self.shards)

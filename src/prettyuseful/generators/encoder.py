@@ -1,0 +1,89 @@
+"""Prompts to embeddings, by the pipeline's own `encode_prompt`, with nothing in memory but its text encoders."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+
+from prettyuseful.generators.families import FAMILIES, Family
+from prettyuseful.generators.loading import load_parts
+from prettyuseful.generators.models import Model, Source, find_model
+from prettyuseful.numerics import Numerics
+from prettyuseful.quiet import quiet
+
+
+class PromptEncoder:
+    """The text encoders of a model. Every prompt is encoded alone, so its embedding depends on nothing else.
+
+    Raises:
+        DataError: the model cannot be loaded.
+    """
+
+    def __init__(self, name: str, numerics: Numerics) -> None:
+        self.model = find_model(name)
+        self.stages = [_Stage(self.model.source, self.model.kind, "", self.model, numerics)]
+        if self.model.refiner:
+            refiner = FAMILIES["sdxl-refiner"]
+            self.stages.append(_Stage(self.model.refiner_source, refiner, "refiner.", self.model, numerics))
+
+    @torch.inference_mode()
+    def encode(self, prompt: str) -> dict[str, torch.Tensor]:
+        """The embeddings of a prompt, by the name of the argument that takes them; each (1, ...)."""
+        return {name: tensor for stage in self.stages for name, tensor in stage.encode(prompt)}
+
+    @torch.inference_mode()
+    def encode_negative(self, negative: str | None) -> dict[str, torch.Tensor]:
+        """The same for a negative prompt; None is what the pipeline does when it is given none."""
+        return {name: tensor for stage in self.stages for name, tensor in stage.encode_negative(negative)}
+
+    def too_long(self, prompt: str) -> list[str]:
+        """The tokenizers that cut the prompt."""
+        return [name for stage in self.stages for name in stage.too_long(prompt)]
+
+
+class _Stage:
+    def __init__(self, source: Source, family: Family, prefix: str, model: Model, numerics: Numerics) -> None:
+        self.family, self.prefix, self.device = family, prefix, numerics.device
+        self.pipeline: Any = load_parts(source, family, family.image, numerics)
+        self.pipeline.to(numerics.device)
+        self.sequence = model.max_sequence
+        self.arguments = dict(family.encode)
+        if self.sequence is not None:
+            self.arguments["max_sequence_length"] = self.sequence
+
+    def encode(self, prompt: str) -> Iterator[tuple[str, torch.Tensor]]:
+        together = {"do_classifier_free_guidance": False} if self.family.negative == "together" else {}
+        for name, tensor in self._call(prompt, **together):
+            if not name.startswith("negative_"):
+                yield self.prefix + name, tensor
+
+    def encode_negative(self, negative: str | None) -> Iterator[tuple[str, torch.Tensor]]:
+        if self.family.negative == "alone":
+            for name, tensor in self._call(negative or ""):
+                yield f"{self.prefix}negative_{name}", tensor
+            return
+        for name, tensor in self._call("", do_classifier_free_guidance=True, negative_prompt=negative):
+            if name.startswith("negative_"):
+                yield self.prefix + name, tensor
+
+    def too_long(self, prompt: str) -> Iterator[str]:
+        text, skipped = self.family.wrap(self.pipeline, prompt)
+        for name, limit in self.family.limits.items():
+            tokenizer = getattr(self.pipeline, name)
+            most = tokenizer.model_max_length if limit == "own" else self.sequence
+            if len(tokenizer(text, truncation=False, verbose=False).input_ids) - skipped > (most or 0):
+                yield self.prefix + name
+
+    def _call(self, prompt: str, **arguments: Any) -> Iterator[tuple[str, torch.Tensor]]:
+        with quiet():  # pipelines log every prompt that they cut; `too_long` tells, for the record
+            found = self.pipeline.encode_prompt(
+                prompt=prompt, device=self.device, num_images_per_prompt=1, **self.arguments, **arguments
+            )
+        named = {name: tensor for name, tensor in zip(self.family.returns, found, strict=True) if name is not None}
+        for name, tensor in named.items():
+            if tensor is not None:
+                yield name, tensor
+            elif name == "prompt_embeds_mask":  # Qwen-Image's way of saying that every token counts
+                yield name, torch.ones(named["prompt_embeds"].shape[:2], dtype=torch.long, device=self.device)

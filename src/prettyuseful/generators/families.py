@@ -1,0 +1,214 @@
+"""The pipeline families of diffusers as data: how each encodes a prompt, takes its embeddings and is guided.
+
+Every family is run by the same code (`encoder.py`, `sampler.py`); what differs between them is a row here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from prettyuseful.generators.base import Sampling
+
+
+@dataclass(frozen=True)
+class Family:
+    """One way of calling a pipeline.
+
+    `pipelines`: class names in a model_index.json, the first being the one we load. `text`, `image`: components that
+    only encode prompts, and that only make images. `returns`: what `encode_prompt` returns, by the names under which
+    the pipeline takes it; None is not taken. `negative`: whether one call of `encode_prompt` returns the negative's
+    embeddings too, or the negative is a prompt like another. `guidance`: the argument that is true classifier-free
+    guidance. `limits`: tokens per tokenizer, None for the tokenizer's own; "sequence" for the family's `sequence`
+    length, which is an argument of encoding and sampling. `step_cache`: whether diffusers can cache between its steps.
+    `refines`: takes another's images. `defaults`: those of the diffusers call. `wrap`: the text that the tokenizer
+    really sees, and how many of its first tokens do not count.
+    """
+
+    name: str
+    pipelines: tuple[str, ...]
+    text: tuple[str, ...]
+    image: tuple[str, ...]
+    returns: tuple[str | None, ...]
+    negative: Literal["together", "alone"]
+    guidance: Literal["guidance_scale", "true_cfg_scale"]
+    limits: Mapping[str, Literal["own", "sequence"]]
+    defaults: Sampling
+    sequence: int | None = None
+    step_cache: bool = False
+    refines: bool = False
+    load: Mapping[str, Any] = field(default_factory=dict)
+    encode: Mapping[str, Any] = field(default_factory=dict)
+    call: Mapping[str, Any] = field(default_factory=dict)
+    switched_off: tuple[str, ...] = ()
+    wrap: Callable[[Any, str], tuple[str, int]] = lambda _, prompt: (prompt, 0)
+
+    @property
+    def denoiser(self) -> str:
+        return self.image[0]
+
+
+def _behind_system_prompt(pipeline: Any, prompt: str) -> tuple[str, int]:
+    return f"{pipeline.system_prompt} <Prompt Start> {prompt}", 0
+
+
+def _in_chat_template(pipeline: Any, prompt: str) -> tuple[str, int]:
+    return pipeline.prompt_template_encode.format(prompt), pipeline.prompt_template_encode_start_idx
+
+
+def _in_lower_case(_: Any, prompt: str) -> tuple[str, int]:
+    return prompt.lower().strip(), 0
+
+
+_WITH_POOLED = (
+    "prompt_embeds",
+    "negative_prompt_embeds",
+    "pooled_prompt_embeds",
+    "negative_pooled_prompt_embeds",
+)
+_WITH_MASK = (
+    "prompt_embeds",
+    "prompt_attention_mask",
+    "negative_prompt_embeds",
+    "negative_prompt_attention_mask",
+)
+# Their default negative prompt is "", which they refuse beside a negative embedding.
+_EXACT_SIZE_AND_TEXT = {"use_resolution_binning": False, "clean_caption": False, "negative_prompt": None}
+
+FAMILIES: dict[str, Family] = {
+    family.name: family
+    for family in (
+        Family(
+            name="sd",
+            pipelines=("StableDiffusionPipeline",),
+            text=("text_encoder", "tokenizer"),
+            image=("unet", "vae"),
+            returns=("prompt_embeds", "negative_prompt_embeds"),
+            negative="together",
+            guidance="guidance_scale",
+            limits={"tokenizer": "own"},
+            defaults=Sampling(steps=50, cfg=7.5),
+            # It blanks images, and a training set must not hold black squares.
+            load={"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False},
+            switched_off=("safety checker",),
+        ),
+        Family(
+            name="sdxl",
+            pipelines=("StableDiffusionXLPipeline",),
+            text=("text_encoder", "text_encoder_2", "tokenizer", "tokenizer_2"),
+            image=("unet", "vae"),
+            returns=_WITH_POOLED,
+            negative="together",
+            guidance="guidance_scale",
+            limits={"tokenizer": "own", "tokenizer_2": "own"},
+            defaults=Sampling(steps=50, cfg=5.0),
+            load={"add_watermarker": False},
+            switched_off=("watermark",),
+        ),
+        Family(
+            name="sdxl-refiner",
+            pipelines=("StableDiffusionXLImg2ImgPipeline",),
+            text=("text_encoder_2", "tokenizer_2"),
+            image=("unet", "vae"),
+            returns=_WITH_POOLED,
+            negative="together",
+            guidance="guidance_scale",
+            limits={"tokenizer_2": "own"},
+            refines=True,
+            defaults=Sampling(steps=50, cfg=5.0),
+            load={"add_watermarker": False},
+            switched_off=("watermark",),
+        ),
+        Family(
+            name="sd3",
+            pipelines=("StableDiffusion3Pipeline",),
+            text=("text_encoder", "text_encoder_2", "text_encoder_3", "tokenizer", "tokenizer_2", "tokenizer_3"),
+            image=("transformer", "vae"),
+            returns=_WITH_POOLED,
+            negative="together",
+            guidance="guidance_scale",
+            limits={"tokenizer": "own", "tokenizer_2": "own", "tokenizer_3": "sequence"},
+            sequence=256,
+            defaults=Sampling(steps=28, cfg=7.0),
+            encode={"prompt_2": None, "prompt_3": None},
+        ),
+        Family(
+            name="flux",
+            pipelines=("FluxPipeline",),
+            text=("text_encoder", "text_encoder_2", "tokenizer", "tokenizer_2"),
+            image=("transformer", "vae"),
+            returns=("prompt_embeds", "pooled_prompt_embeds", None),
+            negative="alone",
+            guidance="true_cfg_scale",
+            limits={"tokenizer": "own", "tokenizer_2": "sequence"},
+            sequence=512,
+            step_cache=True,
+            defaults=Sampling(steps=28, cfg=1.0, distilled_guidance=3.5),
+        ),
+        Family(
+            name="sana",
+            pipelines=("SanaPipeline",),
+            text=("text_encoder", "tokenizer"),
+            image=("transformer", "vae"),
+            returns=_WITH_MASK,
+            negative="together",
+            guidance="guidance_scale",
+            limits={"tokenizer": "sequence"},
+            sequence=300,
+            defaults=Sampling(steps=20, cfg=4.5),
+            # The vendor's instruction would have a language model embroider the prompt; the paper goes without.
+            encode={"complex_human_instruction": None, "clean_caption": False},
+            wrap=_in_lower_case,
+            call=_EXACT_SIZE_AND_TEXT,
+            switched_off=("complex human instruction",),
+        ),
+        Family(
+            name="lumina2",
+            pipelines=("Lumina2Pipeline", "Lumina2Text2ImgPipeline"),
+            text=("text_encoder", "tokenizer"),
+            image=("transformer", "vae"),
+            returns=_WITH_MASK,
+            negative="together",
+            guidance="guidance_scale",
+            limits={"tokenizer": "sequence"},
+            sequence=256,
+            defaults=Sampling(steps=30, cfg=4.0),
+            wrap=_behind_system_prompt,
+        ),
+        Family(
+            name="qwen-image",
+            pipelines=("QwenImagePipeline",),
+            text=("text_encoder", "tokenizer"),
+            image=("transformer", "vae"),
+            returns=("prompt_embeds", "prompt_embeds_mask"),
+            negative="alone",
+            guidance="true_cfg_scale",
+            limits={"tokenizer": "sequence"},
+            sequence=512,
+            step_cache=True,
+            defaults=Sampling(steps=50, cfg=4.0, negative=" "),
+            wrap=_in_chat_template,
+        ),
+        Family(
+            name="pixart",
+            pipelines=("PixArtAlphaPipeline",),
+            text=("text_encoder", "tokenizer"),
+            image=("transformer", "vae"),
+            returns=_WITH_MASK,
+            negative="together",
+            guidance="guidance_scale",
+            limits={"tokenizer": "sequence"},
+            sequence=120,
+            defaults=Sampling(steps=20, cfg=4.5),
+            encode={"clean_caption": False},
+            call=_EXACT_SIZE_AND_TEXT,
+            wrap=_in_lower_case,
+        ),
+    )
+}
+
+
+def family_of_pipeline(class_name: str) -> Family | None:
+    """The family whose model_index.json says `class_name`, or None; a refiner makes no images of its own."""
+    return next((family for family in FAMILIES.values() if class_name in family.pipelines and not family.refines), None)

@@ -1,0 +1,34 @@
+"""The model at hand: a worker keeps one thing loaded, since many steps in a row want the same."""
+
+from __future__ import annotations
+
+import gc
+import sys
+from collections.abc import Callable, Hashable
+from typing import Any, TypeVar, cast
+
+T = TypeVar("T")
+_held: dict[Hashable, Any] = {}
+
+
+def at_hand(make: Callable[..., T], *arguments: Hashable) -> T:
+    """`make(*arguments)`, or what the last such call made. What was held before is gone from memory first.
+
+    So text encoders and the denoiser, made by different calls, never share the memory.
+    """
+    key = (make, *arguments)
+    if key not in _held:
+        let_go()
+        _held[key] = make(*arguments)
+    return cast("T", _held[key])
+
+
+def let_go() -> None:
+    """Frees what is held, on the accelerator too."""
+    if not _held:
+        return
+    _held.clear()
+    gc.collect()
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available():
+        torch.cuda.empty_cache()

@@ -1,0 +1,171 @@
+"""From what a study file says to a captioner."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from prettyuseful.errors import UnknownNameError, UserError, did_you_mean
+from prettyuseful.hand import at_hand
+from prettyuseful.keys import files_fingerprint
+from prettyuseful.numerics import Numerics
+from prettyuseful.prompts.captioners.base import PAPER_INSTRUCTION, Captioner
+
+DESCRIBER = "describer"
+_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
+_VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
+_KEY = re.compile(r"[!#-\[\]-~]+")  # ASCII without blanks, quotes and backslashes, so that it looks the same in JSON
+_WEIGHTS_AND_CONFIGS = (".json", ".jinja", ".txt", ".model", ".safetensors")
+
+
+class CaptionerSource(BaseModel):
+    """The built-in describer, a vision-language model on this machine, or one behind an OpenAI-compatible endpoint."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model: str = Field(
+        DESCRIBER, min_length=1, description="`describer`, a hub id or folder, or a model's name at the endpoint"
+    )
+    endpoint: str | None = Field(None, description="base URL of a server, such as http://localhost:8000/v1")
+    api_key_env: str | None = Field(None, description="name of the environment variable that holds the endpoint's key")
+    instruction: str = Field(
+        PAPER_INSTRUCTION, min_length=1, description="what the model is asked; {class} stands for the class name"
+    )
+    max_tokens: int = Field(256, ge=1, le=8192, description="longest answer, in tokens")
+    image_size: int = Field(256, ge=16, le=4096, description="short side in pixels that larger images are shrunk to")
+    concurrency: int = Field(8, ge=1, le=256, description="requests to the endpoint at the same time")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bare_or_whole(cls, value: Any) -> Any:
+        """A bare string is a model. What may be a secret is judged here, where no error shows the input by itself."""
+        if isinstance(value, str):
+            return {"model": value}
+        if isinstance(value, dict):
+            _refuse_secrets(value.get("endpoint"), value.get("api_key_env"))
+        return value
+
+    @field_validator("endpoint")
+    @classmethod
+    def _base(cls, url: str | None) -> str | None:
+        return None if url is None else url.rstrip("/").removesuffix("/chat/completions")
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> CaptionerSource:
+        if self.endpoint is None and self.api_key_env is not None:
+            raise ValueError("api_key_env is for an endpoint, and there is none; add endpoint or drop api_key_env")
+        if self.endpoint is not None and self.model == DESCRIBER:
+            raise ValueError("an endpoint needs the name of its model; add model, or drop endpoint for the describer")
+        return self
+
+    def identity(self) -> dict[str, object]:
+        """The fields that change captions, for the artifact's key. A folder counts by its content, not its place.
+
+        Raises:
+            UnknownNameError: no endpoint, and `model` is neither the describer, a hub id nor a folder.
+        """
+        kind = self._kind()
+        if kind == DESCRIBER:
+            return {"model": DESCRIBER}
+        folder = Path(self.model)
+        local = kind == "vision-language" and folder.is_dir()
+        return {
+            "kind": kind,
+            "model": _fingerprint(folder) if local else self.model,
+            "instruction": self.instruction,
+            "max_tokens": self.max_tokens,
+            "image_size": self.image_size,
+        }
+
+    def open(self, numerics: Numerics) -> Captioner:
+        """The captioner itself; this process keeps the last one loaded.
+
+        Raises:
+            UnknownNameError: see `identity`.
+            DataError: the weights cannot be loaded.
+            UserError: the key's environment variable is not set.
+        """
+        return at_hand(_opened, self, numerics)
+
+    def _kind(self) -> str:
+        if self.endpoint is not None:
+            return "endpoint"
+        if self.model == DESCRIBER:
+            return DESCRIBER
+        if (Path(self.model) / "config.json").is_file() or _HUB_ID.fullmatch(self.model):
+            return "vision-language"
+        raise UnknownNameError(
+            f"unknown captioner {self.model!r}{did_you_mean(self.model, [DESCRIBER])}; known: {DESCRIBER}, a hub id "
+            "such as owner/name, a folder with a config.json, or any name together with an endpoint"
+        )
+
+
+def _opened(source: CaptionerSource, numerics: Numerics) -> Captioner:
+    kind = source._kind()
+    if kind == DESCRIBER:
+        from prettyuseful.prompts.captioners.describer import Describer
+
+        return Describer()
+    if kind == "vision-language":
+        from prettyuseful.prompts.captioners.vision_language import VisionLanguageCaptioner
+
+        return VisionLanguageCaptioner(source.model, source.instruction, source.max_tokens, source.image_size, numerics)
+    from prettyuseful.prompts.captioners.endpoint import EndpointCaptioner
+
+    return EndpointCaptioner(
+        str(source.endpoint),
+        source.model,
+        source.instruction,
+        source.max_tokens,
+        source.image_size,
+        source.concurrency,
+        key=_key(source.api_key_env),
+    )
+
+
+def _key(variable: str | None) -> str | None:
+    if variable is None:
+        return None
+    key = os.environ.get(variable, "").strip()
+    if not key:
+        raise UserError(
+            f"the environment variable {variable} that api_key_env names is not set; export it with the endpoint's key"
+        )
+    if not _KEY.fullmatch(key):
+        raise UserError(f"the environment variable {variable} holds characters that no key has; export the key again")
+    return key
+
+
+def _fingerprint(folder: Path) -> str:
+    return files_fingerprint(folder, (path for path in folder.rglob("*") if path.suffix in _WEIGHTS_AND_CONFIGS))
+
+
+def _refuse_secrets(endpoint: object, variable: object) -> None:
+    """Study files are shared: they hold no keys. Messages repeat nothing that may be one."""
+    if isinstance(variable, str) and not _VARIABLE.fullmatch(variable):
+        raise ValueError(
+            "api_key_env is the name of an environment variable (capitals, digits and _), never the key itself; "
+            "export the key and give the variable's name, such as CAPTION_API_KEY"
+        )
+    if not isinstance(endpoint, str):
+        return
+    if any(mark in endpoint for mark in "@?#"):
+        raise ValueError(
+            "endpoint must hold neither user:password@ nor a ?query or #fragment, since study files are shared; "
+            "give the bare base URL, and a key through api_key_env"
+        )
+    if not _is_url(endpoint):
+        raise ValueError("endpoint must be an http:// or https:// URL with a host, such as http://localhost:8000/v1")
+
+
+def _is_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        _ = parts.port  # reading it is what checks it
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and text.isprintable() and " " not in text

@@ -1,0 +1,209 @@
+"""Steps that generate data sets: generate (a shard of one class), collect (all shards)."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from prettyuseful.data.dataset import Row, shard_name, write_shard
+from prettyuseful.errors import DataError, MemoryLimitError
+from prettyuseful.generators.base import Request, Sampling
+from prettyuseful.generators.batches import Cut
+from prettyuseful.keys import derive_seed
+from prettyuseful.numerics import Numerics
+from prettyuseful.steps.base import Job, StepSpec
+from prettyuseful.steps.inputs import prompts_of
+
+if TYPE_CHECKING:
+    import torch
+
+_WRITERS, _AHEAD = 2, 3  # threads that encode pictures, and micro-batches that may wait for them
+
+Draw = Callable[[Request, int], Any]
+"""Makes the images of a request whose prompt has the given number, counted through all classes."""
+
+
+class GenerateSpec(StepSpec):
+    """Micro-batches `first` to `stop` of one class: a shard. Its images do not depend on how the class is cut.
+
+    `seed` is the data set's; an image's own is the hash of it, class, prompt and index in the class. `images` is the
+    number of the class' images as far as this shard is concerned: what comes after them is padding.
+    Inputs: the prompts, and for a diffusion pipeline their embeddings.
+    """
+
+    kind: ClassVar[str] = "generate"
+    version: ClassVar[int] = 2
+    unkeyed: ClassVar[frozenset[str]] = frozenset({"source"})
+    generator: str
+    fingerprint: str
+    source: str
+    sampling: Sampling | None
+    label: int
+    images: int
+    prompts: int
+    first: int
+    stop: int
+    seed: int
+    micro_batch: int
+    numerics: Numerics
+
+    def make(self, job: Job) -> dict[str, Any]:
+        self.numerics.apply()
+        cut = Cut(self.images, self.prompts, self.micro_batch)
+        prompts, draw, applied = prompts_of(job, "prompts"), *self._opened(job)
+        name, rows, waiting = prompts.classes[self.label], [], deque[Future[list[Row]]]()
+        wanted = len(cut.within(self.first, self.stop))
+        # The device samples the next micro-batch while threads fetch and encode the pictures of the last.
+        with ThreadPoolExecutor(_WRITERS) as writers:
+            for number in range(self.first, self.stop):
+                indices = cut.indices(number)
+                text = prompts.of(self.label, indices[0])
+                seeds = tuple(derive_seed(self.seed, name, text, index) for index in indices)
+                request = Request(text, name, self.label, seeds)
+                fetch = _to_host(self._drawn(draw, request, self.label * self.prompts + number % self.prompts))
+                waiting.append(writers.submit(self._rows, fetch, request, indices))
+                while len(waiting) > _AHEAD:
+                    rows += waiting.popleft().result()
+                job.progress(len(rows) / wanted)
+            rows += [row for future in waiting for row in future.result()]
+        count = write_shard(job.folder / "shard.parquet", sorted(rows, key=lambda row: row.path), prompts.classes)
+        return {"images": count, "applied": applied(), "cut": self._cut(job)}
+
+    @property
+    def rate_class(self) -> str:
+        """Generators, steps, guidance, size and batch set the pace."""
+        words = [f"generate {self.generator}"]
+        if self.sampling is not None:
+            guided = " guided" if (self.sampling.cfg or 1) > 1 else ""
+            words.append(f"{self.sampling.steps} steps{guided}, size {self.sampling.size}")
+        return ", ".join([*words, f"by {self.micro_batch}"])
+
+    def _opened(self, job: Job) -> tuple[Draw, Callable[[], dict[str, Any]]]:
+        from prettyuseful.hand import at_hand
+
+        if self.sampling is None:
+            from prettyuseful.generators.custom import open_custom, problem_with
+
+            generator = at_hand(open_custom, self.source)
+
+            def draw(request: Request, _: int) -> Any:
+                images = generator.generate(request)
+                if problem := problem_with(images, request):
+                    raise DataError(f"{self.generator}: {problem}; try `prettyuseful check generator`")
+                return images
+
+            return draw, generator.applied
+        from prettyuseful.generators.embeddings import FILE, StoredEmbeddings
+        from prettyuseful.generators.sampler import DiffusersSampler
+
+        sampler = at_hand(DiffusersSampler, self.source, self.sampling, self.numerics)
+        names = sorted(name for name in job.inputs if name.startswith("embeddings"))
+        stored = StoredEmbeddings(job.inputs[name].path(FILE) for name in names)
+        return lambda request, prompt: sampler.sample(stored.of(prompt), request.seeds), sampler.applied
+
+    def _drawn(self, draw: Draw, request: Request, prompt: int) -> Any:
+        try:
+            return draw(request, prompt)
+        except Exception as error:
+            if not _is_out_of_memory(error):
+                raise
+        # Outside the handler, so that the failed batch is let go before a smaller one is tried.
+        fits = _largest_that_fits(draw, request, prompt)
+        advice = (
+            f"{fits} at a time does: set numerics.micro_batch: {fits}. The micro-batch is part of the key: "
+            "images made with another are made again"
+            if fits
+            else "not even one at a time does: take a smaller size, another dtype or a larger device"
+        )
+        raise MemoryLimitError(
+            f"{self.generator}: {len(request.seeds)} images at a time do not fit into memory; {advice}"
+        )
+
+    def _rows(self, fetch: Callable[[], np.ndarray], request: Request, indices: list[int]) -> list[Row]:
+        from prettyuseful.data.images import encode_jpeg
+
+        rows = []
+        for index, seed, image in zip(indices, request.seeds, fetch(), strict=True):
+            if index < self.images:  # the rest is padding
+                path = f"{request.class_name}/{index:06d}.jpg"
+                data = encode_jpeg(np.ascontiguousarray(image))
+                rows.append(Row(data, path, self.label, path, None, request.prompt, seed, self.generator))
+        return rows
+
+    def _cut(self, job: Job) -> dict[str, list[str]]:
+        """The prompts of this class that a tokenizer cut, by number."""
+        own = range(self.label * self.prompts, (self.label + 1) * self.prompts)
+        facts = [artifact.manifest.facts.get("cut", {}) for name, artifact in job.inputs.items() if name != "prompts"]
+        return {number: names for found in facts for number, names in found.items() if int(number) in own}
+
+
+class CollectSpec(StepSpec):
+    """A generated data set: its shards, in order, under the names that Hugging Face gives them."""
+
+    kind: ClassVar[str] = "collect"
+    version: ClassVar[int] = 2
+    classes: tuple[str, ...]
+    images_per_class: int
+
+    def make(self, job: Job) -> dict[str, Any]:
+        shards = [job.inputs[name].manifest for name in sorted(job.inputs)]
+        for index, shard in enumerate(shards):
+            job.adopt(shard_name(index, len(shards)), shard.files[0])
+        cut = {number: names for shard in shards for number, names in shard.facts["cut"].items()}
+        return {
+            "classes": list(self.classes),
+            "images": self.images_per_class * len(self.classes),
+            "bytes": sum(shard.files[0].size for shard in shards),
+            "generation_seconds": round(sum(shard.seconds for shard in shards), 1),
+            "applied": shards[0].facts["applied"],
+            "prompts_cut": dict(Counter(name for names in cut.values() for name in names)),
+        }
+
+
+def _to_host(images: np.ndarray | torch.Tensor) -> Callable[[], np.ndarray]:
+    """Starts to fetch images from where they are; what is returned waits for them."""
+    if isinstance(images, np.ndarray):
+        return lambda: images
+    import torch
+
+    if not images.is_cuda:
+        return lambda: np.asarray(images)
+    # A stream of its own: on the sampler's, the copy would stand in line behind the next micro-batch.
+    stream = torch.cuda.Stream(images.device)  # type: ignore[no-untyped-call]
+    stream.wait_stream(torch.cuda.current_stream(images.device))
+    with torch.cuda.stream(stream):
+        host = torch.empty(images.shape, dtype=images.dtype, pin_memory=True)
+        host.copy_(images, non_blocking=True)
+        images.record_stream(stream)
+        done = torch.cuda.Event()  # type: ignore[no-untyped-call]
+        done.record(stream)
+
+    def fetch() -> np.ndarray:
+        done.synchronize()
+        return np.asarray(host)
+
+    return fetch
+
+
+def _largest_that_fits(draw: Draw, request: Request, prompt: int) -> int:
+    """Half, a quarter, ... of the micro-batch, as far as it takes; 0 if nothing fits."""
+    count = len(request.seeds) // 2
+    while count:
+        try:
+            draw(Request(request.prompt, request.class_name, request.label, request.seeds[:count]), prompt)
+            return count
+        except Exception as error:
+            if not _is_out_of_memory(error):
+                raise
+        count //= 2
+    return 0
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)

@@ -1,0 +1,115 @@
+"""Steps that make prompts: caption (real images, in parts), prompt (of every class), encode (to embeddings)."""
+
+from __future__ import annotations
+
+import json
+from itertools import chain
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field
+
+from prettyuseful.numerics import Numerics
+from prettyuseful.prompts.captioners.source import CaptionerSource
+from prettyuseful.prompts.strategies import Prompts, class_names, from_captions, from_templates, with_definitions
+from prettyuseful.steps.base import Job, StepSpec
+from prettyuseful.steps.inputs import classes_of, part_of, prompts_of, write_json
+
+
+class CaptionSpec(StepSpec):
+    """One caption per real image, for images `first` to `stop` of a data set. `identity` is what `captioner` keys."""
+
+    kind: ClassVar[str] = "caption"
+    version: ClassVar[int] = 2
+    unkeyed: ClassVar[frozenset[str]] = frozenset({"captioner"})
+    captioner: CaptionerSource
+    identity: dict[str, Any]
+    first: int
+    stop: int
+    numerics: Numerics
+
+    def make(self, job: Job) -> dict[str, Any]:
+        from prettyuseful.data.images import decode
+        from prettyuseful.prompts.captioners.base import Picture
+
+        self.numerics.apply()
+        captioner, classes = self.captioner.open(self.numerics), classes_of(job, "images")
+        rows = list(part_of(job, "images", self.first, self.stop))
+        pictures = [Picture(decode(row.data, row.path), classes[row.label], row.path, row.place) for row in rows]
+        captions = captioner.captions(pictures)
+        write_json(job.folder / "captions.json", [[row.label, c] for row, c in zip(rows, captions, strict=True)])
+        return {"captions": len(captions), "applied": captioner.applied()}
+
+    @property
+    def rate_class(self) -> str:
+        return f"caption {self.captioner.model}"
+
+
+class PromptSpec(StepSpec):
+    """The prompts of every class, by one strategy. Inputs, for captions: their parts in order."""
+
+    kind: ClassVar[str] = "prompt"
+    version: ClassVar[int] = 2
+    strategy: Literal["class-name", "template", "definition", "caption"]
+    classes: tuple[str, ...]
+    templates: tuple[str, ...] = ()
+    definitions: dict[str, str] = Field({})
+
+    def make(self, job: Job) -> dict[str, Any]:
+        prompts = self._prompts(job)
+        write_json(job.folder / "prompts.json", {"classes": prompts.classes, "prompts": prompts.prompts})
+        return {"prompts": sum(len(options) for options in prompts.prompts)}
+
+    def _prompts(self, job: Job) -> Prompts:
+        match self.strategy:
+            case "caption":
+                parts = (job.inputs[name].path("captions.json").read_text("utf-8") for name in sorted(job.inputs))
+                return from_captions(self.classes, list(chain.from_iterable(json.loads(part) for part in parts)))
+            case "template":
+                return from_templates(self.classes, self.templates)
+            case "definition":
+                return with_definitions(self.classes, self.definitions)
+            case _:
+                return class_names(self.classes)
+
+
+class EncodeSpec(StepSpec):
+    """Embeddings of prompts `first` to `stop`, counted through all classes, and of the negative prompt if `guided`.
+
+    `sequence`: tokens that the long text encoder may see. Each prompt is encoded alone: how they are parted changes
+    nothing.
+    """
+
+    kind: ClassVar[str] = "encode"
+    unkeyed: ClassVar[frozenset[str]] = frozenset({"source"})
+    generator: str
+    fingerprint: str
+    source: str
+    sequence: int | None
+    guided: bool
+    negative: str | None
+    first: int
+    stop: int
+    numerics: Numerics
+
+    def make(self, job: Job) -> dict[str, Any]:
+        from prettyuseful.generators.embeddings import save_embeddings
+        from prettyuseful.generators.encoder import PromptEncoder
+        from prettyuseful.hand import at_hand
+        from prettyuseful.quiet import quiet
+
+        self.numerics.apply()
+        encoder = at_hand(PromptEncoder, self.source, self.numerics)
+        texts = list(chain.from_iterable(prompts_of(job, "prompts").prompts))[self.first : self.stop]
+        encoded, cut = {}, {}
+        with quiet():  # the libraries log every prompt that they cut; here they are counted
+            for number, text in enumerate(texts, self.first):
+                encoded[number] = encoder.encode(text)
+                if tokenizers := encoder.too_long(text):
+                    cut[str(number)] = tokenizers
+                job.progress((number - self.first + 1) / len(texts))
+        save_embeddings(encoded, encoder.encode_negative(self.negative) if self.guided else {}, job.folder)
+        return {"prompts": len(texts), "cut": cut}
+
+    @property
+    def rate_class(self) -> str:
+        return f"encode {self.generator}"

@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+import contextlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from prettyuseful.data.dataset import Row, write_shard
+from prettyuseful.data.sources.parquet import ParquetSource
+from prettyuseful.errors import DataError
+
+
+def source_of(
+    path: Path, columns: dict[str, Any] | None = None, metadata: dict[str, str] | None = None
+) -> ParquetSource:
+    if columns is not None:
+        pq.write_table(pa.table(columns).replace_schema_metadata(metadata), path)
+    return ParquetSource(str(path), (path,))
+
+
+def named(names: list[Any]) -> dict[str, str]:
+    return {"huggingface": json.dumps({"info": {"features": {"label": {"names": names, "_type": "ClassLabel"}}}})}
+
+
+def images(rows: list[Row]) -> list[dict[str, Any]]:
+    return [{"bytes": row.data, "path": row.path} for row in rows]
+
+
+def test_our_own_shards_come_back(tmp_path: Path, rows: list[Row], classes: tuple[str, ...]) -> None:
+    paths = (tmp_path / "0.parquet", tmp_path / "1.parquet")
+    write_shard(paths[0], rows[:4], classes)
+    write_shard(paths[1], rows[4:], classes)
+    source = ParquetSource("here", paths)
+    assert source.counts() == {"polar bear": 3, "dog": 3}
+    assert list(source.rows(classes, 3)) == rows
+    assert list(source.rows(classes, 2)) == rows[:4]
+
+
+def test_files_of_datasets_are_read(tmp_path: Path, rows: list[Row], classes: tuple[str, ...]) -> None:
+    from datasets import ClassLabel, Dataset, Features, Image
+
+    features = Features({"image": Image(), "label": ClassLabel(names=list(classes))})
+    table = {"image": images(rows), "label": [row.label for row in rows]}
+    Dataset.from_dict(table, features=features).to_parquet(tmp_path / "a.parquet")
+    found = list(source_of(tmp_path / "a.parquet").rows(classes, 3))
+    assert [(row.data, row.label, row.path) for row in found] == [(row.data, row.label, row.path) for row in rows]
+    assert [row.group for row in found] == [f"a.parquet/{i:06d}" for i in range(6)]
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.dictionary(pa.int32(), pa.string())])
+def test_labels_may_be_texts(tmp_path: Path, rows: list[Row], classes: tuple[str, ...], kind: pa.DataType) -> None:
+    labels = pa.array([classes[row.label] for row in rows]).cast(kind)
+    source = source_of(tmp_path / "a.parquet", {"image": images(rows), "label": labels})
+    assert [row.label for row in source.rows(classes, 3)] == [row.label for row in rows]
+
+
+@pytest.mark.parametrize(
+    "metadata", [None, {"huggingface": "{"}, {"huggingface": "[]"}, {"huggingface": "[" * 9999}, named([])]
+)
+def test_labels_without_names_are_numbers(tmp_path: Path, rows: list[Row], metadata: dict[str, str] | None) -> None:
+    source = source_of(tmp_path / "a.parquet", {"image": images(rows), "label": [1, 0] * 3}, metadata)
+    assert source.counts() == {"1": 3, "0": 3}
+    assert [row.label for row in source.rows(("x", "y"), 3)] == [1, 0] * 3
+
+
+def test_columns_of_ours_that_mean_something_else_are_left_out(tmp_path: Path, rows: list[Row]) -> None:
+    columns = {"image": [row.data for row in rows], "label": ["x"] * 6, "seed": ["a"] * 6, "group": [1] * 6}
+    found = list(source_of(tmp_path / "a.parquet", columns).rows(("x",), 1))
+    assert found == [Row(rows[0].data, "a.parquet/000000", 0, "a.parquet/000000")]
+
+
+@pytest.mark.parametrize(
+    ("columns", "metadata", "message"),
+    [
+        ({"img": [b"x"], "label": [0]}, None, r"no column image \(it has img, label\)"),
+        ({"image": [b"x"], "fine\n": [0]}, None, r"no column label \(it has image, fine\\n\)"),
+        ({"x": [0]}, None, "no column image and no column label"),
+        ({"image": [{"bytes": None, "path": "x.png"}], "label": ["x"]}, None, "row 0 holds no image bytes"),
+        ({"image": ["x.png"], "label": ["x"]}, None, "row 0 holds no image bytes"),
+        ({"image": [None], "label": ["x"]}, None, "row 0 holds no image bytes"),
+        ({"image": [{"bytes": b"x", "path": "a\nb"}], "label": ["x"]}, None, r"row 0 \(a\\nb\): not an image"),
+        ({"image": [b"x"], "label": [None]}, None, "row 0 has label None"),
+        ({"image": [b"x"], "label": [""]}, None, "row 0: '' is no name"),
+        ({"image": [b"x"], "label": [1.5]}, None, r"row 0 has label 1\.5"),
+        ({"image": [b"x"], "label": [True]}, None, "row 0 has label True"),
+        ({"image": [b"x"], "label": [-1]}, named(["x"]), "row 0 has label -1, but the schema names 1 classes"),
+        ({"image": [b"x"], "label": [1]}, named(["x"]), "row 0 has label 1, but the schema names 1 classes"),
+    ],
+)
+def test_what_is_wrong_is_named(
+    tmp_path: Path, columns: dict[str, Any], metadata: dict[str, str] | None, message: str
+) -> None:
+    with pytest.raises(DataError, match=message) as error:
+        list(source_of(tmp_path / "a.parquet", columns, metadata).rows(("x",), 1))
+    assert "\n" not in str(error.value)
+    assert "a.parquet" in str(error.value)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.data())
+def test_truncated_files_are_named_and_damaged_ones_are_read_or_named(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[Row], classes: tuple[str, ...], data: st.DataObject
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "damaged.parquet"
+    write_shard(path, rows, classes)
+    whole = bytearray(path.read_bytes())
+    place = data.draw(st.integers(0, len(whole) - 1))
+    path.write_bytes(whole[:place])
+    with pytest.raises(DataError, match=r"damaged\.parquet: broken Parquet"):
+        source_of(path).counts()
+    whole[place] = data.draw(st.integers(0, 255))
+    path.write_bytes(whole)
+    with contextlib.suppress(DataError):
+        list(source_of(path).rows(classes, 3))
+
+
+def test_a_row_group_is_read_in_pieces(tmp_path: Path, rows: list[Row]) -> None:
+    path = tmp_path / "a.parquet"
+    large = rows[0].data + bytes(100_000)  # what follows the image does not matter
+    table = pa.table({"image": [{"bytes": large, "path": ""}] * 600, "label": ["x"] * 600})
+    pq.write_table(table, path, compression="none", use_dictionary=False, write_batch_size=16)
+    source = source_of(path)
+    assert pq.ParquetFile(path).num_row_groups == 1
+    del table
+    usual = pa.default_memory_pool()
+    pool = pa.proxy_memory_pool(usual)
+    pa.set_memory_pool(pool)
+    try:
+        assert sum(1 for _ in source.rows(("x",), 600)) == 600
+    finally:
+        pa.set_memory_pool(usual)
+    assert 0 < pool.max_memory() < 16 << 20
+
+
+def test_the_fingerprint_changes_with_labels_and_names(tmp_path: Path, rows: list[Row]) -> None:
+    path = tmp_path / "a.parquet"
+    prints = set()
+    for data, label, metadata in ((0, 0, ["x", "y"]), (1, 0, ["x", "y"]), (0, 1, ["x", "y"]), (0, 0, ["x", "z"])):
+        columns = {"image": [{"bytes": rows[data].data, "path": "0"}], "label": [label]}
+        prints.add(source_of(path, columns, named(metadata)).fingerprint())
+    assert len(prints) == 4

@@ -1,0 +1,270 @@
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from prettyuseful.data.dataset import Row
+from prettyuseful.data.export import export_imagefolder, export_webdataset
+from prettyuseful.data.images import encode_jpeg, encode_png
+from prettyuseful.data.sources.open import open_source
+from prettyuseful.errors import DataError
+
+CLASSES = ("polar bear", "dog")
+EXPORTS: tuple[Callable[..., int], ...] = (export_imagefolder, export_webdataset)
+
+
+def made(i: int, classes: tuple[str, ...] = CLASSES) -> Row:
+    label, pixels = i % len(classes), np.full((8, 8, 3), 20 * i, np.uint8)
+    suffix, data = ("png", encode_png(pixels)) if i < 2 else ("jpg", encode_jpeg(pixels))
+    path = f"{classes[label]}/{i:06d}.{suffix}"
+    return Row(data, path, label, path, prompt=f"a {classes[label]}", seed=2**62 + i, generator="pocket")
+
+
+ROWS = [made(i) for i in range(10)]
+PNG = encode_png(np.zeros((2, 2, 3), np.uint8))
+
+
+def by_label(rows: list[Row]) -> list[Row]:
+    return sorted(rows, key=lambda row: (row.label, row.path))
+
+
+def test_an_exported_tree_comes_back(tmp_path: Path) -> None:
+    assert export_imagefolder(iter(ROWS), CLASSES, tmp_path / "new" / "out") == 10
+    found = list(open_source(str(tmp_path / "new" / "out")).rows(CLASSES, 5))
+    known = [replace(row, prompt=None, seed=None, generator=None) for row in ROWS]
+    assert by_label(found) == by_label(known)
+    about = json.loads((tmp_path / "new" / "out" / "prettyuseful.json").read_text())
+    assert about["classes"] == [{"name": name, "folder": name, "images": 5} for name in CLASSES]
+
+
+def test_exported_shards_come_back_whole(tmp_path: Path) -> None:
+    rows = [*ROWS[:9], replace(ROWS[9], prompt=None, seed=None, generator=None, place="upper left", group="block")]
+    assert export_webdataset(iter(rows), CLASSES, tmp_path, 4) == 10
+    assert sorted(path.name for path in tmp_path.iterdir()) == [f"data-00000{i}.tar" for i in range(3)]
+    assert list(open_source(str(tmp_path)).rows(CLASSES, 5)) == rows
+
+
+def test_equal_rows_give_equal_bytes(tmp_path: Path) -> None:
+    for out in ("a", "b"):
+        export_webdataset(ROWS, CLASSES, tmp_path / out, 4)
+    for path in (tmp_path / "a").iterdir():
+        assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes()
+        with tarfile.open(path) as tar:
+            assert {(member.mtime, member.uid, member.gid, member.uname) for member in tar} == {(0, 0, 0, "")}
+
+
+def test_torchvision_reads_the_tree(tmp_path: Path) -> None:
+    from torchvision.datasets import ImageFolder  # type: ignore[import-untyped]
+
+    export_imagefolder(ROWS, CLASSES, tmp_path)
+    found = ImageFolder(str(tmp_path))
+    assert found.classes == sorted(CLASSES)
+    assert [Path(path).read_bytes() for path, _ in found.samples] == [row.data for row in ROWS[1::2] + ROWS[::2]]
+    assert [label for _, label in found] == [0] * 5 + [1] * 5
+
+
+def load(kind: str, place: Path, cache: Path) -> Any:
+    from datasets import load_dataset
+
+    return load_dataset(kind, data_dir=str(place), split="train", cache_dir=str(cache))
+
+
+def test_hugging_face_reads_the_tree(tmp_path: Path) -> None:
+    export_imagefolder(ROWS, CLASSES, tmp_path / "out")
+    found = load("imagefolder", tmp_path / "out", tmp_path / "cache")
+    assert found.features["label"].names == sorted(CLASSES)
+    assert found["label"] == [0] * 5 + [1] * 5
+    pixels = [np.asarray(Image.open(io.BytesIO(row.data))) for row in ROWS[1::2] + ROWS[::2]]
+    assert all(np.array_equal(np.asarray(image), known) for image, known in zip(found["image"], pixels, strict=True))
+
+
+def test_hugging_face_reads_the_shards(tmp_path: Path) -> None:
+    jpegs = ROWS[2:]
+    export_webdataset(jpegs, CLASSES, tmp_path / "out", 3)
+    found = list(load("webdataset", tmp_path / "out", tmp_path / "cache"))
+    assert [row["cls"] for row in found] == [row.label for row in jpegs]
+    assert [row["json"]["prompt"] for row in found] == [row.prompt for row in jpegs]
+    assert [row["json"]["seed"] for row in found] == [row.seed for row in jpegs]
+    assert all(row["jpg"].size == (8, 8) for row in found)
+
+
+def test_the_webdataset_library_reads_the_shards(tmp_path: Path) -> None:
+    import webdataset
+
+    export_webdataset(ROWS, CLASSES, tmp_path, 4)
+    shards = str(tmp_path / "data-{000000..000002}.tar")
+    raw = list(webdataset.WebDataset(shards, shardshuffle=False))
+    assert [sample.get("jpg", sample.get("png")) for sample in raw] == [row.data for row in ROWS]
+    pairs = webdataset.WebDataset(shards, shardshuffle=False).decode("pil").to_tuple("jpg;png", "cls", "json")
+    for (image, label, values), row in zip(pairs, ROWS, strict=True):
+        assert (image.size, label) == ((8, 8), row.label)
+        named = {"label": CLASSES[row.label], "path": row.path, "group": row.group}
+        assert values == {**named, "prompt": row.prompt, "seed": row.seed, "generator": "pocket"}
+
+
+def named(path: str) -> Row:
+    return Row(PNG, path, 0, path)
+
+
+def test_names_follow_contents(tmp_path: Path) -> None:
+    jpeg = encode_jpeg(np.zeros((2, 2, 3), np.uint8))
+    rows = [named("a.jpg"), replace(named("b.png"), data=jpeg), replace(named("c.JPEG"), data=jpeg), named("d")]
+    export_imagefolder(rows, ["x"], tmp_path)
+    assert sorted(path.name for path in (tmp_path / "x").iterdir()) == ["a.png", "b.jpg", "c.JPEG", "d.png"]
+
+
+def test_equal_names_do_not_overwrite_each_other(tmp_path: Path) -> None:
+    rows = [named(path) for path in ("a/0.png", "b/0.png", "0-1.png", "A.png", "a.png", "0.png")]
+    assert export_imagefolder(rows, ["x"], tmp_path) == 6
+    assert len({path.name.lower() for path in (tmp_path / "x").iterdir()}) == 6
+
+
+HOSTILE = st.sampled_from(
+    [
+        "..",
+        ".",
+        "",
+        "/",
+        "../..",
+        "/etc/x",
+        "a/b",
+        "a\\b",
+        "a\0b",
+        "a\nb",
+        ".git",
+        "~",
+        "x" * 300,
+        "é" * 200,
+        "CON ",
+        "__x__",
+        "\udcff",
+        "cat",
+        "Cat",
+        "cat ",
+        "cat.",
+        "a:b",
+        "prettyuseful.json",
+        "-rf",
+        "%s",
+        "{0..9}",
+        "\u202ex",
+    ]
+) | st.text(max_size=8)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(HOSTILE.filter(lambda name: name not in ("", "\udcff")), min_size=1, max_size=5, unique=True),
+    st.lists(st.tuples(HOSTILE, st.integers(0, 4)), min_size=1, max_size=8),
+)
+def test_hostile_names_stay_in_the_folder_and_come_back(
+    tmp_path_factory: pytest.TempPathFactory, classes: list[str], paths: list[tuple[str, int]]
+) -> None:
+    rows = [Row(PNG + bytes([i]), path, label % len(classes), f"g{i}") for i, (path, label) in enumerate(paths)]
+    used = sorted({row.label for row in rows})
+    parent = tmp_path_factory.mktemp("parent")
+    for export in EXPORTS:
+        out = parent / export.__name__
+        assert export(rows, classes, out) == len(rows)
+        source = open_source(str(out))
+        for label in used:
+            mine = [row.data for row in rows if row.label == label]
+            assert sorted(row.data for row in source.rows([classes[label]], len(mine))) == sorted(mine)
+    tree = [path for path in (parent / "export_imagefolder").rglob("*") if path.is_file()]
+    assert len(tree) == len(rows) + 1
+    assert {len(path.relative_to(parent).parts) for path in tree} == {2, 3}
+    assert {path.name for path in parent.iterdir()} == {"export_imagefolder", "export_webdataset"}
+
+
+def test_classes_get_folders_of_their_own(tmp_path: Path) -> None:
+    classes = ("prettyuseful.json", "cat", "Cat", "a/b", "a_b", "empty")
+    export_imagefolder([made(i, classes) for i in range(5)], classes, tmp_path)
+    folders = [path.name for path in tmp_path.iterdir() if path.is_dir()]
+    assert sorted(folders) == ["Cat-2", "a_b", "a_b-3", "cat", "prettyuseful.json-1"]
+    assert open_source(str(tmp_path)).counts() == dict.fromkeys(classes[:5], 1)
+
+
+@pytest.mark.parametrize("export", EXPORTS)
+def test_a_folder_that_is_not_empty_is_refused(tmp_path: Path, export: Callable[..., int]) -> None:
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(DataError, match=r"is not empty \(it holds mine\.txt\)"):
+        export(ROWS, CLASSES, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+@pytest.mark.parametrize("export", EXPORTS)
+def test_a_folder_that_cannot_be_written_is_refused(
+    tmp_path: Path, export: Callable[..., int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    for out in (tmp_path / "file", tmp_path / "file" / "out"):
+        with pytest.raises(DataError, match=r"cannot write to .*file"):
+            export(ROWS, CLASSES, out)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "rename", full)
+    with pytest.raises(DataError, match="No space left on device"):
+        export(ROWS, CLASSES, tmp_path / "out")
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.parametrize("export", EXPORTS)
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, OSError])
+def test_an_interrupted_export_leaves_nothing(
+    tmp_path: Path, export: Callable[..., int], stop: type[BaseException]
+) -> None:
+    def rows() -> Iterator[Row]:
+        yield from ROWS[:5]
+        assert list(tmp_path.iterdir()) == [tmp_path / "out"]  # where a mount may end
+        assert [path.name[0] for path in (tmp_path / "out").iterdir()] == ["."]  # no final name before all is there
+        raise stop("of the reader's, not ours")
+
+    with pytest.raises(stop, match="of the reader's"):
+        export(rows(), CLASSES, tmp_path / "out")
+    assert list(tmp_path.rglob("*")) == [tmp_path / "out"]
+
+
+@pytest.mark.parametrize("export", EXPORTS)
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        (replace(ROWS[0], label=2), "has label 2, but there are 2 classes"),
+        (replace(ROWS[0], label=-1), "has label -1"),
+        (replace(ROWS[0], data=b"GIF89a"), "no JPEG, PNG"),
+        (replace(ROWS[0], data=b"RIFF0000WAVE"), "no JPEG, PNG"),
+        (replace(ROWS[0], data=b"", path="a\nb"), r"a\\nb is no JPEG"),
+    ],
+)
+def test_rows_that_cannot_be_exported_are_named(
+    tmp_path: Path, export: Callable[..., int], row: Row, message: str
+) -> None:
+    with pytest.raises(DataError, match=message):
+        export([ROWS[0], row], CLASSES, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_webdataset_readers_skip_is_named(tmp_path: Path) -> None:
+    bmp = replace(ROWS[0], data=b"BM...")
+    with pytest.raises(DataError, match=r"is a \.bmp file"):
+        export_webdataset([bmp], CLASSES, tmp_path)
+    assert export_imagefolder([bmp], CLASSES, tmp_path) == 1
+    with pytest.raises(DataError, match="give at least 1"):
+        export_webdataset(ROWS, CLASSES, tmp_path / "out", 0)
+
+
+@pytest.mark.parametrize("export", EXPORTS)
+def test_no_rows_are_an_empty_export(tmp_path: Path, export: Callable[..., int]) -> None:
+    assert export([], CLASSES, tmp_path) == 0

@@ -1,0 +1,99 @@
+"""A model hub on loopback: the few addresses that huggingface_hub and diffusers ask, with the hub's own error codes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+
+def commit(key: str) -> str:
+    """The commit that "owner/name" or "owner/name@revision" stands for."""
+    return hashlib.sha1(key.encode(), usedforsecurity=False).hexdigest()
+
+
+@dataclass
+class Hub:
+    """`repositories`: folders by id, and by id@revision. `gated`: ids whose files nobody may have. `sent`: what was."""
+
+    address: str
+    repositories: dict[str, Path] = field(default_factory=dict)
+    gated: set[str] = field(default_factory=set)
+    sent: list[str] = field(default_factory=list)
+
+    def key(self, name: str, revision: str | None) -> str | None:
+        """What a request means, by the name of a branch or by its commit."""
+        keys = [key for key in self.repositories if key.partition("@")[0] == name]
+        wanted = name if revision in (None, "main") else f"{name}@{revision}"
+        return next((key for key in keys if key == wanted or commit(key) == revision), None)
+
+
+@contextmanager
+def serve() -> Iterator[Hub]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+    hub = server.hub = Hub(f"http://127.0.0.1:{server.server_address[1]}")  # type: ignore[attr-defined]
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread.start()
+    try:
+        yield hub
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    _API = re.compile(r"/api/models/(?P<id>[^/]+/[^/?]+)(/(?P<kind>revision|tree)/(?P<revision>[^?]+))?(\?.*)?")
+    _FILE = re.compile(r"/(?P<id>[^/]+/[^/]+)/resolve/(?P<revision>[^/]+)/(?P<file>.+)")
+
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
+    def do_GET(self) -> None:
+        hub: Hub = self.server.hub  # type: ignore[attr-defined]
+        asked = self._API.fullmatch(self.path) or self._FILE.fullmatch(self.path)
+        if asked is None or asked["id"] not in hub.repositories:
+            self._answer(401, {"X-Error-Code": "RepoNotFound", "X-Error-Message": "Repository not found"})
+            return
+        key = hub.key(asked["id"], asked["revision"])
+        if key is None:
+            self._answer(404, {"X-Error-Code": "RevisionNotFound", "X-Error-Message": "Invalid rev id"})
+            return
+        folder = hub.repositories[key]
+        if asked.re is self._API:
+            files = sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+            told: object = {
+                "id": asked["id"],
+                "sha": commit(key),
+                "siblings": [{"rfilename": str(path)} for path in files],
+            }
+            if asked["kind"] == "tree":
+                told = [{"type": "file", "path": str(path), "size": 1, "oid": commit(str(path))} for path in files]
+            self._answer(200, {"Content-Type": "application/json"}, json.dumps(told).encode())
+        elif asked["id"] in hub.gated:
+            self._answer(401, {"X-Error-Code": "GatedRepo", "X-Error-Message": "Access to it is restricted"})
+        elif not (folder / asked["file"]).is_file():
+            self._answer(404, {"X-Error-Code": "EntryNotFound", "X-Error-Message": "Entry not found"})
+        else:
+            content = (folder / asked["file"]).read_bytes()
+            if self.command == "GET":
+                hub.sent.append(asked["file"])
+            etag = hashlib.sha256(content).hexdigest()
+            self._answer(200, {"ETag": f'"{etag}"', "X-Repo-Commit": commit(key), "Accept-Ranges": "none"}, content)
+
+    def _answer(self, status: int, headers: dict[str, str], content: bytes = b"") -> None:
+        self.send_response(status)
+        for name, value in {**headers, "Content-Length": str(len(content))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(content)
+
+    def log_message(self, *_: object) -> None:
+        """Says nothing."""

@@ -1,0 +1,95 @@
+"""Generators as users write them, good and bad. A file of its own, so that steps in any process can load it."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+
+from prettyuseful.generators.base import Request
+from prettyuseful.keys import derive_seed
+
+SIZE = 12
+
+
+class Noise:
+    """A colour of the prompt under noise of the seed. Remembers what it was asked for."""
+
+    requests: ClassVar[list[Request]] = []
+
+    def generate(self, request: Request) -> Any:
+        self.requests.append(request)
+        colour = derive_seed(request.prompt, request.class_name, request.label) % 200
+        noise = [np.random.default_rng(seed).integers(0, 55, (SIZE, SIZE, 3)) for seed in request.seeds]
+        return (np.stack(noise) + colour).astype(np.uint8)
+
+    def applied(self) -> dict[str, object]:
+        return {"noise": 55}
+
+
+class OnTensors(Noise):
+    """The same images, as tensors."""
+
+    def generate(self, request: Request) -> Any:
+        import torch
+
+        return torch.from_numpy(super().generate(request))
+
+
+class Hungry(Noise):
+    """Needs more memory than there is for more than three images, and says so as an accelerator does."""
+
+    most = 3
+
+    def generate(self, request: Request) -> Any:
+        import torch
+
+        if len(request.seeds) > self.most:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
+        return super().generate(request)
+
+
+class HungryOnCpu(Hungry):
+    """Says it as PyTorch does on a CPU."""
+
+    def generate(self, request: Request) -> Any:
+        if len(request.seeds) > self.most:
+            raise RuntimeError(
+                "[enforce fail at alloc_cpu.cpp:127] data. DefaultCPUAllocator: can't allocate memory: you tried to "
+                "allocate 4000000000000 bytes."
+            )
+        return super().generate(request)
+
+
+class Starving(Hungry):
+    """Nothing fits."""
+
+    most = 0
+
+
+class Ailing(Noise):
+    """Fails for another reason."""
+
+    def generate(self, request: Request) -> Any:
+        raise RuntimeError(f"no luck with {request.prompt}")
+
+
+class Bright(Noise):
+    """Images as numbers from 0 to 1."""
+
+    def generate(self, request: Request) -> Any:
+        return super().generate(request) / 255
+
+
+class Short(Noise):
+    """One image too few."""
+
+    def generate(self, request: Request) -> Any:
+        return super().generate(request)[1:]
+
+
+class Forgetful(Noise):
+    """Breaks the contract in a way that only shows in what it draws: images do not follow the seeds."""
+
+    def generate(self, request: Request) -> Any:
+        return np.random.default_rng().integers(0, 255, (len(request.seeds), SIZE, SIZE, 3), np.uint8)

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from prettyuseful.prompts.captioners.base import Picture, cleaned, listed, one_line
+
+
+def picture(width: int, height: int) -> Picture:
+    return Picture(Image.new("RGB", (width, height)), "cat", "train/cat/1.jpg")
+
+
+@pytest.mark.parametrize(
+    ("size", "shrunk"),
+    [((400, 800), (100, 200)), ((800, 400), (200, 100)), ((100, 300), (100, 300)), ((30, 20), (30, 20))],
+)
+def test_images_are_shrunk_by_their_short_side_and_never_enlarged(
+    size: tuple[int, int], shrunk: tuple[int, int]
+) -> None:
+    assert picture(*size).shrunk(100).size == shrunk
+
+
+def test_a_question_may_name_the_class() -> None:
+    assert picture(1, 1).question("What does this {class} do? {x}") == "What does this cat do? {x}"
+
+
+@pytest.mark.parametrize(
+    ("answer", "caption"),
+    [
+        ("  A cat.\n\nIt sleeps.\t", "A cat. It sleeps."),
+        ('"A cat."', "A cat."),
+        ('"Cat" is what the sign says', '"Cat" is what the sign says'),
+        ("<think>a dog?\nno</think>\nA cat.", "A cat."),
+        ("red\x1b[31m\ud800 and\u2028blue", "red [31m and blue"),
+        ("Sorry cats sit here.", "Sorry cats sit here."),
+    ],
+)
+def test_a_caption_is_one_clean_line(answer: str, caption: str) -> None:
+    assert cleaned(answer) == caption
+
+
+@pytest.mark.parametrize("answer", ["", " \n", '""', "<think>so many thoughts that no token was left"])
+def test_an_empty_answer_is_no_caption(answer: str) -> None:
+    with pytest.raises(ValueError, match="an empty answer"):
+        cleaned(answer)
+
+
+@pytest.mark.parametrize(
+    "answer", ["I'm sorry, I can't help.", "I\u2019m unable to see.", "I cannot describe people.", "As an AI, I ..."]
+)
+def test_a_refusal_is_no_caption(answer: str) -> None:
+    with pytest.raises(ValueError, match="a refusal"):
+        cleaned(answer)
+
+
+@given(st.text())
+def test_whatever_the_text_one_line_can_be_printed_and_encoded(text: str) -> None:
+    line = one_line(text)
+    assert line == line.strip()
+    assert line.isprintable()
+    line.encode()
+
+
+def test_many_names_are_cut() -> None:
+    assert listed(["a", "b"], 3) == "a, b"
+    assert listed(["a", "b", "c", "d", "e"], 2) == "a, b and 3 more"

@@ -1,0 +1,399 @@
+"""Against a real server on loopback that answers, or misbehaves, as a test tells it to."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import copy
+import io
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from email.utils import formatdate
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from prettyuseful.errors import PrettyUsefulError, StepFailedError, UserError
+from prettyuseful.numerics import Numerics
+from prettyuseful.prompts.captioners.base import Picture
+from prettyuseful.prompts.captioners.endpoint import EndpointCaptioner, Patience
+from prettyuseful.prompts.captioners.source import CaptionerSource
+
+CANARY = "sk-canary/4f9a7c"
+QUICK = Patience(tries=3, connect=2, answer=1, first_wait=0.01, longest_wait=0.02, longest_asked=5)
+
+
+class Request(BaseHTTPRequestHandler):
+    """One request; what comes back is the next of the server's replies, or the usual one."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: Server
+
+    def do_POST(self) -> None:
+        self.body: dict[str, Any] = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.at = time.monotonic()
+        server = self.server
+        with server.lock:
+            server.requests.append(copy.copy(self))  # one handler serves all requests of a connection
+            server.busy += 1
+            server.busiest = max(server.busiest, server.busy)
+            reply = server.replies.pop(0) if server.replies else server.usual
+        time.sleep(server.delay)
+        with server.lock:
+            server.busy -= 1
+        try:
+            reply(self)
+        except OSError:
+            self.close_connection = True  # the client had enough
+
+    @property
+    def image(self) -> Image.Image:
+        kind, data = self.body["messages"][0]["content"][0]["image_url"]["url"].split(",")
+        assert kind == "data:image/png;base64"
+        return Image.open(io.BytesIO(base64.b64decode(data)))
+
+    def send(self, status: int, content: str | bytes, headers: dict[str, str]) -> None:
+        data = content.encode() if isinstance(content, str) else content
+        self.send_response(status)
+        for name, value in {"Content-Length": str(len(data)), **headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+Reply = Callable[[Request], None]
+
+
+def sends(status: int, content: str | bytes = "", **headers: str) -> Reply:
+    return lambda request: request.send(status, content, {k.replace("_", "-"): v for k, v in headers.items()})
+
+
+def says(text: str | None, **more: object) -> Reply:
+    choice = {"message": {"role": "assistant", "content": text, **more}, "finish_reason": "stop", **more}
+    return sends(200, json.dumps({"model": "seer-0613", "choices": [choice]}))
+
+
+def shade(request: Request) -> None:
+    """A caption that tells which picture it is of."""
+    says(f"shade {np.asarray(request.image)[0, 0, 0]}")(request)
+
+
+def drops(request: Request) -> None:
+    request.close_connection = True
+
+
+def breaks_off(request: Request) -> None:
+    request.send(200, b'{"choices": [', {"Content-Length": "1000"})
+    request.close_connection = True
+
+
+def drips(request: Request) -> None:
+    request.send(200, b"", {"Content-Length": "1000"})
+    for _ in range(50):
+        request.wfile.write(b" ")
+        time.sleep(0.05)
+
+
+def floods(request: Request) -> None:
+    request.send(200, b"", {"Content-Length": "1000000000"})
+    while True:
+        request.wfile.write(b" " * (1 << 16))
+
+
+def stalls(request: Request) -> None:
+    time.sleep(2.5 * QUICK.answer)
+    shade(request)
+
+
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 64
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Request)
+        self.lock = threading.Lock()
+        self.requests: list[Request] = []
+        self.replies: list[Reply] = []
+        self.usual: Reply = shade
+        self.delay = 0.0
+        self.busy = self.busiest = 0
+
+    def handle_error(self, *_: object) -> None:
+        pass  # a client that went away is what some tests want
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/v1"
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with Server() as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def captioner(server: Server, concurrency: int = 1, key: str | None = None, url: str = "") -> EndpointCaptioner:
+    return EndpointCaptioner(url or server.url, "seer", "Describe this {class}.", 99, 16, concurrency, key, QUICK)
+
+
+def pictures(count: int) -> list[Picture]:
+    return [Picture(Image.new("RGB", (20, 30), (i, 0, 0)), "cat", f"cat/{i}.png") for i in range(count)]
+
+
+def shades(count: int) -> list[str]:
+    return [f"shade {i}" for i in range(count)]
+
+
+def failure(server: Server, count: int = 1, key: str | None = None) -> PrettyUsefulError:
+    with pytest.raises(PrettyUsefulError) as error:
+        captioner(server, key=key).captions(pictures(count))
+    assert "\n" not in str(error.value)
+    assert f"the captioner 'seer' at {server.url} " in str(error.value)
+    return error.value
+
+
+def test_a_request_holds_the_picture_and_the_question(server: Server) -> None:
+    assert captioner(server, key=CANARY).captions(pictures(1)) == ["shade 0"]
+    (request,) = server.requests
+    assert request.path == "/v1/chat/completions"
+    assert request.headers["Authorization"] == f"Bearer {CANARY}"
+    assert request.headers["Content-Type"] == "application/json"
+    assert request.image.size == (16, 24)
+    assert request.body["messages"][0]["content"][1] == {"type": "text", "text": "Describe this cat."}
+    assert {name: request.body[name] for name in ("model", "max_tokens", "temperature")} == {
+        "model": "seer",
+        "max_tokens": 99,
+        "temperature": 0,
+    }
+
+
+def test_without_a_key_no_key_is_sent(server: Server) -> None:
+    captioner(server).captions(pictures(1))
+    assert "Authorization" not in server.requests[0].headers
+
+
+def test_captions_are_in_order_and_no_more_requests_run_than_allowed(server: Server) -> None:
+    server.delay = 0.02
+    server.replies = [shade, sends(500)]
+    assert captioner(server, concurrency=4).captions(pictures(24)) == shades(24)
+    assert server.busiest == 4
+
+
+def test_no_pictures_no_requests(server: Server) -> None:
+    assert captioner(server).captions([]) == []
+    assert server.requests == []
+
+
+TROUBLES: dict[str, tuple[Reply, str]] = {
+    "500": (sends(500, '{"error": {"message": "out of\\nmemory"}}'), "HTTP 500: out of memory"),
+    "502": (sends(502, "<html>bad gateway</html>"), "HTTP 502: <html>bad gateway</html>"),
+    "408": (sends(408), "HTTP 408; tried"),
+    "409": (sends(409), "HTTP 409"),
+    "425": (sends(425), "HTTP 425"),
+    "429": (sends(429, '{"detail": "slow down"}'), "HTTP 429: slow down"),
+    "stall": (stalls, "no answer within 1 s"),
+    "drip": (drips, "no answer within 1 s"),
+    "drop": (drops, "the connection failed (RemoteProtocolError: "),
+    "half": (breaks_off, "the connection failed (RemoteProtocolError: "),
+    "garbage": (sends(200, "not { JSON"), "no chat completion (not { JSON)"),
+    "bytes": (sends(200, b"\xff\xfe\x00"), "no chat completion"),
+    "deep": (sends(200, "[" * 100_000), "no chat completion"),
+    "flood": (floods, "no chat completion"),
+    "gzip": (sends(200, "no gzip", Content_Encoding="gzip"), "the connection failed (DecodingError: "),
+    "error in 200": (sends(200, '{"error": {"message": "no worker"}}'), "no chat completion (no worker)"),
+    "list": (sends(200, '{"choices": [{"message": {"content": [1]}}]}'), "no chat completion"),
+    "no choice": (sends(200, '{"choices": []}'), "no chat completion"),
+    "empty": (says(" \n"), "an empty answer"),
+    "null": (says(None), "an empty answer"),
+    "refusal": (says(None, refusal="not this one"), "a refusal (not this one)"),
+    "filter": (says("A cat.", finish_reason="content_filter"), "a refusal (content filter)"),
+    "sorry": (says("I'm sorry, but I can't."), "a refusal"),
+}
+
+
+@pytest.mark.parametrize("trouble", TROUBLES)
+def test_what_may_pass_is_tried_again(server: Server, trouble: str) -> None:
+    server.replies = [TROUBLES[trouble][0]]
+    assert captioner(server).captions(pictures(1)) == ["shade 0"]
+    assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize("trouble", sorted(TROUBLES.keys() - {"stall", "drip"}))
+def test_tries_come_to_an_end_and_the_error_names_the_picture(server: Server, trouble: str) -> None:
+    server.usual, words = TROUBLES[trouble]
+    error = failure(server)
+    assert isinstance(error, StepFailedError)
+    assert words in str(error)
+    assert "gave no caption for 1 of 1 pictures (cat/0.png)" in str(error)
+    assert "tried 3 times" in str(error)
+    assert len(server.requests) == QUICK.tries
+
+
+def test_a_server_that_is_not_there_is_one_clear_line(server: Server) -> None:
+    server.server_close()
+    assert "the connection failed (ConnectError: " in str(failure(server))
+
+
+@pytest.mark.parametrize(
+    ("status", "key", "words"),
+    [
+        (401, None, "give the name of its variable as api_key_env"),
+        (401, CANARY, "check the key in the variable that api_key_env names"),
+        (403, CANARY, "what that key may do"),
+        (404, None, "check endpoint, a base URL that usually ends in /v1, and the name of the model"),
+        (405, None, "check endpoint"),
+        (301, None, "give the final address as endpoint"),
+    ],
+)
+def test_a_wrong_set_up_ends_all_at_once(server: Server, status: int, key: str | None, words: str) -> None:
+    server.usual = sends(status, '{"error": "no"}', Location="http://127.0.0.1:9/")
+    error = failure(server, 20, key)
+    assert isinstance(error, UserError)
+    assert f"HTTP {status}: no; " in str(error)
+    assert words in str(error)
+    assert len(server.requests) == 1
+
+
+def test_a_rejected_picture_is_not_tried_again_and_the_others_go_on(server: Server) -> None:
+    server.replies = [shade, sends(400, '{"error": {"message": "policy"}}'), shade, sends(413, "too large")]
+    error = failure(server, 5)
+    assert isinstance(error, UserError)
+    assert "no caption for 2 of 5 pictures (cat/1.png, cat/3.png): HTTP 400: policy, HTTP 413: too large; " in str(
+        error
+    )
+    assert len(server.requests) == 5
+
+
+def test_when_picture_after_picture_fails_the_rest_is_not_asked_for(server: Server) -> None:
+    server.usual = sends(400, "no")
+    assert "for 8 of 30 pictures (cat/0.png, cat/1.png, cat/2.png, cat/3.png, cat/4.png and 3 more)" in (
+        message := str(failure(server, 30))
+    )
+    assert "the rest was not asked for" in message
+    assert len(server.requests) == 8
+
+
+@pytest.mark.parametrize(("status", "kind"), [(429, "seconds"), (503, "date")])
+def test_the_server_says_how_long_to_wait(server: Server, status: int, kind: str) -> None:
+    wait = "0.7" if kind == "seconds" else formatdate(time.time() + 2, usegmt=True)
+    server.replies = [sends(status, "", Retry_After=wait)]
+    assert captioner(server).captions(pictures(2)) == shades(2)
+    first, second, _ = server.requests
+    assert second.at - first.at >= 0.7
+
+
+def test_all_requests_wait_when_one_is_told_to(server: Server) -> None:
+    server.replies = [sends(429, "", Retry_After="1")]
+    server.delay = 0.05
+    assert captioner(server, concurrency=2).captions(pictures(6)) == shades(6)
+    early = [request for request in server.requests if request.at - server.requests[0].at < 0.9]
+    assert len(early) < 5  # of 7
+
+
+@pytest.mark.parametrize("wait", ["soon", "nan", "inf", "-5", "Thu, 01 Jan 1970 00:00:00 GMT", "Thu, 99 Foo"])
+def test_a_senseless_wait_is_none(server: Server, wait: str) -> None:
+    server.replies = [sends(429, "", Retry_After=wait)]
+    assert captioner(server).captions(pictures(1)) == ["shade 0"]
+    assert server.requests[1].at - server.requests[0].at < 3
+
+
+def test_too_long_a_wait_is_an_error(server: Server) -> None:
+    server.usual = sends(429, "quota", Retry_After="3600")
+    error = failure(server, 20)
+    assert isinstance(error, StepFailedError)
+    assert "asks to wait 3600 s (HTTP 429: quota)" in str(error)
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "echo",
+    [
+        sends(401, f"bad key {CANARY} " * 9),
+        sends(401, json.dumps({"error": {"message": f"bad key {CANARY}"}}).replace("/", "\\/")),
+        sends(401, "x" * 178 + CANARY),
+        sends(400, json.dumps({"errors": [CANARY]})),
+        sends(500, CANARY),
+        sends(200, CANARY),
+        says(f"A cat on {CANARY}."),
+        says(f"I'm sorry, {'no ' * 20}{CANARY}."),
+        says(None, refusal=CANARY),
+        sends(429, CANARY, Retry_After="99"),
+        sends(200, json.dumps({"model": CANARY, "choices": [{"message": {"content": " "}}]})),
+    ],
+)
+def test_the_key_is_nowhere(
+    server: Server, echo: Reply, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("CAPTION_KEY", CANARY)
+    caplog.set_level(logging.DEBUG)
+    server.usual = echo
+    source = CaptionerSource(model="seer", endpoint=server.url, api_key_env="CAPTION_KEY")
+    opened = source.open(Numerics())
+    assert isinstance(opened, EndpointCaptioner)
+    opened.patience = QUICK
+    with pytest.raises(PrettyUsefulError) as error:
+        opened.captions(pictures(1))
+    assert server.requests[0].headers["Authorization"] == f"Bearer {CANARY}"
+    assert error.value.__cause__ is None
+    assert error.value.__suppress_context__ or error.value.__context__ is None
+    seen = [str(error.value), caplog.text, repr(source), repr(opened), str(opened.applied()), source.model_dump_json()]
+    assert not [text for text in seen if "canary" in text]
+
+
+def test_what_was_applied_is_said(server: Server) -> None:
+    asked = captioner(server, key=CANARY)
+    asked.captions(pictures(1))
+    assert asked.applied() == {
+        "model": "seer",
+        "endpoint": server.url,
+        "served": ["seer-0613"],
+        "temperature": 0,
+        "instruction": "Describe this {class}.",
+        "max_tokens": 99,
+        "image_size": 16,
+    }
+
+
+@pytest.mark.parametrize("proxy", ["http://127.0.0.1:9", "socks5://127.0.0.1:9", "nonsense://x"])
+def test_proxies_are_not_for_this_machine(server: Server, monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.setenv(name, proxy)
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    assert captioner(server).captions(pictures(1)) == ["shade 0"]
+    named = captioner(server, url=server.url.replace("127.0.0.1", "localhost"))
+    assert named.captions(pictures(1)) == ["shade 0"]
+
+
+def test_proxies_lead_elsewhere(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", server.url.removesuffix("/v1"))
+    assert captioner(server, url="http://caption.invalid/v1").captions(pictures(1)) == ["shade 0"]
+    assert server.requests[0].path == "http://caption.invalid/v1/chat/completions"
+
+
+def test_a_useless_proxy_is_one_clear_line(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("all_proxy", f"nonsense://me:{CANARY}@host")
+    with pytest.raises(UserError, match="mend HTTPS_PROXY") as error:
+        captioner(server, url="http://caption.invalid/v1").captions(pictures(1))
+    assert CANARY not in str(error.value)
+
+
+def test_it_also_works_where_a_loop_is_running(server: Server) -> None:
+    async def notebook() -> list[str]:
+        return captioner(server).captions(pictures(2))
+
+    assert asyncio.run(notebook()) == shades(2)

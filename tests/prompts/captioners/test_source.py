@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from prettyuseful.errors import UnknownNameError, UserError
+from prettyuseful.numerics import Numerics
+from prettyuseful.prompts.captioners.base import PAPER_INSTRUCTION
+from prettyuseful.prompts.captioners.describer import Describer
+from prettyuseful.prompts.captioners.source import CaptionerSource
+
+CANARY = "sk-canary-4f9a7c"
+URL = "http://localhost:8000/v1"
+
+
+def source(**fields: object) -> CaptionerSource:
+    return CaptionerSource.model_validate(fields)
+
+
+def served(**fields: object) -> CaptionerSource:
+    return source(**{"endpoint": URL, "model": "seer", **fields})
+
+
+def refusal(fields: object) -> str:
+    with pytest.raises(ValidationError) as error:
+        CaptionerSource.model_validate(fields)
+    assert CANARY not in str(error.value)
+    (problem,) = error.value.errors()
+    assert "\n" not in problem["msg"]
+    return problem["msg"]
+
+
+def test_a_bare_string_is_a_model() -> None:
+    assert CaptionerSource.model_validate("describer") == CaptionerSource()
+    assert CaptionerSource.model_validate("owner/name") == source(model="owner/name")
+    assert CaptionerSource().instruction == PAPER_INSTRUCTION
+
+
+def test_what_changes_captions_is_the_identity() -> None:
+    base = served().identity()
+    assert base == {
+        "kind": "endpoint",
+        "model": "seer",
+        "instruction": PAPER_INSTRUCTION,
+        "max_tokens": 256,
+        "image_size": 256,
+    }
+    others: list[dict[str, object]] = [
+        {"model": "sage"},
+        {"instruction": "What?"},
+        {"max_tokens": 9},
+        {"image_size": 99},
+    ]
+    for other in others:
+        assert served(**other).identity() != base
+    assert source(model="seer/seer").identity() != served(model="seer/seer").identity()
+
+
+def test_where_and_how_the_server_is_asked_is_not_in_the_identity() -> None:
+    elsewhere = served(endpoint="https://example.org/v1", api_key_env="CAPTION_KEY", concurrency=1)
+    assert elsewhere.identity() == served().identity()
+
+
+def test_the_describer_is_its_name_alone() -> None:
+    assert source(max_tokens=9, concurrency=1).identity() == {"model": "describer"}
+
+
+def test_a_folder_counts_by_its_content(tmp_path: Path) -> None:
+    here, there = tmp_path / "here", tmp_path / "there"
+    here.mkdir()
+    for name in ("config.json", "chat_template.jinja", "model.safetensors", "notes.md"):
+        (here / name).write_text(name)
+    shutil.copytree(here, there)
+    identity = source(model=str(here)).identity()
+    assert source(model=str(there)).identity() == identity
+    (there / "notes.md").write_text("more")
+    assert source(model=str(there)).identity() == identity
+    for name in ("config.json", "chat_template.jinja", "model.safetensors"):
+        (there / name).write_text("other")
+        assert source(model=str(there)).identity() != identity
+        identity = source(model=str(there)).identity()
+
+
+def test_an_endpoint_may_come_with_the_rest_of_its_path() -> None:
+    assert served(endpoint=f"{URL}/chat/completions").endpoint == URL
+    assert served(endpoint=f"{URL}/").endpoint == URL
+
+
+@pytest.mark.parametrize(
+    "url",
+    [f"http://me:{CANARY}@host/v1", f"https://host/v1?key={CANARY}", f"http://{CANARY}@host", f"http://h#{CANARY}"],
+)
+def test_secrets_in_a_url_are_refused_and_not_repeated(url: str) -> None:
+    assert "study files are shared" in refusal({"model": "seer", "endpoint": url})
+
+
+@pytest.mark.parametrize(
+    "url", ["localhost:8000/v1", "ftp://host/v1", "http://", "http://[::1/v1", "http://h:x/v1", "http://a b"]
+)
+def test_what_is_no_url_is_refused(url: str) -> None:
+    assert "http:// or https://" in refusal({"model": "seer", "endpoint": url})
+
+
+@pytest.mark.parametrize("key", [CANARY, "hf_aBcDeF", "", "a key"])
+def test_a_key_in_place_of_its_variable_is_refused_and_not_repeated(key: str) -> None:
+    message = refusal({"model": "seer", "endpoint": URL, "api_key_env": key})
+    assert "never the key itself" in message
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"api_key_env": "CAPTION_KEY"}, "api_key_env is for an endpoint"),
+        ({"endpoint": URL}, "an endpoint needs the name of its model"),
+        ({"max_tokens": 0}, "greater than or equal to 1"),
+        ({"image_size": 1}, "greater than or equal to 16"),
+        ({"concurrency": 0}, "greater than or equal to 1"),
+        ({"instruction": ""}, "at least 1 character"),
+        ({"key": CANARY}, "not permitted"),
+        (7, "valid dictionary"),
+    ],
+)
+def test_a_wrong_value_is_one_clear_line(fields: object, words: str) -> None:
+    assert words in refusal(fields)
+
+
+def test_an_unknown_model_is_one_clear_line() -> None:
+    with pytest.raises(UnknownNameError, match=r"unknown captioner 'descriper'; did you mean 'describer'\?"):
+        source(model="descriper").identity()
+
+
+@pytest.mark.parametrize(
+    ("value", "words"), [(None, "is not set"), ("  ", "is not set"), (f"{CANARY} x", "no key has")]
+)
+def test_a_key_that_is_not_there_is_one_clear_line(
+    monkeypatch: pytest.MonkeyPatch, value: str | None, words: str
+) -> None:
+    if value is not None:
+        monkeypatch.setenv("CAPTION_KEY", value)
+    with pytest.raises(UserError, match=f"environment variable CAPTION_KEY .*{words}") as error:
+        served(api_key_env="CAPTION_KEY").open(Numerics())
+    assert CANARY not in str(error.value)
+
+
+def test_the_last_captioner_stays_open() -> None:
+    assert isinstance(source().open(Numerics()), Describer)
+    assert source().open(Numerics()) is source().open(Numerics())

@@ -1,0 +1,256 @@
+from __future__ import annotations
+
+import json
+import shutil
+from contextlib import suppress
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import (
+    AutoModelForImageTextToText,
+    AutoProcessor,
+    CLIPImageProcessor,
+    CLIPVisionConfig,
+    GenerationConfig,
+    LlamaConfig,
+    LlavaConfig,
+    LlavaForConditionalGeneration,
+    LlavaProcessor,
+    PreTrainedTokenizerFast,
+)
+
+from prettyuseful.errors import DataError, StepFailedError
+from prettyuseful.numerics import Numerics
+from prettyuseful.prompts.captioners.base import Picture
+from prettyuseful.prompts.captioners.source import CaptionerSource
+from prettyuseful.prompts.captioners.vision_language import VisionLanguageCaptioner
+
+WORDS = ["<pad>", "<s>", "</s>", "<unk>", "<image>", "user", "assistant", *(f"w{i}" for i in range(40))]
+TEMPLATE = (
+    "{% for message in messages %}{{ message.role }} {% for part in message.content %}"
+    "{% if part.type == 'image' %}<image> {% else %}{{ part.text }} {% endif %}{% endfor %}{% endfor %}"
+    "{% if add_generation_prompt %}assistant{% endif %}"
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A LLaVA with random weights, 16 px, that would sample if nobody told it otherwise."""
+    words = Tokenizer(models.WordLevel({word: i for i, word in enumerate(WORDS)}, unk_token="<unk>"))
+    words.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=words, pad_token="<pad>", bos_token="<s>", eos_token="</s>", unk_token="<unk>"
+    )
+    tokenizer.add_special_tokens({"additional_special_tokens": ["<image>"]})
+    processor = LlavaProcessor(
+        image_processor=CLIPImageProcessor(size={"shortest_edge": 16}, crop_size={"height": 16, "width": 16}),
+        tokenizer=tokenizer,
+        patch_size=8,
+        vision_feature_select_strategy="default",
+        num_additional_image_tokens=1,
+        chat_template=TEMPLATE,
+    )
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 16, "intermediate_size": 32, "num_attention_heads": 2}
+    model = LlavaForConditionalGeneration(
+        LlavaConfig(
+            vision_config=CLIPVisionConfig(**sizes, num_hidden_layers=2, image_size=16, patch_size=8),
+            text_config=LlamaConfig(
+                **sizes,
+                num_hidden_layers=1,
+                vocab_size=len(WORDS),
+                initializer_range=1.0,  # wide, so that the picture changes the words
+                pad_token_id=0,
+                bos_token_id=1,
+                eos_token_id=2,
+            ),
+            image_token_index=WORDS.index("<image>"),
+            image_seq_length=4,
+        )
+    )
+    model.generation_config = GenerationConfig(
+        do_sample=True, temperature=9.0, top_k=40, eos_token_id=2, pad_token_id=0
+    )
+    place = tmp_path_factory.mktemp("llava") / "tiny-llava"
+    model.save_pretrained(place)
+    processor.save_pretrained(place)
+    return place
+
+
+def make(folder: Path | str, instruction: str = "w1 w2", tokens: int = 6, size: int = 16) -> VisionLanguageCaptioner:
+    return VisionLanguageCaptioner(str(folder), instruction, tokens, size, Numerics())
+
+
+@pytest.fixture(scope="module")
+def captioner(folder: Path) -> VisionLanguageCaptioner:
+    return make(folder)
+
+
+def picture(seed: int, size: int = 16) -> Picture:
+    pixels = np.random.default_rng(seed).integers(0, 256, (size, size, 3), np.uint8)
+    return Picture(Image.fromarray(pixels), "w7", f"cat/{seed}.png")
+
+
+def answered(captioner: VisionLanguageCaptioner, count: int = 6) -> list[Picture]:
+    """Pictures that the random model has words for."""
+
+    def has_words(shown: Picture) -> bool:
+        with suppress(StepFailedError):
+            return bool(captioner.captions([shown]))
+        return False
+
+    return list(islice(filter(has_words, map(picture, range(50))), count))
+
+
+def test_captions_are_the_models_own_greedy_ones(captioner: VisionLanguageCaptioner, folder: Path) -> None:
+    """The same model, called the way its documentation says, gives the same words."""
+    processor = AutoProcessor.from_pretrained(folder)
+    model = AutoModelForImageTextToText.from_pretrained(folder, torch_dtype=torch.float32)
+    pictures = answered(captioner)
+    wanted = []
+    for shown in pictures:
+        text = "user <image> w1 w2 assistant"
+        inputs = processor(images=shown.image, text=text, return_tensors="pt")
+        tokens = inputs["input_ids"]
+        for _ in range(6):
+            with torch.no_grad():
+                logits = model(input_ids=tokens, pixel_values=inputs["pixel_values"]).logits
+            tokens = torch.cat([tokens, logits[:, -1:].argmax(-1)], dim=1)
+            if tokens[0, -1] == 2:
+                break
+        wanted.append(processor.decode(tokens[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True))
+    assert captioner.captions(pictures) == wanted
+    assert len(set(wanted)) > 1
+
+
+def test_a_caption_depends_on_its_own_picture_alone(captioner: VisionLanguageCaptioner) -> None:
+    pictures = answered(captioner)
+    together = captioner.captions(pictures)
+    assert together == [captioner.captions([shown])[0] for shown in pictures]
+    assert captioner.captions(pictures[::-1]) == together[::-1]
+
+
+def test_instruction_class_length_and_size_reach_the_model(captioner: VisionLanguageCaptioner, folder: Path) -> None:
+    shown = next(p for p in answered(captioner, 50) if len(captioner.captions([p])[0].split()) > 2)
+    caption = captioner.captions([shown])
+
+    def differs(other: VisionLanguageCaptioner, shown: Picture = shown) -> bool:
+        try:
+            return other.captions([shown]) != caption
+        except StepFailedError:
+            return True
+
+    assert differs(make(folder, instruction="w9 w30 w4 w4"))
+    assert not differs(make(folder, instruction="w1 {class}"), replace(shown, class_name="w2"))
+    assert differs(make(folder, instruction="w1 {class}"), replace(shown, class_name="w9 w30 w4 w4"))
+    assert captioner.captions([shown])[0].startswith(make(folder, tokens=2).captions([shown])[0])
+    assert differs(make(folder, tokens=2))
+    assert differs(make(folder, size=2))
+
+
+def test_what_was_applied_is_said(captioner: VisionLanguageCaptioner) -> None:
+    assert captioner.applied() == {
+        "model": "tiny-llava",
+        "architecture": "LlavaForConditionalGeneration",
+        "dtype": "float32",
+        "decoding": "greedy",
+        "instruction": "w1 w2",
+        "max_tokens": 6,
+        "image_size": 16,
+    }
+
+
+def test_a_study_opens_it_and_the_number_format_is_the_numerics(folder: Path) -> None:
+    opened = CaptionerSource(model=str(folder), instruction="w1 w2", max_tokens=6).open(Numerics(dtype="bfloat16"))
+    assert isinstance(opened, VisionLanguageCaptioner)
+    assert opened.applied()["dtype"] == "bfloat16"
+    assert {parameter.dtype for parameter in opened.model.parameters()} == {torch.bfloat16}
+    assert answered(opened)
+
+
+def test_a_picture_without_a_caption_is_named(captioner: VisionLanguageCaptioner) -> None:
+    silent = next(p for p in map(picture, range(50)) if p.name not in {q.name for q in answered(captioner, 50)})
+    with pytest.raises(StepFailedError, match=rf"'tiny-llava' has no caption for {silent.name}: an empty answer; "):
+        captioner.captions([silent])
+
+
+def test_weights_that_are_not_there_are_one_clear_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    with pytest.raises(
+        DataError,
+        match=r"cannot load the captioner 'nobody/nothing@v1': .*not on this machine.*hf download nobody/nothing`",
+    ) as error:
+        make("nobody/nothing@v1")
+    assert "\n" not in str(error.value)
+
+
+def test_a_gated_model_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def gated(*_: object, **__: object) -> None:
+        raise OSError("You are trying to access a gated repo.\nMake sure to have access to it.")
+
+    monkeypatch.setattr(AutoProcessor, "from_pretrained", gated)
+    with pytest.raises(DataError, match="'big/model': it is gated; accept its licence"):
+        make("big/model")
+
+
+def changed(folder: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(folder, tmp_path / "model"))
+
+
+def refused(folder: Path, words: str) -> None:
+    with pytest.raises(DataError, match=words) as error:
+        make(folder)
+    assert "\n" not in str(error.value)
+    assert "'model'" in str(error.value)
+
+
+def test_weights_that_are_there_in_part_are_refused(folder: Path, tmp_path: Path) -> None:
+    """The library would fill the gap with random numbers and go on."""
+    place = changed(folder, tmp_path)
+    state = load_file(place / "model.safetensors")
+    state.popitem()
+    save_file(state, place / "model.safetensors", metadata={"format": "pt"})
+    refused(place, "are incomplete")
+
+
+def test_broken_weights_are_refused(folder: Path, tmp_path: Path) -> None:
+    place = changed(folder, tmp_path)
+    (place / "model.safetensors").write_bytes(b"broken")
+    refused(place, "cannot load")
+
+
+def test_pickled_weights_are_refused(folder: Path, tmp_path: Path) -> None:
+    place = changed(folder, tmp_path)
+    torch.save(load_file(place / "model.safetensors"), place / "pytorch_model.bin")
+    (place / "model.safetensors").unlink()
+    refused(place, r"no file named model.safetensors.*get the model again")
+
+
+def test_a_model_with_code_of_its_own_is_refused(folder: Path, tmp_path: Path) -> None:
+    place = changed(folder, tmp_path)
+    config = json.loads((place / "config.json").read_text())
+    config |= {"model_type": "own", "auto_map": {"AutoConfig": "own.Own", "AutoModelForImageTextToText": "own.Own"}}
+    (place / "config.json").write_text(json.dumps(config))
+    (place / "own.py").write_text("raise SystemExit('ran')")
+    refused(place, "code of its own, which is never run")
+
+
+def test_a_model_that_cannot_be_asked_is_refused(folder: Path, tmp_path: Path) -> None:
+    place = changed(folder, tmp_path)
+    (place / "chat_template.jinja").unlink()
+    refused(place, "has no chat template")
+
+
+def test_a_model_that_does_not_see_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "config.json").write_text('{"model_type": "llama"}')
+    refused(tmp_path / "model", "no image-text-to-text model")

@@ -1,0 +1,286 @@
+"""An image's bytes depend on what it is, not on how, when or beside what it is made."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from prettyuseful.data.dataset import Row, read_shard
+from prettyuseful.errors import DataError, MemoryLimitError
+from prettyuseful.generators.base import Request, Sampling
+from prettyuseful.generators.sampler import DiffusersSampler
+from prettyuseful.keys import derive_seed
+from prettyuseful.numerics import Numerics
+from prettyuseful.steps.base import Step, StepSpec, run_step
+from prettyuseful.steps.generation import CollectSpec, GenerateSpec
+from prettyuseful.steps.prompts import EncodeSpec, PromptSpec
+from prettyuseful.store.base import Artifact, Manifest
+from prettyuseful.store.local import LocalStore
+
+CLASSES = ("cat", "dog")
+SAMPLING = Sampling(steps=2, cfg=1.0)
+TWO, THREE = ("{}", "a {}"), ("{}", "a {}", "the {}")
+
+
+class Maker:
+    """Makes shards in a store of its own."""
+
+    def __init__(self, root: Path, source: str, sampling: Sampling | None, templates: Sequence[str] = ("{}",)) -> None:
+        self.store, self.source, self.sampling, self.templates = LocalStore(root), source, sampling, tuple(templates)
+        prompts = PromptSpec(strategy="template", classes=CLASSES, templates=self.templates)
+        self.inputs = {"prompts": self.make(prompts, {}).manifest.key}
+        if sampling is not None:
+            self.inputs["embeddings 00000"] = self.encoded()
+
+    def encoded(self) -> str:
+        spec = EncodeSpec(
+            generator="tiny",
+            fingerprint="x",
+            source=self.source,
+            sequence=None,
+            guided=False,
+            negative=None,
+            first=0,
+            stop=len(CLASSES) * len(self.templates),
+            numerics=Numerics(),
+        )
+        return self.make(spec, self.inputs).manifest.key
+
+    def make(self, spec: StepSpec, inputs: dict[str, str]) -> Artifact:
+        step = Step(spec, inputs, "a step", 1)
+        run_step(step, self.store, lambda _: None)
+        artifact = self.store.read(step.key)
+        assert artifact is not None
+        return artifact
+
+    def shard(self, first: int, stop: int, **changes: Any) -> Artifact:
+        """Micro-batches `first` to `stop` of four images each, of ten cats unless `changes` say otherwise."""
+        fields: dict[str, Any] = {
+            "generator": "tiny",
+            "fingerprint": "x",
+            "source": self.source,
+            "sampling": self.sampling,
+            "label": 0,
+            "images": 10,
+            "prompts": len(self.templates),
+            "seed": 0,
+            "micro_batch": 4,
+            "numerics": Numerics(),
+        }
+        return self.make(GenerateSpec(first=first, stop=stop, **{**fields, **changes}), self.inputs)
+
+    def rows(self, first: int = 0, stop: int = 3, **changes: Any) -> list[Row]:
+        artifact = self.shard(first, stop, **changes)
+        rows = list(read_shard(artifact.path("shard.parquet")))
+        assert artifact.manifest.facts["images"] == len(rows)
+        return rows
+
+    def manifest(self, kind: str) -> Manifest:
+        return next(manifest for manifest in self.store.list() if manifest.step == kind)
+
+
+MakeMaker = Callable[..., Maker]
+
+
+@pytest.fixture(params=["a pipeline", "a class of one's own"])
+def make_maker(
+    request: pytest.FixtureRequest, tmp_path: Path, pipeline_folder: Path, planted: Callable[[str], str]
+) -> MakeMaker:
+    """Makers of either kind of generator."""
+    own = request.param != "a pipeline"
+    source, sampling = (planted("Noise"), None) if own else (str(pipeline_folder), SAMPLING)
+    return lambda templates=("{}",), store="store": Maker(tmp_path / store, source, sampling, templates)
+
+
+@pytest.fixture
+def maker(make_maker: MakeMaker) -> Maker:
+    return make_maker()
+
+
+@pytest.fixture
+def pipeline(tmp_path: Path, pipeline_folder: Path) -> Maker:
+    return Maker(tmp_path / "store", str(pipeline_folder), SAMPLING)
+
+
+@pytest.fixture
+def own(tmp_path: Path, planted: Callable[[str], str]) -> Callable[..., Maker]:
+    """Makers of the planted generators."""
+    return lambda kind="Noise", templates=("{}",): Maker(tmp_path / "store", planted(kind), None, templates)
+
+
+def test_the_cut_into_shards_does_not_matter(maker: Maker) -> None:
+    whole = maker.rows()
+    assert [row.path for row in whole] == [f"cat/{i:06d}.jpg" for i in range(10)]
+    assert maker.rows(2, 3) + maker.rows(0, 1) + maker.rows(1, 2) == whole[8:] + whole[:8]
+
+
+def test_nor_does_it_with_several_prompts(make_maker: MakeMaker) -> None:
+    """Micro-batch 0 holds images 0, 2, 4, 6 of the first prompt, 1 their neighbours of the second."""
+    maker = make_maker(TWO)
+    whole = maker.rows(0, 4)
+    assert [row.path for row in whole] == [f"cat/{i:06d}.jpg" for i in range(10)]
+    assert [row.prompt for row in whole] == ["cat", "a cat"] * 5
+    assert maker.rows(2, 4) == whole[8:]
+    assert sorted(maker.rows(3, 4) + maker.rows(1, 2), key=lambda row: row.path) == whole[1::2]
+
+
+def test_fewer_images_are_a_prefix_of_more(make_maker: MakeMaker) -> None:
+    maker = make_maker(TWO)  # the padded tail of one is the middle of the other
+    assert maker.rows(0, 2, images=5) == maker.rows(0, 4)[:5]
+
+
+def test_another_store_gets_the_same_bytes(make_maker: MakeMaker) -> None:
+    assert make_maker(store="other").rows(0, 1) == make_maker().rows(0, 1)
+
+
+def test_an_interrupted_shard_leaves_nothing_and_is_made_again(maker: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    from prettyuseful.data import images
+
+    encode, calls = images.encode_jpeg, []
+
+    def interrupted(image: Any) -> bytes:
+        calls.append(image)
+        if len(calls) == 6:
+            raise KeyboardInterrupt
+        return encode(image)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(images, "encode_jpeg", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            maker.rows()
+    assert [m.step for m in maker.store.list() if m.step == "generate"] == []
+    assert len(maker.rows()) == 10
+
+
+def test_every_image_has_its_own_seed_and_says_what_made_it(maker: Maker) -> None:
+    rows = maker.rows() + maker.rows(label=1)
+    assert len({row.seed for row in rows}) == len({row.data for row in rows}) == 20
+    assert {row.prompt for row in rows} == {"cat", "dog"}
+    assert {row.generator for row in rows} == {"tiny"}
+    assert all(row.seed is not None and 0 <= row.seed < 2**63 for row in rows)
+    assert all(row.group == row.path for row in rows)
+
+
+@pytest.mark.parametrize("change", [{"seed": 1}, {"label": 1}, {"sampling": Sampling(steps=3, cfg=1.0)}])
+def test_what_should_change_an_image_does(pipeline: Maker, change: dict[str, Any]) -> None:
+    before, after = pipeline.rows(0, 1), pipeline.rows(0, 1, **change)
+    assert all(a.data != b.data for a, b in zip(before, after, strict=True))
+
+
+def test_the_seed_of_an_image_is_pinned(own: Callable[..., Maker]) -> None:
+    """Of the data set's seed, class, prompt and index: another rule would be another data set under the same key."""
+    rows = own(templates=TWO).rows(0, 4, label=1, seed=7)
+    prompts = ["dog", "a dog"] * 5
+    assert [row.seed for row in rows] == [derive_seed(7, "dog", prompt, i) for i, prompt in enumerate(prompts)]
+
+
+def test_every_micro_batch_has_one_prompt_and_the_same_size(own: Callable[..., Maker], asked: list[Request]) -> None:
+    own(templates=THREE).rows(0, 3, label=1)
+    assert [(request.prompt, request.class_name, request.label) for request in asked] == [
+        (prompt, "dog", 1) for prompt in ("dog", "a dog", "the dog")
+    ]
+    # Ten images of three prompts: the tails are padded with the seeds of images that would come next.
+    assert [request.seeds for request in asked] == [
+        tuple(derive_seed(0, "dog", request.prompt, first + 3 * i) for i in range(4))
+        for first, request in enumerate(asked)
+    ]
+
+
+def test_the_sampler_sees_batches_of_one_size(pipeline: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A batch of another size changes the last bits of a UNet's output, though seldom enough to pass unseen."""
+    sample, sizes = DiffusersSampler.sample, []
+
+    def watched(self: DiffusersSampler, embedding: Any, seeds: tuple[int, ...]) -> torch.Tensor:
+        sizes.append(len(seeds))
+        return sample(self, embedding, seeds)
+
+    monkeypatch.setattr(DiffusersSampler, "sample", watched)
+    assert len(pipeline.rows()) == 10
+    assert sizes == [4] * 3
+
+
+def test_a_prompt_meets_its_own_embedding(tmp_path: Path, pipeline_folder: Path) -> None:
+    """The second template of the second class alone draws as it does among others, but for its seeds' sake."""
+    several = Maker(tmp_path / "several", str(pipeline_folder), SAMPLING, THREE)
+    alone = Maker(tmp_path / "alone", str(pipeline_folder), SAMPLING, ("a {}",))
+    (second,) = (row for row in several.rows(1, 2, label=1, images=2, micro_batch=1) if row.prompt == "a dog")
+    (_, first) = alone.rows(0, 2, label=1, images=2, micro_batch=1)
+    assert (first.seed, first.data) == (second.seed, second.data)
+
+
+def test_tensors_are_as_good_as_arrays(own: Callable[..., Maker]) -> None:
+    assert own("OnTensors").rows(0, 1, fingerprint="y") == own().rows(0, 1)
+
+
+def test_the_manifest_says_what_was_applied(pipeline: Maker) -> None:
+    pipeline.rows(0, 1)
+    manifest = pipeline.manifest("generate")
+    assert manifest.facts["applied"]["steps"] == 2
+    assert manifest.facts["applied"]["switched_off"] == ["safety checker"]
+    assert manifest.environment["packages"]["torch"]
+    assert "source" not in manifest.spec
+    assert json.dumps(manifest.spec).count(pipeline.source) == 0
+
+
+def test_prompts_that_are_cut_are_counted(tmp_path: Path, pipeline_folder: Path) -> None:
+    """The tokenizer of the tiny pipeline takes 14 letters beside its marks."""
+    maker = Maker(
+        tmp_path / "store", str(pipeline_folder), SAMPLING, ("{}", "thirteen letters {}", "{} of many letters")
+    )
+    assert maker.manifest("encode").facts["cut"] == {str(number): ["tokenizer"] for number in (1, 2, 4, 5)}
+    shards = [maker.shard(0, 3, label=label, images=6, micro_batch=2).manifest for label in (0, 1)]
+    assert [shard.facts["cut"].keys() for shard in shards] == [{"1", "2"}, {"4", "5"}]
+    again = maker.shard(0, 1, images=6, micro_batch=2).manifest  # another shard of the same prompts counts none twice
+    collect = CollectSpec(classes=CLASSES, images_per_class=6)
+    inputs = {f"{i:05d}": shard.key for i, shard in enumerate([*shards, again])}
+    assert maker.make(collect, inputs).manifest.facts["prompts_cut"] == {"tokenizer": 4}
+
+
+def test_a_data_set_is_its_shards_in_order(own: Callable[..., Maker]) -> None:
+    maker = own()
+    shards = [maker.shard(*part, label=label) for label in (0, 1) for part in ((0, 2), (2, 3))]
+    inputs = {f"{i:05d}": shard.manifest.key for i, shard in enumerate(shards)}
+    found = maker.make(CollectSpec(classes=CLASSES, images_per_class=10), inputs)
+    names = [entry.name for entry in found.manifest.files]
+    assert names == [f"data-{i:05d}-of-00004.parquet" for i in range(4)]
+    paths = [row.path for name in names for row in read_shard(found.path(name))]
+    assert paths == [f"{name}/{i:06d}.jpg" for name in CLASSES for i in range(10)]
+    assert found.manifest.facts["images"] == 20
+    assert found.manifest.facts["applied"] == {"noise": 55}
+
+
+@pytest.mark.parametrize("kind", ["Hungry", "HungryOnCpu"])
+def test_out_of_memory_says_which_micro_batch_fits(own: Callable[..., Maker], asked: list[Request], kind: str) -> None:
+    maker = own(kind)
+    with pytest.raises(MemoryLimitError) as error:
+        maker.rows()
+    assert str(error.value) == (
+        "tiny: 4 images at a time do not fit into memory; 2 at a time does: set numerics.micro_batch: 2. "
+        "The micro-batch is part of the key: images made with another are made again"
+    )
+    assert [len(request.seeds) for request in asked] == [2]  # tried once, and then no image was made with it
+    assert not any(manifest.step == "generate" for manifest in maker.store.list())
+
+
+def test_out_of_memory_at_any_size_says_so(own: Callable[..., Maker]) -> None:
+    with pytest.raises(MemoryLimitError, match=r"4 images .* not even one at a time does: take a smaller size"):
+        own("Starving").rows()
+
+
+def test_another_failure_is_not_taken_for_a_lack_of_memory(own: Callable[..., Maker]) -> None:
+    with pytest.raises(RuntimeError, match="no luck with cat"):
+        own("Ailing").rows()
+
+
+@pytest.mark.parametrize(
+    ("kind", "problem"),
+    [("Bright", "its images are float64, not uint8"), ("Short", "it returned 3 images for 4 seeds")],
+)
+def test_what_is_no_image_is_one_line(own: Callable[..., Maker], kind: str, problem: str) -> None:
+    with pytest.raises(DataError, match=f"tiny: {problem}.*; try `prettyuseful check generator`"):
+        own(kind).rows()

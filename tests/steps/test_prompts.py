@@ -1,0 +1,97 @@
+"""Captions, prompts and embeddings: in parts, and as if they had been made at once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from safetensors.numpy import load_file
+
+from prettyuseful.numerics import Numerics
+from prettyuseful.prompts.captioners.source import CaptionerSource
+from prettyuseful.steps.datasets import LoadSpec
+from prettyuseful.steps.prompts import CaptionSpec, EncodeSpec, PromptSpec
+from prettyuseful.store.base import Artifact
+from prettyuseful.tasks.find import TaskSource
+
+CLASSES = ("blue", "red")
+
+
+Make = Callable[..., Artifact]
+
+
+def prompts_of(artifact: Artifact) -> Any:
+    return json.loads(artifact.path("prompts.json").read_text("utf-8"))["prompts"]
+
+
+@pytest.fixture
+def greys(tmp_path: Path) -> Path:
+    """A task of five images per class, no two of them equally bright."""
+    for folder in (tmp_path / "greys" / split / name for split in ("train", "test") for name in CLASSES):
+        folder.mkdir(parents=True)
+        for i in range(5):
+            Image.new("RGB", (8, 8), (20 + 50 * i,) * 3).save(folder / f"{i}.png")
+    return tmp_path / "greys"
+
+
+def test_captions_follow_the_images_through_their_parts(make: Make, greys: Path) -> None:
+    images = make(LoadSpec(task=TaskSource(folder=str(greys)), fingerprint="x", split="train", per_class=5))
+    source = CaptionerSource()
+    parts = {
+        f"captions {first:05d}": make(
+            CaptionSpec(captioner=source, identity=source.identity(), first=first, stop=stop, numerics=Numerics()),
+            images=images,
+        )
+        for first, stop in ((0, 3), (3, 4), (4, 10))
+    }
+    assert [part.manifest.facts["captions"] for part in parts.values()] == [3, 1, 6]
+    assert all(part.manifest.facts["applied"] == {"model": "describer"} for part in parts.values())
+    found = prompts_of(make(PromptSpec(strategy="caption", classes=CLASSES), **parts))
+    words = ("very dark", "dark", "medium", "bright", "very bright")
+    told = [f"a {word} flat picture, grey tones, smooth, no main direction" for word in words]
+    assert found == [[f"{name}, {caption}" for caption in told] for name in CLASSES]
+
+
+@pytest.mark.parametrize(
+    ("fields", "prompts"),
+    [
+        ({"strategy": "class-name"}, [["blue"], ["red"]]),
+        ({"strategy": "template", "templates": ("a {}", "{name}!")}, [["a blue", "blue!"], ["a red", "red!"]]),
+        ({"strategy": "definition", "definitions": {"red": "a colour"}}, [["blue"], ["red, a colour"]]),
+    ],
+)
+def test_every_strategy_writes_its_prompts(make: Make, fields: dict[str, Any], prompts: list[str]) -> None:
+    assert prompts_of(make(PromptSpec(classes=CLASSES, **fields))) == prompts
+
+
+def test_prompts_are_encoded_one_by_one(make: Make, pipeline_folder: Path) -> None:
+    """How they are parted changes no embedding, and the negative is there if it is needed."""
+    prompts = make(PromptSpec(strategy="template", classes=CLASSES, templates=("{}", "a {}")))
+
+    def encoded(first: int, stop: int, guided: bool = False, negative: str | None = None) -> dict[str, np.ndarray]:
+        spec = EncodeSpec(
+            generator="tiny",
+            fingerprint="x",
+            source=str(pipeline_folder),
+            sequence=None,
+            guided=guided,
+            negative=negative,
+            first=first,
+            stop=stop,
+            numerics=Numerics(),
+        )
+        return load_file(make(spec, prompts=prompts).path("embeddings.safetensors"))
+
+    whole, parts = encoded(0, 4), {**encoded(0, 1), **encoded(1, 4)}
+    assert whole.keys() == parts.keys() == {f"{number}/prompt_embeds" for number in range(4)}
+    assert all(np.array_equal(tensor, parts[name]) for name, tensor in whole.items())
+    assert len({tensor.tobytes() for tensor in whole.values()}) == 4
+    empty, given = (encoded(0, 1, guided=True, negative=text) for text in ("", "grey"))
+    assert empty.keys() == given.keys() == {"0/prompt_embeds", "negative/negative_prompt_embeds"}
+    name = "negative/negative_prompt_embeds"
+    assert not np.array_equal(empty[name], given[name])

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from prettyuseful.errors import UnknownNameError
+from prettyuseful.registry import TASKS
+from prettyuseful.tasks import find
+from prettyuseful.tasks.find import TaskSource
+from prettyuseful.tasks.huggingface import HubTask
+from prettyuseful.tasks.imagenet import class_list
+
+from .conftest import make_dataset, save_parquet
+
+
+def test_a_name_and_a_folder_are_tasks(folder_task: Path) -> None:
+    assert TaskSource(name="photos").open().name == "photos"
+    task = TaskSource(folder=str(folder_task), licence="CC0").open()
+    assert (task.classes, task.licence) == (("blue", "red"), "CC0")
+
+
+def test_a_hugging_face_data_set_is_a_task(tmp_path: Path) -> None:
+    both = make_dataset([0, 1], ["day", "night"]).rename_column("image", "img").rename_column("label", "time")
+    folder = save_parquet(tmp_path / "sky", train=both, validation=both)
+    source = TaskSource(huggingface=str(folder), image="img", label="time", test="validation", licence="CC BY 4.0")
+    task = source.open()
+    assert (task.name, task.classes, task.licence) == ("sky", ("day", "night"), "CC BY 4.0")
+    assert TaskSource.model_validate(source.model_dump()) == source
+
+
+def test_an_imagenet_task_tests_on_validation_and_is_not_read_whole_at_every_plan(tmp_path: Path) -> None:
+    synsets = class_list("imagenet-200").synsets
+    one_each = make_dataset(range(200), synsets)
+    folder = save_parquet(tmp_path / "copy", train=one_each, validation=one_each)
+    task = TaskSource(name="imagenet-200", huggingface=str(folder)).open()
+    assert isinstance(task, HubTask)
+    assert (task.data.test, task.data.by_contents, task.available("test")) == ("validation", False, 1)
+
+
+def test_a_folder_s_contents_are_its_fingerprint(tmp_path: Path) -> None:
+    both = make_dataset([0, 1], ["day", "night"])
+    task = TaskSource(huggingface=str(save_parquet(tmp_path / "sky", train=both, test=both))).open()
+    assert isinstance(task, HubTask)
+    assert task.data.by_contents
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({}, "give either a name or a folder, or a huggingface data set"),
+        ({"name": "photos", "folder": "x"}, "the task photos has images of its own"),
+        ({"name": "photos", "huggingface": "a/b"}, "the task photos has images of its own"),
+        ({"name": "imagenet-200"}, "imagenet-200 needs its images: add folder, .* or huggingface, such as ILSVRC"),
+        ({"name": "imagenet-1k", "folder": "x", "huggingface": "a/b"}, "either a folder or a huggingface"),
+        ({"folder": "x", "huggingface": "a/b"}, "either a folder or a huggingface data set, not both"),
+        ({"folder": "x", "label": "fine", "test": "val"}, "label, test is for huggingface data sets"),
+        ({"name": "photos", "train": "test"}, "train is for huggingface data sets"),
+        ({"name": "photos", "licence": "CC0"}, "the licence of the task photos is known"),
+        ({"huggingface": "a/b", "test": "train"}, "train and test are the same split, train"),
+        ({"huggingface": "a/b", "train": "test"}, "train and test are the same split, test"),
+        ({"name": "imagenet-1k", "huggingface": "a/b", "train": "validation"}, "the same split, validation"),
+    ],
+)
+def test_there_is_one_way_to_say_it(fields: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        TaskSource(**fields)
+
+
+def test_an_unknown_name_gets_the_nearest() -> None:
+    with pytest.raises(UnknownNameError, match="did you mean 'imagenet-200'"):
+        TaskSource(name="imagnet-200").open()
+
+
+def test_tasks_that_need_images_are_in_the_table() -> None:
+    assert all(name in TASKS.entries for name in find._BRING_IMAGES)

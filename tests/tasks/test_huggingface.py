@@ -1,0 +1,284 @@
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from prettyuseful.errors import DataError
+from prettyuseful.tasks.huggingface import HubData, HubTask, hub_task
+
+from .conftest import make_dataset, picture, save_parquet
+
+NAMES = ["plum", "fig", "lime"]
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+@pytest.fixture
+def fruit(tmp_path: Path) -> Path:
+    """Parquet: labels in no order, 4 or more train and 2 test images per class."""
+    train = make_dataset([2, 0, 1, 1, 2, 0, 0, 1, 2, 2, 0, 1, 0], NAMES)
+    return save_parquet(tmp_path / "fruit", train=train, test=make_dataset([1, 2, 0, 0, 2, 1], NAMES, first=500))
+
+
+def task_of(place: Path | str, **names: Any) -> HubTask:
+    return hub_task(HubData(str(place), **names), "CC0")
+
+
+def test_labels_name_the_classes_and_bytes_are_the_original_ones(fruit: Path) -> None:
+    task = task_of(fruit)
+    assert (task.name, task.classes, task.licence, dict(task.definitions)) == ("fruit", tuple(NAMES), "CC0", {})
+    assert (task.available("train"), task.available("test")) == (4, 2)
+    rows = list(task.images("train", 2))
+    assert [row.label for row in rows] == [0, 0, 1, 1, 2, 2]
+    assert [row.path for row in rows] == [f"train/000000{i}" for i in (1, 5, 2, 3, 0, 4)]
+    assert [row.data for row in rows] == [picture(i) for i in (1, 5, 2, 3, 0, 4)]
+    assert all(row.group == row.path for row in rows)
+
+
+def test_a_smaller_request_is_a_prefix_and_splits_share_no_group(fruit: Path) -> None:
+    task = task_of(fruit)
+    more, fewer = list(task.images("train", 4)), list(task.images("train", 3))
+    assert fewer == [row for i, row in enumerate(more) if i % 4 < 3]
+    assert not {row.group for row in more} & {row.group for row in task.images("test", 2)}
+
+
+def test_strings_are_classes_in_alphabetical_order(tmp_path: Path) -> None:
+    train, test = make_dataset(["pear", "apple", "pear"]), make_dataset(["apple", "pear"])
+    task = task_of(save_parquet(tmp_path / "words", train=train, test=test))
+    assert task.classes == ("apple", "pear")
+    assert [row.path for row in task.images("train", 1)] == ["train/0000001", "train/0000000"]
+
+
+def test_what_was_saved_to_disk_is_the_same_task(fruit: Path, tmp_path: Path) -> None:
+    from datasets import load_dataset
+
+    load_dataset(str(fruit)).save_to_disk(tmp_path / "saved")
+    assert list(task_of(tmp_path / "saved").images("train", 4)) == list(task_of(fruit).images("train", 4))
+
+
+def test_images_in_files_beside_the_table_are_read_as_they_are(tmp_path: Path) -> None:
+    for split in ("train", "test"):
+        for i, name in enumerate(("a", "b")):
+            (tmp_path / "files" / split / name).mkdir(parents=True)
+            (tmp_path / "files" / split / name / "x.png").write_bytes(picture(i))
+    rows = list(task_of(tmp_path / "files").images("train", 1))
+    assert [row.data for row in rows] == [picture(0), picture(1)]
+
+
+@pytest.mark.parametrize(("kept", "found"), [("links/in.png", True), ("out.png", False)])
+def test_a_folder_s_images_lie_within_it(tmp_path: Path, kept: str, found: bool) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    (tmp_path / "links").mkdir()
+    (tmp_path / kept).write_bytes(picture(1))
+    rows = [{"image": {"bytes": None, "path": str(tmp_path / kept)}, "label": name} for name in ("a", "b")]
+    schema = pa.schema([("image", pa.struct([("bytes", pa.binary()), ("path", pa.string())])), ("label", pa.string())])
+    for split in ("train", "test"):
+        pq.write_table(pa.Table.from_pylist(rows, schema=schema), tmp_path / "links" / f"{split}.parquet")
+    images = task_of(tmp_path / "links").images("train", 1)
+    if found:
+        assert [row.data for row in images] == [picture(1)] * 2
+    else:
+        with pytest.raises(DataError, match="links/train/0000000: no image in the column 'image'"):
+            list(images)
+
+
+def test_a_column_of_bare_bytes_holds_images_too(tmp_path: Path) -> None:
+    from datasets import Dataset
+
+    bare = Dataset.from_dict({"image": [picture(3), picture(4)], "label": ["a", "b"]})
+    rows = list(task_of(save_parquet(tmp_path / "bare", train=bare, test=bare)).images("train", 1))
+    assert [row.data for row in rows] == [picture(3), picture(4)]
+
+
+def test_many_labels_per_image_are_no_classes(tmp_path: Path) -> None:
+    from datasets import Dataset
+
+    many = Dataset.from_dict({"image": [picture(3), picture(4)], "label": [[0, 1], [1]]})
+    with pytest.raises(DataError, match="which names no class; a ClassLabel or strings are needed"):
+        task_of(save_parquet(tmp_path / "many", train=many, test=many))
+
+
+def test_more_than_there_is_says_how_much_there_is(fruit: Path) -> None:
+    with pytest.raises(DataError, match="task fruit has 2 test images per class, 3 were asked for"):
+        list(task_of(fruit).images("test", 3))
+
+
+@pytest.mark.parametrize(
+    ("named", "said"),
+    [
+        ({"test": "validation"}, r"no split 'validation'; it has train, test: name .* with `test: ...`"),
+        ({"train": "trian"}, r"no split 'trian'; did you mean 'train'\?"),
+        ({"image": "img"}, r"no column 'img'.*it has image, label: name .* with `image: ...`"),
+        ({"label": "fine"}, r"no column 'fine'"),
+        ({"image": "label"}, r"column 'label' of fruit holds int64; images are needed"),
+    ],
+)
+def test_what_is_not_there_is_named_with_what_is(fruit: Path, named: dict[str, str], said: str) -> None:
+    with pytest.raises(DataError, match=said):
+        task_of(fruit, **named)
+
+
+def test_integers_without_names_are_no_classes(tmp_path: Path) -> None:
+    plain = make_dataset([0, 1])
+    with pytest.raises(DataError, match="holds int64, which names no class"):
+        task_of(save_parquet(tmp_path / "numbers", train=plain, test=plain))
+
+
+@pytest.mark.parametrize("missing", [-1, None])
+def test_images_without_labels_are_counted(tmp_path: Path, missing: int | None) -> None:
+    test = make_dataset([0, missing, 1, missing], NAMES[:2])
+    folder = save_parquet(tmp_path / "hidden", train=make_dataset([0, 1], NAMES[:2]), test=test)
+    with pytest.raises(DataError, match=r"2 of 4 images of the split 'test' of hidden have no label; .*train, test"):
+        task_of(folder)
+
+
+def test_a_class_without_images_is_named(tmp_path: Path) -> None:
+    folder = save_parquet(tmp_path / "few", train=make_dataset([0, 1, 2], NAMES), test=make_dataset([0, 2], NAMES))
+    with pytest.raises(DataError, match="the test split of few has no images of fig"):
+        task_of(folder)
+
+
+def test_one_class_is_no_task(tmp_path: Path) -> None:
+    one = make_dataset([0, 0], NAMES[:1])
+    with pytest.raises(DataError, match="at least two"):
+        task_of(save_parquet(tmp_path / "one", train=one, test=one))
+
+
+def test_splits_that_name_their_labels_differently_are_refused(tmp_path: Path) -> None:
+    from datasets import DatasetDict
+
+    splits = {"train": make_dataset([0, 1], NAMES[:2]), "test": make_dataset([0, 1], NAMES[1::-1])}
+    DatasetDict(splits).save_to_disk(tmp_path / "odd")
+    with pytest.raises(DataError, match="differ in the names of 'label'"):
+        task_of(tmp_path / "odd")
+
+
+def with_broken(folder: Path, broken: bytes | None) -> Path:
+    """Two classes, the third train image is `broken`."""
+    from datasets import Dataset
+
+    sound = make_dataset([0, 1, 0, 1], NAMES[:2])
+    rows = sound.with_format("arrow")[:].to_pylist()
+    rows[2]["image"] = broken and {"bytes": broken, "path": None}
+    return save_parquet(folder, train=Dataset.from_list(rows, features=sound.features), test=sound)
+
+
+@pytest.mark.parametrize(("broken", "said"), [(b"no image", "not an image"), (None, "no image in the column")])
+def test_a_broken_image_is_named_if_it_is_asked_for(tmp_path: Path, broken: bytes | None, said: str) -> None:
+    task = task_of(with_broken(tmp_path / "broken", broken))
+    assert len(list(task.images("train", 1))) == 2
+    with pytest.raises(DataError, match=rf"broken/train/0000002: {said}"):
+        list(task.images("train", 2))
+
+
+def test_the_fingerprint_follows_contents_columns_and_splits(fruit: Path) -> None:
+    before = task_of(fruit).fingerprint()
+    assert task_of(fruit).fingerprint() == before
+    os.utime(fruit / "test-00000-of-00001.parquet", ns=(1, 1))
+    assert task_of(fruit).fingerprint() == before
+    assert task_of(fruit, train="test", test="train").fingerprint() != before
+    changed = make_dataset([1, 2, 0, 0, 2, 1], NAMES, first=501)
+    save_parquet(fruit, test=changed)
+    assert task_of(fruit).fingerprint() != before
+    assert next(task_of(fruit).images("test", 1)).data == picture(503)
+
+
+def test_a_large_folder_s_fingerprint_follows_sizes_and_times(fruit: Path) -> None:
+    def fingerprint() -> str:
+        return HubData(str(fruit), by_contents=False).fingerprint()
+
+    before = fingerprint()
+    assert fingerprint() == before
+    os.utime(fruit / "test-00000-of-00001.parquet", ns=(1, 1))
+    assert fingerprint() != before
+
+
+def test_a_moved_folder_is_the_same_task(fruit: Path, tmp_path: Path) -> None:
+    before = task_of(fruit).fingerprint()
+    (tmp_path / "elsewhere").mkdir()
+    shutil.move(fruit, tmp_path / "elsewhere")
+    assert task_of(tmp_path / "elsewhere" / "fruit").fingerprint() == before
+
+
+@pytest.fixture
+def cached(fruit: Path) -> Path:
+    """`owner/fruit` at COMMIT, as an earlier download left it in the cache."""
+    from datasets import config, load_dataset
+
+    load_dataset(str(fruit))
+    made = next(Path(config.HF_DATASETS_CACHE).glob("fruit/*/*/*/dataset_info.json")).parent
+    place = Path(config.HF_DATASETS_CACHE) / "owner___fruit" / "default" / "0.0.0" / COMMIT
+    shutil.copytree(made, place)
+    info = json.loads((place / "dataset_info.json").read_text())
+    (place / "dataset_info.json").write_text(json.dumps({**info, "config_name": "default"}))
+    return place
+
+
+@pytest.mark.parametrize("place", ["owner/fruit", f"owner/fruit@{COMMIT}"])
+def test_a_downloaded_data_set_needs_no_connection(cached: Path, fruit: Path, place: str) -> None:
+    assert cached.is_dir()
+    task = task_of(place)
+    assert (task.name, task.source) == ("owner/fruit", f"Hugging Face data set owner/fruit, revision {COMMIT[:12]}")
+    assert list(task.images("train", 4)) == list(task_of(fruit).images("train", 4))
+
+
+def test_the_fingerprint_of_a_hub_id_follows_its_revision(cached: Path) -> None:
+    before = task_of("owner/fruit").fingerprint()
+    assert task_of(f"owner/fruit@{COMMIT}").fingerprint() == before
+    cached.rename(cached.with_name("f" * 40))
+    assert task_of("owner/fruit").fingerprint() != before
+
+
+def test_without_a_connection_no_other_revision_is_taken(cached: Path) -> None:
+    assert cached.is_dir()
+    with pytest.raises(DataError, match=rf"cannot reach the hub for owner/fruit@v2, .*revision {COMMIT}; .*pin"):
+        task_of("owner/fruit@v2")
+
+
+def test_what_was_never_downloaded_needs_a_connection() -> None:
+    with pytest.raises(DataError, match=r"cannot open the data set owner/new: .*; connect to the hub once"):
+        task_of("owner/new")
+
+
+def test_gated_and_missing_data_sets_say_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    import datasets
+    from datasets.exceptions import DatasetNotFoundError
+
+    def refuse(message: str) -> Any:
+        def load(*_: object, **__: object) -> None:
+            raise DatasetNotFoundError(message)
+
+        return load
+
+    monkeypatch.setattr(datasets, "load_dataset_builder", refuse("Dataset 'a/b' is a gated dataset on the Hub.\nVisit"))
+    with pytest.raises(DataError, match=r"gated dataset on the Hub\. Visit; accept its terms .*hf auth login"):
+        task_of("a/b")
+    monkeypatch.setattr(datasets, "load_dataset_builder", refuse("Dataset 'a/b' doesn't exist on the Hub"))
+    with pytest.raises(DataError, match="check the id and the revision"):
+        task_of("a/b")
+
+
+@pytest.mark.parametrize("place", ["mnist", "data/my/fruit", "./fruit", "owner/fruit@"])
+def test_what_is_neither_a_folder_nor_an_id_is_said(place: str) -> None:
+    with pytest.raises(DataError, match=r"no folder .* a hub id is written owner/name or owner/name@revision"):
+        task_of(place)
+
+
+def test_a_folder_of_anything_else_is_refused_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "read.me").write_text("nothing")
+    with pytest.raises(DataError, match="should hold Parquet or Arrow files") as refused:
+        task_of(tmp_path / "notes")
+    assert "\n" not in str(refused.value)
+
+
+def test_a_folder_s_code_does_not_run(fruit: Path) -> None:
+    (fruit / "fruit.py").write_text("raise SystemExit('ran')")
+    with pytest.raises(DataError, match="scripts are no longer supported"):
+        task_of(fruit)

@@ -1,0 +1,305 @@
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from prettyuseful.errors import DataError
+from prettyuseful.tasks.base import Task
+from prettyuseful.tasks.huggingface import HubData
+from prettyuseful.tasks.imagenet import ClassList, class_list, glosses, imagenet_1k, imagenet_200, lemmas
+
+from .conftest import make_dataset, picture, save_parquet
+
+TWO_HUNDRED, ALL = class_list("imagenet-200"), class_list("imagenet-1k")
+
+
+# The class lists.
+
+
+def test_the_lists_are_synsets_of_imagenet_1k() -> None:
+    assert (len(TWO_HUNDRED.synsets), len(ALL.synsets)) == (200, 1000)
+    assert set(TWO_HUNDRED.synsets) < set(ALL.synsets)
+    assert list(TWO_HUNDRED.synsets) == sorted(set(TWO_HUNDRED.synsets))
+
+
+@pytest.mark.parametrize("listed", [TWO_HUNDRED, ALL], ids=lambda listed: listed.name)
+def test_no_name_comes_twice_whatever_its_case(listed: ClassList) -> None:
+    assert len({name.casefold() for name in listed.classes}) == len(listed.synsets)
+    assert not any("_" in name or "/" in name or name != name.strip() for name in listed.classes)
+
+
+def test_names_are_first_lemmas_but_for_those_that_two_synsets_share() -> None:
+    assert TWO_HUNDRED.classes == tuple(lemmas()[synset][0] for synset in TWO_HUNDRED.synsets)
+    others = {s: name for s, name in zip(ALL.synsets, ALL.classes, strict=True) if name != lemmas()[s][0]}
+    assert others == {
+        "n02012849": "crane (large long-necked wading bird)",
+        "n02113186": "Cardigan Welsh corgi",
+        "n02963159": "cardigan (knitted jacket)",
+        "n03126707": "crane (lifts and moves heavy objects)",
+        "n03710637": "maillot (tights)",
+        "n03710721": "tank suit",
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "meaning"),
+    [
+        ("crane", "lifts and moves heavy objects"),
+        ("nail", "a thin pointed piece of metal that is hammered into materials as a fastener"),
+        ("reel", "winder consisting of a revolving spool with a handle"),
+        ("drumstick", "a stick used for playing a drum"),
+        ("chest", "box with a lid"),
+        ("monarch", "large migratory American butterfly having deep orange wings with black and white markings"),
+        ("plate", "a main course served on a plate"),
+        ("pole", "a long (usually round) rod of wood or metal or plastic"),
+        ("cardigan", "knitted jacket that is fastened up the front with buttons or a zipper"),  # a dog is a Cardigan
+    ],
+)
+def test_names_that_mislead_the_paper_s_generators_have_a_definition(name: str, meaning: str) -> None:
+    assert TWO_HUNDRED.definitions[name] == meaning
+
+
+def test_what_has_one_meaning_or_says_it_already_has_no_definition() -> None:
+    clear = {"goldfish", "tailed frog", "African elephant", "lawn mower", "sunglasses", "espresso", "pizza"}
+    assert clear < set(TWO_HUNDRED.classes) - TWO_HUNDRED.definitions.keys()
+    assert not any("crane" in name or name == "tank suit" for name in ALL.definitions)
+
+
+def test_capitals_hide_no_ambiguity() -> None:
+    assert {"Angora", "Dutch oven", "Newfoundland"} <= ALL.definitions.keys()
+
+
+@pytest.mark.parametrize("listed", [TWO_HUNDRED, ALL], ids=lambda listed: listed.name)
+def test_definitions_are_of_classes_and_begin_with_their_gloss(listed: ClassList) -> None:
+    of = dict(zip(listed.classes, listed.synsets, strict=True))
+    assert listed.definitions.keys() < of.keys()
+    for name, meaning in listed.definitions.items():
+        assert meaning in glosses()[of[name]]
+        assert meaning
+        assert ";" not in meaning
+        assert meaning[0] != "("
+
+
+def test_every_name_known_as_ambiguous_is_a_class_that_the_tables_do_not_tell() -> None:
+    from prettyuseful.tasks import imagenet
+
+    known = imagenet._AMBIGUOUS.split()
+    assert set(known) <= set(ALL.classes)
+    assert all(imagenet._meanings()[name.casefold()] == 1 for name in known)
+
+
+def test_names_and_task_sources_load_neither_torch_nor_timm_nor_datasets() -> None:
+    code = """
+import sys
+from prettyuseful.tasks.find import TaskSource
+from prettyuseful.tasks.imagenet import class_list
+assert TaskSource(name="imagenet-1k", folder="x").name == class_list("imagenet-1k").name
+class_list("imagenet-1k").definitions
+print(*{"torch", "timm", "datasets", "pyarrow"} & set(sys.modules))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
+
+
+def test_a_timm_without_tables_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    from prettyuseful.tasks import imagenet
+
+    monkeypatch.setattr(imagenet, "find_spec", lambda _: None)
+    with pytest.raises(DataError, match=r"no table imagenet_synsets\.txt.*constraints\.txt"):
+        imagenet._timm("imagenet_synsets.txt")
+
+
+# From a folder.
+
+
+@pytest.fixture(scope="session")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The 200 classes with three train and two val images each, and a class of another list."""
+    root = tmp_path_factory.mktemp("shared") / "ilsvrc"
+    for split, count in (("train", 3), ("val", 2)):
+        for label, synset in enumerate((*TWO_HUNDRED.synsets, "n01440764")):
+            folder = root / split / synset
+            folder.mkdir(parents=True)
+            for i in range(count):
+                (folder / f"{synset}_{i}.JPEG").write_bytes(picture(label * 8 + i + (5 if split == "val" else 0)))
+    return root
+
+
+@pytest.fixture
+def own(whole: Path, tmp_path: Path) -> Path:
+    """The same, to be changed."""
+    return Path(shutil.copytree(whole, tmp_path / "ilsvrc"))
+
+
+def test_an_imagenet_folder_is_a_task(whole: Path) -> None:
+    task = imagenet_200(whole)
+    assert (task.name, len(task.classes)) == ("imagenet-200", 200)
+    assert (task.available("train"), task.available("test")) == (3, 2)
+    assert task.classes[TWO_HUNDRED.synsets.index("n01443537")] == "goldfish"
+    assert task.definitions == TWO_HUNDRED.definitions
+    assert "non-commercial" in task.licence
+    assert task.source == "ImageNet, 200 classes, folder ilsvrc"
+
+
+def test_labels_follow_the_list_and_a_smaller_request_is_a_prefix(whole: Path) -> None:
+    task = imagenet_200(whole)
+    more, fewer = list(task.images("train", 3)), list(task.images("train", 2))
+    assert [row.label for row in more] == [label for label in range(200) for _ in range(3)]
+    assert fewer == [row for i, row in enumerate(more) if i % 3 < 2]
+    assert all(row.path.split("/")[1] == TWO_HUNDRED.synsets[row.label] for row in more)
+    assert more[4].path == f"train/{TWO_HUNDRED.synsets[1]}/{TWO_HUNDRED.synsets[1]}_1.JPEG"
+    assert more[4].data == (whole / more[4].path).read_bytes()
+    assert all(row.group == row.path for row in more)
+    assert not {row.group for row in more} & {row.group for row in task.images("test", 2)}
+
+
+def test_only_what_is_taken_is_decoded_and_what_is_broken_is_named(own: Path) -> None:
+    synset = TWO_HUNDRED.synsets[7]
+    (own / f"train/{synset}/{synset}_2.JPEG").write_text("no image")
+    task = imagenet_200(own)
+    assert len(list(task.images("train", 2))) == 400
+    with pytest.raises(DataError, match=rf"ilsvrc/train/{synset}/{synset}_2\.JPEG: not an image"):
+        list(task.images("train", 3))
+
+
+def test_a_test_folder_stands_in_for_val(own: Path) -> None:
+    (own / "val").rename(own / "test")
+    assert imagenet_200(own).available("test") == 2
+    (own / "test").rename(own / "heldout")
+    with pytest.raises(DataError, match=r"no folder 'val' or 'test'; expected val/<synset>/<images>"):
+        imagenet_200(own)
+
+
+def test_imagenet_s_own_unlabelled_test_is_not_taken_for_val(own: Path) -> None:
+    (own / "test").mkdir()
+    (own / "test" / "ILSVRC2012_test_00000001.JPEG").write_bytes(picture(1))
+    assert imagenet_200(own).available("test") == 2
+
+
+def test_missing_and_empty_classes_are_counted_and_the_first_are_named(own: Path) -> None:
+    synsets = TWO_HUNDRED.synsets
+    for synset in synsets[3:10]:
+        shutil.rmtree(own / "val" / synset)
+    (own / "val" / synsets[3]).mkdir()
+    named = ", ".join(synsets[3:8])
+    with pytest.raises(DataError, match=rf"val has no images of 7 of the 200 classes of imagenet-200: {named} \(and 2"):
+        imagenet_200(own)
+
+
+def test_a_folder_of_200_classes_is_not_imagenet_1k(whole: Path) -> None:
+    with pytest.raises(DataError, match="train has no images of 799 of the 1000 classes of imagenet-1k"):
+        imagenet_1k(whole)
+
+
+def rewrite(path: Path) -> None:
+    """Other bytes of the same size, a moment later."""
+    status = path.stat()
+    path.write_bytes(bytes(reversed(path.read_bytes())))
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns + 1))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda root: rewrite(root / "train/n01443537/n01443537_0.JPEG"),
+        lambda root: rewrite(root / "val/n12267677/n12267677_1.JPEG"),
+        lambda root: (root / "train/n01443537/n01443537_2.JPEG").unlink(),
+        lambda root: (root / "train/n01443537/n01443537_2.JPEG").rename(root / "train/n01629819/new.JPEG"),
+        lambda root: (root / "val/n01443537/new.JPEG").write_bytes(picture(9)),
+    ],
+)
+def test_the_fingerprint_follows_every_change_of_a_class(own: Path, change: Callable[[Path], object]) -> None:
+    before = imagenet_200(own).fingerprint()
+    assert imagenet_200(own).fingerprint() == before
+    change(own)
+    assert imagenet_200(own).fingerprint() != before
+
+
+def test_the_fingerprint_knows_neither_other_classes_nor_the_place(own: Path) -> None:
+    before = imagenet_200(own).fingerprint()
+    (own / "train/n01440764/new.JPEG").write_bytes(picture(9))
+    assert imagenet_200(own.rename(own.with_name("moved"))).fingerprint() == before
+
+
+def test_more_than_there_is_says_how_much_there_is(whole: Path) -> None:
+    with pytest.raises(DataError, match="task imagenet-200 has 3 train images per class, 4 were asked for"):
+        list(imagenet_200(whole).images("train", 4))
+
+
+# From a Hugging Face data set.
+
+
+def parquet(folder: Path, names: list[str]) -> HubData:
+    """One image per class of `names`: its number, in validation from the end."""
+    count = len(names)
+    train = make_dataset(list(range(count)), names)
+    return HubData(
+        str(save_parquet(folder, train=train, validation=make_dataset(list(range(count))[::-1], names, first=2000))),
+        test="validation",
+        by_contents=False,
+    )
+
+
+def given(task: Task) -> list[bytes]:
+    return [row.data for row in task.images("train", 1)]
+
+
+def test_synset_names_lead_to_the_classes_in_any_order(tmp_path: Path) -> None:
+    names = [*reversed(TWO_HUNDRED.synsets), "n01440764"]
+    task = imagenet_200(parquet(tmp_path / "tiny", names))
+    assert (task.name, task.classes, task.definitions) == (
+        "imagenet-200",
+        TWO_HUNDRED.classes,
+        TWO_HUNDRED.definitions,
+    )
+    assert given(task) == [picture(199 - i) for i in range(200)]
+    assert next(task.images("test", 1)).data == picture(2000 + len(names) - 1 - 199)
+
+
+# As copies name them: all lemmas (crane must not come twice), names somebody made clearer, numbers.
+USUAL = {
+    "lemmas": [", ".join(lemmas()[s]) + " 2" * (s == "n03126707") for s in ALL.synsets],
+    "clearer": [f"{name} {i}" if i % 3 == 0 else name.upper() for i, name in enumerate(ALL.classes)],
+    "numbers": [str(i) for i in range(1000)],
+}
+
+
+@pytest.mark.parametrize("names", USUAL.values(), ids=USUAL)
+def test_1000_labels_in_the_usual_order_need_no_synsets(tmp_path: Path, names: list[str]) -> None:
+    data = parquet(tmp_path / "ilsvrc", names)
+    assert given(imagenet_1k(data)) == [picture(i) for i in range(1000)]
+    assert given(imagenet_200(data)) == [picture(ALL.synsets.index(s)) for s in TWO_HUNDRED.synsets]
+
+
+def test_1000_names_in_another_order_are_refused(tmp_path: Path) -> None:
+    data = parquet(tmp_path / "sorted", sorted(f"{name} {i}" for i, name in enumerate(ALL.classes)))
+    with pytest.raises(DataError, match="cannot tell which of ImageNet's classes the 1000 labels of sorted are"):
+        imagenet_1k(data)
+    data = parquet(tmp_path / "names", sorted(ALL.classes))
+    with pytest.raises(DataError, match="cannot tell"):
+        imagenet_1k(data)
+
+
+def test_labels_of_something_else_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"the 2 labels of pets are \(cat, \.\.\.\)"):
+        imagenet_200(parquet(tmp_path / "pets", ["cat", "dog"]))
+
+
+def test_missing_synsets_are_named(tmp_path: Path) -> None:
+    data = parquet(tmp_path / "part", list(TWO_HUNDRED.synsets[2:]))
+    first = ", ".join(TWO_HUNDRED.synsets[:2])
+    with pytest.raises(DataError, match=f"part lacks 2 classes of imagenet-200: {first}$"):
+        imagenet_200(data)
+
+
+def test_class_names_are_of_the_fingerprint(whole: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Names come from timm's tables, and stand in what is loaded: another version may call a class otherwise.
+    before = imagenet_200(whole).fingerprint()
+    monkeypatch.setitem(vars(TWO_HUNDRED), "classes", ("carp", *TWO_HUNDRED.classes[1:]))
+    assert imagenet_200(whole).fingerprint() != before
