@@ -11,12 +11,13 @@ T = TypeVar("T")
 _held: dict[Hashable, Any] = {}
 
 
-def at_hand(make: Callable[..., T], *arguments: Hashable) -> T:
+def at_hand(make: Callable[..., T], *arguments: Hashable, content: str = "") -> T:
     """`make(*arguments)`, or what the last such call made. What was held before is gone from memory first.
 
-    So text encoders and the denoiser, made by different calls, never share the memory.
+    So text encoders and the denoiser, made by different calls, never share the memory. `content` is the fingerprint of
+    what the arguments only name: with another, it is made anew.
     """
-    key = (make, *arguments)
+    key = (make, *arguments, content)
     if key not in _held:
         let_go()
         _held[key] = make(*arguments)

@@ -81,14 +81,24 @@ class Numerics(BaseModel):
             return
         from torch.nn.attention import SDPBackend, sdpa_kernel
 
+        from prettyuseful.errors import StepFailedError
+
         kernels = {
             "math": SDPBackend.MATH,
             "flash": SDPBackend.FLASH_ATTENTION,
             "efficient": SDPBackend.EFFICIENT_ATTENTION,
             "cudnn": SDPBackend.CUDNN_ATTENTION,
         }
-        with sdpa_kernel(kernels[self.attention]):
-            yield
+        try:
+            with sdpa_kernel(kernels[self.attention]):
+                yield
+        except RuntimeError as error:
+            if "No available kernel" not in str(error):
+                raise
+            raise StepFailedError(
+                f"numerics.attention: {self.attention} does not run this model on this {self.device}; take another, "
+                "or auto"
+            ) from error
 
     def place(self, module: ModuleT) -> ModuleT:
         """The module on the device, in the memory layout, compiled if asked for."""

@@ -88,7 +88,7 @@ class GenerateSpec(StepSpec):
         if self.sampling is None:
             from prettyuseful.generators.custom import open_custom, problem_with
 
-            generator = at_hand(open_custom, self.source)
+            generator = at_hand(open_custom, self.source, content=self.fingerprint)
 
             def draw(request: Request, _: int) -> Any:
                 images = generator.generate(request)
@@ -100,7 +100,7 @@ class GenerateSpec(StepSpec):
         from prettyuseful.generators.embeddings import FILE, StoredEmbeddings
         from prettyuseful.generators.sampler import DiffusersSampler
 
-        sampler = at_hand(DiffusersSampler, self.source, self.sampling, self.numerics)
+        sampler = at_hand(DiffusersSampler, self.source, self.sampling, self.numerics, content=self.fingerprint)
         names = sorted(name for name in job.inputs if name.startswith("embeddings"))
         stored = StoredEmbeddings(job.inputs[name].path(FILE) for name in names)
         return lambda request, prompt: sampler.sample(stored.of(prompt), request.seeds), sampler.applied

@@ -98,7 +98,7 @@ class EncodeSpec(StepSpec):
         from prettyuseful.quiet import quiet
 
         self.numerics.apply()
-        encoder = at_hand(PromptEncoder, self.source, self.numerics)
+        encoder = at_hand(PromptEncoder, self.source, self.numerics, content=self.fingerprint)
         texts = list(chain.from_iterable(prompts_of(job, "prompts").prompts))[self.first : self.stop]
         encoded, cut = {}, {}
         with quiet():  # the libraries log every prompt that they cut; here they are counted
