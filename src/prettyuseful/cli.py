@@ -69,7 +69,9 @@ def run(
 
 @app.command()
 def demo(
-    study: Annotated[str, typer.Option("--study", help="A bundled study: demo or paper-in-small.")] = "demo",
+    study: Annotated[
+        str, typer.Option("--study", help="A bundled study; `prettyuseful list studies` shows them.")
+    ] = "demo",
     store: StoreOption = DEFAULT_STORE,
     out: OutOption = None,
     workers: WorkersOption = None,
@@ -158,23 +160,21 @@ def export(
 
 @app.command()
 def check(
-    kind: Annotated[str, typer.Argument(help="What to check: generator.")],
+    kind: Annotated[str, typer.Argument(help="What to check: generator or probe.")],
     name: Annotated[str, typer.Argument(help="Your class, as module:Class or file.py:Class.")],
     as_json: JsonOption = False,
 ) -> None:
     """Try whether a class of yours keeps the contract, and say what is wrong."""
     from prettyuseful.console import findings_table, print_out
-    from prettyuseful.errors import UnknownNameError, did_you_mean
-    from prettyuseful.generators.check import check_generator
-    from prettyuseful.generators.custom import open_custom
+    from prettyuseful.errors import UnknownNameError
     from prettyuseful.plugins import is_plugin, load_plugin
+    from prettyuseful.registry import CHECKS
 
-    if kind != "generator":
-        raise UnknownNameError(f"cannot check a {kind!r}{did_you_mean(kind, ['generator'])}; known: generator")
+    find = CHECKS[kind].load()
     if not is_plugin(name):
         raise UnknownNameError(f"{name!r} is no class of yours; name it as module:Class or file.py:Class")
     load_plugin(name)
-    findings = check_generator(lambda: open_custom(name))
+    findings = find(name)
     if as_json:
         _print_json([asdict(finding) for finding in findings])
     else:

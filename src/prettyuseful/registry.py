@@ -70,12 +70,31 @@ PROMPTS = Table(
 )
 ARCHITECTURES = Table(
     "architecture",
-    {"small": Entry("prettyuseful.training.architectures:SmallNet", "four convolutions for 32 px, 0.17 M parameters")},
+    {
+        "small": Entry(
+            "prettyuseful.training.architectures:SmallNet", "four convolutions for 32 px, 0.17 M parameters"
+        ),
+        "bagnet9": Entry("prettyuseful.training.bagnet:bagnet9", "sees windows of 9 px, whatever lies around; 15.7 M"),
+        "bagnet17": Entry("prettyuseful.training.bagnet:bagnet17", "sees windows of 17 px; 16.2 M parameters"),
+        "bagnet33": Entry("prettyuseful.training.bagnet:bagnet33", "sees windows of 33 px; 18.3 M parameters"),
+    },
 )
 RECIPES = Table(
     "recipe", {"small": Entry("prettyuseful.training.recipes:SMALL", "32 px, AdamW, one cycle; minutes on a laptop")}
 )
-PROBES = Table("probe", {"rgb": Entry("prettyuseful.probes:RGB", "the images as they are")})
+PROBES = Table(
+    "probe",
+    {
+        "rgb": Entry("prettyuseful.probes:RGB", "the images as they are"),
+        "structure": Entry("prettyuseful.probes:STRUCTURE", "depth maps by Depth-Anything-V2-Large"),
+        "edges": Entry("prettyuseful.probes:EDGES", "an edge and silhouette map: structure without a model"),
+        "low-pass": Entry("prettyuseful.probes:LOW_PASS", "frequencies below 0.1 of Nyquist, the paper's"),
+        "high-pass": Entry("prettyuseful.probes:HIGH_PASS", "frequencies from 0.1 of Nyquist on, the paper's"),
+        "released-high-pass": Entry(
+            "prettyuseful.probes:RELEASED_HIGH_PASS", "from 0.9 of Nyquist on, as the paper's code flips the cutoff"
+        ),
+    },
+)
 METRICS = Table(
     "metric",
     {
@@ -83,5 +102,12 @@ METRICS = Table(
         "coverage": Entry("prettyuseful.metrics.manifold:manifold", "share of real images with a generated one nearby"),
         "precision": Entry("prettyuseful.metrics.manifold:manifold", "share of generated images among the real ones"),
         "recall": Entry("prettyuseful.metrics.manifold:manifold", "share of real images among the generated ones"),
+    },
+)
+CHECKS = Table(
+    "kind of class to check",
+    {
+        "generator": Entry("prettyuseful.generators.check:check_own_generator", "prompts and seeds to images"),
+        "probe": Entry("prettyuseful.transforms.check:check_own_transform", "images to images"),
     },
 )

@@ -55,3 +55,16 @@ def test_models_go_by_the_ids_of_studies() -> None:
     distributed = {distribution.model for distribution in found.distributions}
     assert len(thirteen & MODELS.keys()) == 13
     assert distributed <= MODELS.keys()
+
+
+def test_probes_and_vaes_are_those_of_the_files() -> None:
+    found = published()
+    probed = rows("probes_class_names.csv")
+    assert found.probes == ("rgb", "structure", "texture", "low-pass", "high-pass")
+    told = {model: ["" if value is None else value for value in values] for model, values in found.probed}
+    for row in probed:
+        assert told[row["model"]] == [float(v) if v else "" for name, v in row.items() if name != "model"]
+    assert {vae: list(values) for vae, values in found.vaes} == {
+        row["vae"]: [float(row[name]) for name in ("pixel", "high_pass", "low_pass")]
+        for row in rows("vae_reencoding.csv")
+    }

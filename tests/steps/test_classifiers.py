@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,8 +13,10 @@ import pytest
 from safetensors.numpy import load_file
 
 from prettyuseful.numerics import Numerics
+from prettyuseful.steps.base import Step, run_step
 from prettyuseful.steps.classifiers import DecodeSpec, TrainSpec
 from prettyuseful.store.base import Artifact
+from prettyuseful.store.local import LocalStore
 from prettyuseful.training.recipes import SMALL
 
 Make = Callable[..., Artifact]
@@ -51,3 +55,54 @@ def test_another_start_is_another_classifier(make: Make, few: Artifact, many: Ar
     one, two = (make(training(epochs=epochs), pixels=few) for epochs in (1, 2))
     keys = {make(training(), pixels=many, start=start).manifest.key for start in (one, two)}
     assert len(keys) == 2
+
+
+class StoppedError(Exception):
+    """What ends a training in its middle."""
+
+
+def interrupt(store: LocalStore, spec: TrainSpec, pixels: Artifact, at: float) -> Step:
+    """A training that ends after the fraction `at` of its epochs, as if its process had died."""
+    step = Step(spec, {"pixels": pixels.manifest.key}, "train", 1)
+
+    def stop(fraction: float) -> None:
+        if fraction >= at:
+            raise StoppedError
+
+    with pytest.raises(StoppedError):
+        run_step(step, store, stop)
+    return step
+
+
+def files(store: LocalStore, step: Step) -> dict[str, str]:
+    artifact = store.read(step.key)
+    assert artifact is not None
+    return {entry.name: entry.sha256 for entry in artifact.manifest.files}
+
+
+@pytest.fixture
+def often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("prettyuseful.steps.classifiers.CHECKPOINT_EVERY", 0.0)
+
+
+@pytest.mark.usefixtures("often")
+def test_an_interrupted_training_goes_on_to_the_same_bytes(few: Artifact, store: LocalStore, tmp_path: Path) -> None:
+    shutil.copytree(store.root, tmp_path / "elsewhere")
+    elsewhere, heard = LocalStore(tmp_path / "elsewhere"), list[float]()
+    step = interrupt(store, training(epochs=6), few, at=0.5)
+    for place in (store, elsewhere):
+        run_step(step, place, heard.append)
+    assert len(heard) == 3 + 6  # the other half of the epochs here, all of them elsewhere
+    assert files(store, step) == files(elsewhere, step)
+    assert not store.bench(step.key).exists()
+
+
+@pytest.mark.usefixtures("often")
+def test_a_corrupted_checkpoint_falls_back_and_says_so(few: Artifact, store: LocalStore) -> None:
+    step = interrupt(store, training(epochs=6), few, at=0.5)
+    last = max(store.bench(step.key).glob("*.pt"))
+    last.write_bytes(last.read_bytes()[:-100])
+    manifest = run_step(step, store, lambda _: None)
+    assert manifest is not None
+    assert "the checkpoint of epoch 3" in manifest.facts["warnings"][0]
+    assert "goes on from epoch 2" in manifest.facts["warnings"][0]

@@ -159,7 +159,7 @@ def test_a_data_set_may_be_called_what_it_likes(name: str) -> None:
         ),
         ("class-name", "5", "study.yaml:4: datasets.base.prompts: input should be a valid dictionary"),
         ("class-name", "{stratgy: caption}", "unknown key 'datasets.base.prompts.stratgy'; did you mean 'strategy'?"),
-        ("class-name", "{templates: clip-7}", "study.yaml:4: datasets.base.prompts: templates belong to the strategy"),
+        ("class-name", "{templates: clip-7}", "study.yaml:4: datasets.base.prompts: templates: only for the strategy"),
         (
             "class-name",
             "{strategy: template, templates: clip-8}",
@@ -180,7 +180,7 @@ def test_a_data_set_may_be_called_what_it_likes(name: str) -> None:
             "{strategy: template, templates: 5}",
             "datasets.base.prompts.templates: input should be a valid",
         ),
-        ("class-name", "{captioner: describer}", "study.yaml:4: datasets.base.prompts: captioner "),
+        ("class-name", "{captioner: describer}", "study.yaml:4: datasets.base.prompts: captioner: only"),
         (
             "class-name",
             "{strategy: caption, captioner: {modl: x}}",

@@ -130,3 +130,52 @@ def test_too_few_images_for_the_metrics_are_told_before_anything_runs() -> None:
     with pytest.raises(DataError, match="more than 5 images per class"):
         plan_of(STUDY.replace("120", "5"))
     plan_of(STUDY.replace("120", "5") + "metrics: []\n")
+
+
+PROBED = """
+version: 1
+task: photos
+datasets:
+  one: {generator: pocket-base, images_per_class: 10}
+probes:
+  coarse: {transform: {kind: band, keep: [0, 0.25]}}
+  sieved: {transform: {kind: chain, transforms: [{kind: vae, generator: pocket-base}, {kind: band, keep: [0.5, all]}]}}
+train: {seeds: [0], probes: [rgb, edges, coarse, sieved]}
+"""
+
+
+def test_a_probe_meets_training_and_test_images_alike() -> None:
+    plan = plan_of(PROBED)
+    assert (
+        kinds(plan).count("probe") == 3 * 3
+    )  # three that change something; generated, real train and real test images
+    for run in plan.runs:
+        steps = [plan.steps[run.train], *(plan.steps[key] for key in run.evaluations.values())]
+        seen = [plan.steps[step.inputs["pixels"]] for step in steps]
+        assert {step.spec.kind for step in seen} == {"decode" if run.probe == "rgb" else "probe"}
+        assert len({step.spec.model_dump_json(include={"identity"}) for step in seen}) == 1
+
+
+def test_a_probe_is_in_the_key_by_what_it_does() -> None:
+    same = PROBED.replace("coarse", "blurred")
+    other = PROBED.replace("[0, 0.25]", "[0, 0.3]")
+    trained = [{run.probe: run.train for run in plan_of(text).runs} for text in (PROBED, same, other)]
+    assert trained[0]["coarse"] == trained[1]["blurred"] != trained[2]["coarse"]
+    assert trained[0]["edges"] == trained[2]["edges"]
+
+
+def test_features_come_from_images_as_they_are() -> None:
+    steps = plan_of(PROBED.replace("[rgb, edges", "[edges, rgb")).steps
+    embedded = [steps[step.inputs["pixels"]].spec.kind for step in steps.values() if step.spec.kind == "embed"]
+    assert embedded
+    assert set(embedded) == {"decode"}
+
+
+def test_an_unknown_probe_is_told_with_the_studys_own_names() -> None:
+    with pytest.raises(UnknownNameError, match="unknown probe 'coars'; did you mean 'coarse'"):
+        plan_of(PROBED.replace("edges, coarse", "edges, coars"))
+
+
+def test_what_a_probe_names_must_be_there() -> None:
+    with pytest.raises(UnknownNameError, match="probe 'sieved': unknown generator 'pocket-bse'"):
+        plan_of(PROBED.replace("kind: vae, generator: pocket-base", "kind: vae, generator: pocket-bse"))

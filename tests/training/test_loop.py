@@ -13,6 +13,7 @@ from prettyuseful.errors import StepFailedError
 from prettyuseful.numerics import Numerics
 from prettyuseful.tasks.photos import PhotosTask
 from prettyuseful.training.architectures import build
+from prettyuseful.training.checkpoints import Checkpoints
 from prettyuseful.training.loop import load_weights, penultimate, predict, save_weights, train, untrained
 from prettyuseful.training.recipes import SMALL
 
@@ -35,7 +36,9 @@ def fit(pixels: Pixels, folder: Path, seed: int = 0, **changes: float) -> torch.
 def fit_from(model: torch.nn.Module, pixels: Pixels, folder: Path, seed: int = 0, **changes: float) -> torch.nn.Module:
     NUMERICS.apply()
     recipe = replace(TINY, **changes)  # type: ignore[arg-type]
-    return train(model, pixels, recipe, seed, NUMERICS, folder / "log.jsonl", lambda _: None)
+    return train(
+        model, pixels, recipe, seed, NUMERICS, folder / "log.jsonl", Checkpoints(folder / "bench"), lambda _: None
+    )
 
 
 def test_it_learns_and_logs_every_epoch(pixels: Pixels, tmp_path: Path) -> None:
@@ -117,10 +120,28 @@ def test_photos_can_be_told_apart_and_shuffled_labels_cannot(tmp_path: Path) -> 
     test = decode_rows(task.images("test", 200), 3200, 32)
     accuracies = []
     for seed in range(3):
-        model = train(untrained("small", 16, seed), real, SMALL, seed, NUMERICS, tmp_path / "log", lambda _: None)
+        model = train(
+            untrained("small", 16, seed),
+            real,
+            SMALL,
+            seed,
+            NUMERICS,
+            tmp_path / "log",
+            Checkpoints(tmp_path / "b"),
+            lambda _: None,
+        )
         accuracies.append((predict(model, test, NUMERICS).argmax(1) == test.labels).mean())
     assert np.median(accuracies) >= 0.90
     shuffled = Pixels(real.images, np.random.default_rng(0).permutation(real.labels), real.groups)
-    model = train(untrained("small", 16, 0), shuffled, SMALL, 0, NUMERICS, tmp_path / "log", lambda _: None)
+    model = train(
+        untrained("small", 16, 0),
+        shuffled,
+        SMALL,
+        0,
+        NUMERICS,
+        tmp_path / "log",
+        Checkpoints(tmp_path / "b"),
+        lambda _: None,
+    )
     chance = (predict(model, test, NUMERICS).argmax(1) == test.labels).mean()
     assert abs(chance - 1 / 16) < 0.04  # crops of one block share a label's luck: wider than for single images

@@ -11,7 +11,7 @@ import numpy as np
 
 from prettyuseful.errors import PrettyUsefulError
 from prettyuseful.generators.base import Generator, Request
-from prettyuseful.generators.custom import as_array, problem_with
+from prettyuseful.generators.custom import as_array, open_custom, problem_with
 
 _SEEDS = (3, 2**63 - 1, 17, 2**40 + 5)
 _TWIN = 2**32 + 3  # equal to the first seed where 63 bits are cut to 32
@@ -35,6 +35,11 @@ def check_generator(
         classes: two (class name, prompt) pairs whose images should differ.
     """
     return list(_findings(_Trial(make, classes)))
+
+
+def check_own_generator(name: str) -> list[Finding]:
+    """`check_generator` for the class that a user names as `module:Class`."""
+    return check_generator(lambda: open_custom(name))
 
 
 class _BrokenContractError(PrettyUsefulError):

@@ -35,7 +35,7 @@ class PromptPlan(BaseModel):
     def _fits_the_strategy(self) -> PromptPlan:
         for field, owner in _OWNERS.items():
             if getattr(self, field) is not None and self.strategy != owner:
-                raise ValueError(f"{field} belong to the strategy {owner!r}, not to {self.strategy!r}")
+                raise ValueError(f"{field}: only for the strategy {owner!r}, and this is {self.strategy!r}")
         if isinstance(self.templates, str) and self.templates not in TEMPLATE_SETS:
             raise ValueError(f"no template set {self.templates!r}; known: {', '.join(TEMPLATE_SETS)}, or give a list")
         if self.strategy == "template":
@@ -48,7 +48,7 @@ class PromptPlan(BaseModel):
     @property
     def template_texts(self) -> tuple[str, ...]:
         """The templates themselves."""
-        asked = self.templates or next(iter(TEMPLATE_SETS))
+        asked = next(iter(TEMPLATE_SETS)) if self.templates is None else self.templates
         return TEMPLATE_SETS[asked] if isinstance(asked, str) else asked
 
     def per_class(self, real_images: int) -> int:

@@ -18,6 +18,7 @@ from prettyuseful.analysis.statistics import Interval
 from prettyuseful.analysis.summary import Summary
 from prettyuseful.errors import StoreError
 from prettyuseful.report import published_figures, views
+from prettyuseful.report.cues import cues
 from prettyuseful.report.drawing import Figure
 from prettyuseful.report.look import Look, in_order, looks_of
 from prettyuseful.report.published import CITATION, LINK, SOURCE, published
@@ -74,12 +75,15 @@ def _context(summary: Summary) -> dict[str, Any]:
     }
     drawn = [figure for cell in cells for figure in (cell.accuracy, cell.transfer) if figure]
     drawn += [distribution.figure] if distribution else []
+    by_cue = cues(summary, looks)
+    drawn += [found.figure for found in by_cue]
     return {
         "summary": summary,
         "datasets": in_order(summary),
         "task": summary.study.task,
         "looks": looks,
         "cells": cells,
+        "cues": by_cue,
         "distribution": distribution,
         "encoders": views.encoders(summary),
         "samples": views.samples(summary, looks),

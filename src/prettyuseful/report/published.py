@@ -13,6 +13,13 @@ CITATION = (
     "Adamkiewicz, Moser, Frolov, Nauen, Raue, Dengel: When Pretty Isn't Useful: Investigating Why Modern Text-to-Image "
     "Models Fail as Reliable Training Data Generators. CVPR 2026"
 )
+_FILES = (
+    "transfer_class_names.csv",
+    "transfer_captions.csv",
+    "density_coverage.csv",
+    "probes_class_names.csv",
+    "vae_reencoding.csv",
+)
 _FOLDER = Path(__file__).parent / "published"
 
 
@@ -39,10 +46,17 @@ class PublishedDistribution:
 
 @dataclass(frozen=True)
 class Published:
-    """All that the report shows of the paper; `notes` are the comments of the source files."""
+    """All that the report shows of the paper; `notes` are the comments of the source files.
+
+    `probed`: a model's accuracies under each of `probes`, None where the figure cannot be read. `vaes`: accuracies of
+    real images through a model's VAE, as they are, under the high-pass and under the low-pass probe.
+    """
 
     transfers: tuple[PublishedTransfer, ...]
     distributions: tuple[PublishedDistribution, ...]
+    probes: tuple[str, ...]
+    probed: tuple[tuple[str, tuple[float | None, ...]], ...]
+    vaes: tuple[tuple[str, tuple[float, ...]], ...]
     notes: tuple[str, ...]
 
     @property
@@ -74,10 +88,19 @@ def published() -> Published:
     ]
     notes = [
         line.removeprefix("#").strip().replace(" (see protocol.md)", "")
-        for file in ("transfer_class_names.csv", "transfer_captions.csv", "density_coverage.csv")
+        for file in _FILES
         for line in _lines(file, comments=True)
     ]
-    return Published(tuple(transfers), tuple(distributions), tuple(notes))
+    names, *probed = csv.reader(_lines("probes_class_names.csv", comments=False))
+    _, *vaes = csv.reader(_lines("vae_reencoding.csv", comments=False))
+    return Published(
+        tuple(transfers),
+        tuple(distributions),
+        tuple(name.replace("_", "-") for name in names[1:]),
+        tuple((model, tuple(float(v) if v else None for v in values)) for model, *values in probed),
+        tuple((vae, tuple(map(float, values))) for vae, *values in vaes),
+        tuple(notes),
+    )
 
 
 def _lines(file: str, comments: bool) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 import time
 from abc import ABC, abstractmethod
@@ -24,10 +25,14 @@ Progress = Callable[[float], None]
 
 @dataclass
 class Job:
-    """What a running step is given: inputs by name, an empty folder for its files, and a way to say how far it is."""
+    """What a running step is given: inputs by name, an empty folder for its files, and a way to say how far it is.
+
+    `bench` is where it may keep what lets it go on after an interruption; see `Store.bench`.
+    """
 
     inputs: Mapping[str, Artifact]
     folder: Path
+    bench: Path
     progress: Progress
     adopted: list[FileEntry] = field(default_factory=list)
 
@@ -92,7 +97,8 @@ def run_step(step: Step, store: Store, progress: Progress) -> Manifest | None:
             return done.manifest
         with tempfile.TemporaryDirectory(prefix="prettyuseful-") as scratch:
             started = time.perf_counter()
-            job = Job({name: _input(store, key) for name, key in step.inputs.items()}, Path(scratch), progress)
+            inputs = {name: _input(store, key) for name, key in step.inputs.items()}
+            job = Job(inputs, Path(scratch), store.bench(step.key), progress)
             facts = step.spec.make(job)
             files = [store.put_file(path.name, path) for path in sorted(Path(scratch).iterdir())]
             manifest = Manifest(
@@ -109,7 +115,9 @@ def run_step(step: Step, store: Store, progress: Progress) -> Manifest | None:
                 units=step.units,
                 rate_class=step.spec.rate_class,
             )
-            return store.commit(manifest).manifest
+            committed = store.commit(manifest).manifest
+            shutil.rmtree(job.bench, ignore_errors=True)
+            return committed
 
 
 def _input(store: Store, key: str) -> Artifact:

@@ -11,6 +11,9 @@ from prettyuseful.numerics import Numerics
 from prettyuseful.steps.base import Job, StepSpec
 from prettyuseful.steps.inputs import classifier_of, pixels_of, rows_of
 
+CHECKPOINT_EVERY = 60.0
+"""Seconds of training that an interruption can cost, and an epoch."""
+
 
 class DecodeSpec(StepSpec):
     """A data set decoded once to uint8 squares of side `size`, with labels and groups."""
@@ -39,12 +42,14 @@ class TrainSpec(StepSpec):
     numerics: Numerics
 
     def make(self, job: Job) -> dict[str, Any]:
+        from prettyuseful.training.checkpoints import Checkpoints
         from prettyuseful.training.loop import save_weights, train, untrained
         from prettyuseful.training.recipes import Recipe
 
         self.numerics.apply()
         classes = len(job.inputs["pixels"].manifest.facts["classes"])
         log = job.folder / "epochs.jsonl"
+        checkpoints = Checkpoints(job.bench, CHECKPOINT_EVERY)
         fresh = untrained(self.architecture, classes, self.seed)
         model = train(
             classifier_of(job, "start", self.numerics) if "start" in job.inputs else fresh,
@@ -53,11 +58,13 @@ class TrainSpec(StepSpec):
             self.seed,
             self.numerics,
             log,
+            checkpoints,
             job.progress,
         )
         save_weights(model, job.folder / "weights.safetensors")
         last = json.loads(log.read_text("utf-8").splitlines()[-1])
-        return {"architecture": self.architecture, "classes": classes, "last_epoch": last}
+        told = {"warnings": checkpoints.warnings} if checkpoints.warnings else {}
+        return {"architecture": self.architecture, "classes": classes, "last_epoch": last, **told}
 
     @property
     def rate_class(self) -> str:
@@ -68,9 +75,11 @@ class EvaluateSpec(StepSpec):
     """A classifier's logits on a data set, kept so that later statistics need no second look."""
 
     kind: ClassVar[str] = "evaluate"
+    version: ClassVar[int] = 2
     numerics: Numerics
 
     def make(self, job: Job) -> dict[str, Any]:
+        from prettyuseful.metrics.calibration import calibration
         from prettyuseful.metrics.transfer import transfer
         from prettyuseful.training.loop import predict
 
@@ -78,7 +87,8 @@ class EvaluateSpec(StepSpec):
         pixels = pixels_of(job, "pixels")
         logits = predict(classifier_of(job, "classifier", self.numerics), pixels, self.numerics)
         np.save(job.folder / "logits.npy", logits)
-        return transfer(logits, pixels.labels, pixels.groups).as_json()
+        found = calibration(logits, pixels.labels)
+        return {**transfer(logits, pixels.labels, pixels.groups).as_json(), "calibration": found.as_json()}
 
 
 class EmbedSpec(StepSpec):

@@ -60,7 +60,7 @@ class Artifact(Protocol):
 
 
 class Store(Protocol):
-    """Five calls. `read` never returns an artifact whose manifest or file sizes are wrong."""
+    """Six calls. `read` never returns an artifact whose manifest or file sizes are wrong."""
 
     def read(self, key: str) -> Artifact | None:
         """The artifact, or None if it is not there or not whole (then it will be made again)."""
@@ -73,6 +73,10 @@ class Store(Protocol):
 
     def commit(self, manifest: Manifest) -> Artifact:
         """Publishes the manifest at once. The first commit of a key wins: the winner's artifact is returned."""
+
+    def bench(self, key: str) -> Path:
+        """Where a step may keep what lets it go on after an interruption. Not there until the step makes it; nothing
+        rests on it, and it goes when the key is committed."""
 
     def claim(self, key: str) -> AbstractContextManager[bool]:
         """True while nobody else works on `key`. A claim only saves double work; correctness never rests on it."""

@@ -4,6 +4,7 @@ objects/ab/abcd...        files, named by the SHA-256 of their bytes
 manifests/12/1234....json one per artifact, written last, never changed
 locks/1234....lock        advisory claims, freed by the system when a process dies
 tmp/                      unfinished writes; safe to delete when nothing runs
+benches/1234.../          what an unfinished step goes on from; safe to delete, at the cost of work
 """
 
 from __future__ import annotations
@@ -71,6 +72,9 @@ class LocalStore:
             except FileNotFoundError:
                 return None
         return LocalArtifact(manifest, self)
+
+    def bench(self, key: str) -> Path:
+        return self.root / "benches" / key
 
     def put_file(self, name: str, source: Path) -> FileEntry:
         entry = FileEntry(name=name, size=source.stat().st_size, sha256=file_sha256(source))

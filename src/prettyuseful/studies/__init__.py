@@ -10,6 +10,7 @@ from prettyuseful.study.file import Study, load_study
 BUNDLED = {
     "demo": "four pocket generators, class names, 100 images per class, three seeds; minutes",
     "paper-in-small": "class names against captions, with and without guidance; about a quarter of an hour",
+    "probes": "which cue is missing? edges, frequency bands, a VAE; four pocket generators; about a quarter of an hour",
 }
 
 

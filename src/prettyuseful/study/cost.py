@@ -23,6 +23,7 @@ _ASSUMED = {
     "mix": 0.0005,
     "sample": 0.5,
     "decode": 0.0003,
+    "probe": 0.002,
     "train": 0.0006,
     "evaluate": 0.0005,
     "embed": 0.0005,

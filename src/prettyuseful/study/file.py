@@ -14,6 +14,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    SerializeAsAny,
     ValidationError,
     WithJsonSchema,
     field_validator,
@@ -28,6 +29,11 @@ from prettyuseful.plugins import is_plugin, rooted_plugin
 from prettyuseful.prompts.captioners.source import CaptionerSource
 from prettyuseful.prompts.plan import PromptPlan
 from prettyuseful.tasks.find import TaskSource
+from prettyuseful.transforms.base import TransformSource
+from prettyuseful.transforms.chain import AnyTransform, Chain
+from prettyuseful.transforms.custom import Own
+from prettyuseful.transforms.structure import Depth
+from prettyuseful.transforms.vae import Vae
 
 REAL = "real"
 """The name of the real images among the data sets; a study cannot give it to another."""
@@ -118,12 +124,20 @@ class DatasetPlan(_Strict):
         return (*(self.mix or ()), *([self.pretrain] if self.pretrain else []))
 
 
+class ProbePlan(_Strict):
+    """A probe of the study's own."""
+
+    transform: SerializeAsAny[AnyTransform] = Field(description="what is done to every image, train and test alike")
+
+
 class TrainPlan(_Strict):
     """The classifiers: every architecture with every recipe, probe and seed."""
 
     architectures: tuple[str, ...] = Field(("small",), min_length=1)
     recipes: tuple[str, ...] = Field(("small",), min_length=1)
-    probes: tuple[str, ...] = Field(("rgb",), min_length=1)
+    probes: tuple[str, ...] = Field(
+        ("rgb",), min_length=1, description="names of `prettyuseful list probes`, or of the study's own probes"
+    )
     seeds: tuple[int, ...] = Field((0, 1, 2), min_length=1, description="training seeds: one run each")
 
     @field_validator("architectures", "recipes", "probes", "seeds")
@@ -160,6 +174,7 @@ class Study(_Strict):
     question: str = Field("", description="what is asked, in a sentence or two, for the report")
     task: TaskSource
     datasets: dict[DatasetName, DatasetPlan] = Field(min_length=1)
+    probes: dict[DatasetName, ProbePlan] = Field({}, description="probes of the study's own, by name")
     train: TrainPlan = TrainPlan()
     metrics: tuple[Literal["density", "coverage", "precision", "recall"], ...] = ("density", "coverage")
     numerics: StudyNumerics = StudyNumerics()
@@ -285,8 +300,24 @@ def _rooted(study: Study, folder: Path) -> Study:
             changes["prompts"] = plan.prompts.model_copy(update={"captioner": moved})
         return plan.model_copy(update=changes)
 
+    def transform(source: TransformSource) -> TransformSource:
+        match source:
+            case Chain():
+                return source.model_copy(update={"transforms": tuple(map(transform, source.transforms))})
+            case Vae():
+                return source.model_copy(update={"generator": rooted(source.generator)})
+            case Depth() if (folder / source.model).is_dir():
+                return source.model_copy(update={"model": str(folder / source.model)})
+            case Own():
+                return source.model_copy(update={"transform": rooted(source.transform)})
+            case _:
+                return source
+
     datasets = {name: dataset(plan) for name, plan in study.datasets.items()}
-    return study.model_copy(update={"task": task, "datasets": datasets})
+    probes = {
+        name: plan.model_copy(update={"transform": transform(plan.transform)}) for name, plan in study.probes.items()
+    }
+    return study.model_copy(update={"task": task, "datasets": datasets, "probes": probes})
 
 
 _PATTERN = re.compile(r"[*?{\[].*\.(tar|parquet)$")

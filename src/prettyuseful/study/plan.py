@@ -5,17 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from itertools import product
+from typing import Any
 
-from prettyuseful.errors import DataError
-from prettyuseful.registry import ARCHITECTURES, PROBES, RECIPES
+from prettyuseful.errors import DataError, UserError
+from prettyuseful.registry import ARCHITECTURES, PROBES, RECIPES, Entry, Table
 from prettyuseful.steps.base import Step
 from prettyuseful.steps.classifiers import DecodeSpec, EmbedSpec, EvaluateSpec, TrainSpec
 from prettyuseful.steps.measures import NEIGHBOURS, MeasureSpec
+from prettyuseful.steps.probe import ProbeSpec
 from prettyuseful.study.file import REAL, Study
 from prettyuseful.study.graph import Graph
 from prettyuseful.study.plan_datasets import DatasetPlanner, PlannedDataset
 from prettyuseful.tasks.base import Task
 from prettyuseful.training.recipes import Recipe
+from prettyuseful.transforms.base import TransformSource
+
+_OWN = Entry("", "a probe of the study's own")
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,7 @@ class _Planner:
         self._check_names()
         self.task = study.task.open()
         self.numerics = study.numerics.of_steps()
+        self.transforms = {name: self._transform(name) for name in study.train.probes}
         self.recipes: dict[str, Recipe] = {name: RECIPES[name].load() for name in study.train.recipes}
 
         made = DatasetPlanner(study, self.task, self.graph)
@@ -100,7 +106,8 @@ class _Planner:
         for recipe in self.study.train.recipes:
             RECIPES.check(recipe)
         for probe in self.study.train.probes:
-            PROBES.check(probe)
+            if probe not in self.study.probes:
+                Table("probe", {**PROBES.entries, **dict.fromkeys(self.study.probes, _OWN)}).check(probe)
 
     def _check_enough(self, datasets: list[PlannedDataset]) -> None:
         """Better now than after the training: neighbours need images to be found among."""
@@ -112,19 +119,34 @@ class _Planner:
                 f"are {fewest}: take more images, or leave the metrics out with 'metrics: []'"
             )
 
-    def _decode(self, dataset: str, size: int) -> str:
-        label = "decode " + self.graph.steps[dataset].label
-        return self.graph.add(DecodeSpec(size=size), {"dataset": dataset}, label, self.graph.units(dataset))
+    def _pixels(self, dataset: str, size: int, probe: str) -> str:
+        """The decoded data set, as the probe leaves it."""
+        label, units = self.graph.steps[dataset].label, self.graph.units(dataset)
+        decoded = self.graph.add(DecodeSpec(size=size), {"dataset": dataset}, f"decode {label}", units)
+        transform, identity = self.transforms[probe]
+        if transform is None:
+            return decoded
+        spec = ProbeSpec(transform=transform, identity=identity, numerics=self.numerics)
+        return self.graph.add(spec, {"pixels": decoded}, f"probe {probe}: {label}", units)
+
+    def _transform(self, name: str) -> tuple[TransformSource | None, dict[str, Any]]:
+        """What a probe does, and what of it is in the key."""
+        own = self.study.probes.get(name)
+        transform = own.transform if own else PROBES[name].load().transform
+        try:
+            return transform, transform.identity() if transform else {}
+        except UserError as error:
+            raise type(error)(f"probe {name!r}: {error}") from None
 
     def _run(
         self, dataset: PlannedDataset, architecture: str, recipe: str, probe: str, seed: int, tests: Mapping[str, str]
     ) -> PlannedRun:
-        train = self._train(dataset, architecture, recipe, seed)
+        train = self._train(dataset, architecture, recipe, probe, seed)
         size = self.recipes[recipe].stored_size
         evaluations = {
             name: self.graph.add(
                 EvaluateSpec(numerics=self.numerics),
-                {"classifier": train, "pixels": self._decode(test, size)},
+                {"classifier": train, "pixels": self._pixels(test, size, probe)},
                 f"test {_words(dataset, architecture, seed)} on {name}",
                 self.graph.units(test),
             )
@@ -132,13 +154,13 @@ class _Planner:
         }
         return PlannedRun(dataset.name, dataset.images_per_class, architecture, recipe, probe, seed, train, evaluations)
 
-    def _train(self, dataset: PlannedDataset, architecture: str, recipe_name: str, seed: int) -> str:
+    def _train(self, dataset: PlannedDataset, architecture: str, recipe_name: str, probe: str, seed: int) -> str:
         recipe = self.recipes[recipe_name]
-        inputs = {"pixels": self._decode(dataset.keys["dataset"], recipe.stored_size)}
+        inputs = {"pixels": self._pixels(dataset.keys["dataset"], recipe.stored_size, probe)}
         first = dataset.plan.pretrain if dataset.plan else None
         if first is not None:
             before = self._pretraining(dataset) if first == REAL else self.synthetic[first]
-            inputs["start"] = self._train(before, architecture, recipe_name, seed)
+            inputs["start"] = self._train(before, architecture, recipe_name, probe, seed)
         spec = TrainSpec(architecture=architecture, recipe=asdict(recipe), seed=seed, numerics=self.numerics)
         units = self.graph.units(dataset.keys["dataset"]) * recipe.epochs
         return self.graph.add(spec, inputs, f"train {_words(dataset, architecture, seed)}", units)
@@ -150,17 +172,17 @@ class _Planner:
     def _measured(self, datasets: list[PlannedDataset], runs: list[PlannedRun]) -> list[PlannedDataset]:
         """Features come from one real-trained classifier: the first of the study, on the most real images."""
         first = self.study.train
-        recipe = self.recipes[first.recipes[0]]
+        recipe, probe = self.recipes[first.recipes[0]], "rgb" if "rgb" in first.probes else first.probes[0]
         most = max(d.images_per_class for d in datasets if d.name == REAL)
         encoder = next(
             run.train
             for run in runs
-            if (run.dataset, run.images_per_class, run.architecture, run.recipe, run.seed)
-            == (REAL, most, first.architectures[0], recipe.name, first.seeds[0])
+            if (run.dataset, run.images_per_class, run.architecture, run.recipe, run.probe, run.seed)
+            == (REAL, most, first.architectures[0], recipe.name, probe, first.seeds[0])
         )
 
         def embed(dataset: str, words: str) -> str:
-            inputs = {"classifier": encoder, "pixels": self._decode(dataset, recipe.stored_size)}
+            inputs = {"classifier": encoder, "pixels": self._pixels(dataset, recipe.stored_size, probe)}
             return self.graph.add(
                 EmbedSpec(numerics=self.numerics), inputs, f"embed {words}", self.graph.units(dataset)
             )

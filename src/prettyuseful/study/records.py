@@ -26,7 +26,11 @@ TransferKind = Literal["synth_to_real", "real_to_synth", "real_to_real", "mixed_
 
 
 class TransferResult(BaseModel):
-    """One test of one classifier. Fractions 0-1; counts per group, see `metrics.transfer.Transfer`."""
+    """One test of one classifier. Fractions 0-1; counts per group, see `metrics.transfer.Transfer`.
+
+    `calibration`: expected calibration error with bins of equal width (`ece`) and of equal mass, Brier score and
+    negative log-likelihood, see `metrics.calibration.Calibration`.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     kind: TransferKind
@@ -39,6 +43,7 @@ class TransferResult(BaseModel):
     group_labels: list[int]
     group_sizes: list[int]
     group_correct: list[int]
+    calibration: dict[str, float] = {}
 
 
 class RunRecord(_Versioned):

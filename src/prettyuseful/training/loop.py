@@ -19,6 +19,7 @@ from prettyuseful.keys import derive_seed
 from prettyuseful.numerics import Numerics
 from prettyuseful.training.architectures import build
 from prettyuseful.training.augment import augment, normalise, to_float
+from prettyuseful.training.checkpoints import Checkpoints, restore, training_state
 from prettyuseful.training.recipes import Recipe
 
 _INFERENCE_BATCH = 200
@@ -37,11 +38,13 @@ def train(
     seed: int,
     numerics: Numerics,
     log: Path,
+    checkpoints: Checkpoints,
     progress: Callable[[float], None],
 ) -> nn.Module:
     """Trains a classifier; the last weights are kept. Each epoch appends a JSON line to `log`.
 
-    The seed fixes order and augmentation, for any data set of equal size: comparisons are paired.
+    The seed fixes order and augmentation, for any data set of equal size: comparisons are paired. Goes on from the last
+    of `checkpoints`; on a CPU it ends with the same weights and the same log as without the interruption.
 
     Raises:
         StepFailedError: the loss is no longer finite, or an epoch has no full batch.
@@ -55,8 +58,14 @@ def train(
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate(step, steps, recipe.warmup))
     images = torch.tensor(np.asarray(pixels.images), device=numerics.device)
     labels = torch.from_numpy(pixels.labels).to(numerics.device)
+    generators, done, lines = {"draws": draws}, 0, list[str]()
+    if (found := checkpoints.latest()) is not None:
+        done, state = found
+        lines = state["lines"]
+        restore(state, model, optimiser, schedule, generators)
     with log.open("w", encoding="utf-8") as file:
-        for epoch in range(recipe.epochs):
+        file.writelines(lines)
+        for epoch in range(done, recipe.epochs):
             total, right = 0.0, 0
             for rows in _batches(len(labels), batch, draws):
                 rows = rows.to(numerics.device)
@@ -73,7 +82,11 @@ def train(
             if not math.isfinite(total):
                 raise StepFailedError(f"the loss is no longer finite in epoch {epoch + 1} of {recipe.epochs}")
             line = {"epoch": epoch + 1, "loss": total / per_epoch, "train_accuracy": right / (per_epoch * batch)}
-            file.write(json.dumps(line) + "\n")
+            lines.append(json.dumps(line) + "\n")
+            file.write(lines[-1])
+            if checkpoints.due():
+                state = training_state(model, optimiser, schedule, generators)
+                checkpoints.save(epoch + 1, {**state, "lines": lines})
             progress((epoch + 1) / recipe.epochs)
     return model.eval()
 

@@ -1,0 +1,192 @@
+"""Where a training begins: random or pretrained weights, and which of them go on learning."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, cast
+from urllib.error import URLError
+
+import timm
+import torch
+from huggingface_hub.errors import LocalEntryNotFoundError, OfflineModeIsEnabled
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import nn
+
+from prettyuseful.errors import DataError, did_you_mean
+from prettyuseful.keys import derive_seed, file_sha256
+from prettyuseful.training.architectures import build, check
+
+Trains = Literal["all", "head"]
+
+
+@dataclass(frozen=True)
+class Start:
+    """The weights that a training begins with, and the part of them that it changes.
+
+    `weights`: `scratch` (random); `pretrained` (timm's for the architecture; `tag` chooses among several, such as
+    `a1_in1k`); `file` (the safetensors file `file`, with the names of the architecture's own state dict).
+    `trains`: `all` (fine-tuning, or from scratch), or `head` (a linear probe: the last layer alone).
+    The last layer always begins with random weights: its classes are another task's.
+
+    Raises:
+        DataError: fields that contradict each other.
+    """
+
+    weights: Literal["scratch", "pretrained", "file"] = "scratch"
+    trains: Trains = "all"
+    tag: str | None = None
+    file: Path | None = None
+
+    def __post_init__(self) -> None:
+        if (self.weights == "file") != (self.file is not None):
+            raise DataError("a start from a file needs `weights: file` and `file: <path>.safetensors`, both or neither")
+        if self.tag is not None and self.weights != "pretrained":
+            raise DataError(
+                f"the tag {self.tag!r} chooses pretrained weights; say `weights: pretrained` or leave it out"
+            )
+
+    def identity(self, architecture: str) -> dict[str, str]:
+        """What fixes the first weights besides architecture, classes and seed, for a key: content, not places.
+
+        Raises:
+            DataError: the file cannot be read, or timm has no such weights.
+        """
+        known: dict[str, str] = {"weights": self.weights, "trains": self.trains}
+        if self.weights == "pretrained":
+            known["id"] = _pretrained_id(architecture, self.tag)
+        if self.file is not None:
+            with _reading(self.file):
+                known["sha256"] = file_sha256(self.file)
+        return known
+
+
+SCRATCH = Start()
+FINE_TUNING = Start("pretrained")
+LINEAR_PROBE = Start("pretrained", trains="head")
+
+
+def started(architecture: str, classes: int, seed: int, start: Start = SCRATCH) -> nn.Module:
+    """A classifier that a training can begin with, on the CPU.
+
+    What is random in it follows from the seed alone: the last layer is that of the same seed from scratch.
+
+    Raises:
+        UnknownNameError: no such architecture.
+        DataError: the weights are not there, or are not this architecture's.
+    """
+    given = _given(architecture, start)
+    torch.manual_seed(derive_seed("training", seed, "weights"))
+    model = build(architecture, classes)
+    if given is not None:
+        _take(model, given, architecture, str(start.file or _pretrained_id(architecture, start.tag)))
+    return model
+
+
+def trainable(model: nn.Module, trains: Trains) -> list[nn.Parameter]:
+    """The parameters that are to learn; the others need no gradients from now on."""
+    learning = [*model.parameters()] if trains == "all" else [p for part in head_of(model) for p in part.parameters()]
+    model.requires_grad_(False)
+    for parameter in learning:
+        parameter.requires_grad_(True)
+    return learning
+
+
+def training_mode(model: nn.Module, trains: Trains) -> nn.Module:
+    """Like `model.train()`; but where only the head learns, the body stays as it is when tested.
+
+    Then its batch norms keep their statistics, and it drops nothing out: a linear probe reads fixed features.
+    """
+    model.train(trains == "all")
+    if trains == "head":
+        for part in head_of(model):
+            part.train()
+    return model
+
+
+def head_of(model: nn.Module) -> tuple[nn.Module, ...]:
+    """The last linear layer; two of them where a model was distilled."""
+    head = model.get_classifier() if hasattr(model, "get_classifier") else model.head  # type: ignore[operator]
+    return head if isinstance(head, tuple) else (cast("nn.Module", head),)
+
+
+def _given(architecture: str, start: Start) -> Mapping[str, torch.Tensor] | None:
+    if start.file is not None:
+        with _reading(start.file):
+            return load_file(start.file)
+    if start.weights == "scratch":
+        return None
+    name = _pretrained_id(architecture, start.tag)
+    with _fetching(name):
+        return cast("nn.Module", timm.create_model(name, pretrained=True)).state_dict()
+
+
+def _take(model: nn.Module, given: Mapping[str, torch.Tensor], architecture: str, source: str) -> None:
+    """Copies all weights but the head's; nothing may be missing, left over or of another shape."""
+    parts = head_of(model)
+    heads = tuple(f"{name}." for name, module in model.named_modules() if any(module is part for part in parts))
+
+    def of_body(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        return {name: value for name, value in weights.items() if not name.startswith(heads)}
+
+    body, wanted = of_body(given), of_body(model.state_dict())
+    for name in sorted(body.keys() | wanted.keys()):
+        here, there = (tuple(w[name].shape) if name in w else "nothing" for w in (body, wanted))
+        if here != there:
+            raise DataError(
+                f"the weights {source} are not {architecture}'s: under {name!r} they have {here}, it wants {there}; "
+                "name the architecture that they were saved from"
+            )
+    model.load_state_dict(body, strict=False)
+
+
+def _pretrained_id(architecture: str, tag: str | None) -> str:
+    """timm's full name of weights, such as `resnet50.a1_in1k`: the default's of this version of timm without a tag."""
+    check(architecture)
+    tags = [name.partition(".")[2] for name in timm.list_pretrained(f"{architecture}.*")]
+    if not tags:
+        raise DataError(
+            f"timm has no pretrained weights for {architecture!r}; begin from scratch, or name a file of weights"
+        )
+    if tag is None:
+        tag = str(timm.get_pretrained_cfg(architecture).tag)
+    elif tag not in tags:
+        raise DataError(
+            f"timm has no weights {tag!r} for {architecture!r}{did_you_mean(tag, tags)}; known: {', '.join(tags)}"
+        )
+    return f"{architecture}.{tag}"
+
+
+@contextmanager
+def _reading(file: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise DataError(f"cannot read the weights {file}: {error.strerror or error}; check the path") from error
+    except SafetensorError as error:
+        raise DataError(
+            f"the weights {file} are not a whole safetensors file ({error}); "
+            "write the model's state dict with safetensors.torch.save_file"
+        ) from error
+
+
+@contextmanager
+def _fetching(name: str) -> Iterator[None]:
+    logger = logging.getLogger("huggingface_hub")
+    before = logger.level
+    logger.setLevel(logging.ERROR)  # it would tell of every attempt before our one line
+    try:
+        yield
+    except (OSError, RuntimeError, ValueError, SafetensorError) as error:
+        away = isinstance(error, (LocalEntryNotFoundError, OfflineModeIsEnabled, ConnectionError, URLError))
+        reason = "they are not on this machine and cannot be fetched" if away else " ".join(str(error).split())[:200]
+        raise DataError(
+            f"cannot load the pretrained weights {name}: {reason}; where there is a network, run "
+            f"`python -c \"import timm; timm.create_model('{name}', pretrained=True)\"` once, or name a file of weights"
+        ) from error
+    finally:
+        logger.setLevel(before)

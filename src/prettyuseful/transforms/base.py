@@ -1,0 +1,87 @@
+"""What a transform is: a deterministic change of images. Probes, planted defects and interventions are made of them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from prettyuseful.numerics import Numerics
+
+
+class Transform(Protocol):
+    """Changes images: always in the same way, and each by itself."""
+
+    def apply(self, images: np.ndarray) -> np.ndarray:
+        """(N, H, W, 3) uint8 to (N, H', W', 3) uint8, N at least 1; `images` may be read-only and stays as it is.
+
+        Image i of the result depends on image i alone: not on the batch, its order, or what came before.
+
+        Raises:
+            UserError: the transform cannot be used on such images.
+        """
+
+
+class TransformSource(BaseModel, ABC):
+    """A transform as a study file says it: frozen data, told apart by the field `kind`.
+
+    `version` rises when equal fields would give other pixels than before.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    version: ClassVar[int] = 1
+    kind: str
+
+    def identity(self) -> dict[str, Any]:
+        """Exactly what changes the output, for an artifact's key: settings and fingerprints of weights, no paths.
+
+        Raises:
+            UserError: what it names is not there.
+        """
+        return {**self.model_dump(mode="json"), "version": self.version}
+
+    @abstractmethod
+    def open(self, numerics: Numerics) -> Transform:
+        """The transform itself, with its weights loaded if it has any.
+
+        Raises:
+            UserError: its weights cannot be loaded.
+        """
+
+
+class Formula(TransformSource):
+    """A transform whose settings are all there is to it: no weights, always on the CPU in double precision."""
+
+    def open(self, numerics: Numerics) -> Transform:  # noqa: ARG002
+        return self
+
+    def apply(self, images: np.ndarray) -> np.ndarray:
+        return each(images, self.changed)
+
+    @abstractmethod
+    def changed(self, image: np.ndarray) -> np.ndarray:
+        """(H, W, 3) uint8 to (H', W', 3) uint8."""
+
+
+def each(images: np.ndarray, change: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """`change` of every image by itself: vectorised over a batch, last bits may depend on the neighbours."""
+    return np.stack([change(image) for image in images])
+
+
+def to_bytes(values: np.ndarray) -> np.ndarray:
+    """Floats, clipped to 0-1, as uint8, rounded."""
+    return np.asarray(np.rint(np.clip(values, 0, 1) * 255), np.uint8)
+
+
+def grey(values: np.ndarray) -> np.ndarray:
+    """An (H, W) map in 0-1 as an (H, W, 3) uint8 image of three equal channels."""
+    return np.repeat(to_bytes(values)[:, :, None], 3, axis=2)
+
+
+def spread_out(values: np.ndarray, flat: float) -> np.ndarray:
+    """`values` min-max scaled to 0-1; unchanged if they lie within `flat` of each other, where there is only noise."""
+    low, high = values.min(), values.max()
+    return values if high - low <= flat else (values - low) / (high - low)

@@ -1,0 +1,51 @@
+"""Every transform that a study file can say, alone or one after another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from pydantic import Field
+
+from prettyuseful.numerics import Numerics
+from prettyuseful.transforms.band import Band
+from prettyuseful.transforms.base import Transform, TransformSource
+from prettyuseful.transforms.custom import Own
+from prettyuseful.transforms.defects import Blur, ColourShift, Grating, PatchShuffle
+from prettyuseful.transforms.structure import Depth, Edges
+from prettyuseful.transforms.vae import Vae
+
+Single = Band | Depth | Edges | Vae | ColourShift | PatchShuffle | Blur | Grating | Own
+
+
+class Chain(TransformSource):
+    """Several transforms, the first one first: each works on the uint8 images that the one before it made."""
+
+    kind: Literal["chain"] = "chain"
+    transforms: tuple[Annotated[Single, Field(discriminator="kind")], ...] = Field(
+        min_length=1, description="what is done, in order"
+    )
+
+    def identity(self) -> dict[str, Any]:
+        links = [link.identity() for link in self.transforms]
+        return {"kind": self.kind, "transforms": links, "version": self.version}
+
+    def open(self, numerics: Numerics) -> Transform:
+        return InTurn([link.open(numerics) for link in self.transforms])
+
+
+AnyTransform = Annotated[Single | Chain, Field(discriminator="kind")]
+"""The type of a field of a study file that holds a transform."""
+
+
+class InTurn:
+    """Transforms, one after another."""
+
+    def __init__(self, transforms: Sequence[Transform]) -> None:
+        self.transforms = transforms
+
+    def apply(self, images: np.ndarray) -> np.ndarray:
+        for transform in self.transforms:
+            images = transform.apply(images)
+        return images

@@ -1,0 +1,68 @@
+"""Transforms of users: any class with the method of `Transform`, named `module:Class`."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, cast
+
+import numpy as np
+from pydantic import Field
+
+from prettyuseful.errors import DataError
+from prettyuseful.numerics import Numerics
+from prettyuseful.plugins import load_plugin, plugin_fingerprint, plugin_id
+from prettyuseful.transforms.base import Transform, TransformSource
+
+
+class Own(TransformSource):
+    """A class of the user's, known by the text of its file and by its `version`, if it has one."""
+
+    kind: Literal["own"] = "own"
+    transform: str = Field(min_length=1, description="module:Class or file.py:Class")
+
+    def identity(self) -> dict[str, Any]:
+        return {"kind": self.kind, "transform": plugin_fingerprint(self.transform), "version": self.version}
+
+    def open(self, numerics: Numerics) -> Transform:  # noqa: ARG002
+        return Watched(open_custom(self.transform), plugin_id(self.transform))
+
+
+class Watched:
+    """A transform whose results are looked at, in shape and type."""
+
+    def __init__(self, transform: Transform, name: str) -> None:
+        self.transform, self.name = transform, name
+
+    def apply(self, images: np.ndarray) -> np.ndarray:
+        result = self.transform.apply(images)
+        if problem := problem_with(result, len(images)):
+            raise DataError(f"{self.name}: {problem}; try `prettyuseful check probe`")
+        return result
+
+
+def open_custom(name: str) -> Transform:
+    """An object of the class, made without arguments.
+
+    Raises:
+        UserError: it cannot be made, or has no `apply`.
+    """
+    kind = load_plugin(name)
+    try:
+        transform = kind()
+    except Exception as error:  # a plug-in may do anything
+        raise DataError(f"{plugin_id(name)}() failed: {type(error).__name__}: {error}") from error
+    if not callable(getattr(transform, "apply", None)):
+        raise DataError(f"{plugin_id(name)} has no method 'apply'; see `prettyuseful check probe`")
+    return cast("Transform", transform)
+
+
+def problem_with(result: Any, count: int) -> str | None:
+    """What is wrong with what a transform returned for `count` images, or None. Looks at shape and type only."""
+    if not isinstance(result, np.ndarray):
+        return f"it returned a {type(result).__name__}, not a NumPy array"
+    if result.ndim != 4 or result.shape[-1] != 3 or 0 in result.shape[1:3]:
+        return f"its images have the shape {result.shape}, not (N, height, width, 3)"
+    if len(result) != count:
+        return f"it returned {len(result)} images for {count}"
+    if result.dtype != np.uint8:
+        return f"its images are {result.dtype}, not uint8 from 0 to 255"
+    return None

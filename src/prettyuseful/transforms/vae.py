@@ -1,0 +1,55 @@
+"""What is left of an image after a generator's VAE: the loss that every image of that generator has, and no other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from prettyuseful.errors import DataError, UnknownNameError
+from prettyuseful.generators.models import Model, find_model, is_pipeline_folder, opened
+from prettyuseful.keys import files_fingerprint
+from prettyuseful.numerics import Numerics
+from prettyuseful.plugins import is_plugin
+from prettyuseful.transforms.base import Transform, TransformSource
+
+_WEIGHTS_AND_CONFIGS = (".json", ".safetensors", ".bin")
+
+
+class Vae(TransformSource):
+    """Encodes and decodes images by the VAE of a diffusers pipeline; nothing else of the pipeline is loaded.
+
+    `generator`: as data sets name it: an id of the table, a hub id, or a pipeline's folder. Generators that share a
+    VAE, byte by byte, have one identity. Deterministic: the mode of the encoder's posterior is decoded, in float32.
+    """
+
+    kind: Literal["vae"] = "vae"
+    generator: str = Field(min_length=1, description="id of `list generators`, a hub id, or a pipeline's folder")
+
+    def identity(self) -> dict[str, Any]:
+        return {"kind": self.kind, "vae": _fingerprint(self._model()), "version": self.version}
+
+    def open(self, numerics: Numerics) -> Transform:
+        from prettyuseful.transforms.autoencoder import Autoencoder
+
+        return Autoencoder(self._model(), numerics)
+
+    def _model(self) -> Model:
+        folder = Path(self.generator)
+        if is_plugin(self.generator) or (folder.is_dir() and not is_pipeline_folder(self.generator)):
+            raise UnknownNameError(
+                f"the generator {self.generator!r} has no VAE that is known of; name a diffusers pipeline: an id of "
+                "`prettyuseful list generators`, a hub id, or a folder with a model_index.json"
+            )
+        return find_model(self.generator)
+
+
+def _fingerprint(model: Model) -> str:
+    with opened(model.source) as place:
+        if not Path(place).is_dir():
+            return f"hub:{model.place}"
+        folder = Path(place) / "vae"
+        if not folder.is_dir():
+            raise DataError(f"the generator {model.id!r} has no folder vae; get the model again")
+        return files_fingerprint(folder, (path for path in folder.iterdir() if path.suffix in _WEIGHTS_AND_CONFIGS))

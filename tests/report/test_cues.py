@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from prettyuseful.analysis.summary import Summary, summarise
+from prettyuseful.report.build import render
+from prettyuseful.report.cues import cues
+from prettyuseful.report.look import looks_of
+from prettyuseful.study.records import Record, RunRecord, StudyRecord, read_records
+
+
+def probed(records: list[Record]) -> Summary:
+    """A finished study as if it had been run under two probes."""
+    more: list[Record] = []
+    for record in records:
+        if isinstance(record, StudyRecord):
+            train = {**record.study["train"], "probes": ["rgb", "edges"]}
+            record = record.model_copy(update={"study": {**record.study, "train": train}})
+        more.append(record)
+        if isinstance(record, RunRecord):
+            more.append(record.model_copy(update={"probe": "edges"}))
+    return summarise(more)
+
+
+@pytest.fixture(scope="module")
+def records(finished: Path) -> list[Record]:
+    return read_records(finished / "out" / "records")
+
+
+def test_one_probe_is_no_comparison_of_cues(records: list[Record]) -> None:
+    summary = summarise(records)
+    assert cues(summary, looks_of(summary)) == ()
+    assert 'id="cues"' not in render(summary)
+
+
+def test_every_data_set_stands_under_every_probe(records: list[Record]) -> None:
+    summary = probed(records)
+    (found,) = cues(summary, looks_of(summary))
+    assert found.probes == ("rgb", "edges")
+    assert {line.look.label for line in found.lines} == {"real", "tiny", "told"}
+    for line in found.lines:
+        for row in line.rows:
+            assert row is not None
+            assert row.to_real is not None
+            assert f"{row.to_real.mean:.1%}" in found.figure.alt
+    assert len(found.figure.data) == 3 * 2
+
+
+def test_the_page_shows_accuracies_and_gaps(records: list[Record]) -> None:
+    page = render(probed(records))
+    section = page[page.index('<section id="cues">') : page.index('<section id="accuracy"')]
+    assert section.count("<tr><th") >= 3
+    assert re.search(r"<th scope=\"col\">edges</th>", section)
+    assert 'href="#cues"' in page

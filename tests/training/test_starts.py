@@ -1,0 +1,206 @@
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import huggingface_hub.constants
+import pytest
+import timm
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from prettyuseful.errors import DataError, UnknownNameError
+from prettyuseful.training.bagnet import BagNet
+from prettyuseful.training.loop import untrained
+from prettyuseful.training.starts import (
+    FINE_TUNING,
+    LINEAR_PROBE,
+    SCRATCH,
+    Start,
+    Trains,
+    head_of,
+    started,
+    trainable,
+    training_mode,
+)
+
+HEADS = {"test_resnet": "fc", "test_convnext": "head.fc", "test_vit": "head", "small": "head"}
+
+
+def saved(architecture: str, path: Path, classes: int = 7) -> Path:
+    """Random weights that somebody trained on `classes` classes, batch statistics and all."""
+    model = untrained(architecture, classes, 123)
+    for buffer in model.buffers():
+        if buffer.is_floating_point():
+            buffer.uniform_(0.5, 2)
+    save_file(model.state_dict(), path)
+    return path
+
+
+@pytest.mark.parametrize("architecture", HEADS)
+@pytest.mark.parametrize("classes", [3, 7])
+def test_the_body_is_the_files_and_the_head_is_new(architecture: str, classes: int, tmp_path: Path) -> None:
+    """Even for as many classes as the file's: they are others."""
+    file = saved(architecture, tmp_path / "w.safetensors")
+    given = load_file(file)
+    model = started(architecture, classes, 5, Start("file", file=file))
+    fresh = untrained(architecture, classes, 5).state_dict()
+    head = HEADS[architecture]
+    found = model.state_dict()
+    for name, value in found.items():
+        assert torch.equal(value, (fresh if name.rpartition(".")[0] == head else given)[name])
+    assert found[f"{head}.weight"].shape[0] == classes
+    assert not torch.equal(found[f"{head}.weight"], given[f"{head}.weight"][:classes])
+
+
+def test_from_scratch_is_what_it_was() -> None:
+    for name, value in started("small", 4, 9).state_dict().items():
+        assert torch.equal(value, untrained("small", 4, 9).state_dict()[name])
+
+
+def a_step(model: nn.Module, trains: Trains) -> set[str]:
+    """Names of what one training step changed, and of what got a gradient."""
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    learning = trainable(model, trains)
+    logits = training_mode(model, trains)(torch.randn(4, 3, 160, 160))
+    nn.functional.cross_entropy(logits, torch.arange(4) % 3).backward()  # type: ignore[no-untyped-call]
+    torch.optim.SGD(learning, lr=0.1).step()
+    changed = {name for name, value in model.state_dict().items() if not torch.equal(value, before[name])}
+    return changed | {name for name, parameter in model.named_parameters() if parameter.grad is not None}
+
+
+@pytest.mark.parametrize("architecture", HEADS)
+def test_a_linear_probe_changes_the_head_alone(architecture: str, tmp_path: Path) -> None:
+    start = Start("file", "head", file=saved(architecture, tmp_path / "w.safetensors"))
+    model = started(architecture, 3, 0, start)
+    head = HEADS[architecture]
+    assert a_step(model, start.trains) == {f"{head}.weight", f"{head}.bias"}
+    # What a probe froze can be fine-tuned after it, batch statistics and all.
+    statistics = {name for name in model.state_dict() if "running" in name}
+    assert a_step(model, "all") >= statistics | dict(model.named_parameters()).keys()
+
+
+def test_a_linear_probe_reads_fixed_features() -> None:
+    """The body drops nothing out; what the head has of its own goes on as in training."""
+    torch.manual_seed(0)
+    model = timm.create_model("test_vit", num_classes=3, proj_drop_rate=0.5, drop_path_rate=0.5)
+    images = torch.randn(2, 3, 160, 160)
+    training_mode(model, "head")
+    assert torch.equal(model(images), model(images))
+    assert model.head.training
+    training_mode(model, "all")
+    assert not torch.equal(model(images), model(images))
+
+
+def test_heads_of_every_kind() -> None:
+    bagnet = BagNet(9, 2)
+    assert head_of(bagnet) == (bagnet.head,)
+    distilled = timm.create_model("deit_tiny_distilled_patch16_224", num_classes=3)
+    assert len(head_of(distilled)) == 2
+    assert len(trainable(distilled, "head")) == 4
+
+
+def test_a_bagnet_starts_from_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("prettyuseful.training.starts.build", lambda _, classes: BagNet(9, classes))
+    save_file(BagNet(9, 7).state_dict(), tmp_path / "w.safetensors")
+    model = started("bagnet9", 3, 0, Start("file", file=tmp_path / "w.safetensors"))
+    assert torch.equal(model.state_dict()["stem.0.weight"], load_file(tmp_path / "w.safetensors")["stem.0.weight"])
+
+
+def test_what_is_no_file_of_weights_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "w.safetensors"
+    start = Start("file", file=path)
+    with pytest.raises(DataError, match=r"cannot read the weights .*w.safetensors: No such file"):
+        started("small", 3, 0, start)
+    with pytest.raises(DataError, match="No such file"):
+        start.identity("small")
+    path.write_bytes(b"PK not safetensors")
+    with pytest.raises(DataError, match=r"not a whole safetensors file .*save_file"):
+        started("small", 3, 0, start)
+
+
+def test_weights_of_another_architecture_are_refused(tmp_path: Path) -> None:
+    path = saved("small", tmp_path / "w.safetensors")
+    start = Start("file", file=path)
+    with pytest.raises(DataError, match=r"are not test_resnet's: under 'b.*; name the architecture"):
+        started("test_resnet", 3, 0, start)
+    whole = load_file(path)
+    lacking = {name: value for name, value in whole.items() if name != "body.1.running_var"}
+    save_file(lacking, path)
+    with pytest.raises(DataError, match=r"under 'body.1.running_var' they have nothing, it wants \(24,\)"):
+        started("small", 3, 0, start)
+    save_file(whole | {"extra": torch.zeros(2)}, path)
+    with pytest.raises(DataError, match=r"under 'extra' they have \(2,\), it wants nothing"):
+        started("small", 3, 0, start)
+    save_file(whole | {"body.1.bias": torch.zeros(5)}, path)
+    with pytest.raises(DataError, match=r"'body.1.bias' they have \(5,\), it wants \(24,\)"):
+        started("small", 3, 0, start)
+    # A file of features, without a head, will do.
+    save_file({name: value for name, value in whole.items() if not name.startswith("head")}, path)
+    started("small", 3, 0, start)
+
+
+def test_pretrained_weights_that_are_away_are_one_line_with_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
+    expected = (
+        "cannot load the pretrained weights test_resnet.r160_in1k: they are not on this machine and cannot be fetched; "
+        "where there is a network, run `python -c \"import timm; timm.create_model('test_resnet.r160_in1k', "
+        'pretrained=True)"` once, or name a file of weights'
+    )
+    for start in (FINE_TUNING, LINEAR_PROBE, Start("pretrained", tag="r160_in1k")):
+        with pytest.raises(DataError) as error:
+            started("test_resnet", 3, 0, start)
+        assert str(error.value) == expected
+    assert logging.getLogger("huggingface_hub").level != logging.ERROR
+
+
+def test_pretrained_weights_are_timms(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """timm's own loading, but of a file on this machine."""
+    given = load_file(saved("test_resnet", tmp_path / "model.safetensors", classes=1000))
+    create = timm.create_model
+
+    def from_here(name: str, pretrained: bool = False, **others: object) -> nn.Module:
+        place = {"file": str(tmp_path / "model.safetensors")} if pretrained else None
+        assert not pretrained or name == "test_resnet.r160_in1k"
+        model: nn.Module = create(name, pretrained=pretrained, pretrained_cfg_overlay=place, **others)
+        return model
+
+    monkeypatch.setattr(timm, "create_model", from_here)
+    found = started("test_resnet", 1000, 0, FINE_TUNING).state_dict()
+    assert all(torch.equal(value, given[name]) for name, value in found.items() if not name.startswith("fc"))
+    assert not torch.equal(found["fc.weight"], given["fc.weight"])
+
+
+def test_there_are_no_such_weights() -> None:
+    with pytest.raises(UnknownNameError, match="did you mean"):
+        started("resnet500", 3, 0, FINE_TUNING)
+    for architecture in ("small", "coatnet_0_224"):
+        with pytest.raises(DataError, match=f"no pretrained weights for '{architecture}'; begin from scratch"):
+            started(architecture, 3, 0, FINE_TUNING)
+    with pytest.raises(DataError, match="no weights 'a1_in2k' for 'resnet50'; did you mean 'a1_in1k'"):
+        started("resnet50", 3, 0, Start("pretrained", tag="a1_in2k"))
+
+
+def test_fields_that_contradict_each_other() -> None:
+    with pytest.raises(DataError, match="both or neither"):
+        Start("file")
+    with pytest.raises(DataError, match="both or neither"):
+        Start(file=Path("w"))
+    with pytest.raises(DataError, match="the tag 'a1_in1k' chooses"):
+        Start(tag="a1_in1k")
+
+
+def test_a_key_holds_content_and_no_places(tmp_path: Path) -> None:
+    one, two = saved("small", tmp_path / "one.safetensors"), tmp_path / "two.safetensors"
+    two.write_bytes(one.read_bytes())
+    identity = Start("file", file=one).identity("small")
+    assert identity == Start("file", file=two).identity("small")
+    assert identity.keys() == {"weights", "trains", "sha256"}
+    assert identity != Start("file", file=saved("small", two, classes=8)).identity("small")
+    assert SCRATCH.identity("small") == {"weights": "scratch", "trains": "all"}
+    assert LINEAR_PROBE.identity("resnet50") == {"weights": "pretrained", "trains": "head", "id": "resnet50.a1_in1k"}
+    assert Start("pretrained", tag="a3_in1k").identity("resnet50")["id"] == "resnet50.a3_in1k"

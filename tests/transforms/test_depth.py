@@ -1,0 +1,190 @@
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file, save_file
+from transformers import (
+    AutoImageProcessor,
+    AutoModelForDepthEstimation,
+    DepthAnythingConfig,
+    DepthAnythingForDepthEstimation,
+    Dinov2Config,
+    DPTConfig,
+    DPTForDepthEstimation,
+    DPTImageProcessor,
+    pipeline,
+)
+
+from prettyuseful.errors import DataError, UnknownNameError
+from prettyuseful.numerics import Numerics
+from prettyuseful.transforms.check import check_transform
+from prettyuseful.transforms.structure import DEPTH_MODELS, Depth
+
+SIZES = {"hidden_size": 32, "num_hidden_layers": 4, "num_attention_heads": 2}
+NECK = {"neck_hidden_sizes": [8, 8, 16, 16], "fusion_hidden_size": 16, "reassemble_factors": [4, 2, 1, 0.5]}
+
+
+def depth_anything() -> Any:
+    eyes = Dinov2Config(
+        **SIZES,
+        image_size=56,
+        patch_size=14,
+        out_features=["stage1", "stage2", "stage3", "stage4"],
+        reshape_hidden_states=False,
+    )
+    config = DepthAnythingConfig(
+        backbone_config=eyes, patch_size=14, reassemble_hidden_size=32, head_hidden_size=8, **NECK
+    )
+    return DepthAnythingForDepthEstimation(config), 14
+
+
+def dpt() -> Any:
+    config = DPTConfig(
+        **SIZES, intermediate_size=64, image_size=48, patch_size=16, backbone_out_indices=[0, 1, 2, 3], **NECK
+    )
+    return DPTForDepthEstimation(config), 16
+
+
+@pytest.fixture(scope="module", params=[depth_anything, dpt], ids=lambda make: make.__name__)
+def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A real model of random weights, and a processor as the real ones have it."""
+    torch.manual_seed(0)
+    torch.set_num_threads(1)
+    model, patch = request.param()
+    with torch.no_grad():
+        for weight in model.parameters():  # wide, so that the image shows through
+            weight.normal_(std=0.2) if weight.dim() == 1 else weight.normal_(std=2 * weight[0].numel() ** -0.5)
+        model.head.get_submodule("conv3" if hasattr(model.head, "conv3") else "head.4").bias.fill_(20)
+    place = tmp_path_factory.mktemp("depth") / "tiny-depth"
+    model.save_pretrained(place)
+    size = {"height": 3 * patch, "width": 3 * patch}
+    keep = request.param is depth_anything
+    DPTImageProcessor(size=size, ensure_multiple_of=patch, keep_aspect_ratio=keep).save_pretrained(place)
+    return place
+
+
+def opened(place: Path) -> Any:
+    return Depth(model=str(place)).open(Numerics())
+
+
+@pytest.mark.parametrize("size", [(32, 32), (45, 70)])
+def test_it_is_the_librarys_own_depth_scaled_per_image(folder: Path, size: tuple[int, int]) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (3, *size, 3), np.uint8)
+    parts = AutoModelForDepthEstimation.from_pretrained(folder), AutoImageProcessor.from_pretrained(folder)
+    theirs = pipeline("depth-estimation", model=parts[0], image_processor=parts[1])
+    mapped = opened(folder).apply(images)
+    assert mapped.shape == images.shape
+    assert (mapped == mapped[..., :1]).all()
+    assert (mapped.min(axis=(1, 2, 3)) == 0).all()
+    assert (mapped.max(axis=(1, 2, 3)) == 255).all()
+    for image, shown in zip(images, mapped, strict=True):
+        depth = theirs(Image.fromarray(image))["predicted_depth"].double().numpy()
+        wanted = (depth - depth.min()) / (depth.max() - depth.min()) * 255
+        assert np.abs(shown[..., 0] - wanted).max() < 0.51
+
+
+def test_it_keeps_the_contract(folder: Path) -> None:
+    assert [finding.problem for finding in check_transform(lambda: opened(folder))] == [None] * 9
+
+
+def test_flat_and_broken_depth(folder: Path, crops: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    depth = opened(folder)
+    call = type(depth.model).forward
+
+    def always(value: float) -> Callable[..., Any]:
+        def forward(*args: Any, **kwargs: Any) -> Any:
+            output = call(*args, **kwargs)
+            output["predicted_depth"] = torch.full_like(output["predicted_depth"], value)
+            return output
+
+        return forward
+
+    monkeypatch.setattr(type(depth.model), "forward", always(7))
+    assert (depth.apply(crops[:1]) == 0).all()
+    monkeypatch.setattr(type(depth.model), "forward", always(np.nan))
+    with pytest.raises(DataError, match=r"no finite depth in torch\.float32; take numerics\.dtype: float32"):
+        depth.apply(crops[:1])
+
+
+def test_the_number_format_is_that_of_the_numerics(folder: Path, crops: np.ndarray) -> None:
+    coarse = Depth(model=str(folder)).open(Numerics(dtype="bfloat16")).apply(crops[:2])
+    assert 0 < np.abs(coarse - opened(folder).apply(crops[:2]).astype(float)).mean() < 20
+
+
+def test_weights_and_processor_are_the_identity_not_the_place(folder: Path, tmp_path: Path) -> None:
+    moved = Path(shutil.copytree(folder, tmp_path / "elsewhere"))
+    before = Depth(model=str(folder)).identity()
+    assert Depth(model=str(moved)).identity() == before
+    assert str(folder) not in json.dumps(before)
+    settings = json.loads((moved / "preprocessor_config.json").read_text())
+    (moved / "preprocessor_config.json").write_text(json.dumps(settings | {"do_normalize": False}))
+    assert Depth(model=str(moved)).identity() != before
+
+
+def test_the_default_is_the_papers() -> None:
+    assert Depth().identity() == Depth(model="large").identity() == Depth(model=DEPTH_MODELS["large"]).identity()
+    assert Depth().identity()["model"] == "hub:depth-anything/Depth-Anything-V2-Large-hf"
+    assert Depth(model="small").identity() != Depth().identity()
+
+
+def test_unknown_names_are_one_clear_line(tmp_path: Path) -> None:
+    with pytest.raises(UnknownNameError, match="unknown depth model 'larg'; did you mean 'large'"):
+        Depth(model="larg").identity()
+    with pytest.raises(UnknownNameError, match="or a folder with"):
+        Depth(model=str(tmp_path)).open(Numerics())
+
+
+def test_weights_that_are_not_there_are_one_clear_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    with pytest.raises(
+        DataError, match=r"cannot load the depth model 'depth-anything/.*not on this machine.*`hf download depth-any"
+    ) as error:
+        Depth().open(Numerics())
+    assert "\n" not in str(error.value)
+
+
+def refused(folder: Path, words: str) -> None:
+    with pytest.raises(DataError, match=words) as error:
+        opened(folder)
+    assert "\n" not in str(error.value)
+    assert "'model'" in str(error.value)
+
+
+@pytest.fixture
+def changed(folder: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(folder, tmp_path / "model"))
+
+
+def test_weights_that_are_there_in_part_are_refused(changed: Path) -> None:
+    state = load_file(changed / "model.safetensors")
+    state.popitem()
+    save_file(state, changed / "model.safetensors", metadata={"format": "pt"})
+    refused(changed, "are incomplete and would be filled with random numbers")
+
+
+def test_pickled_weights_are_refused(changed: Path) -> None:
+    torch.save(load_file(changed / "model.safetensors"), changed / "pytorch_model.bin")
+    (changed / "model.safetensors").unlink()
+    refused(changed, r"no file named model.safetensors.*get the model again")
+
+
+def test_a_model_with_code_of_its_own_is_refused(changed: Path) -> None:
+    config = json.loads((changed / "config.json").read_text())
+    config |= {"model_type": "own", "auto_map": {"AutoConfig": "own.Own", "AutoModelForDepthEstimation": "own.Own"}}
+    (changed / "config.json").write_text(json.dumps(config))
+    (changed / "own.py").write_text("raise SystemExit('ran')")
+    refused(changed, "code of its own, which is never run")
+
+
+def test_a_model_that_does_not_estimate_depth_is_refused(changed: Path) -> None:
+    (changed / "config.json").write_text('{"model_type": "bert"}')
+    refused(changed, "no depth-estimation model of transformers")

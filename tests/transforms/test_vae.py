@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from diffusers import DiffusionPipeline
+from safetensors.torch import load_file, save_file
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+from tests.transforms.measures import difference, energy, faint, likenesses
+
+from prettyuseful.errors import DataError, UnknownNameError
+from prettyuseful.numerics import Numerics
+from prettyuseful.transforms.autoencoder import Autoencoder
+from prettyuseful.transforms.band import Band
+from prettyuseful.transforms.base import Transform
+from prettyuseful.transforms.chain import Chain
+from prettyuseful.transforms.check import check_transform
+from prettyuseful.transforms.defects import Grating
+from prettyuseful.transforms.structure import Edges
+from prettyuseful.transforms.vae import Vae
+
+KINDS = ("sd", "sdxl", "sd3", "flux", "sana", "lumina2", "qwen-image", "pixart")
+
+
+@pytest.fixture(scope="module")
+def pocket() -> Transform:
+    torch.set_num_threads(1)
+    return Vae(generator="pocket-base").open(Numerics())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_familys_vae_alone_does_what_it_does_in_its_pipeline(
+    kind: str, tiny: Callable[[str], Path], tmp_path: Path, crops: np.ndarray
+) -> None:
+    folder = Path(shutil.copytree(tiny(kind), tmp_path / "model"))
+    vae = DiffusionPipeline.from_pretrained(folder).vae
+    pixels = torch.from_numpy(crops[:8]).permute(0, 3, 1, 2).float() / 127.5 - 1
+    with torch.no_grad():
+        if kind == "sana":
+            wanted = vae.decode(vae.encode(pixels).latent).sample
+        elif kind == "qwen-image":
+            wanted = vae.decode(vae.encode(pixels[:, :, None]).latent_dist.mean).sample[:, :, 0]
+        else:
+            wanted = vae(pixels, sample_posterior=False).sample
+    for weights in folder.rglob("*.safetensors"):
+        if weights.parent.name != "vae":
+            weights.unlink()  # nothing else is read
+    found = Vae(generator=str(folder)).open(Numerics(dtype="bfloat16")).apply(crops[:8])
+    assert found.std() > 1
+    assert np.abs(found - (wanted.permute(0, 2, 3, 1) + 1).mul(127.5).clamp(0, 255).numpy()).max() < 0.51
+
+
+@pytest.mark.parametrize("kind", ["sd", "sana", "qwen-image", "lumina2"])
+def test_it_keeps_the_contract(kind: str, tiny: Callable[[str], Path]) -> None:
+    source = Vae(generator=str(tiny(kind)))
+    assert [finding.problem for finding in check_transform(lambda: source.open(Numerics()))] == [None] * 9
+
+
+@pytest.mark.parametrize("kind", ["sd", "sana", "qwen-image", "lumina2"])
+def test_sides_that_do_not_fit_are_reflected_and_cut_back(kind: str, tiny: Callable[[str], Path]) -> None:
+    vae = Vae(generator=str(tiny(kind))).open(Numerics())
+    assert isinstance(vae, Autoencoder)
+    side, missing = 5 * vae.factor, vae.factor - 1
+    image = np.random.default_rng(0).integers(0, 256, (1, side - 1, side - missing, 3), np.uint8)
+    taller = np.concatenate([image, image[:, -2:-3:-1]], axis=1)
+    whole = np.concatenate([taller, taller[:, :, -2 : -2 - missing : -1]], axis=2)
+    assert whole.shape == (1, side, side, 3)
+    assert (vae.apply(image) == vae.apply(whole)[:, : side - 1, : side - missing]).all()
+
+
+def test_photos_come_through_the_pocket_vae(pocket: Transform, crops: np.ndarray, squares: np.ndarray) -> None:
+    for images, similar, noise in ((crops, 0.85, 29), (squares[:, :91, :90], 0.75, 23)):
+        coded = pocket.apply(images)
+        assert coded.shape == images.shape
+        pairs = list(zip(images, coded, strict=True))
+        assert np.mean([structural_similarity(*pair, channel_axis=2) for pair in pairs]) > similar
+        assert np.median([peak_signal_noise_ratio(*pair) for pair in pairs]) > noise
+
+
+def test_it_removes_high_frequencies_and_keeps_low_ones(pocket: Transform, crops: np.ndarray) -> None:
+    coded = pocket.apply(crops)
+    assert energy(coded, 0.01, 0.25) > 0.95 * energy(crops, 0.01, 0.25)
+    assert energy(coded, 0.5, 2) < 0.5 * energy(crops, 0.5, 2)
+    low, high = Band(keep=(0, 0.25)), Band(keep=(0.5, "all"))
+    assert np.median(likenesses(low.apply(coded), low.apply(crops))) > 0.98
+    assert np.median(likenesses(high.apply(coded), high.apply(crops))) < 0.8
+    assert np.median(likenesses(Edges().apply(coded), Edges().apply(crops))) > 0.9
+
+
+def test_grain_is_gone_but_for_its_low_frequencies(pocket: Transform, crops: np.ndarray) -> None:
+    plain = faint(crops)
+    noise = np.random.default_rng(0).normal(0, 20, crops.shape)
+    grainy = np.asarray(np.clip(plain + noise, 0, 255), np.uint8)
+    given, left = difference(grainy, plain), difference(pocket.apply(grainy), pocket.apply(plain))
+    assert energy(left, 0.5, 2) < 0.05 * energy(given, 0.5, 2)
+    assert energy(left, 0.01, 0.25) > 0.25 * energy(given, 0.01, 0.25)
+
+
+@pytest.mark.parametrize(("frequency", "passes"), [(0.125, True), (0.25, True), (0.75, False), (0.875, False)])
+def test_a_planted_grating(pocket: Transform, frequency: float, passes: bool) -> None:
+    flat = np.full((1, 64, 64, 3), 128, np.uint8)
+    planted = Grating(frequency=frequency, amplitude=0.2).apply(flat)
+    near = frequency - 0.01, frequency + 0.01
+    kept = energy(pocket.apply(planted), *near) / energy(planted, *near)
+    assert 0.8 < kept < 1.4 if passes else kept < 0.02
+
+
+def test_before_another_probe(pocket: Transform, crops: np.ndarray) -> None:
+    band = Band(keep=(0, 0.5))
+    chain = Chain(transforms=(Vae(generator="pocket-base"), band))
+    assert (chain.open(Numerics()).apply(crops[:5]) == band.apply(pocket.apply(crops[:5]))).all()
+    assert chain.identity()["transforms"] == [Vae(generator="pocket-base").identity(), band.identity()]
+
+
+def test_generators_that_share_a_vae_share_its_identity(tiny: Callable[[str], Path], tmp_path: Path) -> None:
+    base = Vae(generator="pocket-base").identity()
+    assert base == Vae(generator="pocket-turbo").identity()
+    assert set(base) == {"kind", "vae", "version"}
+    folder = Path(shutil.copytree(tiny("sd"), tmp_path / "copy"))
+    moved = Vae(generator=str(folder))
+    before = Vae(generator=str(tiny("sd"))).identity()
+    assert moved.identity() == before != base
+    weights = folder / "vae" / "diffusion_pytorch_model.safetensors"
+    state = load_file(weights)
+    state["encoder.conv_in.bias"] += 0.1
+    save_file(state, weights, metadata={"format": "pt"})
+    assert moved.identity() != before
+    assert Vae(generator="sdxl").identity()["vae"] == "hub:stabilityai/stable-diffusion-xl-base-1.0"
+
+
+def test_a_vae_that_is_not_whole_is_one_clear_line(tiny: Callable[[str], Path], tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(tiny("sd"), tmp_path / "model"))
+    weights = folder / "vae" / "diffusion_pytorch_model.safetensors"
+    state = load_file(weights)
+    state.pop("decoder.conv_in.weight")
+    save_file(state, weights, metadata={"format": "pt"})
+    with pytest.raises(DataError, match="'model'") as lacking:
+        Vae(generator=str(folder)).open(Numerics())
+    shutil.rmtree(folder / "vae")
+    with pytest.raises(DataError, match="get the model again") as gone:
+        Vae(generator=str(folder)).open(Numerics())
+    with pytest.raises(DataError, match="the generator 'model' has no folder vae; get the model again"):
+        Vae(generator=str(folder)).identity()
+    assert "\n" not in str(lacking.value) + str(gone.value)
+
+
+def test_what_has_no_vae_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (str(tmp_path), "mine:Generator"):
+        with pytest.raises(UnknownNameError, match=r"has no VAE that is known of; name a diffusers pipeline"):
+            Vae(generator=name).open(Numerics())
+    with pytest.raises(UnknownNameError, match="did you mean 'pocket-base'"):
+        Vae(generator="pocket-bass").identity()
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    with pytest.raises(DataError, match=r"not on this machine and the hub cannot be reached") as offline:
+        Vae(generator="sdxl").open(Numerics())
+    assert "\n" not in str(offline.value)
