@@ -179,3 +179,14 @@ def test_an_unknown_probe_is_told_with_the_studys_own_names() -> None:
 def test_what_a_probe_names_must_be_there() -> None:
     with pytest.raises(UnknownNameError, match="probe 'sieved': unknown generator 'pocket-bse'"):
         plan_of(PROBED.replace("kind: vae, generator: pocket-base", "kind: vae, generator: pocket-bse"))
+
+
+@pytest.mark.parametrize("numerics", ["dtype: bfloat16", "attention: math", "fuse_projections: true"])
+def test_what_only_generation_looks_at_trains_nothing_again(numerics: str) -> None:
+    plans = [plan_of(STUDY), plan_of(f"{STUDY}numerics: {{{numerics}}}\n")]
+    real, generated = (
+        [{r.train for r in plan.runs if (r.dataset == "real") is is_real} for plan in plans]
+        for is_real in (True, False)
+    )
+    assert real[0] == real[1]
+    assert not generated[0] & generated[1]

@@ -162,8 +162,8 @@ class StudyNumerics(Numerics):
         return Numerics(**self.model_dump(exclude={"micro_batch", "dtype"}), dtype=dtype)
 
     def of_steps(self) -> Numerics:
-        """Those of every other step."""
-        return self.of_generation("float32")
+        """Those of every other step: what only generation looks at is left out, so that it is in no other key."""
+        return Numerics(**self.model_dump(include={"device", "threads", "compile", "memory_format"}))
 
 
 class Study(_Strict):
