@@ -13,9 +13,9 @@ import prettyuseful
 ROOT = Path(prettyuseful.__file__).parent
 # From the foot of the house to its roof: a module imports from its own layer's package and from layers before it.
 LAYERS = (
-    ("errors", "keys"),
-    ("registry", "numerics", "plugins", "hand", "quiet"),
-    ("store",),
+    ("errors", "keys", "durable", "hub_ids"),
+    ("registry", "numerics", "plugins", "hand", "quiet", "contract"),
+    ("store", "pretrained"),
     ("data", "metrics"),
     ("tasks", "prompts", "generators", "training"),
     ("transforms",),

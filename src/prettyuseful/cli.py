@@ -120,7 +120,7 @@ def generate(
 ) -> None:
     """Generate one data set. Values of options are what a study file says behind the same key, in YAML."""
     from prettyuseful.console import StepProgress, print_out
-    from prettyuseful.run import dataset_study, default_workers, make_dataset
+    from prettyuseful.run import dataset_study, default_workers, make_dataset, only_dataset
     from prettyuseful.store.local import LocalStore
     from prettyuseful.study.cost import Rates
     from prettyuseful.study.execute import missing_steps
@@ -132,8 +132,7 @@ def generate(
     where: Any = {"folder": task} if Path(task).is_dir() else _yaml("--task", task)
     study = dataset_study(generator, fields, where, _yaml("--numerics", numerics) if numerics else None)
     planned, opened, width = make_plan(study), LocalStore(store), workers or default_workers(study)
-    key = next(dataset.keys["dataset"] for dataset in planned.datasets if dataset.plan is not None)
-    todo = missing_steps(planned.steps, [key], opened)
+    todo = missing_steps(planned.steps, [only_dataset(planned).keys["dataset"]], opened)
     with StepProgress(todo, Rates(opened.list() if todo else ()), width) as progress:
         artifact = make_dataset(planned, opened, out, width, progress)
     facts = artifact.manifest.facts

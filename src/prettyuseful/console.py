@@ -15,7 +15,7 @@ from rich.text import Text
 
 from prettyuseful.analysis.statistics import Interval
 from prettyuseful.analysis.summary import Summary
-from prettyuseful.generators.check import Finding
+from prettyuseful.contract import Finding
 from prettyuseful.steps.base import Step
 from prettyuseful.study.cost import Cost, Rates, clock
 from prettyuseful.study.execute import Event

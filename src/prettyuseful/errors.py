@@ -46,3 +46,8 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """`; did you mean 'x'?` for the nearest known name, or nothing."""
     near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
     return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def one_line(text: str) -> str:
+    """`text` without line breaks, runs of blanks, and what cannot be printed or encoded (escapes, lone surrogates)."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())

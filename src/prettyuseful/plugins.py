@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Iterable
 from importlib import import_module, util
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
@@ -52,6 +53,24 @@ def load_plugin(name: str) -> Any:
         hint = did_you_mean(attribute, [known for known in vars(found) if not known.startswith("_")])
         raise UnknownNameError(f"module {module!r} has no {attribute!r}{hint}")
     return getattr(found, attribute)
+
+
+def open_plugin(name: str, methods: Iterable[str], kind: str) -> Any:
+    """An object of the class, made without arguments. `kind` is what `prettyuseful check` calls such classes.
+
+    Raises:
+        UserError: it cannot be made, or lacks one of the methods.
+    """
+    make = load_plugin(name)
+    try:
+        plugin = make()
+    except Exception as error:  # a plug-in may do anything
+        said = " ".join(str(error).split())
+        raise DataError(f"{plugin_id(name)}() failed: {type(error).__name__}: {said}") from error
+    for method in methods:
+        if not callable(getattr(plugin, method, None)):
+            raise DataError(f"{plugin_id(name)} has no method {method!r}; see `prettyuseful check {kind}`")
+    return plugin
 
 
 def plugin_fingerprint(name: str) -> str:

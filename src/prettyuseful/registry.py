@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -33,11 +33,13 @@ class Table:
         self.check(name)
         return self.entries[name]
 
-    def check(self, name: str) -> None:
-        """Raises UnknownNameError with the nearest known name."""
-        if name not in self.entries:
-            hint = did_you_mean(name, self.entries)
-            raise UnknownNameError(f"unknown {self.kind} {name!r}{hint}; known: {', '.join(self.entries)}")
+    def check(self, name: str, also: Iterable[str] = ()) -> None:
+        """Raises UnknownNameError with the nearest known name. `also`: names that are good beside the table's."""
+        known = list(dict.fromkeys([*self.entries, *also]))
+        if name not in known:
+            raise UnknownNameError(
+                f"unknown {self.kind} {name!r}{did_you_mean(name, known)}; known: {', '.join(known)}"
+            )
 
 
 TASKS = Table(

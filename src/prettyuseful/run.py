@@ -118,16 +118,21 @@ def dataset_study(generator: str, fields: Mapping[str, Any], task: Any, numerics
     return parse_study(text, "generate")
 
 
+def only_dataset(plan: Plan) -> PlannedDataset:
+    """What a plan of `dataset_study` is made for."""
+    return next(dataset for dataset in plan.datasets if dataset.plan is not None)
+
+
 def make_dataset(
     plan: Plan, store: LocalStore, out: Path, workers: int, on_event: Callable[[Event], None] = lambda _: None
 ) -> Artifact:
-    """Makes the first data set of a plan, and nothing else, and places it in the folder `out`.
+    """Makes the data set of a `dataset_study`, and nothing else, and places it in the folder `out`.
 
     Raises:
         UserError: the data set cannot be made, or `out` holds something else.
         StepFailedError: a step failed; everything made so far stays in the store.
     """
-    dataset = next(dataset for dataset in plan.datasets if dataset.plan is not None)
+    dataset = only_dataset(plan)
     if (source := _source_of(dataset)) and source.resolve().is_relative_to(out.resolve()):
         raise StoreError(f"{out} holds the images that the data set is made of; name another folder with --out")
     _make_folder(out)

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import torch
 
+from prettyuseful.contract import Finding
 from prettyuseful.errors import DataError
 from prettyuseful.generators.base import Generator, Request
-from prettyuseful.generators.check import Finding, check_generator
+from prettyuseful.generators.check import check_generator
 from prettyuseful.keys import derive_seed
 
 MADE, SHAPE, AGAIN, ANEW, ORDER, NEIGHBOURS, SEEDS, CLASS, APPLIED = (

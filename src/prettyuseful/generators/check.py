@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
 
-from prettyuseful.errors import PrettyUsefulError
+from prettyuseful.contract import Attempt, BrokenContractError, Finding, findings
 from prettyuseful.generators.base import Generator, Request
 from prettyuseful.generators.custom import as_array, open_custom, problem_with
 
 _SEEDS = (3, 2**63 - 1, 17, 2**40 + 5)
 _TWIN = 2**32 + 3  # equal to the first seed where 63 bits are cut to 32
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was tried. `problem` says in one line what is wrong and what to do, or is None."""
-
-    what: str
-    problem: str | None = None
 
 
 def check_generator(
@@ -34,7 +26,7 @@ def check_generator(
         make: makes the generator.
         classes: two (class name, prompt) pairs whose images should differ.
     """
-    return list(_findings(_Trial(make, classes)))
+    return list(findings(_attempts(_Trial(make, classes))))
 
 
 def check_own_generator(name: str) -> list[Finding]:
@@ -42,12 +34,8 @@ def check_own_generator(name: str) -> list[Finding]:
     return check_generator(lambda: open_custom(name))
 
 
-class _BrokenContractError(PrettyUsefulError):
-    """What a try found."""
-
-
-def _findings(trial: _Trial) -> Iterator[Finding]:
-    for what, attempt, needed in (
+def _attempts(trial: _Trial) -> tuple[Attempt, ...]:
+    return (
         ("it can be made", trial.made, True),
         ("images have the right shape and type", trial.shape, True),
         ("the same request gives the same images", trial.again, False),
@@ -57,16 +45,7 @@ def _findings(trial: _Trial) -> Iterator[Finding]:
         ("every seed gives another image", trial.seeds, False),
         ("images follow the class", trial.labels, False),
         ("applied() can be recorded", trial.said, False),
-    ):
-        try:
-            attempt()
-            yield Finding(what)
-        except Exception as error:  # the generator is the user's and may do anything
-            said = " ".join(str(error).split())
-            known = isinstance(error, PrettyUsefulError)
-            yield Finding(what, said if known else f"it failed with {type(error).__name__}: {said}")
-            if needed:
-                return
+    )
 
 
 class _Trial:
@@ -89,7 +68,7 @@ class _Trial:
     def images(self, request: Request, generator: Generator | None = None) -> np.ndarray:
         images = (generator or self.generator).generate(request)
         if problem := problem_with(images, request):
-            raise _BrokenContractError(f"{problem}; return (N, height, width, 3) uint8, one image per seed")
+            raise BrokenContractError(f"{problem}; return (N, height, width, 3) uint8, one image per seed")
         return as_array(images)
 
     def made(self) -> None:
@@ -100,40 +79,40 @@ class _Trial:
 
     def again(self) -> None:
         if not np.array_equal(self.images(self.request), self.first):
-            raise _BrokenContractError("they differ; take all randomness from the seeds")
+            raise BrokenContractError("they differ; take all randomness from the seeds")
 
     def anew(self) -> None:
         if not np.array_equal(self.images(self.request, self.make()), self.first):
-            raise _BrokenContractError("they differ; set up weights and state the same way every time")
+            raise BrokenContractError("they differ; set up weights and state the same way every time")
 
     def order(self) -> None:
         order = [2, 0, 3, 1]
         turned = replace(self.request, seeds=tuple(_SEEDS[i] for i in order))
         if not np.array_equal(self.images(turned), self.first[order]):
-            raise _BrokenContractError("they do; image i may depend on seeds[i], not on its place")
+            raise BrokenContractError("they do; image i may depend on seeds[i], not on its place")
 
     def neighbours(self) -> None:
         mixed = replace(self.request, seeds=(_SEEDS[0], 101, 102, 103))
         if not np.array_equal(self.images(mixed)[0], self.first[0]):
-            raise _BrokenContractError("an image changed with the other seeds of its batch; draw each by itself")
+            raise BrokenContractError("an image changed with the other seeds of its batch; draw each by itself")
 
     def seeds(self) -> None:
         if any(np.array_equal(self.first[0], image) for image in self.first[1:]):
-            raise _BrokenContractError("different seeds gave equal images; make use of the seeds")
+            raise BrokenContractError("different seeds gave equal images; make use of the seeds")
         if np.array_equal(self.images(replace(self.request, seeds=(_TWIN, *_SEEDS[1:])))[0], self.first[0]):
-            raise _BrokenContractError("seeds that differ in the upper bits gave equal images; use all 63 bits")
+            raise BrokenContractError("seeds that differ in the upper bits gave equal images; use all 63 bits")
 
     def labels(self) -> None:
         if np.array_equal(self.images(self.other), self.first):
-            raise _BrokenContractError(
+            raise BrokenContractError(
                 "two classes gave the same images; make use of the request's prompt, class_name or label"
             )
 
     def said(self) -> None:
         applied = self.generator.applied()
         if not isinstance(applied, dict):
-            raise _BrokenContractError(f"it returned a {type(applied).__name__}, not a dict")
+            raise BrokenContractError(f"it returned a {type(applied).__name__}, not a dict")
         try:
             json.dumps(applied, allow_nan=False)
         except (TypeError, ValueError) as error:
-            raise _BrokenContractError(f"JSON cannot hold it: {error}") from None
+            raise BrokenContractError(f"JSON cannot hold it: {error}") from None

@@ -6,9 +6,8 @@ from typing import Any, cast
 
 import numpy as np
 
-from prettyuseful.errors import DataError
 from prettyuseful.generators.base import Generator, Request
-from prettyuseful.plugins import load_plugin, plugin_id
+from prettyuseful.plugins import open_plugin
 
 
 def open_custom(name: str) -> Generator:
@@ -17,16 +16,7 @@ def open_custom(name: str) -> Generator:
     Raises:
         UserError: it cannot be made, or lacks a method.
     """
-    kind = load_plugin(name)
-    try:
-        generator = kind()
-    except Exception as error:  # a plug-in may do anything
-        said = " ".join(str(error).split())
-        raise DataError(f"{plugin_id(name)}() failed: {type(error).__name__}: {said}") from error
-    for method in ("generate", "applied"):
-        if not callable(getattr(generator, method, None)):
-            raise DataError(f"{plugin_id(name)} has no method {method!r}; see `prettyuseful check generator`")
-    return cast("Generator", generator)
+    return cast("Generator", open_plugin(name, ("generate", "applied"), "generator"))
 
 
 def problem_with(images: Any, request: Request) -> str | None:

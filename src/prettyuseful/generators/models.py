@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,10 +14,10 @@ from prettyuseful.generators import pocket
 from prettyuseful.generators.base import Origin, Sampling
 from prettyuseful.generators.families import FAMILIES, Family, family_of_pipeline
 from prettyuseful.generators.hub import hub_json
+from prettyuseful.hub_ids import is_hub_id, place_and_revision
 from prettyuseful.keys import files_fingerprint
 from prettyuseful.numerics import DType
 
-_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
 _POCKET = "pocket:"
 _WEIGHTS_AND_CONFIGS = (".json", ".txt", ".safetensors", ".bin", ".model", ".jinja")
 
@@ -87,10 +86,7 @@ class Model:
 
 
 def _source(name: str, place: str, variant: str | None, gated: bool) -> Source:
-    if place.startswith(_POCKET) or Path(place).is_dir():
-        return Source(name, place, None, variant, gated)
-    repository, _, revision = place.partition("@")
-    return Source(name, repository, revision or None, variant, gated)
+    return Source(name, *place_and_revision(place), variant, gated)
 
 
 def _pocket(name: str, steps: int, note: str) -> Model:
@@ -353,9 +349,9 @@ def find_model(name: str) -> Model:
         return MODELS[name]
     if is_pipeline_folder(name):
         return _without_row(Path(name).resolve().name, name, lambda file: _read_json(Path(name) / file))
-    if _HUB_ID.fullmatch(name) and not Path(name).exists():
-        repository, _, revision = name.partition("@")
-        return _without_row(name, name, lambda file: hub_json(repository, revision or None, file))
+    if is_hub_id(name) and not Path(name).exists():
+        repository, revision = place_and_revision(name)
+        return _without_row(name, name, lambda file: hub_json(repository, revision, file))
     near = did_you_mean(name.lower(), MODELS)
     raise UnknownNameError(
         f"unknown generator {name!r}{near}; it may be an id that `prettyuseful list generators` shows, a hub id "

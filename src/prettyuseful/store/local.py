@@ -21,6 +21,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from prettyuseful.durable import fsync
 from prettyuseful.errors import CorruptArtifactError, StoreError
 from prettyuseful.keys import file_sha256
 from prettyuseful.store.base import MANIFEST_VERSION, FileEntry, Manifest
@@ -99,10 +100,10 @@ class LocalStore:
         draft = self._draft()
         try:
             draft.write_text(manifest.model_dump_json(indent=1) + "\n", encoding="utf-8")
-            _fsync(draft)
+            fsync(draft)
             with suppress(FileExistsError):
                 os.link(draft, target)
-            _fsync(target.parent)
+            fsync(target.parent)
         except OSError as error:
             raise _full_or(error, self.root) from error
         finally:
@@ -167,9 +168,9 @@ class LocalStore:
             draft = self._draft()
             try:
                 yield draft
-                _fsync(draft)
+                fsync(draft)
                 draft.replace(target)
-                _fsync(target.parent)
+                fsync(target.parent)
             finally:
                 draft.unlink(missing_ok=True)
         except OSError as error:
@@ -182,14 +183,6 @@ class LocalStore:
         except (OSError, ValidationError):
             return None
         return manifest if manifest.schema_version == MANIFEST_VERSION else None
-
-
-def _fsync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _full_or(error: OSError, root: Path) -> StoreError:

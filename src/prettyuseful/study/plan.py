@@ -8,7 +8,7 @@ from itertools import product
 from typing import Any
 
 from prettyuseful.errors import DataError, UserError
-from prettyuseful.registry import ARCHITECTURES, PROBES, RECIPES, Entry, Table
+from prettyuseful.registry import ARCHITECTURES, PROBES, RECIPES
 from prettyuseful.steps.base import Step
 from prettyuseful.steps.classifiers import DecodeSpec, EmbedSpec, EvaluateSpec, TrainSpec
 from prettyuseful.steps.measures import NEIGHBOURS, MeasureSpec
@@ -19,8 +19,6 @@ from prettyuseful.study.plan_datasets import DatasetPlanner, PlannedDataset
 from prettyuseful.tasks.base import Task
 from prettyuseful.training.recipes import Recipe
 from prettyuseful.transforms.base import TransformSource
-
-_OWN = Entry("", "a probe of the study's own")
 
 
 @dataclass(frozen=True)
@@ -106,8 +104,7 @@ class _Planner:
         for recipe in self.study.train.recipes:
             RECIPES.check(recipe)
         for probe in self.study.train.probes:
-            if probe not in self.study.probes:
-                Table("probe", {**PROBES.entries, **dict.fromkeys(self.study.probes, _OWN)}).check(probe)
+            PROBES.check(probe, also=self.study.probes)
 
     def _check_enough(self, datasets: list[PlannedDataset]) -> None:
         """Better now than after the training: neighbours need images to be found among."""

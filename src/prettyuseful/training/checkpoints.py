@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from prettyuseful.durable import fsync
 from prettyuseful.errors import StepFailedError, StoreError
 from prettyuseful.keys import file_sha256
 
@@ -71,7 +72,7 @@ class Checkpoints:
                     file.flush()
                     os.fsync(file.fileno())
                 draft.replace(self.folder / f"v{VERSION}-{epoch:06d}-{file_sha256(draft)}.pt")
-                _fsync_folder(self.folder)
+                fsync(self.folder)
             finally:
                 draft.unlink(missing_ok=True)
             self._tidy()
@@ -195,11 +196,3 @@ def _using(folder: Path) -> Iterator[None]:
             f"cannot keep checkpoints in {folder}: {cause.strerror or cause}; "
             "free some space or make the folder writable"
         ) from error
-
-
-def _fsync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

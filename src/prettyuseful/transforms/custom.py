@@ -9,7 +9,7 @@ from pydantic import Field
 
 from prettyuseful.errors import DataError
 from prettyuseful.numerics import Numerics
-from prettyuseful.plugins import load_plugin, plugin_fingerprint, plugin_id
+from prettyuseful.plugins import open_plugin, plugin_fingerprint, plugin_id
 from prettyuseful.transforms.base import Transform, TransformSource
 
 
@@ -45,14 +45,7 @@ def open_custom(name: str) -> Transform:
     Raises:
         UserError: it cannot be made, or has no `apply`.
     """
-    kind = load_plugin(name)
-    try:
-        transform = kind()
-    except Exception as error:  # a plug-in may do anything
-        raise DataError(f"{plugin_id(name)}() failed: {type(error).__name__}: {error}") from error
-    if not callable(getattr(transform, "apply", None)):
-        raise DataError(f"{plugin_id(name)} has no method 'apply'; see `prettyuseful check probe`")
-    return cast("Transform", transform)
+    return cast("Transform", open_plugin(name, ("apply",), "probe"))
 
 
 def problem_with(result: Any, count: int) -> str | None:

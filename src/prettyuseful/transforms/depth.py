@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
 import numpy as np
 import torch
 from PIL import Image
@@ -12,11 +9,16 @@ from transformers import AutoImageProcessor, AutoModelForDepthEstimation
 
 from prettyuseful.errors import DataError
 from prettyuseful.numerics import Numerics
-from prettyuseful.quiet import quiet
+from prettyuseful.pretrained import Kind, load_pretrained
 from prettyuseful.transforms.base import each, grey, spread_out
 
 _FLAT = 1e-6  # of the largest value: the noise of float32
-_SHOWN = 200
+_ESTIMATING = Kind(
+    AutoModelForDepthEstimation,
+    AutoImageProcessor,
+    "depth model",
+    "it is no depth-estimation model of transformers, or not whole; name one that estimates depth",
+)
 
 
 class DepthMap:
@@ -31,7 +33,7 @@ class DepthMap:
 
     def __init__(self, place: str, numerics: Numerics) -> None:
         self.device, self.dtype = numerics.device, getattr(torch, numerics.dtype)
-        self.processor, model = _load(place, self.dtype)
+        self.processor, model = load_pretrained(_ESTIMATING, place, self.dtype)
         self.model = model.to(self.device).eval()
 
     def apply(self, images: np.ndarray) -> np.ndarray:
@@ -51,42 +53,3 @@ class DepthMap:
         if not np.isfinite(values).all():
             raise DataError(f"the depth model gives no finite depth in {self.dtype}; take numerics.dtype: float32")
         return grey(spread_out(values - values.min(), _FLAT * np.abs(values).max()))
-
-
-def _load(model: str, dtype: torch.dtype) -> tuple[Any, Any]:
-    place, _, revision = (model, "", "") if Path(model).is_dir() else model.partition("@")
-    name = Path(place).resolve().name if Path(place).is_dir() else model
-    options = {"revision": revision or None, "trust_remote_code": False}
-    try:
-        with quiet():
-            # `torch_dtype` is called `dtype` since transformers 4.56; the old name works in every version we support.
-            network, report = AutoModelForDepthEstimation.from_pretrained(
-                place, torch_dtype=dtype, use_safetensors=True, output_loading_info=True, **options
-            )
-            processor = AutoImageProcessor.from_pretrained(place, **options)
-    except Exception as error:  # a library may raise anything on a folder that anyone made
-        raise DataError(f"cannot load the depth model {name!r}: {_why(place, error)}") from error
-    if lacking := sorted(map(str, [*report["missing_keys"], *report["mismatched_keys"]])):
-        raise DataError(
-            f"the weights of the depth model {name!r} are incomplete and would be filled with random numbers: "
-            f"{', '.join(lacking)[:_SHOWN]}; get the model again"
-        )
-    return processor, network
-
-
-def _why(place: str, error: Exception) -> str:
-    text = " ".join(str(error).split())
-    if "gated repo" in text:
-        return "it is gated; accept its licence on the model's page, log in with `hf auth login`, and run again"
-    if "trust_remote_code" in text:
-        return "it comes with code of its own, which is never run; name a model that transformers knows"
-    if "Unrecognized configuration class" in text or "Unrecognized image processor" in text:
-        return "it is no depth-estimation model of transformers, or not whole; name one that estimates depth"
-    if Path(place).is_dir():
-        return f"{text[:_SHOWN]}; get the model again"
-    if "couldn't connect" in text or "offline mode" in text:
-        return (
-            "its weights are not on this machine and the hub cannot be reached; run "
-            f"`hf download {place}` where there is a network, or name a local folder"
-        )
-    return f"{text[:_SHOWN]}; check the id, or download it and name its folder"

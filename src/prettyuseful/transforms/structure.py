@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,6 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from prettyuseful.errors import UnknownNameError, did_you_mean
+from prettyuseful.hub_ids import is_hub_id
 from prettyuseful.keys import files_fingerprint
 from prettyuseful.numerics import Numerics
 from prettyuseful.transforms.base import Formula, Transform, TransformSource, grey
@@ -18,7 +18,6 @@ DEPTH_MODELS = {
     "large": "depth-anything/Depth-Anything-V2-Large-hf",  # the paper's, CC BY-NC 4.0
     "small": "depth-anything/Depth-Anything-V2-Small-hf",  # Apache-2.0
 }
-_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
 _WEIGHTS_AND_CONFIGS = (".json", ".safetensors")
 _SCALE = 1 / 64  # of the short side: what is finer is texture
 _FAINT = 0.01  # contrast that is not stretched further, in fractions of the range
@@ -45,7 +44,7 @@ class Depth(TransformSource):
 
     def _place(self) -> str:
         place = DEPTH_MODELS.get(self.model, self.model)
-        if (Path(place) / "config.json").is_file() or (_HUB_ID.fullmatch(place) and not Path(place).exists()):
+        if (Path(place) / "config.json").is_file() or (is_hub_id(place) and not Path(place).exists()):
             return place
         raise UnknownNameError(
             f"unknown depth model {place!r}{did_you_mean(place, DEPTH_MODELS)}; known: {', '.join(DEPTH_MODELS)}, a "

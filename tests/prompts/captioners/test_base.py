@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from prettyuseful.prompts.captioners.base import Picture, cleaned, listed, one_line
+from prettyuseful.errors import one_line
+from prettyuseful.prompts.captioners.base import Picture, cleaned, listed
 
 
 def picture(width: int, height: int) -> Picture:

@@ -9,6 +9,8 @@ from typing import Protocol
 
 from PIL import Image
 
+from prettyuseful.errors import one_line
+
 PAPER_INSTRUCTION = (
     "Describe this photo in five to six sentences: the background, the foreground, the objects and their details, and "
     "the angle from which the camera sees them. Write plain prose without an introduction, a list or a title."
@@ -71,11 +73,6 @@ def cleaned(answer: str) -> str:
     if _REFUSAL.match(text.replace("\u2019", "'")):
         raise ValueError(f"a refusal ({text[:_SHOWN]!r})")
     return text
-
-
-def one_line(text: str) -> str:
-    """`text` without line breaks, runs of blanks, and what cannot be printed or encoded (escapes, lone surrogates)."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
 def listed(names: Sequence[str], limit: int = 5) -> str:

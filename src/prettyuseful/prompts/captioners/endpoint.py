@@ -21,8 +21,8 @@ import httpx2
 import numpy as np
 
 from prettyuseful.data.images import encode_png
-from prettyuseful.errors import PrettyUsefulError, StepFailedError, UserError
-from prettyuseful.prompts.captioners.base import Picture, cleaned, listed, one_line
+from prettyuseful.errors import PrettyUsefulError, StepFailedError, UserError, one_line
+from prettyuseful.prompts.captioners.base import Picture, cleaned, listed
 
 T = TypeVar("T")
 

@@ -12,12 +12,12 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from prettyuseful.errors import UnknownNameError, UserError, did_you_mean
 from prettyuseful.hand import at_hand
+from prettyuseful.hub_ids import is_hub_id
 from prettyuseful.keys import files_fingerprint
 from prettyuseful.numerics import Numerics
 from prettyuseful.prompts.captioners.base import PAPER_INSTRUCTION, Captioner
 
 DESCRIBER = "describer"
-_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
 _KEY = re.compile(r"[!#-\[\]-~]+")  # ASCII without blanks, quotes and backslashes, so that it looks the same in JSON
 _WEIGHTS_AND_CONFIGS = (".json", ".jinja", ".txt", ".model", ".safetensors")
@@ -96,7 +96,7 @@ class CaptionerSource(BaseModel):
             return "endpoint"
         if self.model == DESCRIBER:
             return DESCRIBER
-        if (Path(self.model) / "config.json").is_file() or _HUB_ID.fullmatch(self.model):
+        if (Path(self.model) / "config.json").is_file() or is_hub_id(self.model):
             return "vision-language"
         raise UnknownNameError(
             f"unknown captioner {self.model!r}{did_you_mean(self.model, [DESCRIBER])}; known: {DESCRIBER}, a hub id "
