@@ -28,11 +28,13 @@ from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import InterpolationMode, v2  # type: ignore[import-untyped]
 
-from prettyuseful.data.images import decode
+from prettyuseful.data.dataset import Row
+from prettyuseful.data.pixels import decoded, load_pixels, write_pixels
 from prettyuseful.tasks.photos import PHOTOGRAPHS, load_photograph
 from prettyuseful.training.augment import normalise_, vary
 from prettyuseful.training.augmentations import Augmentation
 from prettyuseful.training.draws import draw
+from prettyuseful.training.feed import Feed, batches_of
 
 STORED, SIDE = 256, 512
 
@@ -98,20 +100,21 @@ def peer(files: list[Path], batch: int, workers: int) -> Callable[[], int]:
     return lambda: sum(len(images) for images in loader)
 
 
-def ours(files: list[Path], batch: int) -> tuple[Callable[[], int], float]:
+def ours(files: list[Path], folder: Path, batch: int) -> tuple[Callable[[], int], float]:
     """An epoch of the product's input, and the seconds that decoding took, once."""
+    folder.mkdir()
     started = time.perf_counter()
-    pixels = np.stack([np.asarray(shrunk(decode(file.read_bytes(), file.name))) for file in files])
+    rows = (Row(file.read_bytes(), file.name, 0, file.name) for file in files)
+    write_pixels(folder, decoded(rows, STORED))
     seconds = time.perf_counter() - started
-    images, augmentation = torch.from_numpy(pixels), Augmentation()
-    place = torch.empty(batch, 3, augmentation.size, augmentation.size)
-    sizes, generator = torch.tensor([images.shape[1:3]] * len(images)), torch.Generator().manual_seed(0)
+    feed = Feed(load_pixels({path.name: path for path in folder.iterdir()}), "cpu")
+    augmentation, generator = Augmentation(), torch.Generator().manual_seed(0)
+    canvas = torch.empty(batch, 3, augmentation.size, augmentation.size)
 
     def epoch() -> int:
-        order, seen = torch.randperm(len(images), generator=generator), 0
-        for start in range(0, len(images) - batch + 1, batch):
-            rows = order[start : start + batch]
-            seen += len(normalise_(vary(images[rows], draw(augmentation, sizes[rows], generator), out=place)))
+        seen = 0
+        for images, sizes in feed.batches(batches_of(len(files), batch, generator)):
+            seen += len(normalise_(vary(images, draw(augmentation, sizes, generator), out=canvas)))
         return seen
 
     return epoch, seconds
@@ -141,7 +144,7 @@ def main() -> None:
     torch.set_num_threads(options.cores)
     with tempfile.TemporaryDirectory() as place:
         files = make_files(Path(place) / "512", options.images)
-        epoch, decode_seconds = ours(files, options.batch)
+        epoch, decode_seconds = ours(files, Path(place) / "stored", options.batch)
         ways = {
             "ours": epoch,
             "dataloader": peer(files, options.batch, options.cores),

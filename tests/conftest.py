@@ -13,7 +13,7 @@ from PIL import Image
 
 from prettyuseful.generators.base import Request
 from prettyuseful.plugins import load_plugin
-from prettyuseful.study.file import parse_study
+from prettyuseful.study.reading import parse_study
 
 # Torch processes with more threads than cores slow each other down many times over.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -148,6 +148,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory, shared_task: Path, pipeli
         f"  told: {{generator: {pipeline_folder}, images_per_class: 7, prompts: caption, sampling: {{steps: 2}}}}\n"
         "train: {seeds: [0, 1]}\nnumerics: {micro_batch: 4}\n"
     )
+    (folder / "my.yaml").write_text(text, "utf-8")
     run_study(parse_study(text), folder / "store", folder / "out", workers=1)
     return folder
 

@@ -33,8 +33,8 @@ def test_labels_and_causes_are_no_markup(
 
 
 def test_steps_that_nobody_has_timed_are_told(capsys: pytest.CaptureFixture[str]) -> None:
-    from prettyuseful.study.file import parse_study
     from prettyuseful.study.plan import make_plan
+    from prettyuseful.study.reading import parse_study
 
     study = "version: 1\ntask: photos\nmetrics: []\ndatasets: {a: {generator: sd-1.5, images_per_class: 10}}"
     with StepProgress(make_plan(parse_study(study)).steps, Rates(), 1):

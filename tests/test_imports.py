@@ -14,7 +14,7 @@ ROOT = Path(prettyuseful.__file__).parent
 # From the foot of the house to its roof: a module imports from its own layer's package and from layers before it.
 LAYERS = (
     ("errors", "keys", "durable", "hub_ids"),
-    ("registry", "numerics", "plugins", "hand", "quiet", "contract"),
+    ("registry", "numerics", "plugins", "hand", "quiet", "contract", "memory"),
     ("store", "pretrained"),
     ("data", "metrics"),
     ("tasks", "prompts", "generators", "training"),
@@ -24,7 +24,7 @@ LAYERS = (
     ("study",),
     ("studies",),
     ("analysis", "names"),
-    ("report",),
+    ("report", "curves"),
     ("run",),
     ("console",),
     ("cli",),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -15,14 +16,15 @@ from datasets import load_dataset
 from prettyuseful.analysis.summary import summarise
 from prettyuseful.console import print_out, summary_table
 from prettyuseful.data.dataset import Row, read_shard
-from prettyuseful.errors import StoreError
+from prettyuseful.errors import StoreError, UserError
 from prettyuseful.keys import derive_seed
 from prettyuseful.run import dataset_study, make_dataset, remaining_steps, run_study
 from prettyuseful.store.base import Manifest
 from prettyuseful.store.local import LocalStore
 from prettyuseful.study.execute import Event
-from prettyuseful.study.file import Study, load_study, parse_study
+from prettyuseful.study.file import Study
 from prettyuseful.study.plan import make_plan
+from prettyuseful.study.reading import load_study, parse_study
 from prettyuseful.study.records import DatasetRecord, RunRecord, StudyRecord, read_records
 
 COMMAND = [sys.executable, "-c", "from prettyuseful.cli import main; main()", "run"]
@@ -231,3 +233,51 @@ def test_a_data_set_is_not_written_over_its_own_source(shared_task: Path, finish
 )
 def test_one_data_set_is_called_by_its_generator(generator: str, name: str) -> None:
     assert list(dataset_study(generator, {"images_per_class": 2}, "photos", None).datasets) == [name]
+
+
+def trained_as(shared_task: Path, folder: Path, train: str, more: str = "", per_class: int = 5) -> dict[str, RunRecord]:
+    """Runs of a study of the task's own train images, by data set."""
+    text = (
+        f"version: 1\ntask: {{folder: {shared_task}}}\nmetrics: []\ndatasets:\n"
+        f"  again: {{generator: {shared_task / 'train'}, images_per_class: {per_class}}}\n"
+        f"train: {{seeds: [0], {train}}}\n{more}"
+    )
+    run_study(parse_study(text), folder / "store", folder / "out", workers=1)
+    return {record.dataset: record for record in read_records(folder / "out/records") if isinstance(record, RunRecord)}
+
+
+def test_a_training_that_diverges_is_a_failed_record_that_says_when(shared_task: Path, tmp_path: Path) -> None:
+    wild = "recipes: {wild: {like: small, learning_rate: 1.0e+30, clip_norm: 1.0e+30, warmup: 0}}\n"
+    for record in trained_as(shared_task, tmp_path, "recipes: [wild]", wild).values():
+        assert record.status == "failed"
+        assert re.search(r"the loss is no longer finite in epoch \d+ of 12", record.cause or "")
+        assert record.transfers == []
+
+
+def test_one_image_per_class_trains(shared_task: Path, tmp_path: Path) -> None:
+    runs = trained_as(shared_task, tmp_path, "recipes: [small]", per_class=1)
+    assert {name: run.status for name, run in runs.items()} == {"real": "complete", "again": "complete"}
+
+
+def test_crops_larger_than_the_images_stop_the_run(shared_task: Path, tmp_path: Path) -> None:
+    large = "recipes: {large: {like: texture, size: 500, stored_size: native, resize: native}}\n"
+    with pytest.raises(UserError, match="is smaller than the training crop of 500; take larger images or a recipe"):
+        trained_as(shared_task, tmp_path, "recipes: [large]", large)
+
+
+def test_every_cell_of_a_grid_of_probes_and_recipes_is_run(shared_task: Path, tmp_path: Path) -> None:
+    own = (
+        "recipes: {brief: {like: quick, epochs: 1, size: 32, resize: 36, stored_size: 36}}\n"
+        "probes: {texture: {architecture: bagnet17, recipe: brief}}\n"
+    )
+    text = "recipes: [default, brief], probes: [rgb, texture], checkpoint: lowest-validation-loss"
+    trained_as(shared_task, tmp_path, text, own)
+    study, *others = read_records(tmp_path / "out/records")
+    assert isinstance(study, StudyRecord)
+    assert study.cells == [("small", "small", "rgb"), ("bagnet17", "brief", "texture"), ("small", "brief", "rgb")]
+    runs = [record for record in others if isinstance(record, RunRecord)]
+    assert [run.status for run in runs] == ["complete"] * 3 * 2
+    assert all("validation_loss" in run.last_epoch for run in runs)
+    logs = {path.parent.name for path in (tmp_path / "out/training").glob("*/epochs.jsonl")}
+    assert "again@bagnet17@brief@texture@0" in logs
+    assert len(logs) == 6

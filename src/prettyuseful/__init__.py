@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from prettyuseful.store.local import LocalStore as LocalStore
     from prettyuseful.studies import bundled_study as bundled_study
     from prettyuseful.study.file import Study as Study
-    from prettyuseful.study.file import load_study as load_study
-    from prettyuseful.study.file import parse_study as parse_study
     from prettyuseful.study.plan import make_plan as make_plan
+    from prettyuseful.study.reading import load_study as load_study
+    from prettyuseful.study.reading import parse_study as parse_study
     from prettyuseful.study.records import read_records as read_records
 
 _HOMES = {
@@ -36,9 +36,9 @@ _HOMES = {
     "Summary": "analysis.summary",
     "UserError": "errors",
     "bundled_study": "studies",
-    "load_study": "study.file",
+    "load_study": "study.reading",
     "make_plan": "study.plan",
-    "parse_study": "study.file",
+    "parse_study": "study.reading",
     "read_records": "study.records",
     "run_study": "run",
     "summarise": "analysis.summary",

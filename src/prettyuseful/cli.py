@@ -62,7 +62,7 @@ def run(
     as_json: JsonOption = False,
 ) -> None:
     """Run a study: what is in the store already is not made again."""
-    from prettyuseful.study.file import load_study
+    from prettyuseful.study.reading import load_study
 
     _run(load_study(study), store, out or Path(f"{study.stem}-results"), workers, as_json)
 
@@ -90,8 +90,8 @@ def plan(study: StudyArgument, store: StoreOption = DEFAULT_STORE, as_json: Json
     from prettyuseful.run import default_workers, remaining_steps
     from prettyuseful.store.local import LocalStore
     from prettyuseful.study.cost import Rates, cost_of
-    from prettyuseful.study.file import load_study
     from prettyuseful.study.plan import make_plan
+    from prettyuseful.study.reading import load_study
 
     asked = load_study(study)
     planned = make_plan(asked)
@@ -219,7 +219,7 @@ def list_names(
 @app.command()
 def schema() -> None:
     """Print the JSON schema of study files, for editors."""
-    from prettyuseful.study.file import json_schema
+    from prettyuseful.study.reading import json_schema
 
     _print_json(json_schema())
 

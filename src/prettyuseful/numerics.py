@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -34,6 +34,7 @@ _PACKAGES = (
 
 
 DType = Literal["float32", "bfloat16", "float16"]
+Layout = Literal["contiguous", "channels_last"]
 
 
 class Numerics(BaseModel):
@@ -41,12 +42,10 @@ class Numerics(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     device: Literal["cpu", "cuda"] = Field("cpu", description="device type that steps run on")
-    dtype: DType = Field("float32", description="number format of generation")
+    dtype: DType = Field("float32", description="number format of generation, and of autocast in classifiers")
     threads: int = Field(1, ge=1, le=256, description="CPU threads of one step; steps run side by side on the cores")
     compile: bool = Field(False, description="torch.compile the denoiser and the classifier")
-    memory_format: Literal["contiguous", "channels_last"] = Field(
-        "contiguous", description="layout of images in memory"
-    )
+    memory_format: Layout = Field("contiguous", description="layout of images in memory")
     fuse_projections: bool = Field(False, description="one matrix product for query, key and value of the denoiser")
     attention: Literal["auto", "math", "flash", "efficient", "cudnn"] = Field(
         "auto", description="kernel of scaled dot product attention in generation; auto lets PyTorch choose"
@@ -66,6 +65,16 @@ class Numerics(BaseModel):
             raise StepFailedError("the study asks for numerics.device: cuda, but this machine has no CUDA device")
         torch.set_num_threads(self.threads)
         torch.backends.cudnn.benchmark = False
+
+    def autocast(self) -> AbstractContextManager[object]:
+        """Within it, a network computes in `dtype`; its weights stay float32."""
+        import torch
+
+        return nullcontext() if self.dtype == "float32" else torch.autocast(self.device, getattr(torch, self.dtype))
+
+    def laid_out(self, images: torch.Tensor) -> torch.Tensor:
+        """(N, 3, S, S) as the networks of these numerics want them in memory."""
+        return images.contiguous(memory_format=self.layout) if self.memory_format == "channels_last" else images
 
     @property
     def layout(self) -> torch.memory_format:
@@ -106,6 +115,16 @@ class Numerics(BaseModel):
         if self.compile:
             module.compile()
         return module
+
+
+class TrainingNumerics(Numerics):
+    """Numerics of a training."""
+
+    images_at_once: int | None = Field(
+        None,
+        ge=1,
+        description="images that go through a classifier together in training; gradients add up to the recipe's batch",
+    )
 
 
 @cache

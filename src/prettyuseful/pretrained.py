@@ -36,11 +36,12 @@ def load_pretrained(kind: Kind, model: str, dtype: torch.dtype) -> tuple[Any, An
     options = {"revision": revision, "trust_remote_code": False}
     try:
         with quiet():
-            processor = kind.processor.from_pretrained(place, **options)
             # `torch_dtype` is called `dtype` since transformers 4.56; the old name works in every version we support.
             network, report = kind.network.from_pretrained(
                 place, torch_dtype=dtype, use_safetensors=True, output_loading_info=True, **options
             )
+            # After the network, whose loading says more plainly that there is nothing to load.
+            processor = kind.processor.from_pretrained(place, **options)
     except Exception as error:  # a library may raise anything on a folder that anyone made
         raise DataError(f"cannot load the {kind.called} {name!r}: {_why(kind, place, error)}") from error
     if lacking := sorted(map(str, [*report["missing_keys"], *report["mismatched_keys"]])):

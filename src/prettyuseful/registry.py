@@ -82,7 +82,31 @@ ARCHITECTURES = Table(
     },
 )
 RECIPES = Table(
-    "recipe", {"small": Entry("prettyuseful.training.recipes:SMALL", "32 px, AdamW, one cycle; minutes on a laptop")}
+    "recipe",
+    {
+        "small": Entry("prettyuseful.training.recipes:SMALL", "32 px, 12 epochs of AdamW; minutes on a laptop"),
+        "small-texture": Entry(
+            "prettyuseful.training.recipes:SMALL_TEXTURE", "the same on random crops of 24 of 32 px, flipped both ways"
+        ),
+        "quick": Entry(
+            "prettyuseful.training.recipes:QUICK", "128 px, 20 epochs of AdamW, crops and flips: a first look"
+        ),
+        "paper": Entry(
+            "prettyuseful.training.recipes:PAPER", "224 px, 80 epochs of Adam in batches of 1024, CutMix: the paper's"
+        ),
+        "paper-probe": Entry(
+            "prettyuseful.training.recipes:PAPER_PROBE", "the paper's for its probes: crops and flips, nothing else"
+        ),
+        "texture": Entry(
+            "prettyuseful.training.recipes:TEXTURE", "the paper's on random crops of 128 of 256 px, flipped both ways"
+        ),
+        "fine-tuning": Entry(
+            "prettyuseful.training.recipes:FINE_TUNING", "224 px, 20 epochs from pretrained weights, all of them learn"
+        ),
+        "linear-probe": Entry(
+            "prettyuseful.training.recipes:LINEAR_PROBE", "224 px, pretrained weights, only the last layer learns"
+        ),
+    },
 )
 PROBES = Table(
     "probe",
@@ -90,6 +114,7 @@ PROBES = Table(
         "rgb": Entry("prettyuseful.probes:RGB", "the images as they are"),
         "structure": Entry("prettyuseful.probes:STRUCTURE", "depth maps by Depth-Anything-V2-Large"),
         "edges": Entry("prettyuseful.probes:EDGES", "an edge and silhouette map: structure without a model"),
+        "texture": Entry("prettyuseful.probes:TEXTURE", "a BagNet-9 on crops: what is seen through windows of 9 px"),
         "low-pass": Entry("prettyuseful.probes:LOW_PASS", "frequencies below 0.1 of Nyquist, the paper's"),
         "high-pass": Entry("prettyuseful.probes:HIGH_PASS", "frequencies from 0.1 of Nyquist on, the paper's"),
         "released-high-pass": Entry(

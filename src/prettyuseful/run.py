@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from prettyuseful.analysis.summary import Summary, summarise
+from prettyuseful.curves import place_curves
 from prettyuseful.data.dataset import dataset_card
 from prettyuseful.errors import StepFailedError, StoreError
 from prettyuseful.report.build import write_report
@@ -20,10 +21,11 @@ from prettyuseful.steps.base import Step
 from prettyuseful.store.base import Artifact
 from prettyuseful.store.local import LocalStore
 from prettyuseful.study.execute import Event, Outcome, execute, missing_steps
-from prettyuseful.study.file import REAL, Study, parse_study
+from prettyuseful.study.file import REAL, Study
 from prettyuseful.study.gather import gather
 from prettyuseful.study.plan import Plan, make_plan
 from prettyuseful.study.plan_datasets import PlannedDataset
+from prettyuseful.study.reading import parse_study
 from prettyuseful.study.records import dataset_label, write_records
 
 _OURS = re.compile(r"data-\d{5}-of-\d{5}\.parquet|README\.md|manifest\.json|\..*")  # what a data set folder holds
@@ -91,6 +93,7 @@ def run_plan(plan: Plan, store: LocalStore, out: Path, workers: int, on_event: C
     finally:
         records = gather(plan, store, outcome)
         write_records(records, out / "records")
+    place_curves(plan, store, out / "training")
     summary = summarise(records)
     return StudyResult(
         summary=summary,

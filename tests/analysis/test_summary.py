@@ -6,12 +6,18 @@ import numpy as np
 import pytest
 
 from prettyuseful.analysis.summary import Summary, summarise
-from prettyuseful.study.records import DatasetRecord, Record, RunRecord, StudyRecord, TransferResult
+from prettyuseful.study.records import CellGroupRecord, DatasetRecord, Record, RunRecord, StudyRecord, TransferResult
 
 MakeTest = Callable[..., TransferResult]
 
 STUDY = StudyRecord(
-    title="t", question="", study={}, task={"chance": 0.5, "classes": ["a", "b"]}, metrics=[], environment={}
+    title="t",
+    question="",
+    study={},
+    task={"chance": 0.5, "classes": ["a", "b"]},
+    metrics=[],
+    cell_groups=[],
+    environment={},
 )
 
 
@@ -97,8 +103,9 @@ def test_the_answer_says_it_in_words(make_test: MakeTest) -> None:
 
 
 def test_a_record_that_someone_took_away_is_missed(make_test: MakeTest) -> None:
-    train = {"architectures": ["small"], "recipes": ["small"], "probes": ["rgb"], "seeds": [0, 1]}
-    study = STUDY.model_copy(update={"study": {"datasets": {"good": {"control": None}}, "train": train}})
+    group = CellGroupRecord(architecture="small", recipe="small", cells=[("small", "small", "rgb")])
+    asked = {"datasets": {"good": {"control": None}}, "train": {"seeds": [0, 1]}}
+    study = STUDY.model_copy(update={"study": asked, "cell_groups": [group]})
     runs = [run(name, seed, make_test([5, 6, 7, 8])) for name, seed in (("real", 0), ("real", 1), ("good", 1))]
     found = summarise([study, dataset("real"), dataset("good"), *runs])
     assert found.problems == ("small on good, seed 0: its record is not there",)

@@ -13,6 +13,7 @@ import pytest
 
 from prettyuseful.analysis.summary import Summary, summarise
 from prettyuseful.study.records import (
+    CellGroupRecord,
     DatasetRecord,
     GroupedParts,
     ManifoldResult,
@@ -84,6 +85,10 @@ def _study(asked: Asked) -> StudyRecord:
             "source": "made up",
         },
         metrics=list(asked.metrics),
+        cell_groups=[
+            CellGroupRecord(architecture=name, recipe="small", cells=[(name, "small", "rgb")])
+            for name in asked.architectures
+        ],
         environment={
             "python": "3.11",
             "system": "Linux",

@@ -8,12 +8,14 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from prettyuseful.analysis.summary import Summary
+from prettyuseful.analysis.summary import Summary, summarise
 from prettyuseful.errors import StoreError
 from prettyuseful.report.build import render, write_report
 from prettyuseful.report.published import published
+from prettyuseful.study.records import read_records
 
 from .conftest import Make
 
@@ -226,3 +228,13 @@ def test_writes_whole_or_says_how_to_mend_it(small: Summary, tmp_path: Path) -> 
     with pytest.raises(StoreError, match="it is a folder"):
         write_report(small, tmp_path)
     assert [entry.name for entry in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_certainty_stands_with_its_spread_over_seeds(finished: Path) -> None:
+    summary = summarise(read_records(finished / "out" / "records"))
+    (row,) = (row for row in summary.rows if row.dataset == "tiny")
+    errors = row.certainty["ece"]
+    assert len(errors) == len(row.certainty["top5"]) == 2
+    section = Page(render(summary)).sections["accuracy"]
+    assert f"{np.mean(errors):.1%} ({min(errors):.1%} to {max(errors):.1%})" in section
+    assert "not an interval" in section

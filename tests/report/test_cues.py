@@ -11,17 +11,22 @@ from prettyuseful.report.cues import cues
 from prettyuseful.report.look import looks_of
 from prettyuseful.study.records import Record, RunRecord, StudyRecord, read_records
 
+EDGES = ("bagnet9", "small-texture", "edges")  # another architecture and recipe, as a probe may have
+
 
 def probed(records: list[Record]) -> Summary:
     """A finished study as if it had been run under two probes."""
     more: list[Record] = []
     for record in records:
         if isinstance(record, StudyRecord):
-            train = {**record.study["train"], "probes": ["rgb", "edges"]}
-            record = record.model_copy(update={"study": {**record.study, "train": train}})
+            (group,) = record.cell_groups
+            (cell,) = group.cells
+            both = group.model_copy(update={"cells": [cell, EDGES]})
+            record = record.model_copy(update={"cell_groups": [both]})
         more.append(record)
         if isinstance(record, RunRecord):
-            more.append(record.model_copy(update={"probe": "edges"}))
+            architecture, recipe, probe = EDGES
+            more.append(record.model_copy(update={"architecture": architecture, "recipe": recipe, "probe": probe}))
     return summarise(more)
 
 
@@ -39,7 +44,7 @@ def test_one_probe_is_no_comparison_of_cues(records: list[Record]) -> None:
 def test_every_data_set_stands_under_every_probe(records: list[Record]) -> None:
     summary = probed(records)
     (found,) = cues(summary, looks_of(summary))
-    assert found.probes == ("rgb", "edges")
+    assert found.probes == ("rgb", "edges (bagnet9)")
     assert {line.look.label for line in found.lines} == {"real", "tiny", "told"}
     for line in found.lines:
         for row in line.rows:
@@ -53,5 +58,5 @@ def test_the_page_shows_accuracies_and_gaps(records: list[Record]) -> None:
     page = render(probed(records))
     section = page[page.index('<section id="cues">') : page.index('<section id="accuracy"')]
     assert section.count("<tr><th") >= 3
-    assert re.search(r"<th scope=\"col\">edges</th>", section)
+    assert re.search(r"<th scope=\"col\">edges \(bagnet9\)</th>", section)
     assert 'href="#cues"' in page

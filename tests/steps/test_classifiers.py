@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from prettyuseful.numerics import Numerics
+from prettyuseful.numerics import TrainingNumerics
 from prettyuseful.steps.base import Step, run_step
 from prettyuseful.steps.classifiers import DecodeSpec, TrainSpec
 from prettyuseful.store.base import Artifact
@@ -24,17 +24,18 @@ Make = Callable[..., Artifact]
 
 @pytest.fixture
 def few(make: Make, load: Callable[[int], Artifact]) -> Artifact:
-    return make(DecodeSpec(size=16), dataset=load(4))
+    return make(DecodeSpec(stored_size=16), dataset=load(4))
 
 
 @pytest.fixture
 def many(make: Make, load: Callable[[int], Artifact]) -> Artifact:
-    return make(DecodeSpec(size=16), dataset=load(8))
+    return make(DecodeSpec(stored_size=16), dataset=load(8))
 
 
 def training(**changes: Any) -> TrainSpec:
-    recipe = asdict(replace(SMALL, **{"epochs": 2, "batch_size": 8, "stored_size": 16, **changes}))
-    return TrainSpec(architecture="small", recipe=recipe, seed=0, numerics=Numerics())
+    small = {"stored_size": 16, "resize": 16, "augmentation": replace(SMALL.augmentation, size=16)}
+    recipe = replace(SMALL, **{"epochs": 2, "batch_size": 8, **small, **changes})
+    return TrainSpec(architecture="small", recipe=recipe, seed=0, numerics=TrainingNumerics())
 
 
 def head(classifier: Artifact) -> np.ndarray:

@@ -26,7 +26,7 @@ class Probed:
         source = TaskSource(folder=str(task))
         load = LoadSpec(task=source, fingerprint=source.open().fingerprint(), split="train", per_class=5)
         self.load = Step(load, {}, "load", 10)
-        self.decode = Step(DecodeSpec(size=24), {"dataset": self.load.key}, "decode", 10)
+        self.decode = Step(DecodeSpec(stored_size=24), {"dataset": self.load.key}, "decode", 10)
         for step in (self.load, self.decode):
             run_step(step, self.store, lambda _: None)
 
@@ -38,9 +38,9 @@ class Probed:
         run_step(step, self.store, lambda _: None)
         artifact = self.store.read(step.key)
         assert artifact is not None
-        pixels = load_pixels(*(artifact.path(f"{part}.npy") for part in ("images", "labels", "groups")))
+        pixels = load_pixels({entry.name: artifact.path(entry.name) for entry in artifact.manifest.files})
         assert pixels.labels.tolist() == [0] * 5 + [1] * 5
-        return np.asarray(pixels.images)
+        return np.concatenate([*pixels.chunks(10)])
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from prettyuseful.steps.base import Step
 from prettyuseful.steps.prompts import PromptSpec
 from prettyuseful.store.base import Manifest
 from prettyuseful.study.cost import Rates, clock, cost_of
-from prettyuseful.study.file import parse_study
 from prettyuseful.study.plan import make_plan
+from prettyuseful.study.reading import parse_study
 
 
 def prompt(units: float, name: str = "a") -> Step:

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from prettyuseful.errors import DataError, UnknownNameError
-from prettyuseful.study.file import parse_study
 from prettyuseful.study.plan import Plan, make_plan
+from prettyuseful.study.reading import parse_study
 
 STUDY = """
 version: 1
@@ -152,14 +152,14 @@ def test_a_probe_meets_training_and_test_images_alike() -> None:
     for run in plan.runs:
         steps = [plan.steps[run.train], *(plan.steps[key] for key in run.evaluations.values())]
         seen = [plan.steps[step.inputs["pixels"]] for step in steps]
-        assert {step.spec.kind for step in seen} == {"decode" if run.probe == "rgb" else "probe"}
+        assert {step.spec.kind for step in seen} == {"decode" if run.cell.probe == "rgb" else "probe"}
         assert len({step.spec.model_dump_json(include={"identity"}) for step in seen}) == 1
 
 
 def test_a_probe_is_in_the_key_by_what_it_does() -> None:
     same = PROBED.replace("coarse", "blurred")
     other = PROBED.replace("[0, 0.25]", "[0, 0.3]")
-    trained = [{run.probe: run.train for run in plan_of(text).runs} for text in (PROBED, same, other)]
+    trained = [{run.cell.probe: run.train for run in plan_of(text).runs} for text in (PROBED, same, other)]
     assert trained[0]["coarse"] == trained[1]["blurred"] != trained[2]["coarse"]
     assert trained[0]["edges"] == trained[2]["edges"]
 
@@ -181,7 +181,7 @@ def test_what_a_probe_names_must_be_there() -> None:
         plan_of(PROBED.replace("kind: vae, generator: pocket-base", "kind: vae, generator: pocket-bse"))
 
 
-@pytest.mark.parametrize("numerics", ["dtype: bfloat16", "attention: math", "fuse_projections: true"])
+@pytest.mark.parametrize("numerics", ["micro_batch: 7", "attention: math", "fuse_projections: true"])
 def test_what_only_generation_looks_at_trains_nothing_again(numerics: str) -> None:
     plans = [plan_of(STUDY), plan_of(f"{STUDY}numerics: {{{numerics}}}\n")]
     real, generated = (
@@ -190,3 +190,33 @@ def test_what_only_generation_looks_at_trains_nothing_again(numerics: str) -> No
     )
     assert real[0] == real[1]
     assert not generated[0] & generated[1]
+
+
+@pytest.mark.parametrize(
+    ("numerics", "same"),
+    [
+        ("dtype: bfloat16", False),
+        ("images_at_once: 8", False),
+        ("memory_format: contiguous", True),
+        ("dtype: float32", True),
+    ],
+)
+def test_what_training_looks_at_is_in_its_key(numerics: str, same: bool) -> None:
+    trained = [{run.train for run in plan_of(text).runs} for text in (STUDY, f"{STUDY}numerics: {{{numerics}}}\n")]
+    assert (trained[0] == trained[1]) is same
+
+
+def test_images_at_once_change_no_image_and_no_test() -> None:
+    plans = [plan_of(STUDY), plan_of(f"{STUDY}numerics: {{images_at_once: 8}}\n")]
+    for kind in ("generate", "decode"):
+        first, second = ({key for key, step in plan.steps.items() if step.spec.kind == kind} for plan in plans)
+        assert first == second
+    specs = [{s.spec.model_dump_json() for s in plan.steps.values() if s.spec.kind == "evaluate"} for plan in plans]
+    assert specs[0] == specs[1]
+
+
+def test_a_grid_of_crops_is_as_many_looks() -> None:
+    plan = plan_of(STUDY.replace("train: {", "train: {probes: [texture], "))
+    assert {run.cell.names for run in plan.runs} == {("bagnet9", "small-texture", "texture")}
+    specs = [step.spec for step in plan.steps.values() if step.spec.kind == "evaluate"]
+    assert all(spec.model_dump()["view"] == {"resize": 32, "size": 24, "crops": 2} for spec in specs)

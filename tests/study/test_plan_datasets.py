@@ -13,9 +13,9 @@ from prettyuseful.errors import DataError, UnknownNameError, UserError
 from prettyuseful.generators.base import Sampling
 from prettyuseful.steps.generation import GenerateSpec
 from prettyuseful.steps.prompts import CaptionSpec, EncodeSpec, PromptSpec
-from prettyuseful.study.file import load_study, parse_study
 from prettyuseful.study.plan import Plan, make_plan
 from prettyuseful.study.plan_datasets import PlannedDataset
+from prettyuseful.study.reading import load_study, parse_study
 
 PlanOf = Callable[..., Plan]
 

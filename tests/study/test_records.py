@@ -8,9 +8,9 @@ import pytest
 
 from prettyuseful.errors import DataError, StudyError
 from prettyuseful.store.local import LocalStore
-from prettyuseful.study.file import parse_study
 from prettyuseful.study.gather import gather
 from prettyuseful.study.plan import make_plan
+from prettyuseful.study.reading import parse_study
 from prettyuseful.study.records import (
     DatasetRecord,
     RunRecord,

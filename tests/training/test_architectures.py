@@ -3,12 +3,12 @@ from __future__ import annotations
 import pytest
 import torch
 
-from prettyuseful.errors import UnknownNameError
+from prettyuseful.errors import DataError, UnknownNameError
 from prettyuseful.training.architectures import SmallNet, build, check
 
 
 def test_the_small_one_has_the_halves_of_a_timm_model() -> None:
-    model, x = build("small", 16).eval(), torch.randn(2, 3, 32, 32)
+    model, x = build("small", 16, 32).eval(), torch.randn(2, 3, 32, 32)
     assert isinstance(model, SmallNet)
     features = model.forward_features(x)
     assert features.shape == (2, 128, 4, 4)
@@ -21,4 +21,29 @@ def test_unknown_names_get_the_nearest_of_ours_and_timms() -> None:
     with pytest.raises(UnknownNameError, match="did you mean 'small'"):
         check("smal")
     with pytest.raises(UnknownNameError, match="did you mean 'resnet50"):
-        build("resnet_50", 2)
+        build("resnet_50", 2, 32)
+
+
+@pytest.mark.parametrize("size", [32, 96])
+def test_models_of_one_size_are_made_for_another(size: int) -> None:
+    """A ViT looks at 224 px in timm's weights; from scratch it can be built for any."""
+    model = build("vit_tiny_patch16_224", 5, size).eval()
+    assert model(torch.randn(2, 3, size, size)).shape == (2, 5)
+
+
+@pytest.mark.parametrize(
+    "architecture", ["resnet50", "vit_tiny_patch16_224", "convnext_tiny", "swin_tiny_patch4_window7_224"]
+)
+def test_the_papers_architectures_look_at_224_pixels(architecture: str) -> None:
+    assert build(architecture, 3, 224).eval()(torch.randn(1, 3, 224, 224)).shape == (1, 3)
+
+
+def test_a_tag_names_weights_of_an_architecture() -> None:
+    check("resnet50.a1_in1k")
+    with pytest.raises(UnknownNameError, match=r"timm has no weights 'resnet50.a1_in2k'; did you mean"):
+        check("resnet50.a1_in2k")
+
+
+def test_a_size_that_an_architecture_cannot_look_at_is_one_line() -> None:
+    with pytest.raises(DataError, match=r"vit_tiny_patch16_224 cannot look at images of 8 pixels .* of 224 pixels"):
+        build("vit_tiny_patch16_224", 3, 8)

@@ -10,13 +10,13 @@ from PIL import Image
 from torchvision.transforms import v2
 
 from prettyuseful.tasks.photos import PHOTOGRAPHS, load_photograph
-from prettyuseful.training.augment import augment, blur, cutmix, grayscale, jitter, normalise, solarize, to_float, vary
-from prettyuseful.training.augmentations import CHANGES, Augmentation
+from prettyuseful.training.augment import blur, cutmix, grayscale, jitter, normalise_, nudged, solarize, to_float, vary
+from prettyuseful.training.augmentations import CHANGES, Augmentation, Nudge
 from prettyuseful.training.draws import Draws, draw
-from prettyuseful.training.recipes import SMALL
 from prettyuseful.training.resample import resample
 
 LEVEL = 1 / 255
+NUDGE = Nudge(size=16, shift=3, flip=True, jitter=0.1)
 
 
 def batch() -> torch.Tensor:
@@ -29,7 +29,7 @@ def generator() -> torch.Generator:
 
 def test_flips_are_each_images_own() -> None:
     images = batch()
-    found = augment(images, replace(SMALL, shift=0, jitter=0), generator())
+    found = nudged(images, replace(NUDGE, shift=0, jitter=0), generator())
     same = [torch.equal(a, b) for a, b in zip(images, found, strict=True)]
     flipped = [torch.equal(a.flip(2), b) for a, b in zip(images, found, strict=True)]
     assert all(s != f for s, f in zip(same, flipped, strict=True))
@@ -38,7 +38,7 @@ def test_flips_are_each_images_own() -> None:
 
 def test_shifts_keep_what_stays_in_view() -> None:
     images = batch()
-    found = augment(images, replace(SMALL, shift=2, flip=False, jitter=0), generator())
+    found = nudged(images, replace(NUDGE, shift=2, flip=False, jitter=0), generator())
     places = set()
     for image, moved in zip(images, found, strict=True):
         hits = [
@@ -54,18 +54,18 @@ def test_shifts_keep_what_stays_in_view() -> None:
 
 def test_jitter_stays_within_its_bounds() -> None:
     grey = torch.full((200, 3, 4, 4), 0.5)
-    found = augment(grey, replace(SMALL, shift=0, flip=False, jitter=0.1), generator())
+    found = nudged(grey, replace(NUDGE, shift=0, flip=False, jitter=0.1), generator())
     assert 0.45 <= float(found.min()) < 0.46
     assert 0.54 < float(found.max()) <= 0.55
 
 
 def test_equal_generators_give_equal_batches() -> None:
-    assert torch.equal(augment(batch(), SMALL, generator()), augment(batch(), SMALL, generator()))
+    assert torch.equal(nudged(batch(), NUDGE, generator()), nudged(batch(), NUDGE, generator()))
 
 
 def test_bytes_become_numbers_around_zero() -> None:
     pixels = torch.tensor([0, 255], dtype=torch.uint8).reshape(2, 1, 1, 1).expand(2, 4, 4, 3)
-    low, high = normalise(to_float(pixels))
+    low, high = normalise_(to_float(pixels))
     assert torch.allclose(low[:, 0, 0], torch.tensor([-0.485 / 0.229, -0.456 / 0.224, -0.406 / 0.225]))
     assert torch.allclose(high[:, 0, 0], torch.tensor([0.515 / 0.229, 0.544 / 0.224, 0.594 / 0.225]))
 
@@ -214,4 +214,4 @@ def test_nothing_is_fetched_from_an_accelerator() -> None:
     draws = drawn(24)
     found = vary(photographs(24).to("meta"), draws)
     assert (found.device.type, found.shape) == ("meta", (24, 3, 48, 48))
-    assert normalise(found).device.type == "meta"
+    assert normalise_(found).device.type == "meta"

@@ -3,22 +3,28 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from prettyuseful.data.pixels import Pixels, decode_rows
-from prettyuseful.errors import StepFailedError
-from prettyuseful.numerics import Numerics
+from prettyuseful.data.pixels import Pixels, decoded, load_pixels, write_pixels
+from prettyuseful.errors import DataError, MemoryLimitError, StepFailedError
+from prettyuseful.numerics import TrainingNumerics
+from prettyuseful.tasks.base import SPLITS
 from prettyuseful.tasks.photos import PhotosTask
-from prettyuseful.training.architectures import build
+from prettyuseful.training.augmentations import Augmentation
 from prettyuseful.training.checkpoints import Checkpoints
-from prettyuseful.training.loop import load_weights, penultimate, predict, save_weights, train, untrained
-from prettyuseful.training.recipes import SMALL
+from prettyuseful.training.classifier import Classifier, Design
+from prettyuseful.training.inference import penultimate, predict
+from prettyuseful.training.loop import train
+from prettyuseful.training.recipes import SMALL, View, view_of
+from prettyuseful.training.starts import started
 
-NUMERICS = Numerics()
+NUMERICS = TrainingNumerics()
 TINY = replace(SMALL, epochs=4, batch_size=16)
+VIEW = view_of(SMALL)
 
 
 @pytest.fixture(scope="module")
@@ -26,76 +32,68 @@ def pixels() -> Pixels:
     rng = np.random.default_rng(0)
     labels = np.arange(96) % 2
     images = np.clip(rng.normal(90, 30, (96, 32, 32, 3)) + 60 * labels[:, None, None, None], 0, 255)
-    return Pixels(images.astype(np.uint8), labels, labels.astype(str))
+    return Pixels.of(images.astype(np.uint8), labels, np.arange(96).astype(str))
 
 
-def fit(pixels: Pixels, folder: Path, seed: int = 0, **changes: float) -> torch.nn.Module:
-    return fit_from(untrained("small", 2, seed), pixels, folder, seed, **changes)
+def fresh(seed: int = 0, architecture: str = "small", size: int = 32) -> Classifier:
+    return started(Design(architecture, 2, size), seed)
 
 
-def fit_from(model: torch.nn.Module, pixels: Pixels, folder: Path, seed: int = 0, **changes: float) -> torch.nn.Module:
-    NUMERICS.apply()
-    recipe = replace(TINY, **changes)  # type: ignore[arg-type]
-    return train(
-        model, pixels, recipe, seed, NUMERICS, folder / "log.jsonl", Checkpoints(folder / "bench"), lambda _: None
-    )
+def fit(pixels: Pixels, folder: Path, seed: int = 0, **changes: Any) -> Classifier:
+    return fit_from(fresh(seed), pixels, folder, seed, **changes)
+
+
+def fit_from(classifier: Classifier, pixels: Pixels, folder: Path, seed: int = 0, **changes: Any) -> Classifier:
+    numerics = changes.pop("numerics", NUMERICS)
+    numerics.apply()
+    recipe = replace(TINY, **changes)
+    log, checkpoints = folder / "log.jsonl", Checkpoints(folder / "bench")
+    return train(classifier, pixels, recipe, seed, numerics, log, checkpoints, lambda _: None)
+
+
+def weights(classifier: Classifier) -> dict[str, torch.Tensor]:
+    return {name: value.clone() for name, value in classifier.network.state_dict().items()}
+
+
+def right(classifier: Classifier, pixels: Pixels, view: View = VIEW) -> float:
+    return float((predict(classifier, pixels, view, NUMERICS).argmax(1) == pixels.labels).mean())
+
+
+def logged(folder: Path) -> list[dict[str, float]]:
+    return [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
 
 
 def test_it_learns_and_logs_every_epoch(pixels: Pixels, tmp_path: Path) -> None:
-    model = fit(pixels, tmp_path)
-    assert (predict(model, pixels, NUMERICS).argmax(1) == pixels.labels).mean() > 0.95
-    log = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert right(fit(pixels, tmp_path), pixels) > 0.95
+    log = logged(tmp_path)
     assert [line["epoch"] for line in log] == [1, 2, 3, 4]
     assert log[-1]["loss"] < log[0]["loss"]
 
 
 def test_equal_seeds_give_equal_weights(pixels: Pixels, tmp_path: Path) -> None:
-    first, second, other = (fit(pixels, tmp_path, seed).state_dict() for seed in (1, 1, 2))
+    first, second, other = (weights(fit(pixels, tmp_path, seed)) for seed in (1, 1, 2))
     assert all(torch.equal(first[name], second[name]) for name in first)
     assert not torch.equal(first["head.weight"], other["head.weight"])
 
 
-def test_a_seed_fixes_the_first_weights_and_the_draws(
-    pixels: Pixels, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_seed_fixes_the_first_weights_and_the_draws(pixels: Pixels, tmp_path: Path) -> None:
     """Both, each on its own; and equal seeds begin equally on any data set: comparisons are paired."""
     still = {"learning_rate": 0.0, "epochs": 1}
-    other_data = Pixels(255 - pixels.images, pixels.labels, pixels.groups)
-    one, two = (fit(pixels, tmp_path, seed, **still).state_dict()["head.weight"] for seed in (1, 2))
+    other_data = Pixels.of(255 - np.stack([*pixels.chunks(96)])[0], pixels.labels, pixels.groups)
+    one, two = (weights(fit(pixels, tmp_path, seed, **still))["head.weight"] for seed in (1, 2))
     assert not torch.equal(one, two)
-    assert torch.equal(one, fit(other_data, tmp_path, 1, **still).state_dict()["head.weight"])
-
-    def always_the_same(name: str, classes: int) -> torch.nn.Module:
-        torch.manual_seed(0)
-        return build(name, classes)
-
-    monkeypatch.setattr("prettyuseful.training.loop.build", always_the_same)
-    one, two = (fit(pixels, tmp_path, seed).state_dict()["head.weight"] for seed in (1, 2))
+    assert torch.equal(one, weights(fit(other_data, tmp_path, 1, **still))["head.weight"])
+    one, two = (weights(fit_from(fresh(0), pixels, tmp_path, seed))["head.weight"] for seed in (1, 2))
     assert not torch.equal(one, two)
 
 
 def test_a_classifier_goes_on_from_the_weights_it_is_given(pixels: Pixels, tmp_path: Path) -> None:
     first = fit(pixels, tmp_path, epochs=1)
-    before = {name: value.clone() for name, value in first.state_dict().items()}
-    still = fit_from(first, pixels, tmp_path, learning_rate=0.0, epochs=1).state_dict()
+    before = weights(first)
+    still = weights(fit_from(first, pixels, tmp_path, learning_rate=0.0, epochs=1))
     assert all(torch.equal(still[name], value) for name, value in before.items() if "weight" in name)
-    on = fit_from(first, pixels, tmp_path, epochs=1).state_dict()
-    assert not torch.equal(on["head.weight"], fit(pixels, tmp_path, epochs=1).state_dict()["head.weight"])
-
-
-def test_weights_come_back(pixels: Pixels, tmp_path: Path) -> None:
-    model = fit(pixels, tmp_path, epochs=1)
-    save_weights(model, tmp_path / "w.safetensors")
-    again = load_weights(tmp_path / "w.safetensors", "small", 2, NUMERICS)
-    assert np.array_equal(predict(model, pixels, NUMERICS), predict(again, pixels, NUMERICS))
-
-
-def test_features_are_what_the_last_layer_sees(pixels: Pixels, tmp_path: Path) -> None:
-    model = fit(pixels, tmp_path, epochs=1)
-    features = torch.from_numpy(penultimate(model, pixels, NUMERICS))
-    assert isinstance(model.head, torch.nn.Linear)
-    with torch.inference_mode():
-        assert np.allclose(model.head(features).numpy(), predict(model, pixels, NUMERICS), atol=1e-5)
+    on = weights(fit_from(first, pixels, tmp_path, epochs=1))
+    assert not torch.equal(on["head.weight"], weights(fit(pixels, tmp_path, epochs=1))["head.weight"])
 
 
 def test_a_loss_that_is_not_finite_stops_the_training(pixels: Pixels, tmp_path: Path) -> None:
@@ -109,39 +107,107 @@ def test_fewer_images_than_a_batch_are_one_batch(pixels: Pixels, tmp_path: Path)
 
 def test_any_timm_model_trains(pixels: Pixels, tmp_path: Path) -> None:
     few = pixels.take(np.arange(16))
-    model = fit_from(untrained("resnet10t", 2, 0), few, tmp_path, epochs=1)
-    assert penultimate(model, few, NUMERICS).shape == (16, 512)
+    for architecture, width in (("resnet10t", 512), ("vit_tiny_patch16_224", 192)):
+        model = fit_from(fresh(architecture=architecture), few, tmp_path, epochs=1)
+        assert penultimate(model, few, VIEW, NUMERICS).shape == (16, width)
+
+
+CROPS = Augmentation(size=24, one_of=("grayscale", "blur"), jitter=(0.1, 0.1, 0.1))
+
+
+def test_crops_and_cutmix_train_on_images_of_any_size(tmp_path: Path) -> None:
+    rng, labels = np.random.default_rng(0), np.arange(64) % 2
+    shapes = [(int(rng.integers(32, 48)), 32) for _ in labels]
+    images = [
+        rng.normal(80 + 80 * y, 20, (*shape, 3)).clip(0, 255).astype(np.uint8)
+        for y, shape in zip(labels, shapes, strict=True)
+    ]
+    write_pixels(tmp_path, zip(images, labels, labels.astype(str), strict=True))
+    ragged = load_pixels({path.name: path for path in tmp_path.iterdir()})
+    model = fit_from(fresh(size=24), ragged, tmp_path, augmentation=CROPS, resize=28, epochs=8)
+    for crops in (1, 3):
+        assert right(model, ragged, View(28, 24, crops)) > 0.95
+
+
+def test_cutmix_learns_shares_of_both_classes(pixels: Pixels, tmp_path: Path) -> None:
+    """Mixed images cannot be told with certainty, so the loss stays above that of plain ones."""
+    for cutmix in (0.0, 1.0):
+        fit_from(fresh(size=24), pixels, tmp_path, augmentation=replace(CROPS, cutmix=cutmix), label_smoothing=0.0)
+        if not cutmix:
+            plain = logged(tmp_path)[-1]["loss"]
+    assert logged(tmp_path)[-1]["loss"] > plain + 0.1
+
+
+def test_gradients_of_parts_add_up_to_the_batch(pixels: Pixels, tmp_path: Path) -> None:
+    """Equal up to rounding, in a network without batch norm."""
+    found = []
+    for at_once in (None, 16, 6):
+        numerics, vit = TrainingNumerics(images_at_once=at_once), fresh(architecture="vit_tiny_patch16_224")
+        found.append(weights(fit_from(vit, pixels, tmp_path, epochs=1, learning_rate=1e-4, numerics=numerics)))
+    whole, same, parts = ([state[name] for name in found[0]] for state in found)
+    assert all(torch.equal(a, b) for a, b in zip(whole, same, strict=True))
+    # On average: Adam makes a full step of a gradient that is nothing but rounding.
+    assert all((a - b).abs().mean() < 1e-5 for a, b in zip(whole, parts, strict=True))
+    assert not all(torch.equal(a, b) for a, b in zip(whole, parts, strict=True))
+
+
+def test_bfloat16_autocast_trains(pixels: Pixels, tmp_path: Path) -> None:
+    half = TrainingNumerics(dtype="bfloat16", memory_format="channels_last")
+    model = fit(pixels, tmp_path, numerics=half)
+    assert all(value.dtype != torch.bfloat16 for value in weights(model).values())
+    assert right(model, pixels) > 0.95
+    assert not torch.equal(weights(model)["head.weight"], weights(fit(pixels, tmp_path))["head.weight"])
+
+
+class Narrow(torch.nn.Module):
+    """A network that has memory for `most` images, as a small GPU has."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self.most, self.head = most, torch.nn.Linear(3, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if len(x) > self.most:
+            raise torch.OutOfMemoryError("out of memory")
+        return self.head(x.mean(dim=(2, 3)))  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize(("most", "said"), [(5, "numerics.images_at_once: 4;"), (0, "not even one does")])
+def test_too_little_memory_says_what_would_fit(pixels: Pixels, tmp_path: Path, most: int, said: str) -> None:
+    classifier = Classifier(Design("narrow", 2, 32), Narrow(most))
+    with pytest.raises(MemoryLimitError, match=f"16 images at once do not fit .* {said}"):
+        fit_from(classifier, pixels, tmp_path)
+    if most:
+        fit_from(classifier, pixels, tmp_path, numerics=TrainingNumerics(images_at_once=4))
+
+
+def test_only_the_head_learns_in_a_linear_probe(pixels: Pixels, tmp_path: Path) -> None:
+    before = weights(fresh())
+    after = weights(fit(pixels, tmp_path, trains="head"))
+    assert {name for name in before if not torch.equal(before[name], after[name])} == {"head.weight", "head.bias"}
+
+
+def test_a_small_image_is_refused_by_a_larger_crop(pixels: Pixels, tmp_path: Path) -> None:
+    whole = replace(CROPS, size=40, scale=None)
+    with pytest.raises(DataError, match="32 x 32 pixels is smaller than the training crop of 40"):
+        fit_from(fresh(size=40), pixels, tmp_path, augmentation=whole, resize="native")
 
 
 @pytest.mark.slow
 def test_photos_can_be_told_apart_and_shuffled_labels_cannot(tmp_path: Path) -> None:
-    task = PhotosTask()
-    real = decode_rows(task.images("train", 200), 3200, 32)
-    test = decode_rows(task.images("test", 200), 3200, 32)
-    accuracies = []
-    for seed in range(3):
-        model = train(
-            untrained("small", 16, seed),
-            real,
-            SMALL,
-            seed,
-            NUMERICS,
-            tmp_path / "log",
-            Checkpoints(tmp_path / "b"),
-            lambda _: None,
-        )
-        accuracies.append((predict(model, test, NUMERICS).argmax(1) == test.labels).mean())
-    assert np.median(accuracies) >= 0.90
-    shuffled = Pixels(real.images, np.random.default_rng(0).permutation(real.labels), real.groups)
-    model = train(
-        untrained("small", 16, 0),
-        shuffled,
-        SMALL,
-        0,
-        NUMERICS,
-        tmp_path / "log",
-        Checkpoints(tmp_path / "b"),
-        lambda _: None,
-    )
-    chance = (predict(model, test, NUMERICS).argmax(1) == test.labels).mean()
-    assert abs(chance - 1 / 16) < 0.04  # crops of one block share a label's luck: wider than for single images
+    task, sets = PhotosTask(), []
+    for which in SPLITS:
+        (tmp_path / which).mkdir()
+        write_pixels(tmp_path / which, decoded(task.images(which, 200), 32))
+        sets.append(load_pixels({path.name: path for path in (tmp_path / which).iterdir()}))
+    real, test = sets
+    shuffled = replace(real, labels=np.random.default_rng(0).permutation(real.labels))
+
+    def accuracy(pixels: Pixels, seed: int) -> float:
+        classifier = started(Design("small", 16, 32), seed)
+        log, bench = tmp_path / "log", Checkpoints(tmp_path / "bench")
+        return right(train(classifier, pixels, SMALL, seed, NUMERICS, log, bench, lambda _: None), test)
+
+    assert np.median([accuracy(real, seed) for seed in range(3)]) >= 0.90
+    # Crops of one block share a label's luck: wider than for single images.
+    assert abs(accuracy(shuffled, 0) - 1 / 16) < 0.04

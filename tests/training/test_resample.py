@@ -10,7 +10,7 @@ from PIL import Image
 
 from prettyuseful.tasks.photos import PHOTOGRAPHS, load_photograph
 from prettyuseful.training import resample as module
-from prettyuseful.training.resample import centre_boxes, in_parts, resample
+from prettyuseful.training.resample import grid_boxes, in_parts, resample
 
 BICUBIC = Image.Resampling.BICUBIC
 
@@ -149,13 +149,13 @@ def test_the_centre_is_torchvisions_resize_then_crop(height: int, width: int, si
     whole = Image.fromarray(image)
     resized = along_rows_first(whole, *tv.resize(whole, [size + more]).size)
     expected = planes(tv.center_crop(resized, [size, size]))
-    found = resample(padded([image, noise(0, 95, 95)])[:1], centre_boxes(sizes, size, size + more), size, sizes)[0]
+    found = resample(padded([image, noise(0, 95, 95)])[:1], grid_boxes(sizes, size, size + more)[0], size, sizes)[0]
     assert (found.int() - expected.int()).abs().max() <= 1
 
 
 def test_the_papers_test_view_of_a_square_image_is_the_whole_image() -> None:
     sizes = torch.tensor([[256, 256], [500, 375]])
-    whole, middle = centre_boxes(sizes, 224, 224).tolist()
+    whole, middle = grid_boxes(sizes, 224, 224)[0].tolist()
     assert whole == [0, 0, 256, 256]
     assert middle == pytest.approx([37 * 500 / 298, 0, 224 * 500 / 298, 375])
 
@@ -167,5 +167,5 @@ def test_boxes_must_lie_in_their_images() -> None:
             resample(images, torch.tensor([box]), 4)
     with pytest.raises(ValueError, match="reaches out"):
         resample(images, torch.tensor([[0, 0, 8, 8]]), 4, torch.tensor([[7, 9]]))
-    with pytest.raises(ValueError, match="cannot cut 5 pixels from images resized to 4"):
-        centre_boxes(torch.tensor([[8, 9]]), 5, 4)
+    with pytest.raises(ValueError, match="cannot cut 5 pixels from images of 4"):
+        grid_boxes(torch.tensor([[8, 9]]), 5, 4)

@@ -12,25 +12,23 @@ from torch import nn
 
 from prettyuseful.errors import DataError, UnknownNameError
 from prettyuseful.training.bagnet import BagNet
-from prettyuseful.training.loop import untrained
-from prettyuseful.training.starts import (
-    FINE_TUNING,
-    LINEAR_PROBE,
-    SCRATCH,
-    Start,
-    Trains,
-    head_of,
-    started,
-    trainable,
-    training_mode,
-)
+from prettyuseful.training.classifier import Design
+from prettyuseful.training.recipes import Trains
+from prettyuseful.training.starts import Pretrained, head_of, started, trainable, training_mode
 
 HEADS = {"test_resnet": "fc", "test_convnext": "head.fc", "test_vit": "head", "small": "head"}
 
 
+SIZE = 160  # what timm's test models look at
+
+
+def network(architecture: str, classes: int, seed: int, given: Pretrained | None = None) -> nn.Module:
+    return started(Design(architecture, classes, SIZE), seed, given).network
+
+
 def saved(architecture: str, path: Path, classes: int = 7) -> Path:
     """Random weights that somebody trained on `classes` classes, batch statistics and all."""
-    model = untrained(architecture, classes, 123)
+    model = network(architecture, classes, 123)
     for buffer in model.buffers():
         if buffer.is_floating_point():
             buffer.uniform_(0.5, 2)
@@ -44,19 +42,14 @@ def test_the_body_is_the_files_and_the_head_is_new(architecture: str, classes: i
     """Even for as many classes as the file's: they are others."""
     file = saved(architecture, tmp_path / "w.safetensors")
     given = load_file(file)
-    model = started(architecture, classes, 5, Start("file", file=file))
-    fresh = untrained(architecture, classes, 5).state_dict()
+    model = network(architecture, classes, 5, Pretrained(file))
+    fresh = network(architecture, classes, 5).state_dict()
     head = HEADS[architecture]
     found = model.state_dict()
     for name, value in found.items():
         assert torch.equal(value, (fresh if name.rpartition(".")[0] == head else given)[name])
     assert found[f"{head}.weight"].shape[0] == classes
     assert not torch.equal(found[f"{head}.weight"], given[f"{head}.weight"][:classes])
-
-
-def test_from_scratch_is_what_it_was() -> None:
-    for name, value in started("small", 4, 9).state_dict().items():
-        assert torch.equal(value, untrained("small", 4, 9).state_dict()[name])
 
 
 def a_step(model: nn.Module, trains: Trains) -> set[str]:
@@ -72,10 +65,9 @@ def a_step(model: nn.Module, trains: Trains) -> set[str]:
 
 @pytest.mark.parametrize("architecture", HEADS)
 def test_a_linear_probe_changes_the_head_alone(architecture: str, tmp_path: Path) -> None:
-    start = Start("file", "head", file=saved(architecture, tmp_path / "w.safetensors"))
-    model = started(architecture, 3, 0, start)
+    model = network(architecture, 3, 0, Pretrained(saved(architecture, tmp_path / "w.safetensors")))
     head = HEADS[architecture]
-    assert a_step(model, start.trains) == {f"{head}.weight", f"{head}.bias"}
+    assert a_step(model, "head") == {f"{head}.weight", f"{head}.bias"}
     # What a probe froze can be fine-tuned after it, batch statistics and all.
     statistics = {name for name in model.state_dict() if "running" in name}
     assert a_step(model, "all") >= statistics | dict(model.named_parameters()).keys()
@@ -101,44 +93,43 @@ def test_heads_of_every_kind() -> None:
     assert len(trainable(distilled, "head")) == 4
 
 
-def test_a_bagnet_starts_from_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("prettyuseful.training.starts.build", lambda _, classes: BagNet(9, classes))
+def test_a_bagnet_starts_from_a_file(tmp_path: Path) -> None:
     save_file(BagNet(9, 7).state_dict(), tmp_path / "w.safetensors")
-    model = started("bagnet9", 3, 0, Start("file", file=tmp_path / "w.safetensors"))
+    model = network("bagnet9", 3, 0, Pretrained(tmp_path / "w.safetensors"))
     assert torch.equal(model.state_dict()["stem.0.weight"], load_file(tmp_path / "w.safetensors")["stem.0.weight"])
 
 
 def test_what_is_no_file_of_weights_is_said(tmp_path: Path) -> None:
     path = tmp_path / "w.safetensors"
-    start = Start("file", file=path)
+    start = Pretrained(path)
     with pytest.raises(DataError, match=r"cannot read the weights .*w.safetensors: No such file"):
-        started("small", 3, 0, start)
+        network("small", 3, 0, start)
     with pytest.raises(DataError, match="No such file"):
         start.identity("small")
     path.write_bytes(b"PK not safetensors")
     with pytest.raises(DataError, match=r"not a whole safetensors file .*save_file"):
-        started("small", 3, 0, start)
+        network("small", 3, 0, start)
 
 
 def test_weights_of_another_architecture_are_refused(tmp_path: Path) -> None:
     path = saved("small", tmp_path / "w.safetensors")
-    start = Start("file", file=path)
+    start = Pretrained(path)
     with pytest.raises(DataError, match=r"are not test_resnet's: under 'b.*; name the architecture"):
-        started("test_resnet", 3, 0, start)
+        network("test_resnet", 3, 0, start)
     whole = load_file(path)
     lacking = {name: value for name, value in whole.items() if name != "body.1.running_var"}
     save_file(lacking, path)
     with pytest.raises(DataError, match=r"under 'body.1.running_var' they have nothing, it wants \(24,\)"):
-        started("small", 3, 0, start)
+        network("small", 3, 0, start)
     save_file(whole | {"extra": torch.zeros(2)}, path)
     with pytest.raises(DataError, match=r"under 'extra' they have \(2,\), it wants nothing"):
-        started("small", 3, 0, start)
+        network("small", 3, 0, start)
     save_file(whole | {"body.1.bias": torch.zeros(5)}, path)
     with pytest.raises(DataError, match=r"'body.1.bias' they have \(5,\), it wants \(24,\)"):
-        started("small", 3, 0, start)
+        network("small", 3, 0, start)
     # A file of features, without a head, will do.
     save_file({name: value for name, value in whole.items() if not name.startswith("head")}, path)
-    started("small", 3, 0, start)
+    network("small", 3, 0, start)
 
 
 def test_pretrained_weights_that_are_away_are_one_line_with_what_to_do(
@@ -151,9 +142,9 @@ def test_pretrained_weights_that_are_away_are_one_line_with_what_to_do(
         "where there is a network, run `python -c \"import timm; timm.create_model('test_resnet.r160_in1k', "
         'pretrained=True)"` once, or name a file of weights'
     )
-    for start in (FINE_TUNING, LINEAR_PROBE, Start("pretrained", tag="r160_in1k")):
+    for architecture in ("test_resnet", "test_resnet.r160_in1k"):
         with pytest.raises(DataError) as error:
-            started("test_resnet", 3, 0, start)
+            network(architecture, 3, 0, Pretrained())
         assert str(error.value) == expected
     assert logging.getLogger("huggingface_hub").level != logging.ERROR
 
@@ -170,37 +161,29 @@ def test_pretrained_weights_are_timms(monkeypatch: pytest.MonkeyPatch, tmp_path:
         return model
 
     monkeypatch.setattr(timm, "create_model", from_here)
-    found = started("test_resnet", 1000, 0, FINE_TUNING).state_dict()
+    classifier = started(Design("test_resnet", 1000, SIZE), 0, Pretrained())
+    assert (classifier.design.mean, classifier.design.std) == ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+    found = classifier.network.state_dict()
     assert all(torch.equal(value, given[name]) for name, value in found.items() if not name.startswith("fc"))
     assert not torch.equal(found["fc.weight"], given["fc.weight"])
 
 
 def test_there_are_no_such_weights() -> None:
     with pytest.raises(UnknownNameError, match="did you mean"):
-        started("resnet500", 3, 0, FINE_TUNING)
+        network("resnet500", 3, 0, Pretrained())
     for architecture in ("small", "coatnet_0_224"):
         with pytest.raises(DataError, match=f"no pretrained weights for '{architecture}'; begin from scratch"):
-            started(architecture, 3, 0, FINE_TUNING)
-    with pytest.raises(DataError, match="no weights 'a1_in2k' for 'resnet50'; did you mean 'a1_in1k'"):
-        started("resnet50", 3, 0, Start("pretrained", tag="a1_in2k"))
-
-
-def test_fields_that_contradict_each_other() -> None:
-    with pytest.raises(DataError, match="both or neither"):
-        Start("file")
-    with pytest.raises(DataError, match="both or neither"):
-        Start(file=Path("w"))
-    with pytest.raises(DataError, match="the tag 'a1_in1k' chooses"):
-        Start(tag="a1_in1k")
+            network(architecture, 3, 0, Pretrained())
+    with pytest.raises(UnknownNameError, match=r"no weights 'resnet50.a1_in2k'; did you mean 'resnet50.a1_in1k'"):
+        network("resnet50.a1_in2k", 3, 0, Pretrained())
 
 
 def test_a_key_holds_content_and_no_places(tmp_path: Path) -> None:
     one, two = saved("small", tmp_path / "one.safetensors"), tmp_path / "two.safetensors"
     two.write_bytes(one.read_bytes())
-    identity = Start("file", file=one).identity("small")
-    assert identity == Start("file", file=two).identity("small")
-    assert identity.keys() == {"weights", "trains", "sha256"}
-    assert identity != Start("file", file=saved("small", two, classes=8)).identity("small")
-    assert SCRATCH.identity("small") == {"weights": "scratch", "trains": "all"}
-    assert LINEAR_PROBE.identity("resnet50") == {"weights": "pretrained", "trains": "head", "id": "resnet50.a1_in1k"}
-    assert Start("pretrained", tag="a3_in1k").identity("resnet50")["id"] == "resnet50.a3_in1k"
+    identity = Pretrained(one).identity("small")
+    assert identity == Pretrained(two).identity("small")
+    assert identity.keys() == {"sha256"}
+    assert identity != Pretrained(saved("small", two, classes=8)).identity("small")
+    assert Pretrained().identity("resnet50") == {"id": "resnet50.a1_in1k"}
+    assert Pretrained().identity("resnet50.a3_in1k") == {"id": "resnet50.a3_in1k"}

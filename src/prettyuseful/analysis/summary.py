@@ -11,12 +11,11 @@ import numpy as np
 
 from prettyuseful.analysis.statistics import LEVEL, Interval, accuracy, difference, grouped_difference, grouped_mean
 from prettyuseful.study.file import REAL
-from prettyuseful.study.records import DatasetRecord, Record, RunRecord, StudyRecord, TransferResult
+from prettyuseful.study.records import CellNames, DatasetRecord, Record, RunRecord, StudyRecord, TransferResult
 
 _PAIRS_TOLD = 4
 
-Cell = tuple[str, str, str]
-"""Architecture, recipe, probe."""
+Cell = CellNames
 
 Tests = dict[int, TransferResult]
 """Tests of one cell on one data set, by training seed."""
@@ -27,8 +26,9 @@ class Row:
     """What was found of one data set in one cell. `to_real`: Synth->Real, or Real->Real for the real images.
 
     `seeds` are the accuracies on real images, one per training seed; `per_class` their mean per class. `gap` is
-    `to_real` minus that of equally many real images, paired. `metrics` are intervals by name. `holds_real`: real images
-    are in it, so that a test of real-trained classifiers on it would mean nothing.
+    `to_real` minus that of equally many real images, paired. `metrics` are intervals by name. `certainty` holds top-5
+    accuracy and the figures of calibration on real images, one per training seed. `holds_real`: real images are in it,
+    so that a test of real-trained classifiers on it would mean nothing.
     """
 
     dataset: str
@@ -40,6 +40,7 @@ class Row:
     seeds: tuple[float, ...]
     per_class: tuple[float, ...]
     metrics: dict[str, Interval]
+    certainty: dict[str, tuple[float, ...]]
     holds_real: bool = False
 
     @property
@@ -141,8 +142,15 @@ def _row(
         seeds=tuple(test.top1 for test in own),
         per_class=tuple(np.mean([test.per_class for test in own], axis=0).tolist()) if own else (),
         metrics=_metrics(dataset),
+        certainty=_certainty(own),
         holds_real=dataset.control or dataset.holds_real,
     )
+
+
+def _certainty(tests: Sequence[TransferResult]) -> dict[str, tuple[float, ...]]:
+    known = set.intersection(*(set(test.calibration) for test in tests)) if tests else set()
+    calibration = {name: tuple(test.calibration[name] for test in tests) for name in sorted(known)}
+    return {"top5": tuple(test.top5 for test in tests), **calibration}
 
 
 def _baseline(dataset: DatasetRecord, tests: dict[tuple[str, int], Tests]) -> Tests:
@@ -194,11 +202,10 @@ def _coverage_difference(a: DatasetRecord, b: DatasetRecord) -> Interval | None:
 
 def _absent(study: StudyRecord, runs: Sequence[RunRecord]) -> list[str]:
     """Runs that the study asks for and that have no record at all: someone took it away."""
-    names, train = study.study.get("datasets", {}), study.study.get("train", {})
-    axes = [train.get(axis, ()) for axis in ("architectures", "recipes", "probes", "seeds")]
-    there = {(run.dataset, run.architecture, run.recipe, run.probe, run.seed) for run in runs}
-    grid = product([REAL, *names], *axes)
-    return [f"{run[1]} on {run[0]}, seed {run[4]}: its record is not there" for run in grid if run not in there]
+    names, seeds = study.study.get("datasets", {}), study.study.get("train", {}).get("seeds", ())
+    there = {(run.dataset, (run.architecture, run.recipe, run.probe), run.seed) for run in runs}
+    grid = product([REAL, *names], study.cells, seeds)
+    return [f"{run[1][0]} on {run[0]}, seed {run[2]}: its record is not there" for run in grid if run not in there]
 
 
 def _problem(record: DatasetRecord | RunRecord) -> str:

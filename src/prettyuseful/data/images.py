@@ -14,6 +14,7 @@ MAX_PIXELS = 64_000_000
 """Larger images are refused before they are decoded."""
 
 JPEG_QUALITY = 95
+_LONGEST = 4  # times the short side
 
 
 def decode(data: bytes, name: str) -> Image.Image:
@@ -49,6 +50,22 @@ def to_square(image: Image.Image, size: int) -> np.ndarray:
     # Cut first: scaling a long thin image whole would take memory without bound.
     square = image.crop((left, top, left + short, top + short))
     return np.asarray(square if short == size else square.resize((size, size), Image.Resampling.BICUBIC))
+
+
+def to_short_side(image: Image.Image, size: int) -> np.ndarray:
+    """(H, W, 3) uint8 with a short side of `size` pixels, resized (bicubic, anti-aliased), as torchvision's `Resize`.
+
+    Of an image that is more than four times as long as short, the middle is taken, four times as long.
+    """
+    short = min(image.size)
+    if max(image.size) > _LONGEST * short:  # scaled whole, a long thin image would take memory without bound
+        width, height = (min(side, _LONGEST * short) for side in image.size)
+        left, top = (image.width - width) // 2, (image.height - height) // 2
+        image = image.crop((left, top, left + width, top + height))
+    if short == size:
+        return np.asarray(image)
+    width, height = (size * side // short for side in image.size)
+    return np.asarray(image.resize((width, height), Image.Resampling.BICUBIC))
 
 
 def encode_png(pixels: np.ndarray) -> bytes:

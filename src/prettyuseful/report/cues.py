@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from prettyuseful.analysis.summary import Row, Summary
+from prettyuseful.analysis.summary import Cell, Row, Summary
 from prettyuseful.report.drawing import (
     Figure,
     axis,
@@ -20,6 +20,7 @@ from prettyuseful.report.drawing import (
     with_interval,
 )
 from prettyuseful.report.look import Look, Which
+from prettyuseful.study.records import CellGroupRecord
 
 _SPREAD = 0.56  # of the room that a probe has across
 
@@ -34,10 +35,11 @@ class CueLine:
 
 @dataclass(frozen=True)
 class Cues:
-    """One architecture and recipe under several probes."""
+    """One architecture and recipe under several probes. `cells` says what each probe was trained with."""
 
     title: str
     probes: tuple[str, ...]
+    cells: tuple[Cell, ...]
     lines: tuple[CueLine, ...]
     figure: Figure
 
@@ -45,23 +47,27 @@ class Cues:
 def cues(summary: Summary, looks: Mapping[Which, Look]) -> tuple[Cues, ...]:
     """One for each architecture and recipe that was tried with more than one probe."""
     found = []
-    trained = dict.fromkeys(row.cell[:2] for row in summary.rows)
-    for number, (architecture, recipe) in enumerate(trained):
-        rows = {
-            (row.cell[2], row.dataset, row.images_per_class): row
-            for row in summary.rows
-            if row.cell[:2] == (architecture, recipe) and row.to_real
-        }
-        probes = tuple(dict.fromkeys(probe for probe, *_ in rows))
-        if len(probes) > 1:
-            lines = tuple(
-                CueLine(look, tuple(rows.get((probe, *which)) for probe in probes)) for which, look in looks.items()
-            )
-            lines = tuple(one for one in lines if any(one.rows))
-            title = f"{architecture}, recipe {recipe}"
+    rows = {(row.cell, (row.dataset, row.images_per_class)): row for row in summary.rows if row.to_real}
+    for number, group in enumerate(summary.study.cell_groups):
+        cells = tuple(cell for cell in group.cells if any(cell == tried for tried, _ in rows))
+        if len(cells) > 1:
+            every = (CueLine(look, tuple(rows.get((cell, which)) for cell in cells)) for which, look in looks.items())
+            lines = tuple(one for one in every if any(one.rows))
+            probes = tuple(_told(cell, group) for cell in cells)
             figure = _figure(f"cues-{number}", probes, lines, summary.study.task.get("chance", 0.0))
-            found.append(Cues(title, probes, lines, figure))
+            found.append(Cues(_title(group), probes, cells, lines, figure))
     return tuple(found)
+
+
+def _title(group: CellGroupRecord) -> str:
+    recipes = {recipe for _, recipe, _ in group.cells}
+    return f"{group.architecture}, recipe {recipes.pop() if len(recipes) == 1 else group.recipe}"
+
+
+def _told(cell: Cell, group: CellGroupRecord) -> str:
+    """The probe, and its architecture if that is another than its group's."""
+    architecture, _, probe = cell
+    return probe if architecture == group.architecture else f"{probe} ({architecture})"
 
 
 def _figure(name: str, probes: Sequence[str], lines: Sequence[CueLine], chance: float) -> Figure:

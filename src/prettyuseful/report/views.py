@@ -52,6 +52,11 @@ class CellView:
         return tuple(row for row in self.rows if not row.to_real)
 
     @property
+    def certainty(self) -> tuple[tuple[Row, tuple[tuple[float, float, float] | None, ...]], ...]:
+        """Top-5 accuracy, calibration error, Brier score and log-likelihood: mean, lowest, highest over seeds."""
+        return tuple((row, tuple(_over_seeds(row, name) for name in _CERTAINTY)) for row in self.finished)
+
+    @property
     def reach(self) -> float:
         ends = [abs(end) for pair in self.comparisons for end in (pair.to_real.low, pair.to_real.high)]
         return max([*ends, 0.01])
@@ -68,6 +73,14 @@ class CellView:
     @property
     def real(self) -> Row | None:
         return next((row for row in reversed(self.finished) if row.real), None)
+
+
+_CERTAINTY = ("top5", "ece", "brier", "nll")
+
+
+def _over_seeds(row: Row, name: str) -> tuple[float, float, float] | None:
+    values = row.certainty.get(name)
+    return (sum(values) / len(values), min(values), max(values)) if values else None
 
 
 def _clearest_first(pair: Comparison) -> tuple[bool, bool, float]:

@@ -6,12 +6,12 @@ import shutil
 import tempfile
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -21,6 +21,8 @@ from prettyuseful.numerics import environment
 from prettyuseful.store.base import Artifact, FileEntry, Manifest, Store
 
 Progress = Callable[[float], None]
+Item = TypeVar("Item")
+_TELL = 64  # items from one word to the next
 
 
 @dataclass
@@ -35,6 +37,13 @@ class Job:
     bench: Path
     progress: Progress
     adopted: list[FileEntry] = field(default_factory=list)
+
+    def followed(self, items: Iterable[Item], count: int) -> Iterator[Item]:
+        """The items, while `progress` is told how many of `count` are through."""
+        for done, item in enumerate(items, 1):
+            yield item
+            if done % _TELL == 0:
+                self.progress(min(1.0, done / count))
 
     def adopt(self, name: str, entry: FileEntry) -> None:
         """Makes a file of an input a file of this artifact too, without a copy."""

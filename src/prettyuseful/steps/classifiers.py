@@ -3,89 +3,100 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+from pydantic import Field
 
-from prettyuseful.numerics import Numerics
+from prettyuseful.data.pixels import StoredSize, decoded, write_pixels
+from prettyuseful.numerics import Numerics, TrainingNumerics
 from prettyuseful.steps.base import Job, StepSpec
 from prettyuseful.steps.inputs import classifier_of, pixels_of, rows_of
+from prettyuseful.training.recipes import Recipe, View
 
 CHECKPOINT_EVERY = 60.0
 """Seconds of training that an interruption can cost, and an epoch."""
 
 
 class DecodeSpec(StepSpec):
-    """A data set decoded once to uint8 squares of side `size`, with labels and groups."""
+    """A data set decoded once to uint8, its short sides `stored_size` pixels, with labels and groups."""
 
     kind: ClassVar[str] = "decode"
-    size: int
+    version: ClassVar[int] = 2
+    stored_size: StoredSize
 
     def make(self, job: Job) -> dict[str, Any]:
-        from prettyuseful.data.pixels import decode_rows
-
         facts = job.inputs["dataset"].manifest.facts
-        decode_rows(rows_of(job, "dataset"), facts["images"], self.size).save(job.folder)
+        images = decoded(rows_of(job, "dataset"), self.stored_size)
+        write_pixels(job.folder, job.followed(images, facts["images"]))
         return {"classes": facts["classes"], "images": facts["images"]}
-
-
-class TrainSpec(StepSpec):
-    """A classifier, from scratch or from the input `start`, another classifier.
-
-    `recipe` holds the recipe's fields, not its name: a changed recipe is another key.
-    """
-
-    kind: ClassVar[str] = "train"
-    architecture: str
-    recipe: dict[str, Any]
-    seed: int
-    numerics: Numerics
-
-    def make(self, job: Job) -> dict[str, Any]:
-        from prettyuseful.training.checkpoints import Checkpoints
-        from prettyuseful.training.loop import save_weights, train, untrained
-        from prettyuseful.training.recipes import Recipe
-
-        self.numerics.apply()
-        classes = len(job.inputs["pixels"].manifest.facts["classes"])
-        log = job.folder / "epochs.jsonl"
-        checkpoints = Checkpoints(job.bench, CHECKPOINT_EVERY)
-        fresh = untrained(self.architecture, classes, self.seed)
-        model = train(
-            classifier_of(job, "start", self.numerics) if "start" in job.inputs else fresh,
-            pixels_of(job, "pixels"),
-            Recipe(**self.recipe),
-            self.seed,
-            self.numerics,
-            log,
-            checkpoints,
-            job.progress,
-        )
-        save_weights(model, job.folder / "weights.safetensors")
-        last = json.loads(log.read_text("utf-8").splitlines()[-1])
-        told = {"warnings": checkpoints.warnings} if checkpoints.warnings else {}
-        return {"architecture": self.architecture, "classes": classes, "last_epoch": last, **told}
 
     @property
     def rate_class(self) -> str:
-        return f"train {self.architecture} {self.recipe['stored_size']} px"
+        return f"decode {_pixels(self.stored_size)}"
+
+
+class TrainSpec(StepSpec):
+    """A classifier: from scratch, from pretrained weights, or from the input `start`, another classifier.
+
+    The recipe stands here with all its fields, not by its name: a changed recipe is another key. `weights` is what
+    `weights_file`, or timm for want of one, holds; empty from scratch.
+    """
+
+    kind: ClassVar[str] = "train"
+    version: ClassVar[int] = 2
+    unkeyed: ClassVar[frozenset[str]] = frozenset({"weights_file"})
+    architecture: str
+    recipe: Recipe
+    seed: int
+    numerics: TrainingNumerics
+    weights: dict[str, str] = Field(default_factory=dict)
+    weights_file: str | None = None
+
+    def make(self, job: Job) -> dict[str, Any]:
+        from prettyuseful.training.checkpoints import Checkpoints
+        from prettyuseful.training.classifier import Design
+        from prettyuseful.training.loop import train
+        from prettyuseful.training.starts import Pretrained, started
+
+        self.numerics.apply()
+        if "start" in job.inputs:
+            classifier = classifier_of(job, "start", self.numerics)
+        else:
+            classes = len(job.inputs["pixels"].manifest.facts["classes"])
+            file = Path(self.weights_file) if self.weights_file else None
+            design = Design(self.architecture, classes, self.recipe.augmentation.size)
+            classifier = started(design, self.seed, Pretrained(file) if self.weights else None)
+        log, checkpoints = job.folder / "epochs.jsonl", Checkpoints(job.bench, CHECKPOINT_EVERY)
+        pixels = pixels_of(job, "pixels")
+        trained = train(classifier, pixels, self.recipe, self.seed, self.numerics, log, checkpoints, job.progress)
+        trained.save(job.folder / "weights.safetensors")
+        last = json.loads(log.read_text("utf-8").splitlines()[-1])
+        told = {"warnings": checkpoints.warnings} if checkpoints.warnings else {}
+        return {"design": trained.design.as_json(), "last_epoch": last, **told}
+
+    @property
+    def rate_class(self) -> str:
+        return f"train {self.architecture} {self.recipe.augmentation.size} px"
 
 
 class EvaluateSpec(StepSpec):
     """A classifier's logits on a data set, kept so that later statistics need no second look."""
 
     kind: ClassVar[str] = "evaluate"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
+    view: View
     numerics: Numerics
 
     def make(self, job: Job) -> dict[str, Any]:
         from prettyuseful.metrics.calibration import calibration
         from prettyuseful.metrics.transfer import transfer
-        from prettyuseful.training.loop import predict
+        from prettyuseful.training.inference import predict
 
         self.numerics.apply()
         pixels = pixels_of(job, "pixels")
-        logits = predict(classifier_of(job, "classifier", self.numerics), pixels, self.numerics)
+        logits = predict(classifier_of(job, "classifier", self.numerics), pixels, self.view, self.numerics)
         np.save(job.folder / "logits.npy", logits)
         found = calibration(logits, pixels.labels)
         return {**transfer(logits, pixels.labels, pixels.groups).as_json(), "calibration": found.as_json()}
@@ -95,15 +106,21 @@ class EmbedSpec(StepSpec):
     """Penultimate features of a trained classifier on a data set."""
 
     kind: ClassVar[str] = "embed"
+    version: ClassVar[int] = 2
+    view: View
     numerics: Numerics
 
     def make(self, job: Job) -> dict[str, Any]:
-        from prettyuseful.training.loop import penultimate
+        from prettyuseful.training.inference import penultimate
 
         self.numerics.apply()
         pixels = pixels_of(job, "pixels")
-        features = penultimate(classifier_of(job, "classifier", self.numerics), pixels, self.numerics)
+        features = penultimate(classifier_of(job, "classifier", self.numerics), pixels, self.view, self.numerics)
         np.save(job.folder / "features.npy", features)
         np.save(job.folder / "labels.npy", pixels.labels)
         np.save(job.folder / "groups.npy", pixels.groups)
         return {"images": len(features), "dimensions": features.shape[1]}
+
+
+def _pixels(size: StoredSize) -> str:
+    return size if isinstance(size, str) else f"{size} px"

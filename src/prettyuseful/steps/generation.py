@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -14,6 +15,7 @@ from prettyuseful.errors import DataError, MemoryLimitError
 from prettyuseful.generators.base import Request, Sampling
 from prettyuseful.generators.batches import Cut
 from prettyuseful.keys import derive_seed
+from prettyuseful.memory import is_out_of_memory, largest_that_fits
 from prettyuseful.numerics import Numerics
 from prettyuseful.steps.base import Job, StepSpec
 from prettyuseful.steps.inputs import prompts_of
@@ -109,10 +111,12 @@ class GenerateSpec(StepSpec):
         try:
             return draw(request, prompt)
         except Exception as error:
-            if not _is_out_of_memory(error):
+            if not is_out_of_memory(error):
                 raise
         # Outside the handler, so that the failed batch is let go before a smaller one is tried.
-        fits = _largest_that_fits(draw, request, prompt)
+        fits = largest_that_fits(
+            lambda count: draw(replace(request, seeds=request.seeds[:count]), prompt), len(request.seeds)
+        )
         advice = (
             f"{fits} at a time does: set numerics.micro_batch: {fits}. The micro-batch is part of the key: "
             "images made with another are made again"
@@ -187,23 +191,3 @@ def _to_host(images: np.ndarray | torch.Tensor) -> Callable[[], np.ndarray]:
         return np.asarray(host)
 
     return fetch
-
-
-def _largest_that_fits(draw: Draw, request: Request, prompt: int) -> int:
-    """Half, a quarter, ... of the micro-batch, as far as it takes; 0 if nothing fits."""
-    count = len(request.seeds) // 2
-    while count:
-        try:
-            draw(Request(request.prompt, request.class_name, request.label, request.seeds[:count]), prompt)
-            return count
-        except Exception as error:
-            if not _is_out_of_memory(error):
-                raise
-        count //= 2
-    return 0
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
-        return True
-    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from torch import nn
+    from prettyuseful.training.classifier import Classifier
 
 from prettyuseful.data.dataset import Row, read_shard
 from prettyuseful.data.pixels import Pixels, load_pixels
@@ -42,16 +42,16 @@ def prompts_of(job: Job, name: str) -> Prompts:
 
 def pixels_of(job: Job, name: str) -> Pixels:
     artifact = job.inputs[name]
-    return load_pixels(artifact.path("images.npy"), artifact.path("labels.npy"), artifact.path("groups.npy"))
+    return load_pixels({entry.name: artifact.path(entry.name) for entry in artifact.manifest.files})
 
 
-def classifier_of(job: Job, name: str, numerics: Numerics) -> nn.Module:
+def classifier_of(job: Job, name: str, numerics: Numerics) -> Classifier:
     """A trained classifier, ready for inference."""
-    from prettyuseful.training.loop import load_weights
+    from prettyuseful.training.classifier import Design, load_classifier
 
     artifact = job.inputs[name]
-    facts = artifact.manifest.facts
-    return load_weights(artifact.path("weights.safetensors"), facts["architecture"], facts["classes"], numerics)
+    design = Design.from_json(artifact.manifest.facts["design"])
+    return load_classifier(artifact.path("weights.safetensors"), design, numerics)
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-import numpy as np
 from pydantic import SerializeAsAny
 
+from prettyuseful.data.pixels import write_pixels
 from prettyuseful.hand import at_hand
 from prettyuseful.keys import digest
 from prettyuseful.numerics import Numerics
@@ -22,21 +22,19 @@ class ProbeSpec(StepSpec):
     """Decoded images after a transform, without loss. `identity` is what of `transform` changes them."""
 
     kind: ClassVar[str] = "probe"
+    version: ClassVar[int] = 2
     unkeyed: ClassVar[frozenset[str]] = frozenset({"transform"})
     transform: SerializeAsAny[AnyTransform]
     identity: dict[str, Any]
     numerics: Numerics
 
     def make(self, job: Job) -> dict[str, Any]:
-        from prettyuseful.data.pixels import Pixels
-
         self.numerics.apply()
         transform = at_hand(_opened, self.transform, self.numerics, content=digest(self.identity))
-        pixels, done = pixels_of(job, "pixels"), []
-        for start in range(0, len(pixels.labels), _CHUNK):
-            done.append(transform.apply(pixels.images[start : start + _CHUNK]))
-            job.progress(min(1.0, (start + _CHUNK) / len(pixels.labels)))
-        Pixels(np.concatenate(done), pixels.labels, pixels.groups).save(job.folder)
+        pixels = pixels_of(job, "pixels")
+        images = (image for chunk in pixels.chunks(_CHUNK) for image in transform.apply(chunk))
+        labelled = zip(images, pixels.labels, pixels.groups, strict=True)
+        write_pixels(job.folder, job.followed(labelled, len(pixels)))
         return dict(job.inputs["pixels"].manifest.facts)
 
     @property

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from prettyuseful.errors import UnknownNameError, did_you_mean
-from prettyuseful.study.file import Study, load_study
+from prettyuseful.study.file import Study
+from prettyuseful.study.reading import load_study
 
 BUNDLED = {
     "demo": "four pocket generators, class names, 100 images per class, three seeds; minutes",

@@ -31,8 +31,12 @@ _ASSUMED = {
 }
 
 
-_BY_MODEL = ("generate", "encode", "caption")
-_OWN_MODELS = ("pocket-", "describer")  # what an assumption can be made of; other models' pace nobody knows beforehand
+_BY_MODEL = ("generate", "encode", "caption", "train")
+_OWN_MODELS = (
+    "pocket-",
+    "describer",
+    "small 32 px",
+)  # what an assumption can be made of; other models' pace nobody knows beforehand
 
 
 class Rates:

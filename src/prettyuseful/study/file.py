@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -15,28 +13,23 @@ from pydantic import (
     ConfigDict,
     Field,
     SerializeAsAny,
-    ValidationError,
     WithJsonSchema,
     field_validator,
     model_validator,
 )
 
-from prettyuseful.errors import StudyError, did_you_mean
+from prettyuseful.errors import did_you_mean
 from prettyuseful.generators.base import Sampling
-from prettyuseful.generators.models import MODELS
-from prettyuseful.numerics import DType, Numerics
-from prettyuseful.plugins import is_plugin, rooted_plugin
-from prettyuseful.prompts.captioners.source import CaptionerSource
+from prettyuseful.numerics import DType, Layout, Numerics, TrainingNumerics
 from prettyuseful.prompts.plan import PromptPlan
 from prettyuseful.tasks.find import TaskSource
-from prettyuseful.transforms.base import TransformSource
-from prettyuseful.transforms.chain import AnyTransform, Chain
-from prettyuseful.transforms.custom import Own
-from prettyuseful.transforms.structure import Depth
-from prettyuseful.transforms.vae import Vae
+from prettyuseful.training.recipes import Checkpoint
+from prettyuseful.transforms.chain import AnyTransform
 
 REAL = "real"
 """The name of the real images among the data sets; a study cannot give it to another."""
+DEFAULT = "default"
+"""The recipe that every probe chooses for itself."""
 
 
 class _Strict(BaseModel):
@@ -125,20 +118,64 @@ class DatasetPlan(_Strict):
 
 
 class ProbePlan(_Strict):
-    """A probe of the study's own."""
+    """A probe of the study's own, or what it changes in one that has a name."""
 
-    transform: SerializeAsAny[AnyTransform] = Field(description="what is done to every image, train and test alike")
+    transform: SerializeAsAny[AnyTransform] | None = Field(
+        None, description="what is done to every image, train and test alike"
+    )
+    recipe: str | None = Field(None, description="what classifiers of this probe are trained with")
+    architecture: str | None = Field(None, description="the only architecture that this probe is used with")
+    crops: int | None = Field(
+        None, ge=1, le=16, description="a test image is seen in so many by so many fixed squares, and they are averaged"
+    )
+
+    @model_validator(mode="after")
+    def _says_something(self) -> ProbePlan:
+        if not self.model_fields_set:
+            raise ValueError("a probe says at least one of transform, recipe, architecture and crops")
+        return self
+
+
+class RecipePlan(_Strict):
+    """A recipe of the study's own: one that has a name, with changes."""
+
+    like: str = Field(description="name of `prettyuseful list recipes`")
+    stored_size: Annotated[int, Field(ge=8, le=4096)] | Literal["native"] = Field(
+        256, description="short side in pixels of the decoded images, or native"
+    )
+    size: int = Field(224, ge=8, le=4096, description="side in pixels of what a classifier looks at")
+    resize: Annotated[int, Field(ge=8, le=4096)] | Literal["native"] = Field(
+        224, description="short side of a test image before squares of size are cut from it, or native"
+    )
+    epochs: int = Field(80, ge=1, description="passes over the training images")
+    batch_size: int = Field(1024, ge=2, description="images per step")
+    learning_rate: float = Field(1e-3, gt=0, description="the highest of the schedule")
+    weight_decay: float = Field(0.0, ge=0)
+    warmup: float = Field(0.1, ge=0, le=1, description="fraction of all steps")
+    label_smoothing: float = Field(0.0, ge=0, lt=1)
+    clip_norm: float = Field(1.0, gt=0, description="largest norm of the gradient")
+    validation: float = Field(0.1, gt=0, lt=1, description="fraction held back for lowest-validation-loss")
 
 
 class TrainPlan(_Strict):
     """The classifiers: every architecture with every recipe, probe and seed."""
 
     architectures: tuple[str, ...] = Field(("small",), min_length=1)
-    recipes: tuple[str, ...] = Field(("small",), min_length=1)
+    recipes: tuple[str, ...] = Field(
+        (DEFAULT,),
+        min_length=1,
+        description="names of `prettyuseful list recipes`, or of the study's own; default is each probe's own choice",
+    )
     probes: tuple[str, ...] = Field(
         ("rgb",), min_length=1, description="names of `prettyuseful list probes`, or of the study's own probes"
     )
     seeds: tuple[int, ...] = Field((0, 1, 2), min_length=1, description="training seeds: one run each")
+    checkpoint: Checkpoint | None = Field(
+        None, description="which weights are kept; the recipes say last, the paper lowest-validation-loss"
+    )
+    weights: dict[str, str] = Field(
+        {}, description="files of pretrained weights, by architecture, for recipes that begin with some"
+    )
 
     @field_validator("architectures", "recipes", "probes", "seeds")
     @classmethod
@@ -148,22 +185,43 @@ class TrainPlan(_Strict):
         return values
 
 
-class StudyNumerics(Numerics):
-    """Numerics of a study: those of every step, and the micro-batch of generation."""
+class StudyNumerics(TrainingNumerics):
+    """Numerics of a study: those of all its steps."""
 
     dtype: Literal["auto", DType] = Field(  # type: ignore[assignment]
-        "auto", description="number format of generation; auto is the model's own on a GPU, float32 on a CPU"
+        "auto",
+        description="number format; auto is the generator's own and bfloat16 autocast in classifiers on a GPU, float32 "
+        "on a CPU",
+    )
+    memory_format: Literal["auto"] | Layout = Field(  # type: ignore[assignment]
+        "auto", description="layout of images in memory; auto is channels_last for classifiers on a GPU"
     )
     micro_batch: int = Field(25, ge=1, le=4096, description="images per generation batch")
 
     def of_generation(self, native: DType) -> Numerics:
         """Those of generation with a model whose own number format is `native`."""
         dtype = self.dtype if self.dtype != "auto" else native if self.device == "cuda" else "float32"
-        return Numerics(**self.model_dump(exclude={"micro_batch", "dtype"}), dtype=dtype)
+        left_out = {"micro_batch", "dtype", "memory_format", "images_at_once"}
+        return Numerics(**self.model_dump(exclude=left_out), dtype=dtype, memory_format=self._layout("contiguous"))
+
+    def of_training(self) -> TrainingNumerics:
+        """Those of training: bfloat16 autocast and channels-last on a GPU, float32 on a CPU, unless the study says."""
+        half = self.dtype in ("bfloat16", "float16") or (self.dtype == "auto" and self.device == "cuda")
+        shared = self.model_dump(include={"device", "threads", "compile", "images_at_once"})
+        layout = self._layout("channels_last" if self.device == "cuda" else "contiguous")
+        return TrainingNumerics(**shared, dtype="bfloat16" if half else "float32", memory_format=layout)
+
+    def of_inference(self) -> Numerics:
+        """Those of classifiers at work."""
+        return Numerics(**self.of_training().model_dump(exclude={"images_at_once"}))
 
     def of_steps(self) -> Numerics:
-        """Those of every other step: what only generation looks at is left out, so that it is in no other key."""
-        return Numerics(**self.model_dump(include={"device", "threads", "compile", "memory_format"}))
+        """Those of every other step: what it does not look at is in no key of it."""
+        shared = self.model_dump(include={"device", "threads", "compile"})
+        return Numerics(**shared, memory_format=self._layout("contiguous"))
+
+    def _layout(self, auto: Layout) -> Layout:
+        return auto if self.memory_format == "auto" else self.memory_format
 
 
 class Study(_Strict):
@@ -175,6 +233,7 @@ class Study(_Strict):
     task: TaskSource
     datasets: dict[DatasetName, DatasetPlan] = Field(min_length=1)
     probes: dict[DatasetName, ProbePlan] = Field({}, description="probes of the study's own, by name")
+    recipes: dict[DatasetName, RecipePlan] = Field({}, description="recipes of the study's own, by name")
     train: TrainPlan = TrainPlan()
     metrics: tuple[Literal["density", "coverage", "precision", "recall"], ...] = ("density", "coverage")
     numerics: StudyNumerics = StudyNumerics()
@@ -219,110 +278,6 @@ class Study(_Strict):
         return {"name": value} if isinstance(value, str) else value
 
 
-def load_study(path: Path | str) -> Study:
-    """Reads a study file. A task's or generator's relative folder is looked up from the file's own folder.
-
-    Raises:
-        StudyError: the file cannot be read, or says something that a study cannot say; names the line.
-    """
-    path = Path(path)
-    try:
-        text = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-        raise StudyError(f"cannot read the study file {path}: {reason}") from error
-    study = parse_study(text, str(path))
-    return _rooted(study, path.parent)
-
-
-def parse_study(text: str, name: str = "study") -> Study:
-    """A study from YAML text; `name` is what errors call it.
-
-    Raises:
-        StudyError: see `load_study`.
-    """
-    try:
-        tree = yaml.compose(text, Loader=yaml.SafeLoader)
-        content = yaml.safe_load(text)
-    except Exception as error:  # PyYAML lets errors of many kinds through
-        mark = getattr(error, "problem_mark", None)
-        place = f"{name}:{mark.line + 1}" if mark else name
-        problem = getattr(error, "problem", None) or " ".join(str(error).split())
-        raise StudyError(f"{place}: not valid YAML: {problem}") from error
-    if not isinstance(content, Mapping):
-        raise StudyError(
-            f"{name}: a study is a mapping with version, task, datasets and train; see the README's example"
-        )
-    if (twin := _repeated_key(tree)) is not None:
-        raise StudyError(f"{name}:{twin.start_mark.line + 1}: {twin.value!r} stands here twice; rename or remove one")
-    try:
-        return Study.model_validate(content)
-    except ValidationError as error:
-        raise StudyError(_explain(error, name, tree)) from None
-
-
-def json_schema() -> dict[str, Any]:
-    """The JSON schema of study files, for editors."""
-    schema = Study.model_json_schema()
-    parts = schema["$defs"]
-    names = {
-        "TaskSource": {"type": "string"},
-        "PromptPlan": {"enum": parts["PromptPlan"]["properties"]["strategy"]["enum"]},
-        "CaptionerSource": {"type": "string"},
-    }
-    for part, bare in names.items():  # what a bare name stands for, too
-        parts[part] = {"anyOf": [bare, parts[part]]}
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
-
-
-def _rooted(study: Study, folder: Path) -> Study:
-    def rooted(place: str) -> str:
-        found = folder / place
-        if place in MODELS:
-            return place
-        if is_plugin(place):
-            return rooted_plugin(place, folder)
-        return str(found) if found.exists() or _PATTERN.search(place) else place
-
-    task = study.task
-    if task.folder is not None:
-        task = task.model_copy(update={"folder": str(folder / task.folder)})
-    if task.huggingface is not None and (folder / task.huggingface).is_dir():
-        task = task.model_copy(update={"huggingface": str(folder / task.huggingface)})
-
-    def dataset(plan: DatasetPlan) -> DatasetPlan:
-        changes: dict[str, Any] = {}
-        if plan.generator is not None:
-            changes["generator"] = rooted(plan.generator)
-        captioner = plan.prompts.captioner
-        if captioner is not None and captioner.endpoint is None and (folder / captioner.model).is_dir():
-            moved = captioner.model_copy(update={"model": str(folder / captioner.model)})
-            changes["prompts"] = plan.prompts.model_copy(update={"captioner": moved})
-        return plan.model_copy(update=changes)
-
-    def transform(source: TransformSource) -> TransformSource:
-        match source:
-            case Chain():
-                return source.model_copy(update={"transforms": tuple(map(transform, source.transforms))})
-            case Vae():
-                return source.model_copy(update={"generator": rooted(source.generator)})
-            case Depth() if (folder / source.model).is_dir():
-                return source.model_copy(update={"model": str(folder / source.model)})
-            case Own():
-                return source.model_copy(update={"transform": rooted(source.transform)})
-            case _:
-                return source
-
-    datasets = {name: dataset(plan) for name, plan in study.datasets.items()}
-    probes = {
-        name: plan.model_copy(update={"transform": transform(plan.transform)}) for name, plan in study.probes.items()
-    }
-    return study.model_copy(update={"task": task, "datasets": datasets, "probes": probes})
-
-
-_PATTERN = re.compile(r"[*?{\[].*\.(tar|parquet)$")
-
-
 def _all_needs(plan: DatasetPlan, datasets: Mapping[str, DatasetPlan]) -> set[str]:
     found: set[str] = set()
     waiting = [*plan.needs]
@@ -332,93 +287,3 @@ def _all_needs(plan: DatasetPlan, datasets: Mapping[str, DatasetPlan]) -> set[st
             found.add(name)
             waiting += datasets[name].needs if name in datasets else ()
     return found
-
-
-def _explain(error: ValidationError, name: str, tree: yaml.Node | None) -> str:
-    """The first problem, in one line: where, what, and the nearest valid name. The rest are counted."""
-    problems = error.errors()
-    # Of a union, the branch with the deepest path is the one that was meant.
-    problem = max(problems, key=lambda p: (p["type"] == "extra_forbidden", len(p["loc"])))
-    keys = _keys(problem["loc"])
-    place = f"{name}:{_line(tree, keys)}"
-    path = ".".join(str(part) for part in keys)
-    if problem["type"] == "extra_forbidden":
-        known = list(_fields_at(keys[:-1]))
-        hint = did_you_mean(str(keys[-1]), known)
-        return f"{place}: unknown key {path!r}{hint}; known here: {', '.join(known)}"
-    if problem["type"] == "missing":
-        return f"{place}: {path!r} is missing"
-    message = problem["msg"].removeprefix("Value error, ")
-    given = problem.get("input")
-    shown = f" (it says {given!r})" if isinstance(given, str | int | float) else ""
-    if problem["type"] == "literal_error" and isinstance(given, str):
-        shown += did_you_mean(given, re.findall(r"'([^']*)'", problem["ctx"]["expected"]))
-    return f"{place}: {path + ': ' if path else ''}{message[:1].lower()}{message[1:]}{shown}"
-
-
-def _keys(location: Sequence[Any]) -> list[Any]:
-    """The keys of the file in a pydantic location, which also names a union's branch and marks a wrong key."""
-    keys = list(location)
-    for union in (("datasets", "*", "sampling"), ("datasets", "*", "prompts", "templates")):
-        if _pattern(keys[: len(union)]) == union:
-            del keys[len(union) : len(union) + 1]
-    return keys[:-1] if keys[-1:] == ["[key]"] else keys
-
-
-def _pattern(keys: Sequence[Any]) -> tuple[str, ...]:
-    """Keys, with a * for the name of a data set."""
-    return tuple("*" if i == 1 and keys[0] == "datasets" else str(key) for i, key in enumerate(keys))
-
-
-def _fields_at(keys: list[Any]) -> Iterator[str]:
-    at: dict[tuple[str, ...], type[BaseModel]] = {
-        (): Study,
-        ("task",): TaskSource,
-        ("datasets", "*"): DatasetPlan,
-        ("datasets", "*", "sampling"): Sampling,
-        ("datasets", "*", "prompts"): PromptPlan,
-        ("datasets", "*", "prompts", "captioner"): CaptionerSource,
-        ("train",): TrainPlan,
-        ("numerics",): StudyNumerics,
-    }
-    path = _pattern(keys)
-    return iter(at[path].model_fields) if path in at else iter(())
-
-
-def _line(tree: yaml.Node | None, keys: list[Any]) -> int:
-    """The line (from 1) of the node at a path; the deepest node that exists, if the path goes further."""
-    line, node = 1, tree
-    for key in keys:
-        if isinstance(node, yaml.MappingNode):
-            pairs = [(k, v) for k, v in node.value if k.value == str(key)]
-            if not pairs:
-                break
-            line, node = pairs[0][0].start_mark.line + 1, pairs[0][1]
-        elif isinstance(node, yaml.SequenceNode) and isinstance(key, int) and key < len(node.value):
-            node = node.value[key]
-            line = node.start_mark.line + 1
-        else:
-            break
-    return line
-
-
-def _repeated_key(tree: yaml.Node | None) -> yaml.Node | None:
-    """The second of two equal keys in one mapping. An alias leads to a node once only: files can be bombs."""
-    seen: set[int] = set()
-    nodes = [tree]
-    while nodes:
-        node = nodes.pop()
-        if node is None or id(node) in seen:
-            continue
-        seen.add(id(node))
-        if isinstance(node, yaml.MappingNode):
-            keys: set[str] = set()
-            for key, value in node.value:
-                if isinstance(key, yaml.ScalarNode):
-                    if key.value in keys:
-                        return key
-                    keys.add(key.value)
-                nodes.append(value)
-        elif isinstance(node, yaml.SequenceNode):
-            nodes.extend(node.value)
-    return None

@@ -14,6 +14,7 @@ from prettyuseful.study.file import REAL
 from prettyuseful.study.plan import Plan, PlannedRun
 from prettyuseful.study.plan_datasets import PlannedDataset
 from prettyuseful.study.records import (
+    CellGroupRecord,
     DatasetRecord,
     ManifoldResult,
     Record,
@@ -53,6 +54,12 @@ class _Gatherer:
                 "test_images_per_class": task.available("test"),
             },
             metrics=list(study.metrics),
+            cell_groups=[
+                CellGroupRecord(
+                    architecture=group.architecture, recipe=group.recipe, cells=[cell.names for cell in group.cells]
+                )
+                for group in self.plan.groups
+            ],
             environment=environment(),
         )
 
@@ -87,9 +94,9 @@ class _Gatherer:
             **status,
             dataset=run.dataset,
             images_per_class=run.images_per_class,
-            architecture=run.architecture,
-            recipe=run.recipe,
-            probe=run.probe,
+            architecture=run.cell.architecture,
+            recipe=run.cell.recipe_name,
+            probe=run.cell.probe,
             seed=run.seed,
             keys=keys,
             seconds={name: manifest.seconds for name, manifest in found.items()},

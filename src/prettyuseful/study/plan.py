@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 from prettyuseful.errors import DataError, UserError
-from prettyuseful.registry import ARCHITECTURES, PROBES, RECIPES
 from prettyuseful.steps.base import Step
 from prettyuseful.steps.classifiers import DecodeSpec, EmbedSpec, EvaluateSpec, TrainSpec
 from prettyuseful.steps.measures import NEIGHBOURS, MeasureSpec
 from prettyuseful.steps.probe import ProbeSpec
+from prettyuseful.study.cells import CellGroup, PlannedCell, cell_groups, check_names, probe_of
 from prettyuseful.study.file import REAL, Study
 from prettyuseful.study.graph import Graph
 from prettyuseful.study.plan_datasets import DatasetPlanner, PlannedDataset
-from prettyuseful.tasks.base import Task
-from prettyuseful.training.recipes import Recipe
+from prettyuseful.tasks.base import Task, native_size
 from prettyuseful.transforms.base import TransformSource
 
 
@@ -27,9 +27,7 @@ class PlannedRun:
 
     dataset: str
     images_per_class: int
-    architecture: str
-    recipe: str
-    probe: str
+    cell: PlannedCell
     seed: int
     train: str
     evaluations: Mapping[str, str]
@@ -43,6 +41,7 @@ class Plan:
     task: Task
     steps: dict[str, Step]
     datasets: tuple[PlannedDataset, ...]
+    groups: tuple[CellGroup, ...]
     runs: tuple[PlannedRun, ...]
 
 
@@ -61,11 +60,12 @@ class _Planner:
 
     def plan(self) -> Plan:
         study = self.study
-        self._check_names()
+        check_names(study)
         self.task = study.task.open()
-        self.numerics = study.numerics.of_steps()
+        self.numerics = study.numerics.of_inference()
         self.transforms = {name: self._transform(name) for name in study.train.probes}
-        self.recipes: dict[str, Recipe] = {name: RECIPES[name].load() for name in study.train.recipes}
+        groups = cell_groups(study, lambda: native_size(self.task))
+        cells = dict.fromkeys(cell for group in groups for cell in group.cells)
 
         made = DatasetPlanner(study, self.task, self.graph)
         self.test = made.load("test", self.task.available("test"))
@@ -74,9 +74,7 @@ class _Planner:
         self.synthetic = {name: made.synthetic(name) for name in study.datasets}
         _check_controls(self.synthetic)
         runs = []
-        for architecture, recipe, probe, seed in product(
-            study.train.architectures, study.train.recipes, study.train.probes, study.train.seeds
-        ):
+        for cell, seed in product(cells, study.train.seeds):
             for n, dataset in self.real.items():
                 peers = {
                     name: peer.keys["dataset"]
@@ -84,27 +82,13 @@ class _Planner:
                     # A real-trained classifier is not tested on a mix with the very images that it has seen.
                     if made.real_count(peer.images_per_class) == n and REAL not in study.images_of(name)
                 }
-                runs.append(self._run(dataset, architecture, recipe, probe, seed, {REAL: self.test, **peers}))
-            runs += [
-                self._run(dataset, architecture, recipe, probe, seed, {REAL: self.test})
-                for dataset in self.synthetic.values()
-            ]
+                runs.append(self._run(dataset, cell, seed, {REAL: self.test, **peers}))
+            runs += [self._run(dataset, cell, seed, {REAL: self.test}) for dataset in self.synthetic.values()]
         datasets: list[PlannedDataset] = [*self.real.values(), *self.synthetic.values()]
         if study.metrics:
             self._check_enough(datasets)
-            datasets = self._measured(datasets, runs)
-        return Plan(study, self.task, self.graph.steps, tuple(datasets), tuple(runs))
-
-    def _check_names(self) -> None:
-        for architecture in self.study.train.architectures:
-            if architecture not in ARCHITECTURES.entries:
-                from prettyuseful.training.architectures import check
-
-                check(architecture)
-        for recipe in self.study.train.recipes:
-            RECIPES.check(recipe)
-        for probe in self.study.train.probes:
-            PROBES.check(probe, also=self.study.probes)
+            datasets = self._measured(datasets, _encoder_of(groups[0], runs))
+        return Plan(study, self.task, self.graph.steps, tuple(datasets), groups, tuple(runs))
 
     def _check_enough(self, datasets: list[PlannedDataset]) -> None:
         """Better now than after the training: neighbours need images to be found among."""
@@ -116,73 +100,74 @@ class _Planner:
                 f"are {fewest}: take more images, or leave the metrics out with 'metrics: []'"
             )
 
-    def _pixels(self, dataset: str, size: int, probe: str) -> str:
-        """The decoded data set, as the probe leaves it."""
+    def _pixels(self, dataset: str, cell: PlannedCell) -> str:
+        """The decoded data set, as the cell's probe leaves it."""
         label, units = self.graph.steps[dataset].label, self.graph.units(dataset)
-        decoded = self.graph.add(DecodeSpec(size=size), {"dataset": dataset}, f"decode {label}", units)
-        transform, identity = self.transforms[probe]
+        decode = DecodeSpec(stored_size=cell.recipe.stored_size)
+        decoded = self.graph.add(decode, {"dataset": dataset}, f"decode {label}", units)
+        transform, identity = self.transforms[cell.probe]
         if transform is None:
             return decoded
-        spec = ProbeSpec(transform=transform, identity=identity, numerics=self.numerics)
-        return self.graph.add(spec, {"pixels": decoded}, f"probe {probe}: {label}", units)
+        spec = ProbeSpec(transform=transform, identity=identity, numerics=self.study.numerics.of_steps())
+        return self.graph.add(spec, {"pixels": decoded}, f"probe {cell.probe}: {label}", units)
 
     def _transform(self, name: str) -> tuple[TransformSource | None, dict[str, Any]]:
         """What a probe does, and what of it is in the key."""
-        own = self.study.probes.get(name)
-        transform = own.transform if own else PROBES[name].load().transform
+        transform = probe_of(self.study, name).transform
         try:
             return transform, transform.identity() if transform else {}
         except UserError as error:
             raise type(error)(f"probe {name!r}: {error}") from None
 
-    def _run(
-        self, dataset: PlannedDataset, architecture: str, recipe: str, probe: str, seed: int, tests: Mapping[str, str]
-    ) -> PlannedRun:
-        train = self._train(dataset, architecture, recipe, probe, seed)
-        size = self.recipes[recipe].stored_size
+    def _run(self, dataset: PlannedDataset, cell: PlannedCell, seed: int, tests: Mapping[str, str]) -> PlannedRun:
+        train = self._train(dataset, cell, seed)
+        spec = EvaluateSpec(view=cell.view, numerics=self.numerics)
         evaluations = {
             name: self.graph.add(
-                EvaluateSpec(numerics=self.numerics),
-                {"classifier": train, "pixels": self._pixels(test, size, probe)},
-                f"test {_words(dataset, architecture, seed)} on {name}",
-                self.graph.units(test),
+                spec,
+                {"classifier": train, "pixels": self._pixels(test, cell)},
+                f"test {_words(dataset, cell, seed)} on {name}",
+                self.graph.units(test) * cell.view.crops**2,
             )
             for name, test in tests.items()
         }
-        return PlannedRun(dataset.name, dataset.images_per_class, architecture, recipe, probe, seed, train, evaluations)
+        return PlannedRun(dataset.name, dataset.images_per_class, cell, seed, train, evaluations)
 
-    def _train(self, dataset: PlannedDataset, architecture: str, recipe_name: str, probe: str, seed: int) -> str:
-        recipe = self.recipes[recipe_name]
-        inputs = {"pixels": self._pixels(dataset.keys["dataset"], recipe.stored_size, probe)}
+    def _train(self, dataset: PlannedDataset, cell: PlannedCell, seed: int) -> str:
+        inputs = {"pixels": self._pixels(dataset.keys["dataset"], cell)}
         first = dataset.plan.pretrain if dataset.plan else None
+        weights: dict[str, Any] = {}
         if first is not None:
             before = self._pretraining(dataset) if first == REAL else self.synthetic[first]
-            inputs["start"] = self._train(before, architecture, recipe_name, probe, seed)
-        spec = TrainSpec(architecture=architecture, recipe=asdict(recipe), seed=seed, numerics=self.numerics)
-        units = self.graph.units(dataset.keys["dataset"]) * recipe.epochs
-        return self.graph.add(spec, inputs, f"train {_words(dataset, architecture, seed)}", units)
+            inputs["start"] = self._train(before, cell, seed)
+        elif cell.recipe.weights == "pretrained":
+            weights = self._weights(cell.architecture)
+        spec = TrainSpec(
+            architecture=cell.architecture,
+            recipe=cell.recipe,
+            seed=seed,
+            numerics=self.study.numerics.of_training(),
+            **weights,
+        )
+        units = self.graph.units(dataset.keys["dataset"]) * cell.recipe.epochs
+        return self.graph.add(spec, inputs, f"train {_words(dataset, cell, seed)}", units)
+
+    def _weights(self, architecture: str) -> dict[str, Any]:
+        """Fields of a training that begins with pretrained weights."""
+        from prettyuseful.training.starts import Pretrained
+
+        file = self.study.train.weights.get(architecture)
+        return {"weights": Pretrained(Path(file) if file else None).identity(architecture), "weights_file": file}
 
     def _pretraining(self, dataset: PlannedDataset) -> PlannedDataset:
         """As many real images as the data set has."""
         return self.real[min(dataset.images_per_class, self.task.available("train"))]
 
-    def _measured(self, datasets: list[PlannedDataset], runs: list[PlannedRun]) -> list[PlannedDataset]:
-        """Features come from one real-trained classifier: the first of the study, on the most real images."""
-        first = self.study.train
-        recipe, probe = self.recipes[first.recipes[0]], "rgb" if "rgb" in first.probes else first.probes[0]
-        most = max(d.images_per_class for d in datasets if d.name == REAL)
-        encoder = next(
-            run.train
-            for run in runs
-            if (run.dataset, run.images_per_class, run.architecture, run.recipe, run.probe, run.seed)
-            == (REAL, most, first.architectures[0], recipe.name, probe, first.seeds[0])
-        )
-
+    def _measured(self, datasets: list[PlannedDataset], encoder: PlannedRun) -> list[PlannedDataset]:
         def embed(dataset: str, words: str) -> str:
-            inputs = {"classifier": encoder, "pixels": self._pixels(dataset, recipe.stored_size, probe)}
-            return self.graph.add(
-                EmbedSpec(numerics=self.numerics), inputs, f"embed {words}", self.graph.units(dataset)
-            )
+            inputs = {"classifier": encoder.train, "pixels": self._pixels(dataset, encoder.cell)}
+            spec = EmbedSpec(view=encoder.cell.view, numerics=self.numerics)
+            return self.graph.add(spec, inputs, f"embed {words}", self.graph.units(dataset))
 
         reference = embed(self.test, "real test images")
         measured = []
@@ -195,12 +180,19 @@ class _Planner:
                 inputs["candidate"] = embed(dataset.keys["dataset"], dataset.name)
             spec = MeasureSpec(control=control, per_class=per_class)
             key = self.graph.add(spec, inputs, f"measure {dataset.name}", per_class * len(self.task.classes))
-            measured.append(replace(dataset, keys={**dataset.keys, "measure": key, "encoder": encoder}))
+            measured.append(replace(dataset, keys={**dataset.keys, "measure": key, "encoder": encoder.train}))
         return measured
 
 
-def _words(dataset: PlannedDataset, architecture: str, seed: int) -> str:
-    return f"{architecture} on {dataset.name}, seed {seed}"
+def _encoder_of(group: CellGroup, runs: list[PlannedRun]) -> PlannedRun:
+    """Features come from one real-trained classifier: the first of the study, on the most real images."""
+    cell = next((cell for cell in group.cells if cell.probe == "rgb"), group.cells[0])
+    return max((run for run in runs if run.dataset == REAL and run.cell == cell), key=lambda run: run.images_per_class)
+
+
+def _words(dataset: PlannedDataset, cell: PlannedCell, seed: int) -> str:
+    probe = "" if cell.probe == "rgb" else f", {cell.probe}"
+    return f"{cell.architecture} on {dataset.name}{probe}, seed {seed}"
 
 
 def _check_controls(datasets: Mapping[str, PlannedDataset]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -119,6 +119,19 @@ class DatasetRecord(_Versioned):
     samples: list[list[str]] = []
 
 
+CellNames = tuple[str, str, str]
+"""Architecture, recipe, probe."""
+
+
+class CellGroupRecord(BaseModel):
+    """Cells that belong together, one for each probe; see `study.cells.CellGroup`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    architecture: str
+    recipe: str
+    cells: list[CellNames]
+
+
 class StudyRecord(_Versioned):
     """What was asked, of which task, and on what machine the records were gathered."""
 
@@ -128,7 +141,13 @@ class StudyRecord(_Versioned):
     study: dict[str, Any]
     task: dict[str, Any]
     metrics: list[str]
+    cell_groups: list[CellGroupRecord]
     environment: dict[str, Any]
+
+    @property
+    def cells(self) -> list[CellNames]:
+        """All cells, each once."""
+        return list(dict.fromkeys(cell for group in self.cell_groups for cell in group.cells))
 
 
 Record = StudyRecord | DatasetRecord | RunRecord
@@ -181,23 +200,22 @@ def read_records(folder: Path) -> list[Record]:
     if study is None:
         raise DataError(f"no study.json in {folder}; name the folder of records that `prettyuseful run` wrote")
     try:
-        return sorted(records, key=lambda record: _place_of(record, study.study))
+        return sorted(records, key=lambda record: _place_of(record, study))
     except (KeyError, ValueError, TypeError):
         raise DataError(
             f"{folder} mixes records of different studies; run the study again into a folder of its own"
         ) from None
 
 
-def _place_of(record: Record, study: Mapping[str, Any]) -> tuple[int, ...]:
+def _place_of(record: Record, study: StudyRecord) -> tuple[int, ...]:
     """Sorts as the study file lists its data sets and cells; real images come before the others."""
     if isinstance(record, StudyRecord):
         return (0,)
-    names, train = [REAL, *study["datasets"]], study["train"]
+    names, seeds = [REAL, *study.study["datasets"]], list(study.study["train"]["seeds"])
     if isinstance(record, DatasetRecord):
         return (1, names.index(record.name), record.images_per_class)
-    cell = ("architectures", record.architecture), ("recipes", record.recipe), ("probes", record.probe)
-    places = [list(train[field]).index(name) for field, name in cell]
-    return (2, *places, list(train["seeds"]).index(record.seed), names.index(record.dataset), record.images_per_class)
+    cell = study.cells.index((record.architecture, record.recipe, record.probe))
+    return (2, cell, seeds.index(record.seed), names.index(record.dataset), record.images_per_class)
 
 
 def write_whole(path: Path, text: str) -> None:

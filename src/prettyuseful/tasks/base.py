@@ -48,6 +48,12 @@ class Task(Protocol):
         """
 
 
+def native_size(task: Task) -> int:
+    """Short side in pixels of the task's images, going by its first train image."""
+    row = next(iter(task.images("train", 1)))
+    return min(decode(row.data, row.path).size)
+
+
 def too_few(task: Task, split: Split, per_class: int) -> str:
     """What to say when `per_class` is more than the task has."""
     most = task.available(split)

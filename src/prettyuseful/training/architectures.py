@@ -1,4 +1,4 @@
-"""Classifiers, always from scratch: our small network for 32 px, and every model of timm under its own id."""
+"""Networks with random weights: ours, and every model of timm under its own id."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import timm
 import torch
 from torch import nn
 
-from prettyuseful.errors import UnknownNameError, did_you_mean
+from prettyuseful.errors import DataError, UnknownNameError, did_you_mean, one_line
 from prettyuseful.registry import ARCHITECTURES
 
 
@@ -40,22 +40,41 @@ class SmallNet(nn.Module):
         return self.forward_head(self.forward_features(x))
 
 
-def build(name: str, num_classes: int) -> nn.Module:
-    """A classifier with random weights.
+def build(name: str, num_classes: int, size: int) -> nn.Module:
+    """A classifier with random weights, for images of `size` x `size` pixels.
 
     Raises:
         UnknownNameError: neither ours nor timm's.
+        DataError: the architecture cannot look at images of that size.
     """
     if name in ARCHITECTURES.entries:
         return cast("nn.Module", ARCHITECTURES[name].load()(num_classes))
     check(name)
-    return cast("nn.Module", timm.create_model(name, pretrained=False, num_classes=num_classes))
+    usual = timm.get_pretrained_cfg(name, allow_unregistered=True)
+    sized = {"img_size": size} if usual and usual.fixed_input_size and usual.input_size[1] != size else {}
+    try:
+        network = cast("nn.Module", timm.create_model(name, pretrained=False, num_classes=num_classes, **sized))
+        if getattr(getattr(network, "patch_embed", None), "num_patches", None) == 0:
+            raise ValueError("no patch fits into them")
+        return network
+    except (AssertionError, RuntimeError, TypeError, ValueError, ZeroDivisionError) as error:
+        if not sized:
+            raise
+        raise DataError(
+            f"{name} cannot look at images of {size} pixels ({one_line(str(error))}); "
+            f"take a recipe of {usual.input_size[1]} pixels, or another architecture"
+        ) from error
 
 
 def check(name: str) -> None:
     """Raises UnknownNameError, with the nearest names, for an id that neither we nor timm know."""
     known = [*ARCHITECTURES.entries, *timm.list_models()]
-    if name not in known:
+    model, dot, _ = name.partition(".")
+    if dot and model in known and name not in (tagged := timm.list_pretrained(f"{model}.*")):
+        raise UnknownNameError(
+            f"timm has no weights {name!r}{did_you_mean(name, tagged)}; known: {', '.join([model, *tagged])}"
+        )
+    if model not in known:
         raise UnknownNameError(
             f"unknown architecture {name!r}{did_you_mean(name, known)}; "
             f"known: {', '.join(ARCHITECTURES.entries)} and every timm id"

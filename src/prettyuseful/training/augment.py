@@ -9,18 +9,17 @@ import torch.nn.functional as F
 
 from prettyuseful.training.augmentations import CHANGES, Nudge
 from prettyuseful.training.draws import Draws, Patch
-from prettyuseful.training.recipes import Recipe
 from prettyuseful.training.resample import in_parts, resample
 
-# ImageNet's mean and deviation, as everybody normalises.
-_MEAN = (0.485, 0.456, 0.406)
-_STD = (0.229, 0.224, 0.225)
+# As everybody normalises.
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
 _LUMA = (0.299, 0.587, 0.114)  # ITU-R 601-2, as Pillow's
 _KERNEL = 7  # of the blur, in pixels
 _TOGETHER = 128  # images that an accelerator works on together
 
 
-def augment(images: torch.Tensor, nudge: Recipe | Nudge, generator: torch.Generator) -> torch.Tensor:
+def nudged(images: torch.Tensor, nudge: Nudge, generator: torch.Generator) -> torch.Tensor:
     """(N, 3, S, S) in 0-1 to the same, shifted, flipped and jittered; draws come from `generator` (CPU)."""
     count, _, size, _ = images.shape
     if nudge.flip:
@@ -132,16 +131,15 @@ def cutmix(images: torch.Tensor, targets: torch.Tensor, patch: Patch) -> tuple[t
     return images, targets.lerp(targets.roll(1, dims=0), area)
 
 
-def normalise(images: torch.Tensor) -> torch.Tensor:
-    """(N, 3, S, S) in 0-1 to zero mean and unit deviation, by ImageNet's statistics."""
-    return normalise_(images.clone())
+def normalise_(
+    images: torch.Tensor, mean: tuple[float, ...] = IMAGENET_MEAN, std: tuple[float, ...] = IMAGENET_STD
+) -> torch.Tensor:
+    """(N, 3, S, S) in 0-1 to about zero mean and unit deviation, by the statistics of each channel.
 
-
-def normalise_(images: torch.Tensor) -> torch.Tensor:
-    """`normalise` in place: fresh memory for a large batch costs a CPU more than the arithmetic."""
-    mean = torch.tensor(_MEAN, device=images.device)[:, None, None]
-    std = torch.tensor(_STD, device=images.device)[:, None, None]
-    return images.sub_(mean).div_(std)
+    In place: fresh memory for a large batch costs a CPU more than the arithmetic.
+    """
+    low, spread = (torch.tensor(values, device=images.device)[:, None, None] for values in (mean, std))
+    return images.sub_(low).div_(spread)
 
 
 def to_float(images: torch.Tensor) -> torch.Tensor:

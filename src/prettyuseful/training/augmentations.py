@@ -11,11 +11,17 @@ CHANGES: tuple[Change, ...] = ("grayscale", "solarize", "blur")
 
 @dataclass(frozen=True)
 class Nudge:
-    """For small images: moved by up to `shift` pixels (reflected border), flipped, brightness and contrast jittered."""
+    """For small images: the middle of `size` x `size` pixels, moved, flipped, and jittered.
 
+    `shift`: by up to so many pixels, with a reflected border. `jitter`: brightness and contrast change by up to this
+    fraction.
+    """
+
+    size: int
     shift: int
     flip: bool
     jitter: float
+    kind: Literal["nudge"] = "nudge"
 
 
 @dataclass(frozen=True)
@@ -37,3 +43,4 @@ class Augmentation:
     jitter: tuple[float, float, float] = (0.3, 0.3, 0.3)
     flips: tuple[Literal["vertical", "horizontal"], ...] = ("horizontal",)
     cutmix: float = 1.0
+    kind: Literal["crop"] = "crop"

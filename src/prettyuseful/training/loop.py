@@ -1,4 +1,4 @@
-"""Training and inference of one classifier on one decoded data set."""
+"""Training of one classifier on one decoded data set."""
 
 from __future__ import annotations
 
@@ -10,138 +10,181 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file, save_file
 from torch import nn
 
 from prettyuseful.data.pixels import Pixels
-from prettyuseful.errors import StepFailedError
+from prettyuseful.errors import MemoryLimitError, StepFailedError
 from prettyuseful.keys import derive_seed
-from prettyuseful.numerics import Numerics
-from prettyuseful.training.architectures import build
-from prettyuseful.training.augment import augment, normalise, to_float
+from prettyuseful.memory import is_out_of_memory, largest_that_fits
+from prettyuseful.numerics import TrainingNumerics
+from prettyuseful.training.augment import cutmix, nudged, vary
+from prettyuseful.training.augmentations import Nudge
 from prettyuseful.training.checkpoints import Checkpoints, restore, training_state
-from prettyuseful.training.recipes import Recipe
-
-_INFERENCE_BATCH = 200
-
-
-def untrained(architecture: str, classes: int, seed: int) -> nn.Module:
-    """A classifier whose initial weights follow from the seed."""
-    torch.manual_seed(derive_seed("training", seed, "weights"))
-    return build(architecture, classes)
+from prettyuseful.training.classifier import Classifier
+from prettyuseful.training.draws import draw, draw_patch
+from prettyuseful.training.feed import Batch, Feed, batches_of
+from prettyuseful.training.optimisers import optimiser_of, schedule_of
+from prettyuseful.training.recipes import Recipe, view_of
+from prettyuseful.training.starts import trainable, training_mode
+from prettyuseful.training.validation import Lowest, split
+from prettyuseful.training.views import shown
 
 
 def train(
-    model: nn.Module,
+    classifier: Classifier,
     pixels: Pixels,
     recipe: Recipe,
     seed: int,
-    numerics: Numerics,
+    numerics: TrainingNumerics,
     log: Path,
     checkpoints: Checkpoints,
     progress: Callable[[float], None],
-) -> nn.Module:
-    """Trains a classifier; the last weights are kept. Each epoch appends a JSON line to `log`.
+) -> Classifier:
+    """Trains a classifier. Each epoch appends a JSON line to `log`.
 
     The seed fixes order and augmentation, for any data set of equal size: comparisons are paired. Goes on from the last
     of `checkpoints`; on a CPU it ends with the same weights and the same log as without the interruption.
 
     Raises:
-        StepFailedError: the loss is no longer finite, or an epoch has no full batch.
+        StepFailedError: the loss is no longer finite.
+        DataError: images that the recipe cannot use.
+        MemoryLimitError: the device's memory is too small; says how many images at once it holds.
     """
-    model = numerics.place(model).train()
-    draws = torch.Generator().manual_seed(derive_seed("training", seed, "draws"))
-    batch = min(recipe.batch_size, len(pixels.labels))
-    per_epoch = len(pixels.labels) // batch
-    steps = per_epoch * recipe.epochs
-    optimiser = torch.optim.AdamW(_decay_groups(model, recipe), lr=recipe.learning_rate)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate(step, steps, recipe.warmup))
-    images = torch.tensor(np.asarray(pixels.images), device=numerics.device)
-    labels = torch.from_numpy(pixels.labels).to(numerics.device)
-    generators, done, lines = {"draws": draws}, 0, list[str]()
-    if (found := checkpoints.latest()) is not None:
-        done, state = found
-        lines = state["lines"]
-        restore(state, model, optimiser, schedule, generators)
-    with log.open("w", encoding="utf-8") as file:
-        file.writelines(lines)
-        for epoch in range(done, recipe.epochs):
-            total, right = 0.0, 0
-            for rows in _batches(len(labels), batch, draws):
-                rows = rows.to(numerics.device)
-                target = labels[rows]
-                logits = model(normalise(augment(to_float(images[rows]), recipe, draws)))
-                loss = F.cross_entropy(logits, target, label_smoothing=recipe.label_smoothing)
-                optimiser.zero_grad(set_to_none=True)
-                loss.backward()  # type: ignore[no-untyped-call]
-                nn.utils.clip_grad_norm_(model.parameters(), recipe.clip_norm)
-                optimiser.step()
-                schedule.step()
-                total += loss.item()
-                right += int((logits.argmax(1) == target).sum())
-            if not math.isfinite(total):
-                raise StepFailedError(f"the loss is no longer finite in epoch {epoch + 1} of {recipe.epochs}")
-            line = {"epoch": epoch + 1, "loss": total / per_epoch, "train_accuracy": right / (per_epoch * batch)}
-            lines.append(json.dumps(line) + "\n")
-            file.write(lines[-1])
-            if checkpoints.due():
-                state = training_state(model, optimiser, schedule, generators)
-                checkpoints.save(epoch + 1, {**state, "lines": lines})
-            progress((epoch + 1) / recipe.epochs)
-    return model.eval()
+    classifier = Classifier(classifier.design, numerics.place(classifier.network))
+    try:
+        return _Training(classifier, pixels, recipe, seed, numerics).run(log, checkpoints, progress)
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+    # Outside the handler, so that what did not fit is let go before less is tried.
+    raise MemoryLimitError(_advice(classifier, recipe, min(recipe.batch_size, len(pixels)), numerics))
 
 
-@torch.inference_mode()
-def predict(model: nn.Module, pixels: Pixels, numerics: Numerics) -> np.ndarray:
-    """Logits, (N, classes) float32."""
-    return np.concatenate([model(batch).float().cpu().numpy() for batch in _inputs(pixels, numerics)])
+class _Training:
+    def __init__(
+        self, classifier: Classifier, pixels: Pixels, recipe: Recipe, seed: int, numerics: TrainingNumerics
+    ) -> None:
+        self.classifier, self.network = classifier, classifier.network
+        self.recipe, self.numerics = recipe, numerics
+        torch.manual_seed(derive_seed("training", seed, "network"))  # what it drops out
+        self.draws = torch.Generator().manual_seed(derive_seed("training", seed, "draws"))
+        self.rows, self.lowest = torch.arange(len(pixels)), None
+        if recipe.checkpoint == "lowest-validation-loss":
+            rows, held = split(pixels, recipe.validation, seed)
+            self.rows, self.lowest = torch.from_numpy(rows), Lowest(pixels, held, view_of(recipe), numerics)
+        self.feed = Feed(pixels, numerics.device)
+        self.labels = torch.from_numpy(np.asarray(pixels.labels))
+        self.batch = min(recipe.batch_size, len(self.rows))
+        self.canvas: torch.Tensor | None = None
+        self.per_epoch = len(self.rows) // self.batch
+        self.parameters = trainable(self.network, recipe.trains)
+        self.optimiser = optimiser_of(recipe, self.parameters)
+        self.schedule = schedule_of(recipe, self.optimiser, self.per_epoch * recipe.epochs)
+
+    def run(self, log: Path, checkpoints: Checkpoints, progress: Callable[[float], None]) -> Classifier:
+        generators, done, lines = {"draws": self.draws}, 0, list[str]()
+        epochs = self.recipe.epochs
+        if (found := checkpoints.latest()) is not None:
+            done, state = found
+            lines = state["lines"]
+            if self.lowest:
+                self.lowest.state = state["lowest"]
+            restore(state, self.network, self.optimiser, self.schedule, generators)
+        with log.open("w", encoding="utf-8") as file:
+            file.writelines(lines)
+            for epoch in range(done + 1, epochs + 1):
+                line = {"epoch": epoch, **self.epoch()}
+                if not math.isfinite(line["loss"]):
+                    raise StepFailedError(f"the loss is no longer finite in epoch {epoch} of {epochs}")
+                if self.lowest:
+                    line |= self.lowest.look(self.classifier, epoch)
+                lines.append(json.dumps(line) + "\n")
+                file.write(lines[-1])
+                file.flush()
+                if checkpoints.due():
+                    state = training_state(self.network, self.optimiser, self.schedule, generators)
+                    kept = {"lowest": self.lowest.state} if self.lowest else {}
+                    checkpoints.save(epoch, {**state, **kept, "lines": lines})
+                progress(epoch / epochs)
+        if self.lowest:
+            self.lowest.put_back(self.classifier)
+        self.network.eval()
+        return self.classifier
+
+    def epoch(self) -> dict[str, float]:
+        """One pass over the data; mean loss, and how often the right class was the likeliest."""
+        training_mode(self.network, self.recipe.trains)
+        device = self.numerics.device
+        # Added up on the device: asking it for a number at every step would make it wait.
+        loss, right = (
+            torch.zeros((), dtype=torch.float64, device=device),
+            torch.zeros((), dtype=torch.int64, device=device),
+        )
+        batches = [self.rows[part] for part in batches_of(len(self.rows), self.batch, self.draws)]
+        for rows, batch in zip(batches, self.feed.batches(batches), strict=True):
+            labels = self.labels[rows].to(device)
+            images, targets = self.augmented(batch, labels)
+            of_step, logits = self.step(self.classifier.prepared(images), targets)
+            loss += of_step
+            right += (logits.argmax(1) == labels).sum()
+        return {"loss": float(loss) / self.per_epoch, "train_accuracy": int(right) / (self.per_epoch * self.batch)}
+
+    def augmented(self, batch: Batch, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """(N, 3, S, S) in 0-1, and what is to be learnt: classes, or with CutMix their shares, (N, classes)."""
+        (images, sizes), augmentation = batch, self.recipe.augmentation
+        if isinstance(augmentation, Nudge):
+            (middle,) = shown(images, sizes, view_of(self.recipe))
+            return nudged(middle.float().div(255), augmentation, self.draws), labels
+        if self.canvas is None:  # memory that has been used before is faster on a CPU
+            self.canvas = torch.empty(self.batch, 3, augmentation.size, augmentation.size, device=images.device)
+        varied = vary(images, draw(augmentation, sizes, self.draws), out=self.canvas)
+        if not augmentation.cutmix:
+            return varied, labels
+        shares = F.one_hot(labels, self.classifier.design.classes).float()
+        return cutmix(varied, shares, draw_patch(augmentation, self.draws))
+
+    def step(self, images: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """One step of the optimiser; the batch's mean loss and its logits."""
+        self.optimiser.zero_grad(set_to_none=True)
+        found = [*_backward(self.classifier, images, targets, self.recipe, self.numerics)]
+        nn.utils.clip_grad_norm_(self.parameters, self.recipe.clip_norm)
+        self.optimiser.step()
+        self.schedule.step()
+        return torch.stack([loss for loss, _ in found]).sum(), torch.cat([logits for _, logits in found])
 
 
-@torch.inference_mode()
-def penultimate(model: nn.Module, pixels: Pixels, numerics: Numerics) -> np.ndarray:
-    """Features before the last linear layer, (N, d) float32."""
-    return np.concatenate(
-        [
-            model.forward_head(model.forward_features(batch), pre_logits=True).float().cpu().numpy()  # type: ignore[operator]
-            for batch in _inputs(pixels, numerics)
-        ]
+def _backward(
+    classifier: Classifier,
+    images: torch.Tensor,
+    targets: torch.Tensor,
+    recipe: Recipe,
+    numerics: TrainingNumerics,
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """Gradients of the mean loss over all images, as many at once as the numerics say."""
+    at_once = numerics.images_at_once or len(images)
+    for some, wanted in zip(torch.split(images, at_once), torch.split(targets, at_once), strict=True):
+        with numerics.autocast():
+            logits = classifier.network(numerics.laid_out(some))
+        loss = F.cross_entropy(logits.float(), wanted, label_smoothing=recipe.label_smoothing)
+        loss = loss * (len(some) / len(images))
+        loss.backward()  # type: ignore[no-untyped-call]
+        yield loss.detach(), logits.detach()
+
+
+def _advice(classifier: Classifier, recipe: Recipe, batch: int, numerics: TrainingNumerics) -> str:
+    def trial(count: int) -> None:
+        size = classifier.design.size
+        images = torch.zeros(count, 3, size, size, device=numerics.device)
+        targets = torch.zeros(count, dtype=torch.int64, device=numerics.device)
+        classifier.network.zero_grad(set_to_none=True)
+        for _ in _backward(classifier, images, targets, recipe, numerics):
+            pass
+
+    at_once = min(numerics.images_at_once or batch, batch)
+    fits = largest_that_fits(trial, at_once)
+    mend = (
+        f"{fits} at once do: set numerics.images_at_once: {fits}; gradients add up to the same batch of {batch}"
+        if fits
+        else "not even one does: take a smaller architecture or recipe, or a larger device"
     )
-
-
-def save_weights(model: nn.Module, path: Path) -> None:
-    state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
-    save_file(state, path)
-
-
-def load_weights(path: Path, architecture: str, classes: int, numerics: Numerics) -> nn.Module:
-    """The classifier that `save_weights` wrote, ready for inference."""
-    model = build(architecture, classes)
-    model.load_state_dict(load_file(path))
-    return numerics.place(model).eval()
-
-
-def _inputs(pixels: Pixels, numerics: Numerics) -> Iterator[torch.Tensor]:
-    for start in range(0, len(pixels.labels), _INFERENCE_BATCH):
-        chunk = torch.tensor(pixels.images[start : start + _INFERENCE_BATCH], device=numerics.device)
-        yield normalise(to_float(chunk))
-
-
-def _batches(count: int, batch: int, draws: torch.Generator) -> Iterator[torch.Tensor]:
-    order = torch.randperm(count, generator=draws)
-    for start in range(0, count - batch + 1, batch):
-        yield order[start : start + batch]
-
-
-def _rate(step: int, steps: int, warmup: float) -> float:
-    start = max(1, round(warmup * steps))
-    if step < start:
-        return (step + 1) / start
-    return 0.5 * (1 + math.cos(math.pi * (step - start) / max(1, steps - start)))
-
-
-def _decay_groups(model: nn.Module, recipe: Recipe) -> list[dict[str, object]]:
-    """Weight decay on matrices and kernels only, not on biases and norms."""
-    groups: dict[bool, list[nn.Parameter]] = {True: [], False: []}
-    for parameter in model.parameters():
-        groups[parameter.ndim > 1].append(parameter)
-    return [{"params": ps, "weight_decay": recipe.weight_decay if decay else 0.0} for decay, ps in groups.items()]
+    return f"{at_once} images at once do not fit into memory when training {classifier.design.architecture}; {mend}"

@@ -75,27 +75,32 @@ def resample(
     return out
 
 
-def centre_boxes(sizes: torch.Tensor, size: int, resize: int) -> torch.Tensor:
-    """Boxes that make `resample(images, boxes, size, sizes)` torchvision's `Resize(resize)` and `CenterCrop(size)`.
+def grid_boxes(sizes: torch.Tensor, size: int, resize: int | None, crops: int = 1) -> torch.Tensor:
+    """Boxes that make `resample(images, boxes, size, sizes)` torchvision's `Resize(resize)` and crops of `size`.
 
-    The short side becomes `resize`, the long side int(resize * long / short), and the middle is cut. At `resize ==
-    size` the box of a square image is the image. Others lie between pixels: to cut whole pixels and then resize would
-    move a picture of 256 x 341 by up to half a pixel: 2 to 9 grey levels on average on the bundled photographs.
+    The short side becomes `resize`, the long side int(resize * long / short); `crops` by `crops` squares are spread
+    evenly from border to border. One of them is `CenterCrop(size)`: at `resize == size` the box of a square image is
+    the image. Others lie between pixels: to cut whole pixels and then resize would move a picture of 256 x 341 by up to
+    half a pixel: 2 to 9 grey levels on average on the bundled photographs.
 
     Args:
         sizes: (N, 2) integers on the CPU, height and width in pixels.
+        resize: None leaves every image as large as it is.
 
     Returns:
-        (N, 4) float64: top, left, height, width in pixels of the source.
+        (crops * crops, N, 4) float64: top, left, height, width in pixels of the source.
 
     Raises:
-        ValueError: `resize` is less than `size`.
+        ValueError: an image is then smaller than `size`.
     """
-    if resize < size:
-        raise ValueError(f"cannot cut {size} pixels from images resized to {resize}")
-    resized = (resize * sizes / sizes.amin(1, keepdim=True).double()).floor()
+    resized = sizes.double() if resize is None else (resize * sizes / sizes.amin(1, keepdim=True).double()).floor()
+    if len(sizes) and resized.min() < size:
+        raise ValueError(f"cannot cut {size} pixels from images of {int(resized.min())}")
     scale = sizes / resized
-    return torch.cat([((resized - size) / 2).round() * scale, size * scale], dim=1)
+    steps = torch.linspace(0, 1, crops, dtype=torch.float64) if crops > 1 else torch.tensor([0.5], dtype=torch.float64)
+    parts = torch.cartesian_prod(steps, steps).reshape(-1, 1, 2)
+    corners = ((resized - size) * parts).round() * scale
+    return torch.cat([corners, (size * scale).expand_as(corners)], dim=2)
 
 
 def in_parts(work: Callable[[slice], None], count: int, device: torch.device, together: int) -> None:

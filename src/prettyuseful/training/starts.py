@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, cast
+from typing import cast
 from urllib.error import URLError
 
 import timm
@@ -17,38 +17,23 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
-from prettyuseful.errors import DataError, did_you_mean
+from prettyuseful.errors import DataError
 from prettyuseful.keys import derive_seed, file_sha256
-from prettyuseful.training.architectures import build, check
-
-Trains = Literal["all", "head"]
+from prettyuseful.training.architectures import check
+from prettyuseful.training.classifier import Classifier, Design
+from prettyuseful.training.recipes import Trains
 
 
 @dataclass(frozen=True)
-class Start:
-    """The weights that a training begins with, and the part of them that it changes.
+class Pretrained:
+    """Weights that a training begins with: timm's for the architecture, or those in a file.
 
-    `weights`: `scratch` (random); `pretrained` (timm's for the architecture; `tag` chooses among several, such as
-    `a1_in1k`); `file` (the safetensors file `file`, with the names of the architecture's own state dict).
-    `trains`: `all` (fine-tuning, or from scratch), or `head` (a linear probe: the last layer alone).
+    `file`: safetensors with the names of the architecture's own state dict. An architecture with a tag, such as
+    `resnet50.a1_in1k`, names timm's weights itself; without one they are this timm version's default.
     The last layer always begins with random weights: its classes are another task's.
-
-    Raises:
-        DataError: fields that contradict each other.
     """
 
-    weights: Literal["scratch", "pretrained", "file"] = "scratch"
-    trains: Trains = "all"
-    tag: str | None = None
     file: Path | None = None
-
-    def __post_init__(self) -> None:
-        if (self.weights == "file") != (self.file is not None):
-            raise DataError("a start from a file needs `weights: file` and `file: <path>.safetensors`, both or neither")
-        if self.tag is not None and self.weights != "pretrained":
-            raise DataError(
-                f"the tag {self.tag!r} chooses pretrained weights; say `weights: pretrained` or leave it out"
-            )
 
     def identity(self, architecture: str) -> dict[str, str]:
         """What fixes the first weights besides architecture, classes and seed, for a key: content, not places.
@@ -56,35 +41,43 @@ class Start:
         Raises:
             DataError: the file cannot be read, or timm has no such weights.
         """
-        known: dict[str, str] = {"weights": self.weights, "trains": self.trains}
-        if self.weights == "pretrained":
-            known["id"] = _pretrained_id(architecture, self.tag)
+        if self.file is None:
+            return {"id": _pretrained_id(architecture)}
+        with _reading(self.file):
+            return {"sha256": file_sha256(self.file)}
+
+    def read(self, architecture: str) -> Mapping[str, torch.Tensor]:
+        """The state dict.
+
+        Raises:
+            DataError: the weights are not there.
+        """
         if self.file is not None:
             with _reading(self.file):
-                known["sha256"] = file_sha256(self.file)
-        return known
+                return load_file(self.file)
+        name = _pretrained_id(architecture)
+        with _fetching(name):
+            return cast("nn.Module", timm.create_model(name, pretrained=True)).state_dict()
 
 
-SCRATCH = Start()
-FINE_TUNING = Start("pretrained")
-LINEAR_PROBE = Start("pretrained", trains="head")
-
-
-def started(architecture: str, classes: int, seed: int, start: Start = SCRATCH) -> nn.Module:
+def started(design: Design, seed: int, given: Pretrained | None = None) -> Classifier:
     """A classifier that a training can begin with, on the CPU.
 
-    What is random in it follows from the seed alone: the last layer is that of the same seed from scratch.
+    What is random in it follows from the seed alone: the last layer is that of the same seed from scratch. Pretrained
+    weights see images normalised as timm says they are used to.
 
     Raises:
         UnknownNameError: no such architecture.
         DataError: the weights are not there, or are not this architecture's.
     """
-    given = _given(architecture, start)
+    weights = given.read(design.architecture) if given else None
     torch.manual_seed(derive_seed("training", seed, "weights"))
-    model = build(architecture, classes)
-    if given is not None:
-        _take(model, given, architecture, str(start.file or _pretrained_id(architecture, start.tag)))
-    return model
+    network = design.build()
+    if given is not None and weights is not None:
+        _take(network, weights, design.architecture, str(given.file or _pretrained_id(design.architecture)))
+        if (used_to := timm.get_pretrained_cfg(design.architecture, allow_unregistered=True)) is not None:
+            design = replace(design, mean=tuple(used_to.mean), std=tuple(used_to.std))
+    return Classifier(design, network)
 
 
 def trainable(model: nn.Module, trains: Trains) -> list[nn.Parameter]:
@@ -114,17 +107,6 @@ def head_of(model: nn.Module) -> tuple[nn.Module, ...]:
     return head if isinstance(head, tuple) else (cast("nn.Module", head),)
 
 
-def _given(architecture: str, start: Start) -> Mapping[str, torch.Tensor] | None:
-    if start.file is not None:
-        with _reading(start.file):
-            return load_file(start.file)
-    if start.weights == "scratch":
-        return None
-    name = _pretrained_id(architecture, start.tag)
-    with _fetching(name):
-        return cast("nn.Module", timm.create_model(name, pretrained=True)).state_dict()
-
-
 def _take(model: nn.Module, given: Mapping[str, torch.Tensor], architecture: str, source: str) -> None:
     """Copies all weights but the head's; nothing may be missing, left over or of another shape."""
     parts = head_of(model)
@@ -144,21 +126,16 @@ def _take(model: nn.Module, given: Mapping[str, torch.Tensor], architecture: str
     model.load_state_dict(body, strict=False)
 
 
-def _pretrained_id(architecture: str, tag: str | None) -> str:
-    """timm's full name of weights, such as `resnet50.a1_in1k`: the default's of this version of timm without a tag."""
+def _pretrained_id(architecture: str) -> str:
+    """timm's full name of weights, such as `resnet50.a1_in1k`."""
     check(architecture)
-    tags = [name.partition(".")[2] for name in timm.list_pretrained(f"{architecture}.*")]
-    if not tags:
+    if "." in architecture:
+        return architecture
+    if not timm.list_pretrained(f"{architecture}.*"):
         raise DataError(
             f"timm has no pretrained weights for {architecture!r}; begin from scratch, or name a file of weights"
         )
-    if tag is None:
-        tag = str(timm.get_pretrained_cfg(architecture).tag)
-    elif tag not in tags:
-        raise DataError(
-            f"timm has no weights {tag!r} for {architecture!r}{did_you_mean(tag, tags)}; known: {', '.join(tags)}"
-        )
-    return f"{architecture}.{tag}"
+    return f"{architecture}.{timm.get_pretrained_cfg(architecture).tag}"
 
 
 @contextmanager

@@ -197,7 +197,8 @@ def test_a_gated_model_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> Non
     def gated(*_: object, **__: object) -> None:
         raise OSError("You are trying to access a gated repo.\nMake sure to have access to it.")
 
-    monkeypatch.setattr(AutoProcessor, "from_pretrained", gated)
+    for kind in (AutoModelForImageTextToText, AutoProcessor):
+        monkeypatch.setattr(kind, "from_pretrained", gated)
     with pytest.raises(DataError, match="'big/model': it is gated; accept its licence"):
         make("big/model")
 

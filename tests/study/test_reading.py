@@ -15,7 +15,8 @@ from prettyuseful.errors import StudyError
 from prettyuseful.generators.base import Sampling
 from prettyuseful.prompts.captioners.source import CaptionerSource
 from prettyuseful.prompts.plan import PromptPlan
-from prettyuseful.study.file import Study, json_schema, load_study, parse_study
+from prettyuseful.study.file import Study
+from prettyuseful.study.reading import json_schema, load_study, parse_study
 
 # The example of the contract, word for word.
 CONTRACT = """\
@@ -23,7 +24,7 @@ version: 1
 task: photos
 datasets:
   base: {generator: pocket-base, prompts: class-name, images_per_class: 100, seed: 0}
-train: {architectures: [small], recipes: [small], probes: [rgb], seeds: [0, 1, 2]}
+train: {architectures: [small], recipes: [default], probes: [rgb], seeds: [0, 1, 2]}
 metrics: [density, coverage]
 """
 BUNDLED = sorted(Path(prettyuseful.studies.__file__).parent.glob("*.yaml"))

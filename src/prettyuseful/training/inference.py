@@ -1,0 +1,59 @@
+"""What a trained classifier says of images: logits and features."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+from prettyuseful.data.pixels import Pixels
+from prettyuseful.numerics import Numerics
+from prettyuseful.training.classifier import Classifier
+from prettyuseful.training.feed import Feed
+from prettyuseful.training.recipes import View
+from prettyuseful.training.views import shown
+
+_VALUES = 200 * 3 * 32 * 32  # of the images that go through a network together, and at least
+_FEWEST = 8  # of them
+
+
+def predict(classifier: Classifier, pixels: Pixels, view: View, numerics: Numerics) -> np.ndarray:
+    """Logits, (N, classes) float32, averaged over the squares of the view.
+
+    Raises:
+        DataError: an image is smaller than a square.
+    """
+    return _over(classifier, Feed(pixels, numerics.device), view, numerics, classifier.network)
+
+
+def penultimate(classifier: Classifier, pixels: Pixels, view: View, numerics: Numerics) -> np.ndarray:
+    """Features before the last linear layer, (N, d) float32, averaged over the squares of the view.
+
+    Raises:
+        DataError: an image is smaller than a square.
+    """
+    network = classifier.network
+
+    def features(batch: torch.Tensor) -> torch.Tensor:
+        found: torch.Tensor = network.forward_head(network.forward_features(batch), pre_logits=True)  # type: ignore[operator]
+        return found
+
+    return _over(classifier, Feed(pixels, numerics.device), view, numerics, features)
+
+
+@torch.inference_mode()
+def _over(
+    classifier: Classifier, feed: Feed, view: View, numerics: Numerics, look: Callable[[torch.Tensor], torch.Tensor]
+) -> np.ndarray:
+    most = max(_FEWEST, _VALUES // (3 * view.size**2)) * (1 if feed.device.type == "cpu" else 16)
+    found = []
+    for images, sizes in feed.in_order(most):
+        total = None
+        for square in shown(images, sizes, view):
+            with numerics.autocast():
+                seen = look(numerics.laid_out(classifier.prepared(square.float().div_(255)))).float()
+            total = seen if total is None else total + seen
+        assert total is not None
+        found.append((total / view.crops**2).cpu().numpy())
+    return np.concatenate(found)

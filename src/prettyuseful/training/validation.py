@@ -1,0 +1,63 @@
+"""The paper's way to choose a checkpoint: the lowest loss on images of the training domain that are not trained on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from prettyuseful.data.pixels import Pixels
+from prettyuseful.errors import DataError
+from prettyuseful.keys import derive_seed
+from prettyuseful.numerics import Numerics
+from prettyuseful.training.classifier import Classifier
+from prettyuseful.training.inference import predict
+from prettyuseful.training.recipes import View
+
+
+def split(pixels: Pixels, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows to train on and rows to validate on: of every class about `fraction` of its images, groups kept whole.
+
+    Raises:
+        DataError: a class has one group only, so that nothing would be left to train on.
+    """
+    rng = np.random.default_rng(derive_seed("training", seed, "validation"))
+    held = np.zeros(len(pixels), bool)
+    for label in np.unique(pixels.labels):
+        rows = np.flatnonzero(pixels.labels == label)
+        groups, members = np.unique(pixels.groups[rows], return_inverse=True)
+        if len(groups) < 2:
+            raise DataError(
+                f"class number {label} has one group of {len(rows)} training images, of which none can be held back "
+                "for validation; take more images, or keep the last checkpoint"
+            )
+        sizes = np.bincount(members)
+        order = rng.permutation(len(groups))
+        before = np.cumsum(sizes[order]) - sizes[order]
+        chosen = order[before < fraction * len(rows)][: len(groups) - 1]
+        held[rows[np.isin(members, chosen)]] = True
+    return np.flatnonzero(~held), np.flatnonzero(held)
+
+
+class Lowest:
+    """The weights with the lowest validation loss so far. Of equal losses the first wins."""
+
+    def __init__(self, pixels: Pixels, rows: np.ndarray, view: View, numerics: Numerics) -> None:
+        self._pixels, self._view, self._numerics = pixels.take(rows), view, numerics
+        self.state: dict[str, Any] = {"loss": float("inf"), "epoch": 0, "weights": {}}
+
+    def look(self, classifier: Classifier, epoch: int) -> dict[str, float]:
+        """Validates after `epoch` epochs; what to log."""
+        classifier.network.eval()
+        logits = torch.from_numpy(predict(classifier, self._pixels, self._view, self._numerics))
+        loss = float(F.cross_entropy(logits, torch.from_numpy(self._pixels.labels)))
+        right = float((logits.argmax(1).numpy() == self._pixels.labels).mean())
+        if loss < self.state["loss"]:
+            weights = {name: value.cpu().clone() for name, value in classifier.network.state_dict().items()}
+            self.state = {"loss": loss, "epoch": epoch, "weights": weights}
+        return {"validation_loss": loss, "validation_accuracy": right}
+
+    def put_back(self, classifier: Classifier) -> None:
+        classifier.network.load_state_dict(self.state["weights"])

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from prettyuseful.data import pixels as module
+from prettyuseful.data.dataset import Row
+from prettyuseful.data.images import encode_png
+from prettyuseful.data.pixels import Pixels, StoredSize, decoded, load_pixels, write_pixels
+from prettyuseful.errors import DataError
+
+
+def image(height: int, width: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(256, size=(height, width, 3), dtype=np.uint8)
+
+
+def rows(*shapes: tuple[int, int]) -> list[Row]:
+    return [Row(encode_png(image(*shape, i)), f"{i}.png", i % 2, f"g{i}") for i, shape in enumerate(shapes)]
+
+
+def stored(folder: Path, size: StoredSize, *shapes: tuple[int, int]) -> Pixels:
+    write_pixels(folder, decoded(rows(*shapes), size))
+    return load_pixels({path.name: path for path in folder.iterdir()})
+
+
+def test_short_sides_are_alike_and_aspects_are_kept(tmp_path: Path) -> None:
+    found = stored(tmp_path, 16, (32, 48), (48, 32), (16, 16), (8, 20))
+    assert found.sizes.tolist() == [[16, 24], [24, 16], [16, 16], [16, 40]]
+    assert found.labels.tolist() == [0, 1, 0, 1]
+    assert found.groups.tolist() == ["g0", "g1", "g2", "g3"]
+    resized = Image.fromarray(image(32, 48)).resize((24, 16), Image.Resampling.BICUBIC)
+    assert np.array_equal(found[0], np.asarray(resized))
+    assert np.array_equal(found[2], image(16, 16, 2))
+
+
+def test_native_images_are_as_they_were(tmp_path: Path) -> None:
+    found = stored(tmp_path, "native", (5, 9), (7, 3))
+    assert np.array_equal(found[0], image(5, 9))
+    assert np.array_equal(found[1], image(7, 3, 1))
+
+
+def test_a_long_thin_image_takes_no_memory_without_bound(tmp_path: Path) -> None:
+    found = stored(tmp_path, 16, (1, 5000), (5000, 2))
+    assert found.sizes.tolist() == [[16, 64], [64, 16]]
+
+
+def test_images_go_on_in_the_next_shard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "SHARD_BYTES", 400)
+    found = stored(tmp_path, "native", *[(7, 8)] * 7)
+    assert [len(shard) for shard in found.shards] == [504, 504, 168]
+    assert all(np.array_equal(found[i], image(7, 8, i)) for i in range(7))
+
+
+def test_chunks_hold_neighbours_of_one_size(tmp_path: Path) -> None:
+    found = [*stored(tmp_path, "native", (4, 4), (4, 4), (4, 4), (6, 4), (4, 4)).chunks(2)]
+    assert [chunk.shape[:3] for chunk in found] == [(2, 4, 4), (1, 4, 4), (1, 6, 4), (1, 4, 4)]
+
+
+def test_some_rows_are_taken_in_their_order(tmp_path: Path) -> None:
+    some = stored(tmp_path, "native", (5, 9), (7, 3), (2, 2)).take(np.array([2, 0]))
+    assert np.array_equal(some[0], image(2, 2, 2))
+    assert np.array_equal(some[1], image(5, 9))
+    assert some.groups.tolist() == ["g2", "g0"]
+
+
+def test_a_broken_image_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"bad\.png: not an image"):
+        write_pixels(tmp_path, decoded([Row(b"no image", "bad.png", 0, "g")], 16))

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from prettyuseful.data import pixels as module
+from prettyuseful.data.pixels import Pixels, load_pixels, write_pixels
+from prettyuseful.training.feed import Feed, batches_of
+
+
+@pytest.fixture(params=["one size, one shard", "many sizes, many shards"])
+def pixels(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pixels:
+    rng = np.random.default_rng(0)
+    shapes = [(9, 7)] * 11
+    if "many" in request.param:
+        monkeypatch.setattr(module, "SHARD_BYTES", 500)
+        shapes = [(int(h), int(w)) for h, w in rng.integers(5, 12, (11, 2))]
+    images = (rng.integers(256, size=(*shape, 3), dtype=np.uint8) for shape in shapes)
+    write_pixels(tmp_path, ((image, i % 3, f"g{i}") for i, image in enumerate(images)))
+    return load_pixels({path.name: path for path in tmp_path.iterdir()})
+
+
+def test_a_batch_holds_the_images_of_its_rows(pixels: Pixels) -> None:
+    images, sizes = Feed(pixels, "cpu").batch(torch.tensor([10, 0, 5]))
+    for image, (height, width), row in zip(images, sizes.tolist(), (10, 0, 5), strict=True):
+        assert np.array_equal(image[:height, :width], pixels[row])
+        assert not image[height:].any()
+        assert not image[:, width:].any()
+
+
+def test_all_images_come_in_order(pixels: Pixels) -> None:
+    found = [*Feed(pixels, "cpu").in_order(4)]
+    assert [len(images) for images, _ in found] == [4, 4, 3]
+    assert np.array_equal(torch.cat([sizes for _, sizes in found]), pixels.sizes)
+
+
+def test_another_device_gets_the_same_batches_in_order(pixels: Pixels, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`meta` stands for an accelerator: it has no values, but batches are gathered ahead and sent there."""
+    monkeypatch.setattr(Feed, "_fits", lambda _: False)
+    monkeypatch.setattr(torch.Tensor, "pin_memory", lambda tensor: tensor)
+    found = [*Feed(pixels, "meta").in_order(4)]
+    assert {images.device.type for images, _ in found} == {"meta"}
+    assert np.array_equal(torch.cat([sizes for _, sizes in found]), pixels.sizes)
+
+
+def test_an_epoch_is_whole_batches_in_random_order() -> None:
+    draws = torch.Generator().manual_seed(0)
+    first, second = ([rows.tolist() for rows in batches_of(10, 3, draws)] for _ in range(2))
+    assert [len(rows) for rows in first] == [3, 3, 3]
+    assert len({row for rows in first for row in rows}) == 9
+    assert first != second

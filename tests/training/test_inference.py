@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from prettyuseful.data.pixels import Pixels
+from prettyuseful.numerics import Numerics
+from prettyuseful.training.classifier import Design, load_classifier
+from prettyuseful.training.inference import penultimate, predict
+from prettyuseful.training.recipes import View
+from prettyuseful.training.starts import started
+
+NUMERICS = Numerics()
+
+
+def pixels(count: int = 30) -> Pixels:
+    images = np.random.default_rng(0).integers(256, size=(count, 32, 32, 3), dtype=np.uint8)
+    return Pixels.of(images, np.zeros(count, np.int64), np.arange(count).astype(str))
+
+
+def test_weights_come_back(tmp_path: object) -> None:
+    classifier = started(Design("small", 2, 32), 0)
+    classifier.network.eval()
+    path = tmp_path / "w.safetensors"  # type: ignore[operator]
+    classifier.save(path)
+    again = load_classifier(path, Design.from_json(classifier.design.as_json()), NUMERICS)
+    view = View(32, 32)
+    assert np.array_equal(predict(classifier, pixels(), view, NUMERICS), predict(again, pixels(), view, NUMERICS))
+
+
+def test_features_are_what_the_last_layer_sees() -> None:
+    classifier = started(Design("small", 2, 32), 0)
+    classifier.network.eval()
+    for view in (View(32, 32), View(32, 24, 2)):
+        features = torch.from_numpy(penultimate(classifier, pixels(), view, NUMERICS))
+        head = classifier.network.head
+        assert isinstance(head, torch.nn.Linear)
+        with torch.inference_mode():
+            assert np.allclose(head(features).numpy(), predict(classifier, pixels(), view, NUMERICS), atol=1e-5)
+
+
+def test_logits_are_the_mean_over_the_squares_of_a_view() -> None:
+    classifier = started(Design("small", 2, 24), 0)
+    classifier.network.eval()
+    images = pixels(3)
+    found = predict(classifier, images, View(32, 24, 2), NUMERICS)
+    corners = []
+    for y in (0, 8):
+        for x in (0, 8):
+            cut = np.stack([images[i][y : y + 24, x : x + 24] for i in range(3)])
+            corners.append(predict(classifier, Pixels.of(cut, images.labels, images.groups), View(24, 24), NUMERICS))
+    assert np.allclose(found, np.mean(corners, axis=0), atol=1e-5)
+
+
+def test_input_is_normalised_as_the_design_says() -> None:
+    one = started(Design("small", 2, 32), 0)
+    other = started(Design("small", 2, 32, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)), 0)
+    values = torch.full((1, 3, 1, 1), 0.5)
+    assert torch.equal(other.prepared(values.clone()), torch.zeros(1, 3, 1, 1))
+    assert torch.allclose(one.prepared(values.clone())[0, 0], torch.tensor((0.5 - 0.485) / 0.229))
