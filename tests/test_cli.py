@@ -319,3 +319,18 @@ def test_a_mistake_in_checking_is_one_line(planted: Callable[[str], str]) -> Non
     assert "did you mean 'generator'?" in one_error(call("check", "generatr", planted("Noise")))
     assert "did you mean 'Noise'?" in one_error(call("check", "generator", planted("Nois")))
     assert "module:Class or file.py:Class" in one_error(call("check", "generator", "pocket-base"))
+
+
+def test_the_papers_trends_are_told_and_given_as_json() -> None:
+    told = call("paper").stdout
+    assert "nothing measured here" in told
+    assert re.search(r"Synth->Real +class-name +release +all 13 +-0\.483 +0\.097", told)
+    found = json.loads(call("paper", "--json").stdout)
+    assert found["published"] is True
+    (all_models,) = (
+        one["trend"]
+        for one in found["trends"]
+        if (one["outcome"], one["prompts"], one["against"], one["post_hoc"])
+        == ("synth_to_real", "class-name", "release", False)
+    )
+    assert all_models["rho"] == pytest.approx(-0.483, abs=1e-3)

@@ -198,6 +198,19 @@ def report(
     _tell_problems(summary)
 
 
+@app.command()
+def paper(as_json: JsonOption = False) -> None:
+    """Test the trends of the paper's published values. Nothing is measured."""
+    from prettyuseful.analysis.paper import paper_trends
+    from prettyuseful.console import print_out
+
+    found = paper_trends()
+    if as_json:
+        _print_json(found.as_json())
+    else:
+        print_out("\n".join(found.lines()))
+
+
 @app.command("list")
 def list_names(
     kind: Annotated[

@@ -179,3 +179,12 @@ def test_more_pairs_make_each_interval_wider(make_test: MakeTest) -> None:
     (alone,) = summarise(two).comparisons
     assert alone.to_real.mean == three["a", "b"].mean
     assert three["a", "b"].low < alone.to_real.low < alone.to_real.high < three["a", "b"].high
+
+
+def test_generated_data_sets_are_ranked_and_real_images_are_not(make_test: MakeTest) -> None:
+    places = {row.dataset: row.place for row in study_of(make_test).rows}
+    assert places["real"] is None
+    assert places["good"] is not None
+    assert places["pretty"] is not None
+    assert (places["good"].rank, places["pretty"].rank) == (1, 2)
+    assert places["good"].high == 1  # one pair, and clear

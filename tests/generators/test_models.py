@@ -24,7 +24,7 @@ Tiny = Callable[[str], Path]
 
 
 def published(name: str) -> list[dict[str, str]]:
-    text = (Path(prettyuseful.__file__).parent / "report" / "published" / name).read_text("utf-8")
+    text = (Path(prettyuseful.__file__).parent / "analysis" / "published" / name).read_text("utf-8")
     return list(csv.DictReader(line for line in text.splitlines() if not line.startswith("#")))
 
 

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from prettyuseful.analysis.published import published
 from prettyuseful.analysis.summary import Summary, summarise
 from prettyuseful.errors import StoreError
 from prettyuseful.report.build import render, write_report
-from prettyuseful.report.published import published
 from prettyuseful.study.records import read_records
 
 from .conftest import Make

@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 
+from prettyuseful.analysis.published import published
 from prettyuseful.analysis.summary import Row, Summary
 from prettyuseful.report import figures, published_figures
 from prettyuseful.report.drawing import Figure, around
 from prettyuseful.report.look import looks_of
-from prettyuseful.report.published import published
 
 from .conftest import Make
 

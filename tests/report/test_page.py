@@ -93,3 +93,16 @@ def test_tables_sort_and_images_can_be_chosen(browser: Browser, report: Path) ->
     choice = "document.getElementById('class-choice')"
     browser.run(f"{choice}.value = '3', {choice}.dispatchEvent(new Event('change'))")
     assert browser.run(rows) == 1
+
+
+def test_of_many_cells_all_but_the_first_unfold_with_their_plots(browser: Browser, make: Make, tmp_path: Path) -> None:
+    report = write_report(make(architectures=("small", "resnet50", "vit")), tmp_path / "report.html")
+    browser.look(1440, "light")
+    browser.open(report)
+    folded = "[...document.querySelectorAll('#accuracy > details.cell')]"
+    titles = browser.run(f"{folded}.map(cell => cell.querySelector('summary').textContent)")
+    assert [title.split(",")[0] for title in titles] == ["resnet50", "vit"]
+    width = f"{folded}[0].querySelector('.main-svg').clientWidth"
+    browser.run(f"{folded}[0].open = true")
+    browser.until(f"{width} > 600")
+    assert browser.run(f"{width} <= {folded}[0].querySelector('[data-figure]').clientWidth + 1")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import combinations, product
 
 import numpy as np
 
+from prettyuseful.analysis.ranking import Place, ranking
 from prettyuseful.analysis.statistics import LEVEL, Interval, accuracy, difference, grouped_difference, grouped_mean
 from prettyuseful.study.file import REAL
 from prettyuseful.study.records import CellNames, DatasetRecord, Record, RunRecord, StudyRecord, TransferResult
@@ -27,8 +28,9 @@ class Row:
 
     `seeds` are the accuracies on real images, one per training seed; `per_class` their mean per class. `gap` is
     `to_real` minus that of equally many real images, paired. `metrics` are intervals by name. `certainty` holds top-5
-    accuracy and the figures of calibration on real images, one per training seed. `holds_real`: real images are in it,
-    so that a test of real-trained classifiers on it would mean nothing.
+    accuracy and the figures of calibration on real images, one per training seed. `place`: its rank among the
+    generated data sets of the cell, over the seeds that all of them have. `holds_real`: real images are in it, so that
+    a test of real-trained classifiers on it would mean nothing.
     """
 
     dataset: str
@@ -41,6 +43,7 @@ class Row:
     per_class: tuple[float, ...]
     metrics: dict[str, Interval]
     certainty: dict[str, tuple[float, ...]]
+    place: Place | None = None
     holds_real: bool = False
 
     @property
@@ -99,10 +102,11 @@ def summarise(records: Sequence[Record]) -> Summary:
     comparisons: list[Comparison] = []
     for cell, of_cell in by_cell.items():
         tests = {which: _tests(found) for which, found in of_cell.items()}
+        places = _places(datasets, tests)
         for dataset in datasets:
             which = (dataset.name, dataset.images_per_class)
             if which in of_cell:
-                rows.append(_row(dataset, cell, of_cell, tests))
+                rows.append(replace(_row(dataset, cell, of_cell, tests), place=places.get(dataset.name)))
         comparisons += _comparisons(datasets, cell, tests, controls)
     told: list[DatasetRecord | RunRecord] = [*datasets, *runs]
     problems = (
@@ -158,6 +162,16 @@ def _baseline(dataset: DatasetRecord, tests: dict[tuple[str, int], Tests]) -> Te
     real = sorted((n, found) for (name, n), found in tests.items() if name == REAL)
     fitting = [found for n, found in real if n <= dataset.images_per_class]
     return fitting[-1] if fitting else {}
+
+
+def _places(datasets: Sequence[DatasetRecord], tests: Mapping[tuple[str, int], Tests]) -> dict[str, Place]:
+    """By name, where there are two to compare."""
+    found = {d.name: of for d in datasets if not d.control and (of := tests.get((d.name, d.images_per_class)))}
+    shared = sorted(set.intersection(*(set(of) for of in found.values()))) if len(found) > 1 else []
+    if not shared:
+        return {}
+    ranked = ranking({name: [of[seed] for seed in shared] for name, of in found.items()})
+    return {place.name: place for place in ranked.places}
 
 
 def _metrics(dataset: DatasetRecord) -> dict[str, Interval]:

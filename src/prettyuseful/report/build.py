@@ -14,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
+from prettyuseful.analysis.published import CITATION, LINK, SOURCE, published
 from prettyuseful.analysis.statistics import Interval
 from prettyuseful.analysis.summary import Summary
 from prettyuseful.errors import StoreError
@@ -21,7 +22,6 @@ from prettyuseful.report import published_figures, views
 from prettyuseful.report.cues import cues
 from prettyuseful.report.drawing import Figure
 from prettyuseful.report.look import Look, in_order, looks_of
-from prettyuseful.report.published import CITATION, LINK, SOURCE, published
 from prettyuseful.study.records import write_whole
 
 _FOLDER = Path(__file__).parent

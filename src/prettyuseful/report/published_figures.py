@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from prettyuseful.analysis.published import Published, PublishedTransfer
 from prettyuseful.report.drawing import (
     PLOT_AREA,
     Figure,
@@ -20,7 +21,6 @@ from prettyuseful.report.drawing import (
 )
 from prettyuseful.report.labels import text_positions
 from prettyuseful.report.look import Look
-from prettyuseful.report.published import Published, PublishedTransfer
 
 
 def published_release_figure(published: Published) -> Figure:

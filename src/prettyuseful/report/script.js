@@ -62,6 +62,11 @@
     draw();
   });
   dark.addEventListener("change", draw);
+  /* A plot in a closed part has no width until the part is opened. */
+  document.addEventListener("toggle", ({ target }) => {
+    if (!target.open || root.classList.contains("printing")) return;
+    for (const place of target.querySelectorAll("[data-figure]")) Plotly.Plots.resize(place);
+  }, true);
 
   function compare(a, b) {
     if (a === b) return 0;

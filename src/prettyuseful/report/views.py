@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 from typing import Any
 
@@ -20,6 +20,7 @@ from prettyuseful.study.records import DatasetRecord
 
 _SAMPLES = 6
 _SMALL_PIXELS = 64
+_UNFOLDED = 2  # cells that are shown whole
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,10 @@ class ClassLine:
 
 @dataclass(frozen=True)
 class CellView:
-    """One cell: its rows, plots and tables. `reach` is the widest end of the paired differences, for their drawing."""
+    """One cell: its rows, plots and tables. `reach` is the widest end of the paired differences, for their drawing.
+
+    `folded`: shown when asked for; of many cells, all but the first are.
+    """
 
     name: str
     title: str
@@ -42,6 +46,7 @@ class CellView:
     comparisons: tuple[Comparison, ...]
     columns: tuple[Look, ...]
     classes: tuple[ClassLine, ...]
+    folded: bool
 
     @property
     def finished(self) -> tuple[Row, ...]:
@@ -123,7 +128,8 @@ def cell_views(summary: Summary, looks: Mapping[Which, Look]) -> tuple[CellView,
     end = around([*to_real, *seeds, chance])[1]
     intervals = [i for row in summary.rows for i in (row.to_real, row.from_real) if i]
     ends = around([bound for i in intervals for bound in (i.low, i.high)])
-    return tuple(_cell_view(summary, cell, number, looks, end, ends) for number, cell in enumerate(cells, 1))
+    views = (_cell_view(summary, cell, number, looks, end, ends) for number, cell in enumerate(cells, 1))
+    return tuple(replace(view, folded=len(cells) > _UNFOLDED and number > 0) for number, view in enumerate(views))
 
 
 def _cell_view(
@@ -147,6 +153,7 @@ def _cell_view(
         comparisons=tuple(sorted((p for p in summary.comparisons if p.cell == cell), key=_clearest_first)),
         columns=tuple(looks[row.dataset, row.images_per_class] for row in finished),
         classes=_classes(summary, finished),
+        folded=False,
     )
 
 

@@ -3,9 +3,9 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-import prettyuseful.report.published as module
+import prettyuseful.analysis.published as module
+from prettyuseful.analysis.published import published
 from prettyuseful.generators.models import MODELS
-from prettyuseful.report.published import published
 
 FOLDER = Path(module.__file__).parent / "published"
 

@@ -19,6 +19,7 @@ _FILES = (
     "density_coverage.csv",
     "probes_class_names.csv",
     "vae_reencoding.csv",
+    "geneval.csv",
 )
 _FOLDER = Path(__file__).parent / "published"
 
@@ -49,7 +50,8 @@ class Published:
     """All that the report shows of the paper; `notes` are the comments of the source files.
 
     `probed`: a model's accuracies under each of `probes`, None where the figure cannot be read. `vaes`: accuracies of
-    real images through a model's VAE, as they are, under the high-pass and under the low-pass probe.
+    real images through a model's VAE, as they are, under the high-pass and under the low-pass probe. `geneval`: scores
+    of models, 0-1.
     """
 
     transfers: tuple[PublishedTransfer, ...]
@@ -57,6 +59,7 @@ class Published:
     probes: tuple[str, ...]
     probed: tuple[tuple[str, tuple[float | None, ...]], ...]
     vaes: tuple[tuple[str, tuple[float, ...]], ...]
+    geneval: tuple[tuple[str, float], ...]
     notes: tuple[str, ...]
 
     @property
@@ -93,12 +96,14 @@ def published() -> Published:
     ]
     names, *probed = csv.reader(_lines("probes_class_names.csv", comments=False))
     _, *vaes = csv.reader(_lines("vae_reencoding.csv", comments=False))
+    _, *scores = csv.reader(_lines("geneval.csv", comments=False))
     return Published(
         tuple(transfers),
         tuple(distributions),
         tuple(name.replace("_", "-") for name in names[1:]),
         tuple((model, tuple(float(v) if v else None for v in values)) for model, *values in probed),
         tuple((vae, tuple(map(float, values))) for vae, *values in vaes),
+        tuple((model, float(score)) for model, score in scores),
         tuple(notes),
     )
 
