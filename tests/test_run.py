@@ -281,3 +281,18 @@ def test_every_cell_of_a_grid_of_probes_and_recipes_is_run(shared_task: Path, tm
     logs = {path.parent.name for path in (tmp_path / "out/training").glob("*/epochs.jsonl")}
     assert "again@bagnet17@brief@texture@0" in logs
     assert len(logs) == 6
+
+
+def test_a_data_set_of_real_images_is_worth_as_many_of_them(shared_task: Path, tmp_path: Path) -> None:
+    """The control: what is read off for the real images themselves, by way of the whole study."""
+    trained_as(shared_task, tmp_path, "recipes: [small], real_curve: [2, 5]")
+    summary = summarise(read_records(tmp_path / "out/records"))
+    assert [(point.images_per_class, point.steps_of) for point in summary.curve] == [(2, 5), (5, 5)]
+    worth = {row.dataset: row.worth for row in summary.rows}
+    assert worth["real"] is None
+    assert worth["again"] is not None
+    assert summary.complete
+    page = (tmp_path / "out/report.html").read_text("utf-8")
+    assert 'id="worth"' in page
+    assert worth["again"].words in page
+    assert any(worth["again"].words in sentence for sentence in summary.answer)

@@ -20,7 +20,7 @@ def place_curves(plan: Plan, store: Store, folder: Path) -> None:
         artifact = store.read(run.train)
         if artifact is None:
             continue
-        data = dataset_label(run.dataset, run.images_per_class)
+        data = dataset_label(run.dataset, run.images_per_class, run.steps_of)
         place = folder / "@".join([data, *run.cell.names, str(run.seed)])
         text = artifact.path(LOG).read_text("utf-8")
         if (place / LOG).is_file() and (place / LOG).read_text("utf-8") == text:

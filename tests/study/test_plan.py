@@ -220,3 +220,22 @@ def test_a_grid_of_crops_is_as_many_looks() -> None:
     assert {run.cell.names for run in plan.runs} == {("bagnet9", "small-texture", "texture")}
     specs = [step.spec for step in plan.steps.values() if step.spec.kind == "evaluate"]
     assert all(spec.model_dump()["view"] == {"resize": 32, "size": 24, "crops": 2} for spec in specs)
+
+
+def test_a_curve_is_trained_in_the_steps_of_the_data_sets() -> None:
+    plan = plan_of(STUDY.replace("train: {", "train: {real_curve: [10, 20, 40], "))
+    curve = [run for run in plan.runs if run.steps_of is not None]
+    (asked,) = {run.images_per_class for run in plan.runs if run.dataset != "real"}
+    assert {(run.images_per_class, run.steps_of) for run in curve} == {(n, asked) for n in (10, 20, 40)}
+    for run in curve:
+        recipe = plan.steps[run.train].spec.model_dump()["recipe"]
+        batch = min(recipe["batch_size"], run.images_per_class * 16)
+        usual = run.cell.recipe.epochs * (asked * 16 // min(recipe["batch_size"], asked * 16))
+        per_epoch = run.images_per_class * 16 // batch
+        assert abs(recipe["epochs"] * per_epoch - usual) <= per_epoch / 2
+        assert list(run.evaluations) == ["real"]
+
+
+def test_more_real_images_than_there_are_cannot_be_in_a_curve() -> None:
+    with pytest.raises(DataError, match="has 300 train images per class, 500 were asked for"):
+        plan_of(STUDY.replace("train: {", "train: {real_curve: [10, 500], "))

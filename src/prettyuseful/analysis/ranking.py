@@ -8,7 +8,7 @@ from itertools import combinations
 
 import numpy as np
 
-from prettyuseful.analysis.statistics import LEVEL, Crossed, Interval, crossed, difference
+from prettyuseful.analysis.statistics import LEVEL, Crossed, Interval, crossed, difference, joint_draws
 from prettyuseful.keys import derive_seed
 from prettyuseful.study.records import TransferResult
 
@@ -110,16 +110,7 @@ def holm(p: Sequence[float]) -> tuple[float, ...]:
 def _chances(found: Crossed) -> np.ndarray:
     """(K, K): the probability that data set k has rank i + 1."""
     rng, k = np.random.default_rng(derive_seed("ranking")), len(found.means)
-    drawn = found.means + _t_draws(rng, found.groups, found.group_freedom)
-    if found.seed_freedom:
-        drawn = drawn + _t_draws(rng, found.seeds - found.shared, found.seed_freedom)
+    drawn = joint_draws(found, rng, _DRAWS)
     lots = rng.random(drawn.shape)  # decide between equals
     ranks = np.argsort(np.lexsort((lots, -drawn), axis=1), axis=1)
     return np.stack([np.bincount(of_one, minlength=k) for of_one in ranks.T]) / _DRAWS
-
-
-def _t_draws(rng: np.random.Generator, covariance: np.ndarray, freedom: float) -> np.ndarray:
-    """Draws of a multivariate t with this scale, (draws, K); directions of negative variance do not vary."""
-    values, vectors = np.linalg.eigh(covariance)
-    normal = rng.standard_normal((_DRAWS, len(values))) @ (vectors * np.maximum(values, 0.0) ** 0.5).T
-    return np.asarray(normal * (freedom / rng.chisquare(freedom, _DRAWS))[:, None] ** 0.5)

@@ -134,6 +134,14 @@ def crossed(tests: Sequence[Sequence[TransferResult]]) -> Crossed:
     return _crossed(np.stack([of_one.sums for of_one in rates]), rates[0].sizes, rates[0].classes)
 
 
+def joint_draws(found: Crossed, rng: np.random.Generator, count: int) -> np.ndarray:
+    """(count, K) means as they might have come out: one draw has the same groups and seeds for every data set."""
+    drawn = found.means + _t_draws(rng, count, found.groups, found.group_freedom)
+    if found.seed_freedom:
+        drawn = drawn + _t_draws(rng, count, found.seeds - found.shared, found.seed_freedom)
+    return np.asarray(drawn)
+
+
 def sign_flip_p(differences: Sequence[float]) -> float:
     """Two-sided p-value of a mean of zero for (N,) differences that are as likely to come out with the other sign.
 
@@ -257,6 +265,13 @@ def _group_freedom(variances: np.ndarray, counts: np.ndarray) -> float:
     spread = float((variances**2 / (counts + 1)).sum())
     own = float(variances.sum()) ** 2 / spread - 2 if spread else 1.0
     return max(1.0, min(own, float((counts - 1).sum())))
+
+
+def _t_draws(rng: np.random.Generator, count: int, covariance: np.ndarray, freedom: float) -> np.ndarray:
+    """Draws of a multivariate t with this scale, (count, K); directions of negative variance do not vary."""
+    values, vectors = np.linalg.eigh(covariance)
+    normal = rng.standard_normal((count, len(values))) @ (vectors * np.maximum(values, 0.0) ** 0.5).T
+    return np.asarray(normal * (freedom / rng.chisquare(freedom, count))[:, None] ** 0.5)
 
 
 def _alike(found: Interval, groups: int, worst: float) -> Interval:

@@ -9,6 +9,7 @@ from itertools import combinations, product
 
 import numpy as np
 
+from prettyuseful.analysis.effective import EffectiveReal, effective_real_images
 from prettyuseful.analysis.ranking import Place, ranking
 from prettyuseful.analysis.statistics import LEVEL, Interval, accuracy, difference, grouped_difference, grouped_mean
 from prettyuseful.study.file import REAL
@@ -29,7 +30,8 @@ class Row:
     `seeds` are the accuracies on real images, one per training seed; `per_class` their mean per class. `gap` is
     `to_real` minus that of equally many real images, paired. `metrics` are intervals by name. `certainty` holds top-5
     accuracy and the figures of calibration on real images, one per training seed. `place`: its rank among the
-    generated data sets of the cell, over the seeds that all of them have. `holds_real`: real images are in it, so that
+    generated data sets of the cell, over the seeds that all of them have. `worth`: how many real images
+    per class teach as much, if the study has a curve. `holds_real`: real images are in it, so that
     a test of real-trained classifiers on it would mean nothing.
     """
 
@@ -44,6 +46,7 @@ class Row:
     metrics: dict[str, Interval]
     certainty: dict[str, tuple[float, ...]]
     place: Place | None = None
+    worth: EffectiveReal | None = None
     holds_real: bool = False
 
     @property
@@ -68,6 +71,16 @@ class Comparison:
 
 
 @dataclass(frozen=True)
+class CurvePoint:
+    """Real->Real on `images_per_class`, in the steps that `steps_of` images per class would take."""
+
+    cell: Cell
+    steps_of: int
+    images_per_class: int
+    to_real: Interval
+
+
+@dataclass(frozen=True)
 class Summary:
     """All that reports and tables say. `rows` in the order of the study, real images first in each cell."""
 
@@ -76,6 +89,7 @@ class Summary:
     runs: tuple[RunRecord, ...]
     rows: tuple[Row, ...]
     comparisons: tuple[Comparison, ...]
+    curve: tuple[CurvePoint, ...]
     problems: tuple[str, ...]
 
     @property
@@ -96,7 +110,9 @@ def summarise(records: Sequence[Record]) -> Summary:
     by_cell: dict[Cell, dict[tuple[str, int], list[RunRecord]]] = {}
     for run in runs:
         cell = (run.architecture, run.recipe, run.probe)
-        by_cell.setdefault(cell, {}).setdefault((run.dataset, run.images_per_class), []).append(run)
+        if run.steps_of is None:
+            by_cell.setdefault(cell, {}).setdefault((run.dataset, run.images_per_class), []).append(run)
+    curves = _curves(runs)
     controls = {name: plan["control"] for name, plan in study.study.get("datasets", {}).items() if plan.get("control")}
     rows: list[Row] = []
     comparisons: list[Comparison] = []
@@ -106,18 +122,44 @@ def summarise(records: Sequence[Record]) -> Summary:
         for dataset in datasets:
             which = (dataset.name, dataset.images_per_class)
             if which in of_cell:
-                rows.append(replace(_row(dataset, cell, of_cell, tests), place=places.get(dataset.name)))
+                row = replace(_row(dataset, cell, of_cell, tests), place=places.get(dataset.name))
+                curve = curves.get((cell, dataset.images_per_class), {})
+                rows.append(row if row.holds_real else replace(row, worth=_worth(curve, tests[which])))
         comparisons += _comparisons(datasets, cell, tests, controls)
     told: list[DatasetRecord | RunRecord] = [*datasets, *runs]
     problems = (
         *(_problem(record) for record in told if record.status != "complete"),
         *_absent(study, runs),
     )
-    return Summary(study, datasets, runs, tuple(rows), tuple(comparisons), problems)
+    points = tuple(
+        CurvePoint(cell, steps_of, n, accuracy([*of_n.values()]))
+        for (cell, steps_of), curve in curves.items()
+        for n, of_n in sorted(curve.items())
+    )
+    return Summary(study, datasets, runs, tuple(rows), tuple(comparisons), points, problems)
 
 
 def _tests(runs: Sequence[RunRecord], on: str = REAL) -> Tests:
     return {run.seed: t for run in sorted(runs, key=lambda r: r.seed) for t in run.transfers if t.tested_on == on}
+
+
+def _curves(runs: Sequence[RunRecord]) -> dict[tuple[Cell, int], dict[int, Tests]]:
+    """Tests of the real curve by cell and the steps they match, then by images per class."""
+    found: dict[tuple[Cell, int], dict[int, list[RunRecord]]] = {}
+    for run in runs:
+        if run.steps_of is not None:
+            which = ((run.architecture, run.recipe, run.probe), run.steps_of)
+            found.setdefault(which, {}).setdefault(run.images_per_class, []).append(run)
+    return {which: {n: tests for n, of_n in curve.items() if (tests := _tests(of_n))} for which, curve in found.items()}
+
+
+def _worth(curve: Mapping[int, Tests], of_dataset: Tests) -> EffectiveReal | None:
+    """Over the seeds that the data set and every point of the curve have."""
+    shared = sorted(set(of_dataset).intersection(*curve.values()))
+    if len(curve) < 2 or not shared:
+        return None
+    points = {n: [tests[seed] for seed in shared] for n, tests in curve.items()}
+    return effective_real_images(points, [of_dataset[seed] for seed in shared])
 
 
 def _paired(a: Tests, b: Tests, level: float = LEVEL) -> Interval | None:
@@ -245,7 +287,8 @@ def _answer(summary: Summary) -> list[str]:
     ]
     for row in synthetic:
         gap = "" if row.gap is None else f", {_points(row.gap)} against real images"
-        sentences.append(f"Trained on {row.dataset}, it gets {_percent(row.to_real)}{gap}.")
+        worth = "" if row.worth is None else f"; real images per class that teach as much: {row.worth.words}"
+        sentences.append(f"Trained on {row.dataset}, it gets {_percent(row.to_real)}{gap}{worth}.")
     sentences += [
         f"The real-trained classifier recognises {_percent(row.from_real)} of {row.dataset}'s images: they look like "
         "their class more than they teach it."

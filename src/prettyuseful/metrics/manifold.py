@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from prettyuseful.errors import DataError
+from prettyuseful.metrics.features import check_pair
+from prettyuseful.metrics.neighbours import Distance, kth_nearest, pairs_within, place
 
 
 @dataclass(frozen=True)
@@ -39,40 +41,50 @@ class Manifold:
         return float(self.coverage_parts.mean())
 
 
-def manifold(real: np.ndarray, synthetic: np.ndarray, k: int = 5) -> Manifold:
-    """Euclidean, with neighbourhoods that reach to the `k`-th nearest other image (strict `<`).
+def manifold(
+    real: np.ndarray, synthetic: np.ndarray, k: int = 5, distance: Distance = "euclidean", device: str = "cpu"
+) -> Manifold:
+    """Neighbourhoods reach to the `k`-th nearest other image of the same set; what lies on their edge is outside (`<`).
+
+    All comparisons are those of float64, on every `device` (a torch device: "cpu", "cuda", "cuda:1"), in memory that
+    grows with N + M; see `neighbours`. Equal images count as neighbours, so an image that its set holds more than k
+    times has an empty neighbourhood.
 
     Args:
-        real: (N, d) features; synthetic: (M, d); N and M above k.
+        real: (N, d) features; synthetic: (M, d); N and M above k, k from 1.
+        distance: "euclidean", as in `prdc`, or "cosine" (1 - cos), as in the paper's copy of it.
 
     Raises:
-        DataError: too few images for k, or features that are not finite.
+        DataError: too few images for k, features that are not finite or not of one space, or a row of zeros, which has
+            no cosine.
     """
+    check_pair(real, synthetic)
+    if k < 1:
+        raise DataError(f"k={k} neighbours cannot be looked at; take k=1 or more (5 is usual)")
     for name, features in (("real", real), ("synthetic", synthetic)):
         if len(features) <= k:
             raise DataError(
                 f"{len(features)} {name} images are too few for k={k} neighbours; take more than {k} per class"
             )
-        if not np.isfinite(features).all():
-            raise DataError(f"{name} features hold values that are not finite")
-    real, synthetic = real.astype(np.float64), synthetic.astype(np.float64)
-    real_radius, synthetic_radius = _radii(real, k), _radii(synthetic, k)
-    distance = _distances(real, synthetic)
-    inside_real = distance < real_radius[:, None]
+    real_radius, synthetic_radius = (
+        _squared_radii(features, name, k, distance, device)
+        for name, features in (("real", real), ("synthetic", synthetic))
+    )
+    around, drawn = place([real, synthetic], ["real", "synthetic"], distance, device)
+    holders, recalled, covered = np.zeros(len(drawn), np.int64), np.zeros(len(around)), np.zeros(len(around))
+    for (real_inside, inside_real), (inside_synthetic, _) in pairs_within(around, drawn, real_radius, synthetic_radius):
+        holders += np.bincount(inside_real, minlength=len(drawn))
+        covered[real_inside] = 1
+        recalled[inside_synthetic] = 1
     return Manifold(
-        precision_parts=np.asarray(inside_real.any(axis=0), np.float64),
-        recall_parts=np.asarray((distance < synthetic_radius[None, :]).any(axis=1), np.float64),
-        density_parts=inside_real.sum(axis=0) / k,
-        coverage_parts=(distance.min(axis=1) < real_radius).astype(np.float64),
+        precision_parts=(holders > 0).astype(np.float64),
+        recall_parts=recalled,
+        density_parts=holders / k,
+        coverage_parts=covered,
     )
 
 
-def _radii(features: np.ndarray, k: int) -> np.ndarray:
-    """Distance of every image to its k-th nearest other one; itself, at distance 0, takes the first place."""
-    return np.partition(_distances(features, features), k, axis=1)[:, k]
-
-
-def _distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    from scipy.spatial.distance import cdist
-
-    return cdist(a, b)
+def _squared_radii(features: np.ndarray, name: str, k: int, distance: Distance, device: str) -> np.ndarray:
+    # In a space of the set's own: the nearer the origin, the fewer distances are left open.
+    [points] = place([features], [name], distance, device)
+    return kth_nearest(points, None, k)[0]

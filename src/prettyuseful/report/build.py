@@ -22,6 +22,7 @@ from prettyuseful.report import published_figures, views
 from prettyuseful.report.cues import cues
 from prettyuseful.report.drawing import Figure
 from prettyuseful.report.look import Look, in_order, looks_of
+from prettyuseful.report.worth import worths
 from prettyuseful.study.records import write_whole
 
 _FOLDER = Path(__file__).parent
@@ -75,8 +76,8 @@ def _context(summary: Summary) -> dict[str, Any]:
     }
     drawn = [figure for cell in cells for figure in (cell.accuracy, cell.transfer) if figure]
     drawn += [distribution.figure] if distribution else []
-    by_cue = cues(summary, looks)
-    drawn += [found.figure for found in by_cue]
+    by_cue, worth = cues(summary, looks), worths(summary, looks)
+    drawn += [*(found.figure for found in by_cue), *(found.figure for found in worth)]
     return {
         "summary": summary,
         "datasets": in_order(summary),
@@ -84,6 +85,7 @@ def _context(summary: Summary) -> dict[str, Any]:
         "looks": looks,
         "cells": cells,
         "cues": by_cue,
+        "worths": worth,
         "distribution": distribution,
         "encoders": views.encoders(summary),
         "samples": views.samples(summary, looks),

@@ -170,6 +170,11 @@ class TrainPlan(_Strict):
         ("rgb",), min_length=1, description="names of `prettyuseful list probes`, or of the study's own probes"
     )
     seeds: tuple[int, ...] = Field((0, 1, 2), min_length=1, description="training seeds: one run each")
+    real_curve: tuple[PerClass, ...] = Field(
+        (),
+        description="numbers of real images per class to train on as well, in as many steps as each data set gets: "
+        "they tell how many real images it is worth",
+    )
     checkpoint: Checkpoint | None = Field(
         None, description="which weights are kept; the recipes say last, the paper lowest-validation-loss"
     )
@@ -177,11 +182,18 @@ class TrainPlan(_Strict):
         {}, description="files of pretrained weights, by architecture, for recipes that begin with some"
     )
 
-    @field_validator("architectures", "recipes", "probes", "seeds")
+    @field_validator("architectures", "recipes", "probes", "seeds", "real_curve")
     @classmethod
     def _no_twins(cls, values: tuple[Any, ...]) -> tuple[Any, ...]:
         if len(set(values)) != len(values):
             raise ValueError("every entry may stand here only once")
+        return values
+
+    @field_validator("real_curve")
+    @classmethod
+    def _a_curve(cls, values: tuple[int, ...]) -> tuple[int, ...]:
+        if len(values) == 1:
+            raise ValueError("a curve needs at least two numbers of images per class")
         return values
 
 

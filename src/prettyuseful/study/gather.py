@@ -98,6 +98,7 @@ class _Gatherer:
             recipe=run.cell.recipe_name,
             probe=run.cell.probe,
             seed=run.seed,
+            steps_of=run.steps_of,
             keys=keys,
             seconds={name: manifest.seconds for name, manifest in found.items()},
             last_epoch=trained.facts["last_epoch"] if trained else {},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
@@ -18,12 +18,16 @@ from prettyuseful.study.file import REAL, Study
 from prettyuseful.study.graph import Graph
 from prettyuseful.study.plan_datasets import DatasetPlanner, PlannedDataset
 from prettyuseful.tasks.base import Task, native_size
+from prettyuseful.training.recipes import matched
 from prettyuseful.transforms.base import TransformSource
 
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """A cell with a seed: one classifier and its tests. `evaluations` maps the tested data set to its step's key."""
+    """A cell with a seed: one classifier and its tests. `evaluations` maps the tested data set to its step's key.
+
+    `steps_of`: of a curve's real images, trained in the steps that so many images per class would take.
+    """
 
     dataset: str
     images_per_class: int
@@ -31,6 +35,7 @@ class PlannedRun:
     seed: int
     train: str
     evaluations: Mapping[str, str]
+    steps_of: int | None = None
 
 
 @dataclass(frozen=True)
@@ -84,11 +89,22 @@ class _Planner:
                 }
                 runs.append(self._run(dataset, cell, seed, {REAL: self.test, **peers}))
             runs += [self._run(dataset, cell, seed, {REAL: self.test}) for dataset in self.synthetic.values()]
+            runs += self._curves(made, cell, seed)
         datasets: list[PlannedDataset] = [*self.real.values(), *self.synthetic.values()]
         if study.metrics:
             self._check_enough(datasets)
             datasets = self._measured(datasets, _encoder_of(groups[0], runs))
         return Plan(study, self.task, self.graph.steps, tuple(datasets), groups, tuple(runs))
+
+    def _curves(self, made: DatasetPlanner, cell: PlannedCell, seed: int) -> Iterator[PlannedRun]:
+        """Real->Real on the numbers that the study asks for, in the steps of every size of generated data sets."""
+        classes = len(self.task.classes)
+        for steps_of in sorted({dataset.images_per_class for dataset in self.synthetic.values()}):
+            for n in sorted(self.study.train.real_curve):
+                dataset = PlannedDataset(REAL, n, {"dataset": made.load("train", n)})
+                recipe = matched(cell.recipe, n * classes, steps_of * classes)
+                run = self._run(dataset, replace(cell, recipe=recipe), seed, {REAL: self.test})
+                yield replace(run, cell=cell, steps_of=steps_of)
 
     def _check_enough(self, datasets: list[PlannedDataset]) -> None:
         """Better now than after the training: neighbours need images to be found among."""
@@ -187,12 +203,14 @@ class _Planner:
 def _encoder_of(group: CellGroup, runs: list[PlannedRun]) -> PlannedRun:
     """Features come from one real-trained classifier: the first of the study, on the most real images."""
     cell = next((cell for cell in group.cells if cell.probe == "rgb"), group.cells[0])
-    return max((run for run in runs if run.dataset == REAL and run.cell == cell), key=lambda run: run.images_per_class)
+    real = (run for run in runs if run.dataset == REAL and run.cell == cell and run.steps_of is None)
+    return max(real, key=lambda run: run.images_per_class)
 
 
 def _words(dataset: PlannedDataset, cell: PlannedCell, seed: int) -> str:
     probe = "" if cell.probe == "rgb" else f", {cell.probe}"
-    return f"{cell.architecture} on {dataset.name}{probe}, seed {seed}"
+    data = f"{dataset.images_per_class} {REAL}" if dataset.name == REAL else dataset.name
+    return f"{cell.architecture} on {data}{probe}, seed {seed}"
 
 
 def _check_controls(datasets: Mapping[str, PlannedDataset]) -> None:

@@ -50,6 +50,7 @@ class RunRecord(_Versioned):
     """A finished or failed run: a cell (data set, architecture, recipe, probe) with a training seed.
 
     `keys` are those of its artifacts, `seconds` the wall time of each step, `environment` where it was trained.
+    `steps_of`: a point of the real curve, trained in the steps that so many images per class would take.
     """
 
     record: Literal["run"] = "run"
@@ -61,6 +62,7 @@ class RunRecord(_Versioned):
     recipe: str
     probe: str
     seed: int
+    steps_of: int | None = None
     keys: dict[str, str]
     seconds: dict[str, float] = {}
     last_epoch: dict[str, float] = {}
@@ -162,13 +164,14 @@ def record_name(record: Record) -> str:
         case DatasetRecord():
             return f"dataset@{dataset_label(record.name, record.images_per_class)}.json"
         case RunRecord():
-            data = dataset_label(record.dataset, record.images_per_class)
+            data = dataset_label(record.dataset, record.images_per_class, record.steps_of)
             return f"run@{data}@{record.architecture}@{record.recipe}@{record.probe}@{record.seed}.json"
 
 
-def dataset_label(name: str, images_per_class: int) -> str:
-    """A data set's name; real images come in several sizes, which theirs tells apart."""
-    return f"{REAL}@{images_per_class}" if name == REAL else name
+def dataset_label(name: str, images_per_class: int, steps_of: int | None = None) -> str:
+    """A data set's name; real images come in several sizes, and in a curve's steps, which theirs tells apart."""
+    steps = "" if steps_of is None else f"@steps-of-{steps_of}"
+    return f"{REAL}@{images_per_class}{steps}" if name == REAL else name
 
 
 def write_records(records: Sequence[Record], folder: Path) -> None:
@@ -215,7 +218,8 @@ def _place_of(record: Record, study: StudyRecord) -> tuple[int, ...]:
     if isinstance(record, DatasetRecord):
         return (1, names.index(record.name), record.images_per_class)
     cell = study.cells.index((record.architecture, record.recipe, record.probe))
-    return (2, cell, seeds.index(record.seed), names.index(record.dataset), record.images_per_class)
+    place = (seeds.index(record.seed), names.index(record.dataset), record.images_per_class)
+    return (2, cell, record.steps_of or 0, *place)
 
 
 def write_whole(path: Path, text: str) -> None:

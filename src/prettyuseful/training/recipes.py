@@ -45,6 +45,15 @@ class Recipe:
     validation: float = 0.1
 
 
+def matched(recipe: Recipe, images: int, to: int) -> Recipe:
+    """The recipe with as many epochs on `images` training images as make the steps that it takes on `to` of them."""
+
+    def per_epoch(count: int) -> int:
+        return count // min(recipe.batch_size, count)
+
+    return replace(recipe, epochs=max(1, round(recipe.epochs * per_epoch(to) / per_epoch(images))))
+
+
 @dataclass(frozen=True)
 class View:
     """What a classifier is shown of an image that it is to classify: fixed squares, the same at every look.

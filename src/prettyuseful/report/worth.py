@@ -1,0 +1,107 @@
+"""How many real images a data set is worth: read off the curve of classifiers trained on real images."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import log10
+from typing import Any
+
+from prettyuseful.analysis.summary import CurvePoint, Row, Summary
+from prettyuseful.report.drawing import (
+    Figure,
+    axis,
+    bar,
+    figure_layout,
+    hover_text,
+    line,
+    marker,
+    note,
+    percent,
+    points,
+    text,
+    with_interval,
+)
+from prettyuseful.report.look import Look, Which
+from prettyuseful.report.views import cell_title
+
+
+@dataclass(frozen=True)
+class Worth:
+    """One cell's curve, trained in the steps of `steps_of` images per class, and the data sets of that size."""
+
+    title: str
+    steps_of: int
+    rows: tuple[Row, ...]
+    figure: Figure
+
+
+def worths(summary: Summary, looks: Mapping[Which, Look]) -> tuple[Worth, ...]:
+    """One for each cell and size of data sets that has a curve and a data set to read off it."""
+    found = []
+    for number, (cell, steps_of) in enumerate(dict.fromkeys((p.cell, p.steps_of) for p in summary.curve)):
+        curve = [p for p in summary.curve if (p.cell, p.steps_of) == (cell, steps_of)]
+        rows = tuple(
+            row
+            for row in summary.rows
+            if row.worth and row.to_real and (row.cell, row.images_per_class) == (cell, steps_of)
+        )
+        if rows:
+            figure = _figure(f"worth-{number}", curve, rows, looks, summary.study.task.get("chance", 0.0))
+            found.append(Worth(cell_title(cell), steps_of, rows, figure))
+    return tuple(found)
+
+
+def _figure(
+    name: str, curve: Sequence[CurvePoint], rows: Sequence[Row], looks: Mapping[Which, Look], chance: float
+) -> Figure:
+    sizes = [point.images_per_class for point in curve]
+    means = [point.to_real.mean for point in curve]
+    drawn: dict[str, Any] = {
+        **points(sizes, means, {"symbol": "diamond", "size": 9, "color": "@real"}),
+        "mode": "lines+markers",
+        "line": {"color": "@real", "width": 1.5},
+        "error_y": {
+            **bar(curve[0].to_real, "real"),
+            "array": [point.to_real.high - point.to_real.mean for point in curve],
+            "arrayminus": [point.to_real.mean - point.to_real.low for point in curve],
+        },
+        "hovertext": [hover_text(f"{p.images_per_class} real per class", with_interval(p.to_real)) for p in curve],
+    }
+    layout = figure_layout(
+        height=420,
+        xaxis={
+            **axis("real images per class", [log10(sizes[0] / 1.3), log10(sizes[-1] * 1.3)]),
+            "type": "log",
+            "tickvals": sizes,
+            "ticktext": [str(n) for n in sizes],
+        },
+        yaxis=axis("accuracy on real test images", [0, 1], tickformat=".0%"),
+        shapes=[line(x0=0, x1=1, y0=chance, y1=chance, xref="paper", color="@muted", dash="dot")],
+        annotations=[note(f"chance {percent(chance)}", x=1, y=chance, xref="paper", xanchor="right", yanchor="bottom")],
+    )
+    told = "; ".join(f"{p.images_per_class}: {with_interval(p.to_real)}" for p in curve)
+    worth = "; ".join(f"{row.dataset} is worth {row.worth.words}" for row in rows if row.worth)
+    alt = f"Accuracy on real images by the number of real train images per class: {told}. {worth}."
+    return Figure(name, alt, [drawn, *(_point(row, looks[row.dataset, row.images_per_class]) for row in rows)], layout)
+
+
+def _point(row: Row, look: Look) -> dict[str, Any]:
+    """A data set where its accuracy meets the curve; its bar ends where the curve does."""
+    assert row.worth is not None
+    assert row.to_real is not None
+    worth = row.worth
+    low = worth.smallest if worth.low is None else worth.low
+    high = worth.largest if worth.high is None else worth.high
+    across = {
+        **bar(row.to_real, look.color),
+        "array": [max(0.0, high - worth.estimate)],
+        "arrayminus": [max(0.0, worth.estimate - low)],
+    }
+    return {
+        **marker(look, [worth.estimate], [row.to_real.mean], size=12),
+        **text([look.short], ["bottom right"]),
+        "error_x": across,
+        "error_y": bar(row.to_real, look.color),
+        "hovertext": [hover_text(look.label, with_interval(row.to_real), f"real images per class: {worth.words}")],
+    }

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.linalg import sqrtm
+
+from prettyuseful.errors import DataError
+from prettyuseful.metrics.frechet import frechet_distance
+
+
+def by_sqrtm(a: np.ndarray, b: np.ndarray) -> float:
+    """The way of the usual FID code."""
+    first, second = np.cov(a, rowvar=False), np.cov(b, rowvar=False)
+    shift = a.mean(axis=0) - b.mean(axis=0)
+    return float(shift @ shift + np.trace(first) + np.trace(second) - 2 * np.trace(sqrtm(first @ second)).real)
+
+
+def features(count: int, width: int, seed: int = 0) -> np.ndarray:
+    """Dependent dimensions of unequal variance."""
+    rng = np.random.default_rng(seed)
+    mix = rng.normal(size=(width, width)) * np.geomspace(1, 0.1, width)
+    return rng.normal(size=(count, width)) @ mix + rng.normal(size=width)
+
+
+@settings(max_examples=20, deadline=None)
+@given(width=st.integers(2, 40), extra=st.integers(5, 60), more=st.integers(0, 60), seed=st.integers(0, 999))
+def test_equal_to_sqrtm(width: int, extra: int, more: int, seed: int) -> None:
+    a, b = features(width + extra, width, seed), features(width + extra + more, width, seed + 1)
+    assert frechet_distance(a, b) == pytest.approx(by_sqrtm(a, b), rel=1e-6)
+
+
+def test_equal_to_sqrtm_over_several_chunks() -> None:
+    a, b = features(5000, 30), features(4000, 30, seed=1)
+    assert frechet_distance(a, b) == pytest.approx(by_sqrtm(a, b), rel=1e-9)
+
+
+def test_by_hand() -> None:
+    a, b = np.array([[0.0], [2.0]]), np.array([[10.0], [14.0]])
+    # Means 1 and 12, variances 2 and 8: 121 + (sqrt 8 - sqrt 2)^2.
+    assert frechet_distance(a, b) == pytest.approx(121 + 2)
+    # Variances along the axes: each axis by itself.
+    x = np.array([[3.0, 0], [-3, 0], [0, 1], [0, -1]])
+    y = np.array([[1.0, 0], [-1, 0], [0, 5], [0, -5]])
+    assert frechet_distance(x, y) == pytest.approx(2 / 3 * ((3 - 1) ** 2 + (5 - 1) ** 2))
+
+
+def test_covariances_without_full_rank() -> None:
+    """Fewer images than dimensions, or dependent dimensions: by the same formula with more than double precision."""
+    rng = np.random.default_rng(0)
+    turn = np.linalg.qr(rng.normal(size=(50, 50)))[0]
+    for count in (12, 200):  # the covariance's root by the images, and by its eigenvectors
+        a, b = np.zeros((count, 50)), np.zeros((count, 50))
+        a[:, :4] = rng.normal(size=(count, 4)) @ rng.normal(size=(4, 4))
+        b[:, :4] = rng.normal(size=(count, 4))
+        wanted = by_sqrtm(a[:, :4], b[:, :4])
+        assert frechet_distance(a @ turn, b @ turn) == pytest.approx(wanted, rel=1e-6)
+        assert frechet_distance(a @ turn, a @ turn) == pytest.approx(0, abs=1e-6)
+
+
+def test_constant_features_and_identical_sets() -> None:
+    a = features(60, 8)
+    assert frechet_distance(a, a) == pytest.approx(0, abs=1e-10)
+    assert min(frechet_distance(x, x) for x in (features(60, 8, seed) for seed in range(20))) >= 0
+    assert frechet_distance(a[:3], a[:3]) == pytest.approx(0, abs=1e-10)
+    for count in (5, 50):
+        constant = np.ones((count, 8))
+        assert frechet_distance(constant, constant + 2) == pytest.approx(4 * 8)
+    assert frechet_distance(a, np.ones((50, 8))) == pytest.approx(
+        np.trace(np.cov(a, rowvar=False)) + ((a.mean(axis=0) - 1) ** 2).sum()
+    )
+
+
+def test_float32_features_are_measured_in_float64() -> None:
+    a, b = features(100, 8).astype(np.float32) + 1000, features(100, 8, 1).astype(np.float32) + 1000
+    assert frechet_distance(a, b) == pytest.approx(by_sqrtm(a.astype(np.float64), b.astype(np.float64)), rel=1e-6)
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 999), count=st.sampled_from([4, 60]))
+def test_order_turning_and_exchange_change_nothing(seed: int, count: int) -> None:
+    rng = np.random.default_rng(seed)
+    a, b = features(count, 6, seed), features(count, 6, seed + 1)
+    wanted = frechet_distance(a, b)
+    turn = np.linalg.qr(rng.normal(size=(6, 6)))[0]
+    shift = rng.normal(size=6)
+    assert frechet_distance(rng.permutation(a), rng.permutation(b)) == pytest.approx(wanted, rel=1e-9)
+    assert frechet_distance(a @ turn + shift, b @ turn + shift) == pytest.approx(wanted, rel=1e-9)
+    assert frechet_distance(b, a) == pytest.approx(wanted, rel=1e-9)
+
+
+def test_images_given_several_times_move_it_by_the_unbiased_variance_only() -> None:
+    a, b = features(400, 5), features(400, 5, 1)
+    twice = frechet_distance(np.repeat(a, 2, axis=0), np.repeat(b, 2, axis=0))
+    shift = ((a.mean(axis=0) - b.mean(axis=0)) ** 2).sum()
+    # Variances of 2N images fall by (N - 1) / (N - 1/2); the means stay.
+    assert twice == pytest.approx(shift + (frechet_distance(a, b) - shift) * 399 / 399.5, rel=1e-9)
+
+
+def test_what_cannot_be_measured_is_said() -> None:
+    a = features(10, 4)
+    for real, synthetic, message in (
+        (a[:1], a, "there is 1 real image, and 2 at least are needed"),
+        (a, a[:1], "there is 1 synthetic image"),
+        (a[:0], a, "there are 0 real images"),
+        (a * np.nan, a, "real features hold values that are not finite"),
+        (a, a[:, :2], "4 dimensions and synthetic ones 2"),
+    ):
+        with pytest.raises(DataError, match=message):
+            frechet_distance(real, synthetic)

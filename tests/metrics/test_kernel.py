@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.spatial.distance import cdist
+from sklearn.metrics.pairwise import polynomial_kernel
+
+from prettyuseful.errors import DataError
+from prettyuseful.metrics import kernel
+from prettyuseful.metrics.kernel import cmmd, kid, kid_subsets
+
+
+@pytest.fixture(autouse=True, params=[5, 1024])
+def tiles(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kernel, "TILE", request.param)
+
+
+def sets(seed: int, a: int = 23, b: int = 31, width: int = 6) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=(a, width)), rng.normal(size=(b, width)) + 0.3
+
+
+def kid_by_tables(a: np.ndarray, b: np.ndarray) -> float:
+    """With scikit-learn's kernel, as in Bińkowski's code."""
+    aa, bb, ab = (polynomial_kernel(x, y, degree=3, coef0=1) for x, y in ((a, a), (b, b), (a, b)))
+    n, m = len(a), len(b)
+    return float((aa.sum() - np.trace(aa)) / (n * (n - 1)) + (bb.sum() - np.trace(bb)) / (m * (m - 1)) - 2 * ab.mean())
+
+
+def cmmd_by_tables(a: np.ndarray, b: np.ndarray, sigma: float = 10, scale: float = 1000) -> float:
+    a, b = (x / np.linalg.norm(x, axis=1, keepdims=True) for x in (a, b))
+    aa, bb, ab = (np.exp(-cdist(x, y, "sqeuclidean") / (2 * sigma**2)).mean() for x, y in ((a, a), (b, b), (a, b)))
+    return float(scale * (aa + bb - 2 * ab))
+
+
+@settings(max_examples=20, deadline=None)
+@given(a=st.integers(2, 30), b=st.integers(2, 30), width=st.integers(1, 9), seed=st.integers(0, 999))
+def test_equal_to_whole_tables(a: int, b: int, width: int, seed: int) -> None:
+    real, synthetic = sets(seed, a, b, width)
+    assert kid(real, synthetic) == pytest.approx(kid_by_tables(real, synthetic), rel=1e-9, abs=1e-12)
+    assert cmmd(real, synthetic) == pytest.approx(cmmd_by_tables(real, synthetic), rel=1e-6, abs=1e-9)
+    assert cmmd(real, synthetic, 0.5, 1) == pytest.approx(cmmd_by_tables(real, synthetic, 0.5, 1), rel=1e-9)
+
+
+def test_by_hand() -> None:
+    a, b = np.array([[1.0], [2.0]]), np.array([[0.0], [3.0]])
+    # (2 + 1)^3 within a, 1 within b, and (0 + 1)^3 twice, (3 + 1)^3, (6 + 1)^3 between them.
+    assert kid(a, b) == pytest.approx(27 + 1 - 2 * (1 + 1 + 64 + 343) / 4)
+    # Two opposite directions: the largest value.
+    assert cmmd(a, -a) == pytest.approx(2000 * (1 - np.exp(-0.02)))
+    assert cmmd(a[:1], -a[:1]) == pytest.approx(2000 * (1 - np.exp(-0.02)))
+
+
+def test_unbiased_and_biased() -> None:
+    """Two halves of one distribution: KID scatters around 0, CMMD stays above."""
+    rng = np.random.default_rng(0)
+    kids, cmmds = [], []
+    for _ in range(60):
+        a, b = rng.normal(size=(2, 20, 4))
+        kids.append(kid(a, b))
+        cmmds.append(cmmd(a, b))
+    assert abs(np.mean(kids)) < 3 * np.std(kids) / np.sqrt(60)
+    assert min(kids) < 0 < max(kids)
+    assert min(cmmds) > 0
+
+
+def test_small_differences_survive() -> None:
+    """In float32, as the reference code computes it, this drowns in rounding."""
+    rng = np.random.default_rng(0)
+    a = rng.normal(size=(40, 16))
+    b = a.copy()
+    b[:, 0] += 3e-7
+    found = cmmd(a, b)
+    # A wide kernel is linear: the squared distance of the means of unit rows / sigma^2.
+    means = [(x / np.linalg.norm(x, axis=1, keepdims=True)).mean(axis=0) for x in (a, b)]
+    assert found == pytest.approx(10 * ((means[0] - means[1]) ** 2).sum(), rel=0.02)
+    assert 0 < found < 1e-12
+
+
+def test_subsets_average_to_the_whole() -> None:
+    real, synthetic = sets(0, 60, 70)
+    values = kid_subsets(real, synthetic, subsets=200, size=30, seed=1)
+    assert values.shape == (200,)
+    assert values.mean() == pytest.approx(kid(real, synthetic), abs=3 * values.std() / np.sqrt(200))
+    assert np.array_equal(values, kid_subsets(real, synthetic, subsets=200, size=30, seed=1))
+    assert not np.array_equal(values, kid_subsets(real, synthetic, subsets=200, size=30, seed=2))
+    # All of both sets: no chance is left.
+    real, synthetic = sets(0, 40, 40)
+    assert np.allclose(kid_subsets(real, synthetic, subsets=3, size=40), kid(real, synthetic), rtol=1e-9)
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 999))
+def test_order_turning_and_exchange_change_nothing(seed: int) -> None:
+    a, b = sets(seed)
+    rng = np.random.default_rng(seed)
+    turn = np.linalg.qr(rng.normal(size=(6, 6)))[0]
+    measures: tuple[Any, ...] = (kid, cmmd)
+    for measure in measures:
+        wanted = pytest.approx(measure(a, b), rel=1e-8, abs=1e-10)
+        assert measure(rng.permutation(a), rng.permutation(b)) == wanted
+        assert measure(a @ turn, b @ turn) == wanted
+        assert measure(b, a) == wanted
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 999), times=st.integers(2, 3))
+def test_images_given_several_times(seed: int, times: int) -> None:
+    """CMMD cannot tell. KID is unbiased for independent images, and takes copies for a tighter set."""
+    a, b = sets(seed)
+    more = np.repeat(a, times, axis=0)
+    assert cmmd(more, b) == pytest.approx(cmmd(a, b), rel=1e-8, abs=1e-10)
+    assert kid(more, b) > kid(a, b)
+
+
+def test_lengths_do_not_change_cmmd() -> None:
+    a, b = sets(0)
+    assert cmmd(a * np.arange(1, 24)[:, None], b) == pytest.approx(cmmd(a, b), rel=1e-9)
+
+
+def test_constant_features_and_identical_sets() -> None:
+    a, _ = sets(0)
+    same = np.ones((7, 6))
+    assert cmmd(a, a) == pytest.approx(0, abs=1e-12)
+    assert min(cmmd(x, x[::-1]) for x, _ in map(sets, range(20))) >= 0
+    assert kid(same, same) == pytest.approx(0, abs=1e-12)
+    assert cmmd(same, same) == 0
+    # The diagonal, which an unbiased estimate leaves out, was the largest part.
+    assert kid(a, a) < 0
+
+
+def test_what_cannot_be_measured_is_said() -> None:
+    a, b = sets(0)
+    for real, synthetic, message in (
+        (a[:1], b, "there is 1 real image, and 2 at least are needed"),
+        (a, b[:0], "there are 0 synthetic images"),
+        (a * np.nan, b, "real features hold values that are not finite"),
+        (a, b[:, :2], "6 dimensions and synthetic ones 2"),
+    ):
+        with pytest.raises(DataError, match=message):
+            kid(real, synthetic)
+        with pytest.raises(DataError, match=message):
+            kid_subsets(real, synthetic, size=2)
+    with pytest.raises(DataError, match="there are 0 real images"):
+        cmmd(a[:0], b)
+    with pytest.raises(DataError, match="not finite"):
+        cmmd(a, b * np.inf)
+    with pytest.raises(DataError, match="real features of image 0"):
+        cmmd(0 * a, b)
+    for sigma in (0, -1, float("nan")):
+        with pytest.raises(DataError, match="sigma above 0"):
+            cmmd(a, b, sigma=sigma)
+    for size in (1, 24):
+        with pytest.raises(DataError, match="take a size from 2 to 23"):
+            kid_subsets(a, b, size=size)
+    with pytest.raises(DataError, match="0 subsets"):
+        kid_subsets(a, b, subsets=0, size=5)

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.spatial.distance import cdist
+
+from prettyuseful.errors import DataError
+from prettyuseful.metrics import neighbours
+from prettyuseful.metrics.nearest import nearest_real, nearest_within
+from prettyuseful.metrics.neighbours import Distance
+
+SEEDS = st.integers(0, 999)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    real=st.integers(1, 50),
+    synthetic=st.integers(1, 50),
+    width=st.integers(2, 20),
+    distance=st.sampled_from(["euclidean", "cosine"]),
+    tile=st.sampled_from([7, 2048]),
+    seed=SEEDS,
+)
+def test_equal_to_whole_tables(real: int, synthetic: int, width: int, distance: Distance, tile: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    a, b = rng.normal(size=(real, width)), rng.normal(size=(synthetic, width))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(neighbours, "ROWS", tile)
+        patch.setattr(neighbours, "COLUMNS", tile)
+        found = nearest_real(a, b, distance)
+        within = nearest_within(a, distance) if real > 1 else None
+    table = cdist(b, a, distance)
+    assert np.array_equal(found.index, table.argmin(axis=1))
+    assert np.allclose(found.distance, table.min(axis=1), rtol=1e-9, atol=1e-15)
+    if within:
+        own = cdist(a, a, distance)
+        np.fill_diagonal(own, np.inf)
+        assert np.array_equal(within.index, own.argmin(axis=1))
+        assert np.allclose(within.distance, own.min(axis=1), rtol=1e-9, atol=1e-15)
+
+
+def test_copies_are_found_at_no_distance_and_the_first_of_them_is_named() -> None:
+    rng = np.random.default_rng(0)
+    real = rng.normal(size=(40, 8)).astype(np.float32)
+    real[30] = real[10]
+    found = nearest_real(real, real[[30, 5, 10]])
+    assert found.distance.tolist() == [0, 0, 0]
+    assert found.index.tolist() == [10, 5, 10]
+    # As near, but no copies: the first again.
+    assert nearest_real(np.array([[1.0], [3.0], [1.0]]), np.array([[2.0]])).index.tolist() == [0]
+
+
+def test_within_a_set_a_copy_is_another_image() -> None:
+    x = np.array([[0.0, 0.0], [1.0, 0.0], [-0.0, 0.0], [5.0, 0.0], [0.0, 0.0], [1.0, 0.0]])
+    found = nearest_within(x)
+    assert found.distance.tolist() == [0, 0, 0, 4, 0, 0]
+    assert found.index.tolist() == [2, 5, 0, 1, 0, 1]
+
+
+def test_constant_features_and_single_images() -> None:
+    same = np.ones((5, 3))
+    found = nearest_within(same)
+    assert found.distance.tolist() == [0] * 5
+    assert found.index.tolist() == [1, 0, 0, 0, 0]
+    assert nearest_within(same, "cosine").distance.tolist() == [0] * 5
+    found = nearest_real(same[:1], np.array([[1.0, 1.0, 4.0], [1.0, 1.0, 1.0]]))
+    assert found.distance.tolist() == [3, 0]
+    assert found.index.tolist() == [0, 0]
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=SEEDS)
+def test_order_and_turning_change_nothing(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    a, b = rng.normal(size=(30, 4)), rng.normal(size=(20, 4))
+    before = nearest_real(a, b)
+    order, other = rng.permutation(30), rng.permutation(20)
+    after = nearest_real(a[order], b[other])
+    assert np.array_equal(after.distance, before.distance[other])
+    assert np.array_equal(order[after.index], before.index[other])
+    turn = np.linalg.qr(rng.normal(size=(4, 4)))[0]
+    assert np.allclose(nearest_real(a @ turn, b @ turn).distance, before.distance, rtol=1e-12)
+    assert np.array_equal(nearest_real(np.repeat(a, 2, axis=0), b).index, 2 * before.index)
+
+
+def test_what_cannot_be_measured_is_said() -> None:
+    x = np.random.default_rng(0).normal(size=(4, 3))
+    for real, synthetic, message in (
+        (x[:0], x, "there are 0 real images"),
+        (x, x[:0], "there are 0 synthetic images"),
+        (x * np.nan, x, "not finite"),
+        (x, x[:, :2], "3 dimensions and synthetic ones 2"),
+    ):
+        with pytest.raises(DataError, match=message):
+            nearest_real(real, synthetic)
+    with pytest.raises(DataError, match="real features of image 0"):
+        nearest_real(0 * x, x, "cosine")
+    with pytest.raises(DataError, match="there is 1 given image, and 2 at least are needed"):
+        nearest_within(x[:1])
+    with pytest.raises(DataError, match="not finite"):
+        nearest_within(x * np.inf)
