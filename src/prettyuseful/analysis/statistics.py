@@ -73,12 +73,12 @@ def accuracy(tests: Sequence[TransferResult], level: float = LEVEL) -> Interval:
     """Top-1 accuracy of one cell: one test per training seed, all on the same images.
 
     Two-way components of variance (seeds, test groups within their class, and what they share) with Satterthwaite's
-    degrees of freedom. Where all is right or all is wrong, nothing varies, and Clopper-Pearson's bound on the groups
-    takes their place.
+    degrees of freedom. Where the groups of each class all do the same, as where all is right, nothing varies, and
+    Clopper-Pearson's bound on the groups takes their place.
     """
     rates = _rates(tests)
     found = _interval(rates, level)
-    if found.low == found.high and found.mean in (0.0, 1.0):
+    if found.freedom is None:
         found = _alike(found, len(rates.sizes), 0.0)
     return replace(found, low=max(0.0, found.low), high=min(1.0, found.high), notes=_notes(len(tests)))
 

@@ -9,7 +9,9 @@ from typing import Any
 
 from prettyuseful.analysis.summary import CurvePoint, Row, Summary
 from prettyuseful.report.drawing import (
+    PLOT_AREA,
     Figure,
+    around,
     axis,
     bar,
     figure_layout,
@@ -22,6 +24,7 @@ from prettyuseful.report.drawing import (
     text,
     with_interval,
 )
+from prettyuseful.report.labels import text_positions
 from prettyuseful.report.look import Look, Which
 from prettyuseful.report.views import cell_title
 
@@ -56,6 +59,10 @@ def _figure(
     name: str, curve: Sequence[CurvePoint], rows: Sequence[Row], looks: Mapping[Which, Look], chance: float
 ) -> Figure:
     sizes = [point.images_per_class for point in curve]
+    across = (log10(sizes[0] / 1.5), log10(sizes[-1] * 1.5))
+    found = [point.to_real for point in curve] + [row.to_real for row in rows if row.to_real]
+    up = around([chance, *(end for interval in found for end in (interval.low, interval.high))])
+    places = _label_places(rows, looks, across, up)
     means = [point.to_real.mean for point in curve]
     drawn: dict[str, Any] = {
         **points(sizes, means, {"symbol": "diamond", "size": 9, "color": "@real"}),
@@ -71,22 +78,40 @@ def _figure(
     layout = figure_layout(
         height=420,
         xaxis={
-            **axis("real images per class", [log10(sizes[0] / 1.3), log10(sizes[-1] * 1.3)]),
+            **axis("real images per class", across),
             "type": "log",
             "tickvals": sizes,
             "ticktext": [str(n) for n in sizes],
         },
-        yaxis=axis("accuracy on real test images", [0, 1], tickformat=".0%"),
+        yaxis=axis("accuracy on real test images", up, tickformat=".0%"),
         shapes=[line(x0=0, x1=1, y0=chance, y1=chance, xref="paper", color="@muted", dash="dot")],
         annotations=[note(f"chance {percent(chance)}", x=1, y=chance, xref="paper", xanchor="right", yanchor="bottom")],
     )
     told = "; ".join(f"{p.images_per_class}: {with_interval(p.to_real)}" for p in curve)
     worth = "; ".join(f"{row.dataset} is worth {row.worth.words}" for row in rows if row.worth)
     alt = f"Accuracy on real images by the number of real train images per class: {told}. {worth}."
-    return Figure(name, alt, [drawn, *(_point(row, looks[row.dataset, row.images_per_class]) for row in rows)], layout)
+    shown = (
+        _point(row, looks[row.dataset, row.images_per_class], place) for row, place in zip(rows, places, strict=True)
+    )
+    return Figure(name, alt, [drawn, *shown], layout)
 
 
-def _point(row: Row, look: Look) -> dict[str, Any]:
+def _label_places(
+    rows: Sequence[Row], looks: Mapping[Which, Look], across: tuple[float, float], up: tuple[float, float]
+) -> list[str]:
+    def share(value: float, ends: tuple[float, float]) -> float:
+        return (value - ends[0]) / (ends[1] - ends[0])
+
+    points, bars = [], []
+    for row in rows:
+        if row.worth and row.to_real:
+            x, y = share(log10(row.worth.estimate), across), share(row.to_real.mean, up)
+            points.append((x, y))
+            bars.append((x, x, share(row.to_real.low, up), share(row.to_real.high, up)))
+    return text_positions(points, [looks[row.dataset, row.images_per_class].short for row in rows], PLOT_AREA, bars)
+
+
+def _point(row: Row, look: Look, place: str) -> dict[str, Any]:
     """A data set where its accuracy meets the curve; its bar ends where the curve does."""
     assert row.worth is not None
     assert row.to_real is not None
@@ -100,7 +125,7 @@ def _point(row: Row, look: Look) -> dict[str, Any]:
     }
     return {
         **marker(look, [worth.estimate], [row.to_real.mean], size=12),
-        **text([look.short], ["bottom right"]),
+        **text([look.short], [place]),
         "error_x": across,
         "error_y": bar(row.to_real, look.color),
         "hovertext": [hover_text(look.label, with_interval(row.to_real), f"real images per class: {worth.words}")],

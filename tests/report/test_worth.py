@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from prettyuseful.analysis.effective import EffectiveReal
+from prettyuseful.analysis.summary import CurvePoint, Summary
+from prettyuseful.report.build import render
+from prettyuseful.report.look import looks_of
+from prettyuseful.report.worth import worths
+
+
+@pytest.fixture
+def with_curve(small: Summary) -> Summary:
+    """A summary with a real curve of three points, and data sets inside it and below it."""
+    (real,) = (row for row in small.rows if row.real)
+    assert real.to_real is not None
+    curve = tuple(CurvePoint(real.cell, 10, n, replace(real.to_real, mean=0.5 + n / 100)) for n in (5, 10, 40))
+    inside = EffectiveReal(12.0, 7.0, None, "none", 5, 40)
+    below = EffectiveReal(5.0, None, 6.0, "below", 5, 40)
+    worth = {"base": inside, "curated": below}
+    rows = tuple(replace(row, worth=worth.get(row.dataset)) for row in small.rows)
+    return replace(small, curve=curve, rows=rows)
+
+
+def test_without_a_curve_there_is_no_section(small: Summary) -> None:
+    assert worths(small, looks_of(small)) == ()
+    assert 'id="worth"' not in render(small)
+
+
+def test_every_data_set_stands_where_it_meets_the_curve(with_curve: Summary) -> None:
+    (found,) = worths(with_curve, looks_of(with_curve))
+    assert [row.dataset for row in found.rows] == ["base", "curated"]
+    curve, inside, below = found.figure.data
+    assert curve["x"] == [5, 10, 40]
+    assert (inside["x"], inside["error_x"]["arrayminus"], inside["error_x"]["array"]) == ([12.0], [5.0], [28.0])
+    assert (below["x"], below["error_x"]["arrayminus"], below["error_x"]["array"]) == ([5.0], [0.0], [1.0])
+    assert "base is worth about 12 (7 to more than 40)" in found.figure.alt
+    page = render(with_curve)
+    assert "about 12 (7 to more than 40)" in page
+    assert "fewer than 5 (to 6)" in page
