@@ -39,14 +39,18 @@ class EffectiveReal:
     def words(self) -> str:
         """Such as `about 43 (31 to 60)`, `fewer than 10`, `at least 300`."""
         if self.censored == "below":
-            upper = "" if self.high is None or self.high <= self.smallest else f" (to {self.high:.0f})"
+            upper = "" if self.high is None or self.high <= self.smallest else f" (to {_count(self.high)})"
             return f"fewer than {self.smallest}{upper}"
-        low = f"fewer than {self.smallest}" if self.low is None else f"{self.low:.0f}"
+        low = f"fewer than {self.smallest}" if self.low is None else _count(self.low)
         if self.censored != "none":
             why = "where more real images stop helping" if self.censored == "plateau" else "the most that were tried"
-            return f"at least {self.estimate:.0f}, {why} (from {low})"
-        high = f"more than {self.largest}" if self.high is None else f"{self.high:.0f}"
-        return f"about {self.estimate:.0f} ({low} to {high})"
+            return f"at least {_count(self.estimate)}, {why} (from {low})"
+        high = f"more than {self.largest}" if self.high is None else _count(self.high)
+        return f"about {_count(self.estimate)} ({low} to {high})"
+
+
+def _count(images: float) -> str:
+    return f"{images:.1f}" if images < 10 and images != round(images) else f"{images:.0f}"
 
 
 def effective_real_images(

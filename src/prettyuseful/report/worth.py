@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import log10
 from typing import Any
 
+from prettyuseful.analysis.effective import EffectiveReal
 from prettyuseful.analysis.summary import CurvePoint, Row, Summary
 from prettyuseful.report.drawing import (
     PLOT_AREA,
@@ -105,9 +106,9 @@ def _label_places(
     points, bars = [], []
     for row in rows:
         if row.worth and row.to_real:
-            x, y = share(log10(row.worth.estimate), across), share(row.to_real.mean, up)
-            points.append((x, y))
-            bars.append((x, x, share(row.to_real.low, up), share(row.to_real.high, up)))
+            left, x, right = (share(log10(n), across) for n in _ends(row.worth))
+            points.append((x, share(row.to_real.mean, up)))
+            bars.append((left, right, share(row.to_real.low, up), share(row.to_real.high, up)))
     return text_positions(points, [looks[row.dataset, row.images_per_class].short for row in rows], PLOT_AREA, bars)
 
 
@@ -115,18 +116,19 @@ def _point(row: Row, look: Look, place: str) -> dict[str, Any]:
     """A data set where its accuracy meets the curve; its bar ends where the curve does."""
     assert row.worth is not None
     assert row.to_real is not None
-    worth = row.worth
-    low = worth.smallest if worth.low is None else worth.low
-    high = worth.largest if worth.high is None else worth.high
-    across = {
-        **bar(row.to_real, look.color),
-        "array": [max(0.0, high - worth.estimate)],
-        "arrayminus": [max(0.0, worth.estimate - low)],
-    }
+    low, estimate, high = _ends(row.worth)
+    across = {**bar(row.to_real, look.color), "array": [high - estimate], "arrayminus": [estimate - low]}
     return {
-        **marker(look, [worth.estimate], [row.to_real.mean], size=12),
+        **marker(look, [estimate], [row.to_real.mean], size=12),
         **text([look.short], [place]),
         "error_x": across,
         "error_y": bar(row.to_real, look.color),
-        "hovertext": [hover_text(look.label, with_interval(row.to_real), f"real images per class: {worth.words}")],
+        "hovertext": [hover_text(look.label, with_interval(row.to_real), f"real images per class: {row.worth.words}")],
     }
+
+
+def _ends(worth: EffectiveReal) -> tuple[float, float, float]:
+    """Low end, estimate and high end as they are drawn: within the curve."""
+    low = worth.smallest if worth.low is None else worth.low
+    high = worth.largest if worth.high is None else worth.high
+    return min(low, worth.estimate), worth.estimate, max(high, worth.estimate)
