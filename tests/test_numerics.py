@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from prettyuseful.errors import StepFailedError
+from prettyuseful.errors import StudyError
 from prettyuseful.numerics import Numerics, environment
 
 
@@ -18,7 +18,7 @@ def test_threads_are_set() -> None:
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
 def test_a_device_that_is_not_there_is_said() -> None:
-    with pytest.raises(StepFailedError, match="no CUDA device"):
+    with pytest.raises(StudyError, match="no CUDA device"):
         Numerics(device="cuda").apply()
 
 

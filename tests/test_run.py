@@ -110,16 +110,21 @@ def test_data_sets_lie_where_anyone_can_load_them(finished: Path, tmp_path: Path
     assert Manifest.model_validate_json((folder / "manifest.json").read_text()).key == record.keys["dataset"]
 
 
-def test_a_failed_step_is_a_failed_record(study_text: Callable[..., str], tmp_path: Path) -> None:
-    text = study_text(seeds="[0]") + "metrics: []\n"
-    study = parse_study(text.replace("micro_batch: 4", "micro_batch: 4, device: cuda"))
+def test_a_failed_step_is_a_failed_record(
+    study_text: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("the sampler gave up")
+
+    monkeypatch.setattr("prettyuseful.steps.generation.GenerateSpec.make", broken)
+    study = parse_study(study_text(seeds="[0]") + "metrics: []\n")
     result = run_study(study, tmp_path / "store", tmp_path / "out", workers=1)
     assert not result.complete
     records = read_records(result.records)
     statuses = {(r.record, r.status) for r in records if not isinstance(r, StudyRecord)}
     assert statuses == {("dataset", "complete"), ("dataset", "failed"), ("run", "failed")}
-    causes = [r.cause for r in records if isinstance(r, RunRecord)]
-    assert all(cause is not None and "no CUDA device" in cause for cause in causes)
+    causes = [r.cause for r in records if isinstance(r, RunRecord) and r.status == "failed"]
+    assert all(cause is not None and "the sampler gave up" in cause for cause in causes)
     assert result.report.exists()
 
 
@@ -296,3 +301,13 @@ def test_a_data_set_of_real_images_is_worth_as_many_of_them(shared_task: Path, t
     assert 'id="worth"' in page
     assert worth["again"].words in page
     assert any(worth["again"].words in sentence for sentence in summary.answer)
+
+
+@pytest.mark.parametrize("blocked", ["records", "training", "datasets", "report.html"])
+def test_what_cannot_be_written_is_one_line(finished: Path, tmp_path: Path, blocked: str) -> None:
+    if blocked == "report.html":
+        (tmp_path / blocked).mkdir()
+    else:
+        (tmp_path / blocked).write_text("in the way")
+    with pytest.raises(StoreError, match="cannot write"):
+        run_study(study_of(finished), finished / "store", tmp_path)

@@ -55,14 +55,14 @@ class Numerics(BaseModel):
         """Sets up this process for a step with these numerics.
 
         Raises:
-            StepFailedError: the device is not there.
+            StudyError: the device is not there.
         """
         import torch
 
-        from prettyuseful.errors import StepFailedError
+        from prettyuseful.errors import StudyError
 
         if self.device == "cuda" and not torch.cuda.is_available():
-            raise StepFailedError("the study asks for numerics.device: cuda, but this machine has no CUDA device")
+            raise StudyError("numerics.device is cuda, but this machine has no CUDA device; say numerics.device: cpu")
         torch.set_num_threads(self.threads)
         torch.backends.cudnn.benchmark = False
 

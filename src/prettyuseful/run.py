@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -88,19 +89,20 @@ def run_plan(plan: Plan, store: LocalStore, out: Path, workers: int, on_event: C
         raise StoreError(f"{out} holds the task's images; name another folder with --out")
     _make_folder(out)
     outcome = Outcome()
-    try:
-        outcome = execute(plan.steps, wanted_keys(plan), store, workers, on_event)
-    finally:
-        records = gather(plan, store, outcome)
-        write_records(records, out / "records")
-    place_curves(plan, store, out / "training")
-    summary = summarise(records)
-    return StudyResult(
-        summary=summary,
-        report=write_report(summary, out / "report.html"),
-        records=out / "records",
-        datasets=_place_datasets(plan, store, out / "datasets"),
-    )
+    with _writing(out):
+        try:
+            outcome = execute(plan.steps, wanted_keys(plan), store, workers, on_event)
+        finally:
+            records = gather(plan, store, outcome)
+            write_records(records, out / "records")
+        place_curves(plan, store, out / "training")
+        summary = summarise(records)
+        return StudyResult(
+            summary=summary,
+            report=write_report(summary, out / "report.html"),
+            records=out / "records",
+            datasets=_place_datasets(plan, store, out / "datasets"),
+        )
 
 
 def dataset_study(generator: str, fields: Mapping[str, Any], task: Any, numerics: Any) -> Study:
@@ -159,11 +161,18 @@ def _source_of(dataset: PlannedDataset) -> Path | None:
 
 
 def _make_folder(folder: Path) -> None:
-    try:
+    with _writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise StoreError(
-            f"cannot write to {folder}: {error.strerror or error}; name another folder with --out"
+            f"cannot write to {error.filename or folder}: {error.strerror or error}; free some space, or name another "
+            "folder with --out"
         ) from error
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from prettyuseful.errors import UnknownNameError
+from prettyuseful.errors import StudyError, UnknownNameError
 from prettyuseful.study.cells import cell_groups, check_names
 from prettyuseful.study.file import Study
 from prettyuseful.study.reading import parse_study
@@ -18,6 +18,11 @@ def study(train: str = "{}", more: str = "") -> Study:
 
 def of_size(size: int) -> Callable[[], int]:
     return lambda: size
+
+
+def looked_at(asked: Study) -> None:
+    check_names(asked)
+    cell_groups(asked, of_size(32))
 
 
 PROBES = "{architectures: [small, resnet50], probes: [rgb, edges, texture]}"
@@ -79,3 +84,48 @@ def test_the_papers_choice_of_a_checkpoint_goes_by_name() -> None:
 def test_unknown_names_are_told_with_the_nearest(train: str, more: str, said: str) -> None:
     with pytest.raises(UnknownNameError, match=said):
         check_names(study(train, more))
+
+
+@pytest.mark.parametrize(
+    ("train", "more", "said"),
+    [
+        ("{probes: [texture]}", "probes: {textur: {crops: 3}}", "'textur' and does not use it; did you mean 'texture'"),
+        ("{recipes: [small]}", "recipes: {smal: {like: small}}", "'smal' and does not use it; did you mean 'small'"),
+        ("{weights: {small: w.safetensors}}", "", "'small', but no training begins with pretrained weights .* none"),
+        (
+            "{architectures: [resnet10t.c3_in1k], recipes: [fine-tuning], weights: {resnet10t: w.safetensors}}",
+            "",
+            "'resnet10t', but no training .*; did you mean 'resnet10t.c3_in1k'",
+        ),
+    ],
+)
+def test_what_is_defined_and_not_used_is_a_slip(train: str, more: str, said: str) -> None:
+    with pytest.raises(UnknownNameError, match=said):
+        looked_at(study(train, more))
+
+
+@pytest.mark.parametrize(
+    ("recipe", "said"),
+    [
+        ("{like: quick, size: 160}", "recipe 'mine': size 160 is larger than resize 144"),
+        ("{like: texture, size: 300, resize: native}", "crops of 300 pixels cannot be cut from images stored with 256"),
+    ],
+)
+def test_sizes_that_cannot_be_are_refused_before_any_training(recipe: str, said: str) -> None:
+    with pytest.raises(StudyError, match=said):
+        cell_groups(study("{recipes: [mine]}", f"recipes: {{mine: {recipe}}}"), of_size(32))
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ("recipes: {default: {like: small}}", "no recipe can be called 'default'"),
+        ("probes: {rgb: {transform: {kind: edges}}}", "rgb stands for the images as they are"),
+        ("recipes: {mine: {like: small, clip_norm: .inf}}", "finite"),
+        ("recipes: {mine: {like: small, stored_size: natve}}", "recipes.mine.stored_size"),
+        ("numerics: {memory_format: channels-last}", "channels_last"),
+    ],
+)
+def test_what_a_study_cannot_say(more: str, said: str) -> None:
+    with pytest.raises(StudyError, match=said):
+        study("{}", more)

@@ -231,7 +231,7 @@ def test_a_mix_that_cannot_be_is_named_with_its_line(mix: str, said: str) -> Non
 
 
 def test_the_reserved_name_is_explained() -> None:
-    assert "cannot be called 'real'" in complaint(CONTRACT.replace("base:", "real:", 1))
+    assert "nothing can be called 'real'" in complaint(CONTRACT.replace("base:", "real:", 1))
 
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "[]", "5", "just words", "null"])

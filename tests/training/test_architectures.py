@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from prettyuseful.errors import DataError, UnknownNameError
-from prettyuseful.training.architectures import SmallNet, build, check
+from prettyuseful.training.architectures import SmallNet, build, check, look
 
 
 def test_the_small_one_has_the_halves_of_a_timm_model() -> None:
@@ -44,6 +44,18 @@ def test_a_tag_names_weights_of_an_architecture() -> None:
         check("resnet50.a1_in2k")
 
 
-def test_a_size_that_an_architecture_cannot_look_at_is_one_line() -> None:
-    with pytest.raises(DataError, match=r"vit_tiny_patch16_224 cannot look at images of 8 pixels .* of 224 pixels"):
-        build("vit_tiny_patch16_224", 3, 8)
+@pytest.mark.parametrize(
+    ("architecture", "size"),
+    [("vit_tiny_patch16_224", 8), ("test_vit", 33), ("convnext_atto", 8), ("inception_v3", 32)],
+)
+def test_a_size_that_an_architecture_cannot_look_at_is_one_line(architecture: str, size: int) -> None:
+    with pytest.raises(DataError, match=f"{architecture} cannot look at images of {size} pixels .* another size"):
+        look(build(architecture, 3, size), architecture, size)
+
+
+def test_a_look_changes_nothing() -> None:
+    network = build("resnet10t", 3, 32)
+    before, state = torch.get_rng_state(), {name: value.clone() for name, value in network.state_dict().items()}
+    look(network, "resnet10t", 32)
+    assert torch.equal(before, torch.get_rng_state())
+    assert all(torch.equal(value, state[name]) for name, value in network.state_dict().items())

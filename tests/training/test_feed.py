@@ -31,6 +31,11 @@ def test_a_batch_holds_the_images_of_its_rows(pixels: Pixels) -> None:
         assert not image[:, width:].any()
 
 
+def test_a_batch_of_one_is_a_batch(pixels: Pixels) -> None:
+    images, sizes = Feed(pixels, "cpu").batch(torch.tensor([7]))
+    assert (len(images), sizes.tolist()) == (1, [list(pixels.sizes[7])])
+
+
 def test_all_images_come_in_order(pixels: Pixels) -> None:
     found = [*Feed(pixels, "cpu").in_order(4)]
     assert [len(images) for images, _ in found] == [4, 4, 3]

@@ -58,3 +58,16 @@ def test_input_is_normalised_as_the_design_says() -> None:
     values = torch.full((1, 3, 1, 1), 0.5)
     assert torch.equal(other.prepared(values.clone()), torch.zeros(1, 3, 1, 1))
     assert torch.allclose(one.prepared(values.clone())[0, 0], torch.tensor((0.5 - 0.485) / 0.229))
+
+
+def test_two_threads_see_what_one_does() -> None:
+    """Where images are resampled, too: that runs on threads, which share no mode of torch's."""
+    classifier = started(Design("small", 2, 24), 0)
+    classifier.network.eval()
+    found = []
+    for threads in (1, 2):
+        numerics = Numerics(threads=threads)
+        numerics.apply()
+        found.append(predict(classifier, pixels(40), View(28, 24, 2), numerics))
+    NUMERICS.apply()
+    assert np.allclose(found[0], found[1], atol=1e-5)

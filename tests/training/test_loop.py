@@ -172,6 +172,24 @@ class Narrow(torch.nn.Module):
         return self.head(x.mean(dim=(2, 3)))  # type: ignore[no-any-return]
 
 
+def test_a_batch_of_wide_and_tall_images_is_gathered_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Padded as a whole, it would be as wide as the widest and as tall as the tallest; and parts change nothing."""
+    rng = np.random.default_rng(0)
+    shapes = [(32, 96), (96, 32), *[(32, 40)] * 14]
+    images = [rng.integers(256, size=(*shape, 3), dtype=np.uint8) for shape in shapes]
+    write_pixels(tmp_path, ((image, i % 2, str(i)) for i, image in enumerate(images)))
+    ragged = load_pixels({path.name: path for path in tmp_path.iterdir()})
+    whole = weights(fit_from(fresh(size=24), ragged, tmp_path, augmentation=CROPS, resize=28, epochs=2))
+    monkeypatch.setattr("prettyuseful.training.loop._GATHERED", 3)
+    parts = weights(fit_from(fresh(size=24), ragged, tmp_path, augmentation=CROPS, resize=28, epochs=2))
+    assert all(torch.equal(whole[name], parts[name]) for name in whole)
+
+
+def test_a_part_of_one_image_is_not_left_over(pixels: Pixels, tmp_path: Path) -> None:
+    numerics = TrainingNumerics(images_at_once=5)  # 16 in a batch: 4, 4, 4, 4 and not 5, 5, 5, 1
+    fit_from(fresh(architecture="resnet10t"), pixels, tmp_path, epochs=1, numerics=numerics)
+
+
 @pytest.mark.parametrize(("most", "said"), [(5, "numerics.images_at_once: 4;"), (0, "not even one does")])
 def test_too_little_memory_says_what_would_fit(pixels: Pixels, tmp_path: Path, most: int, said: str) -> None:
     classifier = Classifier(Design("narrow", 2, 32), Narrow(most))

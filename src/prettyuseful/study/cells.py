@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import product
 
+from prettyuseful.errors import StudyError, UnknownNameError, did_you_mean
 from prettyuseful.probes import Probe
 from prettyuseful.registry import ARCHITECTURES, PROBES, RECIPES
 from prettyuseful.study.file import DEFAULT, Study
+from prettyuseful.training.augmentations import Augmentation
 from prettyuseful.training.recipes import Recipe, View, view_of
 
 
@@ -41,9 +43,15 @@ class CellGroup:
 
 
 def check_names(study: Study) -> None:
-    """Raises UnknownNameError for an architecture, recipe or probe that nobody knows."""
+    """Looks at every name, and whether what the study defines is used: a name that is not may be a slip.
+
+    Raises:
+        UnknownNameError: an architecture, recipe or probe that nobody knows, or that nothing uses.
+    """
     train = study.train
-    for recipe in (*train.recipes, *(plan.recipe for plan in study.probes.values() if plan.recipe)):
+    asked = [*train.recipes, *(study.probes[probe].recipe for probe in train.probes if probe in study.probes)]
+    recipes = [recipe for recipe in asked if recipe]
+    for recipe in (*recipes, *(plan.recipe for plan in study.probes.values() if plan.recipe)):
         RECIPES.check(recipe, also=[DEFAULT, *study.recipes])
     for plan in study.recipes.values():
         RECIPES.check(plan.like)
@@ -55,6 +63,28 @@ def check_names(study: Study) -> None:
             from prettyuseful.training.architectures import check
 
             check(architecture)
+    _check_used("probe", study.probes, train.probes, "train.probes")
+    _check_used("recipe", study.recipes, recipes, "train.recipes")
+
+
+def _check_used(kind: str, defined: Iterable[str], used: Sequence[str], where: str) -> None:
+    for name in defined:
+        if name not in used:
+            raise UnknownNameError(
+                f"the study defines the {kind} {name!r} and does not use it{did_you_mean(name, used)}; "
+                f"name it in {where}, or remove it"
+            )
+
+
+def _check_weights(study: Study, cells: Iterable[PlannedCell]) -> None:
+    pretrained = list(dict.fromkeys(cell.architecture for cell in cells if cell.recipe.weights == "pretrained"))
+    for name in study.train.weights:
+        if name not in pretrained:
+            raise UnknownNameError(
+                f"train.weights names {name!r}, but no training begins with pretrained weights of that architecture"
+                f"{did_you_mean(name, pretrained)}; those that do: {', '.join(pretrained) or 'none'} "
+                "(recipes fine-tuning and linear-probe, and recipes like them)"
+            )
 
 
 def cell_groups(study: Study, native_size: Callable[[], int]) -> tuple[CellGroup, ...]:
@@ -72,10 +102,12 @@ def cell_groups(study: Study, native_size: Callable[[], int]) -> tuple[CellGroup
         return PlannedCell(probe.architecture or architecture, recipe_name, probe_name, recipe, view)
 
     train = study.train
-    return tuple(
+    groups = tuple(
         CellGroup(architecture, recipe, tuple(cell(architecture, recipe, probe) for probe in train.probes))
         for architecture, recipe in product(train.architectures, train.recipes)
     )
+    _check_weights(study, (one for group in groups for one in group.cells))
+    return groups
 
 
 def probe_of(study: Study, name: str) -> Probe:
@@ -98,4 +130,22 @@ def recipe_of(study: Study, name: str) -> Recipe:
         changes["augmentation"] = replace(known.augmentation, size=changes.pop("size"))
     if study.train.checkpoint is not None:
         changes["checkpoint"] = study.train.checkpoint
-    return replace(known, **changes)
+    recipe = replace(known, **changes)
+    _check_sizes(name, recipe)
+    return recipe
+
+
+def _check_sizes(name: str, recipe: Recipe) -> None:
+    """Better now than after the training."""
+    size, augmentation = recipe.augmentation.size, recipe.augmentation
+    if recipe.resize != "native" and size > recipe.resize:
+        raise StudyError(
+            f"recipe {name!r}: size {size} is larger than resize {recipe.resize}, to which test images are made; "
+            "raise resize, or lower size"
+        )
+    enlarges = isinstance(augmentation, Augmentation) and augmentation.scale is not None
+    if not enlarges and recipe.stored_size != "native" and size > recipe.stored_size:
+        raise StudyError(
+            f"recipe {name!r}: crops of {size} pixels cannot be cut from images stored with {recipe.stored_size}; "
+            "raise stored_size, or lower size"
+        )

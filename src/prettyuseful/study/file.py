@@ -33,16 +33,14 @@ DEFAULT = "default"
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 def _dataset_name(name: str) -> str:
     if name == REAL:
-        raise ValueError(f"a data set cannot be called {REAL!r}: that name stands for the task's real images")
+        raise ValueError(f"nothing can be called {REAL!r}: that name stands for the task's real images")
     if not _DATASET_NAME.fullmatch(name):
-        raise ValueError(
-            "a data set's name may hold letters, digits, '-', '_' and '.', and begins with none of the last"
-        )
+        raise ValueError("a name may hold letters, digits, '-', '_' and '.', and begins with none of the last")
     return name
 
 
@@ -147,7 +145,7 @@ class RecipePlan(_Strict):
     resize: Annotated[int, Field(ge=8, le=4096)] | Literal["native"] = Field(
         224, description="short side of a test image before squares of size are cut from it, or native"
     )
-    epochs: int = Field(80, ge=1, description="passes over the training images")
+    epochs: int = Field(80, ge=1, le=999_999, description="passes over the training images")
     batch_size: int = Field(1024, ge=2, description="images per step")
     learning_rate: float = Field(1e-3, gt=0, description="the highest of the schedule")
     weight_decay: float = Field(0.0, ge=0)
@@ -205,7 +203,7 @@ class StudyNumerics(TrainingNumerics):
         description="number format; auto is the generator's own and bfloat16 autocast in classifiers on a GPU, float32 "
         "on a CPU",
     )
-    memory_format: Literal["auto"] | Layout = Field(  # type: ignore[assignment]
+    memory_format: Literal["auto", "contiguous", "channels_last"] = Field(  # type: ignore[assignment]
         "auto", description="layout of images in memory; auto is channels_last for classifiers on a GPU"
     )
     micro_batch: int = Field(25, ge=1, le=4096, description="images per generation batch")
@@ -249,6 +247,20 @@ class Study(_Strict):
     train: TrainPlan = TrainPlan()
     metrics: tuple[Literal["density", "coverage", "precision", "recall"], ...] = ("density", "coverage")
     numerics: StudyNumerics = StudyNumerics()
+
+    @field_validator("recipes")
+    @classmethod
+    def _default_is_taken(cls, recipes: dict[str, RecipePlan]) -> dict[str, RecipePlan]:
+        if DEFAULT in recipes:
+            raise ValueError(f"no recipe can be called {DEFAULT!r}: that name stands for each probe's own choice")
+        return recipes
+
+    @field_validator("probes")
+    @classmethod
+    def _rgb_is_as_it_is(cls, probes: dict[str, ProbePlan]) -> dict[str, ProbePlan]:
+        if "rgb" in probes and probes["rgb"].transform is not None:
+            raise ValueError("rgb stands for the images as they are and has no transform; give the probe another name")
+        return probes
 
     @field_validator("datasets")
     @classmethod

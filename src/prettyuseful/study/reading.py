@@ -100,7 +100,7 @@ def _explain(error: ValidationError, name: str, tree: yaml.Node | None) -> str:
 def _keys(location: Sequence[Any]) -> list[Any]:
     """The keys of the file in a pydantic location, which also names a union's branch and marks a wrong key."""
     keys = list(location)
-    for union in (("datasets", "*", "sampling"), ("datasets", "*", "prompts", "templates")):
+    for union in _UNIONS:
         if _pattern(keys[: len(union)]) == union:
             del keys[len(union) : len(union) + 1]
     return keys[:-1] if keys[-1:] == ["[key]"] else keys
@@ -112,6 +112,13 @@ def _pattern(keys: Sequence[Any]) -> tuple[str, ...]:
 
 
 _NAMING = ("datasets", "probes", "recipes")
+_UNIONS = (
+    ("datasets", "*", "sampling"),
+    ("datasets", "*", "prompts", "templates"),
+    ("recipes", "*", "stored_size"),
+    ("recipes", "*", "resize"),
+    ("probes", "*", "transform"),
+)
 
 
 def _fields_at(keys: list[Any]) -> Iterator[str]:

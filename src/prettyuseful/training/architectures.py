@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import cast
 
 import timm
@@ -10,6 +12,7 @@ import torch
 from torch import nn
 
 from prettyuseful.errors import DataError, UnknownNameError, did_you_mean, one_line
+from prettyuseful.memory import is_out_of_memory
 from prettyuseful.registry import ARCHITECTURES
 
 
@@ -52,17 +55,31 @@ def build(name: str, num_classes: int, size: int) -> nn.Module:
     check(name)
     usual = timm.get_pretrained_cfg(name, allow_unregistered=True)
     sized = {"img_size": size} if usual and usual.fixed_input_size and usual.input_size[1] != size else {}
+    with _looking(name, size):
+        return cast("nn.Module", timm.create_model(name, pretrained=False, num_classes=num_classes, **sized))
+
+
+@torch.no_grad()
+def look(network: nn.Module, name: str, size: int) -> None:
+    """Shows the network one black image, which changes nothing in it and draws no random numbers.
+
+    Raises:
+        DataError: the architecture cannot look at images of that size.
+    """
+    with _looking(name, size):
+        network.eval()(torch.zeros(1, 3, size, size))
+
+
+@contextmanager
+def _looking(name: str, size: int) -> Iterator[None]:
     try:
-        network = cast("nn.Module", timm.create_model(name, pretrained=False, num_classes=num_classes, **sized))
-        if getattr(getattr(network, "patch_embed", None), "num_patches", None) == 0:
-            raise ValueError("no patch fits into them")
-        return network
+        yield
     except (AssertionError, RuntimeError, TypeError, ValueError, ZeroDivisionError) as error:
-        if not sized:
+        if is_out_of_memory(error):
             raise
         raise DataError(
-            f"{name} cannot look at images of {size} pixels ({one_line(str(error))}); "
-            f"take a recipe of {usual.input_size[1]} pixels, or another architecture"
+            f"{name} cannot look at images of {size} pixels ({one_line(str(error))[:200]}); "
+            "take a recipe of another size, or another architecture"
         ) from error
 
 

@@ -26,7 +26,7 @@ class Feed:
     def __init__(self, pixels: Pixels, device: str) -> None:
         self.device = torch.device(device)
         self.sizes = torch.from_numpy(pixels.sizes)
-        self._places = pixels.places
+        self._places = torch.from_numpy(pixels.places)
         self._shards = [torch.from_numpy(shard) for shard in pixels.shards]
         if self.device.type != "cpu" and self._fits():
             self._shards = [shard.to(self.device) for shard in self._shards]

@@ -42,7 +42,7 @@ def penultimate(classifier: Classifier, pixels: Pixels, view: View, numerics: Nu
     return _over(classifier, Feed(pixels, numerics.device), view, numerics, features)
 
 
-@torch.inference_mode()
+@torch.no_grad()  # not inference mode, which other threads do not share: resampling runs on several
 def _over(
     classifier: Classifier, feed: Feed, view: View, numerics: Numerics, look: Callable[[torch.Tensor], torch.Tensor]
 ) -> np.ndarray:

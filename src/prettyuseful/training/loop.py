@@ -29,6 +29,8 @@ from prettyuseful.training.starts import trainable, training_mode
 from prettyuseful.training.validation import Lowest, split
 from prettyuseful.training.views import shown
 
+_GATHERED = 64
+
 
 def train(
     classifier: Classifier,
@@ -121,27 +123,37 @@ class _Training:
             torch.zeros((), dtype=torch.int64, device=device),
         )
         batches = [self.rows[part] for part in batches_of(len(self.rows), self.batch, self.draws)]
-        for rows, batch in zip(batches, self.feed.batches(batches), strict=True):
+        # A few at a time: a batch is padded to its widest and its tallest image.
+        gathered = self.feed.batches(few for rows in batches for few in torch.split(rows, _GATHERED))
+        for rows in batches:
             labels = self.labels[rows].to(device)
-            images, targets = self.augmented(batch, labels)
+            images, targets = self.augmented(rows, gathered, labels)
             of_step, logits = self.step(self.classifier.prepared(images), targets)
             loss += of_step
             right += (logits.argmax(1) == labels).sum()
         return {"loss": float(loss) / self.per_epoch, "train_accuracy": int(right) / (self.per_epoch * self.batch)}
 
-    def augmented(self, batch: Batch, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def augmented(
+        self, rows: torch.Tensor, gathered: Iterator[Batch], labels: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         """(N, 3, S, S) in 0-1, and what is to be learnt: classes, or with CutMix their shares, (N, classes)."""
-        (images, sizes), augmentation = batch, self.recipe.augmentation
+        augmentation, starts = self.recipe.augmentation, range(0, len(rows), _GATHERED)
         if isinstance(augmentation, Nudge):
-            (middle,) = shown(images, sizes, view_of(self.recipe))
-            return nudged(middle.float().div(255), augmentation, self.draws), labels
+            view = view_of(self.recipe)
+            middles = [square for _ in starts for square in shown(*next(gathered), view)]
+            whole = middles[0] if len(middles) == 1 else torch.cat(middles)
+            return nudged(whole.float().div(255), augmentation, self.draws), labels
+        draws = draw(augmentation, self.feed.sizes[rows], self.draws)
         if self.canvas is None:  # memory that has been used before is faster on a CPU
-            self.canvas = torch.empty(self.batch, 3, augmentation.size, augmentation.size, device=images.device)
-        varied = vary(images, draw(augmentation, sizes, self.draws), out=self.canvas)
+            size = augmentation.size
+            self.canvas = torch.empty(self.batch, 3, size, size, device=self.numerics.device)
+        for few in (slice(start, start + _GATHERED) for start in starts):
+            images, _ = next(gathered)
+            vary(images, draws[few], out=self.canvas[few])
         if not augmentation.cutmix:
-            return varied, labels
+            return self.canvas, labels
         shares = F.one_hot(labels, self.classifier.design.classes).float()
-        return cutmix(varied, shares, draw_patch(augmentation, self.draws))
+        return cutmix(self.canvas, shares, draw_patch(augmentation, self.draws))
 
     def step(self, images: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """One step of the optimiser; the batch's mean loss and its logits."""
@@ -161,8 +173,9 @@ def _backward(
     numerics: TrainingNumerics,
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """Gradients of the mean loss over all images, as many at once as the numerics say."""
-    at_once = numerics.images_at_once or len(images)
-    for some, wanted in zip(torch.split(images, at_once), torch.split(targets, at_once), strict=True):
+    # Even parts: batch norm cannot do with a last one of a single image.
+    parts = math.ceil(len(images) / (numerics.images_at_once or len(images)))
+    for some, wanted in zip(torch.tensor_split(images, parts), torch.tensor_split(targets, parts), strict=True):
         with numerics.autocast():
             logits = classifier.network(numerics.laid_out(some))
         loss = F.cross_entropy(logits.float(), wanted, label_smoothing=recipe.label_smoothing)

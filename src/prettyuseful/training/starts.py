@@ -19,7 +19,7 @@ from torch import nn
 
 from prettyuseful.errors import DataError
 from prettyuseful.keys import derive_seed, file_sha256
-from prettyuseful.training.architectures import check
+from prettyuseful.training.architectures import check, look
 from prettyuseful.training.classifier import Classifier, Design
 from prettyuseful.training.recipes import Trains
 
@@ -73,6 +73,7 @@ def started(design: Design, seed: int, given: Pretrained | None = None) -> Class
     weights = given.read(design.architecture) if given else None
     torch.manual_seed(derive_seed("training", seed, "weights"))
     network = design.build()
+    look(network, design.architecture, design.size)
     if given is not None and weights is not None:
         _take(network, weights, design.architecture, str(given.file or _pretrained_id(design.architecture)))
         if (used_to := timm.get_pretrained_cfg(design.architecture, allow_unregistered=True)) is not None:

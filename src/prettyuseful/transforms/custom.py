@@ -7,7 +7,7 @@ from typing import Any, Literal, cast
 import numpy as np
 from pydantic import Field
 
-from prettyuseful.errors import DataError
+from prettyuseful.errors import DataError, one_line
 from prettyuseful.numerics import Numerics
 from prettyuseful.plugins import open_plugin, plugin_fingerprint, plugin_id
 from prettyuseful.transforms.base import Transform, TransformSource
@@ -33,7 +33,10 @@ class Watched:
         self.transform, self.name = transform, name
 
     def apply(self, images: np.ndarray) -> np.ndarray:
-        result = self.transform.apply(images)
+        try:
+            result = self.transform.apply(images)
+        except (Exception, SystemExit) as error:  # anything may happen in there
+            raise DataError(f"{self.name}: apply failed: {type(error).__name__}: {one_line(str(error))}") from error
         if problem := problem_with(result, len(images)):
             raise DataError(f"{self.name}: {problem}; try `prettyuseful check probe`")
         return result
