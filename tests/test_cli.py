@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 
 from prettyuseful.data.dataset import read_shard
 from prettyuseful.store.local import LocalStore
@@ -166,13 +167,20 @@ def test_results_do_not_go_among_the_tasks_images(folder_task: Path, study_text:
 
 
 def test_a_step_that_fails_is_exit_code_1(tmp_path: Path, study_text: Callable[..., str]) -> None:
-    text = study_text().replace("micro_batch: 4", "device: cuda") + "metrics: []\n"
+    wild = "recipes: {wild: {like: small, learning_rate: 1.0e+30, clip_norm: 1.0e+30, warmup: 0}}\nmetrics: []\n"
+    text = study_text().replace("train: {", "train: {recipes: [wild], ") + wild
     (tmp_path / "study.yaml").write_text(text)
     found = call("run", "study.yaml", "--json", "--workers", 1, cwd=tmp_path)
     assert found.returncode == 1
     result = json.loads(found.stdout)
     assert result["complete"] is False
-    assert any("no CUDA device" in problem for problem in result["problems"])
+    assert any("no longer finite" in problem for problem in result["problems"])
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has the device")
+def test_a_device_that_is_not_there_is_one_line(tmp_path: Path, study_text: Callable[..., str]) -> None:
+    (tmp_path / "study.yaml").write_text(study_text().replace("micro_batch: 4", "device: cuda"))
+    assert "no CUDA device; say numerics.device: cpu" in one_error(call("run", "study.yaml", cwd=tmp_path))
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
