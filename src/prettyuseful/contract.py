@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from prettyuseful.errors import PrettyUsefulError
+from prettyuseful.errors import PrettyUsefulError, one_line
 
 Attempt = tuple[str, Callable[[], None], bool]
 """What is tried, the try itself, and whether all that follows needs it."""
@@ -30,7 +30,7 @@ def findings(attempts: Iterable[Attempt]) -> Iterator[Finding]:
             attempt()
             yield Finding(what)
         except Exception as error:  # the class is the user's and may do anything
-            said = " ".join(str(error).split())
+            said = one_line(str(error))
             known = isinstance(error, PrettyUsefulError)
             yield Finding(what, said if known else f"it failed with {type(error).__name__}: {said}")
             if needed:

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
 
-from prettyuseful.errors import DataError, UnknownNameError, did_you_mean
+from prettyuseful.errors import DataError, UnknownNameError, did_you_mean, one_line
 from prettyuseful.keys import digest, file_sha256
 
 _PLUGIN = re.compile(r"(?P<module>[\w./\\~-]+|.+\.py):(?P<attribute>[A-Za-z_]\w*)")
@@ -47,7 +47,7 @@ def load_plugin(name: str) -> Any:
     except UnknownNameError:
         raise
     except Exception as error:  # a plug-in's module may do anything
-        said = " ".join(str(error).split())
+        said = one_line(str(error))
         raise UnknownNameError(f"{name!r} cannot be imported: {type(error).__name__}: {said}") from error
     if not hasattr(found, attribute):
         hint = did_you_mean(attribute, [known for known in vars(found) if not known.startswith("_")])
@@ -65,7 +65,7 @@ def open_plugin(name: str, methods: Iterable[str], kind: str) -> Any:
     try:
         plugin = make()
     except Exception as error:  # a plug-in may do anything
-        said = " ".join(str(error).split())
+        said = one_line(str(error))
         raise DataError(f"{plugin_id(name)}() failed: {type(error).__name__}: {said}") from error
     for method in methods:
         if not callable(getattr(plugin, method, None)):

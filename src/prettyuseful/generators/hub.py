@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from prettyuseful.errors import DataError
+from prettyuseful.errors import DataError, one_line
 
 
 def hub_json(repository: str, revision: str | None, file: str) -> dict[str, Any]:
@@ -38,7 +38,7 @@ def hub_json(repository: str, revision: str | None, file: str) -> dict[str, Any]
 def why_not(name: str, source: str, gated: bool, error: BaseException) -> str:
     """One line for a person: why the model `name` cannot be loaded from `source`, and what to do."""
     kinds = {type(cause).__name__ for cause in _causes(error)}
-    text = " ".join(str(error).split())
+    text = one_line(str(error))
     cannot = f"cannot load the generator {name!r}: "
     if Path(source).is_dir():
         return f"{cannot}its folder {source} is not whole ({text[:200]}); get the model again"

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from prettyuseful.errors import StudyError, did_you_mean
+from prettyuseful.errors import StudyError, did_you_mean, one_line
 from prettyuseful.generators.base import Sampling
 from prettyuseful.prompts.captioners.source import CaptionerSource
 from prettyuseful.prompts.plan import PromptPlan
@@ -47,7 +47,7 @@ def parse_study(text: str, name: str = "study") -> Study:
     except Exception as error:  # PyYAML lets errors of many kinds through
         mark = getattr(error, "problem_mark", None)
         place = f"{name}:{mark.line + 1}" if mark else name
-        problem = getattr(error, "problem", None) or " ".join(str(error).split())
+        problem = getattr(error, "problem", None) or one_line(str(error))
         raise StudyError(f"{place}: not valid YAML: {problem}") from error
     if not isinstance(content, Mapping):
         raise StudyError(

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 from prettyuseful.data.dataset import Row
-from prettyuseful.errors import DataError, did_you_mean
+from prettyuseful.errors import DataError, did_you_mean, one_line
 from prettyuseful.keys import digest, files_fingerprint
 from prettyuseful.tasks.base import SPLITS, Split, first_few, sound, too_few
 from prettyuseful.tasks.folder import visible_files
@@ -176,7 +176,7 @@ class HubData:
     def _why(self, error: Exception) -> str:
         from datasets.exceptions import DatasetNotFoundError
 
-        said = " ".join(str(error).split())[:300] or type(error).__name__
+        said = one_line(str(error))[:300] or type(error).__name__
         if self._folder:
             mend = "it should hold Parquet or Arrow files of one data set, as `datasets.load_dataset` reads them"
         elif "gated" in said:

@@ -19,7 +19,7 @@ import torch
 from torch import nn
 
 from prettyuseful.durable import fsync
-from prettyuseful.errors import StepFailedError, StoreError
+from prettyuseful.errors import StepFailedError, StoreError, one_line
 from prettyuseful.keys import file_sha256
 
 VERSION = 1
@@ -166,7 +166,7 @@ def restore(
         if average is not None:
             average.load_state_dict(state["average"])
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = one_line(str(error))[:200]
         raise StepFailedError(f"the checkpoint is another training's ({reason}); delete it and run again") from error
     torch.set_rng_state(state["random"])
     if state["cuda_random"] is not None and torch.cuda.is_available():

@@ -17,7 +17,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
-from prettyuseful.errors import DataError
+from prettyuseful.errors import DataError, one_line
 from prettyuseful.keys import derive_seed, file_sha256
 from prettyuseful.training.architectures import check, look
 from prettyuseful.training.classifier import Classifier, Design
@@ -161,7 +161,7 @@ def _fetching(name: str) -> Iterator[None]:
         yield
     except (OSError, RuntimeError, ValueError, SafetensorError) as error:
         away = isinstance(error, (LocalEntryNotFoundError, OfflineModeIsEnabled, ConnectionError, URLError))
-        reason = "they are not on this machine and cannot be fetched" if away else " ".join(str(error).split())[:200]
+        reason = "they are not on this machine and cannot be fetched" if away else one_line(str(error))[:200]
         raise DataError(
             f"cannot load the pretrained weights {name}: {reason}; where there is a network, run "
             f"`python -c \"import timm; timm.create_model('{name}', pretrained=True)\"` once, or name a file of weights"

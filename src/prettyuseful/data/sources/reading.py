@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from prettyuseful.errors import DataError
+from prettyuseful.errors import DataError, one_line
 
 MAX_BYTES = 1 << 28
 """A larger image file is refused before it is read."""
@@ -77,7 +77,7 @@ def shown(text: object) -> str:
 
 
 def _line(error: object) -> str:
-    return shown(" ".join(str(error).split()))
+    return shown(one_line(str(error)))
 
 
 def _fits(value: str | int) -> bool:
