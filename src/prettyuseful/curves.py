@@ -9,7 +9,7 @@ from pathlib import Path
 
 from prettyuseful.store.base import Store
 from prettyuseful.study.plan import Plan
-from prettyuseful.study.records import dataset_label
+from prettyuseful.study.records import dataset_label, run_label
 
 LOG = "epochs.jsonl"
 
@@ -21,7 +21,7 @@ def place_curves(plan: Plan, store: Store, folder: Path) -> None:
         if artifact is None:
             continue
         data = dataset_label(run.dataset, run.images_per_class, run.steps_of)
-        place = folder / "@".join([data, *run.cell.names, str(run.seed)])
+        place = folder / run_label(data, run.cell.names, run.seed)
         text = artifact.path(LOG).read_text("utf-8")
         if (place / LOG).is_file() and (place / LOG).read_text("utf-8") == text:
             continue

@@ -37,7 +37,8 @@ def test_a_batch_of_one_is_a_batch(pixels: Pixels) -> None:
 
 
 def test_all_images_come_in_order(pixels: Pixels) -> None:
-    found = [*Feed(pixels, "cpu").in_order(4)]
+    feed = Feed(pixels, "cpu")
+    found = [*feed.in_order(feed.rows, 4)]
     assert [len(images) for images, _ in found] == [4, 4, 3]
     assert np.array_equal(torch.cat([sizes for _, sizes in found]), pixels.sizes)
 
@@ -46,7 +47,8 @@ def test_another_device_gets_the_same_batches_in_order(pixels: Pixels, monkeypat
     """`meta` stands for an accelerator: it has no values, but batches are gathered ahead and sent there."""
     monkeypatch.setattr(Feed, "_fits", lambda _: False)
     monkeypatch.setattr(torch.Tensor, "pin_memory", lambda tensor: tensor)
-    found = [*Feed(pixels, "meta").in_order(4)]
+    feed = Feed(pixels, "meta")
+    found = [*feed.in_order(feed.rows, 4)]
     assert {images.device.type for images, _ in found} == {"meta"}
     assert np.array_equal(torch.cat([sizes for _, sizes in found]), pixels.sizes)
 

@@ -109,9 +109,8 @@ def summarise(records: Sequence[Record]) -> Summary:
     runs = tuple(record for record in records if isinstance(record, RunRecord))
     by_cell: dict[Cell, dict[tuple[str, int], list[RunRecord]]] = {}
     for run in runs:
-        cell = (run.architecture, run.recipe, run.probe)
         if run.steps_of is None:
-            by_cell.setdefault(cell, {}).setdefault((run.dataset, run.images_per_class), []).append(run)
+            by_cell.setdefault(run.cell, {}).setdefault((run.dataset, run.images_per_class), []).append(run)
     curves = _curves(runs)
     controls = {name: plan["control"] for name, plan in study.study.get("datasets", {}).items() if plan.get("control")}
     rows: list[Row] = []
@@ -148,8 +147,7 @@ def _curves(runs: Sequence[RunRecord]) -> dict[tuple[Cell, int], dict[int, Tests
     found: dict[tuple[Cell, int], dict[int, list[RunRecord]]] = {}
     for run in runs:
         if run.steps_of is not None:
-            which = ((run.architecture, run.recipe, run.probe), run.steps_of)
-            found.setdefault(which, {}).setdefault(run.images_per_class, []).append(run)
+            found.setdefault((run.cell, run.steps_of), {}).setdefault(run.images_per_class, []).append(run)
     return {which: {n: tests for n, of_n in curve.items() if (tests := _tests(of_n))} for which, curve in found.items()}
 
 
@@ -259,7 +257,7 @@ def _coverage_difference(a: DatasetRecord, b: DatasetRecord) -> Interval | None:
 def _absent(study: StudyRecord, runs: Sequence[RunRecord]) -> list[str]:
     """Runs that the study asks for and that have no record at all: someone took it away."""
     names, seeds = study.study.get("datasets", {}), study.study.get("train", {}).get("seeds", ())
-    there = {(run.dataset, (run.architecture, run.recipe, run.probe), run.seed) for run in runs}
+    there = {(run.dataset, run.cell, run.seed) for run in runs}
     grid = product([REAL, *names], study.cells, seeds)
     return [f"{run[1][0]} on {run[0]}, seed {run[2]}: its record is not there" for run in grid if run not in there]
 

@@ -23,6 +23,8 @@ class _Versioned(BaseModel):
 
 
 TransferKind = Literal["synth_to_real", "real_to_synth", "real_to_real", "mixed_to_real"]
+CellNames = tuple[str, str, str]
+"""Architecture, recipe, probe."""
 
 
 class TransferResult(BaseModel):
@@ -68,6 +70,10 @@ class RunRecord(_Versioned):
     last_epoch: dict[str, float] = {}
     environment: dict[str, Any] = {}
     transfers: list[TransferResult] = []
+
+    @property
+    def cell(self) -> CellNames:
+        return self.architecture, self.recipe, self.probe
 
 
 class GroupedParts(BaseModel):
@@ -121,10 +127,6 @@ class DatasetRecord(_Versioned):
     samples: list[list[str]] = []
 
 
-CellNames = tuple[str, str, str]
-"""Architecture, recipe, probe."""
-
-
 class CellGroupRecord(BaseModel):
     """Cells that belong together, one for each probe; see `study.cells.CellGroup`."""
 
@@ -165,7 +167,12 @@ def record_name(record: Record) -> str:
             return f"dataset@{dataset_label(record.name, record.images_per_class)}.json"
         case RunRecord():
             data = dataset_label(record.dataset, record.images_per_class, record.steps_of)
-            return f"run@{data}@{record.architecture}@{record.recipe}@{record.probe}@{record.seed}.json"
+            return f"run@{run_label(data, record.cell, record.seed)}.json"
+
+
+def run_label(data: str, cell: CellNames, seed: int) -> str:
+    """What tells a run from all others of its study."""
+    return "@".join([data, *cell, str(seed)])
 
 
 def dataset_label(name: str, images_per_class: int, steps_of: int | None = None) -> str:
@@ -217,7 +224,7 @@ def _place_of(record: Record, study: StudyRecord) -> tuple[int, ...]:
     names, seeds = [REAL, *study.study["datasets"]], list(study.study["train"]["seeds"])
     if isinstance(record, DatasetRecord):
         return (1, names.index(record.name), record.images_per_class)
-    cell = study.cells.index((record.architecture, record.recipe, record.probe))
+    cell = study.cells.index(record.cell)
     place = (seeds.index(record.seed), names.index(record.dataset), record.images_per_class)
     return (2, cell, record.steps_of or 0, *place)
 

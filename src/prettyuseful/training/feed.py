@@ -60,9 +60,14 @@ class Feed:
             for last in ahead:
                 yield last.result()
 
-    def in_order(self, most: int) -> Iterator[Batch]:
-        """All images in their order, at most so many at a time."""
-        return self.batches(torch.split(torch.arange(len(self.sizes)), most))
+    @property
+    def rows(self) -> torch.Tensor:
+        """Those of all images."""
+        return torch.arange(len(self.sizes))
+
+    def in_order(self, rows: torch.Tensor, most: int) -> Iterator[Batch]:
+        """The images of these rows in their order, at most so many at a time."""
+        return self.batches(torch.split(rows, most))
 
     def _there(self, images: torch.Tensor) -> torch.Tensor:
         if images.device == self.device or self.device.type == "cpu":

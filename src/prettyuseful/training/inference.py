@@ -24,7 +24,13 @@ def predict(classifier: Classifier, pixels: Pixels, view: View, numerics: Numeri
     Raises:
         DataError: an image is smaller than a square.
     """
-    return _over(classifier, Feed(pixels, numerics.device), view, numerics, classifier.network)
+    feed = Feed(pixels, numerics.device)
+    return logits_of(classifier, feed, feed.rows, view, numerics)
+
+
+def logits_of(classifier: Classifier, feed: Feed, rows: torch.Tensor, view: View, numerics: Numerics) -> np.ndarray:
+    """`predict` for some images of a data set that is at hand."""
+    return _over(classifier, feed, rows, view, numerics, classifier.network)
 
 
 def penultimate(classifier: Classifier, pixels: Pixels, view: View, numerics: Numerics) -> np.ndarray:
@@ -39,16 +45,22 @@ def penultimate(classifier: Classifier, pixels: Pixels, view: View, numerics: Nu
         found: torch.Tensor = network.forward_head(network.forward_features(batch), pre_logits=True)  # type: ignore[operator]
         return found
 
-    return _over(classifier, Feed(pixels, numerics.device), view, numerics, features)
+    feed = Feed(pixels, numerics.device)
+    return _over(classifier, feed, feed.rows, view, numerics, features)
 
 
 @torch.no_grad()  # not inference mode, which other threads do not share: resampling runs on several
 def _over(
-    classifier: Classifier, feed: Feed, view: View, numerics: Numerics, look: Callable[[torch.Tensor], torch.Tensor]
+    classifier: Classifier,
+    feed: Feed,
+    rows: torch.Tensor,
+    view: View,
+    numerics: Numerics,
+    look: Callable[[torch.Tensor], torch.Tensor],
 ) -> np.ndarray:
     most = max(_FEWEST, _VALUES // (3 * view.size**2)) * (1 if feed.device.type == "cpu" else 16)
     found = []
-    for images, sizes in feed.in_order(most):
+    for images, sizes in feed.in_order(rows, most):
         total = None
         for square in shown(images, sizes, view):
             with numerics.autocast():

@@ -70,12 +70,12 @@ class _Training:
         self.recipe, self.numerics = recipe, numerics
         torch.manual_seed(derive_seed("training", seed, "network"))  # what it drops out
         self.draws = torch.Generator().manual_seed(derive_seed("training", seed, "draws"))
-        self.rows, self.lowest = torch.arange(len(pixels)), None
-        if recipe.checkpoint == "lowest-validation-loss":
-            rows, held = split(pixels, recipe.validation, seed)
-            self.rows, self.lowest = torch.from_numpy(rows), Lowest(pixels, held, view_of(recipe), numerics)
         self.feed = Feed(pixels, numerics.device)
         self.labels = torch.from_numpy(np.asarray(pixels.labels))
+        self.rows, self.lowest = self.feed.rows, None
+        if recipe.checkpoint == "lowest-validation-loss":
+            self.rows, held = map(torch.from_numpy, split(pixels, recipe.validation, seed))
+            self.lowest = Lowest(self.feed, held, self.labels, view_of(recipe), numerics)
         self.batch = min(recipe.batch_size, len(self.rows))
         self.canvas: torch.Tensor | None = None
         self.per_epoch = len(self.rows) // self.batch
@@ -99,7 +99,7 @@ class _Training:
                 if not math.isfinite(line["loss"]):
                     raise StepFailedError(f"the loss is no longer finite in epoch {epoch} of {epochs}")
                 if self.lowest:
-                    line |= self.lowest.look(self.classifier, epoch)
+                    line |= self.lowest.look(self.classifier)
                 lines.append(json.dumps(line) + "\n")
                 file.write(lines[-1])
                 file.flush()
@@ -118,10 +118,8 @@ class _Training:
         training_mode(self.network, self.recipe.trains)
         device = self.numerics.device
         # Added up on the device: asking it for a number at every step would make it wait.
-        loss, right = (
-            torch.zeros((), dtype=torch.float64, device=device),
-            torch.zeros((), dtype=torch.int64, device=device),
-        )
+        loss = torch.zeros((), dtype=torch.float64, device=device)
+        right = torch.zeros((), dtype=torch.int64, device=device)
         batches = [self.rows[part] for part in batches_of(len(self.rows), self.batch, self.draws)]
         # A few at a time: a batch is padded to its widest and its tallest image.
         gathered = self.feed.batches(few for rows in batches for few in torch.split(rows, _GATHERED))

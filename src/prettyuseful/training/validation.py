@@ -13,7 +13,8 @@ from prettyuseful.errors import DataError
 from prettyuseful.keys import derive_seed
 from prettyuseful.numerics import Numerics
 from prettyuseful.training.classifier import Classifier
-from prettyuseful.training.inference import predict
+from prettyuseful.training.feed import Feed
+from prettyuseful.training.inference import logits_of
 from prettyuseful.training.recipes import View
 
 
@@ -42,21 +43,24 @@ def split(pixels: Pixels, fraction: float, seed: int) -> tuple[np.ndarray, np.nd
 
 
 class Lowest:
-    """The weights with the lowest validation loss so far. Of equal losses the first wins."""
+    """The weights with the lowest loss so far on some rows of a training's feed. Of equal losses the first wins.
 
-    def __init__(self, pixels: Pixels, rows: np.ndarray, view: View, numerics: Numerics) -> None:
-        self._pixels, self._view, self._numerics = pixels.take(rows), view, numerics
-        self.state: dict[str, Any] = {"loss": float("inf"), "epoch": 0, "weights": {}}
+    `labels` are those of all images of the feed.
+    """
 
-    def look(self, classifier: Classifier, epoch: int) -> dict[str, float]:
-        """Validates after `epoch` epochs; what to log."""
+    def __init__(self, feed: Feed, rows: torch.Tensor, labels: torch.Tensor, view: View, numerics: Numerics) -> None:
+        self._feed, self._rows, self._labels, self._view, self._numerics = feed, rows, labels[rows], view, numerics
+        self.state: dict[str, Any] = {"loss": float("inf"), "weights": {}}
+
+    def look(self, classifier: Classifier) -> dict[str, float]:
+        """Validates; what to log."""
         classifier.network.eval()
-        logits = torch.from_numpy(predict(classifier, self._pixels, self._view, self._numerics))
-        loss = float(F.cross_entropy(logits, torch.from_numpy(self._pixels.labels)))
-        right = float((logits.argmax(1).numpy() == self._pixels.labels).mean())
+        logits = torch.from_numpy(logits_of(classifier, self._feed, self._rows, self._view, self._numerics))
+        loss = float(F.cross_entropy(logits, self._labels))
+        right = float((logits.argmax(1) == self._labels).double().mean())
         if loss < self.state["loss"]:
             weights = {name: value.cpu().clone() for name, value in classifier.network.state_dict().items()}
-            self.state = {"loss": loss, "epoch": epoch, "weights": weights}
+            self.state = {"loss": loss, "weights": weights}
         return {"validation_loss": loss, "validation_accuracy": right}
 
     def put_back(self, classifier: Classifier) -> None:
