@@ -10,7 +10,8 @@ from tests.transforms.measures import difference, energy, faint
 from prettyuseful.errors import DataError
 from prettyuseful.numerics import Numerics
 from prettyuseful.transforms.band import PRESETS, Band
-from prettyuseful.transforms.defects import ColourShift, Grating
+from prettyuseful.transforms.colour import ColourShift
+from prettyuseful.transforms.degradation import Grating
 
 LOW, HIGH = Band(keep=(0, 0.25), rescale="none"), Band(keep=(0.25, "all"), rescale="none")
 

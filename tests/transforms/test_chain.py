@@ -8,10 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from hypothesis import given as drawn
+from hypothesis import settings
+from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from prettyuseful.errors import DataError, UnknownNameError
+from prettyuseful.errors import DataError, StudyError, UnknownNameError
 from prettyuseful.numerics import Numerics
+from prettyuseful.study.reading import parse_study
 from prettyuseful.transforms.base import TransformSource
 from prettyuseful.transforms.chain import AnyTransform, Chain
 from prettyuseful.transforms.check import check_transform
@@ -24,9 +28,15 @@ FORMS = """
 - {kind: depth, model: small}
 - {kind: vae, generator: pocket-base}
 - {kind: colour-shift, shift: [0.1, 0, 0], contrast: 0.9}
-- {kind: patch-shuffle, grid: 4}
+- {kind: colour, hue: -40, saturation: 1.5}
 - {kind: blur, width: 0.02}
+- {kind: low-resolution, factor: 0.4}
+- {kind: jpeg, quality: 30}
+- {kind: noise, deviation: 0.05, seed: 3}
 - {kind: grating, frequency: 0.5, amplitude: 0.1, angle: 45}
+- {kind: patch-shuffle, grid: 4}
+- {kind: zoom, factor: 1.7}
+- {kind: zoom, factor: 0.6}
 - {kind: own, transform: "negative.py:Negative"}
 - kind: chain
   transforms:
@@ -60,6 +70,65 @@ def test_each_keeps_the_contract(form: dict[str, Any], own: str) -> None:
         pytest.skip("its weights are not here; see test_depth.py")
     source = ANY.validate_python({**form, "transform": own} if form["kind"] == "own" else form)
     assert [finding.problem for finding in check_transform(lambda: source.open(Numerics()))] == [None] * 9
+
+
+SIZE_KEEPING = ("colour-shift", "colour", "blur", "low-resolution", "jpeg", "noise", "grating", "zoom")
+
+
+@pytest.mark.parametrize(
+    "form", [f for f in yaml.safe_load(FORMS) if f["kind"] in SIZE_KEEPING], ids=lambda f: f["kind"]
+)
+@settings(max_examples=25, deadline=None)
+@drawn(height=st.integers(1, 70), width=st.integers(1, 70), seed=st.integers(0, 99))
+def test_images_of_any_size_keep_it(form: dict[str, Any], height: int, width: int, seed: int) -> None:
+    images = np.random.default_rng(seed).integers(0, 256, (2, height, width, 3), np.uint8)
+    given, transform = images.copy(), ANY.validate_python(form).open(Numerics())
+    given.flags.writeable = False
+    changed = transform.apply(given)
+    assert (changed.shape, changed.dtype) == (images.shape, np.uint8)
+    assert (given == images).all()
+    assert (changed[1] == transform.apply(np.asfortranarray(images[1:]))[0]).all()
+
+
+STUDY = """
+version: 1
+task: photos
+datasets: {one: {generator: pocket-base, images_per_class: 10}}
+train: {probes: [changed]}
+probes:
+  changed: {transform: FORM}
+"""
+
+
+@pytest.mark.parametrize(
+    ("form", "words"),
+    [
+        ("{kind: colour-shift, shift: [2, 0, 0]}", "shift.0: input should be less than or equal to 1"),
+        ("{kind: colour, hue: 181}", "hue: input should be less than or equal to 180"),
+        ("{kind: colour, saturation: -1}", "saturation: input should be greater than or equal to 0"),
+        ("{kind: colour, saturation: .nan}", "saturation: input should be less than or equal to 10"),
+        ("{kind: blur, width: 0}", "width: input should be greater than 0"),
+        ("{kind: low-resolution, factor: 1}", "factor: input should be less than 1"),
+        ("{kind: low-resolution, factor: 0}", "factor: input should be greater than 0"),
+        ("{kind: low-resolution}", "'probes.changed.transform.factor' is missing"),
+        ("{kind: jpeg, quality: 0}", "quality: input should be greater than or equal to 1"),
+        ("{kind: jpeg, quality: 101}", "quality: input should be less than or equal to 100"),
+        ("{kind: jpeg, quality: 49.5}", "quality: input should be a valid integer"),
+        ("{kind: noise, deviation: 0}", "deviation: input should be greater than 0"),
+        ("{kind: noise, deviation: 1.1}", "deviation: input should be less than or equal to 1"),
+        ("{kind: noise, deviation: 0.1, seed: -1}", "seed: input should be greater than or equal to 0"),
+        ("{kind: grating, frequency: 1.5}", "frequency: input should be less than or equal to 1"),
+        ("{kind: patch-shuffle, grid: 1}", "grid: input should be greater than or equal to 2"),
+        ("{kind: zoom, factor: 0.06}", "factor: input should be greater than or equal to 0.0625"),
+        ("{kind: zoom, factor: 16.5}", "factor: input should be less than or equal to 16"),
+    ],
+)
+def test_what_cannot_be_is_told_with_its_line(form: str, words: str) -> None:
+    with pytest.raises(StudyError) as told:
+        parse_study(STUDY.replace("FORM", form))
+    assert str(told.value).startswith("study:7: ")
+    assert words in str(told.value)
+    assert "\n" not in str(told.value)
 
 
 def test_what_planning_needs_loads_no_torch() -> None:

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from tests.transforms.measures import likenesses
 
-from prettyuseful.transforms.defects import ColourShift, PatchShuffle
+from prettyuseful.transforms.colour import ColourShift
+from prettyuseful.transforms.geometry import PatchShuffle
 from prettyuseful.transforms.structure import Edges
 
 EDGES = Edges()

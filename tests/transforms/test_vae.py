@@ -19,7 +19,7 @@ from prettyuseful.transforms.band import Band
 from prettyuseful.transforms.base import Transform
 from prettyuseful.transforms.chain import Chain
 from prettyuseful.transforms.check import check_transform
-from prettyuseful.transforms.defects import Grating
+from prettyuseful.transforms.degradation import Grating
 from prettyuseful.transforms.structure import Edges
 from prettyuseful.transforms.vae import Vae
 

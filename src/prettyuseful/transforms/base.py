@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
+from PIL import Image
 from pydantic import BaseModel, ConfigDict
 
 from prettyuseful.numerics import Numerics
@@ -53,7 +55,7 @@ class TransformSource(BaseModel, ABC):
 
 
 class Formula(TransformSource):
-    """A transform whose settings are all there is to it: no weights, always on the CPU in double precision."""
+    """A transform whose settings are all there is to it: no weights, always on the CPU, in doubles or by Pillow."""
 
     def open(self, numerics: Numerics) -> Transform:  # noqa: ARG002
         return self
@@ -79,6 +81,23 @@ def to_bytes(values: np.ndarray) -> np.ndarray:
 def grey(values: np.ndarray) -> np.ndarray:
     """An (H, W) map in 0-1 as an (H, W, 3) uint8 image of three equal channels."""
     return np.repeat(to_bytes(values)[:, :, None], 3, axis=2)
+
+
+def scaled(side: int, factor: float) -> int:
+    """A side of so many pixels times `factor`, in whole pixels, at least one."""
+    return max(1, round(side * factor))
+
+
+def resized(
+    image: np.ndarray, height: int, width: int, box: tuple[float, float, float, float] | None = None
+) -> np.ndarray:
+    """An (H, W, 3) uint8 image, or its box (left, upper, right, lower), by Pillow's bicubic filter, anti-aliased."""
+    return np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BICUBIC, box))
+
+
+def generator_of(image: np.ndarray, seed: int) -> np.random.Generator:
+    """Random numbers that come from `seed` and the image's size and bytes: the same for equal images, anywhere."""
+    return np.random.default_rng(list(hashlib.sha256(f"{seed} {image.shape}".encode() + image.tobytes()).digest()))
 
 
 def spread_out(values: np.ndarray, flat: float) -> np.ndarray:

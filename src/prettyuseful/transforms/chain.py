@@ -11,12 +11,17 @@ from pydantic import Field
 from prettyuseful.numerics import Numerics
 from prettyuseful.transforms.band import Band
 from prettyuseful.transforms.base import Transform, TransformSource
+from prettyuseful.transforms.colour import Colour, ColourShift
 from prettyuseful.transforms.custom import Own
-from prettyuseful.transforms.defects import Blur, ColourShift, Grating, PatchShuffle
+from prettyuseful.transforms.degradation import Blur, Grating, Jpeg, LowResolution, Noise
+from prettyuseful.transforms.geometry import PatchShuffle, Zoom
 from prettyuseful.transforms.structure import Depth, Edges
 from prettyuseful.transforms.vae import Vae
 
-Single = Band | Depth | Edges | Vae | ColourShift | PatchShuffle | Blur | Grating | Own
+_Colours = ColourShift | Colour
+_Losses = Blur | LowResolution | Jpeg | Noise | Grating
+_Places = PatchShuffle | Zoom
+Single = Band | Depth | Edges | Vae | _Colours | _Losses | _Places | Own
 
 
 class Chain(TransformSource):
