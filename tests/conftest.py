@@ -95,6 +95,20 @@ def pipeline_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
+@pytest.fixture(scope="session")
+def clip_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from tests.tiny_encoders import save_clip
+
+    return save_clip(tmp_path_factory.mktemp("clip") / "tiny-clip")
+
+
+@pytest.fixture(scope="session")
+def dinov2_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from tests.tiny_encoders import save_dinov2
+
+    return save_dinov2(tmp_path_factory.mktemp("dinov2") / "tiny-dinov2")
+
+
 def make_folder_task(root: Path, train: int = 8, test: int = 14, size: int = 24) -> Path:
     """An ImageFolder tree of noisy colours that a classifier can tell apart."""
     rng = np.random.default_rng(0)

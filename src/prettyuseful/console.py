@@ -16,10 +16,12 @@ from rich.text import Text
 from prettyuseful.analysis.statistics import Interval
 from prettyuseful.analysis.summary import Summary
 from prettyuseful.contract import Finding
+from prettyuseful.report.drawing import digits
 from prettyuseful.steps.base import Step
 from prettyuseful.study.cost import Cost, Rates, clock
 from prettyuseful.study.execute import Event
 
+_METRICS = 4  # that a terminal has room for
 _LINE_EVERY = 5.0  # seconds between progress lines where nobody can see a bar move
 
 
@@ -99,12 +101,12 @@ class StepProgress:
 
 
 def summary_table(summary: Summary) -> Table:
-    """One line per data set and cell: accuracies with their 95 % intervals, and the metrics."""
+    """One line per data set and cell: accuracies with their 95 % intervals, and the first metrics."""
     several = len({row.cell for row in summary.rows}) > 1
-    metrics = summary.study.metrics
-    table = Table(
-        title=summary.study.title, caption="mean, 95 % interval", title_justify="left", caption_justify="left"
-    )
+    metrics = summary.study.metrics[:_METRICS]
+    rest = ", ".join(summary.study.metrics[_METRICS:])
+    caption = f"mean, 95 % interval{f'; in the report and with --json: {rest}' if rest else ''}"
+    table = Table(title=summary.study.title, caption=caption, title_justify="left", caption_justify="left")
     table.add_column("data set")
     if several:
         table.add_column("cell")
@@ -128,7 +130,10 @@ def _percent(interval: Interval | None) -> str:
 
 
 def _number(interval: Interval | None) -> str:
-    return "missing" if interval is None else f"{interval.mean:.2f} [{interval.low:.2f}, {interval.high:.2f}]"
+    if interval is None:
+        return "missing"
+    mean, low, high = digits(interval)
+    return f"{mean} [{low}, {high}]"
 
 
 def cost_table(cost: Cost) -> Table:

@@ -11,7 +11,7 @@ from prettyuseful.studies import BUNDLED
 
 
 def names_of(kind: str) -> dict[str, str]:
-    """Name -> summary for `generators`, `tasks`, `prompts`, `architectures`, `recipes`, `probes`, `metrics`, `studies`.
+    """Name -> summary of every name of a kind: `generators`, `tasks`, `encoders`, `metrics` and so on.
 
     Raises:
         UnknownNameError: another kind.
@@ -22,6 +22,7 @@ def names_of(kind: str) -> dict[str, str]:
         "architectures": registry.ARCHITECTURES,
         "recipes": registry.RECIPES,
         "probes": registry.PROBES,
+        "encoders": registry.ENCODERS,
         "metrics": registry.METRICS,
     }
     known = ["generators", *tables, "studies"]

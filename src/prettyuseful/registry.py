@@ -122,6 +122,24 @@ PROBES = Table(
         ),
     },
 )
+ENCODERS = Table(
+    "encoder",
+    {
+        "real-trained": Entry(
+            "prettyuseful.encoders.real_trained:RealTrained",
+            "the task's own classifier: the study's first, trained on real images; no download",
+        ),
+        "clip-vit-b-32": Entry("prettyuseful.encoders.hub:Clip", "openai/clip-vit-base-patch32, 512 values, texts too"),
+        "clip-vit-l-14": Entry(
+            "prettyuseful.encoders.hub:Clip", "openai/clip-vit-large-patch14, 768 values, texts too"
+        ),
+        "dinov2-b-14": Entry("prettyuseful.encoders.hub:Dinov2", "facebook/dinov2-base, 768 values: the class token"),
+        "dinov2-l-14": Entry("prettyuseful.encoders.hub:Dinov2", "facebook/dinov2-large, 1024 values: the class token"),
+        "inception": Entry(
+            "prettyuseful.encoders.inception:Inception", "FID's, 2048 values; needs pytorch-fid's file of weights"
+        ),
+    },
+)
 METRICS = Table(
     "metric",
     {
@@ -129,6 +147,23 @@ METRICS = Table(
         "coverage": Entry("prettyuseful.metrics.manifold:manifold", "share of real images with a generated one nearby"),
         "precision": Entry("prettyuseful.metrics.manifold:manifold", "share of generated images among the real ones"),
         "recall": Entry("prettyuseful.metrics.manifold:manifold", "share of real images among the generated ones"),
+        "frechet": Entry("prettyuseful.metrics.frechet:frechet_distance", "FID, with the features of any encoder"),
+        "kid": Entry("prettyuseful.metrics.kernel:kid", "KID: distance by a cubic kernel, unbiased, may be below 0"),
+        "cmmd": Entry("prettyuseful.metrics.kernel:cmmd", "CMMD: distance by a Gaussian kernel on directions"),
+        "vendi": Entry(
+            "prettyuseful.metrics.vendi:vendi_score", "how many different images there are, of each class too"
+        ),
+        "nearest": Entry(
+            "prettyuseful.metrics.nearest:nearest_real", "distance to the nearest real image of the class"
+        ),
+        "clip-score": Entry(
+            "prettyuseful.metrics.alignment:clip_scores",
+            "how well images fit 'a photo of a <class>'; needs a CLIP encoder",
+        ),
+        "label-agreement": Entry(
+            "prettyuseful.metrics.alignment:label_agreement",
+            "share that the real-trained classifier takes for their class",
+        ),
     },
 )
 CHECKS = Table(

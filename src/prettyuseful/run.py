@@ -84,8 +84,7 @@ def run_study(
 
 def run_plan(plan: Plan, store: LocalStore, out: Path, workers: int, on_event: Callable[[Event], None]) -> StudyResult:
     """`run_study` for a plan and a store that are at hand."""
-    task = plan.study.task
-    if any(place is not None and out.resolve() == Path(place).resolve() for place in (task.folder, task.huggingface)):
+    if any(out.resolve() == place.resolve() for place in plan.study.task.places):
         raise StoreError(f"{out} holds the task's images; name another folder with --out")
     _make_folder(out)
     outcome = Outcome()

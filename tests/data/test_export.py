@@ -65,7 +65,7 @@ def test_equal_rows_give_equal_bytes(tmp_path: Path) -> None:
 
 
 def test_torchvision_reads_the_tree(tmp_path: Path) -> None:
-    from torchvision.datasets import ImageFolder  # type: ignore[import-untyped]
+    from torchvision.datasets import ImageFolder
 
     export_imagefolder(ROWS, CLASSES, tmp_path)
     found = ImageFolder(str(tmp_path))

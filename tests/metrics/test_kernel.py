@@ -11,7 +11,8 @@ from sklearn.metrics.pairwise import polynomial_kernel
 
 from prettyuseful.errors import DataError
 from prettyuseful.metrics import kernel
-from prettyuseful.metrics.kernel import cmmd, kid, kid_subsets
+from prettyuseful.metrics.jackknife import without_blocks
+from prettyuseful.metrics.kernel import cmmd, cmmd_without, kid, kid_subsets, kid_without
 
 
 @pytest.fixture(autouse=True, params=[5, 1024])
@@ -159,3 +160,12 @@ def test_what_cannot_be_measured_is_said() -> None:
             kid_subsets(a, b, size=size)
     with pytest.raises(DataError, match="0 subsets"):
         kid_subsets(a, b, subsets=0, size=5)
+
+
+@pytest.mark.parametrize(("metric", "at_once"), [(kid, kid_without), (cmmd, cmmd_without)])
+def test_leaving_out_blocks_in_one_pass_is_leaving_them_out(metric: Any, at_once: Any) -> None:
+    real, synthetic = sets(0, 43, 37)
+    blocks = np.arange(43) % 5, np.arange(37) // 3 % 5
+    wanted = without_blocks(metric, (real, synthetic), blocks)
+    assert len(set(wanted.round(6))) == 5
+    np.testing.assert_allclose(at_once(real, synthetic, *blocks), wanted, rtol=1e-8, atol=1e-10)

@@ -16,14 +16,18 @@ from prettyuseful.study.records import (
     CellGroupRecord,
     DatasetRecord,
     GroupedParts,
-    ManifoldResult,
+    MeasureResult,
+    Reencoding,
     RunRecord,
     StudyRecord,
+    Subject,
     TransferResult,
+    WholeNumber,
 )
 
 _GROUPS = 4
 _GROUP_SIZE = 5
+_WHOLE = ("frechet", "kid", "cmmd", "vendi", "vendi-per-class")
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,7 @@ class Asked:
     seeds: Sequence[int] = (0, 1, 2)
     architectures: Sequence[str] = ("small",)
     metrics: Sequence[str] = ("density", "coverage")
+    encoders: Sequence[str] = ("real-trained",)
     title: str = "A study"
     question: str = "Is it useful?"
     generator: str = "pocket-base"
@@ -85,6 +90,7 @@ def _study(asked: Asked) -> StudyRecord:
             "source": "made up",
         },
         metrics=list(asked.metrics),
+        encoders={name: f"what {name} is" for name in asked.encoders},
         cell_groups=[
             CellGroupRecord(architecture=name, recipe="small", cells=[(name, "small", "rgb")])
             for name in asked.architectures
@@ -112,27 +118,45 @@ def _dataset(asked: Asked, name: str) -> DatasetRecord:
         applied={} if real else {"steps": 25, "cfg": 2.5, "safety_checker": "off"},
         keys={"dataset": "0123456789abcdef" * 4},
         generation_seconds=None if real else 12.5,
-        manifold=_manifold(asked, asked.rates[name]) if asked.metrics else None,
+        measured=_measured(asked, name) if asked.metrics else [],
         samples=[[_png(i, j) for j in range(asked.samples)] for i, _ in enumerate(asked.classes)]
         if asked.samples
         else [],
     )
 
 
-def _manifold(asked: Asked, rate: float) -> ManifoldResult:
-    def parts(label: int) -> GroupedParts:
-        groups = [f"{label}-{group}" for group in range(_GROUPS)]
-        return GroupedParts(
-            groups=groups, sums=[rate * (3 + group % 3) for group in range(_GROUPS)], sizes=[5] * _GROUPS
+def _measured(asked: Asked, name: str) -> list[MeasureResult]:
+    """Plain and re-encoded; where a number of a whole set is asked for, the files' format explains half of it."""
+    subjects: tuple[Subject, ...] = ("real-test", "real-train") if name == "real" else ("data-set",)
+    return [
+        MeasureResult(
+            encoder=encoder,
+            subject=subject,
+            reencoded=Reencoding(side=8, quality=90) if again else None,
+            k=5,
+            images_per_class=[20] * len(asked.classes),
+            parts=dict.fromkeys((m for m in asked.metrics if m not in _WHOLE), _parts(asked, asked.rates[name])),
+            numbers=dict.fromkeys((m for m in asked.metrics if m in _WHOLE), _whole(asked.rates[name] / (1 + again))),
         )
+        for encoder in asked.encoders
+        for subject in subjects
+        for again in (False, True)
+    ]
 
-    each = [parts(label) for label, _ in enumerate(asked.classes)]
-    return ManifoldResult(
-        encoder="features of a test",
-        k=5,
-        images_per_class=[20] * len(each),
-        parts=dict.fromkeys(asked.metrics, each),
-    )
+
+def _parts(asked: Asked, rate: float) -> list[GroupedParts]:
+    return [
+        GroupedParts(
+            groups=[f"{label}-{group}" for group in range(_GROUPS)],
+            sums=[rate * (3 + group % 3) for group in range(_GROUPS)],
+            sizes=[5] * _GROUPS,
+        )
+        for label, _ in enumerate(asked.classes)
+    ]
+
+
+def _whole(value: float) -> WholeNumber:
+    return WholeNumber(value=value, without=[value + shift for shift in (-0.01, 0.0, 0.01)])
 
 
 def _run(asked: Asked, name: str, architecture: str, seed: int) -> RunRecord:

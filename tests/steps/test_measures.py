@@ -1,50 +1,169 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
+import pytest
 
+from prettyuseful.errors import DataError
+from prettyuseful.metrics.frechet import frechet_distance
+from prettyuseful.metrics.kernel import cmmd, kid
 from prettyuseful.metrics.manifold import manifold
-from prettyuseful.steps.measures import _halves
+from prettyuseful.metrics.nearest import nearest_real
+from prettyuseful.metrics.vendi import vendi_score
+from prettyuseful.steps.balance import halves, spread
+from prettyuseful.steps.base import Job, StepSpec
+from prettyuseful.steps.measures import MeasureSpec
+from prettyuseful.store.base import Artifact
+from prettyuseful.store.local import LocalStore
+from prettyuseful.study.records import DatasetRecord, read_records
+
+Make = Callable[..., Artifact]
+PER_CLASS = 12
 
 
-def test_halves_share_no_group_and_are_nearly_equal() -> None:
-    groups = np.repeat([f"g{i}" for i in range(13)], 7)
-    first, second = _halves(groups, np.arange(len(groups)))
-    assert not set(groups[first]) & set(groups[second])
-    assert sorted([*first, *second]) == list(range(len(groups)))
-    assert abs(len(first) - len(second)) <= 7
+class PlantedSpec(StepSpec):
+    """Features, labels and groups (two images each) as an embedding leaves them; `fill` in place of the features."""
+
+    kind: ClassVar[str] = "planted"
+    count: int
+    classes: int = 2
+    shift: float = 0.0
+    fill: str | None = None
+
+    def make(self, job: Job) -> dict[str, Any]:
+        rng = np.random.default_rng(int(1000 * self.shift) + self.count)
+        features = rng.normal(size=(self.count * self.classes, 5)) + self.shift
+        if self.fill:
+            features[:] = float(self.fill)
+        labels = np.repeat(np.arange(self.classes), self.count)
+        np.save(job.folder / "features.npy", features)
+        np.save(job.folder / "labels.npy", labels)
+        np.save(job.folder / "groups.npy", np.array([f"{self.shift}-{i // 2}" for i in range(len(labels))]))
+        return {}
 
 
-def test_halves_do_not_depend_on_the_order_of_images() -> None:
-    groups = np.array([f"g{i % 9}" for i in range(60)])
-    order = np.random.default_rng(0).permutation(60)
-    first, _ = _halves(groups, np.arange(60))
-    again, _ = _halves(groups[order], np.arange(60))
-    assert set(groups[first]) == set(groups[order][again])
+def arrays(artifact: Artifact) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    features, labels, groups = (np.load(artifact.path(f"{name}.npy")) for name in ("features", "labels", "groups"))
+    return features, labels, groups
+
+
+def chosen(reference: Artifact, candidate: Artifact) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Features of each class, as `MeasureSpec` takes them."""
+    (real, labels, groups), (other, other_labels, other_groups) = arrays(reference), arrays(candidate)
+    found = []
+    for label in np.unique(labels):
+        first, _ = halves(groups, np.flatnonzero(labels == label))
+        found.append(
+            (
+                real[spread(groups, first, PER_CLASS)],
+                other[spread(other_groups, np.flatnonzero(other_labels == label), PER_CLASS)],
+            )
+        )
+    return found
+
+
+def value_of(parts: list[dict[str, Any]]) -> float:
+    return float(np.mean([sum(part["sums"]) / sum(part["sizes"]) for part in parts]))
+
+
+@pytest.fixture
+def sides(make: Make) -> tuple[Artifact, Artifact]:
+    return make(PlantedSpec(count=30)), make(PlantedSpec(count=20, shift=0.4))
+
+
+def measured(make: Make, family: Any, sides: tuple[Artifact, Artifact], **inputs: Any) -> dict[str, Any]:
+    spec = MeasureSpec(family=family, control=False, per_class=PER_CLASS)
+    return make(spec, reference=sides[0], candidate=sides[1], **inputs).manifest.facts
+
+
+@pytest.mark.parametrize(("family", "metric"), [("frechet", frechet_distance), ("kid", kid), ("cmmd", cmmd)])
+def test_a_distance_of_whole_sets_is_the_pure_functions(make: Make, sides: Any, family: str, metric: Any) -> None:
+    found = measured(make, family, sides)
+    real, other = (np.concatenate(side) for side in zip(*chosen(*sides), strict=True))
+    number = found["numbers"][family]
+    assert number["value"] == pytest.approx(metric(real, other))
+    assert found["images_per_class"] == [PER_CLASS, PER_CLASS]
+    assert len(number["without"]) > 5
+    assert np.mean(number["without"]) == pytest.approx(number["value"], rel=0.3)
+
+
+def test_vendi_is_that_of_all_images_and_of_each_class(make: Make, sides: Any) -> None:
+    found = measured(make, "vendi", sides)
+    others = [other for _, other in chosen(*sides)]
+    assert found["numbers"]["vendi"]["value"] == pytest.approx(vendi_score(np.concatenate(others)))
+    each = [vendi_score(other) for other in others]
+    assert [number["value"] for number in found["by_class"]["vendi-per-class"]] == pytest.approx(each)
+    assert found["numbers"]["vendi-per-class"]["value"] == pytest.approx(np.mean(each))
+
+
+def test_per_image_metrics_are_the_pure_functions_class_by_class(make: Make, sides: Any) -> None:
+    pairs = chosen(*sides)
+    near = measured(make, "nearest", sides)["parts"]["nearest"]
+    assert value_of(near) == pytest.approx(np.mean([nearest_real(*pair).distance.mean() for pair in pairs]), rel=1e-5)
+    parts = measured(make, "manifold", sides)["parts"]
+    for name in ("precision", "recall", "density", "coverage"):
+        wanted = np.mean([getattr(manifold(*pair), name) for pair in pairs])
+        assert value_of(parts[name]) == pytest.approx(wanted, abs=1e-5)
+
+
+def test_a_control_is_measured_against_the_other_half(make: Make, sides: Any) -> None:
+    spec = MeasureSpec(family="frechet", control=True, per_class=PER_CLASS)
+    found = make(spec, reference=sides[0]).manifest.facts
+    features, labels, groups = arrays(sides[0])
+    both: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
+    for label in (0, 1):
+        for side, rows in zip(both, halves(groups, np.flatnonzero(labels == label)), strict=True):
+            side.append(features[spread(groups, rows, PER_CLASS)])
+    wanted = frechet_distance(*(np.concatenate(side) for side in both))
+    assert found["numbers"]["frechet"]["value"] == pytest.approx(wanted)
+
+
+@pytest.mark.parametrize("fill", ["nan", "inf"])
+@pytest.mark.parametrize("family", ["manifold", "frechet", "kid", "cmmd", "vendi", "nearest"])
+def test_features_that_are_not_finite_are_one_clear_error(make: Make, family: str, fill: str) -> None:
+    sides = make(PlantedSpec(count=30)), make(PlantedSpec(count=20, fill=fill))
+    with pytest.raises(DataError, match="not finite"):
+        measured(make, family, sides)
+
+
+@pytest.mark.parametrize(
+    ("family", "values"),
+    [("frechet", {0.0}), ("kid", {0.0}), ("cmmd", {0.0}), ("vendi", {1.0}), ("nearest", {0.0}), ("manifold", {0.0})],
+)
+def test_constant_features_are_defined(make: Make, family: str, values: set[float]) -> None:
+    sides = make(PlantedSpec(count=30, fill="2")), make(PlantedSpec(count=20, fill="2"))
+    found = measured(make, family, sides)
+    told = [number["value"] for number in found["numbers"].values()]
+    told += [value_of(parts) for parts in found["parts"].values()]
+    assert {round(value, 9) for value in told} == values
+
+
+def test_a_class_that_is_not_there_is_one_clear_error(make: Make) -> None:
+    sides = make(PlantedSpec(count=30, classes=3)), make(PlantedSpec(count=20, classes=2))
+    with pytest.raises(DataError, match=r"class 2 \(from 0\) has 0 images"):
+        measured(make, "frechet", sides)
 
 
 def test_a_finished_study_measures_what_the_metric_says(finished: Path) -> None:
     """The numbers in the record are those of the pure function on the stored features."""
-    from prettyuseful.store.local import LocalStore
-    from prettyuseful.study.records import DatasetRecord, read_records
-
     records = read_records(finished / "out" / "records")
     record = next(r for r in records if isinstance(r, DatasetRecord) and not r.control)
     store = LocalStore(finished / "store")
-    measured = store.read(record.keys["measure"])
-    assert measured is not None
-    inputs = {name: store.read(key) for name, key in measured.manifest.inputs.items()}
+    step = store.read(record.keys["measure manifold real-trained"])
+    assert step is not None
+    inputs = {name: store.read(key) for name, key in step.manifest.inputs.items()}
     real, synthetic = inputs["reference"], inputs["candidate"]
     assert real is not None
     assert synthetic is not None
-    labels, groups = np.load(real.path("labels.npy")), np.load(real.path("groups.npy"))
-    features, other = np.load(real.path("features.npy")), np.load(synthetic.path("features.npy"))
-    other_labels = np.load(synthetic.path("labels.npy"))
-    assert record.manifold is not None
+    features, labels, groups = arrays(real)
+    other, other_labels, _ = arrays(synthetic)
+    plain = next(found for found in record.measured if found.reencoded is None)
     for label in (0, 1):
-        first, _ = _halves(groups, np.flatnonzero(labels == label))
-        assert len(first) == record.manifold.images_per_class[label] == 7
+        first, _ = halves(groups, np.flatnonzero(labels == label))
+        assert len(first) == plain.images_per_class[label] == 7
         wanted = manifold(features[first], other[other_labels == label])
-        part = record.manifold.parts["coverage"][label]
+        part = plain.parts["coverage"][label]
         assert sum(part.sums) / sum(part.sizes) == wanted.coverage

@@ -13,6 +13,7 @@ from prettyuseful.study.plan import make_plan
 from prettyuseful.study.reading import parse_study
 from prettyuseful.study.records import (
     DatasetRecord,
+    Reencoding,
     RunRecord,
     StudyRecord,
     read_records,
@@ -58,8 +59,13 @@ def test_a_data_set_record_says_how_it_was_made(finished: Path) -> None:
     assert told.generator is not None
     assert told.generator["id"] == "tiny-pipeline"
     assert [len(images) for images in told.samples] == [7, 7]
-    assert told.manifold is not None
-    assert set(told.manifold.parts) == {"density", "coverage"}
+    assert [(found.subject, found.encoder, found.reencoded) for found in told.measured] == [
+        ("data-set", "real-trained", None),
+        ("data-set", "real-trained", Reencoding(side=16, quality=90)),
+    ]
+    assert all(set(found.parts) == {"density", "coverage"} for found in told.measured)
+    real = next(r for r in records if isinstance(r, DatasetRecord) and r.control)
+    assert {found.subject for found in real.measured} == {"real-test", "real-train"}
 
 
 def test_records_come_back_as_they_were(finished: Path, tmp_path: Path) -> None:
@@ -72,11 +78,11 @@ def test_records_come_back_as_they_were(finished: Path, tmp_path: Path) -> None:
     assert len(read_records(tmp_path)) == len(records) - 3  # what is no longer there is removed
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '{"record": "run"}', '{"record": "study", "schema_version": 2}'])
+@pytest.mark.parametrize("content", ["{", "[]", '{"record": "run"}', '{"record": "study", "schema_version": 1}'])
 def test_a_file_that_is_no_record_is_named(finished: Path, tmp_path: Path, content: str) -> None:
     shutil.copytree(finished / "out" / "records", tmp_path / "records")
     (tmp_path / "records" / "odd.json").write_text(content)
-    with pytest.raises(DataError, match=r"odd\.json is not a record of version 1"):
+    with pytest.raises(DataError, match=r"odd\.json is not a record of version 2"):
         read_records(tmp_path / "records")
 
 
@@ -103,7 +109,7 @@ def test_what_was_not_made_is_missing_and_not_empty_numbers(tmp_path: Path) -> N
     rest = [r for r in records if not isinstance(r, StudyRecord)]
     assert {r.status for r in rest} == {"missing"}
     assert all(r.transfers == [] for r in rest if isinstance(r, RunRecord))
-    assert all(r.manifold is None for r in rest if isinstance(r, DatasetRecord))
+    assert all(r.measured == [] for r in rest if isinstance(r, DatasetRecord))
 
 
 @pytest.mark.parametrize("change", ["no data set", "no seed", "no study"])

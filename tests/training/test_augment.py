@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-import torchvision.transforms.v2.functional as tv  # type: ignore[import-untyped]
+import torchvision.transforms.v2.functional as tv
 from PIL import Image
 from torchvision.transforms import v2
 

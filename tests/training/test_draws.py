@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from scipy.stats import chisquare, ks_2samp, kstest
-from torchvision.transforms import v2  # type: ignore[import-untyped]
+from torchvision.transforms import v2
 
 from prettyuseful.errors import DataError
 from prettyuseful.training.augmentations import CHANGES, Augmentation

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-import torchvision.transforms.v2.functional as tv  # type: ignore[import-untyped]
+import torchvision.transforms.v2.functional as tv
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image

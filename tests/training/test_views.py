@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-import torchvision.transforms.v2.functional as tv  # type: ignore[import-untyped]
+import torchvision.transforms.v2.functional as tv
 from PIL import Image
 
 from prettyuseful.errors import DataError

@@ -9,9 +9,10 @@ from itertools import combinations, product
 
 import numpy as np
 
+from prettyuseful.analysis.distribution import Measure, main_numbers, measures_of
 from prettyuseful.analysis.effective import EffectiveReal, effective_real_images
 from prettyuseful.analysis.ranking import Place, ranking
-from prettyuseful.analysis.statistics import LEVEL, Interval, accuracy, difference, grouped_difference, grouped_mean
+from prettyuseful.analysis.statistics import LEVEL, Interval, accuracy, difference, grouped_difference
 from prettyuseful.study.file import REAL
 from prettyuseful.study.records import CellNames, DatasetRecord, Record, RunRecord, StudyRecord, TransferResult
 
@@ -28,7 +29,8 @@ class Row:
     """What was found of one data set in one cell. `to_real`: Synth->Real, or Real->Real for the real images.
 
     `seeds` are the accuracies on real images, one per training seed; `per_class` their mean per class. `gap` is
-    `to_real` minus that of equally many real images, paired. `metrics` are intervals by name. `certainty` holds top-5
+    `to_real` minus that of equally many real images, paired. `metrics` are intervals by name, of images as they are,
+    by the study's first encoder that has them; `distribution` holds all that was measured. `certainty` holds top-5
     accuracy and the figures of calibration on real images, one per training seed. `place`: its rank among the
     generated data sets of the cell, over the seeds that all of them have. `worth`: how many real images
     per class teach as much, if the study has a curve. `holds_real`: real images are in it, so that
@@ -44,6 +46,7 @@ class Row:
     seeds: tuple[float, ...]
     per_class: tuple[float, ...]
     metrics: dict[str, Interval]
+    distribution: tuple[Measure, ...]
     certainty: dict[str, tuple[float, ...]]
     place: Place | None = None
     worth: EffectiveReal | None = None
@@ -175,6 +178,7 @@ def _row(
     by_seed = tests[dataset.name, dataset.images_per_class]
     own = list(by_seed.values())
     real_runs = [run for (name, _), runs in of_cell.items() if name == REAL for run in runs]
+    measures = measures_of(dataset)
     from_real = [] if dataset.control else list(_tests(real_runs, on=dataset.name).values())
     return Row(
         dataset=dataset.name,
@@ -185,7 +189,8 @@ def _row(
         gap=None if dataset.control else _paired(by_seed, _baseline(dataset, tests)),
         seeds=tuple(test.top1 for test in own),
         per_class=tuple(np.mean([test.per_class for test in own], axis=0).tolist()) if own else (),
-        metrics=_metrics(dataset),
+        metrics=main_numbers(measures),
+        distribution=measures,
         certainty=_certainty(own),
         holds_real=dataset.control or dataset.holds_real,
     )
@@ -214,19 +219,6 @@ def _places(datasets: Sequence[DatasetRecord], tests: Mapping[tuple[str, int], T
     return {place.name: place for place in ranked.places}
 
 
-def _metrics(dataset: DatasetRecord) -> dict[str, Interval]:
-    if dataset.manifold is None:
-        return {}
-    given = "" if dataset.control else ", given this data set"
-    covers = {
-        "coverage": f"the choice of real test images{given}",
-        "recall": f"the choice of real test images{given}",
-        "density": "the choice of measured images, given the real reference",
-        "precision": "the choice of measured images, given the real reference",
-    }
-    return {name: grouped_mean(parts, covers[name]) for name, parts in dataset.manifold.parts.items()}
-
-
 def _comparisons(
     datasets: Sequence[DatasetRecord],
     cell: Cell,
@@ -248,10 +240,14 @@ def _comparisons(
 
 
 def _coverage_difference(a: DatasetRecord, b: DatasetRecord) -> Interval | None:
-    if not (a.manifold and b.manifold and "coverage" in a.manifold.parts):
+    """By the study's first encoder, of images as they are."""
+    plain = [
+        [found for found in record.measured if "coverage" in found.parts and not found.reencoded] for record in (a, b)
+    ]
+    if not all(plain) or plain[0][0].encoder != plain[1][0].encoder:
         return None
     covers = "the choice of real test images, given these data sets"
-    return grouped_difference(a.manifold.parts["coverage"], b.manifold.parts["coverage"], covers)
+    return grouped_difference(plain[0][0].parts["coverage"], plain[1][0].parts["coverage"], covers)
 
 
 def _absent(study: StudyRecord, runs: Sequence[RunRecord]) -> list[str]:

@@ -20,7 +20,8 @@ from prettyuseful.analysis.summary import Summary
 from prettyuseful.errors import StoreError
 from prettyuseful.report import published_figures, views
 from prettyuseful.report.cues import cues
-from prettyuseful.report.drawing import Figure
+from prettyuseful.report.distribution import distribution_of
+from prettyuseful.report.drawing import Figure, digits
 from prettyuseful.report.look import Look, in_order, looks_of
 from prettyuseful.report.worth import worths
 from prettyuseful.study.records import write_whole
@@ -68,14 +69,14 @@ def render(summary: Summary) -> str:
 def _context(summary: Summary) -> dict[str, Any]:
     looks, paper = looks_of(summary), published()
     cells = views.cell_views(summary, looks)
-    distribution = views.distribution(summary, looks) if summary.rows else None
+    distribution = distribution_of(summary, looks) if summary.rows else None
     from_paper = {
         "release": published_figures.published_release_figure(paper),
         "transfer": published_figures.published_transfer_figure(paper),
         "distribution": published_figures.published_distribution_figure(paper),
     }
     drawn = [figure for cell in cells for figure in (cell.accuracy, cell.transfer) if figure]
-    drawn += [distribution.figure] if distribution else []
+    drawn += [distribution.figure] if distribution and distribution.figure else []
     by_cue, worth = cues(summary, looks), worths(summary, looks)
     drawn += [*(found.figure for found in by_cue), *(found.figure for found in worth)]
     return {
@@ -87,7 +88,6 @@ def _context(summary: Summary) -> dict[str, Any]:
         "cues": by_cue,
         "worths": worth,
         "distribution": distribution,
-        "encoders": views.encoders(summary),
         "samples": views.samples(summary, looks),
         "published": paper,
         "published_figures": from_paper,
@@ -145,7 +145,7 @@ def _interval(found: Interval | None) -> Markup:
 
 
 def _number(found: Interval | None) -> Markup:
-    return _estimate(found, lambda value: f"{value:.2f}")
+    return _nothing() if found is None else _shown(*map(_minus, digits(found)))
 
 
 def _points(found: Interval | None) -> Markup:
@@ -153,10 +153,16 @@ def _points(found: Interval | None) -> Markup:
 
 
 def _estimate(found: Interval | None, text: Any) -> Markup:
-    if found is None:
-        return Markup('<span class="range">{}</span>').format(_NOTHING)
+    return _nothing() if found is None else _shown(text(found.mean), text(found.low), text(found.high))
+
+
+def _nothing() -> Markup:
+    return Markup('<span class="range">{}</span>').format(_NOTHING)
+
+
+def _shown(mean: str, low: str, high: str) -> Markup:
     pattern = Markup('<span class="estimate">{}</span> <span class="range">({} to {})</span>')
-    return pattern.format(text(found.mean), text(found.low), text(found.high))
+    return pattern.format(mean, low, high)
 
 
 def _emphasised(sentence: str) -> Markup:

@@ -6,12 +6,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html import escape
-from math import ceil, floor
+from math import ceil, floor, log10
 from typing import Any
 
 from prettyuseful.analysis.statistics import Interval
 from prettyuseful.report.look import Look
 
+_MOST_DECIMALS = 6
 PLOT_AREA = (430.0, 410.0)
 """The plot area that label places are computed for, in pixels."""
 
@@ -114,7 +115,17 @@ def hover_text(title: str, *lines: str) -> str:
 
 
 def number(interval: Interval) -> str:
-    return f"{interval.mean:.2f} ({interval.low:.2f} to {interval.high:.2f})"
+    mean, low, high = digits(interval)
+    return f"{mean} ({low} to {high})"
+
+
+def digits(interval: Interval) -> tuple[str, str, str]:
+    """Mean, low and high, of any size, in as many digits as can be read: three, or two below 1."""
+    largest = max(abs(interval.mean), abs(interval.low), abs(interval.high))
+    place = floor(log10(largest)) if largest > 0 else -1
+    decimals = min(_MOST_DECIMALS, max(0, 2 - place) if place >= 0 else 1 - place)
+    mean, low, high = (f"{value:.{decimals}f}" for value in (interval.mean, interval.low, interval.high))
+    return mean, low, high
 
 
 def marker(look: Look, x: Sequence[float], y: Sequence[float], size: int) -> dict[str, Any]:

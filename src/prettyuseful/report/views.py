@@ -94,14 +94,6 @@ def _clearest_first(pair: Comparison) -> tuple[bool, bool, float]:
 
 
 @dataclass(frozen=True)
-class Distribution:
-    """The plot of density and coverage; `scale` holds the ends of its fill."""
-
-    figure: Figure
-    scale: tuple[float, float]
-
-
-@dataclass(frozen=True)
 class Samples:
     """A grid of images: `lines` holds, per class, the images of each column as data addresses."""
 
@@ -140,7 +132,7 @@ def _cell_view(
     end: float,
     ends: tuple[float, float],
 ) -> CellView:
-    rows = _rows_of(summary, cell, looks)
+    rows = rows_of(summary, cell, looks)
     finished = [row for row in rows if row.to_real]
     chance = summary.study.task.get("chance", 0.0)
     recognised = [row for row in finished if row.from_real]
@@ -157,7 +149,7 @@ def _cell_view(
     )
 
 
-def _rows_of(summary: Summary, cell: Cell, looks: Mapping[Which, Look]) -> tuple[Row, ...]:
+def rows_of(summary: Summary, cell: Cell, looks: Mapping[Which, Look]) -> tuple[Row, ...]:
     """A cell's rows in the order of the looks, which is that of the study."""
     places = {which: place for place, which in enumerate(looks)}
     rows = (row for row in summary.rows if row.cell == cell)
@@ -167,15 +159,6 @@ def _rows_of(summary: Summary, cell: Cell, looks: Mapping[Which, Look]) -> tuple
 def cell_title(cell: Cell) -> str:
     architecture, recipe, probe = cell
     return f"{architecture}, recipe {recipe}, probe {probe}"
-
-
-def distribution(summary: Summary, looks: Mapping[Which, Look]) -> Distribution | None:
-    """The plot of density and coverage, filled by the accuracy in the study's first cell; None without both metrics."""
-    first = _rows_of(summary, summary.rows[0].cell, looks)
-    if not any({"density", "coverage"} <= row.metrics.keys() for row in first):
-        return None
-    scale = around([row.to_real.mean for row in first if row.to_real and not row.real], steps=20, spare=0)
-    return Distribution(figures.distribution_figure("distribution", first, looks, scale), scale)
 
 
 def _classes(summary: Summary, rows: Sequence[Row]) -> tuple[ClassLine, ...]:
@@ -224,25 +207,6 @@ def seconds_by_kind(summary: Summary) -> tuple[Seconds, ...]:
         for step, seconds in run.seconds.items():
             found["training" if step == "train" else "testing"].append(seconds)
     return tuple(Seconds(kind, len(values), sum(values)) for kind, values in found.items() if values)
-
-
-def encoders(summary: Summary) -> tuple[str, ...]:
-    """The feature spaces that distributions were measured in, with k and the images compared per class."""
-    return tuple(
-        dict.fromkeys(
-            f"{d.manifold.encoder}, k = {d.manifold.k}, "
-            f"{_span(d.manifold.images_per_class)} images per class on either side"
-            for d in summary.datasets
-            if d.manifold
-        )
-    )
-
-
-def _span(counts: Sequence[int]) -> str:
-    if not counts:
-        return "no"
-    low, high = min(counts), max(counts)
-    return str(low) if low == high else f"{low} to {high}"
 
 
 def study_as_yaml(summary: Summary) -> str:

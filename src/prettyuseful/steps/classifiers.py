@@ -1,4 +1,4 @@
-"""Steps on pixels: decode, train, evaluate, embed."""
+"""Steps on pixels: decode, train, evaluate."""
 
 from __future__ import annotations
 
@@ -100,26 +100,6 @@ class EvaluateSpec(StepSpec):
         np.save(job.folder / "logits.npy", logits)
         found = calibration(logits, pixels.labels)
         return {**transfer(logits, pixels.labels, pixels.groups).as_json(), "calibration": found.as_json()}
-
-
-class EmbedSpec(StepSpec):
-    """Penultimate features of a trained classifier on a data set."""
-
-    kind: ClassVar[str] = "embed"
-    version: ClassVar[int] = 2
-    view: View
-    numerics: Numerics
-
-    def make(self, job: Job) -> dict[str, Any]:
-        from prettyuseful.training.inference import penultimate
-
-        self.numerics.apply()
-        pixels = pixels_of(job, "pixels")
-        features = penultimate(classifier_of(job, "classifier", self.numerics), pixels, self.view, self.numerics)
-        np.save(job.folder / "features.npy", features)
-        np.save(job.folder / "labels.npy", pixels.labels)
-        np.save(job.folder / "groups.npy", pixels.groups)
-        return {"images": len(features), "dimensions": features.shape[1]}
 
 
 def _pixels(size: StoredSize) -> str:

@@ -26,16 +26,20 @@ _ASSUMED = {
     "probe": 0.002,
     "train": 0.0006,
     "evaluate": 0.0005,
+    "alike": 0.001,
     "embed": 0.0005,
     "measure": 0.0003,
+    "half": 0.0005,
+    "diagnose": 0.05,
 }
 
 
-_BY_MODEL = ("generate", "encode", "caption", "train")
+_BY_MODEL = ("generate", "encode", "caption", "train", "embed", "embed-text")
 _OWN_MODELS = (
     "pocket-",
     "describer",
     "small 32 px",
+    "real-trained",
 )  # what an assumption can be made of; other models' pace nobody knows beforehand
 
 

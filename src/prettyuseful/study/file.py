@@ -18,6 +18,7 @@ from pydantic import (
     model_validator,
 )
 
+from prettyuseful.encoders.source import REAL_TRAINED, EncoderSource
 from prettyuseful.errors import did_you_mean
 from prettyuseful.generators.base import Sampling
 from prettyuseful.numerics import DType, Layout, Numerics, TrainingNumerics
@@ -30,6 +31,21 @@ REAL = "real"
 """The name of the real images among the data sets; a study cannot give it to another."""
 DEFAULT = "default"
 """The recipe that every probe chooses for itself."""
+
+
+Metric = Literal[
+    "density",
+    "coverage",
+    "precision",
+    "recall",
+    "frechet",
+    "kid",
+    "cmmd",
+    "vendi",
+    "nearest",
+    "clip-score",
+    "label-agreement",
+]
 
 
 class _Strict(BaseModel):
@@ -245,8 +261,32 @@ class Study(_Strict):
     probes: dict[DatasetName, ProbePlan] = Field({}, description="probes of the study's own, by name")
     recipes: dict[DatasetName, RecipePlan] = Field({}, description="recipes of the study's own, by name")
     train: TrainPlan = TrainPlan()
-    metrics: tuple[Literal["density", "coverage", "precision", "recall"], ...] = ("density", "coverage")
+    metrics: tuple[Metric, ...] = Field(
+        ("density", "coverage"), description="names of `prettyuseful list metrics`, each measured with every encoder"
+    )
+    encoders: tuple[EncoderSource, ...] = Field(
+        (EncoderSource(name=REAL_TRAINED),),
+        min_length=1,
+        description="what images are compared by: names of `prettyuseful list encoders`, or timm ids",
+    )
+    diagnosis: bool = Field(False, description="whether to look for what holds each data set back, see docs/audit.md")
     numerics: StudyNumerics = StudyNumerics()
+
+    @field_validator("metrics")
+    @classmethod
+    def _each_once(cls, metrics: tuple[Metric, ...]) -> tuple[Metric, ...]:
+        if len(set(metrics)) != len(metrics):
+            raise ValueError("every metric may stand here only once")
+        return metrics
+
+    @field_validator("encoders")
+    @classmethod
+    def _names_differ(cls, encoders: tuple[EncoderSource, ...]) -> tuple[EncoderSource, ...]:
+        names = [encoder.name for encoder in encoders]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"{name!r} stands here twice, and results go by that name; leave one out")
+        return encoders
 
     @field_validator("recipes")
     @classmethod

@@ -7,17 +7,20 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from prettyuseful.encoders.source import REAL_TRAINED, EncoderSource
 from prettyuseful.numerics import environment
 from prettyuseful.store.base import Manifest, Store
 from prettyuseful.study.execute import Outcome
 from prettyuseful.study.file import REAL
 from prettyuseful.study.plan import Plan, PlannedRun
-from prettyuseful.study.plan_datasets import PlannedDataset
+from prettyuseful.study.plan_datasets import PlannedDataset, PlannedMeasure
 from prettyuseful.study.records import (
     CellGroupRecord,
     DatasetRecord,
-    ManifoldResult,
+    DiagnosisResult,
+    MeasureResult,
     Record,
+    Reencoding,
     RunRecord,
     StudyRecord,
     TransferKind,
@@ -54,6 +57,7 @@ class _Gatherer:
                 "test_images_per_class": task.available("test"),
             },
             metrics=list(study.metrics),
+            encoders=self._encoders(),
             cell_groups=[
                 CellGroupRecord(
                     architecture=group.architecture, recipe=group.recipe, cells=[cell.names for cell in group.cells]
@@ -62,6 +66,15 @@ class _Gatherer:
             ],
             environment=environment(),
         )
+
+    def _encoders(self) -> dict[str, str]:
+        """What was compared by, with a line on each."""
+        study = self.plan.study
+        real = f"penultimate layer of {study.train.architectures[0]} trained on the task's real images"
+        asked = {encoder.name: encoder for encoder in study.encoders} if study.metrics else {}
+        if "label-agreement" in study.metrics:
+            asked.setdefault(REAL_TRAINED, EncoderSource(name=REAL_TRAINED))
+        return {name: real if name == REAL_TRAINED else encoder.words for name, encoder in asked.items()}
 
     def dataset(self, dataset: PlannedDataset) -> DatasetRecord:
         found, status = self._manifests(dataset.keys)
@@ -82,7 +95,8 @@ class _Gatherer:
             keys=dict(dataset.keys),
             generation_seconds=made.facts.get("generation_seconds") if made else None,
             size_bytes=sum(entry.size for entry in made.files) if made else None,
-            manifold=self._manifold(found.get("measure")),
+            measured=self._measured(dataset, found),
+            diagnosis=DiagnosisResult(**found["diagnose"].facts) if "diagnose" in found else None,
             samples=self._samples(found.get("sample")),
         )
 
@@ -125,14 +139,31 @@ class _Gatherer:
             return next((c for k in self.plan.steps[key].inputs.values() if (c := self._cause(k))), None)
         return None
 
-    def _manifold(self, measured: Manifest | None) -> ManifoldResult | None:
-        if measured is None:
-            return None
-        train = self.plan.study.train
-        encoder = f"penultimate layer of {train.architectures[0]} trained on the task's real images"
-        parts = {name: values for name, values in measured.facts["parts"].items() if name in self.plan.study.metrics}
-        facts = measured.facts
-        return ManifoldResult(encoder=encoder, k=facts["k"], images_per_class=facts["images_per_class"], parts=parts)
+    def _measured(self, dataset: PlannedDataset, found: Mapping[str, Manifest]) -> list[MeasureResult]:
+        """One result for each feature space, subject and encoding; what of it is not there is left out."""
+        results: dict[tuple[str, str, bool], dict[str, Any]] = {}
+        for measure in dataset.measures:
+            made, reencoding = found.get(measure.label), self._reencoding(measure)
+            if made is None or (measure.reencoded and reencoding is None):
+                continue
+            result = results.setdefault(
+                (measure.encoder, measure.subject, measure.reencoded is not None),
+                {"encoder": measure.encoder, "subject": measure.subject, "reencoded": reencoding},
+            )
+            facts = made.facts
+            result["images_per_class"] = facts["images_per_class"]
+            result |= {"k": facts["k"]} if "k" in facts else {}
+            for name in ("parts", "numbers", "by_class"):
+                asked = {metric: values for metric, values in facts[name].items() if self._is_asked(metric)}
+                result[name] = {**result.get(name, {}), **asked}
+        return [MeasureResult.model_validate(result) for result in results.values()]
+
+    def _is_asked(self, metric: str) -> bool:
+        return any(metric in (asked, f"{asked}-per-class") for asked in self.plan.study.metrics)
+
+    def _reencoding(self, measure: PlannedMeasure) -> Reencoding | None:
+        made = self.store.read(measure.reencoded) if measure.reencoded else None
+        return Reencoding(side=made.manifest.facts["side"], quality=made.manifest.facts["quality"]) if made else None
 
     def _samples(self, sampled: Manifest | None) -> list[list[str]]:
         artifact = self.store.read(sampled.key) if sampled else None

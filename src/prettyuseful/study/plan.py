@@ -10,13 +10,14 @@ from typing import Any
 
 from prettyuseful.errors import DataError, UserError
 from prettyuseful.steps.base import Step
-from prettyuseful.steps.classifiers import DecodeSpec, EmbedSpec, EvaluateSpec, TrainSpec
-from prettyuseful.steps.measures import NEIGHBOURS, MeasureSpec
+from prettyuseful.steps.classifiers import DecodeSpec, EvaluateSpec, TrainSpec
 from prettyuseful.steps.probe import ProbeSpec
 from prettyuseful.study.cells import CellGroup, PlannedCell, cell_groups, check_names, probe_of
 from prettyuseful.study.file import REAL, Study
 from prettyuseful.study.graph import Graph
 from prettyuseful.study.plan_datasets import DatasetPlanner, PlannedDataset
+from prettyuseful.study.plan_diagnosis import DiagnosisPlanner
+from prettyuseful.study.plan_measures import MeasurePlanner
 from prettyuseful.tasks.base import Task, native_size
 from prettyuseful.training.recipes import matched
 from prettyuseful.transforms.base import TransformSource
@@ -92,8 +93,13 @@ class _Planner:
             runs += self._curves(made, cell, seed)
         datasets: list[PlannedDataset] = [*self.real.values(), *self.synthetic.values()]
         if study.metrics:
-            self._check_enough(datasets)
-            datasets = self._measured(datasets, _encoder_of(groups[0], runs))
+            first = _encoder_of(groups[0], runs)
+            measures = MeasurePlanner(study, self.task, self.graph, self.test, first.train, first.cell, self._pixels)
+            datasets = measures.measured(datasets)
+        if study.diagnosis:
+            cell = _encoder_of(groups[0], runs).cell
+            classes = len(self.task.classes)
+            datasets = DiagnosisPlanner(study, classes, self.graph, cell, self._pixels).diagnosed(datasets)
         return Plan(study, self.task, self.graph.steps, tuple(datasets), groups, tuple(runs))
 
     def _curves(self, made: DatasetPlanner, cell: PlannedCell, seed: int) -> Iterator[PlannedRun]:
@@ -105,16 +111,6 @@ class _Planner:
                 recipe = matched(cell.recipe, n * classes, steps_of * classes)
                 run = self._run(dataset, replace(cell, recipe=recipe), seed, {REAL: self.test})
                 yield replace(run, cell=cell, steps_of=steps_of)
-
-    def _check_enough(self, datasets: list[PlannedDataset]) -> None:
-        """Better now than after the training: neighbours need images to be found among."""
-        fewest = min([self.task.available("test") // 2, *(dataset.images_per_class for dataset in datasets)])
-        if fewest <= NEIGHBOURS:
-            raise DataError(
-                f"{', '.join(self.study.metrics)} look at {NEIGHBOURS} neighbours per image and need more than "
-                f"{NEIGHBOURS} images per class, in every data set and in half the real test images; the fewest here "
-                f"are {fewest}: take more images, or leave the metrics out with 'metrics: []'"
-            )
 
     def _pixels(self, dataset: str, cell: PlannedCell) -> str:
         """The decoded data set, as the cell's probe leaves it."""
@@ -178,26 +174,6 @@ class _Planner:
     def _pretraining(self, dataset: PlannedDataset) -> PlannedDataset:
         """As many real images as the data set has."""
         return self.real[min(dataset.images_per_class, self.task.available("train"))]
-
-    def _measured(self, datasets: list[PlannedDataset], encoder: PlannedRun) -> list[PlannedDataset]:
-        def embed(dataset: str, words: str) -> str:
-            inputs = {"classifier": encoder.train, "pixels": self._pixels(dataset, encoder.cell)}
-            spec = EmbedSpec(view=encoder.cell.view, numerics=self.numerics)
-            return self.graph.add(spec, inputs, f"embed {words}", self.graph.units(dataset))
-
-        reference = embed(self.test, "real test images")
-        measured = []
-        # Density and coverage depend on how many images they are taken from: one number for the whole study.
-        per_class = min(d.images_per_class for d in datasets)
-        for dataset in datasets:
-            control = dataset.name == REAL
-            inputs = {"reference": reference}
-            if not control:
-                inputs["candidate"] = embed(dataset.keys["dataset"], dataset.name)
-            spec = MeasureSpec(control=control, per_class=per_class)
-            key = self.graph.add(spec, inputs, f"measure {dataset.name}", per_class * len(self.task.classes))
-            measured.append(replace(dataset, keys={**dataset.keys, "measure": key, "encoder": encoder.train}))
-        return measured
 
 
 def _encoder_of(group: CellGroup, runs: list[PlannedRun]) -> PlannedRun:

@@ -15,13 +15,36 @@ from prettyuseful.plugins import is_plugin, plugin_fingerprint, plugin_id
 from prettyuseful.prompts.captioners.source import CaptionerSource
 from prettyuseful.steps.datasets import ImportSpec, LoadSpec, MixSpec, SampleSpec
 from prettyuseful.steps.generation import CollectSpec, GenerateSpec
+from prettyuseful.steps.measures import Family
 from prettyuseful.steps.prompts import CaptionSpec, EncodeSpec, PromptSpec
 from prettyuseful.study.file import REAL, DatasetPlan, Study
 from prettyuseful.study.graph import Graph
+from prettyuseful.study.records import Subject
 from prettyuseful.tasks.base import Split, Task, too_few
 
 _SAMPLES_PER_CLASS = 8
 _PART = 100  # prompts per encode step, and images per caption step: what an interruption can cost
+
+
+@dataclass(frozen=True)
+class PlannedMeasure:
+    """A family of metrics by an encoder, measured in the step `key`.
+
+    `subject`: see `records.MeasureResult`. `reencoded`: the step that re-encoded the images as the real test images
+    were; None for images as they are.
+    """
+
+    encoder: str
+    family: Family
+    subject: Subject
+    key: str
+    reencoded: str | None
+
+    @property
+    def label(self) -> str:
+        """What tells it from all other measures of its data set."""
+        of_train = " real-train" if self.subject == "real-train" else ""
+        return f"measure {self.family} {self.encoder}{of_train}{' alike' if self.reencoded else ''}"
 
 
 @dataclass(frozen=True)
@@ -33,6 +56,7 @@ class PlannedDataset:
     keys: Mapping[str, str]
     origin: Origin | None = None
     plan: DatasetPlan | None = None
+    measures: tuple[PlannedMeasure, ...] = ()
 
 
 @dataclass

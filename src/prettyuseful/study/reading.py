@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from prettyuseful.encoders.source import EncoderSource
 from prettyuseful.errors import StudyError, did_you_mean, one_line
 from prettyuseful.generators.base import Sampling
 from prettyuseful.prompts.captioners.source import CaptionerSource
@@ -69,6 +70,7 @@ def json_schema() -> dict[str, Any]:
         "TaskSource": {"type": "string"},
         "PromptPlan": {"enum": parts["PromptPlan"]["properties"]["strategy"]["enum"]},
         "CaptionerSource": {"type": "string"},
+        "EncoderSource": {"type": "string"},
     }
     for part, bare in names.items():  # what a bare name stands for, too
         parts[part] = {"anyOf": [bare, parts[part]]}
@@ -107,11 +109,11 @@ def _keys(location: Sequence[Any]) -> list[Any]:
 
 
 def _pattern(keys: Sequence[Any]) -> tuple[str, ...]:
-    """Keys, with a * for a name that the study gives."""
+    """Keys, with a * for a name that the study gives, or a place in a list."""
     return tuple("*" if i == 1 and keys[0] in _NAMING else str(key) for i, key in enumerate(keys))
 
 
-_NAMING = ("datasets", "probes", "recipes")
+_NAMING = ("datasets", "probes", "recipes", "encoders")
 _UNIONS = (
     ("datasets", "*", "sampling"),
     ("datasets", "*", "prompts", "templates"),
@@ -131,6 +133,7 @@ def _fields_at(keys: list[Any]) -> Iterator[str]:
         ("datasets", "*", "prompts", "captioner"): CaptionerSource,
         ("probes", "*"): ProbePlan,
         ("recipes", "*"): RecipePlan,
+        ("encoders", "*"): EncoderSource,
         ("train",): TrainPlan,
         ("numerics",): StudyNumerics,
     }

@@ -10,19 +10,21 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from prettyuseful.diagnosis.causes import CauseId, Direction
 from prettyuseful.errors import DataError
 from prettyuseful.store.base import Manifest
 from prettyuseful.study.file import REAL
 
-RECORD_VERSION: Literal[1] = 1
+RECORD_VERSION: Literal[2] = 2
 
 
 class _Versioned(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
-    schema_version: Literal[1] = RECORD_VERSION
+    schema_version: Literal[2] = RECORD_VERSION
 
 
 TransferKind = Literal["synth_to_real", "real_to_synth", "real_to_real", "mixed_to_real"]
+Subject = Literal["data-set", "real-test", "real-train"]
 CellNames = tuple[str, str, str]
 """Architecture, recipe, probe."""
 
@@ -85,18 +87,72 @@ class GroupedParts(BaseModel):
     sizes: list[int]
 
 
-class ManifoldResult(BaseModel):
-    """Distribution of a data set against real test images, class by class.
+class WholeNumber(BaseModel):
+    """A number of a whole set, and what it is when each of some blocks of groups is left out."""
 
-    `parts[metric][class]`; a metric's value is the mean over classes of the mean over images. `images_per_class` says
-    how many images of each class were compared, on either side. `encoder` names the feature space.
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    value: float
+    without: list[float]
+
+
+class Reencoding(BaseModel):
+    """Both sides as centred squares of `side` pixels and JPEGs of one quality, before they were embedded."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    side: int
+    quality: int
+
+
+class MeasureResult(BaseModel):
+    """How a data set is distributed against one half of the real test images, in one feature space.
+
+    `subject`: what was compared: the data set; of real images their other half, or train images. `encoder`: its name in
+    the study. `reencoded`: None for images as they are. `images_per_class`: how many of each class, on either side.
+    `parts[metric][class]`: a metric's value is the mean over classes of the mean over images. `numbers[metric]`: of
+    metrics that have no value per image; `by_class[metric][class]`: the same of one class. `k`: of metrics that look at
+    the k nearest neighbours.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+    subject: Subject
     encoder: str
-    k: int
+    reencoded: Reencoding | None = None
     images_per_class: list[int]
-    parts: dict[str, list[GroupedParts]]
+    k: int | None = None
+    parts: dict[str, list[GroupedParts]] = {}
+    numbers: dict[str, WholeNumber] = {}
+    by_class: dict[str, list[WholeNumber]] = {}
+
+
+class CauseResult(BaseModel):
+    """What was found of one cause in one direction; see `diagnosis.causes.Cause`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    id: CauseId
+    direction: Direction
+    effect: float
+    low: float
+    high: float
+    p_adjusted: float
+    explained: float
+    named: bool
+    like: str
+    equivalent_to: list[CauseId]
+    per_class: list[float]
+    few_classes: list[int]
+    accuracy_cost: float | None
+
+
+class DiagnosisResult(BaseModel):
+    """What holds a data set back; see `diagnosis.causes.Diagnosis`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    causes: list[CauseResult]
+    difference: float
+    low: float
+    high: float
+    p_value: float
+    differs: bool
 
 
 class DatasetRecord(_Versioned):
@@ -104,7 +160,7 @@ class DatasetRecord(_Versioned):
 
     `samples[class]` holds base64 PNGs. `prompts_cut`: how many prompts a tokenizer cut, by tokenizer. `pretrain`: what
     classifiers saw before. `holds_real`: real images are among them, so no real-trained classifier was tested on it.
-    `control` marks the real images, whose `manifold` is real against real.
+    `control` marks the real images, which are measured against themselves.
     """
 
     record: Literal["dataset"] = "dataset"
@@ -123,7 +179,8 @@ class DatasetRecord(_Versioned):
     keys: dict[str, str]
     generation_seconds: float | None = None
     size_bytes: int | None = None
-    manifold: ManifoldResult | None = None
+    measured: list[MeasureResult] = []
+    diagnosis: DiagnosisResult | None = None
     samples: list[list[str]] = []
 
 
@@ -137,7 +194,10 @@ class CellGroupRecord(BaseModel):
 
 
 class StudyRecord(_Versioned):
-    """What was asked, of which task, and on what machine the records were gathered."""
+    """What was asked, of which task, and on what machine the records were gathered.
+
+    `encoders`: what images were compared by, with a line on each.
+    """
 
     record: Literal["study"] = "study"
     title: str
@@ -145,6 +205,7 @@ class StudyRecord(_Versioned):
     study: dict[str, Any]
     task: dict[str, Any]
     metrics: list[str]
+    encoders: dict[str, str] = {}
     cell_groups: list[CellGroupRecord]
     environment: dict[str, Any]
 

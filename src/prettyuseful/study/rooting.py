@@ -34,6 +34,10 @@ def rooted(study: Study, folder: Path) -> Study:
         task = task.model_copy(update={"folder": str(folder / task.folder)})
     if task.huggingface is not None and (folder / task.huggingface).is_dir():
         task = task.model_copy(update={"huggingface": str(folder / task.huggingface)})
+    if task.real is not None:
+        places = {"real": at(task.real), "test": task.test and at(task.test)}
+        groups = task.groups and str(folder / task.groups)
+        task = task.model_copy(update={**places, "groups": groups})
 
     def dataset(plan: DatasetPlan) -> DatasetPlan:
         changes: dict[str, Any] = {}
@@ -63,6 +67,13 @@ def rooted(study: Study, folder: Path) -> Study:
         name: plan.model_copy(update={"transform": transform(plan.transform)}) if plan.transform else plan
         for name, plan in study.probes.items()
     }
+    encoders = tuple(
+        encoder.model_copy(update={"weights": str(folder / encoder.weights)})
+        if encoder.weights and (folder / encoder.weights).exists()
+        else encoder
+        for encoder in study.encoders
+    )
     weights = {name: str(folder / file) for name, file in study.train.weights.items()}
     train = study.train.model_copy(update={"weights": weights})
-    return study.model_copy(update={"task": task, "datasets": datasets, "probes": probes, "train": train})
+    changes = {"task": task, "datasets": datasets, "probes": probes, "encoders": encoders, "train": train}
+    return study.model_copy(update=changes)

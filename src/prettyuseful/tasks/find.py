@@ -7,17 +7,20 @@ from typing import cast
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from prettyuseful.data.sources.open import open_source
 from prettyuseful.registry import TASKS
 from prettyuseful.tasks.base import Task
 from prettyuseful.tasks.folder import FolderTask
 from prettyuseful.tasks.huggingface import HubData, hub_task
+from prettyuseful.tasks.real import HOLD_OUT, RealTask
 
 _BRING_IMAGES = frozenset({"imagenet-200", "imagenet-1k"})
 """Named tasks whose images are the user's own copy."""
 
 
 class TaskSource(BaseModel):
-    """A named task, a folder with `train/<class>` and `test/<class>`, or a Hugging Face data set."""
+    """A named task, a folder with `train/<class>` and `test/<class>`, a Hugging Face data set, or real images as they
+    are, which are split here."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     name: str | None = Field(None, description="a task that `prettyuseful list tasks` shows")
@@ -27,19 +30,37 @@ class TaskSource(BaseModel):
     huggingface: str | None = Field(
         None, description="hub id, perhaps with @revision, or local folder of an image classification data set"
     )
+    real: str | None = Field(
+        None,
+        description="real images (class folders, .tar shards or Parquet files); some are held out for tests, unless "
+        "test names a place of test images",
+    )
+    groups: str | None = Field(
+        None,
+        description="a .csv, .tsv or .jsonl file with path and group of each image of real and test: what is resampled "
+        "and split whole; by default near-duplicates",
+    )
+    hold_out: float = Field(HOLD_OUT, gt=0, le=0.5, description="share of real that is tested on, by whole groups")
     image: str = Field("image", description="the data set's column of images")
     label: str = Field("label", description="the data set's column of labels, a ClassLabel or strings")
     train: str = Field("train", description="the data set's split to train on")
     test: str | None = Field(
-        None, description="the data set's split to test on; by default test, for an imagenet task validation"
+        None,
+        description="the data set's split to test on; by default test, for an imagenet task validation; of real, the "
+        "place of the test images",
     )
     licence: str = Field("not stated", description="licence of a folder's or data set's images, for the report")
 
     @model_validator(mode="after")
     def _one_source(self) -> TaskSource:
         self._check_place()
-        if self.huggingface is None and (stray := self._other_than_default("image", "label", "train", "test")):
+        of_hub = ("image", "label", "train", *(() if self.real else ("test",)))
+        if self.huggingface is None and (stray := self._other_than_default(*of_hub)):
             raise ValueError(f"{stray} is for huggingface data sets; leave it out")
+        if self.real is None and (stray := self._other_than_default("groups", "hold_out")):
+            raise ValueError(f"{stray} is for real images; leave it out")
+        if self.real is not None and self.test is not None and self._other_than_default("hold_out"):
+            raise ValueError("hold_out has no effect where test names the test images; leave one of them out")
         if self.name is not None and self._other_than_default("licence"):
             raise ValueError(f"the licence of the task {self.name} is known; leave it out")
         if self.huggingface is not None and self.train == self._test_split:
@@ -47,9 +68,11 @@ class TaskSource(BaseModel):
         return self
 
     def _check_place(self) -> None:
-        places = [self.folder, self.huggingface]
+        places = [self.folder, self.huggingface, self.real]
         given = len(places) - places.count(None)
         if self.name in _BRING_IMAGES:
+            if self.real is not None:
+                raise ValueError(f"the task {self.name} takes its images from folder or huggingface, not from real")
             if given == 0:
                 raise ValueError(
                     f"the task {self.name} needs its images: add folder, an ImageNet with train/<synset> and "
@@ -58,9 +81,15 @@ class TaskSource(BaseModel):
         elif self.name is not None and given:
             raise ValueError(f"give either a name or a folder: the task {self.name} has images of its own")
         elif self.name is None and not given:
-            raise ValueError("give either a name or a folder, or a huggingface data set")
+            raise ValueError("give either a name or a folder, or a huggingface data set, or real images")
         if given > 1:
-            raise ValueError("give either a folder or a huggingface data set, not both")
+            raise ValueError("give either a folder or a huggingface data set, not both; real images stand alone, too")
+
+    @property
+    def places(self) -> tuple[Path, ...]:
+        """Where on this machine the images may lie."""
+        named = (self.folder, self.huggingface, self.real, self.test if self.real else None)
+        return tuple(Path(place) for place in named if place is not None)
 
     @property
     def _test_split(self) -> str:
@@ -76,6 +105,14 @@ class TaskSource(BaseModel):
             UnknownNameError: no such name.
             DataError: the folder or data set is not a task, or cannot be had.
         """
+        if self.real is not None:
+            return RealTask(
+                real=open_source(self.real),
+                test=open_source(self.test) if self.test else None,
+                groups=Path(self.groups) if self.groups else None,
+                hold_out=self.hold_out,
+                licence=self.licence,
+            )
         if self.name is not None:
             return cast("Task", TASKS[self.name].load()(*self._images()))
         images = self._images()[0]

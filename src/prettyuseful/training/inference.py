@@ -49,6 +49,27 @@ def penultimate(classifier: Classifier, pixels: Pixels, view: View, numerics: Nu
     return _over(classifier, feed, feed.rows, view, numerics, features)
 
 
+def features_and_logits(
+    classifier: Classifier, pixels: Pixels, view: View, numerics: Numerics
+) -> tuple[np.ndarray, np.ndarray]:
+    """`penultimate` and `predict` in one look.
+
+    Raises:
+        DataError: an image is smaller than a square.
+    """
+    network = classifier.network
+
+    def both(batch: torch.Tensor) -> torch.Tensor:
+        maps = network.forward_features(batch)  # type: ignore[operator]
+        heads = [network.forward_head(maps, pre_logits=early).float() for early in (True, False)]  # type: ignore[operator]
+        return torch.cat(heads, dim=1)
+
+    feed = Feed(pixels, numerics.device)
+    found = _over(classifier, feed, feed.rows, view, numerics, both)
+    width = found.shape[1] - classifier.design.classes
+    return found[:, :width], found[:, width:]
+
+
 @torch.no_grad()  # not inference mode, which other threads do not share: resampling runs on several
 def _over(
     classifier: Classifier,

@@ -4,11 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
 import torch
 
+from prettyuseful.data.pixels import Pixels
 from prettyuseful.errors import DataError
+from prettyuseful.training.feed import Feed
 from prettyuseful.training.recipes import View
 from prettyuseful.training.resample import grid_boxes, resample
+
+_AT_ONCE = 64
+
+
+def squares_of(pixels: Pixels, view: View, device: str) -> np.ndarray:
+    """The middle square of every image, (N, S, S, 3) uint8, as a view of one square shows it.
+
+    Raises:
+        DataError: an image is smaller than the square.
+    """
+    feed = Feed(pixels, device)
+    squares = [
+        square.permute(0, 2, 3, 1).cpu().numpy()
+        for images, sizes in feed.in_order(feed.rows, _AT_ONCE)
+        for square in shown(images, sizes, view)
+    ]
+    return np.ascontiguousarray(np.concatenate(squares))
 
 
 def shown(images: torch.Tensor, sizes: torch.Tensor, view: View) -> Iterator[torch.Tensor]:

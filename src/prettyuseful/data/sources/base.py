@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from tempfile import SpooledTemporaryFile
 from typing import Any, ClassVar, Literal, Protocol
 
 from prettyuseful.data.dataset import Row
@@ -21,6 +22,7 @@ Kind = Literal["imagefolder", "webdataset", "parquet"]
 
 _MAX_CLASSES = 100_000
 _NAMED = 5  # broken images named in one error
+_IN_MEMORY = 1 << 26  # bytes of images that wait for their turn; the rest waits in a temporary file
 
 
 class ImageSource(Protocol):
@@ -85,6 +87,39 @@ class SampledSource(ABC):
         """The label of every image."""
         return (sample.label for sample in self.samples())
 
+    def class_names(self) -> tuple[str, ...]:
+        """The names of its classes, in its own order if it has one, else sorted, and numbers by their size."""
+        known = {name: place for place, name in enumerate(self.named_order())}
+        return tuple(sorted(self.counts(), key=lambda name: (known.get(name, len(known)), _size(name), name)))
+
+    def named_order(self) -> Sequence[str]:
+        """Names of classes in an order that stands in the source itself, if it has one."""
+        return ()
+
+    def in_order(self, paths: Sequence[str]) -> Iterator[tuple[Sample, bytes]]:
+        """The samples of these paths and what they read, in this order, of a source that is best read in its own.
+
+        Raises:
+            DataError: one cannot be read, or is no longer there.
+        """
+        wanted, places = set(paths), dict[str, tuple[Sample, int, int]]()
+        with reading(f"a temporary file for {self.place}"), SpooledTemporaryFile(_IN_MEMORY) as waiting:
+            for sample in self.samples():
+                if sample.path in wanted:
+                    data = sample.read()
+                    places[sample.path] = sample, waiting.tell(), len(data)
+                    waiting.write(data)
+            for path in paths:
+                if path not in places:
+                    raise self.changed()
+                sample, start, size = places[path]
+                waiting.seek(start)
+                yield sample, waiting.read(size)
+
+    def changed(self) -> DataError:
+        """What to raise when something is no longer there."""
+        return DataError(f"{self.place} changed while it was read; leave it alone and try again")
+
     def fingerprint(self) -> str:
         return self._fingerprint
 
@@ -115,7 +150,7 @@ class SampledSource(ABC):
         if broken:
             raise DataError("; ".join(broken))
         if left:
-            raise DataError(f"{self.place} changed while it was read; leave it alone and try again")
+            raise self.changed()
 
     @cached_property
     def _counts(self) -> Counter[str]:
@@ -146,3 +181,7 @@ class ShardSource(SampledSource):
 
     def files(self) -> Iterator[Path]:
         return (shard.absolute() for shard in self.shards)
+
+
+def _size(name: str) -> int:
+    return int(name) if name.isascii() and name.isdigit() else 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -45,6 +45,16 @@ class ImageFolderSource(SampledSource):
             for path in _class_images(folder):
                 relative = path.relative_to(self.root).as_posix()
                 yield Sample(label, relative, shown(path), partial(read_file, path))
+
+    def named_order(self) -> Sequence[str]:
+        return tuple(self._names.values())
+
+    def in_order(self, paths: Sequence[str]) -> Iterator[tuple[Sample, bytes]]:
+        samples = {sample.path: sample for sample in self.samples()}
+        for path in paths:
+            if path not in samples:
+                raise self.changed()
+            yield samples[path], samples[path].read()
 
     @property
     def root(self) -> Path:

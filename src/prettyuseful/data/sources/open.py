@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
-from prettyuseful.data.sources.base import ImageSource
+from prettyuseful.data.sources.base import SampledSource
 from prettyuseful.data.sources.imagefolder import ImageFolderSource
 from prettyuseful.data.sources.parquet import ParquetSource
 from prettyuseful.data.sources.reading import reading, shown
@@ -27,7 +27,7 @@ def is_source(place: str) -> bool:
     return _is_folder(place) and not (Path(place) / "model_index.json").exists()
 
 
-def open_source(place: str) -> ImageSource:
+def open_source(place: str) -> SampledSource:
     """The images at `place`: a folder of class folders; a folder of `.tar` or `.parquet` shards; one shard; or a
     pattern of shards such as `part-{000..009}.tar` or `*.parquet`.
 
@@ -51,7 +51,7 @@ def _is_folder(place: str) -> bool:
         return False
 
 
-def _open_folder(place: str) -> ImageSource:
+def _open_folder(place: str) -> SampledSource:
     with reading(place):
         entries = sorted(path for path in Path(place).iterdir() if not path.name.startswith("."))
     shards = {suffix: [path for path in entries if path.suffix.lower() == suffix] for suffix in _SHARDS}

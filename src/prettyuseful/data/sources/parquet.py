@@ -35,6 +35,10 @@ class ParquetSource(ShardSource):
                 for index, row in _rows(file, ["label"], _LABELS):
                     yield _name(row["label"], names, _where(shard, index))
 
+    def named_order(self) -> Sequence[str]:
+        with _opened(self.shards[0]) as file:
+            return _label_names(file) or ()
+
     def samples(self) -> Iterator[Sample]:
         for shard in self.shards:
             with _opened(shard) as file:

@@ -1,0 +1,277 @@
+"""The diagnosis: does a set of images differ from real ones, by what causes, and which comes first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from prettyuseful.diagnosis.candidates import Candidate
+from prettyuseful.diagnosis.causes import Cause, CauseId, Diagnosis, Direction
+from prettyuseful.diagnosis.copies import RARE, near_copies
+from prettyuseful.diagnosis.distances import energy, mean_within
+from prettyuseful.diagnosis.half import KINDS, Half, Seen
+from prettyuseful.diagnosis.images import Labelled, some_groups, units_of
+from prettyuseful.diagnosis.labels import suspects, taken_for
+from prettyuseful.diagnosis.reference import Reference, crowding, through
+from prettyuseful.diagnosis.signflip import adjusted_p, mean_interval, outliers_p, sign_p
+from prettyuseful.diagnosis.undoing import Fit, Pair, apart, explained, fits, softened
+from prettyuseful.keys import derive_seed
+
+ALPHA = 0.05
+LEAST_EXPLAINED = 0.2
+"""A change of real images that undoes less of the difference is not worth a name."""
+LEAST_GAIN = 1.0
+"""Nor one that brings real images nearer by less, in standard deviations of real against real."""
+LEAST_OF_SET = {"labels": 0.05, "copies": 0.05, "coverage": 0.1}
+"""Smallest effects that are named: shares of images, and of coverage a logarithm of distance."""
+FEW_ALPHA, FEW_LEAST = 0.002, 4
+"""One class among many stands out by chance sooner than all of them: less chance, and so many times the effect."""
+_MOST_CHANGES = 3
+_DRAWS = 4  # of as many synthetic images as a half has, to compare crowding
+
+
+def diagnose(reference: Reference, synthetic: Labelled) -> Diagnosis:
+    """What holds a set back.
+
+    Changes of pixels are found by doing them to real images (`undoing`), one on the other; then labels, copies and
+    coverage are measured against real images that have gone through the same changes, which leaves those three alone.
+    Every cause is tested over units, classes or parts of them, by flipping signs, all in one test.
+
+    Args:
+        synthetic: squares of the size that the reference has, labels as there.
+
+    Raises:
+        DataError: too few images of a class.
+    """
+    return _Examination(reference, synthetic).diagnosis()
+
+
+@dataclass(frozen=True)
+class _Finding:
+    """A cause before the test: its effect by unit, and what is tested, above 0 where the cause is at work."""
+
+    cause: CauseId
+    direction: Direction
+    effect: np.ndarray
+    tested: np.ndarray
+    explained: float
+    like: str = ""
+
+
+class _Examination:
+    def __init__(self, reference: Reference, synthetic: Labelled) -> None:
+        self.reference, self.halves, self.synthetic = reference, reference.halves, synthetic
+        self.units = units_of(synthetic, reference.classes, reference.parts, "the synthetic images")
+        one, two = (half.see(synthetic.pixels) for half in self.halves)
+        self.seen = Pair.of(self.halves, (one, two), self.units)
+        self.whole = apart(self.halves, reference.plain, self.seen, self.units)
+
+    def diagnosis(self) -> Diagnosis:
+        rounds = self._rounds()
+        chosen = [one.best for one in rounds[:-1]]
+        of_sets = self._of_sets(chosen)
+        of_changes = [self._change(fit) for fit in rounds[0].fits]
+        findings = [*of_sets, *of_changes]
+        p_values = adjusted_p(np.array([finding.tested for finding in findings]))
+        causes = [self._set_cause(finding, p) for finding, p in zip(of_sets, p_values, strict=False)]
+        causes += self._change_causes(of_changes, p_values[len(of_sets) :], rounds)
+        ranked = sorted(causes, key=lambda cause: (not cause.named, -cause.explained, cause.p_adjusted))
+        mean, low, high = mean_interval(self.whole)
+        p_value = sign_p(self.reference.beyond_real(self.seen, self.units))
+        differs = p_value < ALPHA or any(cause.named for cause in causes)
+        return Diagnosis(tuple(ranked), mean, low, high, p_value, differs)
+
+    def _rounds(self) -> list[_Round]:
+        """Changes of real images are tried, the best is kept and others are tried on top, until none is clear.
+
+        The best of every round but the last is one that the images have gone through.
+        """
+        base, rest, rounds, chosen = self.reference.plain, self.whole, list[_Round](), list[Candidate]()
+        while True:
+            used = {candidate.cause for candidate in chosen}
+            tried = {c: seen for c, seen in self.reference.changed.items() if c.cause not in used}
+            rounds.append(_Round(rest, fits(self.halves, base, tried, self.seen, self.units)))
+            if not rounds[-1].clear or len(chosen) == _MOST_CHANGES:
+                return rounds
+            chosen.append(rounds[-1].best.candidate)
+            base = self.reference.passed(chosen)
+            rest = apart(self.halves, base, self.seen, self.units)
+
+    def _of_sets(self, chosen: Sequence[Fit]) -> list[_Finding]:
+        """Labels, copies and coverage, against real images that have gone through the same changes."""
+        changes = [fit.candidate for fit in chosen]
+        matched = self.reference.passed(changes)
+        rest = apart(self.halves, matched, self.seen, self.units)
+        left = 1 - explained(rest, self.whole)
+        wrong, cleaned = self._wrong(matched)
+        copied = self._copied(changes)
+        crowded, narrower = self._crowded(matched)
+        return [
+            _Finding("labels", "lost", wrong, wrong, explained(cleaned, rest) * left),
+            _Finding("copies", "added", copied, copied, 0.0),
+            _Finding("coverage", "lost", crowded, -crowded, narrower * left),
+        ]
+
+    def _wrong(self, matched: Pair) -> tuple[np.ndarray, np.ndarray]:
+        """(units,) twice: the share of suspect labels beyond real images', and the distance without the suspects."""
+        shares, suspected = [], []
+        for half, ours, real in zip(self.halves, self.seen.seen, matched.seen, strict=True):
+            suspected.append(_suspects(half, real, ours, self.synthetic.labels))
+            among_real = suspects(real.kinds["features"], real.logits, half.images.labels)
+            shares.append(_means(suspected[-1], self.units) - _means(among_real, half.units))
+        both = suspected[0] & suspected[1]
+        kept = [rows[~both[rows]] if (~both[rows]).sum() > 1 else rows for rows in self.units]
+        cleaned = Pair.of(self.halves, self.seen.seen, kept)
+        return np.mean(shares, axis=0), apart(self.halves, matched, cleaned, kept)
+
+    def _copied(self, changes: Sequence[Candidate]) -> np.ndarray:
+        """(units,): the share of near-copies of real images beyond what real images have among themselves."""
+        real = np.concatenate([through(changes, half.images.pixels) for half in self.halves])
+        labels = np.concatenate([half.images.labels for half in self.halves])
+        found = np.zeros(len(self.synthetic), bool)
+        for label in range(self.reference.classes):
+            rows = np.flatnonzero(self.synthetic.labels == label)
+            found[rows] = near_copies(self.synthetic.pixels[rows], real[labels == label])
+        return _means(found, self.units) - RARE
+
+    def _crowded(self, matched: Pair) -> tuple[np.ndarray, float]:
+        """(units,): logarithm of how far apart images lie, less that of real ones; and what it explains of the rest.
+
+        It explains the part of the energy distance that is there because the images are nearer to each other.
+        """
+        rng = np.random.default_rng(derive_seed("diagnosis", "crowding"))
+        found, nearer, rest = [], 0.0, 0.0
+        for i, half in enumerate(self.halves):
+            values = []
+            for u, (rows, theirs) in enumerate(zip(half.units, self.units, strict=True)):
+                count = min(len(rows), len(theirs))
+                draws = [theirs[some_groups(self.synthetic.groups[theirs], count, rng)] for _ in range(_DRAWS)]
+                real = rows[some_groups(half.images.groups[rows], count, rng)]
+                ours = np.mean([crowding(self.seen.seen[i], draw, half.within[u]) for draw in draws])
+                values.append(ours - crowding(matched.seen[i], real, half.within[u]))
+            found.append(values)
+            nearer += ((matched.within[i] - self.seen.within[i]) / half.within / half.noise).sum()
+            away = half.apart(matched.seen[i], matched.within[i], self.seen.seen[i], self.seen.within[i], self.units)
+            rest += away.sum()
+        return np.mean(found, axis=0), float(np.clip(nearer / rest, 0, 1)) if rest > 0 else 0.0
+
+    def _change(self, fit: Fit) -> _Finding:
+        return _Finding(
+            fit.candidate.cause,
+            fit.candidate.direction,
+            self.whole - fit.rest,
+            softened(self.whole) - softened(fit.rest),
+            explained(fit.rest, self.whole),
+            fit.candidate.words,
+        )
+
+    def _set_cause(self, finding: _Finding, p_value: float) -> Cause:
+        """Named if all classes together show it, or a few of them stand out."""
+        least = LEAST_OF_SET[finding.cause]
+        size = np.abs(finding.effect) * np.sign(finding.tested)
+        scale = self.reference.crowding_spread if finding.cause == "coverage" else 2 * least
+        alone = outliers_p(finding.tested / scale, least=0.5)
+        few = (alone < FEW_ALPHA) & (size > FEW_LEAST * least)
+        if few.any():
+            p_value = min(p_value, float(alone.min()) * len(LEAST_OF_SET))
+        named = (p_value < ALPHA and size.mean() > least) or bool(few.any())
+        return replace(
+            self._cause(finding, p_value, named), few_classes=tuple(np.flatnonzero(self._by_class(few)).tolist())
+        )
+
+    def _change_causes(self, first: Sequence[_Finding], p_values: np.ndarray, rounds: Sequence[_Round]) -> list[Cause]:
+        """The best of every cause and direction when tried first; of those that were kept, as they were kept."""
+        found: dict[tuple[CauseId, Direction], Cause] = {}
+        for finding, p_value in zip(first, p_values, strict=True):  # the best come first
+            found.setdefault((finding.cause, finding.direction), self._cause(finding, float(p_value), False))
+        for number, one in enumerate(rounds[:-1]):
+            before = explained(one.whole, self.whole)
+            finding = replace(
+                self._change(one.best),
+                effect=one.whole - one.best.rest,
+                explained=max(0.0, explained(one.best.rest, self.whole) - before),
+            )
+            kept = found[finding.cause, finding.direction]
+            p_value = kept.p_adjusted if number == 0 else one.p_value
+            cause = replace(self._cause(finding, p_value, True), equivalent_to=one.ties())
+            found[finding.cause, finding.direction] = cause
+        return list(found.values())
+
+    def _cause(self, finding: _Finding, p_value: float, named: bool) -> Cause:
+        mean, low, high = mean_interval(finding.effect)
+        return Cause(
+            id=finding.cause,
+            direction=finding.direction,
+            effect=mean,
+            low=low,
+            high=high,
+            p_adjusted=float(p_value),
+            explained=finding.explained,
+            named=named,
+            like=finding.like,
+            per_class=tuple(self._by_class(finding.effect).tolist()),
+        )
+
+    def _by_class(self, of_units: np.ndarray) -> np.ndarray:
+        return np.asarray(np.asarray(of_units, float).reshape(self.reference.classes, -1).mean(axis=1))
+
+
+class _Round:
+    """All candidates tried on what is left of the difference, (units,) `whole`; the best fit first."""
+
+    def __init__(self, whole: np.ndarray, found: Sequence[Fit]) -> None:
+        self.whole, self.fits = whole, sorted(found, key=lambda fit: softened(fit.rest).mean())
+
+    @property
+    def best(self) -> Fit:
+        return self.fits[0]
+
+    @cached_property
+    def p_value(self) -> float:
+        """Of the best, adjusted for all that were tried."""
+        gains = np.array([softened(self.whole) - softened(fit.rest) for fit in self.fits])
+        return float(adjusted_p(gains)[0])
+
+    @property
+    def clear(self) -> bool:
+        """The best one surely explains something, and enough to be worth a name."""
+        gain = float((self.whole - self.best.rest).mean())
+        enough = explained(self.best.rest, self.whole) > LEAST_EXPLAINED and gain > LEAST_GAIN
+        return enough and self.p_value < ALPHA
+
+    def ties(self) -> tuple[CauseId, ...]:
+        """Causes whose best fit leaves no clearly larger distance than the best of all."""
+        others: dict[CauseId, Fit] = {}
+        for fit in self.fits:
+            if fit.candidate.cause != self.best.candidate.cause:
+                others.setdefault(fit.candidate.cause, fit)
+        least = softened(self.best.rest)
+        return tuple(cause for cause, fit in others.items() if sign_p(softened(fit.rest) - least) >= ALPHA)
+
+
+def _suspects(half: Half, real: Seen, ours: Seen, labels: np.ndarray) -> np.ndarray:
+    """(N,) bool: labels that are probably wrong, one by one or for most of a class.
+
+    A whole class is suspect only if its images lie nearer to the other class in everything they are compared by.
+    """
+    found = suspects(ours.kinds["features"], ours.logits, labels)
+    for label, (other, rows) in taken_for(ours.logits, labels).items():
+        if len(rows) > 1 and all(
+            _energy_of_class(half, real, other, ours.kinds[kind][rows], kind)
+            < _energy_of_class(half, real, label, ours.kinds[kind][rows], kind)
+            for kind in KINDS
+        ):
+            found[rows] = True
+    return found
+
+
+def _energy_of_class(half: Half, real: Seen, label: int, images: np.ndarray, kind: str) -> float:
+    of_class = real.kinds[kind][half.images.labels == label]
+    return energy(of_class, images, mean_within(of_class), mean_within(images))
+
+
+def _means(values: np.ndarray, units: Sequence[np.ndarray]) -> np.ndarray:
+    return np.array([values[rows].mean() for rows in units])

@@ -1,0 +1,113 @@
+"""Real images as a measure: what sets of synthetic images are diagnosed against."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
+
+import numpy as np
+
+from prettyuseful.diagnosis.candidates import Candidate, candidates
+from prettyuseful.diagnosis.distances import energy, mean_within
+from prettyuseful.diagnosis.half import KINDS, Half, Look, Seen
+from prettyuseful.diagnosis.images import Labelled, parts_per_class, units_of
+from prettyuseful.diagnosis.spread import log_crowding
+from prettyuseful.diagnosis.undoing import Pair, softened
+
+
+class Reference:
+    """Real images in two halves, and two classifiers, each trained on one of them.
+
+    Dear to make, as every candidate change is done to all real images, and cheap to ask.
+
+    Args:
+        halves: two halves of the real train images that share no group, squares of one size.
+        looks: `looks[i]` is a classifier that has not seen `halves[i]`: it was trained on the other.
+        classes: how many there are.
+        progress: told the share, 0-1, of the changes that are done.
+
+    Raises:
+        DataError: too few images, or groups, of a class.
+    """
+
+    def __init__(
+        self,
+        halves: tuple[Labelled, Labelled],
+        looks: tuple[Look, Look],
+        classes: int,
+        progress: Callable[[float], None] = lambda _: None,
+    ) -> None:
+        self.classes, self.parts = classes, parts_per_class(classes)
+        one, two = (
+            Half(images, units_of(images, classes, self.parts, "half of the real images"), look)
+            for images, look in zip(halves, looks, strict=True)
+        )
+        self.halves = (one, two)
+        self.plain = Pair.of(self.halves, (one.seen, two.seen))
+        known, self.changed = candidates(min(halves[0].pixels.shape[1:3])), dict[Candidate, tuple[Seen, Seen]]()
+        for done, candidate in enumerate(known, 1):
+            self.changed[candidate] = (one.see_changed(candidate.transform), two.see_changed(candidate.transform))
+            progress(done / len(known))
+
+    def passed(self, changes: Sequence[Candidate]) -> Pair:
+        """The real images once they have gone through some changes, in order."""
+        if not changes:
+            return self.plain
+        if len(changes) == 1:
+            return Pair.of(self.halves, self.changed[changes[0]])
+        one, two = (half.see(through(changes, half.images.pixels)) for half in self.halves)
+        return Pair.of(self.halves, (one, two))
+
+    def beyond_real(self, others: Pair, units: Sequence[np.ndarray]) -> np.ndarray:
+        """(units,): how much farther others are from one part of a unit than its other part is (softened)."""
+        found = []
+        for i, half in enumerate(self.halves):
+            away: dict[int, list[float]] = {}
+            for u, one, two in half.splits():
+                ours = _apart(half, u, one, others.seen[i], units[u], others.within[i][u])
+                real = _apart(half, u, one, half.seen, two)
+                away.setdefault(u, []).append(float(softened(ours) - softened(real)))
+            found.append([float(np.mean(away.get(u, [np.nan]))) for u in range(len(half.units))])
+        return np.asarray(np.nan_to_num(np.nanmean(found, axis=0)))
+
+    @cached_property
+    def crowding_spread(self) -> np.ndarray:
+        """(units,): root mean square difference in crowding of two parts of real images; of no unit less than usual."""
+        squares = np.mean([list(_crowding_squares(half)) for half in self.halves], axis=0)
+        return np.asarray(np.sqrt(np.maximum(squares, squares.mean())))
+
+
+def through(changes: Sequence[Candidate], pixels: np.ndarray) -> np.ndarray:
+    """(N, H, W, 3) uint8, after one change after the other."""
+    for change in changes:
+        pixels = change.transform.apply(pixels)
+    return pixels
+
+
+def _apart(
+    half: Half, unit: int, rows: np.ndarray, other: Seen, others: np.ndarray, within: np.ndarray | None = None
+) -> np.ndarray:
+    """Energy distance of some of a unit's images from others, summed over kinds, in the half's noise."""
+    total = 0.0
+    for k, kind in enumerate(KINDS):
+        a, b = half.seen.kinds[kind][rows], other.kinds[kind][others]
+        within_b = mean_within(b) if within is None else float(within[k])
+        total += energy(a, b, mean_within(a), within_b) / half.within[unit, k] / half.noise[k]
+    return np.asarray(total)
+
+
+def _crowding_squares(half: Half) -> Iterator[float]:
+    """For each unit, the mean squared difference in crowding between two parts of it."""
+    found: dict[int, list[float]] = {}
+    for u, one, two in half.splits():
+        count = min(len(one), len(two))
+        ends = [crowding(half.seen, rows[:count], half.within[u]) for rows in (one, two)]
+        found.setdefault(u, []).append((ends[0] - ends[1]) ** 2)
+    usual = float(np.mean([np.mean(values) for values in found.values()]))
+    yield from (float(np.mean(found.get(u, [usual]))) for u in range(len(half.units)))
+
+
+def crowding(seen: Seen, rows: np.ndarray, usual: np.ndarray) -> float:
+    """`log_crowding` of some images, mean over kinds; `usual` (kinds,) are distances of the half's unit."""
+    found = [log_crowding(seen.kinds[kind][rows], float(usual[k])) for k, kind in enumerate(KINDS)]
+    return float(np.mean(found))

@@ -1,0 +1,133 @@
+"""Inception as FID uses it: the 2015 network whose weights pytorch-fid carried over from TensorFlow."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn.functional import avg_pool2d, interpolate, max_pool2d
+from torchvision.models.inception import (
+    BasicConv2d,
+    Inception3,
+    InceptionA,
+    InceptionAux,
+    InceptionB,
+    InceptionC,
+    InceptionD,
+    InceptionE,
+)
+
+from prettyuseful.data.pixels import Pixels
+from prettyuseful.encoders.looking import looked_at
+from prettyuseful.errors import DataError, one_line
+from prettyuseful.numerics import Numerics
+
+SIDE = 299
+CLASSES = 1008
+_GET = "get pt_inception-2015-12-05-6726825d.pth from pytorch-fid's releases"
+
+
+class Inception:
+    """The 2048 values after the last average pooling ("pool3"), as in pytorch-fid.
+
+    Images are resized to 299 x 299 whatever their aspect (bilinear, no anti-aliasing, corners not aligned) and scaled
+    to -1..1. TensorFlow's own code, and torch-fidelity, resize in another way: compare within one code.
+
+    Args:
+        weights: pytorch-fid's file, a state dict that was saved with `torch.save`; no code of it is run.
+
+    Raises:
+        DataError: the file cannot be read, or holds another network's weights.
+    """
+
+    def __init__(self, weights: Path, numerics: Numerics) -> None:
+        network = network_of_fid()
+        _load(network, weights)
+        network.fc = nn.Identity()
+        self.network, self.device = network.to(numerics.device).eval(), numerics.device
+
+    def features(self, pixels: Pixels) -> np.ndarray:
+        return looked_at(pixels, prepared, self.network, self.device)
+
+
+def prepared(image: np.ndarray) -> torch.Tensor:
+    """(H, W, 3) uint8 to (3, 299, 299) in -1..1."""
+    values = torch.tensor(image).permute(2, 0, 1)[None].float().div_(255)
+    resized: torch.Tensor = interpolate(values, size=(SIDE, SIDE), mode="bilinear", align_corners=False)
+    return 2 * resized[0] - 1
+
+
+def network_of_fid() -> nn.Module:
+    """torchvision's Inception v3 with FID's differences, and random weights.
+
+    - 1008 classes, no auxiliary classifier, no normalisation of the input: so keys and shapes of the state dict are
+      those of `torchvision.models.inception_v3(num_classes=1008, aux_logits=False)`.
+    - Average pooling in the blocks Mixed_5b, 5c, 5d, 6b, 6c, 6d, 6e and 7b leaves the padding out of the mean.
+    - The last block, Mixed_7c, takes the largest value where the others take the mean.
+    """
+    blocks: Any = [BasicConv2d, _A, InceptionB, _C, InceptionD, _E, InceptionAux]
+    network: nn.Module = Inception3(
+        CLASSES, aux_logits=False, transform_input=False, inception_blocks=blocks, init_weights=False
+    )
+    network.Mixed_7c = _LastE(2048)
+    return network
+
+
+class _A(InceptionA):  # type: ignore[misc]
+    def _forward(self, x: torch.Tensor) -> list[torch.Tensor]:
+        return [
+            self.branch1x1(x),
+            self.branch5x5_2(self.branch5x5_1(x)),
+            self.branch3x3dbl_3(self.branch3x3dbl_2(self.branch3x3dbl_1(x))),
+            self.branch_pool(_mean_of_neighbours(x)),
+        ]
+
+
+class _C(InceptionC):  # type: ignore[misc]
+    def _forward(self, x: torch.Tensor) -> list[torch.Tensor]:
+        double = self.branch7x7dbl_3(self.branch7x7dbl_2(self.branch7x7dbl_1(x)))
+        return [
+            self.branch1x1(x),
+            self.branch7x7_3(self.branch7x7_2(self.branch7x7_1(x))),
+            self.branch7x7dbl_5(self.branch7x7dbl_4(double)),
+            self.branch_pool(_mean_of_neighbours(x)),
+        ]
+
+
+class _E(InceptionE):  # type: ignore[misc]
+    def _forward(self, x: torch.Tensor) -> list[torch.Tensor]:
+        once, twice = self.branch3x3_1(x), self.branch3x3dbl_2(self.branch3x3dbl_1(x))
+        return [
+            self.branch1x1(x),
+            torch.cat([self.branch3x3_2a(once), self.branch3x3_2b(once)], 1),
+            torch.cat([self.branch3x3dbl_3a(twice), self.branch3x3dbl_3b(twice)], 1),
+            self.branch_pool(self._pooled(x)),
+        ]
+
+    def _pooled(self, x: torch.Tensor) -> torch.Tensor:
+        return _mean_of_neighbours(x)
+
+
+class _LastE(_E):
+    def _pooled(self, x: torch.Tensor) -> torch.Tensor:
+        return max_pool2d(x, kernel_size=3, stride=1, padding=1)
+
+
+def _mean_of_neighbours(x: torch.Tensor) -> torch.Tensor:
+    return avg_pool2d(x, kernel_size=3, stride=1, padding=1, count_include_pad=False)
+
+
+def _load(network: nn.Module, file: Path) -> None:
+    try:
+        weights = torch.load(file, map_location="cpu", weights_only=True)
+        network.load_state_dict(weights)
+    except OSError as error:
+        raise DataError(f"cannot read the weights {file}: {error.strerror or error}; {_GET}") from error
+    except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, TypeError, AttributeError, ValueError) as error:
+        raise DataError(
+            f"the weights {file} are not those of FID's Inception ({one_line(str(error))[:200]}); {_GET}"
+        ) from error

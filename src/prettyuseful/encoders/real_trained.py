@@ -1,0 +1,21 @@
+"""The classifier that the study trains on real images, as an encoder: features of the task, without a download."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from prettyuseful.data.pixels import Pixels
+from prettyuseful.numerics import Numerics
+from prettyuseful.training.classifier import Classifier
+from prettyuseful.training.inference import penultimate
+from prettyuseful.training.recipes import View
+
+
+class RealTrained:
+    """Penultimate features, of images decoded as the classifier's recipe wants them, in the squares of a view."""
+
+    def __init__(self, classifier: Classifier, view: View, numerics: Numerics) -> None:
+        self.classifier, self.view, self.numerics = classifier, view, numerics
+
+    def features(self, pixels: Pixels) -> np.ndarray:
+        return penultimate(self.classifier, pixels, self.view, self.numerics)

@@ -1,0 +1,134 @@
+"""How data sets are distributed: the plot of density and coverage, and a table of every metric for each encoder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from prettyuseful.analysis.distribution import Measure
+from prettyuseful.analysis.summary import Row, Summary
+from prettyuseful.report import figures
+from prettyuseful.report.drawing import Figure, around
+from prettyuseful.report.look import Look, Which
+from prettyuseful.report.views import rows_of
+from prettyuseful.study.records import MeasureResult, Subject
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric's name in the records, in tables, and what it is."""
+
+    name: str
+    title: str
+    words: str
+
+
+_METRICS = (
+    Metric(
+        "density", "Density", "How deep images lie among real ones, by real neighbourhoods of k images; no upper end."
+    ),
+    Metric("coverage", "Coverage", "Share of real images whose neighbourhood of k images holds one of these."),
+    Metric("precision", "Precision", "Share of images in the neighbourhood of some real image."),
+    Metric("recall", "Recall", "Share of real images in the neighbourhood of some of these images."),
+    Metric("frechet", "Fréchet distance", "FID with this encoder's features. Lower is nearer; falls with more images."),
+    Metric("kid", "KID", "Kernel Inception Distance, with this encoder's features: 0 on average for equal sets."),
+    Metric("cmmd", "CMMD", "Distance of directions by a Gaussian kernel, times 1000. Lower is nearer."),
+    Metric("vendi", "Vendi score", "How many really different images there are, all classes together."),
+    Metric("vendi-per-class", "Vendi, per class", "The same within each class, on average."),
+    Metric("nearest", "Nearest real", "Distance to the nearest real image of the class; very small values are copies."),
+    Metric("clip-score", "CLIPScore", "2.5 times the cosine of an image with “a photo of a (class)”, 0 at least."),
+    Metric(
+        "label-agreement", "Label agreement", "Share of images that the real-trained classifier takes for their class."
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Line:
+    """What was compared with real test images, and its measure for each metric of the table."""
+
+    look: Look
+    title: str
+    control: bool
+    found: tuple[Measure | None, ...]
+
+
+@dataclass(frozen=True)
+class Table:
+    """All that one encoder says. `sides`: of the squares that both sides were re-encoded as, in pixels."""
+
+    encoder: str
+    about: str
+    metrics: tuple[Metric, ...]
+    lines: tuple[Line, ...]
+
+    @property
+    def sides(self) -> tuple[int, ...]:
+        return tuple(sorted({one.side for line in self.lines for one in line.found if one and one.side}))
+
+    @property
+    def marked(self) -> bool:
+        return any(one.format_may_explain for line in self.lines for one in line.found if one)
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """The plot of density and coverage by `encoder` (None without both), and tables; `scale` holds its fill's ends."""
+
+    figure: Figure | None
+    encoder: str
+    scale: tuple[float, float]
+    tables: tuple[Table, ...]
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        return tuple(metric for metric in _METRICS if any(metric in table.metrics for table in self.tables))
+
+
+def distribution_of(summary: Summary, looks: Mapping[Which, Look]) -> Distribution | None:
+    """By the rows of the study's first cell, whose accuracy fills the plot; None if nothing was measured."""
+    rows = rows_of(summary, summary.rows[0].cell, looks)
+    measures = [measure for row in rows for measure in row.distribution]
+    if not measures:
+        return None
+    scale = around([row.to_real.mean for row in rows if row.to_real and not row.real], steps=20, spare=0)
+    drawn = any({"density", "coverage"} <= row.metrics.keys() for row in rows)
+    figure = figures.distribution_figure("distribution", rows, looks, scale) if drawn else None
+    encoders = list(dict.fromkeys(measure.encoder for measure in measures))
+    return Distribution(figure, encoders[0], scale, tuple(_table(summary, name, rows, looks) for name in encoders))
+
+
+def _table(summary: Summary, encoder: str, rows: Sequence[Row], looks: Mapping[Which, Look]) -> Table:
+    there = {measure.metric for row in rows for measure in row.distribution if measure.encoder == encoder}
+    metrics = tuple(metric for metric in _METRICS if metric.name in there)
+    lines = []
+    for row in rows:
+        found = {(one.subject, one.metric): one for one in row.distribution if one.encoder == encoder}
+        look = looks[row.dataset, row.images_per_class]
+        lines += [
+            Line(look, _title(look, subject), row.real, tuple(found.get((subject, metric.name)) for metric in metrics))
+            for subject in dict.fromkeys(subject for subject, _ in found)
+        ]
+    return Table(encoder, _about(summary, encoder), metrics, tuple(lines))
+
+
+def _title(look: Look, subject: Subject) -> str:
+    return {
+        "data-set": look.label,
+        "real-test": f"{look.label}, other test images",
+        "real-train": f"{look.label}, train images",
+    }[subject]
+
+
+def _about(summary: Summary, encoder: str) -> str:
+    """The feature space in words, with k and the images compared per class."""
+    found = [one for dataset in summary.datasets for one in dataset.measured if one.encoder == encoder]
+    words = summary.study.encoders.get(encoder, encoder)
+    k = next((f"; k = {one.k}" for one in found if one.k), "")
+    return f"{words[:1].upper()}{words[1:]}{k}; {_span(found)} images per class on either side"
+
+
+def _span(found: Sequence[MeasureResult]) -> str:
+    counts = [count for one in found for count in one.images_per_class]
+    low, high = min(counts), max(counts)
+    return str(low) if low == high else f"{low} to {high}"

@@ -1,0 +1,127 @@
+"""Steps of a diagnosis: halves of the real images, and what holds a set back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from prettyuseful.data.pixels import Pixels, write_pixels
+from prettyuseful.hand import at_hand
+from prettyuseful.numerics import Numerics
+from prettyuseful.steps.base import Job, StepSpec
+from prettyuseful.steps.inputs import classifier_of, pixels_of
+from prettyuseful.training.recipes import View
+
+if TYPE_CHECKING:
+    from prettyuseful.diagnosis.images import Labelled
+    from prettyuseful.diagnosis.reference import Reference
+    from prettyuseful.training.classifier import Classifier
+
+MOST_IMAGES = 1024
+"""of a half that a diagnosis looks at, each in some sixty changes; twice as many of a synthetic set."""
+_FEWEST_PER_CLASS = 12
+
+
+class HalfSpec(StepSpec):
+    """One of two halves of decoded images: whole groups, class by class."""
+
+    kind: ClassVar[str] = "half"
+    part: int
+
+    def make(self, job: Job) -> dict[str, Any]:
+        from prettyuseful.diagnosis.images import shared_out
+
+        pixels = pixels_of(job, "pixels")
+        rows = np.concatenate(
+            [
+                of_class[shared_out(pixels.groups[of_class], 2, "halves") == self.part]
+                for label in np.unique(pixels.labels)
+                for of_class in [np.flatnonzero(pixels.labels == label)]
+            ]
+        )
+        write_pixels(job.folder, ((pixels[i], int(pixels.labels[i]), str(pixels.groups[i])) for i in rows))
+        return {**job.inputs["pixels"].manifest.facts, "images": len(rows)}
+
+
+class DiagnoseSpec(StepSpec):
+    """What holds the images of `pixels` back, against real images in two halves (inputs `half 0`, `half 1`).
+
+    Input `classifier 0` has not seen `half 0`, nor `classifier 1` `half 1`.
+    """
+
+    kind: ClassVar[str] = "diagnose"
+    view: View
+    numerics: Numerics
+
+    def make(self, job: Job) -> dict[str, Any]:
+        from prettyuseful.diagnosis.diagnose import diagnose
+
+        self.numerics.apply()
+        content = " ".join(job.inputs[name].manifest.key for name in _OF_REFERENCE)
+        reference = at_hand(_reference, _Inputs(self, job), content=content)
+        job.progress(0.8)
+        synthetic = _squares(pixels_of(job, "pixels"), self.view, self.numerics, 2 * MOST_IMAGES)
+        return asdict(diagnose(reference, synthetic))
+
+
+_OF_REFERENCE = ("half 0", "half 1", "classifier 0", "classifier 1")
+
+
+class _Inputs:
+    """A job, as an argument by which nothing is told apart: its content is told by keys."""
+
+    def __init__(self, spec: DiagnoseSpec, job: Job) -> None:
+        self.spec, self.job = spec, job
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Inputs) and other.spec == self.spec
+
+    def __hash__(self) -> int:
+        return hash(self.spec)
+
+
+def _reference(inputs: _Inputs) -> Reference:
+    from prettyuseful.diagnosis.reference import Reference
+
+    spec, job = inputs.spec, inputs.job
+    one, two = (_squares(pixels_of(job, f"half {i}"), spec.view, spec.numerics, MOST_IMAGES) for i in (0, 1))
+    looks = [
+        partial(_looked, classifier_of(job, f"classifier {i}", spec.numerics), spec.view, spec.numerics) for i in (0, 1)
+    ]
+    classes = len(job.inputs["half 0"].manifest.facts["classes"])
+    told: Callable[[float], None] = lambda done: job.progress(0.8 * done)  # noqa: E731
+    return Reference((one, two), (looks[0], looks[1]), classes, told)
+
+
+def _looked(
+    classifier: Classifier, view: View, numerics: Numerics, squares: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    from prettyuseful.training.inference import features_and_logits
+
+    nowhere = np.zeros(len(squares), np.int64)
+    return features_and_logits(classifier, Pixels.of(squares, nowhere, nowhere.astype(str)), _as_cut(view), numerics)
+
+
+def _squares(pixels: Pixels, view: View, numerics: Numerics, most: int) -> Labelled:
+    """Images as a classifier is shown them, at most so many: of every class as many, whole groups."""
+    from prettyuseful.diagnosis.images import Labelled, some_groups
+    from prettyuseful.training.views import squares_of
+
+    classes = np.unique(pixels.labels)
+    per_class = max(_FEWEST_PER_CLASS, most // len(classes))
+    rng = np.random.default_rng(0)
+    chosen = []
+    for label in classes:
+        rows = np.flatnonzero(pixels.labels == label)
+        chosen.append(np.sort(rows[some_groups(pixels.groups[rows], per_class, rng)]))
+    taken = pixels.take(np.concatenate(chosen))
+    return Labelled(squares_of(taken, replace(view, crops=1), numerics.device), taken.labels, taken.groups)
+
+
+def _as_cut(view: View) -> View:
+    """Of squares that the view has cut already."""
+    return View(view.size, view.size)

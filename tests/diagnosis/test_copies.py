@@ -1,0 +1,39 @@
+import numpy as np
+import pytest
+from skimage.data import astronaut
+
+from prettyuseful.diagnosis.copies import near_copies
+from prettyuseful.transforms.colour import ColourShift
+from prettyuseful.transforms.degradation import Jpeg
+
+
+@pytest.fixture(scope="module")
+def crops():
+    whole = astronaut()
+    found = np.stack([whole[y : y + 48, x : x + 48] for y in range(0, 460, 50) for x in range(0, 460, 50)])
+    return found[:50], found[50:]
+
+
+def test_other_images_are_no_copies(crops):
+    real, other = crops
+    assert near_copies(other, real).mean() <= 0.05
+
+
+@pytest.mark.parametrize(
+    "copied",
+    [
+        lambda images: images,
+        lambda images: images[:, :, ::-1],
+        lambda images: Jpeg(quality=80).apply(images),
+        lambda images: ColourShift(contrast=0.9, shift=(0.03, 0.03, 0.03)).apply(images),
+    ],
+    ids=["as they are", "mirrored", "compressed", "paler"],
+)
+def test_copies_are_found(crops, copied):
+    real, _ = crops
+    assert near_copies(copied(real), real).mean() > 0.9
+
+
+def test_a_real_set_full_of_copies_makes_no_other_image_a_copy(crops):
+    real, other = crops
+    assert not near_copies(other, np.concatenate([real, real])).any()

@@ -1,0 +1,105 @@
+"""The small version of benchmarks/planted_defects.py: real sets of 48 crops a class, one defect at a time."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from prettyuseful.diagnosis.diagnose import diagnose
+from prettyuseful.diagnosis.images import Labelled
+from prettyuseful.errors import DataError
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
+from planted.defects import DEFECTS  # type: ignore[import-not-found]
+from planted.worlds import Photos  # type: ignore[import-not-found]
+from planted_defects import reference_of  # type: ignore[import-not-found]
+
+
+@pytest.fixture(scope="module")
+def world():
+    return Photos(0, per_class=48)
+
+
+@pytest.fixture(scope="module")
+def reference(world):
+    return reference_of(world, 0)
+
+
+def diagnosed(reference, world, defect, strength):
+    rng = np.random.default_rng(1)
+    return diagnose(reference, DEFECTS[defect].plant(world.draw("unseen", rng), strength, world, rng))
+
+
+@pytest.mark.parametrize("origin", ["unseen", "same"])
+def test_undamaged_images_have_no_cause(reference, world, origin):
+    found = diagnose(reference, world.draw(origin, np.random.default_rng(2)))
+    assert found.named == ()
+    assert not found.differs
+
+
+@pytest.mark.parametrize(
+    ("defect", "strength"),
+    [
+        ("labels at random", 0.4),
+        ("labels by pairs", 0.4),
+        ("collapse of all classes", 4),
+        ("collapse of one class", 2),
+        ("near-copies of real", 0.4),
+        ("blur", 1.2),
+        ("JPEG", 6),
+        ("noise", 0.06),
+        ("patch shuffle", 4),
+        ("saturation", 0.3),
+        ("native zoom", 1.7),
+    ],
+)
+def test_what_was_planted_is_named_first(reference, world, defect, strength):
+    found = diagnosed(reference, world, defect, strength)
+    assert found.named[0].id in DEFECTS[defect].accepted
+    assert found.differs
+
+
+def test_two_defects_are_both_named(reference, world):
+    rng = np.random.default_rng(3)
+    images = DEFECTS["labels at random"].plant(world.draw("unseen", rng), 0.4, world, rng)
+    images = DEFECTS["blur"].plant(images, 1.0, world, rng)
+    assert {"labels", "high-frequencies"} <= {cause.id for cause in diagnose(reference, images).named}
+
+
+def test_effects_say_how_much_was_planted(reference, world):
+    labels = diagnosed(reference, world, "labels at random", 0.3).named[0]
+    assert 0.15 < labels.effect < 0.35
+    assert labels.low < labels.effect < labels.high
+    blur = diagnosed(reference, world, "blur", 1.1).named[0]
+    assert blur.direction == "lost"
+    assert 0.7 < blur.explained <= 1
+
+
+def test_the_class_that_collapsed_is_told(reference, world):
+    rng = np.random.default_rng(4)
+    images = world.draw("unseen", rng)
+    pixels = images.pixels.copy()
+    pixels[images.labels == 5] = pixels[np.flatnonzero(images.labels == 5)[0]]
+    found = diagnose(reference, Labelled(pixels, images.labels, images.groups))
+    assert [(cause.id, cause.few_classes) for cause in found.named] == [("coverage", (5,))]
+
+
+def test_the_same_set_has_the_same_diagnosis_in_any_order(reference, world):
+    images = world.draw("unseen", np.random.default_rng(5))
+    order = np.random.default_rng(6).permutation(len(images))
+    one, two = diagnose(reference, images), diagnose(reference, images.take(order))
+    assert one.difference == pytest.approx(two.difference)
+    assert [cause.id for cause in one.named] == [cause.id for cause in two.named]
+
+
+def test_the_real_images_themselves_are_copies_and_nothing_else(reference, world):
+    halves = world.halves
+    real = Labelled(*(np.concatenate([getattr(h, name) for h in halves]) for name in ("pixels", "labels", "groups")))
+    assert [cause.id for cause in diagnose(reference, real).named] == ["copies"]
+
+
+def test_too_few_images_are_one_clear_line(reference, world):
+    few = world.halves[0].take(np.flatnonzero(np.arange(len(world.halves[0])) % 8 == 0))
+    with pytest.raises(DataError, match=r"images in .* groups, and a diagnosis needs"):
+        diagnose(reference, few)

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file, save_file
+from transformers import AutoImageProcessor, AutoProcessor, CLIPModel, Dinov2Model
+
+from prettyuseful.data.pixels import Pixels
+from prettyuseful.encoders.hub import Clip, Dinov2
+from prettyuseful.errors import DataError
+from prettyuseful.numerics import Numerics
+
+
+def images_of(pixels: Pixels) -> list[Image.Image]:
+    return [Image.fromarray(pixels[i]) for i in range(len(pixels))]
+
+
+def pooled(output: Any) -> np.ndarray:
+    """transformers 4 gives the embedding itself, transformers 5 an output that holds it."""
+    found = output if isinstance(output, torch.Tensor) else output.pooler_output
+    return np.asarray(found.detach().numpy())
+
+
+def test_clip_is_the_librarys_own_call(clip_folder: Path, pixels: Pixels) -> None:
+    found = Clip(str(clip_folder), Numerics()).features(pixels)
+    model, processor = CLIPModel.from_pretrained(clip_folder), AutoProcessor.from_pretrained(clip_folder)
+    wanted = pooled(model.get_image_features(**processor(images=images_of(pixels), return_tensors="pt")))
+    assert found.shape == (19, 12)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5)
+    assert np.ptp(wanted, axis=0).min() > 0.1  # the images show through
+
+
+def test_texts_are_the_librarys_own_call(clip_folder: Path) -> None:
+    texts = ["a photo of a cat", "dog", "a photo of something whose name is far too long for this model"]
+    found = Clip(str(clip_folder), Numerics()).text_features(texts)
+    model, processor = CLIPModel.from_pretrained(clip_folder), AutoProcessor.from_pretrained(clip_folder)
+    inputs = processor(text=texts, return_tensors="pt", padding=True, truncation=True)
+    np.testing.assert_allclose(found, pooled(model.get_text_features(**inputs)), rtol=1e-4, atol=1e-5)
+
+
+def test_dinov2_is_the_class_token_of_the_librarys_own_call(dinov2_folder: Path, pixels: Pixels) -> None:
+    found = Dinov2(str(dinov2_folder), Numerics()).features(pixels)
+    model = Dinov2Model.from_pretrained(dinov2_folder)
+    processor = AutoImageProcessor.from_pretrained(dinov2_folder)
+    output = model(**processor(images=images_of(pixels), return_tensors="pt"))
+    np.testing.assert_allclose(found, output.last_hidden_state[:, 0].detach().numpy(), rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(found, output.pooler_output.detach().numpy(), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", [Clip, Dinov2])
+def test_each_image_is_seen_by_itself(kind: Any, request: pytest.FixtureRequest, pixels: Pixels) -> None:
+    folder = request.getfixturevalue(f"{kind.__name__.lower()}_folder")
+    encoder = kind(str(folder), Numerics())
+    whole, order = encoder.features(pixels), np.array([18, 3, 7])
+    np.testing.assert_array_equal(encoder.features(pixels.take(order)), whole[order])
+
+
+@pytest.mark.parametrize(("kind", "other"), [(Clip, "dinov2_folder"), (Dinov2, "clip_folder")])
+def test_a_model_of_another_kind_is_refused(kind: Any, other: str, request: pytest.FixtureRequest) -> None:
+    with pytest.raises(DataError, match="encoder") as error:
+        kind(str(request.getfixturevalue(other)), Numerics())
+    assert "\n" not in str(error.value)
+
+
+def test_missing_weights_are_told(clip_folder: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "broken"
+    shutil.copytree(clip_folder, folder)
+    weights = load_file(folder / "model.safetensors")
+    del weights["visual_projection.weight"]
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(DataError, match=r"incomplete.*visual_projection"):
+        Clip(str(folder), Numerics())
+
+
+def test_a_folder_without_weights_is_told(clip_folder: Path, tmp_path: Path) -> None:
+    shutil.copy(clip_folder / "config.json", tmp_path)
+    assert json.loads((tmp_path / "config.json").read_text())["model_type"] == "clip"
+    with pytest.raises(DataError, match="cannot load the encoder"):
+        Clip(str(tmp_path), Numerics())

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import timm
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+from timm.data import create_transform, resolve_model_data_config
+
+from prettyuseful.data.pixels import Pixels
+from prettyuseful.encoders.timm_models import TimmModel, identity
+from prettyuseful.errors import DataError
+from prettyuseful.numerics import Numerics
+
+
+@pytest.mark.parametrize("name", ["resnet10t.c3_in1k", "vit_tiny_patch16_224", "convnext_atto"])
+def test_features_are_timms_own(name: str, tmp_path: Path, pixels: Pixels) -> None:
+    torch.manual_seed(0)
+    whole = timm.create_model(name, pretrained=False)
+    save_file(whole.state_dict(), tmp_path / "weights.safetensors")
+    few = pixels.take(np.arange(3))
+    found = TimmModel(name, tmp_path / "weights.safetensors", Numerics()).features(few)
+
+    model = timm.create_model(name, pretrained=False, num_classes=0).eval()
+    model.load_state_dict(whole.state_dict(), strict=False)
+    transform = create_transform(**resolve_model_data_config(model), is_training=False)
+    with torch.inference_mode():
+        wanted = model(torch.stack([transform(Image.fromarray(few[i])) for i in range(3)]))
+    np.testing.assert_allclose(found, wanted.numpy(), rtol=1e-3, atol=1e-4)
+    assert found.dtype == np.float32
+
+
+def test_the_identity_holds_weights_and_preprocessing_and_no_place(tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "weights").write_bytes(b"the same")
+    first, second = (identity("resnet18", tmp_path / folder / "weights") for folder in ("a", "b"))
+    assert first == second
+    assert first["preprocessing"]["input_size"] == (3, 224, 224)
+    assert first["preprocessing"]["interpolation"] == "bicubic"
+    assert identity("resnet18", None)["id"] == "resnet18.a1_in1k"
+
+
+def test_weights_of_another_model_are_told(tmp_path: Path) -> None:
+    save_file({"x": torch.zeros(1)}, tmp_path / "weights.safetensors")
+    with pytest.raises(DataError, match="are not resnet18's"):
+        TimmModel("resnet18", tmp_path / "weights.safetensors", Numerics())

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from prettyuseful.data.dataset import read_shard
+from prettyuseful.data.pixels import Pixels, decoded
+from prettyuseful.encoders.source import EncoderSource
+from prettyuseful.numerics import Numerics
+from prettyuseful.steps import embed
+from prettyuseful.steps.embed import EmbedSpec, EmbedTextSpec
+from prettyuseful.store.base import Artifact
+
+Make = Callable[..., Artifact]
+
+
+def test_every_image_is_embedded_in_its_own_size(
+    make: Make, load: Callable[[int], Artifact], clip_folder: Path
+) -> None:
+    source, dataset = EncoderSource(name="clip-vit-b-32", weights=str(clip_folder)), load(5)
+    found = make(EmbedSpec(encoder=source, identity=source.identity(), numerics=Numerics()), dataset=dataset)
+    images = [*decoded(read_shard(dataset.path(dataset.manifest.files[0].name)), "native")]
+    for i in (0, 9):
+        alone = Pixels.of(images[i][0][None], np.zeros(1, np.int64), np.array(["x"]))
+        np.testing.assert_allclose(
+            np.load(found.path("features.npy"))[i], source.open(Numerics()).features(alone)[0], rtol=1e-6
+        )
+    assert np.load(found.path("labels.npy")).tolist() == [label for _, label, _ in images]
+    assert np.load(found.path("groups.npy")).tolist() == [group for _, _, group in images]
+    assert found.manifest.facts == {"images": 10, "dimensions": 12}
+
+
+def test_chunks_change_nothing(
+    make: Make, load: Callable[[int], Artifact], dinov2_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, dataset = EncoderSource(name="dinov2-b-14", weights=str(dinov2_folder)), load(5)
+    spec = EmbedSpec(encoder=source, identity=source.identity(), numerics=Numerics())
+    whole = np.load(make(spec, dataset=dataset).path("features.npy"))
+    monkeypatch.setattr(embed, "_CHUNK", 3)
+    other = spec.model_copy(update={"identity": {"again": True}})
+    np.testing.assert_array_equal(np.load(make(other, dataset=dataset).path("features.npy")), whole)
+
+
+def test_where_weights_lie_is_not_in_the_key(clip_folder: Path) -> None:
+    here, there = (EncoderSource(name="clip-vit-b-32", weights=place) for place in (str(clip_folder), "elsewhere"))
+    specs = [EmbedSpec(encoder=s, identity=here.identity(), numerics=Numerics()) for s in (here, there)]
+    assert specs[0].keyed() == specs[1].keyed()
+
+
+def test_texts_are_embedded_in_order(make: Make, clip_folder: Path) -> None:
+    source, texts = EncoderSource(name="clip-vit-b-32", weights=str(clip_folder)), ("a photo of a red", "blue")
+    spec = EmbedTextSpec(encoder=source, identity=source.identity(), texts=texts, numerics=Numerics())
+    found = np.load(make(spec).path("features.npy"))
+    wanted = source.open(Numerics()).text_features(texts)  # type: ignore[attr-defined]
+    np.testing.assert_array_equal(found, wanted)
