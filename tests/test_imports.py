@@ -26,6 +26,7 @@ LAYERS = (
     ("analysis", "names"),
     ("report", "curves"),
     ("run",),
+    ("auditing",),
     ("console",),
     ("cli",),
 )

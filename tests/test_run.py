@@ -311,3 +311,26 @@ def test_what_cannot_be_written_is_one_line(finished: Path, tmp_path: Path, bloc
         (tmp_path / blocked).write_text("in the way")
     with pytest.raises(StoreError, match="cannot write"):
         run_study(study_of(finished), finished / "store", tmp_path)
+
+
+def test_every_metric_by_two_encoders(finished: Path, tmp_path: Path, clip_folder: Path) -> None:
+    """On what a finished study left: only what measures is new."""
+    shutil.copytree(finished / "store", tmp_path / "store")
+    more = (
+        f"metrics: [{', '.join(FAMILY)}]\nencoders: [real-trained, {{name: clip-vit-b-32, weights: {clip_folder}}}]\n"
+    )
+    study = parse_study((finished / "my.yaml").read_text("utf-8") + more)
+    result = run_study(study, tmp_path / "store", tmp_path / "out", workers=1)
+    assert result.complete
+    real, *others = result.summary.rows
+    for row in (real, *others):
+        assert set(row.metrics) == {*FAMILY, "vendi-per-class"}
+        assert all(found.alike is not None and found.side == 16 for found in row.distribution)
+        assert all(found.value.low <= found.value.mean <= found.value.high for found in row.distribution)
+    assert {found.subject for found in real.distribution} == {"real-test", "real-train"}
+    # All images of these data sets are compared, so the share is that of the first seed's Real->Synth test.
+    first = next(run for run in result.summary.runs if run.dataset == "real")
+    for row in others:
+        wanted = next(test.top1 for test in first.transfers if test.tested_on == row.dataset)
+        assert row.metrics["label-agreement"].mean == pytest.approx(wanted)
+    assert "By clip-vit-b-32" in result.report.read_text("utf-8")

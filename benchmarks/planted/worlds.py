@@ -54,7 +54,7 @@ class Photos:
         for label, photograph in enumerate(PHOTOGRAPHS):
             height, width = load_photograph(photograph).shape[:2]
             blocks = [_Block((r, c)) for r in range(height // BLOCK) for c in range(width // BLOCK)]
-            rng.shuffle(blocks)  # type: ignore[arg-type]
+            rng.shuffle(blocks)
             quarter = len(blocks) // 4
             self._unseen.append(blocks[2 * quarter :])
             used: list[_Block] = []

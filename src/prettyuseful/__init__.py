@@ -16,6 +16,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from prettyuseful.analysis.summary import Summary as Summary
     from prettyuseful.analysis.summary import summarise as summarise
+    from prettyuseful.auditing.audit import audit as audit
     from prettyuseful.errors import PrettyUsefulError as PrettyUsefulError
     from prettyuseful.errors import UserError as UserError
     from prettyuseful.run import StudyResult as StudyResult
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from prettyuseful.study.records import read_records as read_records
 
 _HOMES = {
+    "audit": "auditing.audit",
     "LocalStore": "store.local",
     "PrettyUsefulError": "errors",
     "Study": "study.file",

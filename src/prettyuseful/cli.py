@@ -84,6 +84,52 @@ def demo(
 
 
 @app.command()
+def audit(
+    real: Annotated[Path, typer.Option("--real", help="Real images: class folders, .tar or Parquet.")],
+    synthetic: Annotated[list[Path], typer.Option("--synthetic", help="Images to audit; may be given several times.")],
+    test: Annotated[Path | None, typer.Option("--test", help="Real test images. [default: a fifth of --real]")] = None,
+    groups: Annotated[Path | None, typer.Option("--groups", help="File of path and group of each real image.")] = None,
+    budget: Annotated[str, typer.Option("--budget", help="quick, or full with more metrics.")] = "quick",
+    fail_if: Annotated[str | None, typer.Option("--fail-if", help="Exit code 1 if a set meets it.")] = None,
+    store: StoreOption = DEFAULT_STORE,
+    out: OutOption = None,
+    workers: WorkersOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Audit folders of images: are they useful training data, and if not, why?"""
+    from prettyuseful.auditing.audit import audited, prepared
+    from prettyuseful.auditing.gate import Gate
+    from prettyuseful.console import StepProgress, audit_table, print_out
+    from prettyuseful.run import default_workers, remaining_steps
+    from prettyuseful.store.local import LocalStore
+    from prettyuseful.study.cost import Rates
+    from prettyuseful.study.plan import make_plan
+
+    if budget not in ("quick", "full"):
+        raise StudyError(f"--budget: {budget!r} is none; say quick or full")
+    gate = Gate.of(fail_if) if fail_if else None
+    asked = prepared(real, synthetic, test, groups, "full" if budget == "full" else "quick")
+    planned, opened = make_plan(asked.study), LocalStore(store)
+    todo, width = remaining_steps(planned, opened), workers or default_workers(asked.study)
+    with StepProgress(todo, Rates(opened.list() if todo else ()), width) as progress:
+        found = audited(asked, planned, opened, out or Path("audit-results"), width, progress)
+    if as_json:
+        _print_json(found.as_json())
+    else:
+        print_out(audit_table(found.rows()))
+        for line in (*found.answer, *found.notes):
+            print_out(line)
+        print_out(f"report: {found.report}")
+    for problem in found.problems:
+        print(f"missing: {problem}", file=sys.stderr)
+    met = gate.met_by(found) if gate else []
+    for line in met:
+        print(f"failed: {line}", file=sys.stderr)
+    if met or not found.complete:
+        raise typer.Exit(1)
+
+
+@app.command()
 def plan(study: StudyArgument, store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> None:
     """Show a study's steps: which are done, and what the rest will cost."""
     from prettyuseful.console import cost_table, print_out

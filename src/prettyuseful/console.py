@@ -164,6 +164,14 @@ def names_table(kind: str, names: Mapping[str, str]) -> Table:
     return table
 
 
+def audit_table(rows: Sequence[tuple[str, ...]]) -> Table:
+    """An audit's table; the first row are headings."""
+    table = Table(*rows[0])
+    for row in rows[1:]:
+        table.add_row(*row)
+    return table
+
+
 def findings_table(name: str, findings: Sequence[Finding]) -> Table:
     """What was tried of a contract, and what is wrong."""
     wrong = sum(finding.problem is not None for finding in findings)

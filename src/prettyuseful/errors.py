@@ -26,6 +26,10 @@ class DataError(UserError):
     """An image, folder or data set that cannot be used as it is."""
 
 
+class GateError(UserError):
+    """A condition of `audit --fail-if` that cannot be read or judged."""
+
+
 class MemoryLimitError(UserError):
     """A step does not fit into the memory of its device; the message says what would."""
 

@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from skimage.data import astronaut
@@ -8,13 +10,13 @@ from prettyuseful.transforms.degradation import Jpeg
 
 
 @pytest.fixture(scope="module")
-def crops():
+def crops() -> tuple[np.ndarray, np.ndarray]:
     whole = astronaut()
     found = np.stack([whole[y : y + 48, x : x + 48] for y in range(0, 460, 50) for x in range(0, 460, 50)])
     return found[:50], found[50:]
 
 
-def test_other_images_are_no_copies(crops):
+def test_other_images_are_no_copies(crops: tuple[np.ndarray, np.ndarray]) -> None:
     real, other = crops
     assert near_copies(other, real).mean() <= 0.05
 
@@ -29,11 +31,11 @@ def test_other_images_are_no_copies(crops):
     ],
     ids=["as they are", "mirrored", "compressed", "paler"],
 )
-def test_copies_are_found(crops, copied):
+def test_copies_are_found(crops: tuple[np.ndarray, np.ndarray], copied: Callable[[np.ndarray], np.ndarray]) -> None:
     real, _ = crops
     assert near_copies(copied(real), real).mean() > 0.9
 
 
-def test_a_real_set_full_of_copies_makes_no_other_image_a_copy(crops):
+def test_a_real_set_full_of_copies_makes_no_other_image_a_copy(crops: tuple[np.ndarray, np.ndarray]) -> None:
     real, other = crops
     assert not near_copies(other, np.concatenate([real, real])).any()

@@ -6,33 +6,35 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from prettyuseful.diagnosis.causes import Diagnosis
 from prettyuseful.diagnosis.diagnose import diagnose
 from prettyuseful.diagnosis.images import Labelled
+from prettyuseful.diagnosis.reference import Reference
 from prettyuseful.errors import DataError
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
-from planted.defects import DEFECTS  # type: ignore[import-not-found]
-from planted.worlds import Photos  # type: ignore[import-not-found]
-from planted_defects import reference_of  # type: ignore[import-not-found]
+from planted.defects import DEFECTS
+from planted.worlds import Origin, Photos
+from planted_defects import reference_of
 
 
 @pytest.fixture(scope="module")
-def world():
+def world() -> Photos:
     return Photos(0, per_class=48)
 
 
 @pytest.fixture(scope="module")
-def reference(world):
+def reference(world: Photos) -> Reference:
     return reference_of(world, 0)
 
 
-def diagnosed(reference, world, defect, strength):
+def diagnosed(reference: Reference, world: Photos, defect: str, strength: float) -> Diagnosis:
     rng = np.random.default_rng(1)
     return diagnose(reference, DEFECTS[defect].plant(world.draw("unseen", rng), strength, world, rng))
 
 
 @pytest.mark.parametrize("origin", ["unseen", "same"])
-def test_undamaged_images_have_no_cause(reference, world, origin):
+def test_undamaged_images_have_no_cause(reference: Reference, world: Photos, origin: Origin) -> None:
     found = diagnose(reference, world.draw(origin, np.random.default_rng(2)))
     assert found.named == ()
     assert not found.differs
@@ -54,20 +56,20 @@ def test_undamaged_images_have_no_cause(reference, world, origin):
         ("native zoom", 1.7),
     ],
 )
-def test_what_was_planted_is_named_first(reference, world, defect, strength):
+def test_what_was_planted_is_named_first(reference: Reference, world: Photos, defect: str, strength: float) -> None:
     found = diagnosed(reference, world, defect, strength)
     assert found.named[0].id in DEFECTS[defect].accepted
     assert found.differs
 
 
-def test_two_defects_are_both_named(reference, world):
+def test_two_defects_are_both_named(reference: Reference, world: Photos) -> None:
     rng = np.random.default_rng(3)
     images = DEFECTS["labels at random"].plant(world.draw("unseen", rng), 0.4, world, rng)
     images = DEFECTS["blur"].plant(images, 1.0, world, rng)
     assert {"labels", "high-frequencies"} <= {cause.id for cause in diagnose(reference, images).named}
 
 
-def test_effects_say_how_much_was_planted(reference, world):
+def test_effects_say_how_much_was_planted(reference: Reference, world: Photos) -> None:
     labels = diagnosed(reference, world, "labels at random", 0.3).named[0]
     assert 0.15 < labels.effect < 0.35
     assert labels.low < labels.effect < labels.high
@@ -76,7 +78,7 @@ def test_effects_say_how_much_was_planted(reference, world):
     assert 0.7 < blur.explained <= 1
 
 
-def test_the_class_that_collapsed_is_told(reference, world):
+def test_the_class_that_collapsed_is_told(reference: Reference, world: Photos) -> None:
     rng = np.random.default_rng(4)
     images = world.draw("unseen", rng)
     pixels = images.pixels.copy()
@@ -85,7 +87,7 @@ def test_the_class_that_collapsed_is_told(reference, world):
     assert [(cause.id, cause.few_classes) for cause in found.named] == [("coverage", (5,))]
 
 
-def test_the_same_set_has_the_same_diagnosis_in_any_order(reference, world):
+def test_the_same_set_has_the_same_diagnosis_in_any_order(reference: Reference, world: Photos) -> None:
     images = world.draw("unseen", np.random.default_rng(5))
     order = np.random.default_rng(6).permutation(len(images))
     one, two = diagnose(reference, images), diagnose(reference, images.take(order))
@@ -93,13 +95,13 @@ def test_the_same_set_has_the_same_diagnosis_in_any_order(reference, world):
     assert [cause.id for cause in one.named] == [cause.id for cause in two.named]
 
 
-def test_the_real_images_themselves_are_copies_and_nothing_else(reference, world):
+def test_the_real_images_themselves_are_copies_and_nothing_else(reference: Reference, world: Photos) -> None:
     halves = world.halves
     real = Labelled(*(np.concatenate([getattr(h, name) for h in halves]) for name in ("pixels", "labels", "groups")))
     assert [cause.id for cause in diagnose(reference, real).named] == ["copies"]
 
 
-def test_too_few_images_are_one_clear_line(reference, world):
+def test_too_few_images_are_one_clear_line(reference: Reference, world: Photos) -> None:
     few = world.halves[0].take(np.flatnonzero(np.arange(len(world.halves[0])) % 8 == 0))
     with pytest.raises(DataError, match=r"images in .* groups, and a diagnosis needs"):
         diagnose(reference, few)

@@ -5,17 +5,17 @@ from prettyuseful.diagnosis.images import Labelled, parts_per_class, shared_out,
 from prettyuseful.errors import DataError
 
 
-def images(per_class, classes=3, images_per_group=1):
+def images(per_class: int, classes: int = 3, images_per_group: int = 1) -> Labelled:
     labels = np.repeat(np.arange(classes), per_class)
     groups = np.array([f"{label}/{i // images_per_group}" for label in range(classes) for i in range(per_class)])
     return Labelled(np.zeros((len(labels), 4, 4, 3), np.uint8), labels, groups)
 
 
-def test_few_classes_are_cut_into_parts_until_there_are_units_enough():
+def test_few_classes_are_cut_into_parts_until_there_are_units_enough() -> None:
     assert [parts_per_class(n) for n in (2, 5, 8, 15, 16, 200)] == [8, 4, 2, 2, 1, 1]
 
 
-def test_units_hold_all_images_once_and_share_no_group():
+def test_units_hold_all_images_once_and_share_no_group() -> None:
     given = images(24, images_per_group=2)
     units = units_of(given, 3, 2, "the images")
     assert sorted(np.concatenate(units)) == list(range(len(given)))
@@ -23,12 +23,12 @@ def test_units_hold_all_images_once_and_share_no_group():
     assert not set(given.groups[units[0]]) & set(given.groups[units[1]])
 
 
-def test_too_few_images_of_a_class_are_one_clear_line():
+def test_too_few_images_of_a_class_are_one_clear_line() -> None:
     with pytest.raises(DataError, match=r"class 0 of the images has 5 images in 5 groups"):
         units_of(images(5), 3, 1, "the images")
 
 
-def test_parts_do_not_depend_on_the_order_of_the_images():
+def test_parts_do_not_depend_on_the_order_of_the_images() -> None:
     groups = np.array([f"g{i // 3}" for i in range(60)])
     order = np.random.default_rng(0).permutation(60)
     part = shared_out(groups, 4, "a test")
@@ -36,7 +36,7 @@ def test_parts_do_not_depend_on_the_order_of_the_images():
     assert np.bincount(part).tolist() == [15, 15, 15, 15]
 
 
-def test_some_groups_takes_whole_groups_and_cuts_the_last_only():
+def test_some_groups_takes_whole_groups_and_cuts_the_last_only() -> None:
     groups = np.repeat([f"g{i}" for i in range(10)], 4)
     rows = some_groups(groups, 10, np.random.default_rng(0))
     assert len(rows) == 10

@@ -7,14 +7,19 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
+from prettyuseful.data.dataset import read_shard
+from prettyuseful.data.images import decode
+from prettyuseful.encoders.source import EncoderSource
 from prettyuseful.errors import DataError
 from prettyuseful.metrics.frechet import frechet_distance
 from prettyuseful.metrics.kernel import cmmd, kid
 from prettyuseful.metrics.manifold import manifold
 from prettyuseful.metrics.nearest import nearest_real
 from prettyuseful.metrics.vendi import vendi_score
+from prettyuseful.numerics import Numerics
 from prettyuseful.steps.balance import halves, spread
 from prettyuseful.steps.base import Job, StepSpec
+from prettyuseful.steps.embed import EmbedSpec, EmbedTextSpec
 from prettyuseful.steps.measures import MeasureSpec
 from prettyuseful.store.base import Artifact
 from prettyuseful.store.local import LocalStore
@@ -145,6 +150,28 @@ def test_a_class_that_is_not_there_is_one_clear_error(make: Make) -> None:
     sides = make(PlantedSpec(count=30, classes=3)), make(PlantedSpec(count=20, classes=2))
     with pytest.raises(DataError, match=r"class 2 \(from 0\) has 0 images"):
         measured(make, "frechet", sides)
+
+
+def test_clip_scores_are_those_of_transformers_own_clip(
+    make: Make, load: Callable[[int], Artifact], clip_folder: Path
+) -> None:
+    from transformers import AutoProcessor, CLIPModel
+
+    source, texts, dataset = EncoderSource(name="clip-vit-b-32", weights=str(clip_folder)), ("red", "a cat"), load(6)
+    common: dict[str, Any] = {"encoder": source, "identity": source.identity(), "numerics": Numerics()}
+    embedded, of_texts = make(EmbedSpec(**common), dataset=dataset), make(EmbedTextSpec(**common, texts=texts))
+    spec = MeasureSpec(family="clip-score", control=False, per_class=3)
+    found = make(spec, reference=embedded, candidate=embedded, texts=of_texts).manifest.facts
+
+    model, processor = CLIPModel.from_pretrained(clip_folder), AutoProcessor.from_pretrained(clip_folder)
+    rows = list(read_shard(dataset.path(dataset.manifest.files[0].name)))
+    images = [decode(row.data, row.path) for row in rows]
+    output = model(**processor(text=list(texts), images=images, return_tensors="pt", padding=True))
+    cosines = (output.logits_per_image / model.logit_scale.exp()).detach().numpy()
+    for label, part in enumerate(found["parts"]["clip-score"]):
+        wanted = {row.group: 2.5 * max(cosine[label], 0) for row, cosine in zip(rows, cosines, strict=True)}
+        assert part["sums"] == pytest.approx([wanted[group] for group in part["groups"]], abs=1e-5)
+        assert len(part["groups"]) == 3
 
 
 def test_a_finished_study_measures_what_the_metric_says(finished: Path) -> None:

@@ -101,6 +101,7 @@ def test_a_study_is_frozen() -> None:
         ("images_per_class", "images_per_clas", 4, "datasets.base.images_per_clas", "images_per_class"),
         ("seed: 0", "sampling: {stepz: 1}", 4, "datasets.base.sampling.stepz", "steps"),
         ("architectures", "architecture", 5, "train.architecture", "architectures"),
+        ("metrics: [", "encoders: [{name: inception, weight: x}]\nmetrics: [", 6, "encoders.0.weight", "weights"),
         ("metrics: [", "numerics: {thread: 1}\nmetrics: [", 6, "numerics.thread", "threads"),
         ("metrics: [", "numerics:\n  threads: 1\n  microbatch: 1\nmetrics: [", 8, "numerics.microbatch", "micro_batch"),
     ],
@@ -142,6 +143,14 @@ def test_a_data_set_may_be_called_what_it_likes(name: str) -> None:
         ("[0, 1, 2]", "[]", "study.yaml:5: train.seeds:"),
         ("[density, coverage]", "density", "study.yaml:6: metrics:"),
         ("[density, coverage]", "[densty]", "study.yaml:6: metrics.0: input should be 'density', 'coverage'"),
+        ("[density, coverage]", "[kid, kid]", "study.yaml:6: metrics: every metric may stand here only once"),
+        ("metrics:", "encoders: []\nmetrics:", "study.yaml:6: encoders:"),
+        ("metrics:", "encoders: [inception]\nmetrics:", "study.yaml:6: encoders.0: inception has no weights to fetch"),
+        (
+            "metrics:",
+            "encoders: [resnet18, resnet18]\nmetrics:",
+            "study.yaml:6: encoders: 'resnet18' stands here twice",
+        ),
         ("photos", "5", "study.yaml:2: task:"),
         ("photos", "{name: photos, folder: here}", "study.yaml:2: task: give either a name or a folder"),
         ("photos", "{}", "study.yaml:2: task: give either a name or a folder"),
@@ -367,3 +376,11 @@ def test_the_schema_refuses_what_the_parser_refuses(change: dict[str, object]) -
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(content, json_schema())
     complaint(yaml.safe_dump(content))
+
+
+def test_weights_of_encoders_are_looked_up_from_the_studys_folder(tmp_path: Path) -> None:
+    (tmp_path / "clip").mkdir()
+    encoders = "encoders: [{name: clip-vit-b-32, weights: clip}, {name: dinov2-b-14, weights: owner/name}]\n"
+    (tmp_path / "study.yaml").write_text(CONTRACT + encoders)
+    study = load_study(tmp_path / "study.yaml")
+    assert [encoder.weights for encoder in study.encoders] == [str(tmp_path / "clip"), "owner/name"]

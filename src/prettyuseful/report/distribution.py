@@ -125,7 +125,7 @@ def _about(summary: Summary, encoder: str) -> str:
     found = [one for dataset in summary.datasets for one in dataset.measured if one.encoder == encoder]
     words = summary.study.encoders.get(encoder, encoder)
     k = next((f"; k = {one.k}" for one in found if one.k), "")
-    return f"{words[:1].upper()}{words[1:]}{k}; {_span(found)} images per class on either side"
+    return f"{words}{k}; {_span(found)} images per class on either side"
 
 
 def _span(found: Sequence[MeasureResult]) -> str:

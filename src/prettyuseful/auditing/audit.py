@@ -1,0 +1,289 @@
+"""An audit: are these folders of images useful training data? It writes a study, runs it, and says what came out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from prettyuseful.analysis.statistics import Interval
+from prettyuseful.analysis.summary import Row
+from prettyuseful.auditing.result import (
+    NOT_MEASURED,
+    Audit,
+    AuditedTask,
+    Budget,
+    ClassResult,
+    Difference,
+    EffectiveImages,
+    FoundCause,
+    Groups,
+    NotMeasured,
+    Split,
+    SyntheticSet,
+    Value,
+)
+from prettyuseful.data.sources.open import open_source
+from prettyuseful.errors import DataError
+from prettyuseful.run import StudyResult, default_workers, run_plan
+from prettyuseful.store.local import LocalStore
+from prettyuseful.study.execute import Event
+from prettyuseful.study.file import REAL, Study
+from prettyuseful.study.plan import Plan, make_plan
+from prettyuseful.study.plan_diagnosis import fewest_per_class
+from prettyuseful.study.reading import parse_study
+from prettyuseful.study.records import DiagnosisResult
+from prettyuseful.tasks.base import native_size
+from prettyuseful.tasks.find import TaskSource
+from prettyuseful.tasks.real import RealTask
+
+_SMALL = 64  # pixels; larger images want a larger network
+_CURVE = (0.02, 0.1, 0.3, 1.0)  # shares of the images, for the numbers of real images that are tried
+_METRICS: Mapping[Budget, list[str]] = {
+    "quick": ["density", "coverage"],
+    "full": ["density", "coverage", "precision", "recall", "frechet", "kid", "vendi"],
+}
+_NEIGHBOURS = 12  # test images per class that metrics need at least
+
+
+def audit(
+    real: Path | str,
+    synthetic: Path | str | Sequence[Path | str],
+    test: Path | str | None = None,
+    groups: Path | str | None = None,
+    budget: Budget = "quick",
+    out: Path | str = "audit-results",
+    store: Path | str = "prettyuseful-store",
+    workers: int | None = None,
+    on_event: Callable[[Event], None] = lambda _: None,
+) -> Audit:
+    """Audits one or several sets of synthetic images against real ones; see docs/audit.md.
+
+    Places are class folders, .tar shards or Parquet files. Without `test`, a fifth of `real` is tested on. Workers are
+    processes started afresh: a script that calls this needs the usual `if __name__ == "__main__":`.
+
+    Raises:
+        UserError: images, classes or folders that cannot be used.
+    """
+    places = [synthetic] if isinstance(synthetic, Path | str) else list(synthetic)
+    asked = prepared(Path(real), [Path(place) for place in places], _path(test), _path(groups), budget)
+    plan = make_plan(asked.study)
+    return audited(asked, plan, LocalStore(Path(store)), Path(out), workers or default_workers(asked.study), on_event)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """An audit before it runs. `left_out`: images of each set that nobody will look at."""
+
+    study: Study
+    text: str
+    task: RealTask
+    images_per_class: int
+    left_out: Mapping[str, int]
+    notes: tuple[str, ...]
+    budget: Budget
+
+
+def prepared(real: Path, synthetic: Sequence[Path], test: Path | None, groups: Path | None, budget: Budget) -> Prepared:
+    """The study of an audit.
+
+    Raises:
+        UserError: images or classes that cannot be used.
+    """
+    said = {"real": str(real), "test": _text(test), "groups": _text(groups)}
+    source = {key: value for key, value in said.items() if value is not None}
+    task = TaskSource(**source).open()
+    assert isinstance(task, RealTask)
+    names = _names(synthetic)
+    counts = {name: open_source(str(place)).counts() for name, place in zip(names, synthetic, strict=True)}
+    most = {REAL: task.available("train"), **{name: min(found.values(), default=0) for name, found in counts.items()}}
+    fewest = min(most, key=lambda name: most[name])
+    count = most[fewest]
+    if not count:
+        raise DataError(f"{fewest} has a class without images; add some, or remove the class")
+    small, enough = native_size(task) <= _SMALL, count >= fewest_per_class(len(task.classes))
+    measured = min(count, task.available("test")) >= _NEIGHBOURS
+    notes = [f"Every set is cut to {count} images per class, as many as {fewest} has."]
+    if not enough:
+        notes.append(f"Causes need {fewest_per_class(len(task.classes))} images per class and were not looked for.")
+    if not measured:
+        notes.append(f"Density and coverage need {_NEIGHBOURS} images per class and were not measured.")
+    curve = sorted({max(1, round(share * count)) for share in _CURVE})
+    content = {
+        "version": 1,
+        "title": f"Audit of {', '.join(names)}",
+        "question": f"Are these images useful training data for the {len(task.classes)} classes of {task.name}, and if "
+        "not, why?",
+        "task": source,
+        "datasets": {
+            name: {"generator": str(place), "images_per_class": count}
+            for name, place in zip(names, synthetic, strict=True)
+        },
+        "train": {
+            "architectures": ["small" if small else "resnet18"],
+            "recipes": ["default" if small else "quick"],
+            "seeds": [0, 1, 2],
+            "real_curve": curve if len(curve) > 1 else [],
+        },
+        "metrics": _METRICS[budget] if measured else [],
+        "diagnosis": enough,
+    }
+    text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
+    left = {name: sum(found.values()) - count * len(found) for name, found in counts.items()}
+    return Prepared(parse_study(text, "audit"), text, task, count, left, tuple(notes), budget)
+
+
+def audited(
+    asked: Prepared, plan: Plan, store: LocalStore, out: Path, workers: int, on_event: Callable[[Event], None]
+) -> Audit:
+    """Runs a prepared audit; its study stays in `out` as study.yaml."""
+    result = run_plan(plan, store, out, workers, on_event)
+    (out / "study.yaml").write_text(asked.text, encoding="utf-8")
+    return _told(asked, result)
+
+
+def _told(asked: Prepared, result: StudyResult) -> Audit:
+    summary, division = result.summary, asked.task.division
+    rows = {row.dataset: row for row in summary.rows}
+    records = {dataset.name: dataset for dataset in summary.datasets}
+    train, test = (sum(division.images[split]) for split in ("train", "test"))
+    return Audit(
+        budget=asked.budget,
+        complete=result.complete,
+        task=AuditedTask(
+            name=asked.task.name,
+            classes=asked.task.classes,
+            chance=1 / len(asked.task.classes),
+            real_images=train + (test if division.hold_out is not None else 0),
+            test_images_per_class=asked.task.available("test"),
+            split=Split(train=train, test=test, hold_out=division.hold_out, seed=division.seed),
+            groups=Groups(test=division.groups, by=division.grouped_by),
+        ),
+        images_per_class=asked.images_per_class,
+        real_to_real=_value(rows[REAL].to_real, rows[REAL].seeds),
+        synthetic=tuple(
+            _set(asked, summary.runs, rows[name], rows[REAL], records[name].diagnosis) for name in asked.study.datasets
+        ),
+        answer=tuple(_sentences(records[name].diagnosis, name) for name in asked.study.datasets) + summary.answer,
+        notes=asked.notes,
+        problems=summary.problems,
+        report=str(result.report),
+    )
+
+
+def _set(asked: Prepared, runs: Sequence[Any], row: Row, real: Row, diagnosis: DiagnosisResult | None) -> SyntheticSet:
+    classes = asked.task.classes
+    recognised = [t for run in runs for t in run.transfers if run.dataset == REAL and t.tested_on == row.dataset]
+    from_real = np.array([test.per_class for test in recognised])
+    to_real, of_real = (
+        np.array(
+            [
+                t.per_class
+                for run in runs
+                for t in run.transfers
+                if run.dataset == name and t.tested_on == REAL and run.steps_of is None
+            ]
+        )
+        for name in (row.dataset, REAL)
+    )
+    worth = row.worth
+    return SyntheticSet(
+        name=row.dataset,
+        images_per_class=row.images_per_class,
+        left_out=asked.left_out[row.dataset],
+        synth_to_real=_value(row.to_real, row.seeds),
+        real_to_synth=_value(row.from_real, [test.top1 for test in recognised]),
+        gap=_value(row.gap),
+        effective_real_images_per_class=NOT_MEASURED
+        if worth is None
+        else EffectiveImages(estimate=worth.estimate, low=worth.low, high=worth.high, censored=worth.censored),
+        difference=NOT_MEASURED
+        if diagnosis is None
+        else Difference(
+            mean=diagnosis.difference,
+            low=diagnosis.low,
+            high=diagnosis.high,
+            p_value=diagnosis.p_value,
+            differs=diagnosis.differs,
+        ),
+        causes=NOT_MEASURED if diagnosis is None else _causes(diagnosis, classes),
+        per_class=tuple(
+            ClassResult(
+                name=name,
+                synth_to_real=_of_class(to_real, i),
+                real_to_synth=_of_class(from_real, i),
+                real_to_real=_of_class(of_real, i),
+            )
+            for i, name in enumerate(classes)
+        ),
+        metrics={name: _value(found) for name, found in row.metrics.items()},
+        controls={name: _value(found) for name, found in real.metrics.items()},
+    )
+
+
+def _causes(diagnosis: DiagnosisResult, classes: Sequence[str]) -> tuple[FoundCause, ...]:
+    return tuple(
+        FoundCause(
+            **cause.model_dump(exclude={"per_class", "few_classes", "accuracy_cost"}),
+            per_class=dict(zip(classes, cause.per_class, strict=True)),
+            few_classes=tuple(classes[i] for i in cause.few_classes),
+            accuracy_cost=NOT_MEASURED if cause.accuracy_cost is None else cause.accuracy_cost,
+        )
+        for cause in diagnosis.causes
+    )
+
+
+def _sentences(diagnosis: DiagnosisResult | None, name: str) -> str:
+    """The diagnosis in words."""
+    if diagnosis is None:
+        return f"What holds {name} back was not looked for."
+    named = [cause for cause in diagnosis.causes if cause.named]
+    if not named:
+        if diagnosis.differs:
+            return f"{name} differs clearly from real images; the cause is unknown."
+        return f"Nothing clear holds {name} back: it differs from real images no more than they differ from each other."
+    parts = [
+        f"{cause.id} {cause.direction}"
+        + (f", like {cause.like}" if cause.like else "")
+        + (f" (as likely {' or '.join(cause.equivalent_to)})" if cause.equivalent_to else "")
+        for cause in named
+    ]
+    return f"What holds {name} back: {'; then '.join(parts)}."
+
+
+def _value(found: Interval | None, seeds: Sequence[float] = ()) -> Value | NotMeasured:
+    return NOT_MEASURED if found is None else Value(mean=found.mean, low=found.low, high=found.high, seeds=tuple(seeds))
+
+
+def _of_class(accuracies: np.ndarray, label: int) -> Value | NotMeasured:
+    """Mean and range over training seeds: with few of them and few images, no interval."""
+    if not accuracies.size:
+        return NOT_MEASURED
+    seeds = accuracies[:, label]
+    return Value(mean=seeds.mean(), low=seeds.min(), high=seeds.max(), seeds=tuple(seeds.tolist()))
+
+
+def _names(places: Sequence[Path]) -> list[str]:
+    """Of folders, as data sets can be called; each once."""
+    names: list[str] = []
+    for place in places:
+        base = re.sub(r"[^A-Za-z0-9._-]+", "-", place.resolve().name).strip("-._") or "synthetic"
+        base = "synthetic" if base == REAL else base
+        name, number = base, 2
+        while name in names:
+            name, number = f"{base}-{number}", number + 1
+        names.append(name)
+    return names
+
+
+def _path(place: Path | str | None) -> Path | None:
+    return None if place is None else Path(place)
+
+
+def _text(place: Path | None) -> str | None:
+    return None if place is None else str(place)

@@ -1,0 +1,142 @@
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import jsonschema
+import numpy as np
+import pytest
+from PIL import Image
+
+from prettyuseful.auditing.audit import audit, prepared
+from prettyuseful.auditing.gate import Gate
+from prettyuseful.auditing.result import NOT_MEASURED, Audit, audit_schema
+from prettyuseful.errors import DataError, GateError
+from prettyuseful.study.reading import load_study
+
+COLOURS = {"red": (200, 40, 40), "green": (40, 200, 40), "blue": (40, 40, 200)}
+
+
+def folder(place: Path, per_class: Mapping[str, int], seed: int) -> Path:
+    """Noisy images of one colour a class."""
+    rng = np.random.default_rng(seed)
+    for name, count in per_class.items():
+        (place / name).mkdir(parents=True)
+        for i in range(count):
+            pixels = np.clip(rng.normal(COLOURS[name], 60, (32, 32, 3)), 0, 255).astype(np.uint8)
+            Image.fromarray(pixels).save(place / name / f"{i:03d}.png")
+    return place
+
+
+@pytest.fixture(scope="module")
+def places(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("audit")
+    folder(root / "real", dict.fromkeys(COLOURS, 20), 0)
+    folder(root / "fake", {"red": 10, "green": 14, "blue": 14}, 1)
+    return root
+
+
+@pytest.fixture(scope="module")
+def found(places: Path) -> Audit:
+    return audit(places / "real", places / "fake", out=places / "out", store=places / "store")
+
+
+def command(places: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    given = ["--real", places / "real", "--synthetic", places / "fake", "--out", places / "out"]
+    program = [sys.executable, "-c", "from prettyuseful.cli import main; main()", "audit", *map(str, given)]
+    program += ["--store", str(places / "store"), *options]
+    return subprocess.run(program, capture_output=True, text=True, timeout=300, check=False)
+
+
+def test_sets_are_cut_to_the_smallest_class_and_it_is_said(found: Audit) -> None:
+    [one] = found.synthetic
+    assert (found.images_per_class, one.images_per_class, one.left_out) == (10, 10, 8)
+    assert "10 images per class, as many as fake has" in found.notes[0]
+
+
+def test_the_three_transfers_are_there_for_all_and_for_each_class(found: Audit) -> None:
+    [one] = found.synthetic
+    for value in (one.synth_to_real, one.real_to_synth, found.real_to_real):
+        assert value != NOT_MEASURED
+        assert 0 <= value.low <= value.mean <= value.high <= 1
+        assert len(value.seeds) == 3
+    assert [result.name for result in one.per_class] == sorted(COLOURS)
+
+
+def test_what_is_left_out_says_so(found: Audit) -> None:
+    [one] = found.synthetic
+    assert one.causes == one.difference == NOT_MEASURED
+    assert any("Causes need" in note for note in found.notes)
+
+
+def test_the_split_of_the_real_images_is_recorded(found: Audit) -> None:
+    assert found.task.split.hold_out == 0.2
+    assert found.task.split.seed == 0
+    assert found.task.split.train + found.task.split.test == found.task.real_images == 60
+
+
+def test_its_json_fits_its_schema(found: Audit) -> None:
+    jsonschema.validate(json.loads(json.dumps(found.as_json())), audit_schema())
+
+
+def test_it_leaves_a_study_that_can_be_run_and_a_report(found: Audit, places: Path) -> None:
+    assert list(load_study(places / "out" / "study.yaml").datasets) == ["fake"]
+    assert Path(found.report).is_file()
+
+
+def test_it_shows_itself_in_a_notebook_escaped(found: Audit) -> None:
+    html = found.model_copy(update={"notes": ("<b>",)})._repr_html_()
+    assert "&lt;b&gt;" in html
+    assert "<table>" in html
+
+
+def test_the_command_prints_one_json_document_and_nothing_is_made_twice(found: Audit, places: Path) -> None:
+    done = command(places, "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == found.as_json()
+
+
+def test_a_gate_that_is_met_is_exit_code_1(found: Audit, places: Path) -> None:  # noqa: ARG001
+    done = command(places, "--fail-if", "synth_to_real.mean >= 0 and per_class.red.synth_to_real.mean >= 0")
+    assert done.returncode == 1
+    assert "failed: fake: synth_to_real.mean is" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("condition", "told"),
+    [
+        ("synth_to_rael.high < 1", "did you mean 'synth_to_real'"),
+        ("synth_to_real.high <", "a field or a value is missing"),
+    ],
+)
+def test_a_gate_that_cannot_be_read_is_told_before_any_work(condition: str, told: str) -> None:
+    with pytest.raises(GateError, match=told):
+        Gate.of(condition)
+
+
+def test_a_gate_on_what_was_not_measured_is_one_clear_line(found: Audit) -> None:
+    with pytest.raises(GateError, match="was not measured"):
+        Gate.of("causes.coverage.named").met_by(found)
+    with pytest.raises(GateError, match=r"there is no synth_to_real\.mode"):
+        Gate.of("synth_to_real.mode > 1").met_by(found)
+
+
+def test_a_gate_that_is_not_met_is_silent(found: Audit) -> None:
+    assert Gate.of("not synth_to_real.high >= 0").met_by(found) == []
+
+
+def test_other_classes_are_one_clear_line(places: Path, tmp_path: Path) -> None:
+    other = folder(tmp_path / "other", {"red": 3, "green": 3}, 2)
+    with pytest.raises(DataError, match="blue"):
+        audit(places / "real", other, out=tmp_path / "out", store=tmp_path / "store")
+
+
+def test_a_place_that_is_not_there_is_one_clear_line(places: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError):
+        prepared(places / "real", [tmp_path / "nowhere"], None, None, "quick")
+
+
+def test_folders_of_one_name_are_told_apart(places: Path) -> None:
+    asked = prepared(places / "real", [places / "fake", places / "fake"], None, None, "full")
+    assert list(asked.study.datasets) == ["fake", "fake-2"]
