@@ -24,6 +24,7 @@ from prettyuseful.store.local import LocalStore
 from prettyuseful.study.execute import Event
 from prettyuseful.study.file import Study
 from prettyuseful.study.plan import make_plan
+from prettyuseful.study.plan_measures import FAMILY
 from prettyuseful.study.reading import load_study, parse_study
 from prettyuseful.study.records import DatasetRecord, RunRecord, StudyRecord, read_records
 
@@ -325,7 +326,7 @@ def test_every_metric_by_two_encoders(finished: Path, tmp_path: Path, clip_folde
     real, *others = result.summary.rows
     for row in (real, *others):
         assert set(row.metrics) == {*FAMILY, "vendi-per-class"}
-        assert all(found.alike is not None and found.side == 16 for found in row.distribution)
+        assert all(found.alike is not None and found.side == (24 if row.real else 16) for found in row.distribution)
         assert all(found.value.low <= found.value.mean <= found.value.high for found in row.distribution)
     assert {found.subject for found in real.distribution} == {"real-test", "real-train"}
     # All images of these data sets are compared, so the share is that of the first seed's Real->Synth test.
