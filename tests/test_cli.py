@@ -195,6 +195,7 @@ def test_an_interrupted_run_is_exit_code_130_and_can_go_on(
         stdout=subprocess.DEVNULL,
         text=True,
         start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background job ignores it
     )
     while process.poll() is None and len(list(tmp_path.glob("store/manifests/*/*.json"))) < 4:
         time.sleep(0.01)
