@@ -88,16 +88,23 @@ def main() -> None:
     parser.add_argument("--other", type=int, default=1, help="the same at weak and strong")
     parser.add_argument("--undamaged", type=int, default=7, help="undamaged sets per origin and real set")
     parser.add_argument("--pairs", type=int, default=1, help="trials per pair of defects and real set")
+    parser.add_argument("--defects", nargs="+", choices=list(DEFECTS), default=list(DEFECTS))
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--calibrate", action="store_true", help="train on damaged sets; diagnose nothing")
     parser.add_argument("--trials", type=Path, help="file for one JSON line per trial")
     options = parser.parse_args()
     started = time.perf_counter()
     if options.calibrate:
-        print(json.dumps({world: falls(world, seeds=range(options.real_sets)) for world in options.worlds}, indent=1))
+        print(
+            json.dumps(
+                {world: falls(world, range(options.real_sets), options.defects) for world in options.worlds}, indent=1
+            )
+        )
         return
     numbers = Numbers(options.medium, options.other, options.undamaged, options.pairs)
-    jobs = [(world, seed, numbers) for seed, world in product(range(options.real_sets), options.worlds)]
+    jobs = [
+        (world, seed, numbers, options.defects) for seed, world in product(range(options.real_sets), options.worlds)
+    ]
     found: list[Trial] = []
     with multiprocessing.get_context("spawn").Pool(options.workers, maxtasksperchild=1) as pool:
         for done, trials in enumerate(pool.imap_unordered(_job, jobs, chunksize=1), 1):
@@ -109,19 +116,19 @@ def main() -> None:
     print(json.dumps({"minutes": minutes, **{world: told(found, world) for world in options.worlds}}, indent=1))
 
 
-def _job(job: tuple[str, int, Numbers]) -> list[Trial]:
+def _job(job: tuple[str, int, Numbers, list[str]]) -> list[Trial]:
     import torch
 
     torch.set_num_threads(1)
     return list(tried(*job))
 
 
-def tried(name: str, seed: int, numbers: Numbers) -> Iterator[Trial]:
-    """All trials on one real set."""
+def tried(name: str, seed: int, numbers: Numbers, defects: Sequence[str] = tuple(DEFECTS)) -> Iterator[Trial]:
+    """All trials of some defects, and of none, on one real set."""
     world = WORLDS[name](seed)
     reference = reference_of(world, seed)
     origins: tuple[Origin, ...] = ("unseen",) if isinstance(world, Digits) else ("unseen", "same")
-    strengths = {defect: of["strengths"] for defect, of in STRENGTHS[name].items() if of}
+    strengths = {defect: of["strengths"] for defect, of in STRENGTHS[name].items() if of and defect in defects}
     counts = {"weak": numbers.other, "medium": numbers.medium, "strong": numbers.other}
     asked: list[tuple[tuple[str, ...], str, Origin, int]] = [
         ((), "none", origin, number) for origin in origins for number in range(numbers.undamaged)
@@ -201,7 +208,7 @@ def _share(values: Sequence[float]) -> dict[str, Any] | None:
     return {**share, "low": round(float(ends.low), 3), "high": round(float(ends.high), 3)}
 
 
-def falls(world: str, seeds: Sequence[int]) -> dict[str, Any]:
+def falls(world: str, seeds: Sequence[int], defects: Sequence[str]) -> dict[str, Any]:
     """Points by which accuracy on real images falls at each strength; mean over real sets."""
     found: dict[str, Any] = defaultdict(list)
     for seed in seeds:
@@ -216,10 +223,10 @@ def falls(world: str, seeds: Sequence[int]) -> dict[str, Any]:
         whole = accuracy(images)
         found["undamaged: accuracy"].append([round(whole, 4)])
         for defect, of in STRENGTHS[world].items():
-            if of:
+            if of and defect in defects:
                 damaged = [DEFECTS[defect].plant(images, s, drawn, np.random.default_rng(4)) for s in of["strengths"]]
                 found[defect].append([100 * (whole - accuracy(one)) for one in damaged])
-            print(world, seed, defect, found.get(defect), file=sys.stderr, flush=True)
+                print(world, seed, defect, found[defect], file=sys.stderr, flush=True)
     return {
         defect: np.mean(values, axis=0).round(3 if ":" in defect else 1).tolist() for defect, values in found.items()
     }

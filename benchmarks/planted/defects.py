@@ -7,14 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.ndimage import uniform_filter
+from skimage.restoration import denoise_bilateral
 
 from planted.worlds import World
 from prettyuseful.diagnosis.causes import CauseId
 from prettyuseful.diagnosis.images import Labelled
 from prettyuseful.numerics import Numerics
-from prettyuseful.transforms.base import Transform, each
+from prettyuseful.transforms.base import Transform, each, to_bytes
 from prettyuseful.transforms.colour import Colour, ColourShift
-from prettyuseful.transforms.degradation import Blur, Jpeg, LowResolution, Noise
+from prettyuseful.transforms.degradation import Blur, Jpeg, LowResolution, Noise, Sharpen, Smooth
 from prettyuseful.transforms.geometry import PatchShuffle, Zoom
 from prettyuseful.transforms.vae import Vae
 
@@ -98,6 +99,21 @@ class _BoxBlur:
         )
 
 
+class _Bilateral:
+    """An edge-preserving mean: another way to lose texture. `contrast`: what differs by more stays apart."""
+
+    def __init__(self, contrast: float) -> None:
+        self.contrast = contrast
+
+    def apply(self, images: np.ndarray) -> np.ndarray:
+        def change(image: np.ndarray) -> np.ndarray:
+            return to_bytes(
+                denoise_bilateral(image / 255, sigma_color=self.contrast, sigma_spatial=1.5, channel_axis=2)
+            )
+
+        return each(images, change)
+
+
 def _vae(times: float) -> Transform:
     once = Vae(generator="pocket-base").open(Numerics())
 
@@ -125,12 +141,15 @@ DEFECTS = {
     "low resolution": Defect(("high-frequencies",), _changed(lambda s: LowResolution(factor=s))),
     "JPEG": Defect(("texture",), _changed(lambda s: Jpeg(quality=int(s)))),
     "noise": Defect(("high-frequencies",), _changed(lambda s: Noise(deviation=s, seed=1))),
+    "sharpening": Defect(("high-frequencies",), _changed(lambda s: Sharpen(amount=s))),
+    "smoothing": Defect(("texture",), _changed(lambda s: Smooth(contrast=s))),
     "patch shuffle": Defect(("structure",), _changed(lambda s: PatchShuffle(grid=int(s), seed=1))),
     "hue": Defect(("colour-contrast",), _changed(lambda s: Colour(hue=s))),
     "saturation": Defect(("colour-contrast",), _changed(lambda s: Colour(saturation=s))),
     "contrast": Defect(("colour-contrast",), _changed(lambda s: ColourShift(contrast=s))),
     "native zoom": Defect(("scale-position",), _changed(lambda s: Zoom(factor=s))),
     "box blur (unknown to the candidates)": Defect(("high-frequencies",), _changed(_BoxBlur)),
+    "bilateral filter (unknown to the candidates)": Defect(("texture",), _changed(_Bilateral)),
     "VAE (unknown to the candidates)": Defect(("high-frequencies",), _changed(_vae)),
 }
 PAIRS = (

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from prettyuseful.diagnosis.causes import CauseId, Direction
 from prettyuseful.transforms.base import Formula
 from prettyuseful.transforms.colour import Colour, ColourShift
-from prettyuseful.transforms.degradation import Blur, Jpeg, LowResolution, Noise
+from prettyuseful.transforms.degradation import Blur, Jpeg, LowResolution, Noise, Sharpen, Smooth
 from prettyuseful.transforms.geometry import PatchShuffle, Zoom
 
 
@@ -25,7 +25,8 @@ class Candidate:
 def candidates(side: int) -> tuple[Candidate, ...]:
     """For images whose short side is `side` pixels: families of changes, each from weak to strong.
 
-    Lost high frequencies have two families (blur, low resolution), for VAEs and up-scalers do either.
+    Lost high frequencies have two families (blur, low resolution), for VAEs and up-scalers do either. Lost texture: faint
+    detail goes and edges stay, as in waxy pictures.
     """
     pixels = [0.4, 0.6, 0.8, 1.1, 1.5, 2.2, *(wide for wide in (3.5, 6.0) if wide <= side / 20)]
     return (
@@ -45,6 +46,14 @@ def candidates(side: int) -> tuple[Candidate, ...]:
             (0.01, 0.02, 0.035, 0.06, 0.1, 0.18),
             lambda s: Noise(deviation=s),
             "noise of {} of the range",
+        ),
+        *_family("high-frequencies", "added", (0.5, 1.0, 2.0, 4.0), lambda a: Sharpen(amount=a), "sharpened by {}"),
+        *_family(
+            "texture",
+            "lost",
+            (0.015, 0.03, 0.06, 0.12),
+            lambda c: Smooth(contrast=c),
+            "detail fainter than {} of the range smoothed away",
         ),
         *_family("texture", "added", (85, 65, 45, 30, 18, 10, 5), lambda q: Jpeg(quality=int(q)), "JPEG of quality {}"),
         *_family(

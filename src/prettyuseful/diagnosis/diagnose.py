@@ -11,6 +11,7 @@ import numpy as np
 from prettyuseful.diagnosis.candidates import Candidate
 from prettyuseful.diagnosis.causes import Cause, CauseId, Diagnosis, Direction
 from prettyuseful.diagnosis.copies import RARE, near_copies
+from prettyuseful.diagnosis.descriptors import describe
 from prettyuseful.diagnosis.distances import energy, mean_within
 from prettyuseful.diagnosis.half import KINDS, Half, Seen
 from prettyuseful.diagnosis.images import Labelled, some_groups, units_of
@@ -65,7 +66,8 @@ class _Examination:
     def __init__(self, reference: Reference, synthetic: Labelled) -> None:
         self.reference, self.halves, self.synthetic = reference, reference.halves, synthetic
         self.units = units_of(synthetic, reference.classes, reference.parts, "the synthetic images")
-        one, two = (half.see(synthetic.pixels) for half in self.halves)
+        described = describe(synthetic.pixels)
+        one, two = (half.see(synthetic.pixels, described) for half in self.halves)
         self.seen = Pair.of(self.halves, (one, two), self.units)
         self.whole = apart(self.halves, reference.plain, self.seen, self.units)
 

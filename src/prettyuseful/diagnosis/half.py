@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -49,19 +49,20 @@ class Half:
         self.images, self.units, self._look = images, units, look
         features, logits = look(images.pixels)
         self._axes = _main_axes(features.astype(np.float64))
-        raw = self._raw(features, images.pixels)
+        raw = self._raw(features, describe(images.pixels))
         self._spread = {kind: _within_deviation(values, images.labels) for kind, values in raw.items()}
         self.seen = self._in_spreads(raw, logits)
         self.within = self.means_within(self.seen, units)
 
-    def see(self, pixels: np.ndarray) -> Seen:
-        """(N, H, W, 3) uint8."""
+    def see(self, pixels: np.ndarray, described: Mapping[str, np.ndarray]) -> Seen:
+        """(N, H, W, 3) uint8 images, and what `describe` says of them."""
         features, logits = self._look(pixels)
-        return self._in_spreads(self._raw(features, pixels), logits)
+        return self._in_spreads(self._raw(features, described), logits)
 
     def see_changed(self, change: Transform) -> Seen:
         """This half's images after a change."""
-        return self.see(change.apply(self.images.pixels))
+        changed = change.apply(self.images.pixels)
+        return self.see(changed, describe(changed))
 
     def means_within(self, seen: Seen, units: Sequence[np.ndarray]) -> np.ndarray:
         """(units, kinds): mean distance between two images of a unit."""
@@ -107,9 +108,9 @@ class Half:
             found.append(energy(a, b, mean_within(a), mean_within(b)) / self.within[unit, k])
         return np.array(found)
 
-    def _raw(self, features: np.ndarray, pixels: np.ndarray) -> dict[str, np.ndarray]:
+    def _raw(self, features: np.ndarray, described: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         wide = features.astype(np.float64)
-        return {"features": wide if self._axes is None else wide @ self._axes, **describe(pixels)}
+        return {"features": wide if self._axes is None else wide @ self._axes, **described}
 
     def _in_spreads(self, raw: dict[str, np.ndarray], logits: np.ndarray) -> Seen:
         return Seen({kind: values / self._spread[kind] for kind, values in raw.items()}, logits.astype(np.float64))

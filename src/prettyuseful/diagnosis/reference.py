@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from prettyuseful.diagnosis.candidates import Candidate, candidates
+from prettyuseful.diagnosis.descriptors import describe
 from prettyuseful.diagnosis.distances import energy, mean_within
 from prettyuseful.diagnosis.half import KINDS, Half, Look, Seen
 from prettyuseful.diagnosis.images import Labelled, parts_per_class, units_of
@@ -55,7 +56,8 @@ class Reference:
             return self.plain
         if len(changes) == 1:
             return Pair.of(self.halves, self.changed[changes[0]])
-        one, two = (half.see(through(changes, half.images.pixels)) for half in self.halves)
+        changed = [through(changes, half.images.pixels) for half in self.halves]
+        one, two = (half.see(of, describe(of)) for half, of in zip(self.halves, changed, strict=True))
         return Pair.of(self.halves, (one, two))
 
     def beyond_real(self, others: Pair, units: Sequence[np.ndarray]) -> np.ndarray:

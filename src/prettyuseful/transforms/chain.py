@@ -13,13 +13,13 @@ from prettyuseful.transforms.band import Band
 from prettyuseful.transforms.base import Transform, TransformSource
 from prettyuseful.transforms.colour import Colour, ColourShift
 from prettyuseful.transforms.custom import Own
-from prettyuseful.transforms.degradation import Blur, Grating, Jpeg, LowResolution, Noise
+from prettyuseful.transforms.degradation import Blur, Grating, Jpeg, LowResolution, Noise, Sharpen, Smooth
 from prettyuseful.transforms.geometry import PatchShuffle, Zoom
 from prettyuseful.transforms.structure import Depth, Edges
 from prettyuseful.transforms.vae import Vae
 
 _Colours = ColourShift | Colour
-_Losses = Blur | LowResolution | Jpeg | Noise | Grating
+_Losses = Blur | LowResolution | Sharpen | Smooth | Jpeg | Noise | Grating
 _Places = PatchShuffle | Zoom
 Single = Band | Depth | Edges | Vae | _Colours | _Losses | _Places | Own
 

@@ -43,6 +43,48 @@ class LowResolution(Formula):
         return resized(resized(image, scaled(height, self.factor), scaled(width, self.factor)), height, width)
 
 
+class Sharpen(Formula):
+    """Unsharp masking: adds `amount` times what a Gaussian blur of `width` (see `Blur`) takes away, and clips."""
+
+    kind: Literal["sharpen"] = "sharpen"
+    amount: float = Field(gt=0, le=20, description="how many times the detail is added")
+    width: float = Field(0.03, gt=0, le=1, description="of the blur: standard deviation in fractions of the short side")
+
+    def changed(self, image: np.ndarray) -> np.ndarray:
+        from skimage.filters import gaussian
+
+        values = image / 255
+        blurred = gaussian(values, self.width * min(image.shape[:2]), mode="reflect", channel_axis=2)
+        return to_bytes(values + self.amount * (values - blurred))
+
+
+class Smooth(Formula):
+    """Takes away what is faint and fine and leaves edges: the guided filter of every channel by itself.
+
+    He, Sun and Tang 2013, "Guided image filtering". `contrast`: standard deviation within a window, in fractions of the
+    range, of which half the variance stays; much less goes, much more stays. `width`: the window's side in fractions of
+    the short side, at least 3 pixels.
+    """
+
+    kind: Literal["smooth"] = "smooth"
+    contrast: float = Field(gt=0, le=1, description="what is fainter goes; standard deviation, fractions of the range")
+    width: float = Field(0.15, gt=0, le=1, description="the window's side in fractions of the short side")
+
+    def changed(self, image: np.ndarray) -> np.ndarray:
+        from scipy.ndimage import uniform_filter
+
+        side = max(1, round(self.width * min(image.shape[:2]) / 2)) * 2 + 1
+        values = image / 255
+
+        def mean(of: np.ndarray) -> np.ndarray:
+            return np.asarray(uniform_filter(of, (side, side, 1), mode="reflect"))
+
+        centre = mean(values)
+        variance = np.maximum(mean(values**2) - centre**2, 0)
+        kept = variance / (variance + self.contrast**2)
+        return to_bytes(mean(kept) * values + mean((1 - kept) * centre))
+
+
 class Jpeg(Formula):
     """To JPEG and back, by Pillow with its default chroma subsampling (4:2:0). `quality`: libjpeg's, 1 to 100."""
 
