@@ -25,8 +25,8 @@ class Candidate:
 def candidates(side: int) -> tuple[Candidate, ...]:
     """For images whose short side is `side` pixels: families of changes, each from weak to strong.
 
-    Lost high frequencies have two families (blur, low resolution), for VAEs and up-scalers do either. Lost texture: faint
-    detail goes and edges stay, as in waxy pictures.
+    Lost high frequencies have two families (blur, low resolution), for VAEs and up-scalers do either. Lost texture:
+    faint detail goes and edges stay, as in waxy pictures.
     """
     pixels = [0.4, 0.6, 0.8, 1.1, 1.5, 2.2, *(wide for wide in (3.5, 6.0) if wide <= side / 20)]
     return (
