@@ -86,7 +86,7 @@ def main() -> None:
     parser.add_argument("--real-sets", type=int, default=8, help="how often real images are drawn again, per world")
     parser.add_argument("--medium", type=int, default=4, help="trials per defect and real set at medium strength")
     parser.add_argument("--other", type=int, default=1, help="the same at weak and strong")
-    parser.add_argument("--undamaged", type=int, default=7, help="undamaged sets per origin and real set")
+    parser.add_argument("--undamaged", type=int, default=5, help="undamaged sets per origin and real set")
     parser.add_argument("--pairs", type=int, default=1, help="trials per pair of defects and real set")
     parser.add_argument("--defects", nargs="+", choices=list(DEFECTS), default=list(DEFECTS))
     parser.add_argument("--workers", type=int, default=2)

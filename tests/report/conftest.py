@@ -12,9 +12,13 @@ from typing import Any
 import pytest
 
 from prettyuseful.analysis.summary import Summary, summarise
+from prettyuseful.diagnosis.causes import CauseId, Direction
 from prettyuseful.study.records import (
+    CauseResult,
     CellGroupRecord,
     DatasetRecord,
+    DiagnosisResult,
+    ExampleResult,
     GroupedParts,
     MeasureResult,
     Reencoding,
@@ -22,9 +26,11 @@ from prettyuseful.study.records import (
     StudyRecord,
     Subject,
     TransferResult,
+    TriedResult,
     WholeNumber,
 )
 
+BLUR = {"kind": "blur", "width": 0.025}
 _GROUPS = 4
 _GROUP_SIZE = 5
 _WHOLE = ("frechet", "kid", "cmmd", "vendi", "vendi-per-class")
@@ -46,6 +52,8 @@ class Asked:
     samples: int = 2
     failed: Sequence[str] = ()
     folder_order: bool = False
+    diagnosed: Sequence[str] = ()
+    changed: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 Make = Callable[..., Summary]
@@ -77,7 +85,9 @@ def small(make: Make) -> Summary:
 
 
 def _study(asked: Asked) -> StudyRecord:
-    generated = {name: {"generator": asked.generator} for name in asked.rates if name != "real"}
+    generated = {
+        name: asked.changed.get(name, {"generator": asked.generator}) for name in asked.rates if name != "real"
+    }
     return StudyRecord(
         title=asked.title,
         question=asked.question,
@@ -112,6 +122,8 @@ def _dataset(asked: Asked, name: str) -> DatasetRecord:
         name=name,
         control=real,
         images_per_class=10,
+        of=asked.changed.get(name, {}).get("of"),
+        diagnosis=_diagnosis(asked) if name in asked.diagnosed else None,
         generator=None if real else {"id": asked.generator, "released": None, "licence": "Apache-2.0", "note": "tiny"},
         prompts=None if real else "class-name",
         seed=None if real else 0,
@@ -122,6 +134,38 @@ def _dataset(asked: Asked, name: str) -> DatasetRecord:
         samples=[[_png(i, j) for j in range(asked.samples)] for i, _ in enumerate(asked.classes)]
         if asked.samples
         else [],
+    )
+
+
+def _diagnosis(asked: Asked) -> DiagnosisResult:
+    """Blurred, and of the last class only one image; labels looked for and not found."""
+
+    def cause(name: CauseId, direction: Direction, **more: Any) -> CauseResult:
+        values: dict[str, Any] = {"effect": 0.01, "low": -0.02, "high": 0.04, "p_adjusted": 0.7, "explained": 0.0}
+        values |= {"named": False, "like": "", "equivalent_to": [], "few_classes": []}
+        values["per_class"] = [0.01 * i for i, _ in enumerate(asked.classes)]
+        return CauseResult(id=name, direction=direction, **(values | more))
+
+    shown = [ExampleResult(words="real images of <cat>", images=[_png(0, 1), _png(0, 2)], titles=["a", "b"])]
+    blurred = {"effect": 12.5, "low": 10.0, "high": 15.0, "p_adjusted": 0.0001, "explained": 0.86, "named": True}
+    alike = {"effect": -0.4, "low": -0.6, "high": -0.2, "p_adjusted": 0.002, "named": True}
+    return DiagnosisResult(
+        causes=[
+            cause("high-frequencies", "lost", like="blur of 0.8 px", transform=BLUR, examples=shown, **blurred),
+            cause("coverage", "lost", few_classes=[len(asked.classes) - 1], **alike),
+            cause("labels", "lost"),
+        ],
+        difference=14.0,
+        low=12.0,
+        high=16.0,
+        p_value=0.0001,
+        differs=True,
+        tried=[
+            TriedResult(cause="high-frequencies", direction="lost", like="blur of 0.4 px", explained=0.4),
+            TriedResult(cause="high-frequencies", direction="lost", like="blur of 0.8 px", explained=0.86),
+            TriedResult(cause="texture", direction="added", like="JPEG of quality 30", explained=0.0),
+        ],
+        by_kind={"features": (5.0, 1.0), "colour": (1.0, 0.5)},
     )
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from prettyuseful.errors import DataError, UnknownNameError, UserError
 from prettyuseful.generators.base import Sampling
+from prettyuseful.steps.changed import ChangeSpec
 from prettyuseful.steps.generation import GenerateSpec
 from prettyuseful.steps.prompts import CaptionSpec, EncodeSpec, PromptSpec
 from prettyuseful.study.plan import Plan, make_plan
@@ -365,3 +366,66 @@ def test_errors_keep_their_kind(plan_of: PlanOf) -> None:
         plan_of("a: {generator: pocket-bas, images_per_class: 9}")
     with pytest.raises(DataError):
         plan_of("a: {generator: pocket-base, images_per_class: 9, sampling: paper}")
+
+
+# Made of another data set
+
+
+def test_what_is_changed_is_changed_in_the_size_that_classifiers_see(plan_of: PlanOf) -> None:
+    plan = plan_of("soft: {of: real, transform: {kind: blur, width: 0.1}, images_per_class: 4}")
+    [spec] = specs(plan, ChangeSpec)
+    assert (spec.per_class, spec.stored_size, spec.transform.kind) == (4, 32, "blur")
+    soft = dataset(plan, "soft")
+    assert soft.origin is not None
+    assert soft.origin.kind == "changed"
+    load = next(iter(plan.steps[soft.keys["dataset"]].inputs.values()))
+    assert plan.steps[load].spec.kind == "load"
+    # Real-trained classifiers have seen what it is made of.
+    assert all("soft" not in run.evaluations for run in plan.runs)
+
+
+def test_what_is_made_of_what_is_made_keeps_its_chain(plan_of: PlanOf, shared_task: Path) -> None:
+    folder = f"base: {{generator: {shared_task / 'train'}, images_per_class: 4}}"
+    soft = "soft: {of: base, transform: {kind: blur, width: 0.1}, images_per_class: 4, control: base}"
+    softer = "softer: {of: soft, transform: {kind: blur, width: 0.2}, images_per_class: 2}"
+    plan = plan_of("\n".join([folder, soft, softer]))
+    last = plan.steps[dataset(plan, "softer").keys["dataset"]]
+    assert last.inputs["dataset"] == dataset(plan, "soft").keys["dataset"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (
+            "a: {of: b, transform: {kind: blur, width: 1}, images_per_class: 2}",
+            "'a' needs 'b', which is no data set here",
+        ),
+        ("a: {of: real, drop: copies, images_per_class: 2}", "drop is for generated images"),
+        (
+            "a: {of: a, transform: {kind: blur, width: 1}, images_per_class: 2}",
+            "'a' needs itself, by way of its mix, of or",
+        ),
+        ("a: {of: real, transform: {kind: blur, width: 1}, images_per_class: 9}", "9"),
+        ("a: {of: real, transform: {kind: blr, width: 1}, images_per_class: 2}", "blr"),
+    ],
+)
+def test_what_cannot_be_made_of_another_is_one_clear_line(complaint: Callable[..., str], lines: str, said: str) -> None:
+    assert said in complaint(lines)
+
+
+def test_a_set_without_its_copies_needs_a_diagnosis_and_so_images_enough(
+    complaint: Callable[..., str], shared_task: Path
+) -> None:
+    base = f"base: {{generator: {shared_task / 'train'}, images_per_class: 4}}"
+    assert "a diagnosis with 2 classes needs" in complaint(
+        f"{base}\na: {{of: base, drop: copies, images_per_class: 4}}"
+    )
+    said = complaint(f"{base}\na: {{of: base, drop: copies, images_per_class: 2}}")
+    assert "'a' drops images of all 4 per class of 'base'; ask for as many" in said
+
+
+def test_a_curve_of_some_seeds(plan_of: PlanOf) -> None:
+    train = "train: {seeds: [0, 1], real_curve: [2, 4], curve_seeds: [1]}"
+    plan = plan_of("soft: {of: real, transform: {kind: blur, width: 0.1}, images_per_class: 4}", more=train)
+    assert {run.seed for run in plan.runs if run.steps_of} == {1}
+    assert {run.seed for run in plan.runs if not run.steps_of} == {0, 1}

@@ -19,6 +19,7 @@ from prettyuseful.study.file import Study
 from prettyuseful.study.reading import json_schema, load_study, parse_study
 
 # The example of the contract, word for word.
+NOWHERE = "study.yaml:4: datasets.base: say where the images come from: generator, mix or of"
 CONTRACT = """\
 version: 1
 task: photos
@@ -196,14 +197,18 @@ def test_a_data_set_may_be_called_what_it_likes(name: str) -> None:
             "{strategy: caption, captioner: {modl: x}}",
             "study.yaml:4: unknown key 'datasets.base.prompts.captioner.modl'; did you mean 'model'?",
         ),
-        ("generator: pocket-base, ", "", "study.yaml:4: datasets.base: give either a generator or a mix"),
+        ("generator: pocket-base, ", "", NOWHERE),
         ("images_per_class: 100, ", "", "study.yaml:4: datasets.base: images_per_class is missing"),
         (
             "generator: pocket-base",
             "mix: {real: 5}",
             "study.yaml:4: datasets.base: a mix has no images_per_class of its own",
         ),
-        ("seed: 0", "mix: {real: 5}", "study.yaml:4: datasets.base: give either a generator or a mix"),
+        ("seed: 0", "mix: {real: 5}", NOWHERE),
+        ("seed: 0", "of: real, transform: {kind: blur, width: 0.1}", NOWHERE),
+        ("generator: pocket-base", "of: real", "study.yaml:4: datasets.base: a changed data set has no prompts"),
+        ("seed: 0", "drop: labels", "study.yaml:4: datasets.base: of goes with either transform or drop"),
+        ("seeds: [0, 1, 2]", "seeds: [0], curve_seeds: [1]", "train: curve_seeds names 1, which is none of the seeds"),
     ],
 )
 def test_a_wrong_value_is_named_with_its_line(old: str, new: str, said: str) -> None:
@@ -218,7 +223,7 @@ def test_a_wrong_value_is_named_with_its_line(old: str, new: str, said: str) -> 
         ("{bse: 5}", "study.yaml:3: datasets: 'both' needs 'bse', which is no data set here; did you mean 'base'?"),
         ("{base: 101}", "study.yaml:3: datasets: 'both' takes 101 images per class of 'base', which has 100"),
         ("{third: 6}", "study.yaml:3: datasets: 'both' takes 6 images per class of 'third', which has 5"),
-        ("{both: 1}", "study.yaml:3: datasets: 'both' needs itself, by way of its mix or pretrain"),
+        ("{both: 1}", "study.yaml:3: datasets: 'both' needs itself, by way of its mix, of or pretrain"),
         ("{circle: 1}", "study.yaml:3: datasets: 'circle' needs itself"),
         ("{base: 5}, pretrain: circle", "study.yaml:3: datasets: 'circle' needs itself"),
         (

@@ -9,6 +9,7 @@ from itertools import combinations, product
 
 import numpy as np
 
+from prettyuseful.analysis import diagnosis
 from prettyuseful.analysis.distribution import Measure, main_numbers, measures_of
 from prettyuseful.analysis.effective import EffectiveReal, effective_real_images
 from prettyuseful.analysis.ranking import Place, ranking
@@ -210,8 +211,9 @@ def _baseline(dataset: DatasetRecord, tests: dict[tuple[str, int], Tests]) -> Te
 
 
 def _places(datasets: Sequence[DatasetRecord], tests: Mapping[tuple[str, int], Tests]) -> dict[str, Place]:
-    """By name, where there are two to compare."""
-    found = {d.name: of for d in datasets if not d.control and (of := tests.get((d.name, d.images_per_class)))}
+    """By name, where there are two to compare; what is made of another data set does not compete with it."""
+    own = (d for d in datasets if not d.control and d.of is None)
+    found = {d.name: of for d in own if (of := tests.get((d.name, d.images_per_class)))}
     shared = sorted(set.intersection(*(set(of) for of in found.values()))) if len(found) > 1 else []
     if not shared:
         return {}
@@ -225,10 +227,11 @@ def _comparisons(
     tests: Mapping[tuple[str, int], Tests],
     controls: Mapping[str, str],
 ) -> list[Comparison]:
-    """Planned comparisons first, then every other pair."""
+    """Planned comparisons first, then every other pair of data sets that are not made of another."""
     synthetic = {d.name: d for d in datasets if not d.control and tests.get((d.name, d.images_per_class))}
     planned = [(a, b) for a, b in controls.items() if a in synthetic and b in synthetic]
-    others = [pair for pair in combinations(synthetic, 2) if pair not in planned and pair[::-1] not in planned]
+    own = [name for name, dataset in synthetic.items() if dataset.of is None]
+    others = [pair for pair in combinations(own, 2) if pair not in planned and pair[::-1] not in planned]
     simultaneous = 1 - (1 - LEVEL) / max(1, len(others))
     result = []
     for pair, level in [*((p, LEVEL) for p in planned), *((p, simultaneous) for p in others)]:
@@ -273,7 +276,11 @@ def _answer(summary: Summary) -> list[str]:
     cell = summary.rows[0].cell
     rows = [row for row in summary.rows if row.cell == cell and row.to_real]
     real = [row for row in rows if row.real]
-    synthetic = sorted((row for row in rows if not row.real), key=lambda row: -row.to_real.mean)  # type: ignore[union-attr]
+    made = {dataset.name for dataset in summary.datasets if dataset.of is not None}
+    synthetic = sorted(
+        (row for row in rows if not row.real and row.dataset not in made),
+        key=lambda row: -row.to_real.mean,  # type: ignore[union-attr]
+    )
     sentences = [
         f"Trained on {row.images_per_class} real images per class, {cell[0]} gets {_percent(row.to_real)} of the real "
         f"test images right; guessing gets {summary.study.task['chance']:.1%}."
@@ -288,6 +295,14 @@ def _answer(summary: Summary) -> list[str]:
         "their class more than they teach it."
         for row in synthetic
         if row.from_real and row.to_real and row.from_real.low > row.to_real.high
+    ]
+    sentences += diagnosis.sentences(summary.datasets)
+    sentences += [
+        f"Real images after {cause.like} teach {_points(cost, absolute=True)} less than as they are: what {cause.id} "
+        f"costs, if {dataset.name} lacks nothing else."
+        for dataset in summary.datasets
+        for cause in (dataset.diagnosis.causes if dataset.diagnosis else ())
+        if cause.named and (cost := diagnosis.accuracy_cost(summary, cause)) and cost.mean > 0
     ]
     of_cell = [comparison for comparison in summary.comparisons if comparison.cell == cell]
     for pair in (pair for pair in of_cell if pair.planned):

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import yaml
 
+from prettyuseful.analysis.diagnosis import accuracy_cost, remedy
 from prettyuseful.analysis.statistics import Interval
-from prettyuseful.analysis.summary import Row
+from prettyuseful.analysis.summary import Row, Summary
+from prettyuseful.auditing.interventions import interventions
 from prettyuseful.auditing.result import (
     NOT_MEASURED,
     Audit,
@@ -48,6 +50,7 @@ _METRICS: Mapping[Budget, list[str]] = {
     "quick": ["density", "coverage"],
     "full": ["density", "coverage", "precision", "recall", "frechet", "kid", "vendi"],
 }
+_SHARED = set(FoundCause.model_fields) - {"per_class", "few_classes", "accuracy_cost", "gain"}
 _NEIGHBOURS = 12  # test images per class that metrics need at least
 
 
@@ -129,11 +132,12 @@ def prepared(real: Path, synthetic: Sequence[Path], test: Path | None, groups: P
             "recipes": ["default" if small else "quick"],
             "seeds": [0, 1, 2],
             "real_curve": curve if len(curve) > 1 else [],
+            **({"curve_seeds": [0]} if budget == "quick" else {}),
         },
         "metrics": _METRICS[budget] if measured else [],
         "diagnosis": enough,
     }
-    text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
+    text = _text_of(content)
     left = {name: sum(found.values()) - count * len(found) for name, found in counts.items()}
     return Prepared(parse_study(text, "audit"), text, task, count, left, tuple(notes), budget)
 
@@ -141,10 +145,22 @@ def prepared(real: Path, synthetic: Sequence[Path], test: Path | None, groups: P
 def audited(
     asked: Prepared, plan: Plan, store: LocalStore, out: Path, workers: int, on_event: Callable[[Event], None]
 ) -> Audit:
-    """Runs a prepared audit; its study stays in `out` as study.yaml."""
+    """Runs a prepared audit; its study stays in `out` as study.yaml.
+
+    With budget `full`, the study grows by what the causes that it has named make worth trying, and goes on.
+    """
     result = run_plan(plan, store, out, workers, on_event)
+    if asked.budget == "full" and (more := interventions(result.summary.datasets)):
+        content = yaml.safe_load(asked.text)
+        text = _text_of({**content, "datasets": {**content["datasets"], **more}})
+        asked = replace(asked, text=text, study=parse_study(text, "audit"))
+        result = run_plan(make_plan(asked.study), store, out, workers, on_event)
     (out / "study.yaml").write_text(asked.text, encoding="utf-8")
     return _told(asked, result)
+
+
+def _text_of(study: Mapping[str, Any]) -> str:
+    return yaml.safe_dump(dict(study), sort_keys=False, allow_unicode=True)
 
 
 def _told(asked: Prepared, result: StudyResult) -> Audit:
@@ -167,17 +183,17 @@ def _told(asked: Prepared, result: StudyResult) -> Audit:
         images_per_class=asked.images_per_class,
         real_to_real=_value(rows[REAL].to_real, rows[REAL].seeds),
         synthetic=tuple(
-            _set(asked, summary.runs, rows[name], rows[REAL], records[name].diagnosis) for name in asked.study.datasets
+            _set(asked, summary, rows[name], rows[REAL], records[name].diagnosis) for name in asked.left_out
         ),
-        answer=tuple(_sentences(records[name].diagnosis, name) for name in asked.study.datasets) + summary.answer,
+        answer=summary.answer,
         notes=asked.notes,
         problems=summary.problems,
         report=str(result.report),
     )
 
 
-def _set(asked: Prepared, runs: Sequence[Any], row: Row, real: Row, diagnosis: DiagnosisResult | None) -> SyntheticSet:
-    classes = asked.task.classes
+def _set(asked: Prepared, summary: Summary, row: Row, real: Row, diagnosis: DiagnosisResult | None) -> SyntheticSet:
+    classes, runs = asked.task.classes, summary.runs
     recognised = [t for run in runs for t in run.transfers if run.dataset == REAL and t.tested_on == row.dataset]
     from_real = np.array([test.per_class for test in recognised])
     to_real, of_real = (
@@ -211,7 +227,7 @@ def _set(asked: Prepared, runs: Sequence[Any], row: Row, real: Row, diagnosis: D
             p_value=diagnosis.p_value,
             differs=diagnosis.differs,
         ),
-        causes=NOT_MEASURED if diagnosis is None else _causes(diagnosis, classes),
+        causes=NOT_MEASURED if diagnosis is None else _causes(summary, row.dataset, diagnosis, classes),
         per_class=tuple(
             ClassResult(
                 name=name,
@@ -226,34 +242,17 @@ def _set(asked: Prepared, runs: Sequence[Any], row: Row, real: Row, diagnosis: D
     )
 
 
-def _causes(diagnosis: DiagnosisResult, classes: Sequence[str]) -> tuple[FoundCause, ...]:
+def _causes(summary: Summary, name: str, diagnosis: DiagnosisResult, classes: Sequence[str]) -> tuple[FoundCause, ...]:
     return tuple(
         FoundCause(
-            **cause.model_dump(exclude={"per_class", "few_classes", "accuracy_cost"}),
+            **cause.model_dump(include=_SHARED),
             per_class=dict(zip(classes, cause.per_class, strict=True)),
             few_classes=tuple(classes[i] for i in cause.few_classes),
-            accuracy_cost=NOT_MEASURED if cause.accuracy_cost is None else cause.accuracy_cost,
+            accuracy_cost=_value(accuracy_cost(summary, cause)),
+            gain=_value(found.gain if (found := remedy(summary, name, cause)) else None),
         )
         for cause in diagnosis.causes
     )
-
-
-def _sentences(diagnosis: DiagnosisResult | None, name: str) -> str:
-    """The diagnosis in words."""
-    if diagnosis is None:
-        return f"What holds {name} back was not looked for."
-    named = [cause for cause in diagnosis.causes if cause.named]
-    if not named:
-        if diagnosis.differs:
-            return f"{name} differs clearly from real images; the cause is unknown."
-        return f"Nothing clear holds {name} back: it differs from real images no more than they differ from each other."
-    parts = [
-        f"{cause.id} {cause.direction}"
-        + (f", like {cause.like}" if cause.like else "")
-        + (f" (as likely {' or '.join(cause.equivalent_to)})" if cause.equivalent_to else "")
-        for cause in named
-    ]
-    return f"What holds {name} back: {'; then '.join(parts)}."
 
 
 def _value(found: Interval | None, seeds: Sequence[float] = ()) -> Value | NotMeasured:

@@ -52,7 +52,11 @@ class Difference(_Frozen):
 
 
 class FoundCause(_Frozen):
-    """One cause in one direction; see `diagnosis.causes.Cause`. `per_class` and `few_classes` go by class names."""
+    """One cause in one direction; see `diagnosis.causes.Cause`. `per_class` and `few_classes` go by class names.
+
+    `accuracy_cost`: what real images teach less once they have gone through `like`. `gain`: what the set teaches more
+    without the images, or with the colours, that the cause is about. Both are paired and measured by budget `full`.
+    """
 
     id: CauseId
     direction: Direction
@@ -66,7 +70,8 @@ class FoundCause(_Frozen):
     equivalent_to: tuple[CauseId, ...]
     per_class: Mapping[str, float]
     few_classes: tuple[str, ...]
-    accuracy_cost: float | NotMeasured
+    accuracy_cost: Value | NotMeasured
+    gain: Value | NotMeasured
 
 
 class ClassResult(_Frozen):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import warnings
 
@@ -14,6 +15,7 @@ MAX_PIXELS = 64_000_000
 """Larger images are refused before they are decoded."""
 
 JPEG_QUALITY = 95
+_THUMBNAIL = 96
 _LONGEST = 4  # times the short side
 
 
@@ -71,6 +73,12 @@ def to_short_side(image: Image.Image, size: int) -> np.ndarray:
 def encode_png(pixels: np.ndarray) -> bytes:
     """Lossless bytes of (H, W, 3) uint8."""
     return _encode(pixels, "PNG")
+
+
+def thumbnail(image: Image.Image) -> str:
+    """The image's centred square as a small picture for a report: base64, PNG up to 96 px."""
+    small = to_square(image, min(_THUMBNAIL, *image.size))
+    return str(base64.b64encode(encode_png(np.ascontiguousarray(small))), "ascii")
 
 
 def encode_jpeg(pixels: np.ndarray) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from prettyuseful.diagnosis.causes import CauseId, Direction
@@ -13,6 +13,28 @@ from prettyuseful.transforms.geometry import PatchShuffle, Zoom
 
 
 @dataclass(frozen=True)
+class Family:
+    """Changes of one kind, from weak to strong, the cause that they stand for, and what to call one.
+
+    `undo`: of a strength, what takes the change back, where anything does.
+    """
+
+    cause: CauseId
+    direction: Direction
+    strengths: tuple[float, ...]
+    make: Callable[[float], Formula]
+    words: str
+    undo: Callable[[float], Formula | None] = lambda _: None
+
+    def at(self, strength: float) -> Candidate:
+        """One of them, its strength rounded to two digits, or to a whole number if all are."""
+        whole = all(known == int(known) for known in self.strengths)
+        rounded = float(round(strength)) if whole else float(f"{strength:.2g}")
+        words = self.words.format(f"{rounded:g}")
+        return Candidate(self.cause, self.direction, self.make(rounded), words, rounded, self)
+
+
+@dataclass(frozen=True)
 class Candidate:
     """A change of known strength, the cause that it stands for, and what to call it."""
 
@@ -20,86 +42,100 @@ class Candidate:
     direction: Direction
     transform: Formula
     words: str
+    strength: float
+    family: Family
 
 
-def candidates(side: int) -> tuple[Candidate, ...]:
-    """For images whose short side is `side` pixels: families of changes, each from weak to strong.
+def families(side: int) -> tuple[Family, ...]:
+    """For images whose short side is `side` pixels.
 
     Lost high frequencies have two families (blur, low resolution), for VAEs and up-scalers do either. Lost texture:
     faint detail goes and edges stay, as in waxy pictures.
     """
-    pixels = [0.4, 0.6, 0.8, 1.1, 1.5, 2.2, *(wide for wide in (3.5, 6.0) if wide <= side / 20)]
+    pixels = (0.4, 0.6, 0.8, 1.1, 1.5, 2.2, *(wide for wide in (3.5, 6.0) if wide <= side / 20))
     return (
-        *_family(
+        Family(
             "high-frequencies", "lost", pixels, lambda s: Blur(width=s / side), "blur of {} px (standard deviation)"
         ),
-        *_family(
+        Family(
             "high-frequencies",
             "lost",
             (0.8, 0.65, 0.5, 0.4, 0.3),
             lambda f: LowResolution(factor=f),
             "{} times the resolution",
         ),
-        *_family(
+        Family(
             "high-frequencies",
             "added",
             (0.01, 0.02, 0.035, 0.06, 0.1, 0.18),
             lambda s: Noise(deviation=s),
             "noise of {} of the range",
         ),
-        *_family("high-frequencies", "added", (0.5, 1.0, 2.0, 4.0), lambda a: Sharpen(amount=a), "sharpened by {}"),
-        *_family(
+        Family("high-frequencies", "added", (0.5, 1.0, 2.0, 4.0), lambda a: Sharpen(amount=a), "sharpened by {}"),
+        Family(
             "texture",
             "lost",
             (0.015, 0.03, 0.06, 0.12),
             lambda c: Smooth(contrast=c),
             "detail fainter than {} of the range smoothed away",
         ),
-        *_family("texture", "added", (85, 65, 45, 30, 18, 10, 5), lambda q: Jpeg(quality=int(q)), "JPEG of quality {}"),
-        *_family(
+        Family("texture", "added", (85, 65, 45, 30, 18, 10, 5), lambda q: Jpeg(quality=int(q)), "JPEG of quality {}"),
+        Family(
             "structure", "lost", (2, 4, 8), lambda n: PatchShuffle(grid=int(n)), "patches of a {0} x {0} grid shuffled"
         ),
-        *_family(
-            "colour-contrast", "lost", (0.9, 0.8, 0.65, 0.5, 0.35), lambda f: ColourShift(contrast=f), "contrast x {}"
+        Family("colour-contrast", "lost", (0.9, 0.8, 0.65, 0.5, 0.35), _contrast, "contrast x {}", _less_contrast),
+        Family("colour-contrast", "added", (1.1, 1.25, 1.5, 2.0), _contrast, "contrast x {}", _less_contrast),
+        Family(
+            "colour-contrast", "lost", (0.85, 0.65, 0.4, 0.2, 0.0), _saturation, "saturation x {}", _less_saturation
         ),
-        *_family("colour-contrast", "added", (1.1, 1.25, 1.5, 2.0), lambda f: ColourShift(contrast=f), "contrast x {}"),
-        *_family(
-            "colour-contrast", "lost", (0.85, 0.65, 0.4, 0.2, 0.0), lambda f: Colour(saturation=f), "saturation x {}"
-        ),
-        *_family("colour-contrast", "added", (1.2, 1.5, 2.0, 3.0), lambda f: Colour(saturation=f), "saturation x {}"),
-        *_family(
+        Family("colour-contrast", "added", (1.2, 1.5, 2.0, 3.0), _saturation, "saturation x {}", _less_saturation),
+        Family(
             "colour-contrast",
             "added",
             (-90, -50, -25, -12, 12, 25, 50, 90, 180),
             lambda h: Colour(hue=h),
             "hue turned by {} degrees",
+            lambda h: Colour(hue=-h),
         ),
-        *_family(
+        Family(
             "colour-contrast",
             "added",
             (0.06, 0.15, 0.3),
-            lambda o: ColourShift(shift=(o, o, o)),
+            _brighter,
             "brightness raised by {} of the range",
+            lambda o: _brighter(-o),
         ),
-        *_family(
+        Family(
             "colour-contrast",
             "lost",
             (0.06, 0.15, 0.3),
-            lambda o: ColourShift(shift=(-o, -o, -o)),
+            lambda o: _brighter(-o),
             "brightness lowered by {} of the range",
+            _brighter,
         ),
-        *_family(
-            "scale-position", "added", (1.1, 1.25, 1.45, 1.75, 2.2), lambda f: Zoom(factor=f), "enlarged {} times"
-        ),
-        *_family("scale-position", "lost", (0.85, 0.7, 0.5), lambda f: Zoom(factor=f), "shrunk to {}"),
+        Family("scale-position", "added", (1.1, 1.25, 1.45, 1.75, 2.2), lambda f: Zoom(factor=f), "enlarged {} times"),
+        Family("scale-position", "lost", (0.85, 0.7, 0.5), lambda f: Zoom(factor=f), "shrunk to {}"),
     )
 
 
-def _family(
-    cause: CauseId,
-    direction: Direction,
-    strengths: Sequence[float],
-    transform: Callable[[float], Formula],
-    words: str,
-) -> list[Candidate]:
-    return [Candidate(cause, direction, transform(s), words.format(f"{s:g}")) for s in strengths]
+_GREY = 0.1  # saturation below which there is nothing to bring back
+
+
+def _contrast(factor: float) -> Formula:
+    return ColourShift(contrast=factor)
+
+
+def _less_contrast(factor: float) -> Formula:
+    return ColourShift(contrast=1 / factor)
+
+
+def _saturation(factor: float) -> Formula:
+    return Colour(saturation=factor)
+
+
+def _less_saturation(factor: float) -> Formula | None:
+    return Colour(saturation=1 / factor) if factor > _GREY else None
+
+
+def _brighter(by: float) -> Formula:
+    return ColourShift(shift=(by, by, by))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 CauseId = Literal[
     "labels",
@@ -27,10 +28,10 @@ class Cause:
     class lie against real ones, below 0 if nearer; of the others how much nearer real images come, once they have
     passed `like`, in standard deviations of real against real.
     `p_adjusted`: over all causes, directions and strengths (Westfall and Young 1993). `explained`: share of the whole
-    difference from real images, 0-1. `accuracy_cost`: accuracy that it costs, in fractions; None if not measured.
-    `named`: it is clear and large enough to be said. `equivalent_to`: causes that explain as much, as far as these
-    images can tell. `like`: a change of real images that comes nearest, in words. `per_class`: the effect by class;
-    `few_classes`: those alone that stand out where the rest do not.
+    difference from real images, 0-1. `named`: it is clear and large enough to be said. `equivalent_to`: causes that
+    explain as much, as far as these images can tell. `like`: a change of real images that comes nearest, in words;
+    `transform`: the same as a study file says it, and `undo` what takes it back, where anything does. `per_class`: the
+    effect by class; `few_classes`: those alone that stand out where the rest do not.
     """
 
     id: CauseId
@@ -45,7 +46,18 @@ class Cause:
     equivalent_to: tuple[CauseId, ...] = ()
     per_class: tuple[float, ...] = ()
     few_classes: tuple[int, ...] = ()
-    accuracy_cost: float | None = None
+    transform: Mapping[str, Any] | None = None
+    undo: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A change of real images that was tried first, and the share of the difference that it explains, 0-1."""
+
+    cause: CauseId
+    direction: Direction
+    like: str
+    explained: float
 
 
 @dataclass(frozen=True)
@@ -53,7 +65,9 @@ class Diagnosis:
     """The causes, those that are named first and among them the one that explains most.
 
     `difference`: of the set from real images, in standard deviations of real against real, with its interval over
-    classes; `differs`: it is clear. A set that differs while no cause is named differs for a cause unknown.
+    classes; `differs`: it is clear. A set that differs while no cause is named differs for a cause unknown. `tried`:
+    every change, by family from weak to strong. `by_kind`: by what images were compared by, the distance from real
+    images, and from real images that have gone through the named changes.
     """
 
     causes: tuple[Cause, ...]
@@ -62,6 +76,8 @@ class Diagnosis:
     high: float
     p_value: float
     differs: bool
+    tried: tuple[Tried, ...] = ()
+    by_kind: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     @property
     def named(self) -> tuple[Cause, ...]:

@@ -17,6 +17,16 @@ _NEIGHBOURS = ((-1, -1), (-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, 
 _JPEG_BLOCK = 8
 
 
+def _uniform_patterns() -> np.ndarray:
+    """(256,): of the bits of neighbours, how many are brighter; one kind more for what changes more than twice."""
+    bits = np.arange(256)[:, None] >> np.arange(len(_NEIGHBOURS)) & 1
+    changes = (bits != np.roll(bits, 1, axis=1)).sum(axis=1)
+    return np.where(changes <= 2, bits.sum(axis=1), len(_NEIGHBOURS) + 1)
+
+
+_UNIFORM = _uniform_patterns()
+
+
 def describe(images: np.ndarray) -> dict[str, np.ndarray]:
     """Descriptors of (N, H, W, 3) uint8 images, N at least 1, by what they tell of; (N, d) float64 each.
 
@@ -73,22 +83,24 @@ def _radial(height: int, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray
 def _texture(luma: np.ndarray) -> np.ndarray:
     centre = luma[:, 1:-1, 1:-1]
     height, width = centre.shape[1:]
-    around = [luma[:, 1 + y : 1 + y + height, 1 + x : 1 + x + width] for y, x in _NEIGHBOURS]
-    brighter = np.stack([neighbour > centre + 1e-6 for neighbour in around], axis=-1)
-    changes = (brighter != np.roll(brighter, 1, axis=-1)).sum(axis=-1)
-    pattern = np.where(changes <= 2, brighter.sum(axis=-1), len(_NEIGHBOURS) + 1)
-    shares = [(pattern == k).mean(axis=(1, 2)) for k in range(len(_NEIGHBOURS) + 2)]
+    limit, code = centre + 1e-6, np.zeros(centre.shape, np.uint8)
+    for bit, (y, x) in enumerate(_NEIGHBOURS):
+        code |= (luma[:, 1 + y : 1 + y + height, 1 + x : 1 + x + width] > limit).astype(np.uint8) << bit
+    kinds = len(_NEIGHBOURS) + 2
+    places = _UNIFORM[code].reshape(len(luma), -1) + kinds * np.arange(len(luma))[:, None]
+    shares = np.bincount(places.ravel(), minlength=kinds * len(luma)).reshape(-1, kinds) / (height * width)
     across, down = np.diff(luma, axis=2), np.diff(luma, axis=1)
     peaks = [_log_kurtosis(values) for values in (across, down, np.diff(across, axis=1))]
     steps = [_log_blockiness(np.abs(across).mean(axis=1)), _log_blockiness(np.abs(down).mean(axis=2))]
-    return np.column_stack([*np.sqrt(shares), *peaks, *steps])
+    return np.column_stack([np.sqrt(shares), *peaks, *steps])
 
 
 def _log_kurtosis(values: np.ndarray) -> np.ndarray:
     flat = values.reshape(len(values), -1)
     flat = flat - flat.mean(axis=1, keepdims=True)
-    squares = (flat**2).mean(axis=1) + _STEP**2 / 4
-    return np.asarray(np.log((flat**4).mean(axis=1) / squares**2 + 0.1))
+    squares = flat * flat
+    power = squares.mean(axis=1) + _STEP**2 / 4
+    return np.asarray(np.log((squares * squares).mean(axis=1) / power**2 + 0.1))
 
 
 def _log_blockiness(steps: np.ndarray) -> np.ndarray:

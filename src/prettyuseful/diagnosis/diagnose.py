@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from prettyuseful.diagnosis.candidates import Candidate
-from prettyuseful.diagnosis.causes import Cause, CauseId, Diagnosis, Direction
+from prettyuseful.diagnosis.causes import Cause, CauseId, Diagnosis, Direction, Tried
 from prettyuseful.diagnosis.copies import RARE, near_copies
 from prettyuseful.diagnosis.descriptors import describe
 from prettyuseful.diagnosis.distances import energy, mean_within
@@ -18,7 +18,7 @@ from prettyuseful.diagnosis.images import Labelled, some_groups, units_of
 from prettyuseful.diagnosis.labels import suspects, taken_for
 from prettyuseful.diagnosis.reference import Reference, crowding, through
 from prettyuseful.diagnosis.signflip import adjusted_p, mean_interval, outliers_p, sign_p
-from prettyuseful.diagnosis.undoing import Fit, Pair, apart, explained, fits, softened
+from prettyuseful.diagnosis.undoing import Fit, Pair, apart, between, explained, fits, softened
 from prettyuseful.keys import derive_seed
 
 ALPHA = 0.05
@@ -30,6 +30,8 @@ LEAST_OF_SET = {"labels": 0.05, "copies": 0.05, "coverage": 0.1}
 """Smallest effects that are named: shares of images, and of coverage a logarithm of distance."""
 FEW_ALPHA, FEW_LEAST = 0.002, 4
 """One class among many stands out by chance sooner than all of them: less chance, and so many times the effect."""
+FEW_OF = 6
+"""In fewer classes than that, none stands out."""
 _MOST_CHANGES = 3
 _DRAWS = 4  # of as many synthetic images as a half has, to compare crowding
 
@@ -47,7 +49,7 @@ def diagnose(reference: Reference, synthetic: Labelled) -> Diagnosis:
     Raises:
         DataError: too few images of a class.
     """
-    return _Examination(reference, synthetic).diagnosis()
+    return Examination(reference, synthetic).diagnosis()
 
 
 @dataclass(frozen=True)
@@ -59,10 +61,12 @@ class _Finding:
     effect: np.ndarray
     tested: np.ndarray
     explained: float
-    like: str = ""
+    candidate: Candidate | None = None
 
 
-class _Examination:
+class Examination:
+    """What `diagnose` looks at, one thing after the other, and what is remembered of it to show examples."""
+
     def __init__(self, reference: Reference, synthetic: Labelled) -> None:
         self.reference, self.halves, self.synthetic = reference, reference.halves, synthetic
         self.units = units_of(synthetic, reference.classes, reference.parts, "the synthetic images")
@@ -72,9 +76,8 @@ class _Examination:
         self.whole = apart(self.halves, reference.plain, self.seen, self.units)
 
     def diagnosis(self) -> Diagnosis:
-        rounds = self._rounds()
-        chosen = [one.best for one in rounds[:-1]]
-        of_sets = self._of_sets(chosen)
+        rounds = self._rounds
+        of_sets = self._of_sets()
         of_changes = [self._change(fit) for fit in rounds[0].fits]
         findings = [*of_sets, *of_changes]
         p_values = adjusted_p(np.array([finding.tested for finding in findings]))
@@ -84,67 +87,117 @@ class _Examination:
         mean, low, high = mean_interval(self.whole)
         p_value = sign_p(self.reference.beyond_real(self.seen, self.units))
         differs = p_value < ALPHA or any(cause.named for cause in causes)
-        return Diagnosis(tuple(ranked), mean, low, high, p_value, differs)
+        shares = {finding.candidate: finding.explained for finding in of_changes}
+        tried = tuple(Tried(c.cause, c.direction, c.words, shares[c]) for c in self.reference.changed)
+        return Diagnosis(tuple(ranked), mean, low, high, p_value, differs, tried, self._by_kind())
 
+    @cached_property
     def _rounds(self) -> list[_Round]:
         """Changes of real images are tried, the best is kept and others are tried on top, until none is clear.
 
-        The best of every round but the last is one that the images have gone through.
+        What every round but the last has kept is a change that the images have gone through.
         """
-        base, rest, rounds, chosen = self.reference.plain, self.whole, list[_Round](), list[Candidate]()
+        base, rest, rounds = self.reference.plain, self.whole, list[_Round]()
         while True:
-            used = {candidate.cause for candidate in chosen}
+            chosen = [one.kept for one in rounds]
+            used = {fit.candidate.cause for fit in chosen}
             tried = {c: seen for c, seen in self.reference.changed.items() if c.cause not in used}
-            rounds.append(_Round(rest, fits(self.halves, base, tried, self.seen, self.units)))
-            if not rounds[-1].clear or len(chosen) == _MOST_CHANGES:
+            found = _Round(rest, fits(self.halves, base, tried, self.seen, self.units))
+            rounds.append(found)
+            if not found.clear or len(chosen) == _MOST_CHANGES:
                 return rounds
-            chosen.append(rounds[-1].best.candidate)
-            base = self.reference.passed(chosen)
-            rest = apart(self.halves, base, self.seen, self.units)
+            best = found.best.candidate
+            refined = between(self.halves, base, tried, best, self.seen, self.units)
+            options = []
+            for candidate in dict.fromkeys((best, refined)):
+                after = self.reference.passed([*(fit.candidate for fit in chosen), candidate])
+                options.append((after, Fit(candidate, apart(self.halves, after, self.seen, self.units))))
+            base, found.kept = min(options, key=lambda option: softened(option[1].rest).mean())
+            rest = found.kept.rest
 
-    def _of_sets(self, chosen: Sequence[Fit]) -> list[_Finding]:
+    @cached_property
+    def changes(self) -> tuple[Candidate, ...]:
+        """What the images have gone through, as far as it is clear, the first first."""
+        return tuple(one.kept.candidate for one in self._rounds[:-1])
+
+    @cached_property
+    def matched(self) -> Pair:
+        """Real images that have gone through the same."""
+        return self.reference.passed(self.changes)
+
+    @cached_property
+    def suspected(self) -> np.ndarray:
+        """(N,) bool: labels of synthetic images that look wrong to both halves."""
+        one, two = self._suspected
+        return np.asarray(one & two)
+
+    @cached_property
+    def copied(self) -> np.ndarray:
+        """(N,) bool: near-copies of real images."""
+        real = self.real
+        pixels = through(self.changes, real.pixels)
+        found = np.zeros(len(self.synthetic), bool)
+        for label in range(self.reference.classes):
+            rows = np.flatnonzero(self.synthetic.labels == label)
+            found[rows] = near_copies(self.synthetic.pixels[rows], pixels[real.labels == label])
+        return found
+
+    @cached_property
+    def real(self) -> Labelled:
+        """Both halves."""
+        one, two = (half.images for half in self.halves)
+        return Labelled(
+            *(np.concatenate([getattr(one, of), getattr(two, of)]) for of in ("pixels", "labels", "groups"))
+        )
+
+    def _by_kind(self) -> dict[str, tuple[float, float]]:
+        """By what images are compared by: their distance from real ones, and from real ones that match."""
+        found = []
+        for base in (self.reference.plain, self.matched):
+            away = [
+                half.apart(base.seen[i], base.within[i], self.seen.seen[i], self.seen.within[i], self.units)
+                for i, half in enumerate(self.halves)
+            ]
+            found.append(np.mean(away, axis=(0, 1)))
+        return {kind: (float(found[0][k]), float(found[1][k])) for k, kind in enumerate(KINDS)}
+
+    def _of_sets(self) -> list[_Finding]:
         """Labels, copies and coverage, against real images that have gone through the same changes."""
-        changes = [fit.candidate for fit in chosen]
-        matched = self.reference.passed(changes)
-        rest = apart(self.halves, matched, self.seen, self.units)
+        rest = apart(self.halves, self.matched, self.seen, self.units)
         left = 1 - explained(rest, self.whole)
-        wrong, cleaned = self._wrong(matched)
-        copied = self._copied(changes)
-        crowded, narrower = self._crowded(matched)
+        wrong, cleaned = self._wrong()
+        copied = _means(self.copied, self.units) - RARE
+        crowded, narrower = self._crowded()
         return [
             _Finding("labels", "lost", wrong, wrong, explained(cleaned, rest) * left),
             _Finding("copies", "added", copied, copied, 0.0),
             _Finding("coverage", "lost", crowded, -crowded, narrower * left),
         ]
 
-    def _wrong(self, matched: Pair) -> tuple[np.ndarray, np.ndarray]:
+    @cached_property
+    def _suspected(self) -> tuple[np.ndarray, np.ndarray]:
+        one, two = (
+            _suspects(half, real, ours, self.synthetic.labels)
+            for half, ours, real in zip(self.halves, self.seen.seen, self.matched.seen, strict=True)
+        )
+        return one, two
+
+    def _wrong(self) -> tuple[np.ndarray, np.ndarray]:
         """(units,) twice: the share of suspect labels beyond real images', and the distance without the suspects."""
-        shares, suspected = [], []
-        for half, ours, real in zip(self.halves, self.seen.seen, matched.seen, strict=True):
-            suspected.append(_suspects(half, real, ours, self.synthetic.labels))
+        shares = []
+        for half, real, suspected in zip(self.halves, self.matched.seen, self._suspected, strict=True):
             among_real = suspects(real.kinds["features"], real.logits, half.images.labels)
-            shares.append(_means(suspected[-1], self.units) - _means(among_real, half.units))
-        both = suspected[0] & suspected[1]
-        kept = [rows[~both[rows]] if (~both[rows]).sum() > 1 else rows for rows in self.units]
+            shares.append(_means(suspected, self.units) - _means(among_real, half.units))
+        kept = [rows[~self.suspected[rows]] if (~self.suspected[rows]).sum() > 1 else rows for rows in self.units]
         cleaned = Pair.of(self.halves, self.seen.seen, kept)
-        return np.mean(shares, axis=0), apart(self.halves, matched, cleaned, kept)
+        return np.mean(shares, axis=0), apart(self.halves, self.matched, cleaned, kept)
 
-    def _copied(self, changes: Sequence[Candidate]) -> np.ndarray:
-        """(units,): the share of near-copies of real images beyond what real images have among themselves."""
-        real = np.concatenate([through(changes, half.images.pixels) for half in self.halves])
-        labels = np.concatenate([half.images.labels for half in self.halves])
-        found = np.zeros(len(self.synthetic), bool)
-        for label in range(self.reference.classes):
-            rows = np.flatnonzero(self.synthetic.labels == label)
-            found[rows] = near_copies(self.synthetic.pixels[rows], real[labels == label])
-        return _means(found, self.units) - RARE
-
-    def _crowded(self, matched: Pair) -> tuple[np.ndarray, float]:
+    def _crowded(self) -> tuple[np.ndarray, float]:
         """(units,): logarithm of how far apart images lie, less that of real ones; and what it explains of the rest.
 
         It explains the part of the energy distance that is there because the images are nearer to each other.
         """
-        rng = np.random.default_rng(derive_seed("diagnosis", "crowding"))
+        rng, matched = np.random.default_rng(derive_seed("diagnosis", "crowding")), self.matched
         found, nearer, rest = [], 0.0, 0.0
         for i, half in enumerate(self.halves):
             values = []
@@ -167,7 +220,7 @@ class _Examination:
             self.whole - fit.rest,
             softened(self.whole) - softened(fit.rest),
             explained(fit.rest, self.whole),
-            fit.candidate.words,
+            fit.candidate,
         )
 
     def _set_cause(self, finding: _Finding, p_value: float) -> Cause:
@@ -175,14 +228,14 @@ class _Examination:
         least = LEAST_OF_SET[finding.cause]
         size = np.abs(finding.effect) * np.sign(finding.tested)
         scale = self.reference.crowding_spread if finding.cause == "coverage" else 2 * least
-        alone = outliers_p(finding.tested / scale, least=0.5)
-        few = (alone < FEW_ALPHA) & (size > FEW_LEAST * least)
-        if few.any():
-            p_value = min(p_value, float(alone.min()) * len(LEAST_OF_SET))
-        named = (p_value < ALPHA and size.mean() > least) or bool(few.any())
-        return replace(
-            self._cause(finding, p_value, named), few_classes=tuple(np.flatnonzero(self._by_class(few)).tolist())
-        )
+        few = np.zeros(self.reference.classes, bool)
+        if len(few) >= FEW_OF:
+            alone = outliers_p(self._by_class(finding.tested / scale), least=0.5)
+            few = (alone < FEW_ALPHA) & (self._by_class(size) > FEW_LEAST * least)
+            if few.any():
+                p_value = min(p_value, float(alone.min()) * len(LEAST_OF_SET))
+        named = bool((p_value < ALPHA and size.mean() > least) or few.any())
+        return replace(self._cause(finding, p_value, named), few_classes=tuple(np.flatnonzero(few).tolist()))
 
     def _change_causes(self, first: Sequence[_Finding], p_values: np.ndarray, rounds: Sequence[_Round]) -> list[Cause]:
         """The best of every cause and direction when tried first; of those that were kept, as they were kept."""
@@ -192,9 +245,9 @@ class _Examination:
         for number, one in enumerate(rounds[:-1]):
             before = explained(one.whole, self.whole)
             finding = replace(
-                self._change(one.best),
-                effect=one.whole - one.best.rest,
-                explained=max(0.0, explained(one.best.rest, self.whole) - before),
+                self._change(one.kept),
+                effect=one.whole - one.kept.rest,
+                explained=max(0.0, explained(one.kept.rest, self.whole) - before),
             )
             kept = found[finding.cause, finding.direction]
             p_value = kept.p_adjusted if number == 0 else one.p_value
@@ -204,6 +257,8 @@ class _Examination:
 
     def _cause(self, finding: _Finding, p_value: float, named: bool) -> Cause:
         mean, low, high = mean_interval(finding.effect)
+        candidate = finding.candidate
+        undo = candidate.family.undo(candidate.strength) if candidate else None
         return Cause(
             id=finding.cause,
             direction=finding.direction,
@@ -213,7 +268,9 @@ class _Examination:
             p_adjusted=float(p_value),
             explained=finding.explained,
             named=named,
-            like=finding.like,
+            like=candidate.words if candidate else "",
+            transform=candidate.transform.model_dump(mode="json") if candidate else None,
+            undo=undo.model_dump(mode="json") if undo else None,
             per_class=tuple(self._by_class(finding.effect).tolist()),
         )
 
@@ -222,7 +279,12 @@ class _Examination:
 
 
 class _Round:
-    """All candidates tried on what is left of the difference, (units,) `whole`; the best fit first."""
+    """All candidates tried on what is left of the difference, (units,) `whole`; the best fit first.
+
+    `kept`: the best, its strength refined.
+    """
+
+    kept: Fit
 
     def __init__(self, whole: np.ndarray, found: Sequence[Fit]) -> None:
         self.whole, self.fits = whole, sorted(found, key=lambda fit: softened(fit.rest).mean())

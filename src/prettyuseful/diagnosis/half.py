@@ -32,6 +32,11 @@ class Seen:
     kinds: dict[str, np.ndarray]
     logits: np.ndarray
 
+    def towards(self, other: Seen, share: float) -> Seen:
+        """These images, each moved by a share, 0-1, of its way to the other."""
+        kinds = {kind: (1 - share) * self.kinds[kind] + share * other.kinds[kind] for kind in KINDS}
+        return Seen(kinds, (1 - share) * self.logits + share * other.logits)
+
     def moved(self, before: Seen, after: Seen) -> Seen:
         """These images, each moved as another one moved: two changes, one on the other, as far as they add up."""
         kinds = {kind: self.kinds[kind] + after.kinds[kind] - before.kinds[kind] for kind in KINDS}

@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from prettyuseful.diagnosis.candidates import Candidate, candidates
+from prettyuseful.diagnosis.candidates import Candidate, families
 from prettyuseful.diagnosis.descriptors import describe
 from prettyuseful.diagnosis.distances import energy, mean_within
 from prettyuseful.diagnosis.half import KINDS, Half, Look, Seen
@@ -45,7 +45,8 @@ class Reference:
         )
         self.halves = (one, two)
         self.plain = Pair.of(self.halves, (one.seen, two.seen))
-        known, self.changed = candidates(min(halves[0].pixels.shape[1:3])), dict[Candidate, tuple[Seen, Seen]]()
+        self.changed: dict[Candidate, tuple[Seen, Seen]] = {}
+        known = [f.at(strength) for f in families(min(halves[0].pixels.shape[1:3])) for strength in f.strengths]
         for done, candidate in enumerate(known, 1):
             self.changed[candidate] = (one.see_changed(candidate.transform), two.see_changed(candidate.transform))
             progress(done / len(known))
@@ -54,7 +55,7 @@ class Reference:
         """The real images once they have gone through some changes, in order."""
         if not changes:
             return self.plain
-        if len(changes) == 1:
+        if len(changes) == 1 and changes[0] in self.changed:
             return Pair.of(self.halves, self.changed[changes[0]])
         changed = [through(changes, half.images.pixels) for half in self.halves]
         one, two = (half.see(of, describe(of)) for half, of in zip(self.halves, changed, strict=True))

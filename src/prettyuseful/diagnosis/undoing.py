@@ -14,6 +14,9 @@ SeenChanged = Mapping[Candidate, tuple[Seen, Seen]]
 """Both halves after every candidate."""
 
 
+_SHARES = (0.25, 0.5, 0.75)
+
+
 @dataclass(frozen=True)
 class Pair:
     """Something as each of the two halves sees it, and the mean distances within its units, (units, kinds) each."""
@@ -71,9 +74,36 @@ def fits(
 
     A candidate on top of others is not computed anew: an image is moved by as much as the candidate moves it alone.
     """
-    plain = (halves[0].seen, halves[1].seen)
-    found = []
-    for candidate, after in changed.items():
-        one, two = (base.seen[i].moved(plain[i], after[i]) for i in range(2))
-        found.append(Fit(candidate, apart(halves, Pair.of(halves, (one, two)), other, units)))
-    return found
+    return [Fit(c, _rest(halves, base, after, other, units)) for c, after in changed.items()]
+
+
+def between(
+    halves: tuple[Half, Half],
+    base: Pair,
+    changed: SeenChanged,
+    best: Candidate,
+    other: Pair,
+    units: Sequence[np.ndarray],
+) -> Candidate:
+    """The strength about the best one, between its neighbours, that leaves the least distance.
+
+    What lies between two strengths is not computed: images are taken to move in a straight line from one to the next.
+    """
+    row = [candidate for candidate in changed if candidate.family is best.family]
+    place = row.index(best)
+    found = [(softened(_rest(halves, base, changed[best], other, units)).mean(), best)]
+    for one, two in zip(row[max(0, place - 1) : place + 1], row[max(1, place) : place + 2], strict=False):
+        for share in _SHARES:
+            ends = zip(changed[one], changed[two], strict=True)
+            first, second = (a.towards(b, share) for a, b in ends)
+            rest = softened(_rest(halves, base, (first, second), other, units)).mean()
+            found.append((rest, best.family.at((1 - share) * one.strength + share * two.strength)))
+    return min(found, key=lambda pair: pair[0])[1]
+
+
+def _rest(
+    halves: tuple[Half, Half], base: Pair, after: tuple[Seen, Seen], other: Pair, units: Sequence[np.ndarray]
+) -> np.ndarray:
+    """(units,): the distance that is left when images of `base` move as real ones do to `after`."""
+    one, two = (base.seen[i].moved(half.seen, after[i]) for i, half in enumerate(halves))
+    return apart(halves, Pair.of(halves, (one, two)), other, units)

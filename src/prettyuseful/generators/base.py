@@ -48,7 +48,7 @@ class Origin:
     """Where a data set's images come from, for records and reports. `released`: year-month."""
 
     id: str
-    kind: Literal["diffusers", "folder", "custom", "mix"]
+    kind: Literal["diffusers", "folder", "custom", "mix", "changed"]
     released: str | None = None
     licence: str = "see its source"
     note: str = ""

@@ -22,6 +22,7 @@ from prettyuseful.report import published_figures, views
 from prettyuseful.report.cues import cues
 from prettyuseful.report.distribution import distribution_of
 from prettyuseful.report.drawing import Figure, digits
+from prettyuseful.report.letter import letters
 from prettyuseful.report.look import Look, in_order, looks_of
 from prettyuseful.report.worth import worths
 from prettyuseful.study.records import write_whole
@@ -77,14 +78,16 @@ def _context(summary: Summary) -> dict[str, Any]:
     }
     drawn = [figure for cell in cells for figure in (cell.accuracy, cell.transfer) if figure]
     drawn += [distribution.figure] if distribution and distribution.figure else []
-    by_cue, worth = cues(summary, looks), worths(summary, looks)
+    by_cue, worth, told = cues(summary, looks), worths(summary, looks), letters(summary, looks)
     drawn += [*(found.figure for found in by_cue), *(found.figure for found in worth)]
+    drawn += [figure for letter in told for figure in letter.figures]
     return {
         "summary": summary,
         "datasets": in_order(summary),
         "task": summary.study.task,
         "looks": looks,
         "cells": cells,
+        "letters": told,
         "cues": by_cue,
         "worths": worth,
         "distribution": distribution,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -16,7 +15,6 @@ from prettyuseful.steps.inputs import rows_of, write_json
 from prettyuseful.tasks.base import Split
 from prettyuseful.tasks.find import TaskSource
 
-_THUMBNAIL = 96
 _SHARD_IMAGES = 5000
 
 
@@ -81,23 +79,19 @@ class MixSpec(StepSpec):
 
 
 class SampleSpec(StepSpec):
-    """The first images of each class as small pictures for a report: base64, PNG up to 96 px."""
+    """The first images of each class as small pictures for a report."""
 
     kind: ClassVar[str] = "sample"
     per_class: int
 
     def make(self, job: Job) -> dict[str, Any]:
-        import numpy as np
-
-        from prettyuseful.data.images import decode, encode_png, to_square
+        from prettyuseful.data.images import decode, thumbnail
 
         pictures: dict[int, list[str]] = {}
         for row in rows_of(job, "dataset"):
             kept = pictures.setdefault(row.label, [])
             if len(kept) < self.per_class:
-                image = decode(row.data, row.path)
-                small = to_square(image, min(_THUMBNAIL, *image.size))
-                kept.append(base64.b64encode(encode_png(np.ascontiguousarray(small))).decode())
+                kept.append(thumbnail(decode(row.data, row.path)))
         write_json(job.folder / "samples.json", [pictures[label] for label in sorted(pictures)])
         return {}
 

@@ -8,15 +8,18 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+from PIL import Image
 
+from prettyuseful.data.images import thumbnail
 from prettyuseful.data.pixels import Pixels, write_pixels
 from prettyuseful.hand import at_hand
 from prettyuseful.numerics import Numerics
 from prettyuseful.steps.base import Job, StepSpec
-from prettyuseful.steps.inputs import classifier_of, pixels_of
+from prettyuseful.steps.inputs import classes_of, classifier_of, pixels_of, write_json
 from prettyuseful.training.recipes import View
 
 if TYPE_CHECKING:
+    from prettyuseful.diagnosis.examples import Example
     from prettyuseful.diagnosis.images import Labelled
     from prettyuseful.diagnosis.reference import Reference
     from prettyuseful.training.classifier import Classifier
@@ -50,22 +53,35 @@ class HalfSpec(StepSpec):
 class DiagnoseSpec(StepSpec):
     """What holds the images of `pixels` back, against real images in two halves (inputs `half 0`, `half 1`).
 
-    Input `classifier 0` has not seen `half 0`, nor `classifier 1` `half 1`.
+    Input `classifier 0` has not seen `half 0`, nor `classifier 1` `half 1`. `examples.json` holds, by cause and
+    direction, rows of small pictures (base64 PNG); `rows.json` which images have suspect labels or are near-copies.
     """
 
     kind: ClassVar[str] = "diagnose"
+    version: ClassVar[int] = 2
     view: View
     numerics: Numerics
 
     def make(self, job: Job) -> dict[str, Any]:
-        from prettyuseful.diagnosis.diagnose import diagnose
+        from prettyuseful.diagnosis.diagnose import Examination
+        from prettyuseful.diagnosis.examples import examples
 
         self.numerics.apply()
         content = " ".join(job.inputs[name].manifest.key for name in _OF_REFERENCE)
         reference = at_hand(_reference, _Inputs(self, job), content=content)
         job.progress(0.8)
-        synthetic = _squares(pixels_of(job, "pixels"), self.view, self.numerics, 2 * MOST_IMAGES)
-        return asdict(diagnose(reference, synthetic))
+        pixels = pixels_of(job, "pixels")
+        rows = _some_of_each_class(pixels, 2 * MOST_IMAGES)
+        examination = Examination(reference, _squares(pixels.take(rows), self.view, self.numerics))
+        found = examination.diagnosis()
+        shown = examples(examination, found, classes_of(job, "half 0"))
+        pictures = {name: [_pictures(example) for example in rows] for name, rows in shown.items()}
+        write_json(job.folder / "examples.json", pictures)
+        write_json(
+            job.folder / "rows.json",
+            {"labels": rows[examination.suspected].tolist(), "copies": rows[examination.copied].tolist()},
+        )
+        return asdict(found)
 
 
 _OF_REFERENCE = ("half 0", "half 1", "classifier 0", "classifier 1")
@@ -88,11 +104,12 @@ def _reference(inputs: _Inputs) -> Reference:
     from prettyuseful.diagnosis.reference import Reference
 
     spec, job = inputs.spec, inputs.job
-    one, two = (_squares(pixels_of(job, f"half {i}"), spec.view, spec.numerics, MOST_IMAGES) for i in (0, 1))
+    halves = (pixels_of(job, f"half {i}") for i in (0, 1))
+    one, two = (_squares(h.take(_some_of_each_class(h, MOST_IMAGES)), spec.view, spec.numerics) for h in halves)
     looks = [
         partial(_looked, classifier_of(job, f"classifier {i}", spec.numerics), spec.view, spec.numerics) for i in (0, 1)
     ]
-    classes = len(job.inputs["half 0"].manifest.facts["classes"])
+    classes = len(classes_of(job, "half 0"))
     told: Callable[[float], None] = lambda done: job.progress(0.8 * done)  # noqa: E731
     return Reference((one, two), (looks[0], looks[1]), classes, told)
 
@@ -106,10 +123,9 @@ def _looked(
     return features_and_logits(classifier, Pixels.of(squares, nowhere, nowhere.astype(str)), _as_cut(view), numerics)
 
 
-def _squares(pixels: Pixels, view: View, numerics: Numerics, most: int) -> Labelled:
-    """Images as a classifier is shown them, at most so many: of every class as many, whole groups."""
-    from prettyuseful.diagnosis.images import Labelled, some_groups
-    from prettyuseful.training.views import squares_of
+def _some_of_each_class(pixels: Pixels, most: int) -> np.ndarray:
+    """Rows of at most so many images: of every class as many, whole groups."""
+    from prettyuseful.diagnosis.images import some_groups
 
     classes = np.unique(pixels.labels)
     per_class = max(_FEWEST_PER_CLASS, most // len(classes))
@@ -118,8 +134,23 @@ def _squares(pixels: Pixels, view: View, numerics: Numerics, most: int) -> Label
     for label in classes:
         rows = np.flatnonzero(pixels.labels == label)
         chosen.append(np.sort(rows[some_groups(pixels.groups[rows], per_class, rng)]))
-    taken = pixels.take(np.concatenate(chosen))
-    return Labelled(squares_of(taken, replace(view, crops=1), numerics.device), taken.labels, taken.groups)
+    return np.concatenate(chosen)
+
+
+def _squares(pixels: Pixels, view: View, numerics: Numerics) -> Labelled:
+    """Images as a classifier is shown them."""
+    from prettyuseful.diagnosis.images import Labelled
+    from prettyuseful.training.views import squares_of
+
+    return Labelled(squares_of(pixels, replace(view, crops=1), numerics.device), pixels.labels, pixels.groups)
+
+
+def _pictures(example: Example) -> dict[str, Any]:
+    return {
+        "words": example.words,
+        "images": [thumbnail(Image.fromarray(image)) for image in example.images],
+        "titles": list(example.titles),
+    }
 
 
 def _as_cut(view: View) -> View:

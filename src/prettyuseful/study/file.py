@@ -85,11 +85,11 @@ PerClass = Annotated[
         }
     ),
 ]
-_GENERATED = ("images_per_class", "prompts", "seed", "sampling")  # what makes no sense of a mix
+_GENERATED = ("prompts", "seed", "sampling")  # what makes no sense of images that are there already
 
 
 class DatasetPlan(_Strict):
-    """A data set: generated, taken from a folder of images, or mixed from others."""
+    """A data set: generated, taken from a folder of images, mixed from others, or another one changed."""
 
     generator: str | None = Field(
         None,
@@ -98,6 +98,17 @@ class DatasetPlan(_Strict):
     )
     mix: dict[str, PerClass] | None = Field(
         None, min_length=1, description="other data sets, or real, and how many images per class of each"
+    )
+    of: str | None = Field(
+        None, description="another data set, or real, that this one is made of by a transform or by dropping images"
+    )
+    transform: SerializeAsAny[AnyTransform] | None = Field(
+        None, description="what is done to every image of it, in the size that classifiers are trained on"
+    )
+    drop: Literal["labels", "copies"] | None = Field(
+        None,
+        description="images that a diagnosis suspects of a wrong label, or of being near-copies of real ones, give way "
+        "to others of their class",
     )
     images_per_class: PerClass | None = Field(None, description="how many; a mix counts its own")
     prompts: PromptPlan = Field(PromptPlan(), description="prompt strategy")
@@ -112,12 +123,19 @@ class DatasetPlan(_Strict):
 
     @model_validator(mode="after")
     def _one_origin(self) -> DatasetPlan:
-        if (self.generator is None) == (self.mix is None):
-            raise ValueError("give either a generator or a mix of other data sets")
+        if sum(origin is not None for origin in (self.generator, self.mix, self.of)) != 1:
+            raise ValueError("say where the images come from: generator, mix or of, and only one of them")
         if self.mix is None and self.images_per_class is None:
             raise ValueError("images_per_class is missing: how many images per class shall there be?")
-        if self.mix is not None and (odd := [name for name in _GENERATED if name in self.model_fields_set]):
-            raise ValueError(f"a mix has no {odd[0]} of its own; that belongs to the data sets it is made of")
+        if self.mix is not None and self.images_per_class is not None:
+            raise ValueError("a mix has no images_per_class of its own; that belongs to the data sets it is made of")
+        if self.generator is None and (odd := [name for name in _GENERATED if name in self.model_fields_set]):
+            kind = "mix" if self.mix else "changed data set"
+            raise ValueError(f"a {kind} has no {odd[0]} of its own; that belongs to the data sets it is made of")
+        if (self.of is not None) != ((self.transform is None) != (self.drop is None)):
+            raise ValueError("of goes with either transform or drop, and they with of")
+        if self.drop and self.of == REAL:
+            raise ValueError("drop is for generated images; real ones are not diagnosed")
         return self
 
     @property
@@ -128,7 +146,7 @@ class DatasetPlan(_Strict):
     @property
     def needs(self) -> tuple[str, ...]:
         """The other data sets of the study that this one is made from or trained after."""
-        return (*(self.mix or ()), *([self.pretrain] if self.pretrain else []))
+        return (*(self.mix or ()), *(name for name in (self.of, self.pretrain) if name))
 
 
 class ProbePlan(_Strict):
@@ -189,6 +207,9 @@ class TrainPlan(_Strict):
         description="numbers of real images per class to train on as well, in as many steps as each data set gets: "
         "they tell how many real images it is worth",
     )
+    curve_seeds: tuple[int, ...] | None = Field(
+        None, min_length=1, description="those of the seeds that the curve is trained with; all, if nothing is said"
+    )
     checkpoint: Checkpoint | None = Field(
         None, description="which weights are kept; the recipes say last, the paper lowest-validation-loss"
     )
@@ -202,6 +223,12 @@ class TrainPlan(_Strict):
         if len(set(values)) != len(values):
             raise ValueError("every entry may stand here only once")
         return values
+
+    @model_validator(mode="after")
+    def _curve_seeds_are_seeds(self) -> TrainPlan:
+        if odd := [seed for seed in self.curve_seeds or () if seed not in self.seeds]:
+            raise ValueError(f"curve_seeds names {odd[0]}, which is none of the seeds")
+        return self
 
     @field_validator("real_curve")
     @classmethod
@@ -319,17 +346,21 @@ class Study(_Strict):
                 if part != REAL and part not in datasets:
                     hint = did_you_mean(part, [REAL, *datasets])
                     raise ValueError(f"{name!r} needs {part!r}, which is no data set here{hint}")
-                asked, there = (plan.mix or {}).get(part, 0), datasets[part].count if part != REAL else 1_000_000
+                asked = plan.count if part == plan.of else (plan.mix or {}).get(part, 0)
+                there = datasets[part].count if part != REAL else 1_000_000
                 if asked > there:
                     raise ValueError(f"{name!r} takes {asked} images per class of {part!r}, which has {there}")
+                if plan.drop and part == plan.of and asked < there:
+                    raise ValueError(f"{name!r} drops images of all {there} per class of {part!r}; ask for as many")
             if name in _all_needs(plan, datasets):
-                raise ValueError(f"{name!r} needs itself, by way of its mix or pretrain")
+                raise ValueError(f"{name!r} needs itself, by way of its mix, of or pretrain")
         return datasets
 
     def images_of(self, name: str) -> set[str]:
-        """The data sets that the images of one come from in the end: itself, or what it is mixed from."""
-        mix = self.datasets[name].mix if name in self.datasets else None
-        return {name} if mix is None else set().union(*(self.images_of(part) for part in mix))
+        """The data sets that the images of one come from in the end: itself, or what it is mixed or made from."""
+        plan = self.datasets.get(name)
+        parts = () if plan is None else plan.mix or ((plan.of,) if plan.of else ())
+        return set().union(*(self.images_of(part) for part in parts)) if parts else {name}
 
     def seen_by(self, name: str) -> set[str]:
         """The data sets whose images classifiers of `name` have seen in the end, before it and in it."""

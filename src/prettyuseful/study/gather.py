@@ -86,6 +86,7 @@ class _Gatherer:
             control=dataset.name == REAL,
             images_per_class=dataset.images_per_class,
             holds_real=dataset.plan is not None and REAL in self.plan.study.images_of(dataset.name),
+            of=plan.of if plan else None,
             generator=asdict(dataset.origin) if dataset.origin else None,
             prompts=plan.prompts.strategy if plan and generated else None,
             seed=plan.seed if plan and generated else None,
@@ -96,7 +97,7 @@ class _Gatherer:
             generation_seconds=made.facts.get("generation_seconds") if made else None,
             size_bytes=sum(entry.size for entry in made.files) if made else None,
             measured=self._measured(dataset, found),
-            diagnosis=DiagnosisResult(**found["diagnose"].facts) if "diagnose" in found else None,
+            diagnosis=self._diagnosis(found.get("diagnose")),
             samples=self._samples(found.get("sample")),
         )
 
@@ -168,6 +169,15 @@ class _Gatherer:
     def _samples(self, sampled: Manifest | None) -> list[list[str]]:
         artifact = self.store.read(sampled.key) if sampled else None
         return json.loads(artifact.path("samples.json").read_text("utf-8")) if artifact else []
+
+    def _diagnosis(self, made: Manifest | None) -> DiagnosisResult | None:
+        artifact = self.store.read(made.key) if made else None
+        if artifact is None:
+            return None
+        shown = json.loads(artifact.path("examples.json").read_text("utf-8"))
+        facts = artifact.manifest.facts
+        causes = [{**one, "examples": shown.get(f"{one['id']} {one['direction']}", [])} for one in facts["causes"]]
+        return DiagnosisResult.model_validate({**facts, "causes": causes})
 
     def _kind(self, trained_on: str, tested_on: str) -> TransferKind:
         if tested_on != REAL:

@@ -73,10 +73,14 @@ class _Planner:
         groups = cell_groups(study, lambda: native_size(self.task))
         cells = dict.fromkeys(cell for group in groups for cell in group.cells)
 
-        made = DatasetPlanner(study, self.task, self.graph)
+        plain = _plain_cell(groups[0])
+        size = plain.recipe.stored_size
+        made = DatasetPlanner(study, self.task, self.graph, size, lambda dataset: diagnoses.step(dataset))
         self.test = made.load("test", self.task.available("test"))
         sizes = {made.real_count(plan.count) for plan in study.datasets.values()}
         self.real = {n: made.real(n) for n in sorted(sizes)}
+        most = self.real[max(sizes)]
+        diagnoses = DiagnosisPlanner(study, len(self.task.classes), self.graph, plain, self._pixels, most)
         self.synthetic = {name: made.synthetic(name) for name in study.datasets}
         _check_controls(self.synthetic)
         runs = []
@@ -90,16 +94,18 @@ class _Planner:
                 }
                 runs.append(self._run(dataset, cell, seed, {REAL: self.test, **peers}))
             runs += [self._run(dataset, cell, seed, {REAL: self.test}) for dataset in self.synthetic.values()]
-            runs += self._curves(made, cell, seed)
+            if seed in (study.train.curve_seeds or study.train.seeds):
+                runs += self._curves(made, cell, seed)
         datasets: list[PlannedDataset] = [*self.real.values(), *self.synthetic.values()]
         if study.metrics:
-            first = _encoder_of(groups[0], runs)
+            # Features come from one real-trained classifier: the first of the study, on the most real images.
+            first = next(
+                run for run in runs if (run.dataset, run.images_per_class, run.cell) == (REAL, max(sizes), plain)
+            )
             measures = MeasurePlanner(study, self.task, self.graph, self.test, first.train, first.cell, self._pixels)
             datasets = measures.measured(datasets)
         if study.diagnosis:
-            cell = _encoder_of(groups[0], runs).cell
-            classes = len(self.task.classes)
-            datasets = DiagnosisPlanner(study, classes, self.graph, cell, self._pixels).diagnosed(datasets)
+            datasets = [diagnoses.diagnosed(dataset) for dataset in datasets]
         return Plan(study, self.task, self.graph.steps, tuple(datasets), groups, tuple(runs))
 
     def _curves(self, made: DatasetPlanner, cell: PlannedCell, seed: int) -> Iterator[PlannedRun]:
@@ -176,11 +182,9 @@ class _Planner:
         return self.real[min(dataset.images_per_class, self.task.available("train"))]
 
 
-def _encoder_of(group: CellGroup, runs: list[PlannedRun]) -> PlannedRun:
-    """Features come from one real-trained classifier: the first of the study, on the most real images."""
-    cell = next((cell for cell in group.cells if cell.probe == "rgb"), group.cells[0])
-    real = (run for run in runs if run.dataset == REAL and run.cell == cell and run.steps_of is None)
-    return max(real, key=lambda run: run.images_per_class)
+def _plain_cell(group: CellGroup) -> PlannedCell:
+    """The first one on images as they are, whose classifiers everything is looked at with."""
+    return next((cell for cell in group.cells if cell.probe == "rgb"), group.cells[0])
 
 
 def _words(dataset: PlannedDataset, cell: PlannedCell, seed: int) -> str:

@@ -1,10 +1,11 @@
-"""From what a study says of a data set to the steps that make it: load, generate, import or mix."""
+"""From what a study says of a data set to the steps that make it: load, generate, import, mix or change."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from prettyuseful.data.pixels import StoredSize
 from prettyuseful.errors import DataError, UserError
 from prettyuseful.generators.base import Origin, Sampling
 from prettyuseful.generators.batches import Cut
@@ -13,6 +14,7 @@ from prettyuseful.generators.settings import resolved
 from prettyuseful.numerics import Numerics
 from prettyuseful.plugins import is_plugin, plugin_fingerprint, plugin_id
 from prettyuseful.prompts.captioners.source import CaptionerSource
+from prettyuseful.steps.changed import ChangeSpec, DropSpec
 from prettyuseful.steps.datasets import ImportSpec, LoadSpec, MixSpec, SampleSpec
 from prettyuseful.steps.generation import CollectSpec, GenerateSpec
 from prettyuseful.steps.measures import Family
@@ -61,11 +63,16 @@ class PlannedDataset:
 
 @dataclass
 class DatasetPlanner:
-    """Adds to the graph what makes data sets; each is planned once."""
+    """Adds to the graph what makes data sets; each is planned once.
+
+    `stored_size`: of the images that classifiers are trained on. `diagnosis` gives the step that diagnoses a data set.
+    """
 
     study: Study
     task: Task
     graph: Graph
+    stored_size: StoredSize
+    diagnosis: Callable[[PlannedDataset], str]
     _planned: dict[str, PlannedDataset] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -108,6 +115,8 @@ class DatasetPlanner:
     def _made(self, name: str, plan: DatasetPlan) -> tuple[str, Origin, dict[str, str]]:
         if plan.mix is not None:
             return self._mixed(name, plan.mix)
+        if plan.of is not None:
+            return self._changed(name, plan, plan.of)
         source = str(plan.generator)
         if is_plugin(source):
             origin = Origin(plugin_id(source), "custom", note="a generator of your own")
@@ -145,6 +154,25 @@ class DatasetPlanner:
         key = self.graph.add(MixSpec(parts=tuple(mix.items())), inputs, f"mix {name}", units)
         words = ", ".join(f"{count} {part}" for part, count in mix.items())
         return key, Origin(f"mix of {' and '.join(mix)}", "mix", note=f"{words} per class"), {}
+
+    def _changed(self, name: str, plan: DatasetPlan, of: str) -> tuple[str, Origin, dict[str, str]]:
+        units = plan.count * len(self.task.classes)
+        dataset = self.load("train", plan.count) if of == REAL else self.synthetic(of).keys["dataset"]
+        if plan.transform is None:
+            assert plan.drop is not None
+            inputs = {"dataset": dataset, "diagnosis": self.diagnosis(self.synthetic(of))}
+            key = self.graph.add(DropSpec(cause=plan.drop), inputs, f"drop {plan.drop} of {of}: {name}", units)
+            words = {"labels": "images with suspect labels", "copies": "near-copies of real images"}[plan.drop]
+            return key, Origin(f"{of} without some", "changed", note=f"{of} without {words}"), {}
+        spec = ChangeSpec(
+            transform=plan.transform,
+            identity=plan.transform.identity(),
+            stored_size=self.stored_size,
+            per_class=plan.count,
+            numerics=self.study.numerics.of_steps(),
+        )
+        key = self.graph.add(spec, {"dataset": dataset}, f"change {of}: {name}", units)
+        return key, Origin(f"{of} changed", "changed", note=f"{of} after {plan.transform.kind}"), {}
 
     def _generated(
         self,

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from prettyuseful.diagnosis.images import FEWEST_IMAGES, parts_per_class
 from prettyuseful.errors import DataError
 from prettyuseful.steps.classifiers import TrainSpec
 from prettyuseful.steps.diagnosis import DiagnoseSpec, HalfSpec
 from prettyuseful.study.cells import PlannedCell
-from prettyuseful.study.file import REAL, Study
+from prettyuseful.study.file import Study
 from prettyuseful.study.graph import Graph
 from prettyuseful.study.plan_datasets import PlannedDataset
 
@@ -22,7 +23,7 @@ def fewest_per_class(classes: int) -> int:
 
 @dataclass
 class DiagnosisPlanner:
-    """Adds to the graph what diagnoses data sets, against all real train images that the study uses.
+    """Adds to the graph what diagnoses data sets, against the `real` train images.
 
     `cell` is the study's first one on the images as they are; `pixels` gives the step of a data set as it sees it.
     """
@@ -32,30 +33,43 @@ class DiagnosisPlanner:
     graph: Graph
     cell: PlannedCell
     pixels: Callable[[str, PlannedCell], str]
+    real: PlannedDataset
 
-    def diagnosed(self, datasets: Sequence[PlannedDataset]) -> list[PlannedDataset]:
-        """The data sets, the synthetic ones with their diagnosis.
+    def diagnosed(self, dataset: PlannedDataset) -> PlannedDataset:
+        """The data set with its diagnosis; real images, and what is made of other data sets, as they are.
 
         Raises:
             DataError: too few images.
         """
-        real = max((d for d in datasets if d.name == REAL), key=lambda d: d.images_per_class)
-        for dataset in datasets:
-            needed = fewest_per_class(self.classes) // (1 if dataset.name == REAL else 2)
-            if (dataset is real or dataset.name != REAL) and dataset.images_per_class < needed:
-                raise DataError(
-                    f"a diagnosis with {self.classes} classes needs {needed} images per class of {dataset.name}, "
-                    f"which has {dataset.images_per_class}: take more images, or leave it out with 'diagnosis: false'"
-                )
-        inputs = self._reference(real)
-        return [
-            dataset if dataset.name == REAL else replace(dataset, keys={**dataset.keys, "diagnose": key})
-            for dataset in datasets
-            for key in [self._diagnose(dataset, inputs) if dataset.name != REAL else ""]
-        ]
+        if dataset.plan is None or dataset.plan.of is not None:
+            return dataset
+        return replace(dataset, keys={**dataset.keys, "diagnose": self.step(dataset)})
 
-    def _reference(self, real: PlannedDataset) -> dict[str, str]:
-        pixels, units = self.pixels(real.keys["dataset"], self.cell), self.graph.units(real.keys["dataset"])
+    def step(self, dataset: PlannedDataset) -> str:
+        """The step that diagnoses a data set.
+
+        Raises:
+            DataError: too few images.
+        """
+        for one, needed in ((self.real, self._fewest), (dataset, self._fewest // 2)):
+            if one.images_per_class < needed:
+                raise DataError(
+                    f"a diagnosis with {self.classes} classes needs {needed} images per class of {one.name}, "
+                    f"which has {one.images_per_class}: take more images, or leave it out with 'diagnosis: false'"
+                )
+        spec = DiagnoseSpec(view=self.cell.view, numerics=self.study.numerics.of_inference())
+        pixels, units = self.pixels(dataset.keys["dataset"], self.cell), self.graph.units(dataset.keys["dataset"])
+        inputs = {**self._reference, "pixels": pixels}
+        return self.graph.add(spec, inputs, f"diagnose {dataset.name}", units)
+
+    @property
+    def _fewest(self) -> int:
+        return fewest_per_class(self.classes)
+
+    @cached_property
+    def _reference(self) -> dict[str, str]:
+        real = self.real.keys["dataset"]
+        pixels, units = self.pixels(real, self.cell), self.graph.units(real)
         halves = [
             self.graph.add(HalfSpec(part=part), {"pixels": pixels}, f"half {part} of the real train images", units / 2)
             for part in (0, 1)
@@ -74,8 +88,3 @@ class DiagnosisPlanner:
         # Each half is seen by the classifier that has learnt from the other.
         seen_by = {f"classifier {part}": classifiers[1 - part] for part in (0, 1)}
         return {**{f"half {part}": half for part, half in enumerate(halves)}, **seen_by}
-
-    def _diagnose(self, dataset: PlannedDataset, inputs: dict[str, str]) -> str:
-        spec = DiagnoseSpec(view=self.cell.view, numerics=self.study.numerics.of_inference())
-        pixels, units = self.pixels(dataset.keys["dataset"], self.cell), self.graph.units(dataset.keys["dataset"])
-        return self.graph.add(spec, {**inputs, "pixels": pixels}, f"diagnose {dataset.name}", units)

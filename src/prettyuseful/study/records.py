@@ -124,6 +124,15 @@ class MeasureResult(BaseModel):
     by_class: dict[str, list[WholeNumber]] = {}
 
 
+class ExampleResult(BaseModel):
+    """A row of images (base64 PNG) that show what a cause is about; `titles`: one for each, or none."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    words: str
+    images: list[str]
+    titles: list[str] = []
+
+
 class CauseResult(BaseModel):
     """What was found of one cause in one direction; see `diagnosis.causes.Cause`."""
 
@@ -140,7 +149,19 @@ class CauseResult(BaseModel):
     equivalent_to: list[CauseId]
     per_class: list[float]
     few_classes: list[int]
-    accuracy_cost: float | None
+    transform: dict[str, Any] | None = None
+    undo: dict[str, Any] | None = None
+    examples: list[ExampleResult] = []
+
+
+class TriedResult(BaseModel):
+    """A change of real images that was tried; see `diagnosis.causes.Tried`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    cause: CauseId
+    direction: Direction
+    like: str
+    explained: float
 
 
 class DiagnosisResult(BaseModel):
@@ -153,6 +174,8 @@ class DiagnosisResult(BaseModel):
     high: float
     p_value: float
     differs: bool
+    tried: list[TriedResult] = []
+    by_kind: dict[str, tuple[float, float]] = {}
 
 
 class DatasetRecord(_Versioned):
@@ -160,6 +183,7 @@ class DatasetRecord(_Versioned):
 
     `samples[class]` holds base64 PNGs. `prompts_cut`: how many prompts a tokenizer cut, by tokenizer. `pretrain`: what
     classifiers saw before. `holds_real`: real images are among them, so no real-trained classifier was tested on it.
+    `of`: the data set that this one is changed from.
     `control` marks the real images, which are measured against themselves.
     """
 
@@ -170,6 +194,7 @@ class DatasetRecord(_Versioned):
     control: bool
     images_per_class: int
     holds_real: bool = False
+    of: str | None = None
     generator: dict[str, Any] | None = None
     prompts: str | None = None
     prompts_cut: dict[str, int] = {}

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from typing import Any
+
+from prettyuseful.auditing.interventions import interventions
+from prettyuseful.diagnosis.causes import CauseId, Direction
+from prettyuseful.study.reading import parse_study
+from prettyuseful.study.records import CauseResult, DatasetRecord, DiagnosisResult
+
+BLUR = {"kind": "blur", "width": 0.03}
+PALER, STRONGER = {"kind": "colour", "saturation": 0.5}, {"kind": "colour", "saturation": 2.0}
+
+
+def cause(name: CauseId, direction: Direction, named: bool = True, **more: Any) -> CauseResult:
+    numbers = {"effect": 1.0, "low": 0.5, "high": 1.5, "p_adjusted": 0.01, "explained": 0.5}
+    rest = {"like": "", "equivalent_to": [], "per_class": [], "few_classes": []}
+    return CauseResult(id=name, direction=direction, named=named, **numbers, **rest, **more)  # type: ignore[arg-type]
+
+
+def record(*causes: CauseResult) -> DatasetRecord:
+    found = DiagnosisResult(causes=list(causes), difference=1.0, low=0.0, high=2.0, p_value=0.01, differs=True)
+    return DatasetRecord(status="complete", name="ours", control=False, images_per_class=40, keys={}, diagnosis=found)
+
+
+def test_every_named_cause_is_tried_and_no_other() -> None:
+    found = interventions(
+        [
+            record(
+                cause("high-frequencies", "lost", transform=BLUR),
+                cause("colour-contrast", "lost", transform=PALER, undo=STRONGER),
+                cause("labels", "lost"),
+                cause("copies", "added"),
+                cause("coverage", "lost"),
+                cause("texture", "added", named=False, transform={"kind": "jpeg", "quality": 30}),
+            )
+        ]
+    )
+    of_ours = {"of": "ours", "images_per_class": 40, "control": "ours"}
+    assert found == {
+        "ours.real-with-high-frequencies-lost": {"of": "real", "images_per_class": 40, "transform": BLUR},
+        "ours.real-with-colour-contrast-lost": {"of": "real", "images_per_class": 40, "transform": PALER},
+        "ours.without-colour-contrast-lost": {**of_ours, "transform": STRONGER},
+        "ours.without-suspect-labels": {**of_ours, "drop": "labels"},
+        "ours.without-copies": {**of_ours, "drop": "copies"},
+    }
+
+
+def test_they_are_data_sets_that_a_study_can_say() -> None:
+    found = interventions(
+        [record(cause("colour-contrast", "lost", transform=PALER, undo=STRONGER), cause("labels", "lost"))]
+    )
+    base = {"generator": "pocket-base", "images_per_class": 40}
+    study = parse_study(f"version: 1\ntask: photos\ndatasets: { {'ours': base, **found} }\n", "audit")
+    assert list(study.datasets) == ["ours", *found]
+    assert study.images_of("ours.real-with-colour-contrast-lost") == {"real"}
+    assert study.images_of("ours.without-suspect-labels") == {"ours"}
+
+
+def test_without_a_diagnosis_there_is_nothing_to_try() -> None:
+    plain = record().model_copy(update={"diagnosis": None})
+    assert interventions([plain, record()]) == {}

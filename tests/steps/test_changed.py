@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import io
+import json
+from collections import Counter
+from collections.abc import Callable
+
+import numpy as np
+from PIL import Image
+
+from prettyuseful.data.dataset import Row, read_shard
+from prettyuseful.data.images import to_short_side
+from prettyuseful.numerics import Numerics
+from prettyuseful.steps.base import Job, StepSpec
+from prettyuseful.steps.changed import ChangeSpec, DropSpec
+from prettyuseful.store.base import Artifact
+from prettyuseful.transforms.degradation import Blur
+
+from .conftest import Make
+
+
+def rows_of(artifact: Artifact) -> list[Row]:
+    return [row for entry in artifact.manifest.files for row in read_shard(artifact.path(entry.name))]
+
+
+def pixels(row: Row) -> np.ndarray:
+    with Image.open(io.BytesIO(row.data)) as image:
+        assert image.format == "PNG"
+        return np.asarray(image)
+
+
+def change(transform: Blur, per_class: int, size: int = 16) -> ChangeSpec:
+    return ChangeSpec(
+        transform=transform,
+        identity=transform.identity(),
+        stored_size=size,
+        per_class=per_class,
+        numerics=Numerics(),
+    )
+
+
+def test_images_are_changed_in_the_size_that_classifiers_see(make: Make, load: Callable[[int], Artifact]) -> None:
+    blur = Blur(width=0.1)
+    real = load(6)
+    changed = make(change(blur, 4), dataset=real)
+    rows, before = rows_of(changed), rows_of(real)
+    assert Counter(row.label for row in rows) == {0: 4, 1: 4}
+    assert changed.manifest.facts["applied"]["transform"] == {"kind": "blur", "width": 0.1}
+    kept = [row for label in (0, 1) for row in [r for r in before if r.label == label][:4]]
+    assert {(row.path, row.group) for row in rows} == {(row.path, row.group) for row in kept}
+    for row in rows:
+        [source] = [r for r in kept if r.path == row.path]
+        with Image.open(io.BytesIO(source.data)) as image:
+            small = to_short_side(image.convert("RGB"), 16)
+        assert (pixels(row) == blur.apply(small[None])[0]).all()
+
+
+class Told(StepSpec):
+    """Stands where a diagnosis would: says which rows are held against a set."""
+
+    kind = "told"
+    labels: tuple[int, ...]
+    copies: tuple[int, ...]
+
+    def make(self, job: Job) -> dict[str, object]:
+        content = {"labels": list(self.labels), "copies": list(self.copies)}
+        (job.folder / "rows.json").write_text(json.dumps(content), "utf-8")
+        return {}
+
+
+def test_dropped_images_give_way_to_others_of_their_class(make: Make, load: Callable[[int], Artifact]) -> None:
+    real = load(4)
+    before = rows_of(real)
+    reds = [i for i, row in enumerate(before) if row.label == 0]
+    told = make(Told(labels=(reds[0], reds[2]), copies=(reds[1],)))
+    found = make(DropSpec(cause="labels"), dataset=real, diagnosis=told)
+    rows = rows_of(found)
+    assert [row.label for row in rows] == [row.label for row in before]
+    assert found.manifest.facts["applied"] == {"drop": "labels", "dropped": 2}
+    assert len({row.path for row in rows}) == len(rows)
+    kept = {before[reds[1]].data, before[reds[3]].data}
+    assert {row.data for row in rows if row.label == 0} == kept
+    assert [row.data for row in rows if row.label == 1] == [row.data for row in before if row.label == 1]
+    assert [row.data for row in rows if row.path.startswith("again-2/")] == [before[reds[1]].data, before[reds[3]].data]
+
+
+def test_a_class_of_which_nothing_would_be_left_stays(make: Make, load: Callable[[int], Artifact]) -> None:
+    real = load(3)
+    before = rows_of(real)
+    told = make(Told(labels=(), copies=tuple(i for i, row in enumerate(before) if row.label == 1)))
+    found = make(DropSpec(cause="copies"), dataset=real, diagnosis=told)
+    assert [row.data for row in rows_of(found)] == [row.data for row in before]
+    assert found.manifest.facts["applied"]["dropped"] == 0
