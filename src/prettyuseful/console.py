@@ -64,8 +64,10 @@ class StepProgress:
 
     def __call__(self, event: Event) -> None:
         key, step = event.step.key, event.step
-        if event.kind == "started":
+        if event.kind == "waiting":
             self.todo.setdefault(key, step)
+            return
+        if event.kind == "started":
             self.running[key] = (step, time.monotonic())
         elif event.kind == "progress":
             self.fractions[key] = event.fraction

@@ -14,7 +14,7 @@ PALER, STRONGER = {"kind": "colour", "saturation": 0.5}, {"kind": "colour", "sat
 def cause(name: CauseId, direction: Direction, named: bool = True, **more: Any) -> CauseResult:
     numbers = {"effect": 1.0, "low": 0.5, "high": 1.5, "p_adjusted": 0.01, "explained": 0.5}
     rest = {"like": "", "equivalent_to": [], "per_class": [], "few_classes": []}
-    return CauseResult(id=name, direction=direction, named=named, **numbers, **rest, **more)  # type: ignore[arg-type]
+    return CauseResult(id=name, direction=direction, named=named, **numbers, **rest, **more)
 
 
 def record(*causes: CauseResult) -> DatasetRecord:

@@ -62,11 +62,14 @@ def unknown(steps: dict[str, Step], *measured: Manifest) -> dict[str, int]:
 def test_every_kind_of_step_has_a_cost(shared_task: Path) -> None:
     taken = f"{{generator: {shared_task / 'train'}, images_per_class: 7}}"
     steps = steps_of(
-        "a: {generator: pocket-base, prompts: caption, images_per_class: 10}, b: {mix: {a: 5}}, "
+        "a: {generator: pocket-base, prompts: caption, images_per_class: 12}, b: {mix: {a: 5}}, "
+        "e: {of: a, transform: {kind: blur, width: 0.1}, images_per_class: 5}, "
+        "f: {of: a, drop: copies, images_per_class: 12}, "
         "c: {generator: pocket-turbo, prompts: template, sampling: {cfg: 2}, images_per_class: 10}"
     ) | steps_of(f"d: {taken}", f"{{folder: {shared_task}}}")
     kinds = {step.spec.kind for step in steps.values()}
     assert {"load", "import", "mix", "caption", "prompt", "encode", "generate", "collect", "train"} <= kinds
+    assert {"change", "half", "diagnose", "drop"} <= kinds
     assert all((Rates().seconds(step) or 0) > 0 for step in steps.values())
 
 

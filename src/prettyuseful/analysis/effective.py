@@ -77,7 +77,10 @@ def effective_real_images(
     drawn = [_read_off(sizes, means) for means in joint_draws(found, rng, _DRAWS)]
     low, high = np.quantile([value for value, _ in drawn], [(1 - level) / 2, (1 + level) / 2], method="inverted_cdf")
     value, plateau = _read_off(sizes, found.means)
-    bounds = {"low": float(low) if low > 0 else None, "high": float(high) if math.isfinite(high) else None}
+    bounds = {
+        "low": float(low) if low > 0 else None,
+        "high": float(max(high, sizes[0])) if math.isfinite(high) else None,
+    }
     if value == 0:
         return EffectiveReal(sizes[0], **bounds, censored="below", smallest=sizes[0], largest=sizes[-1])
     if math.isinf(value):

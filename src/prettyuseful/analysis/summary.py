@@ -35,7 +35,7 @@ class Row:
     accuracy and the figures of calibration on real images, one per training seed. `place`: its rank among the
     generated data sets of the cell, over the seeds that all of them have. `worth`: how many real images
     per class teach as much, if the study has a curve. `holds_real`: real images are in it, so that
-    a test of real-trained classifiers on it would mean nothing.
+    a test of real-trained classifiers on it would mean nothing. `of`: the data set that it is made of, if it is.
     """
 
     dataset: str
@@ -52,6 +52,7 @@ class Row:
     place: Place | None = None
     worth: EffectiveReal | None = None
     holds_real: bool = False
+    of: str | None = None
 
     @property
     def real(self) -> bool:
@@ -194,6 +195,7 @@ def _row(
         distribution=measures,
         certainty=_certainty(own),
         holds_real=dataset.control or dataset.holds_real,
+        of=dataset.of,
     )
 
 
@@ -276,9 +278,8 @@ def _answer(summary: Summary) -> list[str]:
     cell = summary.rows[0].cell
     rows = [row for row in summary.rows if row.cell == cell and row.to_real]
     real = [row for row in rows if row.real]
-    made = {dataset.name for dataset in summary.datasets if dataset.of is not None}
     synthetic = sorted(
-        (row for row in rows if not row.real and row.dataset not in made),
+        (row for row in rows if not row.real and row.of is None),
         key=lambda row: -row.to_real.mean,  # type: ignore[union-attr]
     )
     sentences = [
@@ -298,8 +299,8 @@ def _answer(summary: Summary) -> list[str]:
     ]
     sentences += diagnosis.sentences(summary.datasets)
     sentences += [
-        f"Real images after {cause.like} teach {_points(cost, absolute=True)} less than as they are: what {cause.id} "
-        f"costs, if {dataset.name} lacks nothing else."
+        f"Real images after {cause.like} teach {_points(cost).replace('+', '')} less than as they are: what "
+        f"{cause.id} costs, if {dataset.name} lacks nothing else."
         for dataset in summary.datasets
         for cause in (dataset.diagnosis.causes if dataset.diagnosis else ())
         if cause.named and (cost := diagnosis.accuracy_cost(summary, cause)) and cost.mean > 0

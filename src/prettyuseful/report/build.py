@@ -115,6 +115,7 @@ def _environment() -> Environment:
         "interval": _interval,
         "number": _number,
         "points": _points,
+        "size": _size,
         "emphasised": _emphasised,
         "settings": views.setting_words,
         "duration": _duration,
@@ -153,6 +154,11 @@ def _number(found: Interval | None) -> Markup:
 
 def _points(found: Interval | None) -> Markup:
     return _estimate(found, lambda value: _minus(f"{100 * value:+.1f}"))
+
+
+def _size(found: Interval | None) -> Markup:
+    """Points without a plus: of what says less or more in words."""
+    return _estimate(found, lambda value: _minus(f"{100 * value:.1f}"))
 
 
 def _estimate(found: Interval | None, text: Any) -> Markup:

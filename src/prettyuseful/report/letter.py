@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 
 from prettyuseful.analysis.diagnosis import Remedy, accuracy_cost, effect_words, of_class_words, remedy
@@ -12,10 +13,11 @@ from prettyuseful.analysis.summary import Row, Summary
 from prettyuseful.diagnosis.causes import CauseId, Direction
 from prettyuseful.report.drawing import Figure, axis, figure_layout, hover_text, line, note, percent, points
 from prettyuseful.report.look import Look, Which
+from prettyuseful.report.views import SMALL_PIXELS, png_width
 from prettyuseful.study.records import CauseResult, DatasetRecord, DiagnosisResult, ExampleResult, TriedResult
 
 _WORST = 3  # classes that are named
-_ROW = 34  # pixels
+_ROW = 42  # pixels
 
 
 @dataclass(frozen=True)
@@ -163,17 +165,14 @@ def _letter(summary: Summary, look: Look, dataset: DatasetRecord, number: int) -
         named=tuple(_named(summary, dataset.name, cause, f"{number}-{at}") for at, cause in enumerate(named)),
         checks=tuple(Check(FINDINGS[one.id, one.direction].title, one, effect_words(one)) for one in found.causes),
         tried=_tried_figure(f"tried-{number}", dataset.name, found.tried, named),
-        small=summary_is_small(found),
+        small=_are_small(found),
     )
 
 
-def summary_is_small(found: DiagnosisResult) -> bool:
-    """Whether example images are small enough to be shown with their pixels."""
+def _are_small(found: DiagnosisResult) -> bool:
+    """Whether example images are so small that they are shown with their pixels."""
     images = [image for cause in found.causes for example in cause.examples for image in example.images[:1]]
-    return all(len(image) < _SMALL_BYTES for image in images)
-
-
-_SMALL_BYTES = 8000  # of base64: a PNG of about 32 x 32 pixels has at most some 4,000
+    return max((png_width(image) for image in images), default=0) <= SMALL_PIXELS
 
 
 def _named(summary: Summary, dataset: str, cause: CauseResult, number: str) -> Named:
@@ -245,52 +244,34 @@ def _tried_figure(name: str, dataset: str, tried: Sequence[TriedResult], named: 
     kept = {(cause.id, cause.direction) for cause in named}
     rows = list(dict.fromkeys((one.cause, one.direction) for one in tried))[::-1]
     data: list[dict[str, Any]] = []
+    notes = []
     for y, which in enumerate(rows):
         mine = [one for one in tried if (one.cause, one.direction) == which]
         best = max(mine, key=lambda one: one.explained)
         colour = "@accent" if which in kept else "@muted"
         faint = {"symbol": "circle", "size": 6, "color": colour, "opacity": 0.45}
+        large = {"symbol": "circle", "size": 11, "color": colour}
         data += [
             {**points([one.explained for one in mine], [float(y)] * len(mine), faint), "hovertext": _hovers(mine)},
-            {
-                **points([best.explained], [float(y)], {"symbol": "circle", "size": 11, "color": colour}),
-                "hovertext": _hovers([best]),
-            },
+            {**points([best.explained], [float(y)], large), "hovertext": _hovers([best])},
         ]
+        words = f"<b>{which[0]}, {which[1]}</b>" + (f"   {escape(best.like)}" if best.explained > 0 else "")
+        place: dict[str, Any] = {"x": 0, "y": y + 0.16, "xref": "paper", "xanchor": "left", "yanchor": "bottom"}
+        notes.append(note(words, color="@ink", bgcolor="@veil", borderpad=1, **place))
+    title = "share of the difference that is gone once real images have gone through it"
     layout = figure_layout(
-        height=90 + _ROW * len(rows),
-        margin={"l": 170, "r": 150, "t": 8, "b": 50},
-        xaxis=axis(
-            "share of the difference that is gone once real images have gone through it",
-            [-0.02, 1.02],
-            tickformat=".0%",
-        ),
-        yaxis={
-            **axis("", [-0.6, len(rows) - 0.4]),
-            "tickvals": list(range(len(rows))),
-            "ticktext": [f"{cause}, {direction}" for cause, direction in rows],
-        },
-        annotations=[
-            note(_best_words(tried, which), x=1.03, y=y, xref="x", xanchor="left", size=11)
-            for y, which in enumerate(rows)
-        ],
+        height=84 + _ROW * len(rows),
+        margin={"l": 12, "r": 12, "t": 8, "b": 48},
+        xaxis=axis(title, [-0.02, 1.02], tickformat=".0%"),
+        yaxis={"range": [-0.5, len(rows) - 0.2], "visible": False, "fixedrange": True},
+        shapes=[line(x0=0, x1=1, y0=y, y1=y, color="@line") for y in range(len(rows))],
+        annotations=notes,
     )
     foremost = sorted(tried, key=lambda one: -one.explained)[:3]
     told = "; ".join(f"{one.like} {percent(one.explained)}" for one in foremost)
     return Figure(
-        name, f"Changes of real images and how much of {dataset}'s difference each explains: {told}.", data, layout
+        name, f"How much of {dataset}'s difference each change of real images explains: {told}.", data, layout
     )
-
-
-def _best_words(tried: Sequence[TriedResult], which: tuple[CauseId, Direction]) -> str:
-    best = max((one for one in tried if (one.cause, one.direction) == which), key=lambda one: one.explained)
-    return _short_words(best.like) if best.explained > 0 else ""
-
-
-def _short_words(words: str) -> str:
-    """What stands beside a dot: up to the first bracket."""
-    short = words.split(" (")[0]
-    return short if len(short) <= 26 else f"{short[:25]}\u2026"
 
 
 def _hovers(tried: Sequence[TriedResult]) -> list[str]:

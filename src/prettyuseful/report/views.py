@@ -19,7 +19,7 @@ from prettyuseful.report.look import Look, Which, in_order
 from prettyuseful.study.records import DatasetRecord
 
 _SAMPLES = 6
-_SMALL_PIXELS = 64
+SMALL_PIXELS = 64
 _UNFOLDED = 2  # cells that are shown whole
 
 
@@ -72,7 +72,7 @@ class CellView:
 
     @property
     def best(self) -> Row | None:
-        generated = [row for row in self.finished if not row.holds_real]
+        generated = [row for row in self.finished if not row.holds_real and row.of is None]
         return max(generated, key=lambda row: row.to_real.mean if row.to_real else 0.0, default=None)
 
     @property
@@ -180,9 +180,9 @@ def samples(summary: Summary, looks: Mapping[Which, Look]) -> Samples | None:
         (name, tuple(_addresses(dataset, i) for dataset in shown))
         for i, name in enumerate(summary.study.task.get("classes", []))
     )
-    widths = [_png_width(image) for dataset in shown for images in dataset.samples[:1] for image in images[:1]]
+    widths = [png_width(image) for dataset in shown for images in dataset.samples[:1] for image in images[:1]]
     columns = tuple(looks[dataset.name, dataset.images_per_class] for dataset in shown)
-    return Samples(columns, lines, small=max(widths, default=0) <= _SMALL_PIXELS)
+    return Samples(columns, lines, small=max(widths, default=0) <= SMALL_PIXELS)
 
 
 def _addresses(dataset: DatasetRecord, label: int) -> tuple[str, ...]:
@@ -190,7 +190,7 @@ def _addresses(dataset: DatasetRecord, label: int) -> tuple[str, ...]:
     return tuple(f"data:image/png;base64,{image}" for image in images[:_SAMPLES])
 
 
-def _png_width(image: str) -> int:
+def png_width(image: str) -> int:
     """The width that a PNG's header states; 0 if it is none."""
     try:
         header = base64.b64decode(image[:32], validate=True)

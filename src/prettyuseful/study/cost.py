@@ -21,6 +21,8 @@ _ASSUMED = {
     "collect": 0.00002,
     "import": 0.002,
     "mix": 0.0005,
+    "change": 0.002,
+    "drop": 0.0005,
     "sample": 0.5,
     "decode": 0.0003,
     "probe": 0.002,
@@ -32,8 +34,6 @@ _ASSUMED = {
     "half": 0.0005,
     "diagnose": 0.05,
 }
-
-
 _BY_MODEL = ("generate", "encode", "caption", "train", "embed", "embed-text")
 _OWN_MODELS = (
     "pocket-",

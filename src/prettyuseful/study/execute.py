@@ -31,7 +31,7 @@ _PATIENCE = 0.5  # seconds before a step that another process works on is looked
 class Event:
     """What happened to a step. `fraction` of it is done (0-1); `cause` says why it failed or is done again."""
 
-    kind: Literal["started", "progress", "finished", "failed", "retried", "blocked"]
+    kind: Literal["waiting", "started", "progress", "finished", "failed", "retried", "blocked"]
     step: Step
     fraction: float = 0.0
     cause: str = ""
@@ -110,6 +110,7 @@ class _Scheduler:
         keys = list(keys)
         fresh = set(keys)
         for key in keys:
+            self.tell(Event("waiting", self.steps[key]))
             self.waiting[key] = {k for k in self.steps[key].inputs.values() if k in fresh or k in self.waiting}
             if not self.waiting[key]:
                 self._make_ready(key)
