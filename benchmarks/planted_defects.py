@@ -33,7 +33,7 @@ from prettyuseful.diagnosis.causes import Diagnosis
 from prettyuseful.diagnosis.diagnose import diagnose
 from prettyuseful.diagnosis.half import Look
 from prettyuseful.diagnosis.images import Labelled
-from prettyuseful.diagnosis.reference import Reference
+from prettyuseful.diagnosis.reference import Reference, tried
 from prettyuseful.numerics import TrainingNumerics
 
 STRENGTHS = yaml.safe_load((Path(__file__).parent / "planted" / "strengths.yaml").read_text("utf-8"))
@@ -120,10 +120,10 @@ def _job(job: tuple[str, int, Numbers, list[str]]) -> list[Trial]:
     import torch
 
     torch.set_num_threads(1)
-    return list(tried(*job))
+    return list(trials_of(*job))
 
 
-def tried(name: str, seed: int, numbers: Numbers, defects: Sequence[str] = tuple(DEFECTS)) -> Iterator[Trial]:
+def trials_of(name: str, seed: int, numbers: Numbers, defects: Sequence[str] = tuple(DEFECTS)) -> Iterator[Trial]:
     """All trials of some defects, and of none, on one real set."""
     world = WORLDS[name](seed)
     reference = reference_of(world, seed)
@@ -236,7 +236,8 @@ def reference_of(world: World, seed: int) -> Reference:
     """Classifiers on either half, and the reference that they make."""
     one, two = world.halves
     looks = classifier_of(two, world.classes, seed), classifier_of(one, world.classes, seed)
-    return Reference((one, two), looks, world.classes)
+    looked = [list(tried(images, look)) for images, look in zip(world.halves, looks, strict=True)]
+    return Reference((one, two), looks, (looked[0], looked[1]), world.classes)
 
 
 def classifier_of(images: Labelled, classes: int, seed: int) -> Look:

@@ -13,7 +13,7 @@ from prettyuseful.diagnosis.causes import Cause, CauseId, Diagnosis, Direction, 
 from prettyuseful.diagnosis.copies import RARE, near_copies
 from prettyuseful.diagnosis.descriptors import describe
 from prettyuseful.diagnosis.distances import energy, mean_within
-from prettyuseful.diagnosis.half import KINDS, Half, Seen
+from prettyuseful.diagnosis.half import KINDS, Half, Looked, Seen
 from prettyuseful.diagnosis.images import Labelled, some_groups, units_of
 from prettyuseful.diagnosis.labels import suspects, taken_for
 from prettyuseful.diagnosis.reference import Reference, crowding, through
@@ -71,7 +71,7 @@ class Examination:
         self.reference, self.halves, self.synthetic = reference, reference.halves, synthetic
         self.units = units_of(synthetic, reference.classes, reference.parts, "the synthetic images")
         described = describe(synthetic.pixels)
-        one, two = (half.see(synthetic.pixels, described) for half in self.halves)
+        one, two = (half.see(Looked(*half.look(synthetic.pixels), described)) for half in self.halves)
         self.seen = Pair.of(self.halves, (one, two), self.units)
         self.whole = apart(self.halves, reference.plain, self.seen, self.units)
 

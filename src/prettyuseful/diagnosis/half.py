@@ -12,7 +12,6 @@ from prettyuseful.diagnosis.descriptors import describe
 from prettyuseful.diagnosis.distances import energy, mean_within
 from prettyuseful.diagnosis.images import Labelled, shared_out
 from prettyuseful.errors import DataError
-from prettyuseful.transforms.base import Transform
 
 Look = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 """What a classifier says of (N, H, W, 3) uint8 images: penultimate features (N, d) and logits (N, classes)."""
@@ -23,6 +22,21 @@ KINDS = ("features", "colour", "spectrum", "texture")
 _MOST_AXES = 128  # of features; more cost time and tell nothing of a few dozen images a class
 _NOTHING = 1e-9  # instead of a spread of zero: images that are all alike
 _SPLITS = 8  # of a unit into two, to see how far apart real images are from real images
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What is known of images before anything is compared: `features` (N, d) and `logits` (N, classes) of a classifier,
+    and what `describe` says of them."""
+
+    features: np.ndarray
+    logits: np.ndarray
+    described: Mapping[str, np.ndarray]
+
+    @classmethod
+    def at(cls, look: Look, pixels: np.ndarray) -> Looked:
+        """(N, H, W, 3) uint8 images."""
+        return cls(*look(pixels), describe(pixels))
 
 
 @dataclass(frozen=True)
@@ -44,30 +58,23 @@ class Seen:
 
 
 class Half:
-    """Real `images` that `look`'s classifier has not seen, cut into `units` (rows of each).
+    """Real `images` that `look`'s classifier has not seen, cut into `units` (rows of each), and what it says of them.
 
     Everything is measured in this half's own spread: features in standard deviations within classes, distances in the
     standard deviation that the distance of real images from real images has over units (`noise`).
     """
 
-    def __init__(self, images: Labelled, units: Sequence[np.ndarray], look: Look) -> None:
-        self.images, self.units, self._look = images, units, look
-        features, logits = look(images.pixels)
-        self._axes = _main_axes(features.astype(np.float64))
-        raw = self._raw(features, describe(images.pixels))
-        self._spread = {kind: _within_deviation(values, images.labels) for kind, values in raw.items()}
-        self.seen = self._in_spreads(raw, logits)
+    def __init__(self, images: Labelled, units: Sequence[np.ndarray], look: Look, looked: Looked) -> None:
+        self.images, self.units, self.look = images, units, look
+        self._axes = _main_axes(looked.features.astype(np.float64))
+        self._spread = {kind: _within_deviation(of, images.labels) for kind, of in self._by_kind(looked).items()}
+        self.seen = self.see(looked)
         self.within = self.means_within(self.seen, units)
 
-    def see(self, pixels: np.ndarray, described: Mapping[str, np.ndarray]) -> Seen:
-        """(N, H, W, 3) uint8 images, and what `describe` says of them."""
-        features, logits = self._look(pixels)
-        return self._in_spreads(self._raw(features, described), logits)
-
-    def see_changed(self, change: Transform) -> Seen:
-        """This half's images after a change."""
-        changed = change.apply(self.images.pixels)
-        return self.see(changed, describe(changed))
+    def see(self, looked: Looked) -> Seen:
+        """In this half's spreads."""
+        kinds = {kind: values / self._spread[kind] for kind, values in self._by_kind(looked).items()}
+        return Seen(kinds, looked.logits.astype(np.float64))
 
     def means_within(self, seen: Seen, units: Sequence[np.ndarray]) -> np.ndarray:
         """(units, kinds): mean distance between two images of a unit."""
@@ -113,12 +120,9 @@ class Half:
             found.append(energy(a, b, mean_within(a), mean_within(b)) / self.within[unit, k])
         return np.array(found)
 
-    def _raw(self, features: np.ndarray, described: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        wide = features.astype(np.float64)
-        return {"features": wide if self._axes is None else wide @ self._axes, **described}
-
-    def _in_spreads(self, raw: dict[str, np.ndarray], logits: np.ndarray) -> Seen:
-        return Seen({kind: values / self._spread[kind] for kind, values in raw.items()}, logits.astype(np.float64))
+    def _by_kind(self, looked: Looked) -> dict[str, np.ndarray]:
+        wide = looked.features.astype(np.float64)
+        return {"features": wide if self._axes is None else wide @ self._axes, **looked.described}
 
 
 def _within_deviation(values: np.ndarray, labels: np.ndarray) -> np.ndarray:

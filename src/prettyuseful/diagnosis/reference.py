@@ -2,30 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 
 import numpy as np
 
 from prettyuseful.diagnosis.candidates import Candidate, families
-from prettyuseful.diagnosis.descriptors import describe
 from prettyuseful.diagnosis.distances import energy, mean_within
-from prettyuseful.diagnosis.half import KINDS, Half, Look, Seen
+from prettyuseful.diagnosis.half import KINDS, Half, Look, Looked, Seen
 from prettyuseful.diagnosis.images import Labelled, parts_per_class, units_of
 from prettyuseful.diagnosis.spread import log_crowding
 from prettyuseful.diagnosis.undoing import Pair, softened
 
 
+def known_changes(side: int) -> tuple[Candidate, ...]:
+    """All that are tried on real images whose short side is `side` pixels, in order."""
+    return tuple(family.at(strength) for family in families(side) for strength in family.strengths)
+
+
+def tried(images: Labelled, look: Look) -> Iterator[Looked]:
+    """Real images as they are, and after every known change: what a reference is made of, and dear to make."""
+    yield Looked.at(look, images.pixels)
+    for candidate in known_changes(min(images.pixels.shape[1:3])):
+        yield Looked.at(look, candidate.transform.apply(images.pixels))
+
+
 class Reference:
     """Real images in two halves, and two classifiers, each trained on one of them.
-
-    Dear to make, as every candidate change is done to all real images, and cheap to ask.
 
     Args:
         halves: two halves of the real train images that share no group, squares of one size.
         looks: `looks[i]` is a classifier that has not seen `halves[i]`: it was trained on the other.
+        looked: of each half what `tried` says.
         classes: how many there are.
-        progress: told the share, 0-1, of the changes that are done.
 
     Raises:
         DataError: too few images, or groups, of a class.
@@ -35,21 +44,21 @@ class Reference:
         self,
         halves: tuple[Labelled, Labelled],
         looks: tuple[Look, Look],
+        looked: tuple[Sequence[Looked], Sequence[Looked]],
         classes: int,
-        progress: Callable[[float], None] = lambda _: None,
     ) -> None:
         self.classes, self.parts = classes, parts_per_class(classes)
         one, two = (
-            Half(images, units_of(images, classes, self.parts, "half of the real images"), look)
-            for images, look in zip(halves, looks, strict=True)
+            Half(images, units_of(images, classes, self.parts, "half of the real images"), look, plain)
+            for images, look, (plain, *_) in zip(halves, looks, looked, strict=True)
         )
         self.halves = (one, two)
         self.plain = Pair.of(self.halves, (one.seen, two.seen))
-        self.changed: dict[Candidate, tuple[Seen, Seen]] = {}
-        known = [f.at(strength) for f in families(min(halves[0].pixels.shape[1:3])) for strength in f.strengths]
-        for done, candidate in enumerate(known, 1):
-            self.changed[candidate] = (one.see_changed(candidate.transform), two.see_changed(candidate.transform))
-            progress(done / len(known))
+        changes = known_changes(min(halves[0].pixels.shape[1:3]))
+        self.changed = {
+            change: (one.see(after_one), two.see(after_two))
+            for change, after_one, after_two in zip(changes, looked[0][1:], looked[1][1:], strict=True)
+        }
 
     def passed(self, changes: Sequence[Candidate]) -> Pair:
         """The real images once they have gone through some changes, in order."""
@@ -57,8 +66,7 @@ class Reference:
             return self.plain
         if len(changes) == 1 and changes[0] in self.changed:
             return Pair.of(self.halves, self.changed[changes[0]])
-        changed = [through(changes, half.images.pixels) for half in self.halves]
-        one, two = (half.see(of, describe(of)) for half, of in zip(self.halves, changed, strict=True))
+        one, two = (half.see(Looked.at(half.look, through(changes, half.images.pixels))) for half in self.halves)
         return Pair.of(self.halves, (one, two))
 
     def beyond_real(self, others: Pair, units: Sequence[np.ndarray]) -> np.ndarray:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from prettyuseful.errors import DataError
@@ -23,12 +25,13 @@ def check_features(features: np.ndarray, name: str, fewest: int = 1) -> None:
         )
     if len(features) < fewest:
         raise DataError(f"{_images(len(features), name)}, and {fewest} at least are needed; take more images")
-    if not np.isfinite(features).all():
+    low, high = float(features.min()), float(features.max())  # both NaN where one value is
+    if not (math.isfinite(low) and math.isfinite(high)):
         raise DataError(
             f"{name} features hold values that are not finite; embed the images again in float32, or leave out the "
             "images whose features they are"
         )
-    if max(abs(float(features.max())), abs(float(features.min()))) > LARGEST:
+    if max(abs(low), abs(high)) > LARGEST:
         raise DataError(f"{name} features go beyond {LARGEST:g} in size; divide both sets by one number")
 
 

@@ -1,8 +1,7 @@
-"""Steps of a diagnosis: halves of the real images, and what holds a set back."""
+"""Steps of a diagnosis: halves of the real images, what changes do to them, and what holds a set back."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -13,6 +12,7 @@ from PIL import Image
 from prettyuseful.data.images import thumbnail
 from prettyuseful.data.pixels import Pixels, write_pixels
 from prettyuseful.hand import at_hand
+from prettyuseful.keys import digest
 from prettyuseful.numerics import Numerics
 from prettyuseful.steps.base import Job, StepSpec
 from prettyuseful.steps.inputs import classes_of, classifier_of, pixels_of, write_json
@@ -20,6 +20,7 @@ from prettyuseful.training.recipes import View
 
 if TYPE_CHECKING:
     from prettyuseful.diagnosis.examples import Example
+    from prettyuseful.diagnosis.half import Look, Looked
     from prettyuseful.diagnosis.images import Labelled
     from prettyuseful.diagnosis.reference import Reference
     from prettyuseful.training.classifier import Classifier
@@ -50,11 +51,46 @@ class HalfSpec(StepSpec):
         return {**job.inputs["pixels"].manifest.facts, "images": len(rows)}
 
 
+class TrySpec(StepSpec):
+    """What classifier `classifier`, which has not seen `half`, says of its images after every change that is known.
+
+    `changes` is a digest of these. `features`, `logits` and what describes images are arrays (changes + 1, N, d).
+    """
+
+    kind: ClassVar[str] = "try"
+    view: View
+    changes: str
+    numerics: Numerics
+
+    @classmethod
+    def of(cls, view: View, numerics: Numerics) -> TrySpec:
+        from prettyuseful.diagnosis.reference import known_changes
+
+        said = [change.transform.model_dump(mode="json") for change in known_changes(view.size)]
+        return cls(view=view, changes=digest(said), numerics=numerics)
+
+    def make(self, job: Job) -> dict[str, Any]:
+        from prettyuseful.diagnosis.reference import known_changes, tried
+
+        self.numerics.apply()
+        images, look = _half(job, "half", self), _look(job, "classifier", self)
+        count, every = 1 + len(known_changes(self.view.size)), []
+        for one in tried(images, look):
+            every.append(one)
+            job.progress(len(every) / count)
+        arrays = {"features": [one.features for one in every], "logits": [one.logits for one in every]}
+        arrays |= {kind: [one.described[kind] for one in every] for kind in every[0].described}
+        for name, values in arrays.items():
+            np.save(job.folder / f"{name}.npy", np.stack(values).astype(np.float32))
+        return {"images": len(images)}
+
+
 class DiagnoseSpec(StepSpec):
     """What holds the images of `pixels` back, against real images in two halves (inputs `half 0`, `half 1`).
 
-    Input `classifier 0` has not seen `half 0`, nor `classifier 1` `half 1`. `examples.json` holds, by cause and
-    direction, rows of small pictures (base64 PNG); `rows.json` which images have suspect labels or are near-copies.
+    Input `classifier 0` has not seen `half 0`, nor `classifier 1` `half 1`; `tries 0` and `tries 1` are what they say
+    of changed images. `examples.json` holds, by cause and direction, rows of small pictures (base64 PNG); `rows.json`
+    which images have suspect labels or are near-copies.
     """
 
     kind: ClassVar[str] = "diagnose"
@@ -69,7 +105,7 @@ class DiagnoseSpec(StepSpec):
         self.numerics.apply()
         content = " ".join(job.inputs[name].manifest.key for name in _OF_REFERENCE)
         reference = at_hand(_reference, _Inputs(self, job), content=content)
-        job.progress(0.8)
+        job.progress(0.3)
         pixels = pixels_of(job, "pixels")
         rows = _some_of_each_class(pixels, 2 * MOST_IMAGES)
         examination = Examination(reference, _squares(pixels.take(rows), self.view, self.numerics))
@@ -84,7 +120,7 @@ class DiagnoseSpec(StepSpec):
         return asdict(found)
 
 
-_OF_REFERENCE = ("half 0", "half 1", "classifier 0", "classifier 1")
+_OF_REFERENCE = ("half 0", "half 1", "classifier 0", "classifier 1", "tries 0", "tries 1")
 
 
 class _Inputs:
@@ -104,14 +140,31 @@ def _reference(inputs: _Inputs) -> Reference:
     from prettyuseful.diagnosis.reference import Reference
 
     spec, job = inputs.spec, inputs.job
-    halves = (pixels_of(job, f"half {i}") for i in (0, 1))
-    one, two = (_squares(h.take(_some_of_each_class(h, MOST_IMAGES)), spec.view, spec.numerics) for h in halves)
-    looks = [
-        partial(_looked, classifier_of(job, f"classifier {i}", spec.numerics), spec.view, spec.numerics) for i in (0, 1)
+    one, two = (_half(job, f"half {i}", spec) for i in (0, 1))
+    first, second = (_look(job, f"classifier {i}", spec) for i in (0, 1))
+    looked = _tries(job, "tries 0"), _tries(job, "tries 1")
+    return Reference((one, two), (first, second), looked, len(classes_of(job, "half 0")))
+
+
+def _half(job: Job, name: str, spec: TrySpec | DiagnoseSpec) -> Labelled:
+    pixels = pixels_of(job, name)
+    return _squares(pixels.take(_some_of_each_class(pixels, MOST_IMAGES)), spec.view, spec.numerics)
+
+
+def _look(job: Job, name: str, spec: TrySpec | DiagnoseSpec) -> Look:
+    return partial(_looked, classifier_of(job, name, spec.numerics), spec.view, spec.numerics)
+
+
+def _tries(job: Job, name: str) -> list[Looked]:
+    from prettyuseful.diagnosis.half import Looked
+
+    artifact = job.inputs[name]
+    arrays = {entry.name.removesuffix(".npy"): np.load(artifact.path(entry.name)) for entry in artifact.manifest.files}
+    features, logits = arrays.pop("features"), arrays.pop("logits")
+    return [
+        Looked(features[i], logits[i], {kind: values[i].astype(np.float64) for kind, values in arrays.items()})
+        for i in range(len(features))
     ]
-    classes = len(classes_of(job, "half 0"))
-    told: Callable[[float], None] = lambda done: job.progress(0.8 * done)  # noqa: E731
-    return Reference((one, two), (looks[0], looks[1]), classes, told)
 
 
 def _looked(

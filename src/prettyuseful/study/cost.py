@@ -32,7 +32,8 @@ _ASSUMED = {
     "embed": 0.0005,
     "measure": 0.0003,
     "half": 0.0005,
-    "diagnose": 0.05,
+    "try": 0.06,
+    "diagnose": 0.005,
 }
 _BY_MODEL = ("generate", "encode", "caption", "train", "embed", "embed-text")
 _OWN_MODELS = (

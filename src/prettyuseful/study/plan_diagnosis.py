@@ -9,7 +9,7 @@ from functools import cached_property
 from prettyuseful.diagnosis.images import FEWEST_IMAGES, parts_per_class
 from prettyuseful.errors import DataError
 from prettyuseful.steps.classifiers import TrainSpec
-from prettyuseful.steps.diagnosis import DiagnoseSpec, HalfSpec
+from prettyuseful.steps.diagnosis import DiagnoseSpec, HalfSpec, TrySpec
 from prettyuseful.study.cells import PlannedCell
 from prettyuseful.study.file import Study
 from prettyuseful.study.graph import Graph
@@ -85,6 +85,12 @@ class DiagnosisPlanner:
             self.graph.add(train, {"pixels": half}, f"{words} {part}", units / 2 * self.cell.recipe.epochs)
             for part, half in enumerate(halves)
         ]
-        # Each half is seen by the classifier that has learnt from the other.
-        seen_by = {f"classifier {part}": classifiers[1 - part] for part in (0, 1)}
-        return {**{f"half {part}": half for part, half in enumerate(halves)}, **seen_by}
+        changes = TrySpec.of(self.cell.view, self.study.numerics.of_inference())
+        found: dict[str, str] = {}
+        for part, half in enumerate(halves):
+            # Each half is seen by the classifier that has learnt from the other.
+            classifier = classifiers[1 - part]
+            words = f"try changes on half {part} of the real train images"
+            tries = self.graph.add(changes, {"half": half, "classifier": classifier}, words, units / 2)
+            found |= {f"half {part}": half, f"classifier {part}": classifier, f"tries {part}": tries}
+        return found
