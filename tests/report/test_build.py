@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from prettyuseful.analysis.published import published
+from prettyuseful.analysis.ranking import holm
 from prettyuseful.analysis.summary import Summary, summarise
 from prettyuseful.errors import StoreError
 from prettyuseful.report.build import render, write_report
@@ -238,3 +239,13 @@ def test_certainty_stands_with_its_spread_over_seeds(finished: Path) -> None:
     section = Page(render(summary)).sections["accuracy"]
     assert f"{np.mean(errors):.1%} ({min(errors):.1%} to {max(errors):.1%})" in section
     assert "not an interval" in section
+
+
+def test_p_values_of_unplanned_pairs_are_adjusted_for_all_of_them(make: Make) -> None:
+    rates = {"real": 0.9, "a": 0.62, "b": 0.6, "c": 0.4}
+    pairs = make(rates=rates).comparisons
+    alone = [pair.to_real.p for pair in pairs]
+    assert len(pairs) == 3
+    assert [pair.p for pair in pairs] == list(holm([p for p in alone if p is not None]))
+    planned = make(rates=rates, changed={"c": {"generator": "pocket-base", "control": "a"}}).comparisons
+    assert [pair.p for pair in planned if pair.planned] == [pair.to_real.p for pair in planned if pair.planned]

@@ -12,7 +12,7 @@ import numpy as np
 from prettyuseful.analysis import diagnosis
 from prettyuseful.analysis.distribution import Measure, main_numbers, measures_of
 from prettyuseful.analysis.effective import EffectiveReal, effective_real_images
-from prettyuseful.analysis.ranking import Place, ranking
+from prettyuseful.analysis.ranking import Place, holm, ranking
 from prettyuseful.analysis.statistics import LEVEL, Interval, accuracy, difference, grouped_difference
 from prettyuseful.study.file import REAL
 from prettyuseful.study.records import CellNames, DatasetRecord, Record, RunRecord, StudyRecord, TransferResult
@@ -64,7 +64,8 @@ class Comparison:
     """Data set `a` minus data set `b` in one cell.
 
     `planned`: the study names `b` as the control of `a`, and `to_real` stands for itself. All others are looked at
-    because they are there: theirs hold for all pairs of the cell at once (Bonferroni).
+    because they are there: theirs hold for all pairs of the cell at once (Bonferroni). `p`: of no difference,
+    two-sided; of pairs that nobody had planned adjusted for them all (Holm). None where it cannot be tested.
     """
 
     a: str
@@ -73,6 +74,7 @@ class Comparison:
     planned: bool
     to_real: Interval
     coverage: Interval | None
+    p: float | None = None
 
 
 @dataclass(frozen=True)
@@ -240,8 +242,15 @@ def _comparisons(
         a, b = (synthetic[name] for name in pair)
         found = _paired(tests[a.name, a.images_per_class], tests[b.name, b.images_per_class], level)
         if found is not None:
-            result.append(Comparison(a.name, b.name, cell, pair in planned, found, _coverage_difference(a, b)))
-    return result
+            covers = _coverage_difference(a, b)
+            result.append(Comparison(a.name, b.name, cell, pair in planned, found, covers, found.p))
+    return _adjusted(result)
+
+
+def _adjusted(comparisons: Sequence[Comparison]) -> list[Comparison]:
+    tested = [pair for pair in comparisons if not pair.planned and pair.p is not None]
+    adjusted = dict(zip(map(id, tested), holm([pair.p for pair in tested if pair.p is not None]), strict=True))
+    return [replace(pair, p=adjusted.get(id(pair), pair.p)) for pair in comparisons]
 
 
 def _coverage_difference(a: DatasetRecord, b: DatasetRecord) -> Interval | None:

@@ -116,6 +116,7 @@ def _environment() -> Environment:
         "number": _number,
         "points": _points,
         "size": _size,
+        "p_value": _p_value,
         "emphasised": _emphasised,
         "settings": views.setting_words,
         "duration": _duration,
@@ -159,6 +160,10 @@ def _points(found: Interval | None) -> Markup:
 def _size(found: Interval | None) -> Markup:
     """Points without a plus: of what says less or more in words."""
     return _estimate(found, lambda value: _minus(f"{100 * value:.1f}"))
+
+
+def _p_value(value: float | None) -> str:
+    return _NOTHING if value is None else "< 0.001" if value < 0.0005 else f"{value:.3f}"
 
 
 def _estimate(found: Interval | None, text: Any) -> Markup:
