@@ -109,3 +109,35 @@ def test_what_cannot_be_measured_is_said() -> None:
     ):
         with pytest.raises(DataError, match=message):
             frechet_distance(real, synthetic)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("side", ["real", "synthetic"])
+def test_one_value_that_is_not_finite_is_found(side: str, value: float) -> None:
+    sets = {"real": features(10, 4), "synthetic": features(10, 4)}
+    sets[side][7, 2] = value
+    with pytest.raises(DataError, match=f"{side} features hold values that are not finite"):
+        frechet_distance(**sets)
+
+
+@settings(max_examples=20, deadline=None)
+@given(count=st.integers(2, 30), width=st.integers(1, 12), seed=st.integers(0, 99))
+def test_a_set_against_itself_in_another_order(count: int, width: int, seed: int) -> None:
+    a = features(count, width, seed)
+    found = frechet_distance(a, np.random.default_rng(seed).permutation(a))
+    assert 0 <= found <= 1e-6 * (1 + np.square(a).sum(axis=1).mean())
+
+
+def test_as_few_as_two_images_of_either_set() -> None:
+    two, many = features(2, 3), features(50, 3, 1)
+    assert frechet_distance(two, many) == pytest.approx(by_sqrtm(two, many), rel=1e-5)
+    assert frechet_distance(two, two + 3) == pytest.approx(9 * 3)
+    pair = np.repeat(two[:1], 2, axis=0)  # one image, given twice: all variance is the other set's
+    wanted = np.trace(np.cov(many, rowvar=False)) + ((two[0] - many.mean(axis=0)) ** 2).sum()
+    assert frechet_distance(pair, many) == pytest.approx(wanted)
+
+
+def test_one_feature_that_is_constant_adds_nothing_but_its_shift() -> None:
+    a, b = features(60, 4), features(70, 4, 1)
+    wider = [np.column_stack([x, np.full(len(x), level)]) for x, level in ((a, 5.0), (b, 8.0))]
+    assert frechet_distance(*wider) == pytest.approx(frechet_distance(a, b) + 9, rel=1e-6)

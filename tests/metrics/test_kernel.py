@@ -169,3 +169,45 @@ def test_leaving_out_blocks_in_one_pass_is_leaving_them_out(metric: Any, at_once
     wanted = without_blocks(metric, (real, synthetic), blocks)
     assert len(set(wanted.round(6))) == 5
     np.testing.assert_allclose(at_once(real, synthetic, *blocks), wanted, rtol=1e-8, atol=1e-10)
+
+
+@pytest.mark.parametrize("measure", [kid, cmmd])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("side", [0, 1])
+def test_one_value_that_is_not_finite_is_found(measure: Any, side: int, value: float) -> None:
+    pair = sets(0)
+    pair[side][3, 2] = value
+    with pytest.raises(DataError, match=f"{('real', 'synthetic')[side]} features hold values that are not finite"):
+        measure(*pair)
+
+
+@settings(max_examples=20, deadline=None)
+@given(count=st.integers(2, 30), seed=st.integers(0, 999))
+def test_a_set_against_itself_in_another_order(count: int, seed: int) -> None:
+    """KID of equal sets lies below 0 by what an image and itself have more in common than two images."""
+    a = sets(seed, count)[0]
+    table = polynomial_kernel(a, a, degree=3, coef0=1)
+    alike, others = np.trace(table) / count, (table.sum() - np.trace(table)) / (count * (count - 1))
+    again = np.random.default_rng(seed).permutation(a)
+    assert kid(a, again) == pytest.approx(-2 / count * (alike - others), rel=1e-8, abs=1e-10)
+    assert kid(a, again) < 0
+    assert 0 <= cmmd(a, again) < 1e-9
+
+
+def test_constant_features_by_hand() -> None:
+    ones, twos = np.ones((4, 5)), np.full((3, 5), 2.0)
+    # Within: (1 + 1)^3 and (4 + 1)^3; between: (2 + 1)^3.
+    assert kid(ones, twos) == pytest.approx(8 + 125 - 2 * 27)
+    assert kid_subsets(ones, twos, subsets=3, size=2) == pytest.approx([79, 79, 79])
+    assert cmmd(ones, twos) == pytest.approx(0, abs=1e-9)  # one direction
+    assert cmmd(ones[:1], ones[:1]) == 0
+    assert cmmd(ones, -twos) == pytest.approx(2000 * (1 - np.exp(-0.02)))
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 999), times=st.integers(2, 4))
+def test_both_sets_given_several_times(seed: int, times: int) -> None:
+    a, b = sets(seed)
+    more, others = (np.repeat(features, times, axis=0) for features in (a, b))
+    assert cmmd(more, others) == pytest.approx(cmmd(a, b), rel=1e-8, abs=1e-10)
+    assert kid(more, others) > kid(a, b)

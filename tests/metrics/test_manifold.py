@@ -252,3 +252,44 @@ def test_no_neighbours_and_no_direction_are_said() -> None:
     with pytest.raises(DataError, match=r"synthetic features of image 3 \(from 0\) are all zero"):
         manifold(ROWS, blank, distance="cosine")
     assert manifold(ROWS, blank).precision >= 0
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("side", ["real", "synthetic"])
+def test_one_value_that_is_not_finite_is_found(side: str, value: float) -> None:
+    sets = {"real": ROWS.copy(), "synthetic": ROWS.copy()}
+    sets[side][4, 1] = value
+    with pytest.raises(DataError, match=f"{side} features hold values that are not finite"):
+        manifold(sets["real"], sets["synthetic"])
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    k=st.integers(1, 6),
+    extra=st.integers(1, 30),
+    distance=st.sampled_from(["euclidean", "cosine"]),
+    seed=st.integers(0, 99),
+)
+def test_a_set_against_itself_in_another_order(k: int, extra: int, distance: Distance, seed: int) -> None:
+    """From as few images as k allows. Every neighbourhood holds its own centre and k - 1 others."""
+    rng = np.random.default_rng(seed)
+    a = normal(rng, k + extra, 4)
+    found = manifold(a, rng.permutation(a), k, distance)
+    assert (found.precision, found.recall, found.coverage) == (1, 1, 1)
+    assert found.density == pytest.approx(1)
+
+
+@settings(max_examples=15, deadline=None)
+@given(k=st.integers(1, 4), seed=st.integers(0, 99))
+def test_more_copies_than_neighbours_leave_nothing_to_lie_in(k: int, seed: int) -> None:
+    a = normal(np.random.default_rng(seed), 8, 3)
+    within, beyond = (manifold(many, many, k) for many in (np.repeat(a, k, axis=0), np.repeat(a, k + 1, axis=0)))
+    assert (within.precision, within.recall, within.coverage) == (1, 1, 1)
+    assert (beyond.precision, beyond.recall, beyond.density, beyond.coverage) == (0, 0, 0, 0)
+
+
+def test_numbers_of_any_type_are_compared_as_they_are() -> None:
+    rng = np.random.default_rng(0)
+    for kind in (bool, np.uint8, np.int64, np.float16):
+        a, b = (rng.integers(0, 2 if kind is bool else 9, (20, 5)).astype(kind) for _ in range(2))
+        assert same(manifold(a, b), manifold(a.astype(np.float64), b.astype(np.float64)))

@@ -101,3 +101,56 @@ def test_what_cannot_be_measured_is_said() -> None:
         nearest_within(x[:1])
     with pytest.raises(DataError, match="not finite"):
         nearest_within(x * np.inf)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("side", ["real", "synthetic"])
+def test_one_value_that_is_not_finite_is_found(side: str, value: float) -> None:
+    sets = {name: np.random.default_rng(0).normal(size=(5, 3)) for name in ("real", "synthetic")}
+    sets[side][2, 1] = value
+    with pytest.raises(DataError, match=f"{side} features hold values that are not finite"):
+        nearest_real(sets["real"], sets["synthetic"])
+    with pytest.raises(DataError, match="given features hold values that are not finite"):
+        nearest_within(sets[side])
+
+
+@settings(max_examples=20, deadline=None)
+@given(count=st.integers(1, 30), width=st.integers(2, 8), distance=st.sampled_from(["euclidean", "cosine"]), seed=SEEDS)
+def test_every_image_of_a_set_is_found_in_it(count: int, width: int, distance: Distance, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    a, order = rng.normal(size=(count, width)), rng.permutation(count)
+    found = nearest_real(a[order], a, distance)
+    assert (order[found.index] == np.arange(count)).all()
+    assert np.allclose(found.distance, 0, atol=1e-12)
+
+
+@settings(max_examples=20, deadline=None)
+@given(times=st.integers(2, 4), seed=SEEDS)
+def test_images_given_several_times(times: int, seed: int) -> None:
+    """Each synthetic one is looked at again; real ones are no nearer for it; within a set each has its copy."""
+    rng = np.random.default_rng(seed)
+    a, b = rng.normal(size=(12, 4)), rng.normal(size=(9, 4))
+    once = nearest_real(a, b)
+    order = rng.permutation(np.repeat(np.arange(12), times))
+    often = nearest_real(a[order], np.tile(b, (times, 1)))
+    assert np.array_equal(often.distance, np.tile(once.distance, times))
+    first = np.array([np.flatnonzero(order == i)[0] for i in range(12)])
+    assert np.array_equal(often.index, np.tile(first[once.index], times))
+    within = nearest_within(np.tile(a, (times, 1)))
+    assert (within.distance == 0).all()
+    assert (within.index % 12 == np.arange(12 * times) % 12).all()
+    assert (within.index != np.arange(12 * times)).all()
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=SEEDS)
+def test_turning_and_moving_both_sets_change_no_distance(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    a, b = rng.normal(size=(20, 4)), rng.normal(size=(15, 4))
+    turn, shift = np.linalg.qr(rng.normal(size=(4, 4)))[0], rng.normal(size=4)
+    before, after = nearest_real(a, b), nearest_real(a @ turn + shift, b @ turn + shift)
+    assert np.array_equal(after.index, before.index)
+    assert np.allclose(after.distance, before.distance, rtol=1e-9)
+    assert np.allclose(nearest_within(a @ turn + shift).distance, nearest_within(a).distance, rtol=1e-9)
+    longer = b * rng.uniform(0.1, 9, (15, 1))
+    assert np.allclose(nearest_real(a @ turn, longer @ turn, "cosine").distance, nearest_real(a, b, "cosine").distance)

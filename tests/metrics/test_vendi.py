@@ -102,3 +102,38 @@ def test_what_cannot_be_measured_is_said() -> None:
     for labels in (np.zeros(5, int), np.zeros(6), np.zeros((6, 1), int)):
         with pytest.raises(DataError, match="one whole number per image"):
             vendi_per_class(features, labels)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_one_value_that_is_not_finite_is_found(value: float) -> None:
+    features = some(6, 3)
+    features[4, 1] = value
+    with pytest.raises(DataError, match="given features hold values that are not finite"):
+        vendi_score(features)
+    with pytest.raises(DataError, match="given features hold values that are not finite"):
+        vendi_per_class(features, np.arange(6) % 2)
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    numbers=st.lists(st.integers(1, 9), min_size=1, max_size=5),
+    times=st.integers(1, 3),
+    seed=st.integers(0, 999),
+)
+def test_classes_of_any_sizes_are_scored_by_themselves(numbers: list[int], times: int, seed: int) -> None:
+    """Whatever order they come in, however often they are repeated, turned or not."""
+    rng = np.random.default_rng(seed)
+    labels = np.repeat(np.arange(len(numbers)) * 3, numbers)
+    features = some(len(labels), 4, seed)
+    wanted = {3 * i: vendi_score(features[labels == 3 * i]) for i in range(len(numbers))}
+    order = rng.permutation(np.repeat(np.arange(len(labels)), times))
+    turn = np.linalg.qr(rng.normal(size=(4, 4)))[0]
+    found = vendi_per_class(features[order] @ turn, labels[order])
+    assert list(found) == list(wanted)
+    assert found == pytest.approx(wanted, rel=1e-9)
+    assert all(found[3 * i] <= min(number, 4) * (1 + 1e-9) for i, number in enumerate(numbers))
+    assert all(found[3 * i] == pytest.approx(1) for i, number in enumerate(numbers) if number == 1)
+
+
+def test_constant_features_count_as_one_in_every_class() -> None:
+    assert vendi_per_class(np.full((7, 3), 2.5), np.array([0, 0, 0, 1, 1, 1, 4])) == pytest.approx({0: 1, 1: 1, 4: 1})

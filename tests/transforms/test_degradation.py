@@ -1,16 +1,23 @@
 from __future__ import annotations
 
 import io
+from itertools import pairwise
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from pydantic import TypeAdapter
 from tests.transforms.measures import difference, energy, faint
 
-from prettyuseful.errors import DataError
-from prettyuseful.transforms.degradation import Blur, Grating, Jpeg, LowResolution, Noise
+from prettyuseful.errors import DataError, StudyError
+from prettyuseful.numerics import Numerics
+from prettyuseful.study.reading import parse_study
+from prettyuseful.transforms.base import Formula
+from prettyuseful.transforms.chain import AnyTransform
+from prettyuseful.transforms.check import check_transform
+from prettyuseful.transforms.degradation import Blur, Grating, Jpeg, LowResolution, Noise, Sharpen, Smooth
 
 
 def mirrored(images: np.ndarray) -> np.ndarray:
@@ -126,3 +133,166 @@ def test_noise_is_clipped() -> None:
     noise = Noise(deviation=0.2)
     assert 0.4 < (noise.apply(black) == 0).mean() < 0.6
     assert 0.4 < (noise.apply(white) == 255).mean() < 0.6
+
+
+def test_sharpening_adds_amount_times_what_a_blur_takes_away() -> None:
+    image = np.random.default_rng(0).integers(100, 156, (1, 24, 40, 3), np.uint8)
+    taken = difference(image, Blur(width=0.05).apply(image))
+    added = difference(Sharpen(amount=1.5, width=0.05).apply(image), image)
+    assert np.abs(added - 1.5 * taken).max() < 1.5  # both are rounded
+
+
+def test_sharpening_adds_high_frequencies_the_more_the_larger_the_amount(squares: np.ndarray) -> None:
+    images = faint(squares)
+    before = mirrored(images)
+    after = [mirrored(Sharpen(amount=amount).apply(images)) for amount in (0.5, 1, 2, 4)]
+    high = [energy(of, 0.25, 2) / energy(before, 0.25, 2) for of in (before, *after)]
+    assert all(more > 1.4 * less for less, more in pairwise(high))
+    for of in after:
+        assert energy(of, 0, 0.05) / energy(before, 0, 0.05) == pytest.approx(1, abs=0.05)
+
+
+def test_sharpening_is_clipped() -> None:
+    image = np.zeros((1, 20, 20, 3), np.uint8)
+    image[:, :, 10:] = 255
+    assert (Sharpen(amount=20).apply(image) == image).all()
+
+
+@pytest.fixture(scope="module")
+def textured_edge() -> np.ndarray:
+    """(1, 96, 96, 3): dark on the left and bright on the right of column 48, both with faint white noise."""
+    plain = np.full((96, 96), 40.0)
+    plain[:, 48:] = 215
+    noisy = plain + np.random.default_rng(0).normal(0, 5, plain.shape)
+    return np.rint(noisy)[None, :, :, None].repeat(3, axis=3).astype(np.uint8)
+
+
+def texture_of(image: np.ndarray) -> float:
+    """Standard deviation in grey levels, far from the edge."""
+    return float(np.mean([image[:, :, 8:36].std(), image[:, :, 60:88].std()]))
+
+
+def edge_of(image: np.ndarray) -> float:
+    """The step from the two columns before the edge to the two after it, in grey levels."""
+    return float(image[:, :, 48:50].mean() - image[:, :, 46:48].mean())
+
+
+@pytest.mark.parametrize("contrast", [0.02, 0.03, 0.06])
+def test_smoothing_takes_faint_texture_and_leaves_an_edge_that_a_blur_would_not(
+    textured_edge: np.ndarray, contrast: float
+) -> None:
+    smoothed = Smooth(contrast=contrast).apply(textured_edge)
+    assert texture_of(smoothed) < 0.6 * texture_of(textured_edge)
+    assert edge_of(smoothed) > 0.95 * edge_of(textured_edge)
+    blurred = [Blur(width=pixels / 96).apply(textured_edge) for pixels in np.geomspace(0.4, 4, 15)]
+    as_smooth = next(image for image in blurred if texture_of(image) <= texture_of(smoothed))
+    assert edge_of(as_smooth) < 0.9 * edge_of(textured_edge)
+
+
+def test_smoothing_takes_the_more_the_larger_the_contrast(squares: np.ndarray) -> None:
+    lost = [(difference(Smooth(contrast=c).apply(squares), squares) ** 2).mean() for c in (0.01, 0.03, 0.1, 0.3, 1)]
+    assert lost == sorted(lost)
+    assert lost[-1] > 20 * lost[0] > 0
+
+
+def test_smoothing_halves_texture_whose_deviation_is_its_contrast() -> None:
+    # In a large window, what stays of a value is variance / (variance + contrast**2).
+    noise = np.random.default_rng(0).normal(128, 20, (1, 200, 200, 1)).repeat(3, axis=3)
+    image = np.rint(np.clip(noise, 0, 255)).astype(np.uint8)
+    stays = texture_of(Smooth(contrast=20 / 255, width=0.25).apply(image)) / texture_of(image)
+    assert stays == pytest.approx(0.5, abs=0.03)
+
+
+SHARPER_AND_SMOOTHER = [
+    Sharpen(amount=2),
+    Sharpen(amount=20, width=1),
+    Smooth(contrast=0.05),
+    Smooth(contrast=1, width=1),
+]
+
+
+@pytest.mark.parametrize("transform", SHARPER_AND_SMOOTHER, ids=repr)
+def test_sharpening_and_smoothing_leave_constant_images(transform: Formula) -> None:
+    levels = np.array([[0, 0, 0], [255, 255, 255], [3, 130, 251], [1, 2, 3]], np.uint8)
+    images = np.broadcast_to(levels[:, None, None], (4, 20, 33, 3)).copy()
+    assert (transform.apply(images) == images).all()
+
+
+@pytest.mark.parametrize("transform", SHARPER_AND_SMOOTHER, ids=repr)
+def test_sharpening_and_smoothing_keep_the_contract(transform: Formula) -> None:
+    assert [finding.problem for finding in check_transform(lambda: transform.model_copy())] == [None] * 9
+
+
+@pytest.mark.parametrize("transform", SHARPER_AND_SMOOTHER, ids=repr)
+@settings(max_examples=20, deadline=None)
+@given(height=st.integers(1, 40), width=st.integers(1, 40), seed=st.integers(0, 99))
+def test_sharpening_and_smoothing_work_on_any_size_and_one_image_at_a_time(
+    transform: Formula, height: int, width: int, seed: int
+) -> None:
+    images = np.random.default_rng(seed).integers(0, 256, (3, height, width, 3), np.uint8)
+    given_images = images.copy()
+    given_images.flags.writeable = False
+    changed = transform.apply(given_images)
+    assert changed.shape == images.shape
+    assert changed.dtype == np.uint8
+    assert (changed[::-1] == transform.apply(images[::-1])).all()
+    assert (changed[1] == transform.apply(np.asfortranarray(images[1:2]))[0]).all()
+    turned = transform.apply(images.swapaxes(1, 2)).swapaxes(1, 2)
+    assert np.abs(difference(turned, changed)).max() <= 1  # rounding apart, rows are treated as columns are
+
+
+def test_one_pixel_has_no_detail() -> None:
+    pixel = np.array([[[[7, 100, 250]]]], np.uint8)
+    for transform in SHARPER_AND_SMOOTHER:
+        assert (transform.apply(pixel) == pixel).all()
+
+
+SHARPENED = """
+version: 1
+task: photos
+datasets: {one: {generator: pocket-base, images_per_class: 10}}
+train: {probes: [changed]}
+probes:
+  changed: {transform: FORM}
+"""
+
+
+@pytest.mark.parametrize(
+    ("form", "wanted"),
+    [
+        ("{kind: sharpen, amount: 2}", Sharpen(amount=2, width=0.03)),
+        ("{kind: sharpen, amount: 0.5, width: 0.1}", Sharpen(amount=0.5, width=0.1)),
+        ("{kind: smooth, contrast: 0.06}", Smooth(contrast=0.06, width=0.15)),
+        ("{kind: smooth, contrast: 0.06, width: 0.3}", Smooth(contrast=0.06, width=0.3)),
+    ],
+)
+def test_a_study_file_says_sharpen_and_smooth(form: str, wanted: Formula) -> None:
+    probe = parse_study(SHARPENED.replace("FORM", form)).probes["changed"]
+    assert probe.transform == wanted
+    assert TypeAdapter(AnyTransform).validate_json(wanted.model_dump_json()) == wanted
+    assert wanted.open(Numerics()).apply(np.zeros((1, 4, 4, 3), np.uint8)).shape == (1, 4, 4, 3)
+
+
+@pytest.mark.parametrize(
+    ("form", "words"),
+    [
+        ("{kind: sharpen}", "'probes.changed.transform.amount' is missing"),
+        ("{kind: sharpen, amount: 0}", "amount: input should be greater than 0"),
+        ("{kind: sharpen, amount: 20.5}", "amount: input should be less than or equal to 20"),
+        ("{kind: sharpen, amount: .nan}", "amount: input should be"),
+        ("{kind: sharpen, amount: 1, width: 0}", "width: input should be greater than 0"),
+        ("{kind: sharpen, amount: 1, width: 1.1}", "width: input should be less than or equal to 1"),
+        ("{kind: smooth}", "'probes.changed.transform.contrast' is missing"),
+        ("{kind: smooth, contrast: 0}", "contrast: input should be greater than 0"),
+        ("{kind: smooth, contrast: 1.1}", "contrast: input should be less than or equal to 1"),
+        ("{kind: smooth, contrast: 0.1, width: 0}", "width: input should be greater than 0"),
+        ("{kind: smooth, contrast: 0.1, width: 2}", "width: input should be less than or equal to 1"),
+        ("{kind: smooth, contrast: 0.1, radius: 2}", "radius"),
+    ],
+)
+def test_settings_of_sharpen_and_smooth_that_cannot_be_are_refused(form: str, words: str) -> None:
+    with pytest.raises(StudyError) as told:
+        parse_study(SHARPENED.replace("FORM", form))
+    assert str(told.value).startswith("study:7: ")
+    assert words in str(told.value)
+    assert "\n" not in str(told.value)

@@ -1,0 +1,264 @@
+"""Halves of the real images, and the step that says what holds a set back, on crops of four photographs."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+
+from prettyuseful.data.pixels import Pixels, load_pixels, write_pixels
+from prettyuseful.diagnosis.causes import Cause, Diagnosis
+from prettyuseful.errors import DataError
+from prettyuseful.hand import let_go
+from prettyuseful.numerics import Numerics, TrainingNumerics
+from prettyuseful.steps.base import Job, Step, StepSpec, run_step
+from prettyuseful.steps.classifiers import TrainSpec
+from prettyuseful.steps.diagnosis import DiagnoseSpec, HalfSpec, TrySpec
+from prettyuseful.steps.probe import ProbeSpec
+from prettyuseful.store.base import Artifact
+from prettyuseful.store.local import LocalStore
+from prettyuseful.tasks.photos import PHOTOGRAPHS, load_photograph
+from prettyuseful.training.recipes import SMALL, Recipe, View
+from prettyuseful.transforms.base import resized
+from prettyuseful.transforms.degradation import Blur
+
+from .conftest import Make, make_in
+
+SIDE = 16
+VIEW = View(SIDE, SIDE)
+RECIPE: Recipe = replace(
+    SMALL, stored_size=SIDE, resize=SIDE, epochs=4, augmentation=replace(SMALL.augmentation, size=SIDE)
+)
+
+
+def opened(artifact: Artifact) -> Pixels:
+    return load_pixels({entry.name: artifact.path(entry.name) for entry in artifact.manifest.files})
+
+
+def bytes_of(artifact: Artifact) -> dict[str, str]:
+    return {entry.name: entry.sha256 for entry in artifact.manifest.files}
+
+
+def images_of(pixels: Pixels) -> Counter[tuple[int, str, bytes]]:
+    return Counter((int(pixels.labels[i]), str(pixels.groups[i]), pixels[i].tobytes()) for i in range(len(pixels)))
+
+
+class PlantedSpec(StepSpec):
+    """Decoded images of three classes, three of a group, of heights and widths of their own."""
+
+    kind: ClassVar[str] = "planted"
+    per_class: int = 20
+    reverse: bool = False
+
+    def make(self, job: Job) -> dict[str, Any]:
+        rng = np.random.default_rng(0)
+        images = [
+            (rng.integers(0, 256, (4 + i % 3, 5, 3), np.uint8), label, f"{label}/{i // 3}")
+            for i in range(self.per_class)
+            for label in range(3)
+        ]
+        write_pixels(job.folder, images[::-1] if self.reverse else images)
+        return {"classes": ["a", "b", "c"], "images": len(images)}
+
+
+@pytest.fixture
+def halves(make: Make) -> tuple[Artifact, list[Artifact]]:
+    whole = make(PlantedSpec())
+    return whole, [make(HalfSpec(part=part), pixels=whole) for part in (0, 1)]
+
+
+def test_halves_hold_every_image_once(halves: tuple[Artifact, list[Artifact]]) -> None:
+    whole, parts = halves
+    one, two = (images_of(opened(part)) for part in parts)
+    assert one + two == images_of(opened(whole))
+    for part in parts:
+        assert part.manifest.facts["classes"] == ["a", "b", "c"]
+        assert part.manifest.facts["images"] == len(opened(part))
+
+
+def test_halves_share_no_group_and_are_nearly_equal_in_every_class(halves: tuple[Artifact, list[Artifact]]) -> None:
+    one, two = (opened(part) for part in halves[1])
+    assert not set(one.groups) & set(two.groups)
+    for label in range(3):
+        assert abs(int((one.labels == label).sum()) - int((two.labels == label).sum())) <= 3  # a group
+
+
+def test_halves_are_in_order_and_their_bytes_stable(
+    halves: tuple[Artifact, list[Artifact]], make: Make, tmp_path: Path
+) -> None:
+    whole, parts = halves
+    order = {(str(group), pixels): i for i, (_, group, pixels) in enumerate(_in_order(opened(whole)))}
+    for part, artifact in enumerate(parts):
+        found = opened(artifact)
+        assert (np.diff(found.labels) >= 0).all()
+        for label in range(3):
+            places = [order[group, pixels] for of, group, pixels in _in_order(found) if of == label]
+            assert places == sorted(places)
+        elsewhere = LocalStore(tmp_path / "elsewhere")
+        again = make_in(elsewhere, HalfSpec(part=part), pixels=make_in(elsewhere, PlantedSpec()))
+        assert bytes_of(again) == bytes_of(artifact)
+        turned = make(HalfSpec(part=part), pixels=make(PlantedSpec(reverse=True)))
+        assert images_of(opened(turned)) == images_of(found)  # groups go by their names, not by where they stand
+
+
+def _in_order(pixels: Pixels) -> list[tuple[int, str, bytes]]:
+    return [(int(pixels.labels[i]), str(pixels.groups[i]), pixels[i].tobytes()) for i in range(len(pixels))]
+
+
+NAMES = ("astronaut", "brick", "moon", "rocket")
+BLOCK = 48
+"""Pixels of a photograph's side that become one image."""
+
+
+class CropsSpec(StepSpec):
+    """Blocks of four photographs, so many `unseen` ones of each and then so many `real` ones; each its own group."""
+
+    kind: ClassVar[str] = "crops"
+    unseen: int
+    real: int
+
+    def make(self, job: Job) -> dict[str, Any]:
+        def crops() -> Iterator[tuple[np.ndarray, int, str]]:
+            for label, name in enumerate(NAMES):
+                [photograph] = [load_photograph(one) for one in PHOTOGRAPHS if one.name == name]
+                rows, columns = (side // BLOCK for side in photograph.shape[:2])
+                places = np.random.default_rng(0).permutation([(r, c) for r in range(rows) for c in range(columns)])
+                for odd, count in ((1, self.unseen), (0, self.real)):
+                    for r, c in places[places.sum(axis=1) % 2 == odd][:count]:
+                        block = photograph[r * BLOCK : (r + 1) * BLOCK, c * BLOCK : (c + 1) * BLOCK]
+                        yield resized(block, SIDE, SIDE), label, f"{name}/{r}-{c}"
+
+        write_pixels(job.folder, crops())
+        return {"classes": list(NAMES), "images": len(NAMES) * (self.unseen + self.real)}
+
+
+class World:
+    """A store with real crops in two halves, classifiers and all else that a diagnosis needs; and sets to diagnose."""
+
+    def __init__(self, store: LocalStore) -> None:
+        self.store = store
+        halves = [self.make(HalfSpec(part=part), pixels=self.mixed(0, 48)) for part in (0, 1)]
+        training = TrainSpec(architecture="small", recipe=RECIPE, seed=0, numerics=TrainingNumerics())
+        trained = [self.make(training, pixels=half) for half in halves]
+        self.reference: dict[str, Artifact] = {}
+        for part, half in enumerate(halves):
+            of = {"half": half, "classifier": trained[1 - part]}
+            tries = self.make(TrySpec.of(VIEW, Numerics()), **of)
+            self.reference |= {f"half {part}": half, f"classifier {part}": of["classifier"], f"tries {part}": tries}
+
+    def make(self, spec: StepSpec, **inputs: Artifact) -> Artifact:
+        return make_in(self.store, spec, **inputs)
+
+    def mixed(self, unseen: int, real: int) -> Artifact:
+        """So many images per class that no real one is a part of, and so many of the real ones."""
+        return self.make(CropsSpec(unseen=unseen, real=real))
+
+    def blurred(self, pixels: Artifact) -> Artifact:
+        blur = Blur(width=1.5 / SIDE)
+        return self.make(ProbeSpec(transform=blur, identity=blur.identity(), numerics=Numerics()), pixels=pixels)
+
+    def diagnosis(self, pixels: Artifact) -> Artifact:
+        return self.make(DiagnoseSpec(view=VIEW, numerics=Numerics()), **self.reference, pixels=pixels)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    return World(LocalStore(tmp_path_factory.mktemp("world") / "store"))
+
+
+@pytest.fixture(scope="module")
+def blurred(world: World) -> Artifact:
+    return world.diagnosis(world.blurred(world.mixed(26, 0)))
+
+
+def test_a_diagnosis_says_what_holds_the_set_back(blurred: Artifact) -> None:
+    found = blurred.manifest.facts
+    assert {field.name for field in fields(Diagnosis)} <= set(found)
+    for cause in found["causes"]:
+        assert {field.name for field in fields(Cause)} <= set(cause)
+        assert len(cause["per_class"]) == len(NAMES)
+    assert found["differs"]
+    assert [(cause["id"], cause["direction"]) for cause in found["causes"] if cause["named"]] == [
+        ("high-frequencies", "lost")
+    ]
+    assert json.loads(json.dumps(found)) == found  # a manifest keeps it as JSON
+
+
+def test_images_that_are_no_other_than_real_ones_have_no_cause(world: World) -> None:
+    found = world.diagnosis(world.mixed(26, 0)).manifest.facts
+    assert not [cause["id"] for cause in found["causes"] if cause["named"]]
+
+
+def test_what_was_diagnosed_before_in_the_process_changes_nothing(world: World, tmp_path: Path) -> None:
+    sets = [world.mixed(20, 6), world.mixed(16, 10)]
+    inputs = {name: artifact.manifest.key for name, artifact in {**world.reference, "pixels": sets[1]}.items()}
+    step = Step(DiagnoseSpec(view=VIEW, numerics=Numerics()), inputs, "diagnose", 1)
+    shutil.copytree(world.store.root, tmp_path / "store")
+    elsewhere = LocalStore(tmp_path / "store")
+    process = multiprocessing.get_context("spawn").Process(target=run_step, args=(step, elsewhere, bool))
+    process.start()
+    try:
+        let_go()
+        before, after = world.diagnosis(sets[0]), world.diagnosis(sets[1])
+    finally:
+        process.join()
+    alone = elsewhere.read(step.key)
+    assert alone is not None
+    assert after.manifest.key == step.key
+    assert after.manifest.facts == alone.manifest.facts
+    assert bytes_of(after) == bytes_of(alone)
+    assert before.manifest.facts != after.manifest.facts
+
+
+def test_another_reference_is_not_taken_for_the_one_before(world: World, blurred: Artifact) -> None:
+    pixels = world.blurred(world.mixed(26, 0))
+    assert world.diagnosis(pixels).manifest.key == blurred.manifest.key
+    world.diagnosis(world.mixed(25, 1))
+    # The first reference is at hand now; this one is its halves the other way round, and the other classifiers.
+    turned = {f"{name[:-1]}{1 - int(name[-1])}": artifact for name, artifact in world.reference.items()}
+    spec = DiagnoseSpec(view=VIEW, numerics=Numerics())
+    found = make_in(world.store, spec, **turned, pixels=pixels)
+    assert found.manifest.key != blurred.manifest.key
+    assert found.manifest.facts != blurred.manifest.facts
+    assert found.manifest.facts["difference"] == pytest.approx(blurred.manifest.facts["difference"], rel=0.01)
+
+
+def test_rows_say_which_images_of_the_set_are_copies(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("prettyuseful.steps.diagnosis.MOST_IMAGES", 26 * len(NAMES))  # of a set 52 of a class
+    pixels = world.mixed(40, 24)
+    found = world.diagnosis(pixels)
+    told = json.loads(found.path("rows.json").read_text("utf-8"))
+    real = np.array(told["copies"]) % 64 >= 40  # of each class's 64 images, the last 24 are real ones
+    assert real.sum() > 60
+    assert (~real).sum() < 20
+    assert "copies" in {cause["id"] for cause in found.manifest.facts["causes"] if cause["named"]}
+    shutil.copytree(world.store.root, tmp_path / "store", ignore=shutil.ignore_patterns(f"{found.manifest.key}.json"))
+    spec, elsewhere = DiagnoseSpec(view=VIEW, numerics=Numerics()), LocalStore(tmp_path / "store")
+    assert elsewhere.read(found.manifest.key) is None
+    again = make_in(elsewhere, spec, **world.reference, pixels=pixels)
+    assert (again.manifest.facts, bytes_of(again)) == (found.manifest.facts, bytes_of(found))  # the same 52 of a class
+
+
+def test_too_few_images_are_one_clear_error(world: World) -> None:
+    with pytest.raises(DataError, match=r"class 0 of the synthetic images has 20 images in 20 groups") as told:
+        world.diagnosis(world.mixed(20, 0))
+    assert "\n" not in str(told.value)
+
+
+def test_too_few_real_images_are_one_clear_error(world: World) -> None:
+    half = world.make(HalfSpec(part=0), pixels=world.mixed(0, 40))
+    tries = world.make(TrySpec.of(VIEW, Numerics()), half=half, classifier=world.reference["classifier 0"])
+    inputs = {**world.reference, "half 0": half, "tries 0": tries, "pixels": world.mixed(26, 0)}
+    with pytest.raises(DataError, match=r"class 0 of half of the real images has 20 images in 20 groups") as told:
+        world.make(DiagnoseSpec(view=VIEW, numerics=Numerics()), **inputs)
+    assert "\n" not in str(told.value)
