@@ -108,6 +108,11 @@ def test_a_gate_that_is_met_is_exit_code_1(found: Audit, places: Path) -> None: 
     [
         ("synth_to_rael.high < 1", "did you mean 'synth_to_real'"),
         ("synth_to_real.high <", "a field or a value is missing"),
+        ("synth_to_real.hihg < 0.5", "there is no 'hihg' in synth_to_real.hihg; did you mean 'high'"),
+        ("causes.coverge.named", "did you mean 'coverage'"),
+        ("causes.coverage.nmaed", "did you mean 'named'"),
+        ("per_class.any.synth_to_reel.mean > 0", "did you mean 'synth_to_real'"),
+        ("metrics.coverage.mena < 1", "did you mean 'mean'"),
     ],
 )
 def test_a_gate_that_cannot_be_read_is_told_before_any_work(condition: str, told: str) -> None:
@@ -118,8 +123,21 @@ def test_a_gate_that_cannot_be_read_is_told_before_any_work(condition: str, told
 def test_a_gate_on_what_was_not_measured_is_one_clear_line(found: Audit) -> None:
     with pytest.raises(GateError, match="was not measured"):
         Gate.of("causes.coverage.named").met_by(found)
-    with pytest.raises(GateError, match=r"there is no synth_to_real\.mode"):
-        Gate.of("synth_to_real.mode > 1").met_by(found)
+    with pytest.raises(GateError, match=r"there is no per_class\.yellow"):
+        Gate.of("per_class.yellow.synth_to_real.mean > 1").met_by(found)
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "task.chance > 0.5 or real_to_real.seeds == 1",
+        "causes.copies.per_class.cat > 0.1 and difference.differs",
+        "effective_real_images_per_class.censored == 'below'",
+        "controls.coverage.low < 0.1",
+    ],
+)
+def test_a_gate_may_ask_for_all_that_the_json_has(condition: str) -> None:
+    Gate.of(condition)
 
 
 def test_a_gate_that_is_not_met_is_silent(found: Audit) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from skimage.data import astronaut
 
-from prettyuseful.diagnosis.copies import near_copies
+from prettyuseful.diagnosis.copies import near_by_chance, near_copies
 from prettyuseful.transforms.colour import ColourShift
 from prettyuseful.transforms.degradation import Jpeg
 
@@ -39,3 +39,15 @@ def test_copies_are_found(crops: tuple[np.ndarray, np.ndarray], copied: Callable
 def test_a_real_set_full_of_copies_makes_no_other_image_a_copy(crops: tuple[np.ndarray, np.ndarray]) -> None:
     real, other = crops
     assert not near_copies(other, np.concatenate([real, real])).any()
+
+
+@pytest.mark.parametrize("count", [6, 12, 24])
+def test_of_few_images_more_are_near_by_chance_and_it_is_known_how_many(count: int) -> None:
+    rng = np.random.default_rng(0)
+    found, expected = [], []
+    for _ in range(60):
+        images = rng.integers(0, 256, (count + 20, 4, 4, 3)).astype(np.uint8)
+        found.append(near_copies(images[count:], images[:count]).mean())
+        expected.append(near_by_chance(images[:count]))
+    assert np.mean(found) == pytest.approx(np.mean(expected), abs=0.04)
+    assert np.mean(expected) == pytest.approx(2 / (count + 1), rel=0.5)

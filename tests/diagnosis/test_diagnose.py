@@ -40,6 +40,13 @@ def test_undamaged_images_have_no_cause(reference: Reference, world: Photos, ori
     assert not found.differs
 
 
+def test_the_fewest_images_that_are_enough_do_not_alarm() -> None:
+    small = Photos(1, per_class=12)
+    reference = reference_of(small, 1)
+    for draw in range(3):
+        assert diagnose(reference, small.draw("unseen", np.random.default_rng(draw))).named == ()
+
+
 @pytest.mark.parametrize(
     ("defect", "strength"),
     [

@@ -52,7 +52,7 @@ def test_scores_that_cannot_be_are_said(images: np.ndarray, texts: np.ndarray, w
         clip_scores(images, texts)
 
 
-@pytest.mark.parametrize("labels", [[0], [0, 2], [-1, 0], []])
+@pytest.mark.parametrize("labels", [[0], [0, 2], [-1, 0], [], [0.5, 1.0]])
 def test_labels_that_do_not_fit_are_said(labels: list[int]) -> None:
     with pytest.raises(DataError, match="give each image one label below 2"):
         label_agreement(np.ones((2, 2)), np.array(labels, int))

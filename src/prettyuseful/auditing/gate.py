@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
+
+from pydantic import BaseModel
 
 from prettyuseful.auditing.expression import Condition, Constant, Field, Scalar, holds, leaves, parse
-from prettyuseful.auditing.result import NOT_MEASURED, Audit, SyntheticSet
+from prettyuseful.auditing.result import NOT_MEASURED, Audit, FoundCause, SyntheticSet
+from prettyuseful.diagnosis.causes import CauseId
 from prettyuseful.errors import GateError, did_you_mean
 
 
@@ -32,6 +36,7 @@ class Gate:
                     f"--fail-if: an audit has no field {field.parts[0]!r}{did_you_mean(field.parts[0], known)}; "
                     f"known: {', '.join(SyntheticSet.model_fields)}"
                 )
+            _check(field)
         return gate
 
     def met_by(self, audit: Audit) -> list[str]:
@@ -51,6 +56,43 @@ class Gate:
         for leaf in leaves(self.condition):
             sides = (leaf,) if isinstance(leaf, Field | Constant) else (leaf.left, leaf.right)
             yield from (side for side in sides if isinstance(side, Field))
+
+
+def _check(field: Field) -> None:
+    """Follows a field through the types of the JSON, as far as they say what there is.
+
+    Raises:
+        GateError: a name that is none.
+    """
+    model: type[BaseModel] = SyntheticSet if field.parts[0] in SyntheticSet.model_fields else Audit
+    parts = iter(field.parts)
+    for part in parts:
+        _must_be(part, list(model.model_fields), field)
+        named, inner = _inside(model.model_fields[part].annotation)
+        item = next(parts, None) if named else None
+        if item is not None and inner is FoundCause:
+            _must_be(item, list(get_args(CauseId)), field)
+        if inner is None or (named and item is None):
+            return
+        model = inner
+
+
+def _must_be(part: str, known: Sequence[str], field: Field) -> None:
+    if part not in known:
+        raise GateError(
+            f"--fail-if: there is no {part!r} in {field}{did_you_mean(part, known)}; known: {', '.join(known)}"
+        )
+
+
+def _inside(annotation: Any) -> tuple[bool, type[BaseModel] | None]:
+    """Whether a field holds several, each by a name of its own; and the model of what it holds, if it is one."""
+    options = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
+    for option in options:
+        if isinstance(option, type) and issubclass(option, BaseModel):
+            return False, option
+        if get_origin(option) in (tuple, Mapping):
+            return True, next((inner for part in get_args(option) if (inner := _inside(part)[1])), None)
+    return False, None
 
 
 def _value(field: Field, one: dict[str, Any], whole: dict[str, Any]) -> Scalar:

@@ -33,11 +33,33 @@ def near_copies(synthetic: np.ndarray, real: np.ndarray) -> np.ndarray:
         synthetic: (N, H, W, 3) uint8 of one class; real: (M, H, W, 3) of the same class, M at least 2. Real images that
             are near-copies of each other make the limit closer, not the verdict harsher.
     """
-    known = small_pictures(real)
-    mirrored = small_pictures(real[:, :, ::-1])
-    among = np.minimum(distances(known, known), distances(known, mirrored))
-    np.fill_diagonal(among, np.inf)
-    limit = np.quantile(among.min(axis=1), RARE)
+    limit = np.quantile(_among(real).min(axis=1), RARE)
+    known, mirrored = small_pictures(real), small_pictures(real[:, :, ::-1])
     given = small_pictures(synthetic)
     nearest = np.minimum(distances(given, known), distances(given, mirrored)).min(axis=1)
     return np.asarray(nearest < limit)
+
+
+def near_by_chance(real: np.ndarray) -> float:
+    """The share of real images of one class, (M, H, W, 3) with M from 3, that are near-copies of the others.
+
+    So many there are among any new images: `RARE` of many, but of a dozen the nearest two are nearer than the rest by
+    chance, and one in six new ones is near enough.
+    """
+    among = _among(real)
+    nearest = among.min(axis=1)
+    partner = among.argmin(axis=1)
+    second = np.partition(among, 1, axis=1)[:, 1]
+    count = len(real)
+    # Row i: what the others' nearest are once i is away.
+    without = np.where(partner[None] == np.arange(count)[:, None], second[None], nearest[None])
+    others = without[~np.eye(count, dtype=bool)].reshape(count, count - 1)
+    return float((nearest < np.quantile(others, RARE, axis=1)).mean())
+
+
+def _among(real: np.ndarray) -> np.ndarray:
+    """(M, M): distances of real images from each other, mirrored or not; none is near itself."""
+    known, mirrored = small_pictures(real), small_pictures(real[:, :, ::-1])
+    among: np.ndarray = np.minimum(distances(known, known), distances(known, mirrored))
+    np.fill_diagonal(among, np.inf)
+    return among

@@ -10,7 +10,7 @@ import numpy as np
 
 from prettyuseful.diagnosis.candidates import Candidate
 from prettyuseful.diagnosis.causes import Cause, CauseId, Diagnosis, Direction, Tried
-from prettyuseful.diagnosis.copies import RARE, near_copies
+from prettyuseful.diagnosis.copies import near_by_chance, near_copies
 from prettyuseful.diagnosis.descriptors import describe
 from prettyuseful.diagnosis.distances import energy, mean_within
 from prettyuseful.diagnosis.half import KINDS, Half, Looked, Seen
@@ -131,16 +131,21 @@ class Examination:
         one, two = self._suspected
         return np.asarray(one & two)
 
-    @cached_property
+    @property
     def copied(self) -> np.ndarray:
         """(N,) bool: near-copies of real images."""
-        real = self.real
+        return self._copies[0]
+
+    @cached_property
+    def _copies(self) -> tuple[np.ndarray, np.ndarray]:
+        """Which synthetic images are near-copies (N,), and by class what share of new images is by chance."""
+        real, found, chance = self.real, np.zeros(len(self.synthetic), bool), np.zeros(self.reference.classes)
         pixels = through(self.changes, real.pixels)
-        found = np.zeros(len(self.synthetic), bool)
         for label in range(self.reference.classes):
-            rows = np.flatnonzero(self.synthetic.labels == label)
-            found[rows] = near_copies(self.synthetic.pixels[rows], pixels[real.labels == label])
-        return found
+            rows, of_class = np.flatnonzero(self.synthetic.labels == label), pixels[real.labels == label]
+            found[rows] = near_copies(self.synthetic.pixels[rows], of_class)
+            chance[label] = near_by_chance(of_class)
+        return found, chance
 
     @cached_property
     def real(self) -> Labelled:
@@ -166,7 +171,8 @@ class Examination:
         rest = apart(self.halves, self.matched, self.seen, self.units)
         left = 1 - explained(rest, self.whole)
         wrong, cleaned = self._wrong()
-        copied = _means(self.copied, self.units) - RARE
+        found, chance = self._copies
+        copied = _means(found, self.units) - np.repeat(chance, self.reference.parts)
         crowded, narrower = self._crowded()
         return [
             _Finding("labels", "lost", wrong, wrong, explained(cleaned, rest) * left),

@@ -21,8 +21,8 @@ def clip_scores(images: np.ndarray, texts: np.ndarray) -> np.ndarray:
     Raises:
         DataError: not one text per image in one space, values that are not finite, or a row of zeros.
     """
-    check_features(images, "image")
-    check_features(texts, "text")
+    check_features(images, "CLIP's image")
+    check_features(texts, "CLIP's text")
     if images.shape != texts.shape:
         raise DataError(
             f"images are {images.shape} and texts {texts.shape}; give each image one text of the same space"
@@ -41,7 +41,12 @@ def label_agreement(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
         DataError: logits that are not finite, or labels that are not one per image or no class.
     """
     check_features(logits, "classifier's")
-    if labels.shape != (len(logits),) or labels.min() < 0 or labels.max() >= logits.shape[1]:
+    if (
+        labels.shape != (len(logits),)
+        or labels.dtype.kind not in "iu"
+        or labels.min() < 0
+        or labels.max() >= logits.shape[1]
+    ):
         raise DataError(
             f"logits are {logits.shape} and labels {labels.shape}; give each image one label below {logits.shape[1]}"
         )

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from prettyuseful.training.classifier import Classifier
 
 MOST_IMAGES = 1024
-"""of a half that a diagnosis looks at, each in some sixty changes; twice as many of a synthetic set."""
+"""of a half that a diagnosis looks at, each in some seventy changes; twice as many of a synthetic set."""
 _FEWEST_PER_CLASS = 12
 
 
