@@ -52,10 +52,10 @@ def test_scores_that_cannot_be_are_said(images: np.ndarray, texts: np.ndarray, w
         clip_scores(images, texts)
 
 
-@pytest.mark.parametrize("labels", [[0], [0, 2], [-1, 0], [], [0.5, 1.0]])
-def test_labels_that_do_not_fit_are_said(labels: list[int]) -> None:
+@pytest.mark.parametrize("labels", [[0], [0, 2], [-1, 0], [], [0.5, 1.5]])
+def test_labels_that_do_not_fit_are_said(labels: list[float]) -> None:
     with pytest.raises(DataError, match="give each image one label below 2"):
-        label_agreement(np.ones((2, 2)), np.array(labels, int))
+        label_agreement(np.ones((2, 2)), np.array(labels, float if 0.5 in labels else int))
     with pytest.raises(DataError, match="not finite"):
         label_agreement(np.full((1, 2), np.nan), np.array([0]))
 
