@@ -12,7 +12,7 @@ from PIL import Image
 from prettyuseful.auditing.audit import audit, prepared
 from prettyuseful.auditing.gate import Gate
 from prettyuseful.auditing.result import NOT_MEASURED, Audit, audit_schema
-from prettyuseful.errors import DataError, GateError
+from prettyuseful.errors import DataError, GateError, StoreError
 from prettyuseful.study.reading import load_study
 
 COLOURS = {"red": (200, 40, 40), "green": (40, 200, 40), "blue": (40, 40, 200)}
@@ -158,3 +158,40 @@ def test_a_place_that_is_not_there_is_one_clear_line(places: Path, tmp_path: Pat
 def test_folders_of_one_name_are_told_apart(places: Path) -> None:
     asked = prepared(places / "real", [places / "fake", places / "fake"], None, None, "full")
     assert list(asked.study.datasets) == ["fake", "fake-2"]
+
+
+def test_a_broken_image_is_one_clear_line_with_its_name(places: Path, tmp_path: Path) -> None:
+    broken = folder(tmp_path / "broken", dict.fromkeys(COLOURS, 10), 3)
+    (broken / "green" / "004.png").write_bytes(b"no image at all")
+    with pytest.raises(DataError, match=r"green/004\.png"):
+        audit(places / "real", broken, out=tmp_path / "out", store=tmp_path / "store")
+
+
+def test_an_image_without_a_group_is_one_clear_line(places: Path, tmp_path: Path) -> None:
+    groups = tmp_path / "groups.csv"
+    groups.write_text("path,group\nred/000.png,a\n", "utf-8")
+    with pytest.raises(DataError, match=r"groups\.csv names no group of 59 of the 60 images"):
+        prepared(places / "real", [places / "fake"], None, groups, "quick")
+
+
+def test_a_file_where_the_results_should_go_is_one_clear_line(places: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("in the way", "utf-8")
+    with pytest.raises(StoreError, match="cannot write to"):
+        audit(places / "real", places / "fake", out=tmp_path / "out", store=tmp_path / "store")
+
+
+def test_parquet_shards_are_audited_as_folders_are(places: Path, found: Audit) -> None:
+    shards = places / "out" / "datasets" / "fake"
+    asked = prepared(places / "real", [shards], None, None, "quick")
+    assert asked.images_per_class == found.images_per_class
+    assert asked.left_out == {"fake": 0}
+
+
+def test_one_image_per_class_is_enough_for_the_transfers_alone(tmp_path: Path) -> None:
+    real, fake = (folder(tmp_path / name, dict.fromkeys(COLOURS, n), 4) for name, n in (("real", 10), ("fake", 1)))
+    asked = prepared(real, [fake], None, None, "quick")
+    assert asked.images_per_class == 1
+    assert not asked.study.diagnosis
+    assert asked.study.metrics == ()
+    assert asked.study.train.real_curve == ()
+    assert len(asked.notes) == 3
