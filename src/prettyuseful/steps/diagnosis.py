@@ -111,7 +111,7 @@ class DiagnoseSpec(StepSpec):
         examination = Examination(reference, _squares(pixels.take(rows), self.view, self.numerics))
         found = examination.diagnosis()
         shown = examples(examination, found, classes_of(job, "half 0"))
-        pictures = {name: [_pictures(example) for example in rows] for name, rows in shown.items()}
+        pictures = {cause: [_pictures(example) for example in of_cause] for cause, of_cause in shown.items()}
         write_json(job.folder / "examples.json", pictures)
         write_json(
             job.folder / "rows.json",
