@@ -24,14 +24,18 @@ def vendi_score(features: np.ndarray) -> float:
     """
     check_features(features, "given")
     count, width = features.shape
-    length = lengths(features, "given")[:, None]
+    inverse = 1 / lengths(features, "given")[:, None]
     if count <= width:
-        rows = features / length
+        rows = features * inverse
         kernel = rows @ rows.T
     else:
         kernel = np.zeros((width, width))
+        room = np.empty((min(count, CHUNK), width))  # one for all chunks: fresh memory costs as much as the division
         for start in range(0, count, CHUNK):
-            rows = features[start : start + CHUNK] / length[start : start + CHUNK]
+            stop = min(count, start + CHUNK)
+            rows = room[: stop - start]
+            rows[:] = features[start:stop]
+            rows *= inverse[start:stop]
             kernel += rows.T @ rows
     values = np.linalg.eigvalsh(kernel / count)
     shares = values[values > 0]
