@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -134,6 +135,19 @@ def shared_task(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 StudyText = Callable[..., str]
+
+
+@pytest.fixture
+def ray_cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Two raylets of one CPU each on this machine; `--on ray` finds them by RAY_ADDRESS."""
+    cluster = pytest.importorskip("ray.cluster_utils").Cluster
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    node = {"num_cpus": 1, "object_store_memory": 80_000_000}
+    found = cluster(initialize_head=True, head_node_args={**node, "include_dashboard": False})
+    found.add_node(**node)
+    monkeypatch.setenv("RAY_ADDRESS", found.address)
+    yield found
+    found.shutdown()
 
 
 @pytest.fixture(scope="session")

@@ -71,8 +71,17 @@ def test_the_executor_knows_nothing_of_images() -> None:
         "prettyuseful.errors",
         "prettyuseful.steps.base",
         "prettyuseful.store.base",
-        "prettyuseful.store.local",
+        "prettyuseful.study.workers.base",
     }
+
+
+def test_only_its_workers_know_of_ray() -> None:
+    knowing = {
+        str(path.relative_to(ROOT))
+        for path in ROOT.rglob("*.py")
+        if any(module.split(".")[0] == "ray" for module in imported(ast.parse(path.read_text("utf-8"))))
+    }
+    assert knowing == {"study/workers/ray.py"}
 
 
 def heavy_modules_after(code: str) -> set[str]:

@@ -18,6 +18,7 @@ from prettyuseful.keys import file_sha256
 from prettyuseful.run import dataset_study, make_dataset
 from prettyuseful.store.local import LocalStore
 from prettyuseful.study.plan import make_plan
+from prettyuseful.study.workers.local import LocalWorkers
 
 COMMAND = [sys.executable, "-c", "from prettyuseful.cli import main; main()"]
 TIMES = ("created", "seconds", "environment")
@@ -122,7 +123,7 @@ def test_a_killed_generation_ends_as_if_nothing_had_been(
     prompts, sampling = {"strategy": "template", "templates": ["{}", "a {}", "the {}"]}, {"steps": 2}
     fields = {"images_per_class": 105, "prompts": prompts, "sampling": sampling}
     plan = make_plan(dataset_study(str(pipeline_folder), fields, {"folder": str(shared_task)}, {"micro_batch": 10}))
-    make_dataset(plan, LocalStore(whole / "store"), whole / "out", workers=1)
+    make_dataset(plan, store := LocalStore(whole / "store"), whole / "out", LocalWorkers(store, 1))
     generate = ["generate", str(pipeline_folder), "--task", str(shared_task), "--images-per-class", "105"]
     generate += ["--prompts", json.dumps(prompts), "--sampling", json.dumps(sampling), "--numerics", "micro_batch: 10"]
     kill_after(4, generate, killed)
@@ -132,3 +133,23 @@ def test_a_killed_generation_ends_as_if_nothing_had_been(
     assert datasets(killed) == datasets(whole)
     assert len(datasets(whole)) == 4
     assert files_by_key(killed) == files_by_key(whole)
+
+
+def test_workers_share_a_store_and_the_report_comes_after(run: list[str], tmp_path: Path) -> None:
+    whole, shared = tmp_path / "whole", tmp_path / "shared"
+    finish(run, whole, workers=1)
+    together = [start([*run, "--worker"], shared, workers=1) for _ in range(2)]
+    assert [worker.wait(timeout=240) for worker in together] == [0, 0], (shared / "log").read_text()
+    assert not (shared / "out").exists()
+    store = ["--store", str(shared / "store")]
+    status = subprocess.run([*COMMAND, "status", run[1], *store, "--json"], capture_output=True, text=True, check=True)
+    kinds = json.loads(status.stdout)["kinds"]
+    assert all(kind["done"] == kind["steps"] for kind in kinds)
+    assert sum(kind["steps"] for kind in kinds) == manifests(shared)
+    verified = subprocess.run([*COMMAND, "verify", *store], capture_output=True, text=True, check=True)
+    assert verified.stdout == f"{manifests(shared)} of {manifests(shared)} artifacts are whole\n"
+    swept = subprocess.run([*COMMAND, "gc", run[1], *store, "--yes"], capture_output=True, text=True, check=True)
+    assert swept.stdout.startswith("nothing to remove")
+    finish(run, shared)
+    assert records(shared) == records(whole)
+    assert files_by_key(shared) == files_by_key(whole)

@@ -27,6 +27,7 @@ from prettyuseful.study.plan import make_plan
 from prettyuseful.study.plan_measures import FAMILY
 from prettyuseful.study.reading import load_study, parse_study
 from prettyuseful.study.records import DatasetRecord, RunRecord, StudyRecord, read_records
+from prettyuseful.study.workers.local import LocalWorkers
 
 COMMAND = [sys.executable, "-c", "from prettyuseful.cli import main; main()", "run"]
 
@@ -208,7 +209,7 @@ def test_a_large_data_set_is_shards_whose_images_are_in_order(
     fields = {"images_per_class": 230, "prompts": {"strategy": "template", "templates": ["a {}", "the {}"]}, "seed": 3}
     task, numerics = {"folder": str(shared_task)}, {"micro_batch": 20}
     plan = make_plan(dataset_study(planted("Noise"), fields, task, numerics))
-    make_dataset(plan, LocalStore(tmp_path / "store"), tmp_path / "out", workers=1)
+    make_dataset(plan, store := LocalStore(tmp_path / "store"), tmp_path / "out", LocalWorkers(store, 1))
     rows = rows_in(tmp_path / "out")
     assert len(list((tmp_path / "out").glob("*.parquet"))) == 6
     assert [row.path for row in rows] == [f"{name}/{i:06d}.jpg" for name in ("blue", "red") for i in range(230)]
@@ -224,7 +225,7 @@ def test_a_data_set_is_not_written_over_its_own_source(shared_task: Path, finish
     for place in (tmp_path / "mine", tmp_path / "mine" / "*.parquet"):
         plan = make_plan(dataset_study(str(place), {"images_per_class": 2}, {"folder": str(shared_task)}, None))
         with pytest.raises(StoreError, match="holds the images that the data set is made of"):
-            make_dataset(plan, LocalStore(tmp_path / "store"), tmp_path / "mine", workers=1)
+            make_dataset(plan, store := LocalStore(tmp_path / "store"), tmp_path / "mine", LocalWorkers(store, 1))
     assert rows_in(tmp_path / "mine") == before
 
 

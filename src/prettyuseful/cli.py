@@ -12,12 +12,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from prettyuseful.errors import PrettyUsefulError, StudyError, UserError
+from prettyuseful.errors import PrettyUsefulError, StoreError, StudyError, UserError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from prettyuseful.analysis.summary import Summary
+    from prettyuseful.console import StepProgress
     from prettyuseful.run import StudyResult
+    from prettyuseful.steps.base import Step
+    from prettyuseful.store.base import Store
     from prettyuseful.study.file import Study
+    from prettyuseful.study.workers.base import Workers
 
 
 class _Commands(TyperGroup):
@@ -43,14 +49,15 @@ app = typer.Typer(
 )
 
 StoreOption = Annotated[
-    Path,
+    str,
     typer.Option("--store", envvar="PRETTYUSEFUL_STORE", help="Folder where everything made is kept and found again."),
 ]
 OutOption = Annotated[Path | None, typer.Option("--out", help="Folder for report, records and data sets.")]
 WorkersOption = Annotated[int | None, typer.Option("--workers", min=1, help="Steps side by side. Default: one a core.")]
+OnOption = Annotated[str, typer.Option("--on", help="Where steps run: local, ray, or ray://host:port.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print exactly one JSON document instead of a table.")]
 StudyArgument = Annotated[Path, typer.Argument(help="A study file in YAML.", show_default=False)]
-DEFAULT_STORE = Path("prettyuseful-store")
+DEFAULT_STORE = "prettyuseful-store"
 
 
 @app.command()
@@ -59,12 +66,19 @@ def run(
     store: StoreOption = DEFAULT_STORE,
     out: OutOption = None,
     workers: WorkersOption = None,
+    on: OnOption = "local",
+    worker: Annotated[
+        bool, typer.Option("--worker", help="Only make steps, beside other workers on the store; write no report.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Run a study: what is in the store already is not made again."""
     from prettyuseful.study.reading import load_study
 
-    _run(load_study(study), store, out or Path(f"{study.stem}-results"), workers, as_json)
+    if worker:
+        _work(load_study(study), store, workers, on)
+    else:
+        _run(load_study(study), store, out or Path(f"{study.stem}-results"), workers, on, as_json)
 
 
 @app.command()
@@ -75,12 +89,13 @@ def demo(
     store: StoreOption = DEFAULT_STORE,
     out: OutOption = None,
     workers: WorkersOption = None,
+    on: OnOption = "local",
     as_json: JsonOption = False,
 ) -> None:
     """Run a bundled study on the embedded photographs and pocket models. Needs no download."""
     from prettyuseful.studies import bundled_study
 
-    _run(bundled_study(study), store, out or Path(f"{study}-results"), workers, as_json)
+    _run(bundled_study(study), store, out or Path(f"{study}-results"), workers, on, as_json)
 
 
 @app.command()
@@ -94,25 +109,28 @@ def audit(
     store: StoreOption = DEFAULT_STORE,
     out: OutOption = None,
     workers: WorkersOption = None,
+    on: OnOption = "local",
     as_json: JsonOption = False,
 ) -> None:
     """Audit folders of images: are they useful training data, and if not, why?"""
     from prettyuseful.auditing.audit import audited, prepared
     from prettyuseful.auditing.gate import Gate
-    from prettyuseful.console import StepProgress, audit_table, print_out
-    from prettyuseful.run import default_workers, remaining_steps
-    from prettyuseful.store.local import LocalStore
-    from prettyuseful.study.cost import Rates
+    from prettyuseful.console import audit_table, print_out
+    from prettyuseful.run import remaining_steps
+    from prettyuseful.store.place import open_store
     from prettyuseful.study.plan import make_plan
+    from prettyuseful.study.workers.place import workers_on
 
     if budget not in ("quick", "full"):
         raise StudyError(f"--budget: {budget!r} is none; say quick or full")
     gate = Gate.of(fail_if) if fail_if else None
     asked = prepared(real, synthetic, test, groups, "full" if budget == "full" else "quick")
-    planned, opened = make_plan(asked.study), LocalStore(store)
-    todo, width = remaining_steps(planned, opened), workers or default_workers(asked.study)
-    with StepProgress(todo, Rates(opened.list() if todo else ()), width) as progress:
-        found = audited(asked, planned, opened, out or Path("audit-results"), width, progress)
+    planned, opened = make_plan(asked.study), open_store(store)
+    with (
+        workers_on(on, opened, asked.study.numerics, workers) as hands,
+        _progress(remaining_steps(planned, opened), opened, hands) as progress,
+    ):
+        found = audited(asked, planned, opened, out or Path("audit-results"), hands, progress)
     if as_json:
         _print_json(found.as_json())
     else:
@@ -133,21 +151,91 @@ def audit(
 def plan(study: StudyArgument, store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> None:
     """Show a study's steps: which are done, and what the rest will cost."""
     from prettyuseful.console import cost_table, print_out
-    from prettyuseful.run import default_workers, remaining_steps
-    from prettyuseful.store.local import LocalStore
+    from prettyuseful.run import remaining_steps
+    from prettyuseful.store.place import exists, open_store
     from prettyuseful.study.cost import Rates, cost_of
     from prettyuseful.study.plan import make_plan
     from prettyuseful.study.reading import load_study
+    from prettyuseful.study.workers.place import local_width
 
     asked = load_study(study)
     planned = make_plan(asked)
-    opened = LocalStore(store) if store.exists() else None  # planning makes no folders
+    opened = open_store(store) if exists(store) else None  # planning makes no folders
     todo = remaining_steps(planned, opened) if opened else planned.steps
-    cost = cost_of(planned.steps, todo, Rates(opened.list() if opened else ()), default_workers(asked))
+    cost = cost_of(planned.steps, todo, Rates(opened.list() if opened else ()), local_width(asked.numerics))
     if as_json:
         _print_json(asdict(cost))
     else:
         print_out(cost_table(cost))
+
+
+@app.command()
+def status(study: StudyArgument, store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> None:
+    """Show which of a study's steps are done, running, failed or waiting, on whichever machine."""
+    from prettyuseful.console import print_out, status_table
+    from prettyuseful.run import status_of
+    from prettyuseful.store.place import open_store
+    from prettyuseful.study.plan import make_plan
+    from prettyuseful.study.reading import load_study
+
+    _must_exist(store)
+    found = status_of(make_plan(load_study(study)), open_store(store))
+    if as_json:
+        _print_json({"schema_version": 1, **asdict(found)})
+    else:
+        print_out(status_table(found))
+        for label in found.running:
+            print_out(f"running: {label}")
+        for label, cause in found.failed.items():
+            print_out(f"failed: {label}: {cause}")
+
+
+@app.command()
+def gc(
+    studies: Annotated[list[Path], typer.Argument(help="The study files whose steps stay.", show_default=False)],
+    store: StoreOption = DEFAULT_STORE,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Remove from the store what none of the given studies refers to."""
+    from prettyuseful.console import print_out, size
+    from prettyuseful.store.place import open_store
+    from prettyuseful.study.plan import make_plan
+    from prettyuseful.study.reading import load_study
+
+    _must_exist(store)
+    opened = open_store(store)
+    keep = {key for study in studies for key in make_plan(load_study(study)).steps}
+    found = opened.sweep(keep, remove=False)
+    words = f"{found.artifacts} artifacts and {found.files} files, {size(found.bytes)}"
+    if not (found.artifacts or found.files):
+        print_out(
+            f"nothing to remove: all of the store {opened.place} belongs to these studies, or is younger than a day"
+        )
+        return
+    print_out(f"no given study refers to {words} of the store {opened.place}")
+    if yes or typer.confirm("Remove them?", err=True):
+        opened.sweep(keep, remove=True)
+        print_out("removed")
+
+
+@app.command()
+def verify(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> None:
+    """Check every manifest of a store and the bytes of every file that it promises."""
+    from prettyuseful.console import print_out
+    from prettyuseful.store.place import open_store
+
+    _must_exist(store)
+    checked = list(open_store(store).check())
+    broken = [one for one in checked if one.problem]
+    if as_json:
+        _print_json({"schema_version": 1, "artifacts": len(checked), "broken": [asdict(one) for one in broken]})
+    else:
+        for one in broken:
+            print_out(f"broken: {one.step} {one.key[:12]}: {one.problem}")
+        print_out(f"{len(checked) - len(broken)} of {len(checked)} artifacts are whole")
+    if broken:
+        print("run their study again: what is broken is made anew", file=sys.stderr)
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -162,25 +250,29 @@ def generate(
     numerics: Annotated[str | None, typer.Option("--numerics", help="'{device: cuda, micro_batch: 8}'.")] = None,
     store: StoreOption = DEFAULT_STORE,
     workers: WorkersOption = None,
+    on: OnOption = "local",
     as_json: JsonOption = False,
 ) -> None:
     """Generate one data set. Values of options are what a study file says behind the same key, in YAML."""
-    from prettyuseful.console import StepProgress, print_out
-    from prettyuseful.run import dataset_study, default_workers, make_dataset, only_dataset
-    from prettyuseful.store.local import LocalStore
-    from prettyuseful.study.cost import Rates
+    from prettyuseful.console import print_out
+    from prettyuseful.run import dataset_study, make_dataset, only_dataset
+    from prettyuseful.store.place import open_store
     from prettyuseful.study.execute import missing_steps
     from prettyuseful.study.plan import make_plan
+    from prettyuseful.study.workers.place import workers_on
 
     told = {"prompts": prompts, "sampling": sampling}
     fields = {key: _yaml(f"--{key}", value) for key, value in told.items() if value is not None}
     fields |= {"images_per_class": images_per_class} | ({} if seed is None else {"seed": seed})
     where: Any = {"folder": task} if Path(task).is_dir() else _yaml("--task", task)
     study = dataset_study(generator, fields, where, _yaml("--numerics", numerics) if numerics else None)
-    planned, opened, width = make_plan(study), LocalStore(store), workers or default_workers(study)
+    planned, opened = make_plan(study), open_store(store)
     todo = missing_steps(planned.steps, [only_dataset(planned).keys["dataset"]], opened)
-    with StepProgress(todo, Rates(opened.list() if todo else ()), width) as progress:
-        artifact = make_dataset(planned, opened, out, width, progress)
+    with (
+        workers_on(on, opened, study.numerics, workers) as hands,
+        _progress(todo, opened, hands) as progress,
+    ):
+        artifact = make_dataset(planned, opened, out, hands, progress)
     facts = artifact.manifest.facts
     if as_json:
         _print_json({"schema_version": 1, "dataset": str(out), "key": artifact.manifest.key, **facts})
@@ -283,6 +375,20 @@ def schema() -> None:
     _print_json(json_schema())
 
 
+def _progress(todo: Mapping[str, Step], store: Store, workers: Workers) -> StepProgress:
+    from prettyuseful.console import StepProgress
+    from prettyuseful.study.cost import Rates
+
+    return StepProgress(todo, Rates(store.list() if todo else ()), workers.width)
+
+
+def _must_exist(store: str) -> None:
+    from prettyuseful.store.place import exists
+
+    if not exists(store):
+        raise StoreError(f"there is no store at {store}; name the one of your runs with --store")
+
+
 def _yaml(option: str, value: str) -> Any:
     import yaml
 
@@ -292,18 +398,19 @@ def _yaml(option: str, value: str) -> Any:
         raise StudyError(f"{option}: {value!r} is not valid YAML; write it as in a study file") from None
 
 
-def _run(study: Study, store: Path, out: Path, workers: int | None, as_json: bool) -> None:
-    from prettyuseful.console import StepProgress, print_out, summary_table
-    from prettyuseful.run import default_workers, remaining_steps, run_plan
-    from prettyuseful.store.local import LocalStore
-    from prettyuseful.study.cost import Rates
+def _run(study: Study, store: str, out: Path, workers: int | None, on: str, as_json: bool) -> None:
+    from prettyuseful.console import print_out, summary_table
+    from prettyuseful.run import remaining_steps, run_plan
+    from prettyuseful.store.place import open_store
     from prettyuseful.study.plan import make_plan
+    from prettyuseful.study.workers.place import workers_on
 
-    planned, opened = make_plan(study), LocalStore(store)
-    todo = remaining_steps(planned, opened)
-    width = workers or default_workers(study)
-    with StepProgress(todo, Rates(opened.list() if todo else ()), width) as progress:
-        result = run_plan(planned, opened, out, width, progress)
+    planned, opened = make_plan(study), open_store(store)
+    with (
+        workers_on(on, opened, study.numerics, workers) as hands,
+        _progress(remaining_steps(planned, opened), opened, hands) as progress,
+    ):
+        result = run_plan(planned, opened, out, hands, progress)
     if as_json:
         _print_json(_result_json(result))
     else:
@@ -312,6 +419,23 @@ def _run(study: Study, store: Path, out: Path, workers: int | None, as_json: boo
             print_out(sentence)
         print_out(f"report: {result.report}")
     _tell_problems(result.summary)
+
+
+def _work(study: Study, store: str, workers: int | None, on: str) -> None:
+    """One of several workers on a store; exit code 1 if steps failed."""
+    from prettyuseful.run import remaining_steps, work_on_plan
+    from prettyuseful.store.place import open_store
+    from prettyuseful.study.plan import make_plan
+    from prettyuseful.study.workers.place import workers_on
+
+    planned, opened = make_plan(study), open_store(store)
+    with (
+        workers_on(on, opened, study.numerics, workers) as hands,
+        _progress(remaining_steps(planned, opened), opened, hands) as progress,
+    ):
+        outcome = work_on_plan(planned, opened, hands, progress)
+    if outcome.failed:
+        raise typer.Exit(1)
 
 
 def _tell_problems(summary: Summary) -> None:

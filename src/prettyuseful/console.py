@@ -20,6 +20,7 @@ from prettyuseful.report.drawing import digits
 from prettyuseful.steps.base import Step
 from prettyuseful.study.cost import Cost, Rates, clock
 from prettyuseful.study.execute import Event
+from prettyuseful.study.status import Status
 
 _METRICS = 4  # that a terminal has room for
 _LINE_EVERY = 5.0  # seconds between progress lines where nobody can see a bar move
@@ -33,7 +34,7 @@ class StepProgress:
         self.fractions: dict[str, float] = {}
         self.running: dict[str, tuple[Step, float]] = {}
         self.started = time.monotonic()
-        self.told = 0.0
+        self.told = self.shown_again = 0.0
         self.console = Console(stderr=True, highlight=False)
         self.bar = Progress(
             SpinnerColumn(),
@@ -81,7 +82,10 @@ class StepProgress:
                 self._say(f"[red]failed[/red] {escape(f'{step.label}: {event.cause}')}")
             elif event.kind == "retried":
                 self._say(f"[yellow]again[/yellow] {escape(f'{step.label}: {event.cause}')}")
-        self._show(step)
+        # What is left is summed over all steps: of many, seldom.
+        if (now := time.monotonic()) >= self.shown_again:
+            self._show(step)
+            self.shown_again = now + 20 * (time.monotonic() - now)
 
     def _show(self, step: Step) -> None:
         left = self._left()
@@ -154,6 +158,29 @@ def cost_table(cost: Cost) -> Table:
             kind.kind, str(kind.steps), str(kind.left), clock(kind.seconds) if kind.left > kind.unknown else "", rate
         )
     return table
+
+
+def status_table(status: Status) -> Table:
+    """How many steps of each kind are done, running, failed, waiting."""
+    done, steps = sum(kind.done for kind in status.kinds), sum(kind.steps for kind in status.kinds)
+    table = Table(caption=f"{done} of {steps} steps done", caption_justify="left")
+    table.add_column("step")
+    for heading in ("steps", "done", "running", "failed", "waiting"):
+        table.add_column(heading, justify="right")
+    for kind in status.kinds:
+        counts = (kind.steps, kind.done, kind.running, kind.failed, kind.waiting)
+        table.add_row(kind.kind, *(str(count) if count else "" for count in counts))
+    return table
+
+
+def size(count: int) -> str:
+    """`512 bytes`, `1.5 MB`."""
+    amount, unit = float(count), "bytes"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if amount < 1000:
+            break
+        amount, unit = amount / 1000, larger
+    return f"{amount:.0f} {unit}" if unit == "bytes" else f"{amount:.1f} {unit}"
 
 
 def names_table(kind: str, names: Mapping[str, str]) -> Table:

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 if TYPE_CHECKING:
     import torch
+    from threadpoolctl import ThreadpoolController
 
     ModuleT = TypeVar("ModuleT", bound=torch.nn.Module)
 
@@ -125,6 +126,23 @@ class TrainingNumerics(Numerics):
         ge=1,
         description="images that go through a classifier together in training; gradients add up to the recipe's batch",
     )
+
+
+@contextmanager
+def linear_algebra_threads(count: int) -> Iterator[None]:
+    """Within it, numpy and scipy compute on `count` threads. PyTorch is told by `Numerics.apply`."""
+    with _linear_algebra().limit(limits=count, user_api="blas"):
+        yield
+
+
+@cache
+def _linear_algebra() -> ThreadpoolController:
+    """Knows the libraries that are loaded when it is made: these are."""
+    import numpy  # noqa: F401
+    import scipy.linalg  # noqa: F401
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 @cache

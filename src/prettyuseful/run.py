@@ -19,8 +19,8 @@ from prettyuseful.data.dataset import dataset_card
 from prettyuseful.errors import StepFailedError, StoreError
 from prettyuseful.report.build import write_report
 from prettyuseful.steps.base import Step
-from prettyuseful.store.base import Artifact
-from prettyuseful.store.local import LocalStore
+from prettyuseful.store.base import Artifact, Store
+from prettyuseful.store.place import open_store
 from prettyuseful.study.execute import Event, Outcome, execute, missing_steps
 from prettyuseful.study.file import REAL, Study
 from prettyuseful.study.gather import gather
@@ -28,6 +28,9 @@ from prettyuseful.study.plan import Plan, make_plan
 from prettyuseful.study.plan_datasets import PlannedDataset
 from prettyuseful.study.reading import parse_study
 from prettyuseful.study.records import dataset_label, write_records
+from prettyuseful.study.status import Status, study_status
+from prettyuseful.study.workers.base import Workers
+from prettyuseful.study.workers.place import workers_on
 
 _OURS = re.compile(r"data-\d{5}-of-\d{5}\.parquet|README\.md|manifest\.json|\..*")  # what a data set folder holds
 
@@ -53,16 +56,9 @@ def wanted_keys(plan: Plan) -> list[str]:
     return list(dict.fromkeys([*of_datasets, *of_runs]))
 
 
-def remaining_steps(plan: Plan, store: LocalStore) -> dict[str, Step]:
+def remaining_steps(plan: Plan, store: Store) -> dict[str, Step]:
     """The steps that a run would still make, by key, in order."""
     return missing_steps(plan.steps, wanted_keys(plan), store)
-
-
-def default_workers(study: Study) -> int:
-    """As many steps side by side as the cores carry; one on an accelerator."""
-    if study.numerics.device != "cpu":
-        return 1
-    return max(1, (os.cpu_count() or 1) // study.numerics.threads)
 
 
 def run_study(
@@ -70,20 +66,25 @@ def run_study(
     store: Path | str,
     out: Path | str,
     workers: int | None = None,
+    on: str = "local",
     on_event: Callable[[Event], None] = lambda _: None,
 ) -> StudyResult:
     """Runs what of a study is not in the store yet, and writes records, data sets and report to `out`.
 
-    Workers are processes started afresh: a script that calls this needs the usual `if __name__ == "__main__":`.
+    `on`: `local`, with `workers` steps side by side (default: what the cores
+    carry), `ray` or `ray://host:port`. Workers are processes started afresh: a script that calls this needs the usual
+    `if __name__ == "__main__":`.
 
     Raises:
         UserError: the study, its data or a folder is not usable; everything made so far stays in the store.
     """
-    return run_plan(make_plan(study), LocalStore(Path(store)), Path(out), workers or default_workers(study), on_event)
+    plan, opened = make_plan(study), open_store(store)
+    with workers_on(on, opened, study.numerics, workers) as hands:
+        return run_plan(plan, opened, Path(out), hands, on_event)
 
 
-def run_plan(plan: Plan, store: LocalStore, out: Path, workers: int, on_event: Callable[[Event], None]) -> StudyResult:
-    """`run_study` for a plan and a store that are at hand."""
+def run_plan(plan: Plan, store: Store, out: Path, workers: Workers, on_event: Callable[[Event], None]) -> StudyResult:
+    """`run_study` for a plan, a store and workers that are open."""
     if any(out.resolve() == place.resolve() for place in plan.study.task.places):
         raise StoreError(f"{out} holds the task's images; name another folder with --out")
     _make_folder(out)
@@ -102,6 +103,16 @@ def run_plan(plan: Plan, store: LocalStore, out: Path, workers: int, on_event: C
             records=out / "records",
             datasets=_place_datasets(plan, store, out / "datasets"),
         )
+
+
+def work_on_plan(plan: Plan, store: Store, workers: Workers, on_event: Callable[[Event], None]) -> Outcome:
+    """Makes what is missing beside other workers on the same store; records and report are for `run_plan`."""
+    return execute(plan.steps, wanted_keys(plan), store, workers, on_event)
+
+
+def status_of(plan: Plan, store: Store) -> Status:
+    """How far a study is, as the store tells it to any machine."""
+    return study_status(plan.steps, remaining_steps(plan, store), store)
 
 
 def dataset_study(generator: str, fields: Mapping[str, Any], task: Any, numerics: Any) -> Study:
@@ -128,7 +139,7 @@ def only_dataset(plan: Plan) -> PlannedDataset:
 
 
 def make_dataset(
-    plan: Plan, store: LocalStore, out: Path, workers: int, on_event: Callable[[Event], None] = lambda _: None
+    plan: Plan, store: Store, out: Path, workers: Workers, on_event: Callable[[Event], None] = lambda _: None
 ) -> Artifact:
     """Makes the data set of a `dataset_study`, and nothing else, and places it in the folder `out`.
 
@@ -175,7 +186,7 @@ def _writing(folder: Path) -> Iterator[None]:
         ) from error
 
 
-def _place_datasets(plan: Plan, store: LocalStore, folder: Path) -> dict[str, Path]:
+def _place_datasets(plan: Plan, store: Store, folder: Path) -> dict[str, Path]:
     """A folder per data set, of links into the store (copies where links cannot be), each a Hugging Face data set."""
     placed = {}
     for dataset in plan.datasets:

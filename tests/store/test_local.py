@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prettyuseful.errors import CorruptArtifactError, StoreError
-from prettyuseful.store.base import FileEntry, Manifest
+from prettyuseful.store.base import GRACE, FileEntry, Manifest
 from prettyuseful.store.local import LocalStore
 
 KEY = "ab" * 32
@@ -195,3 +196,61 @@ def test_two_who_find_the_same_damage_both_say_so(store: LocalStore, monkeypatch
     with pytest.raises(CorruptArtifactError):
         artifact.path("file")
     assert not path.exists()
+
+
+def test_why_a_step_failed_stays_until_it_is_made(store: LocalStore) -> None:
+    store.blame(KEY, "no luck")
+    assert LocalStore(store.root).failures() == {KEY: "no luck"}
+    store.commit(manifest())
+    assert store.failures() == {}
+
+
+def test_what_is_claimed_is_known_elsewhere_and_not_hindered(store: LocalStore) -> None:
+    assert store.claimed() == set()
+    with store.claim(KEY) as mine:
+        assert mine
+        assert LocalStore(store.root).claimed() == {KEY}
+    assert store.claimed() == set()
+
+
+def test_a_check_names_what_is_broken_and_changes_nothing(store: LocalStore) -> None:
+    whole, flipped, lost, torn = (f"{i}" * 64 for i in range(4))
+    store.commit(manifest((put(store, b"whole"),), key=whole))
+    for key, content in ((flipped, b"flipped"), (lost, b"lost")):
+        store.commit(manifest((put(store, content),), key=key))
+    store.commit(manifest(key=torn))
+    flipped_file, lost_file = (object_of(store, put(store, content)) for content in (b"flipped", b"lost"))
+    flipped_file.chmod(0o644)
+    flipped_file.write_bytes(b"flippet")
+    lost_file.unlink()
+    (store.root / "manifests" / torn[:2] / f"{torn}.json").write_text("{")
+    found = {checked.key: checked.problem for checked in store.check()}
+    assert found == {
+        whole: None,
+        flipped: "file file differs from its manifest",
+        lost: "file file is missing",
+        torn: "its manifest cannot be read, or is another's",
+    }
+    assert flipped_file.exists()
+
+
+def test_a_sweep_leaves_what_is_kept_shared_claimed_or_young(store: LocalStore) -> None:
+    kept, gone, busy = "1" * 64, "2" * 64, "3" * 64
+    shared, own, young, old = (put(store, content) for content in (b"shared", b"own", b"young", b"oldest"))
+    store.commit(manifest((shared,), key=kept))
+    store.commit(manifest((shared, own), key=gone))
+    store.commit(manifest(key=busy))
+    store.blame("4" * 64, "nobody asks any more")
+    day_old = time.time() - 2 * GRACE
+    os.utime(object_of(store, old), (day_old, day_old))
+    with store.claim(busy):
+        found = store.sweep({kept}, remove=False)
+        assert (found.artifacts, found.files) == (1, 3)
+        assert found.bytes > len(b"own" + b"oldest")
+        assert store.read(gone) is not None, "only counted"
+        assert store.sweep({kept}, remove=True) == found
+    assert store.read(kept) is not None
+    assert store.read(busy) is not None
+    assert store.read(gone) is None
+    assert [object_of(store, e).exists() for e in (shared, own, young, old)] == [True, False, True, False]
+    assert store.failures() == {}

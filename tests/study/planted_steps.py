@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from prettyuseful.errors import DataError
+from prettyuseful.numerics import Numerics
 from prettyuseful.steps.base import Job, StepSpec
 
 
@@ -53,3 +54,16 @@ class DieSpec(WriteSpec):
             flag.write_text(left[1:])
             os.kill(os.getpid(), signal.SIGKILL)
         return super().make(job)
+
+
+class TellingSpec(WriteSpec):
+    """Says that half of it is done, and gives the word time to arrive."""
+
+    def make(self, job: Job) -> dict[str, Any]:
+        job.progress(0.5)
+        time.sleep(1)
+        return super().make(job)
+
+
+class GreedySpec(WriteSpec):
+    numerics: Numerics

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import importlib
 import os
 import subprocess
 import sys
@@ -14,13 +13,7 @@ from prettyuseful.errors import DataError
 from prettyuseful.steps.base import Step, StepSpec
 from prettyuseful.store.local import LocalStore
 from prettyuseful.study.execute import Event, Outcome, execute, missing_steps
-
-
-@pytest.fixture
-def planted(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """`planted_steps`, importable here and, since workers inherit the search path, there."""
-    monkeypatch.syspath_prepend(str(Path(__file__).parent))
-    return importlib.import_module("planted_steps")
+from prettyuseful.study.workers.local import LocalWorkers
 
 
 @pytest.fixture
@@ -34,7 +27,8 @@ def step(spec: StepSpec, *inputs: Step) -> Step:
 
 def run(store: LocalStore, *steps: Step, workers: int = 1, events: list[Event] | None = None) -> Outcome:
     by_key = {s.key: s for s in steps}
-    return execute(by_key, by_key, store, workers, (events if events is not None else []).append)
+    with LocalWorkers(store, workers) as hands:
+        return execute(by_key, by_key, store, hands, (events if events is not None else []).append)
 
 
 def content(store: LocalStore, s: Step) -> str:

@@ -32,14 +32,17 @@ from prettyuseful.auditing.result import (
 )
 from prettyuseful.data.sources.open import open_source
 from prettyuseful.errors import DataError
-from prettyuseful.run import StudyResult, default_workers, run_plan
-from prettyuseful.store.local import LocalStore
+from prettyuseful.run import StudyResult, run_plan
+from prettyuseful.store.base import Store
+from prettyuseful.store.place import open_store
 from prettyuseful.study.execute import Event
 from prettyuseful.study.file import REAL, Study
 from prettyuseful.study.plan import Plan, make_plan
 from prettyuseful.study.plan_diagnosis import fewest_per_class
 from prettyuseful.study.reading import parse_study
 from prettyuseful.study.records import DiagnosisResult
+from prettyuseful.study.workers.base import Workers
+from prettyuseful.study.workers.place import workers_on
 from prettyuseful.tasks.base import native_size
 from prettyuseful.tasks.find import TaskSource
 from prettyuseful.tasks.real import RealTask
@@ -63,20 +66,22 @@ def audit(
     out: Path | str = "audit-results",
     store: Path | str = "prettyuseful-store",
     workers: int | None = None,
+    on: str = "local",
     on_event: Callable[[Event], None] = lambda _: None,
 ) -> Audit:
     """Audits one or several sets of synthetic images against real ones; see docs/audit.md.
 
-    Places are class folders, .tar shards or Parquet files. Without `test`, a fifth of `real` is tested on. Workers are
-    processes started afresh: a script that calls this needs the usual `if __name__ == "__main__":`.
+    Places are class folders, .tar shards or Parquet files. Without `test`, a fifth of `real` is tested on. `store`,
+    `workers` and `on` are those of `run_study`.
 
     Raises:
         UserError: images, classes or folders that cannot be used.
     """
     places = [synthetic] if isinstance(synthetic, Path | str) else list(synthetic)
     asked = prepared(Path(real), [Path(place) for place in places], _path(test), _path(groups), budget)
-    plan = make_plan(asked.study)
-    return audited(asked, plan, LocalStore(Path(store)), Path(out), workers or default_workers(asked.study), on_event)
+    plan, opened = make_plan(asked.study), open_store(store)
+    with workers_on(on, opened, asked.study.numerics, workers) as hands:
+        return audited(asked, plan, opened, Path(out), hands, on_event)
 
 
 @dataclass(frozen=True)
@@ -143,7 +148,7 @@ def prepared(real: Path, synthetic: Sequence[Path], test: Path | None, groups: P
 
 
 def audited(
-    asked: Prepared, plan: Plan, store: LocalStore, out: Path, workers: int, on_event: Callable[[Event], None]
+    asked: Prepared, plan: Plan, store: Store, out: Path, workers: Workers, on_event: Callable[[Event], None]
 ) -> Audit:
     """Runs a prepared audit; its study stays in `out` as study.yaml.
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from prettyuseful.errors import DataError, UnknownNameError, did_you_mean
 from prettyuseful.generators import pocket
@@ -357,6 +357,15 @@ def find_model(name: str) -> Model:
         f"unknown generator {name!r}{near}; it may be an id that `prettyuseful list generators` shows, a hub id "
         "such as owner/name, a folder with a model_index.json or with images, or module:Class"
     )
+
+
+def memory_needed(name: str, part: Literal["sampling", "encoding"], dtype: DType) -> int:
+    """Bytes that a model of the table takes while it samples or encodes prompts; 0 if nobody knows."""
+    model = MODELS.get(name)
+    if model is None or model.memory is None:
+        return 0
+    gigabytes = model.memory[0 if part == "sampling" else 1]
+    return int(gigabytes * 1e9 * (2 if dtype == "float32" else 1))
 
 
 def is_pipeline_folder(name: str) -> bool:

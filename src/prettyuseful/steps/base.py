@@ -17,12 +17,21 @@ from pydantic import BaseModel, ConfigDict
 
 from prettyuseful.errors import CorruptArtifactError
 from prettyuseful.keys import digest
-from prettyuseful.numerics import environment
+from prettyuseful.numerics import Numerics, environment, linear_algebra_threads
 from prettyuseful.store.base import Artifact, FileEntry, Manifest, Store
 
 Progress = Callable[[float], None]
 Item = TypeVar("Item")
 _TELL = 64  # items from one word to the next
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What a step takes of a machine: CPU threads, accelerators, and bytes of main memory (0: not known)."""
+
+    threads: int = 1
+    gpus: int = 0
+    memory: int = 0
 
 
 @dataclass
@@ -71,6 +80,14 @@ class StepSpec(BaseModel, ABC):
         """Steps of one rate class take equal time per unit of work."""
         return self.kind
 
+    @property
+    def needs(self) -> Resources:
+        """What its numerics say that it takes."""
+        numerics = getattr(self, "numerics", None)
+        if not isinstance(numerics, Numerics):
+            return Resources()
+        return Resources(threads=numerics.threads, gpus=int(numerics.device == "cuda"))
+
     def keyed(self) -> dict[str, Any]:
         return self.model_dump(mode="json", exclude=set(self.unkeyed))
 
@@ -108,7 +125,9 @@ def run_step(step: Step, store: Store, progress: Progress) -> Manifest | None:
             started = time.perf_counter()
             inputs = {name: _input(store, key) for name, key in step.inputs.items()}
             job = Job(inputs, Path(scratch), store.bench(step.key), progress)
-            facts = step.spec.make(job)
+            # Not what the surroundings say: a cluster and a shell set other defaults, and they change the last bits.
+            with linear_algebra_threads(step.spec.needs.threads):
+                facts = step.spec.make(job)
             files = [store.put_file(path.name, path) for path in sorted(Path(scratch).iterdir())]
             manifest = Manifest(
                 key=step.key,

@@ -17,7 +17,7 @@ from prettyuseful.generators.batches import Cut
 from prettyuseful.keys import derive_seed
 from prettyuseful.memory import is_out_of_memory, largest_that_fits
 from prettyuseful.numerics import Numerics
-from prettyuseful.steps.base import Job, StepSpec
+from prettyuseful.steps.base import Job, Resources, StepSpec
 from prettyuseful.steps.inputs import prompts_of
 
 if TYPE_CHECKING:
@@ -83,6 +83,12 @@ class GenerateSpec(StepSpec):
             guided = " guided" if (self.sampling.cfg or 1) > 1 else ""
             words.append(f"{self.sampling.steps} steps{guided}, size {self.sampling.size}")
         return ", ".join([*words, f"by {self.micro_batch}"])
+
+    @property
+    def needs(self) -> Resources:
+        from prettyuseful.generators.models import memory_needed
+
+        return replace(super().needs, memory=memory_needed(self.generator, "sampling", self.numerics.dtype))
 
     def _opened(self, job: Job) -> tuple[Draw, Callable[[], dict[str, Any]]]:
         from prettyuseful.hand import at_hand

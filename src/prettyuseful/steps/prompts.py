@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from itertools import chain
 from typing import Any, ClassVar, Literal
 
@@ -11,7 +12,7 @@ from pydantic import Field
 from prettyuseful.numerics import Numerics
 from prettyuseful.prompts.captioners.source import CaptionerSource
 from prettyuseful.prompts.strategies import Prompts, class_names, from_captions, from_templates, with_definitions
-from prettyuseful.steps.base import Job, StepSpec
+from prettyuseful.steps.base import Job, Resources, StepSpec
 from prettyuseful.steps.inputs import classes_of, part_of, prompts_of, write_json
 
 
@@ -109,6 +110,12 @@ class EncodeSpec(StepSpec):
                 job.progress((number - self.first + 1) / len(texts))
         save_embeddings(encoded, encoder.encode_negative(self.negative) if self.guided else {}, job.folder)
         return {"prompts": len(texts), "cut": cut}
+
+    @property
+    def needs(self) -> Resources:
+        from prettyuseful.generators.models import memory_needed
+
+        return replace(super().needs, memory=memory_needed(self.generator, "encoding", self.numerics.dtype))
 
     @property
     def rate_class(self) -> str:

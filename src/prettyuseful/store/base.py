@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
 MANIFEST_VERSION = 1
+GRACE = 24 * 3600.0
+"""Seconds that a file without a manifest is left alone: another process may be between writing and committing it."""
 
 
 class FileEntry(BaseModel):
@@ -45,6 +48,24 @@ class Manifest(BaseModel):
     rate_class: str
 
 
+@dataclass(frozen=True)
+class Checked:
+    """An artifact whose bytes were compared with its manifest. `step` is empty if the manifest cannot be read."""
+
+    key: str
+    step: str
+    problem: str | None
+
+
+@dataclass(frozen=True)
+class Swept:
+    """What nobody refers to: artifacts, and files with their bytes."""
+
+    artifacts: int
+    files: int
+    bytes: int
+
+
 class Artifact(Protocol):
     """A committed artifact, open for reading."""
 
@@ -60,7 +81,11 @@ class Artifact(Protocol):
 
 
 class Store(Protocol):
-    """Six calls. `read` never returns an artifact whose manifest or file sizes are wrong."""
+    """`read` never returns an artifact whose manifest or file sizes are wrong."""
+
+    @property
+    def place(self) -> str:
+        """A path or URL: `open_store` opens the same store by it, in another process too."""
 
     def read(self, key: str) -> Artifact | None:
         """The artifact, or None if it is not there or not whole (then it will be made again)."""
@@ -80,3 +105,21 @@ class Store(Protocol):
 
     def claim(self, key: str) -> AbstractContextManager[bool]:
         """True while nobody else works on `key`. A claim only saves double work; correctness never rests on it."""
+
+    def claimed(self) -> set[str]:
+        """The keys that somebody works on."""
+
+    def blame(self, key: str, cause: str) -> None:
+        """Keeps why a step failed, until its artifact is committed."""
+
+    def failures(self) -> dict[str, str]:
+        """Causes of the steps that failed and have not been made since, by key."""
+
+    def check(self) -> Iterator[Checked]:
+        """Reads every manifest and every file that it promises. Changes nothing."""
+
+    def sweep(self, keep: Set[str], remove: bool) -> Swept:
+        """Counts, and removes if told so, the artifacts but for `keep`, and files that then belong to none.
+
+        Files younger than a day and what is claimed stay.
+        """

@@ -5,16 +5,19 @@ manifests/12/1234....json one per artifact, written last, never changed
 locks/1234....lock        advisory claims, freed by the system when a process dies
 tmp/                      unfinished writes; safe to delete when nothing runs
 benches/1234.../          what an unfinished step goes on from; safe to delete, at the cost of work
+failures/1234....json     why a step failed; gone once it is made
 """
 
 from __future__ import annotations
 
 import errno
 import fcntl
+import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Set
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +27,7 @@ from pydantic import ValidationError
 from prettyuseful.durable import fsync
 from prettyuseful.errors import CorruptArtifactError, StoreError
 from prettyuseful.keys import file_sha256
-from prettyuseful.store.base import MANIFEST_VERSION, FileEntry, Manifest
+from prettyuseful.store.base import GRACE, MANIFEST_VERSION, Checked, FileEntry, Manifest, Swept
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ class LocalStore:
         self.root = root.expanduser().absolute()
         self._checked: set[tuple[str, int, int]] = set()
         try:
-            for name in ("objects", "manifests", "locks", "tmp"):
+            for name in ("objects", "manifests", "locks", "tmp", "failures"):
                 (self.root / name).mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=self.root / "tmp"):
                 pass
@@ -61,6 +64,10 @@ class LocalStore:
                 f"cannot write to the store {self.root}: {error.strerror or error}; "
                 "make the folder writable or name another one with --store"
             ) from error
+
+    @property
+    def place(self) -> str:
+        return str(self.root)
 
     def read(self, key: str) -> LocalArtifact | None:
         manifest = self._manifest(self._manifest_path(key))
@@ -92,22 +99,25 @@ class LocalStore:
 
     def commit(self, manifest: Manifest) -> LocalArtifact:
         target = self._manifest_path(manifest.key)
-        target.parent.mkdir(exist_ok=True)
-        if target.exists() and self.read(manifest.key) is None:
-            # Broken beyond use: out of the way, so that a whole one can be first.
-            with suppress(FileNotFoundError):
-                target.unlink()
-        draft = self._draft()
         try:
-            draft.write_text(manifest.model_dump_json(indent=1) + "\n", encoding="utf-8")
-            fsync(draft)
-            with suppress(FileExistsError):
-                os.link(draft, target)
-            fsync(target.parent)
+            target.parent.mkdir(exist_ok=True)
+            if target.exists() and self.read(manifest.key) is None:
+                # Broken beyond use: out of the way, so that a whole one can be first.
+                with suppress(FileNotFoundError):
+                    target.unlink()
+            draft = self._draft()
+            try:
+                draft.write_text(manifest.model_dump_json(indent=1) + "\n", encoding="utf-8")
+                fsync(draft)
+                with suppress(FileExistsError):
+                    os.link(draft, target)
+                fsync(target.parent)
+            finally:
+                draft.unlink(missing_ok=True)
         except OSError as error:
             raise _full_or(error, self.root) from error
-        finally:
-            draft.unlink(missing_ok=True)
+        with suppress(OSError):
+            self._failure_path(manifest.key).unlink(missing_ok=True)
         winner = self.read(manifest.key)
         if winner is None:
             raise CorruptArtifactError(
@@ -117,7 +127,11 @@ class LocalStore:
 
     @contextmanager
     def claim(self, key: str) -> Iterator[bool]:
-        with (self.root / "locks" / f"{key}.lock").open("w") as lock:
+        try:
+            lock = self._lock_path(key).open("a")
+        except OSError as error:
+            raise _full_or(error, self.root) from error
+        with lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
@@ -126,6 +140,77 @@ class LocalStore:
                 yield False
                 return
             yield True
+
+    def claimed(self) -> set[str]:
+        found = set()
+        for path in (self.root / "locks").glob("*.lock"):
+            # Shared: lookers do not hinder each other, and who wants to claim meanwhile only looks again.
+            with suppress(FileNotFoundError), path.open() as lock:
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                except OSError:
+                    found.add(path.stem)
+        return found
+
+    def blame(self, key: str, cause: str) -> None:
+        with self._durable(self._failure_path(key)) as draft:
+            draft.write_text(json.dumps({"cause": cause, "host": os.uname().nodename}), encoding="utf-8")
+
+    def failures(self) -> dict[str, str]:
+        found = {}
+        for path in (self.root / "failures").glob("*.json"):
+            with suppress(OSError, ValueError):
+                if not self._manifest_path(path.stem).exists():
+                    found[path.stem] = str(json.loads(path.read_text("utf-8"))["cause"])
+        return found
+
+    def check(self) -> Iterator[Checked]:
+        known: dict[str, str | None] = {}
+        for path in sorted((self.root / "manifests").glob("*/*.json")):
+            manifest = self._manifest(path)
+            if manifest is None or manifest.key != path.stem:
+                yield Checked(path.stem, "", "its manifest cannot be read, or is another's")
+                continue
+            for entry in manifest.files:
+                if entry.sha256 not in known:
+                    known[entry.sha256] = self._problem(entry)
+            problems = [f"file {e.name} {known[e.sha256]}" for e in manifest.files if known[e.sha256]]
+            yield Checked(manifest.key, manifest.step, "; ".join(problems) or None)
+
+    def sweep(self, keep: Set[str], remove: bool) -> Swept:
+        keep = keep | self.claimed()
+        manifests = {path.stem: path for path in (self.root / "manifests").glob("*/*.json")}
+        unused = [path for key, path in manifests.items() if key not in keep]
+        kept = [self._manifest(path) for key, path in manifests.items() if key in keep]
+        needed = {entry.sha256 for manifest in kept if manifest for entry in manifest.files}
+        let_go = {e.sha256 for path in unused if (found := self._manifest(path)) for e in found.files} - needed
+        files = [path for path in (self.root / "objects").glob("*/*") if self._is_spare(path, needed, let_go)]
+        files += [path for path in (self.root / "tmp").iterdir() if _age(path) > GRACE]
+        files += [path for path in (self.root / "failures").glob("*.json") if path.stem not in keep]
+        benches = [path for path in (self.root / "benches").glob("*") if path.name not in keep]
+        files += [path for bench in benches for path in bench.rglob("*") if path.is_file()]
+        swept = Swept(len(unused), len(files), sum(path.lstat().st_size for path in files))
+        if remove:
+            try:
+                for path in (*unused, *files):  # manifests first: none may promise what is gone
+                    path.unlink(missing_ok=True)
+                for bench in benches:
+                    shutil.rmtree(bench, ignore_errors=True)
+            except OSError as error:
+                raise _full_or(error, self.root) from error
+        return swept
+
+    def _is_spare(self, path: Path, needed: Set[str], let_go: Set[str]) -> bool:
+        """An object that no manifest will need: one of an artifact that goes, or one that was left over long ago."""
+        return path.name in let_go or (path.name not in needed and _age(path) > GRACE)
+
+    def _problem(self, entry: FileEntry) -> str | None:
+        try:
+            return None if file_sha256(self._object_path(entry.sha256)) == entry.sha256 else "differs from its manifest"
+        except FileNotFoundError:
+            return "is missing"
+        except OSError as error:
+            return f"cannot be read ({error.strerror})"
 
     def verified(self, entry: FileEntry, manifest: Manifest) -> Path:
         """Path of an object whose bytes have been hashed once per process, size and time of change."""
@@ -154,6 +239,12 @@ class LocalStore:
 
     def _manifest_path(self, key: str) -> Path:
         return self.root / "manifests" / key[:2] / f"{key}.json"
+
+    def _failure_path(self, key: str) -> Path:
+        return self.root / "failures" / f"{key}.json"
+
+    def _lock_path(self, key: str) -> Path:
+        return self.root / "locks" / f"{key}.lock"
 
     def _draft(self) -> Path:
         handle, name = tempfile.mkstemp(dir=self.root / "tmp")
@@ -189,3 +280,8 @@ def _full_or(error: OSError, root: Path) -> StoreError:
     return StoreError(
         f"cannot write to the store {root}: {error.strerror or error}; free some space or name another store"
     )
+
+
+def _age(path: Path) -> float:
+    """Seconds since the file was written."""
+    return time.time() - path.lstat().st_mtime

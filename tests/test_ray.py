@@ -1,0 +1,117 @@
+"""A study on a Ray cluster of two nodes comes out as on a laptop, whatever is killed on the way."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.test_resume import COMMAND, datasets, files_by_key, finish, manifests, records
+
+from prettyuseful.store.local import LocalStore
+
+pytestmark = pytest.mark.slow  # a cluster needs seconds to start, and a machine that does nothing else
+
+
+@pytest.fixture
+def run(tmp_path: Path, study_text: Callable[..., str]) -> list[str]:
+    path = tmp_path / "study.yaml"
+    path.write_text(study_text(seeds="[0, 1]"))
+    return ["run", str(path)]
+
+
+@pytest.fixture
+def whole(run: list[str], tmp_path: Path) -> Path:
+    """The same study on this machine, in one process."""
+    finish(run, tmp_path / "whole", workers=1)
+    return tmp_path / "whole"
+
+
+def start(command: list[str], place: Path) -> subprocess.Popen[bytes]:
+    place.mkdir(exist_ok=True)
+    options = ["--store", str(place / "store"), "--out", str(place / "out"), "--on", "ray"]
+    # Threads are the key's, whatever the surroundings say.
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
+    with (place / "log").open("ab") as log:
+        return subprocess.Popen([*COMMAND, *command, *options], stdout=log, stderr=log, env=environment)
+
+
+def end(started: subprocess.Popen[bytes], place: Path) -> None:
+    assert started.wait(timeout=300) == 0, (place / "log").read_text()
+
+
+def wait_until(reached: Callable[[Counter[str]], bool], started: subprocess.Popen[bytes], place: Path) -> None:
+    """Until so many steps of these kinds are made."""
+    deadline = time.monotonic() + 240
+    while not ((place / "store").exists() and reached(Counter(m.step for m in LocalStore(place / "store").list()))):
+        assert started.poll() is None, (place / "log").read_text()
+        assert time.monotonic() < deadline, (place / "log").read_text()
+        time.sleep(0.02)
+
+
+def _holds(kind: str, count: int, made: Counter[str]) -> bool:
+    return made[kind] >= count
+
+
+def _holds_in_all(count: int, made: Counter[str]) -> bool:
+    return made.total() >= count
+
+
+def workers() -> list[int]:
+    """Processes of our actors that are at a step now."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if path.read_bytes().startswith(b"ray::_Worker.work"):
+                found.append(int(path.parent.name))
+        except OSError:
+            continue
+    return found
+
+
+def assert_equal(place: Path, whole: Path) -> None:
+    assert datasets(place) == datasets(whole) != {}
+    assert records(place) == records(whole)
+    assert files_by_key(place) == files_by_key(whole)
+
+
+@pytest.mark.usefixtures("ray_cluster")
+def test_a_study_on_two_nodes_is_the_same(run: list[str], whole: Path, tmp_path: Path) -> None:
+    place = tmp_path / "ray"
+    end(start(run, place), place)
+    assert_equal(place, whole)
+
+
+def test_killed_workers_and_nodes_change_nothing(run: list[str], whole: Path, tmp_path: Path, ray_cluster: Any) -> None:
+    place = tmp_path / "ray"
+    started = start(run, place)
+    for kind in ("encode", "collect"):  # then it generates, then it trains on what was generated
+        wait_until(partial(_holds, kind, 1), started, place)
+        while not (busy := workers()):
+            assert started.poll() is None, (place / "log").read_text()
+        os.kill(busy[0], signal.SIGKILL)
+    wait_until(partial(_holds, "train", 2), started, place)
+    ray_cluster.remove_node(ray_cluster.worker_nodes.copy().pop(), allow_graceful=False)
+    end(started, place)
+    assert "again" in (place / "log").read_text()
+    assert_equal(place, whole)
+
+
+@pytest.mark.usefixtures("ray_cluster")
+def test_a_killed_driver_goes_on(run: list[str], whole: Path, tmp_path: Path) -> None:
+    place = tmp_path / "ray"
+    for count in (3, 10):
+        started = start(run, place)
+        wait_until(partial(_holds_in_all, count), started, place)
+        started.kill()
+        started.wait()
+    assert manifests(place) < manifests(whole)
+    end(start(run, place), place)
+    assert_equal(place, whole)
