@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import Future
 from contextlib import suppress
@@ -84,11 +85,7 @@ class RayWorkers:
         needs = step.spec.needs
         if not running:
             self._check_possible(step)
-        whole = self._ray.cluster_resources()
-        return all(
-            sum(_amounts(other.spec.needs).get(name, 0) for other in running) + amount <= whole.get(name, 0)
-            for name, amount in _amounts(needs).items()
-        )
+        return self._fits([needs, *(other.spec.needs for other in running)])
 
     def submit(self, step: Step) -> Future[bool]:
         future: Future[bool] = Future()
@@ -111,6 +108,10 @@ class RayWorkers:
         return future
 
     def news(self) -> Iterable[tuple[str, float]]:
+        self._take_back()
+        # The cluster has shrunk: an idle actor must not hold what one that waits to start was promised.
+        if self.idle and not self._fits(hand.needs for hand in (*self.idle, *self.busy)):
+            self._dismiss()
         ready, _ = self._ray.wait([self._asked], timeout=0)
         if not ready:
             return
@@ -161,6 +162,13 @@ class RayWorkers:
         while self.idle:
             self._ray.kill(self.idle.pop().actor)
 
+    def _fits(self, asked: Iterable[Resources]) -> bool:
+        """Whether the cluster, as large as it is now, has all of it."""
+        whole, total = self._ray.cluster_resources(), Counter[str]()
+        for needs in asked:
+            total.update(_amounts(needs))
+        return all(amount <= whole.get(name, 0) for name, amount in total.items())
+
     def _check_possible(self, step: Step) -> None:
         nodes = [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
         asked = _amounts(step.spec.needs)
@@ -170,7 +178,7 @@ class RayWorkers:
         raise StudyError(f"{step.label} needs {words} on one node, and no node of the Ray cluster has as much; add one")
 
 
-def _amounts(needs: Resources) -> dict[str, float]:
+def _amounts(needs: Resources) -> dict[str, int]:
     """By Ray's names; what is not needed is left out."""
     amounts = {"CPU": needs.threads, "GPU": needs.gpus, "memory": needs.memory}
     return {name: amount for name, amount in amounts.items() if amount}
