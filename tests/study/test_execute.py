@@ -38,10 +38,10 @@ def content(store: LocalStore, s: Step) -> str:
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_a_graph_is_made_in_order(planted: ModuleType, store: LocalStore, workers: int) -> None:
-    a = step(planted.WriteSpec(text="a"))
-    b = step(planted.WriteSpec(text="b"), a)
-    c = step(planted.WriteSpec(text="c"), a, b)
+def test_a_graph_is_made_in_order(planted_steps: ModuleType, store: LocalStore, workers: int) -> None:
+    a = step(planted_steps.WriteSpec(text="a"))
+    b = step(planted_steps.WriteSpec(text="b"), a)
+    c = step(planted_steps.WriteSpec(text="c"), a, b)
     outcome = run(store, a, b, c, workers=workers)
     assert outcome.made == {a.key, b.key, c.key}
     assert content(store, c) == "caba"
@@ -51,17 +51,17 @@ def test_a_graph_is_made_in_order(planted: ModuleType, store: LocalStore, worker
         assert artifact.manifest.facts["pid"] != os.getpid()
 
 
-def test_what_is_there_is_not_made_again(planted: ModuleType, store: LocalStore) -> None:
-    a = step(planted.WriteSpec(text="a"))
+def test_what_is_there_is_not_made_again(planted_steps: ModuleType, store: LocalStore) -> None:
+    a = step(planted_steps.WriteSpec(text="a"))
     run(store, a)
     events: list[Event] = []
     assert run(store, a, events=events) == Outcome()
     assert events == []
 
 
-def test_ingredients_of_what_is_there_are_not_missing(planted: ModuleType, store: LocalStore) -> None:
-    a = step(planted.WriteSpec(text="a"))
-    b = step(planted.WriteSpec(text="b"), a)
+def test_ingredients_of_what_is_there_are_not_missing(planted_steps: ModuleType, store: LocalStore) -> None:
+    a = step(planted_steps.WriteSpec(text="a"))
+    b = step(planted_steps.WriteSpec(text="b"), a)
     run(store, a, b)
     (store.root / "manifests" / a.key[:2] / f"{a.key}.json").unlink()
     steps = {s.key: s for s in (a, b)}
@@ -69,28 +69,28 @@ def test_ingredients_of_what_is_there_are_not_missing(planted: ModuleType, store
     assert list(missing_steps(steps, [a.key, b.key], store)) == [a.key]
 
 
-def test_a_failure_blocks_only_what_needs_it(planted: ModuleType, store: LocalStore) -> None:
-    bad = step(planted.FailSpec())
-    after = step(planted.WriteSpec(text="after"), bad)
-    later = step(planted.WriteSpec(text="later"), after)
-    good = step(planted.WriteSpec(text="good"))
+def test_a_failure_blocks_only_what_needs_it(planted_steps: ModuleType, store: LocalStore) -> None:
+    bad = step(planted_steps.FailSpec())
+    after = step(planted_steps.WriteSpec(text="after"), bad)
+    later = step(planted_steps.WriteSpec(text="later"), after)
+    good = step(planted_steps.WriteSpec(text="good"))
     outcome = run(store, bad, after, later, good)
     assert outcome.failed == {bad.key: "RuntimeError: no luck"}
     assert outcome.blocked == {after.key, later.key}
     assert outcome.made == {good.key}
 
 
-def test_a_users_mistake_stops_the_run_and_loses_nothing(planted: ModuleType, store: LocalStore) -> None:
-    good = step(planted.WriteSpec(text="good"))
+def test_a_users_mistake_stops_the_run_and_loses_nothing(planted_steps: ModuleType, store: LocalStore) -> None:
+    good = step(planted_steps.WriteSpec(text="good"))
     with pytest.raises(DataError, match="a broken image"):
-        run(store, good, step(planted.FailSpec(user=True)))
+        run(store, good, step(planted_steps.FailSpec(user=True)))
     assert content(store, good) == "good"
 
 
-def test_a_killed_worker_is_replaced(planted: ModuleType, store: LocalStore, tmp_path: Path) -> None:
+def test_a_killed_worker_is_replaced(planted_steps: ModuleType, store: LocalStore, tmp_path: Path) -> None:
     (tmp_path / "flag").write_text("x")
-    dying = step(planted.DieSpec(text="alive", flag=str(tmp_path / "flag")))
-    beside = step(planted.SlowSpec(text="beside", seconds=0.5))
+    dying = step(planted_steps.DieSpec(text="alive", flag=str(tmp_path / "flag")))
+    beside = step(planted_steps.SlowSpec(text="beside", seconds=0.5))
     events: list[Event] = []
     outcome = run(store, dying, beside, workers=2, events=events)
     assert outcome.failed == {}
@@ -99,19 +99,21 @@ def test_a_killed_worker_is_replaced(planted: ModuleType, store: LocalStore, tmp
     assert any(event.kind == "retried" and "died" in event.cause for event in events)
 
 
-def test_a_step_that_kills_every_worker_fails_alone(planted: ModuleType, store: LocalStore, tmp_path: Path) -> None:
+def test_a_step_that_kills_every_worker_fails_alone(
+    planted_steps: ModuleType, store: LocalStore, tmp_path: Path
+) -> None:
     (tmp_path / "flag").write_text("x" * 9)
-    dying = step(planted.DieSpec(text="alive", flag=str(tmp_path / "flag")))
-    beside = [step(planted.SlowSpec(text=f"beside {i}", seconds=0.3)) for i in range(4)]
+    dying = step(planted_steps.DieSpec(text="alive", flag=str(tmp_path / "flag")))
+    beside = [step(planted_steps.SlowSpec(text=f"beside {i}", seconds=0.3)) for i in range(4)]
     outcome = run(store, dying, *beside, workers=2)
     assert outcome.failed.keys() == {dying.key}
     assert "died" in outcome.failed[dying.key]
     assert outcome.made == {s.key for s in beside}
 
 
-def test_a_corrupt_input_is_made_again(planted: ModuleType, store: LocalStore) -> None:
-    a = step(planted.WriteSpec(text="a"))
-    b = step(planted.WriteSpec(text="b"), a)
+def test_a_corrupt_input_is_made_again(planted_steps: ModuleType, store: LocalStore) -> None:
+    a = step(planted_steps.WriteSpec(text="a"))
+    b = step(planted_steps.WriteSpec(text="b"), a)
     run(store, a)
     artifact = store.read(a.key)
     assert artifact is not None
@@ -125,8 +127,8 @@ def test_a_corrupt_input_is_made_again(planted: ModuleType, store: LocalStore) -
     assert any(event.kind == "retried" and "differs from its manifest" in event.cause for event in events)
 
 
-def test_a_step_that_another_process_makes_is_waited_for(planted: ModuleType, store: LocalStore) -> None:
-    a = step(planted.WriteSpec(text="a"))
+def test_a_step_that_another_process_makes_is_waited_for(planted_steps: ModuleType, store: LocalStore) -> None:
+    a = step(planted_steps.WriteSpec(text="a"))
     script = (
         "import sys, time; from pathlib import Path; from prettyuseful.store.local import LocalStore\n"
         "with LocalStore(Path(sys.argv[1])).claim(sys.argv[2]): print('mine', flush=True); time.sleep(1.5)"
@@ -140,9 +142,9 @@ def test_a_step_that_another_process_makes_is_waited_for(planted: ModuleType, st
     holder.wait()
 
 
-def test_steps_side_by_side_share_a_corrupt_input(planted: ModuleType, store: LocalStore) -> None:
-    a = step(planted.WriteSpec(text="a"))
-    after = [step(planted.WriteSpec(text=f"{i}"), a) for i in range(6)]
+def test_steps_side_by_side_share_a_corrupt_input(planted_steps: ModuleType, store: LocalStore) -> None:
+    a = step(planted_steps.WriteSpec(text="a"))
+    after = [step(planted_steps.WriteSpec(text=f"{i}"), a) for i in range(6)]
     run(store, a)
     artifact = store.read(a.key)
     assert artifact is not None

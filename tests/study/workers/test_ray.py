@@ -44,9 +44,9 @@ def facts(store: LocalStore, s: Step) -> dict[str, Any]:
 
 
 @pytest.mark.usefixtures("ray_cluster")
-def test_a_graph_is_made_by_actors_that_stay(planted: ModuleType, store: LocalStore) -> None:
-    first = [step(planted.SlowSpec(text=f"{i}", seconds=0.5)) for i in range(4)]
-    last = step(planted.WriteSpec(text="last "), *first)
+def test_a_graph_is_made_by_actors_that_stay(planted_steps: ModuleType, store: LocalStore) -> None:
+    first = [step(planted_steps.SlowSpec(text=f"{i}", seconds=0.5)) for i in range(4)]
+    last = step(planted_steps.WriteSpec(text="last "), *first)
     outcome = run(store, *first, last)
     assert (outcome.failed, outcome.made) == ({}, {s.key for s in (*first, last)})
     artifact = store.read(last.key)
@@ -58,10 +58,10 @@ def test_a_graph_is_made_by_actors_that_stay(planted: ModuleType, store: LocalSt
 
 
 @pytest.mark.usefixtures("ray_cluster")
-def test_progress_and_failures_come_back(planted: ModuleType, store: LocalStore) -> None:
+def test_progress_and_failures_come_back(planted_steps: ModuleType, store: LocalStore) -> None:
     events: list[Event] = []
-    bad, good = step(planted.FailSpec()), step(planted.TellingSpec(text="good"))
-    after = step(planted.WriteSpec(text="after"), bad)
+    bad, good = step(planted_steps.FailSpec()), step(planted_steps.TellingSpec(text="good"))
+    after = step(planted_steps.WriteSpec(text="after"), bad)
     outcome = run(store, bad, good, after, on_event=events.append)
     assert outcome.failed == {bad.key: "StepFailedError: RuntimeError: no luck"}
     assert outcome.blocked == {after.key}
@@ -69,14 +69,14 @@ def test_progress_and_failures_come_back(planted: ModuleType, store: LocalStore)
     assert any(e.kind == "progress" and 0 < e.fraction < 1 for e in events)
     assert store.failures() == outcome.failed
     with pytest.raises(DataError, match=r"^a broken image$"):
-        run(store, step(planted.FailSpec(user=True)))
+        run(store, step(planted_steps.FailSpec(user=True)))
 
 
 @pytest.mark.usefixtures("ray_cluster")
-def test_a_killed_worker_is_replaced(planted: ModuleType, store: LocalStore, tmp_path: Path) -> None:
+def test_a_killed_worker_is_replaced(planted_steps: ModuleType, store: LocalStore, tmp_path: Path) -> None:
     (tmp_path / "flag").write_text("x")
-    dying = step(planted.DieSpec(text="alive", flag=str(tmp_path / "flag")))
-    beside = step(planted.SlowSpec(text="beside", seconds=1))
+    dying = step(planted_steps.DieSpec(text="alive", flag=str(tmp_path / "flag")))
+    beside = step(planted_steps.SlowSpec(text="beside", seconds=1))
     events: list[Event] = []
     outcome = run(store, dying, beside, on_event=events.append)
     assert outcome.failed == {}
@@ -85,17 +85,17 @@ def test_a_killed_worker_is_replaced(planted: ModuleType, store: LocalStore, tmp
 
 
 @pytest.mark.usefixtures("ray_cluster")
-def test_a_step_that_kills_every_worker_fails(planted: ModuleType, store: LocalStore, tmp_path: Path) -> None:
+def test_a_step_that_kills_every_worker_fails(planted_steps: ModuleType, store: LocalStore, tmp_path: Path) -> None:
     (tmp_path / "flag").write_text("x" * 9)
-    dying = step(planted.DieSpec(text="alive", flag=str(tmp_path / "flag")))
-    outcome = run(store, dying, step(planted.WriteSpec(text="good")))
+    dying = step(planted_steps.DieSpec(text="alive", flag=str(tmp_path / "flag")))
+    outcome = run(store, dying, step(planted_steps.WriteSpec(text="good")))
     assert outcome.failed.keys() == {dying.key}
     assert "gone" in outcome.failed[dying.key]
     assert len((tmp_path / "flag").read_text()) == 6
 
 
-def test_a_killed_node_takes_nothing_along(planted: ModuleType, store: LocalStore, ray_cluster: Any) -> None:
-    steps = [step(planted.SlowSpec(text=f"{i}", seconds=1.5)) for i in range(4)]
+def test_a_killed_node_takes_nothing_along(planted_steps: ModuleType, store: LocalStore, ray_cluster: Any) -> None:
+    steps = [step(planted_steps.SlowSpec(text=f"{i}", seconds=1.5)) for i in range(4)]
     events: list[Event] = []
     started = threading.Event()
 
@@ -119,8 +119,8 @@ def test_a_killed_node_takes_nothing_along(planted: ModuleType, store: LocalStor
 
 
 @pytest.mark.usefixtures("ray_cluster")
-def test_what_no_node_has_is_told(planted: ModuleType, store: LocalStore) -> None:
-    greedy = step(planted.GreedySpec(text="x", numerics=Numerics(device="cuda")))
+def test_what_no_node_has_is_told(planted_steps: ModuleType, store: LocalStore) -> None:
+    greedy = step(planted_steps.GreedySpec(text="x", numerics=Numerics(device="cuda")))
     with pytest.raises(StudyError, match=r"needs 1 CPU, 1 GPU on one node, and no node of the Ray cluster has as much"):
         run(store, greedy)
 
