@@ -160,6 +160,22 @@ def test_planning_writes_nothing(tmp_path: Path, study_text: Callable[..., str])
     assert [path.name for path in tmp_path.iterdir()] == ["my.yaml"]
 
 
+def test_a_plan_tells_what_it_costs(tmp_path: Path, study_text: Callable[..., str]) -> None:
+    (tmp_path / "my.yaml").write_text(study_text())
+    prices = ("--price-per-gpu-hour", 2, "--price-per-cpu-hour", 100)
+    cost = json.loads(call("plan", "my.yaml", *prices, "--json", cwd=tmp_path).stdout)
+    assert cost["gpu_hours"] == cost["unknown_gpu_steps"] == 0
+    assert cost["unknown_steps"] == sum(kind["unknown_steps"] for kind in cost["kinds"])
+    assert cost["money"] == pytest.approx(100 * cost["cpu_hours"], abs=0.01)
+    assert cost["images"] == sum(kind["images"] for kind in cost["kinds"]) > 0
+    assert cost["bytes"] is None
+    table = call("plan", "my.yaml", *prices, cwd=tmp_path).stdout
+    assert "CPU time" in table
+    assert "money" in table
+    assert "disk: unknown" in table
+    assert call("plan", "my.yaml", "--price-per-gpu-hour", -1, cwd=tmp_path).returncode == 2
+
+
 def test_results_do_not_go_among_the_tasks_images(folder_task: Path, study_text: Callable[..., str]) -> None:
     (folder_task.parent / "my.yaml").write_text(study_text(task=folder_task))
     found = call("run", "my.yaml", "--out", folder_task, "--store", "store", cwd=folder_task.parent)

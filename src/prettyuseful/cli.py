@@ -148,12 +148,22 @@ def audit(
 
 
 @app.command()
-def plan(study: StudyArgument, store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> None:
-    """Show a study's steps: which are done, and what the rest will cost."""
+def plan(
+    study: StudyArgument,
+    store: StoreOption = DEFAULT_STORE,
+    gpu_hour: Annotated[
+        float | None, typer.Option("--price-per-gpu-hour", min=0, help="Of one GPU with its machine, in any currency.")
+    ] = None,
+    cpu_hour: Annotated[
+        float | None, typer.Option("--price-per-cpu-hour", min=0, help="Of one CPU thread, in the same currency.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show a study's steps: which are done, and what the rest will cost in hours, images, bytes and money."""
     from prettyuseful.console import cost_table, print_out
     from prettyuseful.run import remaining_steps
     from prettyuseful.store.place import exists, open_store
-    from prettyuseful.study.cost import Rates, cost_of
+    from prettyuseful.study.cost import Prices, Rates, cost_of
     from prettyuseful.study.plan import make_plan
     from prettyuseful.study.reading import load_study
     from prettyuseful.study.workers.place import local_width
@@ -162,9 +172,10 @@ def plan(study: StudyArgument, store: StoreOption = DEFAULT_STORE, as_json: Json
     planned = make_plan(asked)
     opened = open_store(store) if exists(store) else None  # planning makes no folders
     todo = remaining_steps(planned, opened) if opened else planned.steps
-    cost = cost_of(planned.steps, todo, Rates(opened.list() if opened else ()), local_width(asked.numerics))
+    rates = Rates(opened.list() if opened else ())
+    cost = cost_of(planned.steps, todo, rates, local_width(asked.numerics), Prices(gpu_hour, cpu_hour))
     if as_json:
-        _print_json(asdict(cost))
+        _print_json(cost.as_json())
     else:
         print_out(cost_table(cost))
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn
@@ -18,7 +19,7 @@ from prettyuseful.analysis.summary import Summary
 from prettyuseful.contract import Finding
 from prettyuseful.report.drawing import digits
 from prettyuseful.steps.base import Step
-from prettyuseful.study.cost import Cost, Rates, clock
+from prettyuseful.study.cost import Amounts, Cost, Prices, Rates, clock
 from prettyuseful.study.execute import Event
 from prettyuseful.study.status import Status
 
@@ -143,21 +144,71 @@ def _number(interval: Interval | None) -> str:
 
 
 def cost_table(cost: Cost) -> Table:
-    """A plan's steps by kind: how many are done, how many left, what they cost."""
-    done = cost.steps - cost.left
-    unknown = sum(kind.unknown for kind in cost.kinds)
-    rest = f", and {unknown} steps that nobody has timed yet" if unknown else ""
-    caption = f"{done} of {cost.steps} steps done; about {clock(cost.seconds)} left on {cost.workers} workers{rest}"
-    table = Table(caption=caption, caption_justify="left")
-    table.add_column("step")
-    for heading in ("steps", "left", "cost of the rest", "rate"):
-        table.add_column(heading, justify="right")
+    """A plan's steps by kind: how many are left, and what they cost. Columns with nothing in them are left out.
+
+    `?` stands for what nobody knows, `>` before what is more by something unknown.
+    """
+    columns = _cost_columns(cost)
+    caption = "\n".join(_cost_notes(cost))
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), caption=caption, caption_justify="left")
+    table.add_column("step", no_wrap=True)
+    for heading in ("steps", "left", *columns, "rate"):
+        table.add_column(heading, justify="right", no_wrap=True)
+
+    def row(name: str, steps: int, left: int, amounts: Amounts, rate: str) -> None:
+        table.add_row(name, f"{steps:,}", f"{left:,}", *(tell(amounts) for tell in columns.values()), rate)
+
     for kind in cost.kinds:
-        rate = "" if not kind.left else "unknown" if kind.unknown else "measured here" if kind.measured else "assumed"
-        table.add_row(
-            kind.kind, str(kind.steps), str(kind.left), clock(kind.seconds) if kind.left > kind.unknown else "", rate
-        )
+        rate = "unknown" if kind.amounts.unknown_steps else "measured" if kind.measured else "assumed"
+        row(kind.kind, kind.steps, kind.left, kind.amounts, rate if kind.left else "")
+    table.add_section()
+    row("all", cost.steps, cost.left, cost.amounts, "")
     return table
+
+
+def _cost_columns(cost: Cost) -> dict[str, Callable[[Amounts], str]]:
+    """Headings of what there is something to say of, and how it is told."""
+    every = cost.amounts
+    columns: dict[str, Callable[[Amounts], str]] = {}
+    if every.gpu_hours != 0:
+        columns["GPU time"] = lambda of: _amount(of.gpu_hours, of.unknown_gpu_steps, _hours)
+    if every.cpu_hours != 0:
+        columns["CPU time"] = lambda of: _amount(of.cpu_hours, of.unknown_cpu_steps, _hours)
+    if every.images:
+        columns["images"] = lambda of: _amount(of.images, 0, "{:,.0f}".format)
+    if every.bytes:
+        columns["disk"] = lambda of: _amount(of.bytes, of.unsized_steps, lambda count: size(round(count)))
+    if every.money != 0 and cost.prices != Prices():
+        columns["money"] = lambda of: _amount(of.money, of.unknown_steps, "{:,.2f}".format)
+    return columns
+
+
+def _hours(hours: float) -> str:
+    return clock(hours * 3600)
+
+
+def _cost_notes(cost: Cost) -> Iterator[str]:
+    every, prices = cost.amounts, cost.prices
+    about = "at least" if every.unknown_steps else "about"
+    rest = f", and {every.unknown_steps:,} steps that nobody has timed yet" if every.unknown_steps else ""
+    yield (
+        f"{cost.steps - cost.left:,} of {cost.steps:,} steps done; {about} {clock(cost.seconds)} left on "
+        f"{cost.workers} workers{rest}"
+    )
+    if every.unsized_steps:
+        yield f"disk: unknown of {every.unsized_steps:,} of {cost.left:,} steps, whose like nobody has made here yet"
+    if prices.cpu_hour is None and prices.gpu_hour is not None and every.cpu_hours != 0:
+        yield "money: of GPU hours only; give --price-per-cpu-hour for the others"
+    if prices.gpu_hour is None and prices.cpu_hour is not None and every.gpu_hours != 0:
+        yield "money: of CPU hours only; give --price-per-gpu-hour for the others"
+    if every.unknown_steps or (every.bytes and every.unsized_steps):
+        yield "?: unknown; >: more than that, by what is unknown"
+
+
+def _amount(value: float | None, unknown: int, words: Callable[[float], str]) -> str:
+    if value is None:
+        return "?"
+    return f"{'>' if unknown else ''}{words(value)}" if value else ""
 
 
 def status_table(status: Status) -> Table:

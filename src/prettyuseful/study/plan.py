@@ -8,6 +8,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from prettyuseful.data.pixels import StoredSize
 from prettyuseful.errors import DataError, UserError
 from prettyuseful.steps.base import Step
 from prettyuseful.steps.classifiers import DecodeSpec, EvaluateSpec, TrainSpec
@@ -63,6 +64,7 @@ def make_plan(study: Study) -> Plan:
 class _Planner:
     def __init__(self, study: Study) -> None:
         self.study, self.graph = study, Graph()
+        self._seen: dict[tuple[str, StoredSize, str], str] = {}
 
     def plan(self) -> Plan:
         study = self.study
@@ -119,15 +121,21 @@ class _Planner:
                 yield replace(run, cell=cell, steps_of=steps_of)
 
     def _pixels(self, dataset: str, cell: PlannedCell) -> str:
-        """The decoded data set, as the cell's probe leaves it."""
+        """The decoded data set, as the cell's probe leaves it; worked out once, whatever the number of seeds."""
+        asked = dataset, cell.recipe.stored_size, cell.probe
+        if asked not in self._seen:
+            self._seen[asked] = self._probed(*asked)
+        return self._seen[asked]
+
+    def _probed(self, dataset: str, size: StoredSize, probe: str) -> str:
         label, units = self.graph.steps[dataset].label, self.graph.units(dataset)
-        decode = DecodeSpec(stored_size=cell.recipe.stored_size)
+        decode = DecodeSpec(stored_size=size)
         decoded = self.graph.add(decode, {"dataset": dataset}, f"decode {label}", units)
-        transform, identity = self.transforms[cell.probe]
+        transform, identity = self.transforms[probe]
         if transform is None:
             return decoded
         spec = ProbeSpec(transform=transform, identity=identity, numerics=self.study.numerics.of_steps())
-        return self.graph.add(spec, {"pixels": decoded}, f"probe {cell.probe}: {label}", units)
+        return self.graph.add(spec, {"pixels": decoded}, f"probe {probe}: {label}", units)
 
     def _transform(self, name: str) -> tuple[TransformSource | None, dict[str, Any]]:
         """What a probe does, and what of it is in the key."""

@@ -189,10 +189,10 @@ class DatasetPlanner:
         encoded: dict[int, str] = {}
         if model is not None and sampling is not None:
             encoded = self._encoded(plan, model, fingerprint, sampling, prompts, per_class, numerics)
+        cuts = [(first, stop, cut.within(first, stop)) for first, stop in cut.shards()]  # the same for all classes
         shards: dict[str, str] = {}
         for label, class_name in enumerate(self.task.classes):
-            for first, stop in cut.shards():
-                images = cut.within(first, stop)
+            for first, stop, images in cuts:
                 parts = sorted({(label * per_class + i % per_class) // _PART for i in images}) if encoded else []
                 spec = GenerateSpec(
                     generator=origin.id,
