@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -13,3 +16,26 @@ def fsync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+@contextmanager
+def draft_in(folder: Path) -> Iterator[Path]:
+    """A new file for what is not whole yet; gone afterwards, unless it was moved."""
+    handle, name = tempfile.mkstemp(dir=folder)
+    os.close(handle)
+    draft = Path(name)
+    try:
+        yield draft
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+@contextmanager
+def replacing(target: Path, drafts: Path) -> Iterator[Path]:
+    """A draft in the folder `drafts` that replaces `target` in one move, after its bytes have reached the disk."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with draft_in(drafts) as draft:
+        yield draft
+        fsync(draft)
+        draft.replace(target)
+        fsync(target.parent)

@@ -223,7 +223,7 @@ def _place(artifact: Artifact, dataset: PlannedDataset, plan: Plan, folder: Path
     made = _provenance(dataset, plan)
     words = f"{dataset.images_per_class} images per class of the task {plan.task.name}, {made}."
     (folder / "README.md").write_text(dataset_card(folder.name, plan.task.classes, words), encoding="utf-8")
-    (folder / "manifest.json").write_text(artifact.manifest.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    (folder / "manifest.json").write_text(artifact.manifest.as_text(), encoding="utf-8")
 
 
 def _provenance(dataset: PlannedDataset, plan: Plan) -> str:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
+from collections.abc import Collection, Iterator, Set
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from prettyuseful.errors import CorruptArtifactError
+from prettyuseful.keys import file_sha256
 
 MANIFEST_VERSION = 1
 GRACE = 24 * 3600.0
@@ -22,6 +25,10 @@ class FileEntry(BaseModel):
     name: str
     size: int = Field(ge=0)
     sha256: str
+
+    @classmethod
+    def of(cls, name: str, source: Path) -> Self:
+        return cls(name=name, size=source.stat().st_size, sha256=file_sha256(source))
 
 
 class Manifest(BaseModel):
@@ -46,6 +53,24 @@ class Manifest(BaseModel):
     seconds: float
     units: float
     rate_class: str
+
+    @classmethod
+    def of(cls, text: bytes) -> Self | None:
+        """None for what is no manifest, or one of another version."""
+        try:
+            found = cls.model_validate_json(text)
+        except ValidationError:
+            return None
+        return found if found.schema_version == MANIFEST_VERSION else None
+
+    def as_text(self) -> str:
+        return self.model_dump_json(indent=1) + "\n"
+
+    def file(self, name: str) -> FileEntry:
+        for entry in self.files:
+            if entry.name == name:
+                return entry
+        raise CorruptArtifactError(f"artifact {self.key[:12]} ({self.step}) has no file {name!r}")
 
 
 @dataclass(frozen=True)
@@ -89,6 +114,9 @@ class Store(Protocol):
 
     def read(self, key: str) -> Artifact | None:
         """The artifact, or None if it is not there or not whole (then it will be made again)."""
+
+    def present(self, keys: Collection[str]) -> set[str]:
+        """Those of the keys that `read` finds: many at once may be asked for faster than one by one."""
 
     def put_file(self, name: str, source: Path) -> FileEntry:
         """Keeps the bytes of `source`, durably. An artifact cannot be read until its manifest is committed."""

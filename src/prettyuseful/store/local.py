@@ -12,22 +12,20 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import json
 import os
 import shutil
-import tempfile
 import time
-from collections.abc import Iterator, Set
+from collections.abc import Collection, Iterator, Set
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import ValidationError
-
-from prettyuseful.durable import fsync
+from prettyuseful.durable import draft_in, fsync, replacing
 from prettyuseful.errors import CorruptArtifactError, StoreError
 from prettyuseful.keys import file_sha256
-from prettyuseful.store.base import GRACE, MANIFEST_VERSION, Checked, FileEntry, Manifest, Swept
+from prettyuseful.store.base import GRACE, Checked, FileEntry, Manifest, Swept
+from prettyuseful.store.faults import DIFFERS, MISSING, broken, checked_against, failure_cause, failure_text
+from prettyuseful.store.objects import DamagedError, ObjectFolder
 
 
 @dataclass(frozen=True)
@@ -38,10 +36,7 @@ class LocalArtifact:
     store: LocalStore
 
     def path(self, name: str) -> Path:
-        for entry in self.manifest.files:
-            if entry.name == name:
-                return self.store.verified(entry, self.manifest)
-        raise CorruptArtifactError(f"artifact {self.manifest.key[:12]} ({self.manifest.step}) has no file {name!r}")
+        return self.store.verified(self.manifest.file(name), self.manifest)
 
 
 class LocalStore:
@@ -53,11 +48,11 @@ class LocalStore:
 
     def __init__(self, root: Path) -> None:
         self.root = root.expanduser().absolute()
-        self._checked: set[tuple[str, int, int]] = set()
         try:
-            for name in ("objects", "manifests", "locks", "tmp", "failures"):
-                (self.root / name).mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=self.root / "tmp"):
+            self._objects = ObjectFolder(self.root)
+            for name in ("manifests", "locks", "failures"):
+                (self.root / name).mkdir(exist_ok=True)
+            with draft_in(self._objects.drafts):
                 pass
         except OSError as error:
             raise StoreError(
@@ -75,21 +70,24 @@ class LocalStore:
             return None
         for entry in manifest.files:
             try:
-                if self._object_path(entry.sha256).stat().st_size != entry.size:
+                if self._objects.path(entry.sha256).stat().st_size != entry.size:
                     return None
             except FileNotFoundError:
                 return None
         return LocalArtifact(manifest, self)
 
+    def present(self, keys: Collection[str]) -> set[str]:
+        return {key for key in keys if self.read(key) is not None}
+
     def bench(self, key: str) -> Path:
         return self.root / "benches" / key
 
     def put_file(self, name: str, source: Path) -> FileEntry:
-        entry = FileEntry(name=name, size=source.stat().st_size, sha256=file_sha256(source))
-        target = self._object_path(entry.sha256)
-        with self._durable(target) as draft:
-            shutil.copyfile(source, draft)
-            draft.chmod(0o444)
+        entry = FileEntry.of(name, source)
+        try:
+            self._objects.copy(entry.sha256, source)
+        except OSError as error:
+            raise _full_or(error, self.root) from error
         return entry
 
     def list(self) -> Iterator[Manifest]:
@@ -105,15 +103,12 @@ class LocalStore:
                 # Broken beyond use: out of the way, so that a whole one can be first.
                 with suppress(FileNotFoundError):
                     target.unlink()
-            draft = self._draft()
-            try:
-                draft.write_text(manifest.model_dump_json(indent=1) + "\n", encoding="utf-8")
+            with draft_in(self._objects.drafts) as draft:
+                draft.write_text(manifest.as_text(), encoding="utf-8")
                 fsync(draft)
                 with suppress(FileExistsError):
                     os.link(draft, target)
                 fsync(target.parent)
-            finally:
-                draft.unlink(missing_ok=True)
         except OSError as error:
             raise _full_or(error, self.root) from error
         with suppress(OSError):
@@ -153,29 +148,23 @@ class LocalStore:
         return found
 
     def blame(self, key: str, cause: str) -> None:
-        with self._durable(self._failure_path(key)) as draft:
-            draft.write_text(json.dumps({"cause": cause, "host": os.uname().nodename}), encoding="utf-8")
+        try:
+            with replacing(self._failure_path(key), self._objects.drafts) as draft:
+                draft.write_text(failure_text(cause), encoding="utf-8")
+        except OSError as error:
+            raise _full_or(error, self.root) from error
 
     def failures(self) -> dict[str, str]:
         found = {}
         for path in (self.root / "failures").glob("*.json"):
             with suppress(OSError, ValueError):
                 if not self._manifest_path(path.stem).exists():
-                    found[path.stem] = str(json.loads(path.read_text("utf-8"))["cause"])
+                    found[path.stem] = failure_cause(path.read_text("utf-8"))
         return found
 
     def check(self) -> Iterator[Checked]:
-        known: dict[str, str | None] = {}
-        for path in sorted((self.root / "manifests").glob("*/*.json")):
-            manifest = self._manifest(path)
-            if manifest is None or manifest.key != path.stem:
-                yield Checked(path.stem, "", "its manifest cannot be read, or is another's")
-                continue
-            for entry in manifest.files:
-                if entry.sha256 not in known:
-                    known[entry.sha256] = self._problem(entry)
-            problems = [f"file {e.name} {known[e.sha256]}" for e in manifest.files if known[e.sha256]]
-            yield Checked(manifest.key, manifest.step, "; ".join(problems) or None)
+        paths = sorted((self.root / "manifests").glob("*/*.json"))
+        yield from checked_against(((path.stem, self._manifest(path)) for path in paths), self._problem)
 
     def sweep(self, keep: Set[str], remove: bool) -> Swept:
         keep = keep | self.claimed()
@@ -206,36 +195,21 @@ class LocalStore:
 
     def _problem(self, entry: FileEntry) -> str | None:
         try:
-            return None if file_sha256(self._object_path(entry.sha256)) == entry.sha256 else "differs from its manifest"
+            return None if file_sha256(self._objects.path(entry.sha256)) == entry.sha256 else DIFFERS
         except FileNotFoundError:
-            return "is missing"
+            return MISSING
         except OSError as error:
             return f"cannot be read ({error.strerror})"
 
     def verified(self, entry: FileEntry, manifest: Manifest) -> Path:
-        """Path of an object whose bytes have been hashed once per process, size and time of change."""
-        path = self._object_path(entry.sha256)
+        """Path of an object whose bytes have been hashed by this process."""
         try:
-            stat = path.stat()
-            mark = (entry.sha256, stat.st_size, stat.st_mtime_ns)
-            if mark not in self._checked:
-                if file_sha256(path) != entry.sha256:
-                    # Set aside, so that the next run makes it again instead of meeting it again.
-                    path.rename(path.with_suffix(".corrupt"))
-                    raise CorruptArtifactError(self._broken(entry, manifest, "differs from its manifest"))
-                self._checked.add(mark)
+            return self._objects.verified(entry.sha256)
+        except DamagedError:
+            # It was set aside, so that the next run makes it again instead of meeting it again.
+            raise broken(entry, manifest, DIFFERS, self.place) from None
         except FileNotFoundError:
-            raise CorruptArtifactError(self._broken(entry, manifest, "is missing")) from None
-        return path
-
-    def _broken(self, entry: FileEntry, manifest: Manifest, what: str) -> str:
-        return (
-            f"file {entry.name} of artifact {manifest.key[:12]} ({manifest.step}) {what} "
-            f"in the store {self.root}; run the study again to make it anew"
-        )
-
-    def _object_path(self, sha256: str) -> Path:
-        return self.root / "objects" / sha256[:2] / sha256
+            raise broken(entry, manifest, MISSING, self.place) from None
 
     def _manifest_path(self, key: str) -> Path:
         return self.root / "manifests" / key[:2] / f"{key}.json"
@@ -246,34 +220,12 @@ class LocalStore:
     def _lock_path(self, key: str) -> Path:
         return self.root / "locks" / f"{key}.lock"
 
-    def _draft(self) -> Path:
-        handle, name = tempfile.mkstemp(dir=self.root / "tmp")
-        os.close(handle)
-        return Path(name)
-
-    @contextmanager
-    def _durable(self, target: Path) -> Iterator[Path]:
-        """A draft that replaces `target` in one move, after its bytes have reached the disk."""
-        try:
-            target.parent.mkdir(exist_ok=True)
-            draft = self._draft()
-            try:
-                yield draft
-                fsync(draft)
-                draft.replace(target)
-                fsync(target.parent)
-            finally:
-                draft.unlink(missing_ok=True)
-        except OSError as error:
-            raise _full_or(error, self.root) from error
-
     @staticmethod
     def _manifest(path: Path) -> Manifest | None:
         try:
-            manifest = Manifest.model_validate_json(path.read_bytes())
-        except (OSError, ValidationError):
+            return Manifest.of(path.read_bytes())
+        except OSError:
             return None
-        return manifest if manifest.schema_version == MANIFEST_VERSION else None
 
 
 def _full_or(error: OSError, root: Path) -> StoreError:

@@ -45,12 +45,11 @@ def missing_steps(steps: Mapping[str, Step], wanted: Iterable[str], store: Store
     What is only an ingredient of something that is already there is not missing.
     """
     needed: set[str] = set()
-    open_keys = [key for key in wanted if store.read(key) is None]
-    while open_keys:
-        key = open_keys.pop()
-        if key not in needed:
-            needed.add(key)
-            open_keys += [k for k in steps[key].inputs.values() if k not in needed and store.read(k) is None]
+    asked = set(wanted)
+    while asked:
+        missing = asked - store.present(asked)
+        needed |= missing
+        asked = {k for key in missing for k in steps[key].inputs.values()} - needed
     return {key: step for key, step in steps.items() if key in needed}
 
 
