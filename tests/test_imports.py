@@ -13,7 +13,7 @@ import prettyuseful
 ROOT = Path(prettyuseful.__file__).parent
 # From the foot of the house to its roof: a module imports from its own layer's package and from layers before it.
 LAYERS = (
-    ("errors", "keys", "durable", "hub_ids"),
+    ("errors", "keys", "durable", "hub_ids", "redaction"),
     ("registry", "numerics", "plugins", "hand", "quiet", "contract", "memory"),
     ("store", "pretrained"),
     ("data", "metrics"),
@@ -69,6 +69,7 @@ def test_the_executor_knows_nothing_of_images() -> None:
     own = {module for module in imported(tree) if module.startswith("prettyuseful")}
     assert own <= {
         "prettyuseful.errors",
+        "prettyuseful.redaction",
         "prettyuseful.steps.base",
         "prettyuseful.store.base",
         "prettyuseful.study.workers.base",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import sys
+import traceback
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,6 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 from prettyuseful.errors import PrettyUsefulError, StoreError, StudyError, UserError
+from prettyuseful.redaction import redacted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,7 +35,7 @@ class _Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except PrettyUsefulError as error:
-            print(f"error: {error}", file=sys.stderr)
+            print(f"error: {redacted(str(error))}", file=sys.stderr)
             raise typer.Exit(2 if isinstance(error, UserError) else 1) from None
         except KeyboardInterrupt:
             print("interrupted; run the same command again to continue", file=sys.stderr)
@@ -481,4 +483,8 @@ def main() -> None:
     """Exit codes: 0 complete, 1 steps failed or missing, 2 the user's mistake, 130 interrupted."""
     # Batch systems and containers ask to stop by SIGTERM: the same as Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    app()
+    try:
+        app()
+    except Exception:  # a mistake of ours: its trace is needed, secrets in it are not
+        print(redacted(traceback.format_exc()), end="", file=sys.stderr)
+        sys.exit(1)

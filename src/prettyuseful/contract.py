@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from prettyuseful.errors import PrettyUsefulError, one_line
+from prettyuseful.redaction import redacted
 
 Attempt = tuple[str, Callable[[], None], bool]
 """What is tried, the try itself, and whether all that follows needs it."""
@@ -30,7 +31,7 @@ def findings(attempts: Iterable[Attempt]) -> Iterator[Finding]:
             attempt()
             yield Finding(what)
         except Exception as error:  # the class is the user's and may do anything
-            said = one_line(str(error))
+            said = redacted(one_line(str(error)))
             known = isinstance(error, PrettyUsefulError)
             yield Finding(what, said if known else f"it failed with {type(error).__name__}: {said}")
             if needed:

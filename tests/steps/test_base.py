@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from prettyuseful.errors import CorruptArtifactError
+from prettyuseful.errors import CorruptArtifactError, StepFailedError
 from prettyuseful.steps.base import Job, Step, StepSpec, run_step
 from prettyuseful.store.local import LocalStore
 
@@ -83,7 +83,7 @@ def test_a_step_is_made_once(store: LocalStore) -> None:
 
 
 def test_a_step_that_breaks_leaves_nothing(store: LocalStore) -> None:
-    with pytest.raises(RuntimeError):
+    with pytest.raises(StepFailedError, match="RuntimeError: half-way"):
         run_step(step(Broken()), store, lambda _: None)
     assert list(store.list()) == []
     with store.claim(step(Broken()).key) as mine:

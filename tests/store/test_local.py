@@ -3,29 +3,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tests.store.places import manifest
 
 from prettyuseful.errors import CorruptArtifactError, StoreError
-from prettyuseful.store.base import FileEntry, Manifest
+from prettyuseful.store.base import FileEntry
 from prettyuseful.store.local import LocalStore
-
-KEY = "ab" * 32
-
-
-def manifest(files: tuple[FileEntry, ...] = (), key: str = KEY, **facts: object) -> Manifest:
-    return Manifest(
-        key=key,
-        step="load",
-        version=1,
-        spec={},
-        inputs={},
-        files=files,
-        facts=facts,
-        environment={},
-        created="2026-01-01T00:00:00+00:00",
-        seconds=1.0,
-        units=1.0,
-        rate_class="load",
-    )
 
 
 @pytest.fixture

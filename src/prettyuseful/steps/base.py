@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 import tempfile
 import time
@@ -15,14 +16,16 @@ from typing import Any, ClassVar, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from prettyuseful.errors import CorruptArtifactError
+from prettyuseful.errors import CorruptArtifactError, PrettyUsefulError, StepFailedError, StoreError, one_line
 from prettyuseful.keys import digest
 from prettyuseful.numerics import Numerics, environment, linear_algebra_threads
+from prettyuseful.redaction import redacted
 from prettyuseful.store.base import Artifact, FileEntry, Manifest, Store
 
 Progress = Callable[[float], None]
 Item = TypeVar("Item")
 _TELL = 64  # items from one word to the next
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass(frozen=True)
@@ -110,10 +113,28 @@ class Step:
 def run_step(step: Step, store: Store, progress: Progress) -> Manifest | None:
     """Makes the step's artifact unless it is there; None if another process is at it.
 
+    What it raises may be shown and kept: secrets of this machine have been taken out.
+
     Raises:
         CorruptArtifactError: an input is not in the store, or not whole.
-        PrettyUsefulError: what the step says.
+        StoreError: the store cannot be written, or the disk with temporary files is full.
+        PrettyUsefulError: what the step says; StepFailedError for what is not an error of ours.
     """
+    try:
+        return _run_step(step, store, progress)
+    except PrettyUsefulError as error:
+        error.args = (redacted(str(error)), *error.args[1:])
+        raise
+    except Exception as error:  # libraries, and classes of users, may raise anything, even what cannot be pickled
+        if isinstance(error, OSError) and error.errno in _FULL:
+            raise StoreError(
+                f"{step.label}: no space left for {error.filename or tempfile.gettempdir()}; free some, or name "
+                "another folder for temporary files with TMPDIR"
+            ) from error
+        raise StepFailedError(redacted(one_line(f"{type(error).__name__}: {error}"))) from error
+
+
+def _run_step(step: Step, store: Store, progress: Progress) -> Manifest | None:
     if (done := store.read(step.key)) is not None:
         return done.manifest
     with store.claim(step.key) as mine:

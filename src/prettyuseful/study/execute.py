@@ -10,7 +10,8 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 from typing import Literal
 
-from prettyuseful.errors import CorruptArtifactError, UserError, one_line
+from prettyuseful.errors import CorruptArtifactError, PrettyUsefulError, UserError, one_line
+from prettyuseful.redaction import redacted
 from prettyuseful.steps.base import Resources, Step
 from prettyuseful.store.base import Store
 from prettyuseful.study.workers.base import LostWorkerError, Workers
@@ -158,8 +159,10 @@ class _Scheduler:
         except CorruptArtifactError as error:
             lost = [k for k in step.inputs.values() if self.store.read(k) is None]
             self._again(key, str(error), lost)
-        except Exception as error:  # a step may fail in any way; the study goes on without it
-            self._fail(key, one_line(f"{type(error).__name__}: {error}"))
+        except PrettyUsefulError as error:  # the study goes on without it
+            self._fail(key, str(error))
+        except Exception as error:  # of what brings steps to workers: it cannot be pickled, for one
+            self._fail(key, redacted(one_line(f"{type(error).__name__}: {error}")))
 
     def _again(self, key: str, cause: str, lost: Iterable[str] = ()) -> None:
         self.attempts[key] = self.attempts.get(key, 0) + 1

@@ -209,15 +209,13 @@ class _Worker:
         self._place = place
         self._store: Store | None = None
 
-    def work(self, step: Step, board: Any) -> tuple[bool, Exception | None]:
+    def work(self, step: Step, board: Any) -> tuple[bool, PrettyUsefulError | None]:
         """What a step raises is returned: Ray would wrap it in a traceback."""
         try:
             self._store = self._store or open_store(self._place)
             return run_step(step, self._store, _teller(step.key, board)) is not None, None
         except PrettyUsefulError as error:
             return False, error
-        except Exception as error:  # it may not survive pickling
-            return False, StepFailedError(f"{type(error).__name__}: {error}")
 
 
 def _teller(key: str, board: Any) -> Callable[[float], None]:
