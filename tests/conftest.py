@@ -165,6 +165,14 @@ def study_text(shared_task: Path, pipeline_folder: Path) -> StudyText:
     return text
 
 
+@pytest.fixture
+def run(tmp_path: Path, study_text: StudyText) -> list[str]:
+    """The command that runs a small study, for a process of its own."""
+    path = tmp_path / "study.yaml"
+    path.write_text(study_text(seeds="[0, 1]"))
+    return ["run", str(path)]
+
+
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory, shared_task: Path, pipeline_folder: Path) -> Path:
     """A folder with `store` and `out` of a finished small study; no test changes it."""

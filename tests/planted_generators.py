@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any, ClassVar
 
 import numpy as np
@@ -72,6 +73,14 @@ class Ailing(Noise):
 
     def generate(self, request: Request) -> Any:
         raise RuntimeError(f"no luck with {request.prompt}")
+
+
+class Leaky(Noise):
+    """Says in its errors whatever it knows, as careless libraries do."""
+
+    def generate(self, request: Request) -> Any:
+        url = f"http://me:{os.environ['CANARY_PASSWORD']}@host/{request.prompt}"
+        raise RuntimeError(f"401 for {url} with {dict(os.environ)}")
 
 
 class Bright(Noise):

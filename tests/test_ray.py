@@ -13,18 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.test_resume import COMMAND, datasets, files_by_key, finish, manifests, records
+from tests import runs
+from tests.runs import datasets, files_by_key, finish, manifests, records
 
 from prettyuseful.store.local import LocalStore
 
 pytestmark = pytest.mark.slow  # a cluster needs seconds to start, and a machine that does nothing else
-
-
-@pytest.fixture
-def run(tmp_path: Path, study_text: Callable[..., str]) -> list[str]:
-    path = tmp_path / "study.yaml"
-    path.write_text(study_text(seeds="[0, 1]"))
-    return ["run", str(path)]
 
 
 @pytest.fixture
@@ -35,12 +29,9 @@ def whole(run: list[str], tmp_path: Path) -> Path:
 
 
 def start(command: list[str], place: Path) -> subprocess.Popen[bytes]:
-    place.mkdir(exist_ok=True)
-    options = ["--store", str(place / "store"), "--out", str(place / "out"), "--on", "ray"]
     # Threads are the key's, whatever the surroundings say.
     environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
-    with (place / "log").open("ab") as log:
-        return subprocess.Popen([*COMMAND, *command, *options], stdout=log, stderr=log, env=environment)
+    return runs.start([*command, "--on", "ray"], place, workers=None, environment=environment)
 
 
 def end(started: subprocess.Popen[bytes], place: Path) -> None:

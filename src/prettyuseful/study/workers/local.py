@@ -14,6 +14,8 @@ from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any, Protocol, Self
 
+from tqdm.std import TqdmDefaultWriteLock
+
 from prettyuseful.steps.base import Step, run_step
 from prettyuseful.store.base import Store
 from prettyuseful.store.place import open_store
@@ -111,6 +113,8 @@ def _begin_worker(parent: int, news: _News) -> None:
     global _worker_news
     _worker_news = news
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # A worker shows no bars: the semaphore that they would share is what a killed one would leave behind.
+    TqdmDefaultWriteLock.mp_lock = None
     threading.Thread(target=_follow, args=(parent,), daemon=True).start()
 
 

@@ -1,0 +1,105 @@
+"""Canaries in the environment: none of them comes out anywhere."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import ClassVar
+
+import fsspec
+import pytest
+from tests.runs import COMMAND, start
+
+CANARY = "canary"
+SECRETS = {
+    "HF_TOKEN": "hf_canary0123456789",
+    "CAPTION_KEY": "sk-canary/4f9a7c",
+    "CANARY_PASSWORD": "canary-password",
+    # conftest.py gives the storage's credentials: canary-access-key, canary-secret-key
+}
+
+
+@pytest.fixture
+def canaries(s3_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    for name, value in SECRETS.items():
+        monkeypatch.setenv(name, value)
+    return s3_url
+
+
+def holding_canaries(folder: Path) -> list[str]:
+    """Names of files that hold one, in their bytes or in the name."""
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    assert files
+    return [str(path) for path in files if CANARY.encode() in path.read_bytes() or CANARY in path.name]
+
+
+class Captions(BaseHTTPRequestHandler):
+    """An endpoint that takes a key."""
+
+    keys: ClassVar[set[str | None]] = set()
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.keys.add(self.headers["Authorization"])
+        message = {"message": {"role": "assistant", "content": "a colour"}, "finish_reason": "stop"}
+        answer = json.dumps({"model": "seer", "choices": [message]}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def endpoint() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Captions)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/v1"
+    server.shutdown()
+
+
+def study(tmp_path: Path, shared_task: Path, planted: Callable[[str], str], endpoint: str) -> list[str]:
+    (tmp_path / "study.yaml").write_text(
+        f"version: 1\ntask: {{folder: {shared_task}}}\nmetrics: []\ntrain: {{seeds: [0]}}\ndatasets:\n"
+        f"  sound: {{generator: '{planted('Noise')}', images_per_class: 4}}\n"
+        f"  leaky: {{generator: '{planted('Leaky')}', images_per_class: 4}}\n"
+        f"  told:\n    generator: '{planted('Noise')}'\n    images_per_class: 4\n    prompts: {{strategy: caption, "
+        f"captioner: {{model: seer, endpoint: '{endpoint}', api_key_env: CAPTION_KEY}}}}\n"
+    )
+    return ["run", str(tmp_path / "study.yaml")]
+
+
+def test_no_secret_is_shown_or_kept(
+    canaries: str, tmp_path: Path, shared_task: Path, planted: Callable[[str], str], endpoint: str
+) -> None:
+    place, url = tmp_path / "place", f"{canaries}/store"
+    assert start(study(tmp_path, shared_task, planted, endpoint), place, 2, url).wait(timeout=240) == 1
+    log = (place / "log").read_text()
+    assert "401 for http" in log
+    assert Captions.keys == {f"Bearer {SECRETS['CAPTION_KEY']}"}
+    fsspec.filesystem("s3", skip_instance_cache=True).get(url, str(tmp_path / "downloaded"), recursive=True)
+    assert any("401 for http" in path.read_text() for path in (tmp_path / "downloaded" / "failures").iterdir())
+    for folder in (place, tmp_path / "downloaded", tmp_path / "cache"):
+        assert holding_canaries(folder) == []
+    assert (place / "out" / "report.html").exists()
+
+
+@pytest.mark.parametrize("command", ["check", "run"])
+def test_no_secret_is_in_a_line_of_an_error(
+    canaries: str, command: str, tmp_path: Path, planted: Callable[[str], str]
+) -> None:
+    arguments = {
+        "check": ["check", "generator", planted("Leaky")],
+        "run": ["run", "study.yaml", "--store", f"s3://me:{SECRETS['CANARY_PASSWORD']}@bucket/store"],
+    }[command]
+    (tmp_path / "study.yaml").write_text("version: 1\n")
+    found = subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, cwd=tmp_path)
+    assert found.returncode != 0
+    assert "Traceback" not in found.stderr
+    assert CANARY not in found.stdout + found.stderr, canaries
