@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
+import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,10 +31,10 @@ def whole(run: list[str], tmp_path: Path) -> Path:
     return tmp_path / "whole"
 
 
-def start(command: list[str], place: Path) -> subprocess.Popen[bytes]:
+def start(command: list[str], place: Path, on: str = "ray") -> subprocess.Popen[bytes]:
     # Threads are the key's, whatever the surroundings say.
     environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
-    return runs.start([*command, "--on", "ray"], place, workers=None, environment=environment)
+    return runs.start([*command, "--on", on], place, workers=None, environment=environment)
 
 
 def end(started: subprocess.Popen[bytes], place: Path) -> None:
@@ -105,4 +108,36 @@ def test_a_killed_driver_goes_on(run: list[str], whole: Path, tmp_path: Path) ->
         started.wait()
     assert manifests(place) < manifests(whole)
     end(start(run, place), place)
+    assert_equal(place, whole)
+
+
+@pytest.fixture
+def client_address() -> Iterator[str]:
+    """Of a cluster that takes drivers from outside."""
+    pytest.importorskip("ray")
+    port, client_port = free_port(), free_port()
+    command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", "--num-cpus=2"]
+    command += [f"--port={port}", f"--ray-client-server-port={client_port}", "--include-dashboard=false"]
+    command += ["--object-store-memory=80000000", "--disable-usage-stats"]
+    environment = {**os.environ, "RAY_ADDRESS": ""}
+    head = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and head.poll() is None:
+        with suppress(OSError), socket.create_connection(("127.0.0.1", client_port), timeout=1):
+            break
+        time.sleep(0.2)
+    yield f"ray://127.0.0.1:{client_port}"
+    head.terminate()
+    head.wait(timeout=60)
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+def test_a_driver_from_outside_is_served(run: list[str], whole: Path, tmp_path: Path, client_address: str) -> None:
+    place = tmp_path / "ray"
+    end(start(run, place, client_address), place)
     assert_equal(place, whole)

@@ -1,0 +1,94 @@
+"""What Ray costs: `python benchmarks/ray_overhead.py`.
+
+The embedded study runs in turns on worker processes here and on a Ray cluster of two nodes of one CPU each.
+
+Both clocks start when workers are up and have loaded what they need (a study of four images per class comes first), and
+stop when the report is written. After every turn the two stores and records are compared: bytes, not impressions.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from prettyuseful.keys import file_sha256
+from prettyuseful.run import run_plan, work_on_plan
+from prettyuseful.store.place import open_store
+from prettyuseful.studies import bundled_study
+from prettyuseful.study.plan import make_plan
+from prettyuseful.study.reading import parse_study
+from prettyuseful.study.workers.place import workers_on
+
+WARM_UP = """
+version: 1
+task: photos
+datasets: {base: {generator: pocket-base, images_per_class: 4}}
+train: {architectures: [small], recipes: [small], seeds: [9]}
+"""
+TIMES = ("created", "seconds", "environment")
+
+
+def ran(on: str, folder: Path) -> tuple[float, float, dict[str, Any]]:
+    """Seconds until workers were up, seconds of the study, and what it left, without its times."""
+    study, store = bundled_study("demo"), open_store(folder / "store")
+    warm_up, plan = make_plan(parse_study(WARM_UP)), make_plan(study)
+    before = time.perf_counter()
+    with workers_on(on, store, study.numerics) as workers:
+        work_on_plan(warm_up, store, workers, lambda _: None)
+        up = time.perf_counter()
+        result = run_plan(plan, store, folder / "out", workers, lambda _: None)
+        done = time.perf_counter()
+    assert result.complete
+    shards = {str(path.relative_to(folder)): file_sha256(path) for path in sorted(folder.rglob("*.parquet"))}
+    manifests = {m.key: [(f.name, f.sha256) for f in m.files] for m in store.list()}
+    records = {path.name: timeless(json.loads(path.read_text("utf-8"))) for path in result.records.glob("*.json")}
+    return up - before, done - up, {"shards": shards, "manifests": manifests, "records": records}
+
+
+def timeless(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: timeless(v) for k, v in value.items() if k not in TIMES and not k.endswith("_seconds")}
+    return [timeless(v) for v in value] if isinstance(value, list) else value
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    rounds = parser.parse_args().rounds
+    from ray.cluster_utils import Cluster
+
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    node = {"num_cpus": 1, "object_store_memory": 80_000_000}
+    seconds: dict[str, list[float]] = {"local": [], "ray": []}
+    for turn in range(rounds):
+        left: dict[str, Any] = {}
+        for on in ("local", "ray"):
+            cluster = None
+            if on == "ray":
+                cluster = Cluster(initialize_head=True, head_node_args={**node, "include_dashboard": False})
+                cluster.add_node(**node)
+                os.environ["RAY_ADDRESS"] = cluster.address
+            with tempfile.TemporaryDirectory() as folder:
+                start_up, took, left[on] = ran(on, Path(folder))
+            if cluster is not None:
+                cluster.shutdown()
+            seconds[on].append(took)
+            print(f"turn {turn + 1}, {on}: {took:.1f} s after {start_up:.1f} s of start-up", flush=True)
+        differing = [name for name in left["local"] if left["local"][name] != left["ray"][name]]
+        print(f"  equal: {', '.join(name for name in left['local'] if name not in differing)}", flush=True)
+        if differing:
+            raise SystemExit(f"the two differ in {', '.join(differing)}")
+    local, ray = median(seconds["local"]), median(seconds["ray"])
+    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores; medians of {rounds}")
+    print(f"local {local:.1f} s, ray {ray:.1f} s: {100 * (ray / local - 1):+.1f} %")
+
+
+if __name__ == "__main__":
+    main()
