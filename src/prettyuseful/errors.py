@@ -38,6 +38,10 @@ class StoreError(UserError):
     """The store cannot be used: not writable, full, or not a store."""
 
 
+class StoreAwayError(StoreError):
+    """The storage does not answer now; it may later."""
+
+
 class CorruptArtifactError(PrettyUsefulError):
     """Bytes in the store differ from what their manifest promises."""
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import time
 from pathlib import Path
 from typing import Any, ClassVar
 
-from prettyuseful.errors import DataError
+from prettyuseful.errors import DataError, StoreAwayError
 from prettyuseful.numerics import Numerics
 from prettyuseful.steps.base import Job, StepSpec
 
@@ -53,6 +54,21 @@ class DieSpec(WriteSpec):
         if left:
             flag.write_text(left[1:])
             os.kill(os.getpid(), signal.SIGKILL)
+        return super().make(job)
+
+
+class AwaySpec(WriteSpec):
+    """Finds its storage away, as often as the flag file has letters, or else its disk full."""
+
+    flag: str
+    full: bool = False
+
+    def make(self, job: Job) -> dict[str, Any]:
+        flag = Path(self.flag)
+        left = flag.read_text()
+        if left:
+            flag.write_text(left[1:])
+            raise OSError(errno.ENOSPC, "No space left on device") if self.full else StoreAwayError("no answer")
         return super().make(job)
 
 

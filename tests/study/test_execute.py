@@ -9,7 +9,7 @@ from types import ModuleType
 
 import pytest
 
-from prettyuseful.errors import DataError
+from prettyuseful.errors import DataError, StoreAwayError, StoreError
 from prettyuseful.steps.base import Step, StepSpec
 from prettyuseful.store.local import LocalStore
 from prettyuseful.study.execute import Event, Outcome, execute, missing_steps
@@ -109,6 +109,36 @@ def test_a_step_that_kills_every_worker_fails_alone(
     assert outcome.failed.keys() == {dying.key}
     assert "died" in outcome.failed[dying.key]
     assert outcome.made == {s.key for s in beside}
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_storage_that_is_away_for_a_moment_stops_nothing(
+    planted_steps: ModuleType, store: LocalStore, tmp_path: Path, workers: int
+) -> None:
+    (tmp_path / "flag").write_text("xx")
+    lone = step(planted_steps.AwaySpec(text="there", flag=str(tmp_path / "flag")))
+    events: list[Event] = []
+    assert run(store, lone, workers=workers, events=events).failed == {}
+    assert content(store, lone) == "there"
+    assert [event.cause for event in events if event.kind == "retried"] == ["no answer", "no answer"]
+
+
+def test_storage_that_stays_away_stops_the_run_and_blames_no_step(
+    planted_steps: ModuleType, store: LocalStore, tmp_path: Path
+) -> None:
+    (tmp_path / "flag").write_text("xxxxx")
+    with pytest.raises(StoreAwayError, match="no answer"):
+        run(store, step(planted_steps.AwaySpec(text="there", flag=str(tmp_path / "flag"))))
+    assert (tmp_path / "flag").read_text() == "xx", "three attempts"
+    assert store.failures() == {}
+
+
+def test_a_full_disk_is_not_tried_again(planted_steps: ModuleType, store: LocalStore, tmp_path: Path) -> None:
+    (tmp_path / "flag").write_text("xxxxx")
+    full = step(planted_steps.AwaySpec(text="there", flag=str(tmp_path / "flag"), full=True))
+    with pytest.raises(StoreError, match="no space left for .*TMPDIR"):
+        run(store, full)
+    assert (tmp_path / "flag").read_text() == "xxxx"
 
 
 def test_a_corrupt_input_is_made_again(planted_steps: ModuleType, store: LocalStore) -> None:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from prettyuseful.errors import StoreError, one_line
+from prettyuseful.errors import StoreAwayError, StoreError, one_line
 
 _SIDE_BY_SIDE = 16  # requests at once
 _CHUNK = 1 << 20
@@ -123,16 +123,19 @@ class Bucket:
         except Exception as error:  # each kind of storage has errors of its own
             if isinstance(error, OSError) and error.errno in _LOCAL:
                 raise
-            raise StoreError(_told(self.url, error)) from error
+            raise _told(self.url, error) from error
 
 
-def _told(url: str, error: Exception) -> str:
-    kind = type(error).__name__
+def _told(url: str, error: Exception) -> StoreError:
+    kind, said = type(error).__name__, one_line(str(error))
     if isinstance(error, PermissionError) or "Credential" in kind:
-        reason, mend = f"refuses ({one_line(str(error)) or kind})", "check the credentials in the environment"
-    else:
-        reason, mend = f"does not answer as it should ({kind}: {one_line(str(error))})", "check address and network"
-    return f"the store {url} {reason}; {mend}; what was made so far is kept"
+        return StoreError(
+            f"the store {url} refuses ({said or kind}); check the credentials in the environment; what was made is kept"
+        )
+    return StoreAwayError(
+        f"the store {url} does not answer as it should ({kind}: {said}); check address and network and run again; what "
+        "was made is kept"
+    )
 
 
 def _filesystem(url: str) -> tuple[Any, str]:
@@ -157,5 +160,5 @@ def _filesystem(url: str) -> tuple[Any, str]:
             f"no kind of store is known at {url}; name a folder or an s3:// or gs:// URL with --store"
         ) from None
     except Exception as error:
-        raise StoreError(_told(url, error)) from error
+        raise _told(url, error) from error
     return fs, str(fs._strip_protocol(url)).rstrip("/")

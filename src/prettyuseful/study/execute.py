@@ -10,7 +10,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 from typing import Literal
 
-from prettyuseful.errors import CorruptArtifactError, PrettyUsefulError, UserError, one_line
+from prettyuseful.errors import CorruptArtifactError, PrettyUsefulError, StoreAwayError, UserError, one_line
 from prettyuseful.redaction import redacted
 from prettyuseful.steps.base import Resources, Step
 from prettyuseful.store.base import Store
@@ -64,7 +64,7 @@ def execute(
     """Makes every wanted artifact that is not in the store, by workers that are open.
 
     A failed step is told, and kept in the store with its cause; what does not depend on it goes on. A step whose worker
-    is lost is tried again, three times in all; an input that turns out corrupt is made again.
+    or storage is lost is tried again, three times in all; an input that turns out corrupt is made again.
 
     Raises:
         UserError: a step found a mistake that the user must mend. Everything made so far stays.
@@ -152,8 +152,11 @@ class _Scheduler:
                 )
             else:
                 self._finish(key)
-        except UserError:
-            raise
+        except UserError as error:
+            # The network of one worker may be away; no step is to blame for storage that stays away.
+            if not isinstance(error, StoreAwayError) or self.attempts.get(key, 0) + 1 >= _ATTEMPTS:
+                raise
+            self._again(key, str(error))
         except LostWorkerError as error:
             self._again(key, str(error))
         except CorruptArtifactError as error:
