@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from prettyuseful.errors import UserError as UserError
     from prettyuseful.run import StudyResult as StudyResult
     from prettyuseful.run import run_study as run_study
-    from prettyuseful.store.local import LocalStore as LocalStore
+    from prettyuseful.store.place import open_store as open_store
     from prettyuseful.studies import bundled_study as bundled_study
     from prettyuseful.study.file import Study as Study
     from prettyuseful.study.plan import make_plan as make_plan
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "audit": "auditing.audit",
-    "LocalStore": "store.local",
     "PrettyUsefulError": "errors",
     "Study": "study.file",
     "StudyResult": "run",
@@ -40,6 +39,7 @@ _HOMES = {
     "bundled_study": "studies",
     "load_study": "study.reading",
     "make_plan": "study.plan",
+    "open_store": "store.place",
     "parse_study": "study.reading",
     "read_records": "study.records",
     "run_study": "run",

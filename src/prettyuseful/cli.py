@@ -52,7 +52,7 @@ app = typer.Typer(
 
 StoreOption = Annotated[
     str,
-    typer.Option("--store", envvar="PRETTYUSEFUL_STORE", help="Folder where everything made is kept and found again."),
+    typer.Option("--store", envvar="PRETTYUSEFUL_STORE", help="Folder or s3:// URL where everything made is kept."),
 ]
 OutOption = Annotated[Path | None, typer.Option("--out", help="Folder for report, records and data sets.")]
 WorkersOption = Annotated[int | None, typer.Option("--workers", min=1, help="Steps side by side. Default: one a core.")]

@@ -136,7 +136,7 @@ def test_storage_that_stays_away_stops_the_run_and_blames_no_step(
 def test_a_full_disk_is_not_tried_again(planted_steps: ModuleType, store: LocalStore, tmp_path: Path) -> None:
     (tmp_path / "flag").write_text("xxxxx")
     full = step(planted_steps.AwaySpec(text="there", flag=str(tmp_path / "flag"), full=True))
-    with pytest.raises(StoreError, match="no space left for .*TMPDIR"):
+    with pytest.raises(StoreError, match=r"no space left for .*TMPDIR"):
         run(store, full)
     assert (tmp_path / "flag").read_text() == "xxxx"
 
