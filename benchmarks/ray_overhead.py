@@ -2,7 +2,7 @@
 
 The embedded study runs in turns on worker processes here and on a Ray cluster of two nodes of one CPU each.
 
-Both clocks start when workers are up and have loaded what they need (a study of four images per class comes first), and
+Both clocks start when workers are up and have loaded what they need (a study of a dozen images per class comes first), and
 stop when the report is written. After every turn the two stores and records are compared: bytes, not impressions.
 """
 
@@ -29,7 +29,7 @@ from prettyuseful.study.workers.place import workers_on
 WARM_UP = """
 version: 1
 task: photos
-datasets: {base: {generator: pocket-base, images_per_class: 4}}
+datasets: {base: {generator: pocket-base, images_per_class: 12}}
 train: {architectures: [small], recipes: [small], seeds: [9]}
 """
 TIMES = ("created", "seconds", "environment")

@@ -165,12 +165,22 @@ def study_text(shared_task: Path, pipeline_folder: Path) -> StudyText:
     return text
 
 
-@pytest.fixture
-def run(tmp_path: Path, study_text: StudyText) -> list[str]:
+@pytest.fixture(scope="session")
+def run(tmp_path_factory: pytest.TempPathFactory, study_text: StudyText) -> list[str]:
     """The command that runs a small study, for a process of its own."""
-    path = tmp_path / "study.yaml"
+    path = tmp_path_factory.mktemp("study") / "study.yaml"
     path.write_text(study_text(seeds="[0, 1]"))
     return ["run", str(path)]
+
+
+@pytest.fixture(scope="session")
+def whole(run: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with what `run` leaves if nothing disturbs it; no test changes it."""
+    from tests.runs import finish
+
+    place = tmp_path_factory.mktemp("whole") / "place"
+    finish(run, place, workers=1)
+    return place
 
 
 @pytest.fixture(scope="session")

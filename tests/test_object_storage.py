@@ -18,9 +18,8 @@ def on_machine(name: str, command: list[str], place: Path, store: str) -> subpro
     return start([*command, "--worker"], place, 1, store, environment)
 
 
-def test_a_study_on_object_storage_is_the_same(run: list[str], tmp_path: Path, s3_url: str) -> None:
-    whole, place, url = tmp_path / "whole", tmp_path / "s3", f"{s3_url}/store"
-    finish(run, whole, workers=1)
+def test_a_study_on_object_storage_is_the_same(run: list[str], whole: Path, tmp_path: Path, s3_url: str) -> None:
+    place, url = tmp_path / "s3", f"{s3_url}/store"
     first = on_machine("first", run, place, url)
     while not exists(url):
         assert first.poll() is None, (place / "log").read_text()

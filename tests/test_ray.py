@@ -17,18 +17,11 @@ from typing import Any
 
 import pytest
 from tests import runs
-from tests.runs import datasets, files_by_key, finish, manifests, records
+from tests.runs import datasets, files_by_key, manifests, records
 
 from prettyuseful.store.local import LocalStore
 
 pytestmark = pytest.mark.slow  # a cluster needs seconds to start, and a machine that does nothing else
-
-
-@pytest.fixture
-def whole(run: list[str], tmp_path: Path) -> Path:
-    """The same study on this machine, in one process."""
-    finish(run, tmp_path / "whole", workers=1)
-    return tmp_path / "whole"
 
 
 def start(command: list[str], place: Path, on: str = "ray") -> subprocess.Popen[bytes]:

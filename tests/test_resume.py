@@ -13,9 +13,8 @@ from prettyuseful.study.plan import make_plan
 from prettyuseful.study.workers.local import LocalWorkers
 
 
-def test_a_run_killed_again_and_again_ends_as_if_nothing_had_been(run: list[str], tmp_path: Path) -> None:
-    whole, killed = tmp_path / "whole", tmp_path / "killed"
-    finish(run, whole, workers=1)
+def test_a_run_killed_again_and_again_ends_as_if_nothing_had_been(run: list[str], whole: Path, tmp_path: Path) -> None:
+    killed = tmp_path / "killed"
     total = manifests(whole)
     for count in (1, 3, 6, 10):
         kill_after(count, run, killed)
@@ -47,9 +46,8 @@ def test_a_killed_generation_ends_as_if_nothing_had_been(
     assert files_by_key(killed) == files_by_key(whole)
 
 
-def test_workers_share_a_store_and_the_report_comes_after(run: list[str], tmp_path: Path) -> None:
-    whole, shared = tmp_path / "whole", tmp_path / "shared"
-    finish(run, whole, workers=1)
+def test_workers_share_a_store_and_the_report_comes_after(run: list[str], whole: Path, tmp_path: Path) -> None:
+    shared = tmp_path / "shared"
     together = [start([*run, "--worker"], shared, workers=1) for _ in range(2)]
     assert [worker.wait(timeout=240) for worker in together] == [0, 0], (shared / "log").read_text()
     assert not (shared / "out").exists()
