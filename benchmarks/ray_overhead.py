@@ -2,8 +2,8 @@
 
 The embedded study runs in turns on worker processes here and on a Ray cluster of two nodes of one CPU each.
 
-Both clocks start when workers are up and have loaded what they need (a study of a dozen images per class comes first), and
-stop when the report is written. After every turn the two stores and records are compared: bytes, not impressions.
+Both clocks start when workers are up and have loaded what they need (a study of a dozen images per class comes first),
+and stop when the report is written. After every turn the two stores and records are compared: bytes, not impressions.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from tests.runs import datasets, files_by_key, manifests, records
 
 from prettyuseful.store.local import LocalStore
 
-pytestmark = pytest.mark.slow  # a cluster needs seconds to start, and a machine that does nothing else
+slow = pytest.mark.slow  # they need a machine that does nothing else
 
 
 def start(command: list[str], place: Path, on: str = "ray") -> subprocess.Popen[bytes]:
@@ -76,6 +76,7 @@ def test_a_study_on_two_nodes_is_the_same(run: list[str], whole: Path, tmp_path:
     assert_equal(place, whole)
 
 
+@slow
 def test_killed_workers_and_nodes_change_nothing(run: list[str], whole: Path, tmp_path: Path, ray_cluster: Any) -> None:
     place = tmp_path / "ray"
     started = start(run, place)
@@ -91,6 +92,7 @@ def test_killed_workers_and_nodes_change_nothing(run: list[str], whole: Path, tm
     assert_equal(place, whole)
 
 
+@slow
 @pytest.mark.usefixtures("ray_cluster")
 def test_a_killed_driver_goes_on(run: list[str], whole: Path, tmp_path: Path) -> None:
     place = tmp_path / "ray"
@@ -130,6 +132,7 @@ def free_port() -> int:
         return int(found.getsockname()[1])
 
 
+@slow
 def test_a_driver_from_outside_is_served(run: list[str], whole: Path, tmp_path: Path, client_address: str) -> None:
     place = tmp_path / "ray"
     end(start(run, place, client_address), place)

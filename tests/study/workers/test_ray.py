@@ -19,8 +19,6 @@ from prettyuseful.store.local import LocalStore
 from prettyuseful.study.execute import Event, Outcome, execute
 from prettyuseful.study.workers.place import workers_on
 
-pytestmark = pytest.mark.slow  # a cluster needs seconds to start, and a machine that does nothing else
-
 
 @pytest.fixture
 def store(tmp_path: Path) -> LocalStore:
