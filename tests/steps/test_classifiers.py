@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
+from prettyuseful.errors import StepFailedError
 from prettyuseful.numerics import TrainingNumerics
 from prettyuseful.steps.base import Step, run_step
 from prettyuseful.steps.classifiers import DecodeSpec, TrainSpec
@@ -70,7 +71,7 @@ def interrupt(store: LocalStore, spec: TrainSpec, pixels: Artifact, at: float) -
         if fraction >= at:
             raise StoppedError
 
-    with pytest.raises(StoppedError):
+    with pytest.raises(StepFailedError, match="StoppedError"):
         run_step(step, store, stop)
     return step
 

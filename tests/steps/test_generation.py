@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from prettyuseful.data.dataset import Row, read_shard
-from prettyuseful.errors import DataError, MemoryLimitError
+from prettyuseful.errors import DataError, MemoryLimitError, StepFailedError
 from prettyuseful.generators.base import Request, Sampling
 from prettyuseful.generators.sampler import DiffusersSampler
 from prettyuseful.keys import derive_seed
@@ -273,7 +273,7 @@ def test_out_of_memory_at_any_size_says_so(own: Callable[..., Maker]) -> None:
 
 
 def test_another_failure_is_not_taken_for_a_lack_of_memory(own: Callable[..., Maker]) -> None:
-    with pytest.raises(RuntimeError, match="no luck with cat"):
+    with pytest.raises(StepFailedError, match="RuntimeError: no luck with cat"):
         own("Ailing").rows()
 
 
