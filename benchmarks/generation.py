@@ -89,8 +89,8 @@ def plain(name: str, sampling: Sampling, images: int, micro_batch: int, folder: 
     """The documented call: a list of prompts in, pictures out, saved one by one."""
     from diffusers import StableDiffusionPipeline
 
+    from prettyuseful.engine.keys import derive_seed
     from prettyuseful.generators.models import find_model, opened
-    from prettyuseful.keys import derive_seed
 
     model = find_model(name)
     with opened(model.source) as place:
@@ -119,10 +119,10 @@ def plain(name: str, sampling: Sampling, images: int, micro_batch: int, folder: 
 
 def ours(name: str, sampling: Sampling, images: int, micro_batch: int, folder: Path) -> Callable[[], None]:
     """A data set as `prettyuseful generate` makes it, from prompts to committed shards, in this process."""
+    from prettyuseful.engine.step import run_step
+    from prettyuseful.engine.store.local import LocalStore
+    from prettyuseful.plan.study import make_plan
     from prettyuseful.run import dataset_study
-    from prettyuseful.steps.base import run_step
-    from prettyuseful.store.local import LocalStore
-    from prettyuseful.study.plan import make_plan
 
     task = folder / "task"
     if not task.exists():

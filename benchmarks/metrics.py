@@ -32,7 +32,7 @@ Way = Callable[[np.ndarray, np.ndarray], Any]
 
 
 def manifold(real: np.ndarray, synthetic: np.ndarray) -> dict[str, float]:
-    from prettyuseful.metrics.manifold import manifold
+    from prettyuseful.metrics.prdc import manifold
 
     found = manifold(real, synthetic, 5)
     return {name: getattr(found, name) for name in ("precision", "recall", "density", "coverage")}

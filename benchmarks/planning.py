@@ -23,14 +23,14 @@ from typing import Any, ClassVar
 
 import yaml
 
+from prettyuseful.engine.execute import execute
+from prettyuseful.engine.step import Job, Step, StepSpec, run_step
+from prettyuseful.engine.store.base import Manifest
+from prettyuseful.engine.store.local import LocalStore
+from prettyuseful.engine.workers.local import LocalWorkers
+from prettyuseful.plan.study import Plan, make_plan
 from prettyuseful.run import remaining_steps
-from prettyuseful.steps.base import Job, Step, StepSpec, run_step
-from prettyuseful.store.base import Manifest
-from prettyuseful.store.local import LocalStore
-from prettyuseful.study.execute import execute
-from prettyuseful.study.plan import Plan, make_plan
 from prettyuseful.study.reading import parse_study
-from prettyuseful.study.workers.local import LocalWorkers
 
 _GENERATORS = ("pocket-base", "pocket-curated", "pocket-random", "pocket-turbo")
 _GUIDANCES = (1.0, 2.5)

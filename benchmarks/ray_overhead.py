@@ -18,13 +18,13 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from prettyuseful.keys import file_sha256
+from prettyuseful.engine.keys import file_sha256
+from prettyuseful.engine.store.open import open_store
+from prettyuseful.engine.workers.open import workers_on
+from prettyuseful.plan.study import make_plan
 from prettyuseful.run import run_plan, work_on_plan
-from prettyuseful.store.place import open_store
 from prettyuseful.studies import bundled_study
-from prettyuseful.study.plan import make_plan
 from prettyuseful.study.reading import parse_study
-from prettyuseful.study.workers.place import workers_on
 
 WARM_UP = """
 version: 1

@@ -16,8 +16,8 @@ from prettyuseful.metrics.frechet import frechet_distance
 from prettyuseful.metrics.jackknife import without_blocks
 from prettyuseful.metrics.kernel import cmmd, kid
 from prettyuseful.metrics.vendi import vendi_score
+from prettyuseful.records import WholeNumber
 from prettyuseful.steps.balance import blocks
-from prettyuseful.study.records import WholeNumber
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from prettyuseful.engine.keys import derive_seed
 from prettyuseful.generators.base import Request
-from prettyuseful.keys import derive_seed
 
 SIZE = 12
 

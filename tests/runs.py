@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from prettyuseful.keys import file_sha256
-from prettyuseful.store.base import Store
-from prettyuseful.store.local import LocalStore
+from prettyuseful.engine.keys import file_sha256
+from prettyuseful.engine.store.base import Store
+from prettyuseful.engine.store.local import LocalStore
 
 COMMAND = [sys.executable, "-c", "from prettyuseful.cli import main; main()"]
 TIMES = ("created", "seconds", "environment")

@@ -17,8 +17,8 @@ import pytest
 import torch
 
 from prettyuseful.data.dataset import read_shard
-from prettyuseful.store.local import LocalStore
-from prettyuseful.study.records import StudyRecord, read_records
+from prettyuseful.engine.store.local import LocalStore
+from prettyuseful.records import StudyRecord, read_records
 
 PROGRAM = [sys.executable, "-c", "from prettyuseful.cli import main; main()"]
 STUDY = "version: 1\ntask: photos\ndatasets:\n  base: {generator: pocket-base, images_per_class: 10}\n"

@@ -6,10 +6,10 @@ import pytest
 
 from prettyuseful import console
 from prettyuseful.console import StepProgress
-from prettyuseful.steps.base import Step
+from prettyuseful.engine.cost import Rates
+from prettyuseful.engine.execute import Event
+from prettyuseful.engine.step import Step
 from prettyuseful.steps.prompts import PromptSpec
-from prettyuseful.study.cost import Rates
-from prettyuseful.study.execute import Event
 
 LABEL, CAUSE = "generate a: [blue] class [/x] 0-5", "RuntimeError: [enforce fail at alloc_cpu.cpp] no [/tmp/x]"
 
@@ -33,7 +33,7 @@ def test_labels_and_causes_are_no_markup(
 
 
 def test_steps_that_nobody_has_timed_are_told(capsys: pytest.CaptureFixture[str]) -> None:
-    from prettyuseful.study.plan import make_plan
+    from prettyuseful.plan.study import make_plan
     from prettyuseful.study.reading import parse_study
 
     study = "version: 1\ntask: photos\nmetrics: []\ndatasets: {a: {generator: sd-1.5, images_per_class: 10}}"

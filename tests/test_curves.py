@@ -7,8 +7,8 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator  # type: ignore[import-untyped]
 
 from prettyuseful.curves import LOG, place_curves
-from prettyuseful.store.local import LocalStore
-from prettyuseful.study.plan import Plan, make_plan
+from prettyuseful.engine.store.local import LocalStore
+from prettyuseful.plan.study import Plan, make_plan
 from prettyuseful.study.reading import load_study
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from tests.runs import COMMAND, files_by_key, finish, manifests, records, start
 
-from prettyuseful.store.local import LocalStore
+from prettyuseful.engine.store.local import LocalStore
 
 Mount = Callable[[str], bool]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.runs import datasets, files_by_key, finish, kill, manifests, records, start, tell
 
-from prettyuseful.store.place import exists, open_store
+from prettyuseful.engine.store.open import exists, open_store
 
 
 def on_machine(name: str, command: list[str], place: Path, store: str) -> subprocess.Popen[bytes]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from prettyuseful.errors import DataError, UnknownNameError
-from prettyuseful.plugins import is_plugin, load_plugin, plugin_fingerprint, plugin_id, rooted_plugin
+from prettyuseful.plugins import is_plugin, load_plugin, plugin_fingerprint, plugin_id, resolve_plugin_path
 
 
 @pytest.fixture(autouse=True)
@@ -87,14 +87,14 @@ def test_a_file_may_import_its_neighbours(tmp_path: Path) -> None:
 
 
 def test_a_file_of_a_package_may_import_from_it(tmp_path: Path) -> None:
-    """As a study's `pack.inner.gen:Gen` does, once it is rooted."""
+    """As a study's `pack.inner.gen:Gen` does, once its paths are resolved."""
     write(tmp_path / "pack" / "__init__.py", "")
     write(tmp_path / "pack" / "words.py", "WORD = 'above'")
     write(tmp_path / "pack" / "inner" / "__init__.py", "")
     write(tmp_path / "pack" / "inner" / "gen.py", "from ..words import WORD\nclass Gen:\n    word = WORD\n")
-    rooted = rooted_plugin("pack.inner.gen:Gen", tmp_path)
-    assert rooted == f"{tmp_path}/pack/inner/gen.py:Gen"
-    assert load_plugin(rooted).word == load_plugin("pack.inner.gen:Gen").word == "above"
+    resolved = resolve_plugin_path("pack.inner.gen:Gen", tmp_path)
+    assert resolved == f"{tmp_path}/pack/inner/gen.py:Gen"
+    assert load_plugin(resolved).word == load_plugin("pack.inner.gen:Gen").word == "above"
 
 
 def test_files_of_one_name_are_told_apart(tmp_path: Path) -> None:
@@ -185,11 +185,11 @@ def test_a_class_without_a_file_has_no_fingerprint() -> None:
 def test_a_plugin_is_rooted_where_its_file_is(tmp_path: Path) -> None:
     write(tmp_path / "studies" / "gen.py")
     folder = tmp_path / "studies"
-    rooted = f"{folder}/gen.py:Gen"
-    assert rooted_plugin("gen:Gen", folder) == rooted_plugin("gen.py:Gen", folder) == rooted
-    assert rooted_plugin("../studies/gen.py:Gen", folder) == rooted_plugin(rooted, Path("/")) == rooted
-    assert is_plugin(rooted)
-    assert rooted_plugin("installed.gen:Gen", folder) == "installed.gen:Gen"
+    absolute = f"{folder}/gen.py:Gen"
+    assert resolve_plugin_path("gen:Gen", folder) == resolve_plugin_path("gen.py:Gen", folder) == absolute
+    assert resolve_plugin_path("../studies/gen.py:Gen", folder) == resolve_plugin_path(absolute, Path("/")) == absolute
+    assert is_plugin(absolute)
+    assert resolve_plugin_path("installed.gen:Gen", folder) == "installed.gen:Gen"
 
 
 def test_an_id_does_not_name_the_folder() -> None:

@@ -19,7 +19,7 @@ import pytest
 from tests import runs
 from tests.runs import datasets, files_by_key, manifests, records
 
-from prettyuseful.store.local import LocalStore
+from prettyuseful.engine.store.local import LocalStore
 
 slow = pytest.mark.slow  # they need a machine that does nothing else
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from tests.runs import datasets, files_by_key, finish, kill_after, manifests, records, start, tell
 
+from prettyuseful.engine.store.local import LocalStore
+from prettyuseful.engine.workers.local import LocalWorkers
+from prettyuseful.plan.study import make_plan
 from prettyuseful.run import dataset_study, make_dataset
-from prettyuseful.store.local import LocalStore
-from prettyuseful.study.plan import make_plan
-from prettyuseful.study.workers.local import LocalWorkers
 
 
 def test_a_run_killed_again_and_again_ends_as_if_nothing_had_been(run: list[str], whole: Path, tmp_path: Path) -> None:

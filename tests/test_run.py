@@ -16,18 +16,18 @@ from datasets import load_dataset
 from prettyuseful.analysis.summary import summarise
 from prettyuseful.console import print_out, summary_table
 from prettyuseful.data.dataset import Row, read_shard
+from prettyuseful.engine.execute import Event
+from prettyuseful.engine.keys import derive_seed
+from prettyuseful.engine.store.base import Manifest
+from prettyuseful.engine.store.local import LocalStore
+from prettyuseful.engine.workers.local import LocalWorkers
 from prettyuseful.errors import StoreError, UserError
-from prettyuseful.keys import derive_seed
+from prettyuseful.plan.measures import FAMILY
+from prettyuseful.plan.study import make_plan
+from prettyuseful.records import DatasetRecord, RunRecord, StudyRecord, read_records
 from prettyuseful.run import dataset_study, make_dataset, remaining_steps, run_study
-from prettyuseful.store.base import Manifest
-from prettyuseful.store.local import LocalStore
-from prettyuseful.study.execute import Event
 from prettyuseful.study.file import Study
-from prettyuseful.study.plan import make_plan
-from prettyuseful.study.plan_measures import FAMILY
 from prettyuseful.study.reading import load_study, parse_study
-from prettyuseful.study.records import DatasetRecord, RunRecord, StudyRecord, read_records
-from prettyuseful.study.workers.local import LocalWorkers
 
 COMMAND = [sys.executable, "-c", "from prettyuseful.cli import main; main()", "run"]
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from tests.runs import datasets, files_by_key, finish, kill, manifests, members, records, start, tell
 
-from prettyuseful.store.base import Store
-from prettyuseful.store.place import open_store
+from prettyuseful.engine.store.base import Store
+from prettyuseful.engine.store.open import open_store
 
 pytestmark = pytest.mark.slow
 KILLS = 40
@@ -56,8 +56,8 @@ def test_random_kills_change_nothing(
 
 
 def end(run: list[str], place: Path, store: Store, whole: Path) -> None:
-    finish(run, place, 2, store.place)
+    finish(run, place, 2, store.url)
     assert datasets(place) == datasets(whole) != {}
     assert records(place) == records(whole)
     assert files_by_key(place, store) == files_by_key(whole)
-    assert tell("verify", "--store", store.place) == f"{manifests(whole)} of {manifests(whole)} artifacts are whole\n"
+    assert tell("verify", "--store", store.url) == f"{manifests(whole)} of {manifests(whole)} artifacts are whole\n"

@@ -27,7 +27,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from prettyuseful.data.images import decode
-from prettyuseful.keys import derive_seed
+from prettyuseful.engine.keys import derive_seed
 from prettyuseful.prompts.captioners.describer import describe
 from prettyuseful.tasks.photos import PhotosTask
 

@@ -17,17 +17,17 @@ if TYPE_CHECKING:
     from prettyuseful.analysis.summary import Summary as Summary
     from prettyuseful.analysis.summary import summarise as summarise
     from prettyuseful.auditing.audit import audit as audit
+    from prettyuseful.engine.store.open import open_store as open_store
     from prettyuseful.errors import PrettyUsefulError as PrettyUsefulError
     from prettyuseful.errors import UserError as UserError
+    from prettyuseful.plan.study import make_plan as make_plan
+    from prettyuseful.records import read_records as read_records
     from prettyuseful.run import StudyResult as StudyResult
     from prettyuseful.run import run_study as run_study
-    from prettyuseful.store.place import open_store as open_store
     from prettyuseful.studies import bundled_study as bundled_study
     from prettyuseful.study.file import Study as Study
-    from prettyuseful.study.plan import make_plan as make_plan
     from prettyuseful.study.reading import load_study as load_study
     from prettyuseful.study.reading import parse_study as parse_study
-    from prettyuseful.study.records import read_records as read_records
 
 _HOMES = {
     "audit": "auditing.audit",
@@ -38,10 +38,10 @@ _HOMES = {
     "UserError": "errors",
     "bundled_study": "studies",
     "load_study": "study.reading",
-    "make_plan": "study.plan",
-    "open_store": "store.place",
+    "make_plan": "plan.study",
+    "open_store": "engine.store.open",
     "parse_study": "study.reading",
-    "read_records": "study.records",
+    "read_records": "records",
     "run_study": "run",
     "summarise": "analysis.summary",
 }

@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
     from prettyuseful.analysis.summary import Summary
     from prettyuseful.console import StepProgress
+    from prettyuseful.engine.step import Step
+    from prettyuseful.engine.store.base import Store
+    from prettyuseful.engine.workers.base import Workers
     from prettyuseful.run import StudyResult
-    from prettyuseful.steps.base import Step
-    from prettyuseful.store.base import Store
     from prettyuseful.study.file import Study
-    from prettyuseful.study.workers.base import Workers
 
 
 class _Commands(TyperGroup):
@@ -118,10 +118,10 @@ def audit(
     from prettyuseful.auditing.audit import audited, prepared
     from prettyuseful.auditing.gate import Gate
     from prettyuseful.console import audit_table, print_out
+    from prettyuseful.engine.store.open import open_store
+    from prettyuseful.engine.workers.open import workers_on
+    from prettyuseful.plan.study import make_plan
     from prettyuseful.run import remaining_steps
-    from prettyuseful.store.place import open_store
-    from prettyuseful.study.plan import make_plan
-    from prettyuseful.study.workers.place import workers_on
 
     if budget not in ("quick", "full"):
         raise StudyError(f"--budget: {budget!r} is none; say quick or full")
@@ -163,12 +163,12 @@ def plan(
 ) -> None:
     """Show a study's steps: which are done, and what the rest will cost in hours, images, bytes and money."""
     from prettyuseful.console import cost_table, print_out
+    from prettyuseful.engine.cost import Prices, Rates, cost_of
+    from prettyuseful.engine.store.open import exists, open_store
+    from prettyuseful.engine.workers.open import local_width
+    from prettyuseful.plan.study import make_plan
     from prettyuseful.run import remaining_steps
-    from prettyuseful.store.place import exists, open_store
-    from prettyuseful.study.cost import Prices, Rates, cost_of
-    from prettyuseful.study.plan import make_plan
     from prettyuseful.study.reading import load_study
-    from prettyuseful.study.workers.place import local_width
 
     asked = load_study(study)
     planned = make_plan(asked)
@@ -186,9 +186,9 @@ def plan(
 def status(study: StudyArgument, store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> None:
     """Show which of a study's steps are done, running, failed or waiting, on whichever machine."""
     from prettyuseful.console import print_out, status_table
+    from prettyuseful.engine.store.open import open_store
+    from prettyuseful.plan.study import make_plan
     from prettyuseful.run import status_of
-    from prettyuseful.store.place import open_store
-    from prettyuseful.study.plan import make_plan
     from prettyuseful.study.reading import load_study
 
     _must_exist(store)
@@ -211,8 +211,8 @@ def gc(
 ) -> None:
     """Remove from the store what none of the given studies refers to."""
     from prettyuseful.console import print_out, size
-    from prettyuseful.store.place import open_store
-    from prettyuseful.study.plan import make_plan
+    from prettyuseful.engine.store.open import open_store
+    from prettyuseful.plan.study import make_plan
     from prettyuseful.study.reading import load_study
 
     _must_exist(store)
@@ -222,10 +222,10 @@ def gc(
     words = f"{found.artifacts} artifacts and {found.files} files, {size(found.bytes)}"
     if not (found.artifacts or found.files):
         print_out(
-            f"nothing to remove: all of the store {opened.place} belongs to these studies, or is younger than a day"
+            f"nothing to remove: all of the store {opened.url} belongs to these studies, or is younger than a day"
         )
         return
-    print_out(f"no given study refers to {words} of the store {opened.place}")
+    print_out(f"no given study refers to {words} of the store {opened.url}")
     if yes or typer.confirm("Remove them?", err=True):
         opened.sweep(keep, remove=True)
         print_out("removed")
@@ -235,7 +235,7 @@ def gc(
 def verify(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> None:
     """Check every manifest of a store and the bytes of every file that it promises."""
     from prettyuseful.console import print_out
-    from prettyuseful.store.place import open_store
+    from prettyuseful.engine.store.open import open_store
 
     _must_exist(store)
     checked = list(open_store(store).check())
@@ -268,11 +268,11 @@ def generate(
 ) -> None:
     """Generate one data set. Values of options are what a study file says behind the same key, in YAML."""
     from prettyuseful.console import print_out
+    from prettyuseful.engine.execute import missing_steps
+    from prettyuseful.engine.store.open import open_store
+    from prettyuseful.engine.workers.open import workers_on
+    from prettyuseful.plan.study import make_plan
     from prettyuseful.run import dataset_study, make_dataset, only_dataset
-    from prettyuseful.store.place import open_store
-    from prettyuseful.study.execute import missing_steps
-    from prettyuseful.study.plan import make_plan
-    from prettyuseful.study.workers.place import workers_on
 
     told = {"prompts": prompts, "sampling": sampling}
     fields = {key: _yaml(f"--{key}", value) for key, value in told.items() if value is not None}
@@ -341,8 +341,8 @@ def report(
     """Build the report again from records."""
     from prettyuseful.analysis.summary import summarise
     from prettyuseful.console import print_out
+    from prettyuseful.records import read_records
     from prettyuseful.report.build import write_report
-    from prettyuseful.study.records import read_records
 
     summary = summarise(read_records(records / "records" if (records / "records").is_dir() else records))
     print_out(str(write_report(summary, out)))
@@ -390,13 +390,13 @@ def schema() -> None:
 
 def _progress(todo: Mapping[str, Step], store: Store, workers: Workers) -> StepProgress:
     from prettyuseful.console import StepProgress
-    from prettyuseful.study.cost import Rates
+    from prettyuseful.engine.cost import Rates
 
     return StepProgress(todo, Rates(store.list() if todo else ()), workers.width)
 
 
 def _must_exist(store: str) -> None:
-    from prettyuseful.store.place import exists
+    from prettyuseful.engine.store.open import exists
 
     if not exists(store):
         raise StoreError(f"there is no store at {store}; name the one of your runs with --store")
@@ -413,10 +413,10 @@ def _yaml(option: str, value: str) -> Any:
 
 def _run(study: Study, store: str, out: Path, workers: int | None, on: str, as_json: bool) -> None:
     from prettyuseful.console import print_out, summary_table
+    from prettyuseful.engine.store.open import open_store
+    from prettyuseful.engine.workers.open import workers_on
+    from prettyuseful.plan.study import make_plan
     from prettyuseful.run import remaining_steps, run_plan
-    from prettyuseful.store.place import open_store
-    from prettyuseful.study.plan import make_plan
-    from prettyuseful.study.workers.place import workers_on
 
     planned, opened = make_plan(study), open_store(store)
     with (
@@ -436,10 +436,10 @@ def _run(study: Study, store: str, out: Path, workers: int | None, on: str, as_j
 
 def _work(study: Study, store: str, workers: int | None, on: str) -> None:
     """One of several workers on a store; exit code 1 if steps failed."""
+    from prettyuseful.engine.store.open import open_store
+    from prettyuseful.engine.workers.open import workers_on
+    from prettyuseful.plan.study import make_plan
     from prettyuseful.run import remaining_steps, work_on_plan
-    from prettyuseful.store.place import open_store
-    from prettyuseful.study.plan import make_plan
-    from prettyuseful.study.workers.place import workers_on
 
     planned, opened = make_plan(study), open_store(store)
     with (

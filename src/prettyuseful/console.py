@@ -17,11 +17,11 @@ from rich.text import Text
 from prettyuseful.analysis.statistics import Interval
 from prettyuseful.analysis.summary import Summary
 from prettyuseful.contract import Finding
+from prettyuseful.engine.cost import Amounts, Cost, Prices, Rates, clock
+from prettyuseful.engine.execute import Event
+from prettyuseful.engine.status import Status
+from prettyuseful.engine.step import Step
 from prettyuseful.report.drawing import digits
-from prettyuseful.steps.base import Step
-from prettyuseful.study.cost import Amounts, Cost, Prices, Rates, clock
-from prettyuseful.study.execute import Event
-from prettyuseful.study.status import Status
 
 _METRICS = 4  # that a terminal has room for
 _LINE_EVERY = 5.0  # seconds between progress lines where nobody can see a bar move

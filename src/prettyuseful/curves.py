@@ -7,9 +7,9 @@ import shutil
 from importlib.util import find_spec
 from pathlib import Path
 
-from prettyuseful.store.base import Store
-from prettyuseful.study.plan import Plan
-from prettyuseful.study.records import dataset_label, run_label
+from prettyuseful.engine.store.base import Store
+from prettyuseful.plan.study import Plan
+from prettyuseful.records import dataset_label, run_label
 
 LOG = "epochs.jsonl"
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
 
+from prettyuseful.engine.keys import digest, file_sha256
 from prettyuseful.errors import DataError, UnknownNameError, did_you_mean, one_line
-from prettyuseful.keys import digest, file_sha256
 
 _PLUGIN = re.compile(r"(?P<module>[\w./\\~-]+|.+\.py):(?P<attribute>[A-Za-z_]\w*)")
 
@@ -22,7 +22,7 @@ def is_plugin(name: str) -> bool:
     return _PLUGIN.fullmatch(name) is not None
 
 
-def rooted_plugin(name: str, folder: Path) -> str:
+def resolve_plugin_path(name: str, folder: Path) -> str:
     """The plug-in as `file.py:Class` if its file lies in `folder`, so that any process finds it again."""
     module, _, attribute = name.rpartition(":")
     file = folder / (module if module.endswith(".py") else module.replace(".", "/") + ".py")

@@ -111,14 +111,19 @@ RECIPES = Table(
 PROBES = Table(
     "probe",
     {
-        "rgb": Entry("prettyuseful.probes:RGB", "the images as they are"),
-        "structure": Entry("prettyuseful.probes:STRUCTURE", "depth maps by Depth-Anything-V2-Large"),
-        "edges": Entry("prettyuseful.probes:EDGES", "an edge and silhouette map: structure without a model"),
-        "texture": Entry("prettyuseful.probes:TEXTURE", "a BagNet-9 on crops: what is seen through windows of 9 px"),
-        "low-pass": Entry("prettyuseful.probes:LOW_PASS", "frequencies below 0.1 of Nyquist, the paper's"),
-        "high-pass": Entry("prettyuseful.probes:HIGH_PASS", "frequencies from 0.1 of Nyquist on, the paper's"),
+        "rgb": Entry("prettyuseful.transforms.probes:RGB", "the images as they are"),
+        "structure": Entry("prettyuseful.transforms.probes:STRUCTURE", "depth maps by Depth-Anything-V2-Large"),
+        "edges": Entry("prettyuseful.transforms.probes:EDGES", "an edge and silhouette map: structure without a model"),
+        "texture": Entry(
+            "prettyuseful.transforms.probes:TEXTURE", "a BagNet-9 on crops: what is seen through windows of 9 px"
+        ),
+        "low-pass": Entry("prettyuseful.transforms.probes:LOW_PASS", "frequencies below 0.1 of Nyquist, the paper's"),
+        "high-pass": Entry(
+            "prettyuseful.transforms.probes:HIGH_PASS", "frequencies from 0.1 of Nyquist on, the paper's"
+        ),
         "released-high-pass": Entry(
-            "prettyuseful.probes:RELEASED_HIGH_PASS", "from 0.9 of Nyquist on, as the paper's code flips the cutoff"
+            "prettyuseful.transforms.probes:RELEASED_HIGH_PASS",
+            "from 0.9 of Nyquist on, as the paper's code flips the cutoff",
         ),
     },
 )
@@ -143,10 +148,10 @@ ENCODERS = Table(
 METRICS = Table(
     "metric",
     {
-        "density": Entry("prettyuseful.metrics.manifold:manifold", "how often generated images fall among real ones"),
-        "coverage": Entry("prettyuseful.metrics.manifold:manifold", "share of real images with a generated one nearby"),
-        "precision": Entry("prettyuseful.metrics.manifold:manifold", "share of generated images among the real ones"),
-        "recall": Entry("prettyuseful.metrics.manifold:manifold", "share of real images among the generated ones"),
+        "density": Entry("prettyuseful.metrics.prdc:manifold", "how often generated images fall among real ones"),
+        "coverage": Entry("prettyuseful.metrics.prdc:manifold", "share of real images with a generated one nearby"),
+        "precision": Entry("prettyuseful.metrics.prdc:manifold", "share of generated images among the real ones"),
+        "recall": Entry("prettyuseful.metrics.prdc:manifold", "share of real images among the generated ones"),
         "frechet": Entry("prettyuseful.metrics.frechet:frechet_distance", "FID, with the features of any encoder"),
         "kid": Entry("prettyuseful.metrics.kernel:kid", "KID: distance by a cubic kernel, unbiased, may be below 0"),
         "cmmd": Entry("prettyuseful.metrics.kernel:cmmd", "CMMD: distance by a Gaussian kernel on directions"),

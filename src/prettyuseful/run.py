@@ -16,21 +16,21 @@ import yaml
 from prettyuseful.analysis.summary import Summary, summarise
 from prettyuseful.curves import place_curves
 from prettyuseful.data.dataset import dataset_card
+from prettyuseful.engine.execute import Event, Outcome, execute, missing_steps
+from prettyuseful.engine.status import Status, study_status
+from prettyuseful.engine.step import Step
+from prettyuseful.engine.store.base import Artifact, Store
+from prettyuseful.engine.store.open import open_store
+from prettyuseful.engine.workers.base import Workers
+from prettyuseful.engine.workers.open import workers_on
 from prettyuseful.errors import StepFailedError, StoreError
+from prettyuseful.plan.datasets import PlannedDataset
+from prettyuseful.plan.gather import gather
+from prettyuseful.plan.study import Plan, make_plan
+from prettyuseful.records import dataset_label, write_records
 from prettyuseful.report.build import write_report
-from prettyuseful.steps.base import Step
-from prettyuseful.store.base import Artifact, Store
-from prettyuseful.store.place import open_store
-from prettyuseful.study.execute import Event, Outcome, execute, missing_steps
 from prettyuseful.study.file import REAL, Study
-from prettyuseful.study.gather import gather
-from prettyuseful.study.plan import Plan, make_plan
-from prettyuseful.study.plan_datasets import PlannedDataset
 from prettyuseful.study.reading import parse_study
-from prettyuseful.study.records import dataset_label, write_records
-from prettyuseful.study.status import Status, study_status
-from prettyuseful.study.workers.base import Workers
-from prettyuseful.study.workers.place import workers_on
 
 _OURS = re.compile(r"data-\d{5}-of-\d{5}\.parquet|README\.md|manifest\.json|\..*")  # what a data set folder holds
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from prettyuseful.study.records import TransferResult
+from prettyuseful.records import TransferResult
 
 MakeTest = Callable[..., TransferResult]
 

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from prettyuseful.analysis.distribution import jackknife_interval, main_numbers, measures_of
-from prettyuseful.study.records import DatasetRecord, GroupedParts, MeasureResult, Reencoding, WholeNumber
+from prettyuseful.records import DatasetRecord, GroupedParts, MeasureResult, Reencoding, WholeNumber
 
 SQUARES = Reencoding(side=32, quality=90)
 

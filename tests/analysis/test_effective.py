@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from prettyuseful.analysis.effective import EffectiveReal, effective_real_images
-from prettyuseful.study.records import TransferResult
+from prettyuseful.records import TransferResult
 
 CLASSES, GROUPS, SIZE = 8, 12, 20
 SIZES = (10, 20, 40, 80)

@@ -8,7 +8,7 @@ from scipy import stats
 
 from prettyuseful.analysis.ranking import holm, ranking
 from prettyuseful.analysis.statistics import difference
-from prettyuseful.study.records import TransferResult
+from prettyuseful.records import TransferResult
 
 MakeTest = Callable[..., TransferResult]
 DataSets = dict[str, list[TransferResult]]

@@ -16,7 +16,7 @@ from prettyuseful.analysis.statistics import (
     sign_flip_p,
     variance_of,
 )
-from prettyuseful.study.records import GroupedParts, TransferResult
+from prettyuseful.records import GroupedParts, TransferResult
 
 MakeTest = Callable[..., TransferResult]
 

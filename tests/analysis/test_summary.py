@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from prettyuseful.analysis.summary import Summary, summarise
-from prettyuseful.study.records import CellGroupRecord, DatasetRecord, Record, RunRecord, StudyRecord, TransferResult
+from prettyuseful.records import CellGroupRecord, DatasetRecord, Record, RunRecord, StudyRecord, TransferResult
 
 MakeTest = Callable[..., TransferResult]
 

@@ -4,8 +4,8 @@ from typing import Any
 
 from prettyuseful.auditing.interventions import interventions
 from prettyuseful.diagnosis.causes import CauseId, Direction
+from prettyuseful.records import CauseResult, DatasetRecord, DiagnosisResult
 from prettyuseful.study.reading import parse_study
-from prettyuseful.study.records import CauseResult, DatasetRecord, DiagnosisResult
 
 BLUR = {"kind": "blur", "width": 0.03}
 PALER, STRONGER = {"kind": "colour", "saturation": 0.5}, {"kind": "colour", "saturation": 2.0}

@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from prettyuseful.contract import Finding
+from prettyuseful.engine.keys import derive_seed
 from prettyuseful.errors import DataError
 from prettyuseful.generators.base import Generator, Request
 from prettyuseful.generators.check import check_generator
-from prettyuseful.keys import derive_seed
 
 MADE, SHAPE, AGAIN, ANEW, ORDER, NEIGHBOURS, SEEDS, CLASS, APPLIED = (
     "it can be made",

@@ -14,10 +14,10 @@ import pytest
 import torch
 from tests.generators.own_call import KINDS, NEGATIVE, PROMPT, REFINED, ours, settings
 
+from prettyuseful.engine.cache import cached_model, release_model
 from prettyuseful.generators.encoder import PromptEncoder
 from prettyuseful.generators.models import MODELS
 from prettyuseful.generators.sampler import DiffusersSampler
-from prettyuseful.hand import at_hand, let_go
 from prettyuseful.numerics import Numerics
 
 Named = Callable[[str], str]
@@ -66,8 +66,8 @@ def test_encoding_and_sampling_load_disjoint_parts(name: str, encoder: PromptEnc
 
 
 def test_text_encoders_are_gone_when_the_sampler_is_made(name: str) -> None:
-    let_go()
-    encoder = at_hand(PromptEncoder, name, Numerics())
+    release_model()
+    encoder = cached_model(PromptEncoder, name, Numerics())
     kept = encoder.encode(PROMPT) | encoder.encode_negative(NEGATIVE)
     networks = [part for part in modules(encoder).values() if isinstance(part, torch.nn.Module)]
     gone = [weakref.ref(held) for network in networks for held in (network, *network.parameters())]
@@ -78,12 +78,12 @@ def test_text_encoders_are_gone_when_the_sampler_is_made(name: str) -> None:
         assert [held() for held in gone if held() is not None] == []
         return DiffusersSampler(*arguments)
 
-    sampler = at_hand(make, name, settings(name, cfg=4.0), Numerics())
+    sampler = cached_model(make, name, settings(name, cfg=4.0), Numerics())
     assert sampler.sample(kept, (1,)).shape[0] == 1
     networks = [part for part in modules(sampler).values() if isinstance(part, torch.nn.Module)]
     gone = [weakref.ref(weight) for network in networks for weight in network.parameters()]
     del sampler, networks
-    let_go()
+    release_model()
     gc.collect()
     assert not any(held() is not None for held in gone)
 

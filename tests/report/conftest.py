@@ -13,7 +13,7 @@ import pytest
 
 from prettyuseful.analysis.summary import Summary, summarise
 from prettyuseful.diagnosis.causes import CauseId, Direction
-from prettyuseful.study.records import (
+from prettyuseful.records import (
     CauseResult,
     CellGroupRecord,
     DatasetRecord,

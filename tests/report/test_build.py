@@ -15,8 +15,8 @@ from prettyuseful.analysis.published import published
 from prettyuseful.analysis.ranking import holm
 from prettyuseful.analysis.summary import Summary, summarise
 from prettyuseful.errors import StoreError
+from prettyuseful.records import read_records
 from prettyuseful.report.build import render, write_report
-from prettyuseful.study.records import read_records
 
 from .conftest import Make
 

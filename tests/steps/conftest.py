@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from prettyuseful.steps.base import Step, StepSpec, run_step
+from prettyuseful.engine.step import Step, StepSpec, run_step
+from prettyuseful.engine.store.base import Artifact
+from prettyuseful.engine.store.local import LocalStore
 from prettyuseful.steps.datasets import LoadSpec
-from prettyuseful.store.base import Artifact
-from prettyuseful.store.local import LocalStore
 from prettyuseful.tasks.find import TaskSource
 
 Make = Callable[..., Artifact]

@@ -10,9 +10,9 @@ from PIL import Image
 
 from prettyuseful.data.dataset import Row, read_shard, shard_name, write_shard
 from prettyuseful.data.images import encode_png
+from prettyuseful.engine.step import Job, StepSpec
+from prettyuseful.engine.store.base import Artifact
 from prettyuseful.steps.alike import AlikeSpec
-from prettyuseful.steps.base import Job, StepSpec
-from prettyuseful.store.base import Artifact
 
 Make = Callable[..., Artifact]
 

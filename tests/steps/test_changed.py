@@ -10,10 +10,10 @@ from PIL import Image
 
 from prettyuseful.data.dataset import Row, read_shard
 from prettyuseful.data.images import to_short_side
+from prettyuseful.engine.step import Job, StepSpec
+from prettyuseful.engine.store.base import Artifact
 from prettyuseful.numerics import Numerics
-from prettyuseful.steps.base import Job, StepSpec
 from prettyuseful.steps.changed import ChangeSpec, DropSpec
-from prettyuseful.store.base import Artifact
 from prettyuseful.transforms.degradation import Blur
 
 from .conftest import Make

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
+from prettyuseful.engine.step import Step, run_step
+from prettyuseful.engine.store.base import Artifact
+from prettyuseful.engine.store.local import LocalStore
 from prettyuseful.errors import StepFailedError
 from prettyuseful.numerics import TrainingNumerics
-from prettyuseful.steps.base import Step, run_step
 from prettyuseful.steps.classifiers import DecodeSpec, TrainSpec
-from prettyuseful.store.base import Artifact
-from prettyuseful.store.local import LocalStore
 from prettyuseful.training.recipes import SMALL
 
 Make = Callable[..., Artifact]
@@ -96,13 +96,13 @@ def test_an_interrupted_training_goes_on_to_the_same_bytes(few: Artifact, store:
         run_step(step, place, heard.append)
     assert len(heard) == 3 + 6  # the other half of the epochs here, all of them elsewhere
     assert files(store, step) == files(elsewhere, step)
-    assert not store.bench(step.key).exists()
+    assert not store.checkpoint_dir(step.key).exists()
 
 
 @pytest.mark.usefixtures("often")
 def test_a_corrupted_checkpoint_falls_back_and_says_so(few: Artifact, store: LocalStore) -> None:
     step = interrupt(store, training(epochs=6), few, at=0.5)
-    last = max(store.bench(step.key).glob("*.pt"))
+    last = max(store.checkpoint_dir(step.key).glob("*.pt"))
     last.write_bytes(last.read_bytes()[:-100])
     manifest = run_step(step, store, lambda _: None)
     assert manifest is not None

@@ -14,8 +14,8 @@ from PIL import Image
 from prettyuseful.data.dataset import Row, read_shard
 from prettyuseful.data.export import export_dataset
 from prettyuseful.data.sources.open import open_source
+from prettyuseful.engine.store.base import Artifact
 from prettyuseful.steps.datasets import ImportSpec, MixSpec, SampleSpec
-from prettyuseful.store.base import Artifact
 
 CLASSES = ("blue", "red")
 

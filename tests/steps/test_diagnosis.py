@@ -16,15 +16,15 @@ import pytest
 
 from prettyuseful.data.pixels import Pixels, load_pixels, write_pixels
 from prettyuseful.diagnosis.causes import Cause, Diagnosis
+from prettyuseful.engine.cache import release_model
+from prettyuseful.engine.step import Job, Step, StepSpec, run_step
+from prettyuseful.engine.store.base import Artifact
+from prettyuseful.engine.store.local import LocalStore
 from prettyuseful.errors import DataError
-from prettyuseful.hand import let_go
 from prettyuseful.numerics import Numerics, TrainingNumerics
-from prettyuseful.steps.base import Job, Step, StepSpec, run_step
 from prettyuseful.steps.classifiers import TrainSpec
 from prettyuseful.steps.diagnosis import DiagnoseSpec, HalfSpec, TrySpec
 from prettyuseful.steps.probe import ProbeSpec
-from prettyuseful.store.base import Artifact
-from prettyuseful.store.local import LocalStore
 from prettyuseful.tasks.photos import PHOTOGRAPHS, load_photograph
 from prettyuseful.training.recipes import SMALL, Recipe, View
 from prettyuseful.transforms.base import resized
@@ -206,7 +206,7 @@ def test_what_was_diagnosed_before_in_the_process_changes_nothing(world: World, 
     process = multiprocessing.get_context("spawn").Process(target=run_step, args=(step, elsewhere, bool))
     process.start()
     try:
-        let_go()
+        release_model()
         before, after = world.diagnosis(sets[0]), world.diagnosis(sets[1])
     finally:
         process.join()

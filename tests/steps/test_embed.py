@@ -9,10 +9,10 @@ import pytest
 from prettyuseful.data.dataset import read_shard
 from prettyuseful.data.pixels import Pixels, decoded
 from prettyuseful.encoders.source import EncoderSource
+from prettyuseful.engine.store.base import Artifact
 from prettyuseful.numerics import Numerics
 from prettyuseful.steps import embed
 from prettyuseful.steps.embed import EmbedSpec, EmbedTextSpec
-from prettyuseful.store.base import Artifact
 
 Make = Callable[..., Artifact]
 

@@ -11,16 +11,16 @@ import pytest
 import torch
 
 from prettyuseful.data.dataset import Row, read_shard
+from prettyuseful.engine.keys import derive_seed
+from prettyuseful.engine.step import Step, StepSpec, run_step
+from prettyuseful.engine.store.base import Artifact, Manifest
+from prettyuseful.engine.store.local import LocalStore
 from prettyuseful.errors import DataError, MemoryLimitError, StepFailedError
 from prettyuseful.generators.base import Request, Sampling
 from prettyuseful.generators.sampler import DiffusersSampler
-from prettyuseful.keys import derive_seed
 from prettyuseful.numerics import Numerics
-from prettyuseful.steps.base import Step, StepSpec, run_step
 from prettyuseful.steps.generation import CollectSpec, GenerateSpec
 from prettyuseful.steps.prompts import EncodeSpec, PromptSpec
-from prettyuseful.store.base import Artifact, Manifest
-from prettyuseful.store.local import LocalStore
 
 CLASSES = ("cat", "dog")
 SAMPLING = Sampling(steps=2, cfg=1.0)

@@ -10,20 +10,20 @@ import pytest
 from prettyuseful.data.dataset import read_shard
 from prettyuseful.data.images import decode
 from prettyuseful.encoders.source import EncoderSource
+from prettyuseful.engine.step import Job, StepSpec
+from prettyuseful.engine.store.base import Artifact
+from prettyuseful.engine.store.local import LocalStore
 from prettyuseful.errors import DataError
 from prettyuseful.metrics.frechet import frechet_distance
 from prettyuseful.metrics.kernel import cmmd, kid
-from prettyuseful.metrics.manifold import manifold
 from prettyuseful.metrics.nearest import nearest_real
+from prettyuseful.metrics.prdc import manifold
 from prettyuseful.metrics.vendi import vendi_score
 from prettyuseful.numerics import Numerics
+from prettyuseful.records import DatasetRecord, read_records
 from prettyuseful.steps.balance import halves, spread
-from prettyuseful.steps.base import Job, StepSpec
 from prettyuseful.steps.embed import EmbedSpec, EmbedTextSpec
 from prettyuseful.steps.measures import MeasureSpec
-from prettyuseful.store.base import Artifact
-from prettyuseful.store.local import LocalStore
-from prettyuseful.study.records import DatasetRecord, read_records
 
 Make = Callable[..., Artifact]
 PER_CLASS = 12

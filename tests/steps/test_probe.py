@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from prettyuseful.data.pixels import load_pixels
+from prettyuseful.engine.step import Step, run_step
+from prettyuseful.engine.store.local import LocalStore
 from prettyuseful.numerics import Numerics
-from prettyuseful.steps.base import Step, run_step
 from prettyuseful.steps.classifiers import DecodeSpec
 from prettyuseful.steps.datasets import LoadSpec
 from prettyuseful.steps.probe import ProbeSpec
-from prettyuseful.store.local import LocalStore
 from prettyuseful.tasks.find import TaskSource
 from prettyuseful.transforms.band import Band
 from prettyuseful.transforms.base import TransformSource

@@ -12,11 +12,11 @@ import pytest
 from PIL import Image
 from safetensors.numpy import load_file
 
+from prettyuseful.engine.store.base import Artifact
 from prettyuseful.numerics import Numerics
 from prettyuseful.prompts.captioners.source import CaptionerSource
 from prettyuseful.steps.datasets import LoadSpec
 from prettyuseful.steps.prompts import CaptionSpec, EncodeSpec, PromptSpec
-from prettyuseful.store.base import Artifact
 from prettyuseful.tasks.find import TaskSource
 
 CLASSES = ("blue", "red")

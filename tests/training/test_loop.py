@@ -14,7 +14,7 @@ from prettyuseful.data.pixels import Pixels, decoded, load_pixels, write_pixels
 from prettyuseful.errors import DataError, MemoryLimitError, StepFailedError
 from prettyuseful.metrics.transfer import transfer
 from prettyuseful.numerics import TrainingNumerics
-from prettyuseful.study.records import TransferResult
+from prettyuseful.records import TransferResult
 from prettyuseful.tasks.base import SPLITS
 from prettyuseful.tasks.photos import PhotosTask
 from prettyuseful.training.augmentations import Augmentation

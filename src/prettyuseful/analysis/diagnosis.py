@@ -8,8 +8,8 @@ from math import exp
 from typing import TYPE_CHECKING
 
 from prettyuseful.analysis.statistics import Interval
+from prettyuseful.records import CauseResult, DatasetRecord, DiagnosisResult, StudyRecord
 from prettyuseful.study.file import REAL
-from prettyuseful.study.records import CauseResult, DatasetRecord, DiagnosisResult, StudyRecord
 
 if TYPE_CHECKING:
     from prettyuseful.analysis.summary import Summary

@@ -10,7 +10,7 @@ import numpy as np
 from scipy import stats
 
 from prettyuseful.analysis.statistics import LEVEL, Interval, grouped_mean
-from prettyuseful.study.records import DatasetRecord, GroupedParts, MeasureResult, Subject, WholeNumber
+from prettyuseful.records import DatasetRecord, GroupedParts, MeasureResult, Subject, WholeNumber
 
 _OF_REAL = ("coverage", "recall")
 _SHARES = ("coverage", "recall", "precision", "label-agreement")

@@ -11,8 +11,8 @@ import numpy as np
 from scipy.optimize import isotonic_regression
 
 from prettyuseful.analysis.statistics import LEVEL, crossed, joint_draws
-from prettyuseful.keys import derive_seed
-from prettyuseful.study.records import TransferResult
+from prettyuseful.engine.keys import derive_seed
+from prettyuseful.records import TransferResult
 
 _DRAWS = 4000
 FLAT = 0.01

@@ -9,8 +9,8 @@ from itertools import combinations
 import numpy as np
 
 from prettyuseful.analysis.statistics import LEVEL, Crossed, Interval, crossed, difference, joint_draws
-from prettyuseful.keys import derive_seed
-from prettyuseful.study.records import TransferResult
+from prettyuseful.engine.keys import derive_seed
+from prettyuseful.records import TransferResult
 
 _DRAWS = 20_000
 

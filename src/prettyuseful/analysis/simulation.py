@@ -8,8 +8,8 @@ from functools import cached_property
 
 import numpy as np
 
-from prettyuseful.keys import derive_seed
-from prettyuseful.study.records import TransferResult
+from prettyuseful.engine.keys import derive_seed
+from prettyuseful.records import TransferResult
 
 Tests = Sequence[TransferResult]
 Method = Callable[[Tests, Tests], tuple[float, float]]

@@ -13,8 +13,8 @@ from itertools import product
 import numpy as np
 from scipy import stats
 
-from prettyuseful.keys import derive_seed
-from prettyuseful.study.records import GroupedParts, TransferResult
+from prettyuseful.engine.keys import derive_seed
+from prettyuseful.records import GroupedParts, TransferResult
 
 LEVEL = 0.95
 MANY_SEEDS = 10

@@ -14,8 +14,8 @@ from prettyuseful.analysis.distribution import Measure, main_numbers, measures_o
 from prettyuseful.analysis.effective import EffectiveReal, effective_real_images
 from prettyuseful.analysis.ranking import Place, holm, ranking
 from prettyuseful.analysis.statistics import LEVEL, Interval, accuracy, difference, grouped_difference
+from prettyuseful.records import CellNames, DatasetRecord, Record, RunRecord, StudyRecord, TransferResult
 from prettyuseful.study.file import REAL
-from prettyuseful.study.records import CellNames, DatasetRecord, Record, RunRecord, StudyRecord, TransferResult
 
 _PAIRS_TOLD = 4
 

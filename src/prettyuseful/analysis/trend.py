@@ -11,7 +11,7 @@ import numpy as np
 from scipy import stats
 
 from prettyuseful.analysis.statistics import LEVEL
-from prettyuseful.keys import derive_seed
+from prettyuseful.engine.keys import derive_seed
 
 EXACT = 8
 """Up to so many points (or families), every permutation is tried."""

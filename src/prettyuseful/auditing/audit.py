@@ -31,18 +31,18 @@ from prettyuseful.auditing.result import (
     Value,
 )
 from prettyuseful.data.sources.open import open_source
+from prettyuseful.engine.execute import Event
+from prettyuseful.engine.store.base import Store
+from prettyuseful.engine.store.open import open_store
+from prettyuseful.engine.workers.base import Workers
+from prettyuseful.engine.workers.open import workers_on
 from prettyuseful.errors import DataError
+from prettyuseful.plan.diagnosis import fewest_per_class
+from prettyuseful.plan.study import Plan, make_plan
+from prettyuseful.records import DiagnosisResult
 from prettyuseful.run import StudyResult, run_plan
-from prettyuseful.store.base import Store
-from prettyuseful.store.place import open_store
-from prettyuseful.study.execute import Event
 from prettyuseful.study.file import REAL, Study
-from prettyuseful.study.plan import Plan, make_plan
-from prettyuseful.study.plan_diagnosis import fewest_per_class
 from prettyuseful.study.reading import parse_study
-from prettyuseful.study.records import DiagnosisResult
-from prettyuseful.study.workers.base import Workers
-from prettyuseful.study.workers.place import workers_on
 from prettyuseful.tasks.base import native_size
 from prettyuseful.tasks.find import TaskSource
 from prettyuseful.tasks.real import RealTask

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from prettyuseful.records import CauseResult, DatasetRecord
 from prettyuseful.study.file import REAL
-from prettyuseful.study.records import CauseResult, DatasetRecord
 
 _DROPPED = {"labels": "without-suspect-labels", "copies": "without-copies"}
 

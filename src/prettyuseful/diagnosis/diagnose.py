@@ -19,7 +19,7 @@ from prettyuseful.diagnosis.labels import suspects, taken_for
 from prettyuseful.diagnosis.reference import Reference, crowding, through
 from prettyuseful.diagnosis.signflip import adjusted_p, mean_interval, outliers_p, sign_p
 from prettyuseful.diagnosis.undoing import Fit, Pair, apart, between, explained, fits, softened
-from prettyuseful.keys import derive_seed
+from prettyuseful.engine.keys import derive_seed
 
 ALPHA = 0.05
 LEAST_EXPLAINED = 0.2

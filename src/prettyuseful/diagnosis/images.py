@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from prettyuseful.engine.keys import derive_seed
 from prettyuseful.errors import DataError
-from prettyuseful.keys import derive_seed
 
 FEWEST_UNITS = 16
 """Signs of so many can be flipped in enough ways; fewer classes are cut into parts."""

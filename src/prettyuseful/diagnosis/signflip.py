@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.stats import t as student
 
-from prettyuseful.keys import derive_seed
+from prettyuseful.engine.keys import derive_seed
 
 FLIPS = 20_000
 

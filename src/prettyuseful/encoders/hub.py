@@ -12,8 +12,8 @@ from transformers import AutoImageProcessor, AutoProcessor, CLIPModel, Dinov2Mod
 
 from prettyuseful.data.pixels import Pixels
 from prettyuseful.encoders.looking import looked_at
+from prettyuseful.hub.pretrained import Kind, load_pretrained
 from prettyuseful.numerics import Numerics
-from prettyuseful.pretrained import Kind, load_pretrained
 
 _CLIP = Kind(CLIPModel, AutoProcessor, "encoder", "it is no CLIP model of transformers, or not whole; name one that is")
 _DINOV2 = Kind(

@@ -8,10 +8,10 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from prettyuseful.encoders.base import Encoder
+from prettyuseful.engine.cache import cached_model
+from prettyuseful.engine.keys import digest, file_sha256, files_fingerprint
 from prettyuseful.errors import DataError, UnknownNameError, did_you_mean
-from prettyuseful.hand import at_hand
-from prettyuseful.hub_ids import is_hub_id
-from prettyuseful.keys import digest, file_sha256, files_fingerprint
+from prettyuseful.hub.ids import is_hub_id
 from prettyuseful.numerics import Numerics
 from prettyuseful.registry import ARCHITECTURES, ENCODERS
 
@@ -93,7 +93,7 @@ class EncoderSource(BaseModel):
         Raises:
             UserError: see `identity`; or the weights cannot be loaded.
         """
-        return at_hand(_opened, self, numerics, content=digest(self.identity()))
+        return cached_model(_opened, self, numerics, content=digest(self.identity()))
 
     @property
     def _place(self) -> str:

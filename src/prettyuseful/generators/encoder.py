@@ -10,8 +10,8 @@ import torch
 from prettyuseful.generators.families import FAMILIES, Family
 from prettyuseful.generators.loading import load_parts
 from prettyuseful.generators.models import Model, Source, find_model
+from prettyuseful.hub.quiet import quiet
 from prettyuseful.numerics import Numerics
-from prettyuseful.quiet import quiet
 
 
 class PromptEncoder:

@@ -14,8 +14,8 @@ from prettyuseful.errors import DataError
 from prettyuseful.generators.families import Family
 from prettyuseful.generators.hub import why_not
 from prettyuseful.generators.models import Source, opened
+from prettyuseful.hub.quiet import quiet
 from prettyuseful.numerics import Numerics
-from prettyuseful.quiet import quiet
 
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 

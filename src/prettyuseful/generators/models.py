@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from prettyuseful.engine.keys import files_fingerprint
 from prettyuseful.errors import DataError, UnknownNameError, did_you_mean
 from prettyuseful.generators import pocket
 from prettyuseful.generators.base import Origin, Sampling
 from prettyuseful.generators.families import FAMILIES, Family, family_of_pipeline
 from prettyuseful.generators.hub import hub_json
-from prettyuseful.hub_ids import is_hub_id, place_and_revision
-from prettyuseful.keys import files_fingerprint
+from prettyuseful.hub.ids import is_hub_id, split_revision
 from prettyuseful.numerics import DType
 
 _POCKET = "pocket:"
@@ -86,7 +86,7 @@ class Model:
 
 
 def _source(name: str, place: str, variant: str | None, gated: bool) -> Source:
-    return Source(name, *place_and_revision(place), variant, gated)
+    return Source(name, *split_revision(place), variant, gated)
 
 
 def _pocket(name: str, steps: int, note: str) -> Model:
@@ -350,7 +350,7 @@ def find_model(name: str) -> Model:
     if is_pipeline_folder(name):
         return _without_row(Path(name).resolve().name, name, lambda file: _read_json(Path(name) / file))
     if is_hub_id(name) and not Path(name).exists():
-        repository, revision = place_and_revision(name)
+        repository, revision = split_revision(name)
         return _without_row(name, name, lambda file: hub_json(repository, revision, file))
     near = did_you_mean(name.lower(), MODELS)
     raise UnknownNameError(

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
-from prettyuseful.keys import digest, files_fingerprint
+from prettyuseful.engine.keys import digest, files_fingerprint
 
 _PARTS = Path(__file__).parent / "pocket_parts"
 _SHARED = {"vae": "vae", "text_encoder": "text_encoder", "tokenizer": "tokenizer"}

@@ -18,6 +18,7 @@ from prettyuseful.analysis.published import CITATION, LINK, SOURCE, published
 from prettyuseful.analysis.statistics import Interval
 from prettyuseful.analysis.summary import Summary
 from prettyuseful.errors import StoreError
+from prettyuseful.records import write_whole
 from prettyuseful.report import published_figures, views
 from prettyuseful.report.cues import cues
 from prettyuseful.report.distribution import distribution_of
@@ -25,7 +26,6 @@ from prettyuseful.report.drawing import Figure, digits
 from prettyuseful.report.letter import letters
 from prettyuseful.report.look import Look, in_order, looks_of
 from prettyuseful.report.worth import worths
-from prettyuseful.study.records import write_whole
 
 _FOLDER = Path(__file__).parent
 _NOTHING = "\N{EN DASH}"

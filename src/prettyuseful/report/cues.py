@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from prettyuseful.analysis.summary import Cell, Row, Summary
+from prettyuseful.records import CellGroupRecord
 from prettyuseful.report.drawing import (
     Figure,
     axis,
@@ -20,7 +21,6 @@ from prettyuseful.report.drawing import (
     with_interval,
 )
 from prettyuseful.report.look import Look, Which
-from prettyuseful.study.records import CellGroupRecord
 
 _SPREAD = 0.56  # of the room that a probe has across
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from prettyuseful.analysis.distribution import Measure
 from prettyuseful.analysis.summary import Row, Summary
+from prettyuseful.records import MeasureResult, Subject
 from prettyuseful.report import figures
 from prettyuseful.report.drawing import Figure, around
 from prettyuseful.report.look import Look, Which
 from prettyuseful.report.views import rows_of
-from prettyuseful.study.records import MeasureResult, Subject
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ from prettyuseful.analysis.diagnosis import Remedy, accuracy_cost, effect_words,
 from prettyuseful.analysis.statistics import Interval
 from prettyuseful.analysis.summary import Row, Summary
 from prettyuseful.diagnosis.causes import CauseId, Direction
+from prettyuseful.records import CauseResult, DatasetRecord, DiagnosisResult, ExampleResult, TriedResult
 from prettyuseful.report.drawing import Figure, axis, figure_layout, hover_text, line, note, percent, points
 from prettyuseful.report.look import Look, Which
 from prettyuseful.report.views import SMALL_PIXELS, png_width
-from prettyuseful.study.records import CauseResult, DatasetRecord, DiagnosisResult, ExampleResult, TriedResult
 
 _WORST = 3  # classes that are named
 _ROW = 42  # pixels

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from prettyuseful.analysis.summary import Summary
-from prettyuseful.study.records import DatasetRecord
+from prettyuseful.records import DatasetRecord
 
 Which = tuple[str, int]
 """A data set's name and its images per class: real images may come in several sizes."""

@@ -13,10 +13,10 @@ import yaml
 
 from prettyuseful.analysis.statistics import LEVEL
 from prettyuseful.analysis.summary import Cell, Comparison, Row, Summary
+from prettyuseful.records import DatasetRecord
 from prettyuseful.report import figures
 from prettyuseful.report.drawing import Figure, around
 from prettyuseful.report.look import Look, Which, in_order
-from prettyuseful.study.records import DatasetRecord
 
 _SAMPLES = 6
 SMALL_PIXELS = 64

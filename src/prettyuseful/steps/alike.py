@@ -12,8 +12,8 @@ import numpy as np
 
 from prettyuseful.data.dataset import Row, shard_name, write_shard
 from prettyuseful.data.images import decode, to_square
+from prettyuseful.engine.step import Job, StepSpec
 from prettyuseful.steps.balance import spread
-from prettyuseful.steps.base import Job, StepSpec
 from prettyuseful.steps.inputs import rows_of
 
 _LOOKED_AT = 300  # images whose size is taken, evenly over the set

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from prettyuseful.engine.keys import derive_seed
 from prettyuseful.errors import DataError
-from prettyuseful.keys import derive_seed
 
 BLOCKS = 20
 """Blocks of groups that are left out in turn, if there are so many groups."""

@@ -12,8 +12,8 @@ from pydantic import SerializeAsAny
 
 from prettyuseful.data.dataset import Row, shard_name, write_shard
 from prettyuseful.data.pixels import StoredSize
+from prettyuseful.engine.step import Job, StepSpec
 from prettyuseful.numerics import Numerics
-from prettyuseful.steps.base import Job, StepSpec
 from prettyuseful.steps.inputs import classes_of, rows_of
 from prettyuseful.transforms.chain import AnyTransform
 

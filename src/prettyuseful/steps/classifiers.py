@@ -10,8 +10,8 @@ import numpy as np
 from pydantic import Field
 
 from prettyuseful.data.pixels import StoredSize, decoded, write_pixels
+from prettyuseful.engine.step import Job, StepSpec
 from prettyuseful.numerics import Numerics, TrainingNumerics
-from prettyuseful.steps.base import Job, StepSpec
 from prettyuseful.steps.inputs import classifier_of, pixels_of, rows_of
 from prettyuseful.training.recipes import Recipe, View
 
@@ -68,7 +68,7 @@ class TrainSpec(StepSpec):
             file = Path(self.weights_file) if self.weights_file else None
             design = Design(self.architecture, classes, self.recipe.augmentation.size)
             classifier = started(design, self.seed, Pretrained(file) if self.weights else None)
-        log, checkpoints = job.folder / "epochs.jsonl", Checkpoints(job.bench, CHECKPOINT_EVERY)
+        log, checkpoints = job.folder / "epochs.jsonl", Checkpoints(job.checkpoint_dir, CHECKPOINT_EVERY)
         pixels = pixels_of(job, "pixels")
         trained = train(classifier, pixels, self.recipe, self.seed, self.numerics, log, checkpoints, job.progress)
         trained.save(job.folder / "weights.safetensors")

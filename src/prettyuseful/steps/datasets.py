@@ -10,7 +10,7 @@ from math import ceil
 from typing import Any, ClassVar
 
 from prettyuseful.data.dataset import Row, shard_name, write_shard
-from prettyuseful.steps.base import Job, StepSpec
+from prettyuseful.engine.step import Job, StepSpec
 from prettyuseful.steps.inputs import rows_of, write_json
 from prettyuseful.tasks.base import Split
 from prettyuseful.tasks.find import TaskSource

@@ -11,10 +11,10 @@ from PIL import Image
 
 from prettyuseful.data.images import thumbnail
 from prettyuseful.data.pixels import Pixels, write_pixels
-from prettyuseful.hand import at_hand
-from prettyuseful.keys import digest
+from prettyuseful.engine.cache import cached_model
+from prettyuseful.engine.keys import digest
+from prettyuseful.engine.step import Job, StepSpec
 from prettyuseful.numerics import Numerics
-from prettyuseful.steps.base import Job, StepSpec
 from prettyuseful.steps.inputs import classes_of, classifier_of, pixels_of, write_json
 from prettyuseful.training.recipes import View
 
@@ -104,7 +104,7 @@ class DiagnoseSpec(StepSpec):
 
         self.numerics.apply()
         content = " ".join(job.inputs[name].manifest.key for name in _OF_REFERENCE)
-        reference = at_hand(_reference, _Inputs(self, job), content=content)
+        reference = cached_model(_reference, _Inputs(self, job), content=content)
         job.progress(0.3)
         pixels = pixels_of(job, "pixels")
         rows = _some_of_each_class(pixels, 2 * MOST_IMAGES)

@@ -11,8 +11,8 @@ import numpy as np
 from prettyuseful.data.pixels import Pixels, decoded
 from prettyuseful.encoders.base import Encoder, TextEncoder
 from prettyuseful.encoders.source import EncoderSource
+from prettyuseful.engine.step import Job, StepSpec
 from prettyuseful.numerics import Numerics
-from prettyuseful.steps.base import Job, StepSpec
 from prettyuseful.steps.inputs import classifier_of, pixels_of, rows_of
 from prettyuseful.training.recipes import View
 

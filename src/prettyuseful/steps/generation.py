@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from prettyuseful.data.dataset import Row, shard_name, write_shard
+from prettyuseful.engine.keys import derive_seed
+from prettyuseful.engine.step import Job, Resources, StepSpec
 from prettyuseful.errors import DataError, MemoryLimitError
 from prettyuseful.generators.base import Request, Sampling
 from prettyuseful.generators.batches import Cut
-from prettyuseful.keys import derive_seed
 from prettyuseful.memory import is_out_of_memory, largest_that_fits
 from prettyuseful.numerics import Numerics
-from prettyuseful.steps.base import Job, Resources, StepSpec
 from prettyuseful.steps.inputs import prompts_of
 
 if TYPE_CHECKING:
@@ -91,12 +91,12 @@ class GenerateSpec(StepSpec):
         return replace(super().needs, memory=memory_needed(self.generator, "sampling", self.numerics.dtype))
 
     def _opened(self, job: Job) -> tuple[Draw, Callable[[], dict[str, Any]]]:
-        from prettyuseful.hand import at_hand
+        from prettyuseful.engine.cache import cached_model
 
         if self.sampling is None:
             from prettyuseful.generators.custom import open_custom, problem_with
 
-            generator = at_hand(open_custom, self.source, content=self.fingerprint)
+            generator = cached_model(open_custom, self.source, content=self.fingerprint)
 
             def draw(request: Request, _: int) -> Any:
                 images = generator.generate(request)
@@ -108,7 +108,7 @@ class GenerateSpec(StepSpec):
         from prettyuseful.generators.embeddings import FILE, StoredEmbeddings
         from prettyuseful.generators.sampler import DiffusersSampler
 
-        sampler = at_hand(DiffusersSampler, self.source, self.sampling, self.numerics, content=self.fingerprint)
+        sampler = cached_model(DiffusersSampler, self.source, self.sampling, self.numerics, content=self.fingerprint)
         names = sorted(name for name in job.inputs if name.startswith("embeddings"))
         stored = StoredEmbeddings(job.inputs[name].path(FILE) for name in names)
         return lambda request, prompt: sampler.sample(stored.of(prompt), request.seeds), sampler.applied

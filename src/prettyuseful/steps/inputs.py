@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 from prettyuseful.data.dataset import Row, read_shard
 from prettyuseful.data.pixels import Pixels, load_pixels
+from prettyuseful.engine.step import Job
 from prettyuseful.numerics import Numerics
 from prettyuseful.prompts.strategies import Prompts
-from prettyuseful.steps.base import Job
 
 
 def rows_of(job: Job, name: str) -> Iterator[Row]:

@@ -8,9 +8,9 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
+from prettyuseful.engine.step import Job, StepSpec
 from prettyuseful.errors import DataError
 from prettyuseful.steps.balance import block_count, blocks, halves, spread
-from prettyuseful.steps.base import Job, StepSpec
 
 NEIGHBOURS = 5
 """k of density and coverage, as in the paper."""
@@ -94,7 +94,7 @@ def _side(job: Job, name: str) -> Side:
 
 
 def _manifold(reference: Side, candidate: Side, k: int) -> dict[str, list[dict[str, Any]]]:
-    from prettyuseful.metrics.manifold import manifold
+    from prettyuseful.metrics.prdc import manifold
 
     parts: dict[str, list[dict[str, Any]]] = {name: [] for name in ("precision", "recall", "density", "coverage")}
     for real, other in _by_class(reference, candidate):

@@ -7,10 +7,10 @@ from typing import Any, ClassVar
 from pydantic import SerializeAsAny
 
 from prettyuseful.data.pixels import write_pixels
-from prettyuseful.hand import at_hand
-from prettyuseful.keys import digest
+from prettyuseful.engine.cache import cached_model
+from prettyuseful.engine.keys import digest
+from prettyuseful.engine.step import Job, StepSpec
 from prettyuseful.numerics import Numerics
-from prettyuseful.steps.base import Job, StepSpec
 from prettyuseful.steps.inputs import pixels_of
 from prettyuseful.transforms.base import Transform
 from prettyuseful.transforms.chain import AnyTransform
@@ -30,7 +30,7 @@ class ProbeSpec(StepSpec):
 
     def make(self, job: Job) -> dict[str, Any]:
         self.numerics.apply()
-        transform = at_hand(_opened, self.transform, self.numerics, content=digest(self.identity))
+        transform = cached_model(_opened, self.transform, self.numerics, content=digest(self.identity))
         pixels = pixels_of(job, "pixels")
         images = (image for chunk in pixels.chunks(_CHUNK) for image in transform.apply(chunk))
         labelled = zip(images, pixels.labels, pixels.groups, strict=True)

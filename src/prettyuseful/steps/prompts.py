@@ -9,10 +9,10 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
+from prettyuseful.engine.step import Job, Resources, StepSpec
 from prettyuseful.numerics import Numerics
 from prettyuseful.prompts.captioners.source import CaptionerSource
 from prettyuseful.prompts.strategies import Prompts, class_names, from_captions, from_templates, with_definitions
-from prettyuseful.steps.base import Job, Resources, StepSpec
 from prettyuseful.steps.inputs import classes_of, part_of, prompts_of, write_json
 
 
@@ -93,13 +93,13 @@ class EncodeSpec(StepSpec):
     numerics: Numerics
 
     def make(self, job: Job) -> dict[str, Any]:
+        from prettyuseful.engine.cache import cached_model
         from prettyuseful.generators.embeddings import save_embeddings
         from prettyuseful.generators.encoder import PromptEncoder
-        from prettyuseful.hand import at_hand
-        from prettyuseful.quiet import quiet
+        from prettyuseful.hub.quiet import quiet
 
         self.numerics.apply()
-        encoder = at_hand(PromptEncoder, self.source, self.numerics, content=self.fingerprint)
+        encoder = cached_model(PromptEncoder, self.source, self.numerics, content=self.fingerprint)
         texts = list(chain.from_iterable(prompts_of(job, "prompts").prompts))[self.first : self.stop]
         encoded, cut = {}, {}
         with quiet():  # the libraries log every prompt that they cut; here they are counted

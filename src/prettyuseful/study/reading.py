@@ -16,7 +16,7 @@ from prettyuseful.generators.base import Sampling
 from prettyuseful.prompts.captioners.source import CaptionerSource
 from prettyuseful.prompts.plan import PromptPlan
 from prettyuseful.study.file import DatasetPlan, ProbePlan, RecipePlan, Study, StudyNumerics, TrainPlan
-from prettyuseful.study.rooting import rooted
+from prettyuseful.study.paths import resolve_paths
 from prettyuseful.tasks.find import TaskSource
 
 
@@ -33,7 +33,7 @@ def load_study(path: Path | str) -> Study:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
         raise StudyError(f"cannot read the study file {path}: {reason}") from error
     study = parse_study(text, str(path))
-    return rooted(study, path.parent)
+    return resolve_paths(study, path.parent)
 
 
 def parse_study(text: str, name: str = "study") -> Study:

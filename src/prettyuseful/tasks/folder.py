@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from prettyuseful.data.dataset import Row
+from prettyuseful.engine.keys import files_fingerprint
 from prettyuseful.errors import DataError
-from prettyuseful.keys import files_fingerprint
 from prettyuseful.tasks.base import SPLITS, Split, first_few, sound, too_few
 
 

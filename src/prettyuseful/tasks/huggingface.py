@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 from prettyuseful.data.dataset import Row
+from prettyuseful.engine.keys import digest, files_fingerprint
 from prettyuseful.errors import DataError, did_you_mean, one_line
-from prettyuseful.keys import digest, files_fingerprint
 from prettyuseful.tasks.base import SPLITS, Split, first_few, sound, too_few
 from prettyuseful.tasks.folder import visible_files
 

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from prettyuseful.data.dataset import Row
+from prettyuseful.engine.keys import digest
 from prettyuseful.errors import DataError
-from prettyuseful.keys import digest
 from prettyuseful.tasks.base import SPLITS, Split, Task, first_few, sound, too_few
 from prettyuseful.tasks.folder import visible_files
 from prettyuseful.tasks.huggingface import HubData, HubTask

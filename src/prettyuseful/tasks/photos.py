@@ -17,8 +17,8 @@ from PIL import Image
 
 from prettyuseful.data.dataset import Row
 from prettyuseful.data.images import encode_png
+from prettyuseful.engine.keys import derive_seed
 from prettyuseful.errors import DataError
-from prettyuseful.keys import derive_seed
 from prettyuseful.tasks.base import Split, too_few
 
 BLOCK, CROP, SIDE = 64, 48, 32

@@ -12,8 +12,8 @@ from typing import Literal
 from prettyuseful.data.dataset import Row
 from prettyuseful.data.sources.base import SampledSource
 from prettyuseful.data.sources.labels import match_classes
+from prettyuseful.engine.keys import digest
 from prettyuseful.errors import DataError
-from prettyuseful.keys import digest
 from prettyuseful.tasks.base import SPLITS, Split, first_few, sound, too_few
 from prettyuseful.tasks.groups import found_groups, listed_groups
 from prettyuseful.tasks.splitting import SEED, dealt, held_out

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 
-from prettyuseful.keys import derive_seed
+from prettyuseful.engine.keys import derive_seed
 
 SEED = 0
 

@@ -18,9 +18,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from prettyuseful.durable import fsync
+from prettyuseful.engine.durable import fsync
+from prettyuseful.engine.keys import file_sha256
 from prettyuseful.errors import StepFailedError, StoreError, one_line
-from prettyuseful.keys import file_sha256
 
 VERSION = 1
 _KEPT = 2

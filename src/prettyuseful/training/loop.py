@@ -13,8 +13,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from prettyuseful.data.pixels import Pixels
+from prettyuseful.engine.keys import derive_seed
 from prettyuseful.errors import MemoryLimitError, StepFailedError
-from prettyuseful.keys import derive_seed
 from prettyuseful.memory import is_out_of_memory, largest_that_fits
 from prettyuseful.numerics import TrainingNumerics
 from prettyuseful.training.augment import cutmix, nudged, vary

@@ -17,8 +17,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
+from prettyuseful.engine.keys import derive_seed, file_sha256
 from prettyuseful.errors import DataError, one_line
-from prettyuseful.keys import derive_seed, file_sha256
 from prettyuseful.training.architectures import check, look
 from prettyuseful.training.classifier import Classifier, Design
 from prettyuseful.training.recipes import Trains

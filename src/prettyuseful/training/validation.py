@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 
 from prettyuseful.data.pixels import Pixels
+from prettyuseful.engine.keys import derive_seed
 from prettyuseful.errors import DataError
-from prettyuseful.keys import derive_seed
 from prettyuseful.numerics import Numerics
 from prettyuseful.training.classifier import Classifier
 from prettyuseful.training.feed import Feed

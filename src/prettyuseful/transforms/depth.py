@@ -8,8 +8,8 @@ from PIL import Image
 from transformers import AutoImageProcessor, AutoModelForDepthEstimation
 
 from prettyuseful.errors import DataError
+from prettyuseful.hub.pretrained import Kind, load_pretrained
 from prettyuseful.numerics import Numerics
-from prettyuseful.pretrained import Kind, load_pretrained
 from prettyuseful.transforms.base import each, grey, spread_out
 
 _FLAT = 1e-6  # of the largest value: the noise of float32

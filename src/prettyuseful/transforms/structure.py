@@ -8,9 +8,9 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import Field
 
+from prettyuseful.engine.keys import files_fingerprint
 from prettyuseful.errors import UnknownNameError, did_you_mean
-from prettyuseful.hub_ids import is_hub_id
-from prettyuseful.keys import files_fingerprint
+from prettyuseful.hub.ids import is_hub_id
 from prettyuseful.numerics import Numerics
 from prettyuseful.transforms.base import Formula, Transform, TransformSource, grey
 

@@ -7,9 +7,9 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from prettyuseful.engine.keys import files_fingerprint
 from prettyuseful.errors import DataError, UnknownNameError
 from prettyuseful.generators.models import Model, find_model, is_pipeline_folder, opened
-from prettyuseful.keys import files_fingerprint
 from prettyuseful.numerics import Numerics
 from prettyuseful.plugins import is_plugin
 from prettyuseful.transforms.base import Transform, TransformSource

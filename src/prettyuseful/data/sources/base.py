@@ -15,8 +15,8 @@ from prettyuseful.data.dataset import Row
 from prettyuseful.data.images import decode
 from prettyuseful.data.sources.labels import check_labels
 from prettyuseful.data.sources.reading import reading
+from prettyuseful.engine.keys import digest, files_fingerprint
 from prettyuseful.errors import DataError
-from prettyuseful.keys import digest, files_fingerprint
 
 Kind = Literal["imagefolder", "webdataset", "parquet"]
 

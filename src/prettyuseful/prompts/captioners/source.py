@@ -10,10 +10,10 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from prettyuseful.engine.cache import cached_model
+from prettyuseful.engine.keys import files_fingerprint
 from prettyuseful.errors import UnknownNameError, UserError, did_you_mean
-from prettyuseful.hand import at_hand
-from prettyuseful.hub_ids import is_hub_id
-from prettyuseful.keys import files_fingerprint
+from prettyuseful.hub.ids import is_hub_id
 from prettyuseful.numerics import Numerics
 from prettyuseful.prompts.captioners.base import PAPER_INSTRUCTION, Captioner
 
@@ -89,7 +89,7 @@ class CaptionerSource(BaseModel):
             DataError: the weights cannot be loaded.
             UserError: the key's environment variable is not set.
         """
-        return at_hand(_opened, self, numerics)
+        return cached_model(_opened, self, numerics)
 
     def _kind(self) -> str:
         if self.endpoint is not None:

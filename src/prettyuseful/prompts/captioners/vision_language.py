@@ -8,8 +8,8 @@ import torch
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from prettyuseful.errors import DataError, StepFailedError, one_line
+from prettyuseful.hub.pretrained import Kind, load_pretrained, name_of
 from prettyuseful.numerics import Numerics
-from prettyuseful.pretrained import Kind, load_pretrained, name_of
 from prettyuseful.prompts.captioners.base import Picture, cleaned
 
 _GREEDY = {"do_sample": False, "num_beams": 1, "temperature": None, "top_p": None, "top_k": None}

@@ -1,0 +1,151 @@
+"""The cells of a study: every way to train and test, all but the data and the seed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from itertools import product
+
+from prettyuseful.errors import StudyError, UnknownNameError, did_you_mean
+from prettyuseful.registry import ARCHITECTURES, PROBES, RECIPES
+from prettyuseful.study.file import DEFAULT, Study
+from prettyuseful.training.augmentations import Augmentation
+from prettyuseful.training.recipes import Recipe, View, view_of
+from prettyuseful.transforms.probes import Probe
+
+
+@dataclass(frozen=True)
+class PlannedCell:
+    """An architecture, a recipe and a probe by their names, and what these stand for."""
+
+    architecture: str
+    recipe_name: str
+    probe: str
+    recipe: Recipe
+    view: View
+
+    @property
+    def names(self) -> tuple[str, str, str]:
+        return self.architecture, self.recipe_name, self.probe
+
+
+@dataclass(frozen=True)
+class CellGroup:
+    """The cells that belong together, one for each probe: an architecture and a recipe, as the study asks for them.
+
+    A probe may have an architecture of its own, and by default a recipe of its own.
+    """
+
+    architecture: str
+    recipe: str
+    cells: tuple[PlannedCell, ...]
+
+
+def check_names(study: Study) -> None:
+    """Looks at every name, and whether what the study defines is used: a name that is not may be a slip.
+
+    Raises:
+        UnknownNameError: an architecture, recipe or probe that nobody knows, or that nothing uses.
+    """
+    train = study.train
+    asked = [*train.recipes, *(study.probes[probe].recipe for probe in train.probes if probe in study.probes)]
+    recipes = [recipe for recipe in asked if recipe]
+    for recipe in (*recipes, *(plan.recipe for plan in study.probes.values() if plan.recipe)):
+        RECIPES.check(recipe, also=[DEFAULT, *study.recipes])
+    for plan in study.recipes.values():
+        RECIPES.check(plan.like)
+    for probe in train.probes:
+        PROBES.check(probe, also=study.probes)
+    own = (plan.architecture for plan in study.probes.values() if plan.architecture)
+    for architecture in (*train.architectures, *own, *train.weights):
+        if architecture not in ARCHITECTURES.entries:
+            from prettyuseful.training.architectures import check
+
+            check(architecture)
+    _check_used("probe", study.probes, train.probes, "train.probes")
+    _check_used("recipe", study.recipes, recipes, "train.recipes")
+
+
+def _check_used(kind: str, defined: Iterable[str], used: Sequence[str], where: str) -> None:
+    for name in defined:
+        if name not in used:
+            raise UnknownNameError(
+                f"the study defines the {kind} {name!r} and does not use it{did_you_mean(name, used)}; "
+                f"name it in {where}, or remove it"
+            )
+
+
+def _check_weights(study: Study, cells: Iterable[PlannedCell]) -> None:
+    pretrained = list(dict.fromkeys(cell.architecture for cell in cells if cell.recipe.weights == "pretrained"))
+    for name in study.train.weights:
+        if name not in pretrained:
+            raise UnknownNameError(
+                f"train.weights names {name!r}, but no training begins with pretrained weights of that architecture"
+                f"{did_you_mean(name, pretrained)}; those that do: {', '.join(pretrained) or 'none'} "
+                "(recipes fine-tuning and linear-probe, and recipes like them)"
+            )
+
+
+def cell_groups(study: Study, native_size: Callable[[], int]) -> tuple[CellGroup, ...]:
+    """In the order of the study. `native_size`: short side of the task's images, asked for if a default needs it."""
+    size = cache(native_size)
+
+    def cell(architecture: str, recipe_name: str, probe_name: str) -> PlannedCell:
+        probe, own = probe_of(study, probe_name), study.probes.get(probe_name)
+        if own and own.recipe:
+            recipe_name = own.recipe
+        if recipe_name == DEFAULT:
+            recipe_name = probe.default_recipe(size())
+        recipe = recipe_of(study, recipe_name)
+        view = view_of(recipe, probe.crops)
+        return PlannedCell(probe.architecture or architecture, recipe_name, probe_name, recipe, view)
+
+    train = study.train
+    groups = tuple(
+        CellGroup(architecture, recipe, tuple(cell(architecture, recipe, probe) for probe in train.probes))
+        for architecture, recipe in product(train.architectures, train.recipes)
+    )
+    _check_weights(study, (one for group in groups for one in group.cells))
+    return groups
+
+
+def probe_of(study: Study, name: str) -> Probe:
+    """A probe by its name, with what the study says of it."""
+    known: Probe = PROBES[name].load() if name in PROBES.entries else Probe()
+    own = study.probes.get(name)
+    said = {} if own is None else {field: value for field in _OF_PROBES if (value := getattr(own, field)) is not None}
+    return replace(known, **said)
+
+
+_OF_PROBES = ("transform", "architecture", "crops")
+
+
+def recipe_of(study: Study, name: str) -> Recipe:
+    """A recipe by its name, the study's own among them."""
+    own = study.recipes.get(name)
+    known: Recipe = RECIPES[own.like if own else name].load()
+    changes = own.model_dump(exclude={"like"}, exclude_unset=True) if own else {}
+    if "size" in changes:
+        changes["augmentation"] = replace(known.augmentation, size=changes.pop("size"))
+    if study.train.checkpoint is not None:
+        changes["checkpoint"] = study.train.checkpoint
+    recipe = replace(known, **changes)
+    _check_sizes(name, recipe)
+    return recipe
+
+
+def _check_sizes(name: str, recipe: Recipe) -> None:
+    """Better now than after the training."""
+    size, augmentation = recipe.augmentation.size, recipe.augmentation
+    if recipe.resize != "native" and size > recipe.resize:
+        raise StudyError(
+            f"recipe {name!r}: size {size} is larger than resize {recipe.resize}, to which test images are made; "
+            "raise resize, or lower size"
+        )
+    enlarges = isinstance(augmentation, Augmentation) and augmentation.scale is not None
+    if not enlarges and recipe.stored_size != "native" and size > recipe.stored_size:
+        raise StudyError(
+            f"recipe {name!r}: crops of {size} pixels cannot be cut from images stored with {recipe.stored_size}; "
+            "raise stored_size, or lower size"
+        )

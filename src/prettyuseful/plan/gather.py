@@ -1,0 +1,187 @@
+"""From a plan and a store to records: what was made, what failed and why, what is missing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from prettyuseful.encoders.source import REAL_TRAINED, EncoderSource
+from prettyuseful.engine.execute import Outcome
+from prettyuseful.engine.store.base import Manifest, Store
+from prettyuseful.numerics import environment
+from prettyuseful.plan.datasets import PlannedDataset, PlannedMeasure
+from prettyuseful.plan.study import Plan, PlannedRun
+from prettyuseful.records import (
+    CellGroupRecord,
+    DatasetRecord,
+    DiagnosisResult,
+    MeasureResult,
+    Record,
+    Reencoding,
+    RunRecord,
+    StudyRecord,
+    TransferKind,
+    TransferResult,
+)
+from prettyuseful.study.file import REAL
+
+
+def gather(plan: Plan, store: Store, outcome: Outcome | None = None) -> list[Record]:
+    """The records of a study from what is in the store; what is not there is `failed` with its cause, or `missing`."""
+    gatherer = _Gatherer(plan, store, outcome or Outcome())
+    return [
+        gatherer.study(),
+        *(gatherer.dataset(dataset) for dataset in plan.datasets),
+        *(gatherer.run(run) for run in plan.runs),
+    ]
+
+
+class _Gatherer:
+    def __init__(self, plan: Plan, store: Store, outcome: Outcome) -> None:
+        self.plan, self.store, self.outcome = plan, store, outcome
+
+    def study(self) -> StudyRecord:
+        study, task = self.plan.study, self.plan.task
+        return StudyRecord(
+            title=study.title or f"Is it useful? {task.name}",
+            question=study.question,
+            study=study.model_dump(mode="json"),
+            task={
+                "name": task.name,
+                "classes": list(task.classes),
+                "chance": 1 / len(task.classes),
+                "licence": task.licence,
+                "source": task.source,
+                "test_images_per_class": task.available("test"),
+            },
+            metrics=list(study.metrics),
+            encoders=self._encoders(),
+            cell_groups=[
+                CellGroupRecord(
+                    architecture=group.architecture, recipe=group.recipe, cells=[cell.names for cell in group.cells]
+                )
+                for group in self.plan.groups
+            ],
+            environment=environment(),
+        )
+
+    def _encoders(self) -> dict[str, str]:
+        """What was compared by, with a line on each."""
+        study = self.plan.study
+        real = f"penultimate layer of {study.train.architectures[0]} trained on the task's real images"
+        asked = {encoder.name: encoder for encoder in study.encoders} if study.metrics else {}
+        if "label-agreement" in study.metrics:
+            asked.setdefault(REAL_TRAINED, EncoderSource(name=REAL_TRAINED))
+        return {name: real if name == REAL_TRAINED else encoder.words for name, encoder in asked.items()}
+
+    def dataset(self, dataset: PlannedDataset) -> DatasetRecord:
+        found, status = self._manifests(dataset.keys)
+        plan, generated = dataset.plan, dataset.origin is not None and dataset.origin.kind in ("diffusers", "custom")
+        made = found.get("dataset")
+        return DatasetRecord(
+            **status,
+            name=dataset.name,
+            control=dataset.name == REAL,
+            images_per_class=dataset.images_per_class,
+            holds_real=dataset.plan is not None and REAL in self.plan.study.images_of(dataset.name),
+            of=plan.of if plan else None,
+            generator=asdict(dataset.origin) if dataset.origin else None,
+            prompts=plan.prompts.strategy if plan and generated else None,
+            seed=plan.seed if plan and generated else None,
+            pretrain=plan.pretrain if plan else None,
+            prompts_cut=made.facts.get("prompts_cut", {}) if made else {},
+            applied=made.facts.get("applied", {}) if made else {},
+            keys=dict(dataset.keys),
+            generation_seconds=made.facts.get("generation_seconds") if made else None,
+            size_bytes=sum(entry.size for entry in made.files) if made else None,
+            measured=self._measured(dataset, found),
+            diagnosis=self._diagnosis(found.get("diagnose")),
+            samples=self._samples(found.get("sample")),
+        )
+
+    def run(self, run: PlannedRun) -> RunRecord:
+        keys = {"train": run.train, **{f"evaluate {name}": key for name, key in run.evaluations.items()}}
+        found, status = self._manifests(keys)
+        trained = found.get("train")
+        return RunRecord(
+            **status,
+            dataset=run.dataset,
+            images_per_class=run.images_per_class,
+            architecture=run.cell.architecture,
+            recipe=run.cell.recipe_name,
+            probe=run.cell.probe,
+            seed=run.seed,
+            steps_of=run.steps_of,
+            keys=keys,
+            seconds={name: manifest.seconds for name, manifest in found.items()},
+            last_epoch=trained.facts["last_epoch"] if trained else {},
+            environment=trained.environment if trained else {},
+            transfers=[
+                TransferResult(kind=self._kind(run.dataset, name), tested_on=name, **found[f"evaluate {name}"].facts)
+                for name in run.evaluations
+                if f"evaluate {name}" in found
+            ],
+        )
+
+    def _manifests(self, keys: Mapping[str, str]) -> tuple[dict[str, Manifest], dict[str, Any]]:
+        found = {name: a.manifest for name, key in keys.items() if (a := self.store.read(key)) is not None}
+        if len(found) == len(keys):
+            return found, {"status": "complete"}
+        causes = [cause for name, key in keys.items() if name not in found and (cause := self._cause(key))]
+        return found, {"status": "failed", "cause": causes[0]} if causes else {"status": "missing"}
+
+    def _cause(self, key: str) -> str | None:
+        """Why an artifact is not there: its own failure, or that of something it is made from."""
+        if key in self.outcome.failed:
+            return f"{self.plan.steps[key].label}: {self.outcome.failed[key]}"
+        if key in self.outcome.blocked:
+            return next((c for k in self.plan.steps[key].inputs.values() if (c := self._cause(k))), None)
+        return None
+
+    def _measured(self, dataset: PlannedDataset, found: Mapping[str, Manifest]) -> list[MeasureResult]:
+        """One result for each feature space, subject and encoding; what of it is not there is left out."""
+        results: dict[tuple[str, str, bool], dict[str, Any]] = {}
+        for measure in dataset.measures:
+            made, reencoding = found.get(measure.label), self._reencoding(measure)
+            if made is None or (measure.reencoded and reencoding is None):
+                continue
+            result = results.setdefault(
+                (measure.encoder, measure.subject, measure.reencoded is not None),
+                {"encoder": measure.encoder, "subject": measure.subject, "reencoded": reencoding},
+            )
+            facts = made.facts
+            result["images_per_class"] = facts["images_per_class"]
+            result |= {"k": facts["k"]} if "k" in facts else {}
+            for name in ("parts", "numbers", "by_class"):
+                asked = {metric: values for metric, values in facts[name].items() if self._is_asked(metric)}
+                result[name] = {**result.get(name, {}), **asked}
+        return [MeasureResult.model_validate(result) for result in results.values()]
+
+    def _is_asked(self, metric: str) -> bool:
+        return any(metric in (asked, f"{asked}-per-class") for asked in self.plan.study.metrics)
+
+    def _reencoding(self, measure: PlannedMeasure) -> Reencoding | None:
+        made = self.store.read(measure.reencoded) if measure.reencoded else None
+        return Reencoding(side=made.manifest.facts["side"], quality=made.manifest.facts["quality"]) if made else None
+
+    def _samples(self, sampled: Manifest | None) -> list[list[str]]:
+        artifact = self.store.read(sampled.key) if sampled else None
+        return json.loads(artifact.path("samples.json").read_text("utf-8")) if artifact else []
+
+    def _diagnosis(self, made: Manifest | None) -> DiagnosisResult | None:
+        artifact = self.store.read(made.key) if made else None
+        if artifact is None:
+            return None
+        shown = json.loads(artifact.path("examples.json").read_text("utf-8"))
+        facts = artifact.manifest.facts
+        causes = [{**one, "examples": shown.get(f"{one['id']} {one['direction']}", [])} for one in facts["causes"]]
+        return DiagnosisResult.model_validate({**facts, "causes": causes})
+
+    def _kind(self, trained_on: str, tested_on: str) -> TransferKind:
+        if tested_on != REAL:
+            return "real_to_synth"
+        if trained_on == REAL:
+            return "real_to_real"
+        return "mixed_to_real" if REAL in self.plan.study.seen_by(trained_on) else "synth_to_real"

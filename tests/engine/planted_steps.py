@@ -1,0 +1,85 @@
+"""Steps that fail in chosen ways. A module of its own, so that worker processes can import it."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any, ClassVar
+
+from prettyuseful.engine.step import Job, StepSpec
+from prettyuseful.errors import DataError, StoreAwayError
+from prettyuseful.numerics import Numerics
+
+
+class WriteSpec(StepSpec):
+    """Writes `text` and what its inputs hold."""
+
+    kind: ClassVar[str] = "load"
+    text: str
+
+    def make(self, job: Job) -> dict[str, Any]:
+        parts = [artifact.path("out").read_text() for _, artifact in sorted(job.inputs.items())]
+        (job.folder / "out").write_text(self.text + "".join(parts))
+        return {"pid": os.getpid()}
+
+
+class SlowSpec(WriteSpec):
+    seconds: float
+
+    def make(self, job: Job) -> dict[str, Any]:
+        time.sleep(self.seconds)
+        return super().make(job)
+
+
+class FailSpec(StepSpec):
+    kind: ClassVar[str] = "train"
+    user: bool = False
+
+    def make(self, job: Job) -> dict[str, Any]:
+        del job
+        raise DataError("a broken image") if self.user else RuntimeError("no luck")
+
+
+class DieSpec(WriteSpec):
+    """Kills its own process, as often as the flag file has letters."""
+
+    flag: str
+
+    def make(self, job: Job) -> dict[str, Any]:
+        flag = Path(self.flag)
+        left = flag.read_text()
+        if left:
+            flag.write_text(left[1:])
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().make(job)
+
+
+class AwaySpec(WriteSpec):
+    """Finds its storage away, as often as the flag file has letters, or else its disk full."""
+
+    flag: str
+    full: bool = False
+
+    def make(self, job: Job) -> dict[str, Any]:
+        flag = Path(self.flag)
+        left = flag.read_text()
+        if left:
+            flag.write_text(left[1:])
+            raise OSError(errno.ENOSPC, "No space left on device") if self.full else StoreAwayError("no answer")
+        return super().make(job)
+
+
+class TellingSpec(WriteSpec):
+    """Says that half of it is done, and gives the word time to arrive."""
+
+    def make(self, job: Job) -> dict[str, Any]:
+        job.progress(0.5)
+        time.sleep(1)
+        return super().make(job)
+
+
+class GreedySpec(WriteSpec):
+    numerics: Numerics

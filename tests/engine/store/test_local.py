@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.engine.store.places import manifest
+
+from prettyuseful.engine.store.base import FileEntry
+from prettyuseful.engine.store.local import LocalStore
+from prettyuseful.errors import CorruptArtifactError, StoreError
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> LocalStore:
+    return LocalStore(tmp_path / "store")
+
+
+def put(store: LocalStore, content: bytes, name: str = "file") -> FileEntry:
+    source = store.root / "tmp" / "source"
+    source.write_bytes(content)
+    return store.put_file(name, source)
+
+
+def object_of(store: LocalStore, entry: FileEntry) -> Path:
+    return store.root / "objects" / entry.sha256[:2] / entry.sha256
+
+
+def test_an_unwritable_place_is_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    with pytest.raises(StoreError, match=r"cannot write to the store .*file.*--store") as error:
+        LocalStore(tmp_path / "file" / "store")
+    assert "\n" not in str(error.value)
+
+
+def test_files_are_kept_read_only(store: LocalStore) -> None:
+    assert object_of(store, put(store, b"x")).stat().st_mode & 0o222 == 0
+
+
+def test_two_who_find_the_same_damage_both_say_so(store: LocalStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two workers read one input at once: the other one sets the broken file aside first."""
+    entry = put(store, b"precious bytes")
+    artifact = store.commit(manifest((entry,)))
+    path = object_of(store, entry)
+
+    def hashed_while_another_moves_it(found: Path) -> str:
+        found.rename(found.with_suffix(".corrupt"))
+        return "another digest"
+
+    monkeypatch.setattr("prettyuseful.engine.store.objects.file_sha256", hashed_while_another_moves_it)
+    with pytest.raises(CorruptArtifactError):
+        artifact.path("file")
+    assert not path.exists()

@@ -1,0 +1,187 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from prettyuseful.engine.execute import Event, Outcome, execute, missing_steps
+from prettyuseful.engine.step import Step, StepSpec
+from prettyuseful.engine.store.local import LocalStore
+from prettyuseful.engine.workers.local import LocalWorkers
+from prettyuseful.errors import DataError, StoreAwayError, StoreError
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> LocalStore:
+    return LocalStore(tmp_path / "store")
+
+
+def step(spec: StepSpec, *inputs: Step) -> Step:
+    return Step(spec, {str(i): s.key for i, s in enumerate(inputs)}, str(spec), 1.0)
+
+
+def run(store: LocalStore, *steps: Step, workers: int = 1, events: list[Event] | None = None) -> Outcome:
+    by_key = {s.key: s for s in steps}
+    with LocalWorkers(store, workers) as hands:
+        return execute(by_key, by_key, store, hands, (events if events is not None else []).append)
+
+
+def content(store: LocalStore, s: Step) -> str:
+    artifact = store.read(s.key)
+    assert artifact is not None
+    return artifact.path("out").read_text()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_graph_is_made_in_order(planted_steps: ModuleType, store: LocalStore, workers: int) -> None:
+    a = step(planted_steps.WriteSpec(text="a"))
+    b = step(planted_steps.WriteSpec(text="b"), a)
+    c = step(planted_steps.WriteSpec(text="c"), a, b)
+    outcome = run(store, a, b, c, workers=workers)
+    assert outcome.made == {a.key, b.key, c.key}
+    assert content(store, c) == "caba"
+    if workers > 1:
+        artifact = store.read(c.key)
+        assert artifact is not None
+        assert artifact.manifest.facts["pid"] != os.getpid()
+
+
+def test_what_is_there_is_not_made_again(planted_steps: ModuleType, store: LocalStore) -> None:
+    a = step(planted_steps.WriteSpec(text="a"))
+    run(store, a)
+    events: list[Event] = []
+    assert run(store, a, events=events) == Outcome()
+    assert events == []
+
+
+def test_ingredients_of_what_is_there_are_not_missing(planted_steps: ModuleType, store: LocalStore) -> None:
+    a = step(planted_steps.WriteSpec(text="a"))
+    b = step(planted_steps.WriteSpec(text="b"), a)
+    run(store, a, b)
+    (store.root / "manifests" / a.key[:2] / f"{a.key}.json").unlink()
+    steps = {s.key: s for s in (a, b)}
+    assert missing_steps(steps, [b.key], store) == {}
+    assert list(missing_steps(steps, [a.key, b.key], store)) == [a.key]
+
+
+def test_a_failure_blocks_only_what_needs_it(planted_steps: ModuleType, store: LocalStore) -> None:
+    bad = step(planted_steps.FailSpec())
+    after = step(planted_steps.WriteSpec(text="after"), bad)
+    later = step(planted_steps.WriteSpec(text="later"), after)
+    good = step(planted_steps.WriteSpec(text="good"))
+    outcome = run(store, bad, after, later, good)
+    assert outcome.failed == {bad.key: "RuntimeError: no luck"}
+    assert outcome.blocked == {after.key, later.key}
+    assert outcome.made == {good.key}
+
+
+def test_a_users_mistake_stops_the_run_and_loses_nothing(planted_steps: ModuleType, store: LocalStore) -> None:
+    good = step(planted_steps.WriteSpec(text="good"))
+    with pytest.raises(DataError, match="a broken image"):
+        run(store, good, step(planted_steps.FailSpec(user=True)))
+    assert content(store, good) == "good"
+
+
+def test_a_killed_worker_is_replaced(planted_steps: ModuleType, store: LocalStore, tmp_path: Path) -> None:
+    (tmp_path / "flag").write_text("x")
+    dying = step(planted_steps.DieSpec(text="alive", flag=str(tmp_path / "flag")))
+    beside = step(planted_steps.SlowSpec(text="beside", seconds=0.5))
+    events: list[Event] = []
+    outcome = run(store, dying, beside, workers=2, events=events)
+    assert outcome.failed == {}
+    assert content(store, dying) == "alive"
+    assert content(store, beside) == "beside"
+    assert any(event.kind == "retried" and "died" in event.cause for event in events)
+
+
+def test_a_step_that_kills_every_worker_fails_alone(
+    planted_steps: ModuleType, store: LocalStore, tmp_path: Path
+) -> None:
+    (tmp_path / "flag").write_text("x" * 9)
+    dying = step(planted_steps.DieSpec(text="alive", flag=str(tmp_path / "flag")))
+    beside = [step(planted_steps.SlowSpec(text=f"beside {i}", seconds=0.3)) for i in range(4)]
+    outcome = run(store, dying, *beside, workers=2)
+    assert outcome.failed.keys() == {dying.key}
+    assert "died" in outcome.failed[dying.key]
+    assert outcome.made == {s.key for s in beside}
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_storage_that_is_away_for_a_moment_stops_nothing(
+    planted_steps: ModuleType, store: LocalStore, tmp_path: Path, workers: int
+) -> None:
+    (tmp_path / "flag").write_text("xx")
+    lone = step(planted_steps.AwaySpec(text="there", flag=str(tmp_path / "flag")))
+    events: list[Event] = []
+    assert run(store, lone, workers=workers, events=events).failed == {}
+    assert content(store, lone) == "there"
+    assert [event.cause for event in events if event.kind == "retried"] == ["no answer", "no answer"]
+
+
+def test_storage_that_stays_away_stops_the_run_and_blames_no_step(
+    planted_steps: ModuleType, store: LocalStore, tmp_path: Path
+) -> None:
+    (tmp_path / "flag").write_text("xxxxx")
+    with pytest.raises(StoreAwayError, match="no answer"):
+        run(store, step(planted_steps.AwaySpec(text="there", flag=str(tmp_path / "flag"))))
+    assert (tmp_path / "flag").read_text() == "xx", "three attempts"
+    assert store.failures() == {}
+
+
+def test_a_full_disk_is_not_tried_again(planted_steps: ModuleType, store: LocalStore, tmp_path: Path) -> None:
+    (tmp_path / "flag").write_text("xxxxx")
+    full = step(planted_steps.AwaySpec(text="there", flag=str(tmp_path / "flag"), full=True))
+    with pytest.raises(StoreError, match=r"no space left for .*TMPDIR"):
+        run(store, full)
+    assert (tmp_path / "flag").read_text() == "xxxx"
+
+
+def test_a_corrupt_input_is_made_again(planted_steps: ModuleType, store: LocalStore) -> None:
+    a = step(planted_steps.WriteSpec(text="a"))
+    b = step(planted_steps.WriteSpec(text="b"), a)
+    run(store, a)
+    artifact = store.read(a.key)
+    assert artifact is not None
+    path = store.root / "objects" / artifact.manifest.files[0].sha256[:2] / artifact.manifest.files[0].sha256
+    path.chmod(0o644)
+    path.write_bytes(b"X")
+    events: list[Event] = []
+    outcome = run(LocalStore(store.root), a, b, events=events)
+    assert outcome.failed == {}
+    assert content(LocalStore(store.root), b) == "ba"
+    assert any(event.kind == "retried" and "differs from its manifest" in event.cause for event in events)
+
+
+def test_a_step_that_another_process_makes_is_waited_for(planted_steps: ModuleType, store: LocalStore) -> None:
+    a = step(planted_steps.WriteSpec(text="a"))
+    script = (
+        "import sys, time; from pathlib import Path; from prettyuseful.engine.store.local import LocalStore\n"
+        "with LocalStore(Path(sys.argv[1])).claim(sys.argv[2]): print('mine', flush=True); time.sleep(1.5)"
+    )
+    holder = subprocess.Popen([sys.executable, "-c", script, str(store.root), a.key], stdout=subprocess.PIPE, text=True)
+    assert holder.stdout is not None
+    holder.stdout.readline()
+    started = time.monotonic()
+    assert run(store, a).made == {a.key}
+    assert time.monotonic() - started > 0.8
+    holder.wait()
+
+
+def test_steps_side_by_side_share_a_corrupt_input(planted_steps: ModuleType, store: LocalStore) -> None:
+    a = step(planted_steps.WriteSpec(text="a"))
+    after = [step(planted_steps.WriteSpec(text=f"{i}"), a) for i in range(6)]
+    run(store, a)
+    artifact = store.read(a.key)
+    assert artifact is not None
+    entry = artifact.manifest.files[0]
+    path = store.root / "objects" / entry.sha256[:2] / entry.sha256
+    path.chmod(0o644)
+    path.write_bytes(b"X")
+    outcome = run(LocalStore(store.root), a, *after, workers=2)
+    assert outcome.failed == {}
+    assert [content(LocalStore(store.root), s) for s in after] == [f"{i}a" for i in range(6)]

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+from prettyuseful.engine.step import Job, Step, StepSpec, run_step
+from prettyuseful.engine.store.local import LocalStore
+from prettyuseful.errors import CorruptArtifactError, StepFailedError
+
+
+class Note(StepSpec):
+    kind: ClassVar[str] = "prompt"
+    unkeyed: ClassVar[frozenset[str]] = frozenset({"place"})
+    text: str = "hello"
+    place: str = "here"
+
+    def make(self, job: Job) -> dict[str, Any]:
+        job.progress(0.5)
+        (job.folder / "note.txt").write_text(self.text)
+        return {"letters": len(self.text)}
+
+
+class OtherKind(Note):
+    kind: ClassVar[str] = "caption"
+
+
+class NextVersion(Note):
+    version: ClassVar[int] = 2
+
+
+class Adopting(Note):
+    def make(self, job: Job) -> dict[str, Any]:
+        job.adopt("second.txt", job.inputs["note"].manifest.files[0])
+        return super().make(job)
+
+
+class Broken(Note):
+    def make(self, job: Job) -> dict[str, Any]:
+        super().make(job)
+        raise RuntimeError("half-way")
+
+
+def step(spec: StepSpec, **inputs: str) -> Step:
+    return Step(spec, inputs, "a note", 1.0)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> LocalStore:
+    return LocalStore(tmp_path)
+
+
+def test_a_key_follows_everything_that_changes_the_content() -> None:
+    specs = [Note(), Note(text="bye"), OtherKind(), NextVersion()]
+    keys = [step(spec).key for spec in specs] + [
+        step(Note(), a="1").key,
+        step(Note(), b="1").key,
+        step(Note(), a="2").key,
+    ]
+    assert len(set(keys)) == len(keys)
+
+
+def test_a_key_follows_nothing_else() -> None:
+    assert step(Note()).key == step(Note(place="there")).key == Step(Note(), {}, "another label", 9.0).key
+    assert step(Note(), a="1", b="2").key == step(Note(), b="2", a="1").key
+
+
+def test_keys_are_pinned() -> None:
+    # A change here throws away every store in the world: raise versions instead.
+    assert step(Note(), a="1").key == "d543d0690838cc96e76597b6561aa752de83dd9de89b08a5f57af22b6c04615a"
+
+
+def test_a_step_is_made_once(store: LocalStore) -> None:
+    heard: list[float] = []
+    first = run_step(step(Note()), store, heard.append)
+    assert first is not None
+    assert heard == [0.5]
+    assert first.facts == {"letters": 5}
+    assert first.spec == {"text": "hello"}
+    assert run_step(step(Note()), store, heard.append) == first
+    assert heard == [0.5]
+
+
+def test_a_step_that_breaks_leaves_nothing(store: LocalStore) -> None:
+    with pytest.raises(StepFailedError, match="RuntimeError: half-way"):
+        run_step(step(Broken()), store, lambda _: None)
+    assert list(store.list()) == []
+    with store.claim(step(Broken()).key) as mine:
+        assert mine
+
+
+def test_an_adopted_file_is_in_both_artifacts(store: LocalStore) -> None:
+    run_step(step(Note()), store, lambda _: None)
+    both = run_step(step(Adopting(text="x"), note=step(Note()).key), store, lambda _: None)
+    assert both is not None
+    assert [entry.name for entry in both.files] == ["second.txt", "note.txt"]
+    artifact = store.read(both.key)
+    assert artifact is not None
+    assert artifact.path("second.txt").read_text() == "hello"
+
+
+def test_a_step_without_its_input_says_so(store: LocalStore) -> None:
+    with pytest.raises(CorruptArtifactError, match="no longer whole"):
+        run_step(step(Adopting(), note=step(Note()).key), store, lambda _: None)
+
+
+def test_a_step_that_another_makes_is_left_to_it(store: LocalStore) -> None:
+    with store.claim(step(Note()).key):
+        assert run_step(step(Note()), LocalStore(store.root), lambda _: None) is None

@@ -1,0 +1,129 @@
+"""The executor on a real Ray cluster of two nodes on this machine; workers and nodes are killed with -9."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from prettyuseful.engine.execute import Event, Outcome, execute
+from prettyuseful.engine.step import Step, StepSpec
+from prettyuseful.engine.store.local import LocalStore
+from prettyuseful.engine.workers.open import workers_on
+from prettyuseful.errors import DataError, StudyError
+from prettyuseful.numerics import Numerics
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> LocalStore:
+    return LocalStore(tmp_path / "store")
+
+
+def step(spec: StepSpec, *inputs: Step) -> Step:
+    return Step(spec, {str(i): s.key for i, s in enumerate(inputs)}, str(spec), 1.0)
+
+
+def run(store: LocalStore, *steps: Step, on_event: Callable[[Event], None] = lambda _: None) -> Outcome:
+    by_key = {s.key: s for s in steps}
+    with workers_on("ray", store, Numerics()) as workers:
+        return execute(by_key, by_key, store, workers, on_event)
+
+
+def facts(store: LocalStore, s: Step) -> dict[str, Any]:
+    artifact = store.read(s.key)
+    assert artifact is not None
+    return artifact.manifest.facts
+
+
+@pytest.mark.usefixtures("ray_cluster")
+def test_a_graph_is_made_by_actors_that_stay(planted_steps: ModuleType, store: LocalStore) -> None:
+    first = [step(planted_steps.SlowSpec(text=f"{i}", seconds=0.5)) for i in range(4)]
+    last = step(planted_steps.WriteSpec(text="last "), *first)
+    outcome = run(store, *first, last)
+    assert (outcome.failed, outcome.made) == ({}, {s.key for s in (*first, last)})
+    artifact = store.read(last.key)
+    assert artifact is not None
+    assert artifact.path("out").read_text() == "last 0123"
+    pids = {facts(store, s)["pid"] for s in (*first, last)}
+    assert len(pids) == 2, "one actor a node, and each does several steps"
+    assert os.getpid() not in pids
+
+
+@pytest.mark.usefixtures("ray_cluster")
+def test_progress_and_failures_come_back(planted_steps: ModuleType, store: LocalStore) -> None:
+    events: list[Event] = []
+    bad, good = step(planted_steps.FailSpec()), step(planted_steps.TellingSpec(text="good"))
+    after = step(planted_steps.WriteSpec(text="after"), bad)
+    outcome = run(store, bad, good, after, on_event=events.append)
+    assert outcome.failed == {bad.key: "RuntimeError: no luck"}
+    assert outcome.blocked == {after.key}
+    assert outcome.made == {good.key}
+    assert any(e.kind == "progress" and 0 < e.fraction < 1 for e in events)
+    assert store.failures() == outcome.failed
+    with pytest.raises(DataError, match=r"^a broken image$"):
+        run(store, step(planted_steps.FailSpec(user=True)))
+
+
+@pytest.mark.usefixtures("ray_cluster")
+def test_a_killed_worker_is_replaced(planted_steps: ModuleType, store: LocalStore, tmp_path: Path) -> None:
+    (tmp_path / "flag").write_text("x")
+    dying = step(planted_steps.DieSpec(text="alive", flag=str(tmp_path / "flag")))
+    beside = step(planted_steps.SlowSpec(text="beside", seconds=1))
+    events: list[Event] = []
+    outcome = run(store, dying, beside, on_event=events.append)
+    assert outcome.failed == {}
+    assert outcome.made == {dying.key, beside.key}
+    assert [e.step for e in events if e.kind == "retried"] == [dying], "nobody else suffers"
+
+
+@pytest.mark.usefixtures("ray_cluster")
+def test_a_step_that_kills_every_worker_fails(planted_steps: ModuleType, store: LocalStore, tmp_path: Path) -> None:
+    (tmp_path / "flag").write_text("x" * 9)
+    dying = step(planted_steps.DieSpec(text="alive", flag=str(tmp_path / "flag")))
+    outcome = run(store, dying, step(planted_steps.WriteSpec(text="good")))
+    assert outcome.failed.keys() == {dying.key}
+    assert "gone" in outcome.failed[dying.key]
+    assert len((tmp_path / "flag").read_text()) == 6
+
+
+def test_a_killed_node_takes_nothing_along(planted_steps: ModuleType, store: LocalStore, ray_cluster: Any) -> None:
+    steps = [step(planted_steps.SlowSpec(text=f"{i}", seconds=1.5)) for i in range(4)]
+    events: list[Event] = []
+    started = threading.Event()
+
+    def on_event(event: Event) -> None:
+        events.append(event)
+        if sum(e.kind == "finished" for e in events) == 1:
+            started.set()
+
+    def kill() -> None:
+        started.wait(60)
+        time.sleep(0.3)
+        ray_cluster.remove_node(ray_cluster.worker_nodes.copy().pop(), allow_graceful=False)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    outcome = run(store, *steps, on_event=on_event)
+    killer.join()
+    assert outcome.failed == {}
+    assert outcome.made == {s.key for s in steps}
+    assert any(e.kind == "retried" and "node" in e.cause for e in events)
+
+
+@pytest.mark.usefixtures("ray_cluster")
+def test_what_no_node_has_is_told(planted_steps: ModuleType, store: LocalStore) -> None:
+    greedy = step(planted_steps.GreedySpec(text="x", numerics=Numerics(device="cuda")))
+    with pytest.raises(StudyError, match=r"needs 1 CPU, 1 GPU on one node, and no node of the Ray cluster has as much"):
+        run(store, greedy)
+
+
+@pytest.mark.parametrize(("on", "width"), [("rai", None), ("http://x", None), ("ray", 2)])
+def test_a_wrong_place_is_told(store: LocalStore, on: str, width: int | None) -> None:
+    with pytest.raises(StudyError, match=r"^--"):
+        workers_on(on, store, Numerics(), width)

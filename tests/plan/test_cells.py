@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from prettyuseful.errors import StudyError, UnknownNameError
+from prettyuseful.plan.cells import cell_groups, check_names
+from prettyuseful.study.file import Study
+from prettyuseful.study.reading import parse_study
+from prettyuseful.training.recipes import PAPER, PAPER_PROBE, SMALL, SMALL_TEXTURE, TEXTURE, View
+
+
+def study(train: str = "{}", more: str = "") -> Study:
+    text = "version: 1\ntask: photos\ndatasets: {base: {generator: pocket-base, images_per_class: 4}}\n"
+    return parse_study(f"{text}train: {train}\n{more}")
+
+
+def of_size(size: int) -> Callable[[], int]:
+    return lambda: size
+
+
+def looked_at(asked: Study) -> None:
+    check_names(asked)
+    cell_groups(asked, of_size(32))
+
+
+PROBES = "{architectures: [small, resnet50], probes: [rgb, edges, texture]}"
+
+
+@pytest.mark.parametrize(
+    ("size", "recipes", "crop"),
+    [(32, [SMALL, SMALL, SMALL_TEXTURE], View(32, 24, 2)), (375, [PAPER, PAPER_PROBE, TEXTURE], View(256, 128, 2))],
+)
+def test_every_probe_has_a_recipe_for_small_images_and_for_others(size: int, recipes: list[object], crop: View) -> None:
+    small, resnet = cell_groups(study(PROBES), of_size(size))
+    assert [cell.recipe for cell in small.cells] == recipes
+    assert [cell.architecture for cell in small.cells] == ["small", "small", "bagnet9"]
+    assert [cell.architecture for cell in resnet.cells] == ["resnet50", "resnet50", "bagnet9"]
+    assert small.cells[2] == resnet.cells[2]  # trained once, told with both
+    assert small.cells[2].view == crop
+
+
+def test_a_recipe_that_the_study_names_is_for_every_probe() -> None:
+    def unasked() -> int:
+        raise AssertionError("no default needs it")
+
+    (group,) = cell_groups(study("{probes: [rgb, texture], recipes: [quick]}"), unasked)
+    assert [cell.recipe_name for cell in group.cells] == ["quick", "quick"]
+
+
+def test_a_study_changes_a_recipe() -> None:
+    own = "recipes: {longer: {like: small, epochs: 30, size: 48, resize: 48, stored_size: native}}"
+    ((cell,),) = (group.cells for group in cell_groups(study("{recipes: [longer]}", own), of_size(32)))
+    assert (cell.recipe.epochs, cell.recipe.stored_size, cell.recipe.augmentation.size) == (30, "native", 48)
+    assert cell.recipe.learning_rate == SMALL.learning_rate
+    assert cell.view == View(48, 48)
+
+
+def test_a_study_changes_what_goes_with_a_probe() -> None:
+    own = "probes: {texture: {recipe: small, crops: 1}, mine: {architecture: resnet18, transform: {kind: edges}}}"
+    (group,) = cell_groups(study("{probes: [texture, mine], recipes: [quick]}", own), of_size(32))
+    assert [cell.names for cell in group.cells] == [("bagnet9", "small", "texture"), ("resnet18", "quick", "mine")]
+    assert group.cells[0].view == View(32, 32, 1)
+
+
+def test_the_papers_choice_of_a_checkpoint_goes_by_name() -> None:
+    (group,) = cell_groups(study("{checkpoint: lowest-validation-loss}"), of_size(32))
+    assert group.cells[0].recipe.checkpoint == "lowest-validation-loss"
+    assert cell_groups(study(), of_size(32))[0].cells[0].recipe.checkpoint == "last"
+
+
+@pytest.mark.parametrize(
+    ("train", "more", "said"),
+    [
+        ("{recipes: [smal]}", "", "unknown recipe 'smal'; did you mean 'small'"),
+        ("{recipes: [defalt]}", "", "did you mean 'default'"),
+        ("{}", "recipes: {mine: {like: papr}}", "unknown recipe 'papr'; did you mean 'paper'"),
+        ("{}", "probes: {mine: {recipe: quik}}", "unknown recipe 'quik'; did you mean 'quick'"),
+        ("{}", "probes: {mine: {architecture: resnet5}}", "unknown architecture 'resnet5'"),
+        ("{weights: {resnet5: w.safetensors}}", "", "unknown architecture 'resnet5'"),
+    ],
+)
+def test_unknown_names_are_told_with_the_nearest(train: str, more: str, said: str) -> None:
+    with pytest.raises(UnknownNameError, match=said):
+        check_names(study(train, more))
+
+
+@pytest.mark.parametrize(
+    ("train", "more", "said"),
+    [
+        ("{probes: [texture]}", "probes: {textur: {crops: 3}}", "'textur' and does not use it; did you mean 'texture'"),
+        ("{recipes: [small]}", "recipes: {smal: {like: small}}", "'smal' and does not use it; did you mean 'small'"),
+        ("{weights: {small: w.safetensors}}", "", "'small', but no training begins with pretrained weights .* none"),
+        (
+            "{architectures: [resnet10t.c3_in1k], recipes: [fine-tuning], weights: {resnet10t: w.safetensors}}",
+            "",
+            "'resnet10t', but no training .*; did you mean 'resnet10t.c3_in1k'",
+        ),
+    ],
+)
+def test_what_is_defined_and_not_used_is_a_slip(train: str, more: str, said: str) -> None:
+    with pytest.raises(UnknownNameError, match=said):
+        looked_at(study(train, more))
+
+
+@pytest.mark.parametrize(
+    ("recipe", "said"),
+    [
+        ("{like: quick, size: 160}", "recipe 'mine': size 160 is larger than resize 144"),
+        ("{like: texture, size: 300, resize: native}", "crops of 300 pixels cannot be cut from images stored with 256"),
+    ],
+)
+def test_sizes_that_cannot_be_are_refused_before_any_training(recipe: str, said: str) -> None:
+    with pytest.raises(StudyError, match=said):
+        cell_groups(study("{recipes: [mine]}", f"recipes: {{mine: {recipe}}}"), of_size(32))
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ("recipes: {default: {like: small}}", "no recipe can be called 'default'"),
+        ("probes: {rgb: {transform: {kind: edges}}}", "rgb stands for the images as they are"),
+        ("recipes: {mine: {like: small, clip_norm: .inf}}", "finite"),
+        ("recipes: {mine: {like: small, stored_size: natve}}", "recipes.mine.stored_size"),
+        ("numerics: {memory_format: channels-last}", "channels_last"),
+    ],
+)
+def test_what_a_study_cannot_say(more: str, said: str) -> None:
+    with pytest.raises(StudyError, match=said):
+        study("{}", more)
