@@ -123,7 +123,7 @@ class _Scheduler:
             if self.store.read(key) is not None:
                 self._finish(key)
                 continue
-            # A step on its last attempt runs alone where a dying worker takes others along: then the failure is its own.
+            # Where a dying worker takes others along, a step on its last attempt runs alone.
             lasts = any(self.attempts.get(k) == _ATTEMPTS - 1 for k in (key, *(s.key for s in self.running.values())))
             if self.workers.crash_kills_siblings and self.running and lasts:
                 self._make_ready(key)

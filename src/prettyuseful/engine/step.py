@@ -17,6 +17,7 @@ from typing import Any, ClassVar, TypeVar
 from pydantic import BaseModel, ConfigDict
 
 from prettyuseful.engine.keys import digest
+from prettyuseful.engine.pinned import KEYED
 from prettyuseful.engine.store.base import Artifact, FileEntry, Manifest, Store
 from prettyuseful.errors import CorruptArtifactError, PrettyUsefulError, StepFailedError, StoreError, one_line
 from prettyuseful.numerics import Numerics, environment, linear_algebra_threads
@@ -92,7 +93,8 @@ class StepSpec(BaseModel, ABC):
         return Resources(threads=numerics.threads, gpus=int(numerics.device == "cuda"))
 
     def keyed(self) -> dict[str, Any]:
-        return self.model_dump(mode="json", exclude=set(self.unkeyed))
+        """What of the spec is in the key: all of it, of pinned things their content."""
+        return self.model_dump(mode="json", exclude=set(self.unkeyed), context={KEYED: True})
 
 
 @dataclass(frozen=True)

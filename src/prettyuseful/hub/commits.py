@@ -1,0 +1,115 @@
+"""From a name on the model hub to the commit that it stands for now."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from prettyuseful.errors import DataError
+from prettyuseful.hub.ids import split_revision
+
+UNRESOLVED = "unresolved"
+"""Stands for the commit where neither the hub nor the cache could be asked."""
+
+
+@dataclass(frozen=True)
+class Commit:
+    """A repository of the hub (`owner/name`) at a commit (40 hex digits), or at `UNRESOLVED`."""
+
+    repository: str
+    sha: str
+
+    @property
+    def id(self) -> str:
+        """`owner/name@commit`, as everything that loads models takes it; the bare id if it is not resolved."""
+        return self.repository if self.sha == UNRESOLVED else f"{self.repository}@{self.sha}"
+
+    @property
+    def content(self) -> dict[str, str]:
+        """What stands for the repository in a key."""
+        return {"hub": self.repository, "commit": self.sha}
+
+
+def resolve(name: str) -> Commit:
+    """The commit that a hub id stands for: of the revision behind its `@`, or else of the branch main.
+
+    The hub is asked; where it cannot be reached, the cached snapshot decides. Where there is none either, the commit is
+    `UNRESOLVED`: a plan can still be shown, and loading the model says what is missing.
+
+    Raises:
+        DataError: the hub has no such repository, or no such revision.
+    """
+    repository, revision = split_revision(name)
+    return Commit(repository, _sha(repository, revision or "main"))
+
+
+def check_resolved(content: object, name: str) -> None:
+    """Raises DataError if `content`, a key's part, holds a commit that could not be resolved when it was planned."""
+    if isinstance(content, dict) and content.get("commit") == UNRESOLVED:
+        raise DataError(
+            f"the commit of {name!r} is not known: the hub could not be reached when the study was planned, and the "
+            f"model is not in this machine's cache; run `hf download {content.get('hub', name)}` where there is a "
+            "network, or name a local folder"
+        )
+
+
+def _sha(repository: str, revision: str) -> str:
+    from huggingface_hub import constants
+
+    # A commit of full length is its own answer, and a process asks for each name once: a study has one answer.
+    if len(revision) == 40 and set(revision) <= set("0123456789abcdef"):
+        return revision
+    return _asked(repository, revision, str(constants.HF_HUB_CACHE), bool(constants.HF_HUB_OFFLINE))
+
+
+@lru_cache(maxsize=256)
+def _asked(repository: str, revision: str, cache: str, offline: bool) -> str:
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
+
+    if not offline:
+        try:
+            with _silent():
+                info = HfApi().model_info(repository, revision=revision, timeout=_PATIENCE)
+            return str(info.sha or UNRESOLVED)
+        except GatedRepoError:
+            pass
+        except RevisionNotFoundError as error:
+            raise DataError(f"{repository} has no revision {revision!r}; check what stands behind the @") from error
+        except RepositoryNotFoundError as error:
+            if (found := _cached(Path(cache), repository, revision)) is not None:
+                return found
+            raise DataError(
+                f"the hub has no repository {repository} that you may read; check the id, or log in if it is private"
+            ) from error
+        except Exception:  # a network may fail in any way
+            logging.getLogger(__name__).debug("the hub does not answer", exc_info=True)
+    return _cached(Path(cache), repository, revision) or UNRESOLVED
+
+
+_PATIENCE = 10.0  # seconds for an answer of a few lines
+
+
+def _cached(cache: Path, repository: str, revision: str) -> str | None:
+    """The commit of the snapshot that the cache holds under a revision."""
+    folder = cache / f"models--{repository.replace('/', '--')}"
+    try:
+        return (folder / "refs" / revision).read_text("utf-8").strip() or None
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """The library's warnings would stand before our one line."""
+    logger = logging.getLogger("huggingface_hub")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
