@@ -2,12 +2,77 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
+from prettyuseful.engine.pinned import Pinned
 from prettyuseful.errors import UnknownNameError, did_you_mean
+from prettyuseful.plugins import is_plugin, load_plugin, plugin_fingerprint
+
+
+class Row(Protocol):
+    """The frozen object that describes one extensible thing; everything else derives from it."""
+
+    @property
+    def name(self) -> str:
+        """What study files, records and reports call it."""
+
+    @property
+    def summary(self) -> str:
+        """One line on what it is, for `prettyuseful list`."""
+
+
+RowT = TypeVar("RowT", bound=Row)
+
+
+class Registry(Generic[RowT]):
+    """The rows of one kind of thing by name, in order. Users add their own as `module:OBJECT` or `file.py:OBJECT`."""
+
+    def __init__(self, kind: str, row_type: type[RowT], rows: Iterable[RowT]) -> None:
+        self.kind, self.row_type = kind, row_type
+        self.rows: dict[str, RowT] = {row.name: row for row in rows}
+
+    def __iter__(self) -> Iterator[RowT]:
+        return iter(self.rows.values())
+
+    def __contains__(self, name: object) -> bool:
+        """Whether a row comes with the package under that name."""
+        return name in self.rows
+
+    def __getitem__(self, name: str) -> RowT:
+        """The row of a name, or the user's own.
+
+        Raises:
+            UnknownNameError: no such row; an own one that cannot be imported, or is no row of this kind.
+        """
+        self.check(name)
+        if name in self.rows:
+            return self.rows[name]
+        found = load_plugin(name)
+        if not isinstance(found, self.row_type):
+            raise UnknownNameError(
+                f"{name!r} is a {type(found).__name__}, and a {self.kind} is described by a {self.row_type.__name__}: "
+                f"write NAME = {self.row_type.__name__}(...) in that file and name it here"
+            )
+        return found
+
+    def pinned(self, name: str) -> Pinned[str]:
+        """What stands for a row in keys: its name, or the content of the user's file."""
+        return Pinned[str](source=name, content=name if name in self.rows else plugin_fingerprint(name))
+
+    def check(self, name: str, also: Iterable[str] = ()) -> None:
+        """Raises UnknownNameError with the nearest name, unless a row or `module:OBJECT` can be meant.
+
+        `also`: names that are good beside those of the rows.
+        """
+        known = list(dict.fromkeys([*self.rows, *also]))
+        if name not in known and not is_plugin(name):
+            raise UnknownNameError(
+                f"unknown {self.kind} {name!r}{did_you_mean(name, known)}; known: {', '.join(known)}, or your own as "
+                "module:OBJECT"
+            )
 
 
 @dataclass(frozen=True)
