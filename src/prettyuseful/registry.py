@@ -60,7 +60,7 @@ class Registry(Generic[RowT]):
 
     def pinned(self, name: str) -> Pinned[str]:
         """What stands for a row in keys: its name, or the content of the user's file."""
-        return Pinned[str](source=name, content=name if name in self.rows else plugin_fingerprint(name))
+        return Pinned(source=name, content=name if name in self.rows else plugin_fingerprint(name))
 
     def check(self, name: str, also: Iterable[str] = ()) -> None:
         """Raises UnknownNameError with the nearest name, unless a row or `module:OBJECT` can be meant.
