@@ -183,7 +183,7 @@ def _cost_notes(cost: Cost) -> Iterator[str]:
         f"{cost.workers} workers{rest}"
     )
     if every.unsized_steps:
-        yield f"disk: unknown of {every.unsized_steps:,} of {cost.left:,} steps, of rate classes that have not been made here yet"
+        yield f"disk: unknown for {every.unsized_steps:,} of {cost.left:,} steps; this store holds none of their kind"
     if prices.cpu_hour is None and prices.gpu_hour is not None and every.cpu_hours != 0:
         yield "money: of GPU hours only; give --price-per-cpu-hour for the others"
     if prices.gpu_hour is None and prices.cpu_hour is not None and every.gpu_hours != 0:

@@ -163,7 +163,7 @@ class World:
 
     def blurred(self, pixels: Artifact) -> Artifact:
         blur = Blur(width=1.5 / SIDE)
-        return self.make(ProbeSpec(transform=blur, identity=blur.identity(), numerics=Numerics()), pixels=pixels)
+        return self.make(ProbeSpec(transform=blur.pin(), numerics=Numerics()), pixels=pixels)
 
     def diagnosis(self, pixels: Artifact) -> Artifact:
         return self.make(DiagnoseSpec(view=VIEW, numerics=Numerics()), **self.reference, pixels=pixels)

@@ -12,6 +12,7 @@ from hypothesis import given as drawn
 from hypothesis import settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
+from tests.transforms.measures import content_of
 
 from prettyuseful.errors import DataError, StudyError, UnknownNameError
 from prettyuseful.numerics import Numerics
@@ -134,7 +135,7 @@ def test_what_cannot_be_is_told_with_its_line(form: str, words: str) -> None:
 def test_what_planning_needs_loads_no_torch() -> None:
     code = (
         "from prettyuseful.transforms.chain import *; import sys; "
-        "Chain(transforms=(Vae(generator='pocket-base'), Depth(), Edges(), Band(keep=(0, 1)))).identity(); "
+        "Chain(transforms=(Vae(generator='pocket-base'), Depth(), Edges(), Band(keep=(0, 1)))).pin().content; "
         "sys.exit('torch' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
@@ -154,21 +155,21 @@ def test_each_works_on_what_the_one_before_it_made(crops: np.ndarray) -> None:
 def test_the_identity_is_that_of_the_links_in_order() -> None:
     links = [{"kind": "edges"}, {"kind": "blur", "width": 0.1}]
     chain, turned = (Chain.model_validate({"transforms": order}) for order in (links, links[::-1]))
-    assert chain.identity() == {
+    assert content_of(chain) == {
         "kind": "chain",
-        "transforms": [link.identity() for link in chain.transforms],
+        "transforms": [content_of(link) for link in chain.transforms],
         "version": 1,
     }
-    assert chain.identity() != turned.identity()
+    assert content_of(chain) != content_of(turned)
 
 
 def test_a_class_of_ones_own_is_known_by_its_text(own: str, crops: np.ndarray) -> None:
     source = ANY.validate_python({"kind": "own", "transform": own})
     assert (source.open(Numerics()).apply(crops) == 255 - crops).all()
-    before = source.identity()
+    before = content_of(source)
     assert str(Path(own).parent) not in str(before)
     Path(own.rpartition(":")[0]).write_text(NEGATIVE.replace("255", "254"))
-    assert source.identity() != before
+    assert content_of(source) != before
 
 
 @pytest.mark.parametrize(

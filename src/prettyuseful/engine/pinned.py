@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from pydantic import GetCoreSchemaHandler, JsonValue, SerializationInfo
-from pydantic_core import CoreSchema, core_schema, to_jsonable_python
+from pydantic import JsonValue, SerializationInfo, SerializerFunctionWrapHandler, model_serializer
 
 SourceT = TypeVar("SourceT", covariant=True)
 KEYED = "keyed"
@@ -24,14 +23,7 @@ class Pinned(Generic[SourceT]):
     source: SourceT
     content: JsonValue
 
-    @classmethod
-    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        del source, handler
-        written = core_schema.plain_serializer_function_ser_schema(_written, info_arg=True)
-        return core_schema.is_instance_schema(cls, serialization=written)
-
-
-def _written(pinned: Pinned[Any], info: SerializationInfo) -> Any:
-    if isinstance(info.context, dict) and info.context.get(KEYED):
-        return pinned.content
-    return {"source": to_jsonable_python(pinned.source), "content": pinned.content}
+    @model_serializer(mode="wrap")
+    def _written(self, whole: SerializerFunctionWrapHandler, info: SerializationInfo) -> Any:
+        keyed = isinstance(info.context, dict) and info.context.get(KEYED)
+        return self.content if keyed else whole(self)

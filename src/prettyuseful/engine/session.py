@@ -13,6 +13,7 @@ from prettyuseful.engine.step import Step
 from prettyuseful.engine.store.base import Store
 from prettyuseful.engine.store.open import open_store
 from prettyuseful.engine.workers.base import Workers
+from prettyuseful.engine.workers.guard import leave_if_worker
 from prettyuseful.engine.workers.open import open_workers
 from prettyuseful.numerics import Numerics
 
@@ -50,6 +51,7 @@ class Execution:
         Raises:
             UserError: the store cannot be used, or there are no such workers.
         """
+        leave_if_worker()
         store = open_store(self.store)
         with open_workers(self.on, store, numerics, self.workers) as workers:
             yield Session(store, workers, self.on_event)

@@ -110,6 +110,11 @@ def cell_groups(study: Study, native_size: Callable[[], int]) -> tuple[CellGroup
     return groups
 
 
+def plain_cell(group: CellGroup) -> PlannedCell:
+    """The first one on images as they are, whose classifiers features and diagnoses come from."""
+    return next((cell for cell in group.cells if cell.probe == "rgb"), group.cells[0])
+
+
 def probe_of(study: Study, name: str) -> Probe:
     """A probe by its name, with what the study says of it."""
     known: Probe = PROBES[name].load() if name in PROBES.entries else Probe()

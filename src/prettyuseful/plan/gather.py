@@ -11,8 +11,8 @@ from prettyuseful.encoders.source import REAL_TRAINED, EncoderSource
 from prettyuseful.engine.execute import Outcome
 from prettyuseful.engine.store.base import Manifest, Store
 from prettyuseful.numerics import environment
-from prettyuseful.plan.datasets import PlannedDataset, PlannedMeasure
-from prettyuseful.plan.study import Plan, PlannedRun
+from prettyuseful.plan.planned import PlannedDataset, PlannedMeasure, PlannedRun
+from prettyuseful.plan.study import Plan
 from prettyuseful.records import (
     CellGroupRecord,
     DatasetRecord,

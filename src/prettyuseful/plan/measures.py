@@ -10,7 +10,7 @@ from prettyuseful.engine.graph import Graph
 from prettyuseful.errors import DataError, StudyError, UserError
 from prettyuseful.numerics import Numerics
 from prettyuseful.plan.cells import PlannedCell
-from prettyuseful.plan.datasets import PlannedDataset, PlannedMeasure
+from prettyuseful.plan.planned import PlannedDataset, PlannedMeasure
 from prettyuseful.records import Subject
 from prettyuseful.steps.alike import AlikeSpec
 from prettyuseful.steps.classifiers import EvaluateSpec

@@ -27,6 +27,7 @@ class AlikeSpec(StepSpec):
     """
 
     kind: ClassVar[str] = "alike"
+    pace: ClassVar[float] = 0.001
     quality: int = 90
     per_class: int | None = None
 

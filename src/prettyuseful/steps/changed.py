@@ -8,14 +8,15 @@ from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-from pydantic import SerializeAsAny
 
 from prettyuseful.data.dataset import Row, shard_name, write_shard
 from prettyuseful.data.pixels import StoredSize
+from prettyuseful.engine.pinned import Pinned
 from prettyuseful.engine.step import Job, StepSpec
+from prettyuseful.hub.commits import check_resolved
 from prettyuseful.numerics import Numerics
 from prettyuseful.steps.inputs import classes_of, rows_of
-from prettyuseful.transforms.chain import AnyTransform
+from prettyuseful.transforms.base import TransformSource
 
 _CHUNK = 64
 
@@ -23,14 +24,13 @@ _CHUNK = 64
 class ChangeSpec(StepSpec):
     """The first `per_class` images of each class after a transform, as PNGs with short sides of `stored_size` pixels.
 
-    That is how classifiers are shown them: a blur of one pixel is another one at another size. `identity` is what of
-    `transform` changes them.
+    That is how classifiers are shown them: a blur of one pixel is another one at another size.
     """
 
     kind: ClassVar[str] = "change"
-    unkeyed: ClassVar[frozenset[str]] = frozenset({"transform"})
-    transform: SerializeAsAny[AnyTransform]
-    identity: dict[str, Any]
+    version: ClassVar[int] = 2
+    pace: ClassVar[float] = 0.002
+    transform: Pinned[TransformSource]
     stored_size: StoredSize
     per_class: int
     numerics: Numerics
@@ -45,13 +45,14 @@ class ChangeSpec(StepSpec):
         return {
             "classes": list(classes),
             "images": count,
-            "applied": {"transform": self.transform.model_dump(mode="json")},
+            "applied": {"transform": self.transform.source.model_dump(mode="json")},
         }
 
     def _changed(self, rows: Iterator[Row]) -> Iterator[Row]:
         from prettyuseful.data.images import decode, encode_png, to_short_side
 
-        transform = self.transform.open(self.numerics)
+        check_resolved(self.transform.content, self.transform.source.kind)
+        transform = self.transform.source.open(self.numerics)
         for row in rows:
             image = decode(row.data, row.path)
             size = min(image.size) if self.stored_size == "native" else self.stored_size
@@ -60,7 +61,7 @@ class ChangeSpec(StepSpec):
 
     @property
     def rate_class(self) -> str:
-        return f"change {self.transform.kind}"
+        return f"change {self.transform.source.kind}"
 
 
 class DropSpec(StepSpec):
@@ -71,6 +72,7 @@ class DropSpec(StepSpec):
     """
 
     kind: ClassVar[str] = "drop"
+    pace: ClassVar[float] = 0.0005
     cause: Literal["labels", "copies"]
 
     def make(self, job: Job) -> dict[str, Any]:

@@ -34,6 +34,7 @@ class HalfSpec(StepSpec):
     """One of two halves of decoded images: whole groups, class by class."""
 
     kind: ClassVar[str] = "half"
+    pace: ClassVar[float] = 0.0005
     part: int
 
     def make(self, job: Job) -> dict[str, Any]:
@@ -58,6 +59,7 @@ class TrySpec(StepSpec):
     """
 
     kind: ClassVar[str] = "try"
+    pace: ClassVar[float] = 0.06
     view: View
     changes: str
     numerics: Numerics
@@ -94,6 +96,7 @@ class DiagnoseSpec(StepSpec):
     """
 
     kind: ClassVar[str] = "diagnose"
+    pace: ClassVar[float] = 0.005
     version: ClassVar[int] = 2
     view: View
     numerics: Numerics

@@ -27,6 +27,7 @@ class EmbedSpec(StepSpec):
     """
 
     kind: ClassVar[str] = "embed"
+    pace: ClassVar[float] = 0.0005
     version: ClassVar[int] = 3
     unkeyed: ClassVar[frozenset[str]] = frozenset({"encoder"})
     encoder: EncoderSource
@@ -65,11 +66,16 @@ class EmbedSpec(StepSpec):
     def rate_class(self) -> str:
         return f"embed {self.encoder.name}"
 
+    @property
+    def assumed_pace(self) -> float | None:
+        return self.pace if self.view is not None else None
+
 
 class EmbedTextSpec(StepSpec):
     """Features (texts, d) of texts by an encoder that has images and texts in one space."""
 
     kind: ClassVar[str] = "embed-text"
+    pace: ClassVar[float] = 0.0005
     unkeyed: ClassVar[frozenset[str]] = frozenset({"encoder"})
     encoder: EncoderSource
     identity: dict[str, Any]
@@ -81,3 +87,7 @@ class EmbedTextSpec(StepSpec):
         encoder = cast("TextEncoder", self.encoder.open(self.numerics))
         np.save(job.folder / "features.npy", encoder.text_features(self.texts))
         return {}
+
+    @property
+    def assumed_pace(self) -> float | None:
+        return None

@@ -44,6 +44,8 @@ class MeasureSpec(StepSpec):
 
     kind: ClassVar[str] = "measure"
     version: ClassVar[int] = 2
+    pace: ClassVar[float] = 0.0003
+    grows: ClassVar[bool] = False
     family: Family
     control: bool
     per_class: int

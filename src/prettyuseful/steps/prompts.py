@@ -9,9 +9,13 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
+from prettyuseful.engine.keys import digest
+from prettyuseful.engine.pinned import Pinned
 from prettyuseful.engine.step import Job, Resources, StepSpec
+from prettyuseful.generators.pocket import is_pocket
+from prettyuseful.hub.commits import check_resolved
 from prettyuseful.numerics import Numerics
-from prettyuseful.prompts.captioners.source import CaptionerSource
+from prettyuseful.prompts.captioners.source import DESCRIBER, CaptionerSource
 from prettyuseful.prompts.strategies import Prompts, class_names, from_captions, from_templates, with_definitions
 from prettyuseful.steps.inputs import classes_of, part_of, prompts_of, write_json
 
@@ -20,6 +24,7 @@ class CaptionSpec(StepSpec):
     """One caption per real image, for images `first` to `stop` of a data set. `identity` is what `captioner` keys."""
 
     kind: ClassVar[str] = "caption"
+    pace: ClassVar[float] = 0.0006
     version: ClassVar[int] = 2
     unkeyed: ClassVar[frozenset[str]] = frozenset({"captioner"})
     captioner: CaptionerSource
@@ -44,11 +49,16 @@ class CaptionSpec(StepSpec):
     def rate_class(self) -> str:
         return f"caption {self.captioner.model}"
 
+    @property
+    def assumed_pace(self) -> float | None:
+        return self.pace if self.captioner.model == DESCRIBER else None
+
 
 class PromptSpec(StepSpec):
     """The prompts of every class, by one strategy. Inputs, for captions: their parts in order."""
 
     kind: ClassVar[str] = "prompt"
+    pace: ClassVar[float] = 0.01
     version: ClassVar[int] = 2
     strategy: Literal["class-name", "template", "definition", "caption"]
     classes: tuple[str, ...]
@@ -81,10 +91,10 @@ class EncodeSpec(StepSpec):
     """
 
     kind: ClassVar[str] = "encode"
-    unkeyed: ClassVar[frozenset[str]] = frozenset({"source"})
+    version: ClassVar[int] = 2
+    pace: ClassVar[float] = 0.02
     generator: str
-    fingerprint: str
-    source: str
+    model: Pinned[str]
     sequence: int | None
     guided: bool
     negative: str | None
@@ -99,7 +109,8 @@ class EncodeSpec(StepSpec):
         from prettyuseful.hub.quiet import quiet
 
         self.numerics.apply()
-        encoder = cached_model(PromptEncoder, self.source, self.numerics, content=self.fingerprint)
+        check_resolved(self.model.content, self.generator)
+        encoder = cached_model(PromptEncoder, self.model.source, self.numerics, content=digest(self.model.content))
         texts = list(chain.from_iterable(prompts_of(job, "prompts").prompts))[self.first : self.stop]
         encoded, cut = {}, {}
         with quiet():  # the libraries log every prompt that they cut; here they are counted
@@ -120,3 +131,7 @@ class EncodeSpec(StepSpec):
     @property
     def rate_class(self) -> str:
         return f"encode {self.generator}"
+
+    @property
+    def assumed_pace(self) -> float | None:
+        return self.pace if is_pocket(self.generator) else None

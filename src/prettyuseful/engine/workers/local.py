@@ -20,23 +20,11 @@ from prettyuseful.engine.step import Step, run_step
 from prettyuseful.engine.store.base import Store
 from prettyuseful.engine.store.open import open_store
 from prettyuseful.engine.workers.base import LostWorkerError
+from prettyuseful.engine.workers.guard import NO_WORKER
 from prettyuseful.errors import StudyError
 
 _BEGUN = ""
 """What a worker sends instead of a step's key once it is up."""
-_NO_START = (
-    "no worker process could start: each imports the script that was run, so the script must call prettyuseful below "
-    'its main guard, `if __name__ == "__main__":`; or pass workers=1 to run in the process of the script'
-)
-
-
-def leave_if_worker() -> None:
-    """Ends a worker process that has only come here because it imports a script without a main guard.
-
-    Its parent finds out that no worker could start, and says why: once, and not in every worker.
-    """
-    if getattr(multiprocessing.current_process(), "_inheriting", False):
-        raise SystemExit(1)
 
 
 class _News(Protocol):
@@ -87,7 +75,7 @@ class LocalWorkers:
             self._receive()
             self._false_starts += not self._begun
             if self._false_starts > 1:  # one worker may have been killed by accident
-                raise StudyError(_NO_START) from None
+                raise StudyError(NO_WORKER) from None
             self._stop(kill=True)
             self._start()
             inner = self._pool.submit(_work, step, self.store.url)

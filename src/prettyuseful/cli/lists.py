@@ -1,0 +1,35 @@
+"""Commands that list what study files can say: list, schema."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from prettyuseful.cli.app import JsonOption, app, print_json
+
+
+@app.command("list")
+def list_names(
+    kind: Annotated[
+        str, typer.Argument(help="generators, tasks, prompts, architectures, recipes, probes, metrics or studies.")
+    ],
+    as_json: JsonOption = False,
+) -> None:
+    """List the names that a study file can use."""
+    from prettyuseful.console import names_table, print_out
+    from prettyuseful.names import names_of
+
+    names = names_of(kind)
+    if as_json:
+        print_json(names)
+    else:
+        print_out(names_table(kind, names))
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON schema of study files, for editors."""
+    from prettyuseful.study.reading import json_schema
+
+    print_json(json_schema())
