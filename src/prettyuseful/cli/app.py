@@ -6,6 +6,7 @@ Commands load what they need when they run, so that --help answers at once.
 from __future__ import annotations
 
 import json
+import re
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -14,11 +15,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from prettyuseful.errors import PrettyUsefulError, StudyError, UserError
+from prettyuseful.errors import PrettyUsefulError, StudyError, UserError, did_you_mean, one_line
 from prettyuseful.redaction import redacted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+
+_UsageError: type[Exception] = typer.BadParameter.__mro__[1]  # typer keeps click's class to itself
 
 
 class _Commands(TyperGroup):
@@ -30,9 +34,23 @@ class _Commands(TyperGroup):
         except PrettyUsefulError as error:
             print(f"error: {redacted(str(error))}", file=sys.stderr)
             raise typer.Exit(2 if isinstance(error, UserError) else 1) from None
+        except _UsageError as error:
+            if type(error).__name__ == "NoArgsIsHelpError":
+                raise
+            print(f"error: {_usage(error, ctx)}", file=sys.stderr)
+            raise typer.Exit(2) from None
         except KeyboardInterrupt:
             print("interrupted; run the same command again to continue", file=sys.stderr)
             raise typer.Exit(130) from None
+
+
+def _usage(error: Any, ctx: Any) -> str:
+    """What is wrong with the words of a command, on one line, and where to look."""
+    message = one_line(error.format_message()).replace("Value error, ", "").rstrip(".")
+    choice = re.search(r": '([^']*)' is not one of (.*)", message)
+    hint = did_you_mean(choice[1], re.findall(r"'([^']*)'", choice[2])) if choice else ""
+    command = f"{ctx.invoked_subcommand} " if ctx.invoked_subcommand else ""
+    return f"{message[:1].lower()}{message[1:]}{hint}; see `prettyuseful {command}--help`"
 
 
 app = typer.Typer(
