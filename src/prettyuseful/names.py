@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from prettyuseful import registry
 from prettyuseful.errors import UnknownNameError, did_you_mean
 from prettyuseful.generators.models import MODELS, Model
+from prettyuseful.metrics.rows import METRICS
 from prettyuseful.studies import BUNDLED
 
 
-def names_of(kind: str) -> dict[str, str]:
+def names_of(kind: str, own: Iterable[str] = ()) -> dict[str, str]:
     """Name -> summary of every name of a kind: `generators`, `tasks`, `encoders`, `metrics` and so on.
 
+    `own`: further names, as `module:OBJECT` or `file.py:OBJECT`.
+
     Raises:
-        UnknownNameError: another kind.
+        UnknownNameError: another kind, or an own name that stands for nothing of the kind.
     """
     tables = {
         "tasks": registry.TASKS,
@@ -23,9 +26,10 @@ def names_of(kind: str) -> dict[str, str]:
         "recipes": registry.RECIPES,
         "probes": registry.PROBES,
         "encoders": registry.ENCODERS,
-        "metrics": registry.METRICS,
     }
-    known = ["generators", *tables, "studies"]
+    known = ["generators", *tables, "metrics", "studies"]
+    if kind == "metrics":
+        return {name: METRICS[name].summary for name in (*METRICS.rows, *own)}
     if kind == "generators":
         return {model.id: "; ".join(_about(model)) for model in MODELS.values()}
     if kind == "studies":

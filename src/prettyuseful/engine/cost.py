@@ -30,7 +30,7 @@ _ASSUMED = {
     "probe": 0.002,
     "train": 0.0006,
     "evaluate": 0.0005,
-    "alike": 0.001,
+    "re-encode": 0.001,
     "embed": 0.0005,
     "measure": 0.0003,
     "half": 0.0005,

@@ -19,7 +19,6 @@ from prettyuseful.records import Subject
 from prettyuseful.steps.changed import ChangeSpec, DropSpec
 from prettyuseful.steps.datasets import ImportSpec, LoadSpec, MixSpec, SampleSpec
 from prettyuseful.steps.generation import CollectSpec, GenerateSpec
-from prettyuseful.steps.measures import Family
 from prettyuseful.steps.prompts import CaptionSpec, EncodeSpec, PromptSpec
 from prettyuseful.study.file import REAL, DatasetPlan, Study
 from prettyuseful.tasks.base import Split, Task, too_few
@@ -37,7 +36,7 @@ class PlannedMeasure:
     """
 
     encoder: str
-    family: Family
+    family: str
     subject: Subject
     key: str
     reencoded: str | None
@@ -46,7 +45,7 @@ class PlannedMeasure:
     def label(self) -> str:
         """What tells it from all other measures of its data set."""
         of_train = " real-train" if self.subject == "real-train" else ""
-        return f"measure {self.family} {self.encoder}{of_train}{' alike' if self.reencoded else ''}"
+        return f"measure {self.family} {self.encoder}{of_train}{' re-encoded' if self.reencoded else ''}"
 
 
 @dataclass(frozen=True)

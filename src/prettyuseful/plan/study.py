@@ -12,6 +12,7 @@ from prettyuseful.data.pixels import StoredSize
 from prettyuseful.engine.graph import Graph
 from prettyuseful.engine.step import Step
 from prettyuseful.errors import DataError, UserError
+from prettyuseful.metrics.base import Metric
 from prettyuseful.plan.cells import CellGroup, PlannedCell, cell_groups, check_names, probe_of
 from prettyuseful.plan.datasets import DatasetPlanner, PlannedDataset
 from prettyuseful.plan.diagnosis import DiagnosisPlanner
@@ -42,7 +43,7 @@ class PlannedRun:
 
 @dataclass(frozen=True)
 class Plan:
-    """Steps by key, every one after those it needs."""
+    """Steps by key, every one after those it needs. `metrics`: the rows of what is measured."""
 
     study: Study
     task: Task
@@ -50,6 +51,7 @@ class Plan:
     datasets: tuple[PlannedDataset, ...]
     groups: tuple[CellGroup, ...]
     runs: tuple[PlannedRun, ...]
+    metrics: tuple[Metric, ...] = ()
 
 
 def make_plan(study: Study) -> Plan:
@@ -99,16 +101,17 @@ class _Planner:
             if seed in (study.train.curve_seeds or study.train.seeds):
                 runs += self._curves(made, cell, seed)
         datasets: list[PlannedDataset] = [*self.real.values(), *self.synthetic.values()]
+        metrics: tuple[Metric, ...] = ()
         if study.metrics:
             # Features come from one real-trained classifier: the first of the study, on the most real images.
             first = next(
                 run for run in runs if (run.dataset, run.images_per_class, run.cell) == (REAL, max(sizes), plain)
             )
             measures = MeasurePlanner(study, self.task, self.graph, self.test, first.train, first.cell, self._pixels)
-            datasets = measures.measured(datasets)
+            datasets, metrics = measures.measured(datasets), tuple(measures.metrics.values())
         if study.diagnosis:
             datasets = [diagnoses.diagnosed(dataset) for dataset in datasets]
-        return Plan(study, self.task, self.graph.steps, tuple(datasets), groups, tuple(runs))
+        return Plan(study, self.task, self.graph.steps, tuple(datasets), groups, tuple(runs), metrics)
 
     def _curves(self, made: DatasetPlanner, cell: PlannedCell, seed: int) -> Iterator[PlannedRun]:
         """Real->Real on the numbers that the study asks for, in the steps of every size of generated data sets."""
