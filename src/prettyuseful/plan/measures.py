@@ -98,7 +98,7 @@ class MeasurePlanner:
             k, fewest = short[0].k, short[0].fewest
             names = ", ".join(metric.name for metric in short if (metric.k, metric.fewest) == (k, fewest))
             needs = f"look at {k} neighbours per image and need" if k else "need"
-            raise DataError(f"{names} {needs} {fewest} images per class at least, {where}")
+            raise DataError(f"{names} {needs} more than {fewest - 1} images per class, {where}")
         if self.per_class < _FEWEST:
             raise DataError(f"metrics need {_FEWEST} images per class at least, {where}")
 
