@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 
 from prettyuseful import registry
 from prettyuseful.errors import UnknownNameError, did_you_mean
@@ -11,13 +11,13 @@ from prettyuseful.metrics.rows import METRICS
 from prettyuseful.studies import BUNDLED
 
 
-def names_of(kind: str, own: Iterable[str] = ()) -> dict[str, str]:
+def names_of(kind: str, more: Sequence[str] = ()) -> dict[str, str]:
     """Name -> summary of every name of a kind: `generators`, `tasks`, `encoders`, `metrics` and so on.
 
-    `own`: further names, as `module:OBJECT` or `file.py:OBJECT`.
+    `more`: objects of the user's, as `module:OBJECT`, which follow under that name.
 
     Raises:
-        UnknownNameError: another kind, or an own name that stands for nothing of the kind.
+        UnknownNameError: another kind, or an object that is not there or describes no such thing.
     """
     tables = {
         "tasks": registry.TASKS,
@@ -29,7 +29,8 @@ def names_of(kind: str, own: Iterable[str] = ()) -> dict[str, str]:
     }
     known = ["generators", *tables, "metrics", "studies"]
     if kind == "metrics":
-        return {name: METRICS[name].summary for name in (*METRICS.rows, *own)}
+        own = {name: f"{METRICS[name].name}: {METRICS[name].summary}" for name in more}
+        return {metric.name: metric.summary for metric in METRICS} | own
     if kind == "generators":
         return {model.id: "; ".join(_about(model)) for model in MODELS.values()}
     if kind == "studies":

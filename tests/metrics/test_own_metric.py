@@ -90,7 +90,7 @@ def test_it_is_in_the_schema_the_plan_the_step_the_record_the_json_and_the_repor
 def test_it_is_listed(folder: Path) -> None:
     own = f"{folder / 'mine.py'}:SPREAD"
     listed = json.loads(tell("list", "metrics", own, "--json"))
-    assert listed[own] == "distance from the mean of the class"
+    assert listed[own] == "spread: distance from the mean of the class"
     assert "coverage" in listed
 
 
