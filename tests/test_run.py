@@ -21,7 +21,7 @@ from prettyuseful.engine.keys import derive_seed
 from prettyuseful.engine.store.base import Manifest
 from prettyuseful.engine.store.local import LocalStore
 from prettyuseful.errors import StoreError, UserError
-from prettyuseful.plan.measures import FAMILY
+from prettyuseful.metrics import METRICS
 from prettyuseful.plan.study import make_plan
 from prettyuseful.records import DatasetRecord, RunRecord, StudyRecord, read_records
 from prettyuseful.run import dataset_study, generate, run_study
@@ -316,16 +316,15 @@ def test_what_cannot_be_written_is_one_line(finished: Path, tmp_path: Path, bloc
 def test_every_metric_by_two_encoders(finished: Path, tmp_path: Path, clip_folder: Path) -> None:
     """On what a finished study left: only what measures is new."""
     shutil.copytree(finished / "store", tmp_path / "store")
-    more = (
-        f"metrics: [{', '.join(FAMILY)}]\nencoders: [real-trained, {{name: clip-vit-b-32, weights: {clip_folder}}}]\n"
-    )
+    names, clip = ", ".join(METRICS.rows), f"{{name: clip-vit-b-32, weights: {clip_folder}}}"
+    more = f"metrics: [{names}]\nencoders: [real-trained, {clip}]\n"
     study = parse_study((finished / "my.yaml").read_text("utf-8") + more)
     result = run_study(study, tmp_path / "store", tmp_path / "out", workers=1)
     assert result.complete
     real, *others = result.summary.rows
     for row in (real, *others):
-        assert set(row.metrics) == {*FAMILY, "vendi-per-class"}
-        assert all(found.alike is not None and found.side == (24 if row.real else 16) for found in row.distribution)
+        assert set(row.metrics) == set(METRICS.rows)
+        assert all(found.reencoded is not None and found.side == (24 if row.real else 16) for found in row.distribution)
         assert all(found.value.low <= found.value.mean <= found.value.high for found in row.distribution)
     assert {found.subject for found in real.distribution} == {"real-test", "real-train"}
     # All images of these data sets are compared, so the share is that of the first seed's Real->Synth test.

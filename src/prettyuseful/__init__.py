@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from prettyuseful import metrics as metrics
     from prettyuseful.analysis.summary import Summary as Summary
     from prettyuseful.analysis.summary import summarise as summarise
     from prettyuseful.auditing.audit import audit as audit
@@ -70,11 +71,13 @@ _HOMES = {
     "summarise": "analysis.summary",
     "sweep_store": "run",
 }
-__all__ = ["__version__", *sorted(_HOMES)]  # pyright: ignore[reportUnsupportedDunderAll]
+__all__ = ["__version__", "metrics", *sorted(_HOMES)]  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str) -> Any:
     """Public names are loaded when they are asked for: importing the package alone loads nothing heavy."""
+    if name == "metrics":
+        return import_module("prettyuseful.metrics")
     if name not in _HOMES:
         raise AttributeError(f"module 'prettyuseful' has no attribute {name!r}")
     return getattr(import_module(f"prettyuseful.{_HOMES[name]}"), name)

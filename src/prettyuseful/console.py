@@ -104,8 +104,8 @@ class StepProgress:
 def summary_table(summary: Summary) -> Table:
     """One line per data set and cell: accuracies with their 95 % intervals, and the first metrics."""
     several = len({row.cell for row in summary.rows}) > 1
-    metrics = summary.study.metrics[:_METRICS]
-    rest = ", ".join(summary.study.metrics[_METRICS:])
+    names = [metric.name for metric in summary.study.metrics]
+    metrics, rest = names[:_METRICS], ", ".join(names[_METRICS:])
     caption = f"mean, 95 % interval{f'; in the report and with --json: {rest}' if rest else ''}"
     table = Table(title=summary.study.title, caption=caption, title_justify="left", caption_justify="left")
     table.add_column("data set")

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from prettyuseful import registry
 from prettyuseful.errors import UnknownNameError, did_you_mean
 from prettyuseful.generators.models import MODELS, Model
+from prettyuseful.metrics.rows import METRICS
 from prettyuseful.studies import BUNDLED
 
 
-def names_of(kind: str) -> dict[str, str]:
+def names_of(kind: str, more: Sequence[str] = ()) -> dict[str, str]:
     """Name -> summary of every name of a kind: `generators`, `tasks`, `encoders`, `metrics` and so on.
 
+    `more`: objects of the user's, as `module:OBJECT`, which follow under that name.
+
     Raises:
-        UnknownNameError: another kind.
+        UnknownNameError: another kind, or an object that is not there or describes no such thing.
     """
     tables = {
         "tasks": registry.TASKS,
@@ -23,9 +26,11 @@ def names_of(kind: str) -> dict[str, str]:
         "recipes": registry.RECIPES,
         "probes": registry.PROBES,
         "encoders": registry.ENCODERS,
-        "metrics": registry.METRICS,
     }
-    known = ["generators", *tables, "studies"]
+    known = ["generators", *tables, "metrics", "studies"]
+    if kind == "metrics":
+        own = {name: f"{METRICS[name].name}: {METRICS[name].summary}" for name in more}
+        return {metric.name: metric.summary for metric in METRICS} | own
     if kind == "generators":
         return {model.id: "; ".join(_about(model)) for model in MODELS.values()}
     if kind == "studies":

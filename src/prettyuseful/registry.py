@@ -210,32 +210,6 @@ ENCODERS = Table(
         ),
     },
 )
-METRICS = Table(
-    "metric",
-    {
-        "density": Entry("prettyuseful.metrics.prdc:manifold", "how often generated images fall among real ones"),
-        "coverage": Entry("prettyuseful.metrics.prdc:manifold", "share of real images with a generated one nearby"),
-        "precision": Entry("prettyuseful.metrics.prdc:manifold", "share of generated images among the real ones"),
-        "recall": Entry("prettyuseful.metrics.prdc:manifold", "share of real images among the generated ones"),
-        "frechet": Entry("prettyuseful.metrics.frechet:frechet_distance", "FID, with the features of any encoder"),
-        "kid": Entry("prettyuseful.metrics.kernel:kid", "KID: distance by a cubic kernel, unbiased, may be below 0"),
-        "cmmd": Entry("prettyuseful.metrics.kernel:cmmd", "CMMD: distance by a Gaussian kernel on directions"),
-        "vendi": Entry(
-            "prettyuseful.metrics.vendi:vendi_score", "how many different images there are, of each class too"
-        ),
-        "nearest": Entry(
-            "prettyuseful.metrics.nearest:nearest_real", "distance to the nearest real image of the class"
-        ),
-        "clip-score": Entry(
-            "prettyuseful.metrics.alignment:clip_scores",
-            "how well images fit 'a photo of a <class>'; needs a CLIP encoder",
-        ),
-        "label-agreement": Entry(
-            "prettyuseful.metrics.alignment:label_agreement",
-            "share that the real-trained classifier takes for their class",
-        ),
-    },
-)
 CHECKS = Table(
     "kind of class to check",
     {

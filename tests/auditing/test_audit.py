@@ -114,6 +114,8 @@ def test_a_gate_that_is_met_is_exit_code_1(found: Audit, places: Path) -> None: 
         ("causes.coverage.nmaed", "did you mean 'named'"),
         ("per_class.any.synth_to_reel.mean > 0", "did you mean 'synth_to_real'"),
         ("metrics.coverage.mena < 1", "did you mean 'mean'"),
+        ("metrics.covrage.mean < 1", "there is no 'covrage' in metrics.covrage.mean; did you mean 'coverage'"),
+        ("controls.vendi-per-clas.mean < 1", "did you mean 'vendi-per-class'"),
     ],
 )
 def test_a_gate_that_cannot_be_read_is_told_before_any_work(condition: str, told: str) -> None:

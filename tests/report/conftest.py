@@ -13,6 +13,7 @@ import pytest
 
 from prettyuseful.analysis.summary import Summary, summarise
 from prettyuseful.diagnosis.causes import CauseId, Direction
+from prettyuseful.metrics import METRICS
 from prettyuseful.records import (
     CauseResult,
     CellGroupRecord,
@@ -21,6 +22,7 @@ from prettyuseful.records import (
     ExampleResult,
     GroupedParts,
     MeasureResult,
+    MetricRecord,
     Reencoding,
     RunRecord,
     StudyRecord,
@@ -99,7 +101,7 @@ def _study(asked: Asked) -> StudyRecord:
             "licence": "cat: CC0; dog: public domain",
             "source": "made up",
         },
-        metrics=list(asked.metrics),
+        metrics=[MetricRecord.of(METRICS[name]) for name in asked.metrics],
         encoders={name: f"what {name} is" for name in asked.encoders},
         cell_groups=[
             CellGroupRecord(architecture=name, recipe="small", cells=[(name, "small", "rgb")])
@@ -177,7 +179,6 @@ def _measured(asked: Asked, name: str) -> list[MeasureResult]:
             encoder=encoder,
             subject=subject,
             reencoded=Reencoding(side=8, quality=90) if again else None,
-            k=5,
             images_per_class=[20] * len(asked.classes),
             parts=dict.fromkeys((m for m in asked.metrics if m not in _WHOLE), _parts(asked, asked.rates[name])),
             numbers=dict.fromkeys((m for m in asked.metrics if m in _WHOLE), _whole(asked.rates[name] / (1 + again))),

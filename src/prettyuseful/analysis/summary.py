@@ -14,7 +14,7 @@ from prettyuseful.analysis.distribution import Measure, main_numbers, measures_o
 from prettyuseful.analysis.effective import EffectiveReal, effective_real_images
 from prettyuseful.analysis.ranking import Place, holm, ranking
 from prettyuseful.analysis.statistics import LEVEL, Interval, accuracy, difference, grouped_difference
-from prettyuseful.records import CellNames, DatasetRecord, Record, RunRecord, StudyRecord, TransferResult
+from prettyuseful.records import CellNames, DatasetRecord, MetricRecord, Record, RunRecord, StudyRecord, TransferResult
 from prettyuseful.study.file import REAL
 
 _PAIRS_TOLD = 4
@@ -128,7 +128,7 @@ def summarise(records: Sequence[Record]) -> Summary:
         for dataset in datasets:
             which = (dataset.name, dataset.images_per_class)
             if which in of_cell:
-                row = replace(_row(dataset, cell, of_cell, tests), place=places.get(dataset.name))
+                row = replace(_row(dataset, cell, of_cell, tests, study.metrics), place=places.get(dataset.name))
                 curve = curves.get((cell, dataset.images_per_class), {})
                 rows.append(row if row.holds_real else replace(row, worth=_worth(curve, tests[which])))
         comparisons += _comparisons(datasets, cell, tests, controls)
@@ -178,11 +178,12 @@ def _row(
     cell: Cell,
     of_cell: dict[tuple[str, int], list[RunRecord]],
     tests: dict[tuple[str, int], Tests],
+    metrics: Sequence[MetricRecord],
 ) -> Row:
     by_seed = tests[dataset.name, dataset.images_per_class]
     own = list(by_seed.values())
     real_runs = [run for (name, _), runs in of_cell.items() if name == REAL for run in runs]
-    measures = measures_of(dataset)
+    measures = measures_of(dataset, metrics)
     from_real = [] if dataset.control else list(_tests(real_runs, on=dataset.name).values())
     return Row(
         dataset=dataset.name,

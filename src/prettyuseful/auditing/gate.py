@@ -13,6 +13,9 @@ from prettyuseful.auditing.expression import Condition, Constant, Field, Scalar,
 from prettyuseful.auditing.result import NOT_MEASURED, Audit, FoundCause, SyntheticSet
 from prettyuseful.diagnosis.causes import CauseId
 from prettyuseful.errors import GateError, did_you_mean
+from prettyuseful.metrics.rows import METRICS
+
+_BY_METRIC = ("metrics", "controls")
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,8 @@ def _check(field: Field) -> None:
         item = next(parts, None) if named else None
         if item is not None and inner is FoundCause:
             _must_be(item, list(get_args(CauseId)), field)
+        if item is not None and part in _BY_METRIC:
+            _must_be(item, list(METRICS.rows), field)
         if inner is None or (named and item is None):
             return
         model = inner

@@ -14,13 +14,16 @@ def list_names(
     kind: Annotated[
         str, typer.Argument(help="generators, tasks, prompts, architectures, recipes, probes, metrics or studies.")
     ],
+    more: Annotated[
+        list[str] | None, typer.Argument(help="Objects of yours, as file.py:OBJECT.", show_default=False)
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """List the names that a study file can use."""
     from prettyuseful.console import names_table, print_out
     from prettyuseful.names import names_of
 
-    names = names_of(kind)
+    names = names_of(kind, more or ())
     if as_json:
         print_json(names)
     else:

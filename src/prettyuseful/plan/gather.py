@@ -18,6 +18,7 @@ from prettyuseful.records import (
     DatasetRecord,
     DiagnosisResult,
     MeasureResult,
+    MetricRecord,
     Record,
     Reencoding,
     RunRecord,
@@ -56,7 +57,7 @@ class _Gatherer:
                 "source": task.source,
                 "test_images_per_class": task.available("test"),
             },
-            metrics=list(study.metrics),
+            metrics=[MetricRecord.of(metric) for metric in self.plan.metrics],
             encoders=self._encoders(),
             cell_groups=[
                 CellGroupRecord(
@@ -72,7 +73,7 @@ class _Gatherer:
         study = self.plan.study
         real = f"penultimate layer of {study.train.architectures[0]} trained on the task's real images"
         asked = {encoder.name: encoder for encoder in study.encoders} if study.metrics else {}
-        if "label-agreement" in study.metrics:
+        if any(metric.reads == "logits" for metric in self.plan.metrics):
             asked.setdefault(REAL_TRAINED, EncoderSource(name=REAL_TRAINED))
         return {name: real if name == REAL_TRAINED else encoder.words for name, encoder in asked.items()}
 
@@ -143,6 +144,7 @@ class _Gatherer:
     def _measured(self, dataset: PlannedDataset, found: Mapping[str, Manifest]) -> list[MeasureResult]:
         """One result for each feature space, subject and encoding; what of it is not there is left out."""
         results: dict[tuple[str, str, bool], dict[str, Any]] = {}
+        wanted = {metric.name for metric in self.plan.metrics}
         for measure in dataset.measures:
             made, reencoding = found.get(measure.label), self._reencoding(measure)
             if made is None or (measure.reencoded and reencoding is None):
@@ -153,14 +155,10 @@ class _Gatherer:
             )
             facts = made.facts
             result["images_per_class"] = facts["images_per_class"]
-            result |= {"k": facts["k"]} if "k" in facts else {}
             for name in ("parts", "numbers", "by_class"):
-                asked = {metric: values for metric, values in facts[name].items() if self._is_asked(metric)}
-                result[name] = {**result.get(name, {}), **asked}
+                found_here = {metric: values for metric, values in facts[name].items() if metric in wanted}
+                result[name] = {**result.get(name, {}), **found_here}
         return [MeasureResult.model_validate(result) for result in results.values()]
-
-    def _is_asked(self, metric: str) -> bool:
-        return any(metric in (asked, f"{asked}-per-class") for asked in self.plan.study.metrics)
 
     def _reencoding(self, measure: PlannedMeasure) -> Reencoding | None:
         made = self.store.read(measure.reencoded) if measure.reencoded else None

@@ -9,7 +9,6 @@ from prettyuseful.engine.graph import Graph
 from prettyuseful.generators.base import Origin
 from prettyuseful.plan.cells import PlannedCell
 from prettyuseful.records import Subject
-from prettyuseful.steps.measures import Family
 from prettyuseful.study.file import DatasetPlan, Study
 from prettyuseful.tasks.base import Task
 
@@ -32,7 +31,7 @@ class PlannedMeasure:
     """
 
     encoder: str
-    family: Family
+    family: str
     subject: Subject
     key: str
     reencoded: str | None
@@ -41,7 +40,7 @@ class PlannedMeasure:
     def label(self) -> str:
         """What tells it from all other measures of its data set."""
         of_train = " real-train" if self.subject == "real-train" else ""
-        return f"measure {self.family} {self.encoder}{of_train}{' alike' if self.reencoded else ''}"
+        return f"measure {self.family} {self.encoder}{of_train}{' re-encoded' if self.reencoded else ''}"
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from prettyuseful.engine.graph import Graph
 from prettyuseful.engine.step import Step
 from prettyuseful.engine.store.base import Store
 from prettyuseful.errors import DataError
+from prettyuseful.metrics.base import Metric
 from prettyuseful.plan.cells import CellGroup, PlannedCell, cell_groups, check_names, plain_cell
 from prettyuseful.plan.classifiers import Classifiers, DecodedImages
 from prettyuseful.plan.datasets import Datasets
@@ -33,6 +34,7 @@ class Plan:
     datasets: tuple[PlannedDataset, ...]
     groups: tuple[CellGroup, ...]
     runs: tuple[PlannedRun, ...]
+    metrics: tuple[Metric, ...] = ()
 
     @property
     def wanted(self) -> list[str]:
@@ -76,15 +78,16 @@ def make_plan(study: Study) -> Plan:
             runs += _curves(planning, real, classifiers, cell, seed)
 
     datasets = [*baselines.values(), *synthetic.values()]
+    metrics: tuple[Metric, ...] = ()
     if study.metrics:
         # Features come from one real-trained classifier: the first of the study, on the most real images.
         wanted = (REAL, real.largest.images_per_class, plain)
         first = next(run for run in runs if (run.dataset, run.images_per_class, run.cell) == wanted)
         measures = MeasurePlanner(study, planning.task, planning.graph, test, first.train, plain, images.key)
-        datasets = measures.measured(datasets)
+        datasets, metrics = measures.measured(datasets), tuple(measures.metrics.values())
     if study.diagnosis:
         datasets = [diagnoses.diagnosed(dataset) for dataset in datasets]
-    return Plan(study, planning.task, planning.graph.steps, tuple(datasets), groups, tuple(runs))
+    return Plan(study, planning.task, planning.graph.steps, tuple(datasets), groups, tuple(runs), metrics)
 
 
 def _peers(

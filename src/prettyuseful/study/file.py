@@ -19,8 +19,9 @@ from pydantic import (
 )
 
 from prettyuseful.encoders.source import REAL_TRAINED, EncoderSource
-from prettyuseful.errors import did_you_mean
+from prettyuseful.errors import UnknownNameError, did_you_mean
 from prettyuseful.generators.base import Sampling
+from prettyuseful.metrics.rows import METRICS
 from prettyuseful.numerics import DType, Layout, Numerics, TrainingNumerics
 from prettyuseful.prompts.plan import PromptPlan
 from prettyuseful.tasks.find import TaskSource
@@ -33,18 +34,18 @@ DEFAULT = "default"
 """The recipe that every probe chooses for itself."""
 
 
-Metric = Literal[
-    "density",
-    "coverage",
-    "precision",
-    "recall",
-    "frechet",
-    "kid",
-    "cmmd",
-    "vendi",
-    "nearest",
-    "clip-score",
-    "label-agreement",
+def _metric_name(name: str) -> str:
+    try:
+        METRICS.check(name)
+    except UnknownNameError as error:
+        raise ValueError(str(error)) from None
+    return name
+
+
+MetricName = Annotated[
+    str,
+    AfterValidator(_metric_name),
+    WithJsonSchema({"anyOf": [{"enum": list(METRICS.rows)}, {"type": "string", "pattern": r"^.+:[A-Za-z_]\w*$"}]}),
 ]
 
 
@@ -288,8 +289,10 @@ class Study(_Strict):
     probes: dict[DatasetName, ProbePlan] = Field({}, description="probes of the study's own, by name")
     recipes: dict[DatasetName, RecipePlan] = Field({}, description="recipes of the study's own, by name")
     train: TrainPlan = TrainPlan()
-    metrics: tuple[Metric, ...] = Field(
-        ("density", "coverage"), description="names of `prettyuseful list metrics`, each measured with every encoder"
+    metrics: tuple[MetricName, ...] = Field(
+        ("density", "coverage"),
+        description="names of `prettyuseful list metrics`, or your own as module:OBJECT; each measured with every "
+        "encoder",
     )
     encoders: tuple[EncoderSource, ...] = Field(
         (EncoderSource(name=REAL_TRAINED),),
@@ -301,7 +304,7 @@ class Study(_Strict):
 
     @field_validator("metrics")
     @classmethod
-    def _each_once(cls, metrics: tuple[Metric, ...]) -> tuple[Metric, ...]:
+    def _each_once(cls, metrics: tuple[str, ...]) -> tuple[str, ...]:
         if len(set(metrics)) != len(metrics):
             raise ValueError("every metric may stand here only once")
         return metrics

@@ -75,5 +75,6 @@ def resolve_paths(study: Study, folder: Path) -> Study:
     )
     weights = {name: str(folder / file) for name, file in study.train.weights.items()}
     train = study.train.model_copy(update={"weights": weights})
+    metrics = tuple(resolve_plugin_path(name, folder) if is_plugin(name) else name for name in study.metrics)
     changes = {"task": task, "datasets": datasets, "probes": probes, "encoders": encoders, "train": train}
-    return study.model_copy(update=changes)
+    return study.model_copy(update={**changes, "metrics": metrics})
