@@ -62,7 +62,7 @@ class TrainSpec(StepSpec):
         from prettyuseful.training.checkpoints import Checkpoints
         from prettyuseful.training.classifier import Design
         from prettyuseful.training.loop import train
-        from prettyuseful.training.starts import started
+        from prettyuseful.training.starts import init_classifier
 
         self.numerics.apply()
         if "start" in job.inputs:
@@ -70,10 +70,10 @@ class TrainSpec(StepSpec):
         else:
             classes = len(job.inputs["pixels"].manifest.facts["classes"])
             design = Design(self.architecture, classes, self.recipe.augmentation.size)
-            classifier = started(design, self.seed, self._pretrained())
+            classifier = init_classifier(design, self.seed, self._pretrained()).on(self.numerics)
         log, checkpoints = job.folder / "epochs.jsonl", Checkpoints(job.checkpoint_dir, CHECKPOINT_EVERY)
         pixels = pixels_of(job, "pixels")
-        trained = train(classifier, pixels, self.recipe, self.seed, self.numerics, log, checkpoints, job.progress)
+        trained = train(classifier, pixels, self.recipe, self.seed, log, checkpoints, job.progress)
         trained.save(job.folder / "weights.safetensors")
         last = json.loads(log.read_text("utf-8").splitlines()[-1])
         told = {"warnings": checkpoints.warnings} if checkpoints.warnings else {}
@@ -111,7 +111,7 @@ class EvaluateSpec(StepSpec):
 
         self.numerics.apply()
         pixels = pixels_of(job, "pixels")
-        logits = predict(classifier_of(job, "classifier", self.numerics), pixels, self.view, self.numerics)
+        logits = predict(classifier_of(job, "classifier", self.numerics), pixels, self.view)
         np.save(job.folder / "logits.npy", logits)
         found = calibration(logits, pixels.labels)
         return {**transfer(logits, pixels.labels, pixels.groups).as_json(), "calibration": found.as_json()}
