@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import cdist, pdist
 
-from prettyuseful.diagnosis.distances import distances, energy, mean_within
+from prettyuseful.diagnosis.distances import distances, energy_distance, mean_within
 from prettyuseful.diagnosis.spread import log_crowding
 
 
@@ -22,7 +22,7 @@ def test_energy_distance_is_zero_for_two_draws_and_grows_with_the_shift(
 ) -> None:
     def of(shift: float) -> float:
         a, b = two[0], two[1] + shift
-        return energy(a, b, mean_within(a), mean_within(b))
+        return energy_distance(a, b, mean_within(a), mean_within(b))
 
     assert abs(of(0)) < 0.1
     assert of(0) < of(0.5) < of(1) < of(2)

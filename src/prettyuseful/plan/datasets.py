@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from prettyuseful.data.pixels import StoredSize
+from prettyuseful.diagnosis.causes import droppable
 from prettyuseful.engine.graph import Graph
 from prettyuseful.errors import DataError, UserError
 from prettyuseful.generators.base import Origin, Sampling
@@ -162,8 +163,8 @@ class DatasetPlanner:
             assert plan.drop is not None
             inputs = {"dataset": dataset, "diagnosis": self.diagnosis(self.synthetic(of))}
             key = self.graph.add(DropSpec(cause=plan.drop), inputs, f"drop {plan.drop} of {of}: {name}", units)
-            words = {"labels": "images with suspect labels", "copies": "near-copies of real images"}[plan.drop]
-            return key, Origin(f"{of} without some", "changed", note=f"{of} without {words}"), {}
+            note = f"{of} without {droppable()[plan.drop].words}"
+            return key, Origin(f"{of} without some", "changed", note=note), {}
         spec = ChangeSpec(
             transform=plan.transform,
             identity=plan.transform.identity(),
