@@ -1,8 +1,12 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+
+import pytest
 
 from prettyuseful.analysis.summary import Summary
+from prettyuseful.diagnosis.causes import CAUSES, Cause, Unit
 from prettyuseful.report.build import render
 from prettyuseful.report.letter import Letter, letters
 from prettyuseful.report.look import looks_of
@@ -32,6 +36,26 @@ def visible(html: str) -> str:
 def test_a_study_without_a_diagnosis_has_no_letters(small: Summary) -> None:
     assert letters_of(small) == ()
     assert 'id="diagnosis"' not in render(small)
+
+
+def test_a_cause_that_is_added_as_a_row_has_its_letter(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    unit = Unit(lambda *of: f"{of[0]:g} sparks", lambda value: f"{value:g} sparks", "number of sparks")
+    row = Cause("glare", "added", "Lights glare", "Lights are too bright.", ("Dim the lights.",), unit=unit)
+    monkeypatch.setitem(CAUSES.rows, row.name, row)
+    summary = make(diagnosed=["base"])
+    [base] = [dataset for dataset in summary.datasets if dataset.name == "base"]
+    assert base.diagnosis is not None
+    found = base.diagnosis.causes[1].model_copy(update={"id": "glare", "direction": "added", "effect": 7.0})
+    diagnosis = base.diagnosis.model_copy(update={"causes": (found,)})
+    datasets = tuple(
+        one.model_copy(update={"diagnosis": diagnosis}) if one.name == "base" else one for one in summary.datasets
+    )
+    changed = replace(summary, datasets=datasets)
+    page = visible(render(changed))
+    for words in ("Lights glare.", "Lights are too bright.", "Found: 7 sparks", "Dim the lights."):
+        assert words in page or words.replace(": ", " : ") in page, words
+    [letter] = letters_of(changed)
+    assert "number of sparks" in str(letter.named[0].figure.layout)
 
 
 def test_a_letter_lists_the_named_causes_and_everything_that_was_looked_for(make: Make) -> None:
