@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from prettyuseful.diagnosis.causes import CauseId, Direction
+from prettyuseful.diagnosis.findings import Diagnosis
 from prettyuseful.engine.store.base import Manifest
 from prettyuseful.errors import DataError
 from prettyuseful.metrics.base import Metric, Per
@@ -145,60 +145,6 @@ class MeasureResult(BaseModel):
     by_class: dict[str, list[WholeNumber]] = {}
 
 
-class ExampleResult(BaseModel):
-    """A row of images (base64 PNG) that show what a cause is about; `titles`: one for each, or none."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    words: str
-    images: list[str]
-    titles: list[str] = []
-
-
-class CauseResult(BaseModel):
-    """What was found of one cause in one direction; see `diagnosis.causes.Cause`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    id: CauseId
-    direction: Direction
-    effect: float
-    low: float
-    high: float
-    p_adjusted: float
-    explained: float
-    named: bool
-    like: str
-    equivalent_to: list[CauseId]
-    per_class: list[float]
-    few_classes: list[int]
-    transform: dict[str, Any] | None = None
-    undo: dict[str, Any] | None = None
-    examples: list[ExampleResult] = []
-
-
-class TriedResult(BaseModel):
-    """A change of real images that was tried; see `diagnosis.causes.Tried`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    cause: CauseId
-    direction: Direction
-    like: str
-    explained: float
-
-
-class DiagnosisResult(BaseModel):
-    """What holds a data set back; see `diagnosis.causes.Diagnosis`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    causes: list[CauseResult]
-    difference: float
-    low: float
-    high: float
-    p_value: float
-    differs: bool
-    tried: list[TriedResult] = []
-    by_kind: dict[str, tuple[float, float]] = {}
-
-
 class DatasetRecord(_Versioned):
     """A data set of the study: how it was made, how it is distributed, and some of its images.
 
@@ -226,7 +172,7 @@ class DatasetRecord(_Versioned):
     generation_seconds: float | None = None
     size_bytes: int | None = None
     measured: list[MeasureResult] = []
-    diagnosis: DiagnosisResult | None = None
+    diagnosis: Diagnosis | None = None
     samples: list[list[str]] = []
 
 

@@ -104,6 +104,19 @@ class Summary:
         return not self.problems
 
     @cached_property
+    def intervention_effects(self) -> diagnosis.InterventionEffects:
+        """What was measured of data sets made of others, in the first cell that has it."""
+        gaps: dict[str, Interval] = {}
+        for row in self.rows:
+            if row.gap:
+                gaps.setdefault(row.dataset, row.gap)
+        gains: dict[tuple[str, str], Interval] = {}
+        for pair in self.comparisons:
+            if pair.planned:
+                gains.setdefault((pair.a, pair.b), pair.to_real)
+        return diagnosis.InterventionEffects(self.study, gaps, gains)
+
+    @cached_property
     def answer(self) -> tuple[str, ...]:
         """The answer in sentences, for the study's first cell."""
         return tuple(_answer(self))
@@ -313,7 +326,7 @@ def _answer(summary: Summary) -> list[str]:
         f"{cause.id} costs, if {dataset.name} lacks nothing else."
         for dataset in summary.datasets
         for cause in (dataset.diagnosis.causes if dataset.diagnosis else ())
-        if cause.named and (cost := diagnosis.accuracy_cost(summary, cause)) and cost.mean > 0
+        if cause.named and (cost := summary.intervention_effects.accuracy_cost(cause)) and cost.mean > 0
     ]
     of_cell = [comparison for comparison in summary.comparisons if comparison.cell == cell]
     for pair in (pair for pair in of_cell if pair.planned):

@@ -11,19 +11,18 @@ from typing import Any
 import numpy as np
 import yaml
 
-from prettyuseful.analysis.diagnosis import accuracy_cost, remedy
 from prettyuseful.analysis.statistics import Interval
 from prettyuseful.analysis.summary import Row, Summary
 from prettyuseful.auditing.interventions import interventions
 from prettyuseful.auditing.result import (
     NOT_MEASURED,
     Audit,
+    AuditedCause,
     AuditedTask,
     Budget,
     ClassResult,
     Difference,
     EffectiveImages,
-    FoundCause,
     Groups,
     NotMeasured,
     Split,
@@ -31,12 +30,12 @@ from prettyuseful.auditing.result import (
     Value,
 )
 from prettyuseful.data.sources.open import open_source
+from prettyuseful.diagnosis.findings import CauseFinding, Diagnosis
 from prettyuseful.engine.events import OnEvent, ignore
 from prettyuseful.engine.session import Execution, Session
 from prettyuseful.errors import DataError
 from prettyuseful.plan.diagnosis import fewest_per_class
 from prettyuseful.plan.study import make_plan
-from prettyuseful.records import DiagnosisResult
 from prettyuseful.results import StudyResult
 from prettyuseful.run import DEFAULT_STORE, run_plan
 from prettyuseful.study.file import REAL, Study
@@ -51,7 +50,6 @@ _METRICS: Mapping[Budget, list[str]] = {
     "quick": ["density", "coverage"],
     "full": ["density", "coverage", "precision", "recall", "frechet", "kid", "vendi"],
 }
-_SHARED = set(FoundCause.model_fields) - {"per_class", "few_classes", "accuracy_cost", "gain"}
 _NEIGHBOURS = 12  # test images per class that metrics need at least
 
 
@@ -192,9 +190,7 @@ def _audit_of(request: AuditRequest, result: StudyResult) -> Audit:
     )
 
 
-def _set(
-    request: AuditRequest, summary: Summary, row: Row, real: Row, diagnosis: DiagnosisResult | None
-) -> SyntheticSet:
+def _set(request: AuditRequest, summary: Summary, row: Row, real: Row, diagnosis: Diagnosis | None) -> SyntheticSet:
     classes, runs = request.task.classes, summary.runs
     recognised = [t for run in runs for t in run.transfers if run.dataset == REAL and t.tested_on == row.dataset]
     from_real = np.array([test.per_class for test in recognised])
@@ -244,14 +240,15 @@ def _set(
     )
 
 
-def _causes(summary: Summary, name: str, diagnosis: DiagnosisResult, classes: Sequence[str]) -> tuple[FoundCause, ...]:
+def _causes(summary: Summary, name: str, diagnosis: Diagnosis, classes: Sequence[str]) -> tuple[AuditedCause, ...]:
+    shared, effects = set(CauseFinding.model_fields), summary.intervention_effects
     return tuple(
-        FoundCause(
-            **cause.model_dump(include=_SHARED),
+        AuditedCause(
+            **cause.model_dump(include=shared),
             per_class=dict(zip(classes, cause.per_class, strict=True)),
             few_classes=tuple(classes[i] for i in cause.few_classes),
-            accuracy_cost=_value(accuracy_cost(summary, cause)),
-            gain=_value(found.gain if (found := remedy(summary, name, cause)) else None),
+            accuracy_cost=_value(effects.accuracy_cost(cause)),
+            gain=_value(found.gain if (found := effects.remedy(name, cause)) else None),
         )
         for cause in diagnosis.causes
     )

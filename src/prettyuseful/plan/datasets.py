@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from prettyuseful.data.pixels import StoredSize
+from prettyuseful.diagnosis.causes import droppable
 from prettyuseful.engine.pinned import Pinned
 from prettyuseful.errors import DataError, UserError
 from prettyuseful.generators.base import Origin
@@ -134,8 +135,8 @@ class Datasets:
             assert plan.drop is not None
             inputs = {"dataset": dataset, "diagnosis": self.diagnose(self.planned(of))}
             key = self.graph.add(DropSpec(cause=plan.drop), inputs, f"drop {plan.drop} of {of}: {name}", units)
-            words = {"labels": "images with suspect labels", "copies": "near-copies of real images"}[plan.drop]
-            return _Made(key, Origin(f"{of} without some", "changed", note=f"{of} without {words}"))
+            note = f"{of} without {droppable()[plan.drop].words}"
+            return _Made(key, Origin(f"{of} without some", "changed", note=note))
         spec = ChangeSpec(
             transform=plan.transform.pin(),
             stored_size=self.stored_size,

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from prettyuseful.diagnosis.findings import Diagnosis
 from prettyuseful.encoders.source import REAL_TRAINED, EncoderSource
 from prettyuseful.engine.execute import Outcome
 from prettyuseful.engine.store.base import Manifest, Store
@@ -16,7 +17,6 @@ from prettyuseful.plan.study import Plan
 from prettyuseful.records import (
     CellGroupRecord,
     DatasetRecord,
-    DiagnosisResult,
     MeasureResult,
     MetricRecord,
     Record,
@@ -168,14 +168,9 @@ class _Gatherer:
         artifact = self.store.read(sampled.key) if sampled else None
         return json.loads(artifact.path("samples.json").read_text("utf-8")) if artifact else []
 
-    def _diagnosis(self, made: Manifest | None) -> DiagnosisResult | None:
+    def _diagnosis(self, made: Manifest | None) -> Diagnosis | None:
         artifact = self.store.read(made.key) if made else None
-        if artifact is None:
-            return None
-        shown = json.loads(artifact.path("examples.json").read_text("utf-8"))
-        facts = artifact.manifest.facts
-        causes = [{**one, "examples": shown.get(f"{one['id']} {one['direction']}", [])} for one in facts["causes"]]
-        return DiagnosisResult.model_validate({**facts, "causes": causes})
+        return Diagnosis.model_validate_json(artifact.path("diagnosis.json").read_bytes()) if artifact else None
 
     def _kind(self, trained_on: str, tested_on: str) -> TransferKind:
         if tested_on != REAL:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 
 from prettyuseful.data.dataset import Row, shard_name, write_shard
 from prettyuseful.data.pixels import StoredSize
+from prettyuseful.diagnosis.causes import DroppableCause
 from prettyuseful.engine.pinned import Pinned
 from prettyuseful.engine.step import Job, StepSpec
 from prettyuseful.hub.commits import check_resolved
@@ -65,15 +66,15 @@ class ChangeSpec(StepSpec):
 
 
 class DropSpec(StepSpec):
-    """A data set without the images that its diagnosis (input `diagnosis`) holds against it.
+    """A data set without the images that show `cause`, by its diagnosis (input `diagnosis`).
 
-    Others of the same class, from the first on, stand in for them a second time, so that as many images teach as long
-    as before. A class of which nothing would be left stays as it is.
+    Others of the same class, from the first on, take their places a second time, so that training takes as many images
+    and steps as before. A class of which nothing would be left stays as it is.
     """
 
     kind: ClassVar[str] = "drop"
     pace: ClassVar[float] = 0.0005
-    cause: Literal["labels", "copies"]
+    cause: DroppableCause
 
     def make(self, job: Job) -> dict[str, Any]:
         classes = classes_of(job, "dataset")

@@ -18,6 +18,7 @@ from pydantic import (
     model_validator,
 )
 
+from prettyuseful.diagnosis.causes import DroppableCause
 from prettyuseful.encoders.source import REAL_TRAINED, EncoderSource
 from prettyuseful.errors import UnknownNameError, did_you_mean
 from prettyuseful.generators.base import Sampling
@@ -106,7 +107,7 @@ class DatasetPlan(_Strict):
     transform: SerializeAsAny[AnyTransform] | None = Field(
         None, description="what is done to every image of it, in the size that classifiers are trained on"
     )
-    drop: Literal["labels", "copies"] | None = Field(
+    drop: DroppableCause | None = Field(
         None,
         description="images that a diagnosis suspects of a wrong label, or of being near-copies of real ones, give way "
         "to others of their class",

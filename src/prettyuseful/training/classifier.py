@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +51,7 @@ class Classifier:
 
     design: Design
     network: nn.Module
-    numerics: Numerics = Numerics()
+    numerics: Numerics = field(default_factory=Numerics)
 
     def on(self, numerics: Numerics) -> Classifier:
         """The same network, moved to where these numerics want it."""
