@@ -56,8 +56,8 @@ def test_input_is_normalised_as_the_design_says() -> None:
     one = init_classifier(Design("small", 2, 32), 0)
     other = init_classifier(Design("small", 2, 32, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)), 0)
     values = torch.full((1, 3, 1, 1), 0.5)
-    assert torch.equal(other.prepared(values.clone()), torch.zeros(1, 3, 1, 1))
-    assert torch.allclose(one.prepared(values.clone())[0, 0], torch.tensor((0.5 - 0.485) / 0.229))
+    assert torch.equal(other.normalised(values.clone()), torch.zeros(1, 3, 1, 1))
+    assert torch.allclose(one.normalised(values.clone())[0, 0], torch.tensor((0.5 - 0.485) / 0.229))
 
 
 def test_two_threads_see_what_one_does() -> None:
