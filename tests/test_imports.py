@@ -17,7 +17,7 @@ LAYERS = (
     ("numerics",),
     ("engine",),
     ("plugins", "contract"),
-    ("registry",),
+    ("fields", "registry"),
     ("metrics",),
     ("data",),
     ("tasks", "prompts", "generators", "training"),

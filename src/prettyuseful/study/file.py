@@ -20,7 +20,9 @@ from pydantic import (
 
 from prettyuseful.encoders.source import REAL_TRAINED, EncoderSource
 from prettyuseful.errors import did_you_mean
+from prettyuseful.fields import RelativePlace, any_path, images_or_plugin
 from prettyuseful.generators.base import Sampling
+from prettyuseful.generators.models import MODELS
 from prettyuseful.numerics import DType, Layout, Numerics, TrainingNumerics
 from prettyuseful.prompts.plan import PromptPlan
 from prettyuseful.tasks.find import TaskSource
@@ -91,7 +93,7 @@ _GENERATED = ("prompts", "seed", "sampling")  # what makes no sense of images th
 class DatasetPlan(_Strict):
     """A data set: generated, taken from a folder of images, mixed from others, or another one changed."""
 
-    generator: str | None = Field(
+    generator: Annotated[str, RelativePlace(images_or_plugin, names=MODELS)] | None = Field(
         None,
         description="id of `prettyuseful list generators`, a hub id, a pipeline folder, a folder of images "
         "(class folders, .tar shards or Parquet files), or module:Class",
@@ -213,7 +215,7 @@ class TrainPlan(_Strict):
     checkpoint: Checkpoint | None = Field(
         None, description="which weights are kept; the recipes say last, the paper lowest-validation-loss"
     )
-    weights: dict[str, str] = Field(
+    weights: dict[str, Annotated[str, RelativePlace(any_path)]] = Field(
         {}, description="files of pretrained weights, by architecture, for recipes that begin with some"
     )
 
@@ -366,11 +368,6 @@ class Study(_Strict):
         """The data sets whose images classifiers of `name` have seen in the end, before it and in it."""
         before = self.datasets[name].pretrain if name in self.datasets else None
         return self.images_of(name) | (self.seen_by(before) if before else set())
-
-    @field_validator("task", mode="before")
-    @classmethod
-    def _bare_name(cls, value: Any) -> Any:
-        return {"name": value} if isinstance(value, str) else value
 
 
 def _all_needs(plan: DatasetPlan, datasets: Mapping[str, DatasetPlan]) -> set[str]:

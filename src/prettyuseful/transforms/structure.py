@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Field
 
 from prettyuseful.engine.keys import files_fingerprint
 from prettyuseful.errors import UnknownNameError, did_you_mean
+from prettyuseful.fields import RelativePlace, existing_folder
 from prettyuseful.hub.ids import is_hub_id
 from prettyuseful.numerics import Numerics
 from prettyuseful.transforms.base import Formula, Transform, TransformSource, grey
@@ -32,7 +33,9 @@ class Depth(TransformSource):
     """
 
     kind: Literal["depth"] = "depth"
-    model: str = Field("large", min_length=1, description="`large`, `small`, a hub id or a folder")
+    model: Annotated[str, RelativePlace(existing_folder)] = Field(
+        "large", min_length=1, description="`large`, `small`, a hub id or a folder"
+    )
 
     def identity(self) -> dict[str, Any]:
         return {"kind": self.kind, "model": self._fingerprint(), "version": self.version}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from prettyuseful.engine.keys import files_fingerprint
 from prettyuseful.errors import DataError, UnknownNameError
-from prettyuseful.generators.models import Model, find_model, is_pipeline_folder, opened
+from prettyuseful.fields import RelativePlace, images_or_plugin
+from prettyuseful.generators.models import MODELS, Model, find_model, is_pipeline_folder, opened
 from prettyuseful.numerics import Numerics
 from prettyuseful.plugins import is_plugin
 from prettyuseful.transforms.base import Transform, TransformSource
@@ -25,7 +26,9 @@ class Vae(TransformSource):
     """
 
     kind: Literal["vae"] = "vae"
-    generator: str = Field(min_length=1, description="id of `list generators`, a hub id, or a pipeline's folder")
+    generator: Annotated[str, RelativePlace(images_or_plugin, names=MODELS)] = Field(
+        min_length=1, description="id of `list generators`, a hub id, or a pipeline's folder"
+    )
 
     def identity(self) -> dict[str, Any]:
         return {"kind": self.kind, "vae": _fingerprint(self._model()), "version": self.version}
