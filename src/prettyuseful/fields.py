@@ -1,4 +1,4 @@
-"""What the models of study files share: bare names instead of mappings, and places beside the study's file."""
+"""What the models of study files share: bare names for mappings, names of rows, and places beside the study's file."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from pydantic import BaseModel, GetJsonSchemaHandler, model_validator
+from pydantic import BaseModel, GetCoreSchemaHandler, GetJsonSchemaHandler, model_validator
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from prettyuseful.errors import UnknownNameError
 from prettyuseful.plugins import is_plugin, resolve_plugin_path
+from prettyuseful.registry import Registry
 
 _PATTERN = re.compile(r"[*?{\[].*\.(tar|parquet)$")
 
@@ -52,6 +54,37 @@ class RelativePlace:
         if text in self.names or (self.only_if is not None and not self.only_if(owner)):
             return text
         return self.resolve(text, folder)
+
+
+@dataclass(frozen=True, eq=False)
+class RowName:
+    """Marks text of a study, in its annotation, that names a row of `registry`, or a user's own as `module:OBJECT`.
+
+    Other names are refused; a file of the user's is looked up beside the study's file.
+    """
+
+    registry: Registry[Any]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Those that come with the package."""
+        return tuple(self.registry.rows)
+
+    def resolved(self, text: str, owner: BaseModel, folder: Path) -> str:  # noqa: ARG002
+        return plugin(text, folder)
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self._checked, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return {"anyOf": [{"enum": [*self.names]}, {**handler(schema), "pattern": r"^.+:[A-Za-z_]\w*$"}]}
+
+    def _checked(self, name: str) -> str:
+        try:
+            self.registry.check(name)
+        except UnknownNameError as error:
+            raise PydanticCustomError("unknown_name", "{reason}", {"reason": str(error)}) from None
+        return name
 
 
 def any_path(text: str, folder: Path) -> str:

@@ -11,7 +11,7 @@ from prettyuseful.encoders.base import Encoder
 from prettyuseful.engine.cache import cached_model
 from prettyuseful.engine.keys import digest, file_sha256, files_fingerprint
 from prettyuseful.errors import DataError, UnknownNameError, did_you_mean
-from prettyuseful.fields import BareName, RelativePlace, existing_path
+from prettyuseful.fields import BareName, RelativePlace, existing_path, plugin
 from prettyuseful.hub.ids import is_hub_id
 from prettyuseful.numerics import Numerics
 from prettyuseful.registry import ARCHITECTURES, ENCODERS
@@ -32,7 +32,9 @@ class EncoderSource(BareName):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     bare_field: ClassVar[str] = "name"
-    name: str = Field(min_length=1, description="name of `prettyuseful list encoders`, or a timm id")
+    name: Annotated[str, RelativePlace(plugin)] = Field(
+        min_length=1, description="name of `prettyuseful list encoders`, or a timm id"
+    )
     weights: Annotated[str, RelativePlace(existing_path)] | None = Field(
         None,
         min_length=1,

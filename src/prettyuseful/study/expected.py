@@ -20,7 +20,7 @@ def expected(slot: Slot, whole: bool = True) -> str:
     if slot.branches:
         return _of_union(slot, whole)
     if slot.literals:
-        return either(map(_literal, slot.literals))
+        return either(_choices(slot))
     if slot.model:
         keys = f" (keys: {', '.join(slot.fields)})" if whole else ""
         return f"{'text or ' if issubclass(slot.model, BareName) else ''}a mapping{keys}"
@@ -70,12 +70,13 @@ def _of_union(slot: Slot, whole: bool) -> str:
         return f"a mapping with {slot.discriminator}: {either(str(branch.tag) for branch in slot.branches)}"
     parts: list[str] = []
     for branch in slot.branches:
-        parts += map(_literal, branch.literals) if branch.literals else [expected(branch, whole)]
+        parts += _choices(branch) if branch.literals else [expected(branch, whole)]
     return either(parts) if all(parts) else ""
 
 
-def _literal(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else repr(value)
+def _choices(slot: Slot) -> list[str]:
+    words = [str(value).lower() if isinstance(value, bool) else repr(value) for value in slot.literals]
+    return [*words, "your own as module:OBJECT"] if slot.row_names else words
 
 
 def _each(slot: Slot) -> str:

@@ -20,7 +20,7 @@ from pydantic import (
 
 from prettyuseful.encoders.source import REAL_TRAINED, EncoderSource
 from prettyuseful.errors import did_you_mean
-from prettyuseful.fields import RelativePlace, any_path, images_or_plugin
+from prettyuseful.fields import RelativePlace, any_path, images_or_plugin, plugin
 from prettyuseful.generators.base import Sampling
 from prettyuseful.generators.models import MODELS
 from prettyuseful.numerics import DType, Layout, Numerics, TrainingNumerics
@@ -195,12 +195,12 @@ class TrainPlan(_Strict):
     """The classifiers: every architecture with every recipe, probe and seed."""
 
     architectures: tuple[str, ...] = Field(("small",), min_length=1)
-    recipes: tuple[str, ...] = Field(
+    recipes: tuple[Annotated[str, RelativePlace(plugin)], ...] = Field(
         (DEFAULT,),
         min_length=1,
         description="names of `prettyuseful list recipes`, or of the study's own; default is each probe's own choice",
     )
-    probes: tuple[str, ...] = Field(
+    probes: tuple[Annotated[str, RelativePlace(plugin)], ...] = Field(
         ("rgb",), min_length=1, description="names of `prettyuseful list probes`, or of the study's own probes"
     )
     seeds: tuple[int, ...] = Field((0, 1, 2), min_length=1, description="training seeds: one run each")

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
-from prettyuseful.fields import RelativePlace
+from prettyuseful.fields import RelativePlace, RowName
 from prettyuseful.study.file import Study
 from prettyuseful.study.schema import Slot, slots_of
 
@@ -18,7 +18,7 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 def resolve_paths(study: Study, folder: Path) -> Study:
     """The study, its folders, files and modules made absolute where they are found below `folder`.
 
-    Which texts these are is marked in the schema, by `RelativePlace`.
+    Which texts these are is marked in the schema, by `RelativePlace` and `RowName`.
     """
     return _resolved_model(study, folder)
 
@@ -50,9 +50,9 @@ def _resolved(value: Any, slot: Slot, owner: BaseModel, folder: Path) -> Any:
     return value
 
 
-def _marks(slot: Slot) -> Iterator[RelativePlace]:
+def _marks(slot: Slot) -> Iterator[RelativePlace | RowName]:
     for one in {id(part): part for part in (slot, *_branches(slot))}.values():
-        yield from (part for part in one.metadata if isinstance(part, RelativePlace))
+        yield from (part for part in one.metadata if isinstance(part, RelativePlace | RowName))
 
 
 def _branches(slot: Slot) -> Iterator[Slot]:

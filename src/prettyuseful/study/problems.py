@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -99,7 +100,8 @@ class _Walk:
                 below = self._below(key)
                 message = f"{self._begin}the key {given(below.keys[-1])} must be text; write it in quotes"
                 yield Problem(below.keys, message)
-        yield from self._below(key).of(values, [error for error in errors if error not in of_keys])
+        if of_values := [error for error in errors if error not in of_keys]:
+            yield from self._below(key).of(values, of_values)
 
     def _of_union(self, slot: Slot, errors: Sequence[_Error]) -> Iterator[Problem]:
         groups = _by_first(errors)
@@ -123,13 +125,13 @@ class _Walk:
         if len(groups) != len(slot.branches) or not meant or shape_of(value) == "scalar":
             yield self._not_expected(slot, value)
             return
-        branch, inner = min(meant, key=lambda one: sum(error.type in (*_UNKNOWN_KEY, "missing") for error in one[1]))
-        yield from self.of(branch, inner)
+        yield from self.of(*min(meant, key=lambda one: _misfit(*one)))
 
     def _wrong(self, slot: Slot, error: _Error) -> Problem:
         if error.type in _IN_WORDS:
-            reason = one_line(str(error.details["ctx"]["error"]))
-            return Problem(self.keys, f"{self._begin}{reason[:1].lower()}{reason[1:]}")
+            return Problem(self.keys, f"{self._begin}{_lower(str(error.details['ctx']['error']))}")
+        if error.type == "literal_error" and not slot.literals:  # raised by a validator that knows more than the schema
+            slot = Slot(Literal[tuple(re.findall(r"'([^']*)'", error.details["ctx"]["expected"]))])
         return self._not_expected(slot, error.details["input"], error.details["msg"])
 
     def _wrong_tag(self, slot: Slot, error: _Error) -> Problem:
@@ -145,9 +147,9 @@ class _Walk:
 
     def _not_expected(self, slot: Slot, value: object, otherwise: str = "") -> Problem:
         """`otherwise`: pydantic's words, for a type that has none of ours."""
-        words = expected(slot) or f"{one_line(otherwise)[:1].lower()}{one_line(otherwise)[1:]}"
+        words = f"expected {said}" if (said := expected(slot)) else _lower(otherwise)
         hint = did_you_mean(value, map(str, slot.literals)) if isinstance(value, str) else ""
-        message = f"{self._begin}expected {words}, got {given(value, self.private)}{hint}"
+        message = f"{self._begin}{words}, got {given(value, self.private)}{hint}"
         return Problem(self.keys, message)
 
     def _unknown_key(self, slot: Slot, key: Any) -> Problem:
@@ -181,6 +183,19 @@ class _Walk:
     @property
     def _begin(self) -> str:
         return f"{self.path}: " if self.keys else ""
+
+
+def _lower(sentence: str) -> str:
+    """As the rest of a line."""
+    words = one_line(sentence)
+    return f"{words[:1].lower()}{words[1:]}"
+
+
+def _misfit(branch: Slot, errors: Iterable[_Error]) -> int:
+    """How many keys speak against a branch: missing ones and unknown ones, unless they look like one of its own."""
+    unknown = [error.way[0] for error in errors if error.type in _UNKNOWN_KEY and len(error.way) == 1]
+    far = [key for key in unknown if not did_you_mean(str(key), branch.fields)]
+    return sum(error.type == "missing" for error in errors) + len(unknown) + len(far)
 
 
 def _by_first(errors: Iterable[_Error]) -> dict[Any, list[_Error]]:

@@ -14,7 +14,7 @@ from pydantic import BaseModel, Discriminator, Tag
 from pydantic.fields import FieldInfo
 from typing_extensions import TypeAliasType
 
-from prettyuseful.fields import BareName
+from prettyuseful.fields import BareName, RowName
 
 Shape = Literal["mapping", "list", "scalar"]
 _SHAPES: frozenset[Shape] = frozenset(("mapping", "list", "scalar"))
@@ -137,7 +137,12 @@ class Slot:
         """The values that can be spelled out, of all branches."""
         if self.branches:
             return tuple(value for branch in self.branches for value in branch.literals)
-        return get_args(self.type) if self.origin is Literal else ()
+        return get_args(self.type) if self.origin is Literal else self.row_names
+
+    @property
+    def row_names(self) -> tuple[str, ...]:
+        """The names of a registry's rows, beside which a user's own may stand."""
+        return tuple(name for part in self.metadata if isinstance(part, RowName) for name in part.names)
 
     def constraint(self, name: str) -> Any:
         """A bound, such as `ge` or `min_length`, or None."""

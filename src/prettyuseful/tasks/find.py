@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, cast
 from pydantic import ConfigDict, Field, model_validator
 
 from prettyuseful.data.sources.open import open_source
-from prettyuseful.fields import BareName, RelativePlace, any_path, existing_folder, images_or_plugin
+from prettyuseful.fields import BareName, RelativePlace, any_path, existing_folder, images_or_plugin, plugin
 from prettyuseful.registry import TASKS
 from prettyuseful.tasks.base import Task
 from prettyuseful.tasks.folder import FolderTask
@@ -27,7 +27,9 @@ class TaskSource(BareName):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     bare_field: ClassVar[str] = "name"
-    name: str | None = Field(None, description="a task that `prettyuseful list tasks` shows")
+    name: Annotated[str, RelativePlace(plugin)] | None = Field(
+        None, description="a task that `prettyuseful list tasks` shows"
+    )
     folder: Annotated[str, RelativePlace(any_path)] | None = Field(
         None, description="an ImageFolder tree with train/<class> and test/<class>; of an imagenet task: with synsets"
     )
