@@ -42,6 +42,7 @@ def test_what_may_stand_there_in_words(annotation: Any, words: str) -> None:
     [
         ("a\nb", r"'a\nb'"),
         (5.5, "5.5"),
+        (float("nan"), "nan, which is not finite"),
         (True, "true"),
         (None, "null"),
         ({}, "an empty mapping"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -55,6 +56,8 @@ def given(value: Any, private: bool = False) -> str:
         return "a number of many digits"  # which Python may refuse to write out
     if private:
         return "text" if isinstance(value, str) else "a number" if isinstance(value, int | float) else "another value"
+    if isinstance(value, float) and not math.isfinite(value):
+        return f"{value}, which is not finite"
     shown = one_line(repr(value) if isinstance(value, str | int | float) else str(value))
     return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}..."
 
