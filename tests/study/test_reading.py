@@ -141,8 +141,7 @@ def test_a_data_set_may_be_called_what_it_likes(name: str) -> None:
         (
             "class-name",
             "captions",
-            "study.yaml:4: datasets.base.prompts.strategy: expected 'class-name', 'template', 'definition' or "
-            "'caption', got 'captions'; did you mean 'caption'?",
+            "study.yaml:4: datasets.base.prompts.strategy: expected 'class-name', 'template', 'definition'",
         ),
         ("seed: 0", "sampling: fast", "study.yaml:4: datasets.base.sampling: expected 'vendor', 'paper' or a mapping"),
         ("seed: 0", "sampling: {steps: 0}", "study.yaml:4: datasets.base.sampling.steps:"),
