@@ -6,7 +6,8 @@ from typing import Annotated, Any, ClassVar, Literal
 
 import pytest
 from annotated_types import Interval
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticCustomError
 from typing_extensions import TypeAliasType, TypedDict
 
 from prettyuseful.fields import BareName
@@ -56,6 +57,12 @@ class Plain:
     number: int
 
 
+def _even(number: int) -> int:
+    if number % 2:
+        raise PydanticCustomError("odd", "Input is odd")
+    return number
+
+
 class House(Strict):
     animals: Sequence[Annotated[Cat | Dog, Field(discriminator="kind")]] = ()
     toy: Box | Ball | Literal["none"] | None = None
@@ -64,6 +71,8 @@ class House(Strict):
     parcels: Mapping[str, Parcel | bool] = {}
     extra: Extra | None = None
     plain: Plain | None = None
+    even: Annotated[int, AfterValidator(_even)] = 0
+    short: dict[Annotated[str, Field(max_length=3)], int] = {}
 
 
 def first(content: object) -> tuple[str, str]:
@@ -116,7 +125,7 @@ def first(content: object) -> tuple[str, str]:
             {"named": 1},
             "named",
             "unknown key 'named'; did you mean 'by-name'?; valid keys: animals, toy, sizes, by-name, parcels, "
-            "extra, plain",
+            "extra, plain, even, short",
         ),
         (
             {"parcels": {"a": {"two": "me"}}},
@@ -124,6 +133,8 @@ def first(content: object) -> tuple[str, str]:
             "unknown key 'two' in parcels.a; did you mean 'to'?; valid keys: to",
         ),
         ({"parcels": {5: "me"}}, "parcels.5", "parcels: the key 5 must be text; write it in quotes"),
+        ({"even": 1}, "even", "even: input is odd, got 1"),
+        ({"short": {"long": 1}}, "short.long", "short.long: string should have at most 3 characters, got 'long'"),
         # Of types that are none of ours, pydantic's words.
         ({"extra": {"note": "x"}}, "extra.note", f"extra.note: {NO_INTEGER}"),
         ({"plain": {"number": "x"}}, "plain", f"plain: {NO_INTEGER}"),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
+from pydantic_core.core_schema import ErrorType
 
 from prettyuseful.errors import did_you_mean, one_line
 from prettyuseful.study.expected import either, expected, given
@@ -19,6 +19,7 @@ Keys = tuple[Any, ...]
 
 _UNKNOWN_KEY = ("extra_forbidden", "invalid_key")
 _IN_WORDS = ("value_error", "assertion_error")  # raised by validators of ours, which say what is wrong themselves
+_OF_PYDANTIC = get_args(ErrorType)
 _ABSENT: Any = object()  # what a place holds that is not in the file
 
 
@@ -94,10 +95,10 @@ class _Walk:
     def _of_mapping(self, values: Slot, key: Any, errors: Sequence[_Error]) -> Iterator[Problem]:
         of_keys = [error for error in errors if error.way == ("[key]",)]
         for error in of_keys:
-            if error.type in _IN_WORDS:
-                yield self._below(key)._wrong(values, error)
+            below = self._below(key)
+            if isinstance(below.keys[-1], str):
+                yield below._wrong(Slot(Any), error)
             else:
-                below = self._below(key)
                 message = f"{self._begin}the key {given(below.keys[-1])} must be text; write it in quotes"
                 yield Problem(below.keys, message)
         if of_values := [error for error in errors if error not in of_keys]:
@@ -130,8 +131,8 @@ class _Walk:
     def _wrong(self, slot: Slot, error: _Error) -> Problem:
         if error.type in _IN_WORDS:
             return Problem(self.keys, f"{self._begin}{_lower(str(error.details['ctx']['error']))}")
-        if error.type == "literal_error" and not slot.literals:  # raised by a validator that knows more than the schema
-            slot = Slot(Literal[tuple(re.findall(r"'([^']*)'", error.details["ctx"]["expected"]))])
+        if error.type not in _OF_PYDANTIC and not slot.row_names:  # a validator knows more than the type
+            slot = Slot(Any)
         return self._not_expected(slot, error.details["input"], error.details["msg"])
 
     def _wrong_tag(self, slot: Slot, error: _Error) -> Problem:
