@@ -42,7 +42,7 @@ def one_error(found: subprocess.CompletedProcess[str]) -> str:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("generator", "genrator", "bad.yaml:4: unknown key 'datasets.base.genrator'; did you mean 'generator'?"),
+        ("generator", "genrator", "bad.yaml:4: unknown key 'genrator' in datasets.base; did you mean 'generator'?"),
         ("pocket-base", "pocket-bas", "unknown generator 'pocket-bas'; did you mean 'pocket-base'?"),
         ("photos", "photo", "unknown task 'photo'; did you mean 'photos'?"),
         ("task: photos", "task: {folder: nowhere}", "nowhere has no folder 'train'"),
@@ -290,7 +290,7 @@ def test_a_mistake_in_an_export_is_one_line(finished: Path, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("generator", "options", "said"),
     [
-        ("pocket-base", ("--prompts", "captions"), "prompts.strategy: input should be 'class-name', 'template'"),
+        ("pocket-base", ("--prompts", "captions"), "prompts.strategy: expected 'class-name', 'template'"),
         ("pocket-base", ("--sampling", "{steps: 2"), "--sampling: '{steps: 2' is not valid YAML"),
         ("{task}/train", ("--seed", "0"), "seed has no effect here: these images are there already"),
         ("{task}/test", ("--task", "photos"), "has no images of 16 of the task's 16 classes"),

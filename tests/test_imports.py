@@ -18,6 +18,7 @@ LAYERS = (
     ("engine",),
     ("hub", "plugins", "contract"),
     ("registry",),
+    ("fields",),
     ("metrics",),
     ("data",),
     ("tasks", "prompts", "generators", "training"),

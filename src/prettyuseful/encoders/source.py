@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from prettyuseful.encoders.base import Encoder
 from prettyuseful.engine.cache import cached_model
 from prettyuseful.engine.keys import digest, file_sha256, files_fingerprint
 from prettyuseful.errors import DataError, UnknownNameError, did_you_mean
+from prettyuseful.fields import BareName, RelativePlace, existing_path, plugin
 from prettyuseful.hub.ids import is_hub_id
 from prettyuseful.numerics import Numerics
 from prettyuseful.registry import ARCHITECTURES, ENCODERS
@@ -26,22 +27,20 @@ HUB_IDS = {
 _READ = (".json", ".txt", ".safetensors")  # what of a model's folder changes features
 
 
-class EncoderSource(BaseModel):
+class EncoderSource(BareName):
     """The task's own real-trained classifier, a model of `prettyuseful list encoders`, or any timm id."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    name: str = Field(min_length=1, description="name of `prettyuseful list encoders`, or a timm id")
-    weights: str | None = Field(
+    bare_field: ClassVar[str] = "name"
+    name: Annotated[str, RelativePlace(plugin)] = Field(
+        min_length=1, description="name of `prettyuseful list encoders`, or a timm id"
+    )
+    weights: Annotated[str, RelativePlace(existing_path)] | None = Field(
         None,
         min_length=1,
         description="other weights: a hub id or folder for CLIP and DINOv2, a safetensors file for timm ids; for "
         "inception pytorch-fid's file, which it needs",
     )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _bare_name(cls, value: Any) -> Any:
-        return {"name": value} if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _fits_together(self) -> EncoderSource:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from prettyuseful.errors import StudyError
+from prettyuseful.fields import BareName
 from prettyuseful.prompts.captioners.source import CaptionerSource
 from prettyuseful.prompts.strategies import TEMPLATE_SETS, check_templates
 
 _OWNERS = {"templates": "template", "definitions": "definition", "captioner": "caption"}
 
 
-class PromptPlan(BaseModel):
+class PromptPlan(BareName):
     """A prompt strategy, and what that strategy needs to know. A bare name is a strategy with its defaults."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+    bare_field: ClassVar[str] = "strategy"
     strategy: Literal["class-name", "template", "definition", "caption"] = "class-name"
     templates: str | tuple[str, ...] | None = Field(
         None, description="for template: the name of a bundled set, or a list of texts that hold {} for the class name"
@@ -25,11 +27,6 @@ class PromptPlan(BaseModel):
         None, description="for definition: class name to gloss; the task's own glosses if left out"
     )
     captioner: CaptionerSource | None = Field(None, description="for caption: what writes the captions")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _bare_name(cls, value: Any) -> Any:
-        return {"strategy": value} if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _fits_the_strategy(self) -> PromptPlan:

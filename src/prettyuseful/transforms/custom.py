@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, cast
+from typing import Annotated, Any, Literal, cast
 
 import numpy as np
 from pydantic import Field, JsonValue
 
 from prettyuseful.engine.pinned import Pinned
 from prettyuseful.errors import DataError, one_line
+from prettyuseful.fields import RelativePlace, plugin
 from prettyuseful.numerics import Numerics
 from prettyuseful.plugins import open_plugin, plugin_fingerprint, plugin_id
 from prettyuseful.transforms.base import Transform, TransformSource
@@ -18,7 +19,7 @@ class Own(TransformSource):
     """A class of the user's, known by the text of its file and by its `version`, if it has one."""
 
     kind: Literal["own"] = "own"
-    transform: str = Field(min_length=1, description="module:Class or file.py:Class")
+    transform: Annotated[str, RelativePlace(plugin)] = Field(min_length=1, description="module:Class or file.py:Class")
 
     def pin(self) -> Pinned[TransformSource]:
         content: dict[str, JsonValue] = {

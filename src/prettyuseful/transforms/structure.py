@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field, JsonValue
 
 from prettyuseful.engine.pinned import Pinned
 from prettyuseful.errors import UnknownNameError, did_you_mean
+from prettyuseful.fields import RelativePlace, existing_folder
 from prettyuseful.hub.commits import resolve
 from prettyuseful.hub.files import folder_fingerprint
 from prettyuseful.hub.ids import is_hub_id
@@ -33,7 +34,9 @@ class Depth(TransformSource):
     """
 
     kind: Literal["depth"] = "depth"
-    model: str = Field("large", min_length=1, description="`large`, `small`, a hub id or a folder")
+    model: Annotated[str, RelativePlace(existing_folder)] = Field(
+        "large", min_length=1, description="`large`, `small`, a hub id or a folder"
+    )
 
     def pin(self) -> Pinned[TransformSource]:
         place = self._place()

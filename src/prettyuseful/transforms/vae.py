@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue
 
 from prettyuseful.engine.pinned import Pinned
 from prettyuseful.errors import DataError, UnknownNameError
-from prettyuseful.generators.models import Model, find_model, is_pipeline_folder, opened, pin_model
+from prettyuseful.fields import RelativePlace, images_or_plugin
+from prettyuseful.generators.models import MODELS, Model, find_model, is_pipeline_folder, opened, pin_model
 from prettyuseful.hub.commits import resolve
 from prettyuseful.hub.files import folder_fingerprint
 from prettyuseful.numerics import Numerics
@@ -25,7 +26,9 @@ class Vae(TransformSource):
     """
 
     kind: Literal["vae"] = "vae"
-    generator: str = Field(min_length=1, description="id of `list generators`, a hub id, or a pipeline's folder")
+    generator: Annotated[str, RelativePlace(images_or_plugin, names=MODELS)] = Field(
+        min_length=1, description="id of `list generators`, a hub id, or a pipeline's folder"
+    )
 
     def pin(self) -> Pinned[TransformSource]:
         source, vae = self._pinned_vae()

@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, ClassVar
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from prettyuseful.engine.cache import cached_model
 from prettyuseful.engine.keys import files_fingerprint
 from prettyuseful.errors import UnknownNameError, UserError, did_you_mean
+from prettyuseful.fields import BareName, RelativePlace, existing_folder
 from prettyuseful.hub.ids import is_hub_id
 from prettyuseful.numerics import Numerics
 from prettyuseful.prompts.captioners.base import PAPER_INSTRUCTION, Captioner
@@ -22,12 +23,15 @@ _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
 _KEY = re.compile(r"[!#-\[\]-~]+")  # ASCII without blanks, quotes and backslashes, so that it looks the same in JSON
 _WEIGHTS_AND_CONFIGS = (".json", ".jinja", ".txt", ".model", ".safetensors")
 
+_OF_THIS_MACHINE = RelativePlace(existing_folder, only_if=lambda captioner: captioner.endpoint is None)
 
-class CaptionerSource(BaseModel):
+
+class CaptionerSource(BareName):
     """The built-in describer, a vision-language model on this machine, or one behind an OpenAI-compatible endpoint."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-    model: str = Field(
+    bare_field: ClassVar[str] = "model"
+    model: Annotated[str, _OF_THIS_MACHINE] = Field(
         DESCRIBER, min_length=1, description="`describer`, a hub id or folder, or a model's name at the endpoint"
     )
     endpoint: str | None = Field(None, description="base URL of a server, such as http://localhost:8000/v1")
@@ -41,10 +45,8 @@ class CaptionerSource(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _bare_or_whole(cls, value: Any) -> Any:
-        """A bare string is a model. What may be a secret is judged here, where no error shows the input by itself."""
-        if isinstance(value, str):
-            return {"model": value}
+    def _no_secrets(cls, value: Any) -> Any:
+        """What may be a secret is judged here, where no error shows the input by itself."""
         if isinstance(value, dict):
             _refuse_secrets(value.get("endpoint"), value.get("api_key_env"))
         return value
