@@ -9,6 +9,7 @@ from prettyuseful.console import StepProgress
 from prettyuseful.engine.cost import Rates
 from prettyuseful.engine.execute import Event
 from prettyuseful.engine.step import Step
+from prettyuseful.prompts.strategies import PROMPT_STRATEGIES
 from prettyuseful.steps.prompts import PromptSpec
 
 LABEL, CAUSE = "generate a: [blue] class [/x] 0-5", "RuntimeError: [enforce fail at alloc_cpu.cpp] no [/tmp/x]"
@@ -16,7 +17,7 @@ LABEL, CAUSE = "generate a: [blue] class [/x] 0-5", "RuntimeError: [enforce fail
 
 @pytest.fixture
 def step() -> Step:
-    return Step(PromptSpec(strategy="class-name", classes=("a",)), {}, LABEL, 1)
+    return Step(PromptSpec(strategy=PROMPT_STRATEGIES.pinned("class-name"), classes=("a",)), {}, LABEL, 1)
 
 
 @pytest.mark.parametrize("kind", ["failed", "retried"])

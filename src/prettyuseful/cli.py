@@ -317,10 +317,10 @@ def check(
     """Try whether a class of yours keeps the contract, and say what is wrong."""
     from prettyuseful.console import findings_table, print_out
     from prettyuseful.errors import UnknownNameError
+    from prettyuseful.names import check_of
     from prettyuseful.plugins import is_plugin, load_plugin
-    from prettyuseful.registry import CHECKS
 
-    find = CHECKS[kind].load()
+    find = check_of(kind).find
     if not is_plugin(name):
         raise UnknownNameError(f"{name!r} is no class of yours; name it as module:Class or file.py:Class")
     load_plugin(name)
@@ -365,19 +365,28 @@ def paper(as_json: JsonOption = False) -> None:
 @app.command("list")
 def list_names(
     kind: Annotated[
-        str, typer.Argument(help="generators, tasks, prompts, architectures, recipes, probes, metrics or studies.")
+        str,
+        typer.Argument(
+            help="generators, tasks, prompts, architectures, recipes, probes, transforms, encoders, metrics, studies.",
+            show_default=False,
+        ),
     ],
+    more: Annotated[
+        list[str] | None, typer.Argument(help="Objects of yours, as file.py:OBJECT.", show_default=False)
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List the names that a study file can use."""
+    """List the names that a study file can use, and what objects of your own describe."""
     from prettyuseful.console import names_table, print_out
-    from prettyuseful.names import names_of
+    from prettyuseful.names import names_of, notes_of
 
-    names = names_of(kind)
+    names = names_of(kind, more or ())
     if as_json:
         _print_json(names)
     else:
         print_out(names_table(kind, names))
+        for note in notes_of(kind):
+            print_out(note)
 
 
 @app.command()

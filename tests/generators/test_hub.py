@@ -9,8 +9,8 @@ from pathlib import Path
 import huggingface_hub
 import numpy as np
 import pytest
-from tests.generators.hub_server import Hub, commit, serve
 from tests.generators.own_call import ours, settings
+from tests.hub_server import Hub, commit, serve
 
 from prettyuseful.errors import DataError
 from prettyuseful.generators.encoder import PromptEncoder

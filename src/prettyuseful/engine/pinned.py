@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from pydantic import (
@@ -12,6 +13,10 @@ from pydantic import (
     SerializerFunctionWrapHandler,
     model_serializer,
 )
+
+from prettyuseful.engine.keys import files_fingerprint
+from prettyuseful.hub.commits import resolve
+from prettyuseful.hub.files import model_files
 
 SourceT = TypeVar("SourceT")
 KEYED = "keyed"
@@ -33,3 +38,18 @@ class Pinned(BaseModel, Generic[SourceT]):
     def _serialise(self, whole: SerializerFunctionWrapHandler, info: SerializationInfo) -> Any:
         keyed = isinstance(info.context, dict) and info.context.get(KEYED)
         return self.content if keyed else whole(self)
+
+
+def pinned_model(name: str) -> Pinned[str]:
+    """A model's folder by the content of its files, or a hub id (`owner/name`, `owner/name@revision`) by its commit.
+
+    The source of a hub id names the commit, so that exactly this one is loaded; `content` is a dictionary.
+
+    Raises:
+        DataError: the hub has no such repository, or no such revision.
+    """
+    folder = Path(name)
+    if folder.is_dir():
+        return Pinned[str](source=name, content={"files": files_fingerprint(folder, model_files(folder))})
+    commit = resolve(name)
+    return Pinned[str](source=commit.id, content=dict(commit.content))

@@ -15,6 +15,7 @@ from prettyuseful.generators.settings import resolved
 from prettyuseful.numerics import Numerics
 from prettyuseful.plugins import is_plugin, plugin_fingerprint, plugin_id
 from prettyuseful.prompts.captioners.source import CaptionerSource
+from prettyuseful.prompts.plan import ResolvedPrompts
 from prettyuseful.records import Subject
 from prettyuseful.steps.changed import ChangeSpec, DropSpec
 from prettyuseful.steps.datasets import ImportSpec, LoadSpec, MixSpec, SampleSpec
@@ -184,7 +185,8 @@ class DatasetPlanner:
         sampling: Sampling | None,
     ) -> tuple[str, Origin, dict[str, str]]:
         numerics = self.study.numerics.of_generation(model.dtype if model else "float32")
-        prompts, per_class = self._prompts(plan), plan.prompts.per_class(self.real_count(plan.count))
+        asked, real_count = plan.prompts.resolve(self.task), self.real_count(plan.count)
+        prompts, per_class = self._prompts(asked, plan.prompts.label, real_count), asked.per_class(real_count)
         cut = Cut.of(plan.count, per_class, self.study.numerics.micro_batch)
         encoded: dict[int, str] = {}
         if model is not None and sampling is not None:
@@ -247,43 +249,23 @@ class DatasetPlanner:
             for part, (first, stop) in enumerate(_parts(per_class * len(self.task.classes)))
         }
 
-    def _prompts(self, plan: DatasetPlan) -> str:
-        asked, inputs = plan.prompts, {}
-        if asked.strategy == "caption":
-            inputs = self._captions(asked.captioner or CaptionerSource(), self.real_count(plan.count))
-        spec = PromptSpec(
-            strategy=asked.strategy,
-            classes=self.task.classes,
-            templates=asked.template_texts if asked.strategy == "template" else (),
-            definitions=self._definitions(asked.definitions) if asked.strategy == "definition" else {},
-        )
-        return self.graph.add(spec, inputs, f"write {asked.strategy} prompts", 1)
+    def _prompts(self, asked: ResolvedPrompts, label: str, real_count: int) -> str:
+        inputs = self._captions(asked.captioner, real_count) if asked.captioner else {}
+        spec = PromptSpec(strategy=asked.strategy, classes=asked.classes, options=asked.options)
+        return self.graph.add(spec, inputs, f"write {label} prompts", 1)
 
     def _captions(self, captioner: CaptionerSource, per_class: int) -> dict[str, str]:
         images = self.load("train", per_class)
-        identity, numerics = captioner.identity(), self.study.numerics.of_generation("bfloat16")
+        pinned, numerics = captioner.pin(), self.study.numerics.of_generation("bfloat16")
         return {
             f"captions {number:05d}": self.graph.add(
-                CaptionSpec(captioner=captioner, identity=identity, first=first, stop=stop, numerics=numerics),
+                CaptionSpec(captioner=pinned, first=first, stop=stop, numerics=numerics),
                 {"images": images},
                 f"caption real train images {first}-{stop}",
                 stop - first,
             )
             for number, (first, stop) in enumerate(_parts(per_class * len(self.task.classes)))
         }
-
-    def _definitions(self, given: Mapping[str, str] | None) -> dict[str, str]:
-        """The glosses of a study, or those of the task, for the names that need one."""
-        if given is not None:
-            if odd := sorted(set(given) - set(self.task.classes)):
-                raise DataError(f"definitions name {odd[0]!r}, which is no class of the task {self.task.name}")
-            return dict(given)
-        if not self.task.definitions:
-            raise DataError(
-                f"the task {self.task.name} has no definitions of its own; give them: "
-                "prompts: {strategy: definition, definitions: {class: gloss}}"
-            )
-        return dict(self.task.definitions)
 
     def _sample(self, dataset: str, name: str) -> str:
         return self.graph.add(SampleSpec(per_class=_SAMPLES_PER_CLASS), {"dataset": dataset}, f"sample {name}", 1)

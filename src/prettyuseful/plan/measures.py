@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from prettyuseful.encoders.source import REAL_TRAINED, EncoderSource
 from prettyuseful.engine.graph import Graph
+from prettyuseful.engine.pinned import Pinned
 from prettyuseful.errors import DataError, StudyError, UserError
 from prettyuseful.numerics import Numerics
 from prettyuseful.plan.cells import PlannedCell
@@ -51,7 +52,7 @@ class MeasurePlanner:
     classifier: str
     cell: PlannedCell
     pixels: Callable[[str, PlannedCell], str]
-    _identities: dict[str, dict[str, object]] = field(default_factory=dict)
+    _pinned: dict[str, Pinned[EncoderSource]] = field(default_factory=dict)
 
     def measured(self, datasets: Sequence[PlannedDataset]) -> list[PlannedDataset]:
         """The data sets with their measures.
@@ -77,7 +78,7 @@ class MeasurePlanner:
             )
         for encoder in self.study.encoders:
             try:
-                self._identities[encoder.name] = encoder.identity()
+                self._pinned[encoder.name] = encoder.pin()
             except UserError as error:
                 raise type(error)(f"encoders: {error}") from None
         looking = [metric for metric in metrics if FAMILY[metric] == "manifold"]
@@ -105,7 +106,7 @@ class MeasurePlanner:
                     continue
                 for reencoded, test, candidate in ((None, self.test, own), (alike, test_alike, alike)):
                     key = self._measure(dataset.name, encoder, family, subject, test, candidate)
-                    yield PlannedMeasure(encoder.name, family, subject, key, reencoded)
+                    yield PlannedMeasure(encoder.label, family, subject, key, reencoded)
 
     def _asked(self) -> Iterator[tuple[EncoderSource, Family]]:
         families = dict.fromkeys(FAMILY[metric] for metric in self.study.metrics)
@@ -138,17 +139,16 @@ class MeasurePlanner:
             inputs["texts"] = self._texts(encoder)
         spec = MeasureSpec(family=family, control=control, per_class=self.per_class)
         units = self.per_class * len(self.task.classes)
-        return self.graph.add(spec, inputs, f"measure {family} of {name} by {encoder.name}", units)
+        return self.graph.add(spec, inputs, f"measure {family} of {name} by {encoder.label}", units)
 
     def _features(self, role: str, encoder: EncoderSource, dataset: str, words: str) -> dict[str, str]:
-        identity = self._identities[encoder.name]
-        if encoder.name == REAL_TRAINED:
+        if encoder.trained_here:
             inputs = {"classifier": self.classifier, "pixels": self.pixels(dataset, self.cell)}
             view, numerics = self.cell.view, self.study.numerics.of_inference()
         else:
             inputs, view, numerics = {"dataset": dataset}, None, self._numerics
-        spec = EmbedSpec(encoder=encoder, identity=identity, view=view, numerics=numerics)
-        key = self.graph.add(spec, inputs, f"embed {words} by {encoder.name}", self.graph.units(dataset))
+        spec = EmbedSpec(encoder=self._pinned[encoder.name], view=view, numerics=numerics)
+        key = self.graph.add(spec, inputs, f"embed {words} by {encoder.label}", self.graph.units(dataset))
         return {role: key}
 
     def _logits(self, role: str, _: EncoderSource, dataset: str, words: str) -> dict[str, str]:
@@ -160,12 +160,11 @@ class MeasurePlanner:
 
     def _texts(self, encoder: EncoderSource) -> str:
         spec = EmbedTextSpec(
-            encoder=encoder,
-            identity=self._identities[encoder.name],
+            encoder=self._pinned[encoder.name],
             texts=tuple(PROMPT.format(name) for name in self.task.classes),
             numerics=self._numerics,
         )
-        return self.graph.add(spec, {}, f"embed class names by {encoder.name}", len(self.task.classes))
+        return self.graph.add(spec, {}, f"embed class names by {encoder.label}", len(self.task.classes))
 
     @property
     def _numerics(self) -> Numerics:

@@ -12,7 +12,7 @@ from prettyuseful.data.pixels import StoredSize
 from prettyuseful.engine.graph import Graph
 from prettyuseful.engine.step import Step
 from prettyuseful.errors import DataError, UserError
-from prettyuseful.plan.cells import CellGroup, PlannedCell, cell_groups, check_names, probe_of
+from prettyuseful.plan.cells import CellGroup, PlannedCell, cell_groups, check_names, probe_label, probe_of
 from prettyuseful.plan.datasets import DatasetPlanner, PlannedDataset
 from prettyuseful.plan.diagnosis import DiagnosisPlanner
 from prettyuseful.plan.measures import MeasurePlanner
@@ -71,7 +71,7 @@ class _Planner:
         check_names(study)
         self.task = study.task.open()
         self.numerics = study.numerics.of_inference()
-        self.transforms = {name: self._transform(name) for name in study.train.probes}
+        self.transforms = {probe_label(name): self._transform(name) for name in study.train.probes}
         groups = cell_groups(study, lambda: native_size(self.task))
         cells = dict.fromkeys(cell for group in groups for cell in group.cells)
 

@@ -68,7 +68,7 @@ def json_schema() -> dict[str, Any]:
     parts = schema["$defs"]
     names = {
         "TaskSource": {"type": "string"},
-        "PromptPlan": {"enum": parts["PromptPlan"]["properties"]["strategy"]["enum"]},
+        "PromptPlan": {"anyOf": parts["PromptPlan"]["properties"]["strategy"]["anyOf"]},
         "CaptionerSource": {"type": "string"},
         "EncoderSource": {"type": "string"},
     }
