@@ -66,8 +66,8 @@ class Registry(Generic[RowT]):
         found = load_plugin(name)
         if not isinstance(found, self.row_type):
             raise UnknownNameError(
-                f"{name!r} is a {type(found).__name__}, and a {self.kind} is described by a {self.row_type.__name__}: "
-                f"write NAME = {self.row_type.__name__}(...) in that file and name it here"
+                f"{plugin_id(name)!r} is of the type {type(found).__name__}; what describes your own {self.kind} is of "
+                f"the type {self.row_type.__name__}: write NAME = {self.row_type.__name__}(...) in that file"
             )
         return found
 

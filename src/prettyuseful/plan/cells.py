@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import product
 
 from prettyuseful.encoders.table import ENCODERS
-from prettyuseful.errors import StudyError, UnknownNameError, did_you_mean
+from prettyuseful.errors import StudyError, UnknownNameError, UserError, did_you_mean
 from prettyuseful.prompts.strategies import PROMPT_STRATEGIES
 from prettyuseful.study.file import DEFAULT, Study
 from prettyuseful.training.architectures import ARCHITECTURES, check
@@ -64,12 +65,27 @@ def check_names(study: Study) -> None:
     for architecture in (*train.architectures, *own, *train.weights):
         if architecture not in ARCHITECTURES:
             check(architecture)
-    RECIPES.check_labels(train.recipes, also=[DEFAULT, *study.recipes])
-    PROBES.check_labels(train.probes, also=study.probes)
-    ENCODERS.check_labels(encoder.name for encoder in study.encoders)
-    PROMPT_STRATEGIES.check_labels(dict.fromkeys(plan.prompts.strategy for plan in study.datasets.values()))
+    with _said_of("train.recipes"):
+        RECIPES.check_labels(train.recipes, also=[DEFAULT, *study.recipes])
+    with _said_of("train.probes"):
+        PROBES.check_labels(train.probes, also=study.probes)
+    with _said_of("encoders"):
+        ENCODERS.check_labels(encoder.name for encoder in study.encoders)
+    strategies: dict[str, None] = {}
+    for name, dataset in study.datasets.items():
+        strategies[dataset.prompts.strategy] = None
+        with _said_of(f"data set {name!r}"):
+            PROMPT_STRATEGIES.check_labels(strategies)
     _check_used("probe", study.probes, train.probes, "train.probes")
     _check_used("recipe", study.recipes, recipes, "train.recipes")
+
+
+@contextmanager
+def _said_of(place: str) -> Iterator[None]:
+    try:
+        yield
+    except UserError as error:
+        raise type(error)(f"{place}: {error}") from None
 
 
 def _check_used(kind: str, defined: Iterable[str], used: Sequence[str], where: str) -> None:

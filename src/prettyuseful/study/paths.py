@@ -29,7 +29,12 @@ def resolve_paths(study: Study, folder: Path) -> Study:
             return resolve_plugin_path(place, folder)
         return str(found) if found.exists() or _PATTERN.search(place) else place
 
+    def own(name: str) -> str:
+        return resolve_plugin_path(name, folder) if is_plugin(name) else name
+
     task = study.task
+    if task.name is not None:
+        task = task.model_copy(update={"name": own(task.name)})
     if task.folder is not None:
         task = task.model_copy(update={"folder": str(folder / task.folder)})
     if task.huggingface is not None and (folder / task.huggingface).is_dir():
@@ -43,10 +48,13 @@ def resolve_paths(study: Study, folder: Path) -> Study:
         changes: dict[str, Any] = {}
         if plan.generator is not None:
             changes["generator"] = at(plan.generator)
-        captioner = plan.prompts.captioner
+        prompts = plan.prompts.model_copy(update={"strategy": own(plan.prompts.strategy)})
+        captioner = prompts.captioner
         if captioner is not None and captioner.endpoint is None and (folder / captioner.model).is_dir():
             moved = captioner.model_copy(update={"model": str(folder / captioner.model)})
-            changes["prompts"] = plan.prompts.model_copy(update={"captioner": moved})
+            prompts = prompts.model_copy(update={"captioner": moved})
+        if prompts != plan.prompts:
+            changes["prompts"] = prompts
         return plan.model_copy(update=changes)
 
     def transform(source: TransformSource) -> TransformSource:
@@ -71,9 +79,10 @@ def resolve_paths(study: Study, folder: Path) -> Study:
         encoder.model_copy(update={"weights": str(folder / encoder.weights)})
         if encoder.weights and (folder / encoder.weights).exists()
         else encoder
-        for encoder in study.encoders
+        for encoder in (one.model_copy(update={"name": own(one.name)}) for one in study.encoders)
     )
     weights = {name: str(folder / file) for name, file in study.train.weights.items()}
-    train = study.train.model_copy(update={"weights": weights})
+    named = {"recipes": tuple(map(own, study.train.recipes)), "probes": tuple(map(own, study.train.probes))}
+    train = study.train.model_copy(update={"weights": weights, **named})
     changes = {"task": task, "datasets": datasets, "probes": probes, "encoders": encoders, "train": train}
     return study.model_copy(update=changes)

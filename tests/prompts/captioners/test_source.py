@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
+from tests.hub_server import Hub, go_offline, reached
 
-from prettyuseful.errors import UnknownNameError, UserError
+from prettyuseful.errors import DataError, UnknownNameError, UserError
+from prettyuseful.hub import commits
 from prettyuseful.numerics import Numerics
 from prettyuseful.prompts.captioners.base import PAPER_INSTRUCTION
 from prettyuseful.prompts.captioners.describer import Describer
@@ -148,3 +151,32 @@ def test_a_key_that_is_not_there_is_one_clear_line(
 def test_the_last_captioner_stays_open() -> None:
     assert isinstance(open_captioner(source().pin(), Numerics()), Describer)
     assert open_captioner(source().pin(), Numerics()) is open_captioner(source().pin(), Numerics())
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    (tmp_path / "vlm").mkdir()
+    with reached(tmp_path / "cache", monkeypatch) as hub:
+        hub.repositories = {"we/vlm": tmp_path / "vlm", "we/vlm@v1": tmp_path / "vlm"}
+        yield hub
+
+
+def test_a_model_on_the_hub_counts_by_its_commit(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = source(model="we/vlm").pin()
+    assert before.source.model == f"we/vlm@{hub.sha('we/vlm')}"
+    assert source(model="we/vlm@v1").pin().source.model == f"we/vlm@{hub.sha('we/vlm@v1')}"
+    (tmp_path / "newer").mkdir()
+    hub.push("we/vlm", tmp_path / "newer")
+    commits._asked.cache_clear()
+    after = source(model="we/vlm").pin()
+    assert after.content != before.content
+    go_offline(monkeypatch)
+    assert source(model="we/vlm").pin() == after
+
+
+@pytest.mark.usefixtures("hub")
+def test_a_model_that_is_not_resolved_can_be_planned_and_not_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    go_offline(monkeypatch)
+    pinned = source(model="we/vlm").pin()
+    with pytest.raises(DataError, match=r"the commit of 'we/vlm' is not known.*hf download we/vlm"):
+        open_captioner(pinned, Numerics())
