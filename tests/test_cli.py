@@ -93,6 +93,9 @@ def test_wrong_use_is_told_with_the_usage(tmp_path: Path) -> None:
         ("tasks", "photos"),
         ("prompts", "caption"),
         ("architectures", "small"),
+        ("architectures", "swin_tiny_patch4_window7_224"),
+        ("encoders", "real-trained"),
+        ("transforms", "vae"),
         ("recipes", "small"),
         ("probes", "rgb"),
         ("metrics", "coverage"),
@@ -102,6 +105,24 @@ def test_wrong_use_is_told_with_the_usage(tmp_path: Path) -> None:
 def test_names_are_listed(kind: str, name: str) -> None:
     assert name in call("list", kind).stdout
     assert name in json.loads(call("list", kind, "--json").stdout)
+
+
+def test_what_else_can_be_named_is_said_below() -> None:
+    assert "any timm id works" in call("list", "architectures").stdout
+    assert "any timm id" in call("list", "encoders").stdout
+    assert re.search(r"made of a transform: .*\bvae\b", call("list", "probes").stdout)
+
+
+def test_an_object_of_ones_own_is_listed_too(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "from prettyuseful.encoders.table import EncoderRow\n"
+        "MEAN = EncoderRow('mean', 'mean colour', lambda *_: None)\n"
+    )
+    listed = json.loads(call("list", "encoders", "mine.py:MEAN", "--json", cwd=tmp_path).stdout)
+    assert listed["mine.py:MEAN"] == "mean: mean colour"
+    assert "inception" in listed
+    assert "did you mean 'MEAN'?" in one_error(call("list", "encoders", "mine.py:MEEN", cwd=tmp_path))
+    assert "unknown encoder 'mine'" in one_error(call("list", "encoders", "mine", cwd=tmp_path))
 
 
 def test_the_papers_models_are_listed() -> None:

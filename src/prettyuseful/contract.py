@@ -20,6 +20,15 @@ class Finding:
     problem: str | None = None
 
 
+@dataclass(frozen=True)
+class Check:
+    """A kind of class that users write and `prettyuseful check` tries. `find`: called with `module:Class`."""
+
+    name: str
+    summary: str
+    find: Callable[[str], list[Finding]]
+
+
 class BrokenContractError(PrettyUsefulError):
     """What a try found."""
 

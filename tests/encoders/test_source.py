@@ -8,20 +8,24 @@ import pytest
 from pydantic import ValidationError
 
 from prettyuseful.data.pixels import Pixels
-from prettyuseful.encoders.source import HUB_IDS, EncoderSource
+from prettyuseful.encoders.source import EncoderSource, open_encoder
+from prettyuseful.encoders.table import ENCODERS
 from prettyuseful.errors import DataError, UnknownNameError
 from prettyuseful.numerics import Numerics
-from prettyuseful.registry import ENCODERS
+from prettyuseful.registry import loaded
 
 
 def test_a_bare_name_is_enough() -> None:
     assert EncoderSource.model_validate("clip-vit-b-32") == EncoderSource(name="clip-vit-b-32")
 
 
-def test_every_name_of_the_table_is_a_class_and_its_hub_model_is_known() -> None:
-    for name, entry in ENCODERS.entries.items():
-        assert isinstance(entry.load(), type)
-        assert (name in HUB_IDS) == name.startswith(("clip", "dinov2"))
+def test_every_row_makes_an_encoder_and_says_where_its_weights_are() -> None:
+    for row in ENCODERS:
+        assert isinstance(loaded(row.make), type)
+        assert (row.default_weights is not None) == row.name.startswith(("clip", "dinov2"))
+        assert row.reads_texts == row.name.startswith("clip")
+    assert [row.name for row in ENCODERS if row.needs_weights] == ["inception"]
+    assert [row.name for row in ENCODERS if row.trained_here] == ["real-trained"]
 
 
 @pytest.mark.parametrize(
@@ -48,26 +52,22 @@ def test_what_does_not_fit_together_is_told(said: object, words: str) -> None:
 )
 def test_an_unknown_name_is_told_at_planning(said: dict[str, str], words: str) -> None:
     with pytest.raises(UnknownNameError) as error:
-        EncoderSource(**said).identity()
+        EncoderSource(**said).pin()
     assert words in str(error.value)
     assert "\n" not in str(error.value)
 
 
 def test_a_file_that_is_not_there_is_told_at_planning() -> None:
     with pytest.raises(DataError, match="cannot read the weights nowhere"):
-        EncoderSource(name="inception", weights="nowhere").identity()
+        EncoderSource(name="inception", weights="nowhere").pin()
 
 
 def test_weights_count_by_content_not_by_place(clip_folder: Path, tmp_path: Path) -> None:
     shutil.copytree(clip_folder, tmp_path / "copy")
     here, there = (EncoderSource(name="clip-vit-b-32", weights=str(f)) for f in (clip_folder, tmp_path / "copy"))
-    assert here.identity() == there.identity()
+    assert here.pin().content == there.pin().content
     (tmp_path / "copy" / "preprocessor_config.json").write_text("{}")
-    assert here.identity() != there.identity()
-    assert EncoderSource(name="clip-vit-b-32").identity() == {
-        "kind": "clip",
-        "model": "hub:openai/clip-vit-base-patch32",
-    }
+    assert here.pin().content != there.pin().content
 
 
 def test_it_opens_the_encoder_of_its_name(clip_folder: Path, dinov2_folder: Path, pixels: Pixels) -> None:
@@ -76,5 +76,5 @@ def test_it_opens_the_encoder_of_its_name(clip_folder: Path, dinov2_folder: Path
     assert clip.reads_texts
     assert not dinov2.reads_texts
     few = pixels.take(np.arange(2))
-    assert clip.open(Numerics()).features(few).shape == (2, 12)
-    assert dinov2.open(Numerics()).features(few).shape == (2, 32)
+    assert open_encoder(clip.pin(), Numerics()).features(few).shape == (2, 12)
+    assert open_encoder(dinov2.pin(), Numerics()).features(few).shape == (2, 32)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from safetensors.torch import save_file
 from timm.data import create_transform, resolve_model_data_config
 
 from prettyuseful.data.pixels import Pixels
-from prettyuseful.encoders.timm_models import TimmModel, identity
+from prettyuseful.encoders.timm_models import TimmModel, pinned_weights
 from prettyuseful.errors import DataError
 from prettyuseful.numerics import Numerics
 
@@ -22,7 +23,7 @@ def test_features_are_timms_own(name: str, tmp_path: Path, pixels: Pixels) -> No
     whole = timm.create_model(name, pretrained=False)
     save_file(whole.state_dict(), tmp_path / "weights.safetensors")
     few = pixels.take(np.arange(3))
-    found = TimmModel(name, tmp_path / "weights.safetensors", Numerics()).features(few)
+    found = TimmModel(name, str(tmp_path / "weights.safetensors"), Numerics()).features(few)
 
     model = timm.create_model(name, pretrained=False, num_classes=0).eval()
     model.load_state_dict(whole.state_dict(), strict=False)
@@ -33,18 +34,24 @@ def test_features_are_timms_own(name: str, tmp_path: Path, pixels: Pixels) -> No
     assert found.dtype == np.float32
 
 
-def test_the_identity_holds_weights_and_preprocessing_and_no_place(tmp_path: Path) -> None:
+def content_of(weights: str | None) -> dict[str, Any]:
+    content = pinned_weights("resnet18", weights).content
+    assert isinstance(content, dict)
+    return content
+
+
+def test_what_is_pinned_holds_weights_and_preprocessing_and_no_place(tmp_path: Path) -> None:
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
-        (tmp_path / folder / "weights").write_bytes(b"the same")
-    first, second = (identity("resnet18", tmp_path / folder / "weights") for folder in ("a", "b"))
+        (tmp_path / folder / "weights.safetensors").write_bytes(b"the same")
+    first, second = (content_of(str(tmp_path / folder / "weights.safetensors")) for folder in ("a", "b"))
     assert first == second
-    assert first["preprocessing"]["input_size"] == (3, 224, 224)
+    assert first["preprocessing"]["input_size"] == [3, 224, 224]
     assert first["preprocessing"]["interpolation"] == "bicubic"
-    assert identity("resnet18", None)["id"] == "resnet18.a1_in1k"
+    assert content_of(None)["id"] == "resnet18.a1_in1k"
 
 
 def test_weights_of_another_model_are_told(tmp_path: Path) -> None:
     save_file({"x": torch.zeros(1)}, tmp_path / "weights.safetensors")
     with pytest.raises(DataError, match="are not resnet18's"):
-        TimmModel("resnet18", tmp_path / "weights.safetensors", Numerics())
+        TimmModel("resnet18", str(tmp_path / "weights.safetensors"), Numerics())

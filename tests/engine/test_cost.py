@@ -14,6 +14,7 @@ from prettyuseful.engine.step import Step
 from prettyuseful.engine.store.base import FileEntry, Manifest
 from prettyuseful.numerics import Numerics
 from prettyuseful.plan.study import make_plan
+from prettyuseful.prompts.strategies import PROMPT_STRATEGIES
 from prettyuseful.steps.classifiers import EvaluateSpec
 from prettyuseful.steps.prompts import PromptSpec
 from prettyuseful.study.reading import parse_study
@@ -21,7 +22,7 @@ from prettyuseful.training.recipes import View
 
 
 def prompt(units: float, name: str = "a") -> Step:
-    return Step(PromptSpec(strategy="class-name", classes=(name,)), {}, name, units)
+    return Step(PromptSpec(strategy=PROMPT_STRATEGIES.pinned("class-name"), classes=(name,)), {}, name, units)
 
 
 def manifest(seconds: float, units: float) -> Manifest:

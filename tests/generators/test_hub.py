@@ -9,8 +9,8 @@ from pathlib import Path
 import huggingface_hub
 import numpy as np
 import pytest
-from tests.generators.hub_server import Hub, commit, serve
 from tests.generators.own_call import ours, settings
+from tests.hub_server import Hub, commit, reached
 
 from prettyuseful.errors import DataError
 from prettyuseful.generators.encoder import PromptEncoder
@@ -24,15 +24,9 @@ Tiny = Callable[[str], Path]
 @pytest.fixture
 def hub(tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     """A hub with two models and one repository that is none; its cache is empty."""
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes" / "README.md").write_text("no model")
-    with serve() as hub:
-        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
-        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", hub.address)
-        template = f"{hub.address}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
-        monkeypatch.setattr("huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE", template)
-        monkeypatch.setattr(huggingface_hub.hf_api.api, "endpoint", hub.address)
+    with reached(tmp_path / "cache", monkeypatch) as hub:
         hub.repositories = {"we/sd": tiny("sd"), "we/flux": tiny("flux"), "we/notes": tmp_path / "notes"}
         yield hub
 

@@ -238,9 +238,12 @@ def test_a_strategy_is_a_name_or_a_mapping(plan_of: PlanOf) -> None:
 
     assert prompt("class-name") == prompt("{}") == prompt("{strategy: class-name}")
     assert prompt("template") == prompt("{strategy: template, templates: clip-7}")
-    assert prompt("template").templates[0] == "itap of a {}."
-    assert prompt("{strategy: template, templates: ['a {}', 'the {name}']}").templates == ("a {}", "the {name}")
-    assert prompt("{strategy: definition, definitions: {red: a colour}}").definitions == {"red": "a colour"}
+    assert prompt("template").options["templates"][0] == "itap of a {}."
+    assert prompt("{strategy: template, templates: ['a {}', 'the {name}']}").options["templates"] == [
+        "a {}",
+        "the {name}",
+    ]
+    assert prompt("{strategy: definition, definitions: {red: a colour}}").options["definitions"] == {"red": "a colour"}
 
 
 def test_prompts_are_encoded_in_parts_before_anything_is_sampled(plan_of: PlanOf) -> None:

@@ -87,7 +87,7 @@ def test_without_metrics_nothing_is_embedded(study_text: StudyText) -> None:
 
 def test_an_encoder_that_is_not_asked_for_is_not_planned(study_text: StudyText) -> None:
     specs = [step.spec for step in planned(study_text()).steps.values()]
-    assert {spec.encoder.name for spec in specs if isinstance(spec, EmbedSpec)} == {"real-trained"}
+    assert {spec.encoder.source.name for spec in specs if isinstance(spec, EmbedSpec)} == {"real-trained"}
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ import pytest
 
 from prettyuseful.data.dataset import read_shard
 from prettyuseful.data.pixels import Pixels, decoded
-from prettyuseful.encoders.source import EncoderSource
+from prettyuseful.encoders.source import EncoderSource, open_encoder
+from prettyuseful.engine.pinned import Pinned
 from prettyuseful.engine.store.base import Artifact
 from prettyuseful.numerics import Numerics
 from prettyuseful.steps import embed
@@ -21,12 +22,12 @@ def test_every_image_is_embedded_in_its_own_size(
     make: Make, load: Callable[[int], Artifact], clip_folder: Path
 ) -> None:
     source, dataset = EncoderSource(name="clip-vit-b-32", weights=str(clip_folder)), load(5)
-    found = make(EmbedSpec(encoder=source, identity=source.identity(), numerics=Numerics()), dataset=dataset)
+    found = make(EmbedSpec(encoder=source.pin(), numerics=Numerics()), dataset=dataset)
     images = [*decoded(read_shard(dataset.path(dataset.manifest.files[0].name)), "native")]
     for i in (0, 9):
         alone = Pixels.of(images[i][0][None], np.zeros(1, np.int64), np.array(["x"]))
         np.testing.assert_allclose(
-            np.load(found.path("features.npy"))[i], source.open(Numerics()).features(alone)[0], rtol=1e-6
+            np.load(found.path("features.npy"))[i], open_encoder(source.pin(), Numerics()).features(alone)[0], rtol=1e-6
         )
     assert np.load(found.path("labels.npy")).tolist() == [label for _, label, _ in images]
     assert np.load(found.path("groups.npy")).tolist() == [group for _, _, group in images]
@@ -37,22 +38,23 @@ def test_chunks_change_nothing(
     make: Make, load: Callable[[int], Artifact], dinov2_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source, dataset = EncoderSource(name="dinov2-b-14", weights=str(dinov2_folder)), load(5)
-    spec = EmbedSpec(encoder=source, identity=source.identity(), numerics=Numerics())
+    spec = EmbedSpec(encoder=source.pin(), numerics=Numerics())
     whole = np.load(make(spec, dataset=dataset).path("features.npy"))
     monkeypatch.setattr(embed, "_CHUNK", 3)
-    other = spec.model_copy(update={"identity": {"again": True}})
+    other = spec.model_copy(update={"encoder": Pinned[EncoderSource](source=source, content={"again": True})})
     np.testing.assert_array_equal(np.load(make(other, dataset=dataset).path("features.npy")), whole)
 
 
 def test_where_weights_lie_is_not_in_the_key(clip_folder: Path) -> None:
     here, there = (EncoderSource(name="clip-vit-b-32", weights=place) for place in (str(clip_folder), "elsewhere"))
-    specs = [EmbedSpec(encoder=s, identity=here.identity(), numerics=Numerics()) for s in (here, there)]
+    pinned = [Pinned[EncoderSource](source=source, content=here.pin().content) for source in (here, there)]
+    specs = [EmbedSpec(encoder=one, numerics=Numerics()) for one in pinned]
     assert specs[0].keyed() == specs[1].keyed()
 
 
 def test_texts_are_embedded_in_order(make: Make, clip_folder: Path) -> None:
     source, texts = EncoderSource(name="clip-vit-b-32", weights=str(clip_folder)), ("a photo of a red", "blue")
-    spec = EmbedTextSpec(encoder=source, identity=source.identity(), texts=texts, numerics=Numerics())
+    spec = EmbedTextSpec(encoder=source.pin(), texts=texts, numerics=Numerics())
     found = np.load(make(spec).path("features.npy"))
-    wanted = source.open(Numerics()).text_features(texts)  # type: ignore[attr-defined]
+    wanted = open_encoder(source.pin(), Numerics()).text_features(texts)  # type: ignore[attr-defined]
     np.testing.assert_array_equal(found, wanted)

@@ -20,6 +20,7 @@ from prettyuseful.errors import DataError, MemoryLimitError, StepFailedError
 from prettyuseful.generators.base import Request, Sampling
 from prettyuseful.generators.sampler import DiffusersSampler
 from prettyuseful.numerics import Numerics
+from prettyuseful.prompts.strategies import PROMPT_STRATEGIES
 from prettyuseful.steps.generation import CollectSpec, GenerateSpec
 from prettyuseful.steps.prompts import EncodeSpec, PromptSpec
 
@@ -33,7 +34,9 @@ class Maker:
 
     def __init__(self, root: Path, source: str, sampling: Sampling | None, templates: Sequence[str] = ("{}",)) -> None:
         self.store, self.source, self.sampling, self.templates = LocalStore(root), source, sampling, tuple(templates)
-        prompts = PromptSpec(strategy="template", classes=CLASSES, templates=self.templates)
+        prompts = PromptSpec(
+            strategy=PROMPT_STRATEGIES.pinned("template"), classes=CLASSES, options={"templates": [*self.templates]}
+        )
         self.inputs = {"prompts": self.make(prompts, {}).manifest.key}
         if sampling is not None:
             self.inputs["embeddings 00000"] = self.encoded()

@@ -194,7 +194,7 @@ def test_clip_scores_are_those_of_transformers_own_clip(
     from transformers import AutoProcessor, CLIPModel
 
     source, texts, dataset = EncoderSource(name="clip-vit-b-32", weights=str(clip_folder)), ("red", "a cat"), load(6)
-    common: dict[str, Any] = {"encoder": source, "identity": source.identity(), "numerics": Numerics()}
+    common: dict[str, Any] = {"encoder": source.pin(), "numerics": Numerics()}
     embedded, of_texts = make(EmbedSpec(**common), dataset=dataset), make(EmbedTextSpec(**common, texts=texts))
     spec = MeasureSpec(family=pinned_family("clip-score"), control=False, per_class=3)
     found = make(spec, reference=embedded, candidate=embedded, texts=of_texts).manifest.facts

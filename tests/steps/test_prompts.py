@@ -16,6 +16,7 @@ from prettyuseful.engine.pinned import Pinned
 from prettyuseful.engine.store.base import Artifact
 from prettyuseful.numerics import Numerics
 from prettyuseful.prompts.captioners.source import CaptionerSource
+from prettyuseful.prompts.strategies import PROMPT_STRATEGIES
 from prettyuseful.steps.datasets import LoadSpec
 from prettyuseful.steps.prompts import CaptionSpec, EncodeSpec, PromptSpec
 from prettyuseful.tasks.find import TaskSource
@@ -45,34 +46,38 @@ def test_captions_follow_the_images_through_their_parts(make: Make, greys: Path)
     source = CaptionerSource()
     parts = {
         f"captions {first:05d}": make(
-            CaptionSpec(captioner=source, identity=source.identity(), first=first, stop=stop, numerics=Numerics()),
+            CaptionSpec(captioner=source.pin(), first=first, stop=stop, numerics=Numerics()),
             images=images,
         )
         for first, stop in ((0, 3), (3, 4), (4, 10))
     }
     assert [part.manifest.facts["captions"] for part in parts.values()] == [3, 1, 6]
     assert all(part.manifest.facts["applied"] == {"model": "describer"} for part in parts.values())
-    found = prompts_of(make(PromptSpec(strategy="caption", classes=CLASSES), **parts))
+    found = prompts_of(make(PromptSpec(strategy=PROMPT_STRATEGIES.pinned("caption"), classes=CLASSES), **parts))
     words = ("very dark", "dark", "medium", "bright", "very bright")
     told = [f"a {word} flat picture, grey tones, smooth, no main direction" for word in words]
     assert found == [[f"{name}, {caption}" for caption in told] for name in CLASSES]
 
 
 @pytest.mark.parametrize(
-    ("fields", "prompts"),
+    ("strategy", "options", "prompts"),
     [
-        ({"strategy": "class-name"}, [["blue"], ["red"]]),
-        ({"strategy": "template", "templates": ("a {}", "{name}!")}, [["a blue", "blue!"], ["a red", "red!"]]),
-        ({"strategy": "definition", "definitions": {"red": "a colour"}}, [["blue"], ["red, a colour"]]),
+        ("class-name", {}, [["blue"], ["red"]]),
+        ("template", {"templates": ["a {}", "{name}!"]}, [["a blue", "blue!"], ["a red", "red!"]]),
+        ("definition", {"definitions": {"red": "a colour"}}, [["blue"], ["red, a colour"]]),
     ],
 )
-def test_every_strategy_writes_its_prompts(make: Make, fields: dict[str, Any], prompts: list[str]) -> None:
-    assert prompts_of(make(PromptSpec(classes=CLASSES, **fields))) == prompts
+def test_every_strategy_writes_its_prompts(
+    make: Make, strategy: str, options: dict[str, Any], prompts: list[str]
+) -> None:
+    spec = PromptSpec(strategy=PROMPT_STRATEGIES.pinned(strategy), classes=CLASSES, options=options)
+    assert prompts_of(make(spec)) == prompts
 
 
 def test_prompts_are_encoded_one_by_one(make: Make, pipeline_folder: Path) -> None:
     """How they are parted changes no embedding, and the negative is there if it is needed."""
-    prompts = make(PromptSpec(strategy="template", classes=CLASSES, templates=("{}", "a {}")))
+    options = {"templates": ["{}", "a {}"]}
+    prompts = make(PromptSpec(strategy=PROMPT_STRATEGIES.pinned("template"), classes=CLASSES, options=options))
 
     def encoded(first: int, stop: int, guided: bool = False, negative: str | None = None) -> dict[str, np.ndarray]:
         spec = EncodeSpec(

@@ -6,8 +6,9 @@ import pytest
 
 from prettyuseful.data.dataset import Row
 from prettyuseful.errors import DataError
-from prettyuseful.registry import TASKS
+from prettyuseful.registry import loaded
 from prettyuseful.tasks.base import first_few, sound
+from prettyuseful.tasks.find import TASKS
 from prettyuseful.tasks.photos import PhotosTask
 
 from .conftest import picture
@@ -34,7 +35,7 @@ def test_of_many_names_the_first_five_are_listed() -> None:
 
 
 def test_every_task_of_the_table_is_there() -> None:
-    assert all(callable(entry.load()) for entry in TASKS.entries.values())
+    assert all(callable(loaded(row.make)) for row in TASKS)
 
 
 def test_photographs_have_names_that_need_no_definition() -> None:

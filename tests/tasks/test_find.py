@@ -7,8 +7,6 @@ import pytest
 from pydantic import ValidationError
 
 from prettyuseful.errors import UnknownNameError
-from prettyuseful.registry import TASKS
-from prettyuseful.tasks import find
 from prettyuseful.tasks.find import TaskSource
 from prettyuseful.tasks.huggingface import HubTask
 from prettyuseful.tasks.imagenet import class_list
@@ -72,7 +70,3 @@ def test_there_is_one_way_to_say_it(fields: dict[str, Any], said: str) -> None:
 def test_an_unknown_name_gets_the_nearest() -> None:
     with pytest.raises(UnknownNameError, match="did you mean 'imagenet-200'"):
         TaskSource(name="imagnet-200").open()
-
-
-def test_tasks_that_need_images_are_in_the_table() -> None:
-    assert all(name in TASKS.entries for name in find._BRING_IMAGES)

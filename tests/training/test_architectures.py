@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from prettyuseful.errors import DataError, UnknownNameError
-from prettyuseful.training.architectures import SmallNet, build, check, look
+from prettyuseful.training.architectures import ARCHITECTURES, PAPER_TIMM_IDS, build, check, look
+from prettyuseful.training.small import SmallNet
 
 
 def test_the_small_one_has_the_halves_of_a_timm_model() -> None:
@@ -31,9 +32,12 @@ def test_models_of_one_size_are_made_for_another(size: int) -> None:
     assert model(torch.randn(2, 3, size, size)).shape == (2, 5)
 
 
-@pytest.mark.parametrize(
-    "architecture", ["resnet50", "vit_tiny_patch16_224", "convnext_tiny", "swin_tiny_patch4_window7_224"]
-)
+def test_every_row_makes_its_network() -> None:
+    for row in ARCHITECTURES:
+        assert build(row.name, 3, 32).eval()(torch.randn(1, 3, 32, 32)).shape == (1, 3)
+
+
+@pytest.mark.parametrize("architecture", PAPER_TIMM_IDS)
 def test_the_papers_architectures_look_at_224_pixels(architecture: str) -> None:
     assert build(architecture, 3, 224).eval()(torch.randn(1, 3, 224, 224)).shape == (1, 3)
 

@@ -14,8 +14,8 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from prettyuseful.errors import StepFailedError, StoreError
 from prettyuseful.training import checkpoints
-from prettyuseful.training.architectures import SmallNet
 from prettyuseful.training.checkpoints import Checkpoints, State, restore, training_state
+from prettyuseful.training.small import SmallNet
 
 
 @dataclass

@@ -81,10 +81,10 @@ def check(
     """Try whether a class of yours keeps the contract, and say what is wrong."""
     from prettyuseful.console import findings_table, print_out
     from prettyuseful.errors import UnknownNameError
+    from prettyuseful.names import check_of
     from prettyuseful.plugins import is_plugin, load_plugin
-    from prettyuseful.registry import CHECKS
 
-    find = CHECKS[kind].load()
+    find = check_of(kind).find
     if not is_plugin(name):
         raise UnknownNameError(f"{name!r} is no class of yours; name it as module:Class or file.py:Class")
     load_plugin(name)

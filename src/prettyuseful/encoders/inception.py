@@ -44,7 +44,7 @@ class Inception:
         DataError: the file cannot be read, or holds another network's weights.
     """
 
-    def __init__(self, weights: Path, numerics: Numerics) -> None:
+    def __init__(self, weights: Path | str, numerics: Numerics) -> None:
         network = network_of_fid()
         _load(network, weights)
         network.fc = nn.Identity()
@@ -121,7 +121,7 @@ def _mean_of_neighbours(x: torch.Tensor) -> torch.Tensor:
     return avg_pool2d(x, kernel_size=3, stride=1, padding=1, count_include_pad=False)
 
 
-def _load(network: nn.Module, file: Path) -> None:
+def _load(network: nn.Module, file: Path | str) -> None:
     try:
         weights = torch.load(file, map_location="cpu", weights_only=True)
         network.load_state_dict(weights)

@@ -9,7 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
-from prettyuseful.contract import Attempt, BrokenContractError, Finding, findings
+from prettyuseful.contract import Attempt, BrokenContractError, Check, Finding, findings
 from prettyuseful.generators.base import Generator, Request
 from prettyuseful.generators.custom import as_array, open_custom, problem_with
 
@@ -32,6 +32,9 @@ def check_generator(
 def check_own_generator(name: str) -> list[Finding]:
     """`check_generator` for the class that a user names as `module:Class`."""
     return check_generator(lambda: open_custom(name))
+
+
+CHECK = Check("generator", "prompts and seeds to images", check_own_generator)
 
 
 def _attempts(trial: _Trial) -> tuple[Attempt, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -78,8 +78,9 @@ def _asked(repository: str, revision: str, cache: str, offline: bool) -> str:
     if not offline:
         try:
             with _silent():
-                info = HfApi().model_info(repository, revision=revision, timeout=_PATIENCE)
-            return str(info.sha or UNRESOLVED)
+                sha = str(HfApi().model_info(repository, revision=revision, timeout=_PATIENCE).sha or UNRESOLVED)
+            _note(Path(cache), repository, revision, sha)
+            return sha
         except GatedRepoError:
             pass
         except RevisionNotFoundError as error:
@@ -100,11 +101,25 @@ _PATIENCE = 10.0  # seconds for an answer of a few lines
 
 def _cached(cache: Path, repository: str, revision: str) -> str | None:
     """The commit of the snapshot that the cache holds under a revision."""
-    folder = cache / f"models--{repository.replace('/', '--')}"
     try:
-        return (folder / "refs" / revision).read_text("utf-8").strip() or None
+        return _reference(cache, repository, revision).read_text("utf-8").strip() or None
     except (OSError, UnicodeDecodeError):
         return None
+
+
+def _note(cache: Path, repository: str, revision: str, sha: str) -> None:
+    """Keeps the answer for times without a network: the library does so only for what it loads by a branch's name."""
+    if sha == UNRESOLVED or ".." in revision:
+        return
+    file = _reference(cache, repository, revision)
+    with suppress(OSError):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(sha, "utf-8")
+
+
+def _reference(cache: Path, repository: str, revision: str) -> Path:
+    """Where the library's cache keeps the commit that a branch stands for."""
+    return cache / f"models--{repository.replace('/', '--')}" / "refs" / revision
 
 
 @contextmanager

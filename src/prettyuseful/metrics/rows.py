@@ -185,7 +185,7 @@ def pinned_family(name: str) -> Pinned[str]:
     if name not in METRICS:
         return METRICS.pinned(name)
     family = METRICS[name].family
-    return Pinned[str](source=family, content=family)
+    return Pinned(source=family, content=family)
 
 
 def requested_metrics(names: Iterable[str]) -> dict[str, Metric]:

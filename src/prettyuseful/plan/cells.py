@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import product
 
-from prettyuseful.errors import StudyError, UnknownNameError, did_you_mean
-from prettyuseful.registry import ARCHITECTURES, PROBES, RECIPES
+from prettyuseful.encoders.table import ENCODERS
+from prettyuseful.errors import StudyError, UnknownNameError, UserError, did_you_mean
+from prettyuseful.prompts.strategies import PROMPT_STRATEGIES
 from prettyuseful.study.file import DEFAULT, Study
+from prettyuseful.training.architectures import ARCHITECTURES, check
 from prettyuseful.training.augmentations import Augmentation
-from prettyuseful.training.recipes import Recipe, View, view_of
-from prettyuseful.transforms.probes import Probe
+from prettyuseful.training.recipes import RECIPES, Recipe, View, view_of
+from prettyuseful.transforms.probes import PROBES, Probe
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,8 @@ def check_names(study: Study) -> None:
     """Looks at every name, and whether what the study defines is used: a name that is not may be a slip.
 
     Raises:
-        UnknownNameError: an architecture, recipe or probe that nobody knows, or that nothing uses.
+        UnknownNameError: an architecture, recipe or probe that is not known, or that nothing uses; or two rows of one
+            name.
     """
     train = study.train
     asked = [*train.recipes, *(study.probes[probe].recipe for probe in train.probes if probe in study.probes)]
@@ -59,12 +63,29 @@ def check_names(study: Study) -> None:
         PROBES.check(probe, also=study.probes)
     own = (plan.architecture for plan in study.probes.values() if plan.architecture)
     for architecture in (*train.architectures, *own, *train.weights):
-        if architecture not in ARCHITECTURES.entries:
-            from prettyuseful.training.architectures import check
-
+        if architecture not in ARCHITECTURES:
             check(architecture)
+    with _said_of("train.recipes"):
+        RECIPES.check_labels(train.recipes, also=[DEFAULT, *study.recipes])
+    with _said_of("train.probes"):
+        PROBES.check_labels(train.probes, also=study.probes)
+    with _said_of("encoders"):
+        ENCODERS.check_labels(encoder.name for encoder in study.encoders)
+    strategies: dict[str, None] = {}
+    for name, dataset in study.datasets.items():
+        strategies[dataset.prompts.strategy] = None
+        with _said_of(f"data set {name!r}"):
+            PROMPT_STRATEGIES.check_labels(strategies)
     _check_used("probe", study.probes, train.probes, "train.probes")
     _check_used("recipe", study.recipes, recipes, "train.recipes")
+
+
+@contextmanager
+def _said_of(place: str) -> Iterator[None]:
+    try:
+        yield
+    except UserError as error:
+        raise type(error)(f"{place}: {error}") from None
 
 
 def _check_used(kind: str, defined: Iterable[str], used: Sequence[str], where: str) -> None:
@@ -97,13 +118,14 @@ def cell_groups(study: Study, native_size: Callable[[], int]) -> tuple[CellGroup
             recipe_name = own.recipe
         if recipe_name == DEFAULT:
             recipe_name = probe.default_recipe(size())
-        recipe = recipe_of(study, recipe_name)
-        view = view_of(recipe, probe.crops)
-        return PlannedCell(probe.architecture or architecture, recipe_name, probe_name, recipe, view)
+        recipe, names = recipe_of(study, recipe_name), (RECIPES.label(recipe_name), probe_label(probe_name))
+        return PlannedCell(probe.architecture or architecture, *names, recipe, view_of(recipe, probe.crops))
 
     train = study.train
     groups = tuple(
-        CellGroup(architecture, recipe, tuple(cell(architecture, recipe, probe) for probe in train.probes))
+        CellGroup(
+            architecture, RECIPES.label(recipe), tuple(cell(architecture, recipe, probe) for probe in train.probes)
+        )
         for architecture, recipe in product(train.architectures, train.recipes)
     )
     _check_weights(study, (one for group in groups for one in group.cells))
@@ -115,10 +137,15 @@ def plain_cell(group: CellGroup) -> PlannedCell:
     return next((cell for cell in group.cells if cell.probe == "rgb"), group.cells[0])
 
 
+def probe_label(name: str) -> str:
+    """What records and reports call a probe of `train.probes`."""
+    return PROBES.label(name)
+
+
 def probe_of(study: Study, name: str) -> Probe:
     """A probe by its name, with what the study says of it."""
-    known: Probe = PROBES[name].load() if name in PROBES.entries else Probe()
     own = study.probes.get(name)
+    known = Probe(name) if own is not None and name not in PROBES else PROBES[name]
     said = {} if own is None else {field: value for field in _OF_PROBES if (value := getattr(own, field)) is not None}
     return replace(known, **said)
 
@@ -129,7 +156,7 @@ _OF_PROBES = ("transform", "architecture", "crops")
 def recipe_of(study: Study, name: str) -> Recipe:
     """A recipe by its name, the study's own among them."""
     own = study.recipes.get(name)
-    known: Recipe = RECIPES[own.like if own else name].load()
+    known = RECIPES[own.like if own else name].recipe
     changes = own.model_dump(exclude={"like"}, exclude_unset=True) if own else {}
     if "size" in changes:
         changes["augmentation"] = replace(known.augmentation, size=changes.pop("size"))

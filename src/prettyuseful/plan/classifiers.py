@@ -8,7 +8,7 @@ from pathlib import Path
 from prettyuseful.data.pixels import StoredSize
 from prettyuseful.engine.pinned import Pinned
 from prettyuseful.errors import UserError
-from prettyuseful.plan.cells import PlannedCell, probe_of
+from prettyuseful.plan.cells import PlannedCell, probe_label, probe_of
 from prettyuseful.plan.planned import PlannedDataset, PlannedRun, Planning
 from prettyuseful.steps.classifiers import DecodeSpec, EvaluateSpec, TrainSpec
 from prettyuseful.steps.probe import ProbeSpec
@@ -21,7 +21,7 @@ class DecodedImages:
 
     def __init__(self, planning: Planning) -> None:
         self.planning = planning
-        self._transforms = {name: self._pinned(name) for name in planning.study.train.probes}
+        self._transforms = {probe_label(name): self._pinned(name) for name in planning.study.train.probes}
         self._keys: dict[tuple[str, StoredSize, str], str] = {}
 
     def key(self, dataset: str, cell: PlannedCell) -> str:

@@ -148,9 +148,10 @@ class Datasets:
 
     def _generated(self, name: str, plan: DatasetPlan, generator: _Generator) -> _Made:
         numerics = self.planning.study.numerics.of_generation(generator.dtype)
-        per_class = plan.prompts.per_class(self.real.count(plan.count))
+        resolved_prompts, real_count = plan.prompts.resolve(self.planning.task), self.real.count(plan.count)
+        per_class = resolved_prompts.per_class(real_count)
         cut = Cut.of(plan.count, per_class, self.planning.study.numerics.micro_batch)
-        prompts = self.prompts.write(plan.prompts, self.real.count(plan.count))
+        prompts = self.prompts.write(resolved_prompts, plan.prompts.label, real_count)
         # All encoding stands before the first sampling: text encoders and denoisers share no memory.
         encoded = {} if generator.model is None else self.prompts.encode(prompts, per_class, generator.model, numerics)
         cuts = [(first, stop, cut.within(first, stop)) for first, stop in cut.shards()]  # the same for all classes

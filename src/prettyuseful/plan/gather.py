@@ -72,7 +72,7 @@ class _Gatherer:
         """What was compared by, with a line on each."""
         study = self.plan.study
         real = f"penultimate layer of {study.train.architectures[0]} trained on the task's real images"
-        asked = {encoder.name: encoder for encoder in study.encoders} if study.metrics else {}
+        asked = {encoder.label: encoder for encoder in study.encoders} if study.metrics else {}
         if any(metric.reads == "logits" for metric in self.plan.metrics):
             asked.setdefault(REAL_TRAINED, EncoderSource(name=REAL_TRAINED))
         return {name: real if name == REAL_TRAINED else encoder.words for name, encoder in asked.items()}
@@ -89,7 +89,7 @@ class _Gatherer:
             holds_real=dataset.plan is not None and REAL in self.plan.study.images_of(dataset.name),
             of=plan.of if plan else None,
             generator=asdict(dataset.origin) if dataset.origin else None,
-            prompts=plan.prompts.strategy if plan and generated else None,
+            prompts=plan.prompts.label if plan and generated else None,
             seed=plan.seed if plan and generated else None,
             pretrain=plan.pretrain if plan else None,
             prompts_cut=made.facts.get("prompts_cut", {}) if made else {},

@@ -53,7 +53,7 @@ class MeasurePlanner:
     classifier: str
     cell: PlannedCell
     pixels: Callable[[str, PlannedCell], str]
-    _identities: dict[str, dict[str, object]] = field(default_factory=dict)
+    _pinned: dict[str, Pinned[EncoderSource]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         try:
@@ -86,7 +86,7 @@ class MeasurePlanner:
                 )
         for encoder in self.study.encoders:
             try:
-                self._identities[encoder.name] = encoder.identity()
+                self._pinned[encoder.name] = encoder.pin()
             except UserError as error:
                 raise type(error)(f"encoders: {error}") from None
         self.per_class = min([self.task.available("test") // 2, *(dataset.images_per_class for dataset in datasets)])
@@ -114,7 +114,7 @@ class MeasurePlanner:
                     continue
                 for candidate, test, again in ((own, self.test, None), (reencoded, test_reencoded, reencoded)):
                     key = self._measure(dataset.name, encoder, family, subject, test, candidate)
-                    yield PlannedMeasure(encoder.name, family.name, subject, key, again)
+                    yield PlannedMeasure(encoder.label, family.name, subject, key, again)
 
     def _by_encoder(self) -> Iterator[tuple[EncoderSource, _Family]]:
         """What is measured with each encoder. Logits come from the real-trained classifier, whatever the encoders."""
@@ -148,17 +148,16 @@ class MeasurePlanner:
             inputs["texts"] = self._texts(encoder)
         spec = MeasureSpec(family=family.pinned, control=control, per_class=self.per_class)
         units = self.per_class * len(self.task.classes)
-        return self.graph.add(spec, inputs, f"measure {family.name} of {name} by {encoder.name}", units)
+        return self.graph.add(spec, inputs, f"measure {family.name} of {name} by {encoder.label}", units)
 
     def _features(self, role: str, encoder: EncoderSource, dataset: str, words: str) -> dict[str, str]:
-        identity = self._identities[encoder.name]
-        if encoder.name == REAL_TRAINED:
+        if encoder.trained_here:
             inputs = {"classifier": self.classifier, "pixels": self.pixels(dataset, self.cell)}
             view, numerics = self.cell.view, self.study.numerics.of_inference()
         else:
             inputs, view, numerics = {"dataset": dataset}, None, self._numerics
-        spec = EmbedSpec(encoder=encoder, identity=identity, view=view, numerics=numerics)
-        key = self.graph.add(spec, inputs, f"embed {words} by {encoder.name}", self.graph.units(dataset))
+        spec = EmbedSpec(encoder=self._pinned[encoder.name], view=view, numerics=numerics)
+        key = self.graph.add(spec, inputs, f"embed {words} by {encoder.label}", self.graph.units(dataset))
         return {role: key}
 
     def _logits(self, role: str, _: EncoderSource, dataset: str, words: str) -> dict[str, str]:
@@ -170,12 +169,11 @@ class MeasurePlanner:
 
     def _texts(self, encoder: EncoderSource) -> str:
         spec = EmbedTextSpec(
-            encoder=encoder,
-            identity=self._identities[encoder.name],
+            encoder=self._pinned[encoder.name],
             texts=tuple(PROMPT.format(name) for name in self.task.classes),
             numerics=self._numerics,
         )
-        return self.graph.add(spec, {}, f"embed class names by {encoder.name}", len(self.task.classes))
+        return self.graph.add(spec, {}, f"embed class names by {encoder.label}", len(self.task.classes))
 
     @property
     def _numerics(self) -> Numerics:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from prettyuseful.engine.pinned import Pinned
-from prettyuseful.errors import DataError
 from prettyuseful.generators.base import Sampling
 from prettyuseful.generators.models import Model
 from prettyuseful.numerics import Numerics
 from prettyuseful.plan.planned import Planning
 from prettyuseful.plan.real import RealImages
 from prettyuseful.prompts.captioners.source import CaptionerSource
-from prettyuseful.prompts.plan import PromptPlan
+from prettyuseful.prompts.plan import ResolvedPrompts
 from prettyuseful.steps.prompts import CaptionSpec, EncodeSpec, PromptSpec
 
 PART = 100
@@ -35,18 +34,11 @@ class PromptSteps:
     def __init__(self, planning: Planning, real: RealImages) -> None:
         self.planning, self.real, self.task = planning, real, planning.task
 
-    def write(self, prompts: PromptPlan, real_images: int) -> str:
-        """The step that writes the prompts of every class, with `real_images` of each to describe."""
-        inputs: Mapping[str, str] = {}
-        if prompts.strategy == "caption":
-            inputs = self._captions(prompts.captioner or CaptionerSource(), real_images)
-        spec = PromptSpec(
-            strategy=prompts.strategy,
-            classes=self.task.classes,
-            templates=prompts.template_texts if prompts.strategy == "template" else (),
-            definitions=self._definitions(prompts.definitions) if prompts.strategy == "definition" else {},
-        )
-        return self.planning.graph.add(spec, inputs, f"write {prompts.strategy} prompts", 1)
+    def write(self, prompts: ResolvedPrompts, label: str, real_images: int) -> str:
+        """The step that writes the prompts of every class, with `real_images` of each to caption."""
+        inputs = self._captions(prompts.captioner, real_images) if prompts.captioner else {}
+        spec = PromptSpec(strategy=prompts.strategy, classes=prompts.classes, options=prompts.options)
+        return self.planning.graph.add(spec, inputs, f"write {label} prompts", 1)
 
     def encode(self, prompts: str, per_class: int, diffusion: PinnedModel, numerics: Numerics) -> dict[int, str]:
         """The steps that encode the prompts of the step `prompts`, `per_class` of every class, by part."""
@@ -72,29 +64,16 @@ class PromptSteps:
 
     def _captions(self, captioner: CaptionerSource, per_class: int) -> dict[str, str]:
         images = self.real.load("train", per_class)
-        identity, numerics = captioner.identity(), self.planning.study.numerics.of_generation("bfloat16")
+        pinned, numerics = captioner.pin(), self.planning.study.numerics.of_generation("bfloat16")
         return {
             f"captions {number:05d}": self.planning.graph.add(
-                CaptionSpec(captioner=captioner, identity=identity, first=first, stop=stop, numerics=numerics),
+                CaptionSpec(captioner=pinned, first=first, stop=stop, numerics=numerics),
                 {"images": images},
                 f"caption real train images {first}-{stop}",
                 stop - first,
             )
             for number, (first, stop) in enumerate(_parts(per_class * len(self.task.classes)))
         }
-
-    def _definitions(self, given: Mapping[str, str] | None) -> dict[str, str]:
-        """The glosses of a study, or those of the task, for the names that need one."""
-        if given is not None:
-            if odd := sorted(set(given) - set(self.task.classes)):
-                raise DataError(f"definitions name {odd[0]!r}, which is no class of the task {self.task.name}")
-            return dict(given)
-        if not self.task.definitions:
-            raise DataError(
-                f"the task {self.task.name} has no definitions of its own; give them: "
-                "prompts: {strategy: definition, definitions: {class: gloss}}"
-            )
-        return dict(self.task.definitions)
 
 
 def _parts(total: int) -> Iterator[tuple[int, int]]:

@@ -10,7 +10,8 @@ import numpy as np
 
 from prettyuseful.data.pixels import Pixels, decoded
 from prettyuseful.encoders.base import Encoder, TextEncoder
-from prettyuseful.encoders.source import EncoderSource
+from prettyuseful.encoders.source import EncoderSource, open_encoder
+from prettyuseful.engine.pinned import Pinned
 from prettyuseful.engine.step import Job, StepSpec
 from prettyuseful.numerics import Numerics
 from prettyuseful.steps.inputs import classifier_of, pixels_of, rows_of
@@ -28,10 +29,8 @@ class EmbedSpec(StepSpec):
 
     kind: ClassVar[str] = "embed"
     pace: ClassVar[float] = 0.0005
-    version: ClassVar[int] = 3
-    unkeyed: ClassVar[frozenset[str]] = frozenset({"encoder"})
-    encoder: EncoderSource
-    identity: dict[str, Any]
+    version: ClassVar[int] = 4
+    encoder: Pinned[EncoderSource]
     view: View | None = None
     numerics: Numerics
 
@@ -46,10 +45,10 @@ class EmbedSpec(StepSpec):
 
     def _opened(self, job: Job) -> Encoder:
         if self.view is None:
-            return self.encoder.open(self.numerics)
+            return open_encoder(self.encoder, self.numerics)
         from prettyuseful.encoders.real_trained import RealTrained
 
-        return RealTrained(classifier_of(job, "classifier", self.numerics), self.view, self.numerics)
+        return RealTrained(classifier_of(job, "classifier", self.numerics), self.view)
 
     def _parts(self, job: Job) -> Iterator[Pixels]:
         if self.view is not None:
@@ -64,7 +63,7 @@ class EmbedSpec(StepSpec):
 
     @property
     def rate_class(self) -> str:
-        return f"embed {self.encoder.name}"
+        return f"embed {self.encoder.source.label}"
 
     @property
     def assumed_pace(self) -> float | None:
@@ -76,15 +75,14 @@ class EmbedTextSpec(StepSpec):
 
     kind: ClassVar[str] = "embed-text"
     pace: ClassVar[float] = 0.0005
-    unkeyed: ClassVar[frozenset[str]] = frozenset({"encoder"})
-    encoder: EncoderSource
-    identity: dict[str, Any]
+    version: ClassVar[int] = 2
+    encoder: Pinned[EncoderSource]
     texts: tuple[str, ...]
     numerics: Numerics
 
     def make(self, job: Job) -> dict[str, Any]:
         self.numerics.apply()
-        encoder = cast("TextEncoder", self.encoder.open(self.numerics))
+        encoder = cast("TextEncoder", open_encoder(self.encoder, self.numerics))
         np.save(job.folder / "features.npy", encoder.text_features(self.texts))
         return {}
 

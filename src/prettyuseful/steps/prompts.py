@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from itertools import chain
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from prettyuseful.engine.keys import digest
 from prettyuseful.engine.pinned import Pinned
@@ -15,20 +15,18 @@ from prettyuseful.engine.step import Job, Resources, StepSpec
 from prettyuseful.generators.pocket import is_pocket
 from prettyuseful.hub.commits import check_resolved
 from prettyuseful.numerics import Numerics
-from prettyuseful.prompts.captioners.source import DESCRIBER, CaptionerSource
-from prettyuseful.prompts.strategies import Prompts, class_names, from_captions, from_templates, with_definitions
+from prettyuseful.prompts.captioners.source import DESCRIBER, CaptionerSource, open_captioner
+from prettyuseful.prompts.strategies import PromptRequest, write_prompts
 from prettyuseful.steps.inputs import classes_of, part_of, prompts_of, write_json
 
 
 class CaptionSpec(StepSpec):
-    """One caption per real image, for images `first` to `stop` of a data set. `identity` is what `captioner` keys."""
+    """One caption per real image, for images `first` to `stop` of a data set."""
 
     kind: ClassVar[str] = "caption"
     pace: ClassVar[float] = 0.0006
-    version: ClassVar[int] = 2
-    unkeyed: ClassVar[frozenset[str]] = frozenset({"captioner"})
-    captioner: CaptionerSource
-    identity: dict[str, Any]
+    version: ClassVar[int] = 3
+    captioner: Pinned[CaptionerSource]
     first: int
     stop: int
     numerics: Numerics
@@ -38,7 +36,7 @@ class CaptionSpec(StepSpec):
         from prettyuseful.prompts.captioners.base import Picture
 
         self.numerics.apply()
-        captioner, classes = self.captioner.open(self.numerics), classes_of(job, "images")
+        captioner, classes = open_captioner(self.captioner, self.numerics), classes_of(job, "images")
         rows = list(part_of(job, "images", self.first, self.stop))
         pictures = [Picture(decode(row.data, row.path), classes[row.label], row.path, row.place) for row in rows]
         captions = captioner.captions(pictures)
@@ -47,40 +45,32 @@ class CaptionSpec(StepSpec):
 
     @property
     def rate_class(self) -> str:
-        return f"caption {self.captioner.model}"
+        return f"caption {self.captioner.source.model}"
 
     @property
     def assumed_pace(self) -> float | None:
-        return self.pace if self.captioner.model == DESCRIBER else None
+        return self.pace if self.captioner.source.model == DESCRIBER else None
 
 
 class PromptSpec(StepSpec):
-    """The prompts of every class, by one strategy. Inputs, for captions: their parts in order."""
+    """The prompts of every class, by one strategy. Inputs, for one that needs captions: their parts in order.
+
+    `options`: the strategy's, as it resolved them.
+    """
 
     kind: ClassVar[str] = "prompt"
     pace: ClassVar[float] = 0.01
-    version: ClassVar[int] = 2
-    strategy: Literal["class-name", "template", "definition", "caption"]
+    version: ClassVar[int] = 3
+    strategy: Pinned[str]
     classes: tuple[str, ...]
-    templates: tuple[str, ...] = ()
-    definitions: dict[str, str] = Field({})
+    options: dict[str, JsonValue] = Field({})
 
     def make(self, job: Job) -> dict[str, Any]:
-        prompts = self._prompts(job)
+        parts = (json.loads(job.inputs[name].path("captions.json").read_text("utf-8")) for name in sorted(job.inputs))
+        captions = tuple((label, text) for part in parts for label, text in part)
+        prompts = write_prompts(self.strategy.source, PromptRequest(self.classes, self.options, captions))
         write_json(job.folder / "prompts.json", {"classes": prompts.classes, "prompts": prompts.prompts})
         return {"prompts": sum(len(options) for options in prompts.prompts)}
-
-    def _prompts(self, job: Job) -> Prompts:
-        match self.strategy:
-            case "caption":
-                parts = (job.inputs[name].path("captions.json").read_text("utf-8") for name in sorted(job.inputs))
-                return from_captions(self.classes, list(chain.from_iterable(json.loads(part) for part in parts)))
-            case "template":
-                return from_templates(self.classes, self.templates)
-            case "definition":
-                return with_definitions(self.classes, self.definitions)
-            case _:
-                return class_names(self.classes)
 
 
 class EncodeSpec(StepSpec):

@@ -288,7 +288,7 @@ class Study(_Strict):
     encoders: tuple[EncoderSource, ...] = Field(
         (EncoderSource(name=REAL_TRAINED),),
         min_length=1,
-        description="what images are compared by: names of `prettyuseful list encoders`, or timm ids",
+        description="what images are compared by: names of `prettyuseful list encoders`, timm ids, or module:OBJECT",
     )
     diagnosis: bool = Field(False, description="whether to look for what holds each data set back, see docs/audit.md")
     numerics: StudyNumerics = StudyNumerics()

@@ -2,21 +2,61 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, ClassVar, cast
+from typing import Annotated, ClassVar
 
 from pydantic import ConfigDict, Field, model_validator
 
 from prettyuseful.data.sources.open import open_source
+from prettyuseful.errors import DataError
 from prettyuseful.fields import BareName, RelativePlace, any_path, existing_folder, images_or_plugin, plugin
-from prettyuseful.registry import TASKS
+from prettyuseful.plugins import is_plugin
+from prettyuseful.registry import Registry, loaded
 from prettyuseful.tasks.base import Task
 from prettyuseful.tasks.folder import FolderTask
 from prettyuseful.tasks.huggingface import HubData, hub_task
 from prettyuseful.tasks.real import HOLD_OUT, RealTask
 
-_BRING_IMAGES = frozenset({"imagenet-200", "imagenet-1k"})
-"""Named tasks whose images are the user's own copy."""
+
+@dataclass(frozen=True)
+class NamedTask:
+    """A task that studies can name. Your own is such a row in a file of yours, named as `file.py:OBJECT`.
+
+    `make`: what makes the task, or its "module:attribute". `takes_images`: whether its images are the user's own copy,
+    which `make` is then given as a folder (`Path`) or a data set (`HubData`); the others have images of their own.
+    """
+
+    name: str
+    summary: str
+    make: Callable[..., Task] | str
+    takes_images: bool = False
+
+
+TASKS = Registry(
+    "task",
+    NamedTask,
+    (
+        NamedTask(
+            "photos",
+            "crops of 16 bundled photographs, 32 px, no download",
+            "prettyuseful.tasks.photos:PhotosTask",
+        ),
+        NamedTask(
+            "imagenet-200",
+            "the paper's 200 classes; from your folder or huggingface copy",
+            "prettyuseful.tasks.imagenet:imagenet_200",
+            takes_images=True,
+        ),
+        NamedTask(
+            "imagenet-1k",
+            "all 1,000 classes; from your folder or huggingface copy",
+            "prettyuseful.tasks.imagenet:imagenet_1k",
+            takes_images=True,
+        ),
+    ),
+)
 
 _TEST_IMAGES = RelativePlace(images_or_plugin, only_if=lambda task: task.real is not None)
 
@@ -28,7 +68,7 @@ class TaskSource(BareName):
     model_config = ConfigDict(frozen=True, extra="forbid")
     bare_field: ClassVar[str] = "name"
     name: Annotated[str, RelativePlace(plugin)] | None = Field(
-        None, description="a task that `prettyuseful list tasks` shows"
+        None, description="a task that `prettyuseful list tasks` shows, or module:OBJECT"
     )
     folder: Annotated[str, RelativePlace(any_path)] | None = Field(
         None, description="an ImageFolder tree with train/<class> and test/<class>; of an imagenet task: with synsets"
@@ -76,7 +116,8 @@ class TaskSource(BareName):
     def _check_place(self) -> None:
         places = [self.folder, self.huggingface, self.real]
         given = len(places) - places.count(None)
-        if self.name in _BRING_IMAGES:
+        row = None if self.name is None else TASKS.rows.get(self.name)
+        if row is not None and row.takes_images:
             if self.real is not None:
                 raise ValueError(f"the task {self.name} takes its images from folder or huggingface, not from real")
             if given == 0:
@@ -84,7 +125,7 @@ class TaskSource(BareName):
                     f"the task {self.name} needs its images: add folder, an ImageNet with train/<synset> and "
                     "val/<synset>, or huggingface, such as ILSVRC/imagenet-1k"
                 )
-        elif self.name is not None and given:
+        elif self.name is not None and (self.real or (given and not is_plugin(self.name))):
             raise ValueError(f"give either a name or a folder: the task {self.name} has images of its own")
         elif self.name is None and not given:
             raise ValueError("give either a name or a folder, or a huggingface data set, or real images")
@@ -120,11 +161,17 @@ class TaskSource(BareName):
                 licence=self.licence,
             )
         if self.name is not None:
-            return cast("Task", TASKS[self.name].load()(*self._images()))
-        images = self._images()[0]
-        if isinstance(images, Path):
-            return FolderTask(images, self.licence)
-        return hub_task(images, self.licence)
+            row, images = TASKS[self.name], self._images()
+            if row.takes_images != bool(images):
+                raise DataError(
+                    f"the task {row.name} needs its images: add folder or huggingface"
+                    if row.takes_images
+                    else f"the task {row.name} has images of its own; remove folder and huggingface"
+                )
+            with TASKS.guard(self.name):
+                return loaded(row.make)(*images)
+        place = self._images()[0]
+        return FolderTask(place, self.licence) if isinstance(place, Path) else hub_task(place, self.licence)
 
     def _images(self) -> tuple[Path | HubData, ...]:
         """The user's images; none if the task has its own."""

@@ -1,46 +1,55 @@
-"""Networks with random weights: ours, and every model of timm under its own id."""
+"""The networks that studies can name: ours, and every model of timm under its own id, with random weights."""
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import cast
-
-import timm
-import torch
-from torch import nn
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
 
 from prettyuseful.errors import DataError, UnknownNameError, did_you_mean, one_line
 from prettyuseful.memory import is_out_of_memory
-from prettyuseful.registry import ARCHITECTURES
+from prettyuseful.registry import Registry, loaded
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
-class SmallNet(nn.Module):
-    """Four convolutions with batch norm, for small images. Has the two halves of timm's models."""
+@dataclass(frozen=True)
+class Architecture:
+    """One of our own networks.
 
-    def __init__(self, num_classes: int) -> None:
-        super().__init__()
-        widths = (3, 24, 48, 96, 128)
-        layers: list[nn.Module] = []
-        for i, (before, after) in enumerate(itertools.pairwise(widths)):
-            layers += [nn.Conv2d(before, after, 3, padding=1, bias=False), nn.BatchNorm2d(after), nn.ReLU(inplace=True)]
-            if i < 3:
-                layers.append(nn.MaxPool2d(2))
-        self.body = nn.Sequential(*layers)
-        self.head = nn.Linear(widths[-1], num_classes)
+    `make`: the "module:attribute" of what makes it for a number of classes; a module with the two halves of timm's
+    models, `forward_features` and `forward_head`.
+    """
 
-    def forward_features(self, x: torch.Tensor) -> torch.Tensor:
-        """(N, 3, S, S) to (N, C, S/8, S/8)."""
-        return cast("torch.Tensor", self.body(x))
+    name: str
+    summary: str
+    make: Callable[[int], nn.Module] | str
 
-    def forward_head(self, x: torch.Tensor, pre_logits: bool = False) -> torch.Tensor:
-        """Feature maps to logits (N, classes), or to the penultimate features (N, C)."""
-        pooled = x.mean(dim=(2, 3))
-        return pooled if pre_logits else self.head(pooled)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.forward_head(self.forward_features(x))
+ARCHITECTURES = Registry(
+    "architecture",
+    Architecture,
+    (
+        Architecture("small", "four convolutions for 32 px, 0.17 M parameters", "prettyuseful.training.small:SmallNet"),
+        Architecture(
+            "bagnet9",
+            "sees windows of 9 px, whatever lies around; 15.7 M parameters",
+            "prettyuseful.training.bagnet:bagnet9",
+        ),
+        Architecture("bagnet17", "sees windows of 17 px; 16.2 M parameters", "prettyuseful.training.bagnet:bagnet17"),
+        Architecture("bagnet33", "sees windows of 33 px; 18.3 M parameters", "prettyuseful.training.bagnet:bagnet33"),
+    ),
+)
+# protocol.md, "Training".
+PAPER_TIMM_IDS = {
+    "resnet50": "timm's ResNet-50, 224 px, one of the paper's four",
+    "vit_tiny_patch16_224": "timm's ViT-Ti/16, 224 px, one of the paper's four",
+    "convnext_tiny": "timm's ConvNeXt-Ti, 224 px, one of the paper's four",
+    "swin_tiny_patch4_window7_224": "timm's Swin-Ti, 224 px, one of the paper's four",
+}
+"""The paper's architectures, which timm has."""
 
 
 def build(name: str, num_classes: int, size: int) -> nn.Module:
@@ -50,8 +59,10 @@ def build(name: str, num_classes: int, size: int) -> nn.Module:
         UnknownNameError: neither ours nor timm's.
         DataError: the architecture cannot look at images of that size.
     """
-    if name in ARCHITECTURES.entries:
-        return cast("nn.Module", ARCHITECTURES[name].load()(num_classes))
+    import timm
+
+    if name in ARCHITECTURES:
+        return loaded(ARCHITECTURES[name].make)(num_classes)
     check(name)
     usual = timm.get_pretrained_cfg(name, allow_unregistered=True)
     sized = {"img_size": size} if usual and usual.fixed_input_size and usual.input_size[1] != size else {}
@@ -59,14 +70,15 @@ def build(name: str, num_classes: int, size: int) -> nn.Module:
         return cast("nn.Module", timm.create_model(name, pretrained=False, num_classes=num_classes, **sized))
 
 
-@torch.no_grad()
 def look(network: nn.Module, name: str, size: int) -> None:
     """Shows the network one black image, which changes nothing in it and draws no random numbers.
 
     Raises:
         DataError: the architecture cannot look at images of that size.
     """
-    with _looking(name, size):
+    import torch
+
+    with _looking(name, size), torch.no_grad():
         network.eval()(torch.zeros(1, 3, size, size))
 
 
@@ -85,7 +97,9 @@ def _looking(name: str, size: int) -> Iterator[None]:
 
 def check(name: str) -> None:
     """Raises UnknownNameError, with the nearest names, for an id that neither we nor timm know."""
-    known = [*ARCHITECTURES.entries, *timm.list_models()]
+    import timm
+
+    known = [*ARCHITECTURES.rows, *timm.list_models()]
     model, dot, _ = name.partition(".")
     if dot and model in known and name not in (tagged := timm.list_pretrained(f"{model}.*")):
         raise UnknownNameError(
@@ -94,5 +108,5 @@ def check(name: str) -> None:
     if model not in known:
         raise UnknownNameError(
             f"unknown architecture {name!r}{did_you_mean(name, known)}; "
-            f"known: {', '.join(ARCHITECTURES.entries)} and every timm id"
+            f"known: {', '.join(ARCHITECTURES.rows)} and every timm id"
         )

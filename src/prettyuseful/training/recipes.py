@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from prettyuseful.data.pixels import StoredSize
+from prettyuseful.registry import Registry
 from prettyuseful.training.augmentations import Augmentation, Nudge
 
 Checkpoint = Literal["last", "lowest-validation-loss"]
@@ -126,3 +127,28 @@ FINE_TUNING = replace(
     weights="pretrained",
 )
 LINEAR_PROBE = replace(FINE_TUNING, learning_rate=1e-3, weight_decay=0.0, trains="head")
+
+
+@dataclass(frozen=True)
+class NamedRecipe:
+    """A recipe that studies can name."""
+
+    name: str
+    summary: str
+    recipe: Recipe
+
+
+RECIPES = Registry(
+    "recipe",
+    NamedRecipe,
+    (
+        NamedRecipe("small", "32 px, 12 epochs of AdamW; minutes on a laptop", SMALL),
+        NamedRecipe("small-texture", "the same on random crops of 24 of 32 px, flipped both ways", SMALL_TEXTURE),
+        NamedRecipe("quick", "128 px, 20 epochs of AdamW, crops and flips: a first look", QUICK),
+        NamedRecipe("paper", "224 px, 80 epochs of Adam in batches of 1024, CutMix: the paper's", PAPER),
+        NamedRecipe("paper-probe", "the paper's for its probes: crops and flips, nothing else", PAPER_PROBE),
+        NamedRecipe("texture", "the paper's on random crops of 128 of 256 px, flipped both ways", TEXTURE),
+        NamedRecipe("fine-tuning", "224 px, 20 epochs from pretrained weights, all of them learn", FINE_TUNING),
+        NamedRecipe("linear-probe", "224 px, pretrained weights, only the last layer learns", LINEAR_PROBE),
+    ),
+)

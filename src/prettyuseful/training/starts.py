@@ -30,10 +30,12 @@ class Pretrained:
 
     `file`: safetensors with the names of the architecture's own state dict. An architecture with a tag, such as
     `resnet50.a1_in1k`, names timm's weights itself; without one they are this timm version's default.
+    `hub`: the repository (`owner/name@commit`) that timm's weights are fetched from; without it, timm's choice.
     The last layer always begins with random weights: its classes are another task's.
     """
 
     file: Path | None = None
+    hub: str | None = None
 
     def identity(self, architecture: str) -> dict[str, str]:
         """What fixes the first weights besides architecture, classes and seed, for a key: content, not places.
@@ -56,8 +58,10 @@ class Pretrained:
             with _reading(self.file):
                 return load_file(self.file)
         name = _pretrained_id(architecture)
+        place = {"hf_hub_id": self.hub, "custom_load": timm.get_pretrained_cfg(name).custom_load} if self.hub else None
         with _fetching(name):
-            return cast("nn.Module", timm.create_model(name, pretrained=True)).state_dict()
+            model = timm.create_model(name, pretrained=True, pretrained_cfg_overlay=place)
+            return cast("nn.Module", model).state_dict()
 
 
 def init_classifier(design: Design, seed: int, given: Pretrained | None = None) -> Classifier:

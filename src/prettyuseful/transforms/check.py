@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from prettyuseful.contract import Attempt, BrokenContractError, Finding, findings
+from prettyuseful.contract import Attempt, BrokenContractError, Check, Finding, findings
 from prettyuseful.transforms.base import Transform
 from prettyuseful.transforms.custom import open_custom, problem_with
 
@@ -27,6 +27,9 @@ def check_transform(make: Callable[[], Transform]) -> list[Finding]:
 def check_own_transform(name: str) -> list[Finding]:
     """`check_transform` for the class that a user names as `module:Class`."""
     return check_transform(lambda: open_custom(name))
+
+
+CHECK = Check("probe", "images to images", check_own_transform)
 
 
 def _attempts(trial: _Trial) -> tuple[Attempt, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from prettyuseful.registry import Registry
 from prettyuseful.transforms.band import PRESETS
 from prettyuseful.transforms.base import TransformSource
 from prettyuseful.transforms.structure import Depth, Edges
@@ -21,6 +22,8 @@ class Probe:
     None takes the study's. `crops`: a test image is seen in so many by so many fixed squares, see `recipes.View`.
     """
 
+    name: str
+    summary: str = ""
     transform: TransformSource | None = None
     small_recipe: str = "small"
     large_recipe: str = "paper-probe"
@@ -32,11 +35,27 @@ class Probe:
         return self.small_recipe if native_size <= SMALL_SIDE else self.large_recipe
 
 
-RGB = Probe(large_recipe="paper")
-STRUCTURE = Probe(Depth())
-EDGES = Probe(Edges())
-# The released code tests on random crops; two by two fixed ones, which tile the image, give the same figure twice.
-TEXTURE = Probe(small_recipe="small-texture", large_recipe="texture", architecture="bagnet9", crops=2)
-LOW_PASS = Probe(PRESETS["low-pass"])
-HIGH_PASS = Probe(PRESETS["high-pass"])
-RELEASED_HIGH_PASS = Probe(PRESETS["released"])
+PROBES = Registry(
+    "probe",
+    Probe,
+    (
+        Probe("rgb", "the images as they are", large_recipe="paper"),
+        Probe("structure", "depth maps by Depth-Anything-V2-Large", Depth()),
+        Probe("edges", "an edge and silhouette map: structure without a model", Edges()),
+        # The released code tests on random crops; two by two fixed ones, which tile the image, give the same figure
+        # twice.
+        Probe(
+            "texture",
+            "a BagNet-9 on crops: what is seen through windows of 9 px",
+            small_recipe="small-texture",
+            large_recipe="texture",
+            architecture="bagnet9",
+            crops=2,
+        ),
+        Probe("low-pass", "frequencies below 0.1 of Nyquist, the paper's", PRESETS["low-pass"]),
+        Probe("high-pass", "frequencies from 0.1 of Nyquist on, the paper's", PRESETS["high-pass"]),
+        Probe(
+            "released-high-pass", "from 0.9 of Nyquist on, as the paper's code flips the cutoff", PRESETS["released"]
+        ),
+    ),
+)

@@ -23,7 +23,7 @@ from prettyuseful.errors import PrettyUsefulError, StepFailedError, UserError
 from prettyuseful.numerics import Numerics
 from prettyuseful.prompts.captioners.base import Picture
 from prettyuseful.prompts.captioners.endpoint import EndpointCaptioner, Patience
-from prettyuseful.prompts.captioners.source import CaptionerSource
+from prettyuseful.prompts.captioners.source import CaptionerSource, open_captioner
 
 CANARY = "sk-canary/4f9a7c"
 QUICK = Patience(tries=3, connect=2, answer=1, first_wait=0.01, longest_wait=0.02, longest_asked=5)
@@ -342,7 +342,7 @@ def test_the_key_is_nowhere(
     caplog.set_level(logging.DEBUG)
     server.usual = echo
     source = CaptionerSource(model="seer", endpoint=server.url, api_key_env="CAPTION_KEY")
-    opened = source.open(Numerics())
+    opened = open_captioner(source.pin(), Numerics())
     assert isinstance(opened, EndpointCaptioner)
     opened.patience = QUICK
     with pytest.raises(PrettyUsefulError) as error:

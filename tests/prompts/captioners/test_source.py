@@ -1,16 +1,19 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
+from tests.hub_server import Hub, go_offline, reached
 
-from prettyuseful.errors import UnknownNameError, UserError
+from prettyuseful.errors import DataError, UnknownNameError, UserError
+from prettyuseful.hub import commits
 from prettyuseful.numerics import Numerics
 from prettyuseful.prompts.captioners.base import PAPER_INSTRUCTION
 from prettyuseful.prompts.captioners.describer import Describer
-from prettyuseful.prompts.captioners.source import CaptionerSource
+from prettyuseful.prompts.captioners.source import CaptionerSource, open_captioner
 
 CANARY = "sk-canary-4f9a7c"
 URL = "http://localhost:8000/v1"
@@ -40,7 +43,7 @@ def test_a_bare_string_is_a_model() -> None:
 
 
 def test_what_changes_captions_is_the_identity() -> None:
-    base = served().identity()
+    base = served().pin().content
     assert base == {
         "kind": "endpoint",
         "model": "seer",
@@ -55,17 +58,17 @@ def test_what_changes_captions_is_the_identity() -> None:
         {"image_size": 99},
     ]
     for other in others:
-        assert served(**other).identity() != base
-    assert source(model="seer/seer").identity() != served(model="seer/seer").identity()
+        assert served(**other).pin().content != base
+    assert source(model="seer/seer").pin().content != served(model="seer/seer").pin().content
 
 
 def test_where_and_how_the_server_is_asked_is_not_in_the_identity() -> None:
     elsewhere = served(endpoint="https://example.org/v1", api_key_env="CAPTION_KEY", concurrency=1)
-    assert elsewhere.identity() == served().identity()
+    assert elsewhere.pin().content == served().pin().content
 
 
 def test_the_describer_is_its_name_alone() -> None:
-    assert source(max_tokens=9, concurrency=1).identity() == {"model": "describer"}
+    assert source(max_tokens=9, concurrency=1).pin().content == {"model": "describer"}
 
 
 def test_a_folder_counts_by_its_content(tmp_path: Path) -> None:
@@ -74,14 +77,14 @@ def test_a_folder_counts_by_its_content(tmp_path: Path) -> None:
     for name in ("config.json", "chat_template.jinja", "model.safetensors", "notes.md"):
         (here / name).write_text(name)
     shutil.copytree(here, there)
-    identity = source(model=str(here)).identity()
-    assert source(model=str(there)).identity() == identity
+    identity = source(model=str(here)).pin().content
+    assert source(model=str(there)).pin().content == identity
     (there / "notes.md").write_text("more")
-    assert source(model=str(there)).identity() == identity
+    assert source(model=str(there)).pin().content == identity
     for name in ("config.json", "chat_template.jinja", "model.safetensors"):
         (there / name).write_text("other")
-        assert source(model=str(there)).identity() != identity
-        identity = source(model=str(there)).identity()
+        assert source(model=str(there)).pin().content != identity
+        identity = source(model=str(there)).pin().content
 
 
 def test_an_endpoint_may_come_with_the_rest_of_its_path() -> None:
@@ -129,7 +132,7 @@ def test_a_wrong_value_is_one_clear_line(fields: object, words: str) -> None:
 
 def test_an_unknown_model_is_one_clear_line() -> None:
     with pytest.raises(UnknownNameError, match=r"unknown captioner 'descriper'; did you mean 'describer'\?"):
-        source(model="descriper").identity()
+        source(model="descriper").pin()
 
 
 @pytest.mark.parametrize(
@@ -141,10 +144,39 @@ def test_a_key_that_is_not_there_is_one_clear_line(
     if value is not None:
         monkeypatch.setenv("CAPTION_KEY", value)
     with pytest.raises(UserError, match=f"environment variable CAPTION_KEY .*{words}") as error:
-        served(api_key_env="CAPTION_KEY").open(Numerics())
+        open_captioner(served(api_key_env="CAPTION_KEY").pin(), Numerics())
     assert CANARY not in str(error.value)
 
 
 def test_the_last_captioner_stays_open() -> None:
-    assert isinstance(source().open(Numerics()), Describer)
-    assert source().open(Numerics()) is source().open(Numerics())
+    assert isinstance(open_captioner(source().pin(), Numerics()), Describer)
+    assert open_captioner(source().pin(), Numerics()) is open_captioner(source().pin(), Numerics())
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    (tmp_path / "vlm").mkdir()
+    with reached(tmp_path / "cache", monkeypatch) as hub:
+        hub.repositories = {"we/vlm": tmp_path / "vlm", "we/vlm@v1": tmp_path / "vlm"}
+        yield hub
+
+
+def test_a_model_on_the_hub_counts_by_its_commit(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = source(model="we/vlm").pin()
+    assert before.source.model == f"we/vlm@{hub.sha('we/vlm')}"
+    assert source(model="we/vlm@v1").pin().source.model == f"we/vlm@{hub.sha('we/vlm@v1')}"
+    (tmp_path / "newer").mkdir()
+    hub.push("we/vlm", tmp_path / "newer")
+    commits._asked.cache_clear()
+    after = source(model="we/vlm").pin()
+    assert after.content != before.content
+    go_offline(monkeypatch)
+    assert source(model="we/vlm").pin() == after
+
+
+@pytest.mark.usefixtures("hub")
+def test_a_model_that_is_not_resolved_can_be_planned_and_not_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    go_offline(monkeypatch)
+    pinned = source(model="we/vlm").pin()
+    with pytest.raises(DataError, match=r"the commit of 'we/vlm' is not known.*hf download we/vlm"):
+        open_captioner(pinned, Numerics())

@@ -29,7 +29,7 @@ from transformers import (
 from prettyuseful.errors import DataError, StepFailedError
 from prettyuseful.numerics import Numerics
 from prettyuseful.prompts.captioners.base import Picture
-from prettyuseful.prompts.captioners.source import CaptionerSource
+from prettyuseful.prompts.captioners.source import CaptionerSource, open_captioner
 from prettyuseful.prompts.captioners.vision_language import VisionLanguageCaptioner
 
 WORDS = ["<pad>", "<s>", "</s>", "<unk>", "<image>", "user", "assistant", *(f"w{i}" for i in range(40))]
@@ -168,7 +168,8 @@ def test_what_was_applied_is_said(captioner: VisionLanguageCaptioner) -> None:
 
 
 def test_a_study_opens_it_and_the_number_format_is_the_numerics(folder: Path) -> None:
-    opened = CaptionerSource(model=str(folder), instruction="w1 w2", max_tokens=6).open(Numerics(dtype="bfloat16"))
+    source = CaptionerSource(model=str(folder), instruction="w1 w2", max_tokens=6)
+    opened = open_captioner(source.pin(), Numerics(dtype="bfloat16"))
     assert isinstance(opened, VisionLanguageCaptioner)
     assert opened.applied()["dtype"] == "bfloat16"
     assert {parameter.dtype for parameter in opened.model.parameters()} == {torch.bfloat16}

@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar
 from urllib.parse import urlsplit
 
-from pydantic import ConfigDict, Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, JsonValue, field_validator, model_validator
 
 from prettyuseful.engine.cache import cached_model
-from prettyuseful.engine.keys import files_fingerprint
+from prettyuseful.engine.keys import digest
+from prettyuseful.engine.pinned import Pinned
 from prettyuseful.errors import UnknownNameError, UserError, did_you_mean
 from prettyuseful.fields import BareName, RelativePlace, existing_folder
+from prettyuseful.hub.commits import check_resolved
+from prettyuseful.hub.files import pin_model_source
 from prettyuseful.hub.ids import is_hub_id
 from prettyuseful.numerics import Numerics
 from prettyuseful.prompts.captioners.base import PAPER_INSTRUCTION, Captioner
@@ -21,7 +24,6 @@ from prettyuseful.prompts.captioners.base import PAPER_INSTRUCTION, Captioner
 DESCRIBER = "describer"
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
 _KEY = re.compile(r"[!#-\[\]-~]+")  # ASCII without blanks, quotes and backslashes, so that it looks the same in JSON
-_WEIGHTS_AND_CONFIGS = (".json", ".jinja", ".txt", ".model", ".safetensors")
 
 _OF_THIS_MACHINE = RelativePlace(existing_folder, only_if=lambda captioner: captioner.endpoint is None)
 
@@ -64,34 +66,28 @@ class CaptionerSource(BareName):
             raise ValueError("an endpoint needs the name of its model; add model, or drop endpoint for the describer")
         return self
 
-    def identity(self) -> dict[str, object]:
-        """The fields that change captions, for the artifact's key. A folder counts by its content, not its place.
+    def pin(self) -> Pinned[CaptionerSource]:
+        """The source, which names the commit of a model on the hub, and what changes captions: the model by content,
+        commit, or its name at an endpoint, and what it is asked.
 
         Raises:
             UnknownNameError: no endpoint, and `model` is neither the describer, a hub id nor a folder.
+            DataError: the hub has no such model.
         """
         kind = self._kind()
         if kind == DESCRIBER:
-            return {"model": DESCRIBER}
-        folder = Path(self.model)
-        local = kind == "vision-language" and folder.is_dir()
-        return {
-            "kind": kind,
-            "model": _fingerprint(folder) if local else self.model,
+            return Pinned(source=self, content={"model": DESCRIBER})
+        request: dict[str, JsonValue] = {
             "instruction": self.instruction,
             "max_tokens": self.max_tokens,
             "image_size": self.image_size,
         }
-
-    def open(self, numerics: Numerics) -> Captioner:
-        """The captioner itself; this process keeps the last one loaded.
-
-        Raises:
-            UnknownNameError: see `identity`.
-            DataError: the weights cannot be loaded.
-            UserError: the key's environment variable is not set.
-        """
-        return cached_model(_opened, self, numerics)
+        if kind == "endpoint":
+            return Pinned(source=self, content={"kind": kind, "model": self.model, **request})
+        model = pin_model_source(self.model)
+        assert isinstance(model.content, dict)
+        source = self.model_copy(update={"model": model.source})
+        return Pinned(source=source, content={"kind": kind, **model.content, **request})
 
     def _kind(self) -> str:
         if self.endpoint is not None:
@@ -104,6 +100,17 @@ class CaptionerSource(BareName):
             f"unknown captioner {self.model!r}{did_you_mean(self.model, [DESCRIBER])}; known: {DESCRIBER}, a hub id "
             "such as owner/name, a folder with a config.json, or any name together with an endpoint"
         )
+
+
+def open_captioner(pinned: Pinned[CaptionerSource], numerics: Numerics) -> Captioner:
+    """The captioner itself; this process keeps the last one loaded.
+
+    Raises:
+        DataError: the commit of the model is not known, or its weights cannot be loaded.
+        UserError: the key's environment variable is not set.
+    """
+    check_resolved(pinned.content, pinned.source.model)
+    return cached_model(_opened, pinned.source, numerics, content=digest(pinned.content))
 
 
 def _opened(source: CaptionerSource, numerics: Numerics) -> Captioner:
@@ -140,10 +147,6 @@ def _key(variable: str | None) -> str | None:
     if not _KEY.fullmatch(key):
         raise UserError(f"the environment variable {variable} holds characters that no key has; export the key again")
     return key
-
-
-def _fingerprint(folder: Path) -> str:
-    return files_fingerprint(folder, (path for path in folder.rglob("*") if path.suffix in _WEIGHTS_AND_CONFIGS))
 
 
 def _refuse_secrets(endpoint: object, variable: object) -> None:

@@ -12,6 +12,9 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import huggingface_hub
+import pytest
+
 
 def commit(key: str) -> str:
     """The commit that "owner/name" or "owner/name@revision" stands for."""
@@ -20,18 +23,31 @@ def commit(key: str) -> str:
 
 @dataclass
 class Hub:
-    """`repositories`: folders by id, and by id@revision. `gated`: ids whose files nobody may have. `sent`: what was."""
+    """`repositories`: folders by id, and by id@revision. `gated`: ids whose files nobody may have. `sent`: what was.
+    `commits`: of what is not at the commit that its key stands for."""
 
     address: str
     repositories: dict[str, Path] = field(default_factory=dict)
     gated: set[str] = field(default_factory=set)
     sent: list[str] = field(default_factory=list)
+    commits: dict[str, str] = field(default_factory=dict)
+
+    def sha(self, key: str) -> str:
+        return self.commits.get(key, commit(key))
+
+    def push(self, name: str, folder: Path) -> None:
+        """Another commit on the branch main; what was there before stays at its own."""
+        before = self.sha(name)
+        self.repositories[f"{name}@{before}"] = self.repositories[name]
+        self.commits[f"{name}@{before}"] = before
+        self.repositories[name] = folder
+        self.commits[name] = commit(f"{before} {folder}")
 
     def key(self, name: str, revision: str | None) -> str | None:
         """What a request means, by the name of a branch or by its commit."""
         keys = [key for key in self.repositories if key.partition("@")[0] == name]
         wanted = name if revision in (None, "main") else f"{name}@{revision}"
-        return next((key for key in keys if key == wanted or commit(key) == revision), None)
+        return next((key for key in keys if key == wanted or self.sha(key) == revision), None)
 
 
 @contextmanager
@@ -48,8 +64,27 @@ def serve() -> Iterator[Hub]:
         thread.join()
 
 
+@contextmanager
+def reached(cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    """A hub that this process finds, and whose answers and files it keeps in `cache`."""
+    with serve() as hub:
+        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(cache))
+        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", hub.address)
+        template = f"{hub.address}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
+        monkeypatch.setattr("huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE", template)
+        monkeypatch.setattr(huggingface_hub.hf_api.api, "endpoint", hub.address)
+        yield hub
+
+
+def go_offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+
+
 class _Handler(BaseHTTPRequestHandler):
-    _API = re.compile(r"/api/models/(?P<id>[^/]+/[^/?]+)(/(?P<kind>revision|tree)/(?P<revision>[^?]+))?(\?.*)?")
+    _API = re.compile(
+        r"/api/models/(?P<id>[^/]+/[^/?]+)(/(?P<kind>revision|tree)/(?P<revision>[^/?]+)(/(?P<folder>[^?]+))?)?(\?.*)?"
+    )
     _FILE = re.compile(r"/(?P<id>[^/]+/[^/]+)/resolve/(?P<revision>[^/]+)/(?P<file>.+)")
 
     def do_HEAD(self) -> None:
@@ -66,11 +101,13 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(404, {"X-Error-Code": "RevisionNotFound", "X-Error-Message": "Invalid rev id"})
             return
         folder = hub.repositories[key]
-        if asked.re is self._API:
+        if asked.re is self._API and asked["folder"] and not (folder / asked["folder"]).is_dir():
+            self._answer(404, {"X-Error-Code": "EntryNotFound", "X-Error-Message": "Entry not found"})
+        elif asked.re is self._API:
             files = sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
             told: object = {
                 "id": asked["id"],
-                "sha": commit(key),
+                "sha": hub.sha(key),
                 "siblings": [{"rfilename": str(path)} for path in files],
             }
             if asked["kind"] == "tree":
@@ -85,7 +122,7 @@ class _Handler(BaseHTTPRequestHandler):
             if self.command == "GET":
                 hub.sent.append(asked["file"])
             etag = hashlib.sha256(content).hexdigest()
-            self._answer(200, {"ETag": f'"{etag}"', "X-Repo-Commit": commit(key), "Accept-Ranges": "none"}, content)
+            self._answer(200, {"ETag": f'"{etag}"', "X-Repo-Commit": hub.sha(key), "Accept-Ranges": "none"}, content)
 
     def _answer(self, status: int, headers: dict[str, str], content: bytes = b"") -> None:
         self.send_response(status)
