@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 
 from prettyuseful.analysis.published import published
-from prettyuseful.analysis.summary import Row, Summary
+from prettyuseful.analysis.rows import Row
+from prettyuseful.analysis.summary import Summary
 from prettyuseful.report import figures, published_figures
 from prettyuseful.report.drawing import Figure, around
 from prettyuseful.report.look import looks_of
@@ -107,5 +108,5 @@ def test_ends_are_full_tenths_around_the_values(values: list[float], ends: tuple
 
 def test_every_figure_says_in_words_what_it_shows(make: Make) -> None:
     figure = accuracy_of(make())
-    assert "base 60.0% (" in figure.alt
+    assert "base 60.0% [" in figure.alt
     assert "chance 33.3%" in figure.alt

@@ -33,21 +33,21 @@ def _share(of: str) -> Unit:
 
     def effect_words(effect: float, low: float, high: float) -> str:
         effect, low, high = (max(0.0, value) for value in (effect, low, high))
-        return f"{effect:.0%} of {of}, {low:.0%} to {high:.0%}"
+        return f"{effect:.0%} [{100 * low:.0f}, {100 * high:.0f}] of {of}"
 
     return Unit(effect_words, lambda value: f"{max(0.0, value):.0%}", f"share of {of} beyond real images'", ".0%")
 
 
 _DISTANCE = Unit(
     lambda effect, low, high: (
-        f"neighbours at {exp(effect):.2f} times the distance in real images, {exp(low):.2f} to {exp(high):.2f}"
+        f"neighbours at {exp(effect):.2f} [{exp(low):.2f}, {exp(high):.2f}] times the distance in real images"
     ),
     lambda value: f"{exp(value):.2f} times the distance",
     "log distance of neighbours, real images at 0",
     lowest_is_worst=True,
 )
 _DEVIATIONS = Unit(
-    lambda effect, low, high: f"real images come {effect:.3g} standard deviations nearer, {low:.3g} to {high:.3g}",
+    lambda effect, low, high: f"real images come {effect:.3g} [{low:.3g}, {high:.3g}] standard deviations nearer",
     lambda value: f"{value:.3g}",
     "standard deviations that real images come nearer",
 )
