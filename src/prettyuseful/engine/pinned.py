@@ -39,6 +39,15 @@ class Pinned(BaseModel, Generic[SourceT]):
         keyed = isinstance(info.context, dict) and info.context.get(KEYED)
         return self.content if keyed else whole(self)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # pydantic's classes of one type, such as Pinned[str], have no name that another process could find.
+        return _restored, (self.__pydantic_generic_metadata__["args"], self.source, self.content)
+
+
+def _restored(types: tuple[Any, ...], source: Any, content: JsonValue) -> Pinned[Any]:
+    kind = Pinned[types] if types else Pinned  # type: ignore[valid-type]
+    return kind.model_construct(source=source, content=content)
+
 
 def pinned_model(name: str) -> Pinned[str]:
     """A model's folder by the content of its files, or a hub id (`owner/name`, `owner/name@revision`) by its commit.
