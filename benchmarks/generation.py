@@ -132,8 +132,8 @@ def ours(name: str, sampling: Sampling, images: int, micro_batch: int, folder: P
             for label in CLASSES:
                 (task / split / label).mkdir(parents=True)
                 Image.new("RGB", (8, 8)).save(task / split / label / "0.png")
-    fields = {"images_per_class": images, "sampling": sampling.model_dump(exclude_none=True)}
-    plan = make_plan(dataset_study(name, fields, {"folder": str(task)}, {"micro_batch": micro_batch}))
+    dataset = {"generator": name, "images_per_class": images, "sampling": sampling.model_dump(exclude_none=True)}
+    plan = make_plan(dataset_study(dataset, {"folder": str(task)}, {"micro_batch": micro_batch}))
     kinds = ("prompt", "encode", "generate", "collect")
     steps = [step for step in plan.steps.values() if step.spec.kind in kinds]
 

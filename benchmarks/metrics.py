@@ -32,7 +32,7 @@ Way = Callable[[np.ndarray, np.ndarray], Any]
 
 
 def manifold(real: np.ndarray, synthetic: np.ndarray) -> dict[str, float]:
-    from prettyuseful.metrics.prdc import manifold
+    from prettyuseful.metrics import manifold
 
     found = manifold(real, synthetic, 5)
     return {name: getattr(found, name) for name in ("precision", "recall", "density", "coverage")}
@@ -46,7 +46,7 @@ def prdc(real: np.ndarray, synthetic: np.ndarray) -> dict[str, float]:
 
 
 def frechet(real: np.ndarray, synthetic: np.ndarray) -> float:
-    from prettyuseful.metrics.frechet import frechet_distance
+    from prettyuseful.metrics import frechet_distance
 
     return frechet_distance(real, synthetic)
 
@@ -70,7 +70,7 @@ def sqrtm(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def vendi(real: np.ndarray, _: np.ndarray) -> float:
-    from prettyuseful.metrics.vendi import vendi_score
+    from prettyuseful.metrics import vendi_score
 
     return vendi_score(real)
 

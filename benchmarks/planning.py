@@ -29,7 +29,6 @@ from prettyuseful.engine.store.base import Manifest
 from prettyuseful.engine.store.local import LocalStore
 from prettyuseful.engine.workers.local import LocalWorkers
 from prettyuseful.plan.study import Plan, make_plan
-from prettyuseful.run import remaining_steps
 from prettyuseful.study.reading import parse_study
 
 _GENERATORS = ("pocket-base", "pocket-curated", "pocket-random", "pocket-turbo")
@@ -77,10 +76,10 @@ def planning(steps: int) -> dict[str, Any]:
     }
     with tempfile.TemporaryDirectory() as place:
         store = LocalStore(Path(place))
-        found["remaining_seconds_of_empty_store"] = _seconds(lambda: remaining_steps(plan, store))
+        found["remaining_seconds_of_empty_store"] = _seconds(lambda: plan.remaining(store))
         _fill(plan, Path(place))
-        found["remaining_seconds_of_full_store"] = _seconds(lambda: remaining_steps(plan, store))
-        assert not remaining_steps(plan, store)
+        found["remaining_seconds_of_full_store"] = _seconds(lambda: plan.remaining(store))
+        assert not plan.remaining(store)
     return found
 
 
@@ -110,6 +109,7 @@ class NothingSpec(StepSpec):
     """A step that leaves nothing but its manifest."""
 
     kind: ClassVar[str] = "load"
+    pace: ClassVar[float] = 0.01
     number: int
 
     def make(self, job: Job) -> dict[str, Any]:

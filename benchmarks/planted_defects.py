@@ -1,8 +1,8 @@
-"""Is a planted defect named, and none where there is none? `python benchmarks/planted_defects.py` prints JSON.
+"""Is a planted defect named, and no cause where none was planted? `python benchmarks/planted_defects.py` prints JSON.
 
 Real sets are drawn again and again from worlds without download (`planted/worlds.py`), two classifiers are trained on
 the halves of each, and sets of undamaged images are damaged by one defect, by two, or not at all, at the strengths of
-`planted/strengths.yaml`. Told are the matrix planted x first named, shares of right names with Clopper-Pearson
+`planted/strengths.yaml`. The output holds the matrix planted x first named, shares of right names with Clopper-Pearson
 intervals, false alarms by origin, pairs, and a power curve. `--calibrate` trains classifiers on damaged sets instead,
 and prints by how much Synth->Real falls at each strength. How often intervals hold is `interval_coverage.py`.
 """
@@ -29,11 +29,11 @@ from planted.worlds import WORLDS, Digits, Origin, World
 from scipy.stats import binomtest
 
 from prettyuseful.data.pixels import Pixels
-from prettyuseful.diagnosis.causes import Diagnosis
 from prettyuseful.diagnosis.diagnose import diagnose
-from prettyuseful.diagnosis.half import Look
+from prettyuseful.diagnosis.features import Extractor
+from prettyuseful.diagnosis.findings import Diagnosis
 from prettyuseful.diagnosis.images import Labelled
-from prettyuseful.diagnosis.reference import Reference, tried
+from prettyuseful.diagnosis.reference import ExtractedHalf, Reference, extract_after_changes
 from prettyuseful.numerics import TrainingNumerics
 
 STRENGTHS = yaml.safe_load((Path(__file__).parent / "planted" / "strengths.yaml").read_text("utf-8"))
@@ -93,7 +93,7 @@ def main() -> None:
     parser.add_argument("--calibrate", action="store_true", help="train on damaged sets; diagnose nothing")
     parser.add_argument("--trials", type=Path, help="file for one JSON line per trial")
     options = parser.parse_args()
-    started = time.perf_counter()
+    init_classifier = time.perf_counter()
     if options.calibrate:
         print(
             json.dumps(
@@ -112,8 +112,8 @@ def main() -> None:
             print(f"{done} of {len(jobs)} real sets, {len(found)} sets diagnosed", file=sys.stderr, flush=True)
             if options.trials:
                 options.trials.write_text("".join(json.dumps(asdict(trial)) + "\n" for trial in found), "utf-8")
-    minutes = round((time.perf_counter() - started) / 60, 1)
-    print(json.dumps({"minutes": minutes, **{world: told(found, world) for world in options.worlds}}, indent=1))
+    minutes = round((time.perf_counter() - init_classifier) / 60, 1)
+    print(json.dumps({"minutes": minutes, **{world: summarise(found, world) for world in options.worlds}}, indent=1))
 
 
 def _job(job: tuple[str, int, Numbers, list[str]]) -> list[Trial]:
@@ -158,13 +158,13 @@ def trials_of(name: str, seed: int, numbers: Numbers, defects: Sequence[str] = t
 def _trial(
     world: str, seed: int, planted: tuple[str, ...], size: str, origin: Origin, found: Diagnosis, seconds: float
 ) -> Trial:
-    named = tuple(dict.fromkeys(str(cause.id) for cause in found.named))
+    named = tuple(dict.fromkeys(cause.id for cause in found.named))
     tied = found.named[0].equivalent_to if found.named else ()
     return Trial(world, seed, planted, size, origin, named, tied, found.cause_unknown, round(seconds, 2))
 
 
-def told(trials: Sequence[Trial], world: str) -> dict[str, Any]:
-    """What the trials of one world say."""
+def summarise(trials: Sequence[Trial], world: str) -> dict[str, Any]:
+    """Counts and shares over the trials of one world."""
     mine = [trial for trial in trials if trial.world == world]
     single = [trial for trial in mine if len(trial.planted) == 1 and trial.size == "medium"]
     matrix: dict[str, Counter[str]] = defaultdict(Counter)
@@ -217,7 +217,7 @@ def falls(world: str, seeds: Sequence[int], defects: Sequence[str]) -> dict[str,
         images, test = drawn.draw("unseen", rng), drawn.test(rng)
 
         def accuracy(of: Labelled, seed: int = seed, drawn: World = drawn, test: Labelled = test) -> float:
-            _, logits = classifier_of(of, drawn.classes, seed)(test.pixels)
+            _, logits = extractor_of(of, drawn.classes, seed)(test.pixels)
             return float((logits.argmax(axis=1) == test.labels).mean())
 
         whole = accuracy(images)
@@ -234,33 +234,36 @@ def falls(world: str, seeds: Sequence[int], defects: Sequence[str]) -> dict[str,
 
 def reference_of(world: World, seed: int) -> Reference:
     """Classifiers on either half, and the reference that they make."""
-    one, two = world.halves
-    looks = classifier_of(two, world.classes, seed), classifier_of(one, world.classes, seed)
-    looked = [list(tried(images, look)) for images, look in zip(world.halves, looks, strict=True)]
-    return Reference((one, two), looks, (looked[0], looked[1]), world.classes)
+    one, two = (
+        _extracted(half, extractor_of(other, world.classes, seed)) for half, other in (world.halves, world.halves[::-1])
+    )
+    return Reference(one, two, world.classes)
 
 
-def classifier_of(images: Labelled, classes: int, seed: int) -> Look:
+def _extracted(half: Labelled, extractor: Extractor) -> ExtractedHalf:
+    return ExtractedHalf(half, extractor, list(extract_after_changes(half, extractor)))
+
+
+def extractor_of(images: Labelled, classes: int, seed: int) -> Extractor:
     """A classifier of the recipe `small`, trained on the images."""
     from prettyuseful.training.checkpoints import Checkpoints
     from prettyuseful.training.classifier import Design
     from prettyuseful.training.inference import features_and_logits
     from prettyuseful.training.loop import train
     from prettyuseful.training.recipes import SMALL, view_of
-    from prettyuseful.training.starts import started
+    from prettyuseful.training.starts import init_classifier
 
-    numerics = TrainingNumerics()
     pixels = Pixels.of(images.pixels, images.labels, images.groups)
-    begun = started(Design("small", classes, SMALL.augmentation.size), seed, None)
+    begun = init_classifier(Design("small", classes, SMALL.augmentation.size), seed).on(TrainingNumerics())
     with tempfile.TemporaryDirectory() as folder:
         checkpoints = Checkpoints(Path(folder), float("inf"))
-        trained = train(begun, pixels, SMALL, seed, numerics, Path(folder) / "log", checkpoints, lambda _: None)
+        trained = train(begun, pixels, SMALL, seed, Path(folder) / "log", checkpoints, lambda _: None)
 
-    def look(given: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        shown = Pixels.of(given, np.zeros(len(given), np.int64), np.zeros(len(given), str))
-        return features_and_logits(trained, shown, view_of(SMALL), numerics)
+    def extract(given: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        unlabelled = Pixels.of(given, np.zeros(len(given), np.int64), np.zeros(len(given), str))
+        return features_and_logits(trained, unlabelled, view_of(SMALL))
 
-    return look
+    return extract
 
 
 if __name__ == "__main__":

@@ -19,10 +19,10 @@ from statistics import median
 from typing import Any
 
 from prettyuseful.engine.keys import file_sha256
+from prettyuseful.engine.session import Execution
 from prettyuseful.engine.store.open import open_store
-from prettyuseful.engine.workers.open import workers_on
 from prettyuseful.plan.study import make_plan
-from prettyuseful.run import run_plan, work_on_plan
+from prettyuseful.run import run_plan
 from prettyuseful.studies import bundled_study
 from prettyuseful.study.reading import parse_study
 
@@ -40,10 +40,10 @@ def ran(on: str, folder: Path) -> tuple[float, float, dict[str, Any]]:
     study, store = bundled_study("demo"), open_store(folder / "store")
     warm_up, plan = make_plan(parse_study(WARM_UP)), make_plan(study)
     before = time.perf_counter()
-    with workers_on(on, store, study.numerics) as workers:
-        work_on_plan(warm_up, store, workers, lambda _: None)
+    with Execution(folder / "store", on=on).session(study.numerics) as session:
+        session.run(warm_up.steps, warm_up.wanted)
         up = time.perf_counter()
-        result = run_plan(plan, store, folder / "out", workers, lambda _: None)
+        result = run_plan(plan, session, folder / "out")
         done = time.perf_counter()
     assert result.complete
     shards = {str(path.relative_to(folder)): file_sha256(path) for path in sorted(folder.rglob("*.parquet"))}

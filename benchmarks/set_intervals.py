@@ -6,16 +6,12 @@ Truth is what the number is on average over all redraws of equally many images: 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from prettyuseful.analysis.distribution import jackknife_interval
-from prettyuseful.metrics.frechet import frechet_distance
-from prettyuseful.metrics.jackknife import without_blocks
-from prettyuseful.metrics.kernel import cmmd, kid
-from prettyuseful.metrics.vendi import vendi_score
+from prettyuseful.metrics import METRICS, Metric
 from prettyuseful.records import WholeNumber
 from prettyuseful.steps.balance import blocks
 
@@ -49,19 +45,19 @@ WORLDS = (
     World("50 groups of 4", 50, 4, 16, 0.5),
     World("few: 20 groups", 20, 1, 16, 0.5),
 )
-METRICS: dict[str, Callable[..., float]] = {"frechet": frechet_distance, "kid": kid, "cmmd": cmmd, "vendi": vendi_score}
+OF_SETS = [metric for metric in METRICS if metric.per == "set"]
 
 
-def share_held(world: World, metric: str, trials: int, seed: int = 0) -> float:
+def share_held(world: World, metric: Metric, trials: int, seed: int = 0) -> float:
     """How often the interval held the truth."""
     rng, found = np.random.default_rng(seed), []
     groups = np.repeat(np.arange(world.groups), world.size).astype(str)
     dealt = blocks(np.zeros(len(groups)), groups, min(20, world.groups))
     for _ in range(trials):
-        sets = [world.draw(rng, 0.0), world.draw(rng, world.shift)][: 1 if metric == "vendi" else 2]
-        without = without_blocks(METRICS[metric], sets, [dealt] * len(sets))
-        number = WholeNumber(value=METRICS[metric](*sets), without=without.tolist())
-        found.append(jackknife_interval(number, "", -np.inf))
+        sets = [world.draw(rng, 0.0), world.draw(rng, world.shift)][: 1 if metric.reads == "synthetic" else 2]
+        without = metric.numbers_without(sets, [dealt] * len(sets))
+        number = WholeNumber(value=metric.number(*sets), without=without.tolist())
+        found.append(jackknife_interval(number, ""))
     truth = np.mean([interval.mean for interval in found])
     return float(np.mean([interval.low <= truth <= interval.high for interval in found]))
 
@@ -70,9 +66,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--trials", type=int, default=1000)
     trials = parser.parse_args().trials
-    print(f"| world | {' | '.join(METRICS)} |\n|{' --- |' * (len(METRICS) + 1)}")
+    print(f"| world | {' | '.join(metric.name for metric in OF_SETS)} |\n|{' --- |' * (len(OF_SETS) + 1)}")
     for world in WORLDS:
-        shares = (f"{100 * share_held(world, metric, trials):.1f}" for metric in METRICS)
+        shares = (f"{100 * share_held(world, metric, trials):.1f}" for metric in OF_SETS)
         print(f"| {world.name} | {' | '.join(shares)} |", flush=True)
 
 

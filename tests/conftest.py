@@ -19,6 +19,8 @@ from prettyuseful.study.reading import parse_study
 
 # Torch processes with more threads than cores slow each other down many times over.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Nothing is fetched: a hub id is planned as it is without a network.
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 CLASSES = {"red": (200, 40, 40), "blue": (40, 40, 200)}
 

@@ -82,7 +82,7 @@ def test_records_come_back_as_they_were(finished: Path, tmp_path: Path) -> None:
 def test_a_file_that_is_no_record_is_named(finished: Path, tmp_path: Path, content: str) -> None:
     shutil.copytree(finished / "out" / "records", tmp_path / "records")
     (tmp_path / "records" / "odd.json").write_text(content)
-    with pytest.raises(DataError, match=r"odd\.json is not a record of version 2"):
+    with pytest.raises(DataError, match=r"odd\.json is not a record of version 3"):
         read_records(tmp_path / "records")
 
 

@@ -7,10 +7,7 @@ from pathlib import Path
 
 from tests.runs import datasets, files_by_key, finish, kill_after, manifests, records, start, tell
 
-from prettyuseful.engine.store.local import LocalStore
-from prettyuseful.engine.workers.local import LocalWorkers
-from prettyuseful.plan.study import make_plan
-from prettyuseful.run import dataset_study, make_dataset
+from prettyuseful.run import generate
 
 
 def test_a_run_killed_again_and_again_ends_as_if_nothing_had_been(run: list[str], whole: Path, tmp_path: Path) -> None:
@@ -33,14 +30,14 @@ def test_a_killed_generation_ends_as_if_nothing_had_been(
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     prompts, sampling = {"strategy": "template", "templates": ["{}", "a {}", "the {}"]}, {"steps": 2}
     fields = {"images_per_class": 105, "prompts": prompts, "sampling": sampling}
-    plan = make_plan(dataset_study(str(pipeline_folder), fields, {"folder": str(shared_task)}, {"micro_batch": 10}))
-    make_dataset(plan, store := LocalStore(whole / "store"), whole / "out", LocalWorkers(store, 1))
-    generate = ["generate", str(pipeline_folder), "--task", str(shared_task), "--images-per-class", "105"]
-    generate += ["--prompts", json.dumps(prompts), "--sampling", json.dumps(sampling), "--numerics", "micro_batch: 10"]
-    kill_after(4, generate, killed)
+    dataset, task = {"generator": str(pipeline_folder), **fields}, {"folder": str(shared_task)}
+    generate(dataset, whole / "out", task, {"micro_batch": 10}, whole / "store", workers=1)
+    command = ["generate", str(pipeline_folder), "--task", str(shared_task), "--images-per-class", "105"]
+    command += ["--prompts", json.dumps(prompts), "--sampling", json.dumps(sampling), "--numerics", "micro_batch: 10"]
+    kill_after(4, command, killed)
     assert datasets(killed) == {}
     files_by_key(killed)
-    finish(generate, killed)
+    finish(command, killed)
     assert datasets(killed) == datasets(whole)
     assert len(datasets(whole)) == 4
     assert files_by_key(killed) == files_by_key(whole)

@@ -16,16 +16,15 @@ from datasets import load_dataset
 from prettyuseful.analysis.summary import summarise
 from prettyuseful.console import print_out, summary_table
 from prettyuseful.data.dataset import Row, read_shard
-from prettyuseful.engine.execute import Event
+from prettyuseful.engine.events import Event
 from prettyuseful.engine.keys import derive_seed
 from prettyuseful.engine.store.base import Manifest
 from prettyuseful.engine.store.local import LocalStore
-from prettyuseful.engine.workers.local import LocalWorkers
 from prettyuseful.errors import StoreError, UserError
-from prettyuseful.plan.measures import FAMILY
+from prettyuseful.metrics import METRICS
 from prettyuseful.plan.study import make_plan
 from prettyuseful.records import DatasetRecord, RunRecord, StudyRecord, read_records
-from prettyuseful.run import dataset_study, make_dataset, remaining_steps, run_study
+from prettyuseful.run import dataset_study, generate, run_study
 from prettyuseful.study.file import Study
 from prettyuseful.study.reading import load_study, parse_study
 
@@ -78,10 +77,10 @@ def study_of(finished: Path) -> Study:
 
 def test_a_second_run_makes_nothing_and_says_the_same(finished: Path, tmp_path: Path) -> None:
     before, study = files_of(finished / "store"), study_of(finished)
-    assert remaining_steps(make_plan(study), LocalStore(finished / "store")) == {}
+    assert make_plan(study).remaining(LocalStore(finished / "store")) == {}
     events: list[Event] = []
     result = run_study(study, finished / "store", tmp_path, workers=1, on_event=events.append)
-    assert events == []
+    assert [event.kind for event in events] == ["planned"]
     assert files_of(finished / "store") == before
     assert read_records(result.records) == read_records(finished / "out" / "records")
 
@@ -93,7 +92,7 @@ def test_a_lost_shard_is_made_again_alone(finished: Path, tmp_path: Path) -> Non
     shard = next(m for m in store.list() if m.step == "generate").files[0].sha256
     (store.root / "objects" / shard[:2] / shard).unlink()
     plan = make_plan(study)
-    kinds = sorted(step.spec.kind for step in remaining_steps(plan, store).values())
+    kinds = sorted(step.spec.kind for step in plan.remaining(store).values())
     assert kinds == ["collect", "generate"]
     assert run_study(study, store.root, tmp_path / "out", workers=1).complete
     assert files_of(store.root) == before
@@ -208,8 +207,7 @@ def test_a_large_data_set_is_shards_whose_images_are_in_order(
 ) -> None:
     fields = {"images_per_class": 230, "prompts": {"strategy": "template", "templates": ["a {}", "the {}"]}, "seed": 3}
     task, numerics = {"folder": str(shared_task)}, {"micro_batch": 20}
-    plan = make_plan(dataset_study(planted("Noise"), fields, task, numerics))
-    make_dataset(plan, store := LocalStore(tmp_path / "store"), tmp_path / "out", LocalWorkers(store, 1))
+    generate({"generator": planted("Noise"), **fields}, tmp_path / "out", task, numerics, tmp_path / "store", workers=1)
     rows = rows_in(tmp_path / "out")
     assert len(list((tmp_path / "out").glob("*.parquet"))) == 6
     assert [row.path for row in rows] == [f"{name}/{i:06d}.jpg" for name in ("blue", "red") for i in range(230)]
@@ -223,9 +221,9 @@ def test_a_data_set_is_not_written_over_its_own_source(shared_task: Path, finish
     shutil.copytree(finished / "out" / "datasets" / "tiny", tmp_path / "mine")
     before = rows_in(tmp_path / "mine")
     for place in (tmp_path / "mine", tmp_path / "mine" / "*.parquet"):
-        plan = make_plan(dataset_study(str(place), {"images_per_class": 2}, {"folder": str(shared_task)}, None))
+        fields, task = {"generator": str(place), "images_per_class": 2}, {"folder": str(shared_task)}
         with pytest.raises(StoreError, match="holds the images that the data set is made of"):
-            make_dataset(plan, store := LocalStore(tmp_path / "store"), tmp_path / "mine", LocalWorkers(store, 1))
+            generate(fields, tmp_path / "mine", task, store=tmp_path / "store", workers=1)
     assert rows_in(tmp_path / "mine") == before
 
 
@@ -239,7 +237,7 @@ def test_a_data_set_is_not_written_over_its_own_source(shared_task: Path, finish
     ],
 )
 def test_one_data_set_is_called_by_its_generator(generator: str, name: str) -> None:
-    assert list(dataset_study(generator, {"images_per_class": 2}, "photos", None).datasets) == [name]
+    assert list(dataset_study({"generator": generator, "images_per_class": 2}).datasets) == [name]
 
 
 def trained_as(shared_task: Path, folder: Path, train: str, more: str = "", per_class: int = 5) -> dict[str, RunRecord]:
@@ -318,16 +316,15 @@ def test_what_cannot_be_written_is_one_line(finished: Path, tmp_path: Path, bloc
 def test_every_metric_by_two_encoders(finished: Path, tmp_path: Path, clip_folder: Path) -> None:
     """On what a finished study left: only what measures is new."""
     shutil.copytree(finished / "store", tmp_path / "store")
-    more = (
-        f"metrics: [{', '.join(FAMILY)}]\nencoders: [real-trained, {{name: clip-vit-b-32, weights: {clip_folder}}}]\n"
-    )
+    names, clip = ", ".join(METRICS.rows), f"{{name: clip-vit-b-32, weights: {clip_folder}}}"
+    more = f"metrics: [{names}]\nencoders: [real-trained, {clip}]\n"
     study = parse_study((finished / "my.yaml").read_text("utf-8") + more)
     result = run_study(study, tmp_path / "store", tmp_path / "out", workers=1)
     assert result.complete
     real, *others = result.summary.rows
     for row in (real, *others):
-        assert set(row.metrics) == {*FAMILY, "vendi-per-class"}
-        assert all(found.alike is not None and found.side == (24 if row.real else 16) for found in row.distribution)
+        assert set(row.metrics) == set(METRICS.rows)
+        assert all(found.reencoded is not None and found.side == (24 if row.real else 16) for found in row.distribution)
         assert all(found.value.low <= found.value.mean <= found.value.high for found in row.distribution)
     assert {found.subject for found in real.distribution} == {"real-test", "real-train"}
     # All images of these data sets are compared, so the share is that of the first seed's Real->Synth test.

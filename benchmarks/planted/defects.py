@@ -10,7 +10,6 @@ from scipy.ndimage import uniform_filter
 from skimage.restoration import denoise_bilateral
 
 from planted.worlds import World
-from prettyuseful.diagnosis.causes import CauseId
 from prettyuseful.diagnosis.images import Labelled
 from prettyuseful.numerics import Numerics
 from prettyuseful.transforms.base import Transform, each, to_bytes
@@ -26,7 +25,7 @@ Plant = Callable[[Labelled, float, World, np.random.Generator], Labelled]
 class Defect:
     """`accepted`: causes that name it rightly. `plant` takes an undamaged set and the strength."""
 
-    accepted: tuple[CauseId, ...]
+    accepted: tuple[str, ...]
     plant: Plant
 
 

@@ -63,11 +63,11 @@ class Photos:
                 part.append(images)
                 used += left
             self._real.append(used)
-        self.halves = (_joined(parts[0]), _joined(parts[1]))
+        self.halves = (Labelled.joined(parts[0]), Labelled.joined(parts[1]))
 
     def draw(self, origin: Origin, rng: np.random.Generator) -> Labelled:
         pool = self._unseen if origin == "unseen" else self._real
-        return _joined([_crops(label, blocks, self.per_class, rng)[0] for label, blocks in enumerate(pool)])
+        return Labelled.joined([_crops(label, blocks, self.per_class, rng)[0] for label, blocks in enumerate(pool)])
 
     def test(self, rng: np.random.Generator) -> Labelled:
         return self.draw("same", rng)
@@ -97,7 +97,7 @@ class Digits:
         return self._take([rng.permutation(rows)[: self.per_class] for rows in self._rest])
 
     def test(self, rng: np.random.Generator) -> Labelled:  # noqa: ARG002
-        return _joined(list(self.halves))
+        return Labelled.joined(self.halves)
 
     def _take(self, rows: list[np.ndarray]) -> Labelled:
         chosen = np.concatenate(rows)
@@ -120,12 +120,6 @@ def _crops(label: int, blocks: list[_Block], count: int, rng: np.random.Generato
         groups.append(f"{label}/{row}-{column}")
     found = Labelled(np.stack(images), np.full(count, label), np.array(groups))
     return found, [_Block(block.place, frozenset(seen)) for block, seen in zip(blocks, taken, strict=True)]
-
-
-def _joined(parts: list[Labelled]) -> Labelled:
-    return Labelled(
-        *(np.concatenate([getattr(part, name) for part in parts]) for name in ("pixels", "labels", "groups"))
-    )
 
 
 @cache

@@ -2,8 +2,9 @@
 
 from prettyuseful import load_study, run_study
 
-result = run_study(load_study("study.yaml"), store="store", out="results")
-print(*result.summary.answer, sep="\\n")
+if __name__ == "__main__":
+    result = run_study(load_study("study.yaml"), store="store", out="results")
+    print(*result.summary.answer, sep="\\n")
 """
 
 from __future__ import annotations
@@ -14,42 +15,69 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from prettyuseful import metrics as metrics
     from prettyuseful.analysis.summary import Summary as Summary
     from prettyuseful.analysis.summary import summarise as summarise
     from prettyuseful.auditing.audit import audit as audit
+    from prettyuseful.engine.cost import Prices as Prices
+    from prettyuseful.engine.events import RunPlanned as RunPlanned
+    from prettyuseful.engine.events import StepEvent as StepEvent
     from prettyuseful.engine.store.open import open_store as open_store
+    from prettyuseful.errors import EveryRunFailedError as EveryRunFailedError
     from prettyuseful.errors import PrettyUsefulError as PrettyUsefulError
     from prettyuseful.errors import UserError as UserError
     from prettyuseful.plan.study import make_plan as make_plan
     from prettyuseful.records import read_records as read_records
-    from prettyuseful.run import StudyResult as StudyResult
+    from prettyuseful.results import StudyResult as StudyResult
+    from prettyuseful.run import GeneratedDataset as GeneratedDataset
+    from prettyuseful.run import estimate_cost as estimate_cost
+    from prettyuseful.run import generate as generate
+    from prettyuseful.run import make_steps as make_steps
     from prettyuseful.run import run_study as run_study
+    from prettyuseful.run import study_status as study_status
+    from prettyuseful.run import sweep_store as sweep_store
     from prettyuseful.studies import bundled_study as bundled_study
+    from prettyuseful.study.file import DatasetPlan as DatasetPlan
     from prettyuseful.study.file import Study as Study
     from prettyuseful.study.reading import load_study as load_study
     from prettyuseful.study.reading import parse_study as parse_study
+    from prettyuseful.tasks.find import TaskSource as TaskSource
 
 _HOMES = {
-    "audit": "auditing.audit",
+    "DatasetPlan": "study.file",
+    "EveryRunFailedError": "errors",
+    "GeneratedDataset": "run",
     "PrettyUsefulError": "errors",
+    "Prices": "engine.cost",
+    "RunPlanned": "engine.events",
+    "StepEvent": "engine.events",
     "Study": "study.file",
-    "StudyResult": "run",
+    "StudyResult": "results",
     "Summary": "analysis.summary",
+    "TaskSource": "tasks.find",
     "UserError": "errors",
+    "audit": "auditing.audit",
     "bundled_study": "studies",
+    "estimate_cost": "run",
+    "generate": "run",
     "load_study": "study.reading",
     "make_plan": "plan.study",
+    "make_steps": "run",
     "open_store": "engine.store.open",
     "parse_study": "study.reading",
     "read_records": "records",
     "run_study": "run",
+    "study_status": "run",
     "summarise": "analysis.summary",
+    "sweep_store": "run",
 }
-__all__ = ["__version__", *sorted(_HOMES)]  # pyright: ignore[reportUnsupportedDunderAll]
+__all__ = ["__version__", "metrics", *sorted(_HOMES)]  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str) -> Any:
     """Public names are loaded when they are asked for: importing the package alone loads nothing heavy."""
+    if name == "metrics":
+        return import_module("prettyuseful.metrics")
     if name not in _HOMES:
         raise AttributeError(f"module 'prettyuseful' has no attribute {name!r}")
     return getattr(import_module(f"prettyuseful.{_HOMES[name]}"), name)

@@ -10,37 +10,39 @@ from types import TracebackType
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 from rich.table import Table
 from rich.text import Text
 
 from prettyuseful.analysis.statistics import Interval
 from prettyuseful.analysis.summary import Summary
 from prettyuseful.contract import Finding
-from prettyuseful.engine.cost import Amounts, Cost, Prices, Rates, clock
-from prettyuseful.engine.execute import Event
+from prettyuseful.engine.cost import Amounts, Cost, Prices, Rates
+from prettyuseful.engine.events import Event, RunPlanned
+from prettyuseful.engine.progress import RunProgress
 from prettyuseful.engine.status import Status
 from prettyuseful.engine.step import Step
-from prettyuseful.report.drawing import digits
+from prettyuseful.formatting import duration, number, percent, size
 
 _METRICS = 4  # that a terminal has room for
 _LINE_EVERY = 5.0  # seconds between progress lines where nobody can see a bar move
 
 
 class StepProgress:
-    """Shows a run on stderr: a moving bar in a terminal, a line now and then elsewhere."""
+    """Shows a run on stderr: a moving bar in a terminal, a line now and then elsewhere.
 
-    def __init__(self, todo: Mapping[str, Step], rates: Rates, workers: int) -> None:
-        self.todo, self.rates, self.workers = dict(todo), rates, workers
-        self.fractions: dict[str, float] = {}
-        self.running: dict[str, tuple[Step, float]] = {}
+    Steps done of all are counted. How long the rest will take is said only where measurements give ground for it.
+    """
+
+    def __init__(self) -> None:
+        self.run: RunProgress | None = None
         self.started = time.monotonic()
-        self.told = self.shown_again = 0.0
+        self.last_line = self.next_update = 0.0
         self.console = Console(stderr=True, highlight=False)
         self.bar = Progress(
             SpinnerColumn(),
-            TaskProgressColumn(),
             BarColumn(bar_width=24),
+            TextColumn("{task.fields[steps]}"),
             TextColumn("{task.fields[left]}"),
             TextColumn("[dim]{task.description}", markup=True),
             console=self.console,
@@ -50,68 +52,60 @@ class StepProgress:
 
     def __enter__(self) -> StepProgress:
         self.bar.start()
-        self.row = self.bar.add_task("starting", total=1.0, left="")
-        if self.todo:
-            unknown = sum(self.rates.seconds(step) is None for step in self.todo.values())
-            rest = f" and {unknown} steps that nobody has timed yet" if unknown else ""
-            self._say(f"{len(self.todo)} steps to do, about {clock(self._left())}{rest}, {self.workers} at a time")
+        self.row = self.bar.add_task("starting", total=1.0, steps="", left="")
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.bar.stop()
-        if kind is None and self.todo:
-            self._say(f"done in {clock(time.monotonic() - self.started)}")
+        if kind is None and self.run and self.run.total:
+            self._print(f"done in {duration(time.monotonic() - self.started)}")
 
     def __call__(self, event: Event) -> None:
-        key, step = event.step.key, event.step
-        if event.kind == "waiting":
-            self.todo.setdefault(key, step)
+        if isinstance(event, RunPlanned):
+            self._begin(event)
             return
-        if event.kind == "started":
-            self.running[key] = (step, time.monotonic())
-        elif event.kind == "progress":
-            self.fractions[key] = event.fraction
-        else:
-            _, since = self.running.pop(key, (step, None))
-            if event.kind == "finished" and since is not None:
-                self.rates.learn(step, time.monotonic() - since)
-            if event.kind in ("finished", "failed", "blocked"):
-                self.fractions[key] = 1.0
-            if event.kind == "failed":
-                self._say(f"[red]failed[/red] {escape(f'{step.label}: {event.cause}')}")
-            elif event.kind == "retried":
-                self._say(f"[yellow]again[/yellow] {escape(f'{step.label}: {event.cause}')}")
-        # What is left is summed over all steps: of many, seldom.
-        if (now := time.monotonic()) >= self.shown_again:
-            self._show(step)
-            self.shown_again = now + 20 * (time.monotonic() - now)
+        if self.run is None:
+            return
+        self.run.take(event)
+        if event.kind == "failed":
+            self._print(f"[red]failed[/red] {escape(f'{event.step.label}: {event.cause}')}")
+        elif event.kind == "retried":
+            self._print(f"[yellow]again[/yellow] {escape(f'{event.step.label}: {event.cause}')}")
+        # What is left is summed over all steps: with many of them, rarely.
+        if event.kind != "waiting" and (now := time.monotonic()) >= self.next_update:
+            self._show(self.run, event.step)
+            self.next_update = now + 20 * (time.monotonic() - now)
 
-    def _show(self, step: Step) -> None:
-        left = self._left()
-        spent = time.monotonic() - self.started
-        total = spent + left
-        done = 1.0 if total == 0 else spent / total
-        labels = escape(", ".join(step.label for step, _ in self.running.values()))
-        self.bar.update(self.row, completed=done, description=labels, left=f"{clock(left)} left")
-        if not self.console.is_terminal and time.monotonic() - self.told > _LINE_EVERY:
-            self._say(f"{done:4.0%}  {clock(left)} left  {labels or escape(step.label)}")
+    def _begin(self, planned: RunPlanned) -> None:
+        further = "further " if self.run and self.run.total else ""
+        self.run = RunProgress(planned, Rates(planned.store.list() if planned.steps else ()))
+        self.bar.update(self.row, completed=0.0)
+        if planned.steps:
+            left = self.run.seconds_left()
+            about = "" if left is None else f", about {duration(left)}"
+            self._print(f"{len(planned.steps)} {further}steps to do{about}, {planned.workers} at a time")
 
-    def _say(self, line: str) -> None:
-        self.told = time.monotonic()
+    def _show(self, run: RunProgress, step: Step) -> None:
+        labels = escape(", ".join(step.label for step, _ in run.running.values()))
+        seconds = run.seconds_left()
+        left = "" if seconds is None else f"about {duration(seconds)} left"
+        steps = f"{run.done}/{run.total} steps"
+        self.bar.update(self.row, completed=run.fraction, description=labels, steps=steps, left=left)
+        if not self.console.is_terminal and time.monotonic() - self.last_line > _LINE_EVERY:
+            self._print("  ".join(part for part in (steps, left, labels or escape(step.label)) if part))
+
+    def _print(self, line: str) -> None:
+        self.last_line = time.monotonic()
         self.console.print(line, soft_wrap=True)
-
-    def _left(self) -> float:
-        work = sum((self.rates.seconds(s) or 0.0) * (1 - self.fractions.get(k, 0.0)) for k, s in self.todo.items())
-        return work / self.workers
 
 
 def summary_table(summary: Summary) -> Table:
     """One line per data set and cell: accuracies with their 95 % intervals, and the first metrics."""
     several = len({row.cell for row in summary.rows}) > 1
-    metrics = summary.study.metrics[:_METRICS]
-    rest = ", ".join(summary.study.metrics[_METRICS:])
+    names = [metric.name for metric in summary.study.metrics]
+    metrics, rest = names[:_METRICS], ", ".join(names[_METRICS:])
     caption = f"mean, 95 % interval{f'; in the report and with --json: {rest}' if rest else ''}"
     table = Table(title=summary.study.title, caption=caption, title_justify="left", caption_justify="left")
     table.add_column("data set")
@@ -125,22 +119,15 @@ def summary_table(summary: Summary) -> Table:
             row.dataset,
             *cells,
             str(row.images_per_class),
-            _percent(row.to_real),
-            "" if row.holds_real else _percent(row.from_real),
-            *(_number(row.metrics.get(name)) for name in metrics),
+            _or_missing(row.to_real, percent),
+            "" if row.holds_real else _or_missing(row.from_real, percent),
+            *(_or_missing(row.metrics.get(name), number) for name in metrics),
         )
     return table
 
 
-def _percent(interval: Interval | None) -> str:
-    return "missing" if interval is None else f"{interval.mean:.1%} [{interval.low:.1%}, {interval.high:.1%}]"
-
-
-def _number(interval: Interval | None) -> str:
-    if interval is None:
-        return "missing"
-    mean, low, high = digits(interval)
-    return f"{mean} [{low}, {high}]"
+def _or_missing(interval: Interval | None, text: Callable[[Interval], str]) -> str:
+    return "missing" if interval is None else text(interval)
 
 
 def cost_table(cost: Cost) -> Table:
@@ -184,19 +171,19 @@ def _cost_columns(cost: Cost) -> dict[str, Callable[[Amounts], str]]:
 
 
 def _hours(hours: float) -> str:
-    return clock(hours * 3600)
+    return duration(hours * 3600)
 
 
 def _cost_notes(cost: Cost) -> Iterator[str]:
     every, prices = cost.amounts, cost.prices
     about = "at least" if every.unknown_steps else "about"
-    rest = f", and {every.unknown_steps:,} steps that nobody has timed yet" if every.unknown_steps else ""
+    rest = f", and {every.unknown_steps:,} steps without a time estimate" if every.unknown_steps else ""
     yield (
-        f"{cost.steps - cost.left:,} of {cost.steps:,} steps done; {about} {clock(cost.seconds)} left on "
+        f"{cost.steps - cost.left:,} of {cost.steps:,} steps done; {about} {duration(cost.seconds)} left on "
         f"{cost.workers} workers{rest}"
     )
     if every.unsized_steps:
-        yield f"disk: unknown of {every.unsized_steps:,} of {cost.left:,} steps, whose like nobody has made here yet"
+        yield f"disk: unknown for {every.unsized_steps:,} of {cost.left:,} steps; this store holds none of their kind"
     if prices.cpu_hour is None and prices.gpu_hour is not None and every.cpu_hours != 0:
         yield "money: of GPU hours only; give --price-per-cpu-hour for the others"
     if prices.gpu_hour is None and prices.cpu_hour is not None and every.gpu_hours != 0:
@@ -222,16 +209,6 @@ def status_table(status: Status) -> Table:
         counts = (kind.steps, kind.done, kind.running, kind.failed, kind.waiting)
         table.add_row(kind.kind, *(str(count) if count else "" for count in counts))
     return table
-
-
-def size(count: int) -> str:
-    """`512 bytes`, `1.5 MB`."""
-    amount, unit = float(count), "bytes"
-    for larger in ("kB", "MB", "GB", "TB"):
-        if amount < 1000:
-            break
-        amount, unit = amount / 1000, larger
-    return f"{amount:.0f} {unit}" if unit == "bytes" else f"{amount:.1f} {unit}"
 
 
 def names_table(kind: str, names: Mapping[str, str]) -> Table:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 
 class PrettyUsefulError(Exception):
@@ -48,6 +49,14 @@ class CorruptArtifactError(PrettyUsefulError):
 
 class StepFailedError(PrettyUsefulError):
     """A step could not produce its artifact; its cause is recorded and the rest of the study goes on."""
+
+
+class EveryRunFailedError(StepFailedError):
+    """No classifier of a study could be trained and tested. `result`: the `StudyResult` of what was left."""
+
+    def __init__(self, message: str, result: Any) -> None:
+        super().__init__(message)
+        self.result = result
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

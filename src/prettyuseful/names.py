@@ -11,8 +11,9 @@ from prettyuseful.encoders.table import ENCODERS, EVERY_TIMM_ID
 from prettyuseful.errors import StudyError, UnknownNameError, did_you_mean
 from prettyuseful.generators import check as generators
 from prettyuseful.generators.models import MODELS, Model
+from prettyuseful.metrics import METRICS
 from prettyuseful.prompts.strategies import PROMPT_STRATEGIES
-from prettyuseful.registry import METRICS, Registry
+from prettyuseful.registry import Registry
 from prettyuseful.studies import BUNDLED
 from prettyuseful.tasks.find import TASKS
 from prettyuseful.training.architectures import ARCHITECTURES, PAPER_TIMM_IDS
@@ -30,8 +31,9 @@ _ROWS: Mapping[str, Registry[Any]] = {
     "recipes": RECIPES,
     "probes": PROBES,
     "encoders": ENCODERS,
+    "metrics": METRICS,
 }
-_KINDS = ("generators", *_ROWS, "transforms", "metrics", "studies")
+_KINDS = ("generators", *_ROWS, "transforms", "studies")
 _NOT_OWN = ("architectures",)  # a network of one's own has no name yet
 _OWN = (
     "your own: a row ({row}) in a file of yours, named as file.py:OBJECT; `prettyuseful list {kind} file.py:OBJECT` "
@@ -60,8 +62,6 @@ def names_of(kind: str, more: Sequence[str] = ()) -> dict[str, str]:
             return {model.id: "; ".join(_about(model)) for model in MODELS.values()}
         case "studies":
             return dict(BUNDLED)
-        case "metrics":
-            return {name: entry.summary for name, entry in METRICS.entries.items()}
         case "transforms":
             sources = (*get_args(Single), Chain)
             return {source.model_fields["kind"].default: _first_sentence(source) for source in sources}

@@ -10,17 +10,18 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from prettyuseful.diagnosis.causes import CauseId, Direction
+from prettyuseful.diagnosis.findings import Diagnosis
 from prettyuseful.engine.store.base import Manifest
 from prettyuseful.errors import DataError
+from prettyuseful.metrics.base import Metric, Per
 from prettyuseful.study.file import REAL
 
-RECORD_VERSION: Literal[2] = 2
+RECORD_VERSION: Literal[3] = 3
 
 
 class _Versioned(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
-    schema_version: Literal[2] = RECORD_VERSION
+    schema_version: Literal[3] = RECORD_VERSION
 
 
 TransferKind = Literal["synth_to_real", "real_to_synth", "real_to_real", "mixed_to_real"]
@@ -103,14 +104,35 @@ class Reencoding(BaseModel):
     quality: int
 
 
+class MetricRecord(BaseModel):
+    """What a metric is, for readers of records, who may not have its row; see `metrics.base.Metric`.
+
+    `low`, `high`: bounds, null where there is none. `covers`: what an interval of it is about.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    name: str
+    title: str
+    words: str
+    per: Per
+    low: float | None
+    high: float | None
+    share: bool
+    k: int | None
+    covers: str
+
+    @classmethod
+    def of(cls, metric: Metric) -> MetricRecord:
+        return cls(**{name: getattr(metric, name) for name in cls.model_fields})
+
+
 class MeasureResult(BaseModel):
     """How a data set is distributed against one half of the real test images, in one feature space.
 
     `subject`: what was compared: the data set; of real images their other half, or train images. `encoder`: its name in
     the study. `reencoded`: None for images as they are. `images_per_class`: how many of each class, on either side.
     `parts[metric][class]`: a metric's value is the mean over classes of the mean over images. `numbers[metric]`: of
-    metrics that have no value per image; `by_class[metric][class]`: the same of one class. `k`: of metrics that look at
-    the k nearest neighbours.
+    metrics that have no value per image; `by_class[metric][class]`: the same of one class.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -118,64 +140,9 @@ class MeasureResult(BaseModel):
     encoder: str
     reencoded: Reencoding | None = None
     images_per_class: list[int]
-    k: int | None = None
     parts: dict[str, list[GroupedParts]] = {}
     numbers: dict[str, WholeNumber] = {}
     by_class: dict[str, list[WholeNumber]] = {}
-
-
-class ExampleResult(BaseModel):
-    """A row of images (base64 PNG) that show what a cause is about; `titles`: one for each, or none."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    words: str
-    images: list[str]
-    titles: list[str] = []
-
-
-class CauseResult(BaseModel):
-    """What was found of one cause in one direction; see `diagnosis.causes.Cause`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    id: CauseId
-    direction: Direction
-    effect: float
-    low: float
-    high: float
-    p_adjusted: float
-    explained: float
-    named: bool
-    like: str
-    equivalent_to: list[CauseId]
-    per_class: list[float]
-    few_classes: list[int]
-    transform: dict[str, Any] | None = None
-    undo: dict[str, Any] | None = None
-    examples: list[ExampleResult] = []
-
-
-class TriedResult(BaseModel):
-    """A change of real images that was tried; see `diagnosis.causes.Tried`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    cause: CauseId
-    direction: Direction
-    like: str
-    explained: float
-
-
-class DiagnosisResult(BaseModel):
-    """What holds a data set back; see `diagnosis.causes.Diagnosis`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    causes: list[CauseResult]
-    difference: float
-    low: float
-    high: float
-    p_value: float
-    differs: bool
-    tried: list[TriedResult] = []
-    by_kind: dict[str, tuple[float, float]] = {}
 
 
 class DatasetRecord(_Versioned):
@@ -205,7 +172,7 @@ class DatasetRecord(_Versioned):
     generation_seconds: float | None = None
     size_bytes: int | None = None
     measured: list[MeasureResult] = []
-    diagnosis: DiagnosisResult | None = None
+    diagnosis: Diagnosis | None = None
     samples: list[list[str]] = []
 
 
@@ -221,7 +188,7 @@ class CellGroupRecord(BaseModel):
 class StudyRecord(_Versioned):
     """What was asked, of which task, and on what machine the records were gathered.
 
-    `encoders`: what images were compared by, with a line on each.
+    `metrics`: what was measured of data sets. `encoders`: what images were compared by, with a line on each.
     """
 
     record: Literal["study"] = "study"
@@ -229,7 +196,7 @@ class StudyRecord(_Versioned):
     question: str
     study: dict[str, Any]
     task: dict[str, Any]
-    metrics: list[str]
+    metrics: list[MetricRecord]
     encoders: dict[str, str] = {}
     cell_groups: list[CellGroupRecord]
     environment: dict[str, Any]

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, Generic, Protocol, TypeVar, cast
-
-from pydantic.config import JsonDict
+from typing import Generic, Protocol, TypeVar, cast
 
 from prettyuseful.engine.pinned import Pinned
 from prettyuseful.errors import DataError, PrettyUsefulError, UnknownNameError, did_you_mean, one_line
@@ -29,7 +26,6 @@ class Row(Protocol):
 
 RowT = TypeVar("RowT", bound=Row)
 T = TypeVar("T")
-_OWN = r"^.+:[A-Za-z_]\w*$"
 
 
 def loaded(target: str | T) -> T:
@@ -101,13 +97,9 @@ class Registry(Generic[RowT]):
             said = one_line(str(error))
             raise DataError(f"{self.kind} {plugin_id(name)}: {type(error).__name__}: {said}") from error
 
-    def json_schema(self) -> JsonDict:
-        """The JSON schema of a field that holds such a name."""
-        return {"anyOf": [{"enum": [*self.rows]}, {"type": "string", "pattern": _OWN}]}
-
     def pinned(self, name: str) -> Pinned[str]:
         """What stands for a row in keys: its name, or the content of the user's file."""
-        return Pinned[str](source=name, content=name if name in self.rows else plugin_fingerprint(name))
+        return Pinned(source=name, content=name if name in self.rows else plugin_fingerprint(name))
 
     def check(self, name: str, also: Iterable[str] = ()) -> None:
         """Raises UnknownNameError with the nearest name, unless a row or `module:OBJECT` can be meant.
@@ -120,63 +112,3 @@ class Registry(Generic[RowT]):
                 f"unknown {self.kind} {name!r}{did_you_mean(name, known)}; known: {', '.join(known)}, or your own as "
                 "module:OBJECT"
             )
-
-
-@dataclass(frozen=True)
-class Entry:
-    """Where an object lives ("module:attribute") and one line on what it is."""
-
-    target: str
-    summary: str
-
-    def load(self) -> Any:
-        module, attribute = self.target.split(":")
-        return getattr(import_module(module), attribute)
-
-
-@dataclass(frozen=True)
-class Table:
-    """The known names of one kind of thing."""
-
-    kind: str
-    entries: Mapping[str, Entry]
-
-    def __getitem__(self, name: str) -> Entry:
-        self.check(name)
-        return self.entries[name]
-
-    def check(self, name: str, also: Iterable[str] = ()) -> None:
-        """Raises UnknownNameError with the nearest known name. `also`: names that are good beside the table's."""
-        known = list(dict.fromkeys([*self.entries, *also]))
-        if name not in known:
-            raise UnknownNameError(
-                f"unknown {self.kind} {name!r}{did_you_mean(name, known)}; known: {', '.join(known)}"
-            )
-
-
-METRICS = Table(
-    "metric",
-    {
-        "density": Entry("prettyuseful.metrics.prdc:manifold", "how often generated images fall among real ones"),
-        "coverage": Entry("prettyuseful.metrics.prdc:manifold", "share of real images with a generated one nearby"),
-        "precision": Entry("prettyuseful.metrics.prdc:manifold", "share of generated images among the real ones"),
-        "recall": Entry("prettyuseful.metrics.prdc:manifold", "share of real images among the generated ones"),
-        "frechet": Entry("prettyuseful.metrics.frechet:frechet_distance", "FID, with the features of any encoder"),
-        "kid": Entry("prettyuseful.metrics.kernel:kid", "KID: distance by a cubic kernel, unbiased, may be below 0"),
-        "cmmd": Entry("prettyuseful.metrics.kernel:cmmd", "CMMD: distance by a Gaussian kernel on directions"),
-        "vendi": Entry(
-            "prettyuseful.metrics.vendi:vendi_score", "how many different images there are, of each class too"
-        ),
-        "nearest": Entry(
-            "prettyuseful.metrics.nearest:nearest_real", "distance to the nearest real image of the class"
-        ),
-        "clip-score": Entry(
-            "prettyuseful.metrics.alignment:clip_scores",
-            "how well images fit 'a photo of a <class>'; needs a CLIP encoder",
-        ),
-        "label-agreement": Entry(
-            "prettyuseful.metrics.alignment:label_agreement",
-            "share that the real-trained classifier takes for their class",
-        ),
-    },
-)

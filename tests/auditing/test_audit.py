@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from prettyuseful.auditing.audit import audit, prepared
+from prettyuseful.auditing.audit import audit, plan_audit
 from prettyuseful.auditing.gate import Gate
 from prettyuseful.auditing.result import NOT_MEASURED, Audit, audit_schema
 from prettyuseful.errors import DataError, GateError, StoreError
 from prettyuseful.study.reading import load_study
+from prettyuseful.tasks.find import TaskSource
 
 COLOURS = {"red": (200, 40, 40), "green": (40, 200, 40), "blue": (40, 40, 200)}
 
@@ -113,6 +114,8 @@ def test_a_gate_that_is_met_is_exit_code_1(found: Audit, places: Path) -> None: 
         ("causes.coverage.nmaed", "did you mean 'named'"),
         ("per_class.any.synth_to_reel.mean > 0", "did you mean 'synth_to_real'"),
         ("metrics.coverage.mena < 1", "did you mean 'mean'"),
+        ("metrics.covrage.mean < 1", "there is no 'covrage' in metrics.covrage.mean; did you mean 'coverage'"),
+        ("controls.vendi-per-clas.mean < 1", "did you mean 'vendi-per-class'"),
     ],
 )
 def test_a_gate_that_cannot_be_read_is_told_before_any_work(condition: str, told: str) -> None:
@@ -144,6 +147,10 @@ def test_a_gate_that_is_not_met_is_silent(found: Audit) -> None:
     assert Gate.of("not synth_to_real.high >= 0").met_by(found) == []
 
 
+def real_source(place: Path, groups: Path | None = None) -> TaskSource:
+    return TaskSource(real=str(place), groups=str(groups) if groups else None)
+
+
 def test_other_classes_are_one_clear_line(places: Path, tmp_path: Path) -> None:
     other = folder(tmp_path / "other", {"red": 3, "green": 3}, 2)
     with pytest.raises(DataError, match="blue"):
@@ -152,12 +159,12 @@ def test_other_classes_are_one_clear_line(places: Path, tmp_path: Path) -> None:
 
 def test_a_place_that_is_not_there_is_one_clear_line(places: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError):
-        prepared(places / "real", [tmp_path / "nowhere"], None, None, "quick")
+        plan_audit(real_source(places / "real"), [tmp_path / "nowhere"], "quick")
 
 
 def test_folders_of_one_name_are_told_apart(places: Path) -> None:
-    asked = prepared(places / "real", [places / "fake", places / "fake"], None, None, "full")
-    assert list(asked.study.datasets) == ["fake", "fake-2"]
+    request = plan_audit(real_source(places / "real"), [places / "fake", places / "fake"], "full")
+    assert list(request.study.datasets) == ["fake", "fake-2"]
 
 
 def test_a_broken_image_is_one_clear_line_with_its_name(places: Path, tmp_path: Path) -> None:
@@ -171,7 +178,7 @@ def test_an_image_without_a_group_is_one_clear_line(places: Path, tmp_path: Path
     groups = tmp_path / "groups.csv"
     groups.write_text("path,group\nred/000.png,a\n", "utf-8")
     with pytest.raises(DataError, match=r"groups\.csv names no group of 59 of the 60 images"):
-        prepared(places / "real", [places / "fake"], None, groups, "quick")
+        plan_audit(real_source(places / "real", groups), [places / "fake"], "quick")
 
 
 def test_a_file_where_the_results_should_go_is_one_clear_line(places: Path, tmp_path: Path) -> None:
@@ -182,16 +189,16 @@ def test_a_file_where_the_results_should_go_is_one_clear_line(places: Path, tmp_
 
 def test_parquet_shards_are_audited_as_folders_are(places: Path, found: Audit) -> None:
     shards = places / "out" / "datasets" / "fake"
-    asked = prepared(places / "real", [shards], None, None, "quick")
-    assert asked.images_per_class == found.images_per_class
-    assert asked.left_out == {"fake": 0}
+    request = plan_audit(real_source(places / "real"), [shards], "quick")
+    assert request.images_per_class == found.images_per_class
+    assert request.left_out == {"fake": 0}
 
 
 def test_one_image_per_class_is_enough_for_the_transfers_alone(tmp_path: Path) -> None:
     real, fake = (folder(tmp_path / name, dict.fromkeys(COLOURS, n), 4) for name, n in (("real", 10), ("fake", 1)))
-    asked = prepared(real, [fake], None, None, "quick")
-    assert asked.images_per_class == 1
-    assert not asked.study.diagnosis
-    assert asked.study.metrics == ()
-    assert asked.study.train.real_curve == ()
-    assert len(asked.notes) == 3
+    request = plan_audit(real_source(real), [fake], "quick")
+    assert request.images_per_class == 1
+    assert not request.study.diagnosis
+    assert request.study.metrics == ()
+    assert request.study.train.real_curve == ()
+    assert len(request.notes) == 3

@@ -14,6 +14,7 @@ from prettyuseful.auditing.gate import Gate
 from prettyuseful.auditing.result import NOT_MEASURED, Audit, audit_schema
 from prettyuseful.diagnosis.images import Labelled
 from prettyuseful.study.reading import load_study
+from prettyuseful.tasks.find import TaskSource
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 from planted.defects import DEFECTS
@@ -46,9 +47,8 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def audited(places: Path) -> Audit:
     return audit(
-        places / "real",
+        TaskSource(real=str(places / "real"), groups=str(places / "groups.csv")),
         places / "soft",
-        groups=places / "groups.csv",
         budget="full",
         out=places / "out",
         store=places / "store",

@@ -3,22 +3,22 @@ from __future__ import annotations
 from typing import Any
 
 from prettyuseful.auditing.interventions import interventions
-from prettyuseful.diagnosis.causes import CauseId, Direction
-from prettyuseful.records import CauseResult, DatasetRecord, DiagnosisResult
+from prettyuseful.diagnosis.findings import Diagnosis, FoundCause
+from prettyuseful.records import DatasetRecord
 from prettyuseful.study.reading import parse_study
 
 BLUR = {"kind": "blur", "width": 0.03}
 PALER, STRONGER = {"kind": "colour", "saturation": 0.5}, {"kind": "colour", "saturation": 2.0}
 
 
-def cause(name: CauseId, direction: Direction, named: bool = True, **more: Any) -> CauseResult:
+def cause(name: str, direction: str, named: bool = True, **more: Any) -> FoundCause:
     numbers = {"effect": 1.0, "low": 0.5, "high": 1.5, "p_adjusted": 0.01, "explained": 0.5}
-    rest = {"like": "", "equivalent_to": [], "per_class": [], "few_classes": []}
-    return CauseResult(id=name, direction=direction, named=named, **numbers, **rest, **more)
+    rest = {"like": "", "equivalent_to": (), "per_class": (), "few_classes": ()}
+    return FoundCause(id=name, direction=direction, named=named, **numbers, **rest, **more)
 
 
-def record(*causes: CauseResult) -> DatasetRecord:
-    found = DiagnosisResult(causes=list(causes), difference=1.0, low=0.0, high=2.0, p_value=0.01, differs=True)
+def record(*causes: FoundCause) -> DatasetRecord:
+    found = Diagnosis(causes=causes, difference=1.0, low=0.0, high=2.0, p_value=0.01, differs=True)
     return DatasetRecord(status="complete", name="ours", control=False, images_per_class=40, keys={}, diagnosis=found)
 
 

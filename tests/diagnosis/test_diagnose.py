@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from prettyuseful.diagnosis.causes import Diagnosis
 from prettyuseful.diagnosis.diagnose import diagnose
+from prettyuseful.diagnosis.findings import Diagnosis
 from prettyuseful.diagnosis.images import Labelled
 from prettyuseful.diagnosis.reference import Reference
 from prettyuseful.errors import DataError
@@ -85,7 +85,7 @@ def test_effects_say_how_much_was_planted(reference: Reference, world: Photos) -
     assert 0.7 < blur.explained <= 1
 
 
-def test_the_class_that_collapsed_is_told(reference: Reference, world: Photos) -> None:
+def test_the_class_that_collapsed_is_reported(reference: Reference, world: Photos) -> None:
     rng = np.random.default_rng(4)
     images = world.draw("unseen", rng)
     pixels = images.pixels.copy()
@@ -103,8 +103,7 @@ def test_the_same_set_has_the_same_diagnosis_in_any_order(reference: Reference, 
 
 
 def test_the_real_images_themselves_are_copies_and_nothing_else(reference: Reference, world: Photos) -> None:
-    halves = world.halves
-    real = Labelled(*(np.concatenate([getattr(h, name) for h in halves]) for name in ("pixels", "labels", "groups")))
+    real = Labelled.joined(world.halves)
     assert [cause.id for cause in diagnose(reference, real).named] == ["copies"]
 
 

@@ -18,6 +18,7 @@ class WriteSpec(StepSpec):
     """Writes `text` and what its inputs hold."""
 
     kind: ClassVar[str] = "load"
+    pace: ClassVar[float] = 0.01
     text: str
 
     def make(self, job: Job) -> dict[str, Any]:
@@ -36,6 +37,7 @@ class SlowSpec(WriteSpec):
 
 class FailSpec(StepSpec):
     kind: ClassVar[str] = "train"
+    pace: ClassVar[float] = 0.01
     user: bool = False
 
     def make(self, job: Job) -> dict[str, Any]:

@@ -13,8 +13,9 @@ import pytest
 from tests.generators.own_call import KINDS, REFINED, TRUE_CFG
 
 import prettyuseful
+from prettyuseful.engine.keys import digest
 from prettyuseful.errors import DataError, UnknownNameError
-from prettyuseful.generators.models import MODELS, Model, find_model, model_fingerprint, opened
+from prettyuseful.generators.models import MODELS, Model, find_model, opened, pin_model
 
 THE_PAPERS = (
     *("sd-1.5", "sd-2.1", "sdxl", "sdxl-turbo", "sd3-medium", "sd3.5-medium", "sd3.5-large", "sd3.5-large-turbo"),
@@ -122,20 +123,20 @@ def test_a_flux_without_its_transformers_configuration_is_one_clear_line(tiny: T
 def test_a_fingerprint_follows_configurations_too(pipeline_folder: Path, tmp_path: Path, file: str) -> None:
     copy = tmp_path / pipeline_folder.name
     shutil.copytree(pipeline_folder, copy)
-    before = model_fingerprint(find_model(str(copy)))
-    assert before == model_fingerprint(find_model(str(pipeline_folder)))
+    before = pin_model(str(copy)).content
+    assert before == pin_model(str(pipeline_folder)).content
     content = json.loads((copy / file).read_text("utf-8"))
     (copy / file).write_text(json.dumps({**content, "another": 1}))
-    assert model_fingerprint(find_model(str(copy))) != before
+    assert pin_model(str(copy)).content != before
 
 
 def test_a_fingerprint_does_not_follow_notes(pipeline_folder: Path, tmp_path: Path) -> None:
     copy = tmp_path / pipeline_folder.name
     shutil.copytree(pipeline_folder, copy)
     (copy / "README.md").write_text("a note")
-    assert model_fingerprint(find_model(str(copy))) == model_fingerprint(find_model(str(pipeline_folder)))
+    assert pin_model(str(copy)).content == pin_model(str(pipeline_folder)).content
 
 
 def test_rows_have_fingerprints_of_their_own() -> None:
     """SDXL with and without a refiner among them."""
-    assert len({model_fingerprint(model) for model in MODELS.values()}) == len(MODELS)
+    assert len({digest(pin_model(name).content) for name in MODELS}) == len(MODELS)

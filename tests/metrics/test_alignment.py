@@ -7,20 +7,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prettyuseful.errors import DataError
-from prettyuseful.metrics.alignment import clip_scores, label_agreement
+from prettyuseful.metrics.alignment import clip_score, label_agreement
 
 
 def test_clip_scores_by_hand() -> None:
     images = np.array([[3.0, 4.0], [1.0, 0.0], [1.0, 0.0], [0.0, 2.0]])
     texts = np.array([[3.0, 4.0], [-5.0, 0.0], [1.0, 1.0], [1.0, 0.0]])
-    np.testing.assert_allclose(clip_scores(images, texts), [2.5, 0, 2.5 / 2**0.5, 0], atol=1e-12)
+    np.testing.assert_allclose(clip_score(images, texts), [2.5, 0, 2.5 / 2**0.5, 0], atol=1e-12)
 
 
 def test_clip_scores_are_those_of_torchs_cosine() -> None:
     rng = np.random.default_rng(0)
     images, texts = rng.normal(size=(2, 50, 8))
     wanted = 2.5 * torch.cosine_similarity(torch.tensor(images), torch.tensor(texts)).clamp(min=0)
-    np.testing.assert_allclose(clip_scores(images, texts), wanted.numpy(), rtol=1e-12)
+    np.testing.assert_allclose(clip_score(images, texts), wanted.numpy(), rtol=1e-12)
 
 
 @given(seed=st.integers(0, 999), scale=st.floats(1e-3, 1e3))
@@ -28,9 +28,9 @@ def test_lengths_turning_and_order_change_no_score(seed: int, scale: float) -> N
     rng = np.random.default_rng(seed)
     images, texts = rng.normal(size=(2, 9, 4))
     turn, order = np.linalg.qr(rng.normal(size=(4, 4)))[0], rng.permutation(9)
-    found = clip_scores(images, texts)
-    np.testing.assert_allclose(clip_scores(scale * images @ turn, texts @ turn), found, atol=1e-9)
-    np.testing.assert_array_equal(clip_scores(images[order], texts[order]), found[order])
+    found = clip_score(images, texts)
+    np.testing.assert_allclose(clip_score(scale * images @ turn, texts @ turn), found, atol=1e-9)
+    np.testing.assert_array_equal(clip_score(images[order], texts[order]), found[order])
 
 
 def test_label_agreement_by_hand() -> None:
@@ -49,7 +49,7 @@ def test_label_agreement_by_hand() -> None:
 )
 def test_scores_that_cannot_be_are_said(images: np.ndarray, texts: np.ndarray, words: str) -> None:
     with pytest.raises(DataError, match=words):
-        clip_scores(images, texts)
+        clip_score(images, texts)
 
 
 @pytest.mark.parametrize("labels", [[0], [0, 2], [-1, 0], [], [0.5, 1.5]])
@@ -63,18 +63,18 @@ def test_labels_that_do_not_fit_are_said(labels: list[float]) -> None:
 def test_an_image_and_its_own_text_and_constant_features() -> None:
     rng = np.random.default_rng(0)
     same = rng.normal(size=(7, 5))
-    np.testing.assert_allclose(clip_scores(same, same), 2.5, rtol=1e-12)
-    np.testing.assert_array_equal(clip_scores(same, -same), 0)
-    np.testing.assert_allclose(clip_scores(np.full((4, 5), 0.1), np.full((4, 5), 7.0)), 2.5, rtol=1e-12)
-    assert clip_scores(same[:1], same[:1]).shape == (1,)
+    np.testing.assert_allclose(clip_score(same, same), 2.5, rtol=1e-12)
+    np.testing.assert_array_equal(clip_score(same, -same), 0)
+    np.testing.assert_allclose(clip_score(np.full((4, 5), 0.1), np.full((4, 5), 7.0)), 2.5, rtol=1e-12)
+    assert clip_score(same[:1], same[:1]).shape == (1,)
 
 
 @given(seed=st.integers(0, 999), times=st.integers(2, 4))
 def test_images_given_several_times_are_scored_as_often(seed: int, times: int) -> None:
     rng = np.random.default_rng(seed)
     images, texts = rng.normal(size=(2, 9, 4))
-    again = clip_scores(np.tile(images, (times, 1)), np.tile(texts, (times, 1)))
-    np.testing.assert_array_equal(again, np.tile(clip_scores(images, texts), times))
+    again = clip_score(np.tile(images, (times, 1)), np.tile(texts, (times, 1)))
+    np.testing.assert_array_equal(again, np.tile(clip_score(images, texts), times))
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
@@ -83,16 +83,16 @@ def test_one_value_that_is_not_finite_is_found(side: int, value: float) -> None:
     pair = np.ones((4, 3)), np.ones((4, 3))
     pair[side][2, 1] = value
     with pytest.raises(DataError, match=f"{('image', 'text')[side]} features hold values that are not finite"):
-        clip_scores(*pair)
+        clip_score(*pair)
     with pytest.raises(DataError, match="values that are not finite"):
         label_agreement(pair[side], np.zeros(4, int))
 
 
 def test_a_text_without_direction_and_no_images_are_said() -> None:
     with pytest.raises(DataError, match=r"text features of image 1 \(from 0\) are all zero"):
-        clip_scores(np.ones((2, 3)), np.array([[1.0, 0, 0], [0, 0, 0]]))
+        clip_score(np.ones((2, 3)), np.array([[1.0, 0, 0], [0, 0, 0]]))
     with pytest.raises(DataError, match="there are 0 "):
-        clip_scores(np.ones((0, 3)), np.ones((0, 3)))
+        clip_score(np.ones((0, 3)), np.ones((0, 3)))
     with pytest.raises(DataError, match="there are 0 "):
         label_agreement(np.ones((0, 3)), np.zeros(0, int))
 

@@ -12,7 +12,7 @@ from sklearn.metrics.pairwise import polynomial_kernel
 from prettyuseful.errors import DataError
 from prettyuseful.metrics import kernel
 from prettyuseful.metrics.jackknife import without_blocks
-from prettyuseful.metrics.kernel import cmmd, cmmd_without, kid, kid_subsets, kid_without
+from prettyuseful.metrics.kernel import cmmd, cmmd_without, kid, kid_without
 
 
 @pytest.fixture(autouse=True, params=[5, 1024])
@@ -82,18 +82,6 @@ def test_small_differences_survive() -> None:
     assert 0 < found < 1e-12
 
 
-def test_subsets_average_to_the_whole() -> None:
-    real, synthetic = sets(0, 60, 70)
-    values = kid_subsets(real, synthetic, subsets=200, size=30, seed=1)
-    assert values.shape == (200,)
-    assert values.mean() == pytest.approx(kid(real, synthetic), abs=3 * values.std() / np.sqrt(200))
-    assert np.array_equal(values, kid_subsets(real, synthetic, subsets=200, size=30, seed=1))
-    assert not np.array_equal(values, kid_subsets(real, synthetic, subsets=200, size=30, seed=2))
-    # All of both sets: no chance is left.
-    real, synthetic = sets(0, 40, 40)
-    assert np.allclose(kid_subsets(real, synthetic, subsets=3, size=40), kid(real, synthetic), rtol=1e-9)
-
-
 @settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 999))
 def test_order_turning_and_exchange_change_nothing(seed: int) -> None:
@@ -144,8 +132,6 @@ def test_what_cannot_be_measured_is_said() -> None:
     ):
         with pytest.raises(DataError, match=message):
             kid(real, synthetic)
-        with pytest.raises(DataError, match=message):
-            kid_subsets(real, synthetic, size=2)
     with pytest.raises(DataError, match="there are 0 real images"):
         cmmd(a[:0], b)
     with pytest.raises(DataError, match="not finite"):
@@ -155,11 +141,6 @@ def test_what_cannot_be_measured_is_said() -> None:
     for sigma in (0, -1, float("nan")):
         with pytest.raises(DataError, match="sigma above 0"):
             cmmd(a, b, sigma=sigma)
-    for size in (1, 24):
-        with pytest.raises(DataError, match="take a size from 2 to 23"):
-            kid_subsets(a, b, size=size)
-    with pytest.raises(DataError, match="0 subsets"):
-        kid_subsets(a, b, subsets=0, size=5)
 
 
 @pytest.mark.parametrize(("metric", "at_once"), [(kid, kid_without), (cmmd, cmmd_without)])
@@ -198,7 +179,6 @@ def test_constant_features_by_hand() -> None:
     ones, twos = np.ones((4, 5)), np.full((3, 5), 2.0)
     # Within: (1 + 1)^3 and (4 + 1)^3; between: (2 + 1)^3.
     assert kid(ones, twos) == pytest.approx(8 + 125 - 2 * 27)
-    assert kid_subsets(ones, twos, subsets=3, size=2) == pytest.approx([79, 79, 79])
     assert cmmd(ones, twos) == pytest.approx(0, abs=1e-9)  # one direction
     assert cmmd(ones[:1], ones[:1]) == 0
     assert cmmd(ones, -twos) == pytest.approx(2000 * (1 - np.exp(-0.02)))

@@ -8,7 +8,7 @@ from scipy.spatial.distance import cdist
 
 from prettyuseful.errors import DataError
 from prettyuseful.metrics import neighbours
-from prettyuseful.metrics.nearest import nearest_real, nearest_within
+from prettyuseful.metrics.nearest import nearest_distance
 from prettyuseful.metrics.neighbours import Distance
 
 SEEDS = st.integers(0, 999)
@@ -29,43 +29,26 @@ def test_equal_to_whole_tables(real: int, synthetic: int, width: int, distance: 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(neighbours, "ROWS", tile)
         patch.setattr(neighbours, "COLUMNS", tile)
-        found = nearest_real(a, b, distance)
-        within = nearest_within(a, distance) if real > 1 else None
+        found = nearest_distance(a, b, distance)
     table = cdist(b, a, distance)
     assert np.array_equal(found.index, table.argmin(axis=1))
     assert np.allclose(found.distance, table.min(axis=1), rtol=1e-9, atol=1e-15)
-    if within:
-        own = cdist(a, a, distance)
-        np.fill_diagonal(own, np.inf)
-        assert np.array_equal(within.index, own.argmin(axis=1))
-        assert np.allclose(within.distance, own.min(axis=1), rtol=1e-9, atol=1e-15)
 
 
 def test_copies_are_found_at_no_distance_and_the_first_of_them_is_named() -> None:
     rng = np.random.default_rng(0)
     real = rng.normal(size=(40, 8)).astype(np.float32)
     real[30] = real[10]
-    found = nearest_real(real, real[[30, 5, 10]])
+    found = nearest_distance(real, real[[30, 5, 10]])
     assert found.distance.tolist() == [0, 0, 0]
     assert found.index.tolist() == [10, 5, 10]
     # As near, but no copies: the first again.
-    assert nearest_real(np.array([[1.0], [3.0], [1.0]]), np.array([[2.0]])).index.tolist() == [0]
-
-
-def test_within_a_set_a_copy_is_another_image() -> None:
-    x = np.array([[0.0, 0.0], [1.0, 0.0], [-0.0, 0.0], [5.0, 0.0], [0.0, 0.0], [1.0, 0.0]])
-    found = nearest_within(x)
-    assert found.distance.tolist() == [0, 0, 0, 4, 0, 0]
-    assert found.index.tolist() == [2, 5, 0, 1, 0, 1]
+    assert nearest_distance(np.array([[1.0], [3.0], [1.0]]), np.array([[2.0]])).index.tolist() == [0]
 
 
 def test_constant_features_and_single_images() -> None:
     same = np.ones((5, 3))
-    found = nearest_within(same)
-    assert found.distance.tolist() == [0] * 5
-    assert found.index.tolist() == [1, 0, 0, 0, 0]
-    assert nearest_within(same, "cosine").distance.tolist() == [0] * 5
-    found = nearest_real(same[:1], np.array([[1.0, 1.0, 4.0], [1.0, 1.0, 1.0]]))
+    found = nearest_distance(same[:1], np.array([[1.0, 1.0, 4.0], [1.0, 1.0, 1.0]]))
     assert found.distance.tolist() == [3, 0]
     assert found.index.tolist() == [0, 0]
 
@@ -75,14 +58,14 @@ def test_constant_features_and_single_images() -> None:
 def test_order_and_turning_change_nothing(seed: int) -> None:
     rng = np.random.default_rng(seed)
     a, b = rng.normal(size=(30, 4)), rng.normal(size=(20, 4))
-    before = nearest_real(a, b)
+    before = nearest_distance(a, b)
     order, other = rng.permutation(30), rng.permutation(20)
-    after = nearest_real(a[order], b[other])
+    after = nearest_distance(a[order], b[other])
     assert np.array_equal(after.distance, before.distance[other])
     assert np.array_equal(order[after.index], before.index[other])
     turn = np.linalg.qr(rng.normal(size=(4, 4)))[0]
-    assert np.allclose(nearest_real(a @ turn, b @ turn).distance, before.distance, rtol=1e-12)
-    assert np.array_equal(nearest_real(np.repeat(a, 2, axis=0), b).index, 2 * before.index)
+    assert np.allclose(nearest_distance(a @ turn, b @ turn).distance, before.distance, rtol=1e-12)
+    assert np.array_equal(nearest_distance(np.repeat(a, 2, axis=0), b).index, 2 * before.index)
 
 
 def test_what_cannot_be_measured_is_said() -> None:
@@ -94,13 +77,9 @@ def test_what_cannot_be_measured_is_said() -> None:
         (x, x[:, :2], "3 dimensions and synthetic ones 2"),
     ):
         with pytest.raises(DataError, match=message):
-            nearest_real(real, synthetic)
+            nearest_distance(real, synthetic)
     with pytest.raises(DataError, match="real features of image 0"):
-        nearest_real(0 * x, x, "cosine")
-    with pytest.raises(DataError, match="there is 1 given image, and 2 at least are needed"):
-        nearest_within(x[:1])
-    with pytest.raises(DataError, match="not finite"):
-        nearest_within(x * np.inf)
+        nearest_distance(0 * x, x, "cosine")
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
@@ -109,9 +88,7 @@ def test_one_value_that_is_not_finite_is_found(side: str, value: float) -> None:
     sets = {name: np.random.default_rng(0).normal(size=(5, 3)) for name in ("real", "synthetic")}
     sets[side][2, 1] = value
     with pytest.raises(DataError, match=f"{side} features hold values that are not finite"):
-        nearest_real(sets["real"], sets["synthetic"])
-    with pytest.raises(DataError, match="given features hold values that are not finite"):
-        nearest_within(sets[side])
+        nearest_distance(sets["real"], sets["synthetic"])
 
 
 @settings(max_examples=20, deadline=None)
@@ -119,7 +96,7 @@ def test_one_value_that_is_not_finite_is_found(side: str, value: float) -> None:
 def test_every_image_of_a_set_is_found_in_it(count: int, width: int, distance: Distance, seed: int) -> None:
     rng = np.random.default_rng(seed)
     a, order = rng.normal(size=(count, width)), rng.permutation(count)
-    found = nearest_real(a[order], a, distance)
+    found = nearest_distance(a[order], a, distance)
     assert (order[found.index] == np.arange(count)).all()
     assert np.allclose(found.distance, 0, atol=1e-12)
 
@@ -127,19 +104,15 @@ def test_every_image_of_a_set_is_found_in_it(count: int, width: int, distance: D
 @settings(max_examples=20, deadline=None)
 @given(times=st.integers(2, 4), seed=SEEDS)
 def test_images_given_several_times(times: int, seed: int) -> None:
-    """Each synthetic one is looked at again; real ones are no nearer for it; within a set each has its copy."""
+    """Each synthetic one is looked at again; real ones are no nearer for it."""
     rng = np.random.default_rng(seed)
     a, b = rng.normal(size=(12, 4)), rng.normal(size=(9, 4))
-    once = nearest_real(a, b)
+    once = nearest_distance(a, b)
     order = rng.permutation(np.repeat(np.arange(12), times))
-    often = nearest_real(a[order], np.tile(b, (times, 1)))
+    often = nearest_distance(a[order], np.tile(b, (times, 1)))
     assert np.array_equal(often.distance, np.tile(once.distance, times))
     first = np.array([np.flatnonzero(order == i)[0] for i in range(12)])
     assert np.array_equal(often.index, np.tile(first[once.index], times))
-    within = nearest_within(np.tile(a, (times, 1)))
-    assert (within.distance == 0).all()
-    assert (within.index % 12 == np.arange(12 * times) % 12).all()
-    assert (within.index != np.arange(12 * times)).all()
 
 
 @settings(max_examples=20, deadline=None)
@@ -148,9 +121,10 @@ def test_turning_and_moving_both_sets_change_no_distance(seed: int) -> None:
     rng = np.random.default_rng(seed)
     a, b = rng.normal(size=(20, 4)), rng.normal(size=(15, 4))
     turn, shift = np.linalg.qr(rng.normal(size=(4, 4)))[0], rng.normal(size=4)
-    before, after = nearest_real(a, b), nearest_real(a @ turn + shift, b @ turn + shift)
+    before, after = nearest_distance(a, b), nearest_distance(a @ turn + shift, b @ turn + shift)
     assert np.array_equal(after.index, before.index)
     assert np.allclose(after.distance, before.distance, rtol=1e-9)
-    assert np.allclose(nearest_within(a @ turn + shift).distance, nearest_within(a).distance, rtol=1e-9)
     longer = b * rng.uniform(0.1, 9, (15, 1))
-    assert np.allclose(nearest_real(a @ turn, longer @ turn, "cosine").distance, nearest_real(a, b, "cosine").distance)
+    assert np.allclose(
+        nearest_distance(a @ turn, longer @ turn, "cosine").distance, nearest_distance(a, b, "cosine").distance
+    )

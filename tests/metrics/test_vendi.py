@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from prettyuseful.errors import DataError
 from prettyuseful.metrics import vendi
-from prettyuseful.metrics.vendi import vendi_per_class, vendi_score
+from prettyuseful.metrics.vendi import vendi_score
 
 
 def by_whole_table(features: np.ndarray) -> float:
@@ -73,14 +73,6 @@ def test_order_turning_length_and_copies_change_nothing(count: int, width: int, 
     assert vendi_score(np.repeat(features, 3, axis=0)) == wanted
 
 
-def test_per_class() -> None:
-    features, labels = some(30, 4), np.arange(30) % 3 * 5
-    found = vendi_per_class(features, labels)
-    assert list(found) == [0, 5, 10]
-    assert all(found[label] == vendi_score(features[labels == label]) for label in found)
-    assert vendi_per_class(features[:2], np.array([7, 3])) == pytest.approx({3: 1, 7: 1})
-
-
 def test_what_cannot_be_measured_is_said() -> None:
     features = some(6, 3)
     for wrong, message in (
@@ -91,17 +83,12 @@ def test_what_cannot_be_measured_is_said() -> None:
     ):
         with pytest.raises(DataError, match=message):
             vendi_score(wrong)
-        with pytest.raises(DataError, match=message):
-            vendi_per_class(wrong, np.zeros(6, int))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(vendi, "CHUNK", 2)
         blank = features.copy()
         blank[5] = 0
         with pytest.raises(DataError, match=r"image 5 \(from 0\) are all zero"):
             vendi_score(blank)
-    for labels in (np.zeros(5, int), np.zeros(6), np.zeros((6, 1), int)):
-        with pytest.raises(DataError, match="one whole number per image"):
-            vendi_per_class(features, labels)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
@@ -110,30 +97,3 @@ def test_one_value_that_is_not_finite_is_found(value: float) -> None:
     features[4, 1] = value
     with pytest.raises(DataError, match="given features hold values that are not finite"):
         vendi_score(features)
-    with pytest.raises(DataError, match="given features hold values that are not finite"):
-        vendi_per_class(features, np.arange(6) % 2)
-
-
-@settings(max_examples=20, deadline=None)
-@given(
-    numbers=st.lists(st.integers(1, 9), min_size=1, max_size=5),
-    times=st.integers(1, 3),
-    seed=st.integers(0, 999),
-)
-def test_classes_of_any_sizes_are_scored_by_themselves(numbers: list[int], times: int, seed: int) -> None:
-    """Whatever order they come in, however often they are repeated, turned or not."""
-    rng = np.random.default_rng(seed)
-    labels = np.repeat(np.arange(len(numbers)) * 3, numbers)
-    features = some(len(labels), 4, seed)
-    wanted = {3 * i: vendi_score(features[labels == 3 * i]) for i in range(len(numbers))}
-    order = rng.permutation(np.repeat(np.arange(len(labels)), times))
-    turn = np.linalg.qr(rng.normal(size=(4, 4)))[0]
-    found = vendi_per_class(features[order] @ turn, labels[order])
-    assert list(found) == list(wanted)
-    assert found == pytest.approx(wanted, rel=1e-9)
-    assert all(found[3 * i] <= min(number, 4) * (1 + 1e-9) for i, number in enumerate(numbers))
-    assert all(found[3 * i] == pytest.approx(1) for i, number in enumerate(numbers) if number == 1)
-
-
-def test_constant_features_count_as_one_in_every_class() -> None:
-    assert vendi_per_class(np.full((7, 3), 2.5), np.array([0, 0, 0, 1, 1, 1, 4])) == pytest.approx({0: 1, 1: 1, 4: 1})

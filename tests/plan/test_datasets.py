@@ -11,7 +11,7 @@ import pytest
 
 from prettyuseful.errors import DataError, UnknownNameError, UserError
 from prettyuseful.generators.base import Sampling
-from prettyuseful.plan.datasets import PlannedDataset
+from prettyuseful.plan.planned import PlannedDataset
 from prettyuseful.plan.study import Plan, make_plan
 from prettyuseful.steps.changed import ChangeSpec
 from prettyuseful.steps.generation import GenerateSpec
@@ -69,7 +69,7 @@ def test_a_class_beside_the_study_is_found_from_anywhere(tmp_path: Path, shared_
         )
         (tmp_path / "study.yaml").write_text(text)
         plan = make_plan(load_study(tmp_path / "study.yaml"))
-        assert {spec.source for spec in specs(plan, GenerateSpec)} == {f"{tmp_path}/beside_a_study.py:Noise"}
+        assert {spec.model.source for spec in specs(plan, GenerateSpec)} == {f"{tmp_path}/beside_a_study.py:Noise"}
         found.append(plan)
     assert found[0].steps.keys() == found[1].steps.keys()
     origin = dataset(found[0], "a").origin
@@ -377,7 +377,7 @@ def test_errors_keep_their_kind(plan_of: PlanOf) -> None:
 def test_what_is_changed_is_changed_in_the_size_that_classifiers_see(plan_of: PlanOf) -> None:
     plan = plan_of("soft: {of: real, transform: {kind: blur, width: 0.1}, images_per_class: 4}")
     [spec] = specs(plan, ChangeSpec)
-    assert (spec.per_class, spec.stored_size, spec.transform.kind) == (4, 32, "blur")
+    assert (spec.per_class, spec.stored_size, spec.transform.source.kind) == (4, 32, "blur")
     soft = dataset(plan, "soft")
     assert soft.origin is not None
     assert soft.origin.kind == "changed"

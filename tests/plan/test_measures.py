@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 
 from prettyuseful.errors import DataError, StudyError, UnknownNameError, UserError
+from prettyuseful.metrics import METRICS
 from prettyuseful.names import names_of
-from prettyuseful.plan.measures import FAMILY
 from prettyuseful.plan.study import Plan, make_plan
-from prettyuseful.steps.alike import AlikeSpec
 from prettyuseful.steps.embed import EmbedSpec, EmbedTextSpec
 from prettyuseful.steps.measures import MeasureSpec
+from prettyuseful.steps.reencode import ReencodeSpec
 from prettyuseful.study.reading import parse_study
 
-ALL = ", ".join(FAMILY)
+ALL = ", ".join(METRICS.rows)
 StudyText = Callable[..., str]
 
 
@@ -28,7 +28,10 @@ def kinds(plan: Plan) -> Counter[str]:
 
 
 def test_every_metric_of_the_table_can_be_asked_for() -> None:
-    assert set(FAMILY) == set(names_of("metrics"))
+    study = parse_study(
+        f"version: 1\ntask: photos\ndatasets: {{a: {{generator: sd-1.5, images_per_class: 9}}}}\nmetrics: [{ALL}]\n"
+    )
+    assert study.metrics == tuple(names_of("metrics"))
 
 
 def test_features_are_extracted_once_per_data_set_encoder_and_encoding(
@@ -36,9 +39,11 @@ def test_features_are_extracted_once_per_data_set_encoder_and_encoding(
 ) -> None:
     more = f"metrics: [{ALL}]\nencoders: [real-trained, {{name: clip-vit-b-32, weights: {clip_folder}}}]\n"
     plan = planned(study_text(more=more))
-    assert kinds(plan)["embed"] == 2 * (3 + 4)  # test, train, tiny; train and tiny alike, and the test images with each
+    assert kinds(plan)["embed"] == 2 * (
+        3 + 4
+    )  # test, train, tiny; train and tiny re-encoded, and the test images with each
     assert kinds(plan)["embed-text"] == 1
-    assert kinds(plan)["alike"] == 4
+    assert kinds(plan)["re-encode"] == 4
     tiny = next(dataset for dataset in plan.datasets if dataset.name == "tiny")
     real = next(dataset for dataset in plan.datasets if dataset.name == "real")
     assert len(tiny.measures) == 2 * (6 + 7 + 1)  # clip-score by CLIP alone, label agreement once
@@ -55,17 +60,17 @@ def test_a_metric_more_changes_no_step_that_was_there(study_text: StudyText) -> 
     assert new == {MeasureSpec}
 
 
-def test_both_sides_are_made_alike(study_text: StudyText) -> None:
+def test_both_sides_are_reencoded(study_text: StudyText) -> None:
     plan = planned(study_text())
-    alike = [step for step in plan.steps.values() if isinstance(step.spec, AlikeSpec)]
-    pairs = {(step.inputs["dataset"], step.inputs["other"]) for step in alike}
+    reencoded = [step for step in plan.steps.values() if isinstance(step.spec, ReencodeSpec)]
+    pairs = {(step.inputs["dataset"], step.inputs["other"]) for step in reencoded}
     assert {(b, a) for a, b in pairs} == pairs
     tiny = next(dataset for dataset in plan.datasets if dataset.name == "tiny")
     for measure in tiny.measures:
         step = plan.steps[measure.key]
         embedded = [plan.steps[step.inputs[side]] for side in ("reference", "candidate")]
         sources = [plan.steps[plan.steps[one.inputs["pixels"]].inputs["dataset"]].spec.kind for one in embedded]
-        assert (sources == ["alike", "alike"]) == bool(measure.reencoded)
+        assert (sources == ["re-encode", "re-encode"]) == bool(measure.reencoded)
 
 
 def test_texts_name_the_classes(study_text: StudyText, clip_folder: Path) -> None:
@@ -77,7 +82,7 @@ def test_texts_name_the_classes(study_text: StudyText, clip_folder: Path) -> Non
 
 
 def test_without_metrics_nothing_is_embedded(study_text: StudyText) -> None:
-    assert not {"embed", "alike", "measure"} & set(kinds(planned(study_text(more="metrics: []\n"))))
+    assert not {"embed", "re-encode", "measure"} & set(kinds(planned(study_text(more="metrics: []\n"))))
 
 
 def test_an_encoder_that_is_not_asked_for_is_not_planned(study_text: StudyText) -> None:

@@ -12,21 +12,19 @@ from typing import Any
 import pytest
 
 from prettyuseful.analysis.summary import Summary, summarise
-from prettyuseful.diagnosis.causes import CauseId, Direction
+from prettyuseful.diagnosis.findings import Diagnosis, ExampleImages, FoundCause, TriedChange
+from prettyuseful.metrics import METRICS
 from prettyuseful.records import (
-    CauseResult,
     CellGroupRecord,
     DatasetRecord,
-    DiagnosisResult,
-    ExampleResult,
     GroupedParts,
     MeasureResult,
+    MetricRecord,
     Reencoding,
     RunRecord,
     StudyRecord,
     Subject,
     TransferResult,
-    TriedResult,
     WholeNumber,
 )
 
@@ -99,7 +97,7 @@ def _study(asked: Asked) -> StudyRecord:
             "licence": "cat: CC0; dog: public domain",
             "source": "made up",
         },
-        metrics=list(asked.metrics),
+        metrics=[MetricRecord.of(METRICS[name]) for name in asked.metrics],
         encoders={name: f"what {name} is" for name in asked.encoders},
         cell_groups=[
             CellGroupRecord(architecture=name, recipe="small", cells=[(name, "small", "rgb")])
@@ -137,34 +135,34 @@ def _dataset(asked: Asked, name: str) -> DatasetRecord:
     )
 
 
-def _diagnosis(asked: Asked) -> DiagnosisResult:
+def _diagnosis(asked: Asked) -> Diagnosis:
     """Blurred, and of the last class only one image; labels looked for and not found."""
 
-    def cause(name: CauseId, direction: Direction, **more: Any) -> CauseResult:
+    def cause(name: str, direction: str, **more: Any) -> FoundCause:
         values: dict[str, Any] = {"effect": 0.01, "low": -0.02, "high": 0.04, "p_adjusted": 0.7, "explained": 0.0}
         values |= {"named": False, "like": "", "equivalent_to": [], "few_classes": []}
         values["per_class"] = [0.01 * i for i, _ in enumerate(asked.classes)]
-        return CauseResult(id=name, direction=direction, **(values | more))
+        return FoundCause(id=name, direction=direction, **(values | more))
 
-    shown = [ExampleResult(words="real images of <cat>", images=[_png(0, 1), _png(0, 2)], titles=["a", "b"])]
+    shown = [ExampleImages(words="real images of <cat>", images=(_png(0, 1), _png(0, 2)), titles=("a", "b"))]
     blurred = {"effect": 12.5, "low": 10.0, "high": 15.0, "p_adjusted": 0.0001, "explained": 0.86, "named": True}
     alike = {"effect": -0.4, "low": -0.6, "high": -0.2, "p_adjusted": 0.002, "named": True}
-    return DiagnosisResult(
-        causes=[
+    return Diagnosis(
+        causes=(
             cause("high-frequencies", "lost", like="blur of 0.8 px", transform=BLUR, examples=shown, **blurred),
             cause("coverage", "lost", few_classes=[len(asked.classes) - 1], **alike),
             cause("labels", "lost"),
-        ],
+        ),
         difference=14.0,
         low=12.0,
         high=16.0,
         p_value=0.0001,
         differs=True,
-        tried=[
-            TriedResult(cause="high-frequencies", direction="lost", like="blur of 0.4 px", explained=0.4),
-            TriedResult(cause="high-frequencies", direction="lost", like="blur of 0.8 px", explained=0.86),
-            TriedResult(cause="texture", direction="added", like="JPEG of quality 30", explained=0.0),
-        ],
+        tried=(
+            TriedChange(cause="high-frequencies", direction="lost", like="blur of 0.4 px", explained=0.4),
+            TriedChange(cause="high-frequencies", direction="lost", like="blur of 0.8 px", explained=0.86),
+            TriedChange(cause="texture", direction="added", like="JPEG of quality 30", explained=0.0),
+        ),
         by_kind={"features": (5.0, 1.0), "colour": (1.0, 0.5)},
     )
 
@@ -177,7 +175,6 @@ def _measured(asked: Asked, name: str) -> list[MeasureResult]:
             encoder=encoder,
             subject=subject,
             reencoded=Reencoding(side=8, quality=90) if again else None,
-            k=5,
             images_per_class=[20] * len(asked.classes),
             parts=dict.fromkeys((m for m in asked.metrics if m not in _WHOLE), _parts(asked, asked.rates[name])),
             numbers=dict.fromkeys((m for m in asked.metrics if m in _WHOLE), _whole(asked.rates[name] / (1 + again))),

@@ -5,14 +5,19 @@ from collections.abc import Callable
 from prettyuseful.analysis.summary import Summary
 from prettyuseful.names import names_of
 from prettyuseful.report.build import render
-from prettyuseful.report.distribution import _METRICS, distribution_of
+from prettyuseful.report.distribution import distribution_of
 from prettyuseful.report.look import looks_of
 
 Make = Callable[..., Summary]
 
 
-def test_every_metric_has_a_title_and_words() -> None:
-    assert {metric.name for metric in _METRICS} - {"vendi-per-class"} == set(names_of("metrics"))
+def test_every_metric_has_a_title_and_words(make: Make) -> None:
+    names = list(names_of("metrics"))
+    summary = make(metrics=names)
+    found = distribution_of(summary, looks_of(summary))
+    assert found is not None
+    assert [metric.name for metric in found.metrics] == names
+    assert all(metric.title != metric.name and metric.words for metric in found.metrics)
 
 
 def test_a_table_for_each_encoder_with_the_controls_first(make: Make) -> None:
@@ -28,7 +33,7 @@ def test_a_table_for_each_encoder_with_the_controls_first(make: Make) -> None:
             "curated",
         ]
         assert [line.control for line in table.lines] == [True, True, False, False]
-        assert all(one and one.alike for line in table.lines for one in line.found)
+        assert all(one and one.reencoded for line in table.lines for one in line.found)
         assert table.sides == (8,)
         assert table.marked  # the made-up Fréchet distances halve
         assert table.about == f"what {table.encoder} is; k = 5; 20 images per class on either side"

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+
+import pytest
 
 from prettyuseful.analysis.summary import Summary
+from prettyuseful.diagnosis.causes import CAUSES, Cause, Unit
 from prettyuseful.report.build import render
-from prettyuseful.report.letter import FINDINGS, Letter, letters
+from prettyuseful.report.letter import Letter, letters
 from prettyuseful.report.look import looks_of
 
 from .conftest import BLUR, Make
@@ -34,15 +38,34 @@ def test_a_study_without_a_diagnosis_has_no_letters(small: Summary) -> None:
     assert 'id="diagnosis"' not in render(small)
 
 
-def test_every_cause_has_a_finding_and_advice(make: Make) -> None:
-    assert all(finding.title and finding.meaning and finding.advice for finding in FINDINGS.values())
+def test_a_cause_that_is_added_as_a_row_has_its_letter(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    unit = Unit(lambda *of: f"{of[0]:g} sparks", lambda value: f"{value:g} sparks", "number of sparks")
+    row = Cause("glare", "added", "Lights glare", "Lights are too bright.", ("Dim the lights.",), unit=unit)
+    monkeypatch.setitem(CAUSES.rows, row.name, row)
+    summary = make(diagnosed=["base"])
+    [base] = [dataset for dataset in summary.datasets if dataset.name == "base"]
+    assert base.diagnosis is not None
+    found = base.diagnosis.causes[1].model_copy(update={"id": "glare", "direction": "added", "effect": 7.0})
+    diagnosis = base.diagnosis.model_copy(update={"causes": (found,)})
+    datasets = tuple(
+        one.model_copy(update={"diagnosis": diagnosis}) if one.name == "base" else one for one in summary.datasets
+    )
+    changed = replace(summary, datasets=datasets)
+    page = visible(render(changed))
+    for words in ("Lights glare.", "Lights are too bright.", "Found: 7 sparks", "Dim the lights."):
+        assert words in page or words.replace(": ", " : ") in page, words
+    [letter] = letters_of(changed)
+    assert "number of sparks" in str(letter.named[0].figure.layout)
+
+
+def test_a_letter_lists_the_named_causes_and_everything_that_was_looked_for(make: Make) -> None:
     [letter] = letters_of(make(diagnosed=["curated"]))
     assert letter.look.label == "curated"
-    assert [(one.cause.id, one.cause.direction) for one in letter.named] == [
+    assert [(one.found.id, one.found.direction) for one in letter.named] == [
         ("high-frequencies", "lost"),
         ("coverage", "lost"),
     ]
-    assert [check.cause.id for check in letter.checks] == ["high-frequencies", "coverage", "labels"]
+    assert [cause.id for cause in letter.diagnosis.causes] == ["high-frequencies", "coverage", "labels"]
 
 
 def test_the_worst_classes_come_first_by_the_cause_s_own_sign(make: Make) -> None:
@@ -56,10 +79,10 @@ def test_the_worst_classes_come_first_by_the_cause_s_own_sign(make: Make) -> Non
 def test_it_reads_like_a_letter(make: Make) -> None:
     page = visible(render(make(diagnosed=["base"])))
     for said in (
-        "Fine detail is lost ; then images of a class are too much alike",
+        "Fine detail is lost ; then images of a class are too similar to each other",
         "Like blur of 0.8 px : that explains 86% of the difference",
         "12.5 standard deviations nearer, 10 to 15",
-        "It is a matter of few classes: fox.",
+        "Only a few classes show it: fox.",
         "What to try.",
         "features 5, 1; colour 1, 0.5.",
         "real images of &lt;cat&gt;",
@@ -69,14 +92,14 @@ def test_it_reads_like_a_letter(make: Make) -> None:
     assert "What it costs" not in page
 
 
-def test_what_a_cause_costs_is_told_where_it_was_measured(make: Make) -> None:
+def test_what_a_cause_costs_is_shown_where_it_was_measured(make: Make) -> None:
     [letter] = letters_of(make(**WITH_COST))
     blurred, alike = letter.named
     assert blurred.costs is not None
     assert 0.1 < blurred.costs.mean < 0.3
     assert blurred.costs.low < blurred.costs.mean < blurred.costs.high
     assert (alike.costs, alike.remedy) == (None, None)
-    assert "What it costs: real images that have gone through the same teach" in visible(render(make(**WITH_COST)))
+    assert "What it costs: accuracy falls by" in visible(render(make(**WITH_COST)))
 
 
 def test_what_is_made_of_another_set_does_not_compete_with_it(make: Make) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from prettyuseful.engine.pinned import Pinned
 from prettyuseful.engine.step import Step, StepSpec, run_step
 from prettyuseful.engine.store.base import Artifact
 from prettyuseful.engine.store.local import LocalStore
@@ -37,5 +38,5 @@ def make(store: LocalStore) -> Make:
 @pytest.fixture
 def load(make: Make, shared_task: Path) -> Callable[[int], Artifact]:
     """The first real train images of each class."""
-    source = TaskSource(folder=str(shared_task))
-    return lambda per_class: make(LoadSpec(task=source, fingerprint="x", split="train", per_class=per_class))
+    task = Pinned(source=TaskSource(folder=str(shared_task)), content="x")
+    return lambda per_class: make(LoadSpec(task=task, split="train", per_class=per_class))

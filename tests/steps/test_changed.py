@@ -31,8 +31,7 @@ def pixels(row: Row) -> np.ndarray:
 
 def change(transform: Blur, per_class: int, size: int = 16) -> ChangeSpec:
     return ChangeSpec(
-        transform=transform,
-        identity=transform.identity(),
+        transform=transform.pin(),
         stored_size=size,
         per_class=per_class,
         numerics=Numerics(),

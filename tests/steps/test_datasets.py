@@ -14,6 +14,7 @@ from PIL import Image
 from prettyuseful.data.dataset import Row, read_shard
 from prettyuseful.data.export import export_dataset
 from prettyuseful.data.sources.open import open_source
+from prettyuseful.engine.pinned import Pinned
 from prettyuseful.engine.store.base import Artifact
 from prettyuseful.steps.datasets import ImportSpec, MixSpec, SampleSpec
 
@@ -27,8 +28,8 @@ Import = Callable[[Path, int], Artifact]
 @pytest.fixture
 def imported(make: Make) -> Import:
     def of(place: Path, per_class: int) -> Artifact:
-        fingerprint = open_source(str(place)).fingerprint()
-        return make(ImportSpec(place=str(place), fingerprint=fingerprint, classes=CLASSES, per_class=per_class))
+        images = Pinned(source=str(place), content=open_source(str(place)).fingerprint())
+        return make(ImportSpec(images=images, classes=CLASSES, per_class=per_class))
 
     return of
 

@@ -12,6 +12,7 @@ import torch
 
 from prettyuseful.data.dataset import Row, read_shard
 from prettyuseful.engine.keys import derive_seed
+from prettyuseful.engine.pinned import Pinned
 from prettyuseful.engine.step import Step, StepSpec, run_step
 from prettyuseful.engine.store.base import Artifact, Manifest
 from prettyuseful.engine.store.local import LocalStore
@@ -43,8 +44,7 @@ class Maker:
     def encoded(self) -> str:
         spec = EncodeSpec(
             generator="tiny",
-            fingerprint="x",
-            source=self.source,
+            model=Pinned(source=self.source, content="x"),
             sequence=None,
             guided=False,
             negative=None,
@@ -65,8 +65,7 @@ class Maker:
         """Micro-batches `first` to `stop` of four images each, of ten cats unless `changes` say otherwise."""
         fields: dict[str, Any] = {
             "generator": "tiny",
-            "fingerprint": "x",
-            "source": self.source,
+            "model": Pinned(source=self.source, content="x"),
             "sampling": self.sampling,
             "label": 0,
             "images": 10,
@@ -217,7 +216,8 @@ def test_a_prompt_meets_its_own_embedding(tmp_path: Path, pipeline_folder: Path)
 
 
 def test_tensors_are_as_good_as_arrays(own: Callable[..., Maker]) -> None:
-    assert own("OnTensors").rows(0, 1, fingerprint="y") == own().rows(0, 1)
+    tensors = own("OnTensors")
+    assert tensors.rows(0, 1, model=Pinned(source=tensors.source, content="y")) == own().rows(0, 1)
 
 
 def test_the_manifest_says_what_was_applied(pipeline: Maker) -> None:
@@ -226,7 +226,7 @@ def test_the_manifest_says_what_was_applied(pipeline: Maker) -> None:
     assert manifest.facts["applied"]["steps"] == 2
     assert manifest.facts["applied"]["switched_off"] == ["safety checker"]
     assert manifest.environment["packages"]["torch"]
-    assert "source" not in manifest.spec
+    assert manifest.spec["model"] == "x"
     assert json.dumps(manifest.spec).count(pipeline.source) == 0
 
 

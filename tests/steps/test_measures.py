@@ -10,14 +10,16 @@ import pytest
 from prettyuseful.data.dataset import read_shard
 from prettyuseful.data.images import decode
 from prettyuseful.encoders.source import EncoderSource
+from prettyuseful.engine.pinned import Pinned
 from prettyuseful.engine.step import Job, StepSpec
 from prettyuseful.engine.store.base import Artifact
 from prettyuseful.engine.store.local import LocalStore
 from prettyuseful.errors import DataError
 from prettyuseful.metrics.frechet import frechet_distance
 from prettyuseful.metrics.kernel import cmmd, kid
-from prettyuseful.metrics.nearest import nearest_real
+from prettyuseful.metrics.nearest import nearest_distance
 from prettyuseful.metrics.prdc import manifold
+from prettyuseful.metrics.rows import pinned_family
 from prettyuseful.metrics.vendi import vendi_score
 from prettyuseful.numerics import Numerics
 from prettyuseful.records import DatasetRecord, read_records
@@ -80,7 +82,7 @@ def sides(make: Make) -> tuple[Artifact, Artifact]:
 
 
 def measured(make: Make, family: Any, sides: tuple[Artifact, Artifact], **inputs: Any) -> dict[str, Any]:
-    spec = MeasureSpec(family=family, control=False, per_class=PER_CLASS)
+    spec = MeasureSpec(family=Pinned[str](source=family, content=family), control=False, per_class=PER_CLASS)
     return make(spec, reference=sides[0], candidate=sides[1], **inputs).manifest.facts
 
 
@@ -107,15 +109,49 @@ def test_vendi_is_that_of_all_images_and_of_each_class(make: Make, sides: Any) -
 def test_per_image_metrics_are_the_pure_functions_class_by_class(make: Make, sides: Any) -> None:
     pairs = chosen(*sides)
     near = measured(make, "nearest", sides)["parts"]["nearest"]
-    assert value_of(near) == pytest.approx(np.mean([nearest_real(*pair).distance.mean() for pair in pairs]), rel=1e-5)
+    assert value_of(near) == pytest.approx(
+        np.mean([nearest_distance(*pair).distance.mean() for pair in pairs]), rel=1e-5
+    )
     parts = measured(make, "manifold", sides)["parts"]
     for name in ("precision", "recall", "density", "coverage"):
         wanted = np.mean([getattr(manifold(*pair), name) for pair in pairs])
         assert value_of(parts[name]) == pytest.approx(wanted, abs=1e-5)
 
 
+OWN = """
+import numpy as np
+from prettyuseful.metrics import Metric
+
+def shift(real, synthetic):
+    return np.linalg.norm(real.mean(axis=0) - synthetic.mean(axis=0))
+
+def nothing(real, synthetic):
+    return np.zeros(3)
+
+SHIFT = Metric(name="shift", summary="x", function=shift, per="class")
+WHOLE = Metric(name="whole", summary="x", function=shift, per="set")
+SHORT = Metric(name="short", summary="x", function=nothing, per="real image")
+"""
+
+
+def test_an_own_metric_has_a_number_of_each_class_with_its_blocks(make: Make, sides: Any, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(OWN)
+    own = f"{tmp_path / 'mine.py'}:"
+    found, pairs = measured(make, f"{own}SHIFT", sides), chosen(*sides)
+    each = [float(np.linalg.norm(real.mean(axis=0) - other.mean(axis=0))) for real, other in pairs]
+    assert [number["value"] for number in found["by_class"]["shift"]] == pytest.approx(each)
+    mean = found["numbers"]["shift"]
+    assert mean["value"] == pytest.approx(np.mean(each))
+    assert np.mean(mean["without"]) == pytest.approx(mean["value"], rel=0.1)
+    # A block of one class leaves the others as they are.
+    assert len(found["by_class"]["shift"][0]["without"]) <= len(mean["without"])
+    assert list(measured(make, f"{own}WHOLE", sides)["numbers"]) == ["whole"]
+    with pytest.raises(DataError, match=r"'short' returned an array of shape \(3,\) for 12 images"):
+        measured(make, f"{own}SHORT", sides)
+
+
 def test_a_control_is_measured_against_the_other_half(make: Make, sides: Any) -> None:
-    spec = MeasureSpec(family="frechet", control=True, per_class=PER_CLASS)
+    spec = MeasureSpec(family=pinned_family("frechet"), control=True, per_class=PER_CLASS)
     found = make(spec, reference=sides[0]).manifest.facts
     features, labels, groups = arrays(sides[0])
     both: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
@@ -160,7 +196,7 @@ def test_clip_scores_are_those_of_transformers_own_clip(
     source, texts, dataset = EncoderSource(name="clip-vit-b-32", weights=str(clip_folder)), ("red", "a cat"), load(6)
     common: dict[str, Any] = {"encoder": source.pin(), "numerics": Numerics()}
     embedded, of_texts = make(EmbedSpec(**common), dataset=dataset), make(EmbedTextSpec(**common, texts=texts))
-    spec = MeasureSpec(family="clip-score", control=False, per_class=3)
+    spec = MeasureSpec(family=pinned_family("clip-score"), control=False, per_class=3)
     found = make(spec, reference=embedded, candidate=embedded, texts=of_texts).manifest.facts
 
     model, processor = CLIPModel.from_pretrained(clip_folder), AutoProcessor.from_pretrained(clip_folder)

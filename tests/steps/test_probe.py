@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from prettyuseful.data.pixels import load_pixels
+from prettyuseful.engine.pinned import Pinned
 from prettyuseful.engine.step import Step, run_step
 from prettyuseful.engine.store.local import LocalStore
 from prettyuseful.numerics import Numerics
@@ -24,14 +25,15 @@ class Probed:
     def __init__(self, root: Path, task: Path) -> None:
         self.store = LocalStore(root)
         source = TaskSource(folder=str(task))
-        load = LoadSpec(task=source, fingerprint=source.open().fingerprint(), split="train", per_class=5)
+        pinned = Pinned(source=source, content=source.open().fingerprint())
+        load = LoadSpec(task=pinned, split="train", per_class=5)
         self.load = Step(load, {}, "load", 10)
         self.decode = Step(DecodeSpec(stored_size=24), {"dataset": self.load.key}, "decode", 10)
         for step in (self.load, self.decode):
             run_step(step, self.store, lambda _: None)
 
     def by(self, transform: TransformSource) -> np.ndarray:
-        spec = ProbeSpec(transform=transform, identity=transform.identity(), numerics=Numerics())
+        spec = ProbeSpec(transform=transform.pin(), numerics=Numerics())
         return self.images(Step(spec, {"pixels": self.decode.key}, "probe", 10))
 
     def images(self, step: Step) -> np.ndarray:

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 from safetensors.numpy import load_file
 
+from prettyuseful.engine.pinned import Pinned
 from prettyuseful.engine.store.base import Artifact
 from prettyuseful.numerics import Numerics
 from prettyuseful.prompts.captioners.source import CaptionerSource
@@ -41,7 +42,7 @@ def greys(tmp_path: Path) -> Path:
 
 
 def test_captions_follow_the_images_through_their_parts(make: Make, greys: Path) -> None:
-    images = make(LoadSpec(task=TaskSource(folder=str(greys)), fingerprint="x", split="train", per_class=5))
+    images = make(LoadSpec(task=Pinned(source=TaskSource(folder=str(greys)), content="x"), split="train", per_class=5))
     source = CaptionerSource()
     parts = {
         f"captions {first:05d}": make(
@@ -81,8 +82,7 @@ def test_prompts_are_encoded_one_by_one(make: Make, pipeline_folder: Path) -> No
     def encoded(first: int, stop: int, guided: bool = False, negative: str | None = None) -> dict[str, np.ndarray]:
         spec = EncodeSpec(
             generator="tiny",
-            fingerprint="x",
-            source=str(pipeline_folder),
+            model=Pinned(source=str(pipeline_folder), content="x"),
             sequence=None,
             guided=guided,
             negative=negative,

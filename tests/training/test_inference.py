@@ -8,7 +8,7 @@ from prettyuseful.numerics import Numerics
 from prettyuseful.training.classifier import Design, load_classifier
 from prettyuseful.training.inference import penultimate, predict
 from prettyuseful.training.recipes import View
-from prettyuseful.training.starts import started
+from prettyuseful.training.starts import init_classifier
 
 NUMERICS = Numerics()
 
@@ -19,55 +19,55 @@ def pixels(count: int = 30) -> Pixels:
 
 
 def test_weights_come_back(tmp_path: object) -> None:
-    classifier = started(Design("small", 2, 32), 0)
+    classifier = init_classifier(Design("small", 2, 32), 0)
     classifier.network.eval()
     path = tmp_path / "w.safetensors"  # type: ignore[operator]
     classifier.save(path)
     again = load_classifier(path, Design.from_json(classifier.design.as_json()), NUMERICS)
     view = View(32, 32)
-    assert np.array_equal(predict(classifier, pixels(), view, NUMERICS), predict(again, pixels(), view, NUMERICS))
+    assert np.array_equal(predict(classifier, pixels(), view), predict(again, pixels(), view))
 
 
 def test_features_are_what_the_last_layer_sees() -> None:
-    classifier = started(Design("small", 2, 32), 0)
+    classifier = init_classifier(Design("small", 2, 32), 0)
     classifier.network.eval()
     for view in (View(32, 32), View(32, 24, 2)):
-        features = torch.from_numpy(penultimate(classifier, pixels(), view, NUMERICS))
+        features = torch.from_numpy(penultimate(classifier, pixels(), view))
         head = classifier.network.head
         assert isinstance(head, torch.nn.Linear)
         with torch.inference_mode():
-            assert np.allclose(head(features).numpy(), predict(classifier, pixels(), view, NUMERICS), atol=1e-5)
+            assert np.allclose(head(features).numpy(), predict(classifier, pixels(), view), atol=1e-5)
 
 
 def test_logits_are_the_mean_over_the_squares_of_a_view() -> None:
-    classifier = started(Design("small", 2, 24), 0)
+    classifier = init_classifier(Design("small", 2, 24), 0)
     classifier.network.eval()
     images = pixels(3)
-    found = predict(classifier, images, View(32, 24, 2), NUMERICS)
+    found = predict(classifier, images, View(32, 24, 2))
     corners = []
     for y in (0, 8):
         for x in (0, 8):
             cut = np.stack([images[i][y : y + 24, x : x + 24] for i in range(3)])
-            corners.append(predict(classifier, Pixels.of(cut, images.labels, images.groups), View(24, 24), NUMERICS))
+            corners.append(predict(classifier, Pixels.of(cut, images.labels, images.groups), View(24, 24)))
     assert np.allclose(found, np.mean(corners, axis=0), atol=1e-5)
 
 
 def test_input_is_normalised_as_the_design_says() -> None:
-    one = started(Design("small", 2, 32), 0)
-    other = started(Design("small", 2, 32, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)), 0)
+    one = init_classifier(Design("small", 2, 32), 0)
+    other = init_classifier(Design("small", 2, 32, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)), 0)
     values = torch.full((1, 3, 1, 1), 0.5)
-    assert torch.equal(other.prepared(values.clone()), torch.zeros(1, 3, 1, 1))
-    assert torch.allclose(one.prepared(values.clone())[0, 0], torch.tensor((0.5 - 0.485) / 0.229))
+    assert torch.equal(other.normalised(values.clone()), torch.zeros(1, 3, 1, 1))
+    assert torch.allclose(one.normalised(values.clone())[0, 0], torch.tensor((0.5 - 0.485) / 0.229))
 
 
 def test_two_threads_see_what_one_does() -> None:
     """Where images are resampled, too: that runs on threads, which share no mode of torch's."""
-    classifier = started(Design("small", 2, 24), 0)
+    classifier = init_classifier(Design("small", 2, 24), 0)
     classifier.network.eval()
     found = []
     for threads in (1, 2):
         numerics = Numerics(threads=threads)
         numerics.apply()
-        found.append(predict(classifier, pixels(40), View(28, 24, 2), numerics))
+        found.append(predict(classifier.on(numerics), pixels(40), View(28, 24, 2)))
     NUMERICS.apply()
     assert np.allclose(found[0], found[1], atol=1e-5)

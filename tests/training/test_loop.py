@@ -23,7 +23,7 @@ from prettyuseful.training.classifier import Classifier, Design
 from prettyuseful.training.inference import penultimate, predict
 from prettyuseful.training.loop import train
 from prettyuseful.training.recipes import SMALL, View, view_of
-from prettyuseful.training.starts import started
+from prettyuseful.training.starts import init_classifier
 
 NUMERICS = TrainingNumerics()
 TINY = replace(SMALL, epochs=4, batch_size=16)
@@ -39,7 +39,7 @@ def pixels() -> Pixels:
 
 
 def fresh(seed: int = 0, architecture: str = "small", size: int = 32) -> Classifier:
-    return started(Design(architecture, 2, size), seed)
+    return init_classifier(Design(architecture, 2, size), seed)
 
 
 def fit(pixels: Pixels, folder: Path, seed: int = 0, **changes: Any) -> Classifier:
@@ -51,7 +51,7 @@ def fit_from(classifier: Classifier, pixels: Pixels, folder: Path, seed: int = 0
     numerics.apply()
     recipe = replace(TINY, **changes)
     log, checkpoints = folder / "log.jsonl", Checkpoints(folder / "bench")
-    return train(classifier, pixels, recipe, seed, numerics, log, checkpoints, lambda _: None)
+    return train(classifier.on(numerics), pixels, recipe, seed, log, checkpoints, lambda _: None)
 
 
 def weights(classifier: Classifier) -> dict[str, torch.Tensor]:
@@ -59,7 +59,7 @@ def weights(classifier: Classifier) -> dict[str, torch.Tensor]:
 
 
 def right(classifier: Classifier, pixels: Pixels, view: View = VIEW) -> float:
-    return float((predict(classifier, pixels, view, NUMERICS).argmax(1) == pixels.labels).mean())
+    return float((predict(classifier, pixels, view).argmax(1) == pixels.labels).mean())
 
 
 def logged(folder: Path) -> list[dict[str, float]]:
@@ -112,7 +112,7 @@ def test_any_timm_model_trains(pixels: Pixels, tmp_path: Path) -> None:
     few = pixels.take(np.arange(16))
     for architecture, width in (("resnet10t", 512), ("vit_tiny_patch16_224", 192)):
         model = fit_from(fresh(architecture=architecture), few, tmp_path, epochs=1)
-        assert penultimate(model, few, VIEW, NUMERICS).shape == (16, width)
+        assert penultimate(model, few, VIEW).shape == (16, width)
 
 
 CROPS = Augmentation(size=24, one_of=("grayscale", "blur"), jitter=(0.1, 0.1, 0.1))
@@ -225,10 +225,10 @@ def test_photos_can_be_told_apart_and_shuffled_labels_cannot(tmp_path: Path) -> 
     shuffled = replace(real, labels=np.random.default_rng(0).permutation(real.labels))
 
     def tested(pixels: Pixels, seed: int) -> TransferResult:
-        classifier = started(Design("small", 16, 32), seed)
+        classifier = init_classifier(Design("small", 16, 32), seed)
         log, bench = tmp_path / "log", Checkpoints(tmp_path / "bench")
-        train(classifier, pixels, SMALL, seed, NUMERICS, log, bench, lambda _: None)
-        found = transfer(predict(classifier, test, VIEW, NUMERICS), test.labels, test.groups)
+        train(classifier, pixels, SMALL, seed, log, bench, lambda _: None)
+        found = transfer(predict(classifier, test, VIEW), test.labels, test.groups)
         return TransferResult(kind="real_to_real", tested_on="real", **found.as_json())
 
     assert np.median([tested(real, seed).top1 for seed in range(3)]) >= 0.90

@@ -14,7 +14,7 @@ from prettyuseful.errors import DataError, UnknownNameError
 from prettyuseful.training.bagnet import BagNet
 from prettyuseful.training.classifier import Design
 from prettyuseful.training.recipes import Trains
-from prettyuseful.training.starts import Pretrained, head_of, started, trainable, training_mode
+from prettyuseful.training.starts import Pretrained, head_of, init_classifier, trainable, training_mode
 
 HEADS = {"test_resnet": "fc", "test_convnext": "head.fc", "test_vit": "head", "small": "head"}
 
@@ -23,7 +23,7 @@ SIZE = 160  # what timm's test models look at
 
 
 def network(architecture: str, classes: int, seed: int, given: Pretrained | None = None) -> nn.Module:
-    return started(Design(architecture, classes, SIZE), seed, given).network
+    return init_classifier(Design(architecture, classes, SIZE), seed, given).network
 
 
 def saved(architecture: str, path: Path, classes: int = 7) -> Path:
@@ -161,7 +161,7 @@ def test_pretrained_weights_are_timms(monkeypatch: pytest.MonkeyPatch, tmp_path:
         return model
 
     monkeypatch.setattr(timm, "create_model", from_here)
-    classifier = started(Design("test_resnet", 1000, SIZE), 0, Pretrained())
+    classifier = init_classifier(Design("test_resnet", 1000, SIZE), 0, Pretrained())
     assert (classifier.design.mean, classifier.design.std) == ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
     found = classifier.network.state_dict()
     assert all(torch.equal(value, given[name]) for name, value in found.items() if not name.startswith("fc"))

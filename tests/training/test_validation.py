@@ -16,7 +16,7 @@ from prettyuseful.training.classifier import Classifier, Design
 from prettyuseful.training.inference import predict
 from prettyuseful.training.loop import train
 from prettyuseful.training.recipes import SMALL, view_of
-from prettyuseful.training.starts import started
+from prettyuseful.training.starts import init_classifier
 from prettyuseful.training.validation import split
 
 NUMERICS = TrainingNumerics()
@@ -38,7 +38,7 @@ def fit(folder: Path, stop: int | None = None, every: float = 60.0) -> tuple[Cla
             raise KeyboardInterrupt
 
     log, bench = folder / "log.jsonl", Checkpoints(folder / "bench", every)
-    classifier = train(started(Design("small", 2, 32), 0), noisy(), RECIPE, 0, NUMERICS, log, bench, progress)
+    classifier = train(init_classifier(Design("small", 2, 32), 0), noisy(), RECIPE, 0, log, bench, progress)
     return classifier, [json.loads(line) for line in log.read_text().splitlines()]
 
 
@@ -68,7 +68,7 @@ def test_the_weights_of_the_lowest_loss_are_kept(tmp_path: Path) -> None:
     assert np.argmin(losses) < len(losses) - 1  # or this test would tell nothing
     _, held = split(noisy(), RECIPE.validation, 0)
     pixels = noisy().take(held)
-    logits = torch.from_numpy(predict(classifier, pixels, view_of(RECIPE), NUMERICS))
+    logits = torch.from_numpy(predict(classifier, pixels, view_of(RECIPE)))
     assert float(torch.nn.functional.cross_entropy(logits, torch.from_numpy(pixels.labels))) == pytest.approx(
         min(losses)
     )

@@ -7,7 +7,7 @@ from PIL import Image
 
 from prettyuseful.errors import DataError
 from prettyuseful.training.recipes import PAPER, SMALL, SMALL_TEXTURE, TEXTURE, View, view_of
-from prettyuseful.training.views import shown
+from prettyuseful.training.views import view_crops
 
 
 def noise(*shape: int) -> torch.Tensor:
@@ -15,7 +15,7 @@ def noise(*shape: int) -> torch.Tensor:
 
 
 def squares(images: torch.Tensor, view: View, sizes: list[list[int]] | None = None) -> list[torch.Tensor]:
-    return [*shown(images, torch.tensor(sizes or [list(images.shape[1:3])] * len(images)), view)]
+    return [*view_crops(images, torch.tensor(sizes or [list(images.shape[1:3])] * len(images)), view)]
 
 
 def test_one_square_is_torchvisions_centre_crop_of_the_resized_image() -> None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+
+from prettyuseful.transforms.base import TransformSource
 
 
 def likeness(one: np.ndarray, other: np.ndarray) -> float:
@@ -30,3 +34,8 @@ def difference(one: np.ndarray, other: np.ndarray) -> np.ndarray:
 def faint(images: np.ndarray) -> np.ndarray:
     """The images with a third of their contrast: whatever is planted is not clipped."""
     return np.asarray(images / 3 + 85, np.uint8)
+
+
+def content_of(source: TransformSource) -> Any:
+    """What of a transform is in a key."""
+    return source.pin().content

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 from pydantic import ValidationError
-from tests.transforms.measures import difference, energy, faint
+from tests.transforms.measures import content_of, difference, energy, faint
 
 from prettyuseful.errors import DataError
 from prettyuseful.numerics import Numerics
@@ -155,7 +155,7 @@ def test_bands_that_hold_nothing_are_refused(keep: Any) -> None:
 
 
 def test_settings_are_its_identity() -> None:
-    assert Band(keep=(0, 0.1)).identity() == {
+    assert content_of(Band(keep=(0, 0.1))) == {
         "kind": "band",
         "keep": [0.0, 0.1],
         "shape": "square",

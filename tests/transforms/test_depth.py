@@ -11,6 +11,7 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
+from tests.transforms.measures import content_of
 from transformers import (
     AutoImageProcessor,
     AutoModelForDepthEstimation,
@@ -121,23 +122,23 @@ def test_the_number_format_is_that_of_the_numerics(folder: Path, crops: np.ndarr
 
 def test_weights_and_processor_are_the_identity_not_the_place(folder: Path, tmp_path: Path) -> None:
     moved = Path(shutil.copytree(folder, tmp_path / "elsewhere"))
-    before = Depth(model=str(folder)).identity()
-    assert Depth(model=str(moved)).identity() == before
+    before = content_of(Depth(model=str(folder)))
+    assert content_of(Depth(model=str(moved))) == before
     assert str(folder) not in json.dumps(before)
     settings = json.loads((moved / "preprocessor_config.json").read_text())
     (moved / "preprocessor_config.json").write_text(json.dumps(settings | {"do_normalize": False}))
-    assert Depth(model=str(moved)).identity() != before
+    assert content_of(Depth(model=str(moved))) != before
 
 
 def test_the_default_is_the_papers() -> None:
-    assert Depth().identity() == Depth(model="large").identity() == Depth(model=DEPTH_MODELS["large"]).identity()
-    assert Depth().identity()["model"] == "hub:depth-anything/Depth-Anything-V2-Large-hf"
-    assert Depth(model="small").identity() != Depth().identity()
+    assert content_of(Depth()) == content_of(Depth(model="large")) == content_of(Depth(model=DEPTH_MODELS["large"]))
+    assert content_of(Depth())["model"]["hub"] == "depth-anything/Depth-Anything-V2-Large-hf"
+    assert content_of(Depth(model="small")) != content_of(Depth())
 
 
 def test_unknown_names_are_one_clear_line(tmp_path: Path) -> None:
     with pytest.raises(UnknownNameError, match="unknown depth model 'larg'; did you mean 'large'"):
-        Depth(model="larg").identity()
+        content_of(Depth(model="larg"))
     with pytest.raises(UnknownNameError, match="or a folder with"):
         Depth(model=str(tmp_path)).open(Numerics())
 

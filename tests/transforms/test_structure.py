@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.transforms.measures import likenesses
+from tests.transforms.measures import content_of, likenesses
 
 from prettyuseful.transforms.colour import ColourShift
 from prettyuseful.transforms.geometry import PatchShuffle
@@ -82,4 +82,4 @@ def test_flat_and_nearly_flat_images_are_dark() -> None:
 
 
 def test_it_has_no_settings() -> None:
-    assert EDGES.identity() == {"kind": "edges", "version": 1}
+    assert content_of(EDGES) == {"kind": "edges", "version": 1}

@@ -10,7 +10,7 @@ import torch
 from diffusers import DiffusionPipeline
 from safetensors.torch import load_file, save_file
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
-from tests.transforms.measures import difference, energy, faint, likenesses
+from tests.transforms.measures import content_of, difference, energy, faint, likenesses
 
 from prettyuseful.errors import DataError, UnknownNameError
 from prettyuseful.numerics import Numerics
@@ -113,23 +113,23 @@ def test_before_another_probe(pocket: Transform, crops: np.ndarray) -> None:
     band = Band(keep=(0, 0.5))
     chain = Chain(transforms=(Vae(generator="pocket-base"), band))
     assert (chain.open(Numerics()).apply(crops[:5]) == band.apply(pocket.apply(crops[:5]))).all()
-    assert chain.identity()["transforms"] == [Vae(generator="pocket-base").identity(), band.identity()]
+    assert content_of(chain)["transforms"] == [content_of(Vae(generator="pocket-base")), content_of(band)]
 
 
 def test_generators_that_share_a_vae_share_its_identity(tiny: Callable[[str], Path], tmp_path: Path) -> None:
-    base = Vae(generator="pocket-base").identity()
-    assert base == Vae(generator="pocket-turbo").identity()
+    base = content_of(Vae(generator="pocket-base"))
+    assert base == content_of(Vae(generator="pocket-turbo"))
     assert set(base) == {"kind", "vae", "version"}
     folder = Path(shutil.copytree(tiny("sd"), tmp_path / "copy"))
     moved = Vae(generator=str(folder))
-    before = Vae(generator=str(tiny("sd"))).identity()
-    assert moved.identity() == before != base
+    before = Vae(generator=str(tiny("sd"))).pin().content
+    assert content_of(moved) == before != base
     weights = folder / "vae" / "diffusion_pytorch_model.safetensors"
     state = load_file(weights)
     state["encoder.conv_in.bias"] += 0.1
     save_file(state, weights, metadata={"format": "pt"})
-    assert moved.identity() != before
-    assert Vae(generator="sdxl").identity()["vae"] == "hub:stabilityai/stable-diffusion-xl-base-1.0"
+    assert content_of(moved) != before
+    assert content_of(Vae(generator="sdxl"))["vae"]["hub"] == "stabilityai/stable-diffusion-xl-base-1.0"
 
 
 def test_a_vae_that_is_not_whole_is_one_clear_line(tiny: Callable[[str], Path], tmp_path: Path) -> None:
@@ -144,7 +144,7 @@ def test_a_vae_that_is_not_whole_is_one_clear_line(tiny: Callable[[str], Path], 
     with pytest.raises(DataError, match="get the model again") as gone:
         Vae(generator=str(folder)).open(Numerics())
     with pytest.raises(DataError, match="the generator 'model' has no folder vae; get the model again"):
-        Vae(generator=str(folder)).identity()
+        content_of(Vae(generator=str(folder)))
     assert "\n" not in str(lacking.value) + str(gone.value)
 
 
@@ -153,7 +153,7 @@ def test_what_has_no_vae_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.M
         with pytest.raises(UnknownNameError, match=r"has no VAE that is known of; name a diffusers pipeline"):
             Vae(generator=name).open(Numerics())
     with pytest.raises(UnknownNameError, match="did you mean 'pocket-base'"):
-        Vae(generator="pocket-bass").identity()
+        content_of(Vae(generator="pocket-bass"))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(DataError, match=r"not on this machine and the hub cannot be reached") as offline:

@@ -1,51 +1,57 @@
-"""What holds data sets back, in words, and what it costs where that was measured."""
+"""What diagnoses found, in sentences, and what causes cost where a study measured that."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import exp
-from typing import TYPE_CHECKING
 
 from prettyuseful.analysis.statistics import Interval
-from prettyuseful.records import CauseResult, DatasetRecord, DiagnosisResult, StudyRecord
+from prettyuseful.diagnosis.findings import Diagnosis, FoundCause
+from prettyuseful.records import DatasetRecord, StudyRecord
 from prettyuseful.study.file import REAL
-
-if TYPE_CHECKING:
-    from prettyuseful.analysis.summary import Summary
 
 
 @dataclass(frozen=True)
 class Remedy:
-    """The data set `dataset` is another one without a cause; `gain` is what it teaches more, in accuracy."""
+    """The data set `dataset` is another one without a cause; `gain`: by how much its accuracy is higher, paired."""
 
     dataset: str
     gain: Interval
 
 
-def accuracy_cost(summary: Summary, cause: CauseResult) -> Interval | None:
-    """Real->Real minus T(Real)->Real, paired, where T is the change that the cause is like; None if not measured."""
-    for row in summary.rows:
-        plan = _plan(summary.study, row.dataset)
-        if row.gap and cause.transform and plan.get("of") == REAL and plan.get("transform") == cause.transform:
-            return replace(row.gap, mean=-row.gap.mean, low=-row.gap.high, high=-row.gap.low)
-    return None
+@dataclass(frozen=True)
+class InterventionEffects:
+    """What a study measured of data sets that are made of others.
 
+    `gaps`: by data set, its accuracy minus that of equally many real images. `gains`: by data set and its control, of
+    planned comparisons, the difference of the two.
+    """
 
-def remedy(summary: Summary, dataset: str, cause: CauseResult) -> Remedy | None:
-    """The data set that differs from `dataset` by the cause alone, and is compared with it as planned; None if none."""
-    for pair in summary.comparisons:
-        plan = _plan(summary.study, pair.a)
-        undone = plan.get("drop") == cause.id or (cause.undo is not None and plan.get("transform") == cause.undo)
-        if pair.planned and pair.b == dataset and plan.get("of") == dataset and undone:
-            return Remedy(pair.a, pair.to_real)
-    return None
+    study: StudyRecord
+    gaps: Mapping[str, Interval]
+    gains: Mapping[tuple[str, str], Interval]
 
+    def accuracy_cost(self, cause: FoundCause) -> Interval | None:
+        """Real->Real minus T(Real)->Real, paired, where T is the change that the cause is like; None: not measured."""
+        for dataset, gap in self.gaps.items():
+            plan = self._plan(dataset)
+            if cause.transform and plan.get("of") == REAL and plan.get("transform") == cause.transform:
+                return replace(gap, mean=-gap.mean, low=-gap.high, high=-gap.low)
+        return None
 
-def _plan(study: StudyRecord, dataset: str) -> dict[str, object]:
-    """What the study says of a data set."""
-    found: dict[str, object] = study.study.get("datasets", {}).get(dataset, {})
-    return found
+    def remedy(self, dataset: str, cause: FoundCause) -> Remedy | None:
+        """The data set that differs from `dataset` by the cause alone, and names it as its control; None if none."""
+        for (without, control), gain in self.gains.items():
+            plan = self._plan(without)
+            undone = plan.get("drop") == cause.id or (cause.undo is not None and plan.get("transform") == cause.undo)
+            if control == dataset and plan.get("of") == dataset and undone:
+                return Remedy(without, gain)
+        return None
+
+    def _plan(self, dataset: str) -> dict[str, object]:
+        """What the study says of a data set."""
+        found: dict[str, object] = self.study.study.get("datasets", {}).get(dataset, {})
+        return found
 
 
 def sentences(datasets: Sequence[DatasetRecord]) -> list[str]:
@@ -53,35 +59,15 @@ def sentences(datasets: Sequence[DatasetRecord]) -> list[str]:
     return [_sentence(dataset.name, dataset.diagnosis) for dataset in datasets if dataset.diagnosis]
 
 
-def _sentence(name: str, found: DiagnosisResult) -> str:
-    named = [cause for cause in found.causes if cause.named]
-    if named:
-        return f"What holds {name} back: {'; then '.join(map(_in_short, named))}."
-    if found.differs:
+def _sentence(name: str, found: Diagnosis) -> str:
+    if found.named:
+        return f"What holds {name} back: {'; then '.join(map(_in_short, found.named))}."
+    if found.cause_unknown:
         return f"{name} differs clearly from real images; the cause is unknown."
     return f"Nothing clear holds {name} back: it differs from real images no more than they differ from each other."
 
 
-def _in_short(cause: CauseResult) -> str:
-    like = f"like {cause.like}, {cause.explained:.0%} of the difference" if cause.like else effect_words(cause)
+def _in_short(cause: FoundCause) -> str:
+    like = f"like {cause.like}, {cause.explained:.0%} of the difference" if cause.like else cause.effect_words
     ties = f"; as likely {' or '.join(cause.equivalent_to)}" if cause.equivalent_to else ""
-    return f"{cause.id} {cause.direction} ({like}{ties})"
-
-
-def effect_words(cause: CauseResult) -> str:
-    """The effect with its interval, in the unit of its cause."""
-    effect, low, high = cause.effect, cause.low, cause.high
-    if cause.id in ("labels", "copies"):
-        # Less of it than among real images is none of it.
-        share, low, high = (max(0.0, value) for value in (effect, low, high))
-        return f"{share:.0%} of {'labels' if cause.id == 'labels' else 'images'}, {low:.0%} to {high:.0%}"
-    if cause.id == "coverage":
-        return f"neighbours at {exp(effect):.2f} times the distance in real images, {exp(low):.2f} to {exp(high):.2f}"
-    return f"real images come {effect:.3g} standard deviations nearer, {low:.3g} to {high:.3g}"
-
-
-def of_class_words(cause: CauseResult, value: float) -> str:
-    """The effect in one class."""
-    if cause.id in ("labels", "copies"):
-        return f"{max(0.0, value):.0%}"
-    return f"{exp(value):.2f} times the distance" if cause.id == "coverage" else f"{value:.3g}"
+    return f"{cause.row.name} ({like}{ties})"

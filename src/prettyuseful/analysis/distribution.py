@@ -1,27 +1,23 @@
-"""How data sets are distributed: every metric by every encoder, with an interval, and again with both sides alike."""
+"""How data sets are distributed: every metric by every encoder, with an interval, as they are and re-encoded."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import inf
 
 import numpy as np
 from scipy import stats
 
 from prettyuseful.analysis.statistics import LEVEL, Interval, grouped_mean
-from prettyuseful.records import DatasetRecord, GroupedParts, MeasureResult, Subject, WholeNumber
-
-_OF_REAL = ("coverage", "recall")
-_SHARES = ("coverage", "recall", "precision", "label-agreement")
-_LEAST = {"kid": -inf, "vendi": 1.0, "vendi-per-class": 1.0}  # 0 for all others
+from prettyuseful.errors import DataError
+from prettyuseful.records import DatasetRecord, GroupedParts, MeasureResult, MetricRecord, Subject, WholeNumber
 
 
 @dataclass(frozen=True)
 class Measure:
     """One metric of one subject by one encoder; `subject` and `encoder` as in `records.MeasureResult`.
 
-    `value`: of images as they are. `alike`: with both sides re-encoded alike, as squares of `side` pixels and JPEGs.
+    `value`: of images as they are. `reencoded`: of both sides as squares of `side` pixels and JPEGs of one quality.
     `format_may_explain`: the two intervals are apart, so some of what `value` shows may lie in the files' format.
     """
 
@@ -29,26 +25,31 @@ class Measure:
     encoder: str
     subject: Subject
     value: Interval
-    alike: Interval | None = None
+    reencoded: Interval | None = None
     side: int | None = None
     format_may_explain: bool = False
 
 
-def measures_of(dataset: DatasetRecord) -> tuple[Measure, ...]:
-    """All that was measured of a data set, encoder by encoder, in the order of its record."""
-    alike = {
+def measures_of(dataset: DatasetRecord, metrics: Iterable[MetricRecord]) -> tuple[Measure, ...]:
+    """All that was measured of a data set, encoder by encoder, in the order of its record.
+
+    Raises:
+        DataError: a metric that is none of the study's `metrics`.
+    """
+    known = {metric.name: metric for metric in metrics}
+    reencoded = {
         (found.encoder, found.subject, metric): (interval, found.reencoded.side)
         for found in dataset.measured
         if found.reencoded
-        for metric, interval in _intervals(found)
+        for metric, interval in _intervals(found, known)
     }
     plain = [
         Measure(metric, found.encoder, found.subject, interval)
         for found in dataset.measured
         if not found.reencoded
-        for metric, interval in _intervals(found)
+        for metric, interval in _intervals(found, known)
     ]
-    return tuple(_beside(one, *alike.get((one.encoder, one.subject, one.metric), (None, None))) for one in plain)
+    return tuple(_beside(one, *reencoded.get((one.encoder, one.subject, one.metric), (None, None))) for one in plain)
 
 
 def main_numbers(measures: Iterable[Measure]) -> dict[str, Interval]:
@@ -60,7 +61,7 @@ def main_numbers(measures: Iterable[Measure]) -> dict[str, Interval]:
     return found
 
 
-def jackknife_interval(found: WholeNumber, covers: str, least: float = 0.0, level: float = LEVEL) -> Interval:
+def jackknife_interval(found: WholeNumber, covers: str, level: float = LEVEL) -> Interval:
     """By leaving out each of B blocks (Shao and Tu 1995, "The jackknife and bootstrap", section 2.3); t with B - 1.
 
     Around the number itself, which stays biased where its metric is: it covers what other images, equally many, give.
@@ -69,36 +70,37 @@ def jackknife_interval(found: WholeNumber, covers: str, least: float = 0.0, leve
     blocks = len(without)
     error = float(np.sqrt((blocks - 1) / blocks * ((without - without.mean()) ** 2).sum()))
     half = float(stats.t.ppf((1 + level) / 2, blocks - 1)) * error
-    low, high = max(least, found.value - half), found.value + half
-    return Interval(found.value, min(low, found.value), high, level, covers, error, blocks - 1)
+    return Interval(found.value, found.value - half, found.value + half, level, covers, error, blocks - 1)
 
 
-def _beside(one: Measure, alike: Interval | None, side: int | None) -> Measure:
-    apart = alike is not None and (alike.low > one.value.high or alike.high < one.value.low)
-    return replace(one, alike=alike, side=side, format_may_explain=apart)
+def _beside(one: Measure, reencoded: Interval | None, side: int | None) -> Measure:
+    apart = reencoded is not None and (reencoded.low > one.value.high or reencoded.high < one.value.low)
+    return replace(one, reencoded=reencoded, side=side, format_may_explain=apart)
 
 
-def _intervals(found: MeasureResult) -> Iterator[tuple[str, Interval]]:
-    given = ", given this data set" if found.subject == "data-set" else ""
-    for metric, classes in found.parts.items():
-        if metric in _OF_REAL:
-            covers = f"the choice of real test images{given}"
-        elif metric in ("clip-score", "label-agreement"):
-            covers = "the choice of measured images"
-        else:
-            covers = "the choice of measured images, given the real reference"
-        yield metric, _of_parts(metric, classes, covers)
-    for metric, number in found.numbers.items():
-        sides = "the choice of measured images" if metric.startswith("vendi") else "the choice of images on both sides"
-        yield metric, jackknife_interval(number, f"{sides}, equally many", _LEAST.get(metric, 0.0))
+def _intervals(found: MeasureResult, known: Mapping[str, MetricRecord]) -> Iterator[tuple[str, Interval]]:
+    for name in (*found.parts, *found.numbers):
+        if name not in known:
+            raise DataError(f"the records hold the metric {name!r}, which their study did not ask for; run it again")
+    for name, classes in found.parts.items():
+        metric = known[name]
+        given = ", given this data set" if metric.per == "real image" and found.subject == "data-set" else ""
+        yield name, _of_parts(metric, classes, f"{metric.covers}{given}")
+    for name, number in found.numbers.items():
+        yield name, _within_bounds(known[name], jackknife_interval(number, known[name].covers))
 
 
-def _of_parts(metric: str, classes: Sequence[GroupedParts], covers: str) -> Interval:
+def _of_parts(metric: MetricRecord, classes: Sequence[GroupedParts], covers: str) -> Interval:
     found = grouped_mean(classes, covers)
-    if metric not in _SHARES:
-        return found
-    if found.freedom is None and round(found.mean, 9) in (0, 1):
+    if metric.share and found.freedom is None and round(found.mean, 9) in (0, 1):
         # All images agree: as large a share of others as they allow (Clopper and Pearson) may not.
         other = 1 - ((1 - found.level) / 2) ** (1 / sum(len(part.groups) for part in classes))
         return replace(found, low=found.mean * (1 - other), high=found.mean * (1 - other) + other)
-    return replace(found, high=min(1.0, found.high))
+    return _within_bounds(metric, found)
+
+
+def _within_bounds(metric: MetricRecord, found: Interval) -> Interval:
+    """Cut to what the metric can be; rounding may have put the estimate itself a little beyond."""
+    low = found.low if metric.low is None else max(metric.low, found.low)
+    high = found.high if metric.high is None else min(metric.high, found.high)
+    return replace(found, low=min(low, found.mean), high=max(high, found.mean))

@@ -107,8 +107,7 @@ def difference(a: Sequence[TransferResult], b: Sequence[TransferResult], level: 
 
 def grouped_mean(classes: Sequence[GroupedParts], covers: str, level: float = LEVEL) -> Interval:
     """Mean over classes of the mean over images, with whole groups resampled."""
-    found = _interval(_grouped_rates(classes), level)
-    return replace(found, low=max(0.0, found.low), covers=covers, seeds=())
+    return replace(_interval(_grouped_rates(classes), level), covers=covers, seeds=())
 
 
 def grouped_difference(a: Sequence[GroupedParts], b: Sequence[GroupedParts], covers: str) -> Interval | None:

@@ -14,7 +14,7 @@ from prettyuseful.analysis.distribution import Measure, main_numbers, measures_o
 from prettyuseful.analysis.effective import EffectiveReal, effective_real_images
 from prettyuseful.analysis.ranking import Place, holm, ranking
 from prettyuseful.analysis.statistics import LEVEL, Interval, accuracy, difference, grouped_difference
-from prettyuseful.records import CellNames, DatasetRecord, Record, RunRecord, StudyRecord, TransferResult
+from prettyuseful.records import CellNames, DatasetRecord, MetricRecord, Record, RunRecord, StudyRecord, TransferResult
 from prettyuseful.study.file import REAL
 
 _PAIRS_TOLD = 4
@@ -104,6 +104,19 @@ class Summary:
         return not self.problems
 
     @cached_property
+    def intervention_effects(self) -> diagnosis.InterventionEffects:
+        """What was measured of data sets made of others, in the first cell that has it."""
+        gaps: dict[str, Interval] = {}
+        for row in self.rows:
+            if row.gap:
+                gaps.setdefault(row.dataset, row.gap)
+        gains: dict[tuple[str, str], Interval] = {}
+        for pair in self.comparisons:
+            if pair.planned:
+                gains.setdefault((pair.a, pair.b), pair.to_real)
+        return diagnosis.InterventionEffects(self.study, gaps, gains)
+
+    @cached_property
     def answer(self) -> tuple[str, ...]:
         """The answer in sentences, for the study's first cell."""
         return tuple(_answer(self))
@@ -128,7 +141,7 @@ def summarise(records: Sequence[Record]) -> Summary:
         for dataset in datasets:
             which = (dataset.name, dataset.images_per_class)
             if which in of_cell:
-                row = replace(_row(dataset, cell, of_cell, tests), place=places.get(dataset.name))
+                row = replace(_row(dataset, cell, of_cell, tests, study.metrics), place=places.get(dataset.name))
                 curve = curves.get((cell, dataset.images_per_class), {})
                 rows.append(row if row.holds_real else replace(row, worth=_worth(curve, tests[which])))
         comparisons += _comparisons(datasets, cell, tests, controls)
@@ -178,11 +191,12 @@ def _row(
     cell: Cell,
     of_cell: dict[tuple[str, int], list[RunRecord]],
     tests: dict[tuple[str, int], Tests],
+    metrics: Sequence[MetricRecord],
 ) -> Row:
     by_seed = tests[dataset.name, dataset.images_per_class]
     own = list(by_seed.values())
     real_runs = [run for (name, _), runs in of_cell.items() if name == REAL for run in runs]
-    measures = measures_of(dataset)
+    measures = measures_of(dataset, metrics)
     from_real = [] if dataset.control else list(_tests(real_runs, on=dataset.name).values())
     return Row(
         dataset=dataset.name,
@@ -312,7 +326,7 @@ def _answer(summary: Summary) -> list[str]:
         f"{cause.id} costs, if {dataset.name} lacks nothing else."
         for dataset in summary.datasets
         for cause in (dataset.diagnosis.causes if dataset.diagnosis else ())
-        if cause.named and (cost := diagnosis.accuracy_cost(summary, cause)) and cost.mean > 0
+        if cause.named and (cost := summary.intervention_effects.accuracy_cost(cause)) and cost.mean > 0
     ]
     of_cell = [comparison for comparison in summary.comparisons if comparison.cell == cell]
     for pair in (pair for pair in of_cell if pair.planned):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,19 +11,18 @@ from typing import Any
 import numpy as np
 import yaml
 
-from prettyuseful.analysis.diagnosis import accuracy_cost, remedy
 from prettyuseful.analysis.statistics import Interval
 from prettyuseful.analysis.summary import Row, Summary
 from prettyuseful.auditing.interventions import interventions
 from prettyuseful.auditing.result import (
     NOT_MEASURED,
     Audit,
+    AuditedCause,
     AuditedTask,
     Budget,
     ClassResult,
     Difference,
     EffectiveImages,
-    FoundCause,
     Groups,
     NotMeasured,
     Split,
@@ -31,16 +30,14 @@ from prettyuseful.auditing.result import (
     Value,
 )
 from prettyuseful.data.sources.open import open_source
-from prettyuseful.engine.execute import Event
-from prettyuseful.engine.store.base import Store
-from prettyuseful.engine.store.open import open_store
-from prettyuseful.engine.workers.base import Workers
-from prettyuseful.engine.workers.open import workers_on
+from prettyuseful.diagnosis.findings import CauseFinding, Diagnosis
+from prettyuseful.engine.events import OnEvent, ignore
+from prettyuseful.engine.session import Execution, Session
 from prettyuseful.errors import DataError
 from prettyuseful.plan.diagnosis import fewest_per_class
-from prettyuseful.plan.study import Plan, make_plan
-from prettyuseful.records import DiagnosisResult
-from prettyuseful.run import StudyResult, run_plan
+from prettyuseful.plan.study import make_plan
+from prettyuseful.results import StudyResult
+from prettyuseful.run import DEFAULT_STORE, run_plan
 from prettyuseful.study.file import REAL, Study
 from prettyuseful.study.reading import parse_study
 from prettyuseful.tasks.base import native_size
@@ -53,40 +50,39 @@ _METRICS: Mapping[Budget, list[str]] = {
     "quick": ["density", "coverage"],
     "full": ["density", "coverage", "precision", "recall", "frechet", "kid", "vendi"],
 }
-_SHARED = set(FoundCause.model_fields) - {"per_class", "few_classes", "accuracy_cost", "gain"}
 _NEIGHBOURS = 12  # test images per class that metrics need at least
 
 
 def audit(
-    real: Path | str,
+    real: Path | str | TaskSource,
     synthetic: Path | str | Sequence[Path | str],
-    test: Path | str | None = None,
-    groups: Path | str | None = None,
     budget: Budget = "quick",
     out: Path | str = "audit-results",
-    store: Path | str = "prettyuseful-store",
+    store: Path | str = DEFAULT_STORE,
     workers: int | None = None,
     on: str = "local",
-    on_event: Callable[[Event], None] = lambda _: None,
+    on_event: OnEvent = ignore,
 ) -> Audit:
     """Audits one or several sets of synthetic images against real ones; see docs/audit.md.
 
-    Places are class folders, .tar shards or Parquet files. Without `test`, a fifth of `real` is tested on. `store`,
-    `workers` and `on` are those of `run_study`.
+    Places are class folders, .tar shards or Parquet files. A fifth of `real` is tested on, unless it is a
+    `TaskSource(real=..., test=..., groups=...)` that names a place of test images. `store`, `workers` and `on` are
+    those of `run_study`.
 
     Raises:
         UserError: images, classes or folders that cannot be used.
+        EveryRunFailedError: no classifier could be trained and tested.
     """
     places = [synthetic] if isinstance(synthetic, Path | str) else list(synthetic)
-    asked = prepared(Path(real), [Path(place) for place in places], _path(test), _path(groups), budget)
-    plan, opened = make_plan(asked.study), open_store(store)
-    with workers_on(on, opened, asked.study.numerics, workers) as hands:
-        return audited(asked, plan, opened, Path(out), hands, on_event)
+    source = real if isinstance(real, TaskSource) else TaskSource(real=str(real))
+    request = plan_audit(source, [Path(place) for place in places], budget)
+    with Execution(store, workers, on, on_event).session(request.study.numerics) as session:
+        return run_audit(request, session, Path(out))
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """An audit before it runs. `left_out`: images of each set that nobody will look at."""
+class AuditRequest:
+    """An audit before it runs. `left_out`: images of each set beyond the number that all sets are cut to."""
 
     study: Study
     text: str
@@ -97,16 +93,15 @@ class Prepared:
     budget: Budget
 
 
-def prepared(real: Path, synthetic: Sequence[Path], test: Path | None, groups: Path | None, budget: Budget) -> Prepared:
+def plan_audit(real: TaskSource, synthetic: Sequence[Path], budget: Budget) -> AuditRequest:
     """The study of an audit.
 
     Raises:
         UserError: images or classes that cannot be used.
     """
-    said = {"real": str(real), "test": _text(test), "groups": _text(groups)}
-    source = {key: value for key, value in said.items() if value is not None}
-    task = TaskSource(**source).open()
-    assert isinstance(task, RealTask)
+    task = real.open()
+    if not isinstance(task, RealTask):
+        raise DataError("an audit needs a place of real images: TaskSource(real=...)")
     names = _names(synthetic)
     counts = {name: open_source(str(place)).counts() for name, place in zip(names, synthetic, strict=True)}
     most = {REAL: task.available("train"), **{name: min(found.values(), default=0) for name, found in counts.items()}}
@@ -127,7 +122,7 @@ def prepared(real: Path, synthetic: Sequence[Path], test: Path | None, groups: P
         "title": f"Audit of {', '.join(names)}",
         "question": f"Are these images useful training data for the {len(task.classes)} classes of {task.name}, and if "
         "not, why?",
-        "task": source,
+        "task": real.model_dump(exclude_defaults=True),
         "datasets": {
             name: {"generator": str(place), "images_per_class": count}
             for name, place in zip(names, synthetic, strict=True)
@@ -144,61 +139,59 @@ def prepared(real: Path, synthetic: Sequence[Path], test: Path | None, groups: P
     }
     text = _text_of(content)
     left = {name: sum(found.values()) - count * len(found) for name, found in counts.items()}
-    return Prepared(parse_study(text, "audit"), text, task, count, left, tuple(notes), budget)
+    return AuditRequest(parse_study(text, "audit"), text, task, count, left, tuple(notes), budget)
 
 
-def audited(
-    asked: Prepared, plan: Plan, store: Store, out: Path, workers: Workers, on_event: Callable[[Event], None]
-) -> Audit:
-    """Runs a prepared audit; its study stays in `out` as study.yaml.
+def run_audit(request: AuditRequest, session: Session, out: Path) -> Audit:
+    """Runs an audit; its study stays in `out` as study.yaml.
 
     With budget `full`, the study grows by what the causes that it has named make worth trying, and goes on.
     """
-    result = run_plan(plan, store, out, workers, on_event)
-    if asked.budget == "full" and (more := interventions(result.summary.datasets)):
-        content = yaml.safe_load(asked.text)
+    result = run_plan(make_plan(request.study), session, out)
+    if request.budget == "full" and (more := interventions(result.summary.datasets)):
+        content = yaml.safe_load(request.text)
         text = _text_of({**content, "datasets": {**content["datasets"], **more}})
-        asked = replace(asked, text=text, study=parse_study(text, "audit"))
-        result = run_plan(make_plan(asked.study), store, out, workers, on_event)
-    (out / "study.yaml").write_text(asked.text, encoding="utf-8")
-    return _told(asked, result)
+        request = replace(request, text=text, study=parse_study(text, "audit"))
+        result = run_plan(make_plan(request.study), session, out)
+    (out / "study.yaml").write_text(request.text, encoding="utf-8")
+    return _audit_of(request, result)
 
 
 def _text_of(study: Mapping[str, Any]) -> str:
     return yaml.safe_dump(dict(study), sort_keys=False, allow_unicode=True)
 
 
-def _told(asked: Prepared, result: StudyResult) -> Audit:
-    summary, division = result.summary, asked.task.division
+def _audit_of(request: AuditRequest, result: StudyResult) -> Audit:
+    summary, division = result.summary, request.task.division
     rows = {row.dataset: row for row in summary.rows}
     records = {dataset.name: dataset for dataset in summary.datasets}
     train, test = (sum(division.images[split]) for split in ("train", "test"))
     return Audit(
-        budget=asked.budget,
+        budget=request.budget,
         complete=result.complete,
         task=AuditedTask(
-            name=asked.task.name,
-            classes=asked.task.classes,
-            chance=1 / len(asked.task.classes),
+            name=request.task.name,
+            classes=request.task.classes,
+            chance=1 / len(request.task.classes),
             real_images=train + (test if division.hold_out is not None else 0),
-            test_images_per_class=asked.task.available("test"),
+            test_images_per_class=request.task.available("test"),
             split=Split(train=train, test=test, hold_out=division.hold_out, seed=division.seed),
             groups=Groups(test=division.groups, by=division.grouped_by),
         ),
-        images_per_class=asked.images_per_class,
+        images_per_class=request.images_per_class,
         real_to_real=_value(rows[REAL].to_real, rows[REAL].seeds),
         synthetic=tuple(
-            _set(asked, summary, rows[name], rows[REAL], records[name].diagnosis) for name in asked.left_out
+            _set(request, summary, rows[name], rows[REAL], records[name].diagnosis) for name in request.left_out
         ),
         answer=summary.answer,
-        notes=asked.notes,
+        notes=request.notes,
         problems=summary.problems,
         report=str(result.report),
     )
 
 
-def _set(asked: Prepared, summary: Summary, row: Row, real: Row, diagnosis: DiagnosisResult | None) -> SyntheticSet:
-    classes, runs = asked.task.classes, summary.runs
+def _set(request: AuditRequest, summary: Summary, row: Row, real: Row, diagnosis: Diagnosis | None) -> SyntheticSet:
+    classes, runs = request.task.classes, summary.runs
     recognised = [t for run in runs for t in run.transfers if run.dataset == REAL and t.tested_on == row.dataset]
     from_real = np.array([test.per_class for test in recognised])
     to_real, of_real = (
@@ -216,7 +209,7 @@ def _set(asked: Prepared, summary: Summary, row: Row, real: Row, diagnosis: Diag
     return SyntheticSet(
         name=row.dataset,
         images_per_class=row.images_per_class,
-        left_out=asked.left_out[row.dataset],
+        left_out=request.left_out[row.dataset],
         synth_to_real=_value(row.to_real, row.seeds),
         real_to_synth=_value(row.from_real, [test.top1 for test in recognised]),
         gap=_value(row.gap),
@@ -247,14 +240,15 @@ def _set(asked: Prepared, summary: Summary, row: Row, real: Row, diagnosis: Diag
     )
 
 
-def _causes(summary: Summary, name: str, diagnosis: DiagnosisResult, classes: Sequence[str]) -> tuple[FoundCause, ...]:
+def _causes(summary: Summary, name: str, diagnosis: Diagnosis, classes: Sequence[str]) -> tuple[AuditedCause, ...]:
+    shared, effects = set(CauseFinding.model_fields), summary.intervention_effects
     return tuple(
-        FoundCause(
-            **cause.model_dump(include=_SHARED),
+        AuditedCause(
+            **cause.model_dump(include=shared),
             per_class=dict(zip(classes, cause.per_class, strict=True)),
             few_classes=tuple(classes[i] for i in cause.few_classes),
-            accuracy_cost=_value(accuracy_cost(summary, cause)),
-            gain=_value(found.gain if (found := remedy(summary, name, cause)) else None),
+            accuracy_cost=_value(effects.accuracy_cost(cause)),
+            gain=_value(found.gain if (found := effects.remedy(name, cause)) else None),
         )
         for cause in diagnosis.causes
     )
@@ -283,11 +277,3 @@ def _names(places: Sequence[Path]) -> list[str]:
             name, number = f"{base}-{number}", number + 1
         names.append(name)
     return names
-
-
-def _path(place: Path | str | None) -> Path | None:
-    return None if place is None else Path(place)
-
-
-def _text(place: Path | None) -> str | None:
-    return None if place is None else str(place)

@@ -10,9 +10,12 @@ from typing import Any, Union, get_args, get_origin
 from pydantic import BaseModel
 
 from prettyuseful.auditing.expression import Condition, Constant, Field, Scalar, holds, leaves, parse
-from prettyuseful.auditing.result import NOT_MEASURED, Audit, FoundCause, SyntheticSet
-from prettyuseful.diagnosis.causes import CauseId
+from prettyuseful.auditing.result import NOT_MEASURED, Audit, AuditedCause, SyntheticSet
+from prettyuseful.diagnosis.causes import cause_ids
 from prettyuseful.errors import GateError, did_you_mean
+from prettyuseful.metrics.rows import METRICS
+
+_BY_METRIC = ("metrics", "controls")
 
 
 @dataclass(frozen=True)
@@ -70,8 +73,10 @@ def _check(field: Field) -> None:
         _must_be(part, list(model.model_fields), field)
         named, inner = _inside(model.model_fields[part].annotation)
         item = next(parts, None) if named else None
-        if item is not None and inner is FoundCause:
-            _must_be(item, list(get_args(CauseId)), field)
+        if item is not None and inner is AuditedCause:
+            _must_be(item, cause_ids(), field)
+        if item is not None and part in _BY_METRIC:
+            _must_be(item, list(METRICS.rows), field)
         if inner is None or (named and item is None):
             return
         model = inner

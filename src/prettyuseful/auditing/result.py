@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from prettyuseful.diagnosis.causes import CauseId, Direction
+from prettyuseful.diagnosis.findings import CauseFinding
 
 NotMeasured = Literal["not_measured"]
 NOT_MEASURED: NotMeasured = "not_measured"
@@ -51,23 +51,14 @@ class Difference(_Frozen):
     differs: bool
 
 
-class FoundCause(_Frozen):
-    """One cause in one direction; see `diagnosis.causes.Cause`. `per_class` and `few_classes` go by class names.
+class AuditedCause(CauseFinding):
+    """One cause in one direction, with classes by name.
 
-    `accuracy_cost`: what real images teach less once they have gone through `like`. `gain`: what the set teaches more
-    without the images, or with the colours, that the cause is about. Both are paired and measured by budget `full`.
+    `per_class`: the effect by class; `few_classes`: those that stand out, where only they do. `accuracy_cost`: by how
+    much accuracy falls when real images go through `like`. `gain`: by how much it rises when the set loses the images,
+    or the colours, that the cause is about. Both are paired and measured by budget `full`.
     """
 
-    id: CauseId
-    direction: Direction
-    effect: float
-    low: float
-    high: float
-    p_adjusted: float
-    explained: float
-    named: bool
-    like: str
-    equivalent_to: tuple[CauseId, ...]
     per_class: Mapping[str, float]
     few_classes: tuple[str, ...]
     accuracy_cost: Value | NotMeasured
@@ -99,7 +90,7 @@ class SyntheticSet(_Frozen):
     gap: Value | NotMeasured
     effective_real_images_per_class: EffectiveImages | NotMeasured
     difference: Difference | NotMeasured
-    causes: tuple[FoundCause, ...] | NotMeasured
+    causes: tuple[AuditedCause, ...] | NotMeasured
     per_class: tuple[ClassResult, ...]
     metrics: Mapping[str, Value | NotMeasured]
     controls: Mapping[str, Value | NotMeasured]

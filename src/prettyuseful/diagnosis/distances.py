@@ -18,9 +18,14 @@ def mean_within(a: np.ndarray) -> float:
     return float((table.sum() - np.trace(table)) / (count * (count - 1)))
 
 
-def energy(a: np.ndarray, b: np.ndarray, within_a: float, within_b: float) -> float:
+def energy_distance(a: np.ndarray, b: np.ndarray, within_a: float, within_b: float) -> float:
     """Energy distance 2 E|a - b| - E|a - a'| - E|b - b'|, unbiased, so that it may be below 0.
 
     Székely and Rizzo 2013, "Energy statistics"; the two means within are given, as they serve many pairs.
     """
     return 2 * float(distances(a, b).mean()) - within_a - within_b
+
+
+def damped(distance: np.ndarray | float) -> np.ndarray:
+    """Linear near 0, logarithmic far out: a class that reacts a thousand times as much counts a few times as much."""
+    return np.asarray(np.arcsinh(distance))

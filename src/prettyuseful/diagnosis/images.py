@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +29,15 @@ class Labelled:
 
     def take(self, rows: np.ndarray) -> Labelled:
         return Labelled(self.pixels[rows], self.labels[rows], self.groups[rows])
+
+    @classmethod
+    def joined(cls, parts: Sequence[Labelled]) -> Labelled:
+        """The images of several sets of one size, one set after the other."""
+        return cls(
+            np.concatenate([part.pixels for part in parts]),
+            np.concatenate([part.labels for part in parts]),
+            np.concatenate([part.groups for part in parts]),
+        )
 
 
 def parts_per_class(classes: int) -> int:

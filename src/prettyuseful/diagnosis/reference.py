@@ -2,83 +2,86 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
-from prettyuseful.diagnosis.candidates import Candidate, families
-from prettyuseful.diagnosis.distances import energy, mean_within
-from prettyuseful.diagnosis.half import KINDS, Half, Look, Looked, Seen
+from prettyuseful.diagnosis.candidates import Candidate, apply_changes, known_changes
+from prettyuseful.diagnosis.distances import damped
+from prettyuseful.diagnosis.features import Extractor, RawFeatures
+from prettyuseful.diagnosis.half import Half, Halves, ScaledPair, UnitPair
 from prettyuseful.diagnosis.images import Labelled, parts_per_class, units_of
-from prettyuseful.diagnosis.spread import log_crowding
-from prettyuseful.diagnosis.undoing import Pair, softened
+from prettyuseful.diagnosis.spread import crowding
 
 
-def known_changes(side: int) -> tuple[Candidate, ...]:
-    """All that are tried on real images whose short side is `side` pixels, in order."""
-    return tuple(family.at(strength) for family in families(side) for strength in family.strengths)
-
-
-def tried(images: Labelled, look: Look) -> Iterator[Looked]:
-    """Real images as they are, and after every known change: what a reference is made of, and dear to make."""
-    yield Looked.at(look, images.pixels)
+def extract_after_changes(images: Labelled, extractor: Extractor) -> Iterator[RawFeatures]:
+    """Features of real images as they are, and after every known change: most of the work of a reference."""
+    yield RawFeatures.of(extractor, images.pixels)
     for candidate in known_changes(min(images.pixels.shape[1:3])):
-        yield Looked.at(look, candidate.transform.apply(images.pixels))
+        yield RawFeatures.of(extractor, candidate.transform.apply(images.pixels))
+
+
+@dataclass(frozen=True, eq=False)
+class ExtractedHalf:
+    """Half of the real train images, squares of one size, a classifier trained on the other half, and its features.
+
+    `features`: what `extract_after_changes` gives.
+    """
+
+    images: Labelled
+    extractor: Extractor
+    features: Sequence[RawFeatures]
 
 
 class Reference:
-    """Real images in two halves, and two classifiers, each trained on one of them.
+    """Real images in two halves that share no group, as they are and after every known change.
 
     Args:
-        halves: two halves of the real train images that share no group, squares of one size.
-        looks: `looks[i]` is a classifier that has not seen `halves[i]`: it was trained on the other.
-        looked: of each half what `tried` says.
         classes: how many there are.
 
     Raises:
         DataError: too few images, or groups, of a class.
     """
 
-    def __init__(
-        self,
-        halves: tuple[Labelled, Labelled],
-        looks: tuple[Look, Look],
-        looked: tuple[Sequence[Looked], Sequence[Looked]],
-        classes: int,
-    ) -> None:
+    def __init__(self, one: ExtractedHalf, two: ExtractedHalf, classes: int) -> None:
         self.classes, self.parts = classes, parts_per_class(classes)
-        one, two = (
-            Half(images, units_of(images, classes, self.parts, "half of the real images"), look, plain)
-            for images, look, (plain, *_) in zip(halves, looks, looked, strict=True)
-        )
-        self.halves = (one, two)
-        self.plain = Pair.of(self.halves, (one.seen, two.seen))
-        changes = known_changes(min(halves[0].pixels.shape[1:3]))
-        self.changed = {
-            change: (one.see(after_one), two.see(after_two))
-            for change, after_one, after_two in zip(changes, looked[0][1:], looked[1][1:], strict=True)
+        self.halves = Halves(self._half(one), self._half(two))
+        first, second = self.halves
+        changes = known_changes(min(one.images.pixels.shape[1:3]))
+        self.changed: Mapping[Candidate, ScaledPair] = {
+            change: (first.scale(raw_one), second.scale(raw_two))
+            for change, raw_one, raw_two in zip(changes, one.features[1:], two.features[1:], strict=True)
         }
 
-    def passed(self, changes: Sequence[Candidate]) -> Pair:
-        """The real images once they have gone through some changes, in order."""
-        if not changes:
-            return self.plain
-        if len(changes) == 1 and changes[0] in self.changed:
-            return Pair.of(self.halves, self.changed[changes[0]])
-        one, two = (half.see(Looked.at(half.look, through(changes, half.images.pixels))) for half in self.halves)
-        return Pair.of(self.halves, (one, two))
+    def _half(self, of: ExtractedHalf) -> Half:
+        units = units_of(of.images, self.classes, self.parts, "half of the real images")
+        return Half(of.images, units, of.extractor, of.features[0])
 
-    def beyond_real(self, others: Pair, units: Sequence[np.ndarray]) -> np.ndarray:
-        """(units,): how much farther others are from one part of a unit than its other part is (softened)."""
+    def apply_changes(self, changes: Sequence[Candidate]) -> UnitPair:
+        """The real images after some changes, one on the other."""
+        if not changes:
+            return self.halves.real
+        if len(changes) == 1 and changes[0] in self.changed:
+            return self.halves.cut(self.changed[changes[0]])
+        one, two = (
+            half.scale(RawFeatures.of(half.extractor, apply_changes(changes, half.images.pixels)))
+            for half in self.halves
+        )
+        return self.halves.cut((one, two))
+
+    def excess_distance(self, other: UnitPair) -> np.ndarray:
+        """(units,): how much farther others are from one part of a unit than its other part is (damped)."""
         found = []
-        for i, half in enumerate(self.halves):
-            away: dict[int, list[float]] = {}
-            for u, one, two in half.splits():
-                ours = _apart(half, u, one, others.seen[i], units[u], others.within[i][u])
-                real = _apart(half, u, one, half.seen, two)
-                away.setdefault(u, []).append(float(softened(ours) - softened(real)))
-            found.append([float(np.mean(away.get(u, [np.nan]))) for u in range(len(half.units))])
+        for half, theirs in zip(self.halves, other, strict=True):
+            excess: dict[int, list[float]] = {}
+            for unit, one, two in half.splits():
+                part = half.sample(one)
+                ours = half.energy_distance_of_part(unit, part, theirs.samples[unit])
+                real = half.energy_distance_of_part(unit, part, half.sample(two))
+                excess.setdefault(unit, []).append(float(damped(ours) - damped(real)))
+            found.append([float(np.mean(excess.get(unit, [np.nan]))) for unit in range(len(half.real.units))])
         return np.asarray(np.nan_to_num(np.nanmean(found, axis=0)))
 
     @cached_property
@@ -88,37 +91,13 @@ class Reference:
         return np.asarray(np.sqrt(np.maximum(squares, squares.mean())))
 
 
-def through(changes: Sequence[Candidate], pixels: np.ndarray) -> np.ndarray:
-    """(N, H, W, 3) uint8, after one change after the other."""
-    for change in changes:
-        pixels = change.transform.apply(pixels)
-    return pixels
-
-
-def _apart(
-    half: Half, unit: int, rows: np.ndarray, other: Seen, others: np.ndarray, within: np.ndarray | None = None
-) -> np.ndarray:
-    """Energy distance of some of a unit's images from others, summed over kinds, in the half's noise."""
-    total = 0.0
-    for k, kind in enumerate(KINDS):
-        a, b = half.seen.kinds[kind][rows], other.kinds[kind][others]
-        within_b = mean_within(b) if within is None else float(within[k])
-        total += energy(a, b, mean_within(a), within_b) / half.within[unit, k] / half.noise[k]
-    return np.asarray(total)
-
-
 def _crowding_squares(half: Half) -> Iterator[float]:
     """For each unit, the mean squared difference in crowding between two parts of it."""
     found: dict[int, list[float]] = {}
-    for u, one, two in half.splits():
+    for unit, one, two in half.splits():
         count = min(len(one), len(two))
-        ends = [crowding(half.seen, rows[:count], half.within[u]) for rows in (one, two)]
-        found.setdefault(u, []).append((ends[0] - ends[1]) ** 2)
+        parts = (half.real.features.take(rows[:count]) for rows in (one, two))
+        first, second = (crowding(part, half.real.within[unit]) for part in parts)
+        found.setdefault(unit, []).append((first - second) ** 2)
     usual = float(np.mean([np.mean(values) for values in found.values()]))
-    yield from (float(np.mean(found.get(u, [usual]))) for u in range(len(half.units)))
-
-
-def crowding(seen: Seen, rows: np.ndarray, usual: np.ndarray) -> float:
-    """`log_crowding` of some images, mean over kinds; `usual` (kinds,) are distances of the half's unit."""
-    found = [log_crowding(seen.kinds[kind][rows], float(usual[k])) for k, kind in enumerate(KINDS)]
-    return float(np.mean(found))
+    yield from (float(np.mean(found.get(unit, [usual]))) for unit in range(len(half.real.units)))

@@ -5,10 +5,16 @@ from __future__ import annotations
 import numpy as np
 
 from prettyuseful.diagnosis.distances import distances
+from prettyuseful.diagnosis.features import KINDS, ScaledFeatures
 
 NEIGHBOUR = 3
 """Which nearest neighbour: beyond the first, so that single pairs do not count; near enough to see small heaps."""
 _HEAP = 0.02  # of the usual distance: nearer than that is as near as it gets
+
+
+def crowding(images: ScaledFeatures, usual: np.ndarray) -> float:
+    """`log_crowding` of some images, mean over kinds; `usual` (kinds,): mean distances between two real images."""
+    return float(np.mean([log_crowding(images.kinds[kind], float(usual[k])) for k, kind in enumerate(KINDS)]))
 
 
 def log_crowding(features: np.ndarray, usual: float) -> float:

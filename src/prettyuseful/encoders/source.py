@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import ConfigDict, Field, JsonValue, model_validator
 
 from prettyuseful.encoders.base import Encoder
 from prettyuseful.encoders.custom import Checked
 from prettyuseful.encoders.table import ENCODERS, REAL_TRAINED, EncoderRow, MakeEncoder, timm_row
 from prettyuseful.engine.cache import cached_model
 from prettyuseful.engine.keys import digest, file_sha256
-from prettyuseful.engine.pinned import Pinned, pinned_model
+from prettyuseful.engine.pinned import Pinned
 from prettyuseful.errors import DataError, UnknownNameError, did_you_mean
+from prettyuseful.fields import BareName, RelativePlace, existing_path, plugin
 from prettyuseful.hub.commits import check_resolved
+from prettyuseful.hub.files import pin_model_source
 from prettyuseful.hub.ids import is_hub_id
 from prettyuseful.numerics import Numerics
 from prettyuseful.plugins import is_plugin
@@ -23,26 +25,22 @@ from prettyuseful.registry import loaded
 __all__ = ["REAL_TRAINED", "EncoderSource", "open_encoder"]
 
 
-class EncoderSource(BaseModel):
+class EncoderSource(BareName):
     """The task's own real-trained classifier, a model of `prettyuseful list encoders`, any timm id, or your own."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    name: str = Field(
+    bare_field: ClassVar[str] = "name"
+    name: Annotated[str, RelativePlace(plugin)] = Field(
         min_length=1,
         description="name of `prettyuseful list encoders`, a timm id, or module:OBJECT",
         examples=[*ENCODERS.rows, "resnet50", "mine.py:OBJECT"],
     )
-    weights: str | None = Field(
+    weights: Annotated[str, RelativePlace(existing_path)] | None = Field(
         None,
         min_length=1,
         description="other weights: a hub id or folder for CLIP and DINOv2, a safetensors file or hub id for timm ids; "
         "for inception pytorch-fid's file, which it needs",
     )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _bare_name(cls, value: Any) -> Any:
-        return {"name": value} if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _fits_together(self) -> EncoderSource:
@@ -89,11 +87,11 @@ class EncoderSource(BaseModel):
             case "timm":
                 return self._pinned_timm()
             case "model":
-                weights = _pinned_model(self.weights or str(row.default_weights))
+                weights = _pin_model_source(self.weights or str(row.default_weights))
             case "file":
-                weights = Pinned[str](source=str(self.weights), content={"sha256": _sha256(Path(str(self.weights)))})
+                weights = Pinned(source=str(self.weights), content={"sha256": _sha256(Path(str(self.weights)))})
             case "none":
-                return Pinned[EncoderSource](source=self, content={"encoder": self._identity})
+                return Pinned(source=self, content={"encoder": self._identity})
         return self._pinned_with(weights.source, {"encoder": self._identity, **_fields(weights)})
 
     @property
@@ -122,7 +120,7 @@ class EncoderSource(BaseModel):
         return self._pinned_with(weights.source, {"encoder": "timm", **_fields(weights)})
 
     def _pinned_with(self, weights: str | None, content: dict[str, Any]) -> Pinned[EncoderSource]:
-        return Pinned[EncoderSource](source=self.model_copy(update={"weights": weights}), content=content)
+        return Pinned(source=self.model_copy(update={"weights": weights}), content=content)
 
 
 def open_encoder(pinned: Pinned[EncoderSource], numerics: Numerics) -> Encoder:
@@ -166,10 +164,10 @@ def _fields(weights: Pinned[Any]) -> dict[str, Any]:
     return dict(weights.content)
 
 
-def _pinned_model(place: str) -> Pinned[str]:
+def _pin_model_source(place: str) -> Pinned[str]:
     folder = Path(place)
     if (folder / "config.json").is_file() or (is_hub_id(place) and not place.startswith(".") and not folder.exists()):
-        return pinned_model(place)
+        return pin_model_source(place)
     raise UnknownNameError(
         f"the weights {place!r} are neither a hub id such as owner/name nor a folder with a config.json"
     )

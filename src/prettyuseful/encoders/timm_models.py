@@ -19,7 +19,7 @@ from prettyuseful.hub.commits import UNRESOLVED, resolve
 from prettyuseful.hub.ids import is_hub_id
 from prettyuseful.numerics import Numerics
 from prettyuseful.training.classifier import Design
-from prettyuseful.training.starts import Pretrained, started
+from prettyuseful.training.starts import Pretrained, init_classifier
 
 
 class TimmModel:
@@ -37,7 +37,7 @@ class TimmModel:
         config = preprocessing(name)
         # One class: the last layer, which another task's weights would not fit, is never asked.
         design = Design(name, 1, config["input_size"][-1])
-        self.network: Any = started(design, 0, _pretrained(weights)).network.to(numerics.device).eval()
+        self.network: Any = init_classifier(design, 0, _pretrained(weights)).network.to(numerics.device).eval()
         self.transform, self.device = create_transform(**config, is_training=False), numerics.device
 
     def features(self, pixels: Pixels) -> np.ndarray:

@@ -13,39 +13,8 @@ from prettyuseful.engine.step import Step, StepSpec
 from prettyuseful.engine.store.base import Manifest
 
 _START_UP = 8.0  # seconds until the workers have loaded what they need
-# Seconds per unit on two slow cores, for a store that has measured nothing yet. By the first word of the rate class.
-_ASSUMED = {
-    "load": 0.0006,
-    "caption": 0.0006,
-    "prompt": 0.01,
-    "encode": 0.02,
-    "generate": 0.03,
-    "collect": 0.00002,
-    "import": 0.002,
-    "mix": 0.0005,
-    "change": 0.002,
-    "drop": 0.0005,
-    "sample": 0.5,
-    "decode": 0.0003,
-    "probe": 0.002,
-    "train": 0.0006,
-    "evaluate": 0.0005,
-    "alike": 0.001,
-    "embed": 0.0005,
-    "measure": 0.0003,
-    "half": 0.0005,
-    "try": 0.06,
-    "diagnose": 0.005,
-}
-_BY_MODEL = ("generate", "encode", "caption", "train", "embed", "embed-text")
-_OWN_MODELS = (
-    "pocket-",
-    "describer",
-    "small 32 px",
-    "real-trained",
-)  # what an assumption can be made of; other models' pace nobody knows beforehand
-_OF_ONE_SIZE = ("train", "measure")  # kinds whose files are as large after much work as after little
-_Pace = tuple[str, str]  # a rate class, and the type of device that steps of it ran on
+Pace = tuple[str, str]
+"""A rate class, and the type of device that steps of it run on."""
 
 
 def on_gpu(spec: StepSpec) -> bool:
@@ -53,65 +22,55 @@ def on_gpu(spec: StepSpec) -> bool:
     return spec.needs.gpus > 0
 
 
-def _pace(spec: StepSpec) -> _Pace:
+def pace_of(spec: StepSpec) -> Pace:
     return spec.rate_class, "cuda" if on_gpu(spec) else "cpu"
 
 
 class Rates:
-    """Seconds and bytes per unit of work (bytes per step where files have one size), by rate class: medians of what
-    manifests say, or an assumption of seconds.
+    """Seconds and bytes of work by rate class: medians of what manifests say, or an assumption of seconds.
 
     Seconds of one type of device say nothing of another, and an assumption is for a CPU only.
     """
 
     def __init__(self, manifests: Iterable[Manifest] = ()) -> None:
-        paces: dict[_Pace, list[float]] = defaultdict(list)
-        made: list[tuple[str, float, str, tuple[str, ...]]] = []
+        paces: dict[Pace, list[float]] = defaultdict(list)
+        made: list[Manifest] = []
         files: dict[str, dict[str, int]] = {}
         for manifest in manifests:
             files[manifest.key] = {entry.sha256: entry.size for entry in manifest.files}
             if manifest.units > 0:
                 device = (manifest.spec.get("numerics") or {}).get("device", "cpu")
                 paces[manifest.rate_class, device].append(manifest.seconds / manifest.units)
-                units = _growth(manifest.step, manifest.units)
-                made.append((manifest.rate_class, units, manifest.key, tuple(manifest.inputs.values())))
-        sizes: dict[str, list[float]] = defaultdict(list)
-        for name, units, key, inputs in made:
-            # A file that an input holds too was adopted. Of inputs that are gone nobody knows what they held.
-            if all(other in files for other in inputs):
-                adopted = set().union(*(files[other] for other in inputs))
-                own = sum(size for sha256, size in files[key].items() if sha256 not in adopted)
-                sizes[name].append(own / units)
+                made.append(manifest)
+        sizes: dict[str, list[tuple[float, float]]] = defaultdict(list)
+        for manifest in made:
+            # A file that an input holds too was adopted; what inputs held that are gone is not known.
+            if all(other in files for other in manifest.inputs.values()):
+                adopted = set().union(*(files[other] for other in manifest.inputs.values()))
+                own = sum(size for sha256, size in files[manifest.key].items() if sha256 not in adopted)
+                sizes[manifest.rate_class].append((own, own / manifest.units))
         self._measured = {pace: median(values) for pace, values in paces.items()}
-        self._sizes = {name: median(values) for name, values in sizes.items()}
+        self._sizes = {
+            name: (median(whole for whole, _ in values), median(per_unit for _, per_unit in values))
+            for name, values in sizes.items()
+        }
 
     def seconds(self, step: Step) -> float | None:
-        """What a step takes on one worker; None for a model or a GPU that nobody has timed here."""
-        kind, (name, device) = step.spec.kind, _pace(step.spec)
-        if (rate := self._measured.get((name, device))) is None:
-            foreign = kind in _BY_MODEL and not name.removeprefix(f"{kind} ").startswith(_OWN_MODELS)
-            if foreign or device != "cpu":
-                return None
-            rate = _ASSUMED[kind]
-        return step.units * rate
+        """What a step takes on one worker; None for a model or a GPU that has not been timed here."""
+        rate = self._measured.get(pace_of(step.spec))
+        if rate is None and not on_gpu(step.spec):
+            rate = step.spec.assumed_pace
+        return None if rate is None else step.units * rate
 
     def measured(self, step: Step) -> bool:
-        return _pace(step.spec) in self._measured
+        return pace_of(step.spec) in self._measured
 
     def bytes(self, step: Step) -> float | None:
-        """What a step adds to the store; None if nothing like it has been made here."""
-        rate = self._sizes.get(step.spec.rate_class)
-        return None if rate is None else _growth(step.spec.kind, step.units) * rate
-
-    def learn(self, step: Step, seconds: float) -> None:
-        """Takes over what a step has just taken."""
-        if step.units > 0:
-            self._measured[_pace(step.spec)] = seconds / step.units
-
-
-def _growth(kind: str, units: float) -> float:
-    """What the bytes of a step are in proportion to."""
-    return 1.0 if kind in _OF_ONE_SIZE else units
+        """What a step adds to the store; None if no step of its rate class has been made here."""
+        if (found := self._sizes.get(step.spec.rate_class)) is None:
+            return None
+        whole, per_unit = found
+        return per_unit * step.units if step.spec.grows else whole
 
 
 @dataclass(frozen=True)
@@ -229,7 +188,7 @@ class _Estimate:
             measured=rates.measured(step),
             gpu=on_gpu(step.spec),
             hours=None if seconds is None else seconds / 3600 * (needs.gpus or needs.threads),
-            images=round(step.units) if step.spec.kind == "generate" else 0,
+            images=round(step.units) if step.spec.generates else 0,
             bytes=rates.bytes(step),
         )
 
@@ -262,10 +221,3 @@ def _flat(cost: KindCost | Cost) -> dict[str, Any]:
     fields = asdict(cost)
     amounts = fields.pop("amounts")
     return {**fields, **amounts}
-
-
-def clock(seconds: float) -> str:
-    """`12 s`, `3 min`, `2.5 h`."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:,.1f} h"

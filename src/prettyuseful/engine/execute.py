@@ -5,11 +5,11 @@ from __future__ import annotations
 import heapq
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
-from typing import Literal
 
+from prettyuseful.engine.events import OnEvent, RunPlanned, StepEvent
 from prettyuseful.engine.step import Resources, Step
 from prettyuseful.engine.store.base import Store
 from prettyuseful.engine.workers.base import LostWorkerError, Workers
@@ -19,16 +19,6 @@ from prettyuseful.redaction import redacted
 _ATTEMPTS = 3
 _TICK = 0.1  # seconds between looks at what the workers say
 _PATIENCE = 0.5  # seconds before a step that another process works on is looked at again
-
-
-@dataclass(frozen=True)
-class Event:
-    """What happened to a step. `fraction` of it is done (0-1); `cause` says why it failed or is done again."""
-
-    kind: Literal["waiting", "started", "progress", "finished", "failed", "retried", "blocked"]
-    step: Step
-    fraction: float = 0.0
-    cause: str = ""
 
 
 @dataclass
@@ -59,7 +49,7 @@ def execute(
     wanted: Iterable[str],
     store: Store,
     workers: Workers,
-    on_event: Callable[[Event], None],
+    on_event: OnEvent,
 ) -> Outcome:
     """Makes every wanted artifact that is not in the store, by workers that are open.
 
@@ -69,13 +59,13 @@ def execute(
     Raises:
         UserError: a step found a mistake that the user must mend. Everything made so far stays.
     """
-    return _Scheduler(steps, store, workers, on_event).run(missing_steps(steps, wanted, store))
+    todo = missing_steps(steps, wanted, store)
+    on_event(RunPlanned(todo, workers.width, store))
+    return _Scheduler(steps, store, workers, on_event).run(todo)
 
 
 class _Scheduler:
-    def __init__(
-        self, steps: Mapping[str, Step], store: Store, workers: Workers, on_event: Callable[[Event], None]
-    ) -> None:
+    def __init__(self, steps: Mapping[str, Step], store: Store, workers: Workers, on_event: OnEvent) -> None:
         self.steps, self.store, self.workers, self.tell = steps, store, workers, on_event
         self.outcome = Outcome()
         self.order = {key: index for index, key in enumerate(steps)}
@@ -95,7 +85,7 @@ class _Scheduler:
                 continue
             done, _ = wait(self.running, timeout=_TICK, return_when=FIRST_COMPLETED)
             for key, fraction in self.workers.progress_events():
-                self.tell(Event("progress", self.steps[key], fraction))
+                self.tell(StepEvent("progress", self.steps[key], fraction))
             for future in done:
                 self._settle(self.running.pop(future), future)
         return self.outcome
@@ -104,7 +94,7 @@ class _Scheduler:
         keys = list(keys)
         fresh = set(keys)
         for key in keys:
-            self.tell(Event("waiting", self.steps[key]))
+            self.tell(StepEvent("waiting", self.steps[key]))
             self.waiting[key] = {k for k in self.steps[key].inputs.values() if k in fresh or k in self.waiting}
             for needed in self.waiting[key]:
                 self.needed_by[needed].append(key)
@@ -128,7 +118,7 @@ class _Scheduler:
             if self.workers.crash_kills_siblings and self.running and lasts:
                 self._make_ready(key)
                 return
-            self.tell(Event("started", self.steps[key]))
+            self.tell(StepEvent("started", self.steps[key]))
             self.running[self.workers.submit(self.steps[key])] = self.steps[key]
 
     def _next(self) -> str | None:
@@ -172,12 +162,12 @@ class _Scheduler:
         if self.attempts[key] >= _ATTEMPTS:
             self._fail(key, cause)
             return
-        self.tell(Event("retried", self.steps[key], cause=cause))
+        self.tell(StepEvent("retried", self.steps[key], cause=cause))
         self._enlist([*missing_steps(self.steps, lost, self.store), key])
 
     def _finish(self, key: str) -> None:
         self.outcome.made.add(key)
-        self.tell(Event("finished", self.steps[key], 1.0))
+        self.tell(StepEvent("finished", self.steps[key], 1.0))
         for other in self.needed_by.pop(key, ()):
             if other in self.waiting:
                 self.waiting[other].discard(key)
@@ -187,11 +177,11 @@ class _Scheduler:
     def _fail(self, key: str, cause: str) -> None:
         self.outcome.failed[key] = cause
         self.store.record_failure(key, cause)
-        self.tell(Event("failed", self.steps[key], cause=cause))
+        self.tell(StepEvent("failed", self.steps[key], cause=cause))
         lost = [key]
         while lost:
             for other in self.needed_by.pop(lost.pop(), ()):
                 if self.waiting.pop(other, None) is not None:
                     lost.append(other)
                     self.outcome.blocked.add(other)
-                    self.tell(Event("blocked", self.steps[other], cause=f"needs {self.steps[key].label}"))
+                    self.tell(StepEvent("blocked", self.steps[other], cause=f"needs {self.steps[key].label}"))

@@ -30,7 +30,7 @@ class Status:
     failed: Mapping[str, str]
 
 
-def study_status(steps: Mapping[str, Step], todo: Mapping[str, Step], store: Store) -> Status:
+def status_of(steps: Mapping[str, Step], todo: Mapping[str, Step], store: Store) -> Status:
     """The status of a plan's `steps`, of which `todo` are still to be made."""
     running = store.claimed() & todo.keys()
     failed = {key: cause for key, cause in store.failures().items() if key in todo and key not in running}

@@ -66,13 +66,18 @@ class Job:
 class StepSpec(BaseModel, ABC):
     """Every field that changes the content of a step's artifact, and nothing else.
 
-    `kind` names the step; `version` rises when equal fields would give other bytes than before. Fields in `unkeyed`
-    only say where to find what another field has already pinned by its content.
+    `kind` names the step; `version` rises when equal fields would give other bytes than before. What a step reads from
+    outside the store is a `Pinned` field. `pace`: seconds per unit of work on two slow cores, assumed until a store has
+    measured steps of the same rate class. `grows`: whether the bytes it leaves grow with its units. `generates`:
+    whether its units are generated images.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     kind: ClassVar[str]
     version: ClassVar[int] = 1
+    pace: ClassVar[float]
+    grows: ClassVar[bool] = True
+    generates: ClassVar[bool] = False
     unkeyed: ClassVar[frozenset[str]] = frozenset()
 
     @abstractmethod
@@ -83,6 +88,11 @@ class StepSpec(BaseModel, ABC):
     def rate_class(self) -> str:
         """Steps of one rate class take equal time per unit of work."""
         return self.kind
+
+    @property
+    def assumed_pace(self) -> float | None:
+        """`pace`, or None for a model whose pace cannot be assumed before it has been measured."""
+        return self.pace
 
     @property
     def needs(self) -> Resources:

@@ -5,21 +5,23 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from prettyuseful.engine.keys import files_fingerprint
+from prettyuseful.engine.pinned import Pinned
 from prettyuseful.errors import DataError, UnknownNameError, did_you_mean
 from prettyuseful.generators import pocket
 from prettyuseful.generators.base import Origin, Sampling
 from prettyuseful.generators.families import FAMILIES, Family, family_of_pipeline
 from prettyuseful.generators.hub import hub_json
+from prettyuseful.hub.commits import UNRESOLVED, resolve
+from prettyuseful.hub.files import folder_fingerprint
 from prettyuseful.hub.ids import is_hub_id, split_revision
 from prettyuseful.numerics import DType
 
 _POCKET = "pocket:"
-_WEIGHTS_AND_CONFIGS = (".json", ".txt", ".safetensors", ".bin", ".model", ".jinja")
+_AND = "+"  # between the revision of a model and that of its refiner
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,14 @@ class Model:
     def refiner_source(self) -> Source:
         assert self.refiner is not None
         return _source(f"{self.id} (refiner)", self.refiner, self.variant, self.gated)
+
+    def at(self, revision: str) -> Model:
+        """The model at a revision of its repository; the refiner's follows a plus."""
+        own, _, refined = revision.partition(_AND)
+        place = f"{split_revision(self.place)[0]}@{own}"
+        if not self.refiner or not refined:
+            return replace(self, place=place)
+        return replace(self, place=place, refiner=f"{split_revision(self.refiner)[0]}@{refined}")
 
     @property
     def kind(self) -> Family:
@@ -339,19 +349,20 @@ MODELS: dict[str, Model] = {
 
 
 def find_model(name: str) -> Model:
-    """The row of `name`; a local pipeline folder or a hub id `owner/name[@revision]` gets a row of its own.
+    """The row of `name`, at a revision behind its `@`, if any; a local pipeline folder or a hub id
+    `owner/name[@revision]` gets a row of its own.
 
     Raises:
         UnknownNameError: none of these; the message names the nearest ids.
         DataError: a pipeline of no known family, or a hub repository that cannot be looked at.
     """
-    if name in MODELS:
-        return MODELS[name]
+    row, _, revision = name.partition("@")
+    if row in MODELS and not (revision and MODELS[row].place.startswith(_POCKET)):
+        return MODELS[row].at(revision) if revision else MODELS[row]
     if is_pipeline_folder(name):
         return _without_row(Path(name).resolve().name, name, lambda file: _read_json(Path(name) / file))
     if is_hub_id(name) and not Path(name).exists():
-        repository, revision = split_revision(name)
-        return _without_row(name, name, lambda file: hub_json(repository, revision, file))
+        return _without_row(name, name, lambda file: hub_json(*split_revision(name), file))
     near = did_you_mean(name.lower(), MODELS)
     raise UnknownNameError(
         f"unknown generator {name!r}{near}; it may be an id that `prettyuseful list generators` shows, a hub id "
@@ -372,15 +383,23 @@ def is_pipeline_folder(name: str) -> bool:
     return (Path(name) / "model_index.json").is_file()
 
 
-def model_fingerprint(model: Model) -> str:
-    """Changes with the weights: the digest of a folder's files; for a hub id, the id and the revision it names."""
+def pin_model(name: str) -> Pinned[str]:
+    """A generator's name pinned: to the content of its files, or to the commits of its repositories on the hub.
+
+    The source names the commits, so that exactly these are loaded.
+
+    Raises:
+        UserError: see `find_model`; or a repository or revision that the hub does not have.
+    """
+    model = find_model(name)
     if model.place.startswith(_POCKET):
-        return pocket.fingerprint(model.place.removeprefix(_POCKET))
-    folder = Path(model.place)
-    if folder.is_dir():
-        files = (path for path in folder.rglob("*") if path.suffix in _WEIGHTS_AND_CONFIGS)
-        return files_fingerprint(folder, files)
-    return f"hub:{model.place}" + (f"+{model.refiner}" if model.refiner else "")
+        return Pinned(source=name, content=pocket.fingerprint(model.place.removeprefix(_POCKET)))
+    if Path(model.place).is_dir():
+        return Pinned(source=name, content=folder_fingerprint(Path(model.place)))
+    commits = [resolve(place) for place in (model.place, model.refiner) if place]
+    known = UNRESOLVED not in [commit.sha for commit in commits]
+    at = f"{name.partition('@')[0]}@{_AND.join(commit.sha for commit in commits)}"
+    return Pinned(source=at if known else name, content=[commit.content for commit in commits])
 
 
 @contextmanager

@@ -32,6 +32,11 @@ def assembled(name: str) -> Iterator[Path]:
         yield folder
 
 
+def is_pocket(generator: str) -> bool:
+    """Whether a generator of that name is embedded in the package."""
+    return generator.removeprefix("pocket-") in _OWN
+
+
 @cache
 def fingerprint(name: str) -> str:
     """Digest of the parts that make the model."""

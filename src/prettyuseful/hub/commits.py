@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from pydantic import JsonValue
+
 from prettyuseful.errors import DataError
 from prettyuseful.hub.ids import split_revision
 
@@ -29,7 +31,7 @@ class Commit:
         return self.repository if self.sha == UNRESOLVED else f"{self.repository}@{self.sha}"
 
     @property
-    def content(self) -> dict[str, str]:
+    def content(self) -> dict[str, JsonValue]:
         """What stands for the repository in a key."""
         return {"hub": self.repository, "commit": self.sha}
 
@@ -49,11 +51,13 @@ def resolve(name: str) -> Commit:
 
 def check_resolved(content: object, name: str) -> None:
     """Raises DataError if `content`, a key's part, holds a commit that could not be resolved when it was planned."""
-    if isinstance(content, dict) and content.get("commit") == UNRESOLVED:
+    for part in content if isinstance(content, list) else [content]:
+        if not isinstance(part, dict) or part.get("commit") != UNRESOLVED:
+            continue
         raise DataError(
             f"the commit of {name!r} is not known: the hub could not be reached when the study was planned, and the "
-            f"model is not in this machine's cache; run `hf download {content.get('hub', name)}` where there is a "
-            "network, or name a local folder"
+            f"model is not in this machine's cache; run `hf download {part['hub']}` where there is a network, or name "
+            "a local folder"
         )
 
 

@@ -10,7 +10,7 @@ from prettyuseful.metrics.features import check_features, unit_rows
 WEIGHT = 2.5
 
 
-def clip_scores(images: np.ndarray, texts: np.ndarray) -> np.ndarray:
+def clip_score(images: np.ndarray, texts: np.ndarray) -> np.ndarray:
     """CLIPScore of each image with its text, (N,) float64 in 0-2.5: 2.5 max(cos, 0).
 
     Hessel et al. 2021, "CLIPScore", eq. 1. (torchmetrics' has 100 in place of 2.5.)

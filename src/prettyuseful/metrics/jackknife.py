@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-Metric = Callable[..., float]
+Statistic = Callable[..., float]
 """From the features of one or more sets to a number."""
 
 
-def without_blocks(metric: Metric, sets: Sequence[np.ndarray], blocks: Sequence[np.ndarray]) -> np.ndarray:
-    """(B,) values of `metric(*sets)` when block 0..B-1 is left out of every set at once.
+def without_blocks(statistic: Statistic, sets: Sequence[np.ndarray], blocks: Sequence[np.ndarray]) -> np.ndarray:
+    """(B,) values of `statistic(*sets)` when block 0..B-1 is left out of every set at once.
 
     Sets that were drawn apart may lose their blocks together: what they do to the number adds up, and so do variances.
 
@@ -21,7 +21,7 @@ def without_blocks(metric: Metric, sets: Sequence[np.ndarray], blocks: Sequence[
     count = max(int(of_set.max()) for of_set in blocks) + 1
     return np.array(
         [
-            metric(*(features[of_set != block] for features, of_set in zip(sets, blocks, strict=True)))
+            statistic(*(features[of_set != block] for features, of_set in zip(sets, blocks, strict=True)))
             for block in range(count)
         ]
     )

@@ -22,41 +22,13 @@ def kid(real: np.ndarray, synthetic: np.ndarray) -> float:
 
     Squared MMD with the kernel (x.y / d + 1)^3 (Bińkowski et al. 2018, "Demystifying MMD GANs", section 3); the
     unbiased estimate is Gretton et al. 2012, "A kernel two-sample test", eq. 3. All pairs count, where the papers' code
-    averages over subsets (`kid_subsets`): the same expectation with less noise. Float64, O(N d) memory.
+    averages over random subsets: the same expectation with less noise. Float64, O(N d) memory.
 
     Raises:
         DataError: fewer than two images, features that are not finite, or not of one space.
     """
     check_pair(real, synthetic, fewest=2)
     return _kid(real.astype(np.float64), synthetic.astype(np.float64))
-
-
-def kid_subsets(
-    real: np.ndarray, synthetic: np.ndarray, subsets: int = 100, size: int = 1000, seed: int = 0
-) -> np.ndarray:
-    """KID of random subsets, (subsets,) float64; their mean and standard deviation are what papers print.
-
-    Each draws `size` images of either set without replacement, as in Bińkowski's code and torch-fidelity. The spread is
-    that of subsets, not an interval: the draws overlap.
-
-    Raises:
-        DataError: as `kid`, fewer images than `size`, or a size below 2.
-    """
-    check_pair(real, synthetic, fewest=2)
-    fewest = min(len(real), len(synthetic))
-    if not 2 <= size <= fewest:
-        raise DataError(f"subsets of {size} cannot be drawn from {fewest} images; take a size from 2 to {fewest}")
-    if subsets < 1:
-        raise DataError(f"{subsets} subsets say nothing; take 1 or more (100 are usual)")
-    rng = np.random.default_rng(seed)
-    return np.array(
-        [
-            _kid(
-                *(features[rng.permutation(len(features))[:size]].astype(np.float64) for features in (real, synthetic))
-            )
-            for _ in range(subsets)
-        ]
-    )
 
 
 def cmmd(real: np.ndarray, synthetic: np.ndarray, sigma: float = SIGMA, scale: float = SCALE) -> float:

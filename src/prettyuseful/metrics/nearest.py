@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from prettyuseful.metrics.features import check_features, check_pair
+from prettyuseful.metrics.features import check_pair
 from prettyuseful.metrics.neighbours import Distance, kth_nearest, place
 
 
@@ -23,12 +23,12 @@ class Nearest:
     index: np.ndarray
 
 
-def nearest_real(
+def nearest_distance(
     real: np.ndarray, synthetic: np.ndarray, distance: Distance = "euclidean", device: str = "cpu"
 ) -> Nearest:
-    """The nearest of the (N, d) real images, for each of the (M, d) synthetic ones; N and M from 1.
+    """Distance to, and index of, the nearest of the (N, d) real images, for each of the (M, d) synthetic ones.
 
-    Exact as float64 differences are, in memory that grows with N + M; see `neighbours`.
+    N and M from 1. Exact as float64 differences are, in memory that grows with N + M; see `neighbours`.
 
     Raises:
         DataError: an empty set, features that are not finite or not of one space, or (cosine) a row of zeros.
@@ -38,28 +38,6 @@ def nearest_real(
     queries, reference = place([synthetic, real[first]], ["synthetic", "real"], distance, device)
     squared, index = kth_nearest(queries, reference, 1)
     return Nearest(_as_distance(squared, distance), first[index])
-
-
-def nearest_within(features: np.ndarray, distance: Distance = "euclidean", device: str = "cpu") -> Nearest:
-    """The nearest other image of the same (N, d) set, N from 2; a copy of an image is another image, at distance 0.
-
-    Raises:
-        DataError: fewer than two images, features that are not finite, or (cosine) a row of zeros.
-    """
-    check_features(features, "given", fewest=2)
-    copies = _first_copies(features)
-    first = np.unique(copies)
-    squared, index = np.zeros(len(features)), copies
-    # The first of several copies has the second for its nearest.
-    later = np.flatnonzero(copies != np.arange(len(copies)))
-    originals, second = np.unique(copies[later], return_index=True)
-    index[originals] = later[second]
-    if len(first) > 1:
-        [points] = place([features[first]], ["given"], distance, device)
-        found, other = kth_nearest(points, None, 1)
-        alone = ~np.isin(first, originals)
-        squared[first[alone]], index[first[alone]] = found[alone], first[other[alone]]
-    return Nearest(_as_distance(squared, distance), index)
 
 
 def _first_copies(features: np.ndarray) -> np.ndarray:

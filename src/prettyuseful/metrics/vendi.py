@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from prettyuseful.errors import DataError
 from prettyuseful.metrics.features import check_features, lengths
 
 CHUNK = 2048
@@ -12,7 +11,7 @@ CHUNK = 2048
 
 
 def vendi_score(features: np.ndarray) -> float:
-    """Effective number of distinct images among (N, d) features: 1 (all alike) to min(N, d); N from 1.
+    """Effective number of distinct images among (N, d) features: 1 (all the same) to min(N, d); N from 1.
 
     exp of the entropy (nats) of the eigenvalues of K / N, K the cosines of all pairs (Friedman and Dieng 2023, "The
     Vendi score", definition 3.1); `score_X` and `score_dual` of the `vendi_score` package. Cosines have one set of
@@ -41,18 +40,3 @@ def vendi_score(features: np.ndarray) -> float:
     shares = values[values > 0]
     # Rounding may leave a single image a little below one.
     return max(1.0, float(np.exp(-(shares * np.log(shares)).sum())))
-
-
-def vendi_per_class(features: np.ndarray, labels: np.ndarray) -> dict[int, float]:
-    """Vendi score of every class's images, by label in ascending order; `labels` (N,) are whole numbers.
-
-    Raises:
-        DataError: as `vendi_score`, or not one label per image.
-    """
-    check_features(features, "given")
-    if labels.shape != (len(features),) or labels.dtype.kind not in "iu":
-        raise DataError(
-            f"labels are an array of shape {labels.shape} and type {labels.dtype} for {len(features)} images; give one "
-            "whole number per image"
-        )
-    return {int(label): vendi_score(features[labels == label]) for label in np.unique(labels)}

@@ -132,6 +132,11 @@ def cell_groups(study: Study, native_size: Callable[[], int]) -> tuple[CellGroup
     return groups
 
 
+def plain_cell(group: CellGroup) -> PlannedCell:
+    """The first one on images as they are, whose classifiers features and diagnoses come from."""
+    return next((cell for cell in group.cells if cell.probe == "rgb"), group.cells[0])
+
+
 def probe_label(name: str) -> str:
     """What records and reports call a probe of `train.probes`."""
     return PROBES.label(name)

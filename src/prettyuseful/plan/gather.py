@@ -7,17 +7,18 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from prettyuseful.diagnosis.findings import Diagnosis
 from prettyuseful.encoders.source import REAL_TRAINED, EncoderSource
 from prettyuseful.engine.execute import Outcome
 from prettyuseful.engine.store.base import Manifest, Store
 from prettyuseful.numerics import environment
-from prettyuseful.plan.datasets import PlannedDataset, PlannedMeasure
-from prettyuseful.plan.study import Plan, PlannedRun
+from prettyuseful.plan.planned import PlannedDataset, PlannedMeasure, PlannedRun
+from prettyuseful.plan.study import Plan
 from prettyuseful.records import (
     CellGroupRecord,
     DatasetRecord,
-    DiagnosisResult,
     MeasureResult,
+    MetricRecord,
     Record,
     Reencoding,
     RunRecord,
@@ -56,7 +57,7 @@ class _Gatherer:
                 "source": task.source,
                 "test_images_per_class": task.available("test"),
             },
-            metrics=list(study.metrics),
+            metrics=[MetricRecord.of(metric) for metric in self.plan.metrics],
             encoders=self._encoders(),
             cell_groups=[
                 CellGroupRecord(
@@ -72,7 +73,7 @@ class _Gatherer:
         study = self.plan.study
         real = f"penultimate layer of {study.train.architectures[0]} trained on the task's real images"
         asked = {encoder.label: encoder for encoder in study.encoders} if study.metrics else {}
-        if "label-agreement" in study.metrics:
+        if any(metric.reads == "logits" for metric in self.plan.metrics):
             asked.setdefault(REAL_TRAINED, EncoderSource(name=REAL_TRAINED))
         return {name: real if name == REAL_TRAINED else encoder.words for name, encoder in asked.items()}
 
@@ -143,6 +144,7 @@ class _Gatherer:
     def _measured(self, dataset: PlannedDataset, found: Mapping[str, Manifest]) -> list[MeasureResult]:
         """One result for each feature space, subject and encoding; what of it is not there is left out."""
         results: dict[tuple[str, str, bool], dict[str, Any]] = {}
+        wanted = {metric.name for metric in self.plan.metrics}
         for measure in dataset.measures:
             made, reencoding = found.get(measure.label), self._reencoding(measure)
             if made is None or (measure.reencoded and reencoding is None):
@@ -153,14 +155,10 @@ class _Gatherer:
             )
             facts = made.facts
             result["images_per_class"] = facts["images_per_class"]
-            result |= {"k": facts["k"]} if "k" in facts else {}
             for name in ("parts", "numbers", "by_class"):
-                asked = {metric: values for metric, values in facts[name].items() if self._is_asked(metric)}
-                result[name] = {**result.get(name, {}), **asked}
+                found_here = {metric: values for metric, values in facts[name].items() if metric in wanted}
+                result[name] = {**result.get(name, {}), **found_here}
         return [MeasureResult.model_validate(result) for result in results.values()]
-
-    def _is_asked(self, metric: str) -> bool:
-        return any(metric in (asked, f"{asked}-per-class") for asked in self.plan.study.metrics)
 
     def _reencoding(self, measure: PlannedMeasure) -> Reencoding | None:
         made = self.store.read(measure.reencoded) if measure.reencoded else None
@@ -170,14 +168,9 @@ class _Gatherer:
         artifact = self.store.read(sampled.key) if sampled else None
         return json.loads(artifact.path("samples.json").read_text("utf-8")) if artifact else []
 
-    def _diagnosis(self, made: Manifest | None) -> DiagnosisResult | None:
+    def _diagnosis(self, made: Manifest | None) -> Diagnosis | None:
         artifact = self.store.read(made.key) if made else None
-        if artifact is None:
-            return None
-        shown = json.loads(artifact.path("examples.json").read_text("utf-8"))
-        facts = artifact.manifest.facts
-        causes = [{**one, "examples": shown.get(f"{one['id']} {one['direction']}", [])} for one in facts["causes"]]
-        return DiagnosisResult.model_validate({**facts, "causes": causes})
+        return Diagnosis.model_validate_json(artifact.path("diagnosis.json").read_bytes()) if artifact else None
 
     def _kind(self, trained_on: str, tested_on: str) -> TransferKind:
         if tested_on != REAL:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, ClassVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, WithJsonSchema, model_validator
-from pydantic_core import PydanticKnownError
+from pydantic import ConfigDict, Field, JsonValue, model_validator
 
 from prettyuseful.engine.pinned import Pinned
 from prettyuseful.errors import StudyError
+from prettyuseful.fields import BareName, RowName
 from prettyuseful.plugins import is_plugin
 from prettyuseful.prompts.captioners.source import CaptionerSource
 from prettyuseful.prompts.strategies import (
@@ -20,23 +20,17 @@ from prettyuseful.prompts.strategies import (
     write_prompts,
 )
 
-
-def _known(name: str) -> str:
-    if name not in PROMPT_STRATEGIES and not is_plugin(name):
-        *names, last = map(repr, PROMPT_STRATEGIES.rows)
-        raise PydanticKnownError("literal_error", {"expected": f"{', '.join(names)} or {last}"})
-    return name
-
-
-StrategyName = Annotated[str, AfterValidator(_known), WithJsonSchema(PROMPT_STRATEGIES.json_schema())]
 _OPTIONS = ("templates", "definitions", "captioner", "options")
 
 
-class PromptPlan(BaseModel):
+class PromptPlan(BareName):
     """A prompt strategy, and what that strategy needs to know. A bare name is a strategy with its defaults."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    strategy: StrategyName = Field("class-name", description="name of `prettyuseful list prompts`, or module:OBJECT")
+    bare_field: ClassVar[str] = "strategy"
+    strategy: Annotated[str, RowName(PROMPT_STRATEGIES)] = Field(
+        "class-name", description="name of `prettyuseful list prompts`, or module:OBJECT"
+    )
     templates: str | tuple[str, ...] | None = Field(
         None, description="for template: the name of a bundled set, or a list of texts that hold {} for the class name"
     )
@@ -45,11 +39,6 @@ class PromptPlan(BaseModel):
     )
     captioner: CaptionerSource | None = Field(None, description="for caption: what writes the captions")
     options: dict[str, JsonValue] | None = Field(None, description="for a strategy of your own: its options by name")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _bare_name(cls, value: Any) -> Any:
-        return {"strategy": value} if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _fits_the_strategy(self) -> PromptPlan:

@@ -7,40 +7,11 @@ from dataclasses import dataclass
 
 from prettyuseful.analysis.distribution import Measure
 from prettyuseful.analysis.summary import Row, Summary
-from prettyuseful.records import MeasureResult, Subject
+from prettyuseful.records import MeasureResult, MetricRecord, Subject
 from prettyuseful.report import figures
 from prettyuseful.report.drawing import Figure, around
 from prettyuseful.report.look import Look, Which
 from prettyuseful.report.views import rows_of
-
-
-@dataclass(frozen=True)
-class Metric:
-    """A metric's name in the records, in tables, and what it is."""
-
-    name: str
-    title: str
-    words: str
-
-
-_METRICS = (
-    Metric(
-        "density", "Density", "How deep images lie among real ones, by real neighbourhoods of k images; no upper end."
-    ),
-    Metric("coverage", "Coverage", "Share of real images whose neighbourhood of k images holds one of these."),
-    Metric("precision", "Precision", "Share of images in the neighbourhood of some real image."),
-    Metric("recall", "Recall", "Share of real images in the neighbourhood of some of these images."),
-    Metric("frechet", "Fréchet distance", "FID with this encoder's features. Lower is nearer; falls with more images."),
-    Metric("kid", "KID", "Kernel Inception Distance, with this encoder's features: 0 on average for equal sets."),
-    Metric("cmmd", "CMMD", "Distance of directions by a Gaussian kernel, times 1000. Lower is nearer."),
-    Metric("vendi", "Vendi score", "How many really different images there are, all classes together."),
-    Metric("vendi-per-class", "Vendi, per class", "The same within each class, on average."),
-    Metric("nearest", "Nearest real", "Distance to the nearest real image of the class; very small values are copies."),
-    Metric("clip-score", "CLIPScore", "2.5 times the cosine of an image with “a photo of a (class)”, 0 at least."),
-    Metric(
-        "label-agreement", "Label agreement", "Share of images that the real-trained classifier takes for their class."
-    ),
-)
 
 
 @dataclass(frozen=True)
@@ -59,7 +30,7 @@ class Table:
 
     encoder: str
     about: str
-    metrics: tuple[Metric, ...]
+    metrics: tuple[MetricRecord, ...]
     lines: tuple[Line, ...]
 
     @property
@@ -79,10 +50,7 @@ class Distribution:
     encoder: str
     scale: tuple[float, float]
     tables: tuple[Table, ...]
-
-    @property
-    def metrics(self) -> tuple[Metric, ...]:
-        return tuple(metric for metric in _METRICS if any(metric in table.metrics for table in self.tables))
+    metrics: tuple[MetricRecord, ...]
 
 
 def distribution_of(summary: Summary, looks: Mapping[Which, Look]) -> Distribution | None:
@@ -95,12 +63,14 @@ def distribution_of(summary: Summary, looks: Mapping[Which, Look]) -> Distributi
     drawn = any({"density", "coverage"} <= row.metrics.keys() for row in rows)
     figure = figures.distribution_figure("distribution", rows, looks, scale) if drawn else None
     encoders = list(dict.fromkeys(measure.encoder for measure in measures))
-    return Distribution(figure, encoders[0], scale, tuple(_table(summary, name, rows, looks) for name in encoders))
+    tables = tuple(_table(summary, name, rows, looks) for name in encoders)
+    metrics = tuple(one for one in summary.study.metrics if any(one in table.metrics for table in tables))
+    return Distribution(figure, encoders[0], scale, tables, metrics)
 
 
 def _table(summary: Summary, encoder: str, rows: Sequence[Row], looks: Mapping[Which, Look]) -> Table:
     there = {measure.metric for row in rows for measure in row.distribution if measure.encoder == encoder}
-    metrics = tuple(metric for metric in _METRICS if metric.name in there)
+    metrics = tuple(metric for metric in summary.study.metrics if metric.name in there)
     lines = []
     for row in rows:
         found = {(one.subject, one.metric): one for one in row.distribution if one.encoder == encoder}
@@ -109,7 +79,7 @@ def _table(summary: Summary, encoder: str, rows: Sequence[Row], looks: Mapping[W
             Line(look, _title(look, subject), row.real, tuple(found.get((subject, metric.name)) for metric in metrics))
             for subject in dict.fromkeys(subject for subject, _ in found)
         ]
-    return Table(encoder, _about(summary, encoder), metrics, tuple(lines))
+    return Table(encoder, _about(summary, encoder, metrics), metrics, tuple(lines))
 
 
 def _title(look: Look, subject: Subject) -> str:
@@ -120,12 +90,13 @@ def _title(look: Look, subject: Subject) -> str:
     }[subject]
 
 
-def _about(summary: Summary, encoder: str) -> str:
+def _about(summary: Summary, encoder: str, metrics: Sequence[MetricRecord]) -> str:
     """The feature space in words, with k and the images compared per class."""
     found = [one for dataset in summary.datasets for one in dataset.measured if one.encoder == encoder]
     words = summary.study.encoders.get(encoder, encoder)
-    k = next((f"; k = {one.k}" for one in found if one.k), "")
-    return f"{words}{k}; {_span(found)} images per class on either side"
+    k = sorted({metric.k for metric in metrics if metric.k})
+    neighbours = f"; k = {' or '.join(map(str, k))}" if k else ""
+    return f"{words}{neighbours}; {_span(found)} images per class on either side"
 
 
 def _span(found: Sequence[MeasureResult]) -> str:

@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
-from pydantic import SerializeAsAny
 
 from prettyuseful.data.dataset import Row, shard_name, write_shard
 from prettyuseful.data.pixels import StoredSize
+from prettyuseful.diagnosis.causes import DroppableCause
+from prettyuseful.engine.pinned import Pinned
 from prettyuseful.engine.step import Job, StepSpec
+from prettyuseful.hub.commits import check_resolved
 from prettyuseful.numerics import Numerics
 from prettyuseful.steps.inputs import classes_of, rows_of
-from prettyuseful.transforms.chain import AnyTransform
+from prettyuseful.transforms.base import TransformSource
 
 _CHUNK = 64
 
@@ -23,14 +25,13 @@ _CHUNK = 64
 class ChangeSpec(StepSpec):
     """The first `per_class` images of each class after a transform, as PNGs with short sides of `stored_size` pixels.
 
-    That is how classifiers are shown them: a blur of one pixel is another one at another size. `identity` is what of
-    `transform` changes them.
+    That is how classifiers are shown them: a blur of one pixel is another one at another size.
     """
 
     kind: ClassVar[str] = "change"
-    unkeyed: ClassVar[frozenset[str]] = frozenset({"transform"})
-    transform: SerializeAsAny[AnyTransform]
-    identity: dict[str, Any]
+    version: ClassVar[int] = 2
+    pace: ClassVar[float] = 0.002
+    transform: Pinned[TransformSource]
     stored_size: StoredSize
     per_class: int
     numerics: Numerics
@@ -45,13 +46,14 @@ class ChangeSpec(StepSpec):
         return {
             "classes": list(classes),
             "images": count,
-            "applied": {"transform": self.transform.model_dump(mode="json")},
+            "applied": {"transform": self.transform.source.model_dump(mode="json")},
         }
 
     def _changed(self, rows: Iterator[Row]) -> Iterator[Row]:
         from prettyuseful.data.images import decode, encode_png, to_short_side
 
-        transform = self.transform.open(self.numerics)
+        check_resolved(self.transform.content, self.transform.source.kind)
+        transform = self.transform.source.open(self.numerics)
         for row in rows:
             image = decode(row.data, row.path)
             size = min(image.size) if self.stored_size == "native" else self.stored_size
@@ -60,18 +62,19 @@ class ChangeSpec(StepSpec):
 
     @property
     def rate_class(self) -> str:
-        return f"change {self.transform.kind}"
+        return f"change {self.transform.source.kind}"
 
 
 class DropSpec(StepSpec):
-    """A data set without the images that its diagnosis (input `diagnosis`) holds against it.
+    """A data set without the images that show `cause`, by its diagnosis (input `diagnosis`).
 
-    Others of the same class, from the first on, stand in for them a second time, so that as many images teach as long
-    as before. A class of which nothing would be left stays as it is.
+    Others of the same class, from the first on, take their places a second time, so that training takes as many images
+    and steps as before. A class of which nothing would be left stays as it is.
     """
 
     kind: ClassVar[str] = "drop"
-    cause: Literal["labels", "copies"]
+    pace: ClassVar[float] = 0.0005
+    cause: DroppableCause
 
     def make(self, job: Job) -> dict[str, Any]:
         classes = classes_of(job, "dataset")

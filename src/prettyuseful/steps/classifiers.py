@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from pydantic import Field
 
 from prettyuseful.data.pixels import StoredSize, decoded, write_pixels
+from prettyuseful.engine.pinned import Pinned
 from prettyuseful.engine.step import Job, StepSpec
 from prettyuseful.numerics import Numerics, TrainingNumerics
 from prettyuseful.steps.inputs import classifier_of, pixels_of, rows_of
 from prettyuseful.training.recipes import Recipe, View
+
+if TYPE_CHECKING:
+    from prettyuseful.training.starts import Pretrained
 
 CHECKPOINT_EVERY = 60.0
 """Seconds of training that an interruption can cost, and an epoch."""
@@ -24,6 +27,7 @@ class DecodeSpec(StepSpec):
 
     kind: ClassVar[str] = "decode"
     version: ClassVar[int] = 2
+    pace: ClassVar[float] = 0.0003
     stored_size: StoredSize
 
     def make(self, job: Job) -> dict[str, Any]:
@@ -40,45 +44,55 @@ class DecodeSpec(StepSpec):
 class TrainSpec(StepSpec):
     """A classifier: from scratch, from pretrained weights, or from the input `start`, another classifier.
 
-    The recipe stands here with all its fields, not by its name: a changed recipe is another key. `weights` is what
-    `weights_file`, or timm for want of one, holds; empty from scratch.
+    The recipe stands here with all its fields, not by its name: a changed recipe is another key. `weights` are those
+    that a training begins with: a file, or (None) timm's for the architecture.
     """
 
     kind: ClassVar[str] = "train"
-    version: ClassVar[int] = 2
-    unkeyed: ClassVar[frozenset[str]] = frozenset({"weights_file"})
+    version: ClassVar[int] = 3
+    pace: ClassVar[float] = 0.0006
+    grows: ClassVar[bool] = False
     architecture: str
     recipe: Recipe
     seed: int
     numerics: TrainingNumerics
-    weights: dict[str, str] = Field(default_factory=dict)
-    weights_file: str | None = None
+    weights: Pinned[str | None] | None = None
 
     def make(self, job: Job) -> dict[str, Any]:
         from prettyuseful.training.checkpoints import Checkpoints
         from prettyuseful.training.classifier import Design
         from prettyuseful.training.loop import train
-        from prettyuseful.training.starts import Pretrained, started
+        from prettyuseful.training.starts import init_classifier
 
         self.numerics.apply()
         if "start" in job.inputs:
             classifier = classifier_of(job, "start", self.numerics)
         else:
             classes = len(job.inputs["pixels"].manifest.facts["classes"])
-            file = Path(self.weights_file) if self.weights_file else None
             design = Design(self.architecture, classes, self.recipe.augmentation.size)
-            classifier = started(design, self.seed, Pretrained(file) if self.weights else None)
+            classifier = init_classifier(design, self.seed, self._pretrained()).on(self.numerics)
         log, checkpoints = job.folder / "epochs.jsonl", Checkpoints(job.checkpoint_dir, CHECKPOINT_EVERY)
         pixels = pixels_of(job, "pixels")
-        trained = train(classifier, pixels, self.recipe, self.seed, self.numerics, log, checkpoints, job.progress)
+        trained = train(classifier, pixels, self.recipe, self.seed, log, checkpoints, job.progress)
         trained.save(job.folder / "weights.safetensors")
         last = json.loads(log.read_text("utf-8").splitlines()[-1])
         told = {"warnings": checkpoints.warnings} if checkpoints.warnings else {}
         return {"design": trained.design.as_json(), "last_epoch": last, **told}
 
+    def _pretrained(self) -> Pretrained | None:
+        from prettyuseful.training.starts import Pretrained
+
+        if self.weights is None:
+            return None
+        return Pretrained(Path(self.weights.source) if self.weights.source else None)
+
     @property
     def rate_class(self) -> str:
         return f"train {self.architecture} {self.recipe.augmentation.size} px"
+
+    @property
+    def assumed_pace(self) -> float | None:
+        return self.pace if (self.architecture, self.recipe.augmentation.size) == ("small", 32) else None
 
 
 class EvaluateSpec(StepSpec):
@@ -86,6 +100,7 @@ class EvaluateSpec(StepSpec):
 
     kind: ClassVar[str] = "evaluate"
     version: ClassVar[int] = 3
+    pace: ClassVar[float] = 0.0005
     view: View
     numerics: Numerics
 
@@ -96,7 +111,7 @@ class EvaluateSpec(StepSpec):
 
         self.numerics.apply()
         pixels = pixels_of(job, "pixels")
-        logits = predict(classifier_of(job, "classifier", self.numerics), pixels, self.view, self.numerics)
+        logits = predict(classifier_of(job, "classifier", self.numerics), pixels, self.view)
         np.save(job.folder / "logits.npy", logits)
         found = calibration(logits, pixels.labels)
         return {**transfer(logits, pixels.labels, pixels.groups).as_json(), "calibration": found.as_json()}

@@ -10,6 +10,7 @@ from math import ceil
 from typing import Any, ClassVar
 
 from prettyuseful.data.dataset import Row, shard_name, write_shard
+from prettyuseful.engine.pinned import Pinned
 from prettyuseful.engine.step import Job, StepSpec
 from prettyuseful.steps.inputs import rows_of, write_json
 from prettyuseful.tasks.base import Split
@@ -22,14 +23,14 @@ class LoadSpec(StepSpec):
     """The first `per_class` real images of every class, as one shard in their original bytes."""
 
     kind: ClassVar[str] = "load"
-    unkeyed: ClassVar[frozenset[str]] = frozenset({"task"})
-    task: TaskSource
-    fingerprint: str
+    version: ClassVar[int] = 2
+    pace: ClassVar[float] = 0.0006
+    task: Pinned[TaskSource]
     split: Split
     per_class: int
 
     def make(self, job: Job) -> dict[str, Any]:
-        task = self.task.open()
+        task = self.task.source.open()
         rows = _counted(task.images(self.split, self.per_class), self.per_class * len(task.classes), job)
         count = write_shard(job.folder / shard_name(0, 1), rows, task.classes)
         return {"classes": list(task.classes), "images": count}
@@ -39,16 +40,16 @@ class ImportSpec(StepSpec):
     """The first `per_class` images of every class of a folder, tar shards or Parquet files, in their original bytes."""
 
     kind: ClassVar[str] = "import"
-    unkeyed: ClassVar[frozenset[str]] = frozenset({"place"})
-    place: str
-    fingerprint: str
+    version: ClassVar[int] = 2
+    pace: ClassVar[float] = 0.002
+    images: Pinned[str]
     classes: tuple[str, ...]
     per_class: int
 
     def make(self, job: Job) -> dict[str, Any]:
         from prettyuseful.data.sources.open import open_source
 
-        source = open_source(self.place)
+        source = open_source(self.images.source)
         count = _write_shards(job, source.rows(self.classes, self.per_class), self.classes, self.per_class)
         return {"classes": list(self.classes), "images": count, "applied": {"format": source.kind}}
 
@@ -60,6 +61,7 @@ class MixSpec(StepSpec):
     """
 
     kind: ClassVar[str] = "mix"
+    pace: ClassVar[float] = 0.0005
     parts: tuple[tuple[str, int], ...]
 
     def make(self, job: Job) -> dict[str, Any]:
@@ -82,6 +84,7 @@ class SampleSpec(StepSpec):
     """The first images of each class as small pictures for a report."""
 
     kind: ClassVar[str] = "sample"
+    pace: ClassVar[float] = 0.5
     per_class: int
 
     def make(self, job: Job) -> dict[str, Any]:

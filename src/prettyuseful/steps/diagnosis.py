@@ -1,15 +1,13 @@
-"""Steps of a diagnosis: halves of the real images, what changes do to them, and what holds a set back."""
+"""Steps of a diagnosis: halves of the real images, their features after changes, and the causes of a difference."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from PIL import Image
 
-from prettyuseful.data.images import thumbnail
 from prettyuseful.data.pixels import Pixels, write_pixels
 from prettyuseful.engine.cache import cached_model
 from prettyuseful.engine.keys import digest
@@ -19,14 +17,13 @@ from prettyuseful.steps.inputs import classes_of, classifier_of, pixels_of, writ
 from prettyuseful.training.recipes import View
 
 if TYPE_CHECKING:
-    from prettyuseful.diagnosis.examples import Example
-    from prettyuseful.diagnosis.half import Look, Looked
+    from prettyuseful.diagnosis.features import Extractor, RawFeatures
     from prettyuseful.diagnosis.images import Labelled
-    from prettyuseful.diagnosis.reference import Reference
+    from prettyuseful.diagnosis.reference import ExtractedHalf, Reference
     from prettyuseful.training.classifier import Classifier
 
 MOST_IMAGES = 1024
-"""of a half that a diagnosis looks at, each in some seventy changes; twice as many of a synthetic set."""
+"""of a half that a diagnosis takes, each in some seventy changes; twice as many of a synthetic set."""
 _FEWEST_PER_CLASS = 12
 
 
@@ -34,6 +31,7 @@ class HalfSpec(StepSpec):
     """One of two halves of decoded images: whole groups, class by class."""
 
     kind: ClassVar[str] = "half"
+    pace: ClassVar[float] = 0.0005
     part: int
 
     def make(self, job: Job) -> dict[str, Any]:
@@ -52,55 +50,59 @@ class HalfSpec(StepSpec):
 
 
 class TrySpec(StepSpec):
-    """What classifier `classifier`, which has not seen `half`, says of its images after every change that is known.
+    """Features of the images of `half`, as they are and after every known change.
 
-    `changes` is a digest of these. `features`, `logits` and what describes images are arrays (changes + 1, N, d).
+    Input `classifier` was not trained on them. `changes` is a digest of the changes. `features`, `logits` and each kind
+    of descriptors are arrays (changes + 1, N, d).
     """
 
     kind: ClassVar[str] = "try"
+    pace: ClassVar[float] = 0.06
     view: View
     changes: str
     numerics: Numerics
 
     @classmethod
     def of(cls, view: View, numerics: Numerics) -> TrySpec:
-        from prettyuseful.diagnosis.reference import known_changes
+        from prettyuseful.diagnosis.candidates import known_changes
 
-        said = [change.transform.model_dump(mode="json") for change in known_changes(view.size)]
-        return cls(view=view, changes=digest(said), numerics=numerics)
+        transforms = [change.transform.model_dump(mode="json") for change in known_changes(view.size)]
+        return cls(view=view, changes=digest(transforms), numerics=numerics)
 
     def make(self, job: Job) -> dict[str, Any]:
-        from prettyuseful.diagnosis.reference import known_changes, tried
+        from prettyuseful.diagnosis.candidates import known_changes
+        from prettyuseful.diagnosis.reference import extract_after_changes
 
         self.numerics.apply()
-        images, look = _half(job, "half", self), _look(job, "classifier", self)
+        images, extractor = _half(job, "half", self), _extractor(job, "classifier", self)
         count, every = 1 + len(known_changes(self.view.size)), []
-        for one in tried(images, look):
+        for one in extract_after_changes(images, extractor):
             every.append(one)
             job.progress(len(every) / count)
         arrays = {"features": [one.features for one in every], "logits": [one.logits for one in every]}
-        arrays |= {kind: [one.described[kind] for one in every] for kind in every[0].described}
+        arrays |= {kind: [one.descriptors[kind] for one in every] for kind in every[0].descriptors}
         for name, values in arrays.items():
             np.save(job.folder / f"{name}.npy", np.stack(values).astype(np.float32))
         return {"images": len(images)}
 
 
 class DiagnoseSpec(StepSpec):
-    """What holds the images of `pixels` back, against real images in two halves (inputs `half 0`, `half 1`).
+    """Why the images of `pixels` differ from real images, which come in two halves (inputs `half 0`, `half 1`).
 
-    Input `classifier 0` has not seen `half 0`, nor `classifier 1` `half 1`; `tries 0` and `tries 1` are what they say
-    of changed images. `examples.json` holds, by cause and direction, rows of small pictures (base64 PNG); `rows.json`
-    which images have suspect labels or are near-copies.
+    Input `classifier 0` was not trained on `half 0`, nor `classifier 1` on `half 1`; `tries 0` and `tries 1` are what
+    `TrySpec` made of them. `diagnosis.json` holds a `findings.Diagnosis`; `rows.json`, by the id of each cause whose
+    images can be dropped, which images show it.
     """
 
     kind: ClassVar[str] = "diagnose"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
+    pace: ClassVar[float] = 0.005
     view: View
     numerics: Numerics
 
     def make(self, job: Job) -> dict[str, Any]:
         from prettyuseful.diagnosis.diagnose import Examination
-        from prettyuseful.diagnosis.examples import examples
+        from prettyuseful.diagnosis.examples import with_examples
 
         self.numerics.apply()
         content = " ".join(job.inputs[name].manifest.key for name in _OF_REFERENCE)
@@ -108,23 +110,19 @@ class DiagnoseSpec(StepSpec):
         job.progress(0.3)
         pixels = pixels_of(job, "pixels")
         rows = _some_of_each_class(pixels, 2 * MOST_IMAGES)
-        examination = Examination(reference, _squares(pixels.take(rows), self.view, self.numerics))
-        found = examination.diagnosis()
-        shown = examples(examination, found, classes_of(job, "half 0"))
-        pictures = {cause: [_pictures(example) for example in of_cause] for cause, of_cause in shown.items()}
-        write_json(job.folder / "examples.json", pictures)
-        write_json(
-            job.folder / "rows.json",
-            {"labels": rows[examination.suspected].tolist(), "copies": rows[examination.copied].tolist()},
-        )
-        return asdict(found)
+        examination = Examination(reference, _squares(pixels.take(rows), self))
+        found = with_examples(examination, classes_of(job, "half 0"))
+        write_json(job.folder / "diagnosis.json", found.model_dump(mode="json"))
+        shown_by = {cause: rows[images].tolist() for cause, images in examination.droppable_images.items()}
+        write_json(job.folder / "rows.json", shown_by)
+        return {"images": len(rows), "differs": found.differs, "named": [cause.row.name for cause in found.named]}
 
 
 _OF_REFERENCE = ("half 0", "half 1", "classifier 0", "classifier 1", "tries 0", "tries 1")
 
 
 class _Inputs:
-    """A job, as an argument by which nothing is told apart: its content is told by keys."""
+    """A job, as an argument that a cached model does not depend on: the keys of its inputs are the content."""
 
     def __init__(self, spec: DiagnoseSpec, job: Job) -> None:
         self.spec, self.job = spec, job
@@ -139,41 +137,45 @@ class _Inputs:
 def _reference(inputs: _Inputs) -> Reference:
     from prettyuseful.diagnosis.reference import Reference
 
-    spec, job = inputs.spec, inputs.job
-    one, two = (_half(job, f"half {i}", spec) for i in (0, 1))
-    first, second = (_look(job, f"classifier {i}", spec) for i in (0, 1))
-    looked = _tries(job, "tries 0"), _tries(job, "tries 1")
-    return Reference((one, two), (first, second), looked, len(classes_of(job, "half 0")))
+    one, two = (_extracted_half(inputs.job, part, inputs.spec) for part in (0, 1))
+    return Reference(one, two, len(classes_of(inputs.job, "half 0")))
+
+
+def _extracted_half(job: Job, part: int, spec: DiagnoseSpec) -> ExtractedHalf:
+    from prettyuseful.diagnosis.reference import ExtractedHalf
+
+    images, extractor = _half(job, f"half {part}", spec), _extractor(job, f"classifier {part}", spec)
+    return ExtractedHalf(images, extractor, _raw_features(job, f"tries {part}"))
 
 
 def _half(job: Job, name: str, spec: TrySpec | DiagnoseSpec) -> Labelled:
     pixels = pixels_of(job, name)
-    return _squares(pixels.take(_some_of_each_class(pixels, MOST_IMAGES)), spec.view, spec.numerics)
+    return _squares(pixels.take(_some_of_each_class(pixels, MOST_IMAGES)), spec)
 
 
-def _look(job: Job, name: str, spec: TrySpec | DiagnoseSpec) -> Look:
-    return partial(_looked, classifier_of(job, name, spec.numerics), spec.view, spec.numerics)
+def _extractor(job: Job, name: str, spec: TrySpec | DiagnoseSpec) -> Extractor:
+    return partial(_extract, classifier_of(job, name, spec.numerics), spec.view)
 
 
-def _tries(job: Job, name: str) -> list[Looked]:
-    from prettyuseful.diagnosis.half import Looked
+def _raw_features(job: Job, name: str) -> list[RawFeatures]:
+    """What `TrySpec` has stored."""
+    from prettyuseful.diagnosis.features import RawFeatures
 
     artifact = job.inputs[name]
     arrays = {entry.name.removesuffix(".npy"): np.load(artifact.path(entry.name)) for entry in artifact.manifest.files}
     features, logits = arrays.pop("features"), arrays.pop("logits")
     return [
-        Looked(features[i], logits[i], {kind: values[i].astype(np.float64) for kind, values in arrays.items()})
+        RawFeatures(features[i], logits[i], {kind: values[i].astype(np.float64) for kind, values in arrays.items()})
         for i in range(len(features))
     ]
 
 
-def _looked(
-    classifier: Classifier, view: View, numerics: Numerics, squares: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def _extract(classifier: Classifier, view: View, squares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     from prettyuseful.training.inference import features_and_logits
 
-    nowhere = np.zeros(len(squares), np.int64)
-    return features_and_logits(classifier, Pixels.of(squares, nowhere, nowhere.astype(str)), _as_cut(view), numerics)
+    unlabelled = np.zeros(len(squares), np.int64)
+    pixels = Pixels.of(squares, unlabelled, unlabelled.astype(str))
+    return features_and_logits(classifier, pixels, View(view.size, view.size))  # the squares are cut already
 
 
 def _some_of_each_class(pixels: Pixels, most: int) -> np.ndarray:
@@ -190,22 +192,10 @@ def _some_of_each_class(pixels: Pixels, most: int) -> np.ndarray:
     return np.concatenate(chosen)
 
 
-def _squares(pixels: Pixels, view: View, numerics: Numerics) -> Labelled:
-    """Images as a classifier is shown them."""
+def _squares(pixels: Pixels, spec: TrySpec | DiagnoseSpec) -> Labelled:
+    """Images as a classifier gets them."""
     from prettyuseful.diagnosis.images import Labelled
     from prettyuseful.training.views import squares_of
 
-    return Labelled(squares_of(pixels, replace(view, crops=1), numerics.device), pixels.labels, pixels.groups)
-
-
-def _pictures(example: Example) -> dict[str, Any]:
-    return {
-        "words": example.words,
-        "images": [thumbnail(Image.fromarray(image)) for image in example.images],
-        "titles": list(example.titles),
-    }
-
-
-def _as_cut(view: View) -> View:
-    """Of squares that the view has cut already."""
-    return View(view.size, view.size)
+    view = replace(spec.view, crops=1)
+    return Labelled(squares_of(pixels, view, spec.numerics.device), pixels.labels, pixels.groups)

@@ -28,6 +28,7 @@ class EmbedSpec(StepSpec):
     """
 
     kind: ClassVar[str] = "embed"
+    pace: ClassVar[float] = 0.0005
     version: ClassVar[int] = 4
     encoder: Pinned[EncoderSource]
     view: View | None = None
@@ -47,7 +48,7 @@ class EmbedSpec(StepSpec):
             return open_encoder(self.encoder, self.numerics)
         from prettyuseful.encoders.real_trained import RealTrained
 
-        return RealTrained(classifier_of(job, "classifier", self.numerics), self.view, self.numerics)
+        return RealTrained(classifier_of(job, "classifier", self.numerics), self.view)
 
     def _parts(self, job: Job) -> Iterator[Pixels]:
         if self.view is not None:
@@ -64,11 +65,16 @@ class EmbedSpec(StepSpec):
     def rate_class(self) -> str:
         return f"embed {self.encoder.source.label}"
 
+    @property
+    def assumed_pace(self) -> float | None:
+        return self.pace if self.view is not None else None
+
 
 class EmbedTextSpec(StepSpec):
     """Features (texts, d) of texts by an encoder that has images and texts in one space."""
 
     kind: ClassVar[str] = "embed-text"
+    pace: ClassVar[float] = 0.0005
     version: ClassVar[int] = 2
     encoder: Pinned[EncoderSource]
     texts: tuple[str, ...]
@@ -79,3 +85,7 @@ class EmbedTextSpec(StepSpec):
         encoder = cast("TextEncoder", open_encoder(self.encoder, self.numerics))
         np.save(job.folder / "features.npy", encoder.text_features(self.texts))
         return {}
+
+    @property
+    def assumed_pace(self) -> float | None:
+        return None

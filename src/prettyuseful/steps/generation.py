@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from prettyuseful.data.dataset import Row, shard_name, write_shard
-from prettyuseful.engine.keys import derive_seed
+from prettyuseful.engine.keys import derive_seed, digest
+from prettyuseful.engine.pinned import Pinned
 from prettyuseful.engine.step import Job, Resources, StepSpec
 from prettyuseful.errors import DataError, MemoryLimitError
 from prettyuseful.generators.base import Request, Sampling
 from prettyuseful.generators.batches import Cut
+from prettyuseful.generators.pocket import is_pocket
+from prettyuseful.hub.commits import check_resolved
 from prettyuseful.memory import is_out_of_memory, largest_that_fits
 from prettyuseful.numerics import Numerics
 from prettyuseful.steps.inputs import prompts_of
@@ -34,15 +37,16 @@ class GenerateSpec(StepSpec):
 
     `seed` is the data set's; an image's own is the hash of it, class, prompt and index in the class. `images` is the
     number of the class' images as far as this shard is concerned: what comes after them is padding.
-    Inputs: the prompts, and for a diffusion pipeline their embeddings.
+    `generator` is its name in rows and messages; `sampling` is None for a class of the user's. Inputs: the prompts,
+    and for a diffusion pipeline their embeddings.
     """
 
     kind: ClassVar[str] = "generate"
-    version: ClassVar[int] = 2
-    unkeyed: ClassVar[frozenset[str]] = frozenset({"source"})
+    version: ClassVar[int] = 3
+    pace: ClassVar[float] = 0.03
+    generates: ClassVar[bool] = True
     generator: str
-    fingerprint: str
-    source: str
+    model: Pinned[str]
     sampling: Sampling | None
     label: int
     images: int
@@ -85,6 +89,10 @@ class GenerateSpec(StepSpec):
         return ", ".join([*words, f"by {self.micro_batch}"])
 
     @property
+    def assumed_pace(self) -> float | None:
+        return self.pace if is_pocket(self.generator) else None
+
+    @property
     def needs(self) -> Resources:
         from prettyuseful.generators.models import memory_needed
 
@@ -96,7 +104,7 @@ class GenerateSpec(StepSpec):
         if self.sampling is None:
             from prettyuseful.generators.custom import open_custom, problem_with
 
-            generator = cached_model(open_custom, self.source, content=self.fingerprint)
+            generator = cached_model(open_custom, self.model.source, content=digest(self.model.content))
 
             def draw(request: Request, _: int) -> Any:
                 images = generator.generate(request)
@@ -108,7 +116,9 @@ class GenerateSpec(StepSpec):
         from prettyuseful.generators.embeddings import FILE, StoredEmbeddings
         from prettyuseful.generators.sampler import DiffusersSampler
 
-        sampler = cached_model(DiffusersSampler, self.source, self.sampling, self.numerics, content=self.fingerprint)
+        check_resolved(self.model.content, self.generator)
+        content = digest(self.model.content)
+        sampler = cached_model(DiffusersSampler, self.model.source, self.sampling, self.numerics, content=content)
         names = sorted(name for name in job.inputs if name.startswith("embeddings"))
         stored = StoredEmbeddings(job.inputs[name].path(FILE) for name in names)
         return lambda request, prompt: sampler.sample(stored.of(prompt), request.seeds), sampler.applied
@@ -156,6 +166,7 @@ class CollectSpec(StepSpec):
 
     kind: ClassVar[str] = "collect"
     version: ClassVar[int] = 2
+    pace: ClassVar[float] = 0.00002
     classes: tuple[str, ...]
     images_per_class: int
 

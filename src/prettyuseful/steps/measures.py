@@ -1,21 +1,20 @@
-"""The step that measures a distribution: embedded images against embedded real images."""
+"""The step that measures a data set: features or logits of its images against those of real images."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
 
 import numpy as np
 
+from prettyuseful.engine.pinned import Pinned
 from prettyuseful.engine.step import Job, StepSpec
 from prettyuseful.errors import DataError
+from prettyuseful.metrics.base import Metric
+from prettyuseful.metrics.rows import family_rows
+from prettyuseful.plugins import is_plugin, plugin_id
 from prettyuseful.steps.balance import block_count, blocks, halves, spread
-
-NEIGHBOURS = 5
-"""k of density and coverage, as in the paper."""
-Family = Literal["manifold", "nearest", "clip-score", "label-agreement", "frechet", "kid", "cmmd", "vendi"]
-"""Metrics that are measured together: `manifold` is precision, recall, density and coverage."""
 
 
 @dataclass(frozen=True)
@@ -43,34 +42,34 @@ class MeasureSpec(StepSpec):
     """
 
     kind: ClassVar[str] = "measure"
-    version: ClassVar[int] = 2
-    family: Family
+    version: ClassVar[int] = 3
+    pace: ClassVar[float] = 0.0003
+    grows: ClassVar[bool] = False
+    family: Pinned[str]
     control: bool
     per_class: int
-    k: int = NEIGHBOURS
 
     def make(self, job: Job) -> dict[str, Any]:
+        metrics = family_rows(self.family.source)
         reference, candidate = self._chosen(job)
-        numbers = np.unique(reference.labels, return_counts=True)[1].tolist()
-        found: dict[str, Any] = {"images_per_class": numbers, "parts": {}, "numbers": {}, "by_class": {}}
-        if self.family == "manifold":
-            found |= {"k": self.k, "parts": _manifold(reference, candidate, self.k)}
-        elif self.family == "nearest":
-            found["parts"] = {"nearest": _nearest(reference, candidate)}
-        elif self.family == "clip-score":
-            texts = np.load(job.inputs["texts"].path("features.npy"))
-            found["parts"] = {"clip-score": _clip_score(candidate, texts)}
-        elif self.family == "label-agreement":
-            found["parts"] = {"label-agreement": _agreement(candidate)}
-        elif self.family == "vendi":
-            found |= _vendi(candidate)
-        else:
-            found["numbers"] = {self.family: _distance(self.family, reference, candidate)}
-        return found
+        sides = _arguments(metrics[0], reference, candidate, job)
+        numbers, by_class = {}, {}
+        for metric in metrics:
+            if metric.per == "set":
+                numbers[metric.name] = _of_set(metric, sides)
+            elif metric.per == "class":
+                numbers[metric.name], by_class[metric.name] = _of_classes(metric, sides)
+        return {
+            "images_per_class": np.unique(reference.labels, return_counts=True)[1].tolist(),
+            "parts": _of_images([metric for metric in metrics if metric.per_image], sides),
+            "numbers": numbers,
+            "by_class": by_class,
+        }
 
     @property
     def rate_class(self) -> str:
-        return f"measure {self.family}"
+        name = self.family.source
+        return f"measure {plugin_id(name) if is_plugin(name) else name}"
 
     def _chosen(self, job: Job) -> tuple[Side, Side]:
         real = _side(job, "reference")
@@ -93,98 +92,61 @@ def _side(job: Job, name: str) -> Side:
     return Side(np.load(artifact.path("features.npy") if values is None else values.path("logits.npy")), labels, groups)
 
 
-def _manifold(reference: Side, candidate: Side, k: int) -> dict[str, list[dict[str, Any]]]:
-    from prettyuseful.metrics.prdc import manifold
+def _arguments(metric: Metric, reference: Side, candidate: Side, job: Job) -> list[Side]:
+    """What the metric's function is called with, in order; images of the candidate are in the last."""
+    match metric.reads:
+        case "both":
+            return [reference, candidate]
+        case "synthetic":
+            return [candidate]
+        case "texts":
+            texts = np.load(job.inputs["texts"].path("features.npy"))
+            return [candidate, replace(candidate, values=texts[candidate.labels])]
+        case "logits":
+            return [candidate, replace(candidate, values=candidate.labels)]
 
-    parts: dict[str, list[dict[str, Any]]] = {name: [] for name in ("precision", "recall", "density", "coverage")}
-    for real, other in _by_class(reference, candidate):
-        found = manifold(real.values, other.values, k)
-        for name, values, side in (
-            ("precision", found.precision_parts, other),
-            ("recall", found.recall_parts, real),
-            ("density", found.density_parts, other),
-            ("coverage", found.coverage_parts, real),
-        ):
-            parts[name].append(_by_group(values, side.groups))
+
+def _of_images(metrics: Sequence[Metric], sides: Sequence[Side]) -> dict[str, list[dict[str, Any]]]:
+    """By metric: the sums of each class, by group."""
+    parts: dict[str, list[dict[str, Any]]] = {metric.name: [] for metric in metrics}
+    for label in np.unique(sides[0].labels) if metrics else ():
+        of_class = [side.take(side.labels == label) for side in sides]
+        returned = metrics[0].call(*(side.values for side in of_class))
+        for metric in metrics:
+            images = of_class[0 if metric.per == "real image" else -1]
+            parts[metric.name].append(_by_group(metric.values(returned, len(images.labels)), images.groups))
     return parts
 
 
-def _nearest(reference: Side, candidate: Side) -> list[dict[str, Any]]:
-    from prettyuseful.metrics.nearest import nearest_real
-
-    return [
-        _by_group(nearest_real(real.values, other.values).distance, other.groups)
-        for real, other in _by_class(reference, candidate)
-    ]
+def _of_set(metric: Metric, sides: Sequence[Side]) -> dict[str, Any]:
+    """The number of all classes together, and what it is without each block of all sides."""
+    arrays, (_, of_sides) = [side.values for side in sides], _blocks(sides)
+    return _number(metric.number(*arrays), metric.numbers_without(arrays, of_sides))
 
 
-def _clip_score(candidate: Side, texts: np.ndarray) -> list[dict[str, Any]]:
-    from prettyuseful.metrics.alignment import clip_scores
-
-    return _in_classes(candidate, clip_scores(candidate.values, texts[candidate.labels]))
-
-
-def _agreement(candidate: Side) -> list[dict[str, Any]]:
-    from prettyuseful.metrics.alignment import label_agreement
-
-    return _in_classes(candidate, label_agreement(candidate.values, candidate.labels))
-
-
-def _distance(family: Family, reference: Side, candidate: Side) -> dict[str, Any]:
-    """A distance of two whole sets, and what it is without each block of both."""
-    from prettyuseful.metrics.frechet import frechet_distance
-    from prettyuseful.metrics.jackknife import without_blocks
-    from prettyuseful.metrics.kernel import cmmd, cmmd_without, kid, kid_without
-
-    def frechet_without(real: np.ndarray, other: np.ndarray, *of_sets: np.ndarray) -> np.ndarray:
-        return without_blocks(frechet_distance, (real, other), of_sets)
-
-    ways: dict[str, tuple[Callable[..., float], Callable[..., np.ndarray]]] = {
-        "frechet": (frechet_distance, frechet_without),
-        "kid": (kid, kid_without),
-        "cmmd": (cmmd, cmmd_without),
-    }
-    whole, without = ways[family]
-    sides = (reference, candidate)
-    count = block_count(*((side.labels, side.groups) for side in sides))
-    of_sets = [blocks(side.labels, side.groups, count) for side in sides]
-    features = [side.values for side in sides]
-    return _number(whole(*features), without(*features, *of_sets))
-
-
-def _vendi(candidate: Side) -> dict[str, Any]:
-    """Of all images, of each class's, and the mean over classes."""
-    from prettyuseful.metrics.jackknife import without_blocks
-    from prettyuseful.metrics.vendi import vendi_score
-
-    count = block_count((candidate.labels, candidate.groups))
-    dealt = blocks(candidate.labels, candidate.groups, count)
-    whole = _number(vendi_score(candidate.values), without_blocks(vendi_score, (candidate.values,), (dealt,)))
+def _of_classes(metric: Metric, sides: Sequence[Side]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The mean over classes, and the number of each class."""
+    count, of_sides = _blocks(sides)
     values, replicates, each = [], [], []
-    for label in np.unique(candidate.labels):
-        rows = candidate.labels == label
-        features, present = candidate.values[rows], np.unique(dealt[rows])
-        value = vendi_score(features)
-        kept = {block: features[dealt[rows] != block] for block in present}
-        without = {block: vendi_score(rest) if len(rest) else value for block, rest in kept.items()}
+    for label in np.unique(sides[0].labels):
+        rows = [side.labels == label for side in sides]
+        arrays = [side.values[own] for side, own in zip(sides, rows, strict=True)]
+        of_class = [side[own] for side, own in zip(of_sides, rows, strict=True)]
+        value = metric.number(*arrays)
+        without = {}
+        for block in np.unique(np.concatenate(of_class)):
+            left = [array[own != block] for array, own in zip(arrays, of_class, strict=True)]
+            without[block] = metric.number(*left) if all(len(array) for array in left) else value
         values.append(value)
         replicates.append([without.get(block, value) for block in range(count)])
         each.append(_number(value, np.array(list(without.values()))))
-    mean = _number(float(np.mean(values)), np.mean(replicates, axis=0))
-    return {"numbers": {"vendi": whole, "vendi-per-class": mean}, "by_class": {"vendi-per-class": each}}
+    return _number(float(np.mean(values)), np.mean(replicates, axis=0)), each
 
 
-def _by_class(reference: Side, candidate: Side) -> list[tuple[Side, Side]]:
-    return [
-        (reference.take(reference.labels == label), candidate.take(candidate.labels == label))
-        for label in np.unique(reference.labels)
-    ]
-
-
-def _in_classes(side: Side, values: np.ndarray) -> list[dict[str, Any]]:
-    return [
-        _by_group(values[side.labels == label], side.groups[side.labels == label]) for label in np.unique(side.labels)
-    ]
+def _blocks(sides: Sequence[Side]) -> tuple[int, list[np.ndarray]]:
+    """How many blocks there are, and those of each side's images."""
+    count = block_count(*((side.labels, side.groups) for side in sides))
+    return count, [blocks(side.labels, side.groups, count) for side in sides]
 
 
 def _by_group(values: np.ndarray, groups: np.ndarray) -> dict[str, Any]:

@@ -4,33 +4,32 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from pydantic import SerializeAsAny
-
 from prettyuseful.data.pixels import write_pixels
 from prettyuseful.engine.cache import cached_model
 from prettyuseful.engine.keys import digest
+from prettyuseful.engine.pinned import Pinned
 from prettyuseful.engine.step import Job, StepSpec
+from prettyuseful.hub.commits import check_resolved
 from prettyuseful.numerics import Numerics
 from prettyuseful.steps.inputs import pixels_of
-from prettyuseful.transforms.base import Transform
-from prettyuseful.transforms.chain import AnyTransform
+from prettyuseful.transforms.base import Transform, TransformSource
 
 _CHUNK = 64
 
 
 class ProbeSpec(StepSpec):
-    """Decoded images after a transform, without loss. `identity` is what of `transform` changes them."""
+    """Decoded images after a transform, without loss."""
 
     kind: ClassVar[str] = "probe"
-    version: ClassVar[int] = 2
-    unkeyed: ClassVar[frozenset[str]] = frozenset({"transform"})
-    transform: SerializeAsAny[AnyTransform]
-    identity: dict[str, Any]
+    version: ClassVar[int] = 3
+    pace: ClassVar[float] = 0.002
+    transform: Pinned[TransformSource]
     numerics: Numerics
 
     def make(self, job: Job) -> dict[str, Any]:
         self.numerics.apply()
-        transform = cached_model(_opened, self.transform, self.numerics, content=digest(self.identity))
+        check_resolved(self.transform.content, self.transform.source.kind)
+        transform = cached_model(_opened, self.transform.source, self.numerics, content=digest(self.transform.content))
         pixels = pixels_of(job, "pixels")
         images = (image for chunk in pixels.chunks(_CHUNK) for image in transform.apply(chunk))
         labelled = zip(images, pixels.labels, pixels.groups, strict=True)
@@ -39,8 +38,8 @@ class ProbeSpec(StepSpec):
 
     @property
     def rate_class(self) -> str:
-        return f"probe {self.transform.kind}"
+        return f"probe {self.transform.source.kind}"
 
 
-def _opened(transform: AnyTransform, numerics: Numerics) -> Transform:
+def _opened(transform: TransformSource, numerics: Numerics) -> Transform:
     return transform.open(numerics)

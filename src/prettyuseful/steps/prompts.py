@@ -9,10 +9,13 @@ from typing import Any, ClassVar
 
 from pydantic import Field, JsonValue
 
+from prettyuseful.engine.keys import digest
 from prettyuseful.engine.pinned import Pinned
 from prettyuseful.engine.step import Job, Resources, StepSpec
+from prettyuseful.generators.pocket import is_pocket
+from prettyuseful.hub.commits import check_resolved
 from prettyuseful.numerics import Numerics
-from prettyuseful.prompts.captioners.source import CaptionerSource, open_captioner
+from prettyuseful.prompts.captioners.source import DESCRIBER, CaptionerSource, open_captioner
 from prettyuseful.prompts.strategies import PromptRequest, write_prompts
 from prettyuseful.steps.inputs import classes_of, part_of, prompts_of, write_json
 
@@ -21,6 +24,7 @@ class CaptionSpec(StepSpec):
     """One caption per real image, for images `first` to `stop` of a data set."""
 
     kind: ClassVar[str] = "caption"
+    pace: ClassVar[float] = 0.0006
     version: ClassVar[int] = 3
     captioner: Pinned[CaptionerSource]
     first: int
@@ -43,6 +47,10 @@ class CaptionSpec(StepSpec):
     def rate_class(self) -> str:
         return f"caption {self.captioner.source.model}"
 
+    @property
+    def assumed_pace(self) -> float | None:
+        return self.pace if self.captioner.source.model == DESCRIBER else None
+
 
 class PromptSpec(StepSpec):
     """The prompts of every class, by one strategy. Inputs, for one that needs captions: their parts in order.
@@ -51,6 +59,7 @@ class PromptSpec(StepSpec):
     """
 
     kind: ClassVar[str] = "prompt"
+    pace: ClassVar[float] = 0.01
     version: ClassVar[int] = 3
     strategy: Pinned[str]
     classes: tuple[str, ...]
@@ -72,10 +81,10 @@ class EncodeSpec(StepSpec):
     """
 
     kind: ClassVar[str] = "encode"
-    unkeyed: ClassVar[frozenset[str]] = frozenset({"source"})
+    version: ClassVar[int] = 2
+    pace: ClassVar[float] = 0.02
     generator: str
-    fingerprint: str
-    source: str
+    model: Pinned[str]
     sequence: int | None
     guided: bool
     negative: str | None
@@ -90,7 +99,8 @@ class EncodeSpec(StepSpec):
         from prettyuseful.hub.quiet import quiet
 
         self.numerics.apply()
-        encoder = cached_model(PromptEncoder, self.source, self.numerics, content=self.fingerprint)
+        check_resolved(self.model.content, self.generator)
+        encoder = cached_model(PromptEncoder, self.model.source, self.numerics, content=digest(self.model.content))
         texts = list(chain.from_iterable(prompts_of(job, "prompts").prompts))[self.first : self.stop]
         encoded, cut = {}, {}
         with quiet():  # the libraries log every prompt that they cut; here they are counted
@@ -111,3 +121,7 @@ class EncodeSpec(StepSpec):
     @property
     def rate_class(self) -> str:
         return f"encode {self.generator}"
+
+    @property
+    def assumed_pace(self) -> float | None:
+        return self.pace if is_pocket(self.generator) else None

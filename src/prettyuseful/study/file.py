@@ -18,9 +18,13 @@ from pydantic import (
     model_validator,
 )
 
+from prettyuseful.diagnosis.causes import DroppableCause
 from prettyuseful.encoders.source import REAL_TRAINED, EncoderSource
 from prettyuseful.errors import did_you_mean
+from prettyuseful.fields import RelativePlace, RowName, any_path, images_or_plugin, plugin
 from prettyuseful.generators.base import Sampling
+from prettyuseful.generators.models import MODELS
+from prettyuseful.metrics.rows import METRICS
 from prettyuseful.numerics import DType, Layout, Numerics, TrainingNumerics
 from prettyuseful.prompts.plan import PromptPlan
 from prettyuseful.tasks.find import TaskSource
@@ -33,19 +37,7 @@ DEFAULT = "default"
 """The recipe that every probe chooses for itself."""
 
 
-Metric = Literal[
-    "density",
-    "coverage",
-    "precision",
-    "recall",
-    "frechet",
-    "kid",
-    "cmmd",
-    "vendi",
-    "nearest",
-    "clip-score",
-    "label-agreement",
-]
+MetricName = Annotated[str, RowName(METRICS)]
 
 
 class _Strict(BaseModel):
@@ -91,7 +83,7 @@ _GENERATED = ("prompts", "seed", "sampling")  # what makes no sense of images th
 class DatasetPlan(_Strict):
     """A data set: generated, taken from a folder of images, mixed from others, or another one changed."""
 
-    generator: str | None = Field(
+    generator: Annotated[str, RelativePlace(images_or_plugin, names=MODELS)] | None = Field(
         None,
         description="id of `prettyuseful list generators`, a hub id, a pipeline folder, a folder of images "
         "(class folders, .tar shards or Parquet files), or module:Class",
@@ -105,7 +97,7 @@ class DatasetPlan(_Strict):
     transform: SerializeAsAny[AnyTransform] | None = Field(
         None, description="what is done to every image of it, in the size that classifiers are trained on"
     )
-    drop: Literal["labels", "copies"] | None = Field(
+    drop: DroppableCause | None = Field(
         None,
         description="images that a diagnosis suspects of a wrong label, or of being near-copies of real ones, give way "
         "to others of their class",
@@ -193,12 +185,12 @@ class TrainPlan(_Strict):
     """The classifiers: every architecture with every recipe, probe and seed."""
 
     architectures: tuple[str, ...] = Field(("small",), min_length=1)
-    recipes: tuple[str, ...] = Field(
+    recipes: tuple[Annotated[str, RelativePlace(plugin)], ...] = Field(
         (DEFAULT,),
         min_length=1,
         description="names of `prettyuseful list recipes`, or of the study's own; default is each probe's own choice",
     )
-    probes: tuple[str, ...] = Field(
+    probes: tuple[Annotated[str, RelativePlace(plugin)], ...] = Field(
         ("rgb",), min_length=1, description="names of `prettyuseful list probes`, or of the study's own probes"
     )
     seeds: tuple[int, ...] = Field((0, 1, 2), min_length=1, description="training seeds: one run each")
@@ -213,7 +205,7 @@ class TrainPlan(_Strict):
     checkpoint: Checkpoint | None = Field(
         None, description="which weights are kept; the recipes say last, the paper lowest-validation-loss"
     )
-    weights: dict[str, str] = Field(
+    weights: dict[str, Annotated[str, RelativePlace(any_path)]] = Field(
         {}, description="files of pretrained weights, by architecture, for recipes that begin with some"
     )
 
@@ -288,8 +280,10 @@ class Study(_Strict):
     probes: dict[DatasetName, ProbePlan] = Field({}, description="probes of the study's own, by name")
     recipes: dict[DatasetName, RecipePlan] = Field({}, description="recipes of the study's own, by name")
     train: TrainPlan = TrainPlan()
-    metrics: tuple[Metric, ...] = Field(
-        ("density", "coverage"), description="names of `prettyuseful list metrics`, each measured with every encoder"
+    metrics: tuple[MetricName, ...] = Field(
+        ("density", "coverage"),
+        description="names of `prettyuseful list metrics`, or your own as module:OBJECT; each measured with every "
+        "encoder",
     )
     encoders: tuple[EncoderSource, ...] = Field(
         (EncoderSource(name=REAL_TRAINED),),
@@ -301,7 +295,7 @@ class Study(_Strict):
 
     @field_validator("metrics")
     @classmethod
-    def _each_once(cls, metrics: tuple[Metric, ...]) -> tuple[Metric, ...]:
+    def _each_once(cls, metrics: tuple[str, ...]) -> tuple[str, ...]:
         if len(set(metrics)) != len(metrics):
             raise ValueError("every metric may stand here only once")
         return metrics
@@ -366,11 +360,6 @@ class Study(_Strict):
         """The data sets whose images classifiers of `name` have seen in the end, before it and in it."""
         before = self.datasets[name].pretrain if name in self.datasets else None
         return self.images_of(name) | (self.seen_by(before) if before else set())
-
-    @field_validator("task", mode="before")
-    @classmethod
-    def _bare_name(cls, value: Any) -> Any:
-        return {"name": value} if isinstance(value, str) else value
 
 
 def _all_needs(plan: DatasetPlan, datasets: Mapping[str, DatasetPlan]) -> set[str]:

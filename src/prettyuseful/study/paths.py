@@ -2,87 +2,62 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from prettyuseful.generators.models import MODELS
-from prettyuseful.plugins import is_plugin, resolve_plugin_path
-from prettyuseful.study.file import DatasetPlan, Study
-from prettyuseful.transforms.base import TransformSource
-from prettyuseful.transforms.chain import Chain
-from prettyuseful.transforms.custom import Own
-from prettyuseful.transforms.structure import Depth
-from prettyuseful.transforms.vae import Vae
+from pydantic import BaseModel
 
-_PATTERN = re.compile(r"[*?{\[].*\.(tar|parquet)$")
+from prettyuseful.fields import RelativePlace, RowName
+from prettyuseful.study.file import Study
+from prettyuseful.study.schema import Slot, slots_of
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
 def resolve_paths(study: Study, folder: Path) -> Study:
-    """The study, its folders, files and modules made absolute where they are found below `folder`."""
+    """The study, its folders, files and modules made absolute where they are found below `folder`.
 
-    def at(place: str) -> str:
-        found = folder / place
-        if place in MODELS:
-            return place
-        if is_plugin(place):
-            return resolve_plugin_path(place, folder)
-        return str(found) if found.exists() or _PATTERN.search(place) else place
+    Which texts these are is marked in the schema, by `RelativePlace` and `RowName`.
+    """
+    return _resolved_model(study, folder)
 
-    def own(name: str) -> str:
-        return resolve_plugin_path(name, folder) if is_plugin(name) else name
 
-    task = study.task
-    if task.name is not None:
-        task = task.model_copy(update={"name": own(task.name)})
-    if task.folder is not None:
-        task = task.model_copy(update={"folder": str(folder / task.folder)})
-    if task.huggingface is not None and (folder / task.huggingface).is_dir():
-        task = task.model_copy(update={"huggingface": str(folder / task.huggingface)})
-    if task.real is not None:
-        places = {"real": at(task.real), "test": task.test and at(task.test)}
-        groups = task.groups and str(folder / task.groups)
-        task = task.model_copy(update={**places, "groups": groups})
+def _resolved_model(model: ModelT, folder: Path) -> ModelT:
+    changes: dict[str, Any] = {}
+    for name, slot in slots_of(type(model)).items():
+        value = getattr(model, name)
+        if (resolved := _resolved(value, slot, model, folder)) != value:
+            changes[name] = resolved
+    return model.model_copy(update=changes) if changes else model
 
-    def dataset(plan: DatasetPlan) -> DatasetPlan:
-        changes: dict[str, Any] = {}
-        if plan.generator is not None:
-            changes["generator"] = at(plan.generator)
-        prompts = plan.prompts.model_copy(update={"strategy": own(plan.prompts.strategy)})
-        captioner = prompts.captioner
-        if captioner is not None and captioner.endpoint is None and (folder / captioner.model).is_dir():
-            moved = captioner.model_copy(update={"model": str(folder / captioner.model)})
-            prompts = prompts.model_copy(update={"captioner": moved})
-        if prompts != plan.prompts:
-            changes["prompts"] = prompts
-        return plan.model_copy(update=changes)
 
-    def transform(source: TransformSource) -> TransformSource:
-        match source:
-            case Chain():
-                return source.model_copy(update={"transforms": tuple(map(transform, source.transforms))})
-            case Vae():
-                return source.model_copy(update={"generator": at(source.generator)})
-            case Depth() if (folder / source.model).is_dir():
-                return source.model_copy(update={"model": str(folder / source.model)})
-            case Own():
-                return source.model_copy(update={"transform": at(source.transform)})
-            case _:
-                return source
+def _resolved(value: Any, slot: Slot, owner: BaseModel, folder: Path) -> Any:
+    """`value` of the model `owner`, where `slot` may stand."""
+    match value:
+        case str():
+            for mark in _marks(slot):
+                value = mark.resolved(value, owner, folder)
+            return value
+        case BaseModel():
+            return _resolved_model(value, folder)
+        case Mapping():
+            inner = next((branch.values for branch in _branches(slot) if branch.values), Slot(Any))
+            return {key: _resolved(part, inner, owner, folder) for key, part in value.items()}
+        case tuple():
+            whole = next((branch for branch in _branches(slot) if branch.is_list), Slot(Any))
+            return tuple(_resolved(part, whole.item(i), owner, folder) for i, part in enumerate(value))
+    return value
 
-    datasets = {name: dataset(plan) for name, plan in study.datasets.items()}
-    probes = {
-        name: plan.model_copy(update={"transform": transform(plan.transform)}) if plan.transform else plan
-        for name, plan in study.probes.items()
-    }
-    encoders = tuple(
-        encoder.model_copy(update={"weights": str(folder / encoder.weights)})
-        if encoder.weights and (folder / encoder.weights).exists()
-        else encoder
-        for encoder in (one.model_copy(update={"name": own(one.name)}) for one in study.encoders)
-    )
-    weights = {name: str(folder / file) for name, file in study.train.weights.items()}
-    named = {"recipes": tuple(map(own, study.train.recipes)), "probes": tuple(map(own, study.train.probes))}
-    train = study.train.model_copy(update={"weights": weights, **named})
-    changes = {"task": task, "datasets": datasets, "probes": probes, "encoders": encoders, "train": train}
-    return study.model_copy(update=changes)
+
+def _marks(slot: Slot) -> Iterator[RelativePlace | RowName]:
+    for one in {id(part): part for part in (slot, *_branches(slot))}.values():
+        yield from (part for part in one.metadata if isinstance(part, RelativePlace | RowName))
+
+
+def _branches(slot: Slot) -> Iterator[Slot]:
+    """The slot itself, or what may stand there instead of each other."""
+    if not slot.branches:
+        yield slot
+    for branch in slot.branches:
+        yield from _branches(branch)

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
-from prettyuseful.encoders.source import EncoderSource
-from prettyuseful.errors import StudyError, did_you_mean, one_line
-from prettyuseful.generators.base import Sampling
-from prettyuseful.prompts.captioners.source import CaptionerSource
-from prettyuseful.prompts.plan import PromptPlan
-from prettyuseful.study.file import DatasetPlan, ProbePlan, RecipePlan, Study, StudyNumerics, TrainPlan
+from prettyuseful.errors import StudyError, one_line
+from prettyuseful.study.file import Study
 from prettyuseful.study.paths import resolve_paths
-from prettyuseful.tasks.find import TaskSource
+from prettyuseful.study.problems import problems
 
 
 def load_study(path: Path | str) -> Study:
@@ -42,114 +37,56 @@ def parse_study(text: str, name: str = "study") -> Study:
     Raises:
         StudyError: see `load_study`.
     """
+    content, tree = _content(text, name)
+    if not isinstance(content, Mapping):
+        raise StudyError(
+            f"{name}: a study is a mapping with version, task, datasets and train; see the README's example"
+        )
     try:
-        tree = yaml.compose(text, Loader=yaml.SafeLoader)
-        content = yaml.safe_load(text)
+        return Study.model_validate(content)
+    except ValidationError as error:
+        found = [(_line(tree, problem.keys), problem) for problem in problems(error, Study, content)]
+    line, first = min(found, key=lambda one: (not one[1].unknown_key, one[0]))
+    raise StudyError(f"{name}:{line}: {first.message}")
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON schema of study files, for editors."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Study.model_json_schema()}
+
+
+def _content(text: str, name: str) -> tuple[Any, yaml.Node | None]:
+    """What a YAML text holds, and its nodes, which know their lines."""
+    loader = None
+    try:
+        loader = yaml.SafeLoader(text)
+        tree = loader.get_single_node()
+        twin = _repeated_key(tree)
+        content = loader.construct_document(tree) if tree is not None and twin is None else None
     except Exception as error:  # PyYAML lets errors of many kinds through
         mark = getattr(error, "problem_mark", None)
         place = f"{name}:{mark.line + 1}" if mark else name
         problem = getattr(error, "problem", None) or one_line(str(error))
         raise StudyError(f"{place}: not valid YAML: {problem}") from error
-    if not isinstance(content, Mapping):
-        raise StudyError(
-            f"{name}: a study is a mapping with version, task, datasets and train; see the README's example"
-        )
-    if (twin := _repeated_key(tree)) is not None:
+    finally:
+        if loader is not None:
+            loader.dispose()
+    if twin is not None:
         raise StudyError(f"{name}:{twin.start_mark.line + 1}: {twin.value!r} stands here twice; rename or remove one")
-    try:
-        return Study.model_validate(content)
-    except ValidationError as error:
-        raise StudyError(_explain(error, name, tree)) from None
+    return content, tree
 
 
-def json_schema() -> dict[str, Any]:
-    """The JSON schema of study files, for editors."""
-    schema = Study.model_json_schema()
-    parts = schema["$defs"]
-    names = {
-        "TaskSource": {"type": "string"},
-        "PromptPlan": {"anyOf": parts["PromptPlan"]["properties"]["strategy"]["anyOf"]},
-        "CaptionerSource": {"type": "string"},
-        "EncoderSource": {"type": "string"},
-    }
-    for part, bare in names.items():  # what a bare name stands for, too
-        parts[part] = {"anyOf": [bare, parts[part]]}
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
-
-
-def _explain(error: ValidationError, name: str, tree: yaml.Node | None) -> str:
-    """The first problem, in one line: where, what, and the nearest valid name. The rest are counted."""
-    problems = error.errors()
-    # Of a union, the branch with the deepest path is the one that was meant.
-    problem = max(problems, key=lambda p: (p["type"] == "extra_forbidden", len(p["loc"])))
-    keys = _keys(problem["loc"])
-    place = f"{name}:{_line(tree, keys)}"
-    path = ".".join(str(part) for part in keys)
-    if problem["type"] == "extra_forbidden":
-        known = list(_fields_at(keys[:-1]))
-        hint = did_you_mean(str(keys[-1]), known)
-        return f"{place}: unknown key {path!r}{hint}; known here: {', '.join(known)}"
-    if problem["type"] == "missing":
-        return f"{place}: {path!r} is missing"
-    message = problem["msg"].removeprefix("Value error, ")
-    given = problem.get("input")
-    shown = f" (it says {given!r})" if isinstance(given, str | int | float) else ""
-    if problem["type"] == "literal_error" and isinstance(given, str):
-        shown += did_you_mean(given, re.findall(r"'([^']*)'", problem["ctx"]["expected"]))
-    return f"{place}: {path + ': ' if path else ''}{message[:1].lower()}{message[1:]}{shown}"
-
-
-def _keys(location: Sequence[Any]) -> list[Any]:
-    """The keys of the file in a pydantic location, which also names a union's branch and marks a wrong key."""
-    keys = list(location)
-    for union in _UNIONS:
-        if _pattern(keys[: len(union)]) == union:
-            del keys[len(union) : len(union) + 1]
-    return keys[:-1] if keys[-1:] == ["[key]"] else keys
-
-
-def _pattern(keys: Sequence[Any]) -> tuple[str, ...]:
-    """Keys, with a * for a name that the study gives, or a place in a list."""
-    return tuple("*" if i == 1 and keys[0] in _NAMING else str(key) for i, key in enumerate(keys))
-
-
-_NAMING = ("datasets", "probes", "recipes", "encoders")
-_UNIONS = (
-    ("datasets", "*", "sampling"),
-    ("datasets", "*", "prompts", "templates"),
-    ("recipes", "*", "stored_size"),
-    ("recipes", "*", "resize"),
-    ("probes", "*", "transform"),
-)
-
-
-def _fields_at(keys: list[Any]) -> Iterator[str]:
-    at: dict[tuple[str, ...], type[BaseModel]] = {
-        (): Study,
-        ("task",): TaskSource,
-        ("datasets", "*"): DatasetPlan,
-        ("datasets", "*", "sampling"): Sampling,
-        ("datasets", "*", "prompts"): PromptPlan,
-        ("datasets", "*", "prompts", "captioner"): CaptionerSource,
-        ("probes", "*"): ProbePlan,
-        ("recipes", "*"): RecipePlan,
-        ("encoders", "*"): EncoderSource,
-        ("train",): TrainPlan,
-        ("numerics",): StudyNumerics,
-    }
-    path = _pattern(keys)
-    return iter(at[path].model_fields) if path in at else iter(())
-
-
-def _line(tree: yaml.Node | None, keys: list[Any]) -> int:
+def _line(tree: yaml.Node | None, keys: Sequence[Any]) -> int:
     """The line (from 1) of the node at a path; the deepest node that exists, if the path goes further."""
+    made = yaml.constructor.SafeConstructor()
     line, node = 1, tree
     for key in keys:
         if isinstance(node, yaml.MappingNode):
-            pairs = [(k, v) for k, v in node.value if k.value == str(key)]
+            # The last one: what a mapping merges in (<<) stands before its own keys.
+            pairs = [(k, v) for k, v in node.value if made.construct_object(k, deep=True) == key]
             if not pairs:
                 break
-            line, node = pairs[0][0].start_mark.line + 1, pairs[0][1]
+            line, node = pairs[-1][0].start_mark.line + 1, pairs[-1][1]
         elif isinstance(node, yaml.SequenceNode) and isinstance(key, int) and key < len(node.value):
             node = node.value[key]
             line = node.start_mark.line + 1

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from prettyuseful.data.sources.open import open_source
 from prettyuseful.errors import DataError
+from prettyuseful.fields import BareName, RelativePlace, any_path, existing_folder, images_or_plugin, plugin
 from prettyuseful.plugins import is_plugin
 from prettyuseful.registry import Registry, loaded
 from prettyuseful.tasks.base import Task
@@ -56,25 +58,30 @@ TASKS = Registry(
     ),
 )
 
+_TEST_IMAGES = RelativePlace(images_or_plugin, only_if=lambda task: task.real is not None)
 
-class TaskSource(BaseModel):
+
+class TaskSource(BareName):
     """A named task, a folder with `train/<class>` and `test/<class>`, a Hugging Face data set, or real images as they
     are, which are split here."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    name: str | None = Field(None, description="a task that `prettyuseful list tasks` shows, or module:OBJECT")
-    folder: str | None = Field(
+    bare_field: ClassVar[str] = "name"
+    name: Annotated[str, RelativePlace(plugin)] | None = Field(
+        None, description="a task that `prettyuseful list tasks` shows, or module:OBJECT"
+    )
+    folder: Annotated[str, RelativePlace(any_path)] | None = Field(
         None, description="an ImageFolder tree with train/<class> and test/<class>; of an imagenet task: with synsets"
     )
-    huggingface: str | None = Field(
+    huggingface: Annotated[str, RelativePlace(existing_folder)] | None = Field(
         None, description="hub id, perhaps with @revision, or local folder of an image classification data set"
     )
-    real: str | None = Field(
+    real: Annotated[str, RelativePlace(images_or_plugin)] | None = Field(
         None,
         description="real images (class folders, .tar shards or Parquet files); some are held out for tests, unless "
         "test names a place of test images",
     )
-    groups: str | None = Field(
+    groups: Annotated[str, RelativePlace(any_path)] | None = Field(
         None,
         description="a .csv, .tsv or .jsonl file with path and group of each image of real and test: what is resampled "
         "and split whole; by default near-duplicates",
@@ -83,7 +90,7 @@ class TaskSource(BaseModel):
     image: str = Field("image", description="the data set's column of images")
     label: str = Field("label", description="the data set's column of labels, a ClassLabel or strings")
     train: str = Field("train", description="the data set's split to train on")
-    test: str | None = Field(
+    test: Annotated[str, _TEST_IMAGES] | None = Field(
         None,
         description="the data set's split to test on; by default test, for an imagenet task validation; of real, the "
         "place of the test images",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -41,16 +41,30 @@ class Design:
         return asdict(self)
 
 
+Call = Callable[[torch.Tensor], torch.Tensor]
+"""A network, or a part of it: (N, 3, S, S) to (N, ...)."""
+
+
 @dataclass(frozen=True)
 class Classifier:
-    """A network of a design."""
+    """A network of a design, on the device and in the number format of its numerics."""
 
     design: Design
     network: nn.Module
+    numerics: Numerics = field(default_factory=Numerics)
 
-    def prepared(self, images: torch.Tensor) -> torch.Tensor:
-        """(N, 3, S, S) in 0-1 to what the network wants to see, in place."""
+    def on(self, numerics: Numerics) -> Classifier:
+        """The same network, moved to where these numerics want it."""
+        return Classifier(self.design, numerics.place(self.network), numerics)
+
+    def normalised(self, images: torch.Tensor) -> torch.Tensor:
+        """(N, 3, S, S) in 0-1 to what the network was made for, in place."""
         return normalise_(images, self.design.mean, self.design.std)
+
+    def compute(self, images: torch.Tensor, call: Call | None = None) -> torch.Tensor:
+        """The network, or another `call` of its parts, on normalised images, as the numerics say; float32."""
+        with self.numerics.autocast():
+            return (call or self.network)(self.numerics.laid_out(images)).float()
 
     def save(self, path: Path) -> None:
         state = {name: value.detach().cpu().contiguous() for name, value in self.network.state_dict().items()}
@@ -61,4 +75,6 @@ def load_classifier(path: Path, design: Design, numerics: Numerics) -> Classifie
     """What `Classifier.save` wrote, ready for inference."""
     network = design.build()
     network.load_state_dict(load_file(path))
-    return Classifier(design, numerics.place(network).eval())
+    classifier = Classifier(design, network).on(numerics)
+    classifier.network.eval()
+    return classifier

@@ -26,8 +26,8 @@ from prettyuseful.training.feed import Batch, Feed, batches_of
 from prettyuseful.training.optimisers import optimiser_of, schedule_of
 from prettyuseful.training.recipes import Recipe, view_of
 from prettyuseful.training.starts import trainable, training_mode
-from prettyuseful.training.validation import Lowest, split
-from prettyuseful.training.views import shown
+from prettyuseful.training.validation import BestCheckpoint, split
+from prettyuseful.training.views import view_crops
 
 _GATHERED = 64
 
@@ -37,12 +37,11 @@ def train(
     pixels: Pixels,
     recipe: Recipe,
     seed: int,
-    numerics: TrainingNumerics,
     log: Path,
     checkpoints: Checkpoints,
     progress: Callable[[float], None],
 ) -> Classifier:
-    """Trains a classifier. Each epoch appends a JSON line to `log`.
+    """Trains a classifier, on its numerics. Each epoch appends a JSON line to `log`.
 
     The seed fixes order and augmentation, for any data set of equal size: comparisons are paired. Goes on from the last
     of `checkpoints`; on a CPU it ends with the same weights and the same log as without the interruption.
@@ -52,30 +51,27 @@ def train(
         DataError: images that the recipe cannot use.
         MemoryLimitError: the device's memory is too small; says how many images at once it holds.
     """
-    classifier = Classifier(classifier.design, numerics.place(classifier.network))
     try:
-        return _Training(classifier, pixels, recipe, seed, numerics).run(log, checkpoints, progress)
+        return _Training(classifier, pixels, recipe, seed).run(log, checkpoints, progress)
     except Exception as error:
         if not is_out_of_memory(error):
             raise
     # Outside the handler, so that what did not fit is let go before less is tried.
-    raise MemoryLimitError(_advice(classifier, recipe, min(recipe.batch_size, len(pixels)), numerics))
+    raise MemoryLimitError(_advice(classifier, recipe, min(recipe.batch_size, len(pixels))))
 
 
 class _Training:
-    def __init__(
-        self, classifier: Classifier, pixels: Pixels, recipe: Recipe, seed: int, numerics: TrainingNumerics
-    ) -> None:
-        self.classifier, self.network = classifier, classifier.network
-        self.recipe, self.numerics = recipe, numerics
+    def __init__(self, classifier: Classifier, pixels: Pixels, recipe: Recipe, seed: int) -> None:
+        self.classifier, self.network, self.recipe = classifier, classifier.network, recipe
+        self.device = classifier.numerics.device
         torch.manual_seed(derive_seed("training", seed, "network"))  # what it drops out
         self.draws = torch.Generator().manual_seed(derive_seed("training", seed, "draws"))
-        self.feed = Feed(pixels, numerics.device)
+        self.feed = Feed(pixels, self.device)
         self.labels = torch.from_numpy(np.asarray(pixels.labels))
-        self.rows, self.lowest = self.feed.rows, None
+        self.rows, self.best = self.feed.rows, None
         if recipe.checkpoint == "lowest-validation-loss":
             self.rows, held = map(torch.from_numpy, split(pixels, recipe.validation, seed))
-            self.lowest = Lowest(self.feed, held, self.labels, view_of(recipe), numerics)
+            self.best = BestCheckpoint(self.feed, held, self.labels, view_of(recipe))
         self.batch = min(recipe.batch_size, len(self.rows))
         self.canvas: torch.Tensor | None = None
         self.per_epoch = len(self.rows) // self.batch
@@ -89,8 +85,8 @@ class _Training:
         if (found := checkpoints.latest()) is not None:
             done, state = found
             lines = state["lines"]
-            if self.lowest:
-                self.lowest.state = state["lowest"]
+            if self.best:
+                self.best.state = state["lowest"]
             restore(state, self.network, self.optimiser, self.schedule, generators)
         with log.open("w", encoding="utf-8") as file:
             file.writelines(lines)
@@ -98,25 +94,25 @@ class _Training:
                 line = {"epoch": epoch, **self.epoch()}
                 if not math.isfinite(line["loss"]):
                     raise StepFailedError(f"the loss is no longer finite in epoch {epoch} of {epochs}")
-                if self.lowest:
-                    line |= self.lowest.look(self.classifier)
+                if self.best:
+                    line |= self.best.validate(self.classifier)
                 lines.append(json.dumps(line) + "\n")
                 file.write(lines[-1])
                 file.flush()
                 if checkpoints.due():
                     state = training_state(self.network, self.optimiser, self.schedule, generators)
-                    kept = {"lowest": self.lowest.state} if self.lowest else {}
+                    kept = {"lowest": self.best.state} if self.best else {}
                     checkpoints.save(epoch, {**state, **kept, "lines": lines})
                 progress(epoch / epochs)
-        if self.lowest:
-            self.lowest.put_back(self.classifier)
+        if self.best:
+            self.best.put_back(self.classifier)
         self.network.eval()
         return self.classifier
 
     def epoch(self) -> dict[str, float]:
         """One pass over the data; mean loss, and how often the right class was the likeliest."""
         training_mode(self.network, self.recipe.trains)
-        device = self.numerics.device
+        device = self.device
         # Added up on the device: asking it for a number at every step would make it wait.
         loss = torch.zeros((), dtype=torch.float64, device=device)
         right = torch.zeros((), dtype=torch.int64, device=device)
@@ -126,7 +122,7 @@ class _Training:
         for rows in batches:
             labels = self.labels[rows].to(device)
             images, targets = self.augmented(rows, gathered, labels)
-            of_step, logits = self.step(self.classifier.prepared(images), targets)
+            of_step, logits = self.step(self.classifier.normalised(images), targets)
             loss += of_step
             right += (logits.argmax(1) == labels).sum()
         return {"loss": float(loss) / self.per_epoch, "train_accuracy": int(right) / (self.per_epoch * self.batch)}
@@ -138,13 +134,13 @@ class _Training:
         augmentation, starts = self.recipe.augmentation, range(0, len(rows), _GATHERED)
         if isinstance(augmentation, Nudge):
             view = view_of(self.recipe)
-            middles = [square for _ in starts for square in shown(*next(gathered), view)]
+            middles = [square for _ in starts for square in view_crops(*next(gathered), view)]
             whole = middles[0] if len(middles) == 1 else torch.cat(middles)
             return nudged(whole.float().div(255), augmentation, self.draws), labels
         draws = draw(augmentation, self.feed.sizes[rows], self.draws)
         if self.canvas is None:  # memory that has been used before is faster on a CPU
             size = augmentation.size
-            self.canvas = torch.empty(self.batch, 3, size, size, device=self.numerics.device)
+            self.canvas = torch.empty(self.batch, 3, size, size, device=self.device)
         for few in (slice(start, start + _GATHERED) for start in starts):
             images, _ = next(gathered)
             vary(images, draws[few], out=self.canvas[few])
@@ -156,7 +152,7 @@ class _Training:
     def step(self, images: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """One step of the optimiser; the batch's mean loss and its logits."""
         self.optimiser.zero_grad(set_to_none=True)
-        found = [*_backward(self.classifier, images, targets, self.recipe, self.numerics)]
+        found = [*_backward(self.classifier, images, targets, self.recipe)]
         nn.utils.clip_grad_norm_(self.parameters, self.recipe.clip_norm)
         self.optimiser.step()
         self.schedule.step()
@@ -168,30 +164,34 @@ def _backward(
     images: torch.Tensor,
     targets: torch.Tensor,
     recipe: Recipe,
-    numerics: TrainingNumerics,
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """Gradients of the mean loss over all images, as many at once as the numerics say."""
     # Even parts: batch norm cannot do with a last one of a single image.
-    parts = math.ceil(len(images) / (numerics.images_at_once or len(images)))
+    parts = math.ceil(len(images) / (_at_once(classifier) or len(images)))
     for some, wanted in zip(torch.tensor_split(images, parts), torch.tensor_split(targets, parts), strict=True):
-        with numerics.autocast():
-            logits = classifier.network(numerics.laid_out(some))
-        loss = F.cross_entropy(logits.float(), wanted, label_smoothing=recipe.label_smoothing)
+        logits = classifier.compute(some)
+        loss = F.cross_entropy(logits, wanted, label_smoothing=recipe.label_smoothing)
         loss = loss * (len(some) / len(images))
         loss.backward()  # type: ignore[no-untyped-call]
         yield loss.detach(), logits.detach()
 
 
-def _advice(classifier: Classifier, recipe: Recipe, batch: int, numerics: TrainingNumerics) -> str:
+def _at_once(classifier: Classifier) -> int | None:
+    """Images that go through the network together, if its numerics limit them."""
+    numerics = classifier.numerics
+    return numerics.images_at_once if isinstance(numerics, TrainingNumerics) else None
+
+
+def _advice(classifier: Classifier, recipe: Recipe, batch: int) -> str:
     def trial(count: int) -> None:
         size = classifier.design.size
-        images = torch.zeros(count, 3, size, size, device=numerics.device)
-        targets = torch.zeros(count, dtype=torch.int64, device=numerics.device)
+        images = torch.zeros(count, 3, size, size, device=classifier.numerics.device)
+        targets = torch.zeros(count, dtype=torch.int64, device=classifier.numerics.device)
         classifier.network.zero_grad(set_to_none=True)
-        for _ in _backward(classifier, images, targets, recipe, numerics):
+        for _ in _backward(classifier, images, targets, recipe):
             pass
 
-    at_once = min(numerics.images_at_once or batch, batch)
+    at_once = min(_at_once(classifier) or batch, batch)
     fits = largest_that_fits(trial, at_once)
     mend = (
         f"{fits} at once do: set numerics.images_at_once: {fits}; gradients add up to the same batch of {batch}"

@@ -67,7 +67,7 @@ class Pretrained:
             return cast("nn.Module", model).state_dict()
 
 
-def started(design: Design, seed: int, given: Pretrained | None = None) -> Classifier:
+def init_classifier(design: Design, seed: int, given: Pretrained | None = None) -> Classifier:
     """A classifier that a training can begin with, on the CPU.
 
     What is random in it follows from the seed alone: the last layer is that of the same seed from scratch. Pretrained

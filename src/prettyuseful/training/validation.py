@@ -11,7 +11,6 @@ import torch.nn.functional as F
 from prettyuseful.data.pixels import Pixels
 from prettyuseful.engine.keys import derive_seed
 from prettyuseful.errors import DataError
-from prettyuseful.numerics import Numerics
 from prettyuseful.training.classifier import Classifier
 from prettyuseful.training.feed import Feed
 from prettyuseful.training.inference import logits_of
@@ -42,20 +41,20 @@ def split(pixels: Pixels, fraction: float, seed: int) -> tuple[np.ndarray, np.nd
     return np.flatnonzero(~held), np.flatnonzero(held)
 
 
-class Lowest:
+class BestCheckpoint:
     """The weights with the lowest loss so far on some rows of a training's feed. Of equal losses the first wins.
 
     `labels` are those of all images of the feed.
     """
 
-    def __init__(self, feed: Feed, rows: torch.Tensor, labels: torch.Tensor, view: View, numerics: Numerics) -> None:
-        self._feed, self._rows, self._labels, self._view, self._numerics = feed, rows, labels[rows], view, numerics
+    def __init__(self, feed: Feed, rows: torch.Tensor, labels: torch.Tensor, view: View) -> None:
+        self._feed, self._rows, self._labels, self._view = feed, rows, labels[rows], view
         self.state: dict[str, Any] = {"loss": float("inf"), "weights": {}}
 
-    def look(self, classifier: Classifier) -> dict[str, float]:
+    def validate(self, classifier: Classifier) -> dict[str, float]:
         """Validates; what to log."""
         classifier.network.eval()
-        logits = torch.from_numpy(logits_of(classifier, self._feed, self._rows, self._view, self._numerics))
+        logits = torch.from_numpy(logits_of(classifier, self._feed, self._rows, self._view))
         loss = float(F.cross_entropy(logits, self._labels))
         right = float((logits.argmax(1) == self._labels).double().mean())
         if loss < self.state["loss"]:

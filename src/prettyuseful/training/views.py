@@ -26,12 +26,12 @@ def squares_of(pixels: Pixels, view: View, device: str) -> np.ndarray:
     squares = [
         square.permute(0, 2, 3, 1).cpu().numpy()
         for images, sizes in feed.in_order(feed.rows, _AT_ONCE)
-        for square in shown(images, sizes, view)
+        for square in view_crops(images, sizes, view)
     ]
     return np.ascontiguousarray(np.concatenate(squares))
 
 
-def shown(images: torch.Tensor, sizes: torch.Tensor, view: View) -> Iterator[torch.Tensor]:
+def view_crops(images: torch.Tensor, sizes: torch.Tensor, view: View) -> Iterator[torch.Tensor]:
     """The view's squares, one after another.
 
     Args:

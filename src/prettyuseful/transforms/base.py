@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, ClassVar, Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 from PIL import Image
 from pydantic import BaseModel, ConfigDict
 
+from prettyuseful.engine.pinned import Pinned
 from prettyuseful.numerics import Numerics
 
 
@@ -37,13 +38,13 @@ class TransformSource(BaseModel, ABC):
     version: ClassVar[int] = 1
     kind: str
 
-    def identity(self) -> dict[str, Any]:
-        """Exactly what changes the output, for an artifact's key: settings and fingerprints of weights, no paths.
+    def pin(self) -> Pinned[TransformSource]:
+        """With exactly what changes the output: settings, and the content of weights and files, no paths.
 
         Raises:
             UserError: what it names is not there.
         """
-        return {**self.model_dump(mode="json"), "version": self.version}
+        return Pinned(source=self, content={**self.model_dump(mode="json"), "version": self.version})
 
     @abstractmethod
     def open(self, numerics: Numerics) -> Transform:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, JsonValue
 
+from prettyuseful.engine.pinned import Pinned
 from prettyuseful.numerics import Numerics
 from prettyuseful.transforms.band import Band
 from prettyuseful.transforms.base import Transform, TransformSource
@@ -32,9 +33,11 @@ class Chain(TransformSource):
         min_length=1, description="what is done, in order"
     )
 
-    def identity(self) -> dict[str, Any]:
-        links = [link.identity() for link in self.transforms]
-        return {"kind": self.kind, "transforms": links, "version": self.version}
+    def pin(self) -> Pinned[TransformSource]:
+        links = [link.pin() for link in self.transforms]
+        source = self.model_copy(update={"transforms": tuple(link.source for link in links)})
+        contents: list[JsonValue] = [link.content for link in links]
+        return Pinned(source=source, content={"kind": self.kind, "transforms": contents, "version": self.version})
 
     def open(self, numerics: Numerics) -> Transform:
         return InTurn([link.open(numerics) for link in self.transforms])

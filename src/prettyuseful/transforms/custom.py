@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, cast
+from typing import Annotated, Any, Literal, cast
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, JsonValue
 
+from prettyuseful.engine.pinned import Pinned
 from prettyuseful.errors import DataError, one_line
+from prettyuseful.fields import RelativePlace, plugin
 from prettyuseful.numerics import Numerics
 from prettyuseful.plugins import open_plugin, plugin_fingerprint, plugin_id
 from prettyuseful.transforms.base import Transform, TransformSource
@@ -17,10 +19,15 @@ class Own(TransformSource):
     """A class of the user's, known by the text of its file and by its `version`, if it has one."""
 
     kind: Literal["own"] = "own"
-    transform: str = Field(min_length=1, description="module:Class or file.py:Class")
+    transform: Annotated[str, RelativePlace(plugin)] = Field(min_length=1, description="module:Class or file.py:Class")
 
-    def identity(self) -> dict[str, Any]:
-        return {"kind": self.kind, "transform": plugin_fingerprint(self.transform), "version": self.version}
+    def pin(self) -> Pinned[TransformSource]:
+        content: dict[str, JsonValue] = {
+            "kind": self.kind,
+            "transform": plugin_fingerprint(self.transform),
+            "version": self.version,
+        }
+        return Pinned(source=self, content=content)
 
     def open(self, numerics: Numerics) -> Transform:  # noqa: ARG002
         return Watched(open_custom(self.transform), plugin_id(self.transform))

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, JsonValue
 
-from prettyuseful.engine.keys import files_fingerprint
+from prettyuseful.engine.pinned import Pinned
 from prettyuseful.errors import UnknownNameError, did_you_mean
+from prettyuseful.fields import RelativePlace, existing_folder
+from prettyuseful.hub.commits import resolve
+from prettyuseful.hub.files import folder_fingerprint
 from prettyuseful.hub.ids import is_hub_id
 from prettyuseful.numerics import Numerics
 from prettyuseful.transforms.base import Formula, Transform, TransformSource, grey
@@ -18,7 +21,6 @@ DEPTH_MODELS = {
     "large": "depth-anything/Depth-Anything-V2-Large-hf",  # the paper's, CC BY-NC 4.0
     "small": "depth-anything/Depth-Anything-V2-Small-hf",  # Apache-2.0
 }
-_WEIGHTS_AND_CONFIGS = (".json", ".safetensors")
 _SCALE = 1 / 64  # of the short side: what is finer is texture
 _FAINT = 0.01  # contrast that is not stretched further, in fractions of the range
 _SOFTNESS = 1 / 8  # of the distance between the means of light and dark, in which one turns into the other
@@ -32,10 +34,18 @@ class Depth(TransformSource):
     """
 
     kind: Literal["depth"] = "depth"
-    model: str = Field("large", min_length=1, description="`large`, `small`, a hub id or a folder")
+    model: Annotated[str, RelativePlace(existing_folder)] = Field(
+        "large", min_length=1, description="`large`, `small`, a hub id or a folder"
+    )
 
-    def identity(self) -> dict[str, Any]:
-        return {"kind": self.kind, "model": self._fingerprint(), "version": self.version}
+    def pin(self) -> Pinned[TransformSource]:
+        place = self._place()
+        content: dict[str, JsonValue] = {"kind": self.kind, "version": self.version}
+        if Path(place).is_dir():
+            return Pinned(source=self, content={**content, "model": folder_fingerprint(Path(place))})
+        commit = resolve(place)
+        source = self.model_copy(update={"model": commit.id})
+        return Pinned(source=source, content={**content, "model": commit.content})
 
     def open(self, numerics: Numerics) -> Transform:
         from prettyuseful.transforms.depth import DepthMap
@@ -50,13 +60,6 @@ class Depth(TransformSource):
             f"unknown depth model {place!r}{did_you_mean(place, DEPTH_MODELS)}; known: {', '.join(DEPTH_MODELS)}, a "
             "hub id such as owner/name, or a folder with a config.json"
         )
-
-    def _fingerprint(self) -> str:
-        place = self._place()
-        folder = Path(place)
-        if not folder.is_dir():
-            return f"hub:{place}"
-        return files_fingerprint(folder, (path for path in folder.iterdir() if path.suffix in _WEIGHTS_AND_CONFIGS))
 
 
 class Edges(Formula):

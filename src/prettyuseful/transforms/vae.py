@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
-from prettyuseful.engine.keys import files_fingerprint
+from prettyuseful.engine.pinned import Pinned
 from prettyuseful.errors import DataError, UnknownNameError
-from prettyuseful.generators.models import Model, find_model, is_pipeline_folder, opened
+from prettyuseful.fields import RelativePlace, images_or_plugin
+from prettyuseful.generators.models import MODELS, Model, find_model, is_pipeline_folder, opened, pin_model
+from prettyuseful.hub.commits import resolve
+from prettyuseful.hub.files import folder_fingerprint
 from prettyuseful.numerics import Numerics
 from prettyuseful.plugins import is_plugin
 from prettyuseful.transforms.base import Transform, TransformSource
-
-_WEIGHTS_AND_CONFIGS = (".json", ".safetensors", ".bin")
 
 
 class Vae(TransformSource):
@@ -25,10 +26,14 @@ class Vae(TransformSource):
     """
 
     kind: Literal["vae"] = "vae"
-    generator: str = Field(min_length=1, description="id of `list generators`, a hub id, or a pipeline's folder")
+    generator: Annotated[str, RelativePlace(images_or_plugin, names=MODELS)] = Field(
+        min_length=1, description="id of `list generators`, a hub id, or a pipeline's folder"
+    )
 
-    def identity(self) -> dict[str, Any]:
-        return {"kind": self.kind, "vae": _fingerprint(self._model()), "version": self.version}
+    def pin(self) -> Pinned[TransformSource]:
+        source, vae = self._pinned_vae()
+        content: dict[str, JsonValue] = {"kind": self.kind, "vae": vae, "version": self.version}
+        return Pinned(source=source, content=content)
 
     def open(self, numerics: Numerics) -> Transform:
         from prettyuseful.transforms.autoencoder import Autoencoder
@@ -44,12 +49,15 @@ class Vae(TransformSource):
             )
         return find_model(self.generator)
 
-
-def _fingerprint(model: Model) -> str:
-    with opened(model.source) as place:
-        if not Path(place).is_dir():
-            return f"hub:{model.place}"
-        folder = Path(place) / "vae"
-        if not folder.is_dir():
-            raise DataError(f"the generator {model.id!r} has no folder vae; get the model again")
-        return files_fingerprint(folder, (path for path in folder.iterdir() if path.suffix in _WEIGHTS_AND_CONFIGS))
+    def _pinned_vae(self) -> tuple[Vae, JsonValue]:
+        """This transform at a commit, and the content of the VAE."""
+        model = self._model()
+        with opened(model.source) as place:
+            if not Path(place).is_dir():
+                generator = pin_model(self.generator).source
+                commit = resolve(find_model(generator).place)
+                return self.model_copy(update={"generator": generator}), commit.content
+            folder = Path(place) / "vae"
+            if not folder.is_dir():
+                raise DataError(f"the generator {model.id!r} has no folder vae; get the model again")
+            return self, folder_fingerprint(folder)

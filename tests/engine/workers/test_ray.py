@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 
-from prettyuseful.engine.execute import Event, Outcome, execute
+from prettyuseful.engine.events import Event, StepEvent
+from prettyuseful.engine.execute import Outcome, execute
 from prettyuseful.engine.step import Step, StepSpec
 from prettyuseful.engine.store.local import LocalStore
-from prettyuseful.engine.workers.open import workers_on
+from prettyuseful.engine.workers.open import open_workers
 from prettyuseful.errors import DataError, StudyError
 from prettyuseful.numerics import Numerics
 
@@ -31,7 +32,7 @@ def step(spec: StepSpec, *inputs: Step) -> Step:
 
 def run(store: LocalStore, *steps: Step, on_event: Callable[[Event], None] = lambda _: None) -> Outcome:
     by_key = {s.key: s for s in steps}
-    with workers_on("ray", store, Numerics()) as workers:
+    with open_workers("ray", store, Numerics()) as workers:
         return execute(by_key, by_key, store, workers, on_event)
 
 
@@ -64,7 +65,7 @@ def test_progress_and_failures_come_back(planted_steps: ModuleType, store: Local
     assert outcome.failed == {bad.key: "RuntimeError: no luck"}
     assert outcome.blocked == {after.key}
     assert outcome.made == {good.key}
-    assert any(e.kind == "progress" and 0 < e.fraction < 1 for e in events)
+    assert any(isinstance(e, StepEvent) and e.kind == "progress" and 0 < e.fraction < 1 for e in events)
     assert store.failures() == outcome.failed
     with pytest.raises(DataError, match=r"^a broken image$"):
         run(store, step(planted_steps.FailSpec(user=True)))
@@ -79,7 +80,9 @@ def test_a_killed_worker_is_replaced(planted_steps: ModuleType, store: LocalStor
     outcome = run(store, dying, beside, on_event=events.append)
     assert outcome.failed == {}
     assert outcome.made == {dying.key, beside.key}
-    assert [e.step for e in events if e.kind == "retried"] == [dying], "nobody else suffers"
+    assert [e.step for e in events if isinstance(e, StepEvent) and e.kind == "retried"] == [dying], (
+        "nobody else suffers"
+    )
 
 
 @pytest.mark.usefixtures("ray_cluster")
@@ -113,7 +116,7 @@ def test_a_killed_node_takes_nothing_along(planted_steps: ModuleType, store: Loc
     killer.join()
     assert outcome.failed == {}
     assert outcome.made == {s.key for s in steps}
-    assert any(e.kind == "retried" and "node" in e.cause for e in events)
+    assert any(isinstance(e, StepEvent) and e.kind == "retried" and "node" in e.cause for e in events)
 
 
 @pytest.mark.usefixtures("ray_cluster")
@@ -126,4 +129,4 @@ def test_what_no_node_has_is_told(planted_steps: ModuleType, store: LocalStore) 
 @pytest.mark.parametrize(("on", "width"), [("rai", None), ("http://x", None), ("ray", 2)])
 def test_a_wrong_place_is_told(store: LocalStore, on: str, width: int | None) -> None:
     with pytest.raises(StudyError, match=r"^--"):
-        workers_on(on, store, Numerics(), width)
+        open_workers(on, store, Numerics(), width)

@@ -7,14 +7,17 @@ from pathlib import Path
 
 from prettyuseful.engine.store.base import Store
 from prettyuseful.engine.store.local import LocalStore
+from prettyuseful.errors import StoreError
 
 
-def open_store(place: Path | str) -> Store:
+def open_store(place: Path | str, must_exist: bool = False) -> Store:
     """The store in a folder, which is made if it is not there, or at the URL of object storage (`s3://bucket/folder`).
 
     Raises:
-        StoreError: it cannot be written, or is of a kind that nobody knows.
+        StoreError: it cannot be written, is of an unknown kind, or is not there although it must be.
     """
+    if must_exist and not exists(place):
+        raise StoreError(f"there is no store at {place}; name the one of your runs with --store")
     if url := _url(place):
         from prettyuseful.engine.store.remote import RemoteStore
 

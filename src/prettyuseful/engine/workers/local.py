@@ -20,6 +20,11 @@ from prettyuseful.engine.step import Step, run_step
 from prettyuseful.engine.store.base import Store
 from prettyuseful.engine.store.open import open_store
 from prettyuseful.engine.workers.base import LostWorkerError
+from prettyuseful.engine.workers.guard import NO_WORKER
+from prettyuseful.errors import StudyError
+
+_BEGUN = ""
+"""What a worker sends instead of a step's key once it is up."""
 
 
 class _News(Protocol):
@@ -41,6 +46,8 @@ class LocalWorkers:
         self._context = multiprocessing.get_context("spawn")
         self._news: _News = SimpleQueue() if width == 1 else self._context.Queue()
         self._pool: ProcessPoolExecutor | None = None
+        self._begun, self._false_starts = False, 0
+        self._waiting: list[tuple[str, float]] = []
 
     def __enter__(self) -> Self:
         if self.width > 1:
@@ -64,7 +71,11 @@ class LocalWorkers:
             return future
         try:
             inner = self._pool.submit(_work, step, self.store.url)
-        except BrokenProcessPool:  # a worker has died since: all of its pool's steps have been told
+        except BrokenProcessPool:  # a worker has died since: all of its pool's steps have been reported
+            self._receive()
+            self._false_starts += not self._begun
+            if self._false_starts > 1:  # one worker may have been killed by accident
+                raise StudyError(NO_WORKER) from None
             self._stop(kill=True)
             self._start()
             inner = self._pool.submit(_work, step, self.store.url)
@@ -72,9 +83,18 @@ class LocalWorkers:
         return future
 
     def progress_events(self) -> Iterable[tuple[str, float]]:
+        self._receive()
+        received, self._waiting = self._waiting, []
+        return received
+
+    def _receive(self) -> None:
         with suppress(Empty):
             while True:
-                yield self._news.get_nowait()
+                key, fraction = self._news.get_nowait()
+                if key == _BEGUN:
+                    self._begun = True
+                else:
+                    self._waiting.append((key, fraction))
 
     def _start(self) -> None:
         # A queue of its own: a worker that was killed may have held the lock of the last one.
@@ -116,6 +136,7 @@ def _begin_worker(parent: int, news: _News) -> None:
     # A worker shows no bars: the semaphore that they would share is what a killed one would leave behind.
     TqdmDefaultWriteLock.mp_lock = None
     threading.Thread(target=_follow, args=(parent,), daemon=True).start()
+    news.put((_BEGUN, 0.0))
 
 
 def _follow(parent: int) -> None:

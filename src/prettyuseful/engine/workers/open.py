@@ -10,7 +10,7 @@ from prettyuseful.errors import StudyError
 from prettyuseful.numerics import Numerics
 
 
-def workers_on(on: str, store: Store, numerics: Numerics, width: int | None = None) -> Workers:
+def open_workers(on: str, store: Store, numerics: Numerics, width: int | None = None) -> Workers:
     """Workers, not yet open: `local` (processes here, `width` side by side), `ray` or `ray://host:port`.
 
     Raises:

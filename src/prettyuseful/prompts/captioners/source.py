@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, ClassVar
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, JsonValue, field_validator, model_validator
 
 from prettyuseful.engine.cache import cached_model
 from prettyuseful.engine.keys import digest
-from prettyuseful.engine.pinned import Pinned, pinned_model
+from prettyuseful.engine.pinned import Pinned
 from prettyuseful.errors import UnknownNameError, UserError, did_you_mean
+from prettyuseful.fields import BareName, RelativePlace, existing_folder
 from prettyuseful.hub.commits import check_resolved
+from prettyuseful.hub.files import pin_model_source
 from prettyuseful.hub.ids import is_hub_id
 from prettyuseful.numerics import Numerics
 from prettyuseful.prompts.captioners.base import PAPER_INSTRUCTION, Captioner
@@ -23,12 +25,15 @@ DESCRIBER = "describer"
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
 _KEY = re.compile(r"[!#-\[\]-~]+")  # ASCII without blanks, quotes and backslashes, so that it looks the same in JSON
 
+_OF_THIS_MACHINE = RelativePlace(existing_folder, only_if=lambda captioner: captioner.endpoint is None)
 
-class CaptionerSource(BaseModel):
+
+class CaptionerSource(BareName):
     """The built-in describer, a vision-language model on this machine, or one behind an OpenAI-compatible endpoint."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-    model: str = Field(
+    bare_field: ClassVar[str] = "model"
+    model: Annotated[str, _OF_THIS_MACHINE] = Field(
         DESCRIBER, min_length=1, description="`describer`, a hub id or folder, or a model's name at the endpoint"
     )
     endpoint: str | None = Field(None, description="base URL of a server, such as http://localhost:8000/v1")
@@ -42,10 +47,8 @@ class CaptionerSource(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _bare_or_whole(cls, value: Any) -> Any:
-        """A bare string is a model. What may be a secret is judged here, where no error shows the input by itself."""
-        if isinstance(value, str):
-            return {"model": value}
+    def _no_secrets(cls, value: Any) -> Any:
+        """What may be a secret is judged here, where no error shows the input by itself."""
         if isinstance(value, dict):
             _refuse_secrets(value.get("endpoint"), value.get("api_key_env"))
         return value
@@ -73,14 +76,18 @@ class CaptionerSource(BaseModel):
         """
         kind = self._kind()
         if kind == DESCRIBER:
-            return Pinned[CaptionerSource](source=self, content={"model": DESCRIBER})
-        asked = {"instruction": self.instruction, "max_tokens": self.max_tokens, "image_size": self.image_size}
+            return Pinned(source=self, content={"model": DESCRIBER})
+        request: dict[str, JsonValue] = {
+            "instruction": self.instruction,
+            "max_tokens": self.max_tokens,
+            "image_size": self.image_size,
+        }
         if kind == "endpoint":
-            return Pinned[CaptionerSource](source=self, content={"kind": kind, "model": self.model, **asked})
-        model = pinned_model(self.model)
+            return Pinned(source=self, content={"kind": kind, "model": self.model, **request})
+        model = pin_model_source(self.model)
         assert isinstance(model.content, dict)
         source = self.model_copy(update={"model": model.source})
-        return Pinned[CaptionerSource](source=source, content={"kind": kind, **model.content, **asked})
+        return Pinned(source=source, content={"kind": kind, **model.content, **request})
 
     def _kind(self) -> str:
         if self.endpoint is not None:

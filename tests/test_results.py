@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator  # type: ignore[import-untyped]
 
-from prettyuseful.curves import LOG, place_curves
 from prettyuseful.engine.store.local import LocalStore
 from prettyuseful.plan.study import Plan, make_plan
+from prettyuseful.results import LOG, place_training_logs
 from prettyuseful.study.reading import load_study
 
 
@@ -19,7 +19,7 @@ def plan(finished: Path) -> Plan:
 
 def test_every_training_has_its_log_and_its_curves(finished: Path, plan: Plan, tmp_path: Path) -> None:
     for _ in range(2):  # the second time nothing is written anew, or every point would be there twice
-        place_curves(plan, LocalStore(finished / "store"), tmp_path)
+        place_training_logs(plan, LocalStore(finished / "store"), tmp_path)
     places = sorted(tmp_path.iterdir())
     assert len(places) == len(plan.runs)
     for place in places:
@@ -33,6 +33,6 @@ def test_every_training_has_its_log_and_its_curves(finished: Path, plan: Plan, t
 def test_without_tensorboard_there_are_logs_alone(
     finished: Path, plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("prettyuseful.curves.find_spec", lambda _: None)
-    place_curves(plan, LocalStore(finished / "store"), tmp_path)
+    monkeypatch.setattr("prettyuseful.results.find_spec", lambda _: None)
+    place_training_logs(plan, LocalStore(finished / "store"), tmp_path)
     assert {path.name for place in tmp_path.iterdir() for path in place.iterdir()} == {LOG}

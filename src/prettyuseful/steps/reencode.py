@@ -1,4 +1,4 @@
-"""The step that re-encodes two data sets alike, so that a difference of their files cannot pass for a finding."""
+"""The step that re-encodes two data sets in the same way, so that their file formats cannot cause a difference."""
 
 from __future__ import annotations
 
@@ -19,14 +19,15 @@ from prettyuseful.steps.inputs import rows_of
 _LOOKED_AT = 300  # images whose size is taken, evenly over the set
 
 
-class AlikeSpec(StepSpec):
+class ReencodeSpec(StepSpec):
     """The input `dataset` as it is compared with `other`: centred squares of one size, as JPEGs of one quality.
 
     The side is the smaller of the two sets' short sides, each the median of its images'. `per_class`: only so many
     images of each class, drawn as `spread` does; None for all.
     """
 
-    kind: ClassVar[str] = "alike"
+    kind: ClassVar[str] = "re-encode"
+    pace: ClassVar[float] = 0.001
     quality: int = 90
     per_class: int | None = None
 

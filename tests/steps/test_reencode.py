@@ -12,7 +12,7 @@ from prettyuseful.data.dataset import Row, read_shard, shard_name, write_shard
 from prettyuseful.data.images import encode_png
 from prettyuseful.engine.step import Job, StepSpec
 from prettyuseful.engine.store.base import Artifact
-from prettyuseful.steps.alike import AlikeSpec
+from prettyuseful.steps.reencode import ReencodeSpec
 
 Make = Callable[..., Artifact]
 
@@ -52,7 +52,7 @@ def sets(make: Make) -> tuple[Artifact, Artifact]:
 def test_both_sides_come_out_as_squares_of_one_size_and_one_quality(make: Make, sets: Any) -> None:
     one, other = sets
     for dataset, against in ((one, other), (other, one)):
-        found = make(AlikeSpec(), dataset=dataset, other=against)
+        found = make(ReencodeSpec(), dataset=dataset, other=against)
         assert found.manifest.facts == {"classes": ["a", "b"], "images": 12, "side": 24, "quality": 90}
         rows = rows_of(found)
         assert {(opened(row).format, opened(row).size) for row in rows} == {("JPEG", (24, 24))}
@@ -65,7 +65,7 @@ def test_both_sides_come_out_as_squares_of_one_size_and_one_quality(make: Make, 
 
 def test_it_is_the_centred_square_with_little_lost(make: Make) -> None:
     plain = make(NoisySpec(height=24, width=32))
-    found = make(AlikeSpec(quality=100), dataset=plain, other=plain)
+    found = make(ReencodeSpec(quality=100), dataset=plain, other=plain)
     for row, before in zip(rows_of(found), rows_of(plain), strict=True):
         square = np.asarray(opened(before).convert("L"))[:, 4:28]
         light = np.asarray(opened(row).convert("L"))
@@ -73,7 +73,7 @@ def test_it_is_the_centred_square_with_little_lost(make: Make) -> None:
 
 
 def test_a_draw_takes_equal_numbers_of_each_class(make: Make, sets: Any) -> None:
-    found = make(AlikeSpec(per_class=4), dataset=sets[0], other=sets[1])
+    found = make(ReencodeSpec(per_class=4), dataset=sets[0], other=sets[1])
     rows = rows_of(found)
     assert sorted(row.label for row in rows) == [0] * 4 + [1] * 4
     assert {row.group for row in rows} == {"g0", "g1", "g2", "g3"}

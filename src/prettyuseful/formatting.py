@@ -1,0 +1,66 @@
+"""How numbers are written, everywhere: `76.9% [72.7, 81.1]`, `-5.0 points [-9.0, -0.9]`, `3.2 s`, `1.5 GB`."""
+
+from __future__ import annotations
+
+from math import floor, log10
+from typing import Protocol
+
+_MOST_DECIMALS = 6
+
+
+class HasBounds(Protocol):
+    """A mean with its interval."""
+
+    @property
+    def mean(self) -> float: ...
+
+    @property
+    def low(self) -> float: ...
+
+    @property
+    def high(self) -> float: ...
+
+
+def percent(value: HasBounds) -> str:
+    """`76.9% [72.7, 81.1]` of fractions 0-1."""
+    return f"{value.mean:.1%} [{100 * value.low:.1f}, {100 * value.high:.1f}]"
+
+
+def points(value: HasBounds) -> str:
+    """`-5.0 points [-9.0, -0.9]` of differences of fractions."""
+    mean, low, high = (100 * part for part in (value.mean, value.low, value.high))
+    return f"{mean:+.1f} points [{low:+.1f}, {high:+.1f}]"
+
+
+def number(value: HasBounds) -> str:
+    """`0.16 [0.15, 0.17]`, of a quantity of any size."""
+    mean, low, high = digits(value)
+    return f"{mean} [{low}, {high}]"
+
+
+def digits(value: HasBounds) -> tuple[str, str, str]:
+    """Mean, low and high, of any size, in as many digits as can be read: three, or two below 1."""
+    largest = max(abs(value.mean), abs(value.low), abs(value.high))
+    place = floor(log10(largest)) if largest > 0 else -1
+    decimals = min(_MOST_DECIMALS, max(0, 2 - place) if place >= 0 else 1 - place)
+    mean, low, high = (f"{part:.{decimals}f}" for part in (value.mean, value.low, value.high))
+    return mean, low, high
+
+
+def duration(seconds: float) -> str:
+    """`3.2 s`, `12 s`, `3 min`, `2.5 h`."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:,.1f} h"
+
+
+def size(count: int) -> str:
+    """`512 bytes`, `1.5 MB`."""
+    amount, unit = float(count), "bytes"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if amount < 1000:
+            break
+        amount, unit = amount / 1000, larger
+    return f"{amount:.0f} {unit}" if unit == "bytes" else f"{amount:.1f} {unit}"

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from prettyuseful.analysis.diagnosis import InterventionEffects, Remedy, sentences
+from prettyuseful.analysis.statistics import Interval
+from prettyuseful.diagnosis.findings import Diagnosis, FoundCause
+from prettyuseful.records import DatasetRecord, StudyRecord
+
+BLUR, SHARPEN = {"kind": "blur", "width": 0.02}, {"kind": "colour", "saturation": 2.0}
+INTERVAL = Interval(mean=-0.2, low=-0.3, high=-0.1, covers="training seeds and test images", level=0.95)
+
+
+def cause(name: str, direction: str, **more: Any) -> FoundCause:
+    numbers = {"effect": 0.4, "low": 0.3, "high": 0.5, "p_adjusted": 0.01, "explained": 0.6}
+    rest: dict[str, Any] = {"named": True, "like": "", "equivalent_to": (), "per_class": (), "few_classes": ()}
+    return FoundCause(id=name, direction=direction, **{**numbers, **rest, **more})
+
+
+def effects(datasets: dict[str, Any], **measured: Any) -> InterventionEffects:
+    study = StudyRecord(
+        title="",
+        question="",
+        study={"datasets": datasets, "train": {"seeds": [0]}},
+        task={},
+        metrics=[],
+        cell_groups=[],
+        environment={},
+    )
+    return InterventionEffects(study, measured.get("gaps", {}), measured.get("gains", {}))
+
+
+def test_a_cost_is_what_real_images_lose_by_the_change() -> None:
+    found = effects(
+        {"soft": {"generator": "x"}, "blurred": {"of": "real", "transform": BLUR}}, gaps={"blurred": INTERVAL}
+    )
+    cost = found.accuracy_cost(cause("high-frequencies", "lost", transform=BLUR))
+    assert cost is not None
+    assert (cost.mean, cost.low, cost.high) == (0.2, 0.1, 0.3)
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [{"of": "real", "transform": {**BLUR, "width": 0.1}}, {"of": "soft", "transform": BLUR}, {"of": "real"}],
+)
+def test_no_other_change_measures_the_cost(plan: dict[str, Any]) -> None:
+    found = effects({"blurred": plan}, gaps={"blurred": INTERVAL})
+    assert found.accuracy_cost(cause("high-frequencies", "lost", transform=BLUR)) is None
+    assert found.accuracy_cost(cause("labels", "lost")) is None
+
+
+def test_a_remedy_drops_the_images_or_takes_the_change_back() -> None:
+    found = effects(
+        {
+            "clean": {"of": "soft", "drop": "labels", "control": "soft"},
+            "vivid": {"of": "soft", "transform": SHARPEN, "control": "soft"},
+        },
+        gains={("clean", "soft"): INTERVAL, ("vivid", "soft"): INTERVAL},
+    )
+    assert found.remedy("soft", cause("labels", "lost")) == Remedy("clean", INTERVAL)
+    assert found.remedy("soft", cause("colour-contrast", "lost", undo=SHARPEN)) == Remedy("vivid", INTERVAL)
+    assert found.remedy("soft", cause("copies", "added")) is None
+    assert found.remedy("soft", cause("high-frequencies", "lost")) is None
+    assert found.remedy("other", cause("labels", "lost")) is None
+
+
+def sentence(*causes: FoundCause, differs: bool = True) -> str:
+    found = Diagnosis(causes=causes, difference=3.0, low=2.0, high=4.0, p_value=0.01, differs=differs)
+    record = DatasetRecord(status="complete", name="ours", control=False, images_per_class=9, keys={}, diagnosis=found)
+    [words] = sentences([record, record.model_copy(update={"diagnosis": None})])
+    return words
+
+
+def test_named_causes_are_put_into_one_sentence() -> None:
+    blur = cause("high-frequencies", "lost", like="blur of 1 px", equivalent_to=("texture", "structure"))
+    unnamed = cause("texture", "added", named=False)
+    assert sentence(blur, cause("labels", "lost"), unnamed) == (
+        "What holds ours back: high-frequencies lost (like blur of 1 px, 60% of the difference; as likely texture or "
+        "structure); then labels lost (40% of labels, 30% to 50%)."
+    )
+
+
+def test_a_difference_may_have_no_cause_and_a_set_no_difference() -> None:
+    unnamed = cause("texture", "added", named=False)
+    assert sentence(unnamed) == "ours differs clearly from real images; the cause is unknown."
+    assert sentence(unnamed, differs=False).startswith("Nothing clear holds ours back")

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from prettyuseful.diagnosis.causes import CAUSES
+from prettyuseful.diagnosis.findings import Diagnosis, ExampleImages, FoundCause, TriedChange
+
+
+def found(name: str, **more: Any) -> FoundCause:
+    row = CAUSES[name]
+    numbers = {"effect": 0.1 + 0.2, "low": 1 / 3, "high": 0.7, "p_adjusted": 1e-5, "explained": 0.5}
+    rest: dict[str, Any] = {"named": True, "like": "", "equivalent_to": (), "few_classes": ()}
+    return FoundCause(id=row.id, direction=row.direction, **{**numbers, **rest, "per_class": (3.0, 1.0, 2.0), **more})
+
+
+def diagnosis(*causes: FoundCause, differs: bool = True) -> Diagnosis:
+    return Diagnosis(causes=causes, difference=1 / 3, low=0.1, high=0.9, p_value=0.01, differs=differs)
+
+
+def test_a_finding_has_the_words_of_its_row() -> None:
+    assert found("labels lost").row is CAUSES["labels lost"]
+    assert found("labels lost").effect_words == "30% of labels, 33% to 70%"
+    assert found("texture added").class_words(2) == "2"
+
+
+def test_the_worst_class_is_the_highest_or_the_lowest_by_the_unit() -> None:
+    assert found("texture added").worst_classes == [0, 2, 1]
+    assert found("coverage lost").worst_classes == [1, 2, 0]
+    assert found("texture lost", per_class=(1.0, 1.0)).worst_classes == [0, 1]
+
+
+def test_a_diagnosis_is_read_back_to_the_last_digit() -> None:
+    examples = (ExampleImages(words="images", images=("aGk=",), titles=("one",)),)
+    causes = (found("texture added", transform={"kind": "jpeg", "quality": 30}, examples=examples),)
+    tried = (TriedChange(cause="texture", direction="added", like="JPEG of quality 30", explained=1 / 7),)
+    whole = diagnosis(*causes).model_copy(update={"tried": tried, "by_kind": {"colour": (np.pi, 1 / 3)}})
+    assert Diagnosis.model_validate_json(whole.model_dump_json()) == whole
+
+
+def test_a_set_may_differ_for_an_unknown_cause() -> None:
+    unnamed = found("texture added", named=False)
+    assert diagnosis(unnamed).cause_unknown
+    assert not diagnosis(unnamed, differs=False).cause_unknown
+    named = diagnosis(unnamed, found("labels lost"))
+    assert not named.cause_unknown
+    assert [cause.id for cause in named.named] == ["labels"]
+
+
+@pytest.mark.parametrize("wrong", [{"id": "textures"}, {"direction": "gone"}, {"equivalent_to": ("textures",)}])
+def test_only_known_causes_are_found(wrong: dict[str, Any]) -> None:
+    content = found("texture added").model_dump()
+    with pytest.raises(ValidationError, match="Input should be"):
+        FoundCause.model_validate({**content, **wrong})

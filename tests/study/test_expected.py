@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import pytest
+from pydantic import Field
+
+from prettyuseful.encoders.source import EncoderSource
+from prettyuseful.study.expected import expected, given
+from prettyuseful.study.schema import Slot
+
+
+@pytest.mark.parametrize(
+    ("annotation", "words"),
+    [
+        (bool, "true or false"),
+        (Annotated[int, Field(ge=1)], "a whole number of 1 or more"),
+        (Annotated[int | None, Field(ge=1, le=1_000_000)], "a whole number from 1 to 1,000,000"),
+        (Annotated[float, Field(gt=0, lt=0.5)], "a number above 0 and below 0.5"),
+        (Annotated[float, Field(ge=0, lt=1)], "a number of 0 or more and below 1"),
+        (Annotated[str, Field(min_length=1)], "text of 1 or more characters"),
+        (Annotated[str, Field(max_length=9)], "text of at most 9 characters"),
+        (Annotated[str, Field(min_length=2, max_length=9)], "text of 2 to 9 characters"),
+        (Literal["a", True, 3], "'a', true or 3"),
+        (Literal["a"] | int | Literal["b"], "'a', a whole number or 'b'"),
+        (tuple[int, ...], "a list of entries, each a whole number"),
+        (Annotated[list[str], Field(min_length=1)], "a list of 1 or more entries, each text"),
+        (tuple[int, str], "a list of 2: a whole number and text"),
+        (dict[str, bool], "a mapping of entries, each true or false"),
+        (EncoderSource, "text or a mapping (keys: name, weights)"),
+        (tuple[EncoderSource, ...], "a list of entries, each text or a mapping"),
+        (complex, ""),
+        (Any, ""),
+    ],
+)
+def test_what_may_stand_there_in_words(annotation: Any, words: str) -> None:
+    assert expected(Slot.of(annotation)) == words
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ("a\nb", r"'a\nb'"),
+        (5.5, "5.5"),
+        (float("nan"), "nan, which is not finite"),
+        (True, "true"),
+        (None, "null"),
+        ({}, "an empty mapping"),
+        ({"a": 1}, "a mapping"),
+        ([], "an empty list"),
+        ([1, 2], "a list of 2"),
+        ("x" * 200, f"'{'x' * 59}..."),
+        (1 << 300, "a number of many digits"),
+    ],
+)
+def test_what_stands_there_in_words(value: object, words: str) -> None:
+    assert given(value) == words
+
+
+def test_of_a_private_value_only_its_kind_is_shown() -> None:
+    assert [given(value, private=True) for value in ("secret", 5, {"a": "secret"})] == ["text", "a number", "a mapping"]
