@@ -58,9 +58,12 @@ class Pretrained:
             with _reading(self.file):
                 return load_file(self.file)
         name = _pretrained_id(architecture)
-        place = {"hf_hub_id": self.hub, "custom_load": timm.get_pretrained_cfg(name).custom_load} if self.hub else None
+        place: dict[str, object] = {}
+        if self.hub:  # whose files may be in a form of their own
+            custom = timm.get_pretrained_cfg(name).custom_load
+            place["pretrained_cfg_overlay"] = {"hf_hub_id": self.hub, "custom_load": custom}
         with _fetching(name):
-            model = timm.create_model(name, pretrained=True, pretrained_cfg_overlay=place)
+            model = timm.create_model(name, pretrained=True, **place)
             return cast("nn.Module", model).state_dict()
 
 
