@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import exp
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import GetCoreSchemaHandler
-from pydantic_core import CoreSchema, PydanticKnownError, core_schema
-
+from prettyuseful.fields import OneOf
 from prettyuseful.registry import Registry
 
 
@@ -218,24 +216,6 @@ def droppable() -> dict[str, Drop]:
     return {cause.id: cause.drop for cause in CAUSES if cause.drop}
 
 
-class _OneOf:
-    """Marks a string field that takes one of `names()`, which is asked anew for every check and every JSON schema."""
-
-    def __init__(self, names: Callable[[], Sequence[str]]) -> None:
-        self.names = names
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_after_validator_function(self._check, handler(source))
-
-    def __get_pydantic_json_schema__(self, *_: Any) -> dict[str, Any]:
-        return {"enum": list(self.names()), "type": "string"}
-
-    def _check(self, name: str) -> str:
-        if name not in self.names():
-            raise PydanticKnownError("literal_error", {"expected": " or ".join(map(repr, self.names()))})
-        return name
-
-
-CauseId = Annotated[str, _OneOf(cause_ids)]
-Direction = Annotated[str, _OneOf(directions)]
-DroppableCause = Annotated[str, _OneOf(lambda: list(droppable()))]
+CauseId = Annotated[str, OneOf(cause_ids)]
+Direction = Annotated[str, OneOf(directions)]
+DroppableCause = Annotated[str, OneOf(lambda: list(droppable()))]
