@@ -33,8 +33,9 @@ class BareName(BaseModel):
     def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         whole = handler.resolve_ref_schema(handler(core_schema))
         field = whole["properties"][cls.bare_field]
-        bare = next((part for part in field.get("anyOf", ()) if part.get("type") != "null"), field)
-        return {"anyOf": [{k: v for k, v in bare.items() if k not in ("default", "description", "title")}, whole]}
+        parts = [part for part in field.get("anyOf", ()) if part.get("type") != "null"] or [field]
+        bare = [{k: v for k, v in part.items() if k not in ("default", "description", "title")} for part in parts]
+        return {"anyOf": [*bare, whole]}
 
 
 @dataclass(frozen=True, eq=False)
