@@ -252,7 +252,7 @@ def test_a_copied_store_is_as_good_as_the_store(finished: Path, tmp_path: Path) 
     shutil.copytree(finished / "store", tmp_path / "moved")
     record = read_records(finished / "out" / "records")[0]
     assert isinstance(record, StudyRecord)
-    (tmp_path / "study.yaml").write_text(json.dumps(record.study))
+    (tmp_path / "study.yaml").write_text(json.dumps(record.file.as_written()))
     found = call("plan", tmp_path / "study.yaml", "--store", tmp_path / "moved", "--json")
     assert json.loads(found.stdout)["left"] == 0
 

@@ -44,7 +44,8 @@ def test_a_study_leaves_a_record_of_each_kind(finished: Path) -> None:
         ("real_to_synth", "tiny"),
         ("real_to_synth", "told"),
     ]
-    assert real.environment["packages"]["torch"]
+    assert real.environment is not None
+    assert real.environment.packages["torch"]
     assert real.seconds["train"] > 0
 
 
@@ -57,7 +58,7 @@ def test_a_data_set_record_says_how_it_was_made(finished: Path) -> None:
     tiny = next(r for r in records if isinstance(r, DatasetRecord) and r.name == "tiny")
     assert (tiny.prompts, tiny.prompts_cut) == ("class-name", {})
     assert told.generator is not None
-    assert told.generator["id"] == "tiny-pipeline"
+    assert told.generator.id == "tiny-pipeline"
     assert [len(images) for images in told.samples] == [7, 7]
     assert [(found.subject, found.encoder, found.reencoded) for found in told.measured] == [
         ("data-set", "real-trained", None),
@@ -119,11 +120,11 @@ def test_records_of_another_study_are_named(finished: Path, tmp_path: Path, chan
     path = tmp_path / "records" / "study.json"
     content = json.loads(path.read_text("utf-8"))
     if change == "no data set":
-        del content["study"]["datasets"]["told"]
+        del content["file"]["datasets"]["told"]
     elif change == "no seed":
-        content["study"]["train"]["seeds"] = [0]
+        content["file"]["train"]["seeds"] = [0]
     else:
-        content["study"] = {}
+        content["file"] = {}
     path.write_text(json.dumps(content))
     with pytest.raises(DataError, match=r"run the study again") as error:
         read_records(tmp_path / "records")

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -145,22 +145,33 @@ def _linear_algebra() -> ThreadpoolController:
     return ThreadpoolController()
 
 
+class Environment(BaseModel):
+    """What equal bytes depend on beside the key: processor, system, and versions by package."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    python: str
+    system: str
+    cpu: str
+    cores: int | None
+    packages: dict[str, str]
+
+
 @cache
-def environment() -> dict[str, Any]:
-    """What equal bytes depend on beside the key: package versions, processor, system. For manifests, not for keys."""
+def environment() -> Environment:
+    """Of this machine. For manifests and records, not for keys."""
     versions = {}
     for package in _PACKAGES:
         try:
             versions[package] = version(package)
         except PackageNotFoundError:
             continue
-    return {
-        "python": platform.python_version(),
-        "system": f"{platform.system()} {platform.machine()}",
-        "cpu": _cpu_model(),
-        "cores": os.cpu_count(),
-        "packages": versions,
-    }
+    return Environment(
+        python=platform.python_version(),
+        system=f"{platform.system()} {platform.machine()}",
+        cpu=_cpu_model(),
+        cores=os.cpu_count(),
+        packages=versions,
+    )
 
 
 def _cpu_model() -> str:

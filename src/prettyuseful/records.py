@@ -8,13 +8,24 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    TypeAdapter,
+    ValidationError,
+    WithJsonSchema,
+    field_serializer,
+)
 
 from prettyuseful.diagnosis.findings import Diagnosis
 from prettyuseful.engine.store.base import Manifest
 from prettyuseful.errors import DataError
+from prettyuseful.generators.base import Origin
 from prettyuseful.metrics.base import Metric, Per
-from prettyuseful.study.file import REAL
+from prettyuseful.numerics import Environment
+from prettyuseful.study.file import REAL, Study
 
 RECORD_VERSION: Literal[3] = 3
 
@@ -71,7 +82,7 @@ class RunRecord(_Versioned):
     keys: dict[str, str]
     seconds: dict[str, float] = {}
     last_epoch: dict[str, float] = {}
-    environment: dict[str, Any] = {}
+    environment: Environment | None = None
     transfers: list[TransferResult] = []
 
     @property
@@ -162,12 +173,12 @@ class DatasetRecord(_Versioned):
     images_per_class: int
     holds_real: bool = False
     of: str | None = None
-    generator: dict[str, Any] | None = None
+    generator: Origin | None = None
     prompts: str | None = None
     prompts_cut: dict[str, int] = {}
     seed: int | None = None
     pretrain: str | None = None
-    applied: dict[str, Any] = {}
+    applied: dict[str, JsonValue] = {}
     keys: dict[str, str]
     generation_seconds: float | None = None
     size_bytes: int | None = None
@@ -185,21 +196,58 @@ class CellGroupRecord(BaseModel):
     cells: list[CellNames]
 
 
-class StudyRecord(_Versioned):
-    """What was asked, of which task, and on what machine the records were gathered.
+class TaskRecord(BaseModel):
+    """The task: its class names in order, the accuracy of guessing (0-1), and where its real images come from."""
 
-    `metrics`: what was measured of data sets. `encoders`: what images were compared by, with a line on each.
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    name: str
+    classes: list[str]
+    chance: float
+    licence: str
+    source: str
+    test_images_per_class: int
+
+
+class HubModelRecord(BaseModel):
+    """A repository of the model hub at the commit that was used (`unresolved` if it was not known), and by which steps.
+
+    `used_by`: kinds of steps, such as `generate` and `embed`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    repository: str
+    commit: str
+    used_by: list[str]
+
+
+_SCHEMA_OF_A_STUDY: dict[str, JsonValue] = {
+    "type": "object",
+    "description": "a study file; `prettyuseful schema` prints its schema",
+}
+StudyFile = Annotated[Study, WithJsonSchema(_SCHEMA_OF_A_STUDY, mode="validation")]
+
+
+class StudyRecord(_Versioned):
+    """The study, its task, and the machine on which the records were gathered.
+
+    `file`: the study as its file has it, without what the file leaves out. `metrics`: what was measured of data
+    sets. `encoders`: what images were compared by, with a line on each. `hub_models`: what came from the model hub.
     """
 
     record: Literal["study"] = "study"
     title: str
     question: str
-    study: dict[str, Any]
-    task: dict[str, Any]
+    file: StudyFile
+    task: TaskRecord
     metrics: list[MetricRecord]
     encoders: dict[str, str] = {}
+    hub_models: list[HubModelRecord] = []
     cell_groups: list[CellGroupRecord]
-    environment: dict[str, Any]
+    environment: Environment
+
+    @field_serializer("file")
+    def _as_written(self, file: Study) -> dict[str, Any]:
+        return file.as_written()
 
     @property
     def cells(self) -> list[CellNames]:
@@ -274,7 +322,7 @@ def _place_of(record: Record, study: StudyRecord) -> tuple[int, ...]:
     """Sorts as the study file lists its data sets and cells; real images come before the others."""
     if isinstance(record, StudyRecord):
         return (0,)
-    names, seeds = [REAL, *study.study["datasets"]], list(study.study["train"]["seeds"])
+    names, seeds = [REAL, *study.file.datasets], list(study.file.train.seeds)
     if isinstance(record, DatasetRecord):
         return (1, names.index(record.name), record.images_per_class)
     cell = study.cells.index(record.cell)

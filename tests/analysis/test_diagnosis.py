@@ -3,13 +3,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from tests.made_up import MACHINE, study_file, task_record
 
 from prettyuseful.analysis.diagnosis import InterventionEffects, Remedy, sentences
 from prettyuseful.analysis.statistics import Interval
 from prettyuseful.diagnosis.findings import Diagnosis, FoundCause
 from prettyuseful.records import DatasetRecord, StudyRecord
+from prettyuseful.transforms.colour import Colour
+from prettyuseful.transforms.degradation import Blur
 
-BLUR, SHARPEN = {"kind": "blur", "width": 0.02}, {"kind": "colour", "saturation": 2.0}
+BLUR, VIVID = Blur(width=0.02).model_dump(mode="json"), Colour(saturation=2.0).model_dump(mode="json")
 INTERVAL = Interval(mean=-0.2, low=-0.3, high=-0.1, covers="training seeds and test images", level=0.95)
 
 
@@ -23,11 +26,11 @@ def effects(datasets: dict[str, Any], **measured: Any) -> InterventionEffects:
     study = StudyRecord(
         title="",
         question="",
-        study={"datasets": datasets, "train": {"seeds": [0]}},
-        task={},
+        file=study_file(datasets, seeds=[0]),
+        task=task_record(),
         metrics=[],
         cell_groups=[],
-        environment={},
+        environment=MACHINE,
     )
     return InterventionEffects(study, measured.get("gaps", {}), measured.get("gains", {}))
 
@@ -43,10 +46,10 @@ def test_a_cost_is_what_real_images_lose_by_the_change() -> None:
 
 @pytest.mark.parametrize(
     "plan",
-    [{"of": "real", "transform": {**BLUR, "width": 0.1}}, {"of": "soft", "transform": BLUR}, {"of": "real"}],
+    [{"of": "real", "transform": {**BLUR, "width": 0.1}}, {"of": "soft", "transform": BLUR}],
 )
 def test_no_other_change_measures_the_cost(plan: dict[str, Any]) -> None:
-    found = effects({"blurred": plan}, gaps={"blurred": INTERVAL})
+    found = effects({"soft": {}, "blurred": plan}, gaps={"blurred": INTERVAL})
     assert found.accuracy_cost(cause("high-frequencies", "lost", transform=BLUR)) is None
     assert found.accuracy_cost(cause("labels", "lost")) is None
 
@@ -54,13 +57,14 @@ def test_no_other_change_measures_the_cost(plan: dict[str, Any]) -> None:
 def test_a_remedy_drops_the_images_or_takes_the_change_back() -> None:
     found = effects(
         {
+            "soft": {},
             "clean": {"of": "soft", "drop": "labels", "control": "soft"},
-            "vivid": {"of": "soft", "transform": SHARPEN, "control": "soft"},
+            "vivid": {"of": "soft", "transform": VIVID, "control": "soft"},
         },
         gains={("clean", "soft"): INTERVAL, ("vivid", "soft"): INTERVAL},
     )
     assert found.remedy("soft", cause("labels", "lost")) == Remedy("clean", INTERVAL)
-    assert found.remedy("soft", cause("colour-contrast", "lost", undo=SHARPEN)) == Remedy("vivid", INTERVAL)
+    assert found.remedy("soft", cause("colour-contrast", "lost", undo=VIVID)) == Remedy("vivid", INTERVAL)
     assert found.remedy("soft", cause("copies", "added")) is None
     assert found.remedy("soft", cause("high-frequencies", "lost")) is None
     assert found.remedy("other", cause("labels", "lost")) is None

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from tests.made_up import MACHINE, study_file, task_record
 
 from prettyuseful.analysis.summary import Summary, summarise
 from prettyuseful.records import CellGroupRecord, DatasetRecord, Record, RunRecord, StudyRecord, TransferResult
@@ -13,11 +14,11 @@ MakeTest = Callable[..., TransferResult]
 STUDY = StudyRecord(
     title="t",
     question="",
-    study={},
-    task={"chance": 0.5, "classes": ["a", "b"]},
+    file=study_file({"good": {}, "pretty": {}}),
+    task=task_record(),
     metrics=[],
     cell_groups=[],
-    environment={},
+    environment=MACHINE,
 )
 
 
@@ -84,8 +85,8 @@ def test_pairs_are_compared_at_once(make_test: MakeTest) -> None:
 
 
 def test_a_planned_comparison_stands_for_itself(make_test: MakeTest) -> None:
-    datasets = {"good": {"control": None}, "pretty": {"control": "good"}}
-    found = study_of(make_test, STUDY.model_copy(update={"study": {"datasets": datasets}}))
+    datasets: dict[str, dict[str, str]] = {"good": {}, "pretty": {"control": "good"}}
+    found = study_of(make_test, STUDY.model_copy(update={"file": study_file(datasets)}))
     (pair,) = found.comparisons
     assert (pair.a, pair.b, pair.planned, pair.to_real.level) == ("pretty", "good", True, 0.95)
     assert any(
@@ -104,15 +105,14 @@ def test_the_answer_says_it_in_words(make_test: MakeTest) -> None:
 
 def test_a_record_that_someone_took_away_is_missed(make_test: MakeTest) -> None:
     group = CellGroupRecord(architecture="small", recipe="small", cells=[("small", "small", "rgb")])
-    asked = {"datasets": {"good": {"control": None}}, "train": {"seeds": [0, 1]}}
-    study = STUDY.model_copy(update={"study": asked, "cell_groups": [group]})
+    study = STUDY.model_copy(update={"file": study_file({"good": {}}, seeds=[0, 1]), "cell_groups": [group]})
     runs = [run(name, seed, make_test([5, 6, 7, 8])) for name, seed in (("real", 0), ("real", 1), ("good", 1))]
     found = summarise([study, dataset("real"), dataset("good"), *runs])
     assert found.problems == ("small on good, seed 0: its record is not there",)
 
 
 def test_one_seed_is_said_to_be_one(make_test: MakeTest) -> None:
-    study = STUDY.model_copy(update={"study": {"train": {"seeds": [0]}}})
+    study = STUDY.model_copy(update={"file": study_file({}, seeds=[0])})
     assert (
         "one training seed" in summarise([study, dataset("real"), run("real", 0, make_test([5, 6, 7, 8]))]).answer[-1]
     )

@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from tests.made_up import MACHINE, study_file, task_record
 
 from prettyuseful.analysis.summary import Summary, summarise
 from prettyuseful.diagnosis.findings import Diagnosis, ExampleImages, FoundCause, TriedChange
+from prettyuseful.generators.base import Origin
 from prettyuseful.metrics import METRICS
 from prettyuseful.records import (
     CellGroupRecord,
@@ -49,7 +51,6 @@ class Asked:
     generator: str = "pocket-base"
     samples: int = 2
     failed: Sequence[str] = ()
-    folder_order: bool = False
     diagnosed: Sequence[str] = ()
     changed: dict[str, dict[str, Any]] = field(default_factory=dict)
 
@@ -70,8 +71,6 @@ def make() -> Make:
             for name in asked.rates
             for seed in asked.seeds
         ]
-        if asked.folder_order:
-            datasets.sort(key=lambda dataset: dataset.name)
         return summarise([_study(asked), *datasets, *runs])
 
     return summary
@@ -89,27 +88,15 @@ def _study(asked: Asked) -> StudyRecord:
     return StudyRecord(
         title=asked.title,
         question=asked.question,
-        study={"version": 1, "datasets": generated, "train": {"seeds": list(asked.seeds)}},
-        task={
-            "name": "animals",
-            "classes": list(asked.classes),
-            "chance": 1 / len(asked.classes),
-            "licence": "cat: CC0; dog: public domain",
-            "source": "made up",
-        },
+        file=study_file(generated, seeds=list(asked.seeds)),
+        task=task_record(asked.classes),
         metrics=[MetricRecord.of(METRICS[name]) for name in asked.metrics],
         encoders={name: f"what {name} is" for name in asked.encoders},
         cell_groups=[
             CellGroupRecord(architecture=name, recipe="small", cells=[(name, "small", "rgb")])
             for name in asked.architectures
         ],
-        environment={
-            "python": "3.11",
-            "system": "Linux",
-            "cpu": "a processor",
-            "cores": 2,
-            "packages": {"torch": "2.9"},
-        },
+        environment=MACHINE,
     )
 
 
@@ -122,7 +109,7 @@ def _dataset(asked: Asked, name: str) -> DatasetRecord:
         images_per_class=10,
         of=asked.changed.get(name, {}).get("of"),
         diagnosis=_diagnosis(asked) if name in asked.diagnosed else None,
-        generator=None if real else {"id": asked.generator, "released": None, "licence": "Apache-2.0", "note": "tiny"},
+        generator=None if real else Origin(asked.generator, "diffusers", licence="Apache-2.0", note="tiny"),
         prompts=None if real else "class-name",
         seed=None if real else 0,
         applied={} if real else {"steps": 25, "cfg": 2.5, "safety_checker": "off"},

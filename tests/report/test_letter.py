@@ -17,7 +17,7 @@ WITH_COST = {
     "rates": {"real": 0.9, "base": 0.6, "base.blurred-real": 0.7, "base.sharper": 0.65},
     "changed": {
         "base.blurred-real": {"of": "real", "transform": BLUR},
-        "base.sharper": {"of": "base", "transform": {"kind": "sharpen"}, "control": "base"},
+        "base.sharper": {"of": "base", "transform": {"kind": "sharpen", "amount": 1.0}, "control": "base"},
     },
     "diagnosed": ["base"],
 }

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from prettyuseful.analysis.statistics import Interval
 from prettyuseful.diagnosis.findings import Diagnosis, FoundCause
 from prettyuseful.records import DatasetRecord, StudyRecord
 from prettyuseful.study.file import REAL
+from prettyuseful.transforms.base import TransformSource
 
 
 @dataclass(frozen=True)
@@ -34,24 +36,25 @@ class InterventionEffects:
     def accuracy_cost(self, cause: FoundCause) -> Interval | None:
         """Real->Real minus T(Real)->Real, paired, where T is the change that the cause is like; None: not measured."""
         for dataset, gap in self.gaps.items():
-            plan = self._plan(dataset)
-            if cause.transform and plan.get("of") == REAL and plan.get("transform") == cause.transform:
+            plan = self.study.file.datasets.get(dataset)
+            if plan and plan.of == REAL and cause.transform and _said(plan.transform) == cause.transform:
                 return replace(gap, mean=-gap.mean, low=-gap.high, high=-gap.low)
         return None
 
     def remedy(self, dataset: str, cause: FoundCause) -> Remedy | None:
         """The data set that differs from `dataset` by the cause alone, and names it as its control; None if none."""
         for (without, control), gain in self.gains.items():
-            plan = self._plan(without)
-            undone = plan.get("drop") == cause.id or (cause.undo is not None and plan.get("transform") == cause.undo)
-            if control == dataset and plan.get("of") == dataset and undone:
+            plan = self.study.file.datasets.get(without)
+            if plan is None or control != dataset or plan.of != dataset:
+                continue
+            if plan.drop == cause.id or (cause.undo is not None and _said(plan.transform) == cause.undo):
                 return Remedy(without, gain)
         return None
 
-    def _plan(self, dataset: str) -> dict[str, object]:
-        """What the study says of a data set."""
-        found: dict[str, object] = self.study.study.get("datasets", {}).get(dataset, {})
-        return found
+
+def _said(transform: TransformSource | None) -> dict[str, Any] | None:
+    """A transform as results name it."""
+    return transform.model_dump(mode="json") if transform else None
 
 
 def sentences(datasets: Sequence[DatasetRecord]) -> list[str]:

@@ -132,7 +132,7 @@ def summarise(records: Sequence[Record]) -> Summary:
         if run.steps_of is None:
             by_cell.setdefault(run.cell, {}).setdefault((run.dataset, run.images_per_class), []).append(run)
     curves = _curves(runs)
-    controls = {name: plan["control"] for name, plan in study.study.get("datasets", {}).items() if plan.get("control")}
+    controls = {name: plan.control for name, plan in study.file.datasets.items() if plan.control}
     rows: list[Row] = []
     comparisons: list[Comparison] = []
     for cell, of_cell in by_cell.items():
@@ -280,7 +280,7 @@ def _coverage_difference(a: DatasetRecord, b: DatasetRecord) -> Interval | None:
 
 def _absent(study: StudyRecord, runs: Sequence[RunRecord]) -> list[str]:
     """Runs that the study asks for and that have no record at all: someone took it away."""
-    names, seeds = study.study.get("datasets", {}), study.study.get("train", {}).get("seeds", ())
+    names, seeds = study.file.datasets, study.file.train.seeds
     there = {(run.dataset, run.cell, run.seed) for run in runs}
     grid = product([REAL, *names], study.cells, seeds)
     return [f"{run[1][0]} on {run[0]}, seed {run[2]}: its record is not there" for run in grid if run not in there]
@@ -307,7 +307,7 @@ def _answer(summary: Summary) -> list[str]:
     )
     sentences = [
         f"Trained on {row.images_per_class} real images per class, {cell[0]} gets {_percent(row.to_real)} of the real "
-        f"test images right; guessing gets {summary.study.task['chance']:.1%}."
+        f"test images right; guessing gets {summary.study.task.chance:.1%}."
         for row in real
     ]
     for row in synthetic:
@@ -346,7 +346,7 @@ def _answer(summary: Summary) -> list[str]:
             f"{len(clear)} of {len(others)} pairs that nobody had planned to compare differ clearly; their intervals "
             "hold all at once."
         )
-    if len(summary.study.study.get("train", {}).get("seeds", ())) == 1:
+    if len(summary.study.file.train.seeds) == 1:
         sentences.append("There is one training seed: no interval says how much another training would differ.")
     return sentences
 

@@ -17,7 +17,7 @@ from typing import Any, ClassVar, TypeVar
 from pydantic import BaseModel, ConfigDict
 
 from prettyuseful.engine.keys import digest
-from prettyuseful.engine.pinned import KEYED
+from prettyuseful.engine.pinned import KEYED, Pinned
 from prettyuseful.engine.store.base import Artifact, FileEntry, Manifest, Store
 from prettyuseful.errors import CorruptArtifactError, PrettyUsefulError, StepFailedError, StoreError, one_line
 from prettyuseful.numerics import Numerics, environment, linear_algebra_threads
@@ -78,7 +78,6 @@ class StepSpec(BaseModel, ABC):
     pace: ClassVar[float]
     grows: ClassVar[bool] = True
     generates: ClassVar[bool] = False
-    unkeyed: ClassVar[frozenset[str]] = frozenset()
 
     @abstractmethod
     def make(self, job: Job) -> dict[str, Any]:
@@ -102,9 +101,15 @@ class StepSpec(BaseModel, ABC):
             return Resources()
         return Resources(threads=numerics.threads, gpus=int(numerics.device == "cuda"))
 
+    def pinned(self) -> Iterator[Pinned[Any]]:
+        """What the step reads from outside the store."""
+        for name in type(self).model_fields:
+            if isinstance(value := getattr(self, name), Pinned):
+                yield value
+
     def keyed(self) -> dict[str, Any]:
         """What of the spec is in the key: all of it, of pinned things their content."""
-        return self.model_dump(mode="json", exclude=set(self.unkeyed), context={KEYED: True})
+        return self.model_dump(mode="json", context={KEYED: True})
 
 
 @dataclass(frozen=True)
@@ -170,7 +175,7 @@ def _run_step(step: Step, store: Store, progress: Progress) -> Manifest | None:
                 inputs=dict(step.inputs),
                 files=(*job.adopted, *files),
                 facts=facts,
-                environment=environment(),
+                environment=environment().model_dump(),
                 created=datetime.now(UTC).isoformat(timespec="seconds"),
                 seconds=round(time.perf_counter() - started, 3),
                 units=step.units,

@@ -36,6 +36,18 @@ class Commit:
         return {"hub": self.repository, "commit": self.sha}
 
 
+def commits_in(content: JsonValue) -> Iterator[Commit]:
+    """The repositories of the hub that a key's part holds, at any depth."""
+    if isinstance(content, dict):
+        if {"hub", "commit"} <= content.keys():
+            yield Commit(str(content["hub"]), str(content["commit"]))
+        for part in content.values():
+            yield from commits_in(part)
+    elif isinstance(content, list):
+        for part in content:
+            yield from commits_in(part)
+
+
 def resolve(name: str) -> Commit:
     """The commit that a hub id stands for: of the revision behind its `@`, or else of the branch main.
 
@@ -49,16 +61,15 @@ def resolve(name: str) -> Commit:
     return Commit(repository, _sha(repository, revision or "main"))
 
 
-def check_resolved(content: object, name: str) -> None:
-    """Raises DataError if `content`, a key's part, holds a commit that could not be resolved when it was planned."""
-    for part in content if isinstance(content, list) else [content]:
-        if not isinstance(part, dict) or part.get("commit") != UNRESOLVED:
-            continue
-        raise DataError(
-            f"the commit of {name!r} is not known: the hub could not be reached when the study was planned, and the "
-            f"model is not in this machine's cache; run `hf download {part['hub']}` where there is a network, or name "
-            "a local folder"
-        )
+def check_resolved(content: JsonValue, name: str) -> None:
+    """Raises DataError if a key's part holds a commit that could not be resolved when the study was planned."""
+    for commit in commits_in(content):
+        if commit.sha == UNRESOLVED:
+            raise DataError(
+                f"the commit of {name!r} is not known: the hub could not be reached when the study was planned, and "
+                f"the model is not in this machine's cache; run `hf download {commit.repository}` where there is a "
+                "network, or name a local folder"
+            )
 
 
 def _sha(repository: str, revision: str) -> str:

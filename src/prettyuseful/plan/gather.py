@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 from prettyuseful.diagnosis.findings import Diagnosis
 from prettyuseful.encoders.source import REAL_TRAINED, EncoderSource
 from prettyuseful.engine.execute import Outcome
 from prettyuseful.engine.store.base import Manifest, Store
-from prettyuseful.numerics import environment
+from prettyuseful.hub.commits import Commit, commits_in
+from prettyuseful.numerics import Environment, environment
 from prettyuseful.plan.planned import PlannedDataset, PlannedMeasure, PlannedRun
 from prettyuseful.plan.study import Plan
 from prettyuseful.records import (
     CellGroupRecord,
     DatasetRecord,
+    HubModelRecord,
     MeasureResult,
     MetricRecord,
     Record,
     Reencoding,
     RunRecord,
     StudyRecord,
+    TaskRecord,
     TransferKind,
     TransferResult,
 )
@@ -48,17 +50,18 @@ class _Gatherer:
         return StudyRecord(
             title=study.title or f"Is it useful? {task.name}",
             question=study.question,
-            study=study.model_dump(mode="json"),
-            task={
-                "name": task.name,
-                "classes": list(task.classes),
-                "chance": 1 / len(task.classes),
-                "licence": task.licence,
-                "source": task.source,
-                "test_images_per_class": task.available("test"),
-            },
+            file=study,
+            task=TaskRecord(
+                name=task.name,
+                classes=list(task.classes),
+                chance=1 / len(task.classes),
+                licence=task.licence,
+                source=task.source,
+                test_images_per_class=task.available("test"),
+            ),
             metrics=[MetricRecord.of(metric) for metric in self.plan.metrics],
             encoders=self._encoders(),
+            hub_models=self._hub_models(),
             cell_groups=[
                 CellGroupRecord(
                     architecture=group.architecture, recipe=group.recipe, cells=[cell.names for cell in group.cells]
@@ -67,6 +70,15 @@ class _Gatherer:
             ],
             environment=environment(),
         )
+
+    def _hub_models(self) -> list[HubModelRecord]:
+        """Every repository of the hub that a step reads from, at its commit."""
+        used: dict[Commit, dict[str, None]] = {}
+        for step in self.plan.steps.values():
+            for pinned in step.spec.pinned():
+                for commit in commits_in(pinned.content):
+                    used.setdefault(commit, {})[step.spec.kind] = None
+        return [HubModelRecord(repository=c.repository, commit=c.sha, used_by=list(kinds)) for c, kinds in used.items()]
 
     def _encoders(self) -> dict[str, str]:
         """What was compared by, with a line on each."""
@@ -88,7 +100,7 @@ class _Gatherer:
             images_per_class=dataset.images_per_class,
             holds_real=dataset.plan is not None and REAL in self.plan.study.images_of(dataset.name),
             of=plan.of if plan else None,
-            generator=asdict(dataset.origin) if dataset.origin else None,
+            generator=dataset.origin,
             prompts=plan.prompts.label if plan and generated else None,
             seed=plan.seed if plan and generated else None,
             pretrain=plan.pretrain if plan else None,
@@ -118,7 +130,7 @@ class _Gatherer:
             keys=keys,
             seconds={name: manifest.seconds for name, manifest in found.items()},
             last_epoch=trained.facts["last_epoch"] if trained else {},
-            environment=trained.environment if trained else {},
+            environment=Environment.model_validate(trained.environment) if trained else None,
             transfers=[
                 TransferResult(kind=self._kind(run.dataset, name), tested_on=name, **found[f"evaluate {name}"].facts)
                 for name in run.evaluations

@@ -24,7 +24,7 @@ from prettyuseful.report.cues import cues
 from prettyuseful.report.distribution import distribution_of
 from prettyuseful.report.drawing import Figure, digits
 from prettyuseful.report.letter import letters
-from prettyuseful.report.look import Look, in_order, looks_of
+from prettyuseful.report.look import Look, looks_of
 from prettyuseful.report.worth import worths
 
 _FOLDER = Path(__file__).parent
@@ -83,7 +83,7 @@ def _context(summary: Summary) -> dict[str, Any]:
     drawn += [figure for letter in told for figure in letter.figures]
     return {
         "summary": summary,
-        "datasets": in_order(summary),
+        "datasets": summary.datasets,
         "task": summary.study.task,
         "looks": looks,
         "cells": cells,

@@ -54,7 +54,7 @@ def cues(summary: Summary, looks: Mapping[Which, Look]) -> tuple[Cues, ...]:
             every = (CueLine(look, tuple(rows.get((cell, which)) for cell in cells)) for which, look in looks.items())
             lines = tuple(one for one in every if any(one.rows))
             probes = tuple(_told(cell, group) for cell in cells)
-            figure = _figure(f"cues-{number}", probes, lines, summary.study.task.get("chance", 0.0))
+            figure = _figure(f"cues-{number}", probes, lines, summary.study.task.chance)
             found.append(Cues(_title(group), probes, cells, lines, figure))
     return tuple(found)
 

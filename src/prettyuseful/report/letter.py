@@ -77,7 +77,7 @@ def _are_small(found: Diagnosis) -> bool:
 
 
 def _named(summary: Summary, dataset: str, cause: FoundCause, number: str) -> Named:
-    classes = summary.study.task.get("classes", [])
+    classes = summary.study.task.classes
     return Named(
         found=cause,
         worst=tuple(f"{classes[i]} ({cause.class_words(i)})" for i in cause.worst_classes[:_WORST]),

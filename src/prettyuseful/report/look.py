@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from prettyuseful.analysis.summary import Summary
-from prettyuseful.records import DatasetRecord
 
 Which = tuple[str, int]
 """A data set's name and its images per class: real images may come in several sizes."""
@@ -49,23 +48,11 @@ class Look:
         return _SHAPES[self.symbol]
 
 
-def in_order(summary: Summary) -> tuple[DatasetRecord, ...]:
-    """Real images first, then as the study file has them: records come back from a folder in another order."""
-    places = list(summary.study.study.get("datasets", {}))
-    last = len(places)
-
-    def place(dataset: DatasetRecord) -> tuple[bool, int, int, str]:
-        at = places.index(dataset.name) if dataset.name in places else last
-        return not dataset.control, at, dataset.images_per_class, dataset.name
-
-    return tuple(sorted(summary.datasets, key=place))
-
-
 def looks_of(summary: Summary) -> dict[Which, Look]:
     """A look per data set: real images neutral, the others by their order in the study."""
     controls = [dataset for dataset in summary.datasets if dataset.control]
     looks, generated = {}, 0
-    for dataset in in_order(summary):
+    for dataset in summary.datasets:
         which = (dataset.name, dataset.images_per_class)
         if dataset.control:
             label = dataset.name if len(controls) == 1 else f"{dataset.name} ({dataset.images_per_class} per class)"

@@ -13,10 +13,11 @@ import yaml
 
 from prettyuseful.analysis.statistics import LEVEL
 from prettyuseful.analysis.summary import Cell, Comparison, Row, Summary
+from prettyuseful.generators.pocket import is_pocket
 from prettyuseful.records import DatasetRecord
 from prettyuseful.report import figures
 from prettyuseful.report.drawing import Figure, around
-from prettyuseful.report.look import Look, Which, in_order
+from prettyuseful.report.look import Look, Which
 
 _SAMPLES = 6
 SMALL_PIXELS = 64
@@ -116,7 +117,7 @@ def cell_views(summary: Summary, looks: Mapping[Which, Look]) -> tuple[CellView,
     cells = list(dict.fromkeys(row.cell for row in summary.rows))
     to_real = [row.to_real.high for row in summary.rows if row.to_real]
     seeds = [value for row in summary.rows for value in row.seeds]
-    chance = summary.study.task.get("chance", 0.0)
+    chance = summary.study.task.chance
     end = around([*to_real, *seeds, chance])[1]
     intervals = [i for row in summary.rows for i in (row.to_real, row.from_real) if i]
     ends = around([bound for i in intervals for bound in (i.low, i.high)])
@@ -134,7 +135,7 @@ def _cell_view(
 ) -> CellView:
     rows = rows_of(summary, cell, looks)
     finished = [row for row in rows if row.to_real]
-    chance = summary.study.task.get("chance", 0.0)
+    chance = summary.study.task.chance
     recognised = [row for row in finished if row.from_real]
     return CellView(
         name=f"cell-{number}",
@@ -162,7 +163,7 @@ def cell_title(cell: Cell) -> str:
 
 
 def _classes(summary: Summary, rows: Sequence[Row]) -> tuple[ClassLine, ...]:
-    names = summary.study.task.get("classes", [])
+    names = summary.study.task.classes
     return tuple(
         ClassLine(name, tuple(row.per_class[i] if i < len(row.per_class) else None for row in rows))
         for i, name in enumerate(names)
@@ -171,14 +172,13 @@ def _classes(summary: Summary, rows: Sequence[Row]) -> tuple[ClassLine, ...]:
 
 def samples(summary: Summary, looks: Mapping[Which, Look]) -> Samples | None:
     """Some images of each class, side by side; of the real images the largest set only. None if no record has any."""
-    ordered = in_order(summary)
+    ordered = summary.datasets
     real = [dataset for dataset in ordered if dataset.control and dataset.samples]
     shown = [*real[-1:], *(d for d in ordered if not d.control and d.samples)]
     if not shown:
         return None
     lines = tuple(
-        (name, tuple(_addresses(dataset, i) for dataset in shown))
-        for i, name in enumerate(summary.study.task.get("classes", []))
+        (name, tuple(_addresses(dataset, i) for dataset in shown)) for i, name in enumerate(summary.study.task.classes)
     )
     widths = [png_width(image) for dataset in shown for images in dataset.samples[:1] for image in images[:1]]
     columns = tuple(looks[dataset.name, dataset.images_per_class] for dataset in shown)
@@ -210,7 +210,7 @@ def seconds_by_kind(summary: Summary) -> tuple[Seconds, ...]:
 
 
 def study_as_yaml(summary: Summary) -> str:
-    return yaml.safe_dump(summary.study.study, sort_keys=False, allow_unicode=True, width=88)
+    return yaml.safe_dump(summary.study.file.as_written(), sort_keys=False, allow_unicode=True, width=88)
 
 
 def setting_words(settings: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
@@ -238,7 +238,7 @@ def _word(value: object) -> str:
 
 
 def uses_pocket_models(summary: Summary) -> bool:
-    return any(str((d.generator or {}).get("id", "")).startswith("pocket-") for d in summary.datasets)
+    return any(d.generator is not None and is_pocket(d.generator.id) for d in summary.datasets)
 
 
 def finite(value: Any) -> Any:

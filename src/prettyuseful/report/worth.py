@@ -51,7 +51,7 @@ def worths(summary: Summary, looks: Mapping[Which, Look]) -> tuple[Worth, ...]:
             if row.worth and row.to_real and (row.cell, row.images_per_class) == (cell, steps_of)
         )
         if rows:
-            figure = _figure(f"worth-{number}", curve, rows, looks, summary.study.task.get("chance", 0.0))
+            figure = _figure(f"worth-{number}", curve, rows, looks, summary.study.task.chance)
             found.append(Worth(cell_title(cell), steps_of, rows, figure))
     return tuple(found)
 

@@ -350,6 +350,10 @@ class Study(_Strict):
                 raise ValueError(f"{name!r} needs itself, by way of its mix, of or pretrain")
         return datasets
 
+    def as_written(self) -> dict[str, Any]:
+        """The study as its file has it: what was left out is left out."""
+        return self.model_dump(mode="json", exclude_unset=True)
+
     def images_of(self, name: str) -> set[str]:
         """The data sets that the images of one come from in the end: itself, or what it is mixed or made from."""
         plan = self.datasets.get(name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from PIL import Image
@@ -37,6 +37,10 @@ class TransformSource(BaseModel, ABC):
     model_config = ConfigDict(frozen=True, extra="forbid")
     version: ClassVar[int] = 1
     kind: str
+
+    def model_post_init(self, _: Any) -> None:
+        # It tells transforms apart wherever they are written down, also where Python code left it to its default.
+        self.model_fields_set.add("kind")
 
     def pin(self) -> Pinned[TransformSource]:
         """With exactly what changes the output: settings, and the content of weights and files, no paths.
