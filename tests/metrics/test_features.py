@@ -43,7 +43,7 @@ def test_the_largest_number_that_passes() -> None:
 def test_a_pair_must_be_of_one_space() -> None:
     one, other = np.ones((2, 3)), np.ones((5, 3))
     check_pair(one, other, fewest=2)
-    with pytest.raises(DataError, match="real features have 3 dimensions and synthetic ones 4; .* one encoder"):
+    with pytest.raises(DataError, match=r"real features have 3 dimensions and synthetic ones 4; .* one encoder"):
         check_pair(one, np.ones((2, 4)))
     with pytest.raises(DataError, match="there are 5 synthetic images, and 6 at least"):
         check_pair(np.ones((6, 3)), other, fewest=6)

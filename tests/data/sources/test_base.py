@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -40,9 +41,7 @@ class Listed(SampledSource):
 
     def samples(self) -> Iterator[Sample]:
         for label, path, data, fields in self.images:
-            yield Sample(
-                label, path, f"{self.place}/{path}", lambda path=path, data=data: self._read(path, data), fields
-            )  # type: ignore[misc]
+            yield Sample(label, path, f"{self.place}/{path}", partial(self._read, path, data), fields)
 
     def named_order(self) -> Sequence[str]:
         return self.order

@@ -19,9 +19,8 @@ from prettyuseful.errors import DataError
 
 
 def test_what_the_file_system_refuses_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="here: cannot be read \\(No such file or directory\\); mend or remove it"):
-        with reading("here"):
-            (tmp_path / "none").read_bytes()
+    with pytest.raises(DataError, match=r"here: cannot be read \(No such file or directory\); mend"), reading("here"):
+        (tmp_path / "none").read_bytes()
     with pytest.raises(KeyError), reading("here"):
         raise KeyError("another mistake is not hidden")
 
@@ -34,7 +33,7 @@ def test_whatever_a_parser_raises_is_one_line(error: Exception) -> None:
 
 
 def test_what_is_said_already_and_what_ends_the_program_pass_a_parser() -> None:
-    with pytest.raises(DataError, match="^said$"), parsing("here"):
+    with pytest.raises(DataError, match=r"^said$"), parsing("here"):
         raise DataError("said")
     with pytest.raises(KeyboardInterrupt), parsing("here"):
         raise KeyboardInterrupt
@@ -67,7 +66,7 @@ def test_a_name_is_any_text_that_is_not_too_long(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["", "x" * 1001, "a\udcff"])
 def test_what_is_no_name_is_one_line(name: str) -> None:
-    with pytest.raises(DataError, match="here: '.*' is no name; give one of up to 1,000 UTF-8 characters") as error:
+    with pytest.raises(DataError, match=r"here: '.*' is no name; give one of up to 1,000 UTF-8 characters") as error:
         check_name(name, "here")
     assert str(error.value).isprintable()
     assert len(str(error.value)) < 500
