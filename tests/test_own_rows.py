@@ -8,16 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import jsonschema
-import numpy as np
 import pytest
 import yaml
 
-from prettyuseful.data.pixels import Pixels
-from prettyuseful.encoders.source import EncoderSource, open_encoder
 from prettyuseful.engine.store.local import LocalStore
 from prettyuseful.errors import DataError, StudyError, UnknownNameError, UserError
 from prettyuseful.names import names_of
-from prettyuseful.numerics import Numerics
 from prettyuseful.plan.cells import cell_groups
 from prettyuseful.plan.study import Plan, make_plan
 from prettyuseful.prompts.strategies import PromptRequest, write_prompts
@@ -221,28 +217,6 @@ def test_prompts_that_cannot_be_used_are_one_line(tmp_path: Path, returns: str, 
     with pytest.raises(DataError, match=re.escape(words)) as error:
         write_prompts(f"{tmp_path}/odd.py:ODD", PromptRequest(("cat", "dog")))
     assert "\n" not in str(error.value)
-
-
-@pytest.mark.parametrize(
-    ("returns", "words"),
-    [
-        ("np.zeros((2, 0))", "its features of 2 images are an array of shape (2, 0)"),
-        ("np.zeros(2)", "are an array of shape (2,); return an array (N, d)"),
-        ("[[1], [2]]", "are a list"),
-        ("np.full((2, 3), np.nan)", "its features of images are not all finite numbers"),
-        ("1 / 0", "encoder odd:ODD: ZeroDivisionError: division by zero"),
-    ],
-)
-def test_features_that_cannot_be_used_are_one_line(tmp_path: Path, returns: str, words: str) -> None:
-    (tmp_path / "odd.py").write_text(
-        "import numpy as np\nfrom prettyuseful.encoders.table import EncoderRow\nclass Odd:\n"
-        f"    def features(self, pixels): return {returns}\n"
-        "ODD = EncoderRow('odd', 'odd', lambda weights, numerics: Odd())\n"
-    )
-    encoder = open_encoder(EncoderSource(name=f"{tmp_path}/odd.py:ODD").pin(), Numerics())
-    images = Pixels.of(np.zeros((2, 4, 4, 3), np.uint8), np.zeros(2, np.int64), np.array(["a", "b"]))
-    with pytest.raises(DataError, match=re.escape(words)):
-        encoder.features(images)
 
 
 def test_probes_recipes_and_tasks_can_be_ones_own(folder: Path) -> None:

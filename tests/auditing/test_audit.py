@@ -1,46 +1,16 @@
 import json
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 
-import jsonschema
-import numpy as np
 import pytest
-from PIL import Image
+from tests.auditing.colours import COLOURS, folder
 
 from prettyuseful.auditing.audit import audit, plan_audit
-from prettyuseful.auditing.gate import Gate
-from prettyuseful.auditing.result import NOT_MEASURED, Audit, audit_schema
-from prettyuseful.errors import DataError, GateError, StoreError
+from prettyuseful.auditing.result import NOT_MEASURED, Audit
+from prettyuseful.errors import DataError, StoreError
 from prettyuseful.study.reading import load_study
 from prettyuseful.tasks.find import TaskSource
-
-COLOURS = {"red": (200, 40, 40), "green": (40, 200, 40), "blue": (40, 40, 200)}
-
-
-def folder(place: Path, per_class: Mapping[str, int], seed: int) -> Path:
-    """Noisy images of one colour a class."""
-    rng = np.random.default_rng(seed)
-    for name, count in per_class.items():
-        (place / name).mkdir(parents=True)
-        for i in range(count):
-            pixels = np.clip(rng.normal(COLOURS[name], 60, (32, 32, 3)), 0, 255).astype(np.uint8)
-            Image.fromarray(pixels).save(place / name / f"{i:03d}.png")
-    return place
-
-
-@pytest.fixture(scope="module")
-def places(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("audit")
-    folder(root / "real", dict.fromkeys(COLOURS, 20), 0)
-    folder(root / "fake", {"red": 10, "green": 14, "blue": 14}, 1)
-    return root
-
-
-@pytest.fixture(scope="module")
-def found(places: Path) -> Audit:
-    return audit(places / "real", places / "fake", out=places / "out", store=places / "store")
 
 
 def command(places: Path, *options: str) -> subprocess.CompletedProcess[str]:
@@ -77,19 +47,9 @@ def test_the_split_of_the_real_images_is_recorded(found: Audit) -> None:
     assert found.task.split.train + found.task.split.test == found.task.real_images == 60
 
 
-def test_its_json_fits_its_schema(found: Audit) -> None:
-    jsonschema.validate(json.loads(json.dumps(found.as_json())), audit_schema())
-
-
 def test_it_leaves_a_study_that_can_be_run_and_a_report(found: Audit, places: Path) -> None:
     assert list(load_study(places / "out" / "study.yaml").datasets) == ["fake"]
     assert Path(found.report).is_file()
-
-
-def test_it_shows_itself_in_a_notebook_escaped(found: Audit) -> None:
-    html = found.model_copy(update={"notes": ("<b>",)})._repr_html_()
-    assert "&lt;b&gt;" in html
-    assert "<table>" in html
 
 
 def test_the_command_prints_one_json_document_and_nothing_is_made_twice(found: Audit, places: Path) -> None:
@@ -102,49 +62,6 @@ def test_a_gate_that_is_met_is_exit_code_1(found: Audit, places: Path) -> None: 
     done = command(places, "--fail-if", "synth_to_real.mean >= 0 and per_class.red.synth_to_real.mean >= 0")
     assert done.returncode == 1
     assert "failed: fake: synth_to_real.mean is" in done.stderr
-
-
-@pytest.mark.parametrize(
-    ("condition", "told"),
-    [
-        ("synth_to_rael.high < 1", "did you mean 'synth_to_real'"),
-        ("synth_to_real.high <", "a field or a value is missing"),
-        ("synth_to_real.hihg < 0.5", "there is no 'hihg' in synth_to_real.hihg; did you mean 'high'"),
-        ("causes.coverge.named", "did you mean 'coverage'"),
-        ("causes.coverage.nmaed", "did you mean 'named'"),
-        ("per_class.any.synth_to_reel.mean > 0", "did you mean 'synth_to_real'"),
-        ("metrics.coverage.mena < 1", "did you mean 'mean'"),
-        ("metrics.covrage.mean < 1", "there is no 'covrage' in metrics.covrage.mean; did you mean 'coverage'"),
-        ("controls.vendi-per-clas.mean < 1", "did you mean 'vendi-per-class'"),
-    ],
-)
-def test_a_gate_that_cannot_be_read_is_told_before_any_work(condition: str, told: str) -> None:
-    with pytest.raises(GateError, match=told):
-        Gate.of(condition)
-
-
-def test_a_gate_on_what_was_not_measured_is_one_clear_line(found: Audit) -> None:
-    with pytest.raises(GateError, match="was not measured"):
-        Gate.of("causes.coverage.named").met_by(found)
-    with pytest.raises(GateError, match=r"there is no per_class\.yellow"):
-        Gate.of("per_class.yellow.synth_to_real.mean > 1").met_by(found)
-
-
-@pytest.mark.parametrize(
-    "condition",
-    [
-        "task.chance > 0.5 or real_to_real.seeds == 1",
-        "causes.copies.per_class.cat > 0.1 and difference.differs",
-        "effective_real_images_per_class.censored == 'below'",
-        "controls.coverage.low < 0.1",
-    ],
-)
-def test_a_gate_may_ask_for_all_that_the_json_has(condition: str) -> None:
-    Gate.of(condition)
-
-
-def test_a_gate_that_is_not_met_is_silent(found: Audit) -> None:
-    assert Gate.of("not synth_to_real.high >= 0").met_by(found) == []
 
 
 def real_source(place: Path, groups: Path | None = None) -> TaskSource:

@@ -9,23 +9,12 @@ from pydantic import ValidationError
 
 from prettyuseful.data.pixels import Pixels
 from prettyuseful.encoders.source import EncoderSource, open_encoder
-from prettyuseful.encoders.table import ENCODERS
 from prettyuseful.errors import DataError, UnknownNameError
 from prettyuseful.numerics import Numerics
-from prettyuseful.registry import loaded
 
 
 def test_a_bare_name_is_enough() -> None:
     assert EncoderSource.model_validate("clip-vit-b-32") == EncoderSource(name="clip-vit-b-32")
-
-
-def test_every_row_makes_an_encoder_and_says_where_its_weights_are() -> None:
-    for row in ENCODERS:
-        assert isinstance(loaded(row.make), type)
-        assert (row.default_weights is not None) == row.name.startswith(("clip", "dinov2"))
-        assert row.reads_texts == row.name.startswith("clip")
-    assert [row.name for row in ENCODERS if row.needs_weights] == ["inception"]
-    assert [row.name for row in ENCODERS if row.trained_here] == ["real-trained"]
 
 
 @pytest.mark.parametrize(

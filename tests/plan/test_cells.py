@@ -114,18 +114,3 @@ def test_what_is_defined_and_not_used_is_a_slip(train: str, more: str, said: str
 def test_sizes_that_cannot_be_are_refused_before_any_training(recipe: str, said: str) -> None:
     with pytest.raises(StudyError, match=said):
         cell_groups(study("{recipes: [mine]}", f"recipes: {{mine: {recipe}}}"), of_size(32))
-
-
-@pytest.mark.parametrize(
-    ("more", "said"),
-    [
-        ("recipes: {default: {like: small}}", "no recipe can be called 'default'"),
-        ("probes: {rgb: {transform: {kind: edges}}}", "rgb stands for the images as they are"),
-        ("recipes: {mine: {like: small, clip_norm: .inf}}", "finite"),
-        ("recipes: {mine: {like: small, stored_size: natve}}", "recipes.mine.stored_size"),
-        ("numerics: {memory_format: channels-last}", "channels_last"),
-    ],
-)
-def test_what_a_study_cannot_say(more: str, said: str) -> None:
-    with pytest.raises(StudyError, match=said):
-        study("{}", more)

@@ -5,56 +5,19 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
+from tests.plan.plans import BASE, dataset, keys, specs
 
-from prettyuseful.errors import DataError, UnknownNameError, UserError
+from prettyuseful.errors import DataError, UnknownNameError
 from prettyuseful.generators.base import Sampling
-from prettyuseful.plan.planned import PlannedDataset
 from prettyuseful.plan.study import Plan, make_plan
 from prettyuseful.steps.changed import ChangeSpec
 from prettyuseful.steps.generation import GenerateSpec
-from prettyuseful.steps.prompts import CaptionSpec, EncodeSpec, PromptSpec
-from prettyuseful.study.reading import load_study, parse_study
+from prettyuseful.steps.prompts import EncodeSpec
+from prettyuseful.study.reading import load_study
 
 PlanOf = Callable[..., Plan]
-
-
-@pytest.fixture
-def plan_of(shared_task: Path) -> PlanOf:
-    """The plan of the data sets of a study on eight real train images of red and blue each."""
-
-    def plan(datasets: str, more: str = "train: {seeds: [0]}", task: str = f"{{folder: {shared_task}}}") -> Plan:
-        lines = "".join(f"  {line}\n" for line in datasets.splitlines())
-        return make_plan(parse_study(f"version: 1\ntask: {task}\nmetrics: []\n{more}\ndatasets:\n{lines}"))
-
-    return plan
-
-
-@pytest.fixture
-def complaint(plan_of: PlanOf) -> Callable[..., str]:
-    """The one line that a study gets for its data sets."""
-
-    def line(datasets: str, **more: str) -> str:
-        with pytest.raises(UserError) as error:
-            plan_of(datasets, **more)
-        assert "\n" not in str(error.value)
-        return str(error.value)
-
-    return line
-
-
-def dataset(plan: Plan, name: str) -> PlannedDataset:
-    return next(dataset for dataset in plan.datasets if dataset.name == name)
-
-
-def specs(plan: Plan, kind: type) -> list[Any]:
-    return [step.spec for step in plan.steps.values() if isinstance(step.spec, kind)]
-
-
-def keys(plan: Plan, kind: str) -> list[str]:
-    return [key for key, step in plan.steps.items() if step.spec.kind == kind]
 
 
 # A generator of one's own
@@ -143,12 +106,6 @@ def test_too_few_images_and_other_classes_are_one_line(complaint: Callable[..., 
 # Mixes
 
 
-BASE = """\
-base: {generator: pocket-base, images_per_class: 6}
-more: {generator: pocket-base, images_per_class: 6, seed: 1}
-"""
-
-
 def test_a_mix_is_made_of_others_and_counts_its_own(plan_of: PlanOf) -> None:
     plan = plan_of(
         f"{BASE}both: {{mix: {{real: 3 per class, base: 4}}}}\ndeep: {{mix: {{both: 6, more: 2 per class}}}}"
@@ -194,104 +151,11 @@ def test_more_real_images_than_there_are_is_one_line(complaint: Callable[..., st
 # Training one after the other
 
 
-def test_pretraining_is_the_training_of_the_other_data_set(plan_of: PlanOf) -> None:
-    plan = plan_of(
-        f"{BASE}tuned: {{mix: {{real: 6}}, pretrain: base}}\nscratch: {{mix: {{real: 6}}}}\n"
-        "chain: {generator: pocket-base, images_per_class: 6, seed: 1, pretrain: tuned}\n"
-        "after: {generator: pocket-base, images_per_class: 6, pretrain: real}"
-    )
-    trained = {run.dataset: plan.steps[run.train] for run in plan.runs}
-    assert trained["tuned"].inputs["start"] == trained["base"].key
-    assert trained["chain"].inputs["start"] == trained["tuned"].key
-    assert trained["after"].inputs["start"] == trained["real"].key
-    assert "start" not in trained["scratch"].inputs
-    assert trained["scratch"].inputs["pixels"] == trained["tuned"].inputs["pixels"]
-    assert len({step.key for step in trained.values()}) == len(trained) == 7
-    assert dataset(plan, "tuned").keys["dataset"] == dataset(plan, "scratch").keys["dataset"]
-
-
-def test_pretraining_on_real_images_takes_as_many(plan_of: PlanOf) -> None:
-    base = "{{generator: pocket-base, images_per_class: {}, pretrain: real}}"
-    plan = plan_of(f"few: {base.format(4)}\nmany: {base.format(6)}\nall: {base.format(100)}")
-    real = {run.images_per_class: run.train for run in plan.runs if run.dataset == "real"}
-    starts = {run.dataset: plan.steps[run.train].inputs.get("start") for run in plan.runs}
-    assert (starts["few"], starts["many"], starts["all"]) == (real[4], real[6], real[8])
-
-
 def test_a_control_may_differ_in_its_pretraining_alone(plan_of: PlanOf, complaint: Callable[..., str]) -> None:
     tuned = "{mix: {real: 6}, pretrain: base, control: scratch}"
     plan_of(f"{BASE}scratch: {{mix: {{real: 6}}}}\ntuned: {tuned}")
     said = complaint(f"{BASE}scratch: {{mix: {{real: 6}}, pretrain: base}}\ntuned: {tuned}")
     assert "data sets 'tuned' and 'scratch', its control, are the same images" in said
-
-
-# Prompts
-
-
-PROMPTS = "a: {{generator: sd-1.5, images_per_class: 150, prompts: {}}}"
-
-
-def test_a_strategy_is_a_name_or_a_mapping(plan_of: PlanOf) -> None:
-    def prompt(text: str) -> Any:
-        (spec,) = specs(plan_of(PROMPTS.format(text)), PromptSpec)
-        return spec
-
-    assert prompt("class-name") == prompt("{}") == prompt("{strategy: class-name}")
-    assert prompt("template") == prompt("{strategy: template, templates: clip-7}")
-    assert prompt("template").options["templates"][0] == "itap of a {}."
-    assert prompt("{strategy: template, templates: ['a {}', 'the {name}']}").options["templates"] == [
-        "a {}",
-        "the {name}",
-    ]
-    assert prompt("{strategy: definition, definitions: {red: a colour}}").options["definitions"] == {"red": "a colour"}
-
-
-def test_prompts_are_encoded_in_parts_before_anything_is_sampled(plan_of: PlanOf) -> None:
-    text = PROMPTS.format("{strategy: template, templates: [" + ", ".join(f"'{i} {{}}'" for i in range(120)) + "]}")
-    plan = plan_of(text)
-    assert [(spec.first, spec.stop) for spec in specs(plan, EncodeSpec)] == [(0, 100), (100, 200), (200, 240)]
-    kinds = [step.spec.kind for step in plan.steps.values()]
-    assert max(i for i, kind in enumerate(kinds) if kind == "encode") < kinds.index("generate")
-    encoded = keys(plan, "encode")
-    for step in plan.steps.values():
-        if isinstance(step.spec, GenerateSpec):
-            assert step.spec.prompts == 120
-            needed = {part: key for part, key in step.inputs.items() if part != "prompts"}
-            wanted = encoded[:2] if step.spec.label == 0 else encoded[1:]
-            assert set(needed.values()) <= set(wanted)
-            assert [encoded.index(key) for _, key in sorted(needed.items())] == sorted(
-                map(encoded.index, needed.values())
-            )
-
-
-def test_captions_are_written_in_parts_and_keep_their_order(plan_of: PlanOf) -> None:
-    plan = plan_of(PROMPTS.format("caption").replace("150", "66"), task="photos")
-    parts = [(first, min(first + 100, 16 * 66)) for first in range(0, 16 * 66, 100)]
-    assert [(part.first, part.stop) for part in specs(plan, CaptionSpec)] == parts
-    (prompt,) = (step for step in plan.steps.values() if isinstance(step.spec, PromptSpec))
-    assert [prompt.inputs[name] for name in sorted(prompt.inputs)] == keys(plan, "caption")
-    assert {spec.prompts for spec in specs(plan, GenerateSpec)} == {66}
-
-
-def test_there_are_as_many_captions_as_real_images(plan_of: PlanOf) -> None:
-    assert {spec.prompts for spec in specs(plan_of(PROMPTS.format("caption")), GenerateSpec)} == {8}
-
-
-@pytest.mark.parametrize(
-    ("prompts", "said"),
-    [
-        ("definition", "has no definitions of its own; give them: prompts: {strategy: definition, definitions: {"),
-        (
-            "{strategy: definition, definitions: {rot: a colour}}",
-            "definitions name 'rot', which is no class of the task",
-        ),
-        ("{strategy: caption, captioner: descriper}", "unknown captioner 'descriper'; did you mean 'describer'?"),
-    ],
-)
-def test_prompts_that_cannot_be_made_are_one_line(complaint: Callable[..., str], prompts: str, said: str) -> None:
-    found = complaint(PROMPTS.format(prompts))
-    assert found.startswith("data set 'a': ")
-    assert said in found
 
 
 # Sampling and numerics

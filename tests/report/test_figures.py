@@ -5,11 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from prettyuseful.analysis.published import published
 from prettyuseful.analysis.rows import Row
 from prettyuseful.analysis.summary import Summary
-from prettyuseful.report import figures, published_figures
-from prettyuseful.report.drawing import Figure, around
+from prettyuseful.report import figures
+from prettyuseful.report.drawing import Figure
 from prettyuseful.report.look import looks_of
 
 from .conftest import Make
@@ -85,25 +84,6 @@ def test_names_cannot_bring_markup_into_a_plot(small: Summary) -> None:
     text = json.dumps([(figure.data, figure.layout) for figure in drawn])
     assert "<a" not in text
     assert "hovertemplate" not in text
-
-
-def test_published_figures_hold_the_published_values() -> None:
-    paper = published()
-    release = published_figures.published_release_figure(paper)
-    assert release.data[0]["y"] == [t.synth_to_real for t in paper.generated if t.release]
-    transfer = published_figures.published_transfer_figure(paper)
-    drawn = {point for trace in transfer.data for point in zip(trace["x"], trace["y"], strict=True)}
-    assert drawn == {(t.real_to_synth, t.synth_to_real) for t in paper.transfers}
-    distribution = published_figures.published_distribution_figure(paper)
-    drawn = {point for trace in distribution.data for point in zip(trace["x"], trace["y"], strict=True)}
-    assert drawn == {(d.coverage, d.density) for d in paper.distributions}
-
-
-@pytest.mark.parametrize(
-    ("values", "ends"), [([0.31, 0.59], (0.2, 0.7)), ([], (0.0, 0.1)), ([1.0, 1.0], (0.9, 1.0)), ([0.0], (0.0, 0.1))]
-)
-def test_ends_are_full_tenths_around_the_values(values: list[float], ends: tuple[float, float]) -> None:
-    assert around(values) == pytest.approx(ends)
 
 
 def test_every_figure_says_in_words_what_it_shows(make: Make) -> None:

@@ -5,7 +5,7 @@ import torch
 
 from prettyuseful.data.pixels import Pixels
 from prettyuseful.numerics import Numerics
-from prettyuseful.training.classifier import Design, load_classifier
+from prettyuseful.training.classifier import Design
 from prettyuseful.training.inference import penultimate, predict
 from prettyuseful.training.recipes import View
 from prettyuseful.training.starts import init_classifier
@@ -16,16 +16,6 @@ NUMERICS = Numerics()
 def pixels(count: int = 30) -> Pixels:
     images = np.random.default_rng(0).integers(256, size=(count, 32, 32, 3), dtype=np.uint8)
     return Pixels.of(images, np.zeros(count, np.int64), np.arange(count).astype(str))
-
-
-def test_weights_come_back(tmp_path: object) -> None:
-    classifier = init_classifier(Design("small", 2, 32), 0)
-    classifier.network.eval()
-    path = tmp_path / "w.safetensors"  # type: ignore[operator]
-    classifier.save(path)
-    again = load_classifier(path, Design.from_json(classifier.design.as_json()), NUMERICS)
-    view = View(32, 32)
-    assert np.array_equal(predict(classifier, pixels(), view), predict(again, pixels(), view))
 
 
 def test_features_are_what_the_last_layer_sees() -> None:
@@ -50,14 +40,6 @@ def test_logits_are_the_mean_over_the_squares_of_a_view() -> None:
             cut = np.stack([images[i][y : y + 24, x : x + 24] for i in range(3)])
             corners.append(predict(classifier, Pixels.of(cut, images.labels, images.groups), View(24, 24)))
     assert np.allclose(found, np.mean(corners, axis=0), atol=1e-5)
-
-
-def test_input_is_normalised_as_the_design_says() -> None:
-    one = init_classifier(Design("small", 2, 32), 0)
-    other = init_classifier(Design("small", 2, 32, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)), 0)
-    values = torch.full((1, 3, 1, 1), 0.5)
-    assert torch.equal(other.normalised(values.clone()), torch.zeros(1, 3, 1, 1))
-    assert torch.allclose(one.normalised(values.clone())[0, 0], torch.tensor((0.5 - 0.485) / 0.229))
 
 
 def test_two_threads_see_what_one_does() -> None:

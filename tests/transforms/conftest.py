@@ -14,6 +14,8 @@ from tests.generators.tiny import build
 from prettyuseful.data.images import decode, to_square
 from prettyuseful.tasks.photos import PHOTOGRAPHS, PhotosTask, load_photograph
 
+NEGATIVE = "class Negative:\n    def apply(self, images):\n        return 255 - images\n"
+
 
 @pytest.fixture(scope="session")
 def crops() -> np.ndarray:
@@ -40,3 +42,10 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """The folder of a family's tiny pipeline."""
     root = tmp_path_factory.mktemp("families")
     return cache(lambda family: build(family, root / family))
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> str:
+    """A transform of the user's own, by its name: the negative."""
+    (tmp_path / "negative.py").write_text(NEGATIVE)
+    return f"{tmp_path / 'negative.py'}:Negative"

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,13 +13,12 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 from tests.transforms.measures import content_of
 
-from prettyuseful.errors import DataError, StudyError, UnknownNameError
+from prettyuseful.errors import StudyError
 from prettyuseful.numerics import Numerics
 from prettyuseful.study.reading import parse_study
 from prettyuseful.transforms.base import TransformSource
 from prettyuseful.transforms.chain import AnyTransform, Chain
 from prettyuseful.transforms.check import check_transform
-from prettyuseful.transforms.custom import open_custom
 
 ANY: TypeAdapter[Any] = TypeAdapter(AnyTransform)
 FORMS = """
@@ -44,13 +42,6 @@ FORMS = """
     - {kind: vae, generator: pocket-base}
     - {kind: band, keep: [0, 0.25]}
 """
-NEGATIVE = "class Negative:\n    def apply(self, images):\n        return 255 - images\n"
-
-
-@pytest.fixture
-def own(tmp_path: Path) -> str:
-    (tmp_path / "negative.py").write_text(NEGATIVE)
-    return f"{tmp_path / 'negative.py'}:Negative"
 
 
 @pytest.mark.parametrize("form", yaml.safe_load(FORMS), ids=lambda form: form["kind"])
@@ -161,39 +152,3 @@ def test_the_identity_is_that_of_the_links_in_order() -> None:
         "version": 1,
     }
     assert content_of(chain) != content_of(turned)
-
-
-def test_a_class_of_ones_own_is_known_by_its_text(own: str, crops: np.ndarray) -> None:
-    source = ANY.validate_python({"kind": "own", "transform": own})
-    assert (source.open(Numerics()).apply(crops) == 255 - crops).all()
-    before = content_of(source)
-    assert str(Path(own).parent) not in str(before)
-    Path(own.rpartition(":")[0]).write_text(NEGATIVE.replace("255", "254"))
-    assert content_of(source) != before
-
-
-@pytest.mark.parametrize(
-    ("returned", "words"),
-    [
-        ("[1, 2]", "returned a list, not a NumPy array"),
-        ("images[0]", r"have the shape \(32, 32, 3\)"),
-        ("images[:1]", "returned 1 images for 48"),
-        ("images / 255", "are float64, not uint8"),
-    ],
-)
-def test_what_is_no_image_is_refused(own: str, crops: np.ndarray, returned: str, words: str) -> None:
-    Path(own.rpartition(":")[0]).write_text(NEGATIVE.replace("255 - images", returned))
-    with pytest.raises(DataError, match=rf"negative:Negative: .*{words}.*; try `prettyuseful check probe`"):
-        ANY.validate_python({"kind": "own", "transform": own}).open(Numerics()).apply(crops)
-
-
-def test_a_class_that_is_no_transform_is_one_clear_line(own: str) -> None:
-    file = Path(own.rpartition(":")[0])
-    file.write_text(NEGATIVE.replace("apply", "change"))
-    with pytest.raises(DataError, match="negative:Negative has no method 'apply'"):
-        open_custom(own)
-    file.write_text(NEGATIVE + "    def __init__(self, strength): ...\n")
-    with pytest.raises(DataError, match=r"negative:Negative\(\) failed: TypeError: .*strength"):
-        open_custom(own)
-    with pytest.raises(UnknownNameError, match="did you mean 'Negative'"):
-        open_custom(own.replace("Negative", "Negativ"))

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from prettyuseful.encoders.real_trained import RealTrained
+from prettyuseful.encoders.table import ENCODERS, REAL_TRAINED, EncoderRow, timm_row
+from prettyuseful.errors import DataError
+from prettyuseful.numerics import Numerics
+from prettyuseful.registry import loaded
+
+
+def test_every_row_makes_an_encoder_and_says_where_its_weights_are() -> None:
+    for row in ENCODERS:
+        assert isinstance(loaded(row.make), type)
+        assert (row.default_weights is not None) == row.name.startswith(("clip", "dinov2"))
+        assert row.reads_texts == row.name.startswith("clip")
+    assert [row.name for row in ENCODERS if row.needs_weights] == ["inception"]
+    assert [row.name for row in ENCODERS if row.trained_here] == ["real-trained"]
+
+
+@pytest.mark.parametrize(
+    ("weights", "default", "needed"),
+    [
+        ("none", None, False),
+        ("timm", None, False),
+        ("file", None, True),
+        ("file", "x.pt", False),
+        ("model", None, True),
+        ("model", "a/b", False),
+    ],
+)
+def test_weights_have_to_be_given_where_there_are_no_others(weights: str, default: str | None, needed: bool) -> None:
+    row = EncoderRow("mine", "", "", weights=weights, default_weights=default)  # type: ignore[arg-type]
+    assert row.needs_weights is needed
+
+
+def test_the_classifier_of_the_study_has_a_name_in_the_table() -> None:
+    assert REAL_TRAINED == "real-trained"
+    assert loaded(ENCODERS[REAL_TRAINED].make) is RealTrained
+
+
+def test_any_timm_id_has_a_row() -> None:
+    row = timm_row("resnet10t")
+    assert (row.name, row.weights, row.reads_texts, row.needs_weights) == ("resnet10t", "timm", False, False)
+    assert row.words == "timm's resnet10t"
+    assert callable(row.make)
+    with pytest.raises(DataError, match="nowhere"):
+        row.make("nowhere.safetensors", Numerics())
+
+
+def test_reading_the_table_loads_no_torch() -> None:
+    code = (
+        "from prettyuseful.encoders.table import ENCODERS, timm_row; import sys; timm_row('resnet18'); "
+        "[row.words for row in ENCODERS]; sys.exit('torch' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,165 @@
+"""Tasks from tiny folders of noise images: one that is split here, or two."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageOps
+
+from prettyuseful.data.dataset import Row, write_shard
+from prettyuseful.data.sources.base import SampledSource
+from prettyuseful.data.sources.open import open_source
+from prettyuseful.errors import DataError
+from prettyuseful.tasks.base import SPLITS
+from prettyuseful.tasks.groups import write_groups
+from prettyuseful.tasks.real import RealTask
+
+Folder = Callable[..., SampledSource]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    """A folder of noise images, no two of them alike."""
+    rng = np.random.default_rng(0)
+
+    def make(counts: Mapping[str, int], name: str = "pets") -> SampledSource:
+        for label, count in counts.items():
+            (tmp_path / name / label).mkdir(parents=True)
+            for i in range(count):
+                pixels = rng.integers(0, 256, (16, 16, 3), np.uint8)
+                Image.fromarray(pixels).save(tmp_path / name / label / f"{i:02d}.png")
+        return open_source(str(tmp_path / name))
+
+    return make
+
+
+def paths(task: RealTask, per_class: int = 2) -> dict[str, list[str]]:
+    return {split: [row.path for row in task.images(split, per_class)] for split in SPLITS}
+
+
+def test_a_fifth_of_every_class_is_held_out_and_nothing_is_in_both_splits(folder: Folder) -> None:
+    task = RealTask(folder({"cat": 10, "dog": 20}))
+    assert (task.name, task.classes, dict(task.definitions)) == ("pets", ("cat", "dog"), {})
+    assert task.division.images == {"train": (8, 16), "test": (2, 4)}
+    assert (task.available("train"), task.available("test")) == (8, 2)
+    assert (task.division.groups, task.division.grouped_by) == (6, "near-duplicates")
+    trained, tested = paths(task, 2).values()
+    assert not {*trained} & {*tested}
+    assert "30 images" not in task.source
+    assert task.source == "pets, " + task.division.words
+    assert "24 images to train on, 6 to test on (20% by whole groups, seed 0) in 6 groups" in task.source
+
+
+def test_a_smaller_request_is_a_prefix_of_each_class(folder: Folder) -> None:
+    task = RealTask(folder({"cat": 10, "dog": 20}))
+    few, more = list(task.images("train", 3)), list(task.images("train", 8))
+    assert [row.label for row in more] == [0] * 8 + [1] * 8
+    assert few == more[:3] + more[8:11]
+    assert [row.path.split("/")[0] for row in few] == ["cat"] * 3 + ["dog"] * 3
+    with pytest.raises(DataError, match="task pets has 8 train images per class, 9 were asked for"):
+        next(task.images("train", 9))
+
+
+def test_another_share_can_be_held_out(folder: Folder) -> None:
+    source = folder({"cat": 10, "dog": 10})
+    half = RealTask(source, hold_out=0.5)
+    assert half.division.images["test"] == (5, 5)
+    assert half.division.hold_out == 0.5
+    assert half.fingerprint() != RealTask(source).fingerprint()
+
+
+def test_near_duplicates_are_on_one_side(folder: Folder, tmp_path: Path) -> None:
+    source = folder({"cat": 10, "dog": 10})
+    for i in range(10):
+        with Image.open(tmp_path / f"pets/cat/{i:02d}.png") as image:
+            ImageOps.mirror(image).save(tmp_path / f"pets/cat/{i:02d}-mirrored.png")
+    task = RealTask(open_source(source.place))
+    groups = task.grouped["train"]
+    assert groups["cat/03-mirrored.png"] == groups["cat/03.png"] == "cat/03-mirrored.png"
+    sides = [{groups[row.path] for row in task.images(split, 2)} for split in SPLITS]
+    assert not sides[0] & sides[1]
+    assert task.division.images == {"train": (16, 8), "test": (4, 2)}
+
+
+def test_groups_of_a_file_are_split_whole_and_are_in_the_rows(folder: Folder, tmp_path: Path) -> None:
+    source = folder({"cat": 12, "dog": 12})
+    groups = {f"{name}/{i:02d}.png": f"owner {i // 3}" for name in ("cat", "dog") for i in range(12)}
+    write_groups(tmp_path / "groups.csv", groups)
+    task = RealTask(source, groups=tmp_path / "groups.csv", hold_out=0.25)
+    assert (task.division.groups, task.division.grouped_by) == (1, "file")
+    assert task.division.images == {"train": (9, 9), "test": (3, 3)}
+    assert "in 1 groups (by a file)" in task.source
+    rows = list(task.images("train", 3))
+    assert all(row.group == groups[row.path] for row in rows)
+    # The first images are of many groups.
+    assert Counter(row.group for row in rows if row.label == 0) == {row.group: 1 for row in rows[:3]}
+    assert task.fingerprint() != RealTask(source, hold_out=0.25).fingerprint()
+
+
+def test_test_images_of_another_place_are_all_tested_on(folder: Folder) -> None:
+    real, test = folder({"cat": 3, "dog": 4}), folder({"dog": 2, "cat": 5}, "tests")
+    task = RealTask(real, test)
+    assert task.division.images == {"train": (3, 4), "test": (5, 2)}
+    assert (task.division.hold_out, task.division.seed, task.division.groups) == (None, None, 7)
+    assert "7 to test on (given)" in task.source
+    assert len(list(task.images("test", 2))) == 4
+    assert RealTask(real, test, hold_out=0.5).fingerprint() == task.fingerprint() != RealTask(real).fingerprint()
+
+
+def test_the_fingerprint_follows_the_images_and_not_their_place(folder: Folder, tmp_path: Path) -> None:
+    before = RealTask(folder({"cat": 5, "dog": 5})).fingerprint()
+    (tmp_path / "pets").rename(tmp_path / "moved")
+    assert RealTask(open_source(str(tmp_path / "moved"))).fingerprint() == before
+    Image.new("RGB", (16, 16)).save(tmp_path / "moved/cat/00.png")
+    assert RealTask(open_source(str(tmp_path / "moved"))).fingerprint() != before
+
+
+def test_a_place_of_each_image_stays_with_it(tmp_path: Path, folder: Folder) -> None:
+    folder({"cat": 6, "dog": 6})
+    images = sorted((tmp_path / "pets").glob("*/*.png"))
+    rows = [Row(p.read_bytes(), f"{i}.png", int(i >= 6), f"{i}.png", place=f"place {i}") for i, p in enumerate(images)]
+    write_shard(tmp_path / "pets.parquet", rows, ["cat", "dog"])
+    task = RealTask(open_source(str(tmp_path / "pets.parquet")))
+    place_of = {row.data: row.place for row in rows}
+    assert all(row.place == place_of[row.data] for row in task.images("train", 2))
+
+
+@pytest.mark.parametrize(
+    ("counts", "test", "words"),
+    [
+        ({"train": 2, "test": 2}, None, "holds test and train, no classes; name them apart"),
+        ({"train": 2, "validation": 2}, None, "holds train and validation, no classes"),
+        ({"cat": 5}, None, "has 1 classes; a task needs at least two"),
+        ({"cat": 5, "dog": 5}, {"cat": 5}, "has no images of 1 of the task's 2 classes: 'dog'"),
+        (
+            {"cat": 5, "dog": 5},
+            {"cat": 5, "dog": 5, "fox": 1},
+            r"tests and .*pets differ in their classes: fox \(not in .*pets\); add images there, or remove the class",
+        ),
+    ],
+)
+def test_classes_that_cannot_be_used_are_one_line(
+    folder: Folder, counts: Mapping[str, int], test: Mapping[str, int] | None, words: str
+) -> None:
+    real, tests = folder(counts), folder(test, "tests") if test else None
+    with pytest.raises(DataError, match=words) as error:
+        RealTask(real, tests)
+    assert "\n" not in str(error.value)
+
+
+def test_a_class_of_one_image_cannot_be_split(folder: Folder) -> None:
+    task = RealTask(folder({"cat": 1, "dog": 5}))
+    with pytest.raises(DataError, match=r"class 'cat' has one image, so none is left to train on .*\(1 of 2 classes\)"):
+        task.available("train")
+
+
+def test_a_class_of_one_group_cannot_be_split(folder: Folder, tmp_path: Path) -> None:
+    source = folder({"cat": 4, "dog": 4})
+    groups = {f"cat/{i:02d}.png": "one" for i in range(4)} | {f"dog/{i:02d}.png": str(i) for i in range(4)}
+    write_groups(tmp_path / "groups.csv", groups)
+    with pytest.raises(DataError, match="class 'cat' has 4 images in too few groups"):
+        RealTask(source, groups=tmp_path / "groups.csv").available("train")

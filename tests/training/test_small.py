@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from prettyuseful.training.architectures import build
+from prettyuseful.training.small import SmallNet
+
+
+def test_the_small_one_has_the_halves_of_a_timm_model() -> None:
+    model, x = build("small", 16, 32).eval(), torch.randn(2, 3, 32, 32)
+    assert isinstance(model, SmallNet)
+    features = model.forward_features(x)
+    assert features.shape == (2, 128, 4, 4)
+    assert torch.equal(model.forward_head(features), model(x))
+    assert model.forward_head(features, pre_logits=True).shape == (2, 128)
+    assert sum(p.numel() for p in model.parameters()) == 165736
+
+
+@pytest.mark.parametrize("side", [8, 24, 33])
+def test_images_of_any_size_from_eight_pixels_will_do(side: int) -> None:
+    model = SmallNet(3).eval()
+    features = model.forward_features(torch.randn(1, 3, side, side + 3))
+    assert features.shape == (1, 128, side // 8, (side + 3) // 8)
+    assert model.forward_head(features).shape == (1, 3)
+
+
+def test_logits_are_the_head_on_the_penultimate_features() -> None:
+    model, x = SmallNet(4).eval(), torch.randn(2, 3, 32, 32)
+    features = model.forward_features(x)
+    penultimate = model.forward_head(features, pre_logits=True)
+    assert torch.allclose(penultimate, features.mean(dim=(2, 3)))
+    assert torch.equal(model.head(penultimate), model(x))
