@@ -17,9 +17,12 @@ def call(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedPro
     return subprocess.run([*PROGRAM, *map(str, arguments)], capture_output=True, text=True, cwd=cwd, timeout=240)
 
 
-def call_here(*arguments: object) -> subprocess.CompletedProcess[str]:
-    """The same in this process, which has imported everything already: for commands that neither run nor change it."""
-    found = CliRunner().invoke(app, [*map(str, arguments)], catch_exceptions=False)
+def call_here(*arguments: object, answer: str | None = None) -> subprocess.CompletedProcess[str]:
+    """The same in this process, which has imported everything already: for commands that neither run nor change it.
+
+    `answer` is what its user types.
+    """
+    found = CliRunner().invoke(app, [*map(str, arguments)], input=answer, catch_exceptions=False)
     return subprocess.CompletedProcess([*map(str, arguments)], found.exit_code, found.stdout, found.stderr)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -41,3 +42,17 @@ def test_an_interrupted_run_is_exit_code_130_and_can_go_on(
     assert "Traceback" not in stderr
     records = read_records(tmp_path / "study-results" / "records")
     assert any(not isinstance(record, StudyRecord) and record.status == "missing" for record in records)
+
+
+def test_a_mistake_of_ours_shows_its_trace_without_secrets() -> None:
+    script = (
+        "import os, sys; from prettyuseful.cli import app, main\n"
+        "@app.command()\ndef wrong() -> None: raise RuntimeError(os.environ['CANARY_KEY'])\n"
+        "sys.argv = ['prettyuseful', 'wrong']; main()"
+    )
+    environment = {**os.environ, "CANARY_KEY": "canary-1234"}
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("Traceback")
+    assert done.stderr.splitlines()[-1] == "RuntimeError: [CANARY_KEY]"
+    assert "canary" not in done.stderr
