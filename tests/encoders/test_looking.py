@@ -38,4 +38,5 @@ def test_a_network_meets_full_batches_alone_filled_with_the_last_image(pixels: P
 def test_features_of_half_precision_and_with_gradients_come_as_plain_float32(pixels: Pixels) -> None:
     weight = torch.ones(12, 2, dtype=torch.bfloat16, requires_grad=True)
     found = looked_at(pixels, corner, lambda batch: batch.flatten(1).bfloat16() @ weight, "cpu")
-    assert (found.shape, found.dtype) == ((19, 2), np.float32)
+    assert found.shape == (19, 2)
+    assert found.dtype == np.float32

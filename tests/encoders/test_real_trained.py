@@ -24,7 +24,8 @@ def classifier() -> Classifier:
 @pytest.mark.parametrize("view", VIEWS)
 def test_features_are_what_the_last_layer_reads(classifier: Classifier, pixels: Pixels, view: View) -> None:
     found = RealTrained(classifier, view).features(pixels)
-    assert (found.shape, found.dtype) == ((19, 128), np.float32)
+    assert found.shape == (19, 128)
+    assert found.dtype == np.float32
     head = classifier.network.head
     assert isinstance(head, torch.nn.Linear)
     with torch.inference_mode():

@@ -39,7 +39,8 @@ def test_weights_have_to_be_given_where_there_are_no_others(weights: str, defaul
 
 def test_the_classifier_of_the_study_has_a_name_in_the_table() -> None:
     assert REAL_TRAINED == "real-trained"
-    assert loaded(ENCODERS[REAL_TRAINED].make) is RealTrained
+    made_of: object = loaded(ENCODERS[REAL_TRAINED].make)
+    assert made_of is RealTrained
 
 
 def test_any_timm_id_has_a_row() -> None:

@@ -73,8 +73,9 @@ def test_of_an_empty_store_everything_is_missing_but_the_study(plan: Plan, empty
     study = study_of(found)
     assert (study.title, study.file, study.task.name) == ("small", plan.study, plan.task.name)
     assert (study.task.chance, study.task.test_images_per_class) == (0.5, 14)
-    assert {record.status for record in [*datasets_of(found).values(), *runs_of(found)]} == {"missing"}
-    assert all(record.measured == record.samples == [] for record in datasets_of(found).values())
+    assert {run.status for run in runs_of(found)} == {"missing"}
+    for record in datasets_of(found).values():
+        assert (record.status, record.measured, record.samples) == ("missing", [], [])
     assert all(run.transfers == [] and run.environment is None for run in runs_of(found))
 
 
