@@ -12,6 +12,9 @@ import prettyuseful
 SOURCE, TESTS = Path(prettyuseful.__file__).parent, Path(__file__).parent
 REASONS = {
     "__init__": "It only gives public names to objects of other modules; tests/test_imports.py loads every one.",
+    "analysis/rows": "Three records and no behaviour; tests/analysis/test_summary.py reads what is filled in.",
+    "data/sources/protocol": "One protocol and no code; tests/data/sources run every source.",
+    "generators/base": "A protocol and records without behaviour; the tests of every generator fill and read them.",
     "encoders/base": "Two protocols and no code; every encoder's tests run what they promise.",
     "engine/events": "Two records and a function that does nothing; tests/engine/test_execute.py reads the events.",
     "engine/workers/base": "A protocol and an exception; tests/engine/workers/test_local.py and test_ray.py run both.",
