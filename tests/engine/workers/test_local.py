@@ -92,7 +92,7 @@ def test_a_worker_that_dies_is_lost_and_the_next_step_gets_another(
 
 
 def test_an_error_stops_what_still_runs(planted_steps: ModuleType, store: LocalStore) -> None:
-    slow = step(planted_steps.SlowSpec(text="slow", seconds=600))
+    slow = step(planted_steps.SlowSpec(text="slow", seconds=20))
     with suppress(KeyboardInterrupt), LocalWorkers(store, 2) as workers:
         workers.submit(slow)
         wait_until(store, {slow.key})
