@@ -21,7 +21,7 @@ from prettyuseful.engine.events import Event
 from prettyuseful.engine.keys import derive_seed
 from prettyuseful.engine.store.base import Manifest
 from prettyuseful.engine.store.local import LocalStore
-from prettyuseful.errors import StoreError, UserError
+from prettyuseful.errors import EveryRunFailedError, StoreError, UserError
 from prettyuseful.metrics import METRICS
 from prettyuseful.plan.study import make_plan
 from prettyuseful.records import DatasetRecord, RunRecord, StudyRecord, read_records
@@ -120,7 +120,9 @@ def test_a_failed_step_is_a_failed_record(
 
     monkeypatch.setattr("prettyuseful.steps.generation.GenerateSpec.make", broken)
     study = parse_study(study_text(seeds="[0]") + "metrics: []\n")
-    result = run_study(study, tmp_path / "store", tmp_path / "out", workers=1)
+    with pytest.raises(EveryRunFailedError, match="every run failed; the first cause: .*the sampler gave up") as raised:
+        run_study(study, tmp_path / "store", tmp_path / "out", workers=1)
+    result = raised.value.result
     assert not result.complete
     records = read_records(result.records)
     statuses = {(r.record, r.status) for r in records if not isinstance(r, StudyRecord)}
@@ -183,8 +185,8 @@ def test_a_mix_with_real_images_is_tested_on_real_ones_alone(blended: Path, caps
     summary = summarise(read_records(blended / "out" / "records"))
     assert summary.complete
     print_out(summary_table(summary))
-    shown = {line.split()[1]: line for line in capsys.readouterr().out.splitlines() if "%]" in line}
-    assert {name: line.count("%]") for name, line in shown.items()} == {
+    shown = {line.split()[1]: line for line in capsys.readouterr().out.splitlines() if "% [" in line}
+    assert {name: line.count("% [") for name, line in shown.items()} == {
         "noise": 2, "taken": 2, "real": 1, "half": 1, "deep": 1, "scratch": 1, "tuned": 1, "after": 2,
     }  # fmt: skip
     assert "missing" not in "".join(shown.values())
@@ -249,7 +251,10 @@ def trained_as(shared_task: Path, folder: Path, train: str, more: str = "", per_
         f"  again: {{generator: {shared_task / 'train'}, images_per_class: {per_class}}}\n"
         f"train: {{seeds: [0], {train}}}\n{more}"
     )
-    run_study(parse_study(text), folder / "store", folder / "out", workers=1)
+    try:
+        run_study(parse_study(text), folder / "store", folder / "out", workers=1)
+    except EveryRunFailedError as error:
+        assert not error.result.complete
     return {record.dataset: record for record in read_records(folder / "out/records") if isinstance(record, RunRecord)}
 
 
