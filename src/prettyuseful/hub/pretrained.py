@@ -38,15 +38,21 @@ def load_pretrained(kind: Kind, model: str, dtype: torch.dtype) -> tuple[Any, An
         with quiet():
             # `torch_dtype` is called `dtype` since transformers 4.56; the old name works in every version we support.
             network, report = kind.network.from_pretrained(
-                place, torch_dtype=dtype, use_safetensors=True, output_loading_info=True, **options
+                place,
+                torch_dtype=dtype,
+                use_safetensors=True,
+                output_loading_info=True,
+                ignore_mismatched_sizes=True,  # they are named below, with the missing ones
+                **options,
             )
             # After the network, whose loading says more plainly that there is nothing to load.
             processor = kind.processor.from_pretrained(place, **options)
     except Exception as error:  # a library may raise anything on a folder that anyone made
         raise DataError(f"cannot load the {kind.called} {name!r}: {_why(kind, place, error)}") from error
-    if lacking := sorted(map(str, [*report["missing_keys"], *report["mismatched_keys"]])):
+    mismatched = [key for key, *_ in report["mismatched_keys"]]
+    if lacking := sorted([*report["missing_keys"], *mismatched]):
         raise DataError(
-            f"the weights of the {kind.called} {name!r} are incomplete and would be filled with random numbers: "
+            f"the weights of the {kind.called} {name!r} are incomplete or of another shape and would be filled with random numbers: "
             f"{', '.join(lacking)[:_SHOWN]}; get the model again"
         )
     return processor, network
