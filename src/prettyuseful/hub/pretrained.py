@@ -52,8 +52,8 @@ def load_pretrained(kind: Kind, model: str, dtype: torch.dtype) -> tuple[Any, An
     mismatched = [key for key, *_ in report["mismatched_keys"]]
     if lacking := sorted([*report["missing_keys"], *mismatched]):
         raise DataError(
-            f"the weights of the {kind.called} {name!r} are incomplete or of another shape and would be filled with random numbers: "
-            f"{', '.join(lacking)[:_SHOWN]}; get the model again"
+            f"the weights of the {kind.called} {name!r} are incomplete or of another shape and would be filled with "
+            f"random numbers: {', '.join(lacking)[:_SHOWN]}; get the model again"
         )
     return processor, network
 
