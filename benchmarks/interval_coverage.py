@@ -1,6 +1,6 @@
 """Do 95 % intervals hold the truth in 95 % of cases? `python benchmarks/interval_coverage.py` prints JSON.
 
-Logistic worlds with known truth (`prettyuseful.analysis.simulation`): seeds, test groups and what a seed does with one
+Logistic worlds with known truth (`simulation.py`): seeds, test groups and what a seed does with one
 group all vary. Every method sees the same trials. Shares come with their own 95 % interval (Clopper-Pearson), since
 trials are finite. `crossed` is the product's. `counted twice` is what it was before: variance of the seeds plus
 variance of the groups, though either holds what they share. `crossed bootstrap` draws seeds and groups again, and takes
@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 from scipy import stats
+from simulation import Method, Tests, World, coverage
 
-from prettyuseful.analysis.simulation import Method, Tests, World, coverage
 from prettyuseful.analysis.statistics import accuracy, difference
 
 LEVEL, BOOTSTRAPS = 0.95, 500

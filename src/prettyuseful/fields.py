@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, GetCoreSchemaHandler, GetJsonSchemaHandler, model_validator
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+from pydantic_core import CoreSchema, PydanticCustomError, PydanticKnownError, core_schema
 
 from prettyuseful.errors import UnknownNameError
 from prettyuseful.plugins import is_plugin, resolve_plugin_path
@@ -33,8 +33,8 @@ class BareName(BaseModel):
     def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         whole = handler.resolve_ref_schema(handler(core_schema))
         field = whole["properties"][cls.bare_field]
-        parts = [part for part in field.get("anyOf", ()) if part.get("type") != "null"] or [field]
-        bare = [{k: v for k, v in part.items() if k not in ("default", "description", "title")} for part in parts]
+        texts = [part for part in field.get("anyOf", [field]) if part.get("type") != "null"]
+        bare = [{k: v for k, v in part.items() if k not in ("default", "description", "title")} for part in texts]
         return {"anyOf": [*bare, whole]}
 
 
@@ -55,6 +55,28 @@ class RelativePlace:
         if text in self.names or (self.only_if is not None and not self.only_if(owner)):
             return text
         return self.resolve(text, folder)
+
+
+@dataclass(frozen=True, eq=False)
+class OneOf:
+    """Marks text that is one of the names `choices()`, which is asked anew for every check and every JSON schema."""
+
+    choices: Callable[[], Sequence[str]]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(self.choices())
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self._checked, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return {**handler(schema), "enum": [*self.names]}
+
+    def _checked(self, name: str) -> str:
+        if name not in self.names:
+            raise PydanticKnownError("literal_error", {"expected": " or ".join(map(repr, self.names))})
+        return name
 
 
 @dataclass(frozen=True, eq=False)

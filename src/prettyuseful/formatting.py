@@ -21,6 +21,11 @@ class HasBounds(Protocol):
     def high(self) -> float: ...
 
 
+def share(fraction: float) -> str:
+    """`76.9%` of a fraction 0-1."""
+    return f"{fraction:.1%}"
+
+
 def percent(value: HasBounds) -> str:
     """`76.9% [72.7, 81.1]` of fractions 0-1."""
     return f"{value.mean:.1%} [{100 * value.low:.1f}, {100 * value.high:.1f}]"
@@ -30,6 +35,13 @@ def points(value: HasBounds) -> str:
     """`-5.0 points [-9.0, -0.9]` of differences of fractions."""
     mean, low, high = (100 * part for part in (value.mean, value.low, value.high))
     return f"{mean:+.1f} points [{low:+.1f}, {high:+.1f}]"
+
+
+def points_apart(value: HasBounds) -> str:
+    """`5.0 points [0.9, 9.0]`: how large a difference is, where words say which side is higher."""
+    sign = -1 if value.mean < 0 else 1
+    mean, *ends = (sign * 100 * part for part in (value.mean, value.low, value.high))
+    return f"{mean:.1f} points [{min(ends):.1f}, {max(ends):.1f}]"
 
 
 def number(value: HasBounds) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -20,6 +18,7 @@ from pydantic import (
 )
 
 from prettyuseful.diagnosis.findings import Diagnosis
+from prettyuseful.engine.durable import replace_text
 from prettyuseful.engine.store.base import Manifest
 from prettyuseful.errors import DataError
 from prettyuseful.generators.base import Origin
@@ -287,7 +286,7 @@ def write_records(records: Sequence[Record], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     names = {record_name(record): record for record in records}
     for name, record in names.items():
-        write_whole(folder / name, record.model_dump_json(indent=1) + "\n")
+        replace_text(folder / name, record.model_dump_json(indent=1) + "\n")
     for stale in {*folder.glob("run@*.json"), *folder.glob("dataset@*.json")} - {folder / name for name in names}:
         stale.unlink()
 
@@ -328,19 +327,6 @@ def _place_of(record: Record, study: StudyRecord) -> tuple[int, ...]:
     cell = study.cells.index(record.cell)
     place = (seeds.index(record.seed), names.index(record.dataset), record.images_per_class)
     return (2, cell, record.steps_of or 0, *place)
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Writes a text file so that a reader sees the old one or the new one, never half."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    draft = Path(name)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        draft.chmod(0o644)
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def schema(of: Iterable[type[BaseModel]] = (StudyRecord, DatasetRecord, RunRecord, Manifest)) -> dict[str, Any]:

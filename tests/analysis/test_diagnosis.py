@@ -82,7 +82,7 @@ def test_named_causes_are_put_into_one_sentence() -> None:
     unnamed = cause("texture", "added", named=False)
     assert sentence(blur, cause("labels", "lost"), unnamed) == (
         "What holds ours back: high-frequencies lost (like blur of 1 px, 60% of the difference; as likely texture or "
-        "structure); then labels lost (40% of labels, 30% to 50%)."
+        "structure); then labels lost (40% [30, 50] of labels)."
     )
 
 

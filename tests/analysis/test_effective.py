@@ -52,7 +52,7 @@ def test_an_accuracy_between_two_points_is_read_off_their_line_over_the_logarith
     assert found.low is not None
     assert found.high is not None
     assert found.low < found.estimate < found.high
-    assert found.words == f"about {found.estimate:.0f} ({found.low:.0f} to {found.high:.0f})"
+    assert found.words == f"about {found.estimate:.0f} [{found.low:.0f}, {found.high:.0f}]"
 
 
 def test_the_interval_holds_the_truth() -> None:

@@ -89,18 +89,17 @@ def test_a_planned_comparison_stands_for_itself(make_test: MakeTest) -> None:
     found = study_of(make_test, STUDY.model_copy(update={"file": study_file(datasets)}))
     (pair,) = found.comparisons
     assert (pair.a, pair.b, pair.planned, pair.to_real.level) == ("pretty", "good", True, 0.95)
-    assert any(
-        s.startswith("pretty against good, its control: -") and "real images, which is clear" in s for s in found.answer
-    )
-    assert not any("nobody had planned" in s for s in found.answer)
+    [planned] = [s for s in found.answer if s.startswith("pretty against good, its control (planned comparison): -")]
+    assert "on real images, significant" in planned
+    assert not any("unplanned" in s for s in found.answer)
 
 
 def test_the_answer_says_it_in_words(make_test: MakeTest) -> None:
     answer = " ".join(study_of(make_test).answer)
-    assert "guessing gets 50.0%" in answer
-    assert "good teaches more than pretty" in answer
-    assert "of pretty's images: they look like their class more than they teach it" in answer
-    assert "1 of 1 pairs" in answer
+    assert "guessing reaches 50.0%" in answer
+    assert "good reaches a higher accuracy than pretty" in answer
+    assert "of pretty's images: they are easier to recognise than to learn from" in answer
+    assert "1 of 1 unplanned pairs" in answer
 
 
 def test_a_record_that_someone_took_away_is_missed(make_test: MakeTest) -> None:
@@ -138,7 +137,7 @@ def test_what_is_missing_is_told_and_left_out(make_test: MakeTest) -> None:
 
 def test_nothing_at_all_can_be_summarised() -> None:
     found = summarise([STUDY])
-    assert found.answer == ("No run is complete, so there is nothing to say yet.",)
+    assert found.answer == ("No run is complete, so there is no result yet.",)
 
 
 def test_the_baseline_has_as_many_images(make_test: MakeTest) -> None:

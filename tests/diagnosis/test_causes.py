@@ -45,14 +45,14 @@ def test_only_some_causes_can_be_dropped() -> None:
 @pytest.mark.parametrize(
     ("name", "words", "of_class"),
     [
-        ("labels lost", "20% of labels, 0% to 30%", "0%"),
-        ("copies added", "20% of images, 0% to 30%", "0%"),
+        ("labels lost", "20% [0, 30] of labels", "0%"),
+        ("copies added", "20% [0, 30] of images", "0%"),
         (
             "coverage lost",
-            "neighbours at 1.22 times the distance in real images, 0.90 to 1.35",
+            "neighbours at 1.22 [0.90, 1.35] times the distance in real images",
             "0.90 times the distance",
         ),
-        ("texture added", "real images come 0.2 standard deviations nearer, -0.1 to 0.3", "-0.1"),
+        ("texture added", "real images come 0.2 [-0.1, 0.3] standard deviations nearer", "-0.1"),
     ],
 )
 def test_an_effect_is_put_into_words_by_its_unit(name: str, words: str, of_class: str) -> None:

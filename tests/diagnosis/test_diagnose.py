@@ -6,11 +6,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from prettyuseful.diagnosis.causes import CAUSES
 from prettyuseful.diagnosis.diagnose import diagnose
 from prettyuseful.diagnosis.findings import Diagnosis
 from prettyuseful.diagnosis.images import Labelled
 from prettyuseful.diagnosis.reference import Reference
 from prettyuseful.errors import DataError
+from prettyuseful.transforms.colour import ColourShift
+from prettyuseful.transforms.degradation import Blur
+
+from .world import SIDE, changed
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 from planted.defects import DEFECTS
@@ -105,6 +110,21 @@ def test_the_same_set_has_the_same_diagnosis_in_any_order(reference: Reference, 
 def test_the_real_images_themselves_are_copies_and_nothing_else(reference: Reference, world: Photos) -> None:
     real = Labelled.joined(world.halves)
     assert [cause.id for cause in diagnose(reference, real).named] == ["copies"]
+
+
+def test_named_causes_come_first_and_the_one_that_explains_most_before_all(tiny: Reference, unseen: Labelled) -> None:
+    both = changed(changed(unseen, Blur(width=1 / SIDE).apply), ColourShift(contrast=0.5).apply)
+    found = diagnose(tiny, both)
+    assert [cause.row.name for cause in found.causes[:2]] == ["high-frequencies lost", "colour-contrast lost"]
+    assert found.causes[:2] == found.named
+    for causes in (found.named, found.causes[2:]):
+        explained = [cause.explained for cause in causes]
+        assert explained == sorted(explained, reverse=True)
+    assert {cause.row.name for cause in found.causes} == set(CAUSES.rows)
+    assert len(found.tried) == len(tiny.changed)
+    before, after = np.array(list(found.by_kind.values())).T
+    assert before.sum() == pytest.approx(found.difference)
+    assert after.sum() < 0.1 * before.sum()
 
 
 def test_too_few_images_are_one_clear_line(reference: Reference, world: Photos) -> None:

@@ -58,7 +58,7 @@ def test_wrong_labels_are_shown_with_both_names_and_of_many_classes(tiny: Refere
 
 
 def test_copies_are_shown_above_what_they_are_copies_of(tiny: Reference) -> None:
-    mirrored = changed(draw(1), lambda pixels: pixels[:, :, ::-1])
+    mirrored = changed(draw(2), lambda pixels: pixels[:, :, ::-1])
     _, (copies, originals) = shown(tiny, mirrored, "copies added")
     for copy, original in zip(pixels_of(copies), pixels_of(originals), strict=True):
         assert np.array_equal(copy[:, ::-1], original)

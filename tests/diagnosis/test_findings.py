@@ -23,7 +23,7 @@ def diagnosis(*causes: FoundCause, differs: bool = True) -> Diagnosis:
 
 def test_a_finding_has_the_words_of_its_row() -> None:
     assert found("labels lost").row is CAUSES["labels lost"]
-    assert found("labels lost").effect_words == "30% of labels, 33% to 70%"
+    assert found("labels lost").effect_words == "30% [33, 70] of labels"
     assert found("texture added").class_words(2) == "2"
 
 

@@ -60,6 +60,17 @@ def test_excess_distance_is_small_for_another_draw_and_large_for_a_change(tiny: 
     assert (blurred > 2).all()
 
 
+def test_excess_distance_is_beyond_that_of_the_other_part_of_the_unit(tiny: Reference, unseen: Labelled) -> None:
+    other = Comparison(tiny, unseen).features
+    found = []
+    for half, theirs in zip(tiny.halves, other, strict=True):
+        splits = [(half.sample(one), half.sample(two)) for unit, one, two in half.splits() if unit == 4]
+        ours = [half.energy_distance_of_part(4, part, theirs.samples[4]) for part, _ in splits]
+        real = [half.energy_distance_of_part(4, part, rest) for part, rest in splits]
+        found.append(np.mean(np.arcsinh(ours) - np.arcsinh(real)))
+    assert tiny.excess_distance(other)[4] == pytest.approx(np.mean(found))
+
+
 def test_real_images_vary_in_how_close_they_lie(tiny: Reference) -> None:
     found = tiny.crowding_spread
     assert found.shape == (16,)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -46,6 +48,18 @@ def test_wrong_labels_are_found_and_explain_the_difference(tiny: Reference, unse
     assert not evidence.images[~wrong].any()
     assert evidence.effect.mean() == pytest.approx(1 / 3, abs=0.05)
     assert evidence.explained > 0.8
+
+
+def test_a_label_is_suspect_only_if_it_is_to_both_halves(tiny: Reference, unseen: Labelled) -> None:
+    labels = unseen.labels.copy()
+    labels[::3] = (labels[::3] + 1) % CLASSES
+    comparison = Comparison(tiny, Labelled(unseen.pixels, labels, unseen.groups))
+    one, two = comparison.features
+    unsure = replace(two.features, logits=np.zeros_like(two.features.logits))
+    comparison.features = (one, replace(two, features=unsure))
+    evidence = measured("labels lost", MatchedComparison(comparison, undo_changes(comparison)))
+    assert evidence.images is not None
+    assert not evidence.images.any()
 
 
 def test_a_class_that_shows_another_is_suspect_as_a_whole(tiny: Reference, unseen: Labelled) -> None:

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
-from prettyuseful.hub.files import model_files
+from prettyuseful.hub.files import folder_fingerprint, model_files, pin_model_source
 
 COUNT = (
     "config.json",
@@ -29,6 +30,17 @@ def folder(tmp_path: Path) -> Path:
 
 def test_weights_and_configurations_of_all_parts_count_and_nothing_else(folder: Path) -> None:
     assert {path.relative_to(folder).as_posix() for path in model_files(folder)} == set(COUNT)
+
+
+def test_a_folder_counts_by_what_makes_the_model_and_not_by_its_place(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder, tmp_path / "copy")
+    here, there = pin_model_source(str(folder)), pin_model_source(str(tmp_path / "copy"))
+    assert here.source == str(folder)
+    assert here.content == there.content == {"files": folder_fingerprint(folder)}
+    (folder / "README.md").write_text("other notes")
+    assert pin_model_source(str(folder)).content == here.content
+    (folder / "vocab.txt").write_text("other words")
+    assert pin_model_source(str(folder)).content != here.content
 
 
 def test_links_to_files_count_and_folders_do_not(folder: Path, tmp_path: Path) -> None:

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from prettyuseful.analysis.summary import Row, Summary
+from prettyuseful.analysis.rows import Row
+from prettyuseful.analysis.summary import Summary
 from prettyuseful.report import figures
 from prettyuseful.report.drawing import Figure
 from prettyuseful.report.look import looks_of
@@ -87,5 +88,5 @@ def test_names_cannot_bring_markup_into_a_plot(small: Summary) -> None:
 
 def test_every_figure_says_in_words_what_it_shows(make: Make) -> None:
     figure = accuracy_of(make())
-    assert "base 60.0% (" in figure.alt
+    assert "base 60.0% [" in figure.alt
     assert "chance 33.3%" in figure.alt

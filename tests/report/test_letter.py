@@ -81,12 +81,12 @@ def test_it_reads_like_a_letter(make: Make) -> None:
     for said in (
         "Fine detail is lost ; then images of a class are too similar to each other",
         "Like blur of 0.8 px : that explains 86% of the difference",
-        "12.5 standard deviations nearer, 10 to 15",
+        "12.5 [10, 15] standard deviations nearer",
         "Only a few classes show it: fox.",
         "What to try.",
         "features 5, 1; colour 1, 0.5.",
         "real images of &lt;cat&gt;",
-        "neighbours at 0.67 times the distance in real images, 0.55 to 0.82",
+        "neighbours at 0.67 [0.55, 0.82] times the distance in real images",
     ):
         assert said in page or said.replace(" ;", ";").replace(" :", ":") in page, said
     assert "What it costs" not in page

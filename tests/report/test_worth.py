@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from prettyuseful.analysis.effective import EffectiveReal
-from prettyuseful.analysis.summary import CurvePoint, Summary
+from prettyuseful.analysis.rows import CurvePoint
+from prettyuseful.analysis.summary import Summary
 from prettyuseful.report.build import render
 from prettyuseful.report.look import looks_of
 from prettyuseful.report.worth import worths
@@ -36,7 +37,7 @@ def test_every_data_set_stands_where_it_meets_the_curve(with_curve: Summary) -> 
     assert curve["x"] == [5, 10, 40]
     assert (inside["x"], inside["error_x"]["arrayminus"], inside["error_x"]["array"]) == ([12.0], [5.0], [28.0])
     assert (below["x"], below["error_x"]["arrayminus"], below["error_x"]["array"]) == ([5.0], [0.0], [1.0])
-    assert "base is worth about 12 (7 to more than 40)" in found.figure.alt
+    assert "base is worth about 12 [7, more than 40]" in found.figure.alt
     page = render(with_curve)
-    assert "about 12 (7 to more than 40)" in page
+    assert "about 12 [7, more than 40]" in page
     assert "fewer than 5 (to 6)" in page

@@ -74,7 +74,7 @@ def test_a_data_set_may_be_called_what_it_likes(name: str) -> None:
         ("[0, 1, 2]", "[0, 1, one]", "study.yaml:5: train.seeds.2:"),
         ("[0, 1, 2]", "[]", "study.yaml:5: train.seeds:"),
         ("[density, coverage]", "density", "study.yaml:6: metrics:"),
-        ("[density, coverage]", "[densty]", "study.yaml:6: metrics.0: unknown metric 'densty'; did you mean 'density'"),
+        ("[density, coverage]", "[densty]", "study.yaml:6: metrics.0: expected 'density', 'coverage', 'precision'"),
         ("metrics:", "encoders: []\nmetrics:", "study.yaml:6: encoders:"),
         ("metrics:", "encoders: [inception]\nmetrics:", "study.yaml:6: encoders.0: inception has no weights to fetch"),
         ("photos", "5", "study.yaml:2: task:"),

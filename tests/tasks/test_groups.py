@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 import numpy as np
@@ -9,13 +10,18 @@ from PIL import Image, ImageOps
 from prettyuseful.data.dataset import Row, write_shard
 from prettyuseful.data.sources.open import open_source
 from prettyuseful.errors import DataError
-from prettyuseful.tasks.groups import found_groups, listed_groups, read_groups, write_groups
+from prettyuseful.tasks.groups import found_groups, listed_groups, read_groups
 
 TABLES = {
     ".csv": "path,group\na/1.png,x\n'b/2.png,y\n",
     ".tsv": "group\tnote\tpath\nx\t\ta/1.png\ny\t-\t'b/2.png\n",
     ".jsonl": '{"path": "a/1.png", "group": "x"}\n\n{"group": "y", "path": "\'b/2.png", "more": 3}\n',
 }
+
+
+def write_csv(file: Path, groups: dict[str, str]) -> None:
+    with file.open("w", encoding="utf-8", newline="") as text:
+        csv.writer(text).writerows([("path", "group"), *groups.items()])
 
 
 @pytest.mark.parametrize("suffix", TABLES)
@@ -26,7 +32,7 @@ def test_groups_are_read_from_tables_and_json_lines(tmp_path: Path, suffix: str)
 
 def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     groups = {'a "b"/1,2.png': "line\nbreak", "é.png": "x"}
-    write_groups(tmp_path / "groups.csv", groups)
+    write_csv(tmp_path / "groups.csv", groups)
     assert read_groups(tmp_path / "groups.csv") == groups
 
 
@@ -99,9 +105,9 @@ def test_a_source_s_own_groups_stay_together(pictures: Path) -> None:
 def test_every_image_must_be_in_the_file(pictures: Path, tmp_path: Path) -> None:
     source = open_source(str(pictures))
     paths = [sample.path for sample in source.samples()]
-    write_groups(tmp_path / "all.csv", {**dict.fromkeys(paths, "g"), "elsewhere.png": "h"})
+    write_csv(tmp_path / "all.csv", {**dict.fromkeys(paths, "g"), "elsewhere.png": "h"})
     assert listed_groups(source, tmp_path / "all.csv") == dict.fromkeys(paths, "g")
-    write_groups(tmp_path / "few.csv", dict.fromkeys(paths[2:], "g"))
+    write_csv(tmp_path / "few.csv", dict.fromkeys(paths[2:], "g"))
     with pytest.raises(
         DataError, match=r"few\.csv names no group of 2 of the 13 images of .*: cat/0\.png, cat/1\.png; "
     ):

@@ -10,13 +10,18 @@ from PIL import Image
 from torchvision.transforms import v2
 
 from prettyuseful.tasks.photos import PHOTOGRAPHS, load_photograph
-from prettyuseful.training.augment import blur, cutmix, grayscale, jitter, normalise_, nudged, solarize, to_float, vary
+from prettyuseful.training.augment import blur, cutmix, grayscale, jitter, normalise_, nudged, solarize, vary
 from prettyuseful.training.augmentations import CHANGES, Augmentation, Nudge
 from prettyuseful.training.draws import Draws, draw
 from prettyuseful.training.resample import resample
 
 LEVEL = 1 / 255
 NUDGE = Nudge(size=16, shift=3, flip=True, jitter=0.1)
+
+
+def to_float(images: torch.Tensor) -> torch.Tensor:
+    """(N, S, S, 3) uint8 to (N, 3, S, S) float in 0-1."""
+    return images.permute(0, 3, 1, 2).float().div(255)
 
 
 def batch() -> torch.Tensor:

@@ -256,21 +256,6 @@ def test_they_are_due_after_some_seconds(tmp_path: Path, monkeypatch: pytest.Mon
     assert not kept.due()
 
 
-def test_nothing_is_left_of_a_training_that_has_ended(tmp_path: Path) -> None:
-    folder = tmp_path / "checkpoints"
-    flip_a_byte(filled(folder)[1])
-    (folder / "x.draft").touch()
-    kept = Checkpoints(folder)
-    kept.latest()
-    kept.clear()
-    assert not folder.exists()
-    # Files that are not ours stay.
-    filled(folder)
-    (folder / "notes.txt").touch()
-    Checkpoints(folder).clear()
-    assert [path.name for path in folder.iterdir()] == ["notes.txt"]
-
-
 def test_a_place_that_cannot_be_written_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(

@@ -37,7 +37,7 @@ class EffectiveReal:
 
     @property
     def words(self) -> str:
-        """Such as `about 43 (31 to 60)`, `fewer than 10`, `at least 300`."""
+        """Such as `about 43 [31, 60]`, `fewer than 10`, `at least 300`."""
         if self.censored == "below":
             upper = "" if self.high is None or self.high <= self.smallest else f" (to {_count(self.high)})"
             return f"fewer than {self.smallest}{upper}"
@@ -46,7 +46,7 @@ class EffectiveReal:
             why = "where more real images stop helping" if self.censored == "plateau" else "the most that were tried"
             return f"at least {_count(self.estimate)}, {why} (from {low})"
         high = f"more than {self.largest}" if self.high is None else _count(self.high)
-        return f"about {_count(self.estimate)} ({low} to {high})"
+        return f"about {_count(self.estimate)} [{low}, {high}]"
 
 
 def _count(images: float) -> str:

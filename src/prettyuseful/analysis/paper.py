@@ -154,7 +154,7 @@ def _as_json(found: PaperTrend) -> dict[str, Any]:
 
 def _cells(found: PaperTrend) -> tuple[str, ...]:
     told, least, most = found.trend, found.trend.least_fragile, found.trend.most_fragile
-    slope = "" if told.slope_interval is None else " ({:+.3f} to {:+.3f})".format(*told.slope_interval)
+    slope = "" if told.slope_interval is None else " [{:+.3f}, {:+.3f}]".format(*told.slope_interval)
     return (
         _NAMES.get(found.outcome, found.outcome),
         found.prompts or "",

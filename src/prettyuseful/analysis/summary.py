@@ -9,82 +9,15 @@ from itertools import combinations, product
 
 import numpy as np
 
-from prettyuseful.analysis import diagnosis
-from prettyuseful.analysis.distribution import Measure, main_numbers, measures_of
+from prettyuseful.analysis.answer import answer
+from prettyuseful.analysis.diagnosis import InterventionEffects
+from prettyuseful.analysis.distribution import main_numbers, measures_of
 from prettyuseful.analysis.effective import EffectiveReal, effective_real_images
 from prettyuseful.analysis.ranking import Place, holm, ranking
+from prettyuseful.analysis.rows import Cell, Comparison, CurvePoint, Row, Tests
 from prettyuseful.analysis.statistics import LEVEL, Interval, accuracy, difference, grouped_difference
-from prettyuseful.records import CellNames, DatasetRecord, MetricRecord, Record, RunRecord, StudyRecord, TransferResult
+from prettyuseful.records import DatasetRecord, MetricRecord, Record, RunRecord, StudyRecord, TransferResult
 from prettyuseful.study.file import REAL
-
-_PAIRS_TOLD = 4
-
-Cell = CellNames
-
-Tests = dict[int, TransferResult]
-"""Tests of one cell on one data set, by training seed."""
-
-
-@dataclass(frozen=True)
-class Row:
-    """What was found of one data set in one cell. `to_real`: Synth->Real, or Real->Real for the real images.
-
-    `seeds` are the accuracies on real images, one per training seed; `per_class` their mean per class. `gap` is
-    `to_real` minus that of equally many real images, paired. `metrics` are intervals by name, of images as they are,
-    by the study's first encoder that has them; `distribution` holds all that was measured. `certainty` holds top-5
-    accuracy and the figures of calibration on real images, one per training seed. `place`: its rank among the
-    generated data sets of the cell, over the seeds that all of them have. `worth`: how many real images
-    per class teach as much, if the study has a curve. `holds_real`: real images are in it, so that
-    a test of real-trained classifiers on it would mean nothing. `of`: the data set that it is made of, if it is.
-    """
-
-    dataset: str
-    images_per_class: int
-    cell: Cell
-    to_real: Interval | None
-    from_real: Interval | None
-    gap: Interval | None
-    seeds: tuple[float, ...]
-    per_class: tuple[float, ...]
-    metrics: dict[str, Interval]
-    distribution: tuple[Measure, ...]
-    certainty: dict[str, tuple[float, ...]]
-    place: Place | None = None
-    worth: EffectiveReal | None = None
-    holds_real: bool = False
-    of: str | None = None
-
-    @property
-    def real(self) -> bool:
-        return self.dataset == REAL
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Data set `a` minus data set `b` in one cell.
-
-    `planned`: the study names `b` as the control of `a`, and `to_real` stands for itself. All others are looked at
-    because they are there: theirs hold for all pairs of the cell at once (Bonferroni). `p`: of no difference,
-    two-sided; of pairs that nobody had planned adjusted for them all (Holm). None where it cannot be tested.
-    """
-
-    a: str
-    b: str
-    cell: Cell
-    planned: bool
-    to_real: Interval
-    coverage: Interval | None
-    p: float | None = None
-
-
-@dataclass(frozen=True)
-class CurvePoint:
-    """Real->Real on `images_per_class`, in the steps that `steps_of` images per class would take."""
-
-    cell: Cell
-    steps_of: int
-    images_per_class: int
-    to_real: Interval
 
 
 @dataclass(frozen=True)
@@ -104,7 +37,7 @@ class Summary:
         return not self.problems
 
     @cached_property
-    def intervention_effects(self) -> diagnosis.InterventionEffects:
+    def intervention_effects(self) -> InterventionEffects:
         """What was measured of data sets made of others, in the first cell that has it."""
         gaps: dict[str, Interval] = {}
         for row in self.rows:
@@ -114,12 +47,12 @@ class Summary:
         for pair in self.comparisons:
             if pair.planned:
                 gains.setdefault((pair.a, pair.b), pair.to_real)
-        return diagnosis.InterventionEffects(self.study, gaps, gains)
+        return InterventionEffects(self.study, gaps, gains)
 
     @cached_property
     def answer(self) -> tuple[str, ...]:
         """The answer in sentences, for the study's first cell."""
-        return tuple(_answer(self))
+        return tuple(answer(self.study, self.datasets, self.rows, self.comparisons, self.intervention_effects))
 
 
 def summarise(records: Sequence[Record]) -> Summary:
@@ -293,71 +226,3 @@ def _problem(record: DatasetRecord | RunRecord) -> str:
         else f"{record.architecture} on {record.dataset}, seed {record.seed}"
     )
     return f"{what}: {record.status}" + (f" ({record.cause})" if record.cause else "")
-
-
-def _answer(summary: Summary) -> list[str]:
-    if not any(row.to_real for row in summary.rows):
-        return ["No run is complete, so there is nothing to say yet."]
-    cell = summary.rows[0].cell
-    rows = [row for row in summary.rows if row.cell == cell and row.to_real]
-    real = [row for row in rows if row.real]
-    synthetic = sorted(
-        (row for row in rows if not row.real and row.of is None),
-        key=lambda row: -row.to_real.mean,  # type: ignore[union-attr]
-    )
-    sentences = [
-        f"Trained on {row.images_per_class} real images per class, {cell[0]} gets {_percent(row.to_real)} of the real "
-        f"test images right; guessing gets {summary.study.task.chance:.1%}."
-        for row in real
-    ]
-    for row in synthetic:
-        gap = "" if row.gap is None else f", {_points(row.gap)} against real images"
-        worth = "" if row.worth is None else f"; real images per class that teach as much: {row.worth.words}"
-        sentences.append(f"Trained on {row.dataset}, it gets {_percent(row.to_real)}{gap}{worth}.")
-    sentences += [
-        f"The real-trained classifier recognises {_percent(row.from_real)} of {row.dataset}'s images: they look like "
-        "their class more than they teach it."
-        for row in synthetic
-        if row.from_real and row.to_real and row.from_real.low > row.to_real.high
-    ]
-    sentences += diagnosis.sentences(summary.datasets)
-    sentences += [
-        f"Real images after {cause.like} teach {_points(cost).replace('+', '')} less than as they are: what "
-        f"{cause.id} costs, if {dataset.name} lacks nothing else."
-        for dataset in summary.datasets
-        for cause in (dataset.diagnosis.causes if dataset.diagnosis else ())
-        if cause.named and (cost := summary.intervention_effects.accuracy_cost(cause)) and cost.mean > 0
-    ]
-    of_cell = [comparison for comparison in summary.comparisons if comparison.cell == cell]
-    for pair in (pair for pair in of_cell if pair.planned):
-        coverage = "" if pair.coverage is None else f"; coverage {_points(pair.coverage)}"
-        verdict = "clear" if pair.to_real.excludes_zero else "not clear"
-        sentences.append(
-            f"{pair.a} against {pair.b}, its control: {_points(pair.to_real)} on real images, which is {verdict}"
-            f"{coverage}."
-        )
-    others = [pair for pair in of_cell if not pair.planned]
-    clear = sorted((pair for pair in others if pair.to_real.excludes_zero), key=lambda pair: -abs(pair.to_real.mean))
-    for pair in clear[:_PAIRS_TOLD]:
-        better, worse = (pair.a, pair.b) if pair.to_real.mean > 0 else (pair.b, pair.a)
-        sentences.append(f"{better} teaches more than {worse}: {_points(pair.to_real, absolute=True)} on real images.")
-    if others:
-        sentences.append(
-            f"{len(clear)} of {len(others)} pairs that nobody had planned to compare differ clearly; their intervals "
-            "hold all at once."
-        )
-    if len(summary.study.file.train.seeds) == 1:
-        sentences.append("There is one training seed: no interval says how much another training would differ.")
-    return sentences
-
-
-def _percent(interval: Interval | None) -> str:
-    assert interval is not None
-    return f"{interval.mean:.1%} ({interval.low:.1%} to {interval.high:.1%})"
-
-
-def _points(interval: Interval, absolute: bool = False) -> str:
-    mean, low, high = interval.mean * 100, interval.low * 100, interval.high * 100
-    if absolute and mean < 0:
-        mean, low, high = -mean, -high, -low
-    return f"{mean:+.1f} points ({low:+.1f} to {high:+.1f})"

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import yaml
 
+from prettyuseful.analysis.rows import Row
 from prettyuseful.analysis.statistics import Interval
-from prettyuseful.analysis.summary import Row, Summary
+from prettyuseful.analysis.summary import Summary
 from prettyuseful.auditing.interventions import interventions
 from prettyuseful.auditing.result import (
     NOT_MEASURED,

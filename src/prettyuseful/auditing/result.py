@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from html import escape
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from prettyuseful.diagnosis.findings import CauseFinding
+from prettyuseful.formatting import percent, points
 
 NotMeasured = Literal["not_measured"]
 NOT_MEASURED: NotMeasured = "not_measured"
@@ -149,14 +150,14 @@ class Audit(_Frozen):
 
     def rows(self) -> list[tuple[str, ...]]:
         """A table for people: headings first, then the real images, then a row for each set."""
-        real = ("real", str(self.images_per_class), percent(self.real_to_real), "", "", "")
+        real = ("real", str(self.images_per_class), _or_not_measured(self.real_to_real, percent), "", "", "")
         sets = [
             (
                 one.name,
                 str(one.images_per_class),
-                percent(one.synth_to_real),
-                percent(one.real_to_synth),
-                points(one.gap),
+                _or_not_measured(one.synth_to_real, percent),
+                _or_not_measured(one.real_to_synth, percent),
+                _or_not_measured(one.gap, points),
                 worth(one.effective_real_images_per_class),
             )
             for one in self.synthetic
@@ -176,17 +177,8 @@ class Audit(_Frozen):
         return f"<table><thead>{heads}</thead><tbody>{table}</tbody></table>{told}<p>{escape(self.report)}</p>"
 
 
-def percent(value: Value | NotMeasured) -> str:
-    if value == NOT_MEASURED:
-        return "not measured"
-    return f"{value.mean:.1%} [{value.low:.1%}, {value.high:.1%}]"
-
-
-def points(value: Value | NotMeasured) -> str:
-    if value == NOT_MEASURED:
-        return "not measured"
-    mean, low, high = (100 * part for part in (value.mean, value.low, value.high))
-    return f"{mean:+.1f} points [{low:+.1f}, {high:+.1f}]"
+def _or_not_measured(value: Value | NotMeasured, text: Callable[[Value], str]) -> str:
+    return "not measured" if value == NOT_MEASURED else text(value)
 
 
 def worth(value: EffectiveImages | NotMeasured) -> str:

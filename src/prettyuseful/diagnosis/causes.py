@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import exp
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import GetCoreSchemaHandler
-from pydantic_core import CoreSchema, PydanticKnownError, core_schema
-
+from prettyuseful.fields import OneOf
 from prettyuseful.registry import Registry
 
 
@@ -33,21 +31,21 @@ def _share(of: str) -> Unit:
 
     def effect_words(effect: float, low: float, high: float) -> str:
         effect, low, high = (max(0.0, value) for value in (effect, low, high))
-        return f"{effect:.0%} of {of}, {low:.0%} to {high:.0%}"
+        return f"{effect:.0%} [{100 * low:.0f}, {100 * high:.0f}] of {of}"
 
     return Unit(effect_words, lambda value: f"{max(0.0, value):.0%}", f"share of {of} beyond real images'", ".0%")
 
 
 _DISTANCE = Unit(
     lambda effect, low, high: (
-        f"neighbours at {exp(effect):.2f} times the distance in real images, {exp(low):.2f} to {exp(high):.2f}"
+        f"neighbours at {exp(effect):.2f} [{exp(low):.2f}, {exp(high):.2f}] times the distance in real images"
     ),
     lambda value: f"{exp(value):.2f} times the distance",
     "log distance of neighbours, real images at 0",
     lowest_is_worst=True,
 )
 _DEVIATIONS = Unit(
-    lambda effect, low, high: f"real images come {effect:.3g} standard deviations nearer, {low:.3g} to {high:.3g}",
+    lambda effect, low, high: f"real images come {effect:.3g} [{low:.3g}, {high:.3g}] standard deviations nearer",
     lambda value: f"{value:.3g}",
     "standard deviations that real images come nearer",
 )
@@ -218,24 +216,6 @@ def droppable() -> dict[str, Drop]:
     return {cause.id: cause.drop for cause in CAUSES if cause.drop}
 
 
-class _OneOf:
-    """Marks a string field that takes one of `names()`, which is asked anew for every check and every JSON schema."""
-
-    def __init__(self, names: Callable[[], Sequence[str]]) -> None:
-        self.names = names
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_after_validator_function(self._check, handler(source))
-
-    def __get_pydantic_json_schema__(self, *_: Any) -> dict[str, Any]:
-        return {"enum": list(self.names()), "type": "string"}
-
-    def _check(self, name: str) -> str:
-        if name not in self.names():
-            raise PydanticKnownError("literal_error", {"expected": " or ".join(map(repr, self.names()))})
-        return name
-
-
-CauseId = Annotated[str, _OneOf(cause_ids)]
-Direction = Annotated[str, _OneOf(directions)]
-DroppableCause = Annotated[str, _OneOf(lambda: list(droppable()))]
+CauseId = Annotated[str, OneOf(cause_ids)]
+Direction = Annotated[str, OneOf(directions)]
+DroppableCause = Annotated[str, OneOf(lambda: list(droppable()))]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,10 +20,9 @@ def fsync(path: Path) -> None:
 
 @contextmanager
 def draft_in(folder: Path) -> Iterator[Path]:
-    """A new file for what is not whole yet; gone afterwards, unless it was moved."""
-    handle, name = tempfile.mkstemp(dir=folder)
-    os.close(handle)
-    draft = Path(name)
+    """A new file for what is not whole yet; gone afterwards, unless it was moved. Its mode follows the umask."""
+    draft = folder / f".{uuid.uuid4().hex}.draft"
+    os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     try:
         yield draft
     finally:
@@ -39,3 +38,10 @@ def replacing(target: Path, drafts: Path) -> Iterator[Path]:
         fsync(draft)
         draft.replace(target)
         fsync(target.parent)
+
+
+def replace_text(target: Path, text: str) -> None:
+    """Writes a text file so that a reader sees the old one or the new one, never half."""
+    with draft_in(target.parent) as draft:
+        draft.write_text(text, encoding="utf-8")
+        draft.replace(target)

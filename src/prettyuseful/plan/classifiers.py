@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 from prettyuseful.data.pixels import StoredSize
 from prettyuseful.engine.pinned import Pinned
@@ -91,12 +90,11 @@ class Classifiers:
 
     def _pretrained(self, architecture: str) -> Pinned[str | None]:
         """The weights that a training begins with: the study's file, or timm's."""
-        from prettyuseful.training.starts import Pretrained
+        from prettyuseful.training.starts import pin_weights
 
         if architecture not in self._weights:
             file = self.planning.study.train.weights.get(architecture)
-            content = Pretrained(Path(file) if file else None).identity(architecture)
-            self._weights[architecture] = Pinned(source=file, content={**content})
+            self._weights[architecture] = pin_weights(architecture, file)
         return self._weights[architecture]
 
 

@@ -17,19 +17,20 @@ from plotly.offline import get_plotlyjs
 from prettyuseful.analysis.published import CITATION, LINK, SOURCE, published
 from prettyuseful.analysis.statistics import Interval
 from prettyuseful.analysis.summary import Summary
+from prettyuseful.engine.durable import replace_text
 from prettyuseful.errors import StoreError
-from prettyuseful.records import write_whole
+from prettyuseful.formatting import digits, duration, share
 from prettyuseful.report import published_figures, views
 from prettyuseful.report.cues import cues
 from prettyuseful.report.distribution import distribution_of
-from prettyuseful.report.drawing import Figure, digits
+from prettyuseful.report.drawing import Figure
 from prettyuseful.report.letter import letters
 from prettyuseful.report.look import Look, looks_of
 from prettyuseful.report.worth import worths
 
 _FOLDER = Path(__file__).parent
 _NOTHING = "\N{EN DASH}"
-_ESTIMATE = re.compile(r"([+-]?\d+(?:\.\d+)?(?:%| points)) (\([^()]* to [^()]*\))")
+_ESTIMATE = re.compile(r"([+-]?\d+(?:\.\d+)?(?:%| points)) (\[[^\[\]]*, [^\[\]]*\])")
 
 
 def write_report(summary: Summary, path: Path) -> Path:
@@ -41,7 +42,7 @@ def write_report(summary: Summary, path: Path) -> Path:
     if path.is_dir():
         raise StoreError(f"cannot write the report to {path}: it is a folder; name a file with --out")
     try:
-        write_whole(path, render(summary))
+        replace_text(path, render(summary))
     except OSError as error:
         reason = error.strerror or str(error)
         raise StoreError(
@@ -113,6 +114,7 @@ def _environment() -> Environment:
     environment.filters |= {
         "percent": _percent,
         "interval": _interval,
+        "range_of": _range_of,
         "number": _number,
         "points": _points,
         "size": _size,
@@ -142,11 +144,20 @@ def _script_json(drawn: Iterable[Figure]) -> Markup:
 
 
 def _percent(value: float | None) -> str:
-    return _NOTHING if value is None else f"{value:.1%}"
+    return _NOTHING if value is None else share(value)
 
 
 def _interval(found: Interval | None) -> Markup:
-    return _estimate(found, lambda value: f"{value:.1%}")
+    return _nothing() if found is None else _shown(share(found.mean), *_ends(found))
+
+
+def _range_of(found: Interval) -> Markup:
+    """The ends alone."""
+    return Markup('<span class="range">[{}, {}]</span>').format(*_ends(found))
+
+
+def _ends(found: Interval) -> tuple[str, str]:
+    return f"{100 * found.low:.1f}", f"{100 * found.high:.1f}"
 
 
 def _number(found: Interval | None) -> Markup:
@@ -175,7 +186,7 @@ def _nothing() -> Markup:
 
 
 def _shown(mean: str, low: str, high: str) -> Markup:
-    pattern = Markup('<span class="estimate">{}</span> <span class="range">({} to {})</span>')
+    pattern = Markup('<span class="estimate">{}</span> <span class="range">[{}, {}]</span>')
     return pattern.format(mean, low, high)
 
 
@@ -195,13 +206,7 @@ def _minus(text: str) -> str:
 
 
 def _duration(seconds: float | None) -> str:
-    if seconds is None:
-        return _NOTHING
-    if seconds < 120:
-        return f"{seconds:.1f} s"
-    if seconds < 7200:
-        return f"{seconds / 60:.1f} min"
-    return f"{seconds / 3600:.1f} h"
+    return _NOTHING if seconds is None else duration(seconds)
 
 
 def _swatch(look: Look) -> Markup:

@@ -6,20 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from prettyuseful.analysis.summary import Cell, Row, Summary
+from prettyuseful.analysis.rows import Cell, Row
+from prettyuseful.analysis.summary import Summary
+from prettyuseful.formatting import percent, share
 from prettyuseful.records import CellGroupRecord
-from prettyuseful.report.drawing import (
-    Figure,
-    axis,
-    bar,
-    figure_layout,
-    hover_text,
-    line,
-    marker,
-    note,
-    percent,
-    with_interval,
-)
+from prettyuseful.report.drawing import Figure, axis, bar, figure_layout, hover_text, line, marker, note
 from prettyuseful.report.look import Look, Which
 
 _SPREAD = 0.56  # of the room that a probe has across
@@ -86,18 +77,18 @@ def _figure(name: str, probes: Sequence[str], lines: Sequence[CueLine], chance: 
             line(x0=0, x1=1, y0=chance, y1=chance, xref="paper", color="@muted", dash="dot"),
             *(line(x0=i + 0.5, x1=i + 0.5, y0=0, y1=1, color="@line") for i in range(len(probes) - 1)),
         ],
-        annotations=[note(f"chance {percent(chance)}", x=1, y=chance, xref="paper", xanchor="right", yanchor="bottom")],
+        annotations=[note(f"chance {share(chance)}", x=1, y=chance, xref="paper", xanchor="right", yanchor="bottom")],
     )
     told = "; ".join(
         f"{one.look.label}: "
         + ", ".join(
-            f"{probe} {with_interval(row.to_real)}"
+            f"{probe} {percent(row.to_real)}"
             for probe, row in zip(probes, one.rows, strict=True)
             if row and row.to_real
         )
         for one in lines
     )
-    return Figure(name, f"Accuracy on real test images by probe: {told}; chance {percent(chance)}.", data, layout)
+    return Figure(name, f"Accuracy on real test images by probe: {told}; chance {share(chance)}.", data, layout)
 
 
 def _traces(one: CueLine, probes: Sequence[str], place: int, count: int) -> Iterator[dict[str, Any]]:
@@ -107,5 +98,5 @@ def _traces(one: CueLine, probes: Sequence[str], place: int, count: int) -> Iter
             yield {
                 **marker(one.look, [at + shift], [row.to_real.mean], size=10),
                 "error_y": bar(row.to_real, one.look.color),
-                "hovertext": [hover_text(f"{one.look.label}, {probe}", with_interval(row.to_real))],
+                "hovertext": [hover_text(f"{one.look.label}, {probe}", percent(row.to_real))],
             }

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from prettyuseful.analysis.distribution import Measure
-from prettyuseful.analysis.summary import Row, Summary
+from prettyuseful.analysis.rows import Row
+from prettyuseful.analysis.summary import Summary
 from prettyuseful.records import MeasureResult, MetricRecord, Subject
 from prettyuseful.report import figures
 from prettyuseful.report.drawing import Figure, around

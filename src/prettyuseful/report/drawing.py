@@ -6,13 +6,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html import escape
-from math import ceil, floor, log10
+from math import ceil, floor
 from typing import Any
 
 from prettyuseful.analysis.statistics import Interval
 from prettyuseful.report.look import Look
 
-_MOST_DECIMALS = 6
 PLOT_AREA = (430.0, 410.0)
 """The plot area that label places are computed for, in pixels."""
 
@@ -25,14 +24,6 @@ class Figure:
     alt: str
     data: list[dict[str, Any]]
     layout: dict[str, Any] = field(default_factory=dict)
-
-
-def percent(value: float) -> str:
-    return f"{value:.1%}"
-
-
-def with_interval(interval: Interval) -> str:
-    return f"{interval.mean:.1%} ({interval.low:.1%} to {interval.high:.1%})"
 
 
 def around(fractions: Sequence[float], steps: int = 10, spare: float = 0.2) -> tuple[float, float]:
@@ -112,20 +103,6 @@ def note(text: str, color: str = "@muted", size: int = 12, **where: Any) -> dict
 
 def hover_text(title: str, *lines: str) -> str:
     return "<br>".join([f"<b>{escape(title)}</b>", *(escape(line) for line in lines)])
-
-
-def number(interval: Interval) -> str:
-    mean, low, high = digits(interval)
-    return f"{mean} ({low} to {high})"
-
-
-def digits(interval: Interval) -> tuple[str, str, str]:
-    """Mean, low and high, of any size, in as many digits as can be read: three, or two below 1."""
-    largest = max(abs(interval.mean), abs(interval.low), abs(interval.high))
-    place = floor(log10(largest)) if largest > 0 else -1
-    decimals = min(_MOST_DECIMALS, max(0, 2 - place) if place >= 0 else 1 - place)
-    mean, low, high = (f"{value:.{decimals}f}" for value in (interval.mean, interval.low, interval.high))
-    return mean, low, high
 
 
 def marker(look: Look, x: Sequence[float], y: Sequence[float], size: int) -> dict[str, Any]:

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+from prettyuseful.analysis.rows import Row
 from prettyuseful.analysis.statistics import Interval
-from prettyuseful.analysis.summary import Row
+from prettyuseful.formatting import number, percent, share
 from prettyuseful.report.drawing import (
     PLOT_AREA,
     Figure,
@@ -18,11 +19,8 @@ from prettyuseful.report.drawing import (
     line,
     marker,
     note,
-    number,
-    percent,
     text,
     transfer_layout,
-    with_interval,
 )
 from prettyuseful.report.labels import text_positions
 from prettyuseful.report.look import Look, Which
@@ -52,7 +50,7 @@ def accuracy_figure(name: str, rows: Sequence[Row], looks: Mapping[Which, Look],
         ],
         annotations=[
             *notes,
-            note(f"chance {percent(chance)}", x=chance, y=1, yref="paper", yanchor="bottom", xanchor="left"),
+            note(f"chance {share(chance)}", x=chance, y=1, yref="paper", yanchor="bottom", xanchor="left"),
             *(
                 note("real images", x=row.to_real.mean, y=1, yref="paper", yanchor="bottom", xanchor="right")
                 for row in real[-1:]
@@ -60,10 +58,8 @@ def accuracy_figure(name: str, rows: Sequence[Row], looks: Mapping[Which, Look],
             ),
         ],
     )
-    told = "; ".join(
-        f"{looks[r.dataset, r.images_per_class].label} {with_interval(r.to_real)}" for r in shown if r.to_real
-    )
-    return Figure(name, f"Accuracy on real test images: {told}; chance {percent(chance)}.", data, layout)
+    told = "; ".join(f"{looks[r.dataset, r.images_per_class].label} {percent(r.to_real)}" for r in shown if r.to_real)
+    return Figure(name, f"Accuracy on real test images: {told}; chance {share(chance)}.", data, layout)
 
 
 def transfer_figure(name: str, rows: Sequence[Row], looks: Mapping[Which, Look], ends: tuple[float, float]) -> Figure:
@@ -80,13 +76,11 @@ def transfer_figure(name: str, rows: Sequence[Row], looks: Mapping[Which, Look],
             **text([look.short], [place]),
             "error_x": bar(x, look.color),
             "error_y": bar(y, look.color),
-            "hovertext": [hover_text(look.label, f"Synth→Real {with_interval(y)}", f"Real→Synth {with_interval(x)}")],
+            "hovertext": [hover_text(look.label, f"Synth→Real {percent(y)}", f"Real→Synth {percent(x)}")],
         }
         for (look, x, y), place in zip(points, places, strict=True)
     ]
-    told = "; ".join(
-        f"{look.label} Real to Synth {with_interval(x)}, Synth to Real {with_interval(y)}" for look, x, y in points
-    )
+    told = "; ".join(f"{look.label} Real to Synth {percent(x)}, Synth to Real {percent(y)}" for look, x, y in points)
     return Figure(name, f"Both directions of transfer: {told}.", data, transfer_layout(ends))
 
 
@@ -126,7 +120,7 @@ def distribution_figure(
 
 def _accuracy_traces(row: Row, look: Look, y: float) -> list[dict[str, Any]]:
     assert row.to_real is not None
-    hover = hover_text(look.label, f"accuracy {with_interval(row.to_real)}", f"covers {row.to_real.covers}")
+    hover = hover_text(look.label, f"accuracy {percent(row.to_real)}", f"covers {row.to_real.covers}")
     seeds = {
         "type": "scatter",
         "mode": "markers",
@@ -134,7 +128,7 @@ def _accuracy_traces(row: Row, look: Look, y: float) -> list[dict[str, Any]]:
         "y": [y - 0.2] * len(row.seeds),
         "marker": {"symbol": "line-ns-open", "size": 9, "color": f"@{look.color}", "line": {"width": 1.5}},
         "hoverinfo": "text",
-        "hovertext": [hover_text(look.label, f"one training seed: {percent(value)}") for value in row.seeds],
+        "hovertext": [hover_text(look.label, f"one training seed: {share(value)}") for value in row.seeds],
     }
     mean = {
         **marker(look, [row.to_real.mean], [y], size=12),
@@ -146,7 +140,7 @@ def _accuracy_traces(row: Row, look: Look, y: float) -> list[dict[str, Any]]:
 
 def _line_labels(row: Row, look: Look, y: float) -> list[dict[str, Any]]:
     assert row.to_real is not None
-    words = f"<b>{escape(look.long)}</b>   {with_interval(row.to_real)}"
+    words = f"<b>{escape(look.long)}</b>   {percent(row.to_real)}"
     place: dict[str, Any] = {"x": 0, "y": y + 0.08, "xref": "paper", "xanchor": "left", "yanchor": "bottom"}
     return [note(words, color="@ink", size=13, bgcolor="@veil", borderpad=1, **place)]
 
@@ -178,7 +172,7 @@ def _filled_by(row: Row, ends: tuple[float, float]) -> dict[str, Any]:
 def _accuracy_words(row: Row) -> list[str]:
     if row.to_real is None:
         return []
-    return [f"{'Real' if row.real else 'Mixed' if row.holds_real else 'Synth'}→Real {with_interval(row.to_real)}"]
+    return [f"{'Real' if row.real else 'Mixed' if row.holds_real else 'Synth'}→Real {percent(row.to_real)}"]
 
 
 def _places(

@@ -8,11 +8,13 @@ from html import escape
 from typing import Any
 
 from prettyuseful.analysis.diagnosis import Remedy
+from prettyuseful.analysis.rows import Row
 from prettyuseful.analysis.statistics import Interval
-from prettyuseful.analysis.summary import Row, Summary
+from prettyuseful.analysis.summary import Summary
 from prettyuseful.diagnosis.findings import Diagnosis, FoundCause, TriedChange
+from prettyuseful.formatting import share
 from prettyuseful.records import DatasetRecord
-from prettyuseful.report.drawing import Figure, axis, figure_layout, hover_text, line, note, percent, points
+from prettyuseful.report.drawing import Figure, axis, figure_layout, hover_text, line, note, points
 from prettyuseful.report.look import Look, Which
 from prettyuseful.report.views import SMALL_PIXELS, png_width
 
@@ -150,10 +152,10 @@ def _tried_figure(name: str, dataset: str, found: Diagnosis) -> Figure:
         annotations=notes,
     )
     foremost = sorted(tried, key=lambda one: -one.explained)[:3]
-    words = "; ".join(f"{one.like} {percent(one.explained)}" for one in foremost)
+    words = "; ".join(f"{one.like} {share(one.explained)}" for one in foremost)
     title = f"How much of {dataset}'s difference each change of real images explains: {words}."
     return Figure(name, title, data, layout)
 
 
 def _hovers(tried: Sequence[TriedChange]) -> list[str]:
-    return [hover_text(one.like, f"explains {percent(one.explained)} of the difference") for one in tried]
+    return [hover_text(one.like, f"explains {share(one.explained)} of the difference") for one in tried]

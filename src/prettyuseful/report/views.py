@@ -11,8 +11,9 @@ from typing import Any
 
 import yaml
 
+from prettyuseful.analysis.rows import Cell, Comparison, Row
 from prettyuseful.analysis.statistics import LEVEL
-from prettyuseful.analysis.summary import Cell, Comparison, Row, Summary
+from prettyuseful.analysis.summary import Summary
 from prettyuseful.generators.pocket import is_pocket
 from prettyuseful.records import DatasetRecord
 from prettyuseful.report import figures

@@ -8,7 +8,9 @@ from math import log10
 from typing import Any
 
 from prettyuseful.analysis.effective import EffectiveReal
-from prettyuseful.analysis.summary import CurvePoint, Row, Summary
+from prettyuseful.analysis.rows import CurvePoint, Row
+from prettyuseful.analysis.summary import Summary
+from prettyuseful.formatting import percent, share
 from prettyuseful.report.drawing import (
     PLOT_AREA,
     Figure,
@@ -20,10 +22,8 @@ from prettyuseful.report.drawing import (
     line,
     marker,
     note,
-    percent,
     points,
     text,
-    with_interval,
 )
 from prettyuseful.report.labels import text_positions
 from prettyuseful.report.look import Look, Which
@@ -74,7 +74,7 @@ def _figure(
             "array": [point.to_real.high - point.to_real.mean for point in curve],
             "arrayminus": [point.to_real.mean - point.to_real.low for point in curve],
         },
-        "hovertext": [hover_text(f"{p.images_per_class} real per class", with_interval(p.to_real)) for p in curve],
+        "hovertext": [hover_text(f"{p.images_per_class} real per class", percent(p.to_real)) for p in curve],
     }
     layout = figure_layout(
         height=420,
@@ -86,9 +86,9 @@ def _figure(
         },
         yaxis=axis("accuracy on real test images", up, tickformat=".0%"),
         shapes=[line(x0=0, x1=1, y0=chance, y1=chance, xref="paper", color="@muted", dash="dot")],
-        annotations=[note(f"chance {percent(chance)}", x=1, y=chance, xref="paper", xanchor="right", yanchor="bottom")],
+        annotations=[note(f"chance {share(chance)}", x=1, y=chance, xref="paper", xanchor="right", yanchor="bottom")],
     )
-    told = "; ".join(f"{p.images_per_class}: {with_interval(p.to_real)}" for p in curve)
+    told = "; ".join(f"{p.images_per_class}: {percent(p.to_real)}" for p in curve)
     worth = "; ".join(f"{row.dataset} is worth {row.worth.words}" for row in rows if row.worth)
     alt = f"Accuracy on real images by the number of real train images per class: {told}. {worth}."
     shown = (
@@ -123,7 +123,7 @@ def _point(row: Row, look: Look, place: str) -> dict[str, Any]:
         **text([look.short], [place]),
         "error_x": across,
         "error_y": bar(row.to_real, look.color),
-        "hovertext": [hover_text(look.label, with_interval(row.to_real), f"real images per class: {row.worth.words}")],
+        "hovertext": [hover_text(look.label, percent(row.to_real), f"real images per class: {row.worth.words}")],
     }
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -45,7 +44,7 @@ class TrainSpec(StepSpec):
     """A classifier: from scratch, from pretrained weights, or from the input `start`, another classifier.
 
     The recipe stands here with all its fields, not by its name: a changed recipe is another key. `weights` are those
-    that a training begins with: a file, or (None) timm's for the architecture.
+    that a training begins with: a file, a hub id at a commit, or (None) timm's for the architecture.
     """
 
     kind: ClassVar[str] = "train"
@@ -82,9 +81,7 @@ class TrainSpec(StepSpec):
     def _pretrained(self) -> Pretrained | None:
         from prettyuseful.training.starts import Pretrained
 
-        if self.weights is None:
-            return None
-        return Pretrained(Path(self.weights.source) if self.weights.source else None)
+        return Pretrained.at(self.weights.source) if self.weights else None
 
     @property
     def rate_class(self) -> str:

@@ -14,7 +14,7 @@ from pydantic import BaseModel, Discriminator, Tag
 from pydantic.fields import FieldInfo
 from typing_extensions import TypeAliasType
 
-from prettyuseful.fields import BareName, RowName
+from prettyuseful.fields import BareName, OneOf, RowName
 
 Shape = Literal["mapping", "list", "scalar"]
 _SHAPES: frozenset[Shape] = frozenset(("mapping", "list", "scalar"))
@@ -137,7 +137,9 @@ class Slot:
         """The values that can be spelled out, of all branches."""
         if self.branches:
             return tuple(value for branch in self.branches for value in branch.literals)
-        return get_args(self.type) if self.origin is Literal else self.row_names
+        if self.origin is Literal:
+            return get_args(self.type)
+        return tuple(name for part in self.metadata if isinstance(part, RowName | OneOf) for name in part.names)
 
     @property
     def row_names(self) -> tuple[str, ...]:

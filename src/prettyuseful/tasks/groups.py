@@ -53,14 +53,6 @@ def read_groups(file: Path) -> dict[str, str]:
     return groups
 
 
-def write_groups(file: Path, groups: Mapping[str, str]) -> None:
-    """A CSV file that `read_groups` reads; equal groups give equal bytes."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerows([_COLUMNS, *sorted(groups.items())])
-    file.write_text(text.getvalue(), encoding="utf-8")
-
-
 def listed_groups(source: SampledSource, file: Path) -> dict[str, str]:
     """The group of every image of a source, as a file has it.
 

@@ -142,11 +142,6 @@ def normalise_(
     return images.sub_(low).div_(spread)
 
 
-def to_float(images: torch.Tensor) -> torch.Tensor:
-    """(N, S, S, 3) uint8 to (N, 3, S, S) float in 0-1."""
-    return images.permute(0, 3, 1, 2).float().div(255)
-
-
 _CHANGES: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
     "grayscale": lambda images, _: grayscale(images).expand_as(images),
     "solarize": lambda images, _: solarize(images),

@@ -11,7 +11,7 @@ import pickle
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -104,14 +104,6 @@ class Checkpoints:
             for path in sorted(set(self.folder.glob(_ANY)) - set(self.folder.glob(_OWN)))
         ]
         return found
-
-    def clear(self) -> None:
-        """Removes every checkpoint, once the training has ended, and the folder with them."""
-        for pattern in (_ANY, "*.corrupt", "*.draft"):
-            for path in self.folder.glob(pattern):
-                path.unlink(missing_ok=True)
-        with suppress(OSError):
-            self.folder.rmdir()
 
     def _tidy(self) -> None:
         old = sorted(self.folder.glob(_OWN))[:-_KEPT]

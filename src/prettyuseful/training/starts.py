@@ -18,7 +18,10 @@ from safetensors.torch import load_file
 from torch import nn
 
 from prettyuseful.engine.keys import derive_seed, file_sha256
+from prettyuseful.engine.pinned import Pinned
 from prettyuseful.errors import DataError, one_line
+from prettyuseful.hub.commits import UNRESOLVED, resolve
+from prettyuseful.hub.ids import is_hub_id
 from prettyuseful.training.architectures import check, look
 from prettyuseful.training.classifier import Classifier, Design
 from prettyuseful.training.recipes import Trains
@@ -36,6 +39,13 @@ class Pretrained:
 
     file: Path | None = None
     hub: str | None = None
+
+    @classmethod
+    def at(cls, place: str | None) -> Pretrained:
+        """Of a file or a hub id; timm's own if there is neither."""
+        if place is None:
+            return cls()
+        return cls(hub=place) if is_hub_weights(place) else cls(Path(place))
 
     def identity(self, architecture: str) -> dict[str, str]:
         """What fixes the first weights besides architecture, classes and seed, for a key: content, not places.
@@ -58,10 +68,40 @@ class Pretrained:
             with _reading(self.file):
                 return load_file(self.file)
         name = _pretrained_id(architecture)
-        place = {"hf_hub_id": self.hub, "custom_load": timm.get_pretrained_cfg(name).custom_load} if self.hub else None
+        place: dict[str, object] = {}
+        if self.hub:  # whose files may be in a form of their own
+            custom = timm.get_pretrained_cfg(name).custom_load
+            place["pretrained_cfg_overlay"] = {"hf_hub_id": self.hub, "custom_load": custom}
         with _fetching(name):
-            model = timm.create_model(name, pretrained=True, pretrained_cfg_overlay=place)
+            model = timm.create_model(name, pretrained=True, **place)
             return cast("nn.Module", model).state_dict()
+
+
+def is_hub_weights(place: str) -> bool:
+    """Whether weights are named by a hub id, not by a file."""
+    return is_hub_id(place) and not place.endswith(".safetensors") and not Path(place).exists()
+
+
+def pin_weights(architecture: str, place: str | None) -> Pinned[str | None]:
+    """Weights by their file's content, or by the commit of their repository on the hub, which the source then names.
+
+    `place`: a file, a hub id, or None for timm's own. Where the commit of timm's own is not known, their full name
+    stands for them, and timm looks for them itself.
+
+    Raises:
+        UnknownNameError: no such architecture.
+        DataError: the weights are not there.
+    """
+    if place is not None and not is_hub_weights(place):
+        return Pinned(source=place, content={**Pretrained(Path(place)).identity(architecture)})
+    named = Pretrained().identity(architecture) if place is None else {}
+    repository = timm.get_pretrained_cfg(named["id"]).hf_hub_id if place is None else place
+    if repository is None:
+        return Pinned(source=None, content={**named})
+    commit = resolve(repository)
+    if place is None and commit.sha == UNRESOLVED:
+        return Pinned(source=None, content={**named})
+    return Pinned(source=commit.id, content={**named, **commit.content})
 
 
 def init_classifier(design: Design, seed: int, given: Pretrained | None = None) -> Classifier:

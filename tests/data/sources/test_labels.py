@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prettyuseful.data.dataset import Row
-from prettyuseful.data.sources.base import Kind
 from prettyuseful.data.sources.labels import check_labels, match_classes
+from prettyuseful.data.sources.protocol import Kind
 from prettyuseful.errors import DataError
 
 NAMES = st.lists(st.text("abcXYZ éß_", min_size=1, max_size=6), min_size=1, max_size=8, unique=True)

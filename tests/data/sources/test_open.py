@@ -7,8 +7,8 @@ import pytest
 
 from prettyuseful.data.dataset import Row, write_shard
 from prettyuseful.data.export import export_imagefolder, export_webdataset
-from prettyuseful.data.sources.base import ImageSource
 from prettyuseful.data.sources.open import _expanded, is_source, open_source
+from prettyuseful.data.sources.protocol import ImageSource
 from prettyuseful.errors import DataError
 
 

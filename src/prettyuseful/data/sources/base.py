@@ -1,4 +1,4 @@
-"""What a source of finished images is, and what all kinds of sources have in common."""
+"""What all kinds of sources of finished images have in common."""
 
 from __future__ import annotations
 
@@ -9,44 +9,19 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar
 
 from prettyuseful.data.dataset import Row
 from prettyuseful.data.images import decode
 from prettyuseful.data.sources.labels import check_labels
+from prettyuseful.data.sources.protocol import Kind
 from prettyuseful.data.sources.reading import reading
 from prettyuseful.engine.keys import digest, files_fingerprint
 from prettyuseful.errors import DataError
 
-Kind = Literal["imagefolder", "webdataset", "parquet"]
-
 _MAX_CLASSES = 100_000
 _NAMED = 5  # broken images named in one error
 _IN_MEMORY = 1 << 26  # bytes of images that wait for their turn; the rest waits in a temporary file
-
-
-class ImageSource(Protocol):
-    """Finished images with class names, read where they lie. `place`: what the user calls it."""
-
-    @property
-    def kind(self) -> Kind: ...
-
-    @property
-    def place(self) -> str: ...
-
-    def fingerprint(self) -> str:
-        """Changes whenever an image, a label or a name changes."""
-
-    def counts(self) -> dict[str, int]:
-        """Images of each class, under the source's own names."""
-
-    def rows(self, classes: Sequence[str], per_class: int) -> Iterator[Row]:
-        """The first `per_class` images of each class, in the source's order and in their original bytes. A row's
-        label is an index of `classes`.
-
-        Raises:
-            DataError: the classes do not match, a class has too few images, or images are broken.
-        """
 
 
 @dataclass(frozen=True)

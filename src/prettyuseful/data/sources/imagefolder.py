@@ -10,7 +10,8 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import ClassVar
 
-from prettyuseful.data.sources.base import Kind, Sample, SampledSource
+from prettyuseful.data.sources.base import Sample, SampledSource
+from prettyuseful.data.sources.protocol import Kind
 from prettyuseful.data.sources.reading import check_name, check_size, parsing, read_file, reading, shown
 from prettyuseful.errors import DataError
 

@@ -5,13 +5,10 @@ from __future__ import annotations
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+from prettyuseful.data.sources.protocol import ImageSource
 from prettyuseful.data.sources.reading import shown
 from prettyuseful.errors import DataError, did_you_mean
-
-if TYPE_CHECKING:
-    from prettyuseful.data.sources.base import ImageSource
 
 _NAMED = 5  # classes named in one error
 _HINTS = 1000  # names among which a hint is looked for

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from prettyuseful.data.sources.base import Kind, Sample, ShardSource
+from prettyuseful.data.sources.base import Sample, ShardSource
+from prettyuseful.data.sources.protocol import Kind
 from prettyuseful.data.sources.reading import check_name, check_size, parsing, row_fields, shown
 from prettyuseful.errors import DataError
 

@@ -16,7 +16,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, ClassVar
 
-from prettyuseful.data.sources.base import Kind, Sample, ShardSource
+from prettyuseful.data.sources.base import Sample, ShardSource
+from prettyuseful.data.sources.protocol import Kind
 from prettyuseful.data.sources.reading import MAX_BYTES, check_name, check_size, parsing, row_fields, shown
 from prettyuseful.errors import DataError
 

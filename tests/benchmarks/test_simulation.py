@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from prettyuseful.analysis.simulation import Method, Tests, World, coverage
 from prettyuseful.analysis.statistics import accuracy, difference
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
+from simulation import Method, Tests, World, coverage
 
 ALL_VARY = World()
 NEITHER_MATTERS = World(of_seeds=0.0, of_seeds_in_class=0.0, of_groups=0.0, of_both=1.0)
