@@ -8,34 +8,17 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from tests.engine.running import content, run, step
 
 from prettyuseful.engine.events import Event
-from prettyuseful.engine.execute import Outcome, execute, missing_steps
-from prettyuseful.engine.step import Step, StepSpec
+from prettyuseful.engine.execute import Outcome, missing_steps
 from prettyuseful.engine.store.local import LocalStore
-from prettyuseful.engine.workers.local import LocalWorkers
 from prettyuseful.errors import DataError, StoreAwayError, StoreError
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> LocalStore:
     return LocalStore(tmp_path / "store")
-
-
-def step(spec: StepSpec, *inputs: Step) -> Step:
-    return Step(spec, {str(i): s.key for i, s in enumerate(inputs)}, str(spec), 1.0)
-
-
-def run(store: LocalStore, *steps: Step, workers: int = 1, events: list[Event] | None = None) -> Outcome:
-    by_key = {s.key: s for s in steps}
-    with LocalWorkers(store, workers) as hands:
-        return execute(by_key, by_key, store, hands, (events if events is not None else []).append)
-
-
-def content(store: LocalStore, s: Step) -> str:
-    artifact = store.read(s.key)
-    assert artifact is not None
-    return artifact.path("out").read_text()
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -86,30 +69,6 @@ def test_a_users_mistake_stops_the_run_and_loses_nothing(planted_steps: ModuleTy
     with pytest.raises(DataError, match="a broken image"):
         run(store, good, step(planted_steps.FailSpec(user=True)))
     assert content(store, good) == "good"
-
-
-def test_a_killed_worker_is_replaced(planted_steps: ModuleType, store: LocalStore, tmp_path: Path) -> None:
-    (tmp_path / "flag").write_text("x")
-    dying = step(planted_steps.DieSpec(text="alive", flag=str(tmp_path / "flag")))
-    beside = step(planted_steps.SlowSpec(text="beside", seconds=0.5))
-    events: list[Event] = []
-    outcome = run(store, dying, beside, workers=2, events=events)
-    assert outcome.failed == {}
-    assert content(store, dying) == "alive"
-    assert content(store, beside) == "beside"
-    assert any(event.kind == "retried" and "died" in event.cause for event in events)
-
-
-def test_a_step_that_kills_every_worker_fails_alone(
-    planted_steps: ModuleType, store: LocalStore, tmp_path: Path
-) -> None:
-    (tmp_path / "flag").write_text("x" * 9)
-    dying = step(planted_steps.DieSpec(text="alive", flag=str(tmp_path / "flag")))
-    beside = [step(planted_steps.SlowSpec(text=f"beside {i}", seconds=0.3)) for i in range(4)]
-    outcome = run(store, dying, *beside, workers=2)
-    assert outcome.failed.keys() == {dying.key}
-    assert "died" in outcome.failed[dying.key]
-    assert outcome.made == {s.key for s in beside}
 
 
 @pytest.mark.parametrize("workers", [1, 2])

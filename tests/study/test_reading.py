@@ -11,13 +11,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.study.texts import CONTRACT, complaint
 
-import prettyuseful.studies
 from prettyuseful.errors import StudyError
-from prettyuseful.study.file import Study
 from prettyuseful.study.reading import json_schema, load_study, parse_study
 
 BLUR = "'sigma' in probes.p.transform (blur)"  # the one key that has to be there, and is not, is meant
-BUNDLED = sorted(Path(prettyuseful.studies.__file__).parent.glob("*.yaml"))
 
 
 @pytest.mark.parametrize(
@@ -228,17 +225,6 @@ def test_a_folder_does_not_take_the_name_of_a_known_generator(tmp_path: Path) ->
     (tmp_path / "pocket-base").mkdir()
     (tmp_path / "study.yaml").write_text(CONTRACT)
     assert load_study(tmp_path / "study.yaml").datasets["base"].generator == "pocket-base"
-
-
-@pytest.mark.parametrize("path", BUNDLED, ids=lambda path: path.stem)
-def test_the_schema_takes_the_bundled_studies(path: Path) -> None:
-    jsonschema.Draft202012Validator.check_schema(json_schema())
-    jsonschema.validate(yaml.safe_load(path.read_text("utf-8")), json_schema())
-    assert isinstance(load_study(path), Study)
-
-
-def test_every_bundled_study_is_listed() -> None:
-    assert {path.stem for path in BUNDLED} == set(prettyuseful.studies.BUNDLED)
 
 
 @pytest.mark.parametrize(

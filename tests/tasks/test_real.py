@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -15,10 +16,14 @@ from prettyuseful.data.sources.base import SampledSource
 from prettyuseful.data.sources.open import open_source
 from prettyuseful.errors import DataError
 from prettyuseful.tasks.base import SPLITS
-from prettyuseful.tasks.groups import write_groups
 from prettyuseful.tasks.real import RealTask
 
 Folder = Callable[..., SampledSource]
+
+
+def write_groups(file: Path, groups: Mapping[str, str]) -> None:
+    with file.open("w", encoding="utf-8", newline="") as text:
+        csv.writer(text).writerows([("path", "group"), *groups.items()])
 
 
 @pytest.fixture

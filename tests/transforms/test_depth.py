@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from safetensors.torch import load_file, save_file
 from tests.transforms.measures import content_of
 from transformers import (
     AutoImageProcessor,
@@ -163,27 +162,6 @@ def refused(folder: Path, words: str) -> None:
 @pytest.fixture
 def changed(folder: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(folder, tmp_path / "model"))
-
-
-def test_weights_that_are_there_in_part_are_refused(changed: Path) -> None:
-    state = load_file(changed / "model.safetensors")
-    state.popitem()
-    save_file(state, changed / "model.safetensors", metadata={"format": "pt"})
-    refused(changed, "are incomplete and would be filled with random numbers")
-
-
-def test_pickled_weights_are_refused(changed: Path) -> None:
-    torch.save(load_file(changed / "model.safetensors"), changed / "pytorch_model.bin")
-    (changed / "model.safetensors").unlink()
-    refused(changed, r"no file named model.safetensors.*get the model again")
-
-
-def test_a_model_with_code_of_its_own_is_refused(changed: Path) -> None:
-    config = json.loads((changed / "config.json").read_text())
-    config |= {"model_type": "own", "auto_map": {"AutoConfig": "own.Own", "AutoModelForDepthEstimation": "own.Own"}}
-    (changed / "config.json").write_text(json.dumps(config))
-    (changed / "own.py").write_text("raise SystemExit('ran')")
-    refused(changed, "code of its own, which is never run")
 
 
 def test_a_model_that_does_not_estimate_depth_is_refused(changed: Path) -> None:

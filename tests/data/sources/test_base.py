@@ -13,8 +13,9 @@ import pytest
 
 from prettyuseful.data.dataset import Row
 from prettyuseful.data.images import encode_png
-from prettyuseful.data.sources.base import Kind, Sample, SampledSource, ShardSource
+from prettyuseful.data.sources.base import Sample, SampledSource, ShardSource
 from prettyuseful.data.sources.parquet import ParquetSource
+from prettyuseful.data.sources.protocol import Kind
 from prettyuseful.errors import DataError
 
 

@@ -121,39 +121,10 @@ def test_storage_that_cannot_create_exclusively_is_refused(tmp_path: Path, monke
         RemoteStore("memory://bucket/careless", tmp_path)
 
 
-def test_a_store_is_there_once_it_was_opened(place: Place) -> None:
-    assert not exists(place.url)
-    place.open()
-    assert exists(place.url)
-
-
-@pytest.mark.parametrize(
-    ("url", "words"),
-    [
-        ("s3://me:canary-1234@bucket/store", "credentials and options belong into the environment"),
-        ("s3://bucket/store?secret=canary-1234", "credentials and options"),
-        ("simplecache::s3://bucket/store", "a bucket and a folder"),
-        ("s3://", "names no bucket"),
-        ("what://bucket/store", "no kind of store is known at what://bucket/store"),
-    ],
-)
-def test_urls_that_are_none_are_refused(url: str, words: str) -> None:
-    with pytest.raises(StoreError, match=words) as error:
-        open_store(url)
-    assert "canary" not in str(error.value)
-    assert "\n" not in str(error.value)
-
-
 def test_a_bucket_that_is_not_there_is_told(s3_url: str) -> None:
     with pytest.raises(StoreError, match=r"s3://bucket-\w+-none/store is in a bucket that is not there"):
         open_store(f"{s3_url}-none/store")
     assert not exists(f"{s3_url}-none/store")
-
-
-def test_a_package_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "gcsfs", None)
-    with pytest.raises(StoreError, match=r"install prettyuseful\[gcs\]"):
-        open_store("gs://bucket/store")
 
 
 def test_refused_credentials_are_one_line(s3_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,10 +11,11 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from tests.engine.running import step
 
 from prettyuseful.engine.events import Event, StepEvent
 from prettyuseful.engine.execute import Outcome, execute
-from prettyuseful.engine.step import Step, StepSpec
+from prettyuseful.engine.step import Step
 from prettyuseful.engine.store.local import LocalStore
 from prettyuseful.engine.workers.open import open_workers
 from prettyuseful.errors import DataError, StudyError
@@ -24,10 +25,6 @@ from prettyuseful.numerics import Numerics
 @pytest.fixture
 def store(tmp_path: Path) -> LocalStore:
     return LocalStore(tmp_path / "store")
-
-
-def step(spec: StepSpec, *inputs: Step) -> Step:
-    return Step(spec, {str(i): s.key for i, s in enumerate(inputs)}, str(spec), 1.0)
 
 
 def run(store: LocalStore, *steps: Step, on_event: Callable[[Event], None] = lambda _: None) -> Outcome:
@@ -124,9 +121,3 @@ def test_what_no_node_has_is_told(planted_steps: ModuleType, store: LocalStore) 
     greedy = step(planted_steps.GreedySpec(text="x", numerics=Numerics(device="cuda")))
     with pytest.raises(StudyError, match=r"needs 1 CPU, 1 GPU on one node, and no node of the Ray cluster has as much"):
         run(store, greedy)
-
-
-@pytest.mark.parametrize(("on", "width"), [("rai", None), ("http://x", None), ("ray", 2)])
-def test_a_wrong_place_is_told(store: LocalStore, on: str, width: int | None) -> None:
-    with pytest.raises(StudyError, match=r"^--"):
-        open_workers(on, store, Numerics(), width)

@@ -1,11 +1,8 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from PIL import Image
 
-from prettyuseful.errors import one_line
 from prettyuseful.prompts.captioners.base import Picture, cleaned, listed
 
 
@@ -54,14 +51,6 @@ def test_an_empty_answer_is_no_caption(answer: str) -> None:
 def test_a_refusal_is_no_caption(answer: str) -> None:
     with pytest.raises(ValueError, match="a refusal"):
         cleaned(answer)
-
-
-@given(st.text())
-def test_whatever_the_text_one_line_can_be_printed_and_encoded(text: str) -> None:
-    line = one_line(text)
-    assert line == line.strip()
-    assert line.isprintable()
-    line.encode()
 
 
 def test_many_names_are_cut() -> None:

@@ -1,0 +1,58 @@
+"""The program itself: how it is stopped, and what it says of a mistake of ours."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.cli.commands import PROGRAM
+
+from prettyuseful.records import StudyRecord, read_records
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_is_exit_code_130_and_can_go_on(
+    tmp_path: Path, study_text: Callable[..., str], stop: signal.Signals
+) -> None:
+    (tmp_path / "study.yaml").write_text(study_text(images=20, seeds="[0, 1, 2, 3]"))
+    process = subprocess.Popen(
+        [*PROGRAM, "run", "study.yaml", "--store", "store", "--workers", "2"],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background job ignores it
+    )
+    while process.poll() is None and len(list(tmp_path.glob("store/manifests/*/*.json"))) < 4:
+        time.sleep(0.01)
+    if stop == signal.SIGINT:
+        os.killpg(process.pid, stop)  # as a terminal does
+    else:
+        process.send_signal(stop)  # as a batch system does
+    _, stderr = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "interrupted; run the same command again to continue" in stderr
+    assert "Traceback" not in stderr
+    records = read_records(tmp_path / "study-results" / "records")
+    assert any(not isinstance(record, StudyRecord) and record.status == "missing" for record in records)
+
+
+def test_a_mistake_of_ours_shows_its_trace_without_secrets() -> None:
+    script = (
+        "import os, sys; from prettyuseful.cli import app, main\n"
+        "@app.command()\ndef wrong() -> None: raise RuntimeError(os.environ['CANARY_KEY'])\n"
+        "sys.argv = ['prettyuseful', 'wrong']; main()"
+    )
+    environment = {**os.environ, "CANARY_KEY": "canary-1234"}
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("Traceback")
+    assert done.stderr.splitlines()[-1] == "RuntimeError: [CANARY_KEY]"
+    assert "canary" not in done.stderr

@@ -1,0 +1,67 @@
+"""The commands list and schema."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from tests.cli.commands import call, call_here, one_error
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("generators", "pocket-turbo"),
+        ("tasks", "photos"),
+        ("prompts", "caption"),
+        ("architectures", "small"),
+        ("architectures", "swin_tiny_patch4_window7_224"),
+        ("encoders", "real-trained"),
+        ("transforms", "vae"),
+        ("recipes", "small"),
+        ("probes", "rgb"),
+        ("metrics", "coverage"),
+        ("studies", "paper-in-small"),
+    ],
+)
+def test_names_are_listed(kind: str, name: str) -> None:
+    assert name in call_here("list", kind).stdout
+    assert name in json.loads(call_here("list", kind, "--json").stdout)
+
+
+def test_what_else_can_be_named_is_said_below() -> None:
+    assert "any timm id works" in call_here("list", "architectures").stdout
+    assert "any timm id" in call_here("list", "encoders").stdout
+    assert re.search(r"made of a transform: .*\bvae\b", call_here("list", "probes").stdout)
+
+
+def test_an_object_of_ones_own_is_listed_too(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "from prettyuseful.encoders.table import EncoderRow\n"
+        "MEAN = EncoderRow('mean', 'mean colour', lambda *_: None)\n"
+    )
+    listed = json.loads(call("list", "encoders", "mine.py:MEAN", "--json", cwd=tmp_path).stdout)
+    assert listed["mine.py:MEAN"] == "mean: mean colour"
+    assert "inception" in listed
+    assert "did you mean 'MEAN'?" in one_error(call("list", "encoders", "mine.py:MEEN", cwd=tmp_path))
+    assert "unknown encoder 'mine'" in one_error(call("list", "encoders", "mine", cwd=tmp_path))
+
+
+def test_the_papers_models_are_listed() -> None:
+    papers = (
+        "sd-1.5 sd-2.1 sdxl sdxl-turbo sd3-medium sd3.5-medium sd3.5-large sd3.5-large-turbo flux.1-dev flux.1-schnell "
+        "sana-1.6b lumina-2.0 qwen-image"
+    )
+    listed = {line.split()[0] for line in call_here("list", "generators").stdout.splitlines() if line.strip()}
+    assert len(papers.split()) == 13
+    assert set(papers.split()) <= listed
+
+
+def test_an_unknown_kind_of_names_gets_the_nearest() -> None:
+    assert "did you mean 'generators'" in one_error(call_here("list", "generatrs"))
+
+
+def test_the_schema_is_json() -> None:
+    assert json.loads(call("schema").stdout)["title"] == "Study"

@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+
+import prettyuseful.studies
+from prettyuseful.errors import UnknownNameError
+from prettyuseful.studies import BUNDLED, bundled_study
+from prettyuseful.study.file import Study
+from prettyuseful.study.reading import json_schema, load_study
+
+FILES = sorted(Path(prettyuseful.studies.__file__).parent.glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_the_schema_takes_the_bundled_studies(path: Path) -> None:
+    jsonschema.Draft202012Validator.check_schema(json_schema())
+    jsonschema.validate(yaml.safe_load(path.read_text("utf-8")), json_schema())
+    assert isinstance(load_study(path), Study)
+
+
+def test_every_bundled_study_is_listed() -> None:
+    assert {path.stem for path in FILES} == set(BUNDLED)
+
+
+def test_a_bundled_study_is_its_file_and_another_name_gets_the_nearest() -> None:
+    for path in FILES:
+        assert bundled_study(path.stem) == load_study(path)
+    with pytest.raises(UnknownNameError, match=r"unknown study 'dmo'; did you mean 'demo'\?; known: demo, "):
+        bundled_study("dmo")
