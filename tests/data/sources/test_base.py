@@ -31,6 +31,7 @@ class Listed(SampledSource):
     place: str = "my-images"
     order: tuple[str, ...] = ()
     kind: ClassVar[Kind] = "webdataset"
+    walked: list[str] = field(default_factory=list)
     read: list[str] = field(default_factory=list)
 
     @property
@@ -42,6 +43,7 @@ class Listed(SampledSource):
 
     def samples(self) -> Iterator[Sample]:
         for label, path, data, fields in self.images:
+            self.walked.append(path)
             yield Sample(label, path, f"{self.place}/{path}", partial(self._read, path, data), fields)
 
     def named_order(self) -> Sequence[str]:
@@ -87,8 +89,10 @@ def test_rows_are_the_first_of_each_class_in_the_sources_order() -> None:
 
 def test_reading_stops_once_every_class_has_enough() -> None:
     source = listed("dog", "cat", "dog", "cat")
+    source.counts()
+    source.walked.clear()
     assert len(list(source.rows(("cat", "dog"), 1))) == 2
-    assert source.read == ["0.png", "1.png"]
+    assert source.read == source.walked == ["0.png", "1.png"]
     assert list(source.rows(("cat", "dog"), 0)) == []
     assert source.read == ["0.png", "1.png"]
 
