@@ -74,6 +74,8 @@ def reached(cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
         template = f"{hub.address}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
         monkeypatch.setattr("huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE", template)
         monkeypatch.setattr(huggingface_hub.hf_api.api, "endpoint", hub.address)
+        # Transformers keeps a client of its own, with the address of the first hub that it was asked for.
+        monkeypatch.setattr("transformers.utils.hub._hf_api", None, raising=False)
         yield hub
 
 

@@ -70,7 +70,7 @@ def test_the_blur_is_named_and_its_cost_is_measured(found: Audit) -> None:
     assert first.accuracy_cost.mean > 0.03
     assert first.gain == NOT_MEASURED  # nothing takes a blur back
     assert any(sentence.startswith("What holds soft back: high-frequencies lost") for sentence in found.answer)
-    assert any(sentence.startswith("Real images after") for sentence in found.answer)
+    assert any(sentence.startswith("Training on real images after") for sentence in found.answer)
 
 
 def test_the_study_it_leaves_holds_what_it_tried(found: Audit, places: Path) -> None:

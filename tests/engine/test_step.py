@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 import pytest
 
+from prettyuseful.engine.pinned import Pinned
 from prettyuseful.engine.step import Job, Step, StepSpec, run_step
 from prettyuseful.engine.store.local import LocalStore
 from prettyuseful.errors import CorruptArtifactError, StepFailedError
@@ -12,14 +13,16 @@ from prettyuseful.errors import CorruptArtifactError, StepFailedError
 
 class Note(StepSpec):
     kind: ClassVar[str] = "prompt"
-    unkeyed: ClassVar[frozenset[str]] = frozenset({"place"})
     text: str = "hello"
-    place: str = "here"
 
     def make(self, job: Job) -> dict[str, Any]:
         job.progress(0.5)
         (job.folder / "note.txt").write_text(self.text)
         return {"letters": len(self.text)}
+
+
+class Reading(Note):
+    file: Pinned[str] = Pinned("here", "its digest")
 
 
 class OtherKind(Note):
@@ -62,7 +65,9 @@ def test_a_key_follows_everything_that_changes_the_content() -> None:
 
 
 def test_a_key_follows_nothing_else() -> None:
-    assert step(Note()).key == step(Note(place="there")).key == Step(Note(), {}, "another label", 9.0).key
+    assert step(Note()).key == Step(Note(), {}, "another label", 9.0).key
+    assert step(Reading()).key == step(Reading(file=Pinned("there", "its digest"))).key
+    assert step(Reading()).key != step(Reading(file=Pinned("here", "another digest"))).key
     assert step(Note(), a="1", b="2").key == step(Note(), b="2", a="1").key
 
 
