@@ -25,6 +25,11 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 CLASSES = {"red": (200, 40, 40), "blue": (40, 40, 200)}
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whole studies first: of two processes, none should be left with the longest tests at the end."""
+    items.sort(key=lambda item: item.path.parent != Path(__file__).parent)
+
+
 PLANTED = Path(__file__).parent / "planted_generators.py"
 
 

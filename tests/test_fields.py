@@ -15,6 +15,7 @@ from prettyuseful.fields import (
     any_path,
     existing_folder,
     existing_path,
+    file_or_hub_id,
     images_or_plugin,
     plugin,
 )
@@ -80,6 +81,11 @@ def test_places_are_made_absolute_where_they_are_there(tmp_path: Path) -> None:
     texts = ("folder", "file.txt", "none", "mine:Mine")
     assert [existing_folder(text, tmp_path) for text in texts] == [f"{here}folder", *texts[1:]]
     assert [existing_path(text, tmp_path) for text in texts] == [f"{here}folder", f"{here}file.txt", *texts[2:]]
+    weights = ("file.txt", "none", "a/none.safetensors", "timm/resnet50.a1_in1k")
+    assert [file_or_hub_id(text, tmp_path) for text in weights] == [
+        *(f"{here}{text}" for text in weights[:3]),
+        weights[3],
+    ]
     mine = f"{here}mine.py:Mine"
     assert [images_or_plugin(text, tmp_path) for text in texts] == [f"{here}folder", f"{here}file.txt", "none", mine]
     assert images_or_plugin("a-*.tar", tmp_path) == f"{here}a-*.tar"

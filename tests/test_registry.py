@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from prettyuseful.encoders.table import ENCODERS
 from prettyuseful.errors import DataError, UnknownNameError, UserError
+from prettyuseful.metrics import METRICS
 from prettyuseful.prompts.strategies import PROMPT_STRATEGIES
-from prettyuseful.registry import Registry, loaded
+from prettyuseful.registry import Registry, loaded, row_problem
 from prettyuseful.tasks.find import TASKS
 from prettyuseful.training.architectures import ARCHITECTURES
 from prettyuseful.training.recipes import RECIPES
@@ -50,6 +52,37 @@ def test_an_unknown_name_gets_the_nearest(own: str) -> None:
         FRUITS[own.replace("FIG", "FIGG")]
     with pytest.raises(UnknownNameError, match=r"'mine:TEN' is of the type int; .* write NAME = Fruit\(...\)"):
         FRUITS[own.replace("FIG", "TEN")]
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("Fruit('a/b')", r"name is 'a/b'; use letters, digits, '-', '_' and '\.'"),
+        ("Fruit(5)", "name is 5: input should be a valid string"),
+        ("Fruit('fig', summary=None)", "summary is None: input should be a valid string"),
+    ],
+)
+def test_a_row_that_cannot_be_is_one_clear_line(own: str, tmp_path: Path, written: str, said: str) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(file.read_text().replace("Fruit('fig')", written))
+    with pytest.raises(UnknownNameError, match=f"^fruit mine:FIG: {said}"):
+        FRUITS[own]
+
+
+@pytest.mark.parametrize("registry", [ENCODERS, METRICS, PROBES, PROMPT_STRATEGIES, RECIPES, TASKS])
+def test_the_rows_of_the_package_fit_their_types(registry: Registry[Any]) -> None:
+    assert {row.name: row_problem(row) for row in registry} == {row.name: None for row in registry}
+
+
+def test_a_name_of_another_registry_is_taken_too(own: str) -> None:
+    with pytest.raises(UnknownNameError, match="the fruit 'mine:FIG' is called 'fig', as is another here"):
+        FRUITS.check_labels([own, "fig"])
+
+
+def test_a_module_that_leaves_is_one_clear_line(own: str, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("raise SystemExit(3)")
+    with pytest.raises(UnknownNameError, match="cannot be imported: SystemExit: 3"):
+        FRUITS[own]
 
 
 def test_a_key_holds_the_name_of_a_row_and_the_content_of_a_file(own: str, tmp_path: Path) -> None:

@@ -22,13 +22,15 @@ from prettyuseful.engine.events import Event
 from prettyuseful.engine.keys import derive_seed
 from prettyuseful.engine.store.base import Manifest
 from prettyuseful.engine.store.local import LocalStore
-from prettyuseful.errors import EveryRunFailedError, StoreError, UserError
+from prettyuseful.errors import DataError, EveryRunFailedError, StoreError, StudyError, UserError
 from prettyuseful.metrics import METRICS
 from prettyuseful.plan.study import make_plan
 from prettyuseful.records import DatasetRecord, RunRecord, StudyRecord, read_records
-from prettyuseful.run import dataset_study, generate, run_study
-from prettyuseful.study.file import Study
+from prettyuseful.run import dataset_study, generate, run_study, sweep_store
+from prettyuseful.study.file import DatasetPlan, Study
+from prettyuseful.study.numerics import StudyNumerics
 from prettyuseful.study.reading import load_study, parse_study
+from prettyuseful.tasks.find import TaskSource
 
 COMMAND = [sys.executable, "-c", "from prettyuseful.cli import main; main()", "run"]
 
@@ -245,6 +247,28 @@ def test_a_data_set_is_not_written_over_its_own_source(shared_task: Path, finish
 )
 def test_one_data_set_is_called_by_its_generator(generator: str, name: str) -> None:
     assert list(dataset_study({"generator": generator, "images_per_class": 2}).datasets) == [name]
+
+
+def test_a_data_set_can_be_said_in_python(shared_task: Path) -> None:
+    plain = dataset_study({"generator": str(shared_task), "images_per_class": 2}, {"folder": str(shared_task)})
+    plan = DatasetPlan(generator=str(shared_task), images_per_class=2)
+    assert dataset_study(plan, TaskSource(folder=str(shared_task))) == plain
+    assert dataset_study({"generator": shared_task, "images_per_class": 2}, shared_task) == plain
+    assert dataset_study(plan, shared_task, StudyNumerics(micro_batch=4)).numerics.micro_batch == 4
+    with pytest.raises(StudyError, match=r"^generate: cannot represent an object"):
+        dataset_study({"generator": object()})
+
+
+def test_nothing_is_swept_while_commits_are_not_known(finished: Path) -> None:
+    """Keys hold them: a study that was made with a network would seem to need nothing of what it has."""
+    study = parse_study(
+        f"version: 1\ntask: {{folder: {finished / 'out' / 'datasets' / 'tiny'}}}\nmetrics: []\n"
+        "datasets: {a: {generator: we/unknown, images_per_class: 2}}\n"
+    )
+    before = files_of(finished / "store")
+    with pytest.raises(DataError, match=r"the commit of .* is not known"):
+        sweep_store([study], finished / "store", remove=True)
+    assert files_of(finished / "store") == before
 
 
 def trained_as(shared_task: Path, folder: Path, train: str, more: str = "", per_class: int = 5) -> dict[str, RunRecord]:

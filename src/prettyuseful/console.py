@@ -80,8 +80,12 @@ class StepProgress:
 
     def _begin(self, planned: RunPlanned) -> None:
         further = "further " if self.run and self.run.total else ""
-        self.run = RunProgress(planned, Rates(planned.store.list() if planned.steps else ()))
-        self.bar.update(self.row, completed=0.0)
+        rates = Rates(planned.store.list() if planned.steps else ())
+        if self.run is None:
+            self.run = RunProgress(planned, rates)
+        else:
+            self.run.extend(planned, rates)
+        self.bar.update(self.row, completed=self.run.fraction, steps=f"{self.run.done}/{self.run.total} steps", left="")
         if planned.steps:
             left = self.run.seconds_left()
             about = "" if left is None else f", about {duration(left)}"

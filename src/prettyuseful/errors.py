@@ -52,7 +52,10 @@ class StepFailedError(PrettyUsefulError):
 
 
 class EveryRunFailedError(StepFailedError):
-    """No classifier of a study could be trained and tested. `result`: the `StudyResult` of what was left."""
+    """No classifier of a study could be trained and tested.
+
+    `result`: the `StudyResult` of what was left, or the `Audit`.
+    """
 
     def __init__(self, message: str, result: Any) -> None:
         super().__init__(message)

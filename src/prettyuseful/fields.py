@@ -13,6 +13,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, PydanticKnownError, core_schema
 
 from prettyuseful.errors import UnknownNameError
+from prettyuseful.hub.ids import WEIGHTS, is_hub_id
 from prettyuseful.plugins import is_plugin, resolve_plugin_path
 from prettyuseful.registry import Registry
 
@@ -118,6 +119,11 @@ def any_path(text: str, folder: Path) -> str:
 def existing_path(text: str, folder: Path) -> str:
     """A file or folder that is there; else a name, such as a hub id."""
     return str(folder / text) if (folder / text).exists() else text
+
+
+def file_or_hub_id(text: str, folder: Path) -> str:
+    """A file, whether it is there or not, unless the text can be the id of a model on the hub."""
+    return existing_path(text, folder) if is_hub_id(text) and not text.endswith(WEIGHTS) else any_path(text, folder)
 
 
 def existing_folder(text: str, folder: Path) -> str:

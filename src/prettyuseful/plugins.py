@@ -46,7 +46,7 @@ def load_plugin(name: str) -> Any:
         raise UnknownNameError(f"{name!r} cannot be imported: {error}; install what it needs") from error
     except UnknownNameError:
         raise
-    except Exception as error:  # a plug-in's module may do anything
+    except (Exception, SystemExit) as error:  # a plug-in's module may do anything
         said = one_line(str(error))
         raise UnknownNameError(f"{name!r} cannot be imported: {type(error).__name__}: {said}") from error
     if not hasattr(found, attribute):
@@ -64,7 +64,7 @@ def open_plugin(name: str, methods: Iterable[str], kind: str) -> Any:
     make = load_plugin(name)
     try:
         plugin = make()
-    except Exception as error:  # a plug-in may do anything
+    except (Exception, SystemExit) as error:  # a plug-in may do anything
         said = one_line(str(error))
         raise DataError(f"{plugin_id(name)}() failed: {type(error).__name__}: {said}") from error
     for method in methods:

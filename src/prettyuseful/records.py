@@ -187,7 +187,7 @@ class DatasetRecord(_Versioned):
 
 
 class CellGroupRecord(BaseModel):
-    """Cells that belong together, one for each probe; see `study.cells.CellGroup`."""
+    """Cells that belong together, one for each probe; see `plan.cells.CellGroup`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     architecture: str

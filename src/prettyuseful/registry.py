@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import fields, is_dataclass
+from functools import cache
 from importlib import import_module
-from typing import Generic, Protocol, TypeVar, cast
+from typing import Any, Generic, Protocol, TypeVar, cast, get_type_hints
+
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from prettyuseful.engine.pinned import Pinned
 from prettyuseful.errors import DataError, PrettyUsefulError, UnknownNameError, did_you_mean, one_line
@@ -34,6 +39,36 @@ def loaded(target: str | T) -> T:
         return target
     module, _, attribute = target.partition(":")
     return cast("T", getattr(import_module(module), attribute))
+
+
+def row_problem(row: Any) -> str | None:
+    """What is wrong with a row that anyone may have written: a name that no file can bear, a field of another type."""
+    for field in fields(row):
+        value = getattr(row, field.name)
+        try:
+            _checks_of(cast("type", type(row))).model_validate({field.name: value})
+        except ValidationError as error:
+            said = error.errors()[0]["msg"]
+            return f"{field.name} is {repr(value)[:_SHOWN]}: {said[:1].lower()}{said[1:]}"
+        if is_dataclass(value) and not isinstance(value, type) and (problem := row_problem(value)):
+            return f"{field.name}.{problem}"
+    name = getattr(row, "name", "row")
+    if not _NAME.fullmatch(name):
+        return f"name is {name!r}; use letters, digits, '-', '_' and '.', and begin with a letter or a digit"
+    return None
+
+
+@cache
+def _checks_of(row_type: type) -> type[BaseModel]:
+    """A model whose fields, all optional, have the types of a dataclass."""
+    hints = get_type_hints(row_type)
+    types: dict[str, Any] = {field.name: (hints[field.name], None) for field in fields(row_type)}
+    strict = ConfigDict(arbitrary_types_allowed=True, strict=True)
+    return create_model(f"{row_type.__name__}Fields", __config__=strict, **types)
+
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_SHOWN = 80
 
 
 class Registry(Generic[RowT]):
@@ -65,6 +100,8 @@ class Registry(Generic[RowT]):
                 f"{plugin_id(name)!r} is of the type {type(found).__name__}; what describes your own {self.kind} is of "
                 f"the type {self.row_type.__name__}: write NAME = {self.row_type.__name__}(...) in that file"
             )
+        if problem := row_problem(found):
+            raise UnknownNameError(f"{self.kind} {plugin_id(name)}: {problem}")
         return found
 
     def label(self, name: str) -> str:
@@ -73,7 +110,8 @@ class Registry(Generic[RowT]):
 
     def check_labels(self, names: Iterable[str], also: Iterable[str] = ()) -> None:
         """Raises UnknownNameError if a user's own row is called what another of `names`, a row or one of `also` is."""
-        taken = dict.fromkeys([*self.rows, *also], "another here")
+        names = list(dict.fromkeys(names))
+        taken = dict.fromkeys([*self.rows, *also, *(name for name in names if not is_plugin(name))], "another here")
         for name in names:
             if name not in self.rows and is_plugin(name):
                 label = self.label(name)
@@ -91,7 +129,7 @@ class Registry(Generic[RowT]):
             yield
         except PrettyUsefulError:
             raise
-        except Exception as error:  # a function of a user may do anything
+        except (Exception, SystemExit) as error:  # a function of a user may do anything
             if name in self.rows or not is_plugin(name):
                 raise
             said = one_line(str(error))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic import BaseModel
 
 from prettyuseful.engine.cost import Cost, Prices, Rates, cost_of
 from prettyuseful.engine.events import OnEvent, ignore
@@ -18,7 +19,8 @@ from prettyuseful.engine.status import Status, status_of
 from prettyuseful.engine.store.base import Swept
 from prettyuseful.engine.store.open import exists, open_store
 from prettyuseful.engine.workers.open import local_width
-from prettyuseful.errors import EveryRunFailedError, StepFailedError, StoreError
+from prettyuseful.errors import EveryRunFailedError, StepFailedError, StoreError, StudyError, one_line
+from prettyuseful.hub.commits import check_resolved
 from prettyuseful.plan.gather import gather
 from prettyuseful.plan.planned import PlannedDataset
 from prettyuseful.plan.study import Plan, make_plan
@@ -32,6 +34,7 @@ from prettyuseful.results import (
     writing_to,
 )
 from prettyuseful.study.file import REAL, DatasetPlan, Study
+from prettyuseful.study.numerics import StudyNumerics
 from prettyuseful.study.reading import parse_study
 
 DEFAULT_STORE = "prettyuseful-store"
@@ -113,7 +116,7 @@ def generate(
     dataset: DatasetPlan | Mapping[str, Any],
     out: Path | str,
     task: Any = "photos",
-    numerics: Mapping[str, Any] | None = None,
+    numerics: StudyNumerics | Mapping[str, Any] | None = None,
     store: Path | str = DEFAULT_STORE,
     workers: int | None = None,
     on: str = "local",
@@ -171,31 +174,53 @@ def sweep_store(studies: Iterable[Study], store: Path | str = DEFAULT_STORE, rem
     """Counts, and removes if `remove`, what none of the studies refers to.
 
     Raises:
-        UserError: a study is not usable, or there is no store.
+        UserError: a study is not usable, a model's commit is not known, or there is no store.
     """
     opened = open_store(store, must_exist=True)
-    return opened.sweep({key for study in studies for key in make_plan(study).steps}, remove)
+    plans = [make_plan(study) for study in studies]
+    for plan in plans:
+        # Keys hold commits: without them, what the study refers to cannot be told from what it does not.
+        for step in plan.steps.values():
+            for pinned in step.spec.pinned():
+                check_resolved(pinned.content, step.label)
+    return opened.sweep({key for plan in plans for key in plan.steps}, remove)
 
 
 def dataset_study(
-    dataset: DatasetPlan | Mapping[str, Any], task: Any = "photos", numerics: Mapping[str, Any] | None = None
+    dataset: DatasetPlan | Mapping[str, Any],
+    task: Any = "photos",
+    numerics: StudyNumerics | Mapping[str, Any] | None = None,
 ) -> Study:
     """A study of one data set, called by its generator, that measures nothing.
 
     Raises:
         StudyError: a value that a study file cannot have.
     """
-    fields = dataset.model_dump(mode="json", exclude_unset=True) if isinstance(dataset, DatasetPlan) else {**dataset}
+    fields = _plain(dataset)
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(str(fields.get("generator", ""))).name).strip("-._")
     content = {
         "version": 1,
-        "task": task,
+        "task": {"folder": str(task)} if isinstance(task, Path) else _plain(task),
         "datasets": {"dataset" if name in ("", REAL) else name: fields},
         "metrics": [],
-        "numerics": numerics,
+        "numerics": _plain(numerics),
     }
-    text = yaml.safe_dump({key: value for key, value in content.items() if value is not None}, sort_keys=False)
+    try:
+        text = yaml.safe_dump({key: value for key, value in content.items() if value is not None}, sort_keys=False)
+    except yaml.YAMLError as error:
+        raise StudyError(f"generate: {one_line(str(error))}; give what a study file can say") from error
     return parse_study(text, "generate")
+
+
+def _plain(value: Any) -> Any:
+    """As a study file says it: models by their fields, paths as text."""
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json", exclude_unset=True)
+    if isinstance(value, Mapping):
+        return {key: _plain(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(part) for part in value]
+    return str(value) if isinstance(value, Path) else value
 
 
 def _source_of(dataset: PlannedDataset) -> Path | None:

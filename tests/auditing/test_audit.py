@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from tests.auditing.colours import COLOURS, folder
+from tests.cli.commands import call_here
 
 from prettyuseful.auditing.audit import audit, plan_audit
 from prettyuseful.auditing.result import NOT_MEASURED, Audit
@@ -72,6 +73,7 @@ def test_other_classes_are_one_clear_line(places: Path, tmp_path: Path) -> None:
     other = folder(tmp_path / "other", {"red": 3, "green": 3}, 2)
     with pytest.raises(DataError, match="blue"):
         audit(places / "real", other, out=tmp_path / "out", store=tmp_path / "store")
+    assert not (tmp_path / "store").exists()
 
 
 def test_a_place_that_is_not_there_is_one_clear_line(places: Path, tmp_path: Path) -> None:
@@ -119,3 +121,19 @@ def test_one_image_per_class_is_enough_for_the_transfers_alone(tmp_path: Path) -
     assert request.study.metrics == ()
     assert request.study.train.real_curve == ()
     assert len(request.notes) == 3
+
+
+def test_an_audit_whose_every_run_fails_says_what_it_has(
+    places: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("no luck")
+
+    monkeypatch.setattr("prettyuseful.steps.classifiers.TrainSpec.make", broken)
+    given = ("--real", places / "real", "--synthetic", places / "fake", "--fail-if", "synth_to_real.high < 0.5")
+    found = call_here("audit", *given, "--out", tmp_path / "out", "--store", tmp_path / "store", "--workers", 1)
+    assert found.returncode == 1
+    assert "missing: " in found.stderr
+    assert "every run failed; the first cause: " in found.stderr
+    assert found.stdout.splitlines()[-1] == f"report: {tmp_path / 'out' / 'report.html'}"
+    assert load_study(tmp_path / "out" / "study.yaml").datasets.keys() == {"fake"}

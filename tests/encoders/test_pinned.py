@@ -54,7 +54,7 @@ def test_a_push_changes_the_key_and_what_was_planned_before_is_loaded_as_it_was(
     few = pixels.take(np.arange(2))
     before, before_key = clip().pin(), key(clip())
     hub.push("we/clip", changed(tmp_path / "clip", tmp_path / "other"))
-    commits._asked.cache_clear()
+    commits._answers.clear()
     assert key(clip()) != before_key
     assert key(clip(f"we/clip@{hub.sha('we/clip')}")) == key(clip())
     wanted = open_encoder(clip(str(clip_folder)).pin(), Numerics()).features(few)
@@ -104,7 +104,7 @@ def test_timms_own_weights_are_those_of_a_commit(
     assert before.source.weights == f"{repository}@{hub.sha(repository)}"
     assert EncoderSource(name=TIMM).pin().source.weights == before.source.weights
     hub.push(repository, save_timm(tmp_path / "second", 2))
-    commits._asked.cache_clear()
+    commits._answers.clear()
     after = EncoderSource(name="test_resnet").pin()
     assert after.content != before.content
     for pinned, folder in ((before, "first"), (after, "second")):
@@ -116,14 +116,13 @@ def test_timms_own_weights_are_those_of_a_commit(
 
 
 @pytest.mark.usefixtures("hub")
-def test_where_no_commit_of_timms_weights_is_known_their_full_name_stands_for_them(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_where_no_commit_of_timms_weights_is_known_they_are_not_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
     go_offline(monkeypatch)
     pinned = EncoderSource(name="test_resnet").pin()
     assert isinstance(pinned.content, dict)
-    assert (pinned.content["id"], pinned.source.weights) == (TIMM, None)
-    assert "commit" not in pinned.content
+    assert (pinned.content["id"], pinned.content["commit"]) == (TIMM, UNRESOLVED)
+    with pytest.raises(DataError, match=f"the commit of 'test_resnet' is not known: .*hf download timm/{TIMM}"):
+        open_encoder(pinned, Numerics())
 
 
 def test_timm_takes_a_hub_id_as_weights(hub: Hub, tmp_path: Path, pixels: Pixels) -> None:

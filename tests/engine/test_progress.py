@@ -102,7 +102,31 @@ def test_the_fraction_never_falls(clock: Clock, tmp_path: Path) -> None:
     assert run.fraction == 0.5
     run.take(StepEvent("waiting", sample("lost")))  # an input that has to be made again
     run.take(StepEvent("waiting", steps[0]))
-    assert (run.done, run.total, run.fraction) == (0, 3, 0.5)
+    assert (run.done, run.total, run.fraction) == (1, 4, 0.5)
+    make(run, steps[0], clock, 1)
+    assert (run.done, run.total) == (2, 4)
+
+
+def test_a_further_run_goes_on_where_the_first_has_ended(clock: Clock, tmp_path: Path) -> None:
+    run = progress([sample("a")], clock, tmp_path)
+    make(run, sample("a"), clock, 1)
+    assert (run.done, run.total, run.fraction) == (1, 1, 1.0)
+    further = {step.key: step for step in (sample("a"), sample("b"))}
+    run.extend(RunPlanned(further, 2, LocalStore(tmp_path / "store")), Rates())
+    assert (run.done, run.total, run.fraction, run.workers) == (1, 3, 1.0, 2)
+    assert run.seconds_left() == 1.0
+    make(run, sample("a"), clock, 1)
+    make(run, sample("b"), clock, 1)
+    assert (run.done, run.total, run.seconds_left()) == (3, 3, 0.0)
+
+
+def test_the_last_word_of_a_worker_that_is_gone_is_no_progress(clock: Clock, tmp_path: Path) -> None:
+    step = sample("a")
+    run = progress([step], clock, tmp_path)
+    for kind in ("started", "retried", "progress", "started"):
+        run.take(StepEvent(kind, step, 0.9))
+    clock.now += 1
+    assert (run.fraction, run.seconds_left()) == (0.0, None)
 
 
 def test_failed_and_blocked_steps_are_done_with(clock: Clock, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import huggingface_hub
 import pytest
 from tests.hub_server import Hub, commit, go_offline, reached
 
@@ -24,7 +25,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
 
 def forget() -> None:
     """As another process, which has asked nothing yet."""
-    commits._asked.cache_clear()
+    commits._answers.clear()
 
 
 def test_a_name_stands_for_the_commit_of_its_branch_or_revision(hub: Hub) -> None:
@@ -63,6 +64,38 @@ def test_offline_the_snapshot_that_the_library_has_cached_decides(monkeypatch: p
     snapshot_download("we/model", cache_dir=None)
     go_offline(monkeypatch)
     assert resolve("we/model").sha == commit("we/model")
+
+
+def test_a_push_does_not_take_the_cached_snapshot_away(
+    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Planned online after it, and not loaded: without a network, what was loaded before still serves."""
+    from huggingface_hub import snapshot_download
+
+    snapshot_download("we/model", cache_dir=None)
+    cached = resolve("we/model")
+    (tmp_path / "other").mkdir()
+    hub.push("we/model", tmp_path / "other")
+    forget()
+    assert resolve("we/model") != cached
+    go_offline(monkeypatch)
+    assert resolve("we/model") == cached
+    assert Path(snapshot_download("we/model", cache_dir=None)).name == cached.sha
+
+
+@pytest.mark.usefixtures("hub")
+def test_a_hub_that_was_away_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    address = huggingface_hub.constants.ENDPOINT
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
+    assert resolve("we/model").sha == UNRESOLVED
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", address)
+    assert resolve("we/model").sha == commit("we/model")
+
+
+@pytest.mark.usefixtures("hub")
+def test_what_can_be_no_id_is_one_clear_line() -> None:
+    with pytest.raises(DataError, match="'own/na--me' is no id of the model hub, and no folder is there"):
+        resolve("own/na--me")
 
 
 @pytest.mark.usefixtures("hub")

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from prettyuseful.errors import StudyError, UnknownNameError
 from prettyuseful.plan.cells import cell_groups, check_names
 from prettyuseful.study.file import Study
-from prettyuseful.study.reading import parse_study
+from prettyuseful.study.reading import load_study, parse_study
 from prettyuseful.training.recipes import PAPER, PAPER_PROBE, SMALL, SMALL_TEXTURE, TEXTURE, View
 
 
@@ -73,17 +74,52 @@ def test_the_papers_choice_of_a_checkpoint_goes_by_name() -> None:
 @pytest.mark.parametrize(
     ("train", "more", "said"),
     [
-        ("{recipes: [smal]}", "", "unknown recipe 'smal'; did you mean 'small'"),
+        ("{recipes: [smal]}", "", "^train.recipes: unknown recipe 'smal'; did you mean 'small'"),
         ("{recipes: [defalt]}", "", "did you mean 'default'"),
-        ("{}", "recipes: {mine: {like: papr}}", "unknown recipe 'papr'; did you mean 'paper'"),
-        ("{}", "probes: {mine: {recipe: quik}}", "unknown recipe 'quik'; did you mean 'quick'"),
-        ("{}", "probes: {mine: {architecture: resnet5}}", "unknown architecture 'resnet5'"),
-        ("{weights: {resnet5: w.safetensors}}", "", "unknown architecture 'resnet5'"),
+        ("{}", "recipes: {mine: {like: papr}}", "^recipes.mine.like: unknown recipe 'papr'; did you mean 'paper'"),
+        ("{}", "probes: {mine: {recipe: quik}}", "^probes.mine.recipe: unknown recipe 'quik'; did you mean 'quick'"),
+        ("{}", "probes: {mine: {architecture: resnet5}}", "^probes.mine.architecture: unknown architecture 'resnet5'"),
+        ("{weights: {resnet5: w.safetensors}}", "", "^train.weights: unknown architecture 'resnet5'"),
+        ("{probes: [rgbb]}", "", "^train.probes: unknown probe 'rgbb'; did you mean 'rgb'"),
+        ("{architectures: [resnet5]}", "", "^train.architectures: unknown architecture 'resnet5'"),
+        ("{}", "metrics: []\nencoders: [clip-vit-b32]", "^encoders: .*'clip-vit-b32'"),
     ],
 )
 def test_unknown_names_are_told_with_the_nearest(train: str, more: str, said: str) -> None:
     with pytest.raises(UnknownNameError, match=said):
         check_names(study(train, more))
+
+
+def test_names_in_rows_of_ones_own_are_looked_at_too(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "from prettyuseful.training.recipes import RECIPES, NamedRecipe\n"
+        "from prettyuseful.transforms.probes import Probe\n"
+        "FAR = Probe('far', small_recipe='smal')\nOLD = Probe('old', architecture='resnet5')\n"
+        f"TWIN = Probe('twin', small_recipe='{tmp_path}/mine.py:SMALL')\n"
+        "SMALL = NamedRecipe('small', 'another one', RECIPES['small'].recipe)\n"
+    )
+    for name, said in (
+        ("FAR", "'mine:FAR': unknown recipe 'smal'; did you mean 'small'"),
+        ("OLD", "'mine:OLD': unknown architecture 'resnet5'"),
+        ("TWIN", "the recipe 'mine:SMALL' is called 'small'"),
+    ):
+        with pytest.raises(UnknownNameError, match=said):
+            check_names(study(f"{{probes: ['{tmp_path}/mine.py:{name}']}}"))
+
+
+def test_a_recipe_of_ones_own_can_be_what_another_is_like(tmp_path: Path) -> None:
+    """Found beside the study, wherever it is run from."""
+    (tmp_path / "mine.py").write_text(
+        "from dataclasses import replace\nfrom prettyuseful.training.recipes import RECIPES, NamedRecipe\n"
+        "SLOW = NamedRecipe('slow', 'another one', replace(RECIPES['small'].recipe, batch_size=8))\n"
+    )
+    file = tmp_path / "study.yaml"
+    file.write_text(
+        "version: 1\ntask: photos\ndatasets: {base: {generator: pocket-base, images_per_class: 4}}\n"
+        "recipes: {longer: {like: mine.py:SLOW, epochs: 3}}\ntrain: {recipes: [longer]}\n"
+    )
+    ((cell,),) = (group.cells for group in cell_groups(load_study(file), of_size(32)))
+    assert (cell.recipe.batch_size, cell.recipe.epochs) == (8, 3)
 
 
 @pytest.mark.parametrize(

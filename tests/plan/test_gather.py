@@ -125,3 +125,17 @@ def test_encoders_are_those_that_something_is_compared_by(
     assert [metric.name for metric in study.metrics] == metrics.strip("[]").replace(",", "").split()
     if "real-trained" in encoders:
         assert study.encoders["real-trained"] == "penultimate layer of small trained on the task's real images"
+
+
+def test_words_of_rows_of_ones_own_are_those_of_the_plan(
+    study_text: Callable[..., str], empty: LocalStore, tmp_path: Path
+) -> None:
+    """A file that has changed or is gone while its study ran loses no record of it."""
+    file = tmp_path / "mine.py"
+    file.write_text(
+        "from prettyuseful.encoders.table import EncoderRow\n"
+        "ENCODER = EncoderRow('mine', 'one of mine', lambda weights, numerics: None)\n"
+    )
+    plan = make_plan(parse_study(study_text(more=f"metrics: [coverage]\nencoders: ['{file}:ENCODER']\n")))
+    file.unlink()
+    assert study_of(gather(plan, empty)).encoders == {"mine": "one of mine"}

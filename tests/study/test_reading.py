@@ -255,3 +255,14 @@ def test_weights_of_encoders_are_looked_up_from_the_studys_folder(tmp_path: Path
     (tmp_path / "study.yaml").write_text(CONTRACT + encoders)
     study = load_study(tmp_path / "study.yaml")
     assert [encoder.weights for encoder in study.encoders] == [str(tmp_path / "clip"), "owner/name"]
+
+
+def test_a_metric_of_ones_own_in_two_spellings_is_one(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").touch()
+    file = tmp_path / "study.yaml"
+    file.write_text(
+        "version: 1\ntask: photos\ndatasets: {base: {generator: pocket-base, images_per_class: 4}}\n"
+        "metrics: ['mine:OWN', 'mine.py:OWN']\n"
+    )
+    with pytest.raises(StudyError, match="metrics: mine:OWN stands here twice, in two spellings; remove one"):
+        load_study(file)

@@ -34,9 +34,9 @@ from prettyuseful.data.sources.open import open_source
 from prettyuseful.diagnosis.findings import CauseFinding, Diagnosis
 from prettyuseful.engine.events import OnEvent, ignore
 from prettyuseful.engine.session import Execution, Session
-from prettyuseful.errors import DataError
+from prettyuseful.errors import DataError, EveryRunFailedError
 from prettyuseful.plan.diagnosis import fewest_per_class
-from prettyuseful.plan.study import make_plan
+from prettyuseful.plan.study import Plan, make_plan
 from prettyuseful.results import StudyResult
 from prettyuseful.run import DEFAULT_STORE, run_plan
 from prettyuseful.study.file import REAL, Study
@@ -72,13 +72,14 @@ def audit(
 
     Raises:
         UserError: images, classes or folders that cannot be used.
-        EveryRunFailedError: no classifier could be trained and tested.
+        EveryRunFailedError: no classifier could be trained and tested; its `result` is the audit all the same.
     """
     places = [synthetic] if isinstance(synthetic, Path | str) else list(synthetic)
     source = real if isinstance(real, TaskSource) else TaskSource(real=str(real))
     request = plan_audit(source, [Path(place) for place in places], budget)
+    plan = make_plan(request.study)
     with Execution(store, workers, on, on_event).session(request.study.numerics) as session:
-        return run_audit(request, session, Path(out))
+        return run_audit(request, plan, session, Path(out))
 
 
 @dataclass(frozen=True)
@@ -143,19 +144,29 @@ def plan_audit(real: TaskSource, synthetic: Sequence[Path], budget: Budget) -> A
     return AuditRequest(parse_study(text, "audit"), text, task, count, left, tuple(notes), budget)
 
 
-def run_audit(request: AuditRequest, session: Session, out: Path) -> Audit:
+def run_audit(request: AuditRequest, plan: Plan, session: Session, out: Path) -> Audit:
     """Runs an audit; its study stays in `out` as study.yaml.
 
     With budget `full`, the study grows by what the causes that it has named make worth trying, and goes on.
     """
-    result = run_plan(make_plan(request.study), session, out)
+    result = _run(request, plan, session, out)
     if request.budget == "full" and (more := interventions(result.summary.datasets)):
         content = yaml.safe_load(request.text)
         text = _text_of({**content, "datasets": {**content["datasets"], **more}})
         request = replace(request, text=text, study=parse_study(text, "audit"))
-        result = run_plan(make_plan(request.study), session, out)
-    (out / "study.yaml").write_text(request.text, encoding="utf-8")
+        result = _run(request, make_plan(request.study), session, out)
     return _audit_of(request, result)
+
+
+def _run(request: AuditRequest, plan: Plan, session: Session, out: Path) -> StudyResult:
+    try:
+        result, failure = run_plan(plan, session, out), None
+    except EveryRunFailedError as error:
+        result, failure = error.result, error
+    (out / "study.yaml").write_text(request.text, encoding="utf-8")
+    if failure:
+        raise EveryRunFailedError(str(failure), _audit_of(request, result)) from None
+    return result
 
 
 def _text_of(study: Mapping[str, Any]) -> str:

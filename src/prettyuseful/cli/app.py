@@ -93,11 +93,16 @@ def print_json(value: object) -> None:
     print(json.dumps(value, indent=2, ensure_ascii=False))
 
 
+def print_missing(problems: Iterable[str]) -> None:
+    """What is missing, on stderr."""
+    for problem in problems:
+        print(f"missing: {problem}", file=sys.stderr)
+
+
 def report_problems(problems: Iterable[str]) -> None:
     """What is missing, on stderr; exit code 1 if anything is."""
     found = list(problems)
-    for problem in found:
-        print(f"missing: {problem}", file=sys.stderr)
+    print_missing(found)
     if found:
         raise typer.Exit(1)
 

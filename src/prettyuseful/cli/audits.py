@@ -18,7 +18,7 @@ from prettyuseful.cli.app import (
     WorkersOption,
     app,
     print_json,
-    report_problems,
+    print_missing,
 )
 
 
@@ -42,12 +42,17 @@ def audit(
     from prettyuseful.auditing.audit import audit as run_audit
     from prettyuseful.auditing.gate import Gate
     from prettyuseful.console import StepProgress, audit_table, print_out
+    from prettyuseful.errors import EveryRunFailedError
     from prettyuseful.tasks.find import TaskSource
 
     gate = Gate.of(fail_if) if fail_if else None
     source = TaskSource(real=str(real), test=str(test) if test else None, groups=str(groups) if groups else None)
+    place = out or Path("audit-results")
     with StepProgress() as progress:
-        found = run_audit(source, synthetic, budget.value, out or Path("audit-results"), store, workers, on, progress)
+        try:
+            found, failure = run_audit(source, synthetic, budget.value, place, store, workers, on, progress), None
+        except EveryRunFailedError as error:
+            found, failure = error.result, error
     if as_json:
         print_json(found.as_json())
     else:
@@ -55,9 +60,11 @@ def audit(
         for line in (*found.answer, *found.notes):
             print_out(line)
         print_out(f"report: {found.report}")
+    print_missing(found.problems)
+    if failure:
+        raise failure
     satisfied = gate.met_by(found) if gate else []
     for line in satisfied:
         print(f"failed: {line}", file=sys.stderr)
-    report_problems(found.problems)
-    if satisfied or not found.complete:
+    if satisfied or found.problems or not found.complete:
         raise typer.Exit(1)

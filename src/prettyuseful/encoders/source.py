@@ -54,6 +54,11 @@ class EncoderSource(BareName):
         """What records and reports call it."""
         return ENCODERS.label(self.name)
 
+    def check_name(self) -> None:
+        """Raises UnknownNameError if there is no such encoder."""
+        if self.name not in ENCODERS and not is_plugin(self.name):
+            _check_timm(self.name)
+
     @property
     def reads_texts(self) -> bool:
         """Whether images and texts have one space."""
@@ -105,6 +110,8 @@ class EncoderSource(BareName):
         return ENCODERS.pinned(self.name).content
 
     def _problem(self, row: EncoderRow) -> str | None:
+        if row.trained_here and is_plugin(self.name):
+            return f"trained_here is for the classifier of the study alone; let {row.name} be made by its make"
         if row.needs_weights and self.weights is None:
             return f"{row.name} has no weights to fetch; give {row.example or 'its weights'}"
         if row.weights == "none" and self.weights is not None:
@@ -112,7 +119,7 @@ class EncoderSource(BareName):
         return None
 
     def _pinned_timm(self) -> Pinned[EncoderSource]:
-        """timm's own weights count by the commit of their repository, or by their full name where it is not known."""
+        """timm's own weights count by the commit of their repository."""
         from prettyuseful.encoders import timm_models
 
         _check_timm(self.name)

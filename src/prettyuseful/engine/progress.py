@@ -14,11 +14,11 @@ _OVERRUN = 1.5  # a step that takes longer than so many times its estimate says 
 
 
 class RunProgress:
-    """Steps done of all, and the seconds that are left; fed with the events of one run after its plan.
+    """Steps done of all, and the seconds that are left; fed with the events of a run after its plan.
 
-    The fraction never falls, whatever is added on the way. An estimate rests on measurements only: every kind of work
-    that is left must have been timed, in the store or in this run; what this run has timed counts before the store,
-    which may have been filled on another machine.
+    Neither the count nor the fraction falls, whatever is added on the way. An estimate rests on measurements only:
+    every kind of work that is left must have been timed, in the store or in this run; what this run has timed counts
+    before the store, which may have been filled on another machine.
     """
 
     def __init__(self, planned: RunPlanned, rates: Rates, clock: Callable[[], float] = time.monotonic) -> None:
@@ -27,19 +27,27 @@ class RunProgress:
         self.running: dict[str, tuple[Step, float]] = {}
         self._fractions: dict[str, float] = {}
         self._fraction = 0.0
+        self._again = 0
         self._seconds: dict[Pace, float] = defaultdict(float)
         self._units: dict[Pace, float] = defaultdict(float)
+
+    def extend(self, planned: RunPlanned, rates: Rates) -> None:
+        """A further run goes on where this one has ended; what is done stays done."""
+        for key, step in planned.steps.items():
+            self._add(key, step)
+        self.workers, self.rates = planned.workers, rates
 
     def take(self, event: StepEvent) -> None:
         """What has happened to a step."""
         key, step = event.step.key, event.step
         if event.kind == "waiting":
-            self.steps.setdefault(key, step)
-            self.finished.discard(key)
+            self._add(key, step)
         elif event.kind == "started":
             self.running[key] = (step, self.clock())
+            self._fractions.pop(key, None)
         elif event.kind == "progress":
-            self._fractions[key] = event.fraction
+            if key in self.running:  # not the last word of a worker that is gone
+                self._fractions[key] = event.fraction
         else:
             _, since = self.running.pop(key, (step, None))
             self._fractions.pop(key, None)
@@ -52,11 +60,12 @@ class RunProgress:
     @property
     def done(self) -> int:
         """Steps that are made, have failed, or cannot be made."""
-        return len(self.finished)
+        return len(self.finished) + self._again
 
     @property
     def total(self) -> int:
-        return len(self.steps)
+        """Steps there are; one that has to be made again counts twice."""
+        return len(self.steps) + self._again
 
     @property
     def fraction(self) -> float:
@@ -71,6 +80,12 @@ class RunProgress:
             return 0.0
         parts = [self._left(key, step) for key, step in self.steps.items() if key not in self.finished]
         return None if None in parts else _sum(parts) / min(self.workers, len(parts))
+
+    def _add(self, key: str, step: Step) -> None:
+        self.steps.setdefault(key, step)
+        if key in self.finished:
+            self.finished.remove(key)
+            self._again += 1
 
     def _left(self, key: str, step: Step) -> float | None:
         whole = self._estimate(step)

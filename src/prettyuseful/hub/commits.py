@@ -6,11 +6,11 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 from pydantic import JsonValue
 
+from prettyuseful.engine.durable import replace_text
 from prettyuseful.errors import DataError
 from prettyuseful.hub.ids import split_revision
 
@@ -75,16 +75,29 @@ def check_resolved(content: JsonValue, name: str) -> None:
 def _sha(repository: str, revision: str) -> str:
     from huggingface_hub import constants
 
-    # A commit of full length is its own answer, and a process asks for each name once: a study has one answer.
     if len(revision) == 40 and set(revision) <= set("0123456789abcdef"):
-        return revision
-    return _asked(repository, revision, str(constants.HF_HUB_CACHE), bool(constants.HF_HUB_OFFLINE))
+        return revision  # a commit of full length is its own answer
+    asked = (repository, revision, str(constants.HF_HUB_CACHE), bool(constants.HF_HUB_OFFLINE))
+    if asked not in _answers:
+        sha = _asked(*asked)
+        if sha == UNRESOLVED:  # the next time there may be a network
+            return sha
+        _answers[asked] = sha
+    return _answers[asked]
 
 
-@lru_cache(maxsize=256)
+_answers: dict[tuple[str, str, str, bool], str] = {}
+"""A process asks for each name once: a study has one answer."""
+
+
 def _asked(repository: str, revision: str, cache: str, offline: bool) -> str:
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        HFValidationError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
 
     if not offline:
         try:
@@ -92,6 +105,8 @@ def _asked(repository: str, revision: str, cache: str, offline: bool) -> str:
                 sha = str(HfApi().model_info(repository, revision=revision, timeout=_PATIENCE).sha or UNRESOLVED)
             _note(Path(cache), repository, revision, sha)
             return sha
+        except HFValidationError as error:
+            raise DataError(f"{repository!r} is no id of the model hub, and no folder is there; check it") from error
         except GatedRepoError:
             pass
         except RevisionNotFoundError as error:
@@ -119,18 +134,28 @@ def _cached(cache: Path, repository: str, revision: str) -> str | None:
 
 
 def _note(cache: Path, repository: str, revision: str, sha: str) -> None:
-    """Keeps the answer for times without a network: the library does so only for what it loads by a branch's name."""
+    """Keeps the answer for times without a network: the library does so only for what it loads by a branch's name.
+
+    Not where the branch's last snapshot is in the cache and the new one is not: without a network, it still serves.
+    """
     if sha == UNRESOLVED or ".." in revision:
         return
-    file = _reference(cache, repository, revision)
+    file, snapshots = _reference(cache, repository, revision), _folder(cache, repository) / "snapshots"
+    before = _cached(cache, repository, revision)
+    if before and (snapshots / before).is_dir() and not (snapshots / sha).is_dir():
+        return
     with suppress(OSError):
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(sha, "utf-8")
+        replace_text(file, sha)
 
 
 def _reference(cache: Path, repository: str, revision: str) -> Path:
     """Where the library's cache keeps the commit that a branch stands for."""
-    return cache / f"models--{repository.replace('/', '--')}" / "refs" / revision
+    return _folder(cache, repository) / "refs" / revision
+
+
+def _folder(cache: Path, repository: str) -> Path:
+    return cache / f"models--{repository.replace('/', '--')}"
 
 
 @contextmanager

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+WEIGHTS = ".safetensors"
+"""Ends the names of files of weights."""
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
 
 

@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from prettyuseful.errors import DataError
+from prettyuseful.errors import DataError, one_line
 from prettyuseful.metrics.jackknife import without_blocks
 
 Per = Literal["synthetic image", "real image", "set", "class"]
@@ -74,11 +74,15 @@ class Metric:
         if self.share:
             object.__setattr__(self, "low", 0.0)
             object.__setattr__(self, "high", 1.0)
-        if problem := self._problem():
+        try:
+            problem = self._problem()
+        except TypeError as error:
+            problem = one_line(str(error))
+        if problem:
             raise DataError(f"metric {self.name!r}: {problem}")
 
     def _problem(self) -> str | None:
-        if not _NAME.fullmatch(self.name):
+        if not isinstance(self.name, str) or not _NAME.fullmatch(self.name):
             return "a name may hold letters, digits, '-' and '_'"
         if self.per not in get_args(Per):
             return f"per is {self.per!r}; known: {', '.join(get_args(Per))}"
@@ -90,6 +94,8 @@ class Metric:
             return "a share is a mean over images; let per be 'synthetic image' or 'real image'"
         if self.without is not None and self.per != "set":
             return 'without goes with per="set"'
+        if self.low is not None and self.high is not None and not self.low < self.high:
+            return f"low is {self.low!r} and high {self.high!r}; low must be below high"
         if self.k is not None and not 1 <= self.k < self.fewest:
             return f"k={self.k} neighbours need k from 1, and fewest above k"
         return None
@@ -118,7 +124,7 @@ class Metric:
         Raises:
             DataError: it returned something else.
         """
-        found = np.asarray(self._part_of(returned), np.float64)
+        found = self._array_of(returned)
         if found.shape != (count,) or not np.isfinite(found).all():
             raise DataError(
                 f"metric {self.name!r} returned an array of shape {found.shape} for {count} images; return one finite "
@@ -132,7 +138,7 @@ class Metric:
         Raises:
             DataError: the function returned something else.
         """
-        found = np.asarray(self._part_of(self.call(*arrays)), np.float64)
+        found = self._array_of(self.call(*arrays))
         if found.shape != () or not np.isfinite(found):
             raise DataError(f"metric {self.name!r} returned {found!r}; return one finite number for each {self.per}")
         return float(found)
@@ -143,5 +149,12 @@ class Metric:
             return self.without(*arrays, *blocks)
         return without_blocks(self.number, arrays, blocks)
 
-    def _part_of(self, returned: Any) -> Any:
-        return returned if self.part is None else getattr(returned, self.part)
+    def _array_of(self, returned: Any) -> np.ndarray:
+        try:
+            part = returned if self.part is None else getattr(returned, self.part)
+            return np.asarray(part, np.float64)
+        except (TypeError, ValueError, AttributeError) as error:
+            raise DataError(
+                f"metric {self.name!r} returned {repr(returned)[:80]}: {one_line(str(error))}; return one finite "
+                f"number for each {self.per}"
+            ) from error

@@ -13,6 +13,7 @@ from prettyuseful.metrics.kernel import cmmd, cmmd_without, kid, kid_without
 from prettyuseful.metrics.nearest import nearest_distance
 from prettyuseful.metrics.prdc import manifold
 from prettyuseful.metrics.vendi import vendi_score
+from prettyuseful.plugins import plugin_id
 from prettyuseful.registry import Registry
 
 NEIGHBOURS = 5
@@ -205,8 +206,8 @@ def requested_metrics(names: Iterable[str]) -> dict[str, Metric]:
             continue
         if metric.name in taken:
             raise DataError(
-                f"the metric of {name} is called {metric.name!r}, as {taken[metric.name]} is; results go by that name: "
-                "change it"
+                f"the metric of {plugin_id(name)} is called {metric.name!r}, as {taken[metric.name]} is; results go by "
+                "that name: change it"
             )
-        taken[metric.name] = name
+        taken[metric.name] = plugin_id(name)
     return found

@@ -10,6 +10,7 @@ from itertools import product
 
 from prettyuseful.encoders.table import ENCODERS
 from prettyuseful.errors import StudyError, UnknownNameError, UserError, did_you_mean
+from prettyuseful.plugins import is_plugin, plugin_id
 from prettyuseful.prompts.strategies import PROMPT_STRATEGIES
 from prettyuseful.study.file import DEFAULT, Study
 from prettyuseful.training.architectures import ARCHITECTURES, check
@@ -55,21 +56,38 @@ def check_names(study: Study) -> None:
     train = study.train
     asked = [*train.recipes, *(study.probes[probe].recipe for probe in train.probes if probe in study.probes)]
     recipes = [recipe for recipe in asked if recipe]
-    for recipe in (*recipes, *(plan.recipe for plan in study.probes.values() if plan.recipe)):
-        RECIPES.check(recipe, also=[DEFAULT, *study.recipes])
-    for plan in study.recipes.values():
-        RECIPES.check(plan.like)
-    for probe in train.probes:
-        PROBES.check(probe, also=study.probes)
-    own = (plan.architecture for plan in study.probes.values() if plan.architecture)
-    for architecture in (*train.architectures, *own, *train.weights):
-        if architecture not in ARCHITECTURES:
-            check(architecture)
+    recipes_of_rows: list[str] = []
     with _said_of("train.recipes"):
-        RECIPES.check_labels(train.recipes, also=[DEFAULT, *study.recipes])
+        for recipe in train.recipes:
+            RECIPES.check(recipe, also=[DEFAULT, *study.recipes])
+    for name, plan in study.recipes.items():
+        with _said_of(f"recipes.{name}.like"):
+            RECIPES.check(plan.like)
+    for name, own in study.probes.items():
+        with _said_of(f"probes.{name}.recipe"):
+            RECIPES.check(own.recipe or DEFAULT, also=[DEFAULT, *study.recipes])
+        with _said_of(f"probes.{name}.architecture"):
+            _check_architecture(own.architecture)
+    with _said_of("train.probes"):
+        for probe in train.probes:
+            PROBES.check(probe, also=study.probes)
+            row = probe_of(study, probe)
+            with _said_of(repr(plugin_id(probe) if is_plugin(probe) else probe)):
+                _check_architecture(row.architecture)
+                for recipe in (row.small_recipe, row.large_recipe):
+                    RECIPES.check(recipe)
+                    recipes_of_rows.append(recipe)
+    for place, names in (("train.architectures", train.architectures), ("train.weights", train.weights)):
+        with _said_of(place):
+            for architecture in names:
+                _check_architecture(architecture)
+    with _said_of("train.recipes"):
+        RECIPES.check_labels([*recipes, *recipes_of_rows], also=[DEFAULT, *study.recipes])
     with _said_of("train.probes"):
         PROBES.check_labels(train.probes, also=study.probes)
     with _said_of("encoders"):
+        for encoder in study.encoders:
+            encoder.check_name()
         ENCODERS.check_labels(encoder.name for encoder in study.encoders)
     strategies: dict[str, None] = {}
     for name, dataset in study.datasets.items():
@@ -78,6 +96,11 @@ def check_names(study: Study) -> None:
             PROMPT_STRATEGIES.check_labels(strategies)
     _check_used("probe", study.probes, train.probes, "train.probes")
     _check_used("recipe", study.recipes, recipes, "train.recipes")
+
+
+def _check_architecture(name: str | None) -> None:
+    if name is not None and name not in ARCHITECTURES:
+        check(name)
 
 
 @contextmanager
@@ -97,6 +120,9 @@ def _check_used(kind: str, defined: Iterable[str], used: Sequence[str], where: s
             )
 
 
+_PRETRAINED = [row.name for row in RECIPES if row.recipe.weights == "pretrained"]
+
+
 def _check_weights(study: Study, cells: Iterable[PlannedCell]) -> None:
     pretrained = list(dict.fromkeys(cell.architecture for cell in cells if cell.recipe.weights == "pretrained"))
     for name in study.train.weights:
@@ -104,7 +130,7 @@ def _check_weights(study: Study, cells: Iterable[PlannedCell]) -> None:
             raise UnknownNameError(
                 f"train.weights names {name!r}, but no training begins with pretrained weights of that architecture"
                 f"{did_you_mean(name, pretrained)}; those that do: {', '.join(pretrained) or 'none'} "
-                "(recipes fine-tuning and linear-probe, and recipes like them)"
+                f"(recipes {' and '.join(_PRETRAINED)}, and recipes like them)"
             )
 
 

@@ -76,7 +76,9 @@ class Datasets:
             keys = {"dataset": made.dataset, "sample": add_sample(self.planning, made.dataset, name)}
             if made.prompts is not None:
                 keys["prompt"] = made.prompts
-            self._planned[name] = PlannedDataset(name, plan.count, keys, made.origin, plan, self._before(plan))
+            self._planned[name] = PlannedDataset(
+                name, plan.count, keys, made.origin, plan, self._before(plan), prompts=plan.prompts.label
+            )
         return self._planned[name]
 
     def _before(self, plan: DatasetPlan) -> PlannedDataset | None:

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from prettyuseful.diagnosis.findings import Diagnosis
-from prettyuseful.encoders.source import REAL_TRAINED, EncoderSource
 from prettyuseful.engine.execute import Outcome
 from prettyuseful.engine.store.base import Manifest, Store
 from prettyuseful.hub.commits import Commit, commits_in
@@ -60,7 +59,7 @@ class _Gatherer:
                 test_images_per_class=task.available("test"),
             ),
             metrics=[MetricRecord.of(metric) for metric in self.plan.metrics],
-            encoders=self._encoders(),
+            encoders=dict(self.plan.encoders),
             hub_models=self._hub_models(),
             cell_groups=[
                 CellGroupRecord(
@@ -72,22 +71,13 @@ class _Gatherer:
         )
 
     def _hub_models(self) -> list[HubModelRecord]:
-        """Every repository of the hub that a step reads from, at its commit."""
+        """Every model of the hub that a step reads, at its commit."""
         used: dict[Commit, dict[str, None]] = {}
         for step in self.plan.steps.values():
             for pinned in step.spec.pinned():
                 for commit in commits_in(pinned.content):
                     used.setdefault(commit, {})[step.spec.kind] = None
         return [HubModelRecord(repository=c.repository, commit=c.sha, used_by=list(kinds)) for c, kinds in used.items()]
-
-    def _encoders(self) -> dict[str, str]:
-        """What was compared by, with a line on each."""
-        study = self.plan.study
-        real = f"penultimate layer of {study.train.architectures[0]} trained on the task's real images"
-        asked = {encoder.label: encoder for encoder in study.encoders} if study.metrics else {}
-        if any(metric.reads == "logits" for metric in self.plan.metrics):
-            asked.setdefault(REAL_TRAINED, EncoderSource(name=REAL_TRAINED))
-        return {name: real if name == REAL_TRAINED else encoder.words for name, encoder in asked.items()}
 
     def dataset(self, dataset: PlannedDataset) -> DatasetRecord:
         found, status = self._manifests(dataset.keys)
@@ -101,7 +91,7 @@ class _Gatherer:
             holds_real=dataset.plan is not None and REAL in self.plan.study.images_of(dataset.name),
             of=plan.of if plan else None,
             generator=dataset.origin,
-            prompts=plan.prompts.label if plan and generated else None,
+            prompts=dataset.prompts if generated else None,
             seed=plan.seed if plan and generated else None,
             pretrain=plan.pretrain if plan else None,
             prompts_cut=made.facts.get("prompts_cut", {}) if made else {},

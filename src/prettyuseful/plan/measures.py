@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from prettyuseful.encoders.source import REAL_TRAINED, EncoderSource
+from prettyuseful.encoders.table import ENCODERS
 from prettyuseful.engine.graph import Graph
 from prettyuseful.engine.pinned import Pinned
 from prettyuseful.errors import DataError, StudyError, UserError
@@ -76,13 +77,22 @@ class MeasurePlanner:
             found.append(replace(dataset, keys=keys, measures=measures))
         return found
 
+    @property
+    def encoders(self) -> dict[str, str]:
+        """What data sets are compared by, with a line on each."""
+        real = f"penultimate layer of {self.study.train.architectures[0]} trained on the task's real images"
+        asked = {encoder.label: encoder for encoder in self.study.encoders}
+        if any(metric.reads == "logits" for metric in self.metrics.values()):
+            asked.setdefault(REAL_TRAINED, EncoderSource(name=REAL_TRAINED))
+        return {name: real if name == REAL_TRAINED else encoder.words for name, encoder in asked.items()}
+
     def _check(self, datasets: Sequence[PlannedDataset]) -> None:
         """Better now than after the training."""
         for metric in self.metrics.values():
             if metric.reads == "texts" and not any(encoder.reads_texts for encoder in self.study.encoders):
                 raise StudyError(
                     f"metrics: {metric.name} needs an encoder that reads texts; name one in encoders, such as "
-                    "clip-vit-b-32"
+                    f"{next(row.name for row in ENCODERS if row.reads_texts)}"
                 )
         for encoder in self.study.encoders:
             try:

@@ -47,7 +47,7 @@ class PlannedMeasure:
 class PlannedDataset:
     """A data set of the study: `keys` of its artifacts by the name of their step. `plan` is None for real images.
 
-    `pretrain`: what classifiers are trained on before it.
+    `pretrain`: what classifiers are trained on before it. `prompts`: what its prompt strategy is called.
     """
 
     name: str
@@ -56,6 +56,7 @@ class PlannedDataset:
     origin: Origin | None = None
     plan: DatasetPlan | None = None
     pretrain: PlannedDataset | None = None
+    prompts: str | None = None
     measures: tuple[PlannedMeasure, ...] = ()
 
     @property

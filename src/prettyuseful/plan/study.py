@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import product
 
 from prettyuseful.engine.execute import missing_steps
@@ -35,6 +35,8 @@ class Plan:
     groups: tuple[CellGroup, ...]
     runs: tuple[PlannedRun, ...]
     metrics: tuple[Metric, ...] = ()
+    encoders: Mapping[str, str] = field(default_factory=dict)
+    """What data sets are compared by, with a line on each."""
 
     @property
     def wanted(self) -> list[str]:
@@ -79,15 +81,17 @@ def make_plan(study: Study) -> Plan:
 
     datasets = [*baselines.values(), *synthetic.values()]
     metrics: tuple[Metric, ...] = ()
+    encoders: Mapping[str, str] = {}
     if study.metrics:
         # Features come from one real-trained classifier: the first of the study, on the most real images.
         wanted = (REAL, real.largest.images_per_class, plain)
         first = next(run for run in runs if (run.dataset, run.images_per_class, run.cell) == wanted)
         measures = MeasurePlanner(study, planning.task, planning.graph, test, first.train, plain, images.key)
         datasets, metrics = measures.measured(datasets), tuple(measures.metrics.values())
+        encoders = measures.encoders
     if study.diagnosis:
         datasets = [diagnoses.diagnosed(dataset) for dataset in datasets]
-    return Plan(study, planning.task, planning.graph.steps, tuple(datasets), groups, tuple(runs), metrics)
+    return Plan(study, planning.task, planning.graph.steps, tuple(datasets), groups, tuple(runs), metrics, encoders)
 
 
 def _peers(

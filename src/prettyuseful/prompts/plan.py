@@ -76,7 +76,8 @@ class PromptPlan(BareName):
                 whose = f"for the strategy {owners}" if owners else "for a strategy of your own"
                 raise StudyError(f"{key}: only {whose}, and this is {row.name!r}")
         if row.check is not None and row.option_key:
-            row.check(getattr(self, row.option_key))
+            with PROMPT_STRATEGIES.guard(self.strategy):
+                row.check(getattr(self, row.option_key))
         return row
 
 

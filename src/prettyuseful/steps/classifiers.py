@@ -10,6 +10,7 @@ import numpy as np
 from prettyuseful.data.pixels import StoredSize, decoded, write_pixels
 from prettyuseful.engine.pinned import Pinned
 from prettyuseful.engine.step import Job, StepSpec
+from prettyuseful.hub.commits import check_resolved
 from prettyuseful.numerics import Numerics, TrainingNumerics
 from prettyuseful.steps.inputs import classifier_of, pixels_of, rows_of
 from prettyuseful.training.recipes import Recipe, View
@@ -63,6 +64,8 @@ class TrainSpec(StepSpec):
         from prettyuseful.training.loop import train
         from prettyuseful.training.starts import init_classifier
 
+        if self.weights is not None:
+            check_resolved(self.weights.content, self.architecture)
         self.numerics.apply()
         if "start" in job.inputs:
             classifier = classifier_of(job, "start", self.numerics)

@@ -12,7 +12,7 @@ from prettyuseful.engine.pinned import Pinned
 from prettyuseful.engine.step import Job, StepSpec
 from prettyuseful.errors import DataError
 from prettyuseful.metrics.base import Metric
-from prettyuseful.metrics.rows import family_rows
+from prettyuseful.metrics.rows import METRICS, family_rows
 from prettyuseful.plugins import is_plugin, plugin_id
 from prettyuseful.steps.balance import block_count, blocks, halves, spread
 
@@ -50,6 +50,10 @@ class MeasureSpec(StepSpec):
     per_class: int
 
     def make(self, job: Job) -> dict[str, Any]:
+        with METRICS.guard(self.family.source):
+            return self._measured(job)
+
+    def _measured(self, job: Job) -> dict[str, Any]:
         metrics = family_rows(self.family.source)
         reference, candidate = self._chosen(job)
         sides = _arguments(metrics[0], reference, candidate, job)

@@ -21,7 +21,7 @@ from pydantic import (
 from prettyuseful.diagnosis.causes import DroppableCause
 from prettyuseful.encoders.source import REAL_TRAINED, EncoderSource
 from prettyuseful.errors import did_you_mean
-from prettyuseful.fields import RelativePlace, RowName, any_path, images_or_plugin, plugin
+from prettyuseful.fields import RelativePlace, RowName, file_or_hub_id, images_or_plugin, plugin
 from prettyuseful.generators.base import Sampling
 from prettyuseful.generators.models import MODELS
 from prettyuseful.metrics.rows import METRICS
@@ -147,7 +147,9 @@ class ProbePlan(_Strict):
     transform: SerializeAsAny[AnyTransform] | None = Field(
         None, description="what is done to every image, train and test alike"
     )
-    recipe: str | None = Field(None, description="what classifiers of this probe are trained with")
+    recipe: Annotated[str, RelativePlace(plugin)] | None = Field(
+        None, description="what classifiers of this probe are trained with"
+    )
     architecture: str | None = Field(None, description="the only architecture that this probe is used with")
     crops: int | None = Field(
         None, ge=1, le=16, description="a test image is seen in so many by so many fixed squares, and they are averaged"
@@ -163,7 +165,9 @@ class ProbePlan(_Strict):
 class RecipePlan(_Strict):
     """A recipe of the study's own: one that has a name, with changes."""
 
-    like: str = Field(description="name of `prettyuseful list recipes`")
+    like: Annotated[str, RelativePlace(plugin)] = Field(
+        description="name of `prettyuseful list recipes`, or module:OBJECT"
+    )
     stored_size: Annotated[int, Field(ge=8, le=4096)] | Literal["native"] = Field(
         256, description="short side in pixels of the decoded images, or native"
     )
@@ -205,8 +209,8 @@ class TrainPlan(_Strict):
     checkpoint: Checkpoint | None = Field(
         None, description="which weights are kept; the recipes say last, the paper lowest-validation-loss"
     )
-    weights: dict[str, Annotated[str, RelativePlace(any_path)]] = Field(
-        {}, description="files of pretrained weights, by architecture, for recipes that begin with some"
+    weights: dict[str, Annotated[str, RelativePlace(file_or_hub_id)]] = Field(
+        {}, description="files or hub ids of pretrained weights, by architecture, for recipes that begin with some"
     )
 
     @field_validator("architectures", "recipes", "probes", "seeds", "real_curve")

@@ -149,7 +149,8 @@ class _Walk:
     def _not_expected(self, slot: Slot, value: object, otherwise: str = "") -> Problem:
         """`otherwise`: pydantic's words, for a type that has none of ours."""
         words = f"expected {said}" if (said := expected(slot)) else _lower(otherwise)
-        hint = did_you_mean(value, map(str, slot.literals)) if isinstance(value, str) else ""
+        near = [str(literal) for literal in slot.literals if str(literal) != value]
+        hint = did_you_mean(value, near) if isinstance(value, str) else ""
         message = f"{self._begin}{words}, got {given(value, self.private)}{hint}"
         return Problem(self.keys, message)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import yaml
 from pydantic import ValidationError
 
 from prettyuseful.errors import StudyError, one_line
+from prettyuseful.plugins import plugin_id
 from prettyuseful.study.file import Study
 from prettyuseful.study.paths import resolve_paths
 from prettyuseful.study.problems import problems
@@ -28,7 +30,11 @@ def load_study(path: Path | str) -> Study:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
         raise StudyError(f"cannot read the study file {path}: {reason}") from error
     study = parse_study(text, str(path))
-    return resolve_paths(study, path.parent)
+    resolved = resolve_paths(study, path.parent)
+    if len(set(resolved.metrics)) < len(resolved.metrics):
+        twin = next(name for name, count in Counter(resolved.metrics).items() if count > 1)
+        raise StudyError(f"{path}: metrics: {plugin_id(twin)} stands here twice, in two spellings; remove one")
+    return resolved
 
 
 def parse_study(text: str, name: str = "study") -> Study:

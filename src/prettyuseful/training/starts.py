@@ -20,8 +20,8 @@ from torch import nn
 from prettyuseful.engine.keys import derive_seed, file_sha256
 from prettyuseful.engine.pinned import Pinned
 from prettyuseful.errors import DataError, one_line
-from prettyuseful.hub.commits import UNRESOLVED, resolve
-from prettyuseful.hub.ids import is_hub_id
+from prettyuseful.hub.commits import resolve
+from prettyuseful.hub.ids import WEIGHTS, is_hub_id
 from prettyuseful.training.architectures import check, look
 from prettyuseful.training.classifier import Classifier, Design
 from prettyuseful.training.recipes import Trains
@@ -79,14 +79,13 @@ class Pretrained:
 
 def is_hub_weights(place: str) -> bool:
     """Whether weights are named by a hub id, not by a file."""
-    return is_hub_id(place) and not place.endswith(".safetensors") and not Path(place).exists()
+    return is_hub_id(place) and not place.endswith(WEIGHTS) and not Path(place).exists()
 
 
 def pin_weights(architecture: str, place: str | None) -> Pinned[str | None]:
     """Weights by their file's content, or by the commit of their repository on the hub, which the source then names.
 
-    `place`: a file, a hub id, or None for timm's own. Where the commit of timm's own is not known, their full name
-    stands for them, and timm looks for them itself.
+    `place`: a file, a hub id, or None for timm's own; some of timm's own are not on the hub, and have a name alone.
 
     Raises:
         UnknownNameError: no such architecture.
@@ -99,8 +98,6 @@ def pin_weights(architecture: str, place: str | None) -> Pinned[str | None]:
     if repository is None:
         return Pinned(source=None, content={**named})
     commit = resolve(repository)
-    if place is None and commit.sha == UNRESOLVED:
-        return Pinned(source=None, content={**named})
     return Pinned(source=commit.id, content={**named, **commit.content})
 
 

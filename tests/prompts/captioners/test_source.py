@@ -167,7 +167,7 @@ def test_a_model_on_the_hub_counts_by_its_commit(hub: Hub, tmp_path: Path, monke
     assert source(model="we/vlm@v1").pin().source.model == f"we/vlm@{hub.sha('we/vlm@v1')}"
     (tmp_path / "newer").mkdir()
     hub.push("we/vlm", tmp_path / "newer")
-    commits._asked.cache_clear()
+    commits._answers.clear()
     after = source(model="we/vlm").pin()
     assert after.content != before.content
     go_offline(monkeypatch)

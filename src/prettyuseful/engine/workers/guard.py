@@ -6,7 +6,8 @@ import multiprocessing
 
 NO_WORKER = (
     "no worker process could start: each imports the script that was run, so the script must call prettyuseful below "
-    'its main guard, `if __name__ == "__main__":`; or pass workers=1 to run in the process of the script'
+    'its main guard, `if __name__ == "__main__":`; or pass workers=1 to run in the process of the script '
+    "(where it does, workers were killed as they started: look for want of memory)"
 )
 
 
