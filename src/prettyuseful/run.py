@@ -19,7 +19,7 @@ from prettyuseful.engine.status import Status, status_of
 from prettyuseful.engine.store.base import Swept
 from prettyuseful.engine.store.open import exists, open_store
 from prettyuseful.engine.workers.open import local_width
-from prettyuseful.errors import EveryRunFailedError, StepFailedError, StoreError, StudyError, one_line
+from prettyuseful.errors import EveryRunFailedError, StepFailedError, StoreError, StudyError
 from prettyuseful.hub.commits import check_resolved
 from prettyuseful.plan.gather import gather
 from prettyuseful.plan.planned import PlannedDataset
@@ -208,7 +208,8 @@ def dataset_study(
     try:
         text = yaml.safe_dump({key: value for key, value in content.items() if value is not None}, sort_keys=False)
     except yaml.YAMLError as error:
-        raise StudyError(f"generate: {one_line(str(error))}; give what a study file can say") from error
+        what = f"{error.args[0]} of the type {type(error.args[-1]).__name__}"
+        raise StudyError(f"generate: {what}; give what a study file can say") from error
     return parse_study(text, "generate")
 
 
