@@ -37,7 +37,7 @@ def start(
         )
 
 
-def finish(command: list[str], place: Path, workers: int = 2, store: Path | str | None = None) -> None:
+def finish(command: list[str], place: Path, workers: int = 1, store: Path | str | None = None) -> None:
     assert start(command, place, workers, store).wait(timeout=240) == 0, (place / "log").read_text()
 
 

@@ -40,9 +40,9 @@ def last_line(place: Path) -> str:
 def test_a_full_disk_is_one_line_and_loses_nothing(finished: Path, disk: Path, tmp_path: Path) -> None:
     command, place = ["run", str(finished / "my.yaml")], tmp_path / "place"
     made = 0
-    for size in ("300k", "1500k"):
+    for size, workers in (("300k", 2), ("1500k", 1)):
         assert mounted(disk, f"remount,size={size}")
-        assert start(command, place, 2, disk / "store").wait(timeout=240) == 2
+        assert start(command, place, workers, disk / "store").wait(timeout=240) == 2
         assert last_line(place).startswith(
             f"error: cannot write to the store {disk / 'store'}: No space left on device"
         )
@@ -52,7 +52,7 @@ def test_a_full_disk_is_one_line_and_loses_nothing(finished: Path, disk: Path, t
         made = manifests(disk)
     assert 0 < made < manifests(finished)
     assert mounted(disk, "remount,size=500M")
-    finish(command, place, 2, disk / "store")
+    finish(command, place, 1, disk / "store")
     assert files_by_key(disk) == files_by_key(finished)
     assert records(place) == records(finished)
 
@@ -87,7 +87,7 @@ def test_a_disk_that_becomes_read_only_is_one_line_and_loses_nothing(
     assert "Traceback" not in (place / "log").read_text()
     assert mounted(disk, "remount,rw")
     assert manifests(disk) == made
-    finish(command, place, 2, disk / "store")
+    finish(command, place, 1, disk / "store")
     assert files_by_key(disk) == files_by_key(finished)
 
 
@@ -115,8 +115,8 @@ def test_damage_is_named_and_made_good(finished: Path, tmp_path: Path) -> None:
     command = ["run", str(finished / "my.yaml")]
     place = tmp_path / "place"
     for _ in range(2):  # what nobody reads but the results is found when they are placed
-        if start(command, place, 2, store.root).wait(timeout=240) == 0:
+        if start(command, place, 1, store.root).wait(timeout=240) == 0:
             break
-    finish(command, place, 2, store.root)
+    finish(command, place, 1, store.root)
     assert files_by_key(tmp_path) == files_by_key(finished)
     assert records(place) == records(finished)

@@ -57,7 +57,7 @@ def wanted(study_file: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[s
 
 def start(study_file: Path, store: Path, out: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [*COMMAND, str(study_file), "--store", str(store), "--out", str(out), "--workers", "2"],
+        [*COMMAND, str(study_file), "--store", str(store), "--out", str(out), "--workers", "1"],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,

@@ -39,7 +39,7 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def found(places: Path) -> Audit:
-    return audit(places / "real", places / "fake", out=places / "out", store=places / "store")
+    return audit(places / "real", places / "fake", out=places / "out", store=places / "store", workers=1)
 
 
 @pytest.fixture

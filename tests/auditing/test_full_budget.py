@@ -52,6 +52,7 @@ def audited(places: Path) -> Audit:
         budget="full",
         out=places / "out",
         store=places / "store",
+        workers=1,
     )
 
 
