@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 
@@ -60,6 +61,15 @@ class EveryRunFailedError(StepFailedError):
     def __init__(self, message: str, result: Any) -> None:
         super().__init__(message)
         self.result = result
+
+
+@contextmanager
+def located(place: str) -> Iterator[None]:
+    """Within it, what is raised as a user's mistake says its place first."""
+    try:
+        yield
+    except UserError as error:
+        raise type(error)(f"{place}: {error}") from None
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -17,7 +17,7 @@ from pydantic import (
     field_serializer,
 )
 
-from prettyuseful.diagnosis.findings import Diagnosis
+from prettyuseful.diagnosis.findings import Diagnosis, FoundCause
 from prettyuseful.engine.durable import replace_text
 from prettyuseful.engine.store.base import Manifest
 from prettyuseful.errors import DataError
@@ -184,6 +184,11 @@ class DatasetRecord(_Versioned):
     measured: list[MeasureResult] = []
     diagnosis: Diagnosis | None = None
     samples: list[list[str]] = []
+
+    @property
+    def named_causes(self) -> tuple[FoundCause, ...]:
+        """Those of its diagnosis; none without one."""
+        return self.diagnosis.named if self.diagnosis else ()
 
 
 class CellGroupRecord(BaseModel):

@@ -180,9 +180,8 @@ def sweep_store(studies: Iterable[Study], store: Path | str = DEFAULT_STORE, rem
     plans = [make_plan(study) for study in studies]
     for plan in plans:
         # Keys hold commits: without them, what the study refers to cannot be told from what it does not.
-        for step in plan.steps.values():
-            for pinned in step.spec.pinned():
-                check_resolved(pinned.content, step.label)
+        for step, commit in plan.hub_commits():
+            check_resolved(commit.content, step.label)
     return opened.sweep({key for plan in plans for key in plan.steps}, remove)
 
 

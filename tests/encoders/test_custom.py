@@ -51,9 +51,8 @@ def test_features_that_cannot_be_used_are_one_line(tmp_path: Path, returns: str,
         "ODD = EncoderRow('odd', 'odd', lambda weights, numerics: Odd())\n"
     )
     encoder = open_encoder(EncoderSource(name=f"{tmp_path}/odd.py:ODD").pin(), Numerics())
-    images = Pixels.of(np.zeros((2, 4, 4, 3), np.uint8), np.zeros(2, np.int64), np.array(["a", "b"]))
     with pytest.raises(DataError, match=re.escape(words)):
-        encoder.features(images)
+        encoder.features(images())
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.int64, np.uint8])

@@ -61,7 +61,7 @@ def _accuracies(study: StudyRecord, rows: Sequence[Row]) -> Iterator[str]:
 
 def _costs(datasets: Sequence[DatasetRecord], effects: InterventionEffects) -> Iterator[str]:
     for dataset in datasets:
-        for cause in dataset.diagnosis.named if dataset.diagnosis else ():
+        for cause in dataset.named_causes:
             if (cost := effects.accuracy_cost(cause)) and cost.mean > 0:
                 yield (
                     f"Training on real images after {cause.like} lowers accuracy by {points_apart(cost)}: the cost of "

@@ -19,7 +19,7 @@ def interventions(datasets: Iterable[DatasetRecord]) -> dict[str, dict[str, Any]
     """
     found: dict[str, dict[str, Any]] = {}
     for dataset in datasets:
-        for cause in dataset.diagnosis.named if dataset.diagnosis else ():
+        for cause in dataset.named_causes:
             found |= _of_cause(dataset, cause)
     return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -21,7 +22,7 @@ _DINOV2 = Kind(
 )
 
 
-class _OfHub:
+class _OfHub(ABC):
     """A model from a folder or from the hub (`owner/name`, or `owner/name@revision`), in float32.
 
     Raises:
@@ -39,8 +40,9 @@ class _OfHub:
         shown = self.processor(images=Image.fromarray(image), return_tensors="pt")
         return cast("torch.Tensor", shown["pixel_values"][0])
 
+    @abstractmethod
     def _look(self, batch: torch.Tensor) -> torch.Tensor:
-        raise NotImplementedError
+        """(N, d) of a batch of prepared images."""
 
 
 class Clip(_OfHub):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import product
 
 from prettyuseful.encoders.table import ENCODERS
-from prettyuseful.errors import StudyError, UnknownNameError, UserError, did_you_mean
+from prettyuseful.errors import StudyError, UnknownNameError, did_you_mean, located
 from prettyuseful.plugins import is_plugin, plugin_id
 from prettyuseful.prompts.strategies import PROMPT_STRATEGIES
 from prettyuseful.study.file import DEFAULT, Study
@@ -57,42 +56,42 @@ def check_names(study: Study) -> None:
     asked = [*train.recipes, *(study.probes[probe].recipe for probe in train.probes if probe in study.probes)]
     recipes = [recipe for recipe in asked if recipe]
     recipes_of_rows: list[str] = []
-    with _said_of("train.recipes"):
+    with located("train.recipes"):
         for recipe in train.recipes:
             RECIPES.check(recipe, also=[DEFAULT, *study.recipes])
     for name, plan in study.recipes.items():
-        with _said_of(f"recipes.{name}.like"):
+        with located(f"recipes.{name}.like"):
             RECIPES.check(plan.like)
     for name, own in study.probes.items():
-        with _said_of(f"probes.{name}.recipe"):
+        with located(f"probes.{name}.recipe"):
             RECIPES.check(own.recipe or DEFAULT, also=[DEFAULT, *study.recipes])
-        with _said_of(f"probes.{name}.architecture"):
+        with located(f"probes.{name}.architecture"):
             _check_architecture(own.architecture)
-    with _said_of("train.probes"):
+    with located("train.probes"):
         for probe in train.probes:
             PROBES.check(probe, also=study.probes)
             row = probe_of(study, probe)
-            with _said_of(repr(plugin_id(probe) if is_plugin(probe) else probe)):
+            with located(repr(plugin_id(probe) if is_plugin(probe) else probe)):
                 _check_architecture(row.architecture)
                 for recipe in (row.small_recipe, row.large_recipe):
                     RECIPES.check(recipe)
                     recipes_of_rows.append(recipe)
     for place, names in (("train.architectures", train.architectures), ("train.weights", train.weights)):
-        with _said_of(place):
+        with located(place):
             for architecture in names:
                 _check_architecture(architecture)
-    with _said_of("train.recipes"):
+    with located("train.recipes"):
         RECIPES.check_labels([*recipes, *recipes_of_rows], also=[DEFAULT, *study.recipes])
-    with _said_of("train.probes"):
+    with located("train.probes"):
         PROBES.check_labels(train.probes, also=study.probes)
-    with _said_of("encoders"):
+    with located("encoders"):
         for encoder in study.encoders:
             encoder.check_name()
         ENCODERS.check_labels(encoder.name for encoder in study.encoders)
     strategies: dict[str, None] = {}
     for name, dataset in study.datasets.items():
         strategies[dataset.prompts.strategy] = None
-        with _said_of(f"data set {name!r}"):
+        with located(f"data set {name!r}"):
             PROMPT_STRATEGIES.check_labels(strategies)
     _check_used("probe", study.probes, train.probes, "train.probes")
     _check_used("recipe", study.recipes, recipes, "train.recipes")
@@ -101,14 +100,6 @@ def check_names(study: Study) -> None:
 def _check_architecture(name: str | None) -> None:
     if name is not None and name not in ARCHITECTURES:
         check(name)
-
-
-@contextmanager
-def _said_of(place: str) -> Iterator[None]:
-    try:
-        yield
-    except UserError as error:
-        raise type(error)(f"{place}: {error}") from None
 
 
 def _check_used(kind: str, defined: Iterable[str], used: Sequence[str], where: str) -> None:

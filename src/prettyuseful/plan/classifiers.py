@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from prettyuseful.data.pixels import StoredSize
 from prettyuseful.engine.pinned import Pinned
-from prettyuseful.errors import UserError
+from prettyuseful.errors import located
 from prettyuseful.plan.cells import PlannedCell, probe_label, probe_of
 from prettyuseful.plan.planned import PlannedDataset, PlannedRun, Planning
 from prettyuseful.steps.classifiers import DecodeSpec, EvaluateSpec, TrainSpec
@@ -43,10 +43,8 @@ class DecodedImages:
     def _pinned(self, name: str) -> Pinned[TransformSource] | None:
         """What a probe does to images; None if nothing."""
         transform = probe_of(self.planning.study, name).transform
-        try:
+        with located(f"probe {name!r}"):
             return transform.pin() if transform else None
-        except UserError as error:
-            raise type(error)(f"probe {name!r}: {error}") from None
 
 
 class Classifiers:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from prettyuseful.data.pixels import StoredSize
 from prettyuseful.diagnosis.causes import droppable
 from prettyuseful.engine.pinned import Pinned
-from prettyuseful.errors import DataError, UserError
+from prettyuseful.errors import DataError, located
 from prettyuseful.generators.base import Origin
 from prettyuseful.generators.batches import Cut
 from prettyuseful.generators.models import MODELS, find_model, is_pipeline_folder, pin_model
@@ -69,10 +69,8 @@ class Datasets:
         """
         if name not in self._planned:
             plan = self.planning.study.datasets[name]
-            try:
+            with located(f"data set {name!r}"):
                 made = self._made(name, plan)
-            except UserError as error:
-                raise type(error)(f"data set {name!r}: {error}") from None
             keys = {"dataset": made.dataset, "sample": add_sample(self.planning, made.dataset, name)}
             if made.prompts is not None:
                 keys["prompt"] = made.prompts

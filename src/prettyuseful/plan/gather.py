@@ -9,7 +9,7 @@ from typing import Any
 from prettyuseful.diagnosis.findings import Diagnosis
 from prettyuseful.engine.execute import Outcome
 from prettyuseful.engine.store.base import Manifest, Store
-from prettyuseful.hub.commits import Commit, commits_in
+from prettyuseful.hub.commits import Commit
 from prettyuseful.numerics import Environment, environment
 from prettyuseful.plan.planned import PlannedDataset, PlannedMeasure, PlannedRun
 from prettyuseful.plan.study import Plan
@@ -73,10 +73,8 @@ class _Gatherer:
     def _hub_models(self) -> list[HubModelRecord]:
         """Every model of the hub that a step reads, at its commit."""
         used: dict[Commit, dict[str, None]] = {}
-        for step in self.plan.steps.values():
-            for pinned in step.spec.pinned():
-                for commit in commits_in(pinned.content):
-                    used.setdefault(commit, {})[step.spec.kind] = None
+        for step, commit in self.plan.hub_commits():
+            used.setdefault(commit, {})[step.spec.kind] = None
         return [HubModelRecord(repository=c.repository, commit=c.sha, used_by=list(kinds)) for c, kinds in used.items()]
 
     def dataset(self, dataset: PlannedDataset) -> DatasetRecord:

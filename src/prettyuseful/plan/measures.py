@@ -9,7 +9,7 @@ from prettyuseful.encoders.source import REAL_TRAINED, EncoderSource
 from prettyuseful.encoders.table import ENCODERS
 from prettyuseful.engine.graph import Graph
 from prettyuseful.engine.pinned import Pinned
-from prettyuseful.errors import DataError, StudyError, UserError
+from prettyuseful.errors import DataError, StudyError, located
 from prettyuseful.metrics.base import Metric, Reads
 from prettyuseful.metrics.rows import METRICS, pinned_family, requested_metrics
 from prettyuseful.numerics import Numerics
@@ -57,11 +57,9 @@ class MeasurePlanner:
     _pinned: dict[str, Pinned[EncoderSource]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        try:
+        with located("metrics"):
             self.metrics = requested_metrics(self.study.metrics)
             self._families = _families(self.metrics)
-        except UserError as error:
-            raise type(error)(f"metrics: {error}") from None
 
     def measured(self, datasets: Sequence[PlannedDataset]) -> list[PlannedDataset]:
         """The data sets with their measures.
@@ -95,10 +93,8 @@ class MeasurePlanner:
                     f"{next(row.name for row in ENCODERS if row.reads_texts)}"
                 )
         for encoder in self.study.encoders:
-            try:
+            with located("encoders"):
                 self._pinned[encoder.name] = encoder.pin()
-            except UserError as error:
-                raise type(error)(f"encoders: {error}") from None
         self.per_class = min([self.task.available("test") // 2, *(dataset.images_per_class for dataset in datasets)])
         where = (
             f"in every data set and in half the real test images; the fewest here are {self.per_class}: take more "

@@ -11,6 +11,7 @@ from prettyuseful.engine.graph import Graph
 from prettyuseful.engine.step import Step
 from prettyuseful.engine.store.base import Store
 from prettyuseful.errors import DataError
+from prettyuseful.hub.commits import Commit, commits_in
 from prettyuseful.metrics.base import Metric
 from prettyuseful.plan.cells import CellGroup, PlannedCell, cell_groups, check_names, plain_cell
 from prettyuseful.plan.classifiers import Classifiers, DecodedImages
@@ -44,6 +45,12 @@ class Plan:
         of_datasets = [key for dataset in self.datasets for key in dataset.keys.values()]
         of_runs = [key for run in self.runs for key in (run.train, *run.evaluations.values())]
         return list(dict.fromkeys([*of_datasets, *of_runs]))
+
+    def hub_commits(self) -> Iterator[tuple[Step, Commit]]:
+        """The models of the hub that each step reads, at their commits."""
+        for step in self.steps.values():
+            for pinned in step.spec.pinned():
+                yield from ((step, commit) for commit in commits_in(pinned.content))
 
     def remaining(self, store: Store) -> dict[str, Step]:
         """The steps that a run would still make, by key, in order."""

@@ -91,10 +91,11 @@ def pin_weights(architecture: str, place: str | None) -> Pinned[str | None]:
         UnknownNameError: no such architecture.
         DataError: the weights are not there.
     """
-    if place is not None and not is_hub_weights(place):
-        return Pinned(source=place, content={**Pretrained(Path(place)).identity(architecture)})
-    named = Pretrained().identity(architecture) if place is None else {}
-    repository = timm.get_pretrained_cfg(named["id"]).hf_hub_id if place is None else place
+    given = Pretrained.at(place)
+    if given.file is not None:
+        return Pinned(source=place, content={**given.identity(architecture)})
+    named = {} if given.hub else given.identity(architecture)
+    repository = given.hub or timm.get_pretrained_cfg(named["id"]).hf_hub_id
     if repository is None:
         return Pinned(source=None, content={**named})
     commit = resolve(repository)
