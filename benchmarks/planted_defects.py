@@ -249,9 +249,9 @@ def extractor_of(images: Labelled, classes: int, seed: int) -> Extractor:
     from prettyuseful.training.checkpoints import Checkpoints
     from prettyuseful.training.classifier import Design
     from prettyuseful.training.inference import features_and_logits
+    from prettyuseful.training.initialisation import init_classifier
     from prettyuseful.training.loop import train
     from prettyuseful.training.recipes import SMALL, view_of
-    from prettyuseful.training.starts import init_classifier
 
     pixels = Pixels.of(images.pixels, images.labels, images.groups)
     begun = init_classifier(Design("small", classes, SMALL.augmentation.size), seed).on(TrainingNumerics())

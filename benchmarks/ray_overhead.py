@@ -18,12 +18,12 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from prettyuseful.bundled_studies import bundled_study
 from prettyuseful.engine.keys import file_sha256
 from prettyuseful.engine.session import Execution
 from prettyuseful.engine.store.open import open_store
 from prettyuseful.plan.study import make_plan
 from prettyuseful.run import run_plan
-from prettyuseful.studies import bundled_study
 from prettyuseful.study.reading import parse_study
 
 WARM_UP = """

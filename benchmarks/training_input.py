@@ -34,7 +34,7 @@ from prettyuseful.tasks.photos import PHOTOGRAPHS, load_photograph
 from prettyuseful.training.augment import normalise_, vary
 from prettyuseful.training.augmentations import Augmentation
 from prettyuseful.training.draws import draw
-from prettyuseful.training.feed import Feed, batches_of
+from prettyuseful.training.loader import Feed, batches_of
 
 STORED, SIDE = 256, 512
 

@@ -25,7 +25,7 @@ MINE = """\
 import numpy as np
 from prettyuseful.encoders.table import EncoderRow
 from prettyuseful.prompts.strategies import PromptStrategy
-from prettyuseful.tasks.find import NamedTask
+from prettyuseful.tasks.source import NamedTask
 from prettyuseful.tasks.photos import PhotosTask
 from prettyuseful.training.recipes import SMALL, NamedRecipe
 from prettyuseful.transforms.colour import Colour

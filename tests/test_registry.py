@@ -13,7 +13,7 @@ from prettyuseful.errors import DataError, UnknownNameError, UserError
 from prettyuseful.metrics import METRICS
 from prettyuseful.prompts.strategies import PROMPT_STRATEGIES
 from prettyuseful.registry import Registry, loaded, row_problem
-from prettyuseful.tasks.find import TASKS
+from prettyuseful.tasks.source import TASKS
 from prettyuseful.training.architectures import ARCHITECTURES
 from prettyuseful.training.recipes import RECIPES
 from prettyuseful.transforms.probes import PROBES

@@ -30,7 +30,7 @@ from prettyuseful.run import dataset_study, generate, run_study, sweep_store
 from prettyuseful.study.file import DatasetPlan, Study
 from prettyuseful.study.numerics import StudyNumerics
 from prettyuseful.study.reading import load_study, parse_study
-from prettyuseful.tasks.find import TaskSource
+from prettyuseful.tasks.source import TaskSource
 
 COMMAND = [sys.executable, "-c", "from prettyuseful.cli import main; main()", "run"]
 

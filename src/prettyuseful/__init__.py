@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from prettyuseful.analysis.summary import Summary as Summary
     from prettyuseful.analysis.summary import summarise as summarise
     from prettyuseful.auditing.audit import audit as audit
+    from prettyuseful.bundled_studies import bundled_study as bundled_study
     from prettyuseful.engine.cost import Prices as Prices
     from prettyuseful.engine.events import RunPlanned as RunPlanned
     from prettyuseful.engine.events import StepEvent as StepEvent
@@ -36,12 +37,11 @@ if TYPE_CHECKING:
     from prettyuseful.run import run_study as run_study
     from prettyuseful.run import study_status as study_status
     from prettyuseful.run import sweep_store as sweep_store
-    from prettyuseful.studies import bundled_study as bundled_study
     from prettyuseful.study.file import DatasetPlan as DatasetPlan
     from prettyuseful.study.file import Study as Study
     from prettyuseful.study.reading import load_study as load_study
     from prettyuseful.study.reading import parse_study as parse_study
-    from prettyuseful.tasks.find import TaskSource as TaskSource
+    from prettyuseful.tasks.source import TaskSource as TaskSource
 
 _HOMES = {
     "DatasetPlan": "study.file",
@@ -54,10 +54,10 @@ _HOMES = {
     "Study": "study.file",
     "StudyResult": "results",
     "Summary": "analysis.summary",
-    "TaskSource": "tasks.find",
+    "TaskSource": "tasks.source",
     "UserError": "errors",
     "audit": "auditing.audit",
-    "bundled_study": "studies",
+    "bundled_study": "bundled_studies",
     "estimate_cost": "run",
     "generate": "run",
     "load_study": "study.reading",

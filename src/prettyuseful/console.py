@@ -16,13 +16,13 @@ from rich.text import Text
 
 from prettyuseful.analysis.statistics import Interval
 from prettyuseful.analysis.summary import Summary
-from prettyuseful.contract import Finding
 from prettyuseful.engine.cost import Amounts, Cost, Prices, Rates
 from prettyuseful.engine.events import Event, RunPlanned
 from prettyuseful.engine.progress import RunProgress
 from prettyuseful.engine.status import Status
 from prettyuseful.engine.step import Step
 from prettyuseful.formatting import duration, number, percent, size
+from prettyuseful.interface_checks import Finding
 
 _METRICS = 4  # that a terminal has room for
 _LINE_EVERY = 5.0  # seconds between progress lines where nobody can see a bar move

@@ -6,16 +6,16 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, get_args
 
-from prettyuseful.contract import Check
+from prettyuseful.bundled_studies import BUNDLED
 from prettyuseful.encoders.table import ENCODERS, EVERY_TIMM_ID
 from prettyuseful.errors import StudyError, UnknownNameError, did_you_mean
 from prettyuseful.generators import check as generators
 from prettyuseful.generators.models import MODELS, Model
+from prettyuseful.interface_checks import Check
 from prettyuseful.metrics import METRICS
 from prettyuseful.prompts.strategies import PROMPT_STRATEGIES
 from prettyuseful.registry import Registry
-from prettyuseful.studies import BUNDLED
-from prettyuseful.tasks.find import TASKS
+from prettyuseful.tasks.source import TASKS
 from prettyuseful.training.architectures import ARCHITECTURES, PAPER_TIMM_IDS
 from prettyuseful.training.recipes import RECIPES
 from prettyuseful.transforms import check as transforms

@@ -6,7 +6,7 @@ import pytest
 from tests.made_up import MACHINE, study_file, task_record
 
 from prettyuseful.analysis.answer import answer
-from prettyuseful.analysis.diagnosis import InterventionEffects
+from prettyuseful.analysis.remedies import InterventionEffects
 from prettyuseful.analysis.rows import Comparison, Row
 from prettyuseful.analysis.statistics import Interval
 from prettyuseful.diagnosis.findings import Diagnosis, FoundCause

@@ -11,7 +11,7 @@ from prettyuseful.auditing.audit import audit, plan_audit
 from prettyuseful.auditing.result import NOT_MEASURED, Audit
 from prettyuseful.errors import DataError, StoreError
 from prettyuseful.study.reading import load_study
-from prettyuseful.tasks.find import TaskSource
+from prettyuseful.tasks.source import TaskSource
 
 
 def command(places: Path, *options: str) -> subprocess.CompletedProcess[str]:

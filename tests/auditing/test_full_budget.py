@@ -14,7 +14,7 @@ from prettyuseful.auditing.gate import Gate
 from prettyuseful.auditing.result import NOT_MEASURED, Audit, audit_schema
 from prettyuseful.diagnosis.images import Labelled
 from prettyuseful.study.reading import load_study
-from prettyuseful.tasks.find import TaskSource
+from prettyuseful.tasks.source import TaskSource
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 from planted.defects import DEFECTS

@@ -8,8 +8,8 @@ from prettyuseful.data.pixels import Pixels
 from prettyuseful.encoders.real_trained import RealTrained
 from prettyuseful.training.classifier import Classifier, Design
 from prettyuseful.training.inference import predict
+from prettyuseful.training.initialisation import init_classifier
 from prettyuseful.training.recipes import View
-from prettyuseful.training.starts import init_classifier
 
 VIEWS = (View(32, 32), View(32, 24), View(32, 24, 2))
 

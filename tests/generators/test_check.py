@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from prettyuseful.contract import Finding
 from prettyuseful.engine.keys import derive_seed
 from prettyuseful.errors import DataError
 from prettyuseful.generators.base import Generator, Request
 from prettyuseful.generators.check import check_generator
+from prettyuseful.interface_checks import Finding
 
 MADE, SHAPE, AGAIN, ANEW, ORDER, NEIGHBOURS, SEEDS, CLASS, APPLIED = (
     "it can be made",

@@ -9,7 +9,7 @@ from prettyuseful.analysis.summary import Summary, summarise
 from prettyuseful.records import Record, RunRecord, StudyRecord, read_records
 from prettyuseful.report.build import render
 from prettyuseful.report.cues import cues
-from prettyuseful.report.look import looks_of
+from prettyuseful.report.series_style import looks_of
 
 EDGES = ("bagnet9", "small-texture", "edges")  # another architecture and recipe, as a probe may have
 

@@ -6,7 +6,7 @@ from prettyuseful.analysis.summary import Summary
 from prettyuseful.names import names_of
 from prettyuseful.report.build import render
 from prettyuseful.report.distribution import distribution_of
-from prettyuseful.report.look import looks_of
+from prettyuseful.report.series_style import looks_of
 
 Make = Callable[..., Summary]
 

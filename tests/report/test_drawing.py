@@ -20,7 +20,7 @@ from prettyuseful.report.drawing import (
     text,
     transfer_layout,
 )
-from prettyuseful.report.look import Look
+from prettyuseful.report.series_style import Look
 
 
 @pytest.mark.parametrize(

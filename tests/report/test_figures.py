@@ -9,7 +9,7 @@ from prettyuseful.analysis.rows import Row
 from prettyuseful.analysis.summary import Summary
 from prettyuseful.report import figures
 from prettyuseful.report.drawing import Figure
-from prettyuseful.report.look import looks_of
+from prettyuseful.report.series_style import looks_of
 
 from .conftest import Make
 

@@ -8,7 +8,7 @@ from prettyuseful.analysis.effective import EffectiveReal
 from prettyuseful.analysis.rows import CurvePoint
 from prettyuseful.analysis.summary import Summary
 from prettyuseful.report.build import render
-from prettyuseful.report.look import looks_of
+from prettyuseful.report.series_style import looks_of
 from prettyuseful.report.worth import worths
 
 

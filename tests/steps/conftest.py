@@ -10,7 +10,7 @@ from prettyuseful.engine.step import Step, StepSpec, run_step
 from prettyuseful.engine.store.base import Artifact
 from prettyuseful.engine.store.local import LocalStore
 from prettyuseful.steps.datasets import LoadSpec
-from prettyuseful.tasks.find import TaskSource
+from prettyuseful.tasks.source import TaskSource
 
 Make = Callable[..., Artifact]
 

@@ -13,7 +13,7 @@ from prettyuseful.numerics import Numerics
 from prettyuseful.steps.classifiers import DecodeSpec
 from prettyuseful.steps.datasets import LoadSpec
 from prettyuseful.steps.probe import ProbeSpec
-from prettyuseful.tasks.find import TaskSource
+from prettyuseful.tasks.source import TaskSource
 from prettyuseful.transforms.band import Band
 from prettyuseful.transforms.base import TransformSource
 from prettyuseful.transforms.custom import Own

@@ -19,7 +19,7 @@ from prettyuseful.prompts.captioners.source import CaptionerSource
 from prettyuseful.prompts.strategies import PROMPT_STRATEGIES
 from prettyuseful.steps.datasets import LoadSpec
 from prettyuseful.steps.prompts import CaptionSpec, EncodeSpec, PromptSpec
-from prettyuseful.tasks.find import TaskSource
+from prettyuseful.tasks.source import TaskSource
 
 CLASSES = ("blue", "red")
 

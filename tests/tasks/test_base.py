@@ -8,8 +8,8 @@ from prettyuseful.data.dataset import Row
 from prettyuseful.errors import DataError
 from prettyuseful.registry import loaded
 from prettyuseful.tasks.base import first_few, sound
-from prettyuseful.tasks.find import TASKS
 from prettyuseful.tasks.photos import PhotosTask
+from prettyuseful.tasks.source import TASKS
 
 from .conftest import picture
 

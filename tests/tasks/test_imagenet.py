@@ -97,7 +97,7 @@ def test_every_name_known_as_ambiguous_is_a_class_that_the_tables_do_not_tell() 
 def test_names_and_task_sources_load_neither_torch_nor_timm_nor_datasets() -> None:
     code = """
 import sys
-from prettyuseful.tasks.find import TaskSource
+from prettyuseful.tasks.source import TaskSource
 from prettyuseful.tasks.imagenet import class_list
 assert TaskSource(name="imagenet-1k", folder="x").name == class_list("imagenet-1k").name
 class_list("imagenet-1k").definitions

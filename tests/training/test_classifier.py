@@ -11,8 +11,8 @@ from prettyuseful.data.pixels import Pixels
 from prettyuseful.numerics import Numerics
 from prettyuseful.training.classifier import Classifier, Design, load_classifier
 from prettyuseful.training.inference import predict
+from prettyuseful.training.initialisation import init_classifier
 from prettyuseful.training.recipes import View
-from prettyuseful.training.starts import init_classifier
 
 NUMERICS = Numerics()
 

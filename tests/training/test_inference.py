@@ -7,8 +7,8 @@ from prettyuseful.data.pixels import Pixels
 from prettyuseful.numerics import Numerics
 from prettyuseful.training.classifier import Design
 from prettyuseful.training.inference import penultimate, predict
+from prettyuseful.training.initialisation import init_classifier
 from prettyuseful.training.recipes import View
-from prettyuseful.training.starts import init_classifier
 
 NUMERICS = Numerics()
 

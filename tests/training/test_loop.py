@@ -21,9 +21,9 @@ from prettyuseful.training.augmentations import Augmentation
 from prettyuseful.training.checkpoints import Checkpoints
 from prettyuseful.training.classifier import Classifier, Design
 from prettyuseful.training.inference import penultimate, predict
+from prettyuseful.training.initialisation import init_classifier
 from prettyuseful.training.loop import train
 from prettyuseful.training.recipes import SMALL, View, view_of
-from prettyuseful.training.starts import init_classifier
 
 NUMERICS = TrainingNumerics()
 TINY = replace(SMALL, epochs=4, batch_size=16)

@@ -14,9 +14,9 @@ from prettyuseful.numerics import TrainingNumerics
 from prettyuseful.training.checkpoints import Checkpoints
 from prettyuseful.training.classifier import Classifier, Design
 from prettyuseful.training.inference import predict
+from prettyuseful.training.initialisation import init_classifier
 from prettyuseful.training.loop import train
 from prettyuseful.training.recipes import SMALL, view_of
-from prettyuseful.training.starts import init_classifier
 from prettyuseful.training.validation import split
 
 NUMERICS = TrainingNumerics()

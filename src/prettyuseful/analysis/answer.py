@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from prettyuseful.analysis.diagnosis import InterventionEffects, sentences
+from prettyuseful.analysis.remedies import InterventionEffects, sentences
 from prettyuseful.analysis.rows import Comparison, Row
 from prettyuseful.formatting import percent, points, points_apart, share
 from prettyuseful.records import DatasetRecord, StudyRecord

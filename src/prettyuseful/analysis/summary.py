@@ -10,10 +10,10 @@ from itertools import combinations, product
 import numpy as np
 
 from prettyuseful.analysis.answer import answer
-from prettyuseful.analysis.diagnosis import InterventionEffects
 from prettyuseful.analysis.distribution import main_numbers, measures_of
 from prettyuseful.analysis.effective import EffectiveReal, effective_real_images
 from prettyuseful.analysis.ranking import Place, holm, ranking
+from prettyuseful.analysis.remedies import InterventionEffects
 from prettyuseful.analysis.rows import Cell, Comparison, CurvePoint, Row, Tests
 from prettyuseful.analysis.statistics import LEVEL, Interval, accuracy, difference, grouped_difference
 from prettyuseful.records import DatasetRecord, MetricRecord, Record, RunRecord, StudyRecord, TransferResult

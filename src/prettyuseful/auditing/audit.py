@@ -42,8 +42,8 @@ from prettyuseful.run import DEFAULT_STORE, run_plan
 from prettyuseful.study.file import REAL, Study
 from prettyuseful.study.reading import parse_study
 from prettyuseful.tasks.base import native_size
-from prettyuseful.tasks.find import TaskSource
 from prettyuseful.tasks.real import RealTask
+from prettyuseful.tasks.source import TaskSource
 
 _SMALL = 64  # pixels; larger images want a larger network
 _CURVE = (0.02, 0.1, 0.3, 1.0)  # shares of the images, for the numbers of real images that are tried

@@ -43,7 +43,7 @@ def audit(
     from prettyuseful.auditing.gate import Gate
     from prettyuseful.console import StepProgress, audit_table, print_out
     from prettyuseful.errors import EveryRunFailedError
-    from prettyuseful.tasks.find import TaskSource
+    from prettyuseful.tasks.source import TaskSource
 
     gate = Gate.of(fail_if) if fail_if else None
     source = TaskSource(real=str(real), test=str(test) if test else None, groups=str(groups) if groups else None)

@@ -60,7 +60,7 @@ def demo(
     as_json: JsonOption = False,
 ) -> None:
     """Run a bundled study on the embedded photographs and pocket models. Needs no download."""
-    from prettyuseful.studies import bundled_study
+    from prettyuseful.bundled_studies import bundled_study
 
     _run(bundled_study(study), store, out or Path(f"{study}-results"), workers, on, as_json)
 

@@ -14,7 +14,7 @@ from prettyuseful.diagnosis.copies import near_by_chance, near_copies
 from prettyuseful.diagnosis.features import Sample, ScaledFeatures, UnitFeatures
 from prettyuseful.diagnosis.half import Half, UnitPair
 from prettyuseful.diagnosis.images import some_groups
-from prettyuseful.diagnosis.labels import suspects, taken_for
+from prettyuseful.diagnosis.label_errors import suspects, taken_for
 from prettyuseful.diagnosis.spread import crowding
 from prettyuseful.diagnosis.undoing import Undoing
 from prettyuseful.engine.keys import derive_seed

@@ -12,7 +12,7 @@ from PIL import Image
 from transformers import AutoImageProcessor, AutoProcessor, CLIPModel, Dinov2Model
 
 from prettyuseful.data.pixels import Pixels
-from prettyuseful.encoders.looking import looked_at
+from prettyuseful.encoders.preprocessing import looked_at
 from prettyuseful.hub.pretrained import Kind, load_pretrained
 from prettyuseful.numerics import Numerics
 

@@ -22,7 +22,7 @@ from torchvision.models.inception import (
 )
 
 from prettyuseful.data.pixels import Pixels
-from prettyuseful.encoders.looking import looked_at
+from prettyuseful.encoders.preprocessing import looked_at
 from prettyuseful.errors import DataError, one_line
 from prettyuseful.numerics import Numerics
 

@@ -13,11 +13,11 @@ from pydantic import JsonValue
 from timm.data import create_transform, resolve_data_config
 
 from prettyuseful.data.pixels import Pixels
-from prettyuseful.encoders.looking import looked_at
+from prettyuseful.encoders.preprocessing import looked_at
 from prettyuseful.engine.pinned import Pinned
 from prettyuseful.numerics import Numerics
 from prettyuseful.training.classifier import Design
-from prettyuseful.training.starts import Pretrained, init_classifier, pin_weights
+from prettyuseful.training.initialisation import Pretrained, init_classifier, pin_weights
 
 
 class TimmModel:

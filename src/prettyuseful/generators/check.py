@@ -9,9 +9,9 @@ from functools import cached_property
 
 import numpy as np
 
-from prettyuseful.contract import Attempt, BrokenContractError, Check, Finding, findings
 from prettyuseful.generators.base import Generator, Request
 from prettyuseful.generators.custom import as_array, open_custom, problem_with
+from prettyuseful.interface_checks import Attempt, BrokenContractError, Check, Finding, findings
 
 _SEEDS = (3, 2**63 - 1, 17, 2**40 + 5)
 _TWIN = 2**32 + 3  # equal to the first seed where 63 bits are cut to 32

@@ -88,7 +88,7 @@ class Classifiers:
 
     def _pretrained(self, architecture: str) -> Pinned[str | None]:
         """The weights that a training begins with: the study's file, or timm's."""
-        from prettyuseful.training.starts import pin_weights
+        from prettyuseful.training.initialisation import pin_weights
 
         if architecture not in self._weights:
             file = self.planning.study.train.weights.get(architecture)

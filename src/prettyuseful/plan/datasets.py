@@ -106,7 +106,7 @@ class Datasets:
         return self._generated(name, plan, _Generator(model.origin, pinned, model.dtype, diffusion))
 
     def _imported(self, name: str, plan: DatasetPlan, place: str) -> _Made:
-        from prettyuseful.data.sources.labels import check_labels
+        from prettyuseful.data.sources.class_names import check_labels
         from prettyuseful.data.sources.open import open_source
 
         for field_name in ("prompts", "sampling", "seed"):

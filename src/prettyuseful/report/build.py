@@ -20,12 +20,21 @@ from prettyuseful.analysis.summary import Summary
 from prettyuseful.engine.durable import replace_text
 from prettyuseful.errors import StoreError
 from prettyuseful.formatting import digits, duration, share
-from prettyuseful.report import published_figures, views
+from prettyuseful.report import published_figures
+from prettyuseful.report.cells import (
+    cell_views,
+    finite,
+    samples,
+    seconds_by_kind,
+    setting_words,
+    study_as_yaml,
+    uses_pocket_models,
+)
 from prettyuseful.report.cues import cues
+from prettyuseful.report.diagnosis import letters
 from prettyuseful.report.distribution import distribution_of
 from prettyuseful.report.drawing import Figure
-from prettyuseful.report.letter import letters
-from prettyuseful.report.look import Look, looks_of
+from prettyuseful.report.series_style import Look, looks_of
 from prettyuseful.report.worth import worths
 
 _FOLDER = Path(__file__).parent
@@ -70,7 +79,7 @@ def render(summary: Summary) -> str:
 
 def _context(summary: Summary) -> dict[str, Any]:
     looks, paper = looks_of(summary), published()
-    cells = views.cell_views(summary, looks)
+    cells = cell_views(summary, looks)
     distribution = distribution_of(summary, looks) if summary.rows else None
     from_paper = {
         "release": published_figures.published_release_figure(paper),
@@ -92,13 +101,13 @@ def _context(summary: Summary) -> dict[str, Any]:
         "cues": by_cue,
         "worths": worth,
         "distribution": distribution,
-        "samples": views.samples(summary, looks),
+        "samples": samples(summary, looks),
         "published": paper,
         "published_figures": from_paper,
         "citation": {"text": CITATION, "source": SOURCE, "link": LINK},
-        "seconds": views.seconds_by_kind(summary),
-        "study_yaml": views.study_as_yaml(summary),
-        "pocket": views.uses_pocket_models(summary),
+        "seconds": seconds_by_kind(summary),
+        "study_yaml": study_as_yaml(summary),
+        "pocket": uses_pocket_models(summary),
         "figures_json": _script_json([*drawn, *from_paper.values()]),
     }
 
@@ -120,7 +129,7 @@ def _environment() -> Environment:
         "size": _size,
         "p_value": _p_value,
         "emphasised": _emphasised,
-        "settings": views.setting_words,
+        "settings": setting_words,
         "duration": _duration,
         "swatch": _swatch,
     }
@@ -139,7 +148,7 @@ def _digest(text: str) -> str:
 def _script_json(drawn: Iterable[Figure]) -> Markup:
     """Figures as JSON that cannot end the script element it stands in."""
     content: Mapping[str, Any] = {figure.name: {"data": figure.data, "layout": figure.layout} for figure in drawn}
-    text = json.dumps(views.finite(content), ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    text = json.dumps(finite(content), ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
 
 

@@ -11,7 +11,7 @@ from prettyuseful.analysis.summary import Summary
 from prettyuseful.formatting import percent, share
 from prettyuseful.records import CellGroupRecord
 from prettyuseful.report.drawing import Figure, axis, bar, figure_layout, hover_text, line, marker, note
-from prettyuseful.report.look import Look, Which
+from prettyuseful.report.series_style import Look, Which
 
 _SPREAD = 0.56  # of the room that a probe has across
 

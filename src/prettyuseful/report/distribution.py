@@ -10,9 +10,9 @@ from prettyuseful.analysis.rows import Row
 from prettyuseful.analysis.summary import Summary
 from prettyuseful.records import MeasureResult, MetricRecord, Subject
 from prettyuseful.report import figures
+from prettyuseful.report.cells import rows_of
 from prettyuseful.report.drawing import Figure, around
-from prettyuseful.report.look import Look, Which
-from prettyuseful.report.views import rows_of
+from prettyuseful.report.series_style import Look, Which
 
 
 @dataclass(frozen=True)

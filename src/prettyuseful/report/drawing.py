@@ -10,7 +10,7 @@ from math import ceil, floor
 from typing import Any
 
 from prettyuseful.analysis.statistics import Interval
-from prettyuseful.report.look import Look
+from prettyuseful.report.series_style import Look
 
 PLOT_AREA = (430.0, 410.0)
 """The plot area that label places are computed for, in pixels."""

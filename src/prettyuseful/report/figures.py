@@ -22,8 +22,8 @@ from prettyuseful.report.drawing import (
     text,
     transfer_layout,
 )
-from prettyuseful.report.labels import text_positions
-from prettyuseful.report.look import Look, Which
+from prettyuseful.report.label_positions import text_positions
+from prettyuseful.report.series_style import Look, Which
 
 _ROW = 58
 

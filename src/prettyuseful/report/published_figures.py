@@ -19,8 +19,8 @@ from prettyuseful.report.drawing import (
     text,
     transfer_layout,
 )
-from prettyuseful.report.labels import text_positions
-from prettyuseful.report.look import Look
+from prettyuseful.report.label_positions import text_positions
+from prettyuseful.report.series_style import Look
 
 
 def published_release_figure(published: Published) -> Figure:

@@ -11,6 +11,7 @@ from prettyuseful.analysis.effective import EffectiveReal
 from prettyuseful.analysis.rows import CurvePoint, Row
 from prettyuseful.analysis.summary import Summary
 from prettyuseful.formatting import percent, share
+from prettyuseful.report.cells import cell_title
 from prettyuseful.report.drawing import (
     PLOT_AREA,
     Figure,
@@ -25,9 +26,8 @@ from prettyuseful.report.drawing import (
     points,
     text,
 )
-from prettyuseful.report.labels import text_positions
-from prettyuseful.report.look import Look, Which
-from prettyuseful.report.views import cell_title
+from prettyuseful.report.label_positions import text_positions
+from prettyuseful.report.series_style import Look, Which
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from prettyuseful.steps.inputs import classifier_of, pixels_of, rows_of
 from prettyuseful.training.recipes import Recipe, View
 
 if TYPE_CHECKING:
-    from prettyuseful.training.starts import Pretrained
+    from prettyuseful.training.initialisation import Pretrained
 
 CHECKPOINT_EVERY = 60.0
 """Seconds of training that an interruption can cost, and an epoch."""
@@ -61,8 +61,8 @@ class TrainSpec(StepSpec):
     def make(self, job: Job) -> dict[str, Any]:
         from prettyuseful.training.checkpoints import Checkpoints
         from prettyuseful.training.classifier import Design
+        from prettyuseful.training.initialisation import init_classifier
         from prettyuseful.training.loop import train
-        from prettyuseful.training.starts import init_classifier
 
         if self.weights is not None:
             check_resolved(self.weights.content, self.architecture)
@@ -82,7 +82,7 @@ class TrainSpec(StepSpec):
         return {"design": trained.design.as_json(), "last_epoch": last, **told}
 
     def _pretrained(self) -> Pretrained | None:
-        from prettyuseful.training.starts import Pretrained
+        from prettyuseful.training.initialisation import Pretrained
 
         return Pretrained.at(self.weights.source) if self.weights else None
 

@@ -14,7 +14,7 @@ from prettyuseful.engine.pinned import Pinned
 from prettyuseful.engine.step import Job, StepSpec
 from prettyuseful.steps.inputs import rows_of, write_json
 from prettyuseful.tasks.base import Split
-from prettyuseful.tasks.find import TaskSource
+from prettyuseful.tasks.source import TaskSource
 
 _SHARD_IMAGES = 5000
 

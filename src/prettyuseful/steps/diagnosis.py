@@ -113,8 +113,8 @@ class DiagnoseSpec(StepSpec):
         examination = Examination(reference, _squares(pixels.take(rows), self))
         found = with_examples(examination, classes_of(job, "half 0"))
         write_json(job.folder / "diagnosis.json", found.model_dump(mode="json"))
-        shown_by = {cause: rows[images].tolist() for cause, images in examination.droppable_images.items()}
-        write_json(job.folder / "rows.json", shown_by)
+        examples_by_cause = {cause: rows[images].tolist() for cause, images in examination.droppable_images.items()}
+        write_json(job.folder / "rows.json", examples_by_cause)
         return {"images": len(rows), "differs": found.differs, "named": [cause.row.name for cause in found.named]}
 
 
@@ -195,7 +195,7 @@ def _some_of_each_class(pixels: Pixels, most: int) -> np.ndarray:
 def _squares(pixels: Pixels, spec: TrySpec | DiagnoseSpec) -> Labelled:
     """Images as a classifier gets them."""
     from prettyuseful.diagnosis.images import Labelled
-    from prettyuseful.training.views import squares_of
+    from prettyuseful.training.crops import squares_of
 
     view = replace(spec.view, crops=1)
     return Labelled(squares_of(pixels, view, spec.numerics.device), pixels.labels, pixels.groups)

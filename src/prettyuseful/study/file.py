@@ -27,7 +27,7 @@ from prettyuseful.generators.models import MODELS
 from prettyuseful.metrics.rows import METRICS
 from prettyuseful.prompts.plan import PromptPlan
 from prettyuseful.study.numerics import StudyNumerics
-from prettyuseful.tasks.find import TaskSource
+from prettyuseful.tasks.source import TaskSource
 from prettyuseful.training.recipes import Checkpoint
 from prettyuseful.transforms.chain import AnyTransform
 

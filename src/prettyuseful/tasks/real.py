@@ -11,7 +11,7 @@ from typing import Literal
 
 from prettyuseful.data.dataset import Row
 from prettyuseful.data.sources.base import SampledSource
-from prettyuseful.data.sources.labels import match_classes
+from prettyuseful.data.sources.class_names import match_classes
 from prettyuseful.engine.keys import digest
 from prettyuseful.errors import DataError
 from prettyuseful.tasks.base import SPLITS, Split, first_few, sound, too_few

@@ -7,9 +7,9 @@ import torch
 
 from prettyuseful.data.pixels import Pixels
 from prettyuseful.training.classifier import Call, Classifier
-from prettyuseful.training.feed import Feed
+from prettyuseful.training.crops import view_crops
+from prettyuseful.training.loader import Feed
 from prettyuseful.training.recipes import View
-from prettyuseful.training.views import view_crops
 
 _VALUES = 200 * 3 * 32 * 32  # of the images that go through a network together, and at least
 _FEWEST = 8  # of them

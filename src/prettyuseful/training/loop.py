@@ -21,13 +21,13 @@ from prettyuseful.training.augment import cutmix, nudged, vary
 from prettyuseful.training.augmentations import Nudge
 from prettyuseful.training.checkpoints import Checkpoints, restore, training_state
 from prettyuseful.training.classifier import Classifier
+from prettyuseful.training.crops import view_crops
 from prettyuseful.training.draws import draw, draw_patch
-from prettyuseful.training.feed import Batch, Feed, batches_of
+from prettyuseful.training.initialisation import trainable, training_mode
+from prettyuseful.training.loader import Batch, Feed, batches_of
 from prettyuseful.training.optimisers import optimiser_of, schedule_of
 from prettyuseful.training.recipes import Recipe, view_of
-from prettyuseful.training.starts import trainable, training_mode
 from prettyuseful.training.validation import BestCheckpoint, split
-from prettyuseful.training.views import view_crops
 
 _GATHERED = 64
 

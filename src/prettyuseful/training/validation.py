@@ -12,8 +12,8 @@ from prettyuseful.data.pixels import Pixels
 from prettyuseful.engine.keys import derive_seed
 from prettyuseful.errors import DataError
 from prettyuseful.training.classifier import Classifier
-from prettyuseful.training.feed import Feed
 from prettyuseful.training.inference import logits_of
+from prettyuseful.training.loader import Feed
 from prettyuseful.training.recipes import View
 
 

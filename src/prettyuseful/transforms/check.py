@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from prettyuseful.contract import Attempt, BrokenContractError, Check, Finding, findings
+from prettyuseful.interface_checks import Attempt, BrokenContractError, Check, Finding, findings
 from prettyuseful.transforms.base import Transform
 from prettyuseful.transforms.custom import open_custom, problem_with
 

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 from prettyuseful.data.dataset import Row
 from prettyuseful.data.images import decode
-from prettyuseful.data.sources.labels import check_labels
+from prettyuseful.data.sources.class_names import check_labels
 from prettyuseful.data.sources.protocol import Kind
 from prettyuseful.data.sources.reading import reading
 from prettyuseful.engine.keys import digest, files_fingerprint

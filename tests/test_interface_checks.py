@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from prettyuseful.contract import BrokenContractError, Finding, findings
 from prettyuseful.errors import DataError
+from prettyuseful.interface_checks import BrokenContractError, Finding, findings
 
 
 def failing(error: BaseException) -> Callable[[], None]:

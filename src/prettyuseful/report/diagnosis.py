@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from prettyuseful.analysis.diagnosis import Remedy
+from prettyuseful.analysis.remedies import Remedy
 from prettyuseful.analysis.rows import Row
 from prettyuseful.analysis.statistics import Interval
 from prettyuseful.analysis.summary import Summary
 from prettyuseful.diagnosis.findings import Diagnosis, FoundCause, TriedChange
 from prettyuseful.formatting import share
 from prettyuseful.records import DatasetRecord
+from prettyuseful.report.cells import SMALL_PIXELS, png_width
 from prettyuseful.report.drawing import Figure, axis, figure_layout, hover_text, line, note, points
-from prettyuseful.report.look import Look, Which
-from prettyuseful.report.views import SMALL_PIXELS, png_width
+from prettyuseful.report.series_style import Look, Which
 
 _WORST = 3  # classes that are named
 _ROW = 42  # pixels

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prettyuseful.data.dataset import Row
-from prettyuseful.data.sources.labels import check_labels, match_classes
+from prettyuseful.data.sources.class_names import check_labels, match_classes
 from prettyuseful.data.sources.protocol import Kind
 from prettyuseful.errors import DataError
 

@@ -6,13 +6,13 @@ import jsonschema
 import pytest
 import yaml
 
-import prettyuseful.studies
+import prettyuseful.bundled_studies
+from prettyuseful.bundled_studies import BUNDLED, bundled_study
 from prettyuseful.errors import UnknownNameError
-from prettyuseful.studies import BUNDLED, bundled_study
 from prettyuseful.study.file import Study
 from prettyuseful.study.reading import json_schema, load_study
 
-FILES = sorted(Path(prettyuseful.studies.__file__).parent.glob("*.yaml"))
+FILES = sorted(Path(prettyuseful.bundled_studies.__file__).parent.glob("*.yaml"))
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)

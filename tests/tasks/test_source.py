@@ -7,9 +7,9 @@ import pytest
 from pydantic import ValidationError
 
 from prettyuseful.errors import UnknownNameError
-from prettyuseful.tasks.find import TaskSource
 from prettyuseful.tasks.huggingface import HubTask
 from prettyuseful.tasks.imagenet import class_list
+from prettyuseful.tasks.source import TaskSource
 
 from .conftest import make_dataset, save_parquet
 

@@ -9,7 +9,7 @@ import torch
 
 from prettyuseful.data.pixels import Pixels
 from prettyuseful.errors import DataError
-from prettyuseful.training.feed import Feed
+from prettyuseful.training.loader import Feed
 from prettyuseful.training.recipes import View
 from prettyuseful.training.resample import grid_boxes, resample
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from prettyuseful.report.labels import text_positions
+from prettyuseful.report.label_positions import text_positions
 
 SIZE = (400.0, 400.0)
 

@@ -6,8 +6,8 @@ import torchvision.transforms.v2.functional as tv
 from PIL import Image
 
 from prettyuseful.errors import DataError
+from prettyuseful.training.crops import view_crops
 from prettyuseful.training.recipes import PAPER, SMALL, SMALL_TEXTURE, TEXTURE, View, view_of
-from prettyuseful.training.views import view_crops
 
 
 def noise(*shape: int) -> torch.Tensor:

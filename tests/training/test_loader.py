@@ -8,7 +8,7 @@ import torch
 
 from prettyuseful.data import pixels as module
 from prettyuseful.data.pixels import Pixels, load_pixels, write_pixels
-from prettyuseful.training.feed import Feed, batches_of
+from prettyuseful.training.loader import Feed, batches_of
 
 
 @pytest.fixture(params=["one size, one shard", "many sizes, many shards"])

@@ -18,7 +18,7 @@ from prettyuseful.generators.pocket import is_pocket
 from prettyuseful.records import DatasetRecord
 from prettyuseful.report import figures
 from prettyuseful.report.drawing import Figure, around
-from prettyuseful.report.look import Look, Which
+from prettyuseful.report.series_style import Look, Which
 
 _SAMPLES = 6
 SMALL_PIXELS = 64

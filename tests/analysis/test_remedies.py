@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from tests.made_up import MACHINE, study_file, task_record
 
-from prettyuseful.analysis.diagnosis import InterventionEffects, Remedy, sentences
+from prettyuseful.analysis.remedies import InterventionEffects, Remedy, sentences
 from prettyuseful.analysis.statistics import Interval
 from prettyuseful.diagnosis.findings import Diagnosis, FoundCause
 from prettyuseful.records import DatasetRecord, StudyRecord

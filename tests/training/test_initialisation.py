@@ -13,8 +13,8 @@ from torch import nn
 from prettyuseful.errors import DataError, UnknownNameError
 from prettyuseful.training.bagnet import BagNet
 from prettyuseful.training.classifier import Design
+from prettyuseful.training.initialisation import Pretrained, head_of, init_classifier, trainable, training_mode
 from prettyuseful.training.recipes import Trains
-from prettyuseful.training.starts import Pretrained, head_of, init_classifier, trainable, training_mode
 
 HEADS = {"test_resnet": "fc", "test_convnext": "head.fc", "test_vit": "head", "small": "head"}
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from prettyuseful.report.look import Look, looks_of
+from prettyuseful.report.series_style import Look, looks_of
 
 from .conftest import Make
 

@@ -8,15 +8,15 @@ import pytest
 from tests.made_up import study_file
 
 from prettyuseful.analysis.summary import Summary
-from prettyuseful.report import views
-from prettyuseful.report.look import looks_of
+from prettyuseful.report import cells
+from prettyuseful.report.series_style import looks_of
 from prettyuseful.study.reading import parse_study
 
 from .conftest import Make
 
 
-def cells_of(summary: Summary) -> tuple[views.CellView, ...]:
-    return views.cell_views(summary, looks_of(summary))
+def cells_of(summary: Summary) -> tuple[cells.CellView, ...]:
+    return cells.cell_views(summary, looks_of(summary))
 
 
 def test_of_many_cells_all_but_the_first_are_folded(make: Make) -> None:
@@ -44,23 +44,23 @@ def test_the_best_is_the_generated_set_with_the_highest_accuracy(make: Make) -> 
 
 def test_samples_show_one_set_of_real_images_and_every_generated_one(make: Make) -> None:
     summary = make()
-    shown = views.samples(summary, looks_of(summary))
+    shown = cells.samples(summary, looks_of(summary))
     assert shown is not None
     assert [look.label for look in shown.columns] == ["real", "base", "curated"]
     assert [name for name, _ in shown.lines] == ["cat", "dog", "fox"]
     without = make(samples=0)
-    assert views.samples(without, looks_of(without)) is None
+    assert cells.samples(without, looks_of(without)) is None
 
 
 def test_the_width_of_a_picture_is_that_of_its_header() -> None:
     header = b"\x89PNG\r\n\x1a\n" + b"\0\0\0\rIHDR" + (48).to_bytes(4, "big") + b"\0\0\0\x20"
-    assert views.png_width(base64.b64encode(header).decode()) == 48
-    assert views.png_width("no picture!") == 0
+    assert cells.png_width(base64.b64encode(header).decode()) == 48
+    assert cells.png_width("no picture!") == 0
 
 
 def test_the_study_is_shown_as_it_was_written(small: Summary) -> None:
     file = study_file({"base": {"seed": 3}}, seeds=[0, 1])
-    shown = views.study_as_yaml(replace(small, study=small.study.model_copy(update={"file": file})))
+    shown = cells.study_as_yaml(replace(small, study=small.study.model_copy(update={"file": file})))
     assert parse_study(shown) == file
     assert "sampling" not in shown, "what the file leaves out is left out"
 
@@ -77,8 +77,8 @@ def test_the_study_is_shown_as_it_was_written(small: Summary) -> None:
     ],
 )
 def test_settings_are_put_into_words(value: object, words: str) -> None:
-    assert views.setting_words({"cfg": value}) == (("guidance (cfg)", words),)
+    assert cells.setting_words({"cfg": value}) == (("guidance (cfg)", words),)
 
 
 def test_what_is_not_finite_is_null_in_json() -> None:
-    assert views.finite({"a": [1.0, nan, -inf], "b": (2, "x")}) == {"a": [1.0, None, None], "b": [2, "x"]}
+    assert cells.finite({"a": [1.0, nan, -inf], "b": (2, "x")}) == {"a": [1.0, None, None], "b": [2, "x"]}

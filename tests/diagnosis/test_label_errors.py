@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from prettyuseful.diagnosis.labels import suspects, taken_for
+from prettyuseful.diagnosis.label_errors import suspects, taken_for
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from prettyuseful.data.pixels import Pixels
-from prettyuseful.encoders.looking import BATCH, looked_at
+from prettyuseful.encoders.preprocessing import BATCH, looked_at
 
 
 def corner(image: np.ndarray) -> torch.Tensor:

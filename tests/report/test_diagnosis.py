@@ -8,8 +8,8 @@ import pytest
 from prettyuseful.analysis.summary import Summary
 from prettyuseful.diagnosis.causes import CAUSES, Cause, Unit
 from prettyuseful.report.build import render
-from prettyuseful.report.letter import Letter, letters
-from prettyuseful.report.look import looks_of
+from prettyuseful.report.diagnosis import Letter, letters
+from prettyuseful.report.series_style import looks_of
 
 from .conftest import BLUR, Make
 
