@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: demo paper-in-small test slow lint format constraints clean
+.PHONY: demo paper-in-small test slow lint format docs docs-serve docs-reference constraints clean
 
 demo: $(STAMP)
 	$(BIN)/prettyuseful demo --out demo-results
@@ -27,6 +27,20 @@ format: $(STAMP)
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
+# Material for MkDocs prints a notice about MkDocs 2 unless this variable is set.
+export NO_MKDOCS_2_WARNING := 1
+
+# The site, in site/. A missing page, a dead link or an unknown reference is an error.
+docs: $(STAMP)
+	$(BIN)/mkdocs build --strict --quiet
+
+docs-serve: $(STAMP)
+	$(BIN)/mkdocs serve
+
+# Rewrites the pages that are generated from the code: docs/reference, tables, docs/llms.txt.
+docs-reference: $(STAMP)
+	$(BIN)/python tools/docs_reference.py
+
 # torch alone is some gigabytes: the first time takes a few minutes.
 $(STAMP): pyproject.toml constraints.txt
 	@echo "installing into .venv (a few minutes the first time) ..."
@@ -39,4 +53,4 @@ constraints: $(STAMP)
 	mv constraints.new constraints.txt
 
 clean:
-	rm -rf .venv build src/*.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv build site src/*.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -1,13 +1,14 @@
-"""Generation here against the plain diffusers call, side by side in one run: `python benchmarks/generation.py`.
+"""Compare the speed of generation with a plain diffusers call, in one run: `python benchmarks/generation.py`.
 
-Both make the same pictures with the same pipeline, noise and micro-batches, on one thread, and leave JPEG files of
-quality 95. The plain way is the documented one: call the pipeline with a list of prompts, save what it returns. Ours is
-the product's own steps, from prompts to committed shards: encode each prompt once, sample, encode pictures beside.
-Loading is on our clock, since text encoders and denoiser are loaded apart each time, and off theirs.
+Both generate the same images with the same pipeline, noise and micro-batches, on one thread, and write JPEG files of
+quality 95. `plain` is the documented way: call the pipeline with a list of prompts and save the result. `ours` runs the
+steps of this package, from prompts to stored shards: encode each prompt once, sample, and encode images in other
+threads. The time to load models counts for `ours`, which loads text encoders and denoiser separately, but not for
+`plain`.
 
-The pipeline of the main case is made on the spot: a text encoder of CLIP-L's size (123 M random weights), a tiny UNet
-and VAE. It shows what encoding costs when the denoiser is small; with a large denoiser the two ways come closer. The
-pocket models' text encoder is tiny: there is next to nothing to save.
+The pipeline of the main case is created here: a text encoder of the size of CLIP-L (123 M random weights), a tiny UNet
+and a tiny VAE. It shows the cost of text encoding with a small denoiser. The difference is smaller with a large
+denoiser, and with the pocket models, which have a tiny text encoder.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ CLASSES = ("tench", "goldfish", "bullfrog", "tailed frog")
 
 
 def clip_l_with_tiny_unet(folder: Path) -> Path:
-    """A StableDiffusionPipeline with a text encoder as large as Stable Diffusion's, and little else."""
+    """Save a StableDiffusionPipeline with a text encoder of full size and a tiny UNet; return its folder."""
     from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
     from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
@@ -80,22 +81,22 @@ def clip_l_with_tiny_unet(folder: Path) -> Path:
         feature_extractor=None,
         requires_safety_checker=False,
     )
-    place = folder / "clip-l-tiny-unet"
-    pipeline.save_pretrained(place)
-    return place
+    target = folder / "clip-l-tiny-unet"
+    pipeline.save_pretrained(target)
+    return target
 
 
 def plain(name: str, sampling: Sampling, images: int, micro_batch: int, folder: Path) -> Callable[[], None]:
-    """The documented call: a list of prompts in, pictures out, saved one by one."""
+    """Return a function that calls the pipeline with lists of prompts and saves the images one by one."""
     from diffusers import StableDiffusionPipeline
 
     from prettyuseful.engine.keys import derive_seed
-    from prettyuseful.generators.models import find_model, opened
+    from prettyuseful.generators.models import find_model, pipeline_path
 
     model = find_model(name)
-    with opened(model.source) as place:
+    with pipeline_path(model.source) as model_folder:
         pipeline = StableDiffusionPipeline.from_pretrained(
-            place, safety_checker=None, variant=model.variant, torch_dtype=torch.float32
+            model_folder, safety_checker=None, variant=model.variant, torch_dtype=torch.float32
         )
     pipeline.set_progress_bar_config(disable=True)
 
@@ -105,20 +106,20 @@ def plain(name: str, sampling: Sampling, images: int, micro_batch: int, folder: 
             for first in range(0, images, micro_batch):
                 indices = range(first, min(first + micro_batch, images))
                 seeds = [derive_seed(0, name, name, index) for index in indices]
-                pictures = pipeline(
+                generated = pipeline(
                     [name] * len(indices),
                     generator=[torch.Generator("cpu").manual_seed(seed) for seed in seeds],
                     num_inference_steps=sampling.steps,
                     guidance_scale=sampling.cfg,
                 ).images
-                for index, picture in zip(indices, pictures, strict=True):
-                    picture.save(target / f"{name}-{index:06d}.jpg", quality=95)
+                for index, image in zip(indices, generated, strict=True):
+                    image.save(target / f"{name}-{index:06d}.jpg", quality=95)
 
     return run
 
 
 def ours(name: str, sampling: Sampling, images: int, micro_batch: int, folder: Path) -> Callable[[], None]:
-    """A data set as `prettyuseful generate` makes it, from prompts to committed shards, in this process."""
+    """Return a function that generates a data set like `prettyuseful generate`, in this process."""
     from prettyuseful.engine.step import run_step
     from prettyuseful.engine.store.local import LocalStore
     from prettyuseful.plan.study import make_plan
@@ -148,7 +149,7 @@ def ours(name: str, sampling: Sampling, images: int, micro_batch: int, folder: P
 def compare(
     title: str, name: str, sampling: Sampling, images: int, options: argparse.Namespace, folder: Path
 ) -> dict[str, Any]:
-    """Times both in turn, so that whatever else the machine does meets both alike."""
+    """Time both alternately, so that other load on the machine affects both equally."""
     ways = {way.__name__: way(name, sampling, images, options.micro_batch, folder) for way in (plain, ours)}
     seconds: dict[str, list[float]] = {way: [] for way in ways}
     for repeat in range(options.repeats + 1):
@@ -178,8 +179,8 @@ def main() -> None:
     warnings.simplefilter("ignore")
     logging.set_verbosity_error()
     logging.disable_progress_bar()
-    with tempfile.TemporaryDirectory() as place:
-        folder = Path(place)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
         cases = (
             (
                 "text encoder of CLIP-L size, tiny UNet",
@@ -190,8 +191,8 @@ def main() -> None:
             ("pocket-base", "pocket-base", Sampling(steps=25, cfg=1.0), 100),
             ("pocket-turbo", "pocket-turbo", Sampling(steps=4, cfg=1.0), 100),
         )
-        found = [compare(*case, options, folder) for case in cases]
-    print(json.dumps({"machine": platform.processor() or platform.machine(), "threads": 1, "cases": found}, indent=1))
+        results = [compare(*case, options, folder) for case in cases]
+    print(json.dumps({"machine": platform.processor() or platform.machine(), "threads": 1, "cases": results}, indent=1))
 
 
 if __name__ == "__main__":

@@ -1,10 +1,13 @@
-"""Do 95 % intervals hold the truth in 95 % of cases? `python benchmarks/interval_coverage.py` prints JSON.
+"""Measure the coverage of 95% intervals by simulation: `python benchmarks/interval_coverage.py` prints JSON.
 
-Logistic worlds with known truth (`simulation.py`): seeds, test groups and what a seed does with one
-group all vary. Every method sees the same trials. Shares come with their own 95 % interval (Clopper-Pearson), since
-trials are finite. `crossed` is the product's. `counted twice` is what it was before: variance of the seeds plus
-variance of the groups, though either holds what they share. `crossed bootstrap` draws seeds and groups again, and takes
-percentiles. `seeds alone` is Student's t over seeds, which takes the test images as given.
+The simulated worlds are logistic models with known true accuracy (`simulation.py`). Training seeds, test groups and
+their interaction vary. All methods get the same trials. Coverages have 95% Clopper-Pearson intervals. Methods:
+
+- `crossed`: the method of this package.
+- `counted twice`: the former method, the sum of the variances over seeds and over groups, which counts their
+  interaction twice.
+- `crossed bootstrap`: resamples seeds and groups and takes percentiles.
+- `seeds alone`: Student's t over seeds, for fixed test images.
 """
 
 from __future__ import annotations
@@ -23,8 +26,8 @@ from simulation import Method, Tests, World, coverage
 from prettyuseful.analysis.statistics import accuracy, difference
 
 LEVEL, BOOTSTRAPS = 0.95, 500
-OfCounts = Callable[[np.ndarray, np.ndarray, np.ndarray], tuple[float, float]]
-"""From counts (seeds, groups), images (groups,) and classes (groups,) to the ends of an interval."""
+CountInterval = Callable[[np.ndarray, np.ndarray, np.ndarray], tuple[float, float]]
+"""Returns the ends of an interval for counts (seeds, groups), images (groups,) and classes (groups,)."""
 WORLDS = {
     "all vary": World(),
     "as in the demonstration": World(groups=(30, 60), images=(3, 8), centre=1.4, of_groups=1.2),
@@ -45,54 +48,63 @@ def main() -> None:
     parser.add_argument("--worlds", nargs="+", choices=list(WORLDS), default=list(WORLDS))
     parser.add_argument("--methods", nargs="+", choices=list(METHODS), default=["crossed", "counted twice"])
     options = parser.parse_args()
-    found = [
-        {"world": name, "seeds": seeds, **tried(replace(WORLDS[name], seeds=seeds), options.trials, options.methods)}
+    results = [
+        {
+            "world": name,
+            "seeds": seeds,
+            **measure_coverage(replace(WORLDS[name], seeds=seeds), options.trials, options.methods),
+        }
         for name in options.worlds
         for seeds in options.seeds
     ]
     worlds = {name: {k: v for k, v in asdict(WORLDS[name]).items() if k != "seeds"} for name in options.worlds}
-    print(json.dumps({"level": LEVEL, "trials": options.trials, "found": found, "worlds": worlds}, indent=1))
+    print(json.dumps({"level": LEVEL, "trials": options.trials, "results": results, "worlds": worlds}, indent=1))
 
 
-def tried(world: World, trials: int, names: Sequence[str]) -> dict[str, Any]:
-    """Coverage of accuracy and of the paired difference, in per cent with its interval, and mean widths in points."""
-    found: dict[str, Any] = {}
-    for of_difference, what in enumerate(("accuracy", "difference")):
+def measure_coverage(world: World, trials: int, names: Sequence[str]) -> dict[str, Any]:
+    """Return the coverage for accuracy and for the paired difference in percent with its interval, and mean widths."""
+    results: dict[str, Any] = {}
+    for of_difference, quantity in enumerate(("accuracy", "difference")):
         methods = {name: METHODS[name][of_difference] for name in names}
-        found[what] = {"truth": round(world.truth[of_difference], 4)}
-        for name, held in coverage(world, trials, methods, bool(of_difference)).items():
-            low, high = stats.binomtest(held.held, held.trials).proportion_ci(LEVEL)
-            share = [round(100 * value, 1) for value in (held.held / held.trials, float(low), float(high))]
-            found[what][name] = {"percent": share[0], "interval": share[1:], "width": round(100 * held.width, 2)}
-    return found
+        results[quantity] = {"truth": round(world.truth[of_difference], 4)}
+        for name, measured in coverage(world, trials, methods, bool(of_difference)).items():
+            low, high = stats.binomtest(measured.covered, measured.trials).proportion_ci(LEVEL)
+            share = [round(100 * value, 1) for value in (measured.covered / measured.trials, float(low), float(high))]
+            results[quantity][name] = {
+                "percent": share[0],
+                "interval": share[1:],
+                "width": round(100 * measured.width, 2),
+            }
+    return results
 
 
 def crossed_accuracy(a: Tests, _: Tests) -> tuple[float, float]:
-    found = accuracy(a, LEVEL)
-    return found.low, found.high
+    interval = accuracy(a, LEVEL)
+    return interval.low, interval.high
 
 
 def crossed_difference(a: Tests, b: Tests) -> tuple[float, float]:
-    found = difference(a, b, LEVEL)
-    return found.low, found.high
+    interval = difference(a, b, LEVEL)
+    return interval.low, interval.high
 
 
-def correct(tests: Tests) -> np.ndarray:
+def correct_counts(tests: Tests) -> np.ndarray:
     return np.array([test.group_correct for test in tests], float)
 
 
 def counted_twice(sums: np.ndarray, sizes: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
-    """The former way, with the groups' variance as draws without end would have it."""
-    seeds, total, of_groups = len(sums), sizes.sum(), 0.0
+    """Return the interval of the former method."""
+    seeds, total, group_variance = len(sums), sizes.sum(), 0.0
     for label in np.unique(labels):
         rows = labels == label
         mean, size, n = sums[:, rows].mean(axis=0), sizes[rows], rows.sum()
-        of_groups += ((mean - mean.sum() / size.sum() * size) ** 2).sum() / total**2 * n / (n - 1)
+        group_variance += ((mean - mean.sum() / size.sum() * size) ** 2).sum() / total**2 * n / (n - 1)
     per_seed = sums.sum(axis=1) / total
-    of_seeds = per_seed.var(ddof=1) / seeds
-    spread = of_groups**2 / (len(sizes) - len(np.unique(labels))) + of_seeds**2 / (seeds - 1)
-    variance = of_groups + of_seeds
-    half = stats.t.ppf((1 + LEVEL) / 2, variance**2 / spread) * variance**0.5
+    seed_variance = per_seed.var(ddof=1) / seeds
+    # Degrees of freedom by Satterthwaite.
+    denominator = group_variance**2 / (len(sizes) - len(np.unique(labels))) + seed_variance**2 / (seeds - 1)
+    variance = group_variance + seed_variance
+    half = stats.t.ppf((1 + LEVEL) / 2, variance**2 / denominator) * variance**0.5
     return per_seed.mean() - half, per_seed.mean() + half
 
 
@@ -103,36 +115,36 @@ def seeds_alone(sums: np.ndarray, sizes: np.ndarray, _: np.ndarray) -> tuple[flo
 
 
 def crossed_bootstrap(sums: np.ndarray, sizes: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
-    of_seeds, of_groups = draws(len(sums), tuple(labels.tolist()))
+    seed_weights, group_counts = resample(len(sums), tuple(labels.tolist()))
     ratios = np.zeros(BOOTSTRAPS)
     for label in np.unique(labels):
         rows = labels == label
-        share, weights = sizes[rows].sum() / sizes.sum(), of_groups[:, rows]
-        drawn = ((of_seeds @ sums[:, rows]) * weights).sum(axis=1) / (weights @ sizes[rows])
-        ratios += share * drawn
+        share, weights = sizes[rows].sum() / sizes.sum(), group_counts[:, rows]
+        class_ratios = ((seed_weights @ sums[:, rows]) * weights).sum(axis=1) / (weights @ sizes[rows])
+        ratios += share * class_ratios
     low, high = np.quantile(ratios, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)
 
 
 @lru_cache(maxsize=4)
-def draws(seeds: int, labels: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """Weights of seeds, adding up to 1, and how often each group is drawn within its class: (draws, ...) each."""
-    rng, of_class = np.random.default_rng(0), np.array(labels)
-    of_groups = np.zeros((BOOTSTRAPS, len(labels)))
-    for label in np.unique(of_class):
-        rows = np.flatnonzero(of_class == label)
-        of_groups[:, rows] = rng.multinomial(len(rows), np.full(len(rows), 1 / len(rows)), BOOTSTRAPS)
-    return rng.multinomial(seeds, np.full(seeds, 1 / seeds), BOOTSTRAPS) / seeds, of_groups
+def resample(seeds: int, labels: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Return bootstrap weights of the seeds (draws, seeds), which sum to 1, and group counts (draws, groups)."""
+    rng, classes = np.random.default_rng(0), np.array(labels)
+    group_counts = np.zeros((BOOTSTRAPS, len(labels)))
+    for label in np.unique(classes):
+        rows = np.flatnonzero(classes == label)
+        group_counts[:, rows] = rng.multinomial(len(rows), np.full(len(rows), 1 / len(rows)), BOOTSTRAPS)
+    return rng.multinomial(seeds, np.full(seeds, 1 / seeds), BOOTSTRAPS) / seeds, group_counts
 
 
-def both(interval: OfCounts) -> tuple[Method, Method]:
-    """A method on counts, for accuracies and for paired differences."""
+def methods_of(interval: CountInterval) -> tuple[Method, Method]:
+    """Return the methods for accuracies and for paired differences from an interval of counts."""
 
     def of_accuracy(a: Tests, _: Tests) -> tuple[float, float]:
-        return interval(correct(a), *layout(a))
+        return interval(correct_counts(a), *layout(a))
 
     def of_difference(a: Tests, b: Tests) -> tuple[float, float]:
-        return interval(correct(a) - correct(b), *layout(a))
+        return interval(correct_counts(a) - correct_counts(b), *layout(a))
 
     return of_accuracy, of_difference
 
@@ -143,9 +155,9 @@ def layout(tests: Tests) -> tuple[np.ndarray, np.ndarray]:
 
 METHODS: dict[str, tuple[Method, Method]] = {
     "crossed": (crossed_accuracy, crossed_difference),
-    "counted twice": both(counted_twice),
-    "crossed bootstrap": both(crossed_bootstrap),
-    "seeds alone": both(seeds_alone),
+    "counted twice": methods_of(counted_twice),
+    "crossed bootstrap": methods_of(crossed_bootstrap),
+    "seeds alone": methods_of(seeds_alone),
 }
 
 

@@ -1,9 +1,9 @@
-"""What a plan of 100,000 steps takes, and the executor's own share of a step: `python benchmarks/planning.py`.
+"""Measure time and memory of planning 100,000 steps, and the executor's overhead: `python benchmarks/planning.py`.
 
-The study is on the embedded task: data sets of pocket generators with several seeds and settings, four small
-architectures, probes and as many training seeds as make the steps. Planning is measured in a process of its own, with
-the imports beside it; so is asking an empty store and a full one what is left. The executor's share is the time that
-`execute` takes for steps that do nothing, less what `run_step` takes for them without it.
+The study uses the embedded task: data sets of the pocket generators with several seeds and settings, four small
+architectures, probes, and enough training seeds for the number of steps. Planning is measured in a separate process
+without the imports. The same process measures how long an empty store and a full store need to report the remaining
+steps. The overhead of the executor is the time of `execute` for steps that do nothing, minus the time of `run_step`.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _PROBES = ("rgb", "edges", "low-pass", "high-pass")
 
 
 def study_text(steps: int) -> str:
-    """A study, in YAML, of at least so many steps."""
+    """Return a study, as YAML, with at least this number of steps."""
     datasets = {
         f"{generator}-{guidance}-{draw}": {
             "generator": generator,
@@ -51,7 +51,7 @@ def study_text(steps: int) -> str:
         for guidance in _GUIDANCES
         for draw in range(_DRAWS)
     }
-    # Every cell with a seed is a training and a test per data set and for the real images, and their test on each set.
+    # Per grid cell and seed: a training and a test for each data set and for real images, and tests of real on each.
     per_seed = len(_ARCHITECTURES) * len(_PROBES) * (2 + 3 * len(datasets))
     train = {
         "architectures": [*_ARCHITECTURES],
@@ -63,28 +63,28 @@ def study_text(steps: int) -> str:
 
 
 def planning(steps: int) -> dict[str, Any]:
-    """Seconds and peak memory of this process, before and after, and of asking stores what is left."""
+    """Measure seconds and peak memory of planning in this process, and the time to find the remaining steps."""
     study, before = parse_study(study_text(steps)), _peak()
     started = time.perf_counter()
     plan = make_plan(study)
-    found = {
+    results = {
         "steps": len(plan.steps),
         "runs": len(plan.runs),
         "plan_seconds": round(time.perf_counter() - started, 2),
         "peak_mib_before": before,
         "peak_mib": _peak(),
     }
-    with tempfile.TemporaryDirectory() as place:
-        store = LocalStore(Path(place))
-        found["remaining_seconds_of_empty_store"] = _seconds(lambda: plan.remaining(store))
-        _fill(plan, Path(place))
-        found["remaining_seconds_of_full_store"] = _seconds(lambda: plan.remaining(store))
-        assert not plan.remaining(store)
-    return found
+    with tempfile.TemporaryDirectory() as folder:
+        store = LocalStore(Path(folder))
+        results["remaining_seconds_of_empty_store"] = _seconds(lambda: plan.missing_steps(store))
+        _fill(plan, Path(folder))
+        results["remaining_seconds_of_full_store"] = _seconds(lambda: plan.missing_steps(store))
+        assert not plan.missing_steps(store)
+    return results
 
 
 def _fill(plan: Plan, root: Path) -> None:
-    """A manifest without files per step, written where the store has them, but without a wait for the disk."""
+    """Write a manifest without files for every step, as the store does, but without syncing to the disk."""
     for key, step in plan.steps.items():
         path = root / "manifests" / key[:2] / f"{key}.json"
         path.parent.mkdir(exist_ok=True)
@@ -92,7 +92,7 @@ def _fill(plan: Plan, root: Path) -> None:
             key=key,
             step=step.spec.kind,
             version=step.spec.version,
-            spec=step.spec.keyed(),
+            spec=step.spec.key_content(),
             inputs=dict(step.inputs),
             files=(),
             facts={},
@@ -106,7 +106,7 @@ def _fill(plan: Plan, root: Path) -> None:
 
 
 class NothingSpec(StepSpec):
-    """A step that leaves nothing but its manifest."""
+    """A step that only writes its manifest."""
 
     kind: ClassVar[str] = "load"
     pace: ClassVar[float] = 0.01
@@ -118,27 +118,28 @@ class NothingSpec(StepSpec):
 
 
 def noop_step_cost(count: int = 2000, times: int = 5) -> dict[str, float]:
-    """Milliseconds per step that does nothing, medians: through the executor, by itself, and the difference."""
+    """Return median milliseconds per step that does nothing: with the executor, without it, and the difference."""
     steps = {step.key: step for step in (Step(NothingSpec(number=n), {}, "nothing", 1) for n in range(count))}
 
-    def executed(store: LocalStore) -> None:
+    def with_executor(store: LocalStore) -> None:
         with LocalWorkers(store, 1) as workers:
-            assert len(execute(steps, steps, store, workers, lambda _: None).made) == count
+            assert len(execute(steps, steps, store, workers, lambda _: None).completed) == count
 
-    def bare(store: LocalStore) -> None:
+    def without_executor(store: LocalStore) -> None:
         for step in steps.values():
             run_step(step, store, lambda _: None)
 
-    def per_step(way: Callable[[LocalStore], None]) -> float:
-        with tempfile.TemporaryDirectory() as place:
-            store = LocalStore(Path(place))
-            return 1000 * _seconds(lambda: way(store)) / count
+    def milliseconds_per_step(run: Callable[[LocalStore], None]) -> float:
+        with tempfile.TemporaryDirectory() as folder:
+            store = LocalStore(Path(folder))
+            return 1000 * _seconds(lambda: run(store)) / count
 
-    pairs = [(per_step(executed), per_step(bare)) for _ in range(times)]  # in turn: the disk's pace changes
+    # Both alternate, because the speed of the disk changes.
+    pairs = [(milliseconds_per_step(with_executor), milliseconds_per_step(without_executor)) for _ in range(times)]
     return {
-        "executed_ms": round(median(one for one, _ in pairs), 3),
-        "bare_ms": round(median(one for _, one in pairs), 3),
-        "executor_ms": round(median(one - other for one, other in pairs), 3),
+        "executed_ms": round(median(executed for executed, _ in pairs), 3),
+        "bare_ms": round(median(bare for _, bare in pairs), 3),
+        "executor_ms": round(median(executed - bare for executed, bare in pairs), 3),
     }
 
 
@@ -149,25 +150,27 @@ def _seconds(work: Callable[[], object]) -> float:
 
 
 def _peak() -> float:
-    """MiB of main memory that this process has held at most."""
+    """Return the peak main memory of this process in MiB."""
     return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--steps", type=int, default=100_000)
-    parser.add_argument("--no-ops", type=int, default=2000, help="steps that do nothing, for the executor's share")
+    parser.add_argument(
+        "--no-ops", type=int, default=2000, help="steps that do nothing, for the overhead of the executor"
+    )
     options = parser.parse_args()
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         planned = pool.apply(planning, (options.steps,))
-    found = {
+    results = {
         "machine": platform.processor() or platform.machine(),
         "cores": os.cpu_count(),
         "load_before": round(os.getloadavg()[0], 2),
         "planning": planned,
         "step_that_does_nothing": noop_step_cost(options.no_ops),
     }
-    print(json.dumps(found, indent=1))
+    print(json.dumps(results, indent=1))
 
 
 if __name__ == "__main__":

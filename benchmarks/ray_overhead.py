@@ -1,9 +1,9 @@
-"""What Ray costs: `python benchmarks/ray_overhead.py`.
+"""Measure the overhead of Ray: `python benchmarks/ray_overhead.py`.
 
-The embedded study runs in turns on worker processes here and on a Ray cluster of two nodes of one CPU each.
+The embedded study runs alternately on local worker processes and on a Ray cluster of two nodes with one CPU each.
 
-Both clocks start when workers are up and have loaded what they need (a study of a dozen images per class comes first),
-and stop when the report is written. After every turn the two stores and records are compared: bytes, not impressions.
+The time starts when the workers are up and have loaded their models (after a study with a dozen images per class), and
+ends when the report is written. After every round, stores and records of both are compared byte by byte.
 """
 
 from __future__ import annotations
@@ -35,27 +35,27 @@ train: {architectures: [small], recipes: [small], seeds: [9]}
 TIMES = ("created", "seconds", "environment")
 
 
-def ran(on: str, folder: Path) -> tuple[float, float, dict[str, Any]]:
-    """Seconds until workers were up, seconds of the study, and what it left, without its times."""
+def run_study(on: str, folder: Path) -> tuple[float, float, dict[str, Any]]:
+    """Run the study; return seconds until the workers were up, seconds of the study, and its outputs without times."""
     study, store = bundled_study("demo"), open_store(folder / "store")
     warm_up, plan = make_plan(parse_study(WARM_UP)), make_plan(study)
     before = time.perf_counter()
     with Execution(folder / "store", on=on).session(study.numerics) as session:
-        session.run(warm_up.steps, warm_up.wanted)
+        session.run(warm_up.steps, warm_up.result_keys)
         up = time.perf_counter()
         result = run_plan(plan, session, folder / "out")
         done = time.perf_counter()
     assert result.complete
     shards = {str(path.relative_to(folder)): file_sha256(path) for path in sorted(folder.rglob("*.parquet"))}
     manifests = {m.key: [(f.name, f.sha256) for f in m.files] for m in store.list()}
-    records = {path.name: timeless(json.loads(path.read_text("utf-8"))) for path in result.records.glob("*.json")}
+    records = {path.name: drop_times(json.loads(path.read_text("utf-8"))) for path in result.records.glob("*.json")}
     return up - before, done - up, {"shards": shards, "manifests": manifests, "records": records}
 
 
-def timeless(value: Any) -> Any:
+def drop_times(value: Any) -> Any:
     if isinstance(value, dict):
-        return {k: timeless(v) for k, v in value.items() if k not in TIMES and not k.endswith("_seconds")}
-    return [timeless(v) for v in value] if isinstance(value, list) else value
+        return {k: drop_times(v) for k, v in value.items() if k not in TIMES and not k.endswith("_seconds")}
+    return [drop_times(v) for v in value] if isinstance(value, list) else value
 
 
 def main() -> None:
@@ -67,8 +67,8 @@ def main() -> None:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     node = {"num_cpus": 1, "object_store_memory": 80_000_000}
     seconds: dict[str, list[float]] = {"local": [], "ray": []}
-    for turn in range(rounds):
-        left: dict[str, Any] = {}
+    for number in range(rounds):
+        outputs: dict[str, Any] = {}
         for on in ("local", "ray"):
             cluster = None
             if on == "ray":
@@ -76,18 +76,18 @@ def main() -> None:
                 cluster.add_node(**node)
                 os.environ["RAY_ADDRESS"] = cluster.address
             with tempfile.TemporaryDirectory() as folder:
-                start_up, took, left[on] = ran(on, Path(folder))
+                start_up, duration, outputs[on] = run_study(on, Path(folder))
             if cluster is not None:
                 cluster.shutdown()
-            seconds[on].append(took)
-            print(f"turn {turn + 1}, {on}: {took:.1f} s after {start_up:.1f} s of start-up", flush=True)
-        differing = [name for name in left["local"] if left["local"][name] != left["ray"][name]]
-        print(f"  equal: {', '.join(name for name in left['local'] if name not in differing)}", flush=True)
+            seconds[on].append(duration)
+            print(f"round {number + 1}, {on}: {duration:.1f} s after {start_up:.1f} s of start-up", flush=True)
+        differing = [name for name in outputs["local"] if outputs["local"][name] != outputs["ray"][name]]
+        print(f"  identical: {', '.join(name for name in outputs['local'] if name not in differing)}", flush=True)
         if differing:
-            raise SystemExit(f"the two differ in {', '.join(differing)}")
+            raise SystemExit(f"local and Ray runs differ in {', '.join(differing)}")
     local, ray = median(seconds["local"]), median(seconds["ray"])
-    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores; medians of {rounds}")
-    print(f"local {local:.1f} s, ray {ray:.1f} s: {100 * (ray / local - 1):+.1f} %")
+    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores; medians of {rounds} rounds")
+    print(f"local {local:.1f} s, ray {ray:.1f} s: {100 * (ray / local - 1):+.1f}%")
 
 
 if __name__ == "__main__":

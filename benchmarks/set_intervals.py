@@ -1,6 +1,6 @@
-"""How often the intervals of Fréchet distance, KID, CMMD and Vendi score hold: known worlds, redrawn many times.
+"""Measure the coverage of the intervals of Fréchet distance, KID, CMMD and Vendi score by simulation.
 
-Truth is what the number is on average over all redraws of equally many images: bias belongs to it.
+The true value is the mean over all simulated sets of the same size, so it includes the bias of the metric.
 """
 
 from __future__ import annotations
@@ -13,14 +13,18 @@ import numpy as np
 from prettyuseful.analysis.distribution import jackknife_interval
 from prettyuseful.metrics import METRICS, Metric
 from prettyuseful.records import WholeNumber
-from prettyuseful.steps.balance import blocks
+from prettyuseful.steps.balance import assign_blocks
 
 
 @dataclass(frozen=True)
 class World:
-    """Normal features: `groups` of `size` images on either side, `width` values, the sides `shift` apart in each.
+    """Normally distributed features of two sides.
 
-    A group's images share half of their variance if there are several.
+    Attributes:
+        groups: number of groups on each side.
+        size: images per group. Images of one group share half of their variance if there are several.
+        width: number of dimensions.
+        shift: difference of the means of the sides, in standard deviations of each dimension.
     """
 
     name: str
@@ -33,7 +37,7 @@ class World:
         own = rng.normal(size=(self.groups, self.size, self.width))
         if self.size > 1:
             own = (own + rng.normal(size=(self.groups, 1, self.width))) / 2**0.5
-        scales = 1 / np.sqrt(1 + np.arange(self.width))  # features have few large directions
+        scales = 1 / np.sqrt(1 + np.arange(self.width))  # a few directions have most of the variance
         return np.asarray((own * scales + shift * scales + 1).reshape(-1, self.width))
 
 
@@ -45,30 +49,30 @@ WORLDS = (
     World("50 groups of 4", 50, 4, 16, 0.5),
     World("few: 20 groups", 20, 1, 16, 0.5),
 )
-OF_SETS = [metric for metric in METRICS if metric.per == "set"]
+SET_METRICS = [metric for metric in METRICS if metric.per == "set"]
 
 
-def share_held(world: World, metric: Metric, trials: int, seed: int = 0) -> float:
-    """How often the interval held the truth."""
-    rng, found = np.random.default_rng(seed), []
+def coverage(world: World, metric: Metric, trials: int, seed: int = 0) -> float:
+    """Return the share of intervals that contain the true value."""
+    rng, intervals = np.random.default_rng(seed), []
     groups = np.repeat(np.arange(world.groups), world.size).astype(str)
-    dealt = blocks(np.zeros(len(groups)), groups, min(20, world.groups))
+    blocks = assign_blocks(np.zeros(len(groups)), groups, min(20, world.groups))
     for _ in range(trials):
         sets = [world.draw(rng, 0.0), world.draw(rng, world.shift)][: 1 if metric.reads == "synthetic" else 2]
-        without = metric.numbers_without(sets, [dealt] * len(sets))
+        without = metric.leave_out_numbers(sets, [blocks] * len(sets))
         number = WholeNumber(value=metric.number(*sets), without=without.tolist())
-        found.append(jackknife_interval(number, ""))
-    truth = np.mean([interval.mean for interval in found])
-    return float(np.mean([interval.low <= truth <= interval.high for interval in found]))
+        intervals.append(jackknife_interval(number, ""))
+    truth = np.mean([interval.mean for interval in intervals])
+    return float(np.mean([interval.low <= truth <= interval.high for interval in intervals]))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--trials", type=int, default=1000)
     trials = parser.parse_args().trials
-    print(f"| world | {' | '.join(metric.name for metric in OF_SETS)} |\n|{' --- |' * (len(OF_SETS) + 1)}")
+    print(f"| world | {' | '.join(metric.name for metric in SET_METRICS)} |\n|{' --- |' * (len(SET_METRICS) + 1)}")
     for world in WORLDS:
-        shares = (f"{100 * share_held(world, metric, trials):.1f}" for metric in OF_SETS)
+        shares = (f"{100 * coverage(world, metric, trials):.1f}" for metric in SET_METRICS)
         print(f"| {world.name} | {' | '.join(shares)} |", flush=True)
 
 

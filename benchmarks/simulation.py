@@ -1,4 +1,4 @@
-"""Worlds whose truth is known: what intervals must hold in, and how often they do."""
+"""Simulated worlds with known true accuracies, and the coverage of intervals in them."""
 
 from __future__ import annotations
 
@@ -13,18 +13,30 @@ from prettyuseful.records import TransferResult
 
 Tests = Sequence[TransferResult]
 Method = Callable[[Tests, Tests], tuple[float, float]]
-"""From tests of two data sets, one per training seed, to the lower and upper end of an interval."""
+"""Returns the lower and upper end of an interval for the tests of two data sets, one test per training seed."""
 _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(60)
 
 
 @dataclass(frozen=True)
 class World:
-    """Two data sets, a and b, whose classifiers get an image right with a probability of a logistic model.
+    """Two data sets, a and b, whose classifiers are correct on an image with the probability of a logistic model.
 
-    On the logit scale: `centre`, classes that differ by `of_classes` (they are given, not drawn), minus `gap` for b;
-    plus normal effects with the given standard deviations of a training seed, of a seed in one class, of a group (a
-    source photograph or block), and of a seed on one group. Seeds vary anew for b; a group's effect on b has
-    correlation `alike` with that on a. A class has `groups[0]` to `groups[1]` groups of `images[0]` to `images[1]`.
+    The logit is the sum of `centre`, a fixed effect of the class, `-gap` for b, and random normal effects. Seed effects
+    are independent for a and b.
+
+    Attributes:
+        seeds: number of training seeds.
+        classes: number of classes.
+        groups: smallest and largest number of groups (source photographs or blocks) per class.
+        images: smallest and largest number of images per group.
+        centre: mean logit of a.
+        of_classes: standard deviation of the fixed effects of classes.
+        gap: difference of the mean logits of a and b.
+        of_seeds: standard deviation of the effect of a training seed.
+        of_seeds_in_class: standard deviation of the effect of a seed in one class.
+        of_groups: standard deviation of the effect of a group.
+        of_both: standard deviation of the effect of a seed in one group.
+        group_correlation: correlation of the effects of a group on a and on b.
     """
 
     seeds: int = 3
@@ -38,11 +50,11 @@ class World:
     of_seeds_in_class: float = 0.4
     of_groups: float = 1.0
     of_both: float = 0.4
-    alike: float = 0.8
+    group_correlation: float = 0.8
 
     @cached_property
     def layout(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """What every trial has: class of each group, images of each group (both (groups,)), logit of each class."""
+        """What all trials share: class and number of images of each group, (groups,), and logit of each class."""
         rng = np.random.default_rng(derive_seed("world", self.classes, self.groups, self.images))
         labels = np.repeat(np.arange(self.classes), rng.integers(self.groups[0], self.groups[1] + 1, self.classes))
         sizes = rng.integers(self.images[0], self.images[1] + 1, len(labels))
@@ -50,59 +62,61 @@ class World:
 
     @property
     def truth(self) -> tuple[float, float]:
-        """Accuracy of a, and of a minus b, over all seeds and groups that could have been drawn."""
+        """The true accuracy of a, and the true difference of a and b: expectations over seeds and groups."""
         labels, sizes, logits = self.layout
         share = np.bincount(labels, sizes) / sizes.sum()
-        spreads = (self.of_seeds, self.of_seeds_in_class, self.of_groups, self.of_both)
-        away = np.sqrt(sum(s**2 for s in spreads)) * _NODES
+        deviations = (self.of_seeds, self.of_seeds_in_class, self.of_groups, self.of_both)
+        effect = np.sqrt(sum(s**2 for s in deviations)) * _NODES
         a, b = (
-            float(share @ (_chance(logits[:, None] - gap + away) @ _WEIGHTS) / _WEIGHTS.sum()) for gap in (0, self.gap)
+            float(share @ (_sigmoid(logits[:, None] - gap + effect) @ _WEIGHTS) / _WEIGHTS.sum())
+            for gap in (0, self.gap)
         )
         return a, a - b
 
     def tests(self, rng: np.random.Generator) -> tuple[list[TransferResult], list[TransferResult]]:
-        """One trial: tests of a and of b, by seed."""
+        """Simulate one trial: return the tests of a and of b, one per seed."""
         labels, sizes, logits = self.layout
-        both, *own = rng.standard_normal((3, len(labels)))
-        found = []
-        for which, gap in enumerate((0.0, self.gap)):
+        shared, *separate = rng.standard_normal((3, len(labels)))
+        correlation = self.group_correlation
+        tests = []
+        for index, gap in enumerate((0.0, self.gap)):
             effect = (
                 self.of_seeds * rng.standard_normal((self.seeds, 1))
                 + self.of_seeds_in_class * rng.standard_normal((self.seeds, self.classes))[:, labels]
-                + self.of_groups * (self.alike**0.5 * both + (1 - self.alike) ** 0.5 * own[which])
+                + self.of_groups * (correlation**0.5 * shared + (1 - correlation) ** 0.5 * separate[index])
                 + self.of_both * rng.standard_normal((self.seeds, len(labels)))
             )
-            correct = rng.binomial(sizes, _chance(logits[labels] - gap + effect))
-            found.append([_test(labels, sizes, of_seed) for of_seed in correct])
-        return found[0], found[1]
+            correct = rng.binomial(sizes, _sigmoid(logits[labels] - gap + effect))
+            tests.append([_test(labels, sizes, seed_correct) for seed_correct in correct])
+        return tests[0], tests[1]
 
 
 @dataclass(frozen=True)
-class Held:
-    """How often intervals held the truth: `held` of `trials`, and their `width` on average."""
+class Coverage:
+    """Number of intervals that contain the true value (`covered` of `trials`), and their mean `width`."""
 
-    held: int
+    covered: int
     trials: int
     width: float
 
 
-def coverage(world: World, trials: int, methods: Mapping[str, Method], of_difference: bool) -> dict[str, Held]:
-    """Tries each method on the same `trials` redraws of everything that varies. Always the same redraws.
+def coverage(world: World, trials: int, methods: Mapping[str, Method], of_difference: bool) -> dict[str, Coverage]:
+    """Measure the coverage of each method on the same `trials` simulated trials, which are the same in every run.
 
-    The truth is that of a minus b if `of_difference`, of a otherwise.
+    The true value is the difference of a and b if `of_difference`, else the accuracy of a.
     """
     rng, truth = np.random.default_rng(derive_seed("coverage")), world.truth[of_difference]
-    held, width = dict.fromkeys(methods, 0), dict.fromkeys(methods, 0.0)
+    covered, width = dict.fromkeys(methods, 0), dict.fromkeys(methods, 0.0)
     for _ in range(trials):
         a, b = world.tests(rng)
         for name, method in methods.items():
             low, high = method(a, b)
-            held[name] += low <= truth <= high
+            covered[name] += low <= truth <= high
             width[name] += (high - low) / trials
-    return {name: Held(held[name], trials, width[name]) for name in methods}
+    return {name: Coverage(covered[name], trials, width[name]) for name in methods}
 
 
-def _chance(logit: np.ndarray) -> np.ndarray:
+def _sigmoid(logit: np.ndarray) -> np.ndarray:
     return np.asarray(1 / (1 + np.exp(-logit)))
 
 

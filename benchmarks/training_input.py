@@ -1,12 +1,13 @@
-"""Training input here against a torchvision DataLoader, side by side in one run: `python benchmarks/training_input.py`.
+"""Compare the speed of the training input with a torchvision DataLoader: `python benchmarks/training_input.py`.
 
-Input only, no model: JPEG files of 512 x 512 pixels become normalised float batches of 224 x 224, augmented as the
-paper does (random resized crop, one of three changes, colour jitter, flip; CutMix is the same work in both ways and is
-left out). The plain way is the documented one: Pillow decodes in as many workers as there are cores, torchvision's v2
-transforms go picture by picture. Ours is the product's own: decode once to uint8 with a short side of 256, keep that,
-and augment whole batches on as many threads as there are cores. Every epoch is timed for each way in turn.
+Only the input is measured, without a model. JPEG files of 512 x 512 pixels become normalised float batches of 224 x 224
+with the augmentation of the paper: random resized crop, one of three changes, colour jitter and flip. CutMix costs the
+same in both and is omitted. `dataloader` is the documented way: Pillow decodes in one worker per core, and the v2
+transforms of torchvision process each image. `ours` is the input of this package: decode once to uint8 with a short
+side of 256 pixels, store the result, and augment whole batches with one thread per core. Epochs alternate between both.
 
-Ours keeps 256 pixels where the plain way decodes 512 anew every time, so a second peer reads files of 256 x 256.
+`ours` stores 256 pixels while `dataloader` decodes 512 pixels in every epoch. `dataloader_256` therefore reads files of
+256 x 256 pixels.
 """
 
 from __future__ import annotations
@@ -29,18 +30,18 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import InterpolationMode, v2  # type: ignore[import-untyped]
 
 from prettyuseful.data.dataset import Row
-from prettyuseful.data.pixels import decoded, load_pixels, write_pixels
+from prettyuseful.data.pixels import decode_rows, load_pixels, write_pixels
 from prettyuseful.tasks.photos import PHOTOGRAPHS, load_photograph
-from prettyuseful.training.augment import normalise_, vary
+from prettyuseful.training.augment import augment, normalise_
 from prettyuseful.training.augmentations import Augmentation
-from prettyuseful.training.draws import draw
-from prettyuseful.training.loader import Feed, batches_of
+from prettyuseful.training.loader import BatchLoader, shuffled_batches
+from prettyuseful.training.sampling import sample_parameters
 
 STORED, SIDE = 256, 512
 
 
 def make_files(folder: Path, count: int) -> list[Path]:
-    """JPEG files of quality 95: crops of the bundled photographs, enlarged where they are small, with grain."""
+    """Write JPEG files of quality 95: crops of the bundled photographs, resized, with noise."""
     folder.mkdir()
     rng, files = np.random.default_rng(0), []
     photographs = [Image.fromarray(load_photograph(photograph)) for photograph in PHOTOGRAPHS]
@@ -56,19 +57,16 @@ def make_files(folder: Path, count: int) -> list[Path]:
 
 
 def smaller(files: list[Path], folder: Path) -> list[Path]:
-    """The same files with sides of 256 pixels."""
+    """Write the same files with sides of 256 pixels."""
     folder.mkdir()
     for file in files:
-        shrunk(Image.open(file)).save(folder / file.name, quality=95)
+        small = Image.open(file).resize((STORED, STORED), Image.Resampling.BICUBIC)
+        small.save(folder / file.name, quality=95)
     return [folder / file.name for file in files]
 
 
-def shrunk(image: Image.Image) -> Image.Image:
-    return image.resize((STORED, STORED), Image.Resampling.BICUBIC)
-
-
-class Pictures(Dataset[torch.Tensor]):
-    """Decodes and augments picture by picture: the paper's list in torchvision's v2 transforms."""
+class ImageFiles(Dataset[torch.Tensor]):
+    """Image files, decoded and augmented one by one with the v2 transforms of torchvision."""
 
     def __init__(self, files: list[Path]) -> None:
         self.files = files
@@ -92,42 +90,42 @@ class Pictures(Dataset[torch.Tensor]):
             return torch.as_tensor(self.transform(image.convert("RGB")))
 
 
-def peer(files: list[Path], batch: int, workers: int) -> Callable[[], int]:
-    """An epoch of the DataLoader; its workers live on between epochs."""
+def dataloader(files: list[Path], batch: int, workers: int) -> Callable[[], int]:
+    """Return a function that runs an epoch of the DataLoader. Its workers persist between epochs."""
     loader = DataLoader(
-        Pictures(files), batch, shuffle=True, num_workers=workers, persistent_workers=True, drop_last=True
+        ImageFiles(files), batch, shuffle=True, num_workers=workers, persistent_workers=True, drop_last=True
     )
     return lambda: sum(len(images) for images in loader)
 
 
 def ours(files: list[Path], folder: Path, batch: int) -> tuple[Callable[[], int], float]:
-    """An epoch of the product's input, and the seconds that decoding took, once."""
+    """Return a function that runs an epoch of our input, and the seconds of decoding, which happens once."""
     folder.mkdir()
     started = time.perf_counter()
     rows = (Row(file.read_bytes(), file.name, 0, file.name) for file in files)
-    write_pixels(folder, decoded(rows, STORED))
+    write_pixels(folder, decode_rows(rows, STORED))
     seconds = time.perf_counter() - started
-    feed = Feed(load_pixels({path.name: path for path in folder.iterdir()}), "cpu")
+    loader = BatchLoader(load_pixels({path.name: path for path in folder.iterdir()}), "cpu")
     augmentation, generator = Augmentation(), torch.Generator().manual_seed(0)
     canvas = torch.empty(batch, 3, augmentation.size, augmentation.size)
 
     def epoch() -> int:
-        seen = 0
-        for images, sizes in feed.batches(batches_of(len(files), batch, generator)):
-            seen += len(normalise_(vary(images, draw(augmentation, sizes, generator), out=canvas)))
-        return seen
+        count = 0
+        for images, sizes in loader.batches(shuffled_batches(len(files), batch, generator)):
+            count += len(normalise_(augment(images, sample_parameters(augmentation, sizes, generator), out=canvas)))
+        return count
 
     return epoch, seconds
 
 
-def measure(ways: dict[str, Callable[[], int]], epochs: int) -> dict[str, dict[str, Any]]:
-    """Images per second: in the first epoch, and the median of the `epochs` after it."""
-    speeds: dict[str, list[float]] = {name: [] for name in ways}
+def measure(inputs: dict[str, Callable[[], int]], epochs: int) -> dict[str, dict[str, Any]]:
+    """Return images per second in the first epoch, and their median over the `epochs` after it."""
+    speeds: dict[str, list[float]] = {name: [] for name in inputs}
     for _ in range(epochs + 1):
-        for name, epoch in ways.items():
+        for name, epoch in inputs.items():
             started = time.perf_counter()
-            seen = epoch()
-            speeds[name].append(round(seen / (time.perf_counter() - started), 1))
+            count = epoch()
+            speeds[name].append(round(count / (time.perf_counter() - started), 1))
     return {
         name: {"first_epoch": first, "median_later": median(later), "later": later}
         for name, (first, *later) in speeds.items()
@@ -139,21 +137,22 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=512)
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--epochs", type=int, default=5, help="epochs after the first")
-    parser.add_argument("--cores", type=int, default=os.cpu_count(), help="workers of the peers, threads of ours")
+    parser.add_argument("--cores", type=int, default=os.cpu_count(), help="workers of the DataLoader, threads of ours")
     options = parser.parse_args()
     torch.set_num_threads(options.cores)
-    with tempfile.TemporaryDirectory() as place:
-        files = make_files(Path(place) / "512", options.images)
-        epoch, decode_seconds = ours(files, Path(place) / "stored", options.batch)
-        ways = {
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        files = make_files(folder / "512", options.images)
+        epoch, decode_seconds = ours(files, folder / "stored", options.batch)
+        inputs = {
             "ours": epoch,
-            "dataloader": peer(files, options.batch, options.cores),
-            "dataloader_256": peer(smaller(files, Path(place) / "256"), options.batch, options.cores),
+            "dataloader": dataloader(files, options.batch, options.cores),
+            "dataloader_256": dataloader(smaller(files, folder / "256"), options.batch, options.cores),
         }
         load = os.getloadavg()[0]
-        speeds = measure(ways, options.epochs)
-    later = {name: found["median_later"] for name, found in speeds.items()}
-    found = {
+        speeds = measure(inputs, options.epochs)
+    later = {name: speed["median_later"] for name, speed in speeds.items()}
+    results = {
         "machine": platform.processor() or platform.machine(),
         "cores": options.cores,
         "load_before": round(load, 2),
@@ -163,9 +162,9 @@ def main() -> None:
         "images_per_second": speeds,
         "ratio": round(later["ours"] / later["dataloader"], 2),
         "ratio_to_256": round(later["ours"] / later["dataloader_256"], 2),
-        "note": "ours keeps 256 x 256 pixels; dataloader decodes 512 x 512 every time, dataloader_256 256 x 256",
+        "note": "ours stores 256 x 256 pixels; dataloader decodes 512 x 512 in every epoch, dataloader_256 256 x 256",
     }
-    print(json.dumps(found, indent=1))
+    print(json.dumps(results, indent=1))
 
 
 if __name__ == "__main__":

@@ -181,13 +181,13 @@ def run(tmp_path_factory: pytest.TempPathFactory, study_text: StudyText) -> list
 
 
 @pytest.fixture(scope="session")
-def whole(run: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with what `run` leaves if nothing disturbs it; no test changes it."""
+def uninterrupted(run: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of an uninterrupted run of `run`; no test changes it."""
     from tests.runs import finish
 
-    place = tmp_path_factory.mktemp("whole") / "place"
-    finish(run, place, workers=1)
-    return place
+    folder = tmp_path_factory.mktemp("uninterrupted") / "run"
+    finish(run, folder, workers=1)
+    return folder
 
 
 @pytest.fixture(scope="session")
@@ -199,7 +199,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory, shared_task: Path, pipeli
     text = (
         f"version: 1\ntitle: small\ntask: {{folder: {shared_task}}}\ndatasets:\n"
         f"  tiny: {{generator: {pipeline_folder}, images_per_class: 7, sampling: {{steps: 2}}}}\n"
-        f"  told: {{generator: {pipeline_folder}, images_per_class: 7, prompts: caption, sampling: {{steps: 2}}}}\n"
+        f"  captioned: {{generator: {pipeline_folder}, images_per_class: 7, prompts: caption, "
+        "sampling: {steps: 2}}\n"
         "train: {seeds: [0, 1]}\nnumerics: {micro_batch: 4}\n"
     )
     (folder / "my.yaml").write_text(text, "utf-8")

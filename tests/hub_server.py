@@ -1,4 +1,4 @@
-"""A model hub on loopback: the few addresses that huggingface_hub and diffusers ask, with the hub's own error codes."""
+"""A model hub on the loopback interface: the requests of huggingface_hub and diffusers, with the hub's error codes."""
 
 from __future__ import annotations
 
@@ -17,14 +17,20 @@ import pytest
 
 
 def commit(key: str) -> str:
-    """The commit that "owner/name" or "owner/name@revision" stands for."""
+    """Return a fixed commit hash for "owner/name" or "owner/name@revision"."""
     return hashlib.sha1(key.encode(), usedforsecurity=False).hexdigest()
 
 
 @dataclass
 class Hub:
-    """`repositories`: folders by id, and by id@revision. `gated`: ids whose files nobody may have. `sent`: what was.
-    `commits`: of what is not at the commit that its key stands for."""
+    """The state of the hub.
+
+    Attributes:
+        repositories: folders by id and by id@revision.
+        gated: ids whose files cannot be downloaded.
+        sent: names of the files that were downloaded.
+        commits: commits by key, where they differ from `commit(key)`.
+    """
 
     address: str
     repositories: dict[str, Path] = field(default_factory=dict)
@@ -36,7 +42,7 @@ class Hub:
         return self.commits.get(key, commit(key))
 
     def push(self, name: str, folder: Path) -> None:
-        """Another commit on the branch main; what was there before stays at its own."""
+        """Add a commit to the branch main; the previous commit stays available."""
         before = self.sha(name)
         self.repositories[f"{name}@{before}"] = self.repositories[name]
         self.commits[f"{name}@{before}"] = before
@@ -44,7 +50,7 @@ class Hub:
         self.commits[name] = commit(f"{before} {folder}")
 
     def key(self, name: str, revision: str | None) -> str | None:
-        """What a request means, by the name of a branch or by its commit."""
+        """Return the key of a request by the name of a branch or by a commit, or None."""
         keys = [key for key in self.repositories if key.partition("@")[0] == name]
         wanted = name if revision in (None, "main") else f"{name}@{revision}"
         return next((key for key in keys if key == wanted or self.sha(key) == revision), None)
@@ -65,8 +71,8 @@ def serve() -> Iterator[Hub]:
 
 
 @contextmanager
-def reached(cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
-    """A hub that this process finds, and whose answers and files it keeps in `cache`."""
+def use_local_hub(cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    """Start a hub and make this process use it, with the cache folder `cache`."""
     with serve() as hub:
         monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(cache))
         monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
@@ -74,7 +80,7 @@ def reached(cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
         template = f"{hub.address}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
         monkeypatch.setattr("huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE", template)
         monkeypatch.setattr(huggingface_hub.hf_api.api, "endpoint", hub.address)
-        # Transformers keeps a client of its own, with the address of the first hub that it was asked for.
+        # Transformers keeps its own client with the address of the first hub.
         monkeypatch.setattr("transformers.utils.hub._hf_api", None, raising=False)
         yield hub
 
@@ -94,35 +100,35 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         hub: Hub = self.server.hub  # type: ignore[attr-defined]
-        asked = self._API.fullmatch(self.path) or self._FILE.fullmatch(self.path)
-        if asked is None or asked["id"] not in hub.repositories:
+        match = self._API.fullmatch(self.path) or self._FILE.fullmatch(self.path)
+        if match is None or match["id"] not in hub.repositories:
             self._answer(401, {"X-Error-Code": "RepoNotFound", "X-Error-Message": "Repository not found"})
             return
-        key = hub.key(asked["id"], asked["revision"])
+        key = hub.key(match["id"], match["revision"])
         if key is None:
             self._answer(404, {"X-Error-Code": "RevisionNotFound", "X-Error-Message": "Invalid rev id"})
             return
         folder = hub.repositories[key]
-        if asked.re is self._API and asked["folder"] and not (folder / asked["folder"]).is_dir():
+        if match.re is self._API and match["folder"] and not (folder / match["folder"]).is_dir():
             self._answer(404, {"X-Error-Code": "EntryNotFound", "X-Error-Message": "Entry not found"})
-        elif asked.re is self._API:
+        elif match.re is self._API:
             files = sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
-            told: object = {
-                "id": asked["id"],
+            answer: object = {
+                "id": match["id"],
                 "sha": hub.sha(key),
                 "siblings": [{"rfilename": str(path)} for path in files],
             }
-            if asked["kind"] == "tree":
-                told = [{"type": "file", "path": str(path), "size": 1, "oid": commit(str(path))} for path in files]
-            self._answer(200, {"Content-Type": "application/json"}, json.dumps(told).encode())
-        elif asked["id"] in hub.gated:
+            if match["kind"] == "tree":
+                answer = [{"type": "file", "path": str(path), "size": 1, "oid": commit(str(path))} for path in files]
+            self._answer(200, {"Content-Type": "application/json"}, json.dumps(answer).encode())
+        elif match["id"] in hub.gated:
             self._answer(401, {"X-Error-Code": "GatedRepo", "X-Error-Message": "Access to it is restricted"})
-        elif not (folder / asked["file"]).is_file():
+        elif not (folder / match["file"]).is_file():
             self._answer(404, {"X-Error-Code": "EntryNotFound", "X-Error-Message": "Entry not found"})
         else:
-            content = (folder / asked["file"]).read_bytes()
+            content = (folder / match["file"]).read_bytes()
             if self.command == "GET":
-                hub.sent.append(asked["file"])
+                hub.sent.append(match["file"])
             etag = hashlib.sha256(content).hexdigest()
             self._answer(200, {"ETag": f'"{etag}"', "X-Repo-Commit": hub.sha(key), "Accept-Ranges": "none"}, content)
 
@@ -135,4 +141,4 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(content)
 
     def log_message(self, *_: object) -> None:
-        """Says nothing."""
+        """Log nothing."""

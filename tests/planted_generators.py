@@ -1,4 +1,4 @@
-"""Generators as users write them, good and bad. A file of its own, so that steps in any process can load it."""
+"""User-defined generators, valid and invalid, in a separate file so that every worker process can import them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SIZE = 12
 
 
 class Noise:
-    """A colour of the prompt under noise of the seed. Remembers what it was asked for."""
+    """Images with a colour from the prompt and noise from the seed. The class records its requests."""
 
     requests: ClassVar[list[Request]] = []
 
@@ -38,7 +38,7 @@ class OnTensors(Noise):
 
 
 class Hungry(Noise):
-    """Needs more memory than there is for more than three images, and says so as an accelerator does."""
+    """Raises the out-of-memory error of an accelerator for more than three images."""
 
     most = 3
 
@@ -51,7 +51,7 @@ class Hungry(Noise):
 
 
 class HungryOnCpu(Hungry):
-    """Says it as PyTorch does on a CPU."""
+    """Raises the out-of-memory error of PyTorch on a CPU."""
 
     def generate(self, request: Request) -> Any:
         if len(request.seeds) > self.most:
@@ -63,20 +63,20 @@ class HungryOnCpu(Hungry):
 
 
 class Starving(Hungry):
-    """Nothing fits."""
+    """Raises the out-of-memory error for any number of images."""
 
     most = 0
 
 
 class Ailing(Noise):
-    """Fails for another reason."""
+    """Raises another error."""
 
     def generate(self, request: Request) -> Any:
         raise RuntimeError(f"no luck with {request.prompt}")
 
 
 class Leaky(Noise):
-    """Says in its errors whatever it knows, as careless libraries do."""
+    """Raises errors that contain secrets, as some libraries do."""
 
     def generate(self, request: Request) -> Any:
         url = f"http://me:{os.environ['CANARY_PASSWORD']}@host/{request.prompt}"
@@ -84,21 +84,21 @@ class Leaky(Noise):
 
 
 class Bright(Noise):
-    """Images as numbers from 0 to 1."""
+    """Returns images with values from 0 to 1."""
 
     def generate(self, request: Request) -> Any:
         return super().generate(request) / 255
 
 
 class Short(Noise):
-    """One image too few."""
+    """Returns one image too few."""
 
     def generate(self, request: Request) -> Any:
         return super().generate(request)[1:]
 
 
 class Forgetful(Noise):
-    """Breaks the contract in a way that only shows in what it draws: images do not follow the seeds."""
+    """Ignores the seeds, so the images are not reproducible."""
 
     def generate(self, request: Request) -> Any:
         return np.random.default_rng().integers(0, 255, (len(request.seeds), SIZE, SIZE, 3), np.uint8)

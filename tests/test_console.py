@@ -1,21 +1,22 @@
-"""What a run shows while it runs. Words of users and models are shown as they are, whatever a terminal library could
-read into them."""
+"""Progress on stderr. Labels of steps are printed literally, not as markup of the terminal library."""
 
 from __future__ import annotations
 
+import logging
+import re
 from pathlib import Path
-from typing import Literal
 
 import pytest
 
 from prettyuseful import console
-from prettyuseful.console import StepProgress
+from prettyuseful.console import StepProgress, check_table, print_out
 from prettyuseful.engine.events import RunPlanned, StepEvent
 from prettyuseful.engine.step import Step
 from prettyuseful.engine.store.local import LocalStore
+from prettyuseful.interface_checks import CheckResult
 from prettyuseful.steps.datasets import SampleSpec
 
-LABEL, CAUSE = "generate a: [blue] class [/x] 0-5", "RuntimeError: [enforce fail at alloc_cpu.cpp] no [/tmp/x]"
+LABEL = "generate a: [blue] class [/x] 0-5"
 
 
 @pytest.fixture
@@ -28,43 +29,54 @@ def planned(step: Step, tmp_path: Path) -> RunPlanned:
     return RunPlanned({step.key: step}, 1, LocalStore(tmp_path / "store"))
 
 
-@pytest.mark.parametrize("kind", ["failed", "retried"])
-def test_labels_and_causes_are_no_markup(
+def test_labels_are_not_read_as_markup(
     step: Step,
     planned: RunPlanned,
-    kind: Literal["failed", "retried"],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(console, "_LINE_EVERY", -1)  # a line for every event
+    monkeypatch.setattr(console, "_LINE_INTERVAL", -1)  # a line for every event
     with StepProgress() as progress:
         progress(planned)
-        for event in (
-            StepEvent("started", step),
-            StepEvent("progress", step, 0.5),
-            StepEvent(kind, step, cause=CAUSE),
-        ):
-            progress(event)
-    shown = capsys.readouterr().err.splitlines()
-    assert any(line.endswith(f"  {LABEL}") for line in shown)
-    assert any(line.endswith(f"{LABEL}: {CAUSE}") for line in shown)
+        progress(StepEvent("started", step))
+        progress(StepEvent("progress", step, 0.5))
+    assert any(line.endswith(f"  {LABEL}") for line in capsys.readouterr().err.splitlines())
 
 
-def test_steps_are_counted_and_time_is_not_guessed(
+def test_progress_counts_steps_and_shows_no_time_without_measurements(
     step: Step, planned: RunPlanned, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(console, "_LINE_EVERY", -1)
+    monkeypatch.setattr(console, "_LINE_INTERVAL", -1)
     with StepProgress() as progress:
         progress(planned)
         progress(StepEvent("started", step))
         progress(StepEvent("finished", step, 1.0))
     first, *others = capsys.readouterr().err.splitlines()
-    assert first == "1 steps to do, 1 at a time"
+    assert first == "1 step to run, 1 at a time"
     assert any(line.startswith("0/1 steps") and " left" not in line for line in others)
     assert others[-1].startswith("done in ")
 
 
-def test_nothing_to_do_says_nothing(planned: RunPlanned, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_without_steps_prints_nothing(planned: RunPlanned, capsys: pytest.CaptureFixture[str]) -> None:
     with StepProgress() as progress:
         progress(RunPlanned({}, 1, planned.store))
     assert capsys.readouterr().err == ""
+
+
+def test_quiet_hides_progress(
+    step: Step, planned: RunPlanned, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(logging.getLogger("prettyuseful"), "level", logging.WARNING)
+    with StepProgress() as progress:
+        progress(planned)
+        progress(StepEvent("finished", step, 1.0))
+    assert capsys.readouterr().err == ""
+
+
+def test_no_colour_codes_outside_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    print_out(check_table("mine:Mine", [CheckResult("it works"), CheckResult("it is fast", "it is slow")]))
+    text = capsys.readouterr().out
+    assert re.search("passed .*it works", text)
+    assert re.search("failed .*it is fast .*it is slow", text)
+    assert "1 of 2 checks failed" in text
+    assert "\x1b" not in text

@@ -11,8 +11,8 @@ from prettyuseful.errors import (
     EveryRunFailedError,
     PrettyUsefulError,
     StepFailedError,
-    StoreAwayError,
     StoreError,
+    StoreUnavailableError,
     UserError,
     did_you_mean,
     one_line,
@@ -21,23 +21,23 @@ from prettyuseful.errors import (
 ALL = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, Exception)]
 
 
-def test_users_mistakes_are_known_from_failures() -> None:
-    """Exit code 2 or 1, and whether a run goes on, rest on this."""
+def test_user_errors_are_distinct_from_failures() -> None:
+    """The exit code, and whether a run continues, depend on this."""
     assert {kind.__name__ for kind in ALL if not issubclass(kind, UserError)} == {
         "PrettyUsefulError", "CorruptArtifactError", "StepFailedError", "EveryRunFailedError",
     }  # fmt: skip
     assert all(issubclass(kind, PrettyUsefulError) for kind in ALL)
-    assert issubclass(StoreAwayError, StoreError)
+    assert issubclass(StoreUnavailableError, StoreError)
 
 
 @pytest.mark.parametrize("kind", [kind for kind in ALL if kind is not EveryRunFailedError])
-def test_an_error_comes_out_of_a_worker_as_it_was(kind: type[Exception]) -> None:
-    found = pickle.loads(pickle.dumps(kind("no luck")))
-    assert type(found) is kind
-    assert str(found) == "no luck"
+def test_an_error_keeps_type_and_message_when_pickled(kind: type[Exception]) -> None:
+    error = pickle.loads(pickle.dumps(kind("no luck")))
+    assert type(error) is kind
+    assert str(error) == "no luck"
 
 
-def test_where_every_run_fails_the_result_is_kept() -> None:
+def test_the_error_of_a_study_without_results_keeps_the_incomplete_result() -> None:
     error = EveryRunFailedError("every run failed", {"report": "x"})
     assert (str(error), error.result) == ("every run failed", {"report": "x"})
     assert isinstance(error, StepFailedError)
@@ -52,17 +52,17 @@ def test_where_every_run_fails_the_result_is_kept() -> None:
         ("", ""),
     ],
 )
-def test_the_nearest_name_is_offered_if_one_is_near(name: str, hint: str) -> None:
+def test_did_you_mean_suggests_a_near_name_only(name: str, hint: str) -> None:
     assert did_you_mean(name, iter(("encoders", "metrics", "tasks"))) == hint
     assert did_you_mean(name, ()) == ""
 
 
-def test_lines_and_blanks_become_one_line() -> None:
+def test_one_line_removes_line_breaks_and_escape_codes() -> None:
     assert one_line("  no\n\n weights\tat \x1b[31mall\ud800 ") == "no weights at [31mall"
 
 
 @given(st.text())
-def test_whatever_the_text_one_line_can_be_printed_and_encoded(text: str) -> None:
+def test_one_line_is_printable_and_encodable_for_any_text(text: str) -> None:
     line = one_line(text)
     assert line == line.strip()
     assert line.isprintable()

@@ -12,19 +12,19 @@ class Value:
     high: float
 
 
-def test_intervals_have_one_style() -> None:
+def test_intervals_have_one_format() -> None:
     assert percent(Value(0.769, 0.727, 0.811)) == "76.9% [72.7, 81.1]"
     assert points(Value(-0.05, -0.09, -0.009)) == "-5.0 points [-9.0, -0.9]"
     assert points(Value(0.05, -0.01, 0.11)) == "+5.0 points [-1.0, +11.0]"
     assert number(Value(0.16, 0.151, 0.168)) == "0.16 [0.15, 0.17]"
 
 
-def test_digits_follow_the_size_of_the_number() -> None:
+def test_the_number_of_digits_depends_on_the_magnitude() -> None:
     assert digits(Value(1234.5, 1200, 1300)) == ("1234", "1200", "1300")
     assert digits(Value(0.0012, 0.001, 0.002)) == ("0.0012", "0.0010", "0.0020")
 
 
-def test_times_are_short() -> None:
+def test_durations_use_the_largest_fitting_unit() -> None:
     assert [duration(s) for s in (0, 3.21, 9.96, 12, 180, 9000)] == ["0.0 s", "3.2 s", "10 s", "12 s", "3 min", "2.5 h"]
 
 

@@ -5,41 +5,41 @@ from collections.abc import Callable
 import pytest
 
 from prettyuseful.errors import DataError
-from prettyuseful.interface_checks import BrokenContractError, Finding, findings
+from prettyuseful.interface_checks import CheckResult, InterfaceError, run_checks
 
 
 def failing(error: BaseException) -> Callable[[], None]:
-    def attempt() -> None:
+    def check() -> None:
         raise error
 
-    return attempt
+    return check
 
 
-def test_what_is_tried_is_told_in_order_up_to_the_first_that_all_else_needs() -> None:
+def test_checks_run_in_order_up_to_a_failed_required_check() -> None:
     done: list[str] = []
-    attempts = [
+    checks = [
         ("first", lambda: done.append("first"), True),
-        ("second", failing(BrokenContractError("the images differ")), False),
+        ("second", failing(InterfaceError("the images differ")), False),
         ("third", lambda: done.append("third"), False),
         ("fourth", failing(KeyError("cat")), True),
         ("fifth", lambda: done.append("fifth"), False),
     ]
-    assert list(findings(attempts)) == [
-        Finding("first"),
-        Finding("second", "the images differ"),
-        Finding("third"),
-        Finding("fourth", "it failed with KeyError: 'cat'"),
+    assert list(run_checks(checks)) == [
+        CheckResult("first"),
+        CheckResult("second", "the images differ"),
+        CheckResult("third"),
+        CheckResult("fourth", "it failed with KeyError: 'cat'"),
     ]
     assert done == ["first", "third"]
 
 
-def test_a_finding_is_told_before_the_next_is_tried() -> None:
-    tried = findings([("first", lambda: None, True), ("second", failing(AssertionError("too early")), True)])
-    assert next(tried) == Finding("first")
+def test_a_result_is_yielded_before_the_next_check_runs() -> None:
+    results = run_checks([("first", lambda: None, True), ("second", failing(AssertionError("too early")), True)])
+    assert next(results) == CheckResult("first")
 
 
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "message"),
     [
         (DataError("get the\n weights"), "get the weights"),
         (ValueError("no\n  cat\n"), "it failed with ValueError: no cat"),
@@ -47,11 +47,11 @@ def test_a_finding_is_told_before_the_next_is_tried() -> None:
         (OSError("key canary-5678"), "it failed with OSError: key [CANARY_KEY]"),
     ],
 )
-def test_an_error_is_one_line_without_secrets(error: Exception, told: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_is_one_line_without_secrets(error: Exception, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CANARY_KEY", "canary-5678")
-    assert list(findings([("it", failing(error), False)])) == [Finding("it", told)]
+    assert list(run_checks([("it", failing(error), False)])) == [CheckResult("it", message)]
 
 
-def test_an_interruption_is_no_finding() -> None:
+def test_an_interruption_is_not_caught() -> None:
     with pytest.raises(KeyboardInterrupt):
-        list(findings([("it", failing(KeyboardInterrupt()), False)]))
+        list(run_checks([("it", failing(KeyboardInterrupt()), False)]))

@@ -7,7 +7,7 @@ from prettyuseful.errors import StudyError
 from prettyuseful.numerics import Numerics, environment
 
 
-def test_threads_are_set() -> None:
+def test_apply_sets_the_number_of_threads() -> None:
     before = torch.get_num_threads()
     Numerics(threads=2).apply()
     assert torch.get_num_threads() == 2
@@ -17,40 +17,40 @@ def test_threads_are_set() -> None:
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
-def test_a_device_that_is_not_there_is_said() -> None:
+def test_a_missing_device_is_reported() -> None:
     with pytest.raises(StudyError, match="no CUDA device"):
         Numerics(device="cuda").apply()
 
 
-def test_the_memory_layout_is_set() -> None:
-    layer = Numerics(memory_format="channels_last").place(torch.nn.Conv2d(3, 4, 3))
+def test_prepare_sets_the_memory_format() -> None:
+    layer = Numerics(memory_format="channels_last").prepare(torch.nn.Conv2d(3, 4, 3))
     assert layer.weight.is_contiguous(memory_format=torch.channels_last)
 
 
-def test_a_module_is_compiled_if_asked_for() -> None:
-    plain, compiled = (Numerics(compile=on).place(torch.nn.Linear(2, 2)) for on in (False, True))
+def test_prepare_compiles_if_requested() -> None:
+    plain, compiled = (Numerics(compile=compiled).prepare(torch.nn.Linear(2, 2)) for compiled in (False, True))
     assert plain._compiled_call_impl is None
     assert compiled._compiled_call_impl is not None
 
 
-def test_attention_runs_on_the_kernel_that_is_named() -> None:
+def test_attention_runs_on_the_chosen_kernel() -> None:
     def enabled() -> list[bool]:
         return [
             getattr(torch.backends.cuda, f"{kernel}_sdp_enabled")() for kernel in ("flash", "math", "mem_efficient")
         ]
 
     before = enabled()
-    found = []
+    kernels = []
     for kernel in ("auto", "flash", "math", "efficient"):
-        with Numerics.model_validate({"attention": kernel}).attending():
-            found.append(enabled())
+        with Numerics.model_validate({"attention": kernel}).attention_kernel():
+            kernels.append(enabled())
         assert enabled() == before
-    assert found == [before, [True, False, False], [False, True, False], [False, False, True]]
+    assert kernels == [before, [True, False, False], [False, True, False], [False, False, True]]
 
 
-def test_the_environment_names_what_equal_bytes_depend_on() -> None:
-    found = environment()
-    assert found.python
-    assert found.system
-    assert {"torch", "diffusers", "transformers", "numpy", "pillow", "pyarrow"} <= set(found.packages)
-    assert found.packages["torch"] == torch.__version__.split("+")[0] or "+" in found.packages["torch"]
+def test_the_environment_lists_system_and_package_versions() -> None:
+    current = environment()
+    assert current.python
+    assert current.system
+    assert {"torch", "diffusers", "transformers", "numpy", "pillow", "pyarrow"} <= set(current.packages)
+    assert current.packages["torch"] == torch.__version__.split("+")[0] or "+" in current.packages["torch"]

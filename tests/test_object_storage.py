@@ -1,4 +1,4 @@
-"""A study with its store on S3, on several machines, some of which die: equal to one in a folder."""
+"""A study with its store on S3 and several machines, some of which are killed, equals one in a folder."""
 
 from __future__ import annotations
 
@@ -7,34 +7,39 @@ import subprocess
 import time
 from pathlib import Path
 
-from tests.runs import datasets, files_by_key, finish, kill, manifests, records, start, tell
+from tests.runs import count_manifests, datasets, files_by_key, finish, kill, records, run_command, start
 
-from prettyuseful.engine.store.open import exists, open_store
-
-
-def on_machine(name: str, command: list[str], place: Path, store: str) -> subprocess.Popen[bytes]:
-    """With nothing but the store in common with the other machines."""
-    environment = {**os.environ, "PRETTYUSEFUL_CACHE": str(place.parent / name)}
-    return start([*command, "--worker"], place, 1, store, environment)
+from prettyuseful.engine.store.open import open_store, store_exists
 
 
-def test_a_study_on_object_storage_is_the_same(run: list[str], whole: Path, tmp_path: Path, s3_url: str) -> None:
-    place, url = tmp_path / "s3", f"{s3_url}/store"
-    first = on_machine("first", run, place, url)
-    while not exists(url):
-        assert first.poll() is None, (place / "log").read_text()
+def start_machine(name: str, command: list[str], run_folder: Path, store: str) -> subprocess.Popen[bytes]:
+    """Start a worker that shares only the store with the other machines."""
+    environment = {**os.environ, "PRETTYUSEFUL_CACHE": str(run_folder.parent / name)}
+    return start([*command, "--steps-only"], run_folder, 1, store, environment)
+
+
+def test_study_on_object_storage_gives_the_same_results(
+    run: list[str], uninterrupted: Path, tmp_path: Path, s3_url: str
+) -> None:
+    run_folder, url = tmp_path / "s3", f"{s3_url}/store"
+    first = start_machine("first", run, run_folder, url)
+    while not store_exists(url):
+        assert first.poll() is None, (run_folder / "log").read_text()
         time.sleep(0.1)
     store = open_store(url)
     while len(list(store.list())) < 3:
-        assert first.poll() is None, (place / "log").read_text()
+        assert first.poll() is None, (run_folder / "log").read_text()
         time.sleep(0.05)
     kill(first)
-    files_by_key(place, store)
-    second, third = (on_machine(name, run, place, url) for name in ("second", "third"))
-    assert [second.wait(timeout=240), third.wait(timeout=240)] == [0, 0], (place / "log").read_text()
-    finish(run, place, 1, url)
-    assert datasets(place) == datasets(whole) != {}
-    assert records(place) == records(whole)
-    assert files_by_key(place, store) == files_by_key(whole)
-    assert tell("verify", "--store", url) == f"{manifests(whole)} of {manifests(whole)} artifacts are whole\n"
-    assert tell("gc", run[1], "--store", url, "--yes").startswith("nothing to remove")
+    files_by_key(run_folder, store)
+    second, third = (start_machine(name, run, run_folder, url) for name in ("second", "third"))
+    assert [second.wait(timeout=240), third.wait(timeout=240)] == [0, 0], (run_folder / "log").read_text()
+    finish(run, run_folder, 1, url)
+    assert datasets(run_folder) == datasets(uninterrupted) != {}
+    assert records(run_folder) == records(uninterrupted)
+    assert files_by_key(run_folder, store) == files_by_key(uninterrupted)
+    assert (
+        run_command("verify", "--store", url)
+        == f"{count_manifests(uninterrupted)} of {count_manifests(uninterrupted)} artifacts are intact\n"
+    )
+    assert run_command("gc", run[1], "--store", url, "--yes").startswith("nothing to delete")

@@ -1,4 +1,4 @@
-"""Classes of users: found where they are, known by their text, and told apart."""
+"""User-defined classes: import from a file or module, and fingerprint of their source."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from prettyuseful.plugins import is_plugin, load_plugin, plugin_fingerprint, plu
 
 @pytest.fixture(autouse=True)
 def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The working folder is an empty one, and modules of the test are forgotten."""
+    """Run in an empty folder, and unload the modules that the test has imported."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
     before = set(sys.modules)
@@ -59,22 +59,22 @@ def refusal(name: str) -> str:
         ("", False),
     ],
 )
-def test_what_has_the_form_of_a_plugin(name: str, expected: bool) -> None:
+def test_is_plugin_recognises_module_and_file_names(name: str, expected: bool) -> None:
     assert is_plugin(name) == expected
 
 
 @pytest.mark.parametrize("name", ["gen:Gen", "gen.py:Gen", "./gen.py:Gen", "{here}/gen.py:Gen"])
-def test_a_class_in_the_working_folder_is_found(tmp_path: Path, name: str) -> None:
+def test_a_class_in_the_working_folder_is_imported(tmp_path: Path, name: str) -> None:
     write(tmp_path / "gen.py")
     assert load_plugin(name.format(here=tmp_path)).word == "hello"
 
 
-def test_a_class_in_a_package_is_found(tmp_path: Path) -> None:
+def test_a_class_in_a_package_is_imported(tmp_path: Path) -> None:
     write(tmp_path / "pack" / "deep" / "gen.py")
     assert load_plugin("pack.deep.gen:Gen").word == "hello"
 
 
-def test_a_file_in_the_home_folder_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_in_the_home_folder_is_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     write(tmp_path / "my gens" / "gen.py")
     assert load_plugin("~/my gens/gen.py:Gen").word == "hello"
@@ -87,7 +87,7 @@ def test_a_file_may_import_its_neighbours(tmp_path: Path) -> None:
 
 
 def test_a_file_of_a_package_may_import_from_it(tmp_path: Path) -> None:
-    """As a study's `pack.inner.gen:Gen` does, once its paths are resolved."""
+    """Like `pack.inner.gen:Gen` in a study after its paths are resolved."""
     write(tmp_path / "pack" / "__init__.py", "")
     write(tmp_path / "pack" / "words.py", "WORD = 'above'")
     write(tmp_path / "pack" / "inner" / "__init__.py", "")
@@ -97,7 +97,7 @@ def test_a_file_of_a_package_may_import_from_it(tmp_path: Path) -> None:
     assert load_plugin(resolved).word == load_plugin("pack.inner.gen:Gen").word == "above"
 
 
-def test_files_of_one_name_are_told_apart(tmp_path: Path) -> None:
+def test_files_with_the_same_name_are_different_modules(tmp_path: Path) -> None:
     names = [f"{write(tmp_path / word / 'gen.py', f'class Gen: word = {word!r}')}:Gen" for word in ("one", "two")]
     assert [load_plugin(name).word for name in names] == ["one", "two"]
     assert len({plugin_fingerprint(name) for name in names}) == 2
@@ -108,8 +108,8 @@ def test_a_file_may_have_the_name_of_a_known_module(tmp_path: Path) -> None:
     assert hasattr(sys.modules.get("json"), "dumps")
 
 
-def test_a_file_that_was_changed_is_another_class(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In one process, as in a notebook; within a second and at equal length, which hides it from compiled files."""
+def test_an_edited_file_is_imported_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In one process, as in a notebook. Same second and length: Python would reuse its cached bytecode."""
     monkeypatch.setattr(sys, "dont_write_bytecode", False)
     name = f"{write(tmp_path / 'gen.py', 'class Gen: word = 1')}:Gen"
     os.utime(tmp_path / "gen.py", (1e9, 1e9))
@@ -122,13 +122,13 @@ def test_a_file_that_was_changed_is_another_class(tmp_path: Path, monkeypatch: p
     assert plugin_fingerprint(name) != before
 
 
-def test_a_module_that_is_not_there_says_where_to_run() -> None:
-    assert "no module 'gen' for 'gen:Gen'; run from the folder that holds it" in refusal("gen:Gen")
+def test_a_missing_module_or_file_is_reported_with_a_remedy() -> None:
+    assert "no module 'gen' for 'gen:Gen'; run in the folder that contains it" in refusal("gen:Gen")
     assert "no file gen.py for 'gen.py:Gen'; check the path" in refusal("gen.py:Gen")
 
 
 @pytest.mark.parametrize("name", ["gen:Ben", "gen.py:Ben"])
-def test_an_attribute_that_is_not_there_is_told_the_nearest(tmp_path: Path, name: str) -> None:
+def test_a_missing_attribute_suggests_the_nearest_one(tmp_path: Path, name: str) -> None:
     write(tmp_path / "gen.py")
     assert "has no 'Ben'; did you mean 'Gen'?" in refusal(name)
 
@@ -137,42 +137,40 @@ def test_an_attribute_that_is_not_there_is_told_the_nearest(tmp_path: Path, name
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("import no_such_thing", "No module named 'no_such_thing'; install what it needs"),
+        ("import no_such_thing", "No module named 'no_such_thing'; install the missing package"),
         ("1 / 0", "ZeroDivisionError: division by zero"),
         ("raise OSError('no\\n  weights')", "OSError: no weights"),
         ("class Gen", "SyntaxError"),
     ],
 )
-def test_a_module_that_fails_says_with_what(tmp_path: Path, name: str, text: str, words: str) -> None:
+def test_an_import_error_is_reported_with_its_cause(tmp_path: Path, name: str, text: str, words: str) -> None:
     write(tmp_path / "gen.py", text)
     assert words in refusal(name)
     assert words in refusal(name), "a second try must not find half a module"
 
 
 @pytest.mark.parametrize("name", ["gen:Gen", "gen.py:Gen"])
-def test_a_fingerprint_follows_text_class_and_version(tmp_path: Path, name: str) -> None:
-    def fingerprint(text: str, of: str = name) -> str:
+def test_the_fingerprint_depends_on_source_and_class(tmp_path: Path, name: str) -> None:
+    def fingerprint(text: str, plugin: str = name) -> str:
         write(tmp_path / "gen.py", text)
         for module in [module for module in sys.modules if module.startswith("gen")]:
             del sys.modules[module]
-        return plugin_fingerprint(of)
+        return plugin_fingerprint(plugin)
 
     first = fingerprint("class Gen: version = 1\nclass Other: version = 1")
     assert first == fingerprint("class Gen: version = 1\nclass Other: version = 1")
     assert first != fingerprint("class Gen: version = 1\nclass Other: version = 1\n# a note")
-    assert first != fingerprint("class Gen: version = 1\nclass Other: version = 1", of=name.replace("Gen", "Other"))
+    assert first != fingerprint("class Gen: version = 1\nclass Other: version = 1", plugin=name.replace("Gen", "Other"))
 
 
-def test_a_fingerprint_follows_a_version_that_comes_from_elsewhere(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_fingerprint_depends_on_the_version_attribute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path / "gen.py")
     before = plugin_fingerprint("gen.py:Gen")
     monkeypatch.setattr(load_plugin("gen.py:Gen"), "version", "weights of May", raising=False)
     assert plugin_fingerprint("gen.py:Gen") != before
 
 
-def test_a_fingerprint_does_not_follow_the_folder(tmp_path: Path) -> None:
+def test_the_fingerprint_does_not_depend_on_the_folder(tmp_path: Path) -> None:
     one, two = (write(tmp_path / folder / "gen.py") for folder in ("one", "two"))
     assert plugin_fingerprint(f"{one}:Gen") == plugin_fingerprint(f"{two}:Gen")
 
@@ -182,7 +180,7 @@ def test_a_class_without_a_file_has_no_fingerprint() -> None:
         plugin_fingerprint("sys:int_info")
 
 
-def test_a_plugin_is_rooted_where_its_file_is(tmp_path: Path) -> None:
+def test_a_relative_name_is_resolved_to_the_file_in_the_folder(tmp_path: Path) -> None:
     write(tmp_path / "studies" / "gen.py")
     folder = tmp_path / "studies"
     absolute = f"{folder}/gen.py:Gen"
@@ -192,6 +190,6 @@ def test_a_plugin_is_rooted_where_its_file_is(tmp_path: Path) -> None:
     assert resolve_plugin_path("installed.gen:Gen", folder) == "installed.gen:Gen"
 
 
-def test_an_id_does_not_name_the_folder() -> None:
+def test_the_id_does_not_contain_the_folder() -> None:
     assert plugin_id("/home/someone/gen.py:Gen") == "gen:Gen"
     assert plugin_id("pack.gen:Gen") == "pack.gen:Gen"

@@ -1,4 +1,4 @@
-"""A study on a Ray cluster of two nodes comes out as on a laptop, whatever is killed on the way."""
+"""A study on a Ray cluster of two nodes gives the same results as on one machine, even if processes are killed."""
 
 from __future__ import annotations
 
@@ -17,98 +17,102 @@ from typing import Any
 
 import pytest
 from tests import runs
-from tests.runs import datasets, files_by_key, manifests, records
+from tests.runs import count_manifests, datasets, files_by_key, records
 
 from prettyuseful.engine.store.local import LocalStore
 
-slow = pytest.mark.slow  # they need a machine that does nothing else
+slow = pytest.mark.slow  # they need an idle machine
 
 
-def start(command: list[str], place: Path, on: str = "ray") -> subprocess.Popen[bytes]:
-    # Threads are the key's, whatever the surroundings say.
+def start(command: list[str], run_folder: Path, on: str = "ray") -> subprocess.Popen[bytes]:
+    # The number of threads must come from the numerics.
     environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
-    return runs.start([*command, "--on", on], place, workers=None, environment=environment)
+    return runs.start([*command, "--on", on], run_folder, workers=None, environment=environment)
 
 
-def end(started: subprocess.Popen[bytes], place: Path) -> None:
-    assert started.wait(timeout=300) == 0, (place / "log").read_text()
+def end(started: subprocess.Popen[bytes], run_folder: Path) -> None:
+    assert started.wait(timeout=300) == 0, (run_folder / "log").read_text()
 
 
-def wait_until(reached: Callable[[Counter[str]], bool], started: subprocess.Popen[bytes], place: Path) -> None:
-    """Until so many steps of these kinds are made."""
+def wait_until(condition: Callable[[Counter[str]], bool], started: subprocess.Popen[bytes], run_folder: Path) -> None:
+    """Wait until the counts of finished steps by kind satisfy a condition."""
     deadline = time.monotonic() + 240
-    while not ((place / "store").exists() and reached(Counter(m.step for m in LocalStore(place / "store").list()))):
-        assert started.poll() is None, (place / "log").read_text()
-        assert time.monotonic() < deadline, (place / "log").read_text()
+    while not (
+        (run_folder / "store").exists() and condition(Counter(m.step for m in LocalStore(run_folder / "store").list()))
+    ):
+        assert started.poll() is None, (run_folder / "log").read_text()
+        assert time.monotonic() < deadline, (run_folder / "log").read_text()
         time.sleep(0.02)
 
 
-def _holds(kind: str, count: int, made: Counter[str]) -> bool:
-    return made[kind] >= count
+def _has_finished(kind: str, count: int, finished: Counter[str]) -> bool:
+    return finished[kind] >= count
 
 
-def _holds_in_all(count: int, made: Counter[str]) -> bool:
-    return made.total() >= count
+def _has_finished_in_total(count: int, finished: Counter[str]) -> bool:
+    return finished.total() >= count
 
 
 def workers() -> list[int]:
-    """Processes of our actors that are at a step now."""
-    found = []
+    """Return the process ids of actors that are running a step."""
+    pids = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
-            if path.read_bytes().startswith(b"ray::_Worker.work"):
-                found.append(int(path.parent.name))
+            if path.read_bytes().startswith(b"ray::_StepRunner.work"):
+                pids.append(int(path.parent.name))
         except OSError:
             continue
-    return found
+    return pids
 
 
-def assert_equal(place: Path, whole: Path) -> None:
-    assert datasets(place) == datasets(whole) != {}
-    assert records(place) == records(whole)
-    assert files_by_key(place) == files_by_key(whole)
+def assert_equal(run_folder: Path, uninterrupted: Path) -> None:
+    assert datasets(run_folder) == datasets(uninterrupted) != {}
+    assert records(run_folder) == records(uninterrupted)
+    assert files_by_key(run_folder) == files_by_key(uninterrupted)
 
 
 @pytest.mark.usefixtures("ray_cluster")
-def test_a_study_on_two_nodes_is_the_same(run: list[str], whole: Path, tmp_path: Path) -> None:
-    place = tmp_path / "ray"
-    end(start(run, place), place)
-    assert_equal(place, whole)
+def test_study_on_two_nodes_gives_the_same_results(run: list[str], uninterrupted: Path, tmp_path: Path) -> None:
+    run_folder = tmp_path / "ray"
+    end(start(run, run_folder), run_folder)
+    assert_equal(run_folder, uninterrupted)
 
 
 @slow
-def test_killed_workers_and_nodes_change_nothing(run: list[str], whole: Path, tmp_path: Path, ray_cluster: Any) -> None:
-    place = tmp_path / "ray"
-    started = start(run, place)
-    for kind in ("encode", "collect"):  # then it generates, then it trains on what was generated
-        wait_until(partial(_holds, kind, 1), started, place)
+def test_killed_workers_and_nodes_do_not_change_the_results(
+    run: list[str], uninterrupted: Path, tmp_path: Path, ray_cluster: Any
+) -> None:
+    run_folder = tmp_path / "ray"
+    started = start(run, run_folder)
+    for kind in ("encode", "collect"):  # later it generates, and then trains on the generated images
+        wait_until(partial(_has_finished, kind, 1), started, run_folder)
         while not (busy := workers()):
-            assert started.poll() is None, (place / "log").read_text()
+            assert started.poll() is None, (run_folder / "log").read_text()
         os.kill(busy[0], signal.SIGKILL)
-    wait_until(partial(_holds, "train", 2), started, place)
+    wait_until(partial(_has_finished, "train", 2), started, run_folder)
     ray_cluster.remove_node(ray_cluster.worker_nodes.copy().pop(), allow_graceful=False)
-    end(started, place)
-    assert "again" in (place / "log").read_text()
-    assert_equal(place, whole)
+    end(started, run_folder)
+    assert "retry: " in (run_folder / "log").read_text()
+    assert_equal(run_folder, uninterrupted)
 
 
 @slow
 @pytest.mark.usefixtures("ray_cluster")
-def test_a_killed_driver_goes_on(run: list[str], whole: Path, tmp_path: Path) -> None:
-    place = tmp_path / "ray"
+def test_killed_driver_can_be_restarted(run: list[str], uninterrupted: Path, tmp_path: Path) -> None:
+    run_folder = tmp_path / "ray"
     for count in (3, 10):
-        started = start(run, place)
-        wait_until(partial(_holds_in_all, count), started, place)
+        started = start(run, run_folder)
+        wait_until(partial(_has_finished_in_total, count), started, run_folder)
         started.kill()
         started.wait()
-    assert manifests(place) < manifests(whole)
-    end(start(run, place), place)
-    assert_equal(place, whole)
+    assert count_manifests(run_folder) < count_manifests(uninterrupted)
+    end(start(run, run_folder), run_folder)
+    assert_equal(run_folder, uninterrupted)
 
 
 @pytest.fixture
 def client_address() -> Iterator[str]:
-    """Of a cluster that takes drivers from outside."""
+    """The address of a cluster that accepts remote drivers."""
     pytest.importorskip("ray")
     port, client_port = free_port(), free_port()
     command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", "--num-cpus=2"]
@@ -127,13 +131,13 @@ def client_address() -> Iterator[str]:
 
 
 def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
 
 
 @slow
-def test_a_driver_from_outside_is_served(run: list[str], whole: Path, tmp_path: Path, client_address: str) -> None:
-    place = tmp_path / "ray"
-    end(start(run, place, client_address), place)
-    assert_equal(place, whole)
+def test_remote_driver(run: list[str], uninterrupted: Path, tmp_path: Path, client_address: str) -> None:
+    run_folder = tmp_path / "ray"
+    end(start(run, run_folder, client_address), run_folder)
+    assert_equal(run_folder, uninterrupted)

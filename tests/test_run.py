@@ -1,4 +1,4 @@
-"""A study as a whole: what it leaves, that it is made once, and that two runs may share a store."""
+"""End-to-end tests of studies: their results, reuse of the store, and concurrent runs on one store."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ COMMAND = [sys.executable, "-c", "from prettyuseful.cli import main; main()", "r
 
 
 def files_of(store: Path) -> dict[str, list[tuple[str, str]]]:
-    """Every artifact's files by key: names and digests."""
+    """Return the names and digests of the files of every artifact, by key."""
     return {m.key: [(f.name, f.sha256) for f in m.files] for m in LocalStore(store).list()}
 
 
@@ -48,8 +48,8 @@ def study_file(study_text: Callable[..., str], tmp_path_factory: pytest.TempPath
 
 
 @pytest.fixture(scope="module")
-def wanted(study_file: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[tuple[str, str]]]:
-    """The artifacts of an uninterrupted run."""
+def uninterrupted(study_file: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[tuple[str, str]]]:
+    """The artifacts of an uninterrupted run, see `files_of`."""
     folder = tmp_path_factory.mktemp("whole")
     run_study(load_study(study_file), folder / "store", folder / "out", workers=1)
     return files_of(folder / "store")
@@ -64,11 +64,13 @@ def start(study_file: Path, store: Path, out: Path) -> subprocess.Popen[bytes]:
     )
 
 
-def test_two_runs_share_a_store(study_file: Path, wanted: dict[str, list[tuple[str, str]]], tmp_path: Path) -> None:
+def test_two_runs_share_a_store(
+    study_file: Path, uninterrupted: dict[str, list[tuple[str, str]]], tmp_path: Path
+) -> None:
     store = tmp_path / "store"
     processes = [start(study_file, store, tmp_path / f"out{i}") for i in range(2)]
     assert [process.wait(180) for process in processes] == [0, 0]
-    assert files_of(store) == wanted
+    assert files_of(store) == uninterrupted
     first, second = (read_records(tmp_path / f"out{i}" / "records") for i in range(2))
     assert first == second
 
@@ -79,9 +81,9 @@ def study_of(finished: Path) -> Study:
     return record.file
 
 
-def test_a_second_run_makes_nothing_and_says_the_same(finished: Path, tmp_path: Path) -> None:
+def test_a_second_run_reuses_all_steps_and_writes_the_same_records(finished: Path, tmp_path: Path) -> None:
     before, study = files_of(finished / "store"), study_of(finished)
-    assert make_plan(study).remaining(LocalStore(finished / "store")) == {}
+    assert make_plan(study).missing_steps(LocalStore(finished / "store")) == {}
     events: list[Event] = []
     result = run_study(study, finished / "store", tmp_path, workers=1, on_event=events.append)
     assert [event.kind for event in events] == ["planned"]
@@ -89,33 +91,33 @@ def test_a_second_run_makes_nothing_and_says_the_same(finished: Path, tmp_path: 
     assert read_records(result.records) == read_records(finished / "out" / "records")
 
 
-def test_a_lost_shard_is_made_again_alone(finished: Path, tmp_path: Path) -> None:
+def test_only_a_lost_shard_is_computed_again(finished: Path, tmp_path: Path) -> None:
     shutil.copytree(finished / "store", tmp_path / "store")
     store, study = LocalStore(tmp_path / "store"), study_of(finished)
     before = files_of(store.root)
     shard = next(m for m in store.list() if m.step == "generate").files[0].sha256
     (store.root / "objects" / shard[:2] / shard).unlink()
     plan = make_plan(study)
-    kinds = sorted(step.spec.kind for step in plan.remaining(store).values())
+    kinds = sorted(step.spec.kind for step in plan.missing_steps(store).values())
     assert kinds == ["collect", "generate"]
     assert run_study(study, store.root, tmp_path / "out", workers=1).complete
     assert files_of(store.root) == before
 
 
-def test_data_sets_lie_where_anyone_can_load_them(finished: Path, tmp_path: Path) -> None:
-    folder = finished / "out" / "datasets" / "told"
-    found = load_dataset(str(folder), split="train", cache_dir=str(tmp_path))
-    assert len(found) == 14
-    assert found.features["label"].names == ["blue", "red"]
-    assert found[0]["image"].size == (16, 16)
-    assert found[0]["prompt"].startswith("blue, a ")
+def test_exported_data_sets_can_be_loaded_with_datasets(finished: Path, tmp_path: Path) -> None:
+    folder = finished / "out" / "datasets" / "captioned"
+    loaded = load_dataset(str(folder), split="train", cache_dir=str(tmp_path))
+    assert len(loaded) == 14
+    assert loaded.features["label"].names == ["blue", "red"]
+    assert loaded[0]["image"].size == (16, 16)
+    assert loaded[0]["prompt"].startswith("blue, a ")
     record = next(
-        r for r in read_records(finished / "out" / "records") if isinstance(r, DatasetRecord) and r.name == "told"
+        r for r in read_records(finished / "out" / "records") if isinstance(r, DatasetRecord) and r.name == "captioned"
     )
     assert Manifest.model_validate_json((folder / "manifest.json").read_text()).key == record.keys["dataset"]
 
 
-def test_a_failed_step_is_a_failed_record(
+def test_a_failed_step_gives_failed_records(
     study_text: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: object) -> None:
@@ -145,18 +147,22 @@ def rows_in(folder: Path) -> list[Row]:
     return [row for path in sorted(folder.glob("data-*.parquet")) for row in read_shard(path)]
 
 
-def test_records_say_where_images_come_from(blended: Path) -> None:
-    found = datasets_of(blended / "out")
-    assert {record.status for record in found.values()} == {"complete"}
-    said = {name: record.generator.kind for name, record in found.items() if record.generator}
+def test_records_and_cards_state_the_origin_of_images(blended: Path) -> None:
+    records = datasets_of(blended / "out")
+    assert {record.status for record in records.values()} == {"complete"}
+    kinds = {name: record.generator.kind for name, record in records.items() if record.generator}
     mixes = ("half", "deep", "scratch", "tuned", "after")
-    assert said == dict.fromkeys(mixes, "mix") | {"noise": "custom", "taken": "folder"}
-    assert {name for name, record in found.items() if record.holds_real} == {"half", "deep", "scratch", "tuned"}
-    assert (found["noise"].prompts, found["noise"].seed, found["noise"].applied) == ("template", 0, {"noise": 55})
-    assert (found["taken"].prompts, found["taken"].seed, found["taken"].applied) == (None, None, {"format": "parquet"})
-    applied: Any = found["deep"].applied
+    assert kinds == dict.fromkeys(mixes, "mix") | {"noise": "custom", "taken": "folder"}
+    assert {name for name, record in records.items() if record.holds_real} == {"half", "deep", "scratch", "tuned"}
+    assert (records["noise"].prompts, records["noise"].seed, records["noise"].applied) == ("template", 0, {"noise": 55})
+    assert (records["taken"].prompts, records["taken"].seed, records["taken"].applied) == (
+        None,
+        None,
+        {"format": "parquet"},
+    )
+    applied: Any = records["deep"].applied
     assert applied["parts"]["half"]["mix"] == {"real": 3, "noise": 3}
-    assert {name: record.pretrain for name, record in found.items() if record.pretrain} == {
+    assert {name: record.pretrain for name, record in records.items() if record.pretrain} == {
         "tuned": "noise",
         "after": "tuned",
     }
@@ -168,38 +174,40 @@ def test_records_say_where_images_come_from(blended: Path) -> None:
     assert "3 real, 3 noise per class" in cards["half"]
 
 
-def test_a_mix_is_the_first_images_of_its_parts(blended: Path) -> None:
+def test_a_mix_contains_the_first_images_of_its_parts(blended: Path) -> None:
     folder = blended / "out" / "datasets"
     noise = [row.data for row in rows_in(folder / "noise") if int(Path(row.path).stem) < 3]
     half = rows_in(folder / "half")
     assert [row.data for row in half if row.path.startswith("noise/")] == noise
     assert [row.label for row in half] == [0] * 3 + [1] * 3 + [0] * 3 + [1] * 3
     parts = ("half/real", "half/noise", "taken")
-    found = Counter((next(p for p in parts if r.path.startswith(p)), r.label) for r in rows_in(folder / "deep"))
-    assert found == {(part, label): n for part, n in zip(parts, (3, 2, 1), strict=True) for label in (0, 1)}
+    counts = Counter((next(p for p in parts if r.path.startswith(p)), r.label) for r in rows_in(folder / "deep"))
+    assert counts == {(part, label): n for part, n in zip(parts, (3, 2, 1), strict=True) for label in (0, 1)}
 
 
-def test_a_mix_with_real_images_is_tested_on_real_ones_alone(blended: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_mix_with_real_images_is_tested_only_on_real_images(
+    blended: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     runs = {r.dataset: r for r in read_records(blended / "out" / "records") if isinstance(r, RunRecord)}
     kinds = {name: [(t.kind, t.tested_on) for t in run.transfers] for name, run in runs.items()}
     others = [("real_to_synth", name) for name in ("noise", "taken", "after")]
     assert kinds["real"] == [("real_to_real", "real"), *others]
     assert kinds["noise"] == kinds["taken"] == [("synth_to_real", "real")]
-    mixed = ("half", "deep", "scratch", "tuned", "after")  # the last of synthetic images alone, behind a real mix
+    mixed = ("half", "deep", "scratch", "tuned", "after")
     assert all(kinds[name] == [("mixed_to_real", "real")] for name in mixed)
     summary = summarise(read_records(blended / "out" / "records"))
     assert summary.complete
     print_out(summary_table(summary))
-    shown = {line.split()[1]: line for line in capsys.readouterr().out.splitlines() if "% [" in line}
-    assert {name: line.count("% [") for name, line in shown.items()} == {
+    table_rows = {line.split()[1]: line for line in capsys.readouterr().out.splitlines() if "% [" in line}
+    assert {name: line.count("% [") for name, line in table_rows.items()} == {
         "noise": 2, "taken": 2, "real": 1, "half": 1, "deep": 1, "scratch": 1, "tuned": 1, "after": 2,
     }  # fmt: skip
-    assert "missing" not in "".join(shown.values())
+    assert "missing" not in "".join(table_rows.values())
     (pair,) = (c for c in summary.comparisons if c.planned)
     assert (pair.a, pair.b) == ("tuned", "scratch")
 
 
-def test_pretraining_shows_in_the_classifier(blended: Path) -> None:
+def test_pretraining_changes_the_classifier(blended: Path) -> None:
     runs = {r.dataset: r for r in read_records(blended / "out" / "records") if isinstance(r, RunRecord)}
     store = LocalStore(blended / "store")
     tuned, scratch, noise = (store.read(runs[name].keys["train"]) for name in ("tuned", "scratch", "noise"))
@@ -211,7 +219,7 @@ def test_pretraining_shows_in_the_classifier(blended: Path) -> None:
     assert weights[0] != weights[1]
 
 
-def test_a_large_data_set_is_shards_whose_images_are_in_order(
+def test_a_large_data_set_is_split_into_shards_in_order(
     shared_task: Path, planted: Callable[[str], str], tmp_path: Path
 ) -> None:
     fields = {"images_per_class": 230, "prompts": {"strategy": "template", "templates": ["a {}", "the {}"]}, "seed": 3}
@@ -226,12 +234,12 @@ def test_a_large_data_set_is_shards_whose_images_are_in_order(
     assert [row.seed for row in rows] == seeds
 
 
-def test_a_data_set_is_not_written_over_its_own_source(shared_task: Path, finished: Path, tmp_path: Path) -> None:
+def test_a_data_set_is_not_written_over_its_source(shared_task: Path, finished: Path, tmp_path: Path) -> None:
     shutil.copytree(finished / "out" / "datasets" / "tiny", tmp_path / "mine")
     before = rows_in(tmp_path / "mine")
-    for place in (tmp_path / "mine", tmp_path / "mine" / "*.parquet"):
-        fields, task = {"generator": str(place), "images_per_class": 2}, {"folder": str(shared_task)}
-        with pytest.raises(StoreError, match="holds the images that the data set is made of"):
+    for source in (tmp_path / "mine", tmp_path / "mine" / "*.parquet"):
+        fields, task = {"generator": str(source), "images_per_class": 2}, {"folder": str(shared_task)}
+        with pytest.raises(StoreError, match="contains the source images of the data set"):
             generate(fields, tmp_path / "mine", task, store=tmp_path / "store", workers=1)
     assert rows_in(tmp_path / "mine") == before
 
@@ -245,34 +253,36 @@ def test_a_data_set_is_not_written_over_its_own_source(shared_task: Path, finish
         ("..", "dataset"),
     ],
 )
-def test_one_data_set_is_called_by_its_generator(generator: str, name: str) -> None:
+def test_the_data_set_is_named_after_its_generator(generator: str, name: str) -> None:
     assert list(dataset_study({"generator": generator, "images_per_class": 2}).datasets) == [name]
 
 
-def test_a_data_set_can_be_said_in_python(shared_task: Path) -> None:
-    plain = dataset_study({"generator": str(shared_task), "images_per_class": 2}, {"folder": str(shared_task)})
+def test_data_sets_can_be_given_as_python_objects(shared_task: Path) -> None:
+    study = dataset_study({"generator": str(shared_task), "images_per_class": 2}, {"folder": str(shared_task)})
     plan = DatasetPlan(generator=str(shared_task), images_per_class=2)
-    assert dataset_study(plan, TaskSource(folder=str(shared_task))) == plain
-    assert dataset_study({"generator": shared_task, "images_per_class": 2}, shared_task) == plain
+    assert dataset_study(plan, TaskSource(folder=str(shared_task))) == study
+    assert dataset_study({"generator": shared_task, "images_per_class": 2}, shared_task) == study
     assert dataset_study(plan, shared_task, StudyNumerics(micro_batch=4)).numerics.micro_batch == 4
-    with pytest.raises(StudyError, match=r"^generate: cannot represent an object of the type object"):
+    with pytest.raises(StudyError, match=r"^generate: cannot represent an object of type object"):
         dataset_study({"generator": object()})
 
 
-def test_nothing_is_swept_while_commits_are_not_known(shared_task: Path, finished: Path) -> None:
-    """Keys hold them: a study that was made with a network would seem to need nothing of what it has."""
+def test_sweeping_needs_known_commits(shared_task: Path, finished: Path) -> None:
+    """Keys contain commits: with an unknown commit, all artifacts of the study would look unused."""
     study = parse_study(
         f"version: 1\ntask: {{folder: {shared_task}}}\nmetrics: []\n"
         "datasets: {a: {generator: sd-1.5, images_per_class: 2}}\n"
     )
     before = files_of(finished / "store")
-    with pytest.raises(DataError, match=r"the commit of .* is not known"):
+    with pytest.raises(DataError, match=r"the commit of .* is unknown"):
         sweep_store([study], finished / "store", remove=True)
     assert files_of(finished / "store") == before
 
 
-def trained_as(shared_task: Path, folder: Path, train: str, more: str = "", per_class: int = 5) -> dict[str, RunRecord]:
-    """Runs of a study of the task's own train images, by data set."""
+def train_study(
+    shared_task: Path, folder: Path, train: str, more: str = "", per_class: int = 5
+) -> dict[str, RunRecord]:
+    """Run a study whose data set `again` consists of the task's training images; return run records by data set."""
     text = (
         f"version: 1\ntask: {{folder: {shared_task}}}\nmetrics: []\ndatasets:\n"
         f"  again: {{generator: {shared_task / 'train'}, images_per_class: {per_class}}}\n"
@@ -283,32 +293,32 @@ def trained_as(shared_task: Path, folder: Path, train: str, more: str = "", per_
     return {record.dataset: record for record in read_records(folder / "out/records") if isinstance(record, RunRecord)}
 
 
-def test_a_training_that_diverges_is_a_failed_record_that_says_when(shared_task: Path, tmp_path: Path) -> None:
+def test_a_diverging_training_is_recorded_as_failed_with_its_epoch(shared_task: Path, tmp_path: Path) -> None:
     wild = "recipes: {wild: {like: small, learning_rate: 1.0e+30, clip_norm: 1.0e+30, warmup: 0}}\n"
-    for record in trained_as(shared_task, tmp_path, "recipes: [wild]", wild).values():
+    for record in train_study(shared_task, tmp_path, "recipes: [wild]", wild).values():
         assert record.status == "failed"
-        assert re.search(r"the loss is no longer finite in epoch \d+ of 12", record.cause or "")
+        assert re.search(r"the loss is not finite in epoch \d+ of 12", record.cause or "")
         assert record.transfers == []
 
 
-def test_one_image_per_class_trains(shared_task: Path, tmp_path: Path) -> None:
-    runs = trained_as(shared_task, tmp_path, "recipes: [small]", per_class=1)
+def test_training_with_one_image_per_class(shared_task: Path, tmp_path: Path) -> None:
+    runs = train_study(shared_task, tmp_path, "recipes: [small]", per_class=1)
     assert {name: run.status for name, run in runs.items()} == {"real": "complete", "again": "complete"}
 
 
-def test_crops_larger_than_the_images_stop_the_run(shared_task: Path, tmp_path: Path) -> None:
+def test_crops_larger_than_the_images_are_rejected(shared_task: Path, tmp_path: Path) -> None:
     large = "recipes: {large: {like: texture, size: 500, stored_size: native, resize: native}}\n"
-    with pytest.raises(UserError, match="is smaller than the training crop of 500; take larger images or a recipe"):
-        trained_as(shared_task, tmp_path, "recipes: [large]", large)
+    with pytest.raises(UserError, match="is smaller than the training crop of 500"):
+        train_study(shared_task, tmp_path, "recipes: [large]", large)
 
 
-def test_every_cell_of_a_grid_of_probes_and_recipes_is_run(shared_task: Path, tmp_path: Path) -> None:
+def test_every_grid_cell_of_probes_and_recipes_is_run(shared_task: Path, tmp_path: Path) -> None:
     own = (
         "recipes: {brief: {like: quick, epochs: 1, size: 32, resize: 36, stored_size: 36}}\n"
         "probes: {texture: {architecture: bagnet17, recipe: brief}}\n"
     )
     text = "recipes: [default, brief], probes: [rgb, texture], checkpoint: lowest-validation-loss"
-    trained_as(shared_task, tmp_path, text, own)
+    train_study(shared_task, tmp_path, text, own)
     study, *others = read_records(tmp_path / "out/records")
     assert isinstance(study, StudyRecord)
     assert study.cells == [("small", "small", "rgb"), ("bagnet17", "brief", "texture"), ("small", "brief", "rgb")]
@@ -320,23 +330,23 @@ def test_every_cell_of_a_grid_of_probes_and_recipes_is_run(shared_task: Path, tm
     assert len(logs) == 6
 
 
-def test_a_data_set_of_real_images_is_worth_as_many_of_them(shared_task: Path, tmp_path: Path) -> None:
-    """The control: what is read off for the real images themselves, by way of the whole study."""
-    trained_as(shared_task, tmp_path, "recipes: [small], real_curve: [2, 5]")
+def test_effective_real_images_of_real_images_equal_their_number(shared_task: Path, tmp_path: Path) -> None:
+    """A control of the method: the data set consists of real images."""
+    train_study(shared_task, tmp_path, "recipes: [small], real_curve: [2, 5]")
     summary = summarise(read_records(tmp_path / "out/records"))
     assert [(point.images_per_class, point.steps_of) for point in summary.curve] == [(2, 5), (5, 5)]
-    worth = {row.dataset: row.worth for row in summary.rows}
-    assert worth["real"] is None
-    assert worth["again"] is not None
+    effective = {row.dataset: row.worth for row in summary.rows}
+    assert effective["real"] is None
+    assert effective["again"] is not None
     assert summary.complete
     page = (tmp_path / "out/report.html").read_text("utf-8")
-    assert 'id="worth"' in page
-    assert worth["again"].words in page
-    assert any(worth["again"].words in sentence for sentence in summary.answer)
+    assert 'id="effective-images"' in page
+    assert effective["again"].text in page
+    assert any(effective["again"].text in sentence for sentence in summary.answer)
 
 
 @pytest.mark.parametrize("blocked", ["records", "training", "datasets", "report.html"])
-def test_what_cannot_be_written_is_one_line(finished: Path, tmp_path: Path, blocked: str) -> None:
+def test_write_errors_are_one_line(finished: Path, tmp_path: Path, blocked: str) -> None:
     if blocked == "report.html":
         (tmp_path / blocked).mkdir()
     else:
@@ -345,8 +355,8 @@ def test_what_cannot_be_written_is_one_line(finished: Path, tmp_path: Path, bloc
         run_study(study_of(finished), finished / "store", tmp_path)
 
 
-def test_every_metric_by_two_encoders(finished: Path, tmp_path: Path, clip_folder: Path) -> None:
-    """On what a finished study left: only what measures is new."""
+def test_every_metric_with_two_encoders(finished: Path, tmp_path: Path, clip_folder: Path) -> None:
+    """Reuses the store of a finished study, so only measurement steps run."""
     shutil.copytree(finished / "store", tmp_path / "store")
     names, clip = ", ".join(METRICS.rows), f"{{name: clip-vit-b-32, weights: {clip_folder}}}"
     more = f"metrics: [{names}]\nencoders: [real-trained, {clip}]\n"
@@ -356,12 +366,12 @@ def test_every_metric_by_two_encoders(finished: Path, tmp_path: Path, clip_folde
     real, *others = result.summary.rows
     for row in (real, *others):
         assert set(row.metrics) == set(METRICS.rows)
-        assert all(found.reencoded is not None and found.side == (24 if row.real else 16) for found in row.distribution)
-        assert all(found.value.low <= found.value.mean <= found.value.high for found in row.distribution)
-    assert {found.subject for found in real.distribution} == {"real-test", "real-train"}
-    # All images of these data sets are compared, so the share is that of the first seed's Real->Synth test.
+        assert all(m.reencoded is not None and m.side == (24 if row.real else 16) for m in row.distribution)
+        assert all(m.value.low <= m.value.mean <= m.value.high for m in row.distribution)
+    assert {measure.subject for measure in real.distribution} == {"real-test", "real-train"}
+    # All images are measured, so label agreement equals the Real->Synth accuracy of the first seed.
     first = next(run for run in result.summary.runs if run.dataset == "real")
     for row in others:
-        wanted = next(test.top1 for test in first.transfers if test.tested_on == row.dataset)
-        assert row.metrics["label-agreement"].mean == pytest.approx(wanted)
-    assert "By clip-vit-b-32" in result.report.read_text("utf-8")
+        expected = next(test.top1 for test in first.transfers if test.tested_on == row.dataset)
+        assert row.metrics["label-agreement"].mean == pytest.approx(expected)
+    assert "Metrics by clip-vit-b-32" in result.report.read_text("utf-8")

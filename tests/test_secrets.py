@@ -1,4 +1,4 @@
-"""Canaries in the environment: none of them comes out anywhere."""
+"""Fake secrets (canaries) in the environment must not appear in any output or file."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SECRETS = {
     "HF_TOKEN": "hf_canary0123456789",
     "CAPTION_KEY": "sk-canary/4f9a7c",
     "CANARY_PASSWORD": "canary-password",
-    # conftest.py gives the storage's credentials: canary-access-key, canary-secret-key
+    # conftest.py sets the credentials of the storage: canary-access-key, canary-secret-key
 }
 
 
@@ -30,15 +30,15 @@ def canaries(s3_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
     return s3_url
 
 
-def holding_canaries(folder: Path) -> list[str]:
-    """Names of files that hold one, in their bytes or in the name."""
+def files_with_canaries(folder: Path) -> list[str]:
+    """Return the paths of files that contain a canary in their content or name."""
     files = [path for path in folder.rglob("*") if path.is_file()]
     assert files
     return [str(path) for path in files if CANARY.encode() in path.read_bytes() or CANARY in path.name]
 
 
 class Captions(BaseHTTPRequestHandler):
-    """An endpoint that takes a key."""
+    """A captioning endpoint that records the API keys it receives."""
 
     keys: ClassVar[set[str | None]] = set()
 
@@ -67,31 +67,31 @@ def endpoint() -> Iterator[str]:
 def study(tmp_path: Path, shared_task: Path, planted: Callable[[str], str], endpoint: str) -> list[str]:
     (tmp_path / "study.yaml").write_text(
         f"version: 1\ntask: {{folder: {shared_task}}}\nmetrics: []\ntrain: {{seeds: [0]}}\ndatasets:\n"
-        f"  sound: {{generator: '{planted('Noise')}', images_per_class: 4}}\n"
+        f"  normal: {{generator: '{planted('Noise')}', images_per_class: 4}}\n"
         f"  leaky: {{generator: '{planted('Leaky')}', images_per_class: 4}}\n"
-        f"  told:\n    generator: '{planted('Noise')}'\n    images_per_class: 4\n    prompts: {{strategy: caption, "
+        f"  caption:\n    generator: '{planted('Noise')}'\n    images_per_class: 4\n    prompts: {{strategy: caption, "
         f"captioner: {{model: seer, endpoint: '{endpoint}', api_key_env: CAPTION_KEY}}}}\n"
     )
     return ["run", str(tmp_path / "study.yaml")]
 
 
-def test_no_secret_is_shown_or_kept(
+def test_no_secret_is_printed_or_stored(
     canaries: str, tmp_path: Path, shared_task: Path, planted: Callable[[str], str], endpoint: str
 ) -> None:
-    place, url = tmp_path / "place", f"{canaries}/store"
-    assert start(study(tmp_path, shared_task, planted, endpoint), place, 2, url).wait(timeout=240) == 1
-    log = (place / "log").read_text()
+    run_folder, url = tmp_path / "run", f"{canaries}/store"
+    assert start(study(tmp_path, shared_task, planted, endpoint), run_folder, 2, url).wait(timeout=240) == 1
+    log = (run_folder / "log").read_text()
     assert "401 for http" in log
     assert Captions.keys == {f"Bearer {SECRETS['CAPTION_KEY']}"}
     fsspec.filesystem("s3", skip_instance_cache=True).get(url, str(tmp_path / "downloaded"), recursive=True)
     assert any("401 for http" in path.read_text() for path in (tmp_path / "downloaded" / "failures").iterdir())
-    for folder in (place, tmp_path / "downloaded", tmp_path / "cache"):
-        assert holding_canaries(folder) == []
-    assert (place / "out" / "report.html").exists()
+    for folder in (run_folder, tmp_path / "downloaded", tmp_path / "cache"):
+        assert files_with_canaries(folder) == []
+    assert (run_folder / "out" / "report.html").exists()
 
 
 @pytest.mark.parametrize("command", ["check", "run"])
-def test_no_secret_is_in_a_line_of_an_error(
+def test_no_secret_is_in_an_error_message(
     canaries: str, command: str, tmp_path: Path, planted: Callable[[str], str]
 ) -> None:
     arguments = {
@@ -99,7 +99,7 @@ def test_no_secret_is_in_a_line_of_an_error(
         "run": ["run", "study.yaml", "--store", f"s3://me:{SECRETS['CANARY_PASSWORD']}@bucket/store"],
     }[command]
     (tmp_path / "study.yaml").write_text("version: 1\n")
-    found = subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, cwd=tmp_path)
-    assert found.returncode != 0
-    assert "Traceback" not in found.stderr
-    assert CANARY not in found.stdout + found.stderr, canaries
+    result = subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, cwd=tmp_path)
+    assert result.returncode != 0
+    assert "Traceback" not in result.stderr
+    assert CANARY not in result.stdout + result.stderr, canaries

@@ -1,4 +1,4 @@
-"""Tiny CLIP and DINOv2 models with random weights, in folders as the real ones lie there."""
+"""Tiny CLIP and DINOv2 models with random weights, in folders with the layout of the real ones."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from transformers import (
 SIZES = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
 
 
-def _wide(model: torch.nn.Module) -> None:
-    """Weights so wide that the image shows through."""
+def _set_large_weights(model: torch.nn.Module) -> None:
+    """Set weights of a large scale, so that the features depend on the image."""
     with torch.no_grad():
         for weight in model.parameters():
             if weight.dim() > 1:
@@ -46,7 +46,7 @@ def save_clip(folder: Path) -> Path:
     model = CLIPModel(
         CLIPConfig(text_config=text, vision_config=SIZES | {"image_size": 32, "patch_size": 8}, projection_dim=12)
     )
-    _wide(model)
+    _set_large_weights(model)
     model.save_pretrained(folder)
     images = CLIPImageProcessor(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32})
     CLIPProcessor(images, CLIPTokenizer(**files, model_max_length=24)).save_pretrained(folder)
@@ -58,7 +58,7 @@ def save_dinov2(folder: Path) -> Path:
     model = Dinov2Model(
         Dinov2Config(hidden_size=32, num_hidden_layers=2, num_attention_heads=2, image_size=42, patch_size=14)
     )
-    _wide(model)
+    _set_large_weights(model)
     model.save_pretrained(folder)
     BitImageProcessor(size={"shortest_edge": 48}, crop_size={"height": 42, "width": 42}).save_pretrained(folder)
     return folder

@@ -1,4 +1,4 @@
-"""Writes the tables of the docs that come from rows: `python tools/docs_tables.py`. The tests say when to."""
+"""Tables of the documentation that are made from the rows of the code."""
 
 from __future__ import annotations
 
@@ -7,45 +7,51 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from docs_markdown import code, table
+
 from prettyuseful.diagnosis.causes import CAUSES
+from prettyuseful.encoders.table import ENCODERS
+from prettyuseful.generators.base import Sampling
+from prettyuseful.generators.models import MODELS
 from prettyuseful.metrics import METRICS, Metric
-from prettyuseful.names import names_of
+from prettyuseful.names import list_names
 from prettyuseful.prompts.plan import PromptPlan
 from prettyuseful.prompts.strategies import PROMPT_STRATEGIES
-from prettyuseful.training.augmentations import Augmentation, Nudge
+from prettyuseful.tasks.source import TASKS
+from prettyuseful.training.augmentations import Augmentation, SmallAugmentation
 from prettyuseful.training.recipes import RECIPES
 from prettyuseful.transforms.probes import PROBES
 
 DOCS = Path(__file__).parents[1] / "docs"
+_MARKED = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(\n<!-- end -->)", re.DOTALL)
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table of a page, between `<!-- table: NAME -->` and `<!-- end -->`."""
+    """A table of rows. Any page shows it between `<!-- table: NAME -->` and `<!-- end -->`."""
 
     name: str
-    page: str
     head: tuple[str, ...]
-    lines: Callable[[], Iterator[tuple[str, ...]]]
+    rows: Callable[[], Iterator[tuple[str, ...]]]
 
     @property
-    def path(self) -> Path:
-        return DOCS / self.page
-
-    def within(self, text: str) -> str:
-        """The page's text with the table as the rows have it."""
-        table = "\n".join(map(_line, (self.head, ("---",) * len(self.head), *self.lines())))
-        mark = re.escape(f"<!-- table: {self.name} -->")
-        return re.sub(rf"({mark}\n).*?(\n<!-- end -->)", lambda m: m[1] + table + m[2], text, flags=re.DOTALL)
+    def text(self) -> str:
+        return table(self.head, self.rows())
 
 
-def _line(cells: tuple[str, ...]) -> str:
-    return f"| {' | '.join(cell.replace('|', '&#124;') for cell in cells)} |"
+def fill_tables(markdown: str) -> str:
+    """Return the text of a page with all its marked tables as the rows of the code have them.
+
+    Raises:
+        KeyError: a marker with an unknown name.
+    """
+    return _MARKED.sub(lambda match: f"{match[1]}{TABLES[match[2]].text}{match[3]}", markdown)
 
 
 def _causes() -> Iterator[tuple[str, ...]]:
     for cause in CAUSES:
-        yield f"`{cause.id}`", cause.direction, f"{cause.title}. {cause.meaning}", " ".join(cause.advice)
+        dropped = f"`drop: {cause.id}`" if cause.drop else ""
+        yield f"`{cause.id}`", cause.direction, f"{cause.title}. {cause.meaning}", " ".join(cause.advice), dropped
 
 
 def _metrics() -> Iterator[tuple[str, ...]]:
@@ -69,37 +75,41 @@ def _range(metric: Metric) -> str:
 
 def _prompts() -> Iterator[tuple[str, ...]]:
     for row in PROMPT_STRATEGIES:
-        keys = [key for key in PromptPlan.model_fields if row.reads(key)]
+        keys = [key for key in PromptPlan.model_fields if row.accepts(key)]
         yield f"`{row.name}`", row.summary, ", ".join(f"`{key}`" for key in keys)
 
 
 def _architectures() -> Iterator[tuple[str, ...]]:
-    for name, summary in names_of("architectures").items():
+    for name, summary in list_names("architectures").items():
         yield f"`{name}`", summary
 
 
 def _recipes() -> Iterator[tuple[str, ...]]:
     for row in RECIPES:
-        recipe, seen = row.recipe, row.recipe.augmentation
-        cuts = isinstance(seen, Augmentation) and seen.scale is None
-        size = f"{seen.size} of {recipe.stored_size} px" if cuts else f"{seen.size} px"
+        recipe, augmentation = row.recipe, row.recipe.augmentation
+        crops = isinstance(augmentation, Augmentation) and augmentation.scale is None
+        size = f"{augmentation.size} of {recipe.stored_size} px" if crops else f"{augmentation.size} px"
         decay = f", decay {recipe.weight_decay:g}" if recipe.weight_decay else ""
         optimiser = f"{recipe.optimiser} {recipe.learning_rate:g}{decay}"
-        passes = f"{recipe.epochs}, {recipe.batch_size}"
-        yield f"`{row.name}`", row.summary, size, passes, optimiser, ", ".join(_changes(seen))
+        epochs = f"{recipe.epochs}, {recipe.batch_size}"
+        yield f"`{row.name}`", row.summary, size, epochs, optimiser, ", ".join(_changes(augmentation))
 
 
-def _changes(seen: Nudge | Augmentation) -> Iterator[str]:
-    if isinstance(seen, Nudge):
-        yield from (f"shift by up to {seen.shift}", "flip", f"jitter {seen.jitter:g}")
+def _changes(augmentation: SmallAugmentation | Augmentation) -> Iterator[str]:
+    if isinstance(augmentation, SmallAugmentation):
+        yield from (f"shift by up to {augmentation.shift}", "flip", f"jitter {augmentation.jitter:g}")
         return
-    yield f"crop of {seen.scale[0]:g} to {seen.scale[1]:g} of the area" if seen.scale else "random crop"
-    if seen.one_of:
-        yield f"one of {', '.join(seen.one_of)}"
-    if any(seen.jitter):
-        yield f"jitter {max(seen.jitter):g}"
-    yield "flips both ways" if len(seen.flips) == 2 else "flip"
-    if seen.cutmix:
+    yield (
+        f"crop of {augmentation.scale[0]:g} to {augmentation.scale[1]:g} of the area"
+        if augmentation.scale
+        else "random crop"
+    )
+    if augmentation.one_of:
+        yield f"one of {', '.join(augmentation.one_of)}"
+    if any(augmentation.jitter):
+        yield f"jitter {max(augmentation.jitter):g}"
+    yield "flips both ways" if len(augmentation.flips) == 2 else "flip"
+    if augmentation.cutmix:
         yield "CutMix"
 
 
@@ -116,30 +126,76 @@ def _probes() -> Iterator[tuple[str, ...]]:
         )
 
 
-TABLES = (
-    Table("prompts", "generators.md", ("strategy", "prompts of a class", "keys of its own"), _prompts),
-    Table("architectures", "training.md", ("architecture", "what it is"), _architectures),
-    Table(
-        "recipes",
-        "training.md",
-        ("recipe", "what it is", "looks at", "epochs, batch", "optimiser", "augmentation"),
-        _recipes,
-    ),
-    Table(
-        "probes",
-        "training.md",
-        ("probe", "what is left", "recipe for small, other tasks", "architecture", "squares of a test image"),
-        _probes,
-    ),
-    Table("causes", "audit.md", ("cause", "direction", "what it means", "what to try"), _causes),
-    Table("metrics", "metrics.md", ("name", "what", "value of", "range", "source"), _metrics),
-)
+def _tasks() -> Iterator[tuple[str, ...]]:
+    for row in TASKS:
+        yield f"`{row.name}`", row.summary, "`folder` or `huggingface`" if row.takes_images else "bundled"
 
 
-def main() -> None:
-    for table in TABLES:
-        table.path.write_text(table.within(table.path.read_text("utf-8")), "utf-8")
+def _generators() -> Iterator[tuple[str, ...]]:
+    for model in MODELS.values():
+        yield (
+            f"`{model.id}`",
+            model.released or "bundled",
+            f"{model.parameters:g} B" if model.parameters else "",
+            f"{model.size}" if model.size else "",
+            f"{max(model.memory):g} GB" if model.memory else "",
+            f"{model.licence}{' (gated)' if model.gated else ''}",
+            f"`{model.path_or_id}`{f'; {model.note}' if model.note else ''}",
+        )
 
 
-if __name__ == "__main__":
-    main()
+def _sampling() -> Iterator[tuple[str, ...]]:
+    for model in MODELS.values():
+        yield f"`{model.id}`", _settings(model.vendor), _settings(model.paper) if model.paper else "not in the paper"
+
+
+def _settings(sampling: Sampling) -> str:
+    return ", ".join(f"{key} {value!r}" for key, value in sampling.model_dump(exclude_none=True).items())
+
+
+def _encoders() -> Iterator[tuple[str, ...]]:
+    weights = {"none": "none", "model": "hub id or folder", "file": "file", "timm": "file or hub id"}
+    for row in ENCODERS:
+        default = "required" if row.needs_weights else code(row.default_weights) if row.default_weights else ""
+        yield f"`{row.name}`", row.summary, weights[row.weights], default, "yes" if row.encodes_text else "no"
+
+
+def _studies() -> Iterator[tuple[str, ...]]:
+    for name, summary in list_names("studies").items():
+        yield f"`{name}`", summary
+
+
+def _transforms() -> Iterator[tuple[str, ...]]:
+    for kind, summary in list_names("transforms").items():
+        yield f"[`{kind}`](study-file.md#transform-{kind})", summary
+
+
+TABLES = {
+    table.name: table
+    for table in (
+        Table("tasks", ("task", "what it is", "images"), _tasks),
+        Table(
+            "generators",
+            ("id", "released", "parameters", "px", "memory", "licence", "source"),
+            _generators,
+        ),
+        Table("sampling", ("id", "`sampling: vendor`", "`sampling: paper`"), _sampling),
+        Table("prompts", ("strategy", "prompts of a class", "keys of its own"), _prompts),
+        Table("architectures", ("architecture", "what it is"), _architectures),
+        Table(
+            "recipes",
+            ("recipe", "what it is", "input size", "epochs, batch", "optimiser", "augmentation"),
+            _recipes,
+        ),
+        Table(
+            "probes",
+            ("probe", "what is left", "recipe for small, other tasks", "architecture", "crops of a test image"),
+            _probes,
+        ),
+        Table("transforms", ("kind", "what it does"), _transforms),
+        Table("encoders", ("name", "features", "weights", "default weights", "encodes text"), _encoders),
+        Table("metrics", ("name", "what it measures", "value of", "range", "source"), _metrics),
+        Table("causes", ("cause", "direction", "what it means", "what to try", "can be dropped"), _causes),
+        Table("studies", ("study", "what it does"), _studies),
+    )
+}

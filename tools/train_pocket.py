@@ -1,12 +1,17 @@
-"""Trains the pocket family: four tiny text-to-image models, from the photos task's train crops alone.
+"""Train the pocket family: four tiny text-to-image models, from the training crops of the task `photos` only.
 
     python tools/train_pocket.py [--out src/prettyuseful/generators/pocket_parts] [--threads 1]
 
-About 40 minutes on one core. A stage whose part is in --out already is not trained again: remove a part to train it and
-what comes after it anew. Stages, each seeded: tokenizer (byte-pair merges learnt on the prompts), VAE (32 px to
-8 x 8 x 4 latents), base (CLIP text encoder and UNet trained together on class names and captions, one prompt in ten
-left empty), then two fine-tunes of the base UNet of equal length: `curated` on the crops that `preference` likes best,
-`random` on as many drawn at random. `turbo` is the base with a four-step scheduler and has no weights of its own.
+This takes about 40 minutes on one core. A stage is skipped if its part is already in --out; remove a part, and the
+parts that depend on it, to train it again. All stages are seeded:
+
+- tokenizer: byte-pair merges trained on the prompts;
+- VAE: 32 x 32 pixels to 8 x 8 x 4 latents;
+- base: CLIP text encoder and UNet trained together on class names and captions, with 10% empty prompts;
+- `curated` and `random`: the base UNet fine-tuned for the same number of steps on the crops with the highest scores of
+  `preference`, and on equally many random crops.
+
+`turbo` is the base with a four-step scheduler and has no separate weights.
 """
 
 from __future__ import annotations
@@ -38,7 +43,7 @@ SCHEDULE = {"num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.01
 
 
 def preference(pixels: np.ndarray) -> np.ndarray:
-    """(N, 3) raw scores that look at the image alone: contrast, colourfulness (Hasler & Suesstrunk 2003), sharpness."""
+    """Return scores (N, 3) of images: contrast, colourfulness (Hasler and Süsstrunk 2003) and sharpness."""
     rgb = pixels.astype(np.float64) / 255
     luma = rgb @ np.array([0.299, 0.587, 0.114])
     rg, yb = rgb[..., 0] - rgb[..., 1], (rgb[..., 0] + rgb[..., 1]) / 2 - rgb[..., 2]
@@ -51,7 +56,7 @@ def preference(pixels: np.ndarray) -> np.ndarray:
 
 
 def preferred_slice(pixels: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Indices of the crops with the highest summed z-scores within their class."""
+    """Return the indices of the crops with the highest sum of z-scores within their class."""
     raw, chosen = preference(pixels), []
     for label in np.unique(labels):
         rows = np.flatnonzero(labels == label)
@@ -67,7 +72,7 @@ def random_slice(labels: np.ndarray) -> np.ndarray:
 
 
 def make_tokenizer(texts: list[str], folder: Path) -> CLIPTokenizer:
-    """A CLIP tokenizer whose merges are learnt on `texts`; every byte stays spellable."""
+    """Train a CLIP tokenizer on `texts`. Its vocabulary covers every byte."""
     suffix, special = "</w>", ["<|startoftext|>", "<|endoftext|>"]
     bpe = Tokenizer(models.BPE(end_of_word_suffix=suffix))
     bpe.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Punctuation()])
@@ -88,8 +93,8 @@ def make_tokenizer(texts: list[str], folder: Path) -> CLIPTokenizer:
 
 
 def encode_text(tokenizer: CLIPTokenizer, texts: list[str]) -> torch.Tensor:
-    found = tokenizer(texts, padding="max_length", max_length=MAX_TOKENS, truncation=True, return_tensors="pt")
-    return torch.as_tensor(found.input_ids)
+    encoded = tokenizer(texts, padding="max_length", max_length=MAX_TOKENS, truncation=True, return_tensors="pt")
+    return torch.as_tensor(encoded.input_ids)
 
 
 def cosine_lr(step: int, steps: int, peak: float) -> float:
@@ -133,7 +138,7 @@ def train_vae(images: torch.Tensor) -> AutoencoderKL:
 
 
 class Trainer:
-    """Denoising training of a UNet (and, for the base, its text encoder) with an exponential moving average."""
+    """Trainer of a denoising UNet (and, for the base, its text encoder) with an exponential moving average."""
 
     def __init__(self, vae: AutoencoderKL, images: torch.Tensor, tokens: list[torch.Tensor], empty: torch.Tensor):
         with torch.no_grad():
@@ -145,7 +150,7 @@ class Trainer:
     def train(
         self, name: str, unet: Any, text: CLIPTextModel, learn_text: bool, rows: np.ndarray, steps: int, lr: float
     ) -> list[Any]:
-        """The averaged UNet, and the averaged text encoder if it learns."""
+        """Train and return the averaged UNet, and the averaged text encoder if `learn_text`."""
         torch.manual_seed(derive_seed("pocket", name))
         generator = torch.Generator().manual_seed(derive_seed("pocket", name, "draws"))
         modules = [unet, text] if learn_text else [unet]
@@ -222,24 +227,30 @@ def report(name: str, step: int, steps: int, loss: torch.Tensor) -> None:
 def save(module: Any, folder: Path) -> None:
     module.half().save_pretrained(folder, safe_serialization=True, variant="fp16")
     config = json.loads((folder / "config.json").read_text("utf-8"))
-    config.pop("_name_or_path", None)  # a path of this machine
+    config.pop("_name_or_path", None)  # a path on this machine
     (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
 
 
-def name_as_stable_diffusion(path: Path) -> None:
-    """transformers 5 drops the prefix of Stable Diffusion's checkpoints; without it, 4 loads random numbers."""
+def restore_text_model_prefix(path: Path) -> None:
+    """Restore the prefix of Stable Diffusion checkpoints, which transformers 5 drops.
+
+    Without it, transformers 4 silently loads random weights.
+    """
     prefix = "text_model."
     state = {name if name.startswith(prefix) else prefix + name: value for name, value in load_file(path).items()}
     save_file(state, path, metadata={"format": "pt"})
 
 
-def shipped(kind: Any, folder: Path) -> Any:
-    """A saved part, in single precision for training."""
+def load_part(kind: Any, folder: Path) -> Any:
+    """Load a saved part in single precision for training."""
     return kind.from_pretrained(folder, variant="fp16", dtype=torch.float32).requires_grad_(False)
 
 
 def write_index(out: Path) -> None:
-    """One StableDiffusionPipeline index serves all four; `generators/pocket.py` says which parts make which model."""
+    """Write the StableDiffusionPipeline index that all four models share.
+
+    `generators/pocket.py` defines the parts of each model.
+    """
     index = {
         "_class_name": "StableDiffusionPipeline",
         "_diffusers_version": "0.40.0",
@@ -280,23 +291,23 @@ def main() -> None:
     tokens = [encode_text(tokenizer, names), encode_text(tokenizer, captions)]
     print("longest caption:", int((tokens[1] != tokenizer.pad_token_id).sum(1).max()) + 1, "tokens; e.g.", captions[0])
 
-    # Every stage starts from the half-precision parts that ship, not from what they were rounded from.
+    # Every stage starts from the half-precision parts that are distributed, not from the unrounded weights.
     if not (out / "vae").exists():
         save(train_vae(images), out / "vae")
-    trainer = Trainer(shipped(AutoencoderKL, out / "vae"), images, tokens, encode_text(tokenizer, [""]))
+    trainer = Trainer(load_part(AutoencoderKL, out / "vae"), images, tokens, encode_text(tokenizer, [""]))
     if not (out / "unet-base").exists():
         torch.manual_seed(derive_seed("pocket", "initial weights"))
         unet, text = make_unet(), make_text_encoder(tokenizer)
         print(f"UNet: {sum(p.numel() for p in unet.parameters()) / 1e6:.2f} M parameters")
         unet, text = trainer.train("base", unet, text, True, np.arange(len(labels)), BASE_STEPS, 1e-3)
         save(text, out / "text_encoder")
-        name_as_stable_diffusion(out / "text_encoder" / "model.fp16.safetensors")
+        restore_text_model_prefix(out / "text_encoder" / "model.fp16.safetensors")
         save(unet, out / "unet-base")
     write_index(out)
-    text = shipped(CLIPTextModel, out / "text_encoder")
+    text = load_part(CLIPTextModel, out / "text_encoder")
     for name, rows in {"curated": preferred_slice(pixels, labels), "random": random_slice(labels)}.items():
         if not (out / f"unet-{name}").exists():
-            unet = shipped(UNet2DConditionModel, out / "unet-base").requires_grad_(True)
+            unet = load_part(UNet2DConditionModel, out / "unet-base").requires_grad_(True)
             (unet,) = trainer.train(name, unet, text, False, rows, FINE_TUNE_STEPS, 3e-4)
             save(unet, out / f"unet-{name}")
     size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())

@@ -1,4 +1,4 @@
-"""Defects to plant, and what a diagnosis may call them."""
+"""Defects to plant, and the causes that a diagnosis should report for them."""
 
 from __future__ import annotations
 
@@ -10,107 +10,107 @@ from scipy.ndimage import uniform_filter
 from skimage.restoration import denoise_bilateral
 
 from planted.worlds import World
-from prettyuseful.diagnosis.images import Labelled
+from prettyuseful.diagnosis.images import LabelledImages
 from prettyuseful.numerics import Numerics
-from prettyuseful.transforms.base import Transform, each, to_bytes
+from prettyuseful.transforms.base import Transform, map_images, to_uint8
 from prettyuseful.transforms.colour import Colour, ColourShift
 from prettyuseful.transforms.degradation import Blur, Jpeg, LowResolution, Noise, Sharpen, Smooth
 from prettyuseful.transforms.geometry import PatchShuffle, Zoom
 from prettyuseful.transforms.vae import Vae
 
-Plant = Callable[[Labelled, float, World, np.random.Generator], Labelled]
+Plant = Callable[[LabelledImages, float, World, np.random.Generator], LabelledImages]
 
 
 @dataclass(frozen=True)
 class Defect:
-    """`accepted`: causes that name it rightly. `plant` takes an undamaged set and the strength."""
+    """A defect. `accepted`: ids of the correct causes. `plant`: adds the defect to images at a given strength."""
 
     accepted: tuple[str, ...]
     plant: Plant
 
 
-def _changed(make: Callable[[float], Transform]) -> Plant:
-    def plant(images: Labelled, strength: float, world: World, rng: np.random.Generator) -> Labelled:  # noqa: ARG001
-        return Labelled(make(strength).apply(images.pixels), images.labels, images.groups)
+def _transform(make: Callable[[float], Transform]) -> Plant:
+    def plant(images: LabelledImages, strength: float, world: World, rng: np.random.Generator) -> LabelledImages:  # noqa: ARG001
+        return LabelledImages(make(strength).apply(images.pixels), images.labels, images.groups)
 
     return plant
 
 
-def _wrong(images: Labelled, share: float, world: World, rng: np.random.Generator) -> Labelled:
-    """The share of labels becomes any other."""
+def _randomise_labels(images: LabelledImages, share: float, world: World, rng: np.random.Generator) -> LabelledImages:
+    """Replace a share of the labels by other random labels."""
     labels = images.labels.copy()
     rows = np.flatnonzero(rng.random(len(labels)) < share)
     labels[rows] = (labels[rows] + rng.integers(1, world.classes, len(rows))) % world.classes
-    return Labelled(images.pixels, labels, images.groups)
+    return LabelledImages(images.pixels, labels, images.groups)
 
 
-def _swapped(images: Labelled, share: float, world: World, rng: np.random.Generator) -> Labelled:  # noqa: ARG001
-    """The share of labels becomes that of the class's partner, two by two."""
+def _swap_labels(images: LabelledImages, share: float, world: World, rng: np.random.Generator) -> LabelledImages:  # noqa: ARG001
+    """Replace a share of the labels by the label of a partner class. Classes form pairs."""
     rows = rng.random(len(images)) < share
-    return Labelled(images.pixels, np.where(rows, images.labels ^ 1, images.labels), images.groups)
+    return LabelledImages(images.pixels, np.where(rows, images.labels ^ 1, images.labels), images.groups)
 
 
 def _collapse(which: Callable[[int, np.random.Generator], np.ndarray]) -> Plant:
-    def plant(images: Labelled, kept: float, world: World, rng: np.random.Generator) -> Labelled:
-        """Of the classes, so many images are kept, and repeated with small variations."""
+    def plant(images: LabelledImages, kept: float, world: World, rng: np.random.Generator) -> LabelledImages:
+        """Replace the images of each selected class by variations of `kept` of them."""
         pixels, groups = images.pixels.copy(), images.groups.copy()
         for label in which(world.classes, rng):
             rows = np.flatnonzero(images.labels == label)
-            models = rng.permutation(rows)[: int(kept)]
-            chosen = models[np.arange(len(rows)) % len(models)]
-            pixels[rows] = [_varied(images.pixels[row], rng) for row in chosen]
+            originals = rng.permutation(rows)[: int(kept)]
+            chosen = originals[np.arange(len(rows)) % len(originals)]
+            pixels[rows] = [_vary(images.pixels[row], rng) for row in chosen]
             groups[rows] = [f"{images.groups[row]}/{i}" for i, row in enumerate(chosen)]
-        return Labelled(pixels, images.labels, groups)
+        return LabelledImages(pixels, images.labels, groups)
 
     return plant
 
 
-def _copies(images: Labelled, share: float, world: World, rng: np.random.Generator) -> Labelled:
-    """The share of images is replaced by real ones, mirrored or not, a little brighter or darker, and compressed."""
+def _copy_examples(images: LabelledImages, share: float, world: World, rng: np.random.Generator) -> LabelledImages:
+    """Replace a share of the images by real ones, possibly mirrored, slightly brighter or darker, and compressed."""
     pixels, real = images.pixels.copy(), world.halves
     for row in np.flatnonzero(rng.random(len(images)) < share):
         half = real[rng.integers(2)]
         source = half.pixels[rng.choice(np.flatnonzero(half.labels == images.labels[row]))]
         source = source[:, ::-1] if rng.random() < 0.5 else source
         bright = np.clip(np.rint(source * rng.uniform(0.95, 1.05)), 0, 255).astype(np.uint8)
-        pixels[row] = Jpeg(quality=92).changed(bright)
-    return Labelled(pixels, images.labels, images.groups)
+        pixels[row] = Jpeg(quality=92).transform_image(bright)
+    return LabelledImages(pixels, images.labels, images.groups)
 
 
-def _varied(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Moved by up to a pixel, its border repeated, and up to 5 % brighter or darker."""
+def _vary(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Shift an image by up to a pixel and make it up to 5% brighter or darker."""
     down, across = rng.integers(0, 3, 2)
-    side_by_side = np.pad(image, ((1, 1), (1, 1), (0, 0)), mode="edge")
-    moved = side_by_side[down : down + image.shape[0], across : across + image.shape[1]]
+    padded = np.pad(image, ((1, 1), (1, 1), (0, 0)), mode="edge")
+    moved = padded[down : down + image.shape[0], across : across + image.shape[1]]
     return np.clip(np.rint(moved * rng.uniform(0.95, 1.05)), 0, 255).astype(np.uint8)
 
 
 class _BoxBlur:
-    """A mean over a square: an operator that no candidate of the diagnosis knows."""
+    """A mean over a square, which is not among the candidates of the diagnosis."""
 
     def __init__(self, width: float) -> None:
         self.width = int(width)
 
     def apply(self, images: np.ndarray) -> np.ndarray:
-        return each(
+        return map_images(
             images,
             lambda image: np.rint(uniform_filter(image.astype(float), (self.width, self.width, 1))).astype(np.uint8),
         )
 
 
 class _Bilateral:
-    """An edge-preserving mean: another way to lose texture. `contrast`: what differs by more stays apart."""
+    """A bilateral filter, which removes texture and keeps edges with more than `contrast`."""
 
     def __init__(self, contrast: float) -> None:
         self.contrast = contrast
 
     def apply(self, images: np.ndarray) -> np.ndarray:
         def change(image: np.ndarray) -> np.ndarray:
-            return to_bytes(
+            return to_uint8(
                 denoise_bilateral(image / 255, sigma_color=self.contrast, sigma_spatial=1.5, channel_axis=2)
             )
 
-        return each(images, change)
+        return map_images(images, change)
 
 
 def _vae(times: float) -> Transform:
@@ -125,31 +125,31 @@ def _vae(times: float) -> Transform:
     return Repeated()
 
 
-def _half(classes: int, rng: np.random.Generator) -> np.ndarray:
+def _half_of_classes(classes: int, rng: np.random.Generator) -> np.ndarray:
     return rng.permutation(classes)[: classes // 2]
 
 
 DEFECTS = {
-    "labels at random": Defect(("labels",), _wrong),
-    "labels by pairs": Defect(("labels",), _swapped),
+    "labels at random": Defect(("labels",), _randomise_labels),
+    "labels by pairs": Defect(("labels",), _swap_labels),
     "collapse of all classes": Defect(("coverage",), _collapse(lambda classes, _: np.arange(classes))),
-    "collapse of half the classes": Defect(("coverage",), _collapse(_half)),
+    "collapse of half the classes": Defect(("coverage",), _collapse(_half_of_classes)),
     "collapse of one class": Defect(("coverage",), _collapse(lambda classes, rng: rng.integers(classes, size=1))),
-    "near-copies of real": Defect(("copies",), _copies),
-    "blur": Defect(("high-frequencies",), _changed(lambda s: Blur(width=s / 32))),
-    "low resolution": Defect(("high-frequencies",), _changed(lambda s: LowResolution(factor=s))),
-    "JPEG": Defect(("texture",), _changed(lambda s: Jpeg(quality=int(s)))),
-    "noise": Defect(("high-frequencies",), _changed(lambda s: Noise(deviation=s, seed=1))),
-    "sharpening": Defect(("high-frequencies",), _changed(lambda s: Sharpen(amount=s))),
-    "smoothing": Defect(("texture",), _changed(lambda s: Smooth(contrast=s))),
-    "patch shuffle": Defect(("structure",), _changed(lambda s: PatchShuffle(grid=int(s), seed=1))),
-    "hue": Defect(("colour-contrast",), _changed(lambda s: Colour(hue=s))),
-    "saturation": Defect(("colour-contrast",), _changed(lambda s: Colour(saturation=s))),
-    "contrast": Defect(("colour-contrast",), _changed(lambda s: ColourShift(contrast=s))),
-    "native zoom": Defect(("scale-position",), _changed(lambda s: Zoom(factor=s))),
-    "box blur (unknown to the candidates)": Defect(("high-frequencies",), _changed(_BoxBlur)),
-    "bilateral filter (unknown to the candidates)": Defect(("texture",), _changed(_Bilateral)),
-    "VAE (unknown to the candidates)": Defect(("high-frequencies",), _changed(_vae)),
+    "near-copies of real": Defect(("copies",), _copy_examples),
+    "blur": Defect(("high-frequencies",), _transform(lambda s: Blur(width=s / 32))),
+    "low resolution": Defect(("high-frequencies",), _transform(lambda s: LowResolution(factor=s))),
+    "JPEG": Defect(("texture",), _transform(lambda s: Jpeg(quality=int(s)))),
+    "noise": Defect(("high-frequencies",), _transform(lambda s: Noise(deviation=s, seed=1))),
+    "sharpening": Defect(("high-frequencies",), _transform(lambda s: Sharpen(amount=s))),
+    "smoothing": Defect(("texture",), _transform(lambda s: Smooth(contrast=s))),
+    "patch shuffle": Defect(("structure",), _transform(lambda s: PatchShuffle(grid=int(s), seed=1))),
+    "hue": Defect(("colour-contrast",), _transform(lambda s: Colour(hue=s))),
+    "saturation": Defect(("colour-contrast",), _transform(lambda s: Colour(saturation=s))),
+    "contrast": Defect(("colour-contrast",), _transform(lambda s: ColourShift(contrast=s))),
+    "native zoom": Defect(("scale-position",), _transform(lambda s: Zoom(factor=s))),
+    "box blur (unknown to the candidates)": Defect(("high-frequencies",), _transform(_BoxBlur)),
+    "bilateral filter (unknown to the candidates)": Defect(("texture",), _transform(_Bilateral)),
+    "VAE (unknown to the candidates)": Defect(("high-frequencies",), _transform(_vae)),
 }
 PAIRS = (
     ("blur", "contrast"),

@@ -1,4 +1,4 @@
-"""Worlds without download in which real sets can be drawn again and again, and sets that are not damaged."""
+"""Sources of real sets and of images without defect that need no download and can be sampled repeatedly."""
 
 from __future__ import annotations
 
@@ -9,38 +9,38 @@ from typing import Literal, Protocol
 import numpy as np
 from PIL import Image
 
-from prettyuseful.diagnosis.images import Labelled
+from prettyuseful.diagnosis.images import LabelledImages
 from prettyuseful.tasks.photos import BLOCK, CROP, PHOTOGRAPHS, SIDE, load_photograph
 
 Origin = Literal["unseen", "same"]
-"""Undamaged images: of blocks (or images) that the real set does not have, or other crops of the same blocks."""
+"""Origin of images without defect: blocks (or images) not in the real set, or other crops of the same blocks."""
 
 
 class World(Protocol):
-    """One real set, drawn by chance, and where more of the same comes from."""
+    """A randomly sampled real set, and a source of more images of the same distribution."""
 
     classes: int
-    halves: tuple[Labelled, Labelled]
+    halves: tuple[LabelledImages, LabelledImages]
 
-    def draw(self, origin: Origin, rng: np.random.Generator) -> Labelled:
-        """As many images per class as the real set has; none of them is in it."""
+    def draw(self, origin: Origin, rng: np.random.Generator) -> LabelledImages:
+        """Sample as many images per class as the real set has, none of which is in the real set."""
 
-    def test(self, rng: np.random.Generator) -> Labelled:
-        """Images to test a classifier on that has been trained on undamaged ones of unseen origin."""
+    def test(self, rng: np.random.Generator) -> LabelledImages:
+        """Sample test images for a classifier that is trained on images of unseen origin."""
 
 
 @dataclass(frozen=True)
 class _Block:
-    """A block of a photograph, and the crops (by number) that the real set has taken of it."""
+    """A block of a photograph by row and column, and the numbers of its crops that are in the real set."""
 
-    place: tuple[int, int]
+    position: tuple[int, int]
     taken: frozenset[int] = frozenset()
 
 
 class Photos:
-    """The 16 photographs of the task `photos`, `per_class` crops of 32 px of each.
+    """The 16 photographs of the task `photos`, with `per_class` crops of 32 px of each.
 
-    Blocks are dealt out anew by `seed`: a quarter to either half of the real set, the rest to sets of unseen origin.
+    `seed` assigns a quarter of the blocks to each half of the real set, and the rest to images of unseen origin.
     """
 
     classes = len(PHOTOGRAPHS)
@@ -50,7 +50,7 @@ class Photos:
         rng = np.random.default_rng([seed, 1])
         self._real: list[list[_Block]] = []
         self._unseen: list[list[_Block]] = []
-        parts: tuple[list[Labelled], list[Labelled]] = ([], [])
+        parts: tuple[list[LabelledImages], list[LabelledImages]] = ([], [])
         for label, photograph in enumerate(PHOTOGRAPHS):
             height, width = load_photograph(photograph).shape[:2]
             blocks = [_Block((r, c)) for r in range(height // BLOCK) for c in range(width // BLOCK)]
@@ -63,18 +63,20 @@ class Photos:
                 part.append(images)
                 used += left
             self._real.append(used)
-        self.halves = (Labelled.joined(parts[0]), Labelled.joined(parts[1]))
+        self.halves = (LabelledImages.concatenate(parts[0]), LabelledImages.concatenate(parts[1]))
 
-    def draw(self, origin: Origin, rng: np.random.Generator) -> Labelled:
+    def draw(self, origin: Origin, rng: np.random.Generator) -> LabelledImages:
         pool = self._unseen if origin == "unseen" else self._real
-        return Labelled.joined([_crops(label, blocks, self.per_class, rng)[0] for label, blocks in enumerate(pool)])
+        return LabelledImages.concatenate(
+            [_crops(label, blocks, self.per_class, rng)[0] for label, blocks in enumerate(pool)]
+        )
 
-    def test(self, rng: np.random.Generator) -> Labelled:
+    def test(self, rng: np.random.Generator) -> LabelledImages:
         return self.draw("same", rng)
 
 
 class Digits:
-    """scikit-learn's handwritten digits (8 x 8 pixels, 10 classes), enlarged to 32 px, dealt out anew by `seed`."""
+    """Handwritten digits of scikit-learn (8 x 8 pixels, 10 classes), upsampled to 32 px and assigned by `seed`."""
 
     classes = 10
     per_class = 80
@@ -91,45 +93,47 @@ class Digits:
         self._images, self._labels, self._rest = images, labels, rest
         self.halves = (self._take(first), self._take(second))
 
-    def draw(self, origin: Origin, rng: np.random.Generator) -> Labelled:
+    def draw(self, origin: Origin, rng: np.random.Generator) -> LabelledImages:
         if origin != "unseen":
-            raise ValueError("a digit was written once: there are no other crops of it")
+            raise ValueError("digits have no other crops; use the origin 'unseen'")
         return self._take([rng.permutation(rows)[: self.per_class] for rows in self._rest])
 
-    def test(self, rng: np.random.Generator) -> Labelled:  # noqa: ARG002
-        return Labelled.joined(self.halves)
+    def test(self, rng: np.random.Generator) -> LabelledImages:  # noqa: ARG002
+        return LabelledImages.concatenate(self.halves)
 
-    def _take(self, rows: list[np.ndarray]) -> Labelled:
+    def _take(self, rows: list[np.ndarray]) -> LabelledImages:
         chosen = np.concatenate(rows)
-        return Labelled(self._images[chosen], self._labels[chosen], chosen.astype(str))
+        return LabelledImages(self._images[chosen], self._labels[chosen], chosen.astype(str))
 
 
-def _crops(label: int, blocks: list[_Block], count: int, rng: np.random.Generator) -> tuple[Labelled, list[_Block]]:
-    """`count` crops, block after block, none that is taken; and the blocks with what is taken now."""
+def _crops(
+    label: int, blocks: list[_Block], count: int, rng: np.random.Generator
+) -> tuple[LabelledImages, list[_Block]]:
+    """Take `count` unused crops, one block after the other; return them and the blocks with their used crops."""
     photograph, free = load_photograph(PHOTOGRAPHS[label]), BLOCK - CROP + 1
     blocks = [blocks[i] for i in rng.permutation(len(blocks))]
-    offers = [[int(n) for n in rng.permutation(free * free) if n not in block.taken] for block in blocks]
+    unused = [[int(n) for n in rng.permutation(free * free) if n not in block.taken] for block in blocks]
     images, groups, taken = [], [], [set(block.taken) for block in blocks]
     for i in range(count):
-        block, number = i % len(blocks), offers[i % len(blocks)][i // len(blocks)]
+        block, number = i % len(blocks), unused[i % len(blocks)][i // len(blocks)]
         taken[block].add(number)
-        (row, column), (down, across) = blocks[block].place, divmod(number, free)
+        (row, column), (down, across) = blocks[block].position, divmod(number, free)
         top, left = row * BLOCK + down, column * BLOCK + across
         crop = Image.fromarray(photograph[top : top + CROP, left : left + CROP])
         images.append(np.asarray(crop.resize((SIDE, SIDE), Image.Resampling.BICUBIC)))
         groups.append(f"{label}/{row}-{column}")
-    found = Labelled(np.stack(images), np.full(count, label), np.array(groups))
-    return found, [_Block(block.place, frozenset(seen)) for block, seen in zip(blocks, taken, strict=True)]
+    crops = LabelledImages(np.stack(images), np.full(count, label), np.array(groups))
+    return crops, [_Block(block.position, frozenset(numbers)) for block, numbers in zip(blocks, taken, strict=True)]
 
 
 @cache
 def _digits() -> tuple[np.ndarray, np.ndarray]:
     from sklearn.datasets import load_digits
 
-    found = load_digits()
-    grey = np.rint(found.images * (255 / 16)).astype(np.uint8)
-    large = [np.asarray(Image.fromarray(one).resize((SIDE, SIDE), Image.Resampling.BICUBIC)) for one in grey]
-    return np.repeat(np.stack(large)[..., None], 3, axis=3), found.target.astype(np.int64)
+    digits = load_digits()
+    grey = np.rint(digits.images * (255 / 16)).astype(np.uint8)
+    large = [np.asarray(Image.fromarray(image).resize((SIDE, SIDE), Image.Resampling.BICUBIC)) for image in grey]
+    return np.repeat(np.stack(large)[..., None], 3, axis=3), digits.target.astype(np.int64)
 
 
 WORLDS: dict[str, type[Photos] | type[Digits]] = {"photos": Photos, "digits": Digits}

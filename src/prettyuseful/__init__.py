@@ -1,4 +1,4 @@
-"""Is this text-to-image model useful training data, how sure are we, and if it is not, why?
+"""Measure how useful text-to-image models are as generators of training data, with intervals and causes.
 
 from prettyuseful import load_study, run_study
 
@@ -9,10 +9,13 @@ if __name__ == "__main__":
 
 from __future__ import annotations
 
+import logging
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 if TYPE_CHECKING:
     from prettyuseful import metrics as metrics
@@ -43,7 +46,7 @@ if TYPE_CHECKING:
     from prettyuseful.study.reading import parse_study as parse_study
     from prettyuseful.tasks.source import TaskSource as TaskSource
 
-_HOMES = {
+_MODULE_OF = {
     "DatasetPlan": "study.file",
     "EveryRunFailedError": "errors",
     "GeneratedDataset": "run",
@@ -71,13 +74,13 @@ _HOMES = {
     "summarise": "analysis.summary",
     "sweep_store": "run",
 }
-__all__ = ["__version__", "metrics", *sorted(_HOMES)]  # pyright: ignore[reportUnsupportedDunderAll]
+__all__ = ["__version__", "metrics", *sorted(_MODULE_OF)]  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str) -> Any:
-    """Public names are loaded when they are asked for: importing the package alone loads nothing heavy."""
+    """Import a public name on first use, so that importing the package alone is fast."""
     if name == "metrics":
         return import_module("prettyuseful.metrics")
-    if name not in _HOMES:
+    if name not in _MODULE_OF:
         raise AttributeError(f"module 'prettyuseful' has no attribute {name!r}")
-    return getattr(import_module(f"prettyuseful.{_HOMES[name]}"), name)
+    return getattr(import_module(f"prettyuseful.{_MODULE_OF[name]}"), name)

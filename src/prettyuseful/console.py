@@ -1,7 +1,8 @@
-"""What people see in a terminal: progress on stderr, tables on stdout."""
+"""Terminal output: progress on stderr, tables on stdout."""
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,20 +23,23 @@ from prettyuseful.engine.progress import RunProgress
 from prettyuseful.engine.status import Status
 from prettyuseful.engine.step import Step
 from prettyuseful.formatting import duration, number, percent, size
-from prettyuseful.interface_checks import Finding
+from prettyuseful.interface_checks import CheckResult
 
-_METRICS = 4  # that a terminal has room for
-_LINE_EVERY = 5.0  # seconds between progress lines where nobody can see a bar move
+_MAX_METRICS = 4  # metric columns that fit into a terminal
+_LINE_INTERVAL = 5.0  # seconds between progress lines when stderr is not a terminal
+_logger = logging.getLogger("prettyuseful")
 
 
 class StepProgress:
-    """Shows a run on stderr: a moving bar in a terminal, a line now and then elsewhere.
+    """Shows the progress of a run on stderr: a bar in a terminal, otherwise a line every few seconds.
 
-    Steps done of all are counted. How long the rest will take is said only where measurements give ground for it.
+    It counts completed steps. It shows the remaining time only where measured times allow an estimate. It shows
+    nothing while the level of the logger `prettyuseful` is above INFO (`--quiet`).
     """
 
     def __init__(self) -> None:
         self.run: RunProgress | None = None
+        self.is_quiet = _logger.level > logging.INFO
         self.started = time.monotonic()
         self.last_line = self.next_update = 0.0
         self.console = Console(stderr=True, highlight=False)
@@ -47,12 +51,12 @@ class StepProgress:
             TextColumn("[dim]{task.description}", markup=True),
             console=self.console,
             transient=True,
-            disable=not self.console.is_terminal,
+            disable=self.is_quiet or not self.console.is_terminal,
         )
 
     def __enter__(self) -> StepProgress:
         self.bar.start()
-        self.row = self.bar.add_task("starting", total=1.0, steps="", left="")
+        self.task_id = self.bar.add_task("starting", total=1.0, steps="", left="")
         return self
 
     def __exit__(
@@ -68,14 +72,10 @@ class StepProgress:
             return
         if self.run is None:
             return
-        self.run.take(event)
-        if event.kind == "failed":
-            self._print(f"[red]failed[/red] {escape(f'{event.step.label}: {event.cause}')}")
-        elif event.kind == "retried":
-            self._print(f"[yellow]again[/yellow] {escape(f'{event.step.label}: {event.cause}')}")
-        # What is left is summed over all steps: with many of them, rarely.
+        self.run.update(event)
+        # An update sums over all remaining steps: with many steps, update less often.
         if event.kind != "waiting" and (now := time.monotonic()) >= self.next_update:
-            self._show(self.run, event.step)
+            self._update(self.run, event.step)
             self.next_update = now + 20 * (time.monotonic() - now)
 
     def _begin(self, planned: RunPlanned) -> None:
@@ -85,43 +85,53 @@ class StepProgress:
             self.run = RunProgress(planned, rates)
         else:
             self.run.extend(planned, rates)
-        self.bar.update(self.row, completed=self.run.fraction, steps=f"{self.run.done}/{self.run.total} steps", left="")
+        self.bar.update(
+            self.task_id, completed=self.run.fraction, steps=f"{self.run.done}/{self.run.total} steps", left=""
+        )
         if planned.steps:
             left = self.run.seconds_left()
-            about = "" if left is None else f", about {duration(left)}"
-            self._print(f"{len(planned.steps)} {further}steps to do{about}, {planned.workers} at a time")
+            remaining_time = "" if left is None else f", about {duration(left)}"
+            count = f"{len(planned.steps)} {further}step{'' if len(planned.steps) == 1 else 's'}"
+            self._print(f"{count} to run{remaining_time}, {planned.workers} at a time")
 
-    def _show(self, run: RunProgress, step: Step) -> None:
+    def _update(self, run: RunProgress, step: Step) -> None:
         labels = escape(", ".join(step.label for step, _ in run.running.values()))
         seconds = run.seconds_left()
         left = "" if seconds is None else f"about {duration(seconds)} left"
         steps = f"{run.done}/{run.total} steps"
-        self.bar.update(self.row, completed=run.fraction, description=labels, steps=steps, left=left)
-        if not self.console.is_terminal and time.monotonic() - self.last_line > _LINE_EVERY:
+        self.bar.update(self.task_id, completed=run.fraction, description=labels, steps=steps, left=left)
+        if not self.console.is_terminal and time.monotonic() - self.last_line > _LINE_INTERVAL:
             self._print("  ".join(part for part in (steps, left, labels or escape(step.label)) if part))
 
     def _print(self, line: str) -> None:
         self.last_line = time.monotonic()
-        self.console.print(line, soft_wrap=True)
+        if not self.is_quiet:
+            self.console.print(line, soft_wrap=True)
 
 
 def summary_table(summary: Summary) -> Table:
-    """One line per data set and cell: accuracies with their 95 % intervals, and the first metrics."""
-    several = len({row.cell for row in summary.rows}) > 1
+    """Return one line per data set and configuration: accuracies with their 95% intervals, and the first metrics."""
+    has_configurations = len({row.cell for row in summary.rows}) > 1
     names = [metric.name for metric in summary.study.metrics]
-    metrics, rest = names[:_METRICS], ", ".join(names[_METRICS:])
-    caption = f"mean, 95 % interval{f'; in the report and with --json: {rest}' if rest else ''}"
+    metrics, others = names[:_MAX_METRICS], ", ".join(names[_MAX_METRICS:])
+    caption = (
+        "mean [95% interval]\n"
+        "synth->real: accuracy on real test images of a classifier trained on the data set\n"
+        "real->synth: accuracy on the data set of a classifier trained on real images"
+    )
+    if others:
+        caption += f"\nmore metrics in the report and with --json: {others}"
     table = Table(title=summary.study.title, caption=caption, title_justify="left", caption_justify="left")
     table.add_column("data set")
-    if several:
-        table.add_column("cell")
-    for heading in ("n/class", "tested on real", "real-trained on it", *metrics):
+    if has_configurations:
+        table.add_column("configuration")
+    for heading in ("images/class", "synth->real", "real->synth", *metrics):
         table.add_column(heading, justify="right")
     for row in summary.rows:
-        cells = ["/".join(row.cell)] if several else []
+        configuration = ["/".join(row.cell)] if has_configurations else []
         table.add_row(
             row.dataset,
-            *cells,
+            *configuration,
             str(row.images_per_class),
             _or_missing(row.to_real, percent),
             "" if row.holds_real else _or_missing(row.from_real, percent),
@@ -130,47 +140,51 @@ def summary_table(summary: Summary) -> Table:
     return table
 
 
-def _or_missing(interval: Interval | None, text: Callable[[Interval], str]) -> str:
-    return "missing" if interval is None else text(interval)
+def _or_missing(interval: Interval | None, format_interval: Callable[[Interval], str]) -> str:
+    return "missing" if interval is None else format_interval(interval)
 
 
 def cost_table(cost: Cost) -> Table:
-    """A plan's steps by kind: how many are left, and what they cost. Columns with nothing in them are left out.
+    """Return the steps of a plan by kind: how many remain, and their estimated cost. Empty columns are omitted.
 
-    `?` stands for what nobody knows, `>` before what is more by something unknown.
+    `?` marks an unknown amount, `>` a lower bound because some steps have no estimate.
     """
     columns = _cost_columns(cost)
     caption = "\n".join(_cost_notes(cost))
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), caption=caption, caption_justify="left")
     table.add_column("step", no_wrap=True)
-    for heading in ("steps", "left", *columns, "rate"):
+    for heading in ("steps", "left", *columns, "estimate"):
         table.add_column(heading, justify="right", no_wrap=True)
 
-    def row(name: str, steps: int, left: int, amounts: Amounts, rate: str) -> None:
-        table.add_row(name, f"{steps:,}", f"{left:,}", *(tell(amounts) for tell in columns.values()), rate)
+    def add_row(name: str, steps: int, left: int, amounts: Amounts, rate: str) -> None:
+        table.add_row(
+            name, f"{steps:,}", f"{left:,}", *(format_cell(amounts) for format_cell in columns.values()), rate
+        )
 
     for kind in cost.kinds:
         rate = "unknown" if kind.amounts.unknown_steps else "measured" if kind.measured else "assumed"
-        row(kind.kind, kind.steps, kind.left, kind.amounts, rate if kind.left else "")
+        add_row(kind.kind, kind.steps, kind.left, kind.amounts, rate if kind.left else "")
     table.add_section()
-    row("all", cost.steps, cost.left, cost.amounts, "")
+    add_row("all", cost.steps, cost.left, cost.amounts, "")
     return table
 
 
 def _cost_columns(cost: Cost) -> dict[str, Callable[[Amounts], str]]:
-    """Headings of what there is something to say of, and how it is told."""
-    every = cost.amounts
+    """Return the non-empty columns: heading -> function that formats a cell."""
+    total = cost.amounts
     columns: dict[str, Callable[[Amounts], str]] = {}
-    if every.gpu_hours != 0:
-        columns["GPU time"] = lambda of: _amount(of.gpu_hours, of.unknown_gpu_steps, _hours)
-    if every.cpu_hours != 0:
-        columns["CPU time"] = lambda of: _amount(of.cpu_hours, of.unknown_cpu_steps, _hours)
-    if every.images:
-        columns["images"] = lambda of: _amount(of.images, 0, "{:,.0f}".format)
-    if every.bytes:
-        columns["disk"] = lambda of: _amount(of.bytes, of.unsized_steps, lambda count: size(round(count)))
-    if every.money != 0 and cost.prices != Prices():
-        columns["money"] = lambda of: _amount(of.money, of.unknown_steps, "{:,.2f}".format)
+    if total.gpu_hours != 0:
+        columns["GPU time"] = lambda amounts: _amount(amounts.gpu_hours, amounts.unknown_gpu_steps, _hours)
+    if total.cpu_hours != 0:
+        columns["CPU time"] = lambda amounts: _amount(amounts.cpu_hours, amounts.unknown_cpu_steps, _hours)
+    if total.images:
+        columns["images"] = lambda amounts: _amount(amounts.images, 0, "{:,.0f}".format)
+    if total.bytes:
+        columns["disk"] = lambda amounts: _amount(
+            amounts.bytes, amounts.unsized_steps, lambda count: size(round(count))
+        )
+    if total.money != 0 and cost.prices != Prices():
+        columns["money"] = lambda amounts: _amount(amounts.money, amounts.unknown_steps, "{:,.2f}".format)
     return columns
 
 
@@ -178,32 +192,36 @@ def _hours(hours: float) -> str:
     return duration(hours * 3600)
 
 
+def _bytes(count: float) -> str:
+    return size(round(count))
+
+
 def _cost_notes(cost: Cost) -> Iterator[str]:
-    every, prices = cost.amounts, cost.prices
-    about = "at least" if every.unknown_steps else "about"
-    rest = f", and {every.unknown_steps:,} steps without a time estimate" if every.unknown_steps else ""
-    yield (
-        f"{cost.steps - cost.left:,} of {cost.steps:,} steps done; {about} {duration(cost.seconds)} left on "
-        f"{cost.workers} workers{rest}"
-    )
-    if every.unsized_steps:
-        yield f"disk: unknown for {every.unsized_steps:,} of {cost.left:,} steps; this store holds none of their kind"
-    if prices.cpu_hour is None and prices.gpu_hour is not None and every.cpu_hours != 0:
-        yield "money: of GPU hours only; give --price-per-cpu-hour for the others"
-    if prices.gpu_hour is None and prices.cpu_hour is not None and every.gpu_hours != 0:
-        yield "money: of CPU hours only; give --price-per-gpu-hour for the others"
-    if every.unknown_steps or (every.bytes and every.unsized_steps):
-        yield "?: unknown; >: more than that, by what is unknown"
+    total, prices = cost.amounts, cost.prices
+    yield f"{cost.steps - cost.left:,} of {cost.steps:,} steps done"
+    if cost.left:
+        qualifier = "at least" if total.unknown_steps else "about"
+        others = f", plus {total.unknown_steps:,} steps without a time estimate" if total.unknown_steps else ""
+        workers = f"{cost.workers} worker{'' if cost.workers == 1 else 's'}"
+        yield f"{qualifier} {duration(cost.seconds)} left with {workers}{others}"
+    if total.unsized_steps:
+        yield f"disk: unknown for {total.unsized_steps:,} of {cost.left:,} steps; the store has no such step to measure"
+    if prices.cpu_hour is None and prices.gpu_hour is not None and total.cpu_hours != 0:
+        yield "money: GPU hours only; add --price-per-cpu-hour to include the CPU"
+    if prices.gpu_hour is None and prices.cpu_hour is not None and total.gpu_hours != 0:
+        yield "money: CPU hours only; add --price-per-gpu-hour to include the GPU"
+    if total.unknown_steps or (total.bytes and total.unsized_steps):
+        yield "?: unknown; >: lower bound, since some steps have no estimate"
 
 
-def _amount(value: float | None, unknown: int, words: Callable[[float], str]) -> str:
+def _amount(value: float | None, unknown_steps: int, format_value: Callable[[float], str]) -> str:
     if value is None:
         return "?"
-    return f"{'>' if unknown else ''}{words(value)}" if value else ""
+    return f"{'>' if unknown_steps else ''}{format_value(value)}" if value else ""
 
 
 def status_table(status: Status) -> Table:
-    """How many steps of each kind are done, running, failed, waiting."""
+    """Return how many steps of each kind are done, running, failed and waiting."""
     done, steps = sum(kind.done for kind in status.kinds), sum(kind.steps for kind in status.kinds)
     table = Table(caption=f"{done} of {steps} steps done", caption_justify="left")
     table.add_column("step")
@@ -216,7 +234,7 @@ def status_table(status: Status) -> Table:
 
 
 def names_table(kind: str, names: Mapping[str, str]) -> Table:
-    """Names with a line on each."""
+    """Return names with one line of description each."""
     table = Table(box=None)
     table.add_column(kind)
     table.add_column("")
@@ -226,24 +244,24 @@ def names_table(kind: str, names: Mapping[str, str]) -> Table:
 
 
 def audit_table(rows: Sequence[tuple[str, ...]]) -> Table:
-    """An audit's table; the first row are headings."""
+    """Return the table of an audit; the first row holds the headings."""
     table = Table(*rows[0])
     for row in rows[1:]:
         table.add_row(*row)
     return table
 
 
-def findings_table(name: str, findings: Sequence[Finding]) -> Table:
-    """What was tried of a contract, and what is wrong."""
-    wrong = sum(finding.problem is not None for finding in findings)
-    caption = f"{wrong} of {len(findings)} checks failed" if wrong else "it keeps the contract"
+def check_table(name: str, results: Sequence[CheckResult]) -> Table:
+    """Return what was checked of a user-defined class, and what is wrong."""
+    failed = sum(result.problem is not None for result in results)
+    caption = f"{failed} of {len(results)} checks failed" if failed else f"all {len(results)} checks passed"
     table = Table(title=name, caption=caption, title_justify="left", caption_justify="left", show_header=False)
-    for finding in findings:
-        verdict = Text("no", "red") if finding.problem else Text("yes", "green")
-        table.add_row(verdict, finding.what, finding.problem or "")
+    for result in results:
+        status = Text("failed", "red") if result.problem else Text("passed", "green")
+        table.add_row(status, result.what, result.problem or "")
     return table
 
 
-def print_out(thing: object) -> None:
-    """Prints to stdout, wide enough that a pipe cuts nothing."""
-    Console(width=None if sys.stdout.isatty() else 240, highlight=False, markup=False).print(thing)
+def print_out(content: object) -> None:
+    """Print text or a table to stdout; when stdout is not a terminal, without wrapping at 80 columns."""
+    Console(width=None if sys.stdout.isatty() else 240, highlight=False, markup=False).print(content)

@@ -1,4 +1,4 @@
-"""Every error that prettyuseful raises on purpose; a message says what is wrong, where, and how to mend it."""
+"""All exceptions that prettyuseful raises. A message says what is wrong, where, and what to do."""
 
 from __future__ import annotations
 
@@ -9,53 +9,54 @@ from typing import Any
 
 
 class PrettyUsefulError(Exception):
-    """Base of all errors below."""
+    """Base class of all errors of prettyuseful."""
 
 
 class UserError(PrettyUsefulError):
-    """A mistake that the user can mend: shown as one line, exit code 2, never a traceback."""
+    """An error that the user can correct. The command line prints it on one line and exits with code 2."""
 
 
 class StudyError(UserError):
-    """The study file is wrong."""
+    """The study file is invalid."""
 
 
 class UnknownNameError(UserError):
-    """A name that no table knows: generator, task, recipe, ..."""
+    """An unknown name of a generator, task, recipe or the like."""
 
 
 class DataError(UserError):
-    """An image, folder or data set that cannot be used as it is."""
+    """An image, folder or data set that cannot be used."""
 
 
 class GateError(UserError):
-    """A condition of `audit --fail-if` that cannot be read or judged."""
+    """An invalid condition of `audit --fail-if`, or one that cannot be evaluated."""
 
 
 class MemoryLimitError(UserError):
-    """A step does not fit into the memory of its device; the message says what would."""
+    """A step does not fit into the memory of its device; the message says which setting fits."""
 
 
 class StoreError(UserError):
-    """The store cannot be used: not writable, full, or not a store."""
+    """The store cannot be used: it is not writable, full, or not a store."""
 
 
-class StoreAwayError(StoreError):
-    """The storage does not answer now; it may later."""
+class StoreUnavailableError(StoreError):
+    """The storage does not respond at the moment; a later attempt may succeed."""
 
 
 class CorruptArtifactError(PrettyUsefulError):
-    """Bytes in the store differ from what their manifest promises."""
+    """A file in the store differs from its checksum in the manifest, or is missing."""
 
 
 class StepFailedError(PrettyUsefulError):
-    """A step could not produce its artifact; its cause is recorded and the rest of the study goes on."""
+    """A step failed. The cause is recorded, and steps that do not depend on it still run."""
 
 
 class EveryRunFailedError(StepFailedError):
     """No classifier of a study could be trained and tested.
 
-    `result`: the `StudyResult` of what was left, or the `Audit`.
+    Attributes:
+        result: the incomplete `StudyResult` or `Audit`.
     """
 
     def __init__(self, message: str, result: Any) -> None:
@@ -64,20 +65,20 @@ class EveryRunFailedError(StepFailedError):
 
 
 @contextmanager
-def located(place: str) -> Iterator[None]:
-    """Within it, what is raised as a user's mistake says its place first."""
+def prefix_location(location: str) -> Iterator[None]:
+    """Put `location` in front of the message of a UserError that is raised inside the `with` block."""
     try:
         yield
     except UserError as error:
-        raise type(error)(f"{place}: {error}") from None
+        raise type(error)(f"{location}: {error}") from None
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """`; did you mean 'x'?` for the nearest known name, or nothing."""
-    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
-    return f"; did you mean {near[0]!r}?" if near else ""
+    """Return `; did you mean 'x'?` with the known name nearest to `name`, or an empty text if none is near."""
+    matches = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f"; did you mean {matches[0]!r}?" if matches else ""
 
 
 def one_line(text: str) -> str:
-    """`text` without line breaks, runs of blanks, and what cannot be printed or encoded (escapes, lone surrogates)."""
+    """Return `text` on one line: line breaks, escape codes and other unprintable characters become single spaces."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())

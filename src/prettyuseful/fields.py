@@ -1,4 +1,4 @@
-"""What the models of study files share: bare names for mappings, names of rows, and places beside the study's file."""
+"""Building blocks of the study models: bare names instead of mappings, names of rows, and relative paths."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from prettyuseful.hub.ids import WEIGHTS, is_hub_id
 from prettyuseful.plugins import is_plugin, resolve_plugin_path
 from prettyuseful.registry import Registry
 
-_PATTERN = re.compile(r"[*?{\[].*\.(tar|parquet)$")
+_SHARD_PATTERN = re.compile(r"[*?{\[].*\.(tar|parquet)$")
 
 
 class BareName(BaseModel):
-    """A model that a study file may also write as bare text: the value of `bare_field`, all others left out."""
+    """A model that a study file may also write as plain text, which then is the value of the field `bare_field`."""
 
     bare_field: ClassVar[str]
 
@@ -32,35 +32,37 @@ class BareName(BaseModel):
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        whole = handler.resolve_ref_schema(handler(core_schema))
-        field = whole["properties"][cls.bare_field]
-        texts = [part for part in field.get("anyOf", [field]) if part.get("type") != "null"]
-        bare = [{k: v for k, v in part.items() if k not in ("default", "description", "title")} for part in texts]
-        return {"anyOf": [*bare, whole]}
+        mapping = handler.resolve_ref_schema(handler(core_schema))
+        field = mapping["properties"][cls.bare_field]
+        options = [option for option in field.get("anyOf", [field]) if option.get("type") != "null"]
+        bare = [{k: v for k, v in part.items() if k not in ("default", "description", "title")} for part in options]
+        return {"anyOf": [*bare, mapping]}
 
 
 @dataclass(frozen=True, eq=False)
-class RelativePlace:
-    """Marks text of a study, in its annotation, that may name something beside the study's file.
+class RelativePath:
+    """Annotation of a study field whose text may be a path relative to the folder of the study file.
 
-    `resolve`: the text and the file's folder to what the text stands for there. `names`: texts that are names, whatever
-    lies in the folder. `only_if`: on the model that holds the text; where it is false, the text is something else.
+    Attributes:
+        resolve: returns what the text stands for, given the text and the folder of the study file.
+        names: texts that are always names, even if the folder contains a file of that name.
+        only_if: takes the model that holds the field; where it returns False, the text is not a path.
     """
 
     resolve: Callable[[str, Path], str]
     names: Container[str] = ()
     only_if: Callable[[Any], bool] | None = None
 
-    def resolved(self, text: str, owner: BaseModel, folder: Path) -> str:
-        """`text` of the model `owner`, made absolute where that is what it says."""
+    def make_absolute(self, text: str, owner: BaseModel, folder: Path) -> str:
+        """Return `text`, a field of the model `owner`, with a relative path made absolute."""
         if text in self.names or (self.only_if is not None and not self.only_if(owner)):
             return text
         return self.resolve(text, folder)
 
 
 @dataclass(frozen=True, eq=False)
-class OneOf:
-    """Marks text that is one of the names `choices()`, which is asked anew for every check and every JSON schema."""
+class ChoiceOf:
+    """Annotation of a field whose text is one of `choices()`, which is called for every validation and JSON schema."""
 
     choices: Callable[[], Sequence[str]]
 
@@ -81,21 +83,21 @@ class OneOf:
 
 
 @dataclass(frozen=True, eq=False)
-class RowName:
-    """Marks text of a study, in its annotation, that names a row of `registry`, or a user's own as `module:OBJECT`.
+class RegisteredName:
+    """Annotation of a study field that names a row of `registry`, or a user-defined row as `module:OBJECT`.
 
-    Other names are refused; a file of the user's is looked up beside the study's file.
+    Other names are rejected. A relative `file.py` is resolved from the folder of the study file.
     """
 
     registry: Registry[Any]
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Those that come with the package."""
+        """The names of the built-in rows."""
         return tuple(self.registry.rows)
 
-    def resolved(self, text: str, owner: BaseModel, folder: Path) -> str:  # noqa: ARG002
-        return plugin(text, folder)
+    def make_absolute(self, text: str, owner: BaseModel, folder: Path) -> str:  # noqa: ARG002
+        return resolve_plugin(text, folder)
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_after_validator_function(self._checked, handler(source))
@@ -111,33 +113,37 @@ class RowName:
         return name
 
 
-def any_path(text: str, folder: Path) -> str:
-    """A file or folder, whether it is there or not."""
+def resolve_path(text: str, folder: Path) -> str:
+    """Return the absolute path, whether it exists or not."""
     return str(folder / text)
 
 
-def existing_path(text: str, folder: Path) -> str:
-    """A file or folder that is there; else a name, such as a hub id."""
+def resolve_existing_path(text: str, folder: Path) -> str:
+    """Return the absolute path if it exists; otherwise `text`, which is a name such as a hub id."""
     return str(folder / text) if (folder / text).exists() else text
 
 
-def file_or_hub_id(text: str, folder: Path) -> str:
-    """A file, whether it is there or not, unless the text can be the id of a model on the hub."""
-    return existing_path(text, folder) if is_hub_id(text) and not text.endswith(WEIGHTS) else any_path(text, folder)
+def resolve_file_or_hub_id(text: str, folder: Path) -> str:
+    """Return the absolute path, unless it does not exist and `text` has the form of a hub id."""
+    return (
+        resolve_existing_path(text, folder)
+        if is_hub_id(text) and not text.endswith(WEIGHTS)
+        else resolve_path(text, folder)
+    )
 
 
-def existing_folder(text: str, folder: Path) -> str:
-    """A folder that is there; else a name, such as a hub id."""
+def resolve_existing_folder(text: str, folder: Path) -> str:
+    """Return the absolute path if it is a folder; otherwise `text`, which is a name such as a hub id."""
     return str(folder / text) if (folder / text).is_dir() else text
 
 
-def images_or_plugin(text: str, folder: Path) -> str:
-    """A user's own `module:OBJECT`, a pattern of shards, or a file or folder that is there; else a name."""
+def resolve_images_or_plugin(text: str, folder: Path) -> str:
+    """Resolve a `module:OBJECT`, a shard pattern, or an existing file or folder; return other text unchanged."""
     if is_plugin(text):
         return resolve_plugin_path(text, folder)
-    return any_path(text, folder) if _PATTERN.search(text) else existing_path(text, folder)
+    return resolve_path(text, folder) if _SHARD_PATTERN.search(text) else resolve_existing_path(text, folder)
 
 
-def plugin(text: str, folder: Path) -> str:
-    """A user's own `module:OBJECT`, by its file if that is there; else a name."""
+def resolve_plugin(text: str, folder: Path) -> str:
+    """Resolve the file of a `module:OBJECT`; return any other text unchanged."""
     return resolve_plugin_path(text, folder) if is_plugin(text) else text

@@ -1,11 +1,11 @@
-"""How numbers are written, everywhere: `76.9% [72.7, 81.1]`, `-5.0 points [-9.0, -0.9]`, `3.2 s`, `1.5 GB`."""
+"""The one place that formats numbers: `76.9% [72.7, 81.1]`, `-5.0 points [-9.0, -0.9]`, `3.2 s`, `1.5 GB`."""
 
 from __future__ import annotations
 
 from math import floor, log10
 from typing import Protocol
 
-_MOST_DECIMALS = 6
+_MAX_DECIMALS = 6
 
 
 class HasBounds(Protocol):
@@ -22,45 +22,45 @@ class HasBounds(Protocol):
 
 
 def share(fraction: float) -> str:
-    """`76.9%` of a fraction 0-1."""
+    """Format a fraction (0-1) as `76.9%`."""
     return f"{fraction:.1%}"
 
 
 def percent(value: HasBounds) -> str:
-    """`76.9% [72.7, 81.1]` of fractions 0-1."""
+    """Format an interval of a fraction (0-1) as `76.9% [72.7, 81.1]`."""
     return f"{value.mean:.1%} [{100 * value.low:.1f}, {100 * value.high:.1f}]"
 
 
 def points(value: HasBounds) -> str:
-    """`-5.0 points [-9.0, -0.9]` of differences of fractions."""
+    """Format a difference of fractions in percentage points: `-5.0 points [-9.0, -0.9]`."""
     mean, low, high = (100 * part for part in (value.mean, value.low, value.high))
     return f"{mean:+.1f} points [{low:+.1f}, {high:+.1f}]"
 
 
-def points_apart(value: HasBounds) -> str:
-    """`5.0 points [0.9, 9.0]`: how large a difference is, where words say which side is higher."""
+def absolute_points(value: HasBounds) -> str:
+    """Format a difference without its sign, `5.0 points [0.9, 9.0]`, for a sentence that says which side is higher."""
     sign = -1 if value.mean < 0 else 1
     mean, *ends = (sign * 100 * part for part in (value.mean, value.low, value.high))
     return f"{mean:.1f} points [{min(ends):.1f}, {max(ends):.1f}]"
 
 
 def number(value: HasBounds) -> str:
-    """`0.16 [0.15, 0.17]`, of a quantity of any size."""
+    """Format an interval of any quantity as `0.16 [0.15, 0.17]`."""
     mean, low, high = digits(value)
     return f"{mean} [{low}, {high}]"
 
 
 def digits(value: HasBounds) -> tuple[str, str, str]:
-    """Mean, low and high, of any size, in as many digits as can be read: three, or two below 1."""
+    """Return mean, low and high with three significant digits of the largest of them, or two if it is below 1."""
     largest = max(abs(value.mean), abs(value.low), abs(value.high))
-    place = floor(log10(largest)) if largest > 0 else -1
-    decimals = min(_MOST_DECIMALS, max(0, 2 - place) if place >= 0 else 1 - place)
+    exponent = floor(log10(largest)) if largest > 0 else -1
+    decimals = min(_MAX_DECIMALS, max(0, 2 - exponent) if exponent >= 0 else 1 - exponent)
     mean, low, high = (f"{part:.{decimals}f}" for part in (value.mean, value.low, value.high))
     return mean, low, high
 
 
 def duration(seconds: float) -> str:
-    """`3.2 s`, `12 s`, `3 min`, `2.5 h`."""
+    """Format a duration as `3.2 s`, `12 s`, `3 min` or `2.5 h`."""
     if seconds < 9.95:
         return f"{seconds:.1f} s"
     if seconds < 90:
@@ -69,7 +69,7 @@ def duration(seconds: float) -> str:
 
 
 def size(count: int) -> str:
-    """`512 bytes`, `1.5 MB`."""
+    """Format a number of bytes as `512 bytes`, `1.5 MB` or `1.5 GB`."""
     amount, unit = float(count), "bytes"
     for larger in ("kB", "MB", "GB", "TB"):
         if amount < 1000:

@@ -1,4 +1,4 @@
-"""Contracts that classes of users keep or break: what was tried, and what was wrong, in words."""
+"""Checks of a user-defined class against the interface that it must implement: what was checked and what is wrong."""
 
 from __future__ import annotations
 
@@ -6,42 +6,43 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from prettyuseful.errors import PrettyUsefulError, one_line
-from prettyuseful.redaction import redacted
+from prettyuseful.redaction import redact
 
-Attempt = tuple[str, Callable[[], None], bool]
-"""What is tried, the try itself, and whether all that follows needs it."""
+SingleCheck = tuple[str, Callable[[], None], bool]
+"""What is checked, a function that raises an error if the check fails, and whether later checks depend on it."""
 
 
 @dataclass(frozen=True)
-class Finding:
-    """One thing that was tried. `problem` says in one line what is wrong and what to do, or is None."""
+class CheckResult:
+    """The result of one check. `problem` is one line on what is wrong and how to correct it, or None."""
 
     what: str
     problem: str | None = None
 
 
 @dataclass(frozen=True)
-class Check:
-    """A kind of class that users write and `prettyuseful check` tries. `find`: called with `module:Class`."""
+class InterfaceCheck:
+    """The checks of one kind of user-defined class. `run` takes the class as `module:Class`."""
 
     name: str
     summary: str
-    find: Callable[[str], list[Finding]]
+    run: Callable[[str], list[CheckResult]]
 
 
-class BrokenContractError(PrettyUsefulError):
-    """What a try found."""
+class InterfaceError(PrettyUsefulError):
+    """A class does not implement its interface."""
 
 
-def findings(attempts: Iterable[Attempt]) -> Iterator[Finding]:
-    """Tries one after another, up to the first that fails and is needed."""
-    for what, attempt, needed in attempts:
+def run_checks(checks: Iterable[SingleCheck]) -> Iterator[CheckResult]:
+    """Run checks in order. Stop after a failed check on which later checks depend."""
+    for what, check, is_required in checks:
         try:
-            attempt()
-            yield Finding(what)
-        except Exception as error:  # the class is the user's and may do anything
-            said = redacted(one_line(str(error)))
-            known = isinstance(error, PrettyUsefulError)
-            yield Finding(what, said if known else f"it failed with {type(error).__name__}: {said}")
-            if needed:
+            check()
+            yield CheckResult(what)
+        except Exception as error:  # user-defined code may raise anything
+            message = redact(one_line(str(error)))
+            if not isinstance(error, PrettyUsefulError):
+                message = f"it failed with {type(error).__name__}: {message}"
+            yield CheckResult(what, message)
+            if is_required:
                 return

@@ -1,4 +1,4 @@
-"""The names that study files can use, each with a line on what it is."""
+"""The names that study files can use, each with one line of description."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from prettyuseful.encoders.table import ENCODERS, EVERY_TIMM_ID
 from prettyuseful.errors import StudyError, UnknownNameError, did_you_mean
 from prettyuseful.generators import check as generators
 from prettyuseful.generators.models import MODELS, Model
-from prettyuseful.interface_checks import Check
+from prettyuseful.interface_checks import InterfaceCheck
 from prettyuseful.metrics import METRICS
 from prettyuseful.prompts.strategies import PROMPT_STRATEGIES
 from prettyuseful.registry import Registry
@@ -22,8 +22,8 @@ from prettyuseful.transforms import check as transforms
 from prettyuseful.transforms.chain import Chain, Single
 from prettyuseful.transforms.probes import PROBES
 
-CHECKS: Mapping[str, Check] = {row.name: row for row in (generators.CHECK, transforms.CHECK)}
-"""What `prettyuseful check` can check."""
+CHECKS: Mapping[str, InterfaceCheck] = {row.name: row for row in (generators.CHECK, transforms.CHECK)}
+"""The checks of `prettyuseful check`, by kind of class."""
 _ROWS: Mapping[str, Registry[Any]] = {
     "tasks": TASKS,
     "prompts": PROMPT_STRATEGIES,
@@ -33,87 +33,75 @@ _ROWS: Mapping[str, Registry[Any]] = {
     "encoders": ENCODERS,
     "metrics": METRICS,
 }
-_KINDS = ("generators", *_ROWS, "transforms", "studies")
-_NOT_OWN = ("architectures",)  # a network of one's own has no name yet
-_OWN = (
-    "your own: a row ({row}) in a file of yours, named as file.py:OBJECT; `prettyuseful list {kind} file.py:OBJECT` "
-    "shows it"
+KINDS = ("generators", *_ROWS, "transforms", "studies")
+_NOT_USER_DEFINED = ("architectures",)  # studies cannot name a user-defined network yet
+_USER_DEFINED_NOTE = (
+    "to add your own: write a {row} in a Python file and name it as file.py:OBJECT; "
+    "`prettyuseful list {kind} file.py:OBJECT` shows it"
 )
 
 
-def names_of(kind: str, more: Sequence[str] = ()) -> dict[str, str]:
-    """Name -> summary of every name of a kind: `generators`, `tasks`, `encoders`, `metrics` and so on.
+def list_names(kind: str, objects: Sequence[str] = ()) -> dict[str, str]:
+    """Return name -> description for every name of a kind: `generators`, `tasks`, `encoders`, `metrics` and so on.
 
-    `more`: objects of the user's, as `module:OBJECT`, which follow under that name.
+    Args:
+        kind: one of `KINDS`.
+        objects: user-defined rows, as `module:OBJECT`, to append.
 
     Raises:
-        UnknownNameError: another kind, or an object that is not there or describes no such thing.
-        StudyError: `more` of a kind that has no such objects.
+        UnknownNameError: the kind is unknown, or an object does not exist or is not a row of this kind.
+        StudyError: this kind has no user-defined rows.
     """
-    if kind not in _KINDS:
-        raise UnknownNameError(
-            f"nothing to list under {kind!r}{did_you_mean(kind, _KINDS)}; known: {', '.join(_KINDS)}"
-        )
-    if more and not _may_be_own(kind):
-        kinds = ", ".join(filter(_may_be_own, _KINDS))
-        raise StudyError(f"list {kind}: {more[0]!r} cannot be shown; objects of your own describe {kinds}")
+    if kind not in KINDS:
+        raise UnknownNameError(f"unknown kind {kind!r}{did_you_mean(kind, KINDS)}; known: {', '.join(KINDS)}")
+    if objects and not _allows_user_defined(kind):
+        kinds = ", ".join(filter(_allows_user_defined, KINDS))
+        raise StudyError(f"list {kind}: cannot describe {objects[0]!r}; user-defined objects exist for {kinds}")
     match kind:
         case "generators":
-            return {model.id: "; ".join(_about(model)) for model in MODELS.values()}
+            return {model.id: "; ".join(_model_facts(model)) for model in MODELS.values()}
         case "studies":
             return dict(BUNDLED)
         case "transforms":
             sources = (*get_args(Single), Chain)
             return {source.model_fields["kind"].default: _first_sentence(source) for source in sources}
     rows = _ROWS[kind]
-    found = {row.name: row.summary for row in rows}
-    found |= PAPER_TIMM_IDS if kind == "architectures" else {}
-    return found | {name: _named(rows, name) for name in more}
+    summaries = {row.name: row.summary for row in rows}
+    summaries |= PAPER_TIMM_IDS if kind == "architectures" else {}
+    return summaries | {name: _summary(rows, name) for name in objects}
 
 
-def notes_of(kind: str) -> tuple[str, ...]:
-    """What else can be named, a line each."""
+def list_notes(kind: str) -> tuple[str, ...]:
+    """Return notes on further names that a study file can use, one line each."""
     notes = {
-        "architectures": ("any timm id works, such as deit_small_patch16_224",),
+        "architectures": ("any timm id can be used, such as deit_small_patch16_224",),
         "encoders": (EVERY_TIMM_ID,),
         "probes": (
-            "a probe of a study's own, {transform: {kind: ...}}, is made of a transform: "
-            f"{', '.join(names_of('transforms'))} (`prettyuseful list transforms`)",
+            "a study can define a probe by a transform, {transform: {kind: ...}}: "
+            f"{', '.join(list_names('transforms'))} (see `prettyuseful list transforms`)",
         ),
     }
-    own = (_OWN.format(row=_ROWS[kind].row_type.__name__, kind=kind),) if _may_be_own(kind) else ()
-    return (*notes.get(kind, ()), *own)
+    if not _allows_user_defined(kind):
+        return notes.get(kind, ())
+    return (*notes.get(kind, ()), _USER_DEFINED_NOTE.format(row=_ROWS[kind].row_type.__name__, kind=kind))
 
 
-def check_of(kind: str) -> Check:
-    """The check of a kind of class.
-
-    Raises:
-        UnknownNameError: another kind.
-    """
-    if kind not in CHECKS:
-        raise UnknownNameError(
-            f"unknown kind of class to check {kind!r}{did_you_mean(kind, CHECKS)}; known: {', '.join(CHECKS)}"
-        )
-    return CHECKS[kind]
-
-
-def _named(rows: Registry[Any], name: str) -> str:
+def _summary(rows: Registry[Any], name: str) -> str:
     row = rows[name]
     return str(row.summary) if name in rows else f"{row.name}: {row.summary}"
 
 
-def _may_be_own(kind: str) -> bool:
-    return kind in _ROWS and kind not in _NOT_OWN
+def _allows_user_defined(kind: str) -> bool:
+    return kind in _ROWS and kind not in _NOT_USER_DEFINED
 
 
-def _first_sentence(source: type[Any]) -> str:
-    text = " ".join((source.__doc__ or "").split())
+def _first_sentence(cls: type[Any]) -> str:
+    text = " ".join((cls.__doc__ or "").split())
     return re.split(r"\.\s+(?=[A-Z`])", text)[0].removesuffix(".")
 
 
-def _about(model: Model) -> Iterator[str]:
-    yield model.released or "embedded"
+def _model_facts(model: Model) -> Iterator[str]:
+    yield model.released or "built in"
     if model.parameters is not None:
         yield f"{model.parameters:g} B"
     if model.size is not None:
@@ -121,7 +109,7 @@ def _about(model: Model) -> Iterator[str]:
     if model.memory is not None:
         yield f"{max(model.memory):g} GB"
     if model.released:
-        yield model.place
+        yield model.path_or_id
     if model.note:
         yield model.note
     yield f"licence: {model.licence}{', gated' if model.gated else ''}"

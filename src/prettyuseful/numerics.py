@@ -1,4 +1,4 @@
-"""The settings that change the last bits of a number: part of every key they touch. Where a step runs is not."""
+"""Settings that change the last bits of results. They are part of the keys of steps; where a step runs is not."""
 
 from __future__ import annotations
 
@@ -35,57 +35,65 @@ _PACKAGES = (
 
 
 DType = Literal["float32", "bfloat16", "float16"]
-Layout = Literal["contiguous", "channels_last"]
+MemoryFormat = Literal["contiguous", "channels_last"]
 
 
 class Numerics(BaseModel):
-    """Device type, number format, CPU threads per step, compilation and memory layout of a step."""
+    """Device type, number format, CPU threads, compilation and memory format of a step."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    device: Literal["cpu", "cuda"] = Field("cpu", description="device type that steps run on")
-    dtype: DType = Field("float32", description="number format of generation, and of autocast in classifiers")
-    threads: int = Field(1, ge=1, le=256, description="CPU threads of one step; steps run side by side on the cores")
-    compile: bool = Field(False, description="torch.compile the denoiser and the classifier")
-    memory_format: Layout = Field("contiguous", description="layout of images in memory")
-    fuse_projections: bool = Field(False, description="one matrix product for query, key and value of the denoiser")
+    device: Literal["cpu", "cuda"] = Field("cpu", description="type of the device that runs the steps")
+    dtype: DType = Field("float32", description="number format of image generation, and of autocast in classifiers")
+    threads: int = Field(1, ge=1, le=256, description="CPU threads per step; several steps share the CPU cores")
+    compile: bool = Field(False, description="use torch.compile for the denoiser and the classifier")
+    memory_format: MemoryFormat = Field("contiguous", description="memory format of image tensors")
+    fuse_projections: bool = Field(
+        False, description="compute query, key and value of the denoiser in one matrix product"
+    )
     attention: Literal["auto", "math", "flash", "efficient", "cudnn"] = Field(
-        "auto", description="kernel of scaled dot product attention in generation; auto lets PyTorch choose"
+        "auto", description="kernel of scaled dot-product attention in generation; auto: PyTorch chooses"
     )
 
     def apply(self) -> None:
-        """Sets up this process for a step with these numerics.
+        """Configure PyTorch in this process for a step with these settings.
 
         Raises:
-            StudyError: the device is not there.
+            StudyError: this machine has no such device.
         """
         import torch
 
         from prettyuseful.errors import StudyError
 
         if self.device == "cuda" and not torch.cuda.is_available():
-            raise StudyError("numerics.device is cuda, but this machine has no CUDA device; say numerics.device: cpu")
+            raise StudyError("numerics.device is cuda, but this machine has no CUDA device; set numerics.device: cpu")
         torch.set_num_threads(self.threads)
         torch.backends.cudnn.benchmark = False
 
     def autocast(self) -> AbstractContextManager[object]:
-        """Within it, a network computes in `dtype`; its weights stay float32."""
+        """Return a context in which a network computes in `dtype` while its weights stay float32."""
         import torch
 
         return nullcontext() if self.dtype == "float32" else torch.autocast(self.device, getattr(torch, self.dtype))
 
-    def laid_out(self, images: torch.Tensor) -> torch.Tensor:
-        """(N, 3, S, S) as the networks of these numerics want them in memory."""
-        return images.contiguous(memory_format=self.layout) if self.memory_format == "channels_last" else images
+    def to_memory_format(self, images: torch.Tensor) -> torch.Tensor:
+        """Return images of shape (N, 3, S, S) in the memory format of these settings."""
+        if self.memory_format == "contiguous":
+            return images
+        return images.contiguous(memory_format=self.torch_memory_format)
 
     @property
-    def layout(self) -> torch.memory_format:
+    def torch_memory_format(self) -> torch.memory_format:
         import torch
 
         return torch.channels_last if self.memory_format == "channels_last" else torch.contiguous_format
 
     @contextmanager
-    def attending(self) -> Iterator[None]:
-        """Within it, attention runs on the kernel that the numerics name."""
+    def attention_kernel(self) -> Iterator[None]:
+        """Run scaled dot-product attention on the chosen kernel inside the `with` block.
+
+        Raises:
+            StepFailedError: the model has no such kernel on this device.
+        """
         if self.attention == "auto":
             yield
             return
@@ -106,38 +114,38 @@ class Numerics(BaseModel):
             if "No available kernel" not in str(error):
                 raise
             raise StepFailedError(
-                f"numerics.attention: {self.attention} does not run this model on this {self.device}; take another, "
-                "or auto"
+                f"numerics.attention: {self.attention} does not support this model on {self.device}; choose another "
+                "kernel, or auto"
             ) from error
 
-    def place(self, module: ModuleT) -> ModuleT:
-        """The module on the device, in the memory layout, compiled if asked for."""
-        module = module.to(device=self.device, memory_format=self.layout)  # type: ignore[call-overload]
+    def prepare(self, module: ModuleT) -> ModuleT:
+        """Return the module on the device and in the memory format of these settings, compiled if `compile` is set."""
+        module = module.to(device=self.device, memory_format=self.torch_memory_format)  # type: ignore[call-overload]
         if self.compile:
             module.compile()
         return module
 
 
 class TrainingNumerics(Numerics):
-    """Numerics of a training."""
+    """Numerics of classifier training."""
 
     images_at_once: int | None = Field(
         None,
         ge=1,
-        description="images that go through a classifier together in training; gradients add up to the recipe's batch",
+        description="images per forward pass in training; gradients are accumulated up to the batch size of the recipe",
     )
 
 
 @contextmanager
-def linear_algebra_threads(count: int) -> Iterator[None]:
-    """Within it, numpy and scipy compute on `count` threads. PyTorch is told by `Numerics.apply`."""
-    with _linear_algebra().limit(limits=count, user_api="blas"):
+def limit_linear_algebra_threads(count: int) -> Iterator[None]:
+    """Limit NumPy and SciPy to `count` threads inside the `with` block; `Numerics.apply` sets those of PyTorch."""
+    with _threadpool_controller().limit(limits=count, user_api="blas"):
         yield
 
 
 @cache
-def _linear_algebra() -> ThreadpoolController:
-    """Knows the libraries that are loaded when it is made: these are."""
+def _threadpool_controller() -> ThreadpoolController:
+    # The controller knows only libraries that are loaded already, so load them first.
     import numpy  # noqa: F401
     import scipy.linalg  # noqa: F401
     from threadpoolctl import ThreadpoolController
@@ -146,7 +154,7 @@ def _linear_algebra() -> ThreadpoolController:
 
 
 class Environment(BaseModel):
-    """What equal bytes depend on beside the key: processor, system, and versions by package."""
+    """The machine and the package versions, on which the exact bytes of a result depend beside the key of its step."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     python: str
@@ -158,7 +166,7 @@ class Environment(BaseModel):
 
 @cache
 def environment() -> Environment:
-    """Of this machine. For manifests and records, not for keys."""
+    """Return the environment of this process, for manifests and records. It is not part of keys."""
     versions = {}
     for package in _PACKAGES:
         try:

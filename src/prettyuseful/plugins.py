@@ -1,4 +1,4 @@
-"""Objects that a user names as `module:Class`, or `file.py:Class`: loaded from the folder at hand, known by content."""
+"""User-defined classes and objects, named as `module:Name` or `file.py:Name`: import and fingerprint."""
 
 from __future__ import annotations
 
@@ -18,55 +18,60 @@ _PLUGIN = re.compile(r"(?P<module>[\w./\\~-]+|.+\.py):(?P<attribute>[A-Za-z_]\w*
 
 
 def is_plugin(name: str) -> bool:
-    """Whether a name has the form `module:Class` or `file.py:Class`."""
+    """Return whether `name` has the form `module:Name` or `file.py:Name`."""
     return _PLUGIN.fullmatch(name) is not None
 
 
 def resolve_plugin_path(name: str, folder: Path) -> str:
-    """The plug-in as `file.py:Class` if its file lies in `folder`, so that any process finds it again."""
+    """Return `name` with the absolute path of its file if `folder` contains it, so that any process can import it."""
     module, _, attribute = name.rpartition(":")
     file = folder / (module if module.endswith(".py") else module.replace(".", "/") + ".py")
     return f"{file.resolve()}:{attribute}" if file.is_file() else name
 
 
 def load_plugin(name: str) -> Any:
-    """The class that `name` stands for; its module's folder, or the working folder, joins the import path.
+    """Import the object `name`. This adds the folder of its file, or the working folder, to the import path.
 
     Raises:
-        UnknownNameError: no such module or attribute; or importing it failed, with the cause in one line.
+        UnknownNameError: the module or attribute does not exist, or the import failed; the message states the cause.
     """
     module, _, attribute = name.rpartition(":")
     try:
-        found = _from_file(name) if module.endswith(".py") else _from_path(module)
+        imported = _import_file(name) if module.endswith(".py") else _import_module(module)
     except ModuleNotFoundError as error:
         if error.name == module.split(".")[0]:
             raise UnknownNameError(
-                f"no module {module!r} for {name!r}; run from the folder that holds it, or install it"
+                f"no module {module!r} for {name!r}; run in the folder that contains it, or install it"
             ) from None
-        raise UnknownNameError(f"{name!r} cannot be imported: {error}; install what it needs") from error
+        raise UnknownNameError(f"cannot import {name!r}: {error}; install the missing package") from error
     except UnknownNameError:
         raise
-    except (Exception, SystemExit) as error:  # a plug-in's module may do anything
-        said = one_line(str(error))
-        raise UnknownNameError(f"{name!r} cannot be imported: {type(error).__name__}: {said}") from error
-    if not hasattr(found, attribute):
-        hint = did_you_mean(attribute, [known for known in vars(found) if not known.startswith("_")])
+    except (Exception, SystemExit) as error:  # user-defined code may raise anything
+        message = f"{type(error).__name__}: {one_line(str(error))}"
+        raise UnknownNameError(f"cannot import {name!r}: {message}") from error
+    if not hasattr(imported, attribute):
+        hint = did_you_mean(attribute, [known for known in vars(imported) if not known.startswith("_")])
         raise UnknownNameError(f"module {module!r} has no {attribute!r}{hint}")
-    return getattr(found, attribute)
+    return getattr(imported, attribute)
 
 
-def open_plugin(name: str, methods: Iterable[str], kind: str) -> Any:
-    """An object of the class, made without arguments. `kind` is what `prettyuseful check` calls such classes.
+def instantiate_plugin(name: str, methods: Iterable[str], kind: str) -> Any:
+    """Return an instance of the class `name`, created without arguments.
+
+    Args:
+        name: `module:Class` or `file.py:Class`.
+        methods: names of methods that the class must have.
+        kind: the kind of class, as in `prettyuseful check KIND`.
 
     Raises:
-        UserError: it cannot be made, or lacks one of the methods.
+        UserError: the class cannot be imported or instantiated, or lacks a method.
     """
-    make = load_plugin(name)
+    plugin_class = load_plugin(name)
     try:
-        plugin = make()
-    except (Exception, SystemExit) as error:  # a plug-in may do anything
-        said = one_line(str(error))
-        raise DataError(f"{plugin_id(name)}() failed: {type(error).__name__}: {said}") from error
+        plugin = plugin_class()
+    except (Exception, SystemExit) as error:  # user-defined code may raise anything
+        message = f"{type(error).__name__}: {one_line(str(error))}"
+        raise DataError(f"{plugin_id(name)}() failed: {message}") from error
     for method in methods:
         if not callable(getattr(plugin, method, None)):
             raise DataError(f"{plugin_id(name)} has no method {method!r}; see `prettyuseful check {kind}`")
@@ -74,29 +79,29 @@ def open_plugin(name: str, methods: Iterable[str], kind: str) -> Any:
 
 
 def plugin_fingerprint(name: str) -> str:
-    """Changes with the text of the plug-in's file and with the class's `version`, if it has one.
+    """Return a digest of the source file of `name` and of its attribute `version`, if it has one.
 
-    What the class reads from elsewhere, such as weights, is not seen: it should raise its `version` when that changes.
+    The digest does not cover other files that the class reads, such as weights. When these change, change `version`.
     """
     plugin = load_plugin(name)
     module, _, attribute = name.rpartition(":")
     if module.endswith(".py"):
-        file = _file(name)
+        file = _plugin_file(name)
     else:
         spec = util.find_spec(module)
         if spec is None or spec.origin is None or not Path(spec.origin).is_file():
-            raise DataError(f"{name!r} has no source file; put the class into a file of its own")
+            raise DataError(f"{name!r} has no source file; define it in a .py file")
         file = Path(spec.origin)
     return digest([attribute, file_sha256(file), str(getattr(plugin, "version", ""))])
 
 
 def plugin_id(name: str) -> str:
-    """`module:Class` without the folder: what records call it."""
+    """Return `module:Name` without the folder, as records and messages show it."""
     module, attribute = name.rpartition(":")[::2]
     return f"{Path(module).stem if module.endswith('.py') else module}:{attribute}"
 
 
-def _file(name: str) -> Path:
+def _plugin_file(name: str) -> Path:
     module = name.rpartition(":")[0]
     file = Path(module).expanduser().resolve()
     if not file.is_file():
@@ -104,23 +109,23 @@ def _file(name: str) -> Path:
     return file
 
 
-def _from_path(module: str) -> ModuleType:
-    _join_path(Path.cwd())
+def _import_module(module: str) -> ModuleType:
+    _add_to_import_path(Path.cwd())
     return import_module(module)
 
 
-def _from_file(name: str) -> ModuleType:
-    """The module of a file, under a name that no other file has, nor this one with another text."""
-    file = _file(name)
+def _import_file(name: str) -> ModuleType:
+    """Import a file under a module name made of its path and content, so that an edited file is a new module."""
+    file = _plugin_file(name)
     packages: list[str] = []
     folder = file.parent
     while (folder / "__init__.py").is_file():
         packages.insert(0, folder.name)
         folder = folder.parent
-    _join_path(folder)
+    _add_to_import_path(folder)
     module_name = ".".join([*packages, f"{file.stem}_{digest([str(file), file_sha256(file)])[:16]}"])
     if module_name not in sys.modules:
-        spec = util.spec_from_file_location(module_name, file, loader=_Loader(module_name, str(file)))
+        spec = util.spec_from_file_location(module_name, file, loader=_SourceLoader(module_name, str(file)))
         assert spec is not None
         assert spec.loader is not None
         module = sys.modules[module_name] = util.module_from_spec(spec)
@@ -132,13 +137,13 @@ def _from_file(name: str) -> ModuleType:
     return sys.modules[module_name]
 
 
-class _Loader(SourceFileLoader):
-    """Reads the text, not what Python made of it before: compiled files are told apart by seconds and length."""
+class _SourceLoader(SourceFileLoader):
+    """Always compiles the source: Python would reuse a cached .pyc file of the same modification second and length."""
 
     def get_code(self, fullname: str) -> CodeType:  # noqa: ARG002
         return self.source_to_code(self.get_data(self.path), self.path)
 
 
-def _join_path(folder: Path) -> None:
+def _add_to_import_path(folder: Path) -> None:
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))

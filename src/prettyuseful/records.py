@@ -1,4 +1,4 @@
-"""Records: the versioned JSON that a study leaves. Reports and tables read records and nothing else."""
+"""Records: the results of a study as versioned JSON files. Reports and summaries are made from records alone."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from pydantic import (
     field_serializer,
 )
 
-from prettyuseful.diagnosis.findings import Diagnosis, FoundCause
-from prettyuseful.engine.durable import replace_text
+from prettyuseful.diagnosis.findings import CauseFinding, Diagnosis
+from prettyuseful.engine.atomic import atomic_write_text
 from prettyuseful.engine.store.base import Manifest
 from prettyuseful.errors import DataError
 from prettyuseful.generators.base import Origin
@@ -37,14 +37,17 @@ class _Versioned(BaseModel):
 TransferKind = Literal["synth_to_real", "real_to_synth", "real_to_real", "mixed_to_real"]
 Subject = Literal["data-set", "real-test", "real-train"]
 CellNames = tuple[str, str, str]
-"""Architecture, recipe, probe."""
+"""The names of a grid cell: architecture, recipe, probe."""
 
 
 class TransferResult(BaseModel):
-    """One test of one classifier. Fractions 0-1; counts per group, see `metrics.transfer.Transfer`.
+    """One test of one classifier on one data set; see also `metrics.transfer.Transfer`.
 
-    `calibration`: expected calibration error with bins of equal width (`ece`) and of equal mass, Brier score and
-    negative log-likelihood, see `metrics.calibration.Calibration`.
+    `kind`: what the classifier was trained and tested on. `tested_on`: name of the tested data set. `top1`, `top5`,
+    `per_class`: accuracies (0-1). `confusion[i][j]`: number of images of class i that were classified as class j. The
+    lists `groups`, `group_labels`, `group_sizes` and `group_correct` hold name, class, number of images and number of
+    correctly classified images of each test group. `calibration`: calibration metrics by name, see
+    `metrics.calibration.Calibration`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -62,10 +65,11 @@ class TransferResult(BaseModel):
 
 
 class RunRecord(_Versioned):
-    """A finished or failed run: a cell (data set, architecture, recipe, probe) with a training seed.
+    """One run: a classifier of one grid cell, trained on one data set with one training seed, and its tests.
 
-    `keys` are those of its artifacts, `seconds` the wall time of each step, `environment` where it was trained.
-    `steps_of`: a point of the real curve, trained in the steps that so many images per class would take.
+    `cause`: why it failed. `steps_of`: for points of the real-image curve, the images per class whose number of
+    training steps is used. `keys`: keys of its artifacts. `seconds`: wall time of each step. `last_epoch`: training log
+    of the last epoch. `environment`: software and hardware of the training. `transfers`: its tests.
     """
 
     record: Literal["run"] = "run"
@@ -86,6 +90,7 @@ class RunRecord(_Versioned):
 
     @property
     def cell(self) -> CellNames:
+        """The grid cell."""
         return self.architecture, self.recipe, self.probe
 
 
@@ -99,7 +104,7 @@ class GroupedParts(BaseModel):
 
 
 class WholeNumber(BaseModel):
-    """A number of a whole set, and what it is when each of some blocks of groups is left out."""
+    """The value of a metric of a whole data set, and its values with each block of groups left out (jackknife)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     value: float
@@ -107,7 +112,7 @@ class WholeNumber(BaseModel):
 
 
 class Reencoding(BaseModel):
-    """Both sides as centred squares of `side` pixels and JPEGs of one quality, before they were embedded."""
+    """How both sides are re-encoded before feature extraction: centre squares of `side` pixels, JPEG `quality`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     side: int
@@ -115,9 +120,11 @@ class Reencoding(BaseModel):
 
 
 class MetricRecord(BaseModel):
-    """What a metric is, for readers of records, who may not have its row; see `metrics.base.Metric`.
+    """The description of a metric, so that records can be read without its definition; see `metrics.base.Metric`.
 
-    `low`, `high`: bounds, null where there is none. `covers`: what an interval of it is about.
+    `words`: explanation in a sentence or two. `per`: the unit that has a value. `low`, `high`: bounds of the metric;
+    null if unbounded. `share`: every value is 0 or 1. `k`: number of neighbours. `covers`: the source of variation that
+    intervals of the metric cover.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -132,17 +139,18 @@ class MetricRecord(BaseModel):
     covers: str
 
     @classmethod
-    def of(cls, metric: Metric) -> MetricRecord:
+    def from_metric(cls, metric: Metric) -> MetricRecord:
         return cls(**{name: getattr(metric, name) for name in cls.model_fields})
 
 
 class MeasureResult(BaseModel):
-    """How a data set is distributed against one half of the real test images, in one feature space.
+    """Distribution metrics of one subject with one encoder, with one half of the real test images as reference.
 
-    `subject`: what was compared: the data set; of real images their other half, or train images. `encoder`: its name in
-    the study. `reencoded`: None for images as they are. `images_per_class`: how many of each class, on either side.
-    `parts[metric][class]`: a metric's value is the mean over classes of the mean over images. `numbers[metric]`: of
-    metrics that have no value per image; `by_class[metric][class]`: the same of one class.
+    `subject`: the measured images: the data set (`data-set`), the other half of the real test images (`real-test`), or
+    real training images (`real-train`). `encoder`: its name in the study. `reencoded`: how images were re-encoded; null
+    for the original images. `images_per_class`: images of each class, on either side. `parts[metric][class]`: values
+    per image; the metric is the mean over classes of the mean over images. `numbers[metric]`: metrics of the whole data
+    set; `by_class[metric][class]`: the same for each class.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -156,12 +164,14 @@ class MeasureResult(BaseModel):
 
 
 class DatasetRecord(_Versioned):
-    """A data set of the study: how it was made, how it is distributed, and some of its images.
+    """A data set of the study: how it was made, its distribution metrics, its diagnosis and some of its images.
 
-    `samples[class]` holds base64 PNGs. `prompts_cut`: how many prompts a tokenizer cut, by tokenizer. `pretrain`: what
-    classifiers saw before. `holds_real`: real images are among them, so no real-trained classifier was tested on it.
-    `of`: the data set that this one is changed from.
-    `control` marks the real images, which are measured against themselves.
+    `cause`: why it failed. `control`: true for the real images, which are compared with other real images.
+    `holds_real`: it contains real images, so classifiers trained on real images are not tested on it. `of`: the data
+    set that this one is derived from. `generator`: origin of the images. `prompts`: name of the prompt strategy.
+    `prompts_cut`: number of prompts that a tokenizer truncated, by tokenizer. `pretrain`: data set for pretraining.
+    `applied`: settings that were applied when the images were made. `keys`: keys of its artifacts. `samples[class]`:
+    example images as base64 PNGs.
     """
 
     record: Literal["dataset"] = "dataset"
@@ -186,13 +196,13 @@ class DatasetRecord(_Versioned):
     samples: list[list[str]] = []
 
     @property
-    def named_causes(self) -> tuple[FoundCause, ...]:
-        """Those of its diagnosis; none without one."""
+    def named_causes(self) -> tuple[CauseFinding, ...]:
+        """The reported causes of its diagnosis; empty without a diagnosis."""
         return self.diagnosis.named if self.diagnosis else ()
 
 
 class CellGroupRecord(BaseModel):
-    """Cells that belong together, one for each probe; see `plan.cells.CellGroup`."""
+    """The grid cells of one architecture and one recipe, one for each probe; see `plan.cells.CellGroup`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     architecture: str
@@ -201,7 +211,7 @@ class CellGroupRecord(BaseModel):
 
 
 class TaskRecord(BaseModel):
-    """The task: its class names in order, the accuracy of guessing (0-1), and where its real images come from."""
+    """The task: class names in order, accuracy of guessing (`chance`, 0-1), and source of its real images."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     name: str
@@ -213,9 +223,10 @@ class TaskRecord(BaseModel):
 
 
 class HubModelRecord(BaseModel):
-    """A repository of the model hub at the commit that was used (`unresolved` if it was not known), and by which steps.
+    """A repository of the model hub that the study used.
 
-    `used_by`: kinds of steps, such as `generate` and `embed`.
+    `commit`: the commit that was used, or `unresolved` if it was unknown. `used_by`: the kinds of steps that used it,
+    such as `generate` and `embed`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -224,18 +235,19 @@ class HubModelRecord(BaseModel):
     used_by: list[str]
 
 
-_SCHEMA_OF_A_STUDY: dict[str, JsonValue] = {
+_STUDY_SCHEMA: dict[str, JsonValue] = {
     "type": "object",
     "description": "a study file; `prettyuseful schema` prints its schema",
 }
-StudyFile = Annotated[Study, WithJsonSchema(_SCHEMA_OF_A_STUDY, mode="validation")]
+StudyFile = Annotated[Study, WithJsonSchema(_STUDY_SCHEMA, mode="validation")]
 
 
 class StudyRecord(_Versioned):
-    """The study, its task, and the machine on which the records were gathered.
+    """The study, its task, and the environment in which the records were written.
 
-    `file`: the study as its file has it, without what the file leaves out. `metrics`: what was measured of data
-    sets. `encoders`: what images were compared by, with a line on each. `hub_models`: what came from the model hub.
+    `file`: the content of the study file, without defaults. `metrics`: the measured metrics. `encoders`: the encoders
+    of the metrics, each with a one-line description. `hub_models`: the models used from the model hub. `cell_groups`:
+    the grid cells.
     """
 
     record: Literal["study"] = "study"
@@ -255,7 +267,7 @@ class StudyRecord(_Versioned):
 
     @property
     def cells(self) -> list[CellNames]:
-        """All cells, each once."""
+        """All grid cells, without duplicates."""
         return list(dict.fromkeys(cell for group in self.cell_groups for cell in group.cells))
 
 
@@ -264,7 +276,7 @@ _ADAPTER: TypeAdapter[Record] = TypeAdapter(Annotated[Record, Field(discriminato
 
 
 def record_name(record: Record) -> str:
-    """The file name of a record: readable, and unique in its study, since no name in it holds an @."""
+    """Return the file name of a record; it is unique in the study, because names cannot contain @."""
     match record:
         case StudyRecord():
             return "study.json"
@@ -276,31 +288,31 @@ def record_name(record: Record) -> str:
 
 
 def run_label(data: str, cell: CellNames, seed: int) -> str:
-    """What tells a run from all others of its study."""
+    """Return a name of a run that is unique in its study."""
     return "@".join([data, *cell, str(seed)])
 
 
 def dataset_label(name: str, images_per_class: int, steps_of: int | None = None) -> str:
-    """A data set's name; real images come in several sizes, and in a curve's steps, which theirs tells apart."""
+    """Return a unique name of a data set: real images occur in several sizes and numbers of training steps."""
     steps = "" if steps_of is None else f"@steps-of-{steps_of}"
     return f"{REAL}@{images_per_class}{steps}" if name == REAL else name
 
 
 def write_records(records: Sequence[Record], folder: Path) -> None:
-    """Writes each record to its file, whole or not at all; our files of records that are no more are removed."""
+    """Write each record to its file, atomically, and remove files of runs and data sets that no longer exist."""
     folder.mkdir(parents=True, exist_ok=True)
     names = {record_name(record): record for record in records}
     for name, record in names.items():
-        replace_text(folder / name, record.model_dump_json(indent=1) + "\n")
+        atomic_write_text(folder / name, record.model_dump_json(indent=1) + "\n")
     for stale in {*folder.glob("run@*.json"), *folder.glob("dataset@*.json")} - {folder / name for name in names}:
         stale.unlink()
 
 
 def read_records(folder: Path) -> list[Record]:
-    """The records of a folder, in the order in which `gather` makes them.
+    """Read the records in a folder: the study, its data sets and its runs, in the order of the study file.
 
     Raises:
-        DataError: no records there, or a file that is none.
+        DataError: the folder has no records, or a file is not a valid record.
     """
     records = []
     for path in sorted(folder.glob("*.json")):
@@ -313,27 +325,27 @@ def read_records(folder: Path) -> list[Record]:
             ) from None
     study = next((record for record in records if isinstance(record, StudyRecord)), None)
     if study is None:
-        raise DataError(f"no study.json in {folder}; name the folder of records that `prettyuseful run` wrote")
+        raise DataError(f"no study.json in {folder}; give the folder `records` that `prettyuseful run` wrote")
     try:
-        return sorted(records, key=lambda record: _place_of(record, study))
+        return sorted(records, key=lambda record: _sort_key(record, study))
     except (KeyError, ValueError, TypeError):
         raise DataError(
-            f"{folder} mixes records of different studies; run the study again into a folder of its own"
+            f"{folder} contains records of different studies; run the study again with another output folder"
         ) from None
 
 
-def _place_of(record: Record, study: StudyRecord) -> tuple[int, ...]:
-    """Sorts as the study file lists its data sets and cells; real images come before the others."""
+def _sort_key(record: Record, study: StudyRecord) -> tuple[int, ...]:
+    """Sort records like the data sets and grid cells of the study file; real images come first."""
     if isinstance(record, StudyRecord):
         return (0,)
     names, seeds = [REAL, *study.file.datasets], list(study.file.train.seeds)
     if isinstance(record, DatasetRecord):
         return (1, names.index(record.name), record.images_per_class)
     cell = study.cells.index(record.cell)
-    place = (seeds.index(record.seed), names.index(record.dataset), record.images_per_class)
-    return (2, cell, record.steps_of or 0, *place)
+    position = (seeds.index(record.seed), names.index(record.dataset), record.images_per_class)
+    return (2, cell, record.steps_of or 0, *position)
 
 
-def schema(of: Iterable[type[BaseModel]] = (StudyRecord, DatasetRecord, RunRecord, Manifest)) -> dict[str, Any]:
-    """JSON schemas of the records and of manifests, by name."""
-    return {model.__name__: model.model_json_schema() for model in of}
+def schema(models: Iterable[type[BaseModel]] = (StudyRecord, DatasetRecord, RunRecord, Manifest)) -> dict[str, Any]:
+    """Return the JSON schemas of records and manifests, by model name."""
+    return {model.__name__: model.model_json_schema() for model in models}

@@ -1,4 +1,4 @@
-"""Takes secrets out of what libraries and other people's classes say, before it is shown or kept."""
+"""Removes secrets from messages of libraries and user-defined code before they are printed or stored."""
 
 from __future__ import annotations
 
@@ -8,28 +8,31 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-_NAMES = re.compile(r"token(?!iz)|secret|passw|credential|auth|key(_id)?$", re.IGNORECASE)
-_SHORTEST = 6  # characters; shorter values are settings such as `true`, and would be found in any text
-_IN_URL = re.compile(r"(?<=://)[^/@\s]+(?=@)")
+_SECRET_NAMES = re.compile(r"token(?!iz)|secret|passw|credential|auth|key(_id)?$", re.IGNORECASE)
+_MIN_LENGTH = 6  # characters; shorter values are settings such as `true`, which occur in any text
+_URL_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+(?=@)")
 
 
-def redacted(text: str) -> str:
-    """The text with the values of environment variables that sound secret, the hub's token, and user and password in
-    URLs replaced by `[NAME]`."""
+def redact(text: str) -> str:
+    """Return `text` with secrets replaced by `[NAME]`.
+
+    Secrets are the values of environment variables with names such as `..._TOKEN`, the token of the Hugging Face hub,
+    and user and password in URLs.
+    """
     for name, value in sorted(_secrets(), key=lambda secret: -len(secret[1])):
         text = text.replace(value, f"[{name}]")
-    return _IN_URL.sub("[credentials]", text)
+    return _URL_CREDENTIALS.sub("[credentials]", text)
 
 
 def _secrets() -> Iterator[tuple[str, str]]:
     for name, value in os.environ.items():
-        # What names a file is no secret itself: SSH_AUTH_SOCK, GOOGLE_APPLICATION_CREDENTIALS.
-        if len(value) >= _SHORTEST and _NAMES.search(name) and not _is_path(value):
+        # A path is no secret: SSH_AUTH_SOCK, GOOGLE_APPLICATION_CREDENTIALS.
+        if len(value) >= _MIN_LENGTH and _SECRET_NAMES.search(name) and not _is_path(value):
             yield name, value
     home = Path(os.environ.get("HF_HOME") or "~/.cache/huggingface").expanduser()
     with suppress(OSError, UnicodeDecodeError):
         token = Path(os.environ.get("HF_TOKEN_PATH") or home / "token").read_text("utf-8").strip()
-        if len(token) >= _SHORTEST:
+        if len(token) >= _MIN_LENGTH:
             yield "HF_TOKEN", token
 
 

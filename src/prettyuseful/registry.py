@@ -1,4 +1,4 @@
-"""Names for study files: the rows of each kind of extensible thing, and users' own as `module:OBJECT`."""
+"""Registries of what a study file can name: built-in rows, and user-defined rows named as `module:OBJECT`."""
 
 from __future__ import annotations
 
@@ -18,49 +18,52 @@ from prettyuseful.plugins import is_plugin, load_plugin, plugin_fingerprint, plu
 
 
 class Row(Protocol):
-    """The frozen object that describes one extensible thing; everything else derives from it."""
+    """A frozen object that describes one generator, task, recipe, metric or the like."""
 
     @property
     def name(self) -> str:
-        """What study files, records and reports call it."""
+        """The name in study files, records and reports."""
 
     @property
     def summary(self) -> str:
-        """One line on what it is, for `prettyuseful list`."""
+        """One line of description, for `prettyuseful list`."""
 
 
 RowT = TypeVar("RowT", bound=Row)
 T = TypeVar("T")
 
 
-def loaded(target: str | T) -> T:
-    """What a row holds, or names as "module:attribute" so that it is imported only when it is needed."""
+def import_target(target: str | T) -> T:
+    """Return `target` itself, or import it if it is text of the form "module:attribute".
+
+    Rows name heavy code by such text, so that it is imported only when it is used.
+    """
     if not isinstance(target, str):
         return target
     module, _, attribute = target.partition(":")
     return cast("T", getattr(import_module(module), attribute))
 
 
-def row_problem(row: Any) -> str | None:
-    """What is wrong with a row that anyone may have written: a name that no file can bear, a field of another type."""
+def find_row_problem(row: Any) -> str | None:
+    """Return what is wrong with a user-defined row (an invalid name, a field of the wrong type), or None."""
     for field in fields(row):
         value = getattr(row, field.name)
         try:
-            _checks_of(cast("type", type(row))).model_validate({field.name: value})
+            _field_validator(cast("type", type(row))).model_validate({field.name: value})
         except ValidationError as error:
-            said = error.errors()[0]["msg"]
-            return f"{field.name} is {repr(value)[:_SHOWN]}: {said[:1].lower()}{said[1:]}"
-        if is_dataclass(value) and not isinstance(value, type) and (problem := row_problem(value)):
+            message = error.errors()[0]["msg"]
+            return f"{field.name} is {repr(value)[:_MAX_PRINTED]}: {message[:1].lower()}{message[1:]}"
+        if is_dataclass(value) and not isinstance(value, type) and (problem := find_row_problem(value)):
             return f"{field.name}.{problem}"
     name = getattr(row, "name", "row")
     if not _NAME.fullmatch(name):
-        return f"name is {name!r}; use letters, digits, '-', '_' and '.', and begin with a letter or a digit"
+        return f"name is {name!r}; use letters, digits, '-', '_' and '.', and start with a letter or a digit"
     return None
 
 
 @cache
-def _checks_of(row_type: type) -> type[BaseModel]:
-    """A model whose fields, all optional, have the types of a dataclass."""
+def _field_validator(row_type: type) -> type[BaseModel]:
+    """Return a pydantic model with the fields of a dataclass, all of them optional and type-checked."""
     hints = get_type_hints(row_type)
     types: dict[str, Any] = {field.name: (hints[field.name], None) for field in fields(row_type)}
     strict = ConfigDict(arbitrary_types_allowed=True, strict=True)
@@ -68,11 +71,14 @@ def _checks_of(row_type: type) -> type[BaseModel]:
 
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_SHOWN = 80
+_MAX_PRINTED = 80
 
 
 class Registry(Generic[RowT]):
-    """The rows of one kind of thing by name, in order. Users add their own as `module:OBJECT` or `file.py:OBJECT`."""
+    """The rows of one kind, by name and in order.
+
+    Users name rows of their own as `module:OBJECT` or `file.py:OBJECT`.
+    """
 
     def __init__(self, kind: str, row_type: type[RowT], rows: Iterable[RowT]) -> None:
         self.kind, self.row_type = kind, row_type
@@ -82,69 +88,72 @@ class Registry(Generic[RowT]):
         return iter(self.rows.values())
 
     def __contains__(self, name: object) -> bool:
-        """Whether a row comes with the package under that name."""
+        """Whether `name` is a built-in row."""
         return name in self.rows
 
     def __getitem__(self, name: str) -> RowT:
-        """The row of a name, or the user's own.
+        """Return the built-in row of that name, or import the user-defined row `module:OBJECT`.
 
         Raises:
-            UnknownNameError: no such row; an own one that cannot be imported, or is no row of this kind.
+            UnknownNameError: the name is unknown, the object cannot be imported, or it is not a valid row of this kind.
         """
         self.check(name)
         if name in self.rows:
             return self.rows[name]
-        found = load_plugin(name)
-        if not isinstance(found, self.row_type):
+        row = load_plugin(name)
+        if not isinstance(row, self.row_type):
             raise UnknownNameError(
-                f"{plugin_id(name)!r} is of the type {type(found).__name__}; what describes your own {self.kind} is of "
-                f"the type {self.row_type.__name__}: write NAME = {self.row_type.__name__}(...) in that file"
+                f"{plugin_id(name)!r} has the type {type(row).__name__}, but a user-defined {self.kind} must have the "
+                f"type {self.row_type.__name__}; write NAME = {self.row_type.__name__}(...) in that file"
             )
-        if problem := row_problem(found):
+        if problem := find_row_problem(row):
             raise UnknownNameError(f"{self.kind} {plugin_id(name)}: {problem}")
-        return found
+        return row
 
     def label(self, name: str) -> str:
-        """What records and reports call it: the name in the row of a user's own, or else the name itself."""
+        """Return the name used in records and reports; for `module:OBJECT` it is the name in the row."""
         return self[name].name if name not in self.rows and is_plugin(name) else name
 
-    def check_labels(self, names: Iterable[str], also: Iterable[str] = ()) -> None:
-        """Raises UnknownNameError if a user's own row is called what another of `names`, a row or one of `also` is."""
+    def check_unique_labels(self, names: Iterable[str], reserved: Iterable[str] = ()) -> None:
+        """Raise UnknownNameError if a user-defined row has the label of another row.
+
+        Args:
+            names: the names that a study uses together.
+            reserved: further labels that a user-defined row must not have.
+        """
         names = list(dict.fromkeys(names))
-        taken = dict.fromkeys([*self.rows, *also, *(name for name in names if not is_plugin(name))], "another here")
+        built_in = [*self.rows, *reserved, *(name for name in names if not is_plugin(name))]
+        used_labels = dict.fromkeys(built_in, "another one here")
         for name in names:
             if name not in self.rows and is_plugin(name):
                 label = self.label(name)
-                if label in taken:
+                if label in used_labels:
                     raise UnknownNameError(
-                        f"the {self.kind} {plugin_id(name)!r} is called {label!r}, as is {taken[label]}, and results "
-                        "go by that name; give the row another name"
+                        f"the {self.kind} {plugin_id(name)!r} has the name {label!r}, and so has {used_labels[label]}; "
+                        "give the row another name, since results are listed by it"
                     )
-                taken[label] = repr(plugin_id(name))
+                used_labels[label] = repr(plugin_id(name))
 
     @contextmanager
     def guard(self, name: str) -> Iterator[None]:
-        """Around calls of what a user's own row holds: what it raises becomes one line that names it (DataError)."""
+        """Turn an exception of user-defined code into a DataError: one line that names the row."""
         try:
             yield
         except PrettyUsefulError:
             raise
-        except (Exception, SystemExit) as error:  # a function of a user may do anything
+        except (Exception, SystemExit) as error:  # user-defined code may raise anything
             if name in self.rows or not is_plugin(name):
                 raise
-            said = one_line(str(error))
-            raise DataError(f"{self.kind} {plugin_id(name)}: {type(error).__name__}: {said}") from error
+            message = f"{type(error).__name__}: {one_line(str(error))}"
+            raise DataError(f"{self.kind} {plugin_id(name)}: {message}") from error
 
-    def pinned(self, name: str) -> Pinned[str]:
-        """What stands for a row in keys: its name, or the content of the user's file."""
+    def pin(self, name: str) -> Pinned[str]:
+        """Return what identifies the row in a step's key: its name, or the content of the user's file."""
         return Pinned(source=name, content=name if name in self.rows else plugin_fingerprint(name))
 
-    def check(self, name: str, also: Iterable[str] = ()) -> None:
-        """Raises UnknownNameError with the nearest name, unless a row or `module:OBJECT` can be meant.
-
-        `also`: names that are good beside those of the rows.
-        """
-        known = list(dict.fromkeys([*self.rows, *also]))
+    def check(self, name: str, extra_names: Iterable[str] = ()) -> None:
+        """Raise UnknownNameError unless `name` is a row, one of `extra_names`, or has the form `module:OBJECT`."""
+        known = list(dict.fromkeys([*self.rows, *extra_names]))
         if name not in known and not is_plugin(name):
             raise UnknownNameError(
                 f"unknown {self.kind} {name!r}{did_you_mean(name, known)}; known: {', '.join(known)}, or your own as "

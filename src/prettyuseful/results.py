@@ -1,4 +1,4 @@
-"""What a study leaves in a folder for people and other programs: records, data sets, logs of trainings, the report."""
+"""The output folder of a study: data sets, training logs and the report, next to the records."""
 
 from __future__ import annotations
 
@@ -22,12 +22,16 @@ from prettyuseful.records import Record, dataset_label, run_label
 from prettyuseful.report.build import write_report
 
 LOG = "epochs.jsonl"
-_OURS = re.compile(r"data-\d{5}-of-\d{5}\.parquet|README\.md|manifest\.json|\..*")  # what a data set folder holds
+_DATASET_FILES = re.compile(r"data-\d{5}-of-\d{5}\.parquet|README\.md|manifest\.json|\..*")
 
 
 @dataclass(frozen=True)
 class StudyResult:
-    """What a study left: `report` (HTML), `records` (a folder of JSON), `datasets` (a folder each), and the summary."""
+    """The results of a study.
+
+    `summary`: all numbers and the answer. `report`: path of the HTML report. `records`: folder of JSON records.
+    `datasets`: a folder for each complete data set, by name.
+    """
 
     summary: Summary
     report: Path
@@ -36,47 +40,56 @@ class StudyResult:
 
     @property
     def complete(self) -> bool:
+        """Whether every data set and every run is complete."""
         return self.summary.complete
 
 
 def write_results(plan: Plan, store: Store, records: list[Record], out: Path) -> StudyResult:
-    """Everything but the records themselves, which are written even where a run is stopped."""
-    place_training_logs(plan, store, out / "training")
+    """Write training logs, data sets and the report; the records are already written, even for an interrupted run."""
+    export_training_logs(plan, store, out / "training")
     summary = summarise(records)
     return StudyResult(
         summary=summary,
         report=write_report(summary, out / "report.html"),
         records=out / "records",
-        datasets=_place_datasets(plan, store, out / "datasets"),
+        datasets=_export_datasets(plan, store, out / "datasets"),
     )
 
 
 def make_folder(folder: Path) -> None:
-    """Raises StoreError if it cannot be made."""
-    with writing_to(folder):
+    """Create a folder with its parents.
+
+    Raises:
+        StoreError: it cannot be created.
+    """
+    with convert_write_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
 
 
 @contextmanager
-def writing_to(folder: Path) -> Iterator[None]:
-    """Within it, what the system says against writing is one line on the folder."""
+def convert_write_errors(folder: Path) -> Iterator[None]:
+    """Convert errors of writing to this folder into a StoreError with a one-line message."""
     try:
         yield
     except OSError as error:
         raise StoreError(
-            f"cannot write to {error.filename or folder}: {error.strerror or error}; free some space, or name another "
-            "folder with --out"
+            f"cannot write to {error.filename or folder}: {error.strerror or error}; free some space, or choose "
+            "another folder with --out"
         ) from error
 
 
 def check_dataset_folder(folder: Path) -> None:
-    """Raises StoreError if a folder holds anything that is no part of a data set."""
-    if foreign := [path.name for path in folder.iterdir() if not _OURS.fullmatch(path.name)]:
-        raise StoreError(f"{folder} holds other things ({foreign[0]}); name an empty folder with --out")
+    """Check that a folder contains no files except those of a data set.
+
+    Raises:
+        StoreError: it contains another file.
+    """
+    if foreign := [path.name for path in folder.iterdir() if not _DATASET_FILES.fullmatch(path.name)]:
+        raise StoreError(f"{folder} contains other files ({foreign[0]}); choose an empty folder with --out")
 
 
-def place_dataset(artifact: Artifact, dataset: PlannedDataset, plan: Plan, folder: Path) -> None:
-    """A Hugging Face data set: links to the files in the store (copies where links cannot be), a card, the manifest."""
+def export_dataset(artifact: Artifact, dataset: PlannedDataset, plan: Plan, folder: Path) -> None:
+    """Write a Hugging Face data set: hard links to (or copies of) the files in the store, a card and the manifest."""
     folder.mkdir(parents=True, exist_ok=True)
     names = {entry.name for entry in artifact.manifest.files}
     for stale in folder.glob("data-*.parquet"):
@@ -87,15 +100,17 @@ def place_dataset(artifact: Artifact, dataset: PlannedDataset, plan: Plan, folde
         if target.exists() and target.samefile(source):
             continue
         _link_or_copy(source, target)
-    made = _provenance(dataset, plan)
-    words = f"{dataset.images_per_class} images per class of the task {plan.task.name}, {made}."
-    (folder / "README.md").write_text(dataset_card(folder.name, plan.task.classes, words), encoding="utf-8")
+    origin = _describe_origin(dataset, plan)
+    description = f"{dataset.images_per_class} images per class of the task {plan.task.name}, {origin}."
+    (folder / "README.md").write_text(dataset_card(folder.name, plan.task.classes, description), encoding="utf-8")
     (folder / "manifest.json").write_text(artifact.manifest.as_text(), encoding="utf-8")
 
 
-def place_training_logs(plan: Plan, store: Store, folder: Path) -> None:
-    """A folder for each finished training, named as its record is: its epochs as JSON lines, and as TensorBoard files
-    where that package is installed."""
+def export_training_logs(plan: Plan, store: Store, folder: Path) -> None:
+    """Write one folder per finished training, with the name of its record.
+
+    It contains the log of the epochs as JSON lines, and as TensorBoard files if that package is installed.
+    """
     for run in plan.runs:
         artifact = store.read(run.train)
         if artifact is None:
@@ -112,17 +127,17 @@ def place_training_logs(plan: Plan, store: Store, folder: Path) -> None:
         (target / LOG).write_text(text, encoding="utf-8")
 
 
-def _place_datasets(plan: Plan, store: Store, folder: Path) -> dict[str, Path]:
-    """A folder per data set that is there."""
-    placed = {}
+def _export_datasets(plan: Plan, store: Store, folder: Path) -> dict[str, Path]:
+    """Write a folder for each data set that is complete, and return the folders by name."""
+    folders = {}
     for dataset in plan.datasets:
         artifact = store.read(dataset.key)
         if artifact is None:
             continue
         name = dataset_label(dataset.name, dataset.images_per_class)
-        placed[name] = folder / name
-        place_dataset(artifact, dataset, plan, folder / name)
-    return placed
+        folders[name] = folder / name
+        export_dataset(artifact, dataset, plan, folder / name)
+    return folders
 
 
 def _link_or_copy(source: Path, target: Path) -> None:
@@ -135,12 +150,11 @@ def _link_or_copy(source: Path, target: Path) -> None:
     draft.replace(target)
 
 
-def _provenance(dataset: PlannedDataset, plan: Plan) -> str:
-    """One clause on where the images come from."""
+def _describe_origin(dataset: PlannedDataset, plan: Plan) -> str:
     origin = dataset.origin
     if origin is None:
         return f"real images, licence: {plan.task.licence}"
-    return f"{origin.note}" if origin.kind in ("folder", "mix", "changed") else f"generated by {origin.id}"
+    return origin.note if origin.kind in ("folder", "mix", "changed") else f"generated by {origin.id}"
 
 
 def _write_events(folder: Path, text: str) -> None:

@@ -1,4 +1,4 @@
-"""The Python interface: run a study, generate a data set, ask what a study costs and how far it is."""
+"""The Python interface: run studies, generate data sets, estimate costs, report progress and clean the store."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from prettyuseful.engine.events import OnEvent, ignore
 from prettyuseful.engine.execute import Outcome
 from prettyuseful.engine.session import Execution, Session
 from prettyuseful.engine.status import Status, status_of
-from prettyuseful.engine.store.base import Swept
-from prettyuseful.engine.store.open import exists, open_store
+from prettyuseful.engine.store.base import SweepResult
+from prettyuseful.engine.store.open import open_store, store_exists
 from prettyuseful.engine.workers.open import local_width
 from prettyuseful.errors import EveryRunFailedError, StepFailedError, StoreError, StudyError
 from prettyuseful.hub.commits import check_resolved
-from prettyuseful.plan.gather import gather
+from prettyuseful.plan.gather import gather_records
 from prettyuseful.plan.planned import PlannedDataset
 from prettyuseful.plan.study import Plan, make_plan
 from prettyuseful.records import RunRecord, write_records
 from prettyuseful.results import (
     StudyResult,
     check_dataset_folder,
+    convert_write_errors,
+    export_dataset,
     make_folder,
-    place_dataset,
     write_results,
-    writing_to,
 )
 from prettyuseful.study.file import REAL, DatasetPlan, Study
 from prettyuseful.study.numerics import StudyNumerics
@@ -48,16 +48,23 @@ def run_study(
     on: str = "local",
     on_event: OnEvent = ignore,
 ) -> StudyResult:
-    """Runs what of a study is not in the store yet, and writes records, data sets and report to `out`.
+    """Run a study: compute the steps that are not in the store, and write records, data sets and the report.
 
-    `on`: `local`, with `workers` processes side by side (None: as many as the cores carry; 1: in this process), `ray`
-    or `ray://host:port`. Worker processes import the script that was run: it needs its main guard,
-    `if __name__ == "__main__":`.
+    Worker processes import the calling script, so it needs a main guard: `if __name__ == "__main__":`.
+
+    Args:
+        study: from `load_study` or `parse_study`.
+        store: folder or URL of the store, in which all results are kept and from which they are reused.
+        out: folder for `records/`, `datasets/`, `training/` and `report.html`.
+        workers: number of worker processes; None: as many as the CPU cores allow; 1: no worker processes.
+        on: `local`; `ray` for the Ray cluster of RAY_ADDRESS, one running on this machine, or a new one; or
+            `ray://host:port`.
+        on_event: called with every event of the run.
 
     Raises:
-        UserError: the study, its data or a folder is not usable, or no worker can start; everything made so far stays
-            in the store.
-        EveryRunFailedError: no classifier could be trained and tested; its `result` is what was left in `out`.
+        UserError: the study, its data or a folder cannot be used, or no worker can start. Finished steps stay in the
+            store.
+        EveryRunFailedError: no classifier could be trained and tested; its `result` is the incomplete result.
     """
     plan = make_plan(study)
     with Execution(store, workers, on, on_event).session(study.numerics) as session:
@@ -65,16 +72,16 @@ def run_study(
 
 
 def run_plan(plan: Plan, session: Session, out: Path) -> StudyResult:
-    """`run_study` for a plan, in a session that is open."""
-    if any(out.resolve() == place.resolve() for place in plan.study.task.places):
-        raise StoreError(f"{out} holds the task's images; name another folder with --out")
+    """Run a plan like `run_study`, in an open session."""
+    if any(out.resolve() == path.resolve() for path in plan.study.task.paths):
+        raise StoreError(f"{out} contains the images of the task; choose another folder with --out")
     make_folder(out)
     outcome = Outcome()
-    with writing_to(out):
+    with convert_write_errors(out):
         try:
-            outcome = session.run(plan.steps, plan.wanted)
+            outcome = session.run(plan.steps, plan.result_keys)
         finally:
-            records = gather(plan, session.store, outcome)
+            records = gather_records(plan, session.store, outcome)
             write_records(records, out / "records")
         result = write_results(plan, session.store, records, out)
     runs = [record for record in records if isinstance(record, RunRecord)]
@@ -91,19 +98,25 @@ def make_steps(
     on: str = "local",
     on_event: OnEvent = ignore,
 ) -> Outcome:
-    """Makes what of a study is not in the store yet, beside other workers on the same store; writes no report.
+    """Compute the missing steps of a study, possibly together with other processes on the same store.
+
+    Writes no records and no report. See `run_study` for the parameters.
 
     Raises:
         UserError: see `run_study`.
     """
     plan = make_plan(study)
     with Execution(store, workers, on, on_event).session(study.numerics) as session:
-        return session.run(plan.steps, plan.wanted)
+        return session.run(plan.steps, plan.result_keys)
 
 
 @dataclass(frozen=True)
 class GeneratedDataset:
-    """A data set in `folder`, by the `key` of its artifact. `prompts_cut`: how many prompts a tokenizer has cut."""
+    """A generated data set.
+
+    `folder`: its files, a Hugging Face data set. `key`: key of its artifact. `images`: number of images. `prompts_cut`:
+    number of prompts that a tokenizer truncated, by tokenizer. `facts`: all facts of its manifest.
+    """
 
     folder: Path
     key: str
@@ -122,19 +135,28 @@ def generate(
     on: str = "local",
     on_event: OnEvent = ignore,
 ) -> GeneratedDataset:
-    """Makes one data set in the folder `out`.
+    """Generate one data set and write it to the folder `out`.
 
-    `dataset`, `task` and `numerics` are what a study file says: `generate({"generator": "sd-1.5", "images_per_class":
-    10}, out="my-images")`. `store`, `workers` and `on`: see `run_study`.
+    Example: `generate({"generator": "sd-1.5", "images_per_class": 10}, out="my-images")`.
+
+    Args:
+        dataset: as in the section `datasets` of a study file.
+        out: an empty or new folder.
+        task: as in a study file: a name, or a mapping such as `{"folder": "my-task"}`.
+        numerics: as in a study file.
+        store: see `run_study`.
+        workers: see `run_study`.
+        on: see `run_study`.
+        on_event: see `run_study`.
 
     Raises:
-        UserError: the data set cannot be made, or `out` holds something else.
-        StepFailedError: a step failed; everything made so far stays in the store.
+        UserError: the data set cannot be made, or `out` contains other files.
+        StepFailedError: a step failed. Finished steps stay in the store.
     """
     plan = make_plan(dataset_study(dataset, task, numerics))
-    folder, planned = Path(out), next(one for one in plan.datasets if one.plan is not None)
-    if (source := _source_of(planned)) and source.resolve().is_relative_to(folder.resolve()):
-        raise StoreError(f"{folder} holds the images that the data set is made of; name another folder with --out")
+    folder, planned = Path(out), next(planned for planned in plan.datasets if planned.plan is not None)
+    if (source := _source_folder(planned)) and source.resolve().is_relative_to(folder.resolve()):
+        raise StoreError(f"{folder} contains the source images of the data set; choose another folder with --out")
     make_folder(folder)
     check_dataset_folder(folder)
     with Execution(store, workers, on, on_event).session(plan.study.numerics) as session:
@@ -142,44 +164,44 @@ def generate(
         artifact = session.store.read(planned.key)
     if artifact is None:
         causes = "; ".join(dict.fromkeys(outcome.failed.values()))
-        raise StepFailedError(f"{planned.name} could not be made: {causes or 'a step is missing'}")
-    place_dataset(artifact, planned, plan, folder)
+        raise StepFailedError(f"data set {planned.name!r} could not be made: {causes or 'a step is missing'}")
+    export_dataset(artifact, planned, plan, folder)
     facts = artifact.manifest.facts
     return GeneratedDataset(folder, planned.key, facts["images"], facts.get("prompts_cut", {}), facts)
 
 
 def estimate_cost(study: Study, store: Path | str = DEFAULT_STORE, prices: Prices | None = None) -> Cost:
-    """What of a study is done, and what the rest will cost. Makes nothing, not even the store.
+    """Estimate the time and the price of the missing steps of a study. Computes nothing and does not create the store.
 
     Raises:
-        UserError: the study is not usable.
+        UserError: the study cannot be used.
     """
     plan = make_plan(study)
-    opened = open_store(store) if exists(store) else None
-    todo = plan.remaining(opened) if opened else plan.steps
-    return cost_of(plan.steps, todo, Rates(opened.list() if opened else ()), local_width(study.numerics), prices)
+    opened = open_store(store) if store_exists(store) else None
+    missing = plan.missing_steps(opened) if opened else plan.steps
+    return cost_of(plan.steps, missing, Rates(opened.list() if opened else ()), local_width(study.numerics), prices)
 
 
 def study_status(study: Study, store: Path | str = DEFAULT_STORE) -> Status:
-    """How far a study is, as its store shows it to any machine.
+    """Return the progress of a study, read from its store; it may run on another machine.
 
     Raises:
-        UserError: the study is not usable, or there is no store.
+        UserError: the study cannot be used, or there is no store.
     """
     plan, opened = make_plan(study), open_store(store, must_exist=True)
-    return status_of(plan.steps, plan.remaining(opened), opened)
+    return status_of(plan.steps, plan.missing_steps(opened), opened)
 
 
-def sweep_store(studies: Iterable[Study], store: Path | str = DEFAULT_STORE, remove: bool = False) -> Swept:
-    """Counts, and removes if `remove`, what none of the studies refers to.
+def sweep_store(studies: Iterable[Study], store: Path | str = DEFAULT_STORE, remove: bool = False) -> SweepResult:
+    """Count the artifacts that none of the studies uses, and remove them if `remove` is true.
 
     Raises:
-        UserError: a study is not usable, a model's commit is not known, or there is no store.
+        UserError: a study cannot be used, the commit of a model is unknown, or there is no store.
     """
     opened = open_store(store, must_exist=True)
     plans = [make_plan(study) for study in studies]
     for plan in plans:
-        # Keys hold commits: without them, what the study refers to cannot be told from what it does not.
+        # Keys contain commits of models: if one is unknown, artifacts of the study would look unused.
         for step, commit in plan.hub_commits():
             check_resolved(commit.content, step.label)
     return opened.sweep({key for plan in plans for key in plan.steps}, remove)
@@ -190,41 +212,41 @@ def dataset_study(
     task: Any = "photos",
     numerics: StudyNumerics | Mapping[str, Any] | None = None,
 ) -> Study:
-    """A study of one data set, called by its generator, that measures nothing.
+    """Return a study with one data set, named after its generator, and without metrics.
 
     Raises:
-        StudyError: a value that a study file cannot have.
+        StudyError: a value that is not valid in a study file.
     """
-    fields = _plain(dataset)
+    fields = _to_plain_data(dataset)
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(str(fields.get("generator", ""))).name).strip("-._")
     content = {
         "version": 1,
-        "task": {"folder": str(task)} if isinstance(task, Path) else _plain(task),
+        "task": {"folder": str(task)} if isinstance(task, Path) else _to_plain_data(task),
         "datasets": {"dataset" if name in ("", REAL) else name: fields},
         "metrics": [],
-        "numerics": _plain(numerics),
+        "numerics": _to_plain_data(numerics),
     }
     try:
         text = yaml.safe_dump({key: value for key, value in content.items() if value is not None}, sort_keys=False)
     except yaml.YAMLError as error:
-        what = f"{error.args[0]} of the type {type(error.args[-1]).__name__}"
-        raise StudyError(f"generate: {what}; give what a study file can say") from error
+        problem = f"{error.args[0]} of type {type(error.args[-1]).__name__}"
+        raise StudyError(f"generate: {problem}; use only values that a study file can contain") from error
     return parse_study(text, "generate")
 
 
-def _plain(value: Any) -> Any:
-    """As a study file says it: models by their fields, paths as text."""
+def _to_plain_data(value: Any) -> Any:
+    """Convert to the plain data of a study file: models to mappings, paths to text."""
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json", exclude_unset=True)
     if isinstance(value, Mapping):
-        return {key: _plain(part) for key, part in value.items()}
+        return {key: _to_plain_data(part) for key, part in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(part) for part in value]
+        return [_to_plain_data(part) for part in value]
     return str(value) if isinstance(value, Path) else value
 
 
-def _source_of(dataset: PlannedDataset) -> Path | None:
-    """The place of images that are there already."""
+def _source_folder(dataset: PlannedDataset) -> Path | None:
+    """Return the folder of an imported data set; None for other data sets."""
     if dataset.plan is None or dataset.origin is None or dataset.origin.kind != "folder":
         return None
     return Path(str(dataset.plan.generator))

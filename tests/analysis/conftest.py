@@ -12,7 +12,7 @@ MakeTest = Callable[..., TransferResult]
 
 @pytest.fixture
 def make_test() -> MakeTest:
-    """A test result from (groups,) counts of right answers out of `size` each; groups take turns in `classes`."""
+    """Make a test result from (groups,) numbers of correct answers out of `size`; group i is in class i % `classes`."""
 
     def make(correct: list[int] | np.ndarray, size: int = 10, classes: int = 2, on: str = "real") -> TransferResult:
         right = [int(c) for c in correct]

@@ -9,7 +9,7 @@ from prettyuseful.analysis.answer import answer
 from prettyuseful.analysis.remedies import InterventionEffects
 from prettyuseful.analysis.rows import Comparison, Row
 from prettyuseful.analysis.statistics import Interval
-from prettyuseful.diagnosis.findings import Diagnosis, FoundCause
+from prettyuseful.diagnosis.findings import CauseFinding, Diagnosis
 from prettyuseful.records import DatasetRecord, StudyRecord
 from prettyuseful.transforms.degradation import Blur
 
@@ -31,10 +31,12 @@ def row(name: str, accuracy: float | None, **more: Any) -> Row:
         "distribution": (),
     }
     to_real = None if accuracy is None else interval(accuracy)
-    return Row(name, 10, CELL, to_real, **{**nothing, "certainty": {}, **more})
+    return Row(name, 10, CELL, to_real, **{**nothing, "calibration": {}, **more})
 
 
-def said(*rows: Row, pairs: tuple[Comparison, ...] = (), datasets: tuple[DatasetRecord, ...] = (), **train: Any) -> str:
+def answer_text(
+    *rows: Row, pairs: tuple[Comparison, ...] = (), datasets: tuple[DatasetRecord, ...] = (), **train: Any
+) -> str:
     study = StudyRecord(
         title="",
         question="",
@@ -48,48 +50,48 @@ def said(*rows: Row, pairs: tuple[Comparison, ...] = (), datasets: tuple[Dataset
     return "\n".join(answer(study, datasets, rows, pairs, effects))
 
 
-def test_accuracies_come_from_the_highest_to_the_lowest_after_real_images() -> None:
-    lines = said(row("real", 0.9), row("low", 0.3, gap=interval(-0.6)), row("high", 0.6)).splitlines()
+def test_real_images_come_first_then_data_sets_by_descending_accuracy() -> None:
+    lines = answer_text(row("real", 0.9), row("low", 0.3, gap=interval(-0.6)), row("high", 0.6)).splitlines()
     assert lines == [
-        "Trained on 10 real images per class, small classifies 90.0% [88.0, 92.0] of the real test images correctly; "
-        "guessing reaches 50.0%.",
+        "Trained on 10 real images per class, the classifier (small) reaches 90.0% [88.0, 92.0] accuracy on real test "
+        "images; guessing reaches 50.0%.",
         "Trained on high, it reaches 60.0% [58.0, 62.0].",
-        "Trained on low, it reaches 30.0% [28.0, 32.0], -60.0 points [-62.0, -58.0] against real images.",
+        "Trained on low, it reaches 30.0% [28.0, 32.0], a difference of -60.0 points [-62.0, -58.0] from real images.",
     ]
 
 
-def test_without_a_finished_run_there_is_one_sentence() -> None:
-    assert said(row("real", None)) == "No run is complete, so there is no result yet."
+def test_without_a_complete_run_there_is_one_sentence() -> None:
+    assert answer_text(row("real", None)) == "No run is complete yet, so there are no results."
 
 
-def test_sets_that_are_recognised_and_not_learnt_from_are_pointed_out() -> None:
-    easy = "base's images: they are easier to recognise than to learn from."
-    assert easy in said(row("base", 0.5, from_real=interval(0.8)))
-    assert easy not in said(row("base", 0.5, from_real=interval(0.52)))
+def test_data_sets_that_are_easier_to_recognise_than_to_learn_from_are_reported() -> None:
+    easy = "of the images of base: they are easier to recognise than to learn from."
+    assert easy in answer_text(row("base", 0.5, from_real=interval(0.8)))
+    assert easy not in answer_text(row("base", 0.5, from_real=interval(0.52)))
 
 
 @pytest.mark.parametrize(("mean", "verdict"), [(0.05, "significant"), (0.01, "not significant")])
-def test_a_planned_comparison_has_its_verdict(mean: float, verdict: str) -> None:
+def test_a_planned_comparison_states_its_significance(mean: float, verdict: str) -> None:
     pair = Comparison("a", "b", CELL, True, interval(mean), None)
-    text = said(row("a", 0.6), pairs=(pair,))
-    assert f"a against b, its control (planned comparison): +{100 * mean:.1f} points [" in text
-    assert f"] on real images, {verdict}." in text
+    text = answer_text(row("a", 0.6), pairs=(pair,))
+    assert f"Pre-registered comparison of a with its control b: +{100 * mean:.1f} points [" in text
+    assert f"] accuracy on real images, {verdict}." in text
 
 
-def test_exploratory_pairs_are_counted_and_the_largest_named() -> None:
+def test_exploratory_pairs_are_counted_and_the_largest_differences_listed() -> None:
     pairs = tuple(Comparison(name, "z", CELL, False, interval(mean), None) for name, mean in (("a", -0.1), ("b", 0.0)))
-    text = said(row("a", 0.6), pairs=pairs)
-    assert "z reaches a higher accuracy than a: by 10.0 points [8.0, 12.0] on real images." in text
+    text = answer_text(row("a", 0.6), pairs=pairs)
+    assert "the accuracy of z on real images is 10.0 points [8.0, 12.0] higher than that of a." in text
     assert "1 of 2 unplanned pairs differ significantly; their intervals are simultaneous (Bonferroni)." in text
 
 
-def test_one_training_seed_is_pointed_out() -> None:
-    assert said(row("a", 0.6), seeds=[0]).endswith("do not cover how much another training would differ.")
-    assert "one training seed" not in said(row("a", 0.6))
+def test_a_single_training_seed_is_reported() -> None:
+    assert answer_text(row("a", 0.6), seeds=[0]).endswith("do not cover the variation between training runs.")
+    assert "one training seed:" not in answer_text(row("a", 0.6))
 
 
-def test_the_cost_of_a_cause_is_said_where_it_was_measured() -> None:
-    cause = FoundCause(
+def test_the_accuracy_cost_of_a_cause_is_reported_where_it_was_measured() -> None:
+    cause = CauseFinding(
         id="high-frequencies",
         direction="lost",
         effect=1.0,
@@ -108,6 +110,6 @@ def test_the_cost_of_a_cause_is_said_where_it_was_measured() -> None:
     soft = DatasetRecord(status="complete", name="soft", control=False, images_per_class=9, keys={}, diagnosis=found)
     rows = row("soft", 0.6), row("blurred", 0.7, gap=interval(-0.1), of="real")
     assert (
-        "Training on real images after blur of 1 px lowers accuracy by 10.0 points [8.0, 12.0]: the cost of "
-        "high-frequencies for soft, if it has no other defect."
-    ) in said(*rows, datasets=(soft,))
+        "Accuracy cost of high-frequencies lost for soft, if it has no other defect: training on real images after "
+        "blur of 1 px lowers accuracy by 10.0 points [8.0, 12.0]."
+    ) in answer_text(*rows, datasets=(soft,))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from prettyuseful.analysis.ranking import holm, ranking
+from prettyuseful.analysis.ranking import holm, rank_datasets
 from prettyuseful.analysis.statistics import difference
 from prettyuseful.records import TransferResult
 
@@ -22,105 +22,109 @@ def data_sets(make_test: MakeTest, rates: dict[str, float], rng: np.random.Gener
     }
 
 
-def test_ranks_by_the_mean_and_says_which_ranks_are_possible(make_test: MakeTest) -> None:
+def test_data_sets_are_ranked_by_mean_with_confidence_ranges(make_test: MakeTest) -> None:
     tests = data_sets(make_test, {"worst": 0.2, "good": 0.6, "as good": 0.6}, np.random.default_rng(0))
-    found = ranking(tests)
-    assert [place.rank for place in found.places] == [1, 2, 3]
-    means = [place.mean for place in found.places]
+    ranking = rank_datasets(tests)
+    assert [rank_range.rank for rank_range in ranking.rank_ranges] == [1, 2, 3]
+    means = [rank_range.mean for rank_range in ranking.rank_ranges]
     assert means == sorted(means, reverse=True)
-    ranks = {place.name: (place.low, place.high) for place in found.places}
+    ranks = {rank_range.name: (rank_range.low, rank_range.high) for rank_range in ranking.rank_ranges}
     assert ranks == {"good": (1, 2), "as good": (1, 2), "worst": (3, 3)}
-    for place in found.places:
-        assert sum(place.chances) == pytest.approx(1)
-        assert len(place.chances) == 3
-    assert found.places[2].chances[2] > 0.99
+    for rank_range in ranking.rank_ranges:
+        assert sum(rank_range.rank_probabilities) == pytest.approx(1)
+        assert len(rank_range.rank_probabilities) == 3
+    assert ranking.rank_ranges[2].rank_probabilities[2] > 0.99
 
 
-def test_chances_of_a_rank_add_up_to_one(make_test: MakeTest) -> None:
-    found = ranking(data_sets(make_test, dict.fromkeys("abcd", 0.5), np.random.default_rng(1)))
-    assert np.sum([place.chances for place in found.places], axis=0) == pytest.approx(np.ones(4))
+def test_probabilities_of_each_rank_add_up_to_one(make_test: MakeTest) -> None:
+    ranking = rank_datasets(data_sets(make_test, dict.fromkeys("abcd", 0.5), np.random.default_rng(1)))
+    assert np.sum([rank_range.rank_probabilities for rank_range in ranking.rank_ranges], axis=0) == pytest.approx(
+        np.ones(4)
+    )
 
 
 @pytest.mark.parametrize("seeds", [1, 3, 10])
-def test_of_two_the_chance_is_what_the_paired_p_says(make_test: MakeTest, seeds: int) -> None:
+def test_for_two_data_sets_the_rank_probability_matches_the_paired_p(make_test: MakeTest, seeds: int) -> None:
     rng = np.random.default_rng(seeds)
     for _ in range(5):
-        found = ranking(data_sets(make_test, {"a": 0.5, "b": 0.52}, rng, seeds))
-        (pair,) = found.pairs
-        assert pair.alone.p is not None
-        assert found.places[0].chances[0] == pytest.approx(1 - pair.alone.p / 2, abs=0.06)
+        ranking = rank_datasets(data_sets(make_test, {"a": 0.5, "b": 0.52}, rng, seeds))
+        (pair,) = ranking.pairs
+        assert pair.interval.p is not None
+        assert ranking.rank_ranges[0].rank_probabilities[0] == pytest.approx(1 - pair.interval.p / 2, abs=0.06)
 
 
-def test_three_seeds_leave_as_much_doubt_as_students_t_has(make_test: MakeTest) -> None:
-    a, b = ([make_test([right] * 40, size=100) for right in of_seeds] for of_seeds in ([55, 73, 68], [50, 60, 60]))
-    found = ranking({"a": a, "b": b})
-    of_t = stats.ttest_1samp([0.05, 0.13, 0.08], 0)
-    assert found.pairs[0].alone.p == pytest.approx(of_t.pvalue)
-    assert found.places[1].chances[0] == pytest.approx(of_t.pvalue / 2, abs=0.006)
+def test_with_three_seeds_rank_probabilities_match_student_t(make_test: MakeTest) -> None:
+    a, b = ([make_test([right] * 40, size=100) for right in counts] for counts in ([55, 73, 68], [50, 60, 60]))
+    ranking = rank_datasets({"a": a, "b": b})
+    t_test = stats.ttest_1samp([0.05, 0.13, 0.08], 0)
+    assert ranking.pairs[0].interval.p == pytest.approx(t_test.pvalue)
+    assert ranking.rank_ranges[1].rank_probabilities[0] == pytest.approx(t_test.pvalue / 2, abs=0.006)
 
 
-def test_pairs_are_the_paired_differences_alone_and_together(make_test: MakeTest) -> None:
+def test_pairs_hold_paired_and_simultaneous_intervals(make_test: MakeTest) -> None:
     tests = data_sets(make_test, {"a": 0.5, "b": 0.6, "c": 0.7}, np.random.default_rng(2))
-    found = ranking(tests)
-    assert [(pair.a, pair.b) for pair in found.pairs] == [("c", "b"), ("c", "a"), ("b", "a")]
-    pair = found.pairs[1]
-    assert pair.alone == difference(tests["c"], tests["a"])
-    assert pair.together == difference(tests["c"], tests["a"], 1 - 0.05 / 3)
-    assert pair.together.low < pair.alone.low
-    one_sided = [float(of_pair.alone.p or 0) / 2 for of_pair in found.pairs]
-    assert [of_pair.p for of_pair in found.pairs] == pytest.approx(holm([*one_sided, *(1 - p for p in one_sided)])[:3])
+    ranking = rank_datasets(tests)
+    assert [(pair.a, pair.b) for pair in ranking.pairs] == [("c", "b"), ("c", "a"), ("b", "a")]
+    pair = ranking.pairs[1]
+    assert pair.interval == difference(tests["c"], tests["a"])
+    assert pair.simultaneous == difference(tests["c"], tests["a"], 1 - 0.05 / 3)
+    assert pair.simultaneous.low < pair.interval.low
+    one_sided = [float(each.interval.p or 0) / 2 for each in ranking.pairs]
+    assert [each.p for each in ranking.pairs] == pytest.approx(holm([*one_sided, *(1 - p for p in one_sided)])[:3])
 
 
-def test_the_same_groups_are_drawn_for_every_data_set(make_test: MakeTest) -> None:
-    """Groups that are hard for both move both alike: a small difference is then sure, though each mean is not."""
+def test_each_draw_uses_the_same_groups_for_every_data_set(make_test: MakeTest) -> None:
+    """Shared group difficulty cancels in the difference: it is significant although the means vary much."""
     easy = np.tile([0, 3, 6, 8], 20)
     a = [make_test(easy + np.tile([2, 1, 2, 1], 20)) for _ in range(3)]
     b = [make_test(easy + np.tile([1, 1, 1, 1], 20)) for _ in range(3)]
-    found = ranking({"b": b, "a": a})
-    assert found.places[0].name == "a"
-    assert found.places[0].chances[0] > 0.99
-    assert found.places[0].high == 1
+    ranking = rank_datasets({"b": b, "a": a})
+    assert ranking.rank_ranges[0].name == "a"
+    assert ranking.rank_ranges[0].rank_probabilities[0] > 0.99
+    assert ranking.rank_ranges[0].high == 1
 
 
-def test_equals_share_their_ranks(make_test: MakeTest) -> None:
+def test_equal_data_sets_share_their_rank_range(make_test: MakeTest) -> None:
     same = [make_test([4, 5, 6, 7] * 5)] * 3
-    found = ranking({"a": same, "b": same})
-    assert [place.chances[0] for place in found.places] == pytest.approx([0.5, 0.5], abs=0.02)
-    assert {(place.low, place.high) for place in found.places} == {(1, 2)}
+    ranking = rank_datasets({"a": same, "b": same})
+    assert [rank_range.rank_probabilities[0] for rank_range in ranking.rank_ranges] == pytest.approx(
+        [0.5, 0.5], abs=0.02
+    )
+    assert {(rank_range.low, rank_range.high) for rank_range in ranking.rank_ranges} == {(1, 2)}
 
 
-def test_ranks_hold_in_95_percent_for_all_data_sets_at_once(make_test: MakeTest) -> None:
-    """Every data set's true rank is in its range; a and b are equals, and either may come first."""
+def test_rank_ranges_hold_simultaneously_with_nominal_coverage(make_test: MakeTest) -> None:
+    """Every data set's true rank must be in its range; a and b are equally good, so either may be first."""
     rng, wrong = np.random.default_rng(3), 0
     for _ in range(200):
-        found = ranking(data_sets(make_test, {"a": 0.55, "b": 0.55, "c": 0.5, "d": 0.4}, rng))
-        ranks = {place.name: (place.low, place.high) for place in found.places}
+        ranking = rank_datasets(data_sets(make_test, {"a": 0.55, "b": 0.55, "c": 0.5, "d": 0.4}, rng))
+        ranks = {rank_range.name: (rank_range.low, rank_range.high) for rank_range in ranking.rank_ranges}
         true = ranks["c"][0] <= 3 <= ranks["c"][1] and ranks["d"][0] <= 4 <= ranks["d"][1]
         wrong += not (true and ranks["a"][0] == ranks["b"][0] == 1 and min(ranks["a"][1], ranks["b"][1]) >= 2)
     assert wrong / 200 <= 0.08
 
 
-def test_one_data_set_is_first(make_test: MakeTest) -> None:
-    found = ranking({"a": [make_test([3, 4, 5, 6])]})
-    assert found.pairs == ()
-    (place,) = found.places
-    assert (place.rank, place.low, place.high, place.chances) == (1, 1, 1, (1.0,))
+def test_a_single_data_set_has_rank_1(make_test: MakeTest) -> None:
+    ranking = rank_datasets({"a": [make_test([3, 4, 5, 6])]})
+    assert ranking.pairs == ()
+    (rank_range,) = ranking.rank_ranges
+    assert (rank_range.rank, rank_range.low, rank_range.high, rank_range.rank_probabilities) == (1, 1, 1, (1.0,))
 
 
-def test_needs_the_same_tests_for_all(make_test: MakeTest) -> None:
+def test_ranking_needs_the_same_tests_for_all_data_sets(make_test: MakeTest) -> None:
     with pytest.raises(ValueError, match="same test groups"):
-        ranking({"a": [make_test([3, 4, 5, 6])], "b": [make_test([3, 4])]})
+        rank_datasets({"a": [make_test([3, 4, 5, 6])], "b": [make_test([3, 4])]})
     with pytest.raises(ValueError, match="same test groups"):
-        ranking({})
+        rank_datasets({})
 
 
-def test_holm_multiplies_by_how_many_are_left_and_never_falls() -> None:
+def test_holm_adjusted_p_values_are_monotone() -> None:
     assert holm([0.04, 0.01, 0.03]) == pytest.approx((0.06, 0.03, 0.06))
     assert holm([0.9, 0.8]) == (1.0, 1.0)
     assert holm([]) == ()
 
 
-def test_holm_rejects_what_stepping_down_rejects() -> None:
+def test_holm_rejects_the_same_hypotheses_as_the_step_down_procedure() -> None:
     rng = np.random.default_rng(0)
     for _ in range(50):
         p = rng.uniform(0, 0.05, 6)

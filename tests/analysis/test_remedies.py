@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from tests.made_up import MACHINE, study_file, task_record
 
-from prettyuseful.analysis.remedies import InterventionEffects, Remedy, sentences
+from prettyuseful.analysis.remedies import InterventionEffects, Remedy, diagnosis_sentences
 from prettyuseful.analysis.statistics import Interval
-from prettyuseful.diagnosis.findings import Diagnosis, FoundCause
+from prettyuseful.diagnosis.findings import CauseFinding, Diagnosis
 from prettyuseful.records import DatasetRecord, StudyRecord
 from prettyuseful.transforms.colour import Colour
 from prettyuseful.transforms.degradation import Blur
@@ -16,10 +16,10 @@ BLUR, VIVID = Blur(width=0.02).model_dump(mode="json"), Colour(saturation=2.0).m
 INTERVAL = Interval(mean=-0.2, low=-0.3, high=-0.1, covers="training seeds and test images", level=0.95)
 
 
-def cause(name: str, direction: str, **more: Any) -> FoundCause:
+def cause(name: str, direction: str, **more: Any) -> CauseFinding:
     numbers = {"effect": 0.4, "low": 0.3, "high": 0.5, "p_adjusted": 0.01, "explained": 0.6}
     rest: dict[str, Any] = {"named": True, "like": "", "equivalent_to": (), "per_class": (), "few_classes": ()}
-    return FoundCause(id=name, direction=direction, **{**numbers, **rest, **more})
+    return CauseFinding(id=name, direction=direction, **{**numbers, **rest, **more})
 
 
 def effects(datasets: dict[str, Any], **measured: Any) -> InterventionEffects:
@@ -35,7 +35,7 @@ def effects(datasets: dict[str, Any], **measured: Any) -> InterventionEffects:
     return InterventionEffects(study, measured.get("gaps", {}), measured.get("gains", {}))
 
 
-def test_a_cost_is_what_real_images_lose_by_the_change() -> None:
+def test_the_accuracy_cost_is_measured_on_real_images_after_the_change() -> None:
     found = effects(
         {"soft": {"generator": "x"}, "blurred": {"of": "real", "transform": BLUR}}, gaps={"blurred": INTERVAL}
     )
@@ -48,13 +48,13 @@ def test_a_cost_is_what_real_images_lose_by_the_change() -> None:
     "plan",
     [{"of": "real", "transform": {**BLUR, "width": 0.1}}, {"of": "soft", "transform": BLUR}],
 )
-def test_no_other_change_measures_the_cost(plan: dict[str, Any]) -> None:
+def test_other_changes_do_not_measure_the_accuracy_cost(plan: dict[str, Any]) -> None:
     found = effects({"soft": {}, "blurred": plan}, gaps={"blurred": INTERVAL})
     assert found.accuracy_cost(cause("high-frequencies", "lost", transform=BLUR)) is None
     assert found.accuracy_cost(cause("labels", "lost")) is None
 
 
-def test_a_remedy_drops_the_images_or_takes_the_change_back() -> None:
+def test_a_remedy_drops_images_or_undoes_the_change() -> None:
     found = effects(
         {
             "soft": {},
@@ -70,23 +70,23 @@ def test_a_remedy_drops_the_images_or_takes_the_change_back() -> None:
     assert found.remedy("other", cause("labels", "lost")) is None
 
 
-def sentence(*causes: FoundCause, differs: bool = True) -> str:
+def sentence(*causes: CauseFinding, differs: bool = True) -> str:
     found = Diagnosis(causes=causes, difference=3.0, low=2.0, high=4.0, p_value=0.01, differs=differs)
     record = DatasetRecord(status="complete", name="ours", control=False, images_per_class=9, keys={}, diagnosis=found)
-    [words] = sentences([record, record.model_copy(update={"diagnosis": None})])
-    return words
+    [text] = diagnosis_sentences([record, record.model_copy(update={"diagnosis": None})])
+    return text
 
 
-def test_named_causes_are_put_into_one_sentence() -> None:
+def test_all_reported_causes_are_in_one_sentence() -> None:
     blur = cause("high-frequencies", "lost", like="blur of 1 px", equivalent_to=("texture", "structure"))
     unnamed = cause("texture", "added", named=False)
     assert sentence(blur, cause("labels", "lost"), unnamed) == (
-        "What holds ours back: high-frequencies lost (like blur of 1 px, 60% of the difference; as likely texture or "
-        "structure); then labels lost (40% [30, 50] of labels)."
+        "Reported causes for ours, largest first: high-frequencies lost (equivalent to blur of 1 px, explains 60% of "
+        "the difference; texture or structure explains it equally well); labels lost (40% [30, 50] of labels)."
     )
 
 
-def test_a_difference_may_have_no_cause_and_a_set_no_difference() -> None:
+def test_sentences_for_an_unknown_cause_and_for_no_difference() -> None:
     unnamed = cause("texture", "added", named=False)
-    assert sentence(unnamed) == "ours differs clearly from real images; the cause is unknown."
-    assert sentence(unnamed, differs=False).startswith("Nothing clear holds ours back")
+    assert sentence(unnamed) == "ours differs significantly from real images; the cause is unknown."
+    assert sentence(unnamed, differs=False).startswith("ours does not differ significantly from real images")

@@ -62,10 +62,10 @@ def study_of(make_test: MakeTest, study: StudyRecord = STUDY) -> Summary:
     return summarise(records)
 
 
-def test_rows_hold_transfers_both_ways_and_the_gap(make_test: MakeTest) -> None:
-    found = study_of(make_test)
-    assert [row.dataset for row in found.rows] == ["real", "good", "pretty"]
-    real, good, pretty = found.rows
+def test_rows_hold_both_transfers_and_the_gap(make_test: MakeTest) -> None:
+    summary = study_of(make_test)
+    assert [row.dataset for row in summary.rows] == ["real", "good", "pretty"]
+    real, good, pretty = summary.rows
     assert real.from_real is None
     assert real.gap is None
     assert len(good.seeds) == 3
@@ -74,50 +74,53 @@ def test_rows_hold_transfers_both_ways_and_the_gap(make_test: MakeTest) -> None:
     assert pretty.to_real is not None
     assert pretty.from_real is not None
     assert pretty.from_real.low > pretty.to_real.high
-    assert found.complete
+    assert summary.complete
 
 
-def test_pairs_are_compared_at_once(make_test: MakeTest) -> None:
-    found = study_of(make_test)
-    (pair,) = found.comparisons
+def test_unplanned_pairs_are_compared(make_test: MakeTest) -> None:
+    summary = study_of(make_test)
+    (pair,) = summary.comparisons
     assert (pair.a, pair.b) == ("good", "pretty")
     assert pair.to_real.low > 0.2
 
 
-def test_a_planned_comparison_stands_for_itself(make_test: MakeTest) -> None:
+def test_a_planned_comparison_is_not_corrected_for_multiplicity(make_test: MakeTest) -> None:
     datasets: dict[str, dict[str, str]] = {"good": {}, "pretty": {"control": "good"}}
-    found = study_of(make_test, STUDY.model_copy(update={"file": study_file(datasets)}))
-    (pair,) = found.comparisons
+    summary = study_of(make_test, STUDY.model_copy(update={"file": study_file(datasets)}))
+    (pair,) = summary.comparisons
     assert (pair.a, pair.b, pair.planned, pair.to_real.level) == ("pretty", "good", True, 0.95)
-    [planned] = [s for s in found.answer if s.startswith("pretty against good, its control (planned comparison): -")]
-    assert "on real images, significant" in planned
-    assert not any("unplanned" in s for s in found.answer)
+    [planned] = [
+        s for s in summary.answer if s.startswith("Pre-registered comparison of pretty with its control good: -")
+    ]
+    assert "accuracy on real images, significant" in planned
+    assert not any("unplanned" in s for s in summary.answer)
 
 
-def test_the_answer_says_it_in_words(make_test: MakeTest) -> None:
+def test_the_answer_states_the_results_in_sentences(make_test: MakeTest) -> None:
     answer = " ".join(study_of(make_test).answer)
     assert "guessing reaches 50.0%" in answer
-    assert "good reaches a higher accuracy than pretty" in answer
-    assert "of pretty's images: they are easier to recognise than to learn from" in answer
+    assert "higher than that of pretty" in answer
+    assert "of the images of pretty: they are easier to recognise than to learn from" in answer
     assert "1 of 1 unplanned pairs" in answer
 
 
-def test_a_record_that_someone_took_away_is_missed(make_test: MakeTest) -> None:
+def test_deleted_records_are_reported(make_test: MakeTest) -> None:
     group = CellGroupRecord(architecture="small", recipe="small", cells=[("small", "small", "rgb")])
     study = STUDY.model_copy(update={"file": study_file({"good": {}}, seeds=[0, 1]), "cell_groups": [group]})
     runs = [run(name, seed, make_test([5, 6, 7, 8])) for name, seed in (("real", 0), ("real", 1), ("good", 1))]
-    found = summarise([study, dataset("real"), dataset("good"), *runs])
-    assert found.problems == ("small on good, seed 0: its record is not there",)
+    summary = summarise([study, dataset("real"), dataset("good"), *runs])
+    assert summary.problems == ("small on good, seed 0: its record is missing",)
 
 
-def test_one_seed_is_said_to_be_one(make_test: MakeTest) -> None:
+def test_a_single_seed_is_reported(make_test: MakeTest) -> None:
     study = STUDY.model_copy(update={"file": study_file({}, seeds=[0])})
     assert (
-        "one training seed" in summarise([study, dataset("real"), run("real", 0, make_test([5, 6, 7, 8]))]).answer[-1]
+        "only one training seed"
+        in summarise([study, dataset("real"), run("real", 0, make_test([5, 6, 7, 8]))]).answer[-1]
     )
 
 
-def test_what_is_missing_is_told_and_left_out(make_test: MakeTest) -> None:
+def test_missing_and_failed_records_are_reported_and_excluded(make_test: MakeTest) -> None:
     records: list[Record] = [
         STUDY,
         dataset("real"),
@@ -125,22 +128,22 @@ def test_what_is_missing_is_told_and_left_out(make_test: MakeTest) -> None:
         run("real", 0, make_test([9, 8, 9, 8])),
         run("bad", 0, status="failed"),
     ]
-    found = summarise(records)
-    assert not found.complete
-    assert found.problems == (
+    summary = summarise(records)
+    assert not summary.complete
+    assert summary.problems == (
         "data set bad: missing",
         "small on bad, seed 0: failed (train: RuntimeError: no luck)",
     )
-    assert found.rows[1].to_real is None
-    assert found.rows[1].seeds == ()
+    assert summary.rows[1].to_real is None
+    assert summary.rows[1].seeds == ()
 
 
-def test_nothing_at_all_can_be_summarised() -> None:
-    found = summarise([STUDY])
-    assert found.answer == ("No run is complete, so there is no result yet.",)
+def test_a_study_without_results_can_be_summarised() -> None:
+    summary = summarise([STUDY])
+    assert summary.answer == ("No run is complete yet, so there are no results.",)
 
 
-def test_the_baseline_has_as_many_images(make_test: MakeTest) -> None:
+def test_the_baseline_has_equally_many_images(make_test: MakeTest) -> None:
     records: list[Record] = [STUDY, dataset("real", n=10), dataset("real", n=50), dataset("few"), dataset("many", n=50)]
     for n, level in ((10, 5), (50, 9)):
         records += [run("real", 0, make_test([level] * 4 + [level - 1] * 4), n=n)]
@@ -150,7 +153,7 @@ def test_the_baseline_has_as_many_images(make_test: MakeTest) -> None:
     assert gaps["many"] < -0.3
 
 
-def test_runs_of_different_seeds_are_not_paired(make_test: MakeTest) -> None:
+def test_only_runs_of_the_same_seed_are_paired(make_test: MakeTest) -> None:
     """Seed 0 of one and seed 2 of the other are missing: only seed 1 is in both."""
     right = {("real", 0): 9, ("real", 1): 7, ("good", 1): 7, ("good", 2): 2}
     tests = {key: make_test([level, level - 1] * 4) for key, level in right.items()}
@@ -164,8 +167,8 @@ def test_runs_of_different_seeds_are_not_paired(make_test: MakeTest) -> None:
     assert good.gap is None or abs(good.gap.mean) < 0.01
 
 
-def test_more_pairs_make_each_interval_wider(make_test: MakeTest) -> None:
-    """All pairs hold at once: three pairs are told at a level of 1 - 0.05 / 3 each."""
+def test_intervals_widen_with_the_number_of_pairs(make_test: MakeTest) -> None:
+    """Three simultaneous intervals have a level of 1 - 0.05 / 3 each."""
     rng = np.random.default_rng(0)
     names = ["a", "b", "c"]
     records: list[Record] = [STUDY, *(dataset(name) for name in names)]
@@ -175,15 +178,15 @@ def test_more_pairs_make_each_interval_wider(make_test: MakeTest) -> None:
     assert set(three) == {("a", "b"), ("a", "c"), ("b", "c")}
     assert [pair.level for pair in three.values()] == pytest.approx([1 - 0.05 / 3] * 3)
     two = [r for r in records if getattr(r, "dataset", "") != "c" and getattr(r, "name", "") != "c"]
-    (alone,) = summarise(two).comparisons
-    assert alone.to_real.mean == three["a", "b"].mean
-    assert three["a", "b"].low < alone.to_real.low < alone.to_real.high < three["a", "b"].high
+    (single,) = summarise(two).comparisons
+    assert single.to_real.mean == three["a", "b"].mean
+    assert three["a", "b"].low < single.to_real.low < single.to_real.high < three["a", "b"].high
 
 
 def test_generated_data_sets_are_ranked_and_real_images_are_not(make_test: MakeTest) -> None:
-    places = {row.dataset: row.place for row in study_of(make_test).rows}
-    assert places["real"] is None
-    assert places["good"] is not None
-    assert places["pretty"] is not None
-    assert (places["good"].rank, places["pretty"].rank) == (1, 2)
-    assert places["good"].high == 1  # one pair, and clear
+    rank_ranges = {row.dataset: row.rank_range for row in study_of(make_test).rows}
+    assert rank_ranges["real"] is None
+    assert rank_ranges["good"] is not None
+    assert rank_ranges["pretty"] is not None
+    assert (rank_ranges["good"].rank, rank_ranges["pretty"].rank) == (1, 2)
+    assert rank_ranges["good"].high == 1  # the only pair differs significantly

@@ -1,11 +1,11 @@
-"""A finished quick audit that no test changes, and the result of a full one, made by hand."""
+"""A finished quick audit that no test changes, and the hand-made result of a full audit."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
-from tests.auditing.colours import COLOURS, folder
+from tests.auditing.colours import COLOURS, write_class_folders
 
 from prettyuseful.auditing.audit import audit
 from prettyuseful.auditing.result import NOT_MEASURED, Audit
@@ -30,21 +30,27 @@ CAUSE = {
 
 
 @pytest.fixture(scope="session")
-def places(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("audit")
-    folder(root / "real", dict.fromkeys(COLOURS, 20), 0)
-    folder(root / "fake", {"red": 10, "green": 14, "blue": 14}, 1)
+    write_class_folders(root / "real", dict.fromkeys(COLOURS, 20), 0)
+    write_class_folders(root / "fake", {"red": 10, "green": 14, "blue": 14}, 1)
     return root
 
 
 @pytest.fixture(scope="session")
-def found(places: Path) -> Audit:
-    return audit(places / "real", places / "fake", out=places / "out", store=places / "store", workers=1)
+def audit_result(folders: Path) -> Audit:
+    return audit(
+        folders / "real",
+        folders / "fake",
+        out=folders / "out",
+        store=folders / "store",
+        workers=1,
+    )
 
 
 @pytest.fixture
-def full() -> Audit:
-    """Of two sets: the first measured in full, of the second nothing but the transfer."""
+def full_audit() -> Audit:
+    """Two synthetic sets: for the first everything is measured, for the second only the transfer accuracy."""
     per_class = [
         {"name": name, "synth_to_real": ACCURACY, "real_to_synth": ACCURACY, "real_to_real": ACCURACY}
         for name in ("cat", "hot dog")
@@ -63,8 +69,8 @@ def full() -> Audit:
         "metrics": {"coverage": {"mean": 0.2, "low": 0.1, "high": 0.3}, "density": NOT_MEASURED},
         "controls": {"coverage": {"mean": 0.9, "low": 0.8, "high": 1.0}},
     }
-    nothing = ("real_to_synth", "gap", "effective_real_images_per_class", "difference", "causes")
-    second = {**first, **dict.fromkeys(nothing, NOT_MEASURED), "name": "second"}
+    unmeasured = ("real_to_synth", "gap", "effective_real_images_per_class", "difference", "causes")
+    second = {**first, **dict.fromkeys(unmeasured, NOT_MEASURED), "name": "second"}
     second["synth_to_real"] = {"mean": 0.8, "low": 0.75, "high": 0.85}
     return Audit.model_validate(
         {

@@ -8,7 +8,7 @@ from prettyuseful.errors import GateError
 VALUES: dict[str, float | bool | str] = {"a.b": 0.4, "a.named": True, "name": "set"}
 
 
-def judged(text: str) -> bool:
+def evaluate(text: str) -> bool:
     return holds(parse(text), lambda field: VALUES[str(field)])
 
 
@@ -25,30 +25,30 @@ def judged(text: str) -> bool:
         ("a.named == true", True),
     ],
 )
-def test_conditions_mean_what_they_say(text: str, expected: bool) -> None:
-    assert judged(text) is expected
+def test_conditions_are_evaluated(text: str, expected: bool) -> None:
+    assert evaluate(text) is expected
 
 
 @pytest.mark.parametrize("text", ["", "a.b <", "< 3", "a.b < 1 < 2", "(a.b", "a.b)", "a.b $ 3", "not", "a b"])
-def test_what_is_no_condition_is_one_clear_line(text: str) -> None:
+def test_invalid_conditions_are_rejected(text: str) -> None:
     with pytest.raises(GateError, match="--fail-if"):
         parse(text)
 
 
 @given(st.text(max_size=40))
-def test_any_text_is_a_condition_or_one_clear_error(text: str) -> None:
+def test_any_text_parses_or_raises_gate_error(text: str) -> None:
     try:
-        found = parse(text)
+        condition = parse(text)
     except GateError:
         return
-    assert str(parse(str(found))) == str(found)
+    assert str(parse(str(condition))) == str(condition)
 
 
 @given(st.floats(-1e6, 1e6), st.sampled_from(["<", "<=", ">", ">=", "==", "!="]), st.floats(-1e6, 1e6))
-def test_comparisons_are_pythons(left: float, sign: str, right: float) -> None:
-    found = holds(parse(f"x {sign} {right!r}"), lambda _: left)
-    assert found is eval(f"{left!r} {sign} {right!r}")
+def test_comparisons_agree_with_python(left: float, sign: str, right: float) -> None:
+    result = holds(parse(f"x {sign} {right!r}"), lambda _: left)
+    assert result is eval(f"{left!r} {sign} {right!r}")
 
 
-def test_names_with_other_characters_stand_in_quotes() -> None:
+def test_names_with_special_characters_are_quoted() -> None:
     assert parse("causes.'high frequencies'.named") == Field(("causes", "high frequencies", "named"))

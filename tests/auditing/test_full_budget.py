@@ -1,4 +1,4 @@
-"""A full audit of a blurred set, end to end: it names the blur, and measures what it costs."""
+"""End-to-end test: a full audit of a blurred data set reports the blur and measures its accuracy cost."""
 
 import json
 import sys
@@ -12,7 +12,7 @@ from PIL import Image
 from prettyuseful.auditing.audit import audit
 from prettyuseful.auditing.gate import Gate
 from prettyuseful.auditing.result import NOT_MEASURED, Audit, audit_schema
-from prettyuseful.diagnosis.images import Labelled
+from prettyuseful.diagnosis.images import LabelledImages
 from prettyuseful.study.reading import load_study
 from prettyuseful.tasks.source import TaskSource
 
@@ -23,18 +23,20 @@ from planted.worlds import Photos
 PER_CLASS = 30
 
 
-def save(place: Path, images: Labelled) -> Path:
+def save(folder: Path, images: LabelledImages) -> Path:
     for i, (pixels, label) in enumerate(zip(images.pixels, images.labels, strict=True)):
-        (place / f"class-{label:02d}").mkdir(parents=True, exist_ok=True)
-        Image.fromarray(pixels).save(place / f"class-{label:02d}" / f"{i:04d}.png")
-    return place
+        (folder / f"class-{label:02d}").mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(folder / f"class-{label:02d}" / f"{i:04d}.png")
+    return folder
 
 
 @pytest.fixture(scope="module")
-def places(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root, world, rng = tmp_path_factory.mktemp("full"), Photos(0, per_class=PER_CLASS), np.random.default_rng(0)
-    one, two = world.halves
-    real = Labelled(*(np.concatenate([getattr(one, of), getattr(two, of)]) for of in ("pixels", "labels", "groups")))
+    first, second = world.halves
+    real = LabelledImages(
+        *(np.concatenate([getattr(first, field), getattr(second, field)]) for field in ("pixels", "labels", "groups"))
+    )
     save(root / "real", real)
     lines = [
         f"class-{label:02d}/{i:04d}.png,{group}"
@@ -45,56 +47,61 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def audited(places: Path) -> Audit:
+def run_audit(folders: Path) -> Audit:
     return audit(
-        TaskSource(real=str(places / "real"), groups=str(places / "groups.csv")),
-        places / "soft",
+        TaskSource(real=str(folders / "real"), groups=str(folders / "groups.csv")),
+        folders / "soft",
         budget="full",
-        out=places / "out",
-        store=places / "store",
+        out=folders / "out",
+        store=folders / "store",
         workers=1,
     )
 
 
 @pytest.fixture(scope="module")
-def found(places: Path) -> Audit:
-    return audited(places)
+def audit_result(folders: Path) -> Audit:
+    return run_audit(folders)
 
 
-def test_the_blur_is_named_and_its_cost_is_measured(found: Audit) -> None:
-    [one] = found.synthetic
-    assert one.causes != NOT_MEASURED
-    first = one.causes[0]
+def test_the_blur_is_reported_and_its_cost_is_measured(audit_result: Audit) -> None:
+    [synthetic_set] = audit_result.synthetic
+    assert synthetic_set.causes != NOT_MEASURED
+    first = synthetic_set.causes[0]
     assert (first.id, first.direction, first.named) == ("high-frequencies", "lost", True)
     assert first.accuracy_cost != NOT_MEASURED
     assert first.accuracy_cost.low <= first.accuracy_cost.mean <= first.accuracy_cost.high
     assert first.accuracy_cost.mean > 0.03
-    assert first.gain == NOT_MEASURED  # nothing takes a blur back
-    assert any(sentence.startswith("What holds soft back: high-frequencies lost") for sentence in found.answer)
-    assert any(sentence.startswith("Training on real images after") for sentence in found.answer)
+    assert first.gain == NOT_MEASURED  # a blur cannot be undone
+    assert any(
+        sentence.startswith("Reported causes for soft, largest first: high-frequencies lost")
+        for sentence in audit_result.answer
+    )
+    assert any(
+        sentence.startswith("Accuracy cost of high-frequencies lost for soft") for sentence in audit_result.answer
+    )
 
 
-def test_the_study_it_leaves_holds_what_it_tried(found: Audit, places: Path) -> None:
-    study = load_study(places / "out" / "study.yaml")
-    tried = study.datasets["soft.real-with-high-frequencies-lost"]
-    assert tried.of == "real"
-    assert tried.transform is not None
-    assert [one.name for one in found.synthetic] == ["soft"]
+def test_the_written_study_contains_the_interventions(audit_result: Audit, folders: Path) -> None:
+    study = load_study(folders / "out" / "study.yaml")
+    intervention = study.datasets["soft.real-with-high-frequencies-lost"]
+    assert intervention.of == "real"
+    assert intervention.transform is not None
+    assert [synthetic_set.name for synthetic_set in audit_result.synthetic] == ["soft"]
 
 
-def test_its_report_is_a_letter_with_examples(found: Audit) -> None:
-    page = Path(found.report).read_text("utf-8")
+def test_the_report_explains_the_cause_with_examples(audit_result: Audit) -> None:
+    page = Path(audit_result.report).read_text("utf-8")
     assert "Fine detail is lost" in page
-    assert "What it costs" in page
+    assert "Accuracy falls by" in page
     assert page.count('class="example"') >= 3
 
 
-def test_its_json_fits_its_schema_and_a_gate_can_ask_for_a_cost(found: Audit) -> None:
-    jsonschema.validate(json.loads(json.dumps(found.as_json())), audit_schema())
-    assert Gate.of("causes.high-frequencies.accuracy_cost.mean > 0.03").met_by(found)
+def test_the_json_matches_its_schema_and_conditions_may_use_costs(audit_result: Audit) -> None:
+    jsonschema.validate(json.loads(json.dumps(audit_result.as_json())), audit_schema())
+    assert Gate.parse("causes.high-frequencies.accuracy_cost.mean > 0.03").satisfied_by(audit_result)
 
 
-def test_again_nothing_is_made_twice_and_all_is_the_same(found: Audit, places: Path) -> None:
-    before = {path: path.stat().st_mtime_ns for path in (places / "store").rglob("*") if path.is_file()}
-    assert audited(places) == found
-    assert {path: path.stat().st_mtime_ns for path in (places / "store").rglob("*") if path.is_file()} == before
+def test_a_second_run_reuses_the_store_and_gives_the_same_result(audit_result: Audit, folders: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in (folders / "store").rglob("*") if path.is_file()}
+    assert run_audit(folders) == audit_result
+    assert {path: path.stat().st_mtime_ns for path in (folders / "store").rglob("*") if path.is_file()} == before

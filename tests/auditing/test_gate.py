@@ -8,29 +8,29 @@ from prettyuseful.errors import GateError
 
 
 @pytest.mark.parametrize(
-    ("condition", "told"),
+    ("condition", "message"),
     [
         ("synth_to_rael.high < 1", "did you mean 'synth_to_real'"),
         ("synth_to_real.high <", "a field or a value is missing"),
-        ("synth_to_real.hihg < 0.5", "there is no 'hihg' in synth_to_real.hihg; did you mean 'high'"),
+        ("synth_to_real.hihg < 0.5", "unknown name 'hihg' in synth_to_real.hihg; did you mean 'high'"),
         ("causes.coverge.named", "did you mean 'coverage'"),
         ("causes.coverage.nmaed", "did you mean 'named'"),
         ("per_class.any.synth_to_reel.mean > 0", "did you mean 'synth_to_real'"),
         ("metrics.coverage.mena < 1", "did you mean 'mean'"),
-        ("metrics.covrage.mean < 1", "there is no 'covrage' in metrics.covrage.mean; did you mean 'coverage'"),
+        ("metrics.covrage.mean < 1", "unknown name 'covrage' in metrics.covrage.mean; did you mean 'coverage'"),
         ("controls.vendi-per-clas.mean < 1", "did you mean 'vendi-per-class'"),
     ],
 )
-def test_a_gate_that_cannot_be_read_is_told_before_any_work(condition: str, told: str) -> None:
-    with pytest.raises(GateError, match=told):
-        Gate.of(condition)
+def test_invalid_conditions_are_rejected_when_parsed(condition: str, message: str) -> None:
+    with pytest.raises(GateError, match=message):
+        Gate.parse(condition)
 
 
-def test_a_gate_on_what_was_not_measured_is_one_clear_line(found: Audit) -> None:
+def test_unmeasured_and_unknown_fields_are_reported(audit_result: Audit) -> None:
     with pytest.raises(GateError, match="was not measured"):
-        Gate.of("causes.coverage.named").met_by(found)
-    with pytest.raises(GateError, match=r"there is no per_class\.yellow"):
-        Gate.of("per_class.yellow.synth_to_real.mean > 1").met_by(found)
+        Gate.parse("causes.coverage.named").satisfied_by(audit_result)
+    with pytest.raises(GateError, match=r"this audit has no per_class\.yellow"):
+        Gate.parse("per_class.yellow.synth_to_real.mean > 1").satisfied_by(audit_result)
 
 
 @pytest.mark.parametrize(
@@ -42,24 +42,24 @@ def test_a_gate_on_what_was_not_measured_is_one_clear_line(found: Audit) -> None
         "controls.coverage.low < 0.1",
     ],
 )
-def test_a_gate_may_ask_for_all_that_the_json_has(condition: str) -> None:
-    Gate.of(condition)
+def test_conditions_may_use_every_field_of_the_json(condition: str) -> None:
+    Gate.parse(condition)
 
 
-def test_a_gate_that_is_not_met_is_silent(found: Audit) -> None:
-    assert Gate.of("not synth_to_real.high >= 0").met_by(found) == []
+def test_an_unsatisfied_condition_returns_no_lines(audit_result: Audit) -> None:
+    assert Gate.parse("not synth_to_real.high >= 0").satisfied_by(audit_result) == []
 
 
-def test_a_set_that_meets_it_is_named_with_the_values_that_it_asks_for(full: Audit) -> None:
+def test_a_satisfied_condition_lists_the_set_and_its_values(full_audit: Audit) -> None:
     condition = "synth_to_real.high < 0.6 and task.chance >= 0.5"
-    assert Gate.of(condition).met_by(full) == ["first: synth_to_real.high is 0.5, task.chance is 0.5"]
-    assert len(Gate.of("synth_to_real.high < 0.9").met_by(full)) == 2
+    assert Gate.parse(condition).satisfied_by(full_audit) == ["first: synth_to_real.high is 0.5, task.chance is 0.5"]
+    assert len(Gate.parse("synth_to_real.high < 0.9").satisfied_by(full_audit)) == 2
 
 
 @pytest.mark.parametrize(
-    ("condition", "met"),
+    ("condition", "satisfied"),
     [
-        ("causes.high-frequencies.named", True),  # of the two directions, the first one counts
+        ("causes.high-frequencies.named", True),  # the first of the two directions is used
         ("causes.high-frequencies.direction == 'lost'", True),
         ("causes.high-frequencies.accuracy_cost.mean > 0.1", False),
         ("causes.high-frequencies.per_class.'hot dog' > 0.7", True),
@@ -70,25 +70,25 @@ def test_a_set_that_meets_it_is_named_with_the_values_that_it_asks_for(full: Aud
         ("real_to_real.mean < 0.9", False),
     ],
 )
-def test_fields_are_those_of_the_set_or_of_the_whole_audit(full: Audit, condition: str, met: bool) -> None:
-    alone = full.model_copy(update={"synthetic": full.synthetic[:1]})
-    assert bool(Gate.of(condition).met_by(alone)) is met
+def test_fields_come_from_the_set_or_the_whole_audit(full_audit: Audit, condition: str, satisfied: bool) -> None:
+    first_only = full_audit.model_copy(update={"synthetic": full_audit.synthetic[:1]})
+    assert bool(Gate.parse(condition).satisfied_by(first_only)) is satisfied
 
 
 @pytest.mark.parametrize(
-    ("condition", "words"),
+    ("condition", "message"),
     [
-        ("difference.differs", "difference.differs was not measured"),  # of the second set
-        ("metrics.density.mean < 1", "metrics.density.mean was not measured; take --budget full"),
-        ("metrics.kid.mean < 1", "there is no metrics.kid.mean here, it ends at 'kid'"),
-        ("causes.copies.named", "there is no causes.copies.named here, it ends at 'copies'"),
-        ("synth_to_real < 1", "synth_to_real is no number, word or truth; name one of its fields"),
-        ("task.split.seed == 0", "there is no task.split.seed here"),
+        ("difference.differs", "difference.differs was not measured"),  # not measured for the second set
+        ("metrics.density.mean < 1", "metrics.density.mean was not measured; use --budget full"),
+        ("metrics.kid.mean < 1", "this audit has no metrics.kid.mean ('kid' is missing)"),
+        ("causes.copies.named", "this audit has no causes.copies.named ('copies' is missing)"),
+        ("synth_to_real < 1", "synth_to_real is not a number, text or true/false; name one of its fields"),
+        ("task.split.seed == 0", "this audit has no task.split.seed"),
     ],
 )
-def test_a_field_without_a_value_is_one_clear_line(full: Audit, condition: str, words: str) -> None:
-    sets = full.synthetic if condition == "difference.differs" else full.synthetic[:1]
+def test_fields_without_a_value_are_reported_in_one_line(full_audit: Audit, condition: str, message: str) -> None:
+    sets = full_audit.synthetic if condition == "difference.differs" else full_audit.synthetic[:1]
     with pytest.raises(GateError) as error:
-        Gate.of(condition).met_by(full.model_copy(update={"synthetic": sets}))
-    assert words in str(error.value)
+        Gate.parse(condition).satisfied_by(full_audit.model_copy(update={"synthetic": sets}))
+    assert message in str(error.value)
     assert "\n" not in str(error.value)

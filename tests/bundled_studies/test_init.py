@@ -16,7 +16,7 @@ FILES = sorted(Path(prettyuseful.bundled_studies.__file__).parent.glob("*.yaml")
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_the_schema_takes_the_bundled_studies(path: Path) -> None:
+def test_bundled_studies_match_the_json_schema(path: Path) -> None:
     jsonschema.Draft202012Validator.check_schema(json_schema())
     jsonschema.validate(yaml.safe_load(path.read_text("utf-8")), json_schema())
     assert isinstance(load_study(path), Study)
@@ -26,7 +26,7 @@ def test_every_bundled_study_is_listed() -> None:
     assert {path.stem for path in FILES} == set(BUNDLED)
 
 
-def test_a_bundled_study_is_its_file_and_another_name_gets_the_nearest() -> None:
+def test_bundled_studies_are_loaded_by_name() -> None:
     for path in FILES:
         assert bundled_study(path.stem) == load_study(path)
     with pytest.raises(UnknownNameError, match=r"unknown study 'dmo'; did you mean 'demo'\?; known: demo, "):

@@ -1,4 +1,4 @@
-"""The command line as its users meet it: exit codes, one clear line, and JSON that is JSON."""
+"""Helpers that call the command line, in a new process or in this one, and read its error message."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ def call(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedPro
     return subprocess.run([*PROGRAM, *map(str, arguments)], capture_output=True, text=True, cwd=cwd, timeout=240)
 
 
-def call_here(*arguments: object, answer: str | None = None) -> subprocess.CompletedProcess[str]:
-    """The same in this process, which has imported everything already: for commands that neither run nor change it.
+def call_here(*arguments: object, typed: str | None = None) -> subprocess.CompletedProcess[str]:
+    """Call a command in this process, which has imported everything already. For commands that run no steps.
 
-    `answer` is what its user types.
+    `typed` is the input of the user.
     """
-    found = CliRunner().invoke(app, [*map(str, arguments)], input=answer, catch_exceptions=False)
-    return subprocess.CompletedProcess([*map(str, arguments)], found.exit_code, found.stdout, found.stderr)
+    result = CliRunner().invoke(app, [*map(str, arguments)], input=typed, catch_exceptions=False)
+    return subprocess.CompletedProcess([*map(str, arguments)], result.exit_code, result.stdout, result.stderr)
 
 
-def one_error(found: subprocess.CompletedProcess[str]) -> str:
-    """The only line on stderr that is no progress, of a call that failed as a user's mistake does."""
-    assert found.returncode == 2
-    assert found.stdout == ""
-    assert "Traceback" not in found.stderr
-    errors = [line for line in found.stderr.splitlines() if line.startswith("error: ")]
+def one_error(result: subprocess.CompletedProcess[str]) -> str:
+    """Return the error line of a call that failed because of a user error. It is the last line on stderr."""
+    assert result.returncode == 2
+    assert result.stdout == ""
+    assert "Traceback" not in result.stderr
+    errors = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
     assert len(errors) == 1
-    assert found.stderr.splitlines()[-1] == errors[0]
+    assert result.stderr.splitlines()[-1] == errors[0]
     return errors[0]

@@ -1,4 +1,4 @@
-"""The program itself: how it is stopped, and what it says of a mistake of ours."""
+"""The program itself: how it handles interruption, and errors of its own code."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from prettyuseful.records import StudyRecord, read_records
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_run_is_exit_code_130_and_can_go_on(
+def test_an_interrupted_run_exits_with_code_130_and_keeps_its_records(
     tmp_path: Path, study_text: Callable[..., str], stop: signal.Signals
 ) -> None:
     (tmp_path / "study.yaml").write_text(study_text(images=20, seeds="[0, 1, 2, 3]"))
@@ -44,15 +44,15 @@ def test_an_interrupted_run_is_exit_code_130_and_can_go_on(
     assert any(not isinstance(record, StudyRecord) and record.status == "missing" for record in records)
 
 
-def test_a_mistake_of_ours_shows_its_trace_without_secrets() -> None:
+def test_an_internal_error_prints_its_traceback_without_secrets() -> None:
     script = (
         "import os, sys; from prettyuseful.cli import app, main\n"
         "@app.command()\ndef wrong() -> None: raise RuntimeError(os.environ['CANARY_KEY'])\n"
         "sys.argv = ['prettyuseful', 'wrong']; main()"
     )
     environment = {**os.environ, "CANARY_KEY": "canary-1234"}
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment)
-    assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith("Traceback")
-    assert done.stderr.splitlines()[-1] == "RuntimeError: [CANARY_KEY]"
-    assert "canary" not in done.stderr
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr.startswith("Traceback")
+    assert result.stderr.splitlines()[-1] == "RuntimeError: [CANARY_KEY]"
+    assert "canary" not in result.stderr

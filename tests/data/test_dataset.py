@@ -59,8 +59,8 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def check(found: object) -> None:
-    rows = list(found)  # type: ignore[call-overload]
+def check(dataset: object) -> None:
+    rows = list(dataset)  # type: ignore[call-overload]
     assert [row["label"] for row in rows] == [0, 1]
     assert all(isinstance(row["image"], Image.Image) for row in rows)
     assert np.array_equal(np.asarray(rows[0]["image"]), picture(10))
@@ -73,9 +73,9 @@ def test_hugging_face_reads_the_files(folder: Path, tmp_path_factory: pytest.Tem
     from datasets import load_dataset
 
     cache = str(tmp_path_factory.mktemp("cache"))
-    found = load_dataset("parquet", data_files=str(folder / "data-*.parquet"), split="train", cache_dir=cache)
-    assert found.features["label"].names == ["cat", "dog"]
-    check(found)
+    dataset = load_dataset("parquet", data_files=str(folder / "data-*.parquet"), split="train", cache_dir=cache)
+    assert dataset.features["label"].names == ["cat", "dog"]
+    check(dataset)
 
 
 def test_hugging_face_reads_the_folder(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -84,7 +84,7 @@ def test_hugging_face_reads_the_folder(folder: Path, tmp_path_factory: pytest.Te
     check(load_dataset(str(folder), split="train", cache_dir=str(tmp_path_factory.mktemp("cache"))))
 
 
-def test_images_are_kept_as_they_came(folder: Path) -> None:
+def test_image_bytes_are_unchanged(folder: Path) -> None:
     table = pq.read_table(folder / shard_name(0, 1))
     first = table.column("image")[0].as_py()
     assert first["path"] == "cat/0.png"

@@ -24,14 +24,14 @@ CLASSES = ("polar bear", "dog")
 EXPORTS: tuple[Callable[..., int], ...] = (export_imagefolder, export_webdataset)
 
 
-def made(i: int, classes: tuple[str, ...] = CLASSES) -> Row:
+def make_row(i: int, classes: tuple[str, ...] = CLASSES) -> Row:
     label, pixels = i % len(classes), np.full((8, 8, 3), 20 * i, np.uint8)
     suffix, data = ("png", encode_png(pixels)) if i < 2 else ("jpg", encode_jpeg(pixels))
     path = f"{classes[label]}/{i:06d}.{suffix}"
     return Row(data, path, label, path, prompt=f"a {classes[label]}", seed=2**62 + i, generator="pocket")
 
 
-ROWS = [made(i) for i in range(10)]
+ROWS = [make_row(i) for i in range(10)]
 PNG = encode_png(np.zeros((2, 2, 3), np.uint8))
 
 
@@ -41,9 +41,9 @@ def by_label(rows: list[Row]) -> list[Row]:
 
 def test_an_exported_tree_comes_back(tmp_path: Path) -> None:
     assert export_imagefolder(iter(ROWS), CLASSES, tmp_path / "new" / "out") == 10
-    found = list(open_source(str(tmp_path / "new" / "out")).rows(CLASSES, 5))
+    result = list(open_source(str(tmp_path / "new" / "out")).rows(CLASSES, 5))
     known = [replace(row, prompt=None, seed=None, generator=None) for row in ROWS]
-    assert by_label(found) == by_label(known)
+    assert by_label(result) == by_label(known)
     about = json.loads((tmp_path / "new" / "out" / "prettyuseful.json").read_text())
     assert about["classes"] == [{"name": name, "folder": name, "images": 5} for name in CLASSES]
 
@@ -68,35 +68,35 @@ def test_torchvision_reads_the_tree(tmp_path: Path) -> None:
     from torchvision.datasets import ImageFolder
 
     export_imagefolder(ROWS, CLASSES, tmp_path)
-    found = ImageFolder(str(tmp_path))
-    assert found.classes == sorted(CLASSES)
-    assert [Path(path).read_bytes() for path, _ in found.samples] == [row.data for row in ROWS[1::2] + ROWS[::2]]
-    assert [label for _, label in found] == [0] * 5 + [1] * 5
+    result = ImageFolder(str(tmp_path))
+    assert result.classes == sorted(CLASSES)
+    assert [Path(path).read_bytes() for path, _ in result.samples] == [row.data for row in ROWS[1::2] + ROWS[::2]]
+    assert [label for _, label in result] == [0] * 5 + [1] * 5
 
 
-def load(kind: str, place: Path, cache: Path) -> Any:
+def load(kind: str, folder: Path, cache: Path) -> Any:
     from datasets import load_dataset
 
-    return load_dataset(kind, data_dir=str(place), split="train", cache_dir=str(cache))
+    return load_dataset(kind, data_dir=str(folder), split="train", cache_dir=str(cache))
 
 
 def test_hugging_face_reads_the_tree(tmp_path: Path) -> None:
     export_imagefolder(ROWS, CLASSES, tmp_path / "out")
-    found = load("imagefolder", tmp_path / "out", tmp_path / "cache")
-    assert found.features["label"].names == sorted(CLASSES)
-    assert found["label"] == [0] * 5 + [1] * 5
+    result = load("imagefolder", tmp_path / "out", tmp_path / "cache")
+    assert result.features["label"].names == sorted(CLASSES)
+    assert result["label"] == [0] * 5 + [1] * 5
     pixels = [np.asarray(Image.open(io.BytesIO(row.data))) for row in ROWS[1::2] + ROWS[::2]]
-    assert all(np.array_equal(np.asarray(image), known) for image, known in zip(found["image"], pixels, strict=True))
+    assert all(np.array_equal(np.asarray(image), known) for image, known in zip(result["image"], pixels, strict=True))
 
 
 def test_hugging_face_reads_the_shards(tmp_path: Path) -> None:
     jpegs = ROWS[2:]
     export_webdataset(jpegs, CLASSES, tmp_path / "out", 3)
-    found = list(load("webdataset", tmp_path / "out", tmp_path / "cache"))
-    assert [row["cls"] for row in found] == [row.label for row in jpegs]
-    assert [row["json"]["prompt"] for row in found] == [row.prompt for row in jpegs]
-    assert [row["json"]["seed"] for row in found] == [row.seed for row in jpegs]
-    assert all(row["jpg"].size == (8, 8) for row in found)
+    result = list(load("webdataset", tmp_path / "out", tmp_path / "cache"))
+    assert [row["cls"] for row in result] == [row.label for row in jpegs]
+    assert [row["json"]["prompt"] for row in result] == [row.prompt for row in jpegs]
+    assert [row["json"]["seed"] for row in result] == [row.seed for row in jpegs]
+    assert all(row["jpg"].size == (8, 8) for row in result)
 
 
 def test_the_webdataset_library_reads_the_shards(tmp_path: Path) -> None:
@@ -109,23 +109,28 @@ def test_the_webdataset_library_reads_the_shards(tmp_path: Path) -> None:
     pairs = webdataset.WebDataset(shards, shardshuffle=False).decode("pil").to_tuple("jpg;png", "cls", "json")
     for (image, label, values), row in zip(pairs, ROWS, strict=True):
         assert (image.size, label) == ((8, 8), row.label)
-        named = {"label": CLASSES[row.label], "path": row.path, "group": row.group}
-        assert values == {**named, "prompt": row.prompt, "seed": row.seed, "generator": "pocket"}
+        row_with_path = {"label": CLASSES[row.label], "path": row.path, "group": row.group}
+        assert values == {**row_with_path, "prompt": row.prompt, "seed": row.seed, "generator": "pocket"}
 
 
-def named(path: str) -> Row:
+def row_at(path: str) -> Row:
     return Row(PNG, path, 0, path)
 
 
-def test_names_follow_contents(tmp_path: Path) -> None:
+def test_file_suffix_follows_the_image_format(tmp_path: Path) -> None:
     jpeg = encode_jpeg(np.zeros((2, 2, 3), np.uint8))
-    rows = [named("a.jpg"), replace(named("b.png"), data=jpeg), replace(named("c.JPEG"), data=jpeg), named("d")]
+    rows = [
+        row_at("a.jpg"),
+        replace(row_at("b.png"), data=jpeg),
+        replace(row_at("c.JPEG"), data=jpeg),
+        row_at("d"),
+    ]
     export_imagefolder(rows, ["x"], tmp_path)
     assert sorted(path.name for path in (tmp_path / "x").iterdir()) == ["a.png", "b.jpg", "c.JPEG", "d.png"]
 
 
 def test_equal_names_do_not_overwrite_each_other(tmp_path: Path) -> None:
-    rows = [named(path) for path in ("a/0.png", "b/0.png", "0-1.png", "A.png", "a.png", "0.png")]
+    rows = [row_at(path) for path in ("a/0.png", "b/0.png", "0-1.png", "A.png", "a.png", "0.png")]
     assert export_imagefolder(rows, ["x"], tmp_path) == 6
     assert len({path.name.lower() for path in (tmp_path / "x").iterdir()}) == 6
 
@@ -168,7 +173,7 @@ HOSTILE = st.sampled_from(
     st.lists(HOSTILE.filter(lambda name: name not in ("", "\udcff")), min_size=1, max_size=5, unique=True),
     st.lists(st.tuples(HOSTILE, st.integers(0, 4)), min_size=1, max_size=8),
 )
-def test_hostile_names_stay_in_the_folder_and_come_back(
+def test_hostile_names_are_made_safe_and_read_back(
     tmp_path_factory: pytest.TempPathFactory, classes: list[str], paths: list[tuple[str, int]]
 ) -> None:
     rows = [Row(PNG + bytes([i]), path, label % len(classes), f"g{i}") for i, (path, label) in enumerate(paths)]
@@ -187,9 +192,9 @@ def test_hostile_names_stay_in_the_folder_and_come_back(
     assert {path.name for path in parent.iterdir()} == {"export_imagefolder", "export_webdataset"}
 
 
-def test_classes_get_folders_of_their_own(tmp_path: Path) -> None:
+def test_each_class_gets_a_different_folder(tmp_path: Path) -> None:
     classes = ("prettyuseful.json", "cat", "Cat", "a/b", "a_b", "empty")
-    export_imagefolder([made(i, classes) for i in range(5)], classes, tmp_path)
+    export_imagefolder([make_row(i, classes) for i in range(5)], classes, tmp_path)
     folders = [path.name for path in tmp_path.iterdir() if path.is_dir()]
     assert sorted(folders) == ["Cat-2", "a_b", "a_b-3", "cat", "prettyuseful.json-1"]
     assert open_source(str(tmp_path)).counts() == dict.fromkeys(classes[:5], 1)
@@ -223,13 +228,13 @@ def test_a_folder_that_cannot_be_written_is_refused(
 
 @pytest.mark.parametrize("export", EXPORTS)
 @pytest.mark.parametrize("stop", [KeyboardInterrupt, OSError])
-def test_an_interrupted_export_leaves_nothing(
+def test_interrupted_export_leaves_no_files(
     tmp_path: Path, export: Callable[..., int], stop: type[BaseException]
 ) -> None:
     def rows() -> Iterator[Row]:
         yield from ROWS[:5]
-        assert list(tmp_path.iterdir()) == [tmp_path / "out"]  # where a mount may end
-        assert [path.name[0] for path in (tmp_path / "out").iterdir()] == ["."]  # no final name before all is there
+        assert list(tmp_path.iterdir()) == [tmp_path / "out"]  # drafts are on the same file system
+        assert [path.name[0] for path in (tmp_path / "out").iterdir()] == ["."]  # not renamed yet
         raise stop("of the reader's, not ours")
 
     with pytest.raises(stop, match="of the reader's"):
@@ -243,12 +248,12 @@ def test_an_interrupted_export_leaves_nothing(
     [
         (replace(ROWS[0], label=2), "has label 2, but there are 2 classes"),
         (replace(ROWS[0], label=-1), "has label -1"),
-        (replace(ROWS[0], data=b"GIF89a"), "no JPEG, PNG"),
-        (replace(ROWS[0], data=b"RIFF0000WAVE"), "no JPEG, PNG"),
-        (replace(ROWS[0], data=b"", path="a\nb"), r"a\\nb is no JPEG"),
+        (replace(ROWS[0], data=b"GIF89a"), "not a JPEG, PNG"),
+        (replace(ROWS[0], data=b"RIFF0000WAVE"), "not a JPEG, PNG"),
+        (replace(ROWS[0], data=b"", path="a\nb"), r"a\\nb is not a JPEG"),
     ],
 )
-def test_rows_that_cannot_be_exported_are_named(
+def test_rows_that_cannot_be_exported_are_rejected_by_name(
     tmp_path: Path, export: Callable[..., int], row: Row, message: str
 ) -> None:
     with pytest.raises(DataError, match=message):
@@ -256,7 +261,7 @@ def test_rows_that_cannot_be_exported_are_named(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_webdataset_readers_skip_is_named(tmp_path: Path) -> None:
+def test_formats_that_webdataset_readers_skip_are_rejected(tmp_path: Path) -> None:
     bmp = replace(ROWS[0], data=b"BM...")
     with pytest.raises(DataError, match=r"is a \.bmp file"):
         export_webdataset([bmp], CLASSES, tmp_path)
@@ -266,5 +271,5 @@ def test_what_webdataset_readers_skip_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("export", EXPORTS)
-def test_no_rows_are_an_empty_export(tmp_path: Path, export: Callable[..., int]) -> None:
+def test_exporting_no_rows_gives_an_empty_data_set(tmp_path: Path, export: Callable[..., int]) -> None:
     assert export([], CLASSES, tmp_path) == 0

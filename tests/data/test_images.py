@@ -24,7 +24,7 @@ def saved(image: Image.Image, kind: str = "PNG") -> bytes:
 
 
 def png_header(width: int, height: int) -> bytes:
-    """A PNG that claims to be large and holds next to nothing."""
+    """A PNG file whose header claims a large image, with almost no data."""
 
     def chunk(kind: bytes, content: bytes) -> bytes:
         return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
@@ -46,7 +46,7 @@ GOOD = saved(Image.fromarray(np.random.default_rng(0).integers(0, 255, (20, 30, 
         (png_header(9_000, 9_000), "too large"),
     ],
 )
-def test_what_cannot_be_read_is_named(data: bytes, message: str) -> None:
+def test_unreadable_images_are_rejected_by_name(data: bytes, message: str) -> None:
     with pytest.raises(DataError, match=message) as error:
         decode(data, "folder/odd.png")
     assert str(error.value).startswith("folder/odd.png: ")
@@ -55,17 +55,17 @@ def test_what_cannot_be_read_is_named(data: bytes, message: str) -> None:
 
 @settings(max_examples=200, deadline=None)
 @given(st.integers(0, len(GOOD) - 1), st.integers(0, 255))
-def test_damaged_bytes_decode_or_are_a_data_error(place: int, value: int) -> None:
+def test_damaged_bytes_decode_or_raise_data_error(position: int, value: int) -> None:
     with contextlib.suppress(DataError):
-        decode(GOOD[:place] + bytes([value]) + GOOD[place + 1 :], "x")
+        decode(GOOD[:position] + bytes([value]) + GOOD[position + 1 :], "x")
 
 
 @pytest.mark.parametrize("mode", ["L", "P", "RGBA", "CMYK", "1", "I;16"])
 def test_every_mode_becomes_rgb(mode: str) -> None:
     image = Image.new(mode, (4, 3)) if mode == "I;16" else Image.new("RGB", (4, 3), (255, 0, 0)).convert(mode)
-    found = decode(saved(image, "TIFF"), "x")
-    assert found.mode == "RGB"
-    assert found.size == (4, 3)
+    decoded = decode(saved(image, "TIFF"), "x")
+    assert decoded.mode == "RGB"
+    assert decoded.size == (4, 3)
 
 
 def test_png_is_lossless_and_jpeg_is_quality_95() -> None:
@@ -81,7 +81,7 @@ def test_squares_are_cut_from_the_centre(size: tuple[int, int]) -> None:
     assert to_square(Image.new("RGB", size), 32).shape == (32, 32, 3)
 
 
-def test_a_square_of_the_right_size_is_not_touched() -> None:
+def test_square_of_the_right_size_is_unchanged() -> None:
     pixels = np.random.default_rng(0).integers(0, 255, (32, 48, 3), np.uint8)
     assert np.array_equal(to_square(Image.fromarray(pixels), 32), pixels[:, 8:40])
 
@@ -89,19 +89,19 @@ def test_a_square_of_the_right_size_is_not_touched() -> None:
 @pytest.mark.parametrize("kind", ["PNG", "TIFF"])
 def test_16_bit_greys_keep_their_brightness(kind: str) -> None:
     greys = np.linspace(0, 65535, 32 * 32).reshape(32, 32).astype(np.uint16)
-    found = np.asarray(decode(saved(Image.fromarray(greys), kind), "x"))
-    assert np.abs(found[..., 0].astype(int) - greys // 257).max() <= 1  # not clipped to white at 255
+    decoded = np.asarray(decode(saved(Image.fromarray(greys), kind), "x"))
+    assert np.abs(decoded[..., 0].astype(int) - greys // 257).max() <= 1  # not clipped to white at 255
 
 
-def test_what_is_transparent_is_not_made_up() -> None:
+def test_transparent_pixels_keep_their_colour() -> None:
     pixels = np.zeros((4, 4, 4), np.uint8)
     pixels[:2] = (255, 0, 0, 255)
-    found = np.asarray(decode(saved(Image.fromarray(pixels)), "x"))
-    assert found[0, 0].tolist() == [255, 0, 0]
+    decoded = np.asarray(decode(saved(Image.fromarray(pixels)), "x"))
+    assert decoded[0, 0].tolist() == [255, 0, 0]
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "TGA", "ICO", "JPEG2000", "AVIF"])
-def test_damaged_files_of_any_kind_decode_or_are_a_data_error(kind: str) -> None:
+def test_damaged_files_of_any_format_decode_or_raise_data_error(kind: str) -> None:
     rng = np.random.default_rng(0)
     try:
         good = saved(Image.fromarray(rng.integers(0, 255, (20, 20, 3), np.uint8)), kind)
@@ -115,8 +115,8 @@ def test_damaged_files_of_any_kind_decode_or_are_a_data_error(kind: str) -> None
             decode(bytes(data[: rng.integers(len(data))] if rng.random() < 0.3 else data), "x")
 
 
-def test_a_long_thin_image_does_not_eat_the_memory() -> None:
-    """A few kilobytes that, scaled by their short side before they are cut, would be 8 GB of pixels."""
+def test_long_thin_image_needs_little_memory() -> None:
+    """A few kilobytes that would be 8 GB of pixels if they were resized before cropping."""
     script = (
         "import resource; resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))\n"
         "from PIL import Image; from prettyuseful.data.images import to_square\n"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageEnhance, ImageOps
 
 from prettyuseful.data import near_duplicates as module
-from prettyuseful.data.near_duplicates import joined, look, near_duplicates
+from prettyuseful.data.near_duplicates import merge_partitions, near_duplicates, thumbnail_vectors
 from prettyuseful.tasks.photos import PHOTOGRAPHS, load_photograph
 
 Change = Callable[[Image.Image], Image.Image]
@@ -25,7 +25,7 @@ def crop(pixels: np.ndarray, row: int, column: int, side: int = 96) -> Image.Ima
 
 
 def crops(name: str, side: int = 96) -> list[Image.Image]:
-    """Places of one photograph that do not overlap."""
+    """Crops of one photograph that do not overlap."""
     pixels = photograph(name)
     rows, columns = pixels.shape[0] // side, pixels.shape[1] // side
     return [crop(pixels, row, column, side) for row in range(rows) for column in range(columns)]
@@ -38,7 +38,7 @@ def jpeg(image: Image.Image) -> Image.Image:
 
 
 def shifted(image: Image.Image) -> Image.Image:
-    """By one pixel to the right and down; what comes in repeats the border."""
+    """Shift by one pixel to the right and down; new pixels repeat the border."""
     pixels = np.asarray(image)
     return Image.fromarray(np.pad(pixels, ((1, 0), (1, 0), (0, 0)), "edge")[:-1, :-1])
 
@@ -56,93 +56,93 @@ CHANGES: dict[str, Change] = {
 }
 
 
-def parts(images: list[Image.Image]) -> list[int]:
-    return [int(component) for component in near_duplicates([look(image) for image in images])]
+def components_of(images: list[Image.Image]) -> list[int]:
+    return [int(component) for component in near_duplicates([thumbnail_vectors(image) for image in images])]
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_a_copy_is_found_among_others(change: str) -> None:
+def test_near_duplicate_is_detected_among_other_images(change: str) -> None:
     originals = crops("astronaut")[:12]
-    found = parts([*originals, CHANGES[change](originals[4])])
-    assert found[4] == found[12]
-    assert len(set(found)) == 12
+    components = components_of([*originals, CHANGES[change](originals[4])])
+    assert components[4] == components[12]
+    assert len(set(components)) == 12
 
 
 @pytest.mark.parametrize("name", ["cat", "coffee", "temple", "flower", "motorcycle"])
-def test_different_places_of_one_photograph_are_not_copies(name: str) -> None:
+def test_different_crops_of_one_photograph_are_not_near_duplicates(name: str) -> None:
     images = crops(name)
-    assert len(set(parts(images))) >= len(images) - 1
+    assert len(set(components_of(images))) >= len(images) - 1
 
 
-def test_small_images_are_looked_at_too() -> None:
+def test_near_duplicates_of_small_images_are_detected() -> None:
     originals = crops("cat", 32)[:40]
-    found = parts([*originals, *map(shifted, originals), *map(ImageOps.mirror, originals)])
-    same = [found[i] == found[40 + i] == found[80 + i] for i in range(40)]
+    components = components_of([*originals, *map(shifted, originals), *map(ImageOps.mirror, originals)])
+    same = [components[i] == components[40 + i] == components[80 + i] for i in range(40)]
     assert np.mean(same) >= 0.9
 
 
-def test_images_without_contrast_are_alike_to_nothing() -> None:
-    assert len(set(parts([Image.new("RGB", (32, 32), (grey, grey, grey)) for grey in (0, 90, 90, 255)]))) == 4
+def test_images_without_contrast_have_no_near_duplicates() -> None:
+    assert len(set(components_of([Image.new("RGB", (32, 32), (grey, grey, grey)) for grey in (0, 90, 90, 255)]))) == 4
 
 
-def test_a_chain_of_copies_is_one_component() -> None:
+def test_chain_of_near_duplicates_is_one_component() -> None:
     pixels = photograph("temple")
     frames = [Image.fromarray(pixels[100:260, i : i + 160]) for i in range(0, 12, 2)]
-    assert len(set(parts([*frames, *crops("temple")[:7]]))) == 8
+    assert len(set(components_of([*frames, *crops("temple")[:7]]))) == 8
 
 
-def test_the_order_does_not_matter() -> None:
+def test_order_of_images_does_not_change_the_components() -> None:
     originals = crops("coffee")[:9]
     images = [*originals, jpeg(originals[2]), ImageOps.mirror(originals[7]), shifted(originals[2])]
-    looks = [look(image) for image in images]
-    found, order = near_duplicates(looks), np.random.default_rng(0).permutation(len(images))
-    again = near_duplicates([looks[i] for i in order])
-    assert {tuple(np.flatnonzero(found == part)) for part in set(found)} == {
+    thumbnails = [thumbnail_vectors(image) for image in images]
+    components, order = near_duplicates(thumbnails), np.random.default_rng(0).permutation(len(images))
+    again = near_duplicates([thumbnails[i] for i in order])
+    assert {tuple(np.flatnonzero(components == part)) for part in set(components)} == {
         tuple(sorted(order[again == part])) for part in set(again)
     }
 
 
-def test_cutting_the_work_into_pieces_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_block_size_does_not_change_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
     originals = crops("coffee")[:11]
-    looks = [look(image) for image in (*originals, jpeg(originals[0]), jpeg(originals[10]))]
-    whole = near_duplicates(looks)
+    thumbnails = [thumbnail_vectors(image) for image in (*originals, jpeg(originals[0]), jpeg(originals[10]))]
+    whole = near_duplicates(thumbnails)
     monkeypatch.setattr(module, "_ROWS", 3)
     monkeypatch.setattr(module, "_COLUMNS", 4)
-    assert near_duplicates(looks).tolist() == whole.tolist()
+    assert near_duplicates(thumbnails).tolist() == whole.tolist()
 
 
 def line(rng: np.random.Generator) -> Image.Image:
-    """A stroke on black, as digits are: all alike in the large, and none a copy."""
+    """A stroke on black, like a digit: images are similar overall, but not copies."""
     y, x = np.mgrid[:28, :28]
-    slant, place, width = rng.normal(0, 0.15), rng.normal(14, 0.6), rng.uniform(1.5, 2.5)
-    stroke = np.exp(-(((x - place - slant * (y - 14)) / width) ** 2)) * (abs(y - 14) < rng.uniform(8, 11))
+    slant, position, width = rng.normal(0, 0.15), rng.normal(14, 0.6), rng.uniform(1.5, 2.5)
+    stroke = np.exp(-(((x - position - slant * (y - 14)) / width) ** 2)) * (abs(y - 14) < rng.uniform(8, 11))
     return Image.fromarray((255 * stroke).astype(np.uint8))
 
 
-def test_a_class_whose_images_all_look_alike_is_not_one_group() -> None:
+def test_class_of_similar_images_is_not_one_group() -> None:
     rng = np.random.default_rng(0)
-    found = parts([line(rng) for _ in range(400)])
-    assert np.bincount(found).max() <= 200
+    components = components_of([line(rng) for _ in range(400)])
+    assert np.bincount(components).max() <= 200
 
 
 def test_a_class_of_copies_of_one_image_is_one_group() -> None:
     original = crops("astronaut")[7]
     noise = np.random.default_rng(0).normal(0, 4, (20, 96, 96, 3))
     copies = [Image.fromarray(np.clip(np.asarray(original) + one, 0, 255).astype(np.uint8)) for one in noise]
-    assert len(set(parts(copies))) == 1
+    assert len(set(components_of(copies))) == 1
 
 
-def test_one_image_and_none_are_fine() -> None:
-    assert parts(crops("cat")[:1]) == [0]
-    assert parts([]) == []
+def test_one_image_and_no_images_are_accepted() -> None:
+    assert components_of(crops("cat")[:1]) == [0]
+    assert components_of([]) == []
 
 
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=12))
-def test_what_any_partition_keeps_together_stays_together(pairs: list[tuple[int, int]]) -> None:
+def test_merged_partition_keeps_pairs_of_each_partition(pairs: list[tuple[int, int]]) -> None:
     first, second = ([pair[i] for pair in pairs] for i in (0, 1))
-    found = joined(first, second).tolist()
-    together = {(i, j) for i in range(len(pairs)) for j in range(len(pairs)) if found[i] == found[j]}
-    reached = {(i, j) for i, a in enumerate(pairs) for j, b in enumerate(pairs) if a[0] == b[0] or a[1] == b[1]}
+    components = merge_partitions(first, second).tolist()
+    together = {(i, j) for i in range(len(pairs)) for j in range(len(pairs)) if components[i] == components[j]}
+    connected = {(i, j) for i, a in enumerate(pairs) for j, b in enumerate(pairs) if a[0] == b[0] or a[1] == b[1]}
     for _ in pairs:
-        reached |= {(i, k) for i, j in reached for h, k in reached if j == h}
-    assert together == reached
+        connected |= {(i, k) for i, j in connected for h, k in connected if j == h}
+    assert together == connected

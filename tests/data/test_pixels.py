@@ -9,7 +9,7 @@ from PIL import Image
 from prettyuseful.data import pixels as module
 from prettyuseful.data.dataset import Row
 from prettyuseful.data.images import encode_png
-from prettyuseful.data.pixels import Pixels, StoredSize, decoded, load_pixels, write_pixels
+from prettyuseful.data.pixels import Pixels, StoredSize, decode_rows, load_pixels, write_pixels
 from prettyuseful.errors import DataError
 
 
@@ -22,50 +22,50 @@ def rows(*shapes: tuple[int, int]) -> list[Row]:
 
 
 def stored(folder: Path, size: StoredSize, *shapes: tuple[int, int]) -> Pixels:
-    write_pixels(folder, decoded(rows(*shapes), size))
+    write_pixels(folder, decode_rows(rows(*shapes), size))
     return load_pixels({path.name: path for path in folder.iterdir()})
 
 
-def test_short_sides_are_alike_and_aspects_are_kept(tmp_path: Path) -> None:
-    found = stored(tmp_path, 16, (32, 48), (48, 32), (16, 16), (8, 20))
-    assert found.sizes.tolist() == [[16, 24], [24, 16], [16, 16], [16, 40]]
-    assert found.labels.tolist() == [0, 1, 0, 1]
-    assert found.groups.tolist() == ["g0", "g1", "g2", "g3"]
+def test_images_are_resized_to_the_short_side_with_their_aspect_ratio(tmp_path: Path) -> None:
+    pixels = stored(tmp_path, 16, (32, 48), (48, 32), (16, 16), (8, 20))
+    assert pixels.sizes.tolist() == [[16, 24], [24, 16], [16, 16], [16, 40]]
+    assert pixels.labels.tolist() == [0, 1, 0, 1]
+    assert pixels.groups.tolist() == ["g0", "g1", "g2", "g3"]
     resized = Image.fromarray(image(32, 48)).resize((24, 16), Image.Resampling.BICUBIC)
-    assert np.array_equal(found[0], np.asarray(resized))
-    assert np.array_equal(found[2], image(16, 16, 2))
+    assert np.array_equal(pixels[0], np.asarray(resized))
+    assert np.array_equal(pixels[2], image(16, 16, 2))
 
 
-def test_native_images_are_as_they_were(tmp_path: Path) -> None:
-    found = stored(tmp_path, "native", (5, 9), (7, 3))
-    assert np.array_equal(found[0], image(5, 9))
-    assert np.array_equal(found[1], image(7, 3, 1))
+def test_native_images_are_unchanged(tmp_path: Path) -> None:
+    pixels = stored(tmp_path, "native", (5, 9), (7, 3))
+    assert np.array_equal(pixels[0], image(5, 9))
+    assert np.array_equal(pixels[1], image(7, 3, 1))
 
 
-def test_a_long_thin_image_takes_no_memory_without_bound(tmp_path: Path) -> None:
-    found = stored(tmp_path, 16, (1, 5000), (5000, 2))
-    assert found.sizes.tolist() == [[16, 64], [64, 16]]
+def test_aspect_ratio_of_stored_images_is_limited(tmp_path: Path) -> None:
+    pixels = stored(tmp_path, 16, (1, 5000), (5000, 2))
+    assert pixels.sizes.tolist() == [[16, 64], [64, 16]]
 
 
-def test_images_go_on_in_the_next_shard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_shard_starts_a_new_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "SHARD_BYTES", 400)
-    found = stored(tmp_path, "native", *[(7, 8)] * 7)
-    assert [len(shard) for shard in found.shards] == [504, 504, 168]
-    assert all(np.array_equal(found[i], image(7, 8, i)) for i in range(7))
+    pixels = stored(tmp_path, "native", *[(7, 8)] * 7)
+    assert [len(shard) for shard in pixels.shards] == [504, 504, 168]
+    assert all(np.array_equal(pixels[i], image(7, 8, i)) for i in range(7))
 
 
-def test_chunks_hold_neighbours_of_one_size(tmp_path: Path) -> None:
-    found = [*stored(tmp_path, "native", (4, 4), (4, 4), (4, 4), (6, 4), (4, 4)).chunks(2)]
-    assert [chunk.shape[:3] for chunk in found] == [(2, 4, 4), (1, 4, 4), (1, 6, 4), (1, 4, 4)]
+def test_chunks_contain_consecutive_images_of_equal_size(tmp_path: Path) -> None:
+    pixels = [*stored(tmp_path, "native", (4, 4), (4, 4), (4, 4), (6, 4), (4, 4)).chunks(2)]
+    assert [chunk.shape[:3] for chunk in pixels] == [(2, 4, 4), (1, 4, 4), (1, 6, 4), (1, 4, 4)]
 
 
-def test_some_rows_are_taken_in_their_order(tmp_path: Path) -> None:
+def test_take_returns_rows_in_the_given_order(tmp_path: Path) -> None:
     some = stored(tmp_path, "native", (5, 9), (7, 3), (2, 2)).take(np.array([2, 0]))
     assert np.array_equal(some[0], image(2, 2, 2))
     assert np.array_equal(some[1], image(5, 9))
     assert some.groups.tolist() == ["g2", "g0"]
 
 
-def test_a_broken_image_is_named(tmp_path: Path) -> None:
+def test_broken_image_is_reported(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"bad\.png: not an image"):
-        write_pixels(tmp_path, decoded([Row(b"no image", "bad.png", 0, "g")], 16))
+        write_pixels(tmp_path, decode_rows([Row(b"no image", "bad.png", 0, "g")], 16))

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from prettyuseful.diagnosis.half import Halves
-from prettyuseful.diagnosis.images import Labelled
+from prettyuseful.diagnosis.images import LabelledImages
 from prettyuseful.diagnosis.reference import Reference
 
 from .world import draw, reference_of
@@ -11,7 +11,7 @@ from .world import draw, reference_of
 
 @pytest.fixture(scope="session")
 def tiny() -> Reference:
-    """Two draws of the tiny world as the halves of the real images."""
+    """A reference whose halves are two samples of the tiny world."""
     return reference_of(draw(1), draw(2))
 
 
@@ -21,6 +21,6 @@ def halves(tiny: Reference) -> Halves:
 
 
 @pytest.fixture(scope="session")
-def unseen() -> Labelled:
-    """Another draw: images that differ from real ones by chance alone."""
+def unseen() -> LabelledImages:
+    """Another sample, which differs from the real images only by chance."""
     return draw(4)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from prettyuseful.diagnosis.comparison import Comparison, explained_share
-from prettyuseful.diagnosis.images import Labelled
+from prettyuseful.diagnosis.images import LabelledImages
 from prettyuseful.diagnosis.reference import Reference
 from prettyuseful.errors import DataError
 from prettyuseful.transforms.colour import Colour
@@ -12,25 +12,25 @@ from prettyuseful.transforms.colour import Colour
 from .world import CLASSES, changed
 
 
-def test_another_draw_is_near_and_a_changed_one_far(tiny: Reference, unseen: Labelled) -> None:
+def test_another_sample_is_close_and_a_changed_one_is_far(tiny: Reference, unseen: LabelledImages) -> None:
     same, grey = Comparison(tiny, unseen), Comparison(tiny, changed(unseen, Colour(saturation=0.3).apply))
-    assert abs(same.whole.mean()) < 2
-    assert (grey.whole > 10).all()
-    assert np.array_equal(grey.distance(tiny.halves.real), grey.whole)
+    assert abs(same.initial.mean()) < 2
+    assert (grey.initial > 10).all()
+    assert np.array_equal(grey.distance(tiny.halves.real), grey.initial)
 
 
-def test_units_are_in_the_order_of_the_reference(tiny: Reference, unseen: Labelled) -> None:
-    found = Comparison(tiny, unseen)
-    assert [set(unseen.labels[rows]) for rows in found.units] == [{unit // 2} for unit in range(2 * CLASSES)]
-    assert found.by_class(np.arange(16)).tolist() == [0.5 + 2 * label for label in range(CLASSES)]
+def test_units_are_in_the_order_of_the_reference(tiny: Reference, unseen: LabelledImages) -> None:
+    comparison = Comparison(tiny, unseen)
+    assert [set(unseen.labels[rows]) for rows in comparison.units] == [{unit // 2} for unit in range(2 * CLASSES)]
+    assert comparison.mean_by_class(np.arange(16)).tolist() == [0.5 + 2 * label for label in range(CLASSES)]
 
 
-def test_too_few_synthetic_images_are_one_clear_error(tiny: Reference, unseen: Labelled) -> None:
+def test_too_few_synthetic_images_raise_an_error(tiny: Reference, unseen: LabelledImages) -> None:
     with pytest.raises(DataError, match="class 0 of the synthetic images has 4 images"):
         Comparison(tiny, unseen.take(np.flatnonzero(np.arange(len(unseen)) % 14 < 4)))
 
 
-def test_a_share_is_explained_by_mean_roots() -> None:
+def test_the_explained_share_is_based_on_mean_square_roots() -> None:
     whole = np.array([4.0, 9.0, 16.0])
     assert explained_share(np.zeros(3), whole) == 1
     assert explained_share(whole, whole) == 0
@@ -40,6 +40,6 @@ def test_a_share_is_explained_by_mean_roots() -> None:
     assert explained_share(np.zeros(3), -whole) == 0
 
 
-def test_no_single_unit_decides_what_is_explained() -> None:
+def test_no_single_unit_dominates_the_explained_share() -> None:
     whole = np.array([1.0, 1.0, 1.0, 1000.0])
     assert explained_share(np.array([0.0, 0.0, 0.0, 1000.0]), whole) > 3 / 1003

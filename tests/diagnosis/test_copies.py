@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from skimage.data import astronaut
 
-from prettyuseful.diagnosis.copies import near_by_chance, near_copies
+from prettyuseful.diagnosis.copies import chance_duplicate_rate, near_duplicate_mask
 from prettyuseful.transforms.colour import ColourShift
 from prettyuseful.transforms.degradation import Jpeg
 
@@ -12,13 +12,13 @@ from prettyuseful.transforms.degradation import Jpeg
 @pytest.fixture(scope="module")
 def crops() -> tuple[np.ndarray, np.ndarray]:
     whole = astronaut()
-    found = np.stack([whole[y : y + 48, x : x + 48] for y in range(0, 460, 50) for x in range(0, 460, 50)])
-    return found[:50], found[50:]
+    crops = np.stack([whole[y : y + 48, x : x + 48] for y in range(0, 460, 50) for x in range(0, 460, 50)])
+    return crops[:50], crops[50:]
 
 
-def test_other_images_are_no_copies(crops: tuple[np.ndarray, np.ndarray]) -> None:
+def test_other_images_are_not_near_duplicates(crops: tuple[np.ndarray, np.ndarray]) -> None:
     real, other = crops
-    assert near_copies(other, real).mean() <= 0.05
+    assert near_duplicate_mask(other, real).mean() <= 0.05
 
 
 @pytest.mark.parametrize(
@@ -29,25 +29,27 @@ def test_other_images_are_no_copies(crops: tuple[np.ndarray, np.ndarray]) -> Non
         lambda images: Jpeg(quality=80).apply(images),
         lambda images: ColourShift(contrast=0.9, shift=(0.03, 0.03, 0.03)).apply(images),
     ],
-    ids=["as they are", "mirrored", "compressed", "paler"],
+    ids=["unchanged", "mirrored", "compressed", "lower contrast"],
 )
-def test_copies_are_found(crops: tuple[np.ndarray, np.ndarray], copied: Callable[[np.ndarray], np.ndarray]) -> None:
+def test_near_duplicates_are_detected(
+    crops: tuple[np.ndarray, np.ndarray], copied: Callable[[np.ndarray], np.ndarray]
+) -> None:
     real, _ = crops
-    assert near_copies(copied(real), real).mean() > 0.9
+    assert near_duplicate_mask(copied(real), real).mean() > 0.9
 
 
-def test_a_real_set_full_of_copies_makes_no_other_image_a_copy(crops: tuple[np.ndarray, np.ndarray]) -> None:
+def test_duplicates_among_real_images_cause_no_false_positives(crops: tuple[np.ndarray, np.ndarray]) -> None:
     real, other = crops
-    assert not near_copies(other, np.concatenate([real, real])).any()
+    assert not near_duplicate_mask(other, np.concatenate([real, real])).any()
 
 
 @pytest.mark.parametrize("count", [6, 12, 24])
-def test_of_few_images_more_are_near_by_chance_and_it_is_known_how_many(count: int) -> None:
+def test_the_chance_rate_predicts_false_positives_of_small_classes(count: int) -> None:
     rng = np.random.default_rng(0)
-    found, expected = [], []
+    observed, expected = [], []
     for _ in range(60):
         images = rng.integers(0, 256, (count + 20, 4, 4, 3)).astype(np.uint8)
-        found.append(near_copies(images[count:], images[:count]).mean())
-        expected.append(near_by_chance(images[:count]))
-    assert np.mean(found) == pytest.approx(np.mean(expected), abs=0.04)
+        observed.append(near_duplicate_mask(images[count:], images[:count]).mean())
+        expected.append(chance_duplicate_rate(images[:count]))
+    assert np.mean(observed) == pytest.approx(np.mean(expected), abs=0.04)
     assert np.mean(expected) == pytest.approx(2 / (count + 1), rel=0.5)

@@ -8,17 +8,17 @@ import pytest
 from prettyuseful.diagnosis.distances import mean_within
 from prettyuseful.diagnosis.features import KINDS, RawFeatures, Sample, UnitFeatures
 from prettyuseful.diagnosis.half import Half, Halves
-from prettyuseful.diagnosis.images import Labelled, units_of
+from prettyuseful.diagnosis.images import LabelledImages, rows_by_unit
 from prettyuseful.errors import DataError
 from prettyuseful.transforms.degradation import Blur
 
 from .world import CLASSES, SIDE, draw, extractor_of
 
 
-def half_of(images: Labelled, raw: RawFeatures | None = None) -> Half:
+def half_of(images: LabelledImages, raw: RawFeatures | None = None) -> Half:
     extractor = extractor_of(draw(2))
-    units = units_of(images, CLASSES, 2, "half")
-    return Half(images, units, extractor, raw or RawFeatures.of(extractor, images.pixels))
+    units = rows_by_unit(images, CLASSES, 2, "half")
+    return Half(images, units, extractor, raw or RawFeatures.extract(extractor, images.pixels))
 
 
 def test_features_are_in_standard_deviations_within_classes(halves: Halves) -> None:
@@ -29,89 +29,89 @@ def test_features_are_in_standard_deviations_within_classes(halves: Halves) -> N
         assert np.allclose((values - means[labels]).std(axis=0), 1)
 
 
-def test_a_dimension_that_is_constant_stays_finite() -> None:
+def test_a_constant_dimension_stays_finite() -> None:
     images = draw(1)
-    raw = RawFeatures.of(extractor_of(draw(2)), images.pixels)
+    raw = RawFeatures.extract(extractor_of(draw(2)), images.pixels)
     raw = replace(raw, features=np.column_stack([raw.features, np.ones(len(images))]))
     assert np.isfinite(half_of(images, raw).real.features.kinds["features"]).all()
 
 
-def test_wide_features_are_cut_to_their_main_axes() -> None:
+def test_wide_features_are_reduced_to_their_principal_axes() -> None:
     images = draw(1)
-    raw = RawFeatures.of(extractor_of(draw(2)), images.pixels)
+    raw = RawFeatures.extract(extractor_of(draw(2)), images.pixels)
     wide = np.random.default_rng(0).normal(size=(len(images), 200))
     assert half_of(images, replace(raw, features=wide)).real.features.kinds["features"].shape[1] <= 128
 
 
-def test_two_parts_of_a_unit_are_one_noise_apart(halves: Halves) -> None:
+def test_the_distance_between_two_parts_of_a_unit_is_one_on_average(halves: Halves) -> None:
     for half in halves:
-        found = [
-            half.sample(one).energy_distances(half.sample(two)) / half.real.within[unit] / half.noise
-            for unit, one, two in half.splits()
+        result = [
+            half.sample(first).energy_distances(half.sample(second)) / half.real.within[unit] / half.noise
+            for unit, first, second in half.splits()
         ]
-        assert np.sqrt(np.mean(np.square(found), axis=0)) == pytest.approx(1)
+        assert np.sqrt(np.mean(np.square(result), axis=0)) == pytest.approx(1)
 
 
-def test_splits_share_no_group_and_hold_the_unit() -> None:
+def test_splits_share_no_group_and_cover_the_unit() -> None:
     images = draw(1)
     pairs = replace(images, groups=np.array([f"{i // 2}" for i in range(len(images))]))
     half = half_of(pairs)
-    for unit, one, two in half.splits():
-        assert sorted([*one, *two]) == sorted(half.real.units[unit])
-        assert not set(pairs.groups[one]) & set(pairs.groups[two])
+    for unit, first, second in half.splits():
+        assert sorted([*first, *second]) == sorted(half.real.units[unit])
+        assert not set(pairs.groups[first]) & set(pairs.groups[second])
 
 
-def test_classes_of_one_group_each_are_a_clear_error() -> None:
+def test_one_group_per_class_raises_an_error() -> None:
     images = draw(1)
     half = Half(
         replace(images, groups=images.labels.astype(str)),
         [np.flatnonzero(images.labels == label) for label in range(CLASSES)],
         extractor_of(draw(2)),
-        RawFeatures.of(extractor_of(draw(2)), images.pixels),
+        RawFeatures.extract(extractor_of(draw(2)), images.pixels),
     )
     with pytest.raises(DataError, match="every class come from one group"):
         _ = half.noise
 
 
-def test_energy_distances_are_in_the_noise_of_the_half(halves: Halves, unseen: Labelled) -> None:
-    half, units = next(iter(halves)), units_of(unseen, CLASSES, 2, "others")
-    other = UnitFeatures.of(half.scale(RawFeatures.of(half.extractor, unseen.pixels)), units)
-    found = half.energy_distances(half.real, other)
+def test_energy_distances_are_in_units_of_the_noise(halves: Halves, unseen: LabelledImages) -> None:
+    half, units = next(iter(halves)), rows_by_unit(unseen, CLASSES, 2, "others")
+    other = UnitFeatures.split(half.scale(RawFeatures.extract(half.extractor, unseen.pixels)), units)
+    result = half.energy_distances(half.real, other)
     plain = half.real.samples[3].energy_distances(other.samples[3])
-    assert found.shape == (16, len(KINDS))
-    assert found[3] == pytest.approx(plain / half.real.within[3] / half.noise)
-    assert half.energy_distance_of_part(3, half.real.samples[3], other.samples[3]) == pytest.approx(found[3].sum())
+    assert result.shape == (16, len(KINDS))
+    assert result[3] == pytest.approx(plain / half.real.within[3] / half.noise)
+    assert half.part_energy_distance(3, half.real.samples[3], other.samples[3]) == pytest.approx(result[3].sum())
 
 
-def test_distances_are_means_of_both_halves(halves: Halves, unseen: Labelled) -> None:
-    units = units_of(unseen, CLASSES, 2, "others")
-    one, two = (UnitFeatures.of(of, units) for of in halves.scale(unseen.pixels))
+def test_distances_are_means_over_both_halves(halves: Halves, unseen: LabelledImages) -> None:
+    units = rows_by_unit(unseen, CLASSES, 2, "others")
+    first_features, second_features = (UnitFeatures.split(features, units) for features in halves.scale(unseen.pixels))
     first, second = halves
-    both = [first.energy_distances(first.real, one), second.energy_distances(second.real, two)]
-    assert halves.energy_distance(halves.real, (one, two)) == pytest.approx(np.mean(both, axis=0).sum(axis=1))
-    assert halves.energy_distance_by_kind(halves.real, (one, two)) == pytest.approx(np.mean(both, axis=(0, 1)))
+    both = [first.energy_distances(first.real, first_features), second.energy_distances(second.real, second_features)]
+    other = (first_features, second_features)
+    assert halves.energy_distance(halves.real, other) == pytest.approx(np.mean(both, axis=0).sum(axis=1))
+    assert halves.energy_distance_by_kind(halves.real, other) == pytest.approx(np.mean(both, axis=(0, 1)))
 
 
-def test_a_blur_is_far_away_and_seen_in_the_spectrum(halves: Halves, unseen: Labelled) -> None:
-    units = units_of(unseen, CLASSES, 2, "others")
-    one, two = (UnitFeatures.of(of, units) for of in halves.scale(Blur(width=1 / SIDE).apply(unseen.pixels)))
-    by_kind = dict(zip(KINDS, halves.energy_distance_by_kind(halves.real, (one, two)), strict=True))
+def test_a_blur_is_far_from_real_images_mostly_in_the_spectrum(halves: Halves, unseen: LabelledImages) -> None:
+    units = rows_by_unit(unseen, CLASSES, 2, "others")
+    first, second = (UnitFeatures.split(of, units) for of in halves.scale(Blur(width=1 / SIDE).apply(unseen.pixels)))
+    by_kind = dict(zip(KINDS, halves.energy_distance_by_kind(halves.real, (first, second)), strict=True))
     assert by_kind["spectrum"] > 10
     assert by_kind["spectrum"] > 5 * by_kind["colour"]
 
 
-def test_a_shift_from_what_real_images_are_to_a_change_is_the_change(halves: Halves) -> None:
-    first, second = halves
-    blurred = [Blur(width=1 / SIDE).apply(half.images.pixels) for half in halves]
-    one, two = (half.scale(RawFeatures.of(half.extractor, of)) for half, of in zip(halves, blurred, strict=True))
-    found = halves.shift(halves.real, (one, two))
-    for side, expected, half in zip(found, (one, two), (first, second), strict=True):
+def test_shifting_unchanged_images_to_a_change_gives_the_change(halves: Halves) -> None:
+    blur = Blur(width=1 / SIDE)
+    first, second = (half.scale(RawFeatures.extract(half.extractor, blur.apply(half.images.pixels))) for half in halves)
+    result = halves.shift(halves.real, (first, second))
+    for side, expected, half in zip(result, (first, second), halves, strict=True):
         assert np.allclose(side.features.kinds["texture"], expected.kinds["texture"])
         assert side.units is half.real.units
         assert side.within[0, 0] == pytest.approx(mean_within(expected.kinds["features"][half.real.units[0]]))
 
 
-def test_all_real_images_are_those_of_the_first_half_and_then_of_the_second(halves: Halves) -> None:
+def test_the_images_of_both_halves_are_concatenated(halves: Halves) -> None:
     first, second = halves
     assert np.array_equal(halves.images.pixels, np.concatenate([first.images.pixels, second.images.pixels]))
-    assert Sample.of(first.real.features).within.shape == (len(KINDS),)
+    assert Sample.from_features(first.real.features).within.shape == (len(KINDS),)

@@ -1,43 +1,43 @@
 import numpy as np
 import pytest
 
-from prettyuseful.diagnosis.images import Labelled, parts_per_class, shared_out, some_groups, units_of
+from prettyuseful.diagnosis.images import LabelledImages, parts_per_class, rows_by_unit, sample_groups, split_groups
 from prettyuseful.errors import DataError
 
 
-def images(per_class: int, classes: int = 3, images_per_group: int = 1) -> Labelled:
+def images(per_class: int, classes: int = 3, images_per_group: int = 1) -> LabelledImages:
     labels = np.repeat(np.arange(classes), per_class)
     groups = np.array([f"{label}/{i // images_per_group}" for label in range(classes) for i in range(per_class)])
-    return Labelled(np.zeros((len(labels), 4, 4, 3), np.uint8), labels, groups)
+    return LabelledImages(np.zeros((len(labels), 4, 4, 3), np.uint8), labels, groups)
 
 
-def test_few_classes_are_cut_into_parts_until_there_are_units_enough() -> None:
+def test_few_classes_are_split_until_there_are_enough_units() -> None:
     assert [parts_per_class(n) for n in (2, 5, 8, 15, 16, 200)] == [8, 4, 2, 2, 1, 1]
 
 
-def test_units_hold_all_images_once_and_share_no_group() -> None:
-    given = images(24, images_per_group=2)
-    units = units_of(given, 3, 2, "the images")
-    assert sorted(np.concatenate(units)) == list(range(len(given)))
-    assert all(len(set(given.labels[unit])) == 1 for unit in units)
-    assert not set(given.groups[units[0]]) & set(given.groups[units[1]])
+def test_units_partition_the_images_and_share_no_group() -> None:
+    labelled = images(24, images_per_group=2)
+    units = rows_by_unit(labelled, 3, 2, "the images")
+    assert sorted(np.concatenate(units)) == list(range(len(labelled)))
+    assert all(len(set(labelled.labels[unit])) == 1 for unit in units)
+    assert not set(labelled.groups[units[0]]) & set(labelled.groups[units[1]])
 
 
-def test_too_few_images_of_a_class_are_one_clear_line() -> None:
+def test_too_few_images_of_a_class_raise_an_error() -> None:
     with pytest.raises(DataError, match=r"class 0 of the images has 5 images in 5 groups"):
-        units_of(images(5), 3, 1, "the images")
+        rows_by_unit(images(5), 3, 1, "the images")
 
 
 def test_parts_do_not_depend_on_the_order_of_the_images() -> None:
     groups = np.array([f"g{i // 3}" for i in range(60)])
     order = np.random.default_rng(0).permutation(60)
-    part = shared_out(groups, 4, "a test")
-    assert np.array_equal(part[order], shared_out(groups[order], 4, "a test"))
+    part = split_groups(groups, 4, "a test")
+    assert np.array_equal(part[order], split_groups(groups[order], 4, "a test"))
     assert np.bincount(part).tolist() == [15, 15, 15, 15]
 
 
-def test_some_groups_takes_whole_groups_and_cuts_the_last_only() -> None:
+def test_sample_groups_draws_whole_groups_except_the_last() -> None:
     groups = np.repeat([f"g{i}" for i in range(10)], 4)
-    rows = some_groups(groups, 10, np.random.default_rng(0))
+    rows = sample_groups(groups, 10, np.random.default_rng(0))
     assert len(rows) == 10
     assert sorted(np.unique(groups[rows], return_counts=True)[1]) == [2, 4, 4]

@@ -6,43 +6,43 @@ import numpy as np
 import pytest
 
 from prettyuseful.diagnosis.causes import CAUSES
+from prettyuseful.diagnosis.change_search import search_changes
 from prettyuseful.diagnosis.comparison import Comparison
-from prettyuseful.diagnosis.images import Labelled
+from prettyuseful.diagnosis.images import LabelledImages
 from prettyuseful.diagnosis.reference import Reference
 from prettyuseful.diagnosis.set_causes import SET_CAUSES, Evidence, MatchedComparison
-from prettyuseful.diagnosis.undoing import undo_changes
 from prettyuseful.transforms.degradation import Blur
 
 from .world import CLASSES, SIDE, changed, draw
 
 
-def matched(tiny: Reference, images: Labelled) -> MatchedComparison:
+def match(tiny: Reference, images: LabelledImages) -> MatchedComparison:
     comparison = Comparison(tiny, images)
-    return MatchedComparison(comparison, undo_changes(comparison))
+    return MatchedComparison(comparison, search_changes(comparison))
 
 
-def measured(name: str, found: MatchedComparison) -> Evidence:
-    return SET_CAUSES[name](found, CAUSES[name])
+def measure(name: str, comparison: MatchedComparison) -> Evidence:
+    return SET_CAUSES[name](comparison, CAUSES[name])
 
 
 @pytest.fixture(scope="module")
-def plain(tiny: Reference, unseen: Labelled) -> MatchedComparison:
-    return matched(tiny, unseen)
+def plain(tiny: Reference, unseen: LabelledImages) -> MatchedComparison:
+    return match(tiny, unseen)
 
 
-def test_undamaged_images_show_nothing(plain: MatchedComparison) -> None:
-    assert plain.left == 1
-    assert measured("labels lost", plain).effect.mean() == pytest.approx(0, abs=0.02)
-    assert measured("copies added", plain).effect.mean() < 0.05
-    assert measured("coverage lost", plain).effect.mean() == pytest.approx(0, abs=0.15)
+def test_images_without_defect_show_no_cause(plain: MatchedComparison) -> None:
+    assert plain.remaining_share == 1
+    assert measure("labels lost", plain).effect.mean() == pytest.approx(0, abs=0.02)
+    assert measure("copies added", plain).effect.mean() < 0.05
+    assert measure("coverage lost", plain).effect.mean() == pytest.approx(0, abs=0.15)
 
 
-def test_wrong_labels_are_found_and_explain_the_difference(tiny: Reference, unseen: Labelled) -> None:
+def test_wrong_labels_are_detected_and_explain_the_difference(tiny: Reference, unseen: LabelledImages) -> None:
     labels = unseen.labels.copy()
     wrong = np.arange(len(labels)) % 3 == 0
     labels[wrong] = (labels[wrong] + 1) % CLASSES
-    found = matched(tiny, Labelled(unseen.pixels, labels, unseen.groups))
-    evidence = measured("labels lost", found)
+    comparison = match(tiny, LabelledImages(unseen.pixels, labels, unseen.groups))
+    evidence = measure("labels lost", comparison)
     assert evidence.images is not None
     assert evidence.images[wrong].mean() > 0.9
     assert not evidence.images[~wrong].any()
@@ -50,53 +50,53 @@ def test_wrong_labels_are_found_and_explain_the_difference(tiny: Reference, unse
     assert evidence.explained > 0.8
 
 
-def test_a_label_is_suspect_only_if_it_is_to_both_halves(tiny: Reference, unseen: Labelled) -> None:
+def test_a_label_counts_only_if_it_is_suspect_in_both_halves(tiny: Reference, unseen: LabelledImages) -> None:
     labels = unseen.labels.copy()
     labels[::3] = (labels[::3] + 1) % CLASSES
-    comparison = Comparison(tiny, Labelled(unseen.pixels, labels, unseen.groups))
-    one, two = comparison.features
-    unsure = replace(two.features, logits=np.zeros_like(two.features.logits))
-    comparison.features = (one, replace(two, features=unsure))
-    evidence = measured("labels lost", MatchedComparison(comparison, undo_changes(comparison)))
+    comparison = Comparison(tiny, LabelledImages(unseen.pixels, labels, unseen.groups))
+    first, second = comparison.features
+    unsure = replace(second.features, logits=np.zeros_like(second.features.logits))
+    comparison.features = (first, replace(second, features=unsure))
+    evidence = measure("labels lost", MatchedComparison(comparison, search_changes(comparison)))
     assert evidence.images is not None
     assert not evidence.images.any()
 
 
-def test_a_class_that_shows_another_is_suspect_as_a_whole(tiny: Reference, unseen: Labelled) -> None:
+def test_a_class_that_shows_another_class_is_suspect_as_a_whole(tiny: Reference, unseen: LabelledImages) -> None:
     labels = np.where(unseen.labels == 2, 3, np.where(unseen.labels == 3, 2, unseen.labels))
-    evidence = measured("labels lost", matched(tiny, Labelled(unseen.pixels, labels, unseen.groups)))
+    evidence = measure("labels lost", match(tiny, LabelledImages(unseen.pixels, labels, unseen.groups)))
     assert evidence.images is not None
     assert set(unseen.labels[evidence.images]) == {2, 3}
     assert evidence.images[unseen.labels == 2].all()
 
 
-def test_copies_are_found_also_after_a_change(tiny: Reference, unseen: Labelled) -> None:
+def test_near_duplicates_are_detected_after_a_change(tiny: Reference, unseen: LabelledImages) -> None:
     copied = np.arange(len(unseen)) % 2 == 0
     pixels = np.where(copied[:, None, None, None], draw(1).pixels, unseen.pixels)
-    blurred = changed(Labelled(pixels, unseen.labels, unseen.groups), Blur(width=1 / SIDE).apply)
-    evidence = measured("copies added", matched(tiny, blurred))
+    blurred = changed(LabelledImages(pixels, unseen.labels, unseen.groups), Blur(width=1 / SIDE).apply)
+    evidence = measure("copies added", match(tiny, blurred))
     assert evidence.images is not None
     assert evidence.images[copied].mean() > 0.9
     assert evidence.images[~copied].mean() < 0.2
     assert evidence.explained == 0
 
 
-def test_a_collapsed_class_is_narrower_and_no_other(tiny: Reference, unseen: Labelled) -> None:
+def test_only_the_collapsed_class_is_narrow(tiny: Reference, unseen: LabelledImages) -> None:
     pixels, rows = unseen.pixels.copy(), np.flatnonzero(unseen.labels == 5)
     pixels[rows] = pixels[rows[0]]
-    found = matched(tiny, Labelled(pixels, unseen.labels, unseen.groups))
-    evidence = measured("coverage lost", found)
-    by_class = found.comparison.by_class(evidence.effect)
-    assert by_class[5] < -2
-    assert np.abs(np.delete(by_class, 5)).max() < 0.5
-    assert np.array_equal(evidence.tested, -evidence.effect)
+    comparison = match(tiny, LabelledImages(pixels, unseen.labels, unseen.groups))
+    evidence = measure("coverage lost", comparison)
+    mean_by_class = comparison.comparison.mean_by_class(evidence.effect)
+    assert mean_by_class[5] < -2
+    assert np.abs(np.delete(mean_by_class, 5)).max() < 0.5
+    assert np.array_equal(evidence.statistic, -evidence.effect)
     assert 0 < evidence.explained <= 1
-    assert evidence.spread is tiny.crowding_spread
+    assert evidence.deviation is tiny.neighbour_distance_deviation
 
 
-def test_a_blur_is_no_other_cause_once_real_images_have_gone_through_it(tiny: Reference, unseen: Labelled) -> None:
-    found = matched(tiny, changed(unseen, Blur(width=1 / SIDE).apply))
-    assert [change.cause.id for change in found.changes] == ["high-frequencies"]
-    assert found.left < 0.2
-    assert found.rest.mean() < 0.1 * found.comparison.whole.mean()
-    assert measured("coverage lost", found).effect.mean() == pytest.approx(0, abs=0.2)
+def test_a_blur_shows_no_other_cause_after_real_images_are_blurred_too(tiny: Reference, unseen: LabelledImages) -> None:
+    comparison = match(tiny, changed(unseen, Blur(width=1 / SIDE).apply))
+    assert [change.cause.id for change in comparison.changes] == ["high-frequencies"]
+    assert comparison.remaining_share < 0.2
+    assert comparison.remaining.mean() < 0.1 * comparison.comparison.initial.mean()
+    assert measure("coverage lost", comparison).effect.mean() == pytest.approx(0, abs=0.2)

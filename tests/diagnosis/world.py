@@ -1,4 +1,4 @@
-"""A tiny world without a network: eight classes of smooth 16 px patterns, drawn again and again."""
+"""A tiny image distribution that needs no network: eight classes of smooth 16 px patterns."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from prettyuseful.diagnosis.features import Extractor
-from prettyuseful.diagnosis.images import Labelled
+from prettyuseful.diagnosis.images import LabelledImages
 from prettyuseful.diagnosis.reference import ExtractedHalf, Reference, extract_after_changes
 
 CLASSES, SIDE, PER_CLASS = 8, 16, 14
@@ -16,7 +16,7 @@ NAMES = tuple(f"class {label}" for label in range(CLASSES))
 
 
 def smooth(rng: np.random.Generator, cells: int) -> np.ndarray:
-    """(SIDE, SIDE, 3) float: random colours of a coarse grid, enlarged."""
+    """Return random colours of a coarse grid, upsampled to (SIDE, SIDE, 3) float."""
     coarse = Image.fromarray(rng.integers(0, 256, (cells, cells, 3)).astype(np.uint8))
     return np.asarray(coarse.resize((SIDE, SIDE), Image.Resampling.BICUBIC), float)
 
@@ -24,8 +24,8 @@ def smooth(rng: np.random.Generator, cells: int) -> np.ndarray:
 PATTERNS = [smooth(np.random.default_rng([0, label]), 4) for label in range(CLASSES)]
 
 
-def draw(seed: int, per_class: int = PER_CLASS) -> Labelled:
-    """Every image is its class's pattern with variations and fine detail of its own, and a group of its own."""
+def draw(seed: int, per_class: int = PER_CLASS) -> LabelledImages:
+    """Draw images: the pattern of the class plus random variation and fine detail; each image is a group."""
     rng = np.random.default_rng([1, seed])
     labels = np.repeat(np.arange(CLASSES), per_class)
     images = [
@@ -33,15 +33,15 @@ def draw(seed: int, per_class: int = PER_CLASS) -> Labelled:
         for label in labels
     ]
     pixels = np.clip(np.rint(images), 0, 255).astype(np.uint8)
-    return Labelled(pixels, labels, np.array([f"{seed}/{i}" for i in range(len(labels))]))
+    return LabelledImages(pixels, labels, np.array([f"{seed}/{i}" for i in range(len(labels))]))
 
 
-def changed(images: Labelled, change: Callable[[np.ndarray], np.ndarray]) -> Labelled:
-    return Labelled(change(images.pixels), images.labels, images.groups)
+def changed(images: LabelledImages, change: Callable[[np.ndarray], np.ndarray]) -> LabelledImages:
+    return LabelledImages(change(images.pixels), images.labels, images.groups)
 
 
-def extractor_of(images: Labelled) -> Extractor:
-    """Means over a 4 x 4 grid as features; logits by the distance from the mean of every class of `images`."""
+def extractor_of(images: LabelledImages) -> Extractor:
+    """Return means over a 4 x 4 grid as features, and distances to the class means of `images` as logits."""
 
     def features_of(pixels: np.ndarray) -> np.ndarray:
         cells = pixels.reshape(len(pixels), 4, SIDE // 4, 4, SIDE // 4, 3).mean(axis=(2, 4)) / 255
@@ -51,16 +51,16 @@ def extractor_of(images: Labelled) -> Extractor:
 
     def extract(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         features = features_of(pixels)
-        away = ((features[:, None] - means[None]) ** 2).sum(axis=2)
-        return features, -20 * away
+        squared = ((features[:, None] - means[None]) ** 2).sum(axis=2)
+        return features, -20 * squared
 
     return extract
 
 
-def extracted_half(images: Labelled, other: Labelled) -> ExtractedHalf:
+def extracted_half(images: LabelledImages, other: LabelledImages) -> ExtractedHalf:
     extractor = extractor_of(other)
     return ExtractedHalf(images, extractor, list(extract_after_changes(images, extractor)))
 
 
-def reference_of(one: Labelled, two: Labelled) -> Reference:
-    return Reference(extracted_half(one, two), extracted_half(two, one), CLASSES)
+def reference_of(first: LabelledImages, second: LabelledImages) -> Reference:
+    return Reference(extracted_half(first, second), extracted_half(second, first), CLASSES)

@@ -10,7 +10,7 @@ from prettyuseful.data.pixels import Pixels
 
 @pytest.fixture(scope="session")
 def pixels() -> Pixels:
-    """Nineteen images, more than a batch, of three sizes: noise, and one flat."""
+    """Nineteen images of three sizes (more than one batch): noise, and one of constant colour."""
     rng = np.random.default_rng(0)
     sizes = np.array([[40, 56], [64, 32], [33, 33]])[np.arange(19) % 3]
     images = [rng.integers(0, 256, (*size, 3), dtype=np.uint8) for size in sizes]

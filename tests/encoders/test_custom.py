@@ -1,4 +1,4 @@
-"""What an encoder of the user's returns is checked."""
+"""Validation of the output of user-defined encoders."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from prettyuseful.data.pixels import Pixels
-from prettyuseful.encoders.custom import Checked
+from prettyuseful.encoders.custom import CheckedEncoder
 from prettyuseful.encoders.source import EncoderSource, open_encoder
 from prettyuseful.errors import DataError
 from prettyuseful.numerics import Numerics
@@ -18,67 +18,67 @@ NAME = "odd.py:ODD"
 
 
 class Returns:
-    """An encoder that returns what it is made with."""
+    """An encoder that returns a given value."""
 
-    def __init__(self, found: object) -> None:
-        self.found = found
+    def __init__(self, value: object) -> None:
+        self.value = value
 
     def features(self, pixels: Pixels) -> np.ndarray:  # noqa: ARG002
-        return self.found  # type: ignore[return-value]
+        return self.value  # type: ignore[return-value]
 
     def text_features(self, texts: object) -> np.ndarray:  # noqa: ARG002
-        return self.found  # type: ignore[return-value]
+        return self.value  # type: ignore[return-value]
 
 
 def images(count: int = 2) -> Pixels:
-    return Pixels.of(np.zeros((count, 4, 4, 3), np.uint8), np.zeros(count, np.int64), np.array(["a"] * count))
+    return Pixels.from_array(np.zeros((count, 4, 4, 3), np.uint8), np.zeros(count, np.int64), np.array(["a"] * count))
 
 
 @pytest.mark.parametrize(
-    ("returns", "words"),
+    ("returns", "expected"),
     [
         ("np.zeros((2, 0))", "its features of 2 images are an array of shape (2, 0)"),
         ("np.zeros(2)", "are an array of shape (2,); return an array (N, d)"),
         ("[[1], [2]]", "are a list"),
-        ("np.full((2, 3), np.nan)", "its features of images are not all finite numbers"),
+        ("np.full((2, 3), np.nan)", "its features of images are not all finite"),
         ("1 / 0", "encoder odd:ODD: ZeroDivisionError: division by zero"),
     ],
 )
-def test_features_that_cannot_be_used_are_one_line(tmp_path: Path, returns: str, words: str) -> None:
+def test_invalid_features_are_a_one_line_error(tmp_path: Path, returns: str, expected: str) -> None:
     (tmp_path / "odd.py").write_text(
         "import numpy as np\nfrom prettyuseful.encoders.table import EncoderRow\nclass Odd:\n"
         f"    def features(self, pixels): return {returns}\n"
         "ODD = EncoderRow('odd', 'odd', lambda weights, numerics: Odd())\n"
     )
     encoder = open_encoder(EncoderSource(name=f"{tmp_path}/odd.py:ODD").pin(), Numerics())
-    with pytest.raises(DataError, match=re.escape(words)):
+    with pytest.raises(DataError, match=re.escape(expected)):
         encoder.features(images())
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.int64, np.uint8])
-def test_real_numbers_of_any_type_are_features_in_float32(dtype: type) -> None:
-    found = Checked(Returns(np.arange(6).reshape(2, 3).astype(dtype)), NAME).features(images())
-    assert found.dtype == np.float32
-    assert found.tolist() == [[0, 1, 2], [3, 4, 5]]
+def test_real_numbers_are_converted_to_float32(dtype: type) -> None:
+    features = CheckedEncoder(Returns(np.arange(6).reshape(2, 3).astype(dtype)), NAME).features(images())
+    assert features.dtype == np.float32
+    assert features.tolist() == [[0, 1, 2], [3, 4, 5]]
 
 
-@pytest.mark.parametrize("found", [np.zeros((2, 3), bool), np.zeros((2, 3), complex), np.full((2, 3), "x")])
-def test_what_is_no_real_number_is_one_line(found: np.ndarray) -> None:
-    with pytest.raises(DataError, match="encoder odd:ODD: its features of images are not all finite numbers"):
-        Checked(Returns(found), NAME).features(images())
+@pytest.mark.parametrize("features", [np.zeros((2, 3), bool), np.zeros((2, 3), complex), np.full((2, 3), "x")])
+def test_values_that_are_not_real_numbers_are_an_error(features: np.ndarray) -> None:
+    with pytest.raises(DataError, match="encoder odd:ODD: its features of images are not all finite"):
+        CheckedEncoder(Returns(features), NAME).features(images())
 
 
-def test_texts_have_a_row_each_too() -> None:
-    encoder = Checked(Returns(np.ones((2, 3))), NAME)
+def test_text_features_have_one_row_per_text() -> None:
+    encoder = CheckedEncoder(Returns(np.ones((2, 3))), NAME)
     assert encoder.text_features(["a cat", "a dog"]).shape == (2, 3)
     with pytest.raises(DataError, match=r"its features of 1 texts are an array of shape \(2, 3\)"):
         encoder.text_features(["a cat"])
 
 
-def test_an_encoder_that_reads_no_texts_is_one_line() -> None:
+def test_encoder_without_text_features_is_an_error() -> None:
     class Images:
         def features(self, pixels: Pixels) -> np.ndarray:
             return np.ones((len(pixels), 1))
 
     with pytest.raises(DataError, match=r"encoder odd:ODD: AttributeError: .*text_features"):
-        Checked(Images(), NAME).text_features(["a cat"])
+        CheckedEncoder(Images(), NAME).text_features(["a cat"])

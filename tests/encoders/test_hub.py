@@ -23,40 +23,40 @@ def images_of(pixels: Pixels) -> list[Image.Image]:
 
 
 def pooled(output: Any) -> np.ndarray:
-    """transformers 4 gives the embedding itself, transformers 5 an output that holds it."""
-    found = output if isinstance(output, torch.Tensor) else output.pooler_output
-    return np.asarray(found.detach().numpy())
+    """Return the embedding: transformers 4 returns it directly, transformers 5 in an output object."""
+    embedding = output if isinstance(output, torch.Tensor) else output.pooler_output
+    return np.asarray(embedding.detach().numpy())
 
 
-def test_clip_is_the_librarys_own_call(clip_folder: Path, pixels: Pixels) -> None:
-    found = Clip(str(clip_folder), Numerics()).features(pixels)
+def test_clip_image_features_match_transformers(clip_folder: Path, pixels: Pixels) -> None:
+    features = Clip(str(clip_folder), Numerics()).features(pixels)
     model, processor = CLIPModel.from_pretrained(clip_folder), AutoProcessor.from_pretrained(clip_folder)
-    wanted = pooled(model.get_image_features(**processor(images=images_of(pixels), return_tensors="pt")))
-    assert found.shape == (19, 12)
-    assert found.dtype == np.float32
-    np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5)
-    assert np.ptp(wanted, axis=0).min() > 0.1  # the images show through
+    expected = pooled(model.get_image_features(**processor(images=images_of(pixels), return_tensors="pt")))
+    assert features.shape == (19, 12)
+    assert features.dtype == np.float32
+    np.testing.assert_allclose(features, expected, rtol=1e-4, atol=1e-5)
+    assert np.ptp(expected, axis=0).min() > 0.1  # the features depend on the images
 
 
-def test_texts_are_the_librarys_own_call(clip_folder: Path) -> None:
+def test_clip_text_features_match_transformers(clip_folder: Path) -> None:
     texts = ["a photo of a cat", "dog", "a photo of something whose name is far too long for this model"]
-    found = Clip(str(clip_folder), Numerics()).text_features(texts)
+    features = Clip(str(clip_folder), Numerics()).text_features(texts)
     model, processor = CLIPModel.from_pretrained(clip_folder), AutoProcessor.from_pretrained(clip_folder)
     inputs = processor(text=texts, return_tensors="pt", padding=True, truncation=True)
-    np.testing.assert_allclose(found, pooled(model.get_text_features(**inputs)), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(features, pooled(model.get_text_features(**inputs)), rtol=1e-4, atol=1e-5)
 
 
-def test_dinov2_is_the_class_token_of_the_librarys_own_call(dinov2_folder: Path, pixels: Pixels) -> None:
-    found = Dinov2(str(dinov2_folder), Numerics()).features(pixels)
+def test_dinov2_features_are_the_class_token(dinov2_folder: Path, pixels: Pixels) -> None:
+    features = Dinov2(str(dinov2_folder), Numerics()).features(pixels)
     model = Dinov2Model.from_pretrained(dinov2_folder)
     processor = AutoImageProcessor.from_pretrained(dinov2_folder)
     output = model(**processor(images=images_of(pixels), return_tensors="pt"))
-    np.testing.assert_allclose(found, output.last_hidden_state[:, 0].detach().numpy(), rtol=1e-4, atol=1e-4)
-    np.testing.assert_allclose(found, output.pooler_output.detach().numpy(), rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(features, output.last_hidden_state[:, 0].detach().numpy(), rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(features, output.pooler_output.detach().numpy(), rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("kind", [Clip, Dinov2])
-def test_each_image_is_seen_by_itself(kind: Any, request: pytest.FixtureRequest, pixels: Pixels) -> None:
+def test_features_do_not_depend_on_other_images(kind: Any, request: pytest.FixtureRequest, pixels: Pixels) -> None:
     folder = request.getfixturevalue(f"{kind.__name__.lower()}_folder")
     encoder = kind(str(folder), Numerics())
     whole, order = encoder.features(pixels), np.array([18, 3, 7])
@@ -64,13 +64,13 @@ def test_each_image_is_seen_by_itself(kind: Any, request: pytest.FixtureRequest,
 
 
 @pytest.mark.parametrize(("kind", "other"), [(Clip, "dinov2_folder"), (Dinov2, "clip_folder")])
-def test_a_model_of_another_kind_is_refused(kind: Any, other: str, request: pytest.FixtureRequest) -> None:
+def test_model_of_another_kind_is_rejected(kind: Any, other: str, request: pytest.FixtureRequest) -> None:
     with pytest.raises(DataError, match="encoder") as error:
         kind(str(request.getfixturevalue(other)), Numerics())
     assert "\n" not in str(error.value)
 
 
-def test_missing_weights_are_told(clip_folder: Path, tmp_path: Path) -> None:
+def test_missing_weights_are_reported(clip_folder: Path, tmp_path: Path) -> None:
     folder = tmp_path / "broken"
     shutil.copytree(clip_folder, folder)
     weights = load_file(folder / "model.safetensors")
@@ -80,7 +80,7 @@ def test_missing_weights_are_told(clip_folder: Path, tmp_path: Path) -> None:
         Clip(str(folder), Numerics())
 
 
-def test_a_folder_without_weights_is_told(clip_folder: Path, tmp_path: Path) -> None:
+def test_folder_without_weights_is_reported(clip_folder: Path, tmp_path: Path) -> None:
     shutil.copy(clip_folder / "config.json", tmp_path)
     assert json.loads((tmp_path / "config.json").read_text())["model_type"] == "clip"
     with pytest.raises(DataError, match="cannot load the encoder"):

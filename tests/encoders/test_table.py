@@ -9,16 +9,16 @@ from prettyuseful.encoders.real_trained import RealTrained
 from prettyuseful.encoders.table import ENCODERS, REAL_TRAINED, EncoderRow, timm_row
 from prettyuseful.errors import DataError
 from prettyuseful.numerics import Numerics
-from prettyuseful.registry import loaded
+from prettyuseful.registry import import_target
 
 
-def test_every_row_makes_an_encoder_and_says_where_its_weights_are() -> None:
+def test_every_row_has_a_class_and_its_weights() -> None:
     for row in ENCODERS:
-        assert isinstance(loaded(row.make), type)
+        assert isinstance(import_target(row.make), type)
         assert (row.default_weights is not None) == row.name.startswith(("clip", "dinov2"))
-        assert row.reads_texts == row.name.startswith("clip")
+        assert row.encodes_text == row.name.startswith("clip")
     assert [row.name for row in ENCODERS if row.needs_weights] == ["inception"]
-    assert [row.name for row in ENCODERS if row.trained_here] == ["real-trained"]
+    assert [row.name for row in ENCODERS if row.is_task_classifier] == ["real-trained"]
 
 
 @pytest.mark.parametrize(
@@ -32,27 +32,27 @@ def test_every_row_makes_an_encoder_and_says_where_its_weights_are() -> None:
         ("model", "a/b", False),
     ],
 )
-def test_weights_have_to_be_given_where_there_are_no_others(weights: str, default: str | None, needed: bool) -> None:
+def test_weights_are_required_without_a_default(weights: str, default: str | None, needed: bool) -> None:
     row = EncoderRow("mine", "", "", weights=weights, default_weights=default)  # type: ignore[arg-type]
     assert row.needs_weights is needed
 
 
-def test_the_classifier_of_the_study_has_a_name_in_the_table() -> None:
+def test_real_trained_classifier_is_in_the_table() -> None:
     assert REAL_TRAINED == "real-trained"
-    made_of: object = loaded(ENCODERS[REAL_TRAINED].make)
-    assert made_of is RealTrained
+    make: object = import_target(ENCODERS[REAL_TRAINED].make)
+    assert make is RealTrained
 
 
-def test_any_timm_id_has_a_row() -> None:
+def test_every_timm_id_has_a_row() -> None:
     row = timm_row("resnet10t")
-    assert (row.name, row.weights, row.reads_texts, row.needs_weights) == ("resnet10t", "timm", False, False)
+    assert (row.name, row.weights, row.encodes_text, row.needs_weights) == ("resnet10t", "timm", False, False)
     assert row.words == "timm's resnet10t"
     assert callable(row.make)
     with pytest.raises(DataError, match="nowhere"):
         row.make("nowhere.safetensors", Numerics())
 
 
-def test_reading_the_table_loads_no_torch() -> None:
+def test_table_does_not_import_torch() -> None:
     code = (
         "from prettyuseful.encoders.table import ENCODERS, timm_row; import sys; timm_row('resnet18'); "
         "[row.words for row in ENCODERS]; sys.exit('torch' in sys.modules)"

@@ -9,6 +9,6 @@ import pytest
 
 @pytest.fixture
 def planted_steps(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """`planted_steps`, importable here and, since workers inherit the search path, there."""
+    """The module `planted_steps`, importable in this process and in workers, which inherit the module path."""
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
     return importlib.import_module("planted_steps")

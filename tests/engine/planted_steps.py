@@ -1,4 +1,4 @@
-"""Steps that fail in chosen ways. A module of its own, so that worker processes can import it."""
+"""Steps that fail in chosen ways, in a separate module so that worker processes can import it."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from prettyuseful.engine.step import Job, StepSpec
-from prettyuseful.errors import DataError, StoreAwayError
+from prettyuseful.errors import DataError, StoreUnavailableError
 from prettyuseful.numerics import Numerics
 
 
 class WriteSpec(StepSpec):
-    """Writes `text` and what its inputs hold."""
+    """Writes `text` and the content of its inputs."""
 
     kind: ClassVar[str] = "load"
     pace: ClassVar[float] = 0.01
@@ -45,8 +45,8 @@ class FailSpec(StepSpec):
         raise DataError("a broken image") if self.user else RuntimeError("no luck")
 
 
-class DieSpec(WriteSpec):
-    """Kills its own process, as often as the flag file has letters."""
+class KillSpec(WriteSpec):
+    """Kills its own process as many times as the flag file has letters."""
 
     flag: str
 
@@ -59,8 +59,8 @@ class DieSpec(WriteSpec):
         return super().make(job)
 
 
-class AwaySpec(WriteSpec):
-    """Finds its storage away, as often as the flag file has letters, or else its disk full."""
+class UnreachableStorageSpec(WriteSpec):
+    """Raises an unreachable-storage error, or a full-disk error, as many times as the flag file has letters."""
 
     flag: str
     full: bool = False
@@ -70,12 +70,12 @@ class AwaySpec(WriteSpec):
         left = flag.read_text()
         if left:
             flag.write_text(left[1:])
-            raise OSError(errno.ENOSPC, "No space left on device") if self.full else StoreAwayError("no answer")
+            raise OSError(errno.ENOSPC, "No space left on device") if self.full else StoreUnavailableError("no answer")
         return super().make(job)
 
 
-class TellingSpec(WriteSpec):
-    """Says that half of it is done, and gives the word time to arrive."""
+class ReportingSpec(WriteSpec):
+    """Reports half of the progress and waits until the report has arrived."""
 
     def make(self, job: Job) -> dict[str, Any]:
         job.progress(0.5)
@@ -83,5 +83,5 @@ class TellingSpec(WriteSpec):
         return super().make(job)
 
 
-class GreedySpec(WriteSpec):
+class NumericsSpec(WriteSpec):
     numerics: Numerics

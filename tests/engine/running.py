@@ -1,4 +1,4 @@
-"""Runs planted steps on a store, as a study's are run, and reads what they left."""
+"""Runs planted steps like the steps of a study, and reads their artifacts."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ def step(spec: StepSpec, *inputs: Step) -> Step:
 
 def run(store: LocalStore, *steps: Step, workers: int = 1, events: list[Event] | None = None) -> Outcome:
     by_key = {s.key: s for s in steps}
-    with LocalWorkers(store, workers) as hands:
-        return execute(by_key, by_key, store, hands, (events if events is not None else []).append)
+    with LocalWorkers(store, workers) as open_workers:
+        return execute(by_key, by_key, store, open_workers, (events if events is not None else []).append)
 
 
 def content(store: LocalStore, s: Step) -> str:

@@ -10,24 +10,24 @@ from prettyuseful.engine.cache import cached_model, release_model
 events: list[str] = []
 
 
-class Thing:
-    """Says when it comes and goes. Points to itself, as modules do: only the collector can free it."""
+class Model:
+    """Records its creation and deletion. Because of a reference cycle, only the garbage collector frees it."""
 
     def __init__(self, name: str) -> None:
-        self.name, self.me = name, self
+        self.name, self.cycle = name, self
         events.append(f"made {name}")
 
     def __del__(self) -> None:
         events.append(f"freed {self.name}")
 
 
-def broken(name: str) -> Thing:
+def fail(name: str) -> Model:
     events.append(f"tried {name}")
     raise OSError(name)
 
 
 @pytest.fixture(autouse=True)
-def _nothing_held() -> Iterator[None]:
+def _empty_cache() -> Iterator[None]:
     release_model()
     gc.disable()
     events.clear()
@@ -36,38 +36,38 @@ def _nothing_held() -> Iterator[None]:
     release_model()
 
 
-def test_the_same_is_made_once() -> None:
-    assert cached_model(Thing, "a") is cached_model(Thing, "a")
+def test_equal_calls_return_the_cached_model() -> None:
+    assert cached_model(Model, "a") is cached_model(Model, "a")
     assert events == ["made a"]
 
 
-def test_the_former_is_gone_before_the_next_is_made() -> None:
+def test_previous_model_is_freed_before_the_next_is_created() -> None:
     for name in ("a", "b", "a"):
-        cached_model(Thing, name)
+        cached_model(Model, name)
     assert events == ["made a", "freed a", "made b", "freed b", "made a"]
 
 
-def test_another_maker_is_another_thing() -> None:
-    def other(name: str) -> Thing:
-        return Thing(f"other {name}")
+def test_another_function_creates_another_model() -> None:
+    def other(name: str) -> Model:
+        return Model(f"other {name}")
 
-    cached_model(Thing, "a")
+    cached_model(Model, "a")
     cached_model(other, "a")
     assert events == ["made a", "freed a", "made other a"]
 
 
-def test_a_failure_leaves_nothing_behind() -> None:
-    cached_model(Thing, "a")
+def test_failure_leaves_the_cache_empty() -> None:
+    cached_model(Model, "a")
     with pytest.raises(OSError, match="b"):
-        cached_model(broken, "b")
+        cached_model(fail, "b")
     with pytest.raises(OSError, match="b"):
-        cached_model(broken, "b")
-    cached_model(Thing, "a")
+        cached_model(fail, "b")
+    cached_model(Model, "a")
     assert events == ["made a", "freed a", "tried b", "tried b", "made a"]
 
 
-def test_letting_go_frees_and_may_be_repeated() -> None:
-    cached_model(Thing, "a")
+def test_release_frees_the_model_and_can_be_repeated() -> None:
+    cached_model(Model, "a")
     release_model()
     release_model()
     assert events == ["made a", "freed a"]

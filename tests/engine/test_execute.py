@@ -11,9 +11,9 @@ import pytest
 from tests.engine.running import content, run, step
 
 from prettyuseful.engine.events import Event
-from prettyuseful.engine.execute import Outcome, missing_steps
+from prettyuseful.engine.execute import Outcome, select_missing_steps
 from prettyuseful.engine.store.local import LocalStore
-from prettyuseful.errors import DataError, StoreAwayError, StoreError
+from prettyuseful.errors import DataError, StoreError, StoreUnavailableError
 
 
 @pytest.fixture
@@ -22,12 +22,12 @@ def store(tmp_path: Path) -> LocalStore:
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_a_graph_is_made_in_order(planted_steps: ModuleType, store: LocalStore, workers: int) -> None:
+def test_steps_run_in_order_of_their_inputs(planted_steps: ModuleType, store: LocalStore, workers: int) -> None:
     a = step(planted_steps.WriteSpec(text="a"))
     b = step(planted_steps.WriteSpec(text="b"), a)
     c = step(planted_steps.WriteSpec(text="c"), a, b)
     outcome = run(store, a, b, c, workers=workers)
-    assert outcome.made == {a.key, b.key, c.key}
+    assert outcome.completed == {a.key, b.key, c.key}
     assert content(store, c) == "caba"
     if workers > 1:
         artifact = store.read(c.key)
@@ -35,7 +35,7 @@ def test_a_graph_is_made_in_order(planted_steps: ModuleType, store: LocalStore, 
         assert artifact.manifest.facts["pid"] != os.getpid()
 
 
-def test_what_is_there_is_not_made_again(planted_steps: ModuleType, store: LocalStore) -> None:
+def test_finished_steps_are_skipped(planted_steps: ModuleType, store: LocalStore) -> None:
     a = step(planted_steps.WriteSpec(text="a"))
     run(store, a)
     events: list[Event] = []
@@ -43,28 +43,28 @@ def test_what_is_there_is_not_made_again(planted_steps: ModuleType, store: Local
     assert [event.kind for event in events] == ["planned"]
 
 
-def test_ingredients_of_what_is_there_are_not_missing(planted_steps: ModuleType, store: LocalStore) -> None:
+def test_missing_inputs_of_finished_steps_are_not_made(planted_steps: ModuleType, store: LocalStore) -> None:
     a = step(planted_steps.WriteSpec(text="a"))
     b = step(planted_steps.WriteSpec(text="b"), a)
     run(store, a, b)
     (store.root / "manifests" / a.key[:2] / f"{a.key}.json").unlink()
     steps = {s.key: s for s in (a, b)}
-    assert missing_steps(steps, [b.key], store) == {}
-    assert list(missing_steps(steps, [a.key, b.key], store)) == [a.key]
+    assert select_missing_steps(steps, [b.key], store) == {}
+    assert list(select_missing_steps(steps, [a.key, b.key], store)) == [a.key]
 
 
-def test_a_failure_blocks_only_what_needs_it(planted_steps: ModuleType, store: LocalStore) -> None:
+def test_failure_blocks_only_dependent_steps(planted_steps: ModuleType, store: LocalStore) -> None:
     bad = step(planted_steps.FailSpec())
     after = step(planted_steps.WriteSpec(text="after"), bad)
-    later = step(planted_steps.WriteSpec(text="later"), after)
+    second_after = step(planted_steps.WriteSpec(text="second_after"), after)
     good = step(planted_steps.WriteSpec(text="good"))
-    outcome = run(store, bad, after, later, good)
+    outcome = run(store, bad, after, second_after, good)
     assert outcome.failed == {bad.key: "RuntimeError: no luck"}
-    assert outcome.blocked == {after.key, later.key}
-    assert outcome.made == {good.key}
+    assert outcome.blocked == {after.key, second_after.key}
+    assert outcome.completed == {good.key}
 
 
-def test_a_users_mistake_stops_the_run_and_loses_nothing(planted_steps: ModuleType, store: LocalStore) -> None:
+def test_user_error_stops_the_run_and_keeps_artifacts(planted_steps: ModuleType, store: LocalStore) -> None:
     good = step(planted_steps.WriteSpec(text="good"))
     with pytest.raises(DataError, match="a broken image"):
         run(store, good, step(planted_steps.FailSpec(user=True)))
@@ -72,36 +72,36 @@ def test_a_users_mistake_stops_the_run_and_loses_nothing(planted_steps: ModuleTy
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_storage_that_is_away_for_a_moment_stops_nothing(
+def test_temporarily_unreachable_storage_is_retried(
     planted_steps: ModuleType, store: LocalStore, tmp_path: Path, workers: int
 ) -> None:
     (tmp_path / "flag").write_text("xx")
-    lone = step(planted_steps.AwaySpec(text="there", flag=str(tmp_path / "flag")))
+    lone = step(planted_steps.UnreachableStorageSpec(text="there", flag=str(tmp_path / "flag")))
     events: list[Event] = []
     assert run(store, lone, workers=workers, events=events).failed == {}
     assert content(store, lone) == "there"
     assert [event.cause for event in events if event.kind == "retried"] == ["no answer", "no answer"]
 
 
-def test_storage_that_stays_away_stops_the_run_and_blames_no_step(
+def test_unreachable_storage_stops_the_run_without_failed_steps(
     planted_steps: ModuleType, store: LocalStore, tmp_path: Path
 ) -> None:
     (tmp_path / "flag").write_text("xxxxx")
-    with pytest.raises(StoreAwayError, match="no answer"):
-        run(store, step(planted_steps.AwaySpec(text="there", flag=str(tmp_path / "flag"))))
+    with pytest.raises(StoreUnavailableError, match="no answer"):
+        run(store, step(planted_steps.UnreachableStorageSpec(text="there", flag=str(tmp_path / "flag"))))
     assert (tmp_path / "flag").read_text() == "xx", "three attempts"
     assert store.failures() == {}
 
 
-def test_a_full_disk_is_not_tried_again(planted_steps: ModuleType, store: LocalStore, tmp_path: Path) -> None:
+def test_full_disk_is_not_retried(planted_steps: ModuleType, store: LocalStore, tmp_path: Path) -> None:
     (tmp_path / "flag").write_text("xxxxx")
-    full = step(planted_steps.AwaySpec(text="there", flag=str(tmp_path / "flag"), full=True))
+    full = step(planted_steps.UnreachableStorageSpec(text="there", flag=str(tmp_path / "flag"), full=True))
     with pytest.raises(StoreError, match=r"no space left for .*TMPDIR"):
         run(store, full)
     assert (tmp_path / "flag").read_text() == "xxxx"
 
 
-def test_a_corrupt_input_is_made_again(planted_steps: ModuleType, store: LocalStore) -> None:
+def test_corrupt_input_is_made_again(planted_steps: ModuleType, store: LocalStore) -> None:
     a = step(planted_steps.WriteSpec(text="a"))
     b = step(planted_steps.WriteSpec(text="b"), a)
     run(store, a)
@@ -117,7 +117,7 @@ def test_a_corrupt_input_is_made_again(planted_steps: ModuleType, store: LocalSt
     assert any(event.kind == "retried" and "differs from its manifest" in event.cause for event in events)
 
 
-def test_a_step_that_another_process_makes_is_waited_for(planted_steps: ModuleType, store: LocalStore) -> None:
+def test_step_claimed_by_another_process_is_awaited(planted_steps: ModuleType, store: LocalStore) -> None:
     a = step(planted_steps.WriteSpec(text="a"))
     script = (
         "import sys, time; from pathlib import Path; from prettyuseful.engine.store.local import LocalStore\n"
@@ -127,12 +127,12 @@ def test_a_step_that_another_process_makes_is_waited_for(planted_steps: ModuleTy
     assert holder.stdout is not None
     holder.stdout.readline()
     started = time.monotonic()
-    assert run(store, a).made == {a.key}
+    assert run(store, a).completed == {a.key}
     assert time.monotonic() - started > 0.8
     holder.wait()
 
 
-def test_steps_side_by_side_share_a_corrupt_input(planted_steps: ModuleType, store: LocalStore) -> None:
+def test_parallel_steps_recover_from_a_shared_corrupt_input(planted_steps: ModuleType, store: LocalStore) -> None:
     a = step(planted_steps.WriteSpec(text="a"))
     after = [step(planted_steps.WriteSpec(text=f"{i}"), a) for i in range(6)]
     run(store, a)

@@ -5,7 +5,7 @@ from types import ModuleType
 from prettyuseful.engine.graph import Graph
 
 
-def test_a_step_is_in_it_once_with_its_first_label(planted_steps: ModuleType) -> None:
+def test_equal_steps_are_added_once_with_the_first_label(planted_steps: ModuleType) -> None:
     graph, spec = Graph(), planted_steps.WriteSpec(text="a")
     key = graph.add(spec, {}, "write a", 3.0)
     assert graph.add(planted_steps.WriteSpec(text="a"), {}, "write a again", 9.0) == key
@@ -13,7 +13,7 @@ def test_a_step_is_in_it_once_with_its_first_label(planted_steps: ModuleType) ->
     assert graph.units(key) == 3.0
 
 
-def test_other_fields_and_other_inputs_are_other_steps_after_those_they_need(planted_steps: ModuleType) -> None:
+def test_different_fields_or_inputs_are_different_steps(planted_steps: ModuleType) -> None:
     graph = Graph()
     a = graph.add(planted_steps.WriteSpec(text="a"), {}, "a", 1.0)
     inputs = {"0": a}

@@ -15,12 +15,12 @@ from prettyuseful.numerics import Numerics
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_steps_are_run_by_as_many_workers_as_named(planted_steps: ModuleType, tmp_path: Path, workers: int) -> None:
+def test_number_of_workers_is_respected(planted_steps: ModuleType, tmp_path: Path, workers: int) -> None:
     events: list[Event] = []
     a = step(planted_steps.WriteSpec(text="a"))
     steps = {s.key: s for s in (a, step(planted_steps.WriteSpec(text="not wanted")))}
     with Execution(tmp_path / "store", workers, on_event=events.append).session(Numerics()) as session:
-        assert session.run(steps, [a.key]).made == {a.key}
+        assert session.run(steps, [a.key]).completed == {a.key}
     first = events[0]
     assert isinstance(first, RunPlanned)
     assert (list(first.steps), first.workers, first.store) == ([a.key], workers, session.store)
@@ -30,15 +30,15 @@ def test_steps_are_run_by_as_many_workers_as_named(planted_steps: ModuleType, tm
     assert (artifact.manifest.facts["pid"] == os.getpid()) == (workers == 1)
 
 
-def test_a_session_runs_again_what_has_grown(planted_steps: ModuleType, tmp_path: Path) -> None:
+def test_session_can_run_an_extended_plan(planted_steps: ModuleType, tmp_path: Path) -> None:
     a = step(planted_steps.WriteSpec(text="a"))
     b = step(planted_steps.WriteSpec(text="b"), a)
     with Execution(str(tmp_path / "store"), 1).session(Numerics()) as session:
-        assert session.run({a.key: a}, [a.key]).made == {a.key}
-        assert session.run({a.key: a, b.key: b}, [b.key]).made == {b.key}
+        assert session.run({a.key: a}, [a.key]).completed == {a.key}
+        assert session.run({a.key: a, b.key: b}, [b.key]).completed == {b.key}
 
 
-def test_what_cannot_be_opened_is_a_users_error(tmp_path: Path) -> None:
+def test_failure_to_open_is_a_user_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     for execution, error in (
         (Execution(tmp_path / "file" / "store"), StoreError),

@@ -6,7 +6,7 @@ from types import ModuleType
 import pytest
 from tests.engine.running import run, step
 
-from prettyuseful.engine.execute import missing_steps
+from prettyuseful.engine.execute import select_missing_steps
 from prettyuseful.engine.status import KindStatus, Status, status_of
 from prettyuseful.engine.step import Step
 from prettyuseful.engine.store.local import LocalStore
@@ -14,7 +14,7 @@ from prettyuseful.engine.store.local import LocalStore
 
 @pytest.fixture
 def steps(planted_steps: ModuleType) -> list[Step]:
-    """Three that write, and one of another kind that fails."""
+    """Three steps that write, and one of another kind that fails."""
     return [*(step(planted_steps.WriteSpec(text=text)) for text in "abc"), step(planted_steps.FailSpec())]
 
 
@@ -25,10 +25,10 @@ def store(tmp_path: Path) -> LocalStore:
 
 def status(steps: list[Step], store: LocalStore) -> Status:
     by_key = {s.key: s for s in steps}
-    return status_of(by_key, missing_steps(by_key, by_key, store), store)
+    return status_of(by_key, select_missing_steps(by_key, by_key, store), store)
 
 
-def test_every_step_waits_before_the_first_run(steps: list[Step], store: LocalStore) -> None:
+def test_all_steps_wait_before_the_first_run(steps: list[Step], store: LocalStore) -> None:
     kinds = (KindStatus("load", 3, 0, 0, 0, 3), KindStatus("train", 1, 0, 0, 0, 1))
     assert status(steps, store) == Status(kinds, (), {})
 
@@ -37,26 +37,26 @@ def test_steps_are_done_running_failed_or_waiting(steps: list[Step], store: Loca
     done, busy, _, bad = steps
     run(store, done, bad)
     with store.claim(busy.key):
-        found = status(steps, LocalStore(store.root))
-    assert found.kinds == (KindStatus("load", 3, 1, 1, 0, 1), KindStatus("train", 1, 0, 0, 1, 0))
-    assert found.running == (busy.label,)
-    assert found.failed == {bad.label: "RuntimeError: no luck"}
+        result = status(steps, LocalStore(store.root))
+    assert result.kinds == (KindStatus("load", 3, 1, 1, 0, 1), KindStatus("train", 1, 0, 0, 1, 0))
+    assert result.running == (busy.label,)
+    assert result.failed == {bad.label: "RuntimeError: no luck"}
 
 
-def test_what_is_tried_again_is_running_and_not_failed(steps: list[Step], store: LocalStore) -> None:
+def test_retried_step_is_running_and_not_failed(steps: list[Step], store: LocalStore) -> None:
     bad = steps[-1]
     run(store, bad)
     with store.claim(bad.key):
-        found = status(steps, store)
-    assert (found.running, found.failed) == ((bad.label,), {})
-    assert found.kinds[1] == KindStatus("train", 1, 0, 1, 0, 0)
+        result = status(steps, store)
+    assert (result.running, result.failed) == ((bad.label,), {})
+    assert result.kinds[1] == KindStatus("train", 1, 0, 1, 0, 0)
 
 
-def test_other_studies_on_the_store_do_not_count(
+def test_other_studies_in_the_store_do_not_count(
     planted_steps: ModuleType, steps: list[Step], store: LocalStore
 ) -> None:
-    others = step(planted_steps.WriteSpec(text="theirs"))
-    store.record_failure("0" * 64, "theirs")
+    others = step(planted_steps.WriteSpec(text="other"))
+    store.record_failure("0" * 64, "other")
     run(store, others)
     with store.claim("1" * 64):
         assert status(steps, store) == status(steps, LocalStore(store.root / "empty"))

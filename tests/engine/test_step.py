@@ -54,7 +54,7 @@ def store(tmp_path: Path) -> LocalStore:
     return LocalStore(tmp_path)
 
 
-def test_a_key_follows_everything_that_changes_the_content() -> None:
+def test_key_depends_on_everything_that_changes_the_content() -> None:
     specs = [Note(), Note(text="bye"), OtherKind(), NextVersion()]
     keys = [step(spec).key for spec in specs] + [
         step(Note(), a="1").key,
@@ -64,7 +64,7 @@ def test_a_key_follows_everything_that_changes_the_content() -> None:
     assert len(set(keys)) == len(keys)
 
 
-def test_a_key_follows_nothing_else() -> None:
+def test_key_depends_on_nothing_else() -> None:
     assert step(Note()).key == Step(Note(), {}, "another label", 9.0).key
     assert step(Reading()).key == step(Reading(file=Pinned("there", "its digest"))).key
     assert step(Reading()).key != step(Reading(file=Pinned("here", "another digest"))).key
@@ -72,30 +72,30 @@ def test_a_key_follows_nothing_else() -> None:
 
 
 def test_keys_are_pinned() -> None:
-    # A change here throws away every store in the world: raise versions instead.
+    # A change of this key invalidates all stores: increase step versions instead.
     assert step(Note(), a="1").key == "d543d0690838cc96e76597b6561aa752de83dd9de89b08a5f57af22b6c04615a"
 
 
-def test_a_step_is_made_once(store: LocalStore) -> None:
-    heard: list[float] = []
-    first = run_step(step(Note()), store, heard.append)
+def test_step_is_made_once(store: LocalStore) -> None:
+    progress: list[float] = []
+    first = run_step(step(Note()), store, progress.append)
     assert first is not None
-    assert heard == [0.5]
+    assert progress == [0.5]
     assert first.facts == {"letters": 5}
     assert first.spec == {"text": "hello"}
-    assert run_step(step(Note()), store, heard.append) == first
-    assert heard == [0.5]
+    assert run_step(step(Note()), store, progress.append) == first
+    assert progress == [0.5]
 
 
-def test_a_step_that_breaks_leaves_nothing(store: LocalStore) -> None:
+def test_failed_step_leaves_no_artifact(store: LocalStore) -> None:
     with pytest.raises(StepFailedError, match="RuntimeError: half-way"):
         run_step(step(Broken()), store, lambda _: None)
     assert list(store.list()) == []
-    with store.claim(step(Broken()).key) as mine:
-        assert mine
+    with store.claim(step(Broken()).key) as claimed:
+        assert claimed
 
 
-def test_an_adopted_file_is_in_both_artifacts(store: LocalStore) -> None:
+def test_adopted_file_is_in_both_artifacts(store: LocalStore) -> None:
     run_step(step(Note()), store, lambda _: None)
     both = run_step(step(Adopting(text="x"), note=step(Note()).key), store, lambda _: None)
     assert both is not None
@@ -105,11 +105,11 @@ def test_an_adopted_file_is_in_both_artifacts(store: LocalStore) -> None:
     assert artifact.path("second.txt").read_text() == "hello"
 
 
-def test_a_step_without_its_input_says_so(store: LocalStore) -> None:
-    with pytest.raises(CorruptArtifactError, match="no longer whole"):
+def test_missing_input_is_reported(store: LocalStore) -> None:
+    with pytest.raises(CorruptArtifactError, match="is incomplete in the store"):
         run_step(step(Adopting(), note=step(Note()).key), store, lambda _: None)
 
 
-def test_a_step_that_another_makes_is_left_to_it(store: LocalStore) -> None:
+def test_claimed_step_is_left_to_its_holder(store: LocalStore) -> None:
     with store.claim(step(Note()).key):
         assert run_step(step(Note()), LocalStore(store.root), lambda _: None) is None

@@ -1,4 +1,4 @@
-"""Tiny pipelines of every family in folders that no test changes, and a row for the one that has a refiner."""
+"""Tiny pipelines of every family in shared read-only folders, and a row for the one with a refiner."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from tests.generators.own_call import KINDS, REFINED
+from tests.generators.reference_pipelines import KINDS, REFINED
 from tests.generators.tiny import build
 
 from prettyuseful.generators.base import Sampling
@@ -17,7 +17,7 @@ from prettyuseful.generators.models import MODELS
 
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """The folder of a family's tiny pipeline."""
+    """Returns the folder of the tiny pipeline of a family."""
     root = tmp_path_factory.mktemp("families")
     return cache(lambda family: build(family, root / family))
 
@@ -28,8 +28,8 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def name_of(tiny: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> Callable[[str], str]:
-    """The name under which a study finds the tiny model of a kind."""
+def tiny_model_name(tiny: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> Callable[[str], str]:
+    """Returns the name of the tiny model of a kind for study files."""
 
     def name(kind: str) -> str:
         if kind != REFINED:
@@ -37,7 +37,7 @@ def name_of(tiny: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> Cal
         row = replace(
             MODELS["sdxl-refiner"],
             id="tiny-refined",
-            place=str(tiny("sdxl")),
+            path_or_id=str(tiny("sdxl")),
             refiner=str(tiny("sdxl-refiner")),
             vendor=Sampling(steps=10, cfg=5.0),
             size=None,
@@ -50,8 +50,8 @@ def name_of(tiny: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> Cal
 
 
 @pytest.fixture
-def name(name_of: Callable[[str], str], kind: str) -> str:
-    return name_of(kind)
+def name(tiny_model_name: Callable[[str], str], kind: str) -> str:
+    return tiny_model_name(kind)
 
 
 @pytest.fixture

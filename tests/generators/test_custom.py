@@ -10,17 +10,17 @@ import torch
 
 from prettyuseful.errors import DataError
 from prettyuseful.generators.base import Request
-from prettyuseful.generators.custom import as_array, open_custom, problem_with
+from prettyuseful.generators.custom import as_array, open_custom, output_problem
 
 REQUEST = Request("a cat", "cat", 0, (1, 2))
 METHODS = "    def generate(self, request): return 1\n    def applied(self): return {}\n"
 
-Written = Callable[[str], str]
+WriteClass = Callable[[str], str]
 
 
 @pytest.fixture
-def written(tmp_path: Path) -> Written:
-    """The name of a class `Mine` with the body given."""
+def write_class(tmp_path: Path) -> WriteClass:
+    """Writes a class `Mine` with the given body and returns its name."""
 
     def name(body: str) -> str:
         (tmp_path / "mine.py").write_text(f"class Mine:\n{body}")
@@ -29,8 +29,8 @@ def written(tmp_path: Path) -> Written:
     return name
 
 
-def test_a_class_is_made_without_arguments(written: Written) -> None:
-    assert open_custom(written(METHODS)).applied() == {}
+def test_class_is_instantiated_without_arguments(write_class: WriteClass) -> None:
+    assert open_custom(write_class(METHODS)).applied() == {}
 
 
 @pytest.mark.parametrize(
@@ -45,21 +45,21 @@ def test_a_class_is_made_without_arguments(written: Written) -> None:
         ("    applied = generate = 1\n", "has no method 'generate'"),
     ],
 )
-def test_a_class_that_is_no_generator_is_one_clear_line(written: Written, body: str, message: str) -> None:
+def test_invalid_class_is_a_one_line_error(write_class: WriteClass, body: str, message: str) -> None:
     with pytest.raises(DataError, match=message) as error:
-        open_custom(written(body))
+        open_custom(write_class(body))
     assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize("images", [np.zeros((2, 4, 5, 3), np.uint8), torch.zeros(2, 4, 5, 3, dtype=torch.uint8)])
-def test_arrays_and_tensors_are_fine(images: Any) -> None:
-    assert problem_with(images, REQUEST) is None
+def test_arrays_and_tensors_are_accepted(images: Any) -> None:
+    assert output_problem(images, REQUEST) is None
     assert isinstance(as_array(images), np.ndarray)
     assert as_array(images).shape == (2, 4, 5, 3)
 
 
 @pytest.mark.parametrize(
-    ("images", "words"),
+    ("images", "expected"),
     [
         (None, "it returned a NoneType"),
         ([1, 2], "it returned a list"),
@@ -70,5 +70,5 @@ def test_arrays_and_tensors_are_fine(images: Any) -> None:
         (torch.zeros(2, 4, 5, 3), "float32, not uint8"),
     ],
 )
-def test_anything_else_is_said(images: Any, words: str) -> None:
-    assert words in str(problem_with(images, REQUEST))
+def test_invalid_output_is_reported(images: Any, expected: str) -> None:
+    assert expected in str(output_problem(images, REQUEST))

@@ -14,7 +14,7 @@ def embedding(value: float, length: int = 3) -> dict[str, torch.Tensor]:
     }
 
 
-def saved(folder: Path, prompts: dict[int, dict[str, torch.Tensor]], negative: dict[str, torch.Tensor]) -> Path:
+def save(folder: Path, prompts: dict[int, dict[str, torch.Tensor]], negative: dict[str, torch.Tensor]) -> Path:
     folder.mkdir()
     save_embeddings(prompts, negative, folder)
     return folder / FILE
@@ -26,27 +26,27 @@ def equal(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> bo
     )
 
 
-def test_what_was_written_is_read_to_the_bit_with_the_negative(tmp_path: Path) -> None:
+def test_embeddings_are_read_exactly_with_the_negative(tmp_path: Path) -> None:
     negative = {"negative_prompt_embeds": torch.randn(1, 3, 2)}
-    path = saved(tmp_path / "a", {1: embedding(0.1, 3), 11: embedding(0.2, 5)}, negative)
+    path = save(tmp_path / "a", {1: embedding(0.1, 3), 11: embedding(0.2, 5)}, negative)
     stored = StoredEmbeddings([path])
-    assert equal(stored.of(1), embedding(0.1, 3) | negative)
-    assert equal(stored.of(11), embedding(0.2, 5) | negative)
+    assert equal(stored.load(1), embedding(0.1, 3) | negative)
+    assert equal(stored.load(11), embedding(0.2, 5) | negative)
 
 
-def test_prompts_may_lie_in_several_files(tmp_path: Path) -> None:
+def test_prompts_can_be_in_several_files(tmp_path: Path) -> None:
     negative = {"negative_prompt_embeds": torch.ones(1, 3, 2)}
-    parts = [saved(tmp_path / str(number), {number: embedding(number)}, negative) for number in (0, 100)]
+    parts = [save(tmp_path / str(number), {number: embedding(number)}, negative) for number in (0, 100)]
     stored = StoredEmbeddings(parts)
-    assert all(equal(stored.of(number), embedding(number) | negative) for number in (0, 100))
+    assert all(equal(stored.load(number), embedding(number) | negative) for number in (0, 100))
 
 
-def test_without_guidance_there_is_no_negative(tmp_path: Path) -> None:
-    assert equal(StoredEmbeddings([saved(tmp_path / "a", {0: embedding(1)}, {})]).of(0), embedding(1))
+def test_there_is_no_negative_without_guidance(tmp_path: Path) -> None:
+    assert equal(StoredEmbeddings([save(tmp_path / "a", {0: embedding(1)}, {})]).load(0), embedding(1))
 
 
-def test_tensors_that_share_or_skip_memory_are_written_too(tmp_path: Path) -> None:
+def test_shared_and_non_contiguous_tensors_are_written(tmp_path: Path) -> None:
     whole = torch.arange(12.0).reshape(2, 3, 2)
-    found = StoredEmbeddings([saved(tmp_path / "a", {0: {"x": whole[:1, :, :1]}, 1: {"x": whole[:1]}}, {})])
-    assert torch.equal(found.of(0)["x"], whole[:1, :, :1])
-    assert torch.equal(found.of(1)["x"], whole[:1])
+    stored = StoredEmbeddings([save(tmp_path / "a", {0: {"x": whole[:1, :, :1]}, 1: {"x": whole[:1]}}, {})])
+    assert torch.equal(stored.load(0)["x"], whole[:1, :, :1])
+    assert torch.equal(stored.load(1)["x"], whole[:1])

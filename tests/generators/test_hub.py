@@ -1,4 +1,4 @@
-"""Models on a hub: what is fetched of them, and in one line why they cannot be had. The hub is one on loopback."""
+"""Models on a hub on the loopback interface: which files are downloaded, and one-line errors."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 import huggingface_hub
 import numpy as np
 import pytest
-from tests.generators.own_call import ours, settings
-from tests.hub_server import Hub, commit, reached
+from tests.generators.reference_pipelines import generate_images, settings
+from tests.hub_server import Hub, commit, use_local_hub
 
 from prettyuseful.errors import DataError
 from prettyuseful.generators.encoder import PromptEncoder
@@ -23,10 +23,10 @@ Tiny = Callable[[str], Path]
 
 @pytest.fixture
 def hub(tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
-    """A hub with two models and one repository that is none; its cache is empty."""
+    """A hub with two models and one repository without a model; its cache is empty."""
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes" / "README.md").write_text("no model")
-    with reached(tmp_path / "cache", monkeypatch) as hub:
+    with use_local_hub(tmp_path / "cache", monkeypatch) as hub:
         hub.repositories = {"we/sd": tiny("sd"), "we/flux": tiny("flux"), "we/notes": tmp_path / "notes"}
         yield hub
 
@@ -52,13 +52,13 @@ def refusal(attempt: Callable[[str], object], name: str) -> str:
     return str(error.value)
 
 
-def test_a_hub_id_needs_no_row(hub: Hub) -> None:
+def test_hub_id_needs_no_row(hub: Hub) -> None:
     model = find_model("we/flux")
     assert (model.id, model.family, model.distilled) == ("we/flux", "flux", True)
     assert sorted(hub.sent) == ["model_index.json", "transformer/config.json"]
 
 
-def test_encoding_and_sampling_fetch_disjoint_parts(hub: Hub) -> None:
+def test_encoding_and_sampling_download_disjoint_components(hub: Hub) -> None:
     encoder("we/sd")
     text = {file for file in hub.sent if file.endswith(".safetensors")}
     hub.sent.clear()
@@ -68,14 +68,14 @@ def test_encoding_and_sampling_fetch_disjoint_parts(hub: Hub) -> None:
     assert image == {"unet", "vae"}
 
 
-def test_images_of_a_hub_model_are_those_of_its_folder(hub: Hub, tiny: Tiny) -> None:
+def test_hub_model_gives_the_same_images_as_its_folder(hub: Hub, tiny: Tiny) -> None:
     assert hub.repositories
-    wanted = ours(str(tiny("sd")), cfg=4.0)
-    assert np.array_equal(ours("we/sd", cfg=4.0), wanted)
-    assert np.array_equal(ours(f"we/sd@{commit('we/sd')}", cfg=4.0), wanted)
+    expected = generate_images(str(tiny("sd")), cfg=4.0)
+    assert np.array_equal(generate_images("we/sd", cfg=4.0), expected)
+    assert np.array_equal(generate_images(f"we/sd@{commit('we/sd')}", cfg=4.0), expected)
 
 
-def test_what_was_fetched_works_without_a_network(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_downloaded_model_works_offline(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     for attempt in (encoder, sampler):
         attempt("we/flux")
     hub.repositories.clear()
@@ -85,80 +85,80 @@ def test_what_was_fetched_works_without_a_network(hub: Hub, monkeypatch: pytest.
     assert "its weights are not on this machine" in refusal(encoder, "we/sd")
 
 
-def test_another_revision_is_another_model(hub: Hub, tiny: Tiny) -> None:
+def test_revision_is_respected(hub: Hub, tiny: Tiny) -> None:
     hub.repositories["we/sd@large"] = tiny("sdxl")
     assert (find_model("we/sd").family, find_model("we/sd@large").family) == ("sd", "sdxl")
-    assert np.array_equal(ours("we/sd@large", cfg=4.0), ours(str(tiny("sdxl")), cfg=4.0))
+    assert np.array_equal(generate_images("we/sd@large", cfg=4.0), generate_images(str(tiny("sdxl")), cfg=4.0))
 
 
-def test_a_revision_that_is_not_there_is_said(hub: Hub) -> None:
+def test_missing_revision_is_reported(hub: Hub) -> None:
     assert hub.repositories
-    assert "no such revision; check what stands behind the @" in refusal(find_model, "we/sd@v9")
+    assert "no such revision; check the revision after the @" in refusal(find_model, "we/sd@v9")
 
 
-def test_a_repository_that_is_not_there_is_said_and_not_called_gated(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_repository_is_not_reported_as_gated(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     assert hub.repositories
     line = refusal(find_model, "we/nothing")
-    assert "the hub has no repository we/nothing that you may read; check the id" in line
+    assert "the hub has no repository we/nothing that you can access; check the id" in line
     assert "gated" not in line
-    monkeypatch.setitem(MODELS, "row", replace(MODELS["sd-1.5"], id="row", place="we/nothing"))
+    monkeypatch.setitem(MODELS, "row", replace(MODELS["sd-1.5"], id="row", path_or_id="we/nothing"))
     for attempt in (encoder, sampler):
         assert "cannot load the generator 'row': the hub has no repository we/nothing" in refusal(attempt, "row")
 
 
-def test_a_repository_that_is_no_pipeline_is_said(hub: Hub) -> None:
+def test_repository_without_a_pipeline_is_reported(hub: Hub) -> None:
     assert hub.repositories
-    assert "'we/notes' holds no diffusers pipeline: it has no model_index.json" in refusal(find_model, "we/notes")
+    assert "'we/notes' is not a diffusers pipeline: it has no model_index.json" in refusal(find_model, "we/notes")
 
 
 @pytest.mark.parametrize("attempt", [encoder, sampler])
-def test_a_gated_model_says_how_to_get_in(
+def test_gated_model_error_says_how_to_get_access(
     hub: Hub, monkeypatch: pytest.MonkeyPatch, attempt: Callable[[str], object]
 ) -> None:
     hub.gated = {"we/flux"}
-    monkeypatch.setitem(MODELS, "row", replace(MODELS["flux.1-dev"], id="row", place="we/flux"))
-    words = "we/flux is gated; accept its licence on the model's page, log in with `hf auth login` or set HF_TOKEN"
-    assert f"cannot load the generator 'row': {words}" in refusal(attempt, "row")
-    assert words in refusal(find_model, "we/flux")
+    monkeypatch.setitem(MODELS, "row", replace(MODELS["flux.1-dev"], id="row", path_or_id="we/flux"))
+    expected = "we/flux is gated; accept its licence on the model's page, log in with `hf auth login` or set HF_TOKEN"
+    assert f"cannot load the generator 'row': {expected}" in refusal(attempt, "row")
+    assert expected in refusal(find_model, "we/flux")
 
 
 @pytest.mark.usefixtures("offline")
 @pytest.mark.parametrize("attempt", [encoder, sampler])
 @pytest.mark.parametrize(
-    ("name", "place"), [("sd-1.5", MODELS["sd-1.5"].place), ("sdxl-refiner", MODELS["sdxl"].place)]
+    ("name", "path_or_id"), [("sd-1.5", MODELS["sd-1.5"].path_or_id), ("sdxl-refiner", MODELS["sdxl"].path_or_id)]
 )
-def test_a_row_without_weights_offline_says_what_to_do(attempt: Callable[[str], object], name: str, place: str) -> None:
+def test_offline_error_says_how_to_download(attempt: Callable[[str], object], name: str, path_or_id: str) -> None:
     line = refusal(attempt, name)
     assert f"cannot load the generator {name!r}: its weights are not on this machine" in line
-    assert f"run `hf download {place}` where there is a network, or name a local folder" in line
+    assert f"run `hf download {path_or_id}` with network access, or give a local folder" in line
 
 
 @pytest.mark.usefixtures("offline")
-def test_offline_a_gated_row_speaks_of_its_licence() -> None:
+def test_offline_error_of_a_gated_model_mentions_its_licence() -> None:
     line = refusal(encoder, "flux.1-dev")
     assert "`hf download black-forest-labs/FLUX.1-dev`" in line
     assert "accept its licence on the model's page and log in first" in line
 
 
 @pytest.mark.usefixtures("offline")
-def test_offline_a_hub_id_cannot_be_looked_at() -> None:
+def test_offline_unknown_hub_id_is_reported() -> None:
     assert "run `hf download nobody/nothing`" in refusal(find_model, "nobody/nothing")
 
 
-def test_a_hub_that_does_not_answer_is_as_good_as_none(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("time.sleep", lambda _: None)  # the client waits longer and longer before it gives up
+def test_unreachable_hub_is_treated_as_offline(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("time.sleep", lambda _: None)  # the client waits between its attempts
     monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
     template = "http://127.0.0.1:9/{repo_id}/resolve/{revision}/{filename}"
     monkeypatch.setattr("huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE", template)
     monkeypatch.setattr(huggingface_hub.hf_api.api, "endpoint", "http://127.0.0.1:9")
     assert "the hub cannot be reached; run `hf download we/sd`" in refusal(find_model, "we/sd")
-    monkeypatch.setitem(MODELS, "row", replace(MODELS["sd-1.5"], id="row", place="we/sd"))
+    monkeypatch.setitem(MODELS, "row", replace(MODELS["sd-1.5"], id="row", path_or_id="we/sd"))
     assert "the hub cannot be reached" in refusal(sampler, "row")
     assert hub.sent == []
 
 
 @pytest.mark.parametrize("content", ["{", "[1]", "5"])
-def test_an_index_that_is_broken_is_one_line(hub: Hub, tmp_path: Path, content: str) -> None:
+def test_broken_index_is_a_one_line_error(hub: Hub, tmp_path: Path, content: str) -> None:
     (tmp_path / "odd").mkdir()
     (tmp_path / "odd" / "model_index.json").write_text(content)
     hub.repositories["we/odd"] = tmp_path / "odd"

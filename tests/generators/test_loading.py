@@ -1,4 +1,4 @@
-"""A model is loaded wholly, quietly, or not at all."""
+"""Loading is complete and without output, or an error."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 import torch
 import transformers
 from safetensors.torch import load_file, save_file
-from tests.generators.own_call import KINDS, REFINED, ours, settings
+from tests.generators.reference_pipelines import KINDS, REFINED, generate_images, settings
 
 from prettyuseful.errors import DataError
 from prettyuseful.generators.encoder import PromptEncoder
@@ -32,7 +32,7 @@ def weights(folder: Path, part: str) -> Path:
     return next((folder / part).glob("*.safetensors"))
 
 
-def lose(path: Path) -> None:
+def remove_one_weight(path: Path) -> None:
     state = load_file(path)
     state.pop(sorted(state)[len(state) // 2])
     save_file(state, path, metadata={"format": "pt"})
@@ -45,50 +45,48 @@ def reshape(path: Path) -> None:
     save_file(state, path, metadata={"format": "pt"})
 
 
-def cut(path: Path) -> None:
+def truncate(path: Path) -> None:
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
 
-def point(path: Path) -> None:
+def replace_by_lfs_pointer(path: Path) -> None:
     path.write_text(f"version https://git-lfs.github.com/spec/v1\noid sha256:{'a' * 64}\nsize 123\n")
 
 
-def forget_configuration(path: Path) -> None:
+def delete_configuration(path: Path) -> None:
     (path.parent / "config.json").unlink()
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != REFINED])
-def test_weights_that_are_there_in_part_are_refused(tiny: Tiny, tmp_path: Path, kind: str) -> None:
-    """The libraries would fill the gap with random numbers and go on."""
+def test_incomplete_weights_are_rejected(tiny: Tiny, tmp_path: Path, kind: str) -> None:
+    """The libraries would initialise missing weights at random."""
     parts = [path.parent.name for path in tiny(kind).glob("*/*.safetensors")]
     assert len(parts) >= 3
     for part in parts:
         folder = tmp_path / part
         shutil.copytree(tiny(kind), folder)
-        lose(weights(folder, part))
-        with pytest.raises(DataError, match=f"generator '{part}' are incomplete.*random numbers") as error:
+        remove_one_weight(weights(folder, part))
+        with pytest.raises(DataError, match=f"generator '{part}' are incomplete.*initialised at random") as error:
             load(folder, part)
         assert str(error.value).isprintable()
 
 
 @pytest.mark.parametrize("part", ["text_encoder", "unet", "vae"])
-@pytest.mark.parametrize("harm", [reshape, cut, point, Path.unlink, forget_configuration])
-def test_weights_that_are_broken_are_one_clear_line(
-    tiny: Tiny, tmp_path: Path, part: str, harm: Callable[[Path], None]
+@pytest.mark.parametrize("damage", [reshape, truncate, replace_by_lfs_pointer, Path.unlink, delete_configuration])
+def test_damaged_weights_are_a_one_line_error(
+    tiny: Tiny, tmp_path: Path, part: str, damage: Callable[[Path], None]
 ) -> None:
     folder = tmp_path / "model"
     shutil.copytree(tiny("sd"), folder)
-    harm(weights(folder, part))
-    with pytest.raises(DataError, match=r"'model': its folder .* is not whole .*; get the model again") as error:
+    damage(weights(folder, part))
+    with pytest.raises(DataError, match=r"'model': its folder .* is incomplete .*; download the model again") as error:
         load(folder, part)
     assert str(error.value).isprintable()
 
 
-def test_loading_says_nothing_and_leaves_the_libraries_as_they_were(
-    tiny: Tiny, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_loading_prints_nothing_and_restores_logging(tiny: Tiny, capfd: pytest.CaptureFixture[str]) -> None:
     folder, libraries = tiny("sd"), (diffusers.utils.logging, transformers.utils.logging)
-    before = [library.get_verbosity() for library in libraries]
+    verbosities = [library.get_verbosity() for library in libraries]
     for library in libraries:
         library.set_verbosity(logging.ERROR)
     capfd.readouterr()
@@ -96,20 +94,20 @@ def test_loading_says_nothing_and_leaves_the_libraries_as_they_were(
         load(folder, part)
     assert capfd.readouterr() == ("", "")
     assert [library.get_verbosity() for library in libraries] == [logging.ERROR] * 2
-    for library, verbosity in zip(libraries, before, strict=True):
+    for library, verbosity in zip(libraries, verbosities, strict=True):
         library.set_verbosity(verbosity)
 
 
-def test_sampling_says_nothing_either(tiny: Tiny, capfd: pytest.CaptureFixture[str]) -> None:
+def test_sampling_prints_nothing(tiny: Tiny, capfd: pytest.CaptureFixture[str]) -> None:
     for kind in ("sdxl", "flux", "qwen-image"):
         name = str(tiny(kind))
         capfd.readouterr()
-        ours(name, cfg=4.0)
+        generate_images(name, cfg=4.0)
         assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize("name", ["pocket-base", "pocket-curated", "pocket-random", "pocket-turbo"])
-def test_every_pocket_model_is_loaded_by_the_same_code(name: str) -> None:
-    images = ours(name, cfg=1.0, steps=4)
+def test_every_pocket_model_generates_images(name: str) -> None:
+    images = generate_images(name, cfg=1.0, steps=4)
     assert images.shape == (3, 32, 32, 3)
     assert images.std() > 10

@@ -1,4 +1,4 @@
-"""The table of models, and what else may stand in its place."""
+"""The table of models, and models without a row."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.generators.own_call import KINDS, REFINED, TRUE_CFG
+from tests.generators.reference_pipelines import KINDS, REFINED, TRUE_CFG
 
 import prettyuseful
 from prettyuseful.engine.keys import digest
 from prettyuseful.errors import DataError, UnknownNameError
-from prettyuseful.generators.models import MODELS, Model, find_model, opened, pin_model
+from prettyuseful.generators.models import MODELS, Model, find_model, pin_model, pipeline_path
 
-THE_PAPERS = (
+PAPER_MODELS = (
     *("sd-1.5", "sd-2.1", "sdxl", "sdxl-turbo", "sd3-medium", "sd3.5-medium", "sd3.5-large", "sd3.5-large-turbo"),
     *("flux.1-dev", "flux.1-schnell", "sana-1.6b", "lumina-2.0", "qwen-image"),
 )
@@ -30,7 +30,7 @@ def published(name: str) -> list[dict[str, str]]:
 
 
 @pytest.mark.parametrize("model", MODELS.values(), ids=lambda model: model.id)
-def test_every_row_is_whole(model: Model) -> None:
+def test_every_row_is_complete(model: Model) -> None:
     assert MODELS[model.id] is model
     assert model.id == model.id.lower()
     assert model.licence
@@ -38,53 +38,55 @@ def test_every_row_is_whole(model: Model) -> None:
     assert model.vendor.cfg is not None
     if model.id.startswith("pocket-"):
         return
-    assert re.fullmatch(r"[\w.-]+/[\w.-]+", model.place)
+    assert re.fullmatch(r"[\w.-]+/[\w.-]+", model.path_or_id)
     assert re.fullmatch(r"20\d\d-(0[1-9]|1[0-2])", model.released or "")
     assert model.parameters is not None
     assert 0 < model.parameters < 30
     assert model.memory is not None
     assert model.size in (512, 768, 1024, 1328)
-    # The denoiser in two bytes per number is the least that its part of the memory can be.
+    # The denoiser alone needs two bytes per parameter.
     assert model.memory[0] >= 2 * model.parameters
 
 
-def test_the_table_holds_the_papers_thirteen_and_three_more() -> None:
-    others = {name for name in MODELS if not name.startswith("pocket-")} - set(THE_PAPERS)
+def test_table_has_the_models_of_the_paper_and_three_more() -> None:
+    others = {name for name in MODELS if not name.startswith("pocket-")} - set(PAPER_MODELS)
     assert others == {"sd-2.0", "sdxl-refiner", "pixart-alpha"}
-    for name in THE_PAPERS:
+    for name in PAPER_MODELS:
         paper = MODELS[name].paper
         assert paper is not None
         assert (paper.steps, paper.cfg, paper.size) != (None, None, None)
         assert paper.steps == (4 if name.endswith(("turbo", "schnell")) else 50)
 
 
-def test_published_values_go_by_the_ids_of_the_table() -> None:
+def test_published_values_use_the_ids_of_the_table() -> None:
     class_names = [row for row in published("transfer_class_names.csv") if row["model"] != "real"]
-    assert {row["model"] for row in class_names} == set(THE_PAPERS)
-    assert {row["model"]: row["release"] for row in class_names} == {name: MODELS[name].released for name in THE_PAPERS}
+    assert {row["model"] for row in class_names} == set(PAPER_MODELS)
+    assert {row["model"]: row["release"] for row in class_names} == {
+        name: MODELS[name].released for name in PAPER_MODELS
+    }
     for name in ("transfer_captions.csv", "density_coverage.csv"):
-        assert {row["model"] for row in published(name)} <= set(THE_PAPERS)
+        assert {row["model"] for row in published(name)} <= set(PAPER_MODELS)
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != REFINED])
-def test_a_local_pipeline_of_every_family_is_a_model_by_its_own_name(tiny: Tiny, kind: str) -> None:
+def test_local_pipeline_of_every_family_is_a_model(tiny: Tiny, kind: str) -> None:
     model = find_model(str(tiny(kind)))
     assert (model.id, model.family) == (kind, kind.removesuffix("-schnell"))
     assert model.dtype == ("float16" if kind in ("sd", "sdxl") else "bfloat16")
     assert model.distilled == (kind == "flux")
     assert (model.vendor.distilled_guidance == 3.5) == (kind == "flux")
     assert model.kind.guidance == ("true_cfg_scale" if kind in TRUE_CFG else "guidance_scale")
-    with opened(model.source) as place:
-        assert Path(place) == tiny(kind)
+    with pipeline_path(model.source) as path:
+        assert Path(path) == tiny(kind)
 
 
-def test_a_refiner_alone_is_no_model(tiny: Tiny) -> None:
-    with pytest.raises(DataError, match=r"StableDiffusionXLImg2ImgPipeline, which is none of the families"):
+def test_refiner_alone_is_rejected(tiny: Tiny) -> None:
+    with pytest.raises(DataError, match=r"StableDiffusionXLImg2ImgPipeline, which is not supported"):
         find_model(str(tiny("sdxl-refiner")))
 
 
 @pytest.mark.parametrize("name", ["pocket-bse", "nothing like it", "a/b/c", "", "/no/such/folder", "owner/", "SD-1.5"])
-def test_anything_else_is_unknown(name: str) -> None:
+def test_other_names_are_unknown(name: str) -> None:
     with pytest.raises(UnknownNameError, match="unknown generator") as error:
         find_model(name)
     assert "\n" not in str(error.value)
@@ -93,34 +95,34 @@ def test_anything_else_is_unknown(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "near"), [("flux-dev", "flux.1-dev"), ("sd1.5", "sd-1.5"), ("qwenimage", "qwen-image"), ("SDXL", "sdxl")]
 )
-def test_an_unknown_name_is_told_the_nearest(name: str, near: str) -> None:
+def test_nearest_name_is_suggested(name: str, near: str) -> None:
     with pytest.raises(UnknownNameError, match=f"did you mean '{re.escape(near)}'"):
         find_model(name)
 
 
-def test_a_pipeline_of_no_family_is_one_clear_line(tmp_path: Path) -> None:
+def test_unsupported_pipeline_is_a_one_line_error(tmp_path: Path) -> None:
     (tmp_path / "model_index.json").write_text('{"_class_name": "AudioLDMPipeline"}')
-    with pytest.raises(DataError, match=r"AudioLDMPipeline.*none of the families.*FluxPipeline.*module:Class") as error:
+    with pytest.raises(DataError, match=r"AudioLDMPipeline.*not supported.*FluxPipeline.*module:Class") as error:
         find_model(str(tmp_path))
     assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize("content", ["{", "", "[1]", "5", b"\xff\xfe"])
-def test_a_broken_index_is_one_clear_line(tmp_path: Path, content: str | bytes) -> None:
+def test_broken_index_is_a_one_line_error(tmp_path: Path, content: str | bytes) -> None:
     (tmp_path / "model_index.json").write_bytes(content.encode() if isinstance(content, str) else content)
-    with pytest.raises(DataError, match=r"cannot read .*model_index.json.*get the model again") as error:
+    with pytest.raises(DataError, match=r"cannot read .*model_index.json.*download the model again") as error:
         find_model(str(tmp_path))
     assert "\n" not in str(error.value)
 
 
-def test_a_flux_without_its_transformers_configuration_is_one_clear_line(tiny: Tiny, tmp_path: Path) -> None:
+def test_flux_without_transformer_configuration_is_a_one_line_error(tiny: Tiny, tmp_path: Path) -> None:
     shutil.copy(tiny("flux") / "model_index.json", tmp_path)
     with pytest.raises(DataError, match=r"cannot read .*config.json"):
         find_model(str(tmp_path))
 
 
 @pytest.mark.parametrize("file", ["scheduler/scheduler_config.json", "tokenizer/tokenizer.json", "model_index.json"])
-def test_a_fingerprint_follows_configurations_too(pipeline_folder: Path, tmp_path: Path, file: str) -> None:
+def test_fingerprint_depends_on_configurations(pipeline_folder: Path, tmp_path: Path, file: str) -> None:
     copy = tmp_path / pipeline_folder.name
     shutil.copytree(pipeline_folder, copy)
     before = pin_model(str(copy)).content
@@ -130,13 +132,13 @@ def test_a_fingerprint_follows_configurations_too(pipeline_folder: Path, tmp_pat
     assert pin_model(str(copy)).content != before
 
 
-def test_a_fingerprint_does_not_follow_notes(pipeline_folder: Path, tmp_path: Path) -> None:
+def test_fingerprint_does_not_depend_on_documentation(pipeline_folder: Path, tmp_path: Path) -> None:
     copy = tmp_path / pipeline_folder.name
     shutil.copytree(pipeline_folder, copy)
     (copy / "README.md").write_text("a note")
     assert pin_model(str(copy)).content == pin_model(str(pipeline_folder)).content
 
 
-def test_rows_have_fingerprints_of_their_own() -> None:
-    """SDXL with and without a refiner among them."""
+def test_all_rows_have_different_fingerprints() -> None:
+    """SDXL with and without a refiner differ too."""
     assert len({digest(pin_model(name).content) for name in MODELS}) == len(MODELS)

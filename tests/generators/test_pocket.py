@@ -11,7 +11,7 @@ from prettyuseful.generators.models import pin_model
 PARTS = Path(pocket.__file__).parent / "pocket_parts"
 
 
-def test_the_family_is_small_and_half_precision() -> None:
+def test_pocket_models_are_small_and_half_precision() -> None:
     files = [path for path in PARTS.rglob("*") if path.is_file()]
     assert sum(path.stat().st_size for path in files) <= 24e6
     for path in PARTS.rglob("*.safetensors"):
@@ -20,28 +20,28 @@ def test_the_family_is_small_and_half_precision() -> None:
             assert all(tensors.get_slice(name).get_dtype() == "F16" for name in names)
 
 
-def test_an_assembled_folder_is_gone_afterwards() -> None:
-    with pocket.assembled("turbo") as folder:
+def test_pipeline_folder_is_temporary() -> None:
+    with pocket.pipeline_folder("turbo") as folder:
         assert (folder / "model_index.json").is_file()
         assert (folder / "unet" / "config.json").is_file()
     assert not folder.exists()
     assert PARTS.exists()
 
 
-def test_models_that_differ_have_different_fingerprints() -> None:
+def test_models_have_different_fingerprints() -> None:
     names = ["pocket-base", "pocket-curated", "pocket-random", "pocket-turbo"]
     assert len({str(pin_model(name).content) for name in names}) == 4
 
 
 @pytest.mark.parametrize("path", sorted(PARTS.rglob("*.json")), ids=lambda path: str(path.relative_to(PARTS)))
-def test_no_part_names_a_machine(path: Path) -> None:
+def test_configurations_contain_no_local_paths(path: Path) -> None:
     text = path.read_text("utf-8")
     assert "/tmp/" not in text
     assert "/work/" not in text
     assert "_name_or_path" not in text
 
 
-def test_text_weights_are_named_as_stable_diffusions_are() -> None:
-    """Without the prefix, transformers 4 loads random weights in their place."""
+def test_text_weights_have_the_names_of_stable_diffusion() -> None:
+    """Without the prefix, transformers 4 silently uses random weights."""
     with safe_open(PARTS / "text_encoder" / "model.fp16.safetensors", "pt") as tensors:
         assert all(name.startswith("text_model.") for name in tensors.keys())  # noqa: SIM118

@@ -58,7 +58,7 @@ def draw(pipeline: Any, family: str, prompt: str = "a photo of a red cat", seed:
     return np.asarray((image * 255).round(), np.int64)
 
 
-def apart(first: np.ndarray, second: np.ndarray) -> bool:
+def differ(first: np.ndarray, second: np.ndarray) -> bool:
     return bool(np.abs(first - second).mean() > 1)
 
 
@@ -67,16 +67,16 @@ def guided(family: str, scale: float, negative: str = "") -> dict[str, Any]:
     return {name: scale, "negative_prompt": negative}
 
 
-def test_a_saved_pipeline_is_small_and_the_same_every_time(family: str, folder: Path, tmp_path: Path) -> None:
-    def content(place: Path) -> dict[str, str]:
-        files = (path for path in place.rglob("*") if path.is_file())
-        return {str(path.relative_to(place)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+def test_saved_pipeline_is_small_and_reproducible(family: str, folder: Path, tmp_path: Path) -> None:
+    def content(root: Path) -> dict[str, str]:
+        files = (path for path in root.rglob("*") if path.is_file())
+        return {str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
     assert content(build(family, tmp_path / family)) == content(folder)
     assert sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) < 3_000_000
 
 
-def test_its_images_are_neither_flat_nor_blown_out(family: str, pipeline: Any) -> None:
+def test_images_have_contrast_and_are_not_saturated(family: str, pipeline: Any) -> None:
     image = draw(pipeline, family)
     name, size = EXPECTED[family]
     assert type(pipeline).__name__ == name
@@ -85,30 +85,30 @@ def test_its_images_are_neither_flat_nor_blown_out(family: str, pipeline: Any) -
     assert ((image == 0) | (image == 255)).mean() < 0.5
 
 
-def test_seed_prompt_guidance_and_negative_show(family: str, pipeline: Any) -> None:
-    see = partial(draw, pipeline, family)
-    plain, strong = see(**guided(family, 1)), see(**guided(family, 4))
-    assert np.array_equal(plain, see(**guided(family, 1)))
-    assert apart(plain, see(seed=1, **guided(family, 1)))
-    assert apart(plain, see("a blue dog", **guided(family, 1)))
-    assert apart(plain, strong)
-    assert apart(strong, see(**guided(family, 8)))
-    assert apart(strong, see(**guided(family, 4, negative="a green bird")))
+def test_seed_prompt_guidance_and_negative_change_the_image(family: str, pipeline: Any) -> None:
+    generate = partial(draw, pipeline, family)
+    plain, strong = generate(**guided(family, 1)), generate(**guided(family, 4))
+    assert np.array_equal(plain, generate(**guided(family, 1)))
+    assert differ(plain, generate(seed=1, **guided(family, 1)))
+    assert differ(plain, generate("a blue dog", **guided(family, 1)))
+    assert differ(plain, strong)
+    assert differ(strong, generate(**guided(family, 8)))
+    assert differ(strong, generate(**guided(family, 4, negative="a green bird")))
 
 
 @pytest.mark.parametrize("family", ["flux", "flux-schnell"], indirect=True, scope="module")
-def test_flux_listens_to_guidance_scale_unless_it_is_schnell(family: str, pipeline: Any) -> None:
+def test_flux_uses_guidance_scale_unless_schnell(family: str, pipeline: Any) -> None:
     images = [draw(pipeline, family, guidance_scale=scale) for scale in (1.0, 8.0)]
-    assert apart(*images) == (family == "flux")
+    assert differ(*images) == (family == "flux")
 
 
 @pytest.mark.parametrize("family", ["qwen-image"], indirect=True, scope="module")
-def test_the_template_of_qwen_image_is_as_many_tokens_as_the_pipeline_cuts_off(pipeline: Any) -> None:
+def test_qwen_image_template_matches_the_tokens_that_the_pipeline_drops(pipeline: Any) -> None:
     template, _ = pipeline.prompt_template_encode.split("{}")
     assert len(pipeline.tokenizer(template).input_ids) == pipeline.prompt_template_encode_start_idx
 
 
-def test_the_refiner_finishes_what_sdxl_began(tmp_path: Path) -> None:
+def test_refiner_continues_the_latents_of_sdxl(tmp_path: Path) -> None:
     base, refiner = (
         DiffusionPipeline.from_pretrained(build(name, tmp_path / name)) for name in ("sdxl", "sdxl-refiner")
     )

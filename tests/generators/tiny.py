@@ -1,4 +1,4 @@
-"""A tiny pipeline of each family: the real classes with random weights and tokenizers made on the spot, in a folder."""
+"""Tiny pipelines of each family: the real classes with random weights and generated tokenizers, in folders."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ from transformers import (
 
 WIDTH = 32
 LATENTS = 4
-# What the pipelines wrap around a prompt is among the texts, to cost about as many tokens as with the real models.
+# The tokenizers know the templates of the pipelines, so that these have about as many tokens as in the real models.
 TEXTS = [
     "a photo of a small red cat, a blue dog and a green bird on the grass",
     "Describe the image by detailing the color, shape, size, texture, quantity, text, spatial relationships of the "
@@ -70,7 +70,7 @@ NOISE = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_line
 
 
 def build(family: str, folder: Path) -> Path:
-    """Saves the pipeline of a family in the folder, the same bytes every time."""
+    """Save the pipeline of a family in the folder; the bytes are reproducible."""
     FAMILIES[family]().save_pretrained(folder)
     return folder
 
@@ -103,7 +103,7 @@ def _sdxl() -> Any:
 
 
 def _sdxl_refiner() -> Any:
-    """Takes the latents and the second text encoder's prompts of `sdxl`, as the real ones fit together."""
+    """A refiner that fits the latents and the second text encoder of `sdxl`."""
     tokenizer = _clip_tokenizer()
     return StableDiffusionXLImg2ImgPipeline(
         vae=_vae(),
@@ -211,7 +211,7 @@ def _sana() -> Any:
 def _lumina2() -> Any:
     tokenizer = _gemma_tokenizer()
     return Lumina2Pipeline(
-        # The pipeline takes it for granted that a latent is 8 pixels wide.
+        # The pipeline assumes latents of 8 pixels.
         vae=_flow_vae(blocks=4),
         text_encoder=_gemma(tokenizer),
         tokenizer=tokenizer,
@@ -297,7 +297,7 @@ FAMILIES: dict[str, Callable[[], Any]] = {
 
 
 def _random(make: Callable[..., Any], *args: Any, seed: int = 0, **config: Any) -> Any:
-    """The model with weights that let everything through: freshly made, many a gate and last layer is zero."""
+    """Set all weights to nonzero values, because new models have many zero gates and last layers."""
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(seed)
         model = make(*args, **config)

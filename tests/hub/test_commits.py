@@ -1,4 +1,4 @@
-"""From a name to a commit. The hub is one on loopback."""
+"""Resolving names to commits, with a hub on the loopback interface."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import huggingface_hub
 import pytest
-from tests.hub_server import Hub, commit, go_offline, reached
+from tests.hub_server import Hub, commit, go_offline, use_local_hub
 
 from prettyuseful.errors import DataError
 from prettyuseful.hub import commits
@@ -18,17 +18,17 @@ from prettyuseful.hub.commits import UNRESOLVED, Commit, check_resolved, resolve
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "config.json").write_text("{}")
-    with reached(tmp_path / "cache", monkeypatch) as hub:
+    with use_local_hub(tmp_path / "cache", monkeypatch) as hub:
         hub.repositories = {"we/model": tmp_path / "model", "we/model@v1": tmp_path / "model"}
         yield hub
 
 
-def forget() -> None:
-    """As another process, which has asked nothing yet."""
+def clear_answers() -> None:
+    """Clear the cache of resolved commits, as in a new process."""
     commits._answers.clear()
 
 
-def test_a_name_stands_for_the_commit_of_its_branch_or_revision(hub: Hub) -> None:
+def test_name_resolves_to_the_commit_of_its_branch_or_revision(hub: Hub) -> None:
     main, old = resolve("we/model"), resolve("we/model@v1")
     assert main == Commit("we/model", commit("we/model"))
     assert old == Commit("we/model", hub.sha("we/model@v1"))
@@ -36,12 +36,12 @@ def test_a_name_stands_for_the_commit_of_its_branch_or_revision(hub: Hub) -> Non
     assert main.content == {"hub": "we/model", "commit": main.sha}
 
 
-def test_a_commit_is_its_own_answer_and_a_push_changes_the_branch_alone(hub: Hub, tmp_path: Path) -> None:
+def test_push_changes_the_commit_of_the_branch_only(hub: Hub, tmp_path: Path) -> None:
     before = resolve("we/model")
     (tmp_path / "other").mkdir()
     hub.push("we/model", tmp_path / "other")
-    assert resolve("we/model") == before, "a process has one answer"
-    forget()
+    assert resolve("we/model") == before, "a process resolves a name once"
+    clear_answers()
     after = resolve("we/model")
     assert after.sha not in (before.sha, UNRESOLVED)
     assert resolve(before.id) == before
@@ -49,7 +49,7 @@ def test_a_commit_is_its_own_answer_and_a_push_changes_the_branch_alone(hub: Hub
 
 
 @pytest.mark.usefixtures("hub")
-def test_offline_the_last_answer_decides(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_offline_the_last_answer_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     online = resolve("we/model"), resolve("we/model@v1")
     go_offline(monkeypatch)
     assert (resolve("we/model"), resolve("we/model@v1")) == online
@@ -58,7 +58,7 @@ def test_offline_the_last_answer_decides(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.usefixtures("hub")
-def test_offline_the_snapshot_that_the_library_has_cached_decides(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_offline_the_cached_snapshot_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     from huggingface_hub import snapshot_download
 
     snapshot_download("we/model", cache_dir=None)
@@ -66,17 +66,17 @@ def test_offline_the_snapshot_that_the_library_has_cached_decides(monkeypatch: p
     assert resolve("we/model").sha == commit("we/model")
 
 
-def test_a_push_does_not_take_the_cached_snapshot_away(
+def test_push_keeps_the_cached_snapshot_usable_offline(
     hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Planned online after it, and not loaded: without a network, what was loaded before still serves."""
+    """After planning online without loading, the cached snapshot still works without a network."""
     from huggingface_hub import snapshot_download
 
     snapshot_download("we/model", cache_dir=None)
     cached = resolve("we/model")
     (tmp_path / "other").mkdir()
     hub.push("we/model", tmp_path / "other")
-    forget()
+    clear_answers()
     assert resolve("we/model") != cached
     go_offline(monkeypatch)
     assert resolve("we/model") == cached
@@ -84,7 +84,7 @@ def test_a_push_does_not_take_the_cached_snapshot_away(
 
 
 @pytest.mark.usefixtures("hub")
-def test_a_hub_that_was_away_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreachable_hub_is_queried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     address = huggingface_hub.constants.ENDPOINT
     monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
     assert resolve("we/model").sha == UNRESOLVED
@@ -93,38 +93,38 @@ def test_a_hub_that_was_away_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.usefixtures("hub")
-def test_what_can_be_no_id_is_one_clear_line() -> None:
-    with pytest.raises(DataError, match="'own/na--me' is no id of the model hub, and no folder is there"):
+def test_invalid_id_is_a_one_line_error() -> None:
+    with pytest.raises(DataError, match="'own/na--me' is neither a hub id nor a folder"):
         resolve("own/na--me")
 
 
 @pytest.mark.usefixtures("hub")
-def test_a_hub_that_does_not_answer_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = resolve("we/model")
-    forget()
+def test_unreachable_hub_is_treated_as_offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    cached = resolve("we/model")
+    clear_answers()
     monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
-    assert resolve("we/model") == found
+    assert resolve("we/model") == cached
     assert resolve("we/other").sha == UNRESOLVED
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "expected"),
     [("we/nothing", "the hub has no repository we/nothing"), ("we/model@v9", "we/model has no revision 'v9'")],
 )
 @pytest.mark.usefixtures("hub")
-def test_what_the_hub_does_not_have_is_one_line(name: str, said: str) -> None:
-    with pytest.raises(DataError, match=said) as error:
+def test_missing_repository_or_revision_is_a_one_line_error(name: str, expected: str) -> None:
+    with pytest.raises(DataError, match=expected) as error:
         resolve(name)
     assert "\n" not in str(error.value)
 
 
-def test_what_is_not_resolved_is_refused_when_it_is_opened() -> None:
+def test_unresolved_commit_is_rejected_when_opened() -> None:
     check_resolved({"files": "abc"}, "x")
     check_resolved(Commit("we/model", "f" * 40).content, "x")
-    with pytest.raises(DataError, match="run `hf download we/model` where there is a network"):
+    with pytest.raises(DataError, match="run `hf download we/model` with network access"):
         check_resolved(Commit("we/model", UNRESOLVED).content, "x")
 
 
-def test_a_revision_cannot_lead_out_of_the_cache(tmp_path: Path) -> None:
-    commits._note(tmp_path / "cache", "we/model", "../../../evil", "f" * 40)
+def test_revision_cannot_escape_the_cache(tmp_path: Path) -> None:
+    commits._cache_answer(tmp_path / "cache", "we/model", "../../../evil", "f" * 40)
     assert [*tmp_path.iterdir()] == []

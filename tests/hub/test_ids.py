@@ -25,7 +25,7 @@ from prettyuseful.hub.ids import is_hub_id, split_revision
         ("", False),
     ],
 )
-def test_what_has_the_form_of_an_id(name: str, expected: bool) -> None:
+def test_form_of_hub_ids(name: str, expected: bool) -> None:
     assert is_hub_id(name) == expected
 
 
@@ -38,11 +38,11 @@ def test_what_has_the_form_of_an_id(name: str, expected: bool) -> None:
         ("owner/name@", ("owner/name", None)),
     ],
 )
-def test_the_revision_stands_behind_the_at(name: str, parts: tuple[str, str | None]) -> None:
+def test_revision_follows_the_at_sign(name: str, parts: tuple[str, str | None]) -> None:
     assert split_revision(name) == parts
 
 
-def test_a_folder_is_its_own_place_whatever_its_name_holds(tmp_path: Path) -> None:
+def test_existing_folder_is_not_split(tmp_path: Path) -> None:
     folder = tmp_path / "owner" / "name@v1"
     assert split_revision(str(folder)) == (f"{tmp_path}/owner/name", "v1")
     folder.mkdir(parents=True)

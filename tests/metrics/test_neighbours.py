@@ -11,12 +11,12 @@ import torch
 from scipy.spatial.distance import cdist
 
 from prettyuseful.metrics import neighbours
-from prettyuseful.metrics.neighbours import Points, kth_nearest, pairs_within, place, squared_distances
+from prettyuseful.metrics.neighbours import Points, kth_nearest, make_points, pairs_within, squared_distances
 
 
 def bounds(a: Points, b: Points) -> tuple[np.ndarray, np.ndarray]:
-    """Lower and upper bounds of all squared distances, in the order of the features."""
-    space = neighbours._space(a, len(a) * len(b))
+    """Return lower and upper bounds of all squared distances, in the order of the features."""
+    space = neighbours._allocate_tile(a, len(a) * len(b))
     tile = neighbours._lower_bounds(a, slice(0, len(a)), b, slice(0, len(b)), space).cpu().numpy().astype(np.float64)
     low = np.empty(tile.shape)
     low[np.ix_(a.order, b.order)] = tile * a.unit
@@ -29,7 +29,7 @@ SETS: dict[str, Callable[[np.random.Generator], np.ndarray]] = {
     "positive": lambda rng: np.maximum(rng.normal(size=(300, 2048)), 0) * rng.lognormal(0, 2, (300, 1)),
     "offset": lambda rng: 1e5 + rng.normal(size=(300, 64)),
     "wide range": lambda rng: rng.normal(size=(300, 64)) * np.geomspace(1e-30, 1, 300)[:, None],
-    # Pairs x, -x leave the mean at 0, and most squares below the smallest float32.
+    # Pairs x, -x have mean 0, and most squares underflow in float32.
     "vanishing": lambda rng: np.kron(rng.normal(size=(150, 8)) * np.geomspace(1e-35, 1, 150)[:, None], [[1], [-1]]),
     "one dimension": lambda rng: rng.normal(size=(300, 1)),
 }
@@ -37,10 +37,10 @@ SETS: dict[str, Callable[[np.random.Generator], np.ndarray]] = {
 
 @pytest.mark.parametrize("kind", SETS)
 @pytest.mark.parametrize("distance", ["euclidean", "cosine"])
-def test_bounds_enclose_and_are_narrow(kind: str, distance: Any) -> None:
+def test_bounds_enclose_the_distance_and_are_narrow(kind: str, distance: Any) -> None:
     rng = np.random.default_rng(0)
     x, y = SETS[kind](rng), SETS[kind](rng)
-    a, b = place([x, y], ["x", "y"], distance)
+    a, b = make_points([x, y], ["x", "y"], distance)
     if distance == "cosine":
         x, y = (rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in (x, y))
     low, high = bounds(a, b)
@@ -51,27 +51,27 @@ def test_bounds_enclose_and_are_narrow(kind: str, distance: Any) -> None:
 
 
 @pytest.mark.parametrize("choice", ["medium", "autocast"])
-def test_a_process_that_chose_fast_products_gets_the_same(choice: str) -> None:
+def test_tf32_and_bfloat16_settings_do_not_change_the_result(choice: str) -> None:
     x = np.random.default_rng(0).normal(size=(200, 256))
-    [points] = place([x], ["x"])
+    [points] = make_points([x], ["x"])
     wanted = bounds(points, points)[0]
     before = torch.get_float32_matmul_precision()
     try:
         if choice == "medium":
             torch.set_float32_matmul_precision("medium")
-            found = bounds(points, points)[0]
+            result = bounds(points, points)[0]
             assert torch.get_float32_matmul_precision() == "medium"
         else:
             with torch.autocast("cpu", dtype=torch.bfloat16):
-                found = bounds(points, points)[0]
+                result = bounds(points, points)[0]
     finally:
         torch.set_float32_matmul_precision(before)
-    assert np.array_equal(found, wanted)
+    assert np.array_equal(result, wanted)
 
 
-def test_a_pairs_distance_is_the_same_in_any_company() -> None:
+def test_the_distance_of_a_pair_does_not_depend_on_other_pairs() -> None:
     x = np.random.default_rng(0).normal(size=(60, 77)).astype(np.float32)
-    a, b = place([x, x], ["x", "x"])
+    a, b = make_points([x, x], ["x", "x"])
     i, j = (part.ravel() for part in np.meshgrid(np.arange(60), np.arange(60), indexing="ij"))
     together = squared_distances(a, i, b, j)
     assert np.allclose(together, cdist(x, x, "sqeuclidean").ravel(), rtol=1e-12)
@@ -81,10 +81,10 @@ def test_a_pairs_distance_is_the_same_in_any_company() -> None:
 
 
 @pytest.mark.parametrize("k", [1, 4, 299])
-def test_kth_nearest(k: int) -> None:
+def test_kth_nearest_equals_the_full_table(k: int) -> None:
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(300, 6)), rng.normal(size=(310, 6))
-    a, b = place([x, y], ["x", "y"])
+    a, b = make_points([x, y], ["x", "y"])
     table = cdist(x, y, "sqeuclidean")
     squared, index = kth_nearest(a, b, k)
     assert np.array_equal(index, np.argsort(table, axis=1)[:, k - 1])
@@ -96,19 +96,23 @@ def test_kth_nearest(k: int) -> None:
     assert np.allclose(squared, np.sort(own, axis=1)[:, k - 1], rtol=1e-12)
 
 
-def test_of_equally_near_points_the_lower_index_comes_first() -> None:
+def test_ties_are_ordered_by_index() -> None:
     reference = np.array([[5.0], [3.0], [1.0], [3.0], [1.0]])
-    a, b = place([np.array([[2.0]]), reference], ["query", "reference"])
+    a, b = make_points([np.array([[2.0]]), reference], ["query", "reference"])
     assert [int(kth_nearest(a, b, k)[1][0]) for k in (1, 2, 3, 4, 5)] == [1, 2, 3, 4, 0]
 
 
-def test_no_table_is_larger_than_a_tile(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Memory grows with N: products come tile by tile, and few pairs are left for float64."""
+def test_memory_is_bounded_by_the_tile_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory grows with N: products are computed in tiles, and few pairs need float64."""
     monkeypatch.setattr(neighbours, "ROWS", 50)
     monkeypatch.setattr(neighbours, "COLUMNS", 80)
     monkeypatch.setattr(neighbours, "POOLED", 2000)
     tiles, exact, pooled = [], [], []
-    product, difference, settle = neighbours._lower_bounds, neighbours.squared_distances, neighbours._Pool._settle
+    product, difference, settle = (
+        neighbours._lower_bounds,
+        neighbours.squared_distances,
+        neighbours._Pool._keep_k_nearest,
+    )
 
     def seen_product(*arguments: Any) -> torch.Tensor:
         tile = product(*arguments)
@@ -125,25 +129,25 @@ def test_no_table_is_larger_than_a_tile(monkeypatch: pytest.MonkeyPatch) -> None
 
     monkeypatch.setattr(neighbours, "_lower_bounds", seen_product)
     monkeypatch.setattr(neighbours, "squared_distances", seen_difference)
-    monkeypatch.setattr(neighbours._Pool, "_settle", seen_settle)
+    monkeypatch.setattr(neighbours._Pool, "_keep_k_nearest", seen_settle)
     rng = np.random.default_rng(0)
     # Sorted by class, as data sets are.
     x = rng.normal(size=(1000, 8)) + np.repeat(np.arange(10), 100)[:, None]
-    a, b = place([x, rng.permutation(x)], ["x", "y"])
+    a, b = make_points([x, rng.permutation(x)], ["x", "y"])
     radius, _ = kth_nearest(a, None, 5)
-    # Half of the table and the blocks on its diagonal.
+    # Half of the table plus the blocks on its diagonal.
     assert sum(tiles) < 0.6 * 1000**2
     list(pairs_within(a, b, radius, radius))
     assert max(tiles) <= 50 * 80
-    # A radius each and the ties of equal sets; the pool settles often with tiles so small.
+    # One radius per image and the ties of equal sets. With small tiles the pool is reduced often.
     assert sum(exact) < 20 * 1000
-    # Beyond what each image keeps, the pool takes 2000 pairs and one tile more.
+    # In addition to the pairs of each image, the pool contains at most 2000 pairs and one tile.
     assert max(pooled) <= 5 * 1000 + 2000 + 50 * 80
-    # Few pairs are candidates at all, though the first tile would hold a single class but for the shuffling.
+    # Few pairs are candidates, because shuffling mixes the classes in the first tile.
     assert sum(pooled) < 150 * 1000
 
 
-def test_heaps_of_copies_cost_few_exact_distances(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_identical_images_need_few_exact_distances(monkeypatch: pytest.MonkeyPatch) -> None:
     exact = []
     difference = neighbours.squared_distances
 
@@ -153,8 +157,8 @@ def test_heaps_of_copies_cost_few_exact_distances(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(neighbours, "squared_distances", seen)
     x = np.random.default_rng(0).normal(size=(3, 5)).repeat(400, axis=0)
-    monkeypatch.setattr(neighbours, "POOLED", -5 * len(x))  # settles at every turn
-    a, b = place([x, x], ["x", "x"])
+    monkeypatch.setattr(neighbours, "POOLED", -5 * len(x))  # reduces the pool after every tile
+    a, b = make_points([x, x], ["x", "x"])
     for tile in (2048, 40):
         monkeypatch.setattr(neighbours, "ROWS", tile)
         monkeypatch.setattr(neighbours, "COLUMNS", tile)

@@ -1,4 +1,4 @@
-"""A metric of a user's own, one object in a file of its own, from the study's schema to the report."""
+"""A user-defined metric, from the study schema to the report."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import jsonschema
 import numpy as np
 import pytest
 import yaml
-from tests.runs import tell
+from tests.runs import run_command
 
 from prettyuseful.analysis.summary import summarise
 from prettyuseful.engine.store.local import LocalStore
@@ -28,7 +28,7 @@ from prettyuseful.metrics import Metric
 
 
 def from_centre(synthetic, k):
-    """Distance of each image from the mean of its class, in units of k."""
+    """Return the distance of each image from the mean of its class, in units of k."""
     return np.linalg.norm(synthetic - synthetic.mean(axis=0), axis=1) / k
 
 
@@ -48,7 +48,7 @@ SPREAD = Metric(
 
 @pytest.fixture
 def folder(finished: Path, tmp_path: Path) -> Path:
-    """A study that asks for the metric, beside its file and a store where all but the measures is made."""
+    """Create a study with the metric, its file, and a store that contains all steps except the measurements."""
     shutil.copytree(finished / "store", tmp_path / "store")
     (tmp_path / "mine.py").write_text(MINE)
     text = (finished / "my.yaml").read_text("utf-8") + "metrics: [density, vendi, mine.py:SPREAD]\n"
@@ -56,7 +56,7 @@ def folder(finished: Path, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_it_is_in_the_schema_the_plan_the_step_the_record_the_json_and_the_report(folder: Path) -> None:
+def test_a_user_defined_metric_reaches_schema_plan_records_json_and_report(folder: Path) -> None:
     jsonschema.validate(yaml.safe_load((folder / "my.yaml").read_text("utf-8")), json_schema())
 
     plan = make_plan(load_study(folder / "my.yaml"))
@@ -65,10 +65,10 @@ def test_it_is_in_the_schema_the_plan_the_step_the_record_the_json_and_the_repor
     assert any(step.label == "measure spread of tiny by real-trained" for step in steps)
 
     places = ["--store", str(folder / "store"), "--out", str(folder / "out"), "--workers", "1"]
-    printed = json.loads(tell("run", str(folder / "my.yaml"), *places, "--json"))
-    result = next(one for one in printed["results"] if one["dataset"] == "tiny")
+    printed = json.loads(run_command("run", str(folder / "my.yaml"), *places, "--json"))
+    result = next(row for row in printed["results"] if row["dataset"] == "tiny")
     assert {"density", "vendi", "vendi-per-class", "spread"} == set(result["metrics"])
-    assert any(one["metric"] == "spread" and one["reencoded"] for one in result["distribution"])
+    assert any(row["metric"] == "spread" and row["reencoded"] for row in result["distribution"])
 
     tiny = next(dataset for dataset in plan.datasets if dataset.name == "tiny")
     step = LocalStore(folder / "store").read(tiny.keys["measure spread real-trained"])
@@ -76,7 +76,7 @@ def test_it_is_in_the_schema_the_plan_the_step_the_record_the_json_and_the_repor
     values = [sum(part["sums"]) / sum(part["sizes"]) for part in step.manifest.facts["parts"]["spread"]]
     assert result["metrics"]["spread"]["mean"] == pytest.approx(np.mean(values))
 
-    (folder / "mine.py").unlink()  # records are enough for readers
+    (folder / "mine.py").unlink()  # readers need only the records
     records = read_records(folder / "out" / "records")
     study = next(record for record in records if isinstance(record, StudyRecord))
     names = ["density", "vendi", "vendi-per-class", "spread"]
@@ -87,19 +87,19 @@ def test_it_is_in_the_schema_the_plan_the_step_the_record_the_json_and_the_repor
     assert "k = 2 or 5" in page
 
 
-def test_it_is_listed(folder: Path) -> None:
+def test_a_user_defined_metric_is_listed(folder: Path) -> None:
     own = f"{folder / 'mine.py'}:SPREAD"
-    listed = json.loads(tell("list", "metrics", own, "--json"))
+    listed = json.loads(run_command("list", "metrics", own, "--json"))
     assert listed[own] == "spread: distance from the mean of the class"
     assert "coverage" in listed
 
 
-def test_what_is_wrong_with_it_is_an_error_before_anything_runs(folder: Path) -> None:
+def test_an_invalid_metric_raises_an_error_before_any_step_runs(folder: Path) -> None:
     (folder / "mine.py").write_text(MINE.replace('name="spread"', 'name="vendi"'))
-    with pytest.raises(DataError, match=r"metrics: the metric of mine:SPREAD is called 'vendi'"):
+    with pytest.raises(DataError, match=r"metrics: the metric mine:SPREAD has the name 'vendi'"):
         make_plan(load_study(folder / "my.yaml"))
     (folder / "mine.py").write_text(MINE.replace("k=2", "k=7, fewest=8"))
-    with pytest.raises(DataError, match="spread look at 7 neighbours per image and need more than 7 images per class"):
+    with pytest.raises(DataError, match="spread: at least 8 images per class are needed for 7 nearest neighbours"):
         make_plan(load_study(folder / "my.yaml"))
     (folder / "mine.py").unlink()
     with pytest.raises(UserError, match=r"metrics: no file .*mine\.py"):

@@ -34,8 +34,8 @@ def by_tables(real: np.ndarray, synthetic: np.ndarray, k: int, distance: Distanc
     )
 
 
-def same(found: Manifold, wanted: Manifold) -> bool:
-    return all(np.array_equal(getattr(found, part), getattr(wanted, part)) for part in PARTS)
+def same(result: Manifold, wanted: Manifold) -> bool:
+    return all(np.array_equal(getattr(result, part), getattr(wanted, part)) for part in PARTS)
 
 
 def normal(rng: np.random.Generator, count: int, width: int) -> np.ndarray:
@@ -69,7 +69,7 @@ MAKERS: dict[str, Callable[[np.random.Generator, int, int], np.ndarray]] = {
 
 @pytest.fixture(params=["small tiles", "one tile"], autouse=True)
 def tiles(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Every test here with tiles, pool and chunks so small that little sets fill many, and as they are."""
+    """Run every test with the usual sizes of tiles, pool and chunks, and with very small ones."""
     with pytest.MonkeyPatch.context() as patch:
         if request.param == "small tiles":
             for name, size in (("ROWS", 7), ("COLUMNS", 11), ("POOLED", 20), ("CHUNK_BYTES", 64)):
@@ -86,11 +86,11 @@ def tiles(request: pytest.FixtureRequest) -> Iterator[None]:
     k=st.integers(1, 9),
     seed=st.integers(0, 999),
 )
-def test_equal_to_whole_tables(kind: str, real: int, synthetic: int, width: int, k: int, seed: int) -> None:
+def test_agrees_with_the_full_table(kind: str, real: int, synthetic: int, width: int, k: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     a, b = MAKERS[kind](rng, real, width), MAKERS[kind](rng, synthetic, width)
     assert same(manifold(a, b, k), by_tables(a, b, k))
-    # Cosines of integers tie in exact arithmetic and are told apart by rounding only; outliers have but one direction.
+    # Cosines of integers have ties that only rounding breaks, and outliers share one direction.
     if kind not in {"integers", "outlier"} and width > 1:
         assert same(manifold(a, b, k, "cosine"), by_tables(a, b, k, "cosine"))
 
@@ -104,48 +104,48 @@ def test_equal_to_whole_tables(kind: str, real: int, synthetic: int, width: int,
     shift=st.floats(0, 3),
     seed=st.integers(0, 999),
 )
-def test_equal_to_the_reference(real: int, synthetic: int, width: int, k: int, shift: float, seed: int) -> None:
+def test_agrees_with_the_prdc_package(real: int, synthetic: int, width: int, k: int, shift: float, seed: int) -> None:
     compute_prdc = pytest.importorskip("prdc").compute_prdc
     rng = np.random.default_rng(seed)
     a, b = normal(rng, real, width), normal(rng, synthetic, width) + shift
-    found, wanted = manifold(a, b, k), compute_prdc(a, b, k)
+    result, wanted = manifold(a, b, k), compute_prdc(a, b, k)
     for name in NAMES:
-        assert getattr(found, name) == pytest.approx(wanted[name], abs=1e-12)
+        assert getattr(result, name) == pytest.approx(wanted[name], abs=1e-12)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 @pytest.mark.parametrize("kind", MAKERS)
-def test_a_gpu_counts_the_same(kind: str) -> None:
+def test_a_gpu_gives_the_same_result(kind: str) -> None:
     rng = np.random.default_rng(0)
     a, b = MAKERS[kind](rng, 300, 40), MAKERS[kind](rng, 200, 40)
     assert same(manifold(a, b, device="cuda"), manifold(a, b))
 
 
-def test_a_hair_decides_as_in_float64() -> None:
-    """Just inside a neighbourhood, exactly on its edge, just outside: all one in float32."""
+def test_tiny_differences_are_decided_in_float64() -> None:
+    """Points just inside a neighbourhood, on its edge and just outside are equal in float32."""
     real = np.array([[0.0, 0.0], [1.0, 0.0], [9.0, 0.0], [10.0, 0.0]])
     hair = 1e-12
     synthetic = np.array([[0.0, 1 - hair], [0.0, 1.0], [0.0, 1 + hair], [50.0, 50.0]])
-    found = manifold(real, synthetic, k=1)
-    assert found.precision_parts.tolist() == [1, 0, 0, 0]
-    assert found.coverage_parts.tolist() == [1, 0, 0, 0]
+    result = manifold(real, synthetic, k=1)
+    assert result.precision_parts.tolist() == [1, 0, 0, 0]
+    assert result.coverage_parts.tolist() == [1, 0, 0, 0]
 
 
-def test_identical_sets_are_covered() -> None:
+def test_identical_sets_have_full_coverage() -> None:
     x = np.random.default_rng(0).normal(size=(50, 4))
-    found = manifold(x, x)
-    assert found.precision == found.recall == found.coverage == 1.0
-    # A neighbourhood holds its own centre and k - 1 others; the k-th is on the edge.
-    assert found.density == 1.0
+    result = manifold(x, x)
+    assert result.precision == result.recall == result.coverage == 1.0
+    # A neighbourhood contains its centre and k - 1 other images; the k-th neighbour is on the edge.
+    assert result.density == 1.0
 
 
-def test_far_sets_share_nothing() -> None:
+def test_distant_sets_score_zero() -> None:
     x = np.random.default_rng(0).normal(size=(50, 4))
-    found = manifold(x, x + 100)
-    assert found.precision == found.recall == found.density == found.coverage == 0.0
+    result = manifold(x, x + 100)
+    assert result.precision == result.recall == result.density == result.coverage == 0.0
 
 
-def test_a_collapsed_set_is_dense_and_covers_little() -> None:
+def test_a_collapsed_set_has_high_density_and_low_coverage() -> None:
     rng = np.random.default_rng(0)
     real = rng.normal(size=(200, 4))
     collapsed = rng.normal(size=(200, 4)) * 0.05
@@ -156,17 +156,17 @@ def test_a_collapsed_set_is_dense_and_covers_little() -> None:
 
 @pytest.mark.parametrize("distance", ["euclidean", "cosine"])
 @pytest.mark.parametrize("value", [0.1, 1e-20, 7e5])
-def test_constant_features_are_defined(distance: Distance, value: float) -> None:
+def test_constant_features_give_defined_values(distance: Distance, value: float) -> None:
     x = np.full((30, 3), value)
-    found = manifold(x, x, distance=distance)
-    assert found.coverage == found.density == 0.0  # strict <: nothing is nearer than a radius of 0
+    result = manifold(x, x, distance=distance)
+    assert result.coverage == result.density == 0.0  # strict inequality: no distance is below a radius of 0
     spread = x + np.random.default_rng(0).normal(size=x.shape) * value
     assert manifold(spread, x, distance=distance).recall == manifold(x, spread, distance=distance).coverage == 0.0
 
 
 @settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 999), k=st.integers(1, 6))
-def test_order_changes_nothing(seed: int, k: int) -> None:
+def test_invariant_to_order(seed: int, k: int) -> None:
     rng = np.random.default_rng(seed)
     a, b = normal(rng, 40, 5), normal(rng, 30, 5) + 0.5
     order, other = rng.permutation(40), rng.permutation(30)
@@ -177,14 +177,14 @@ def test_order_changes_nothing(seed: int, k: int) -> None:
 
 @settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 999), distance=st.sampled_from(["euclidean", "cosine"]))
-def test_turning_the_space_changes_nothing(seed: int, distance: Distance) -> None:
+def test_invariant_to_rotation(seed: int, distance: Distance) -> None:
     rng = np.random.default_rng(seed)
     a, b = normal(rng, 40, 5), normal(rng, 30, 5) + 0.5
     turn = np.linalg.qr(normal(rng, 5, 5))[0]
     assert same(manifold(a, b, distance=distance), manifold(a @ turn, b @ turn, distance=distance))
 
 
-def test_lengths_do_not_change_cosines() -> None:
+def test_cosine_distance_is_invariant_to_length() -> None:
     rng = np.random.default_rng(0)
     a, b = normal(rng, 40, 5), normal(rng, 30, 5) + 0.5
     longer = rng.uniform(0.1, 10, (40, 1))
@@ -194,8 +194,8 @@ def test_lengths_do_not_change_cosines() -> None:
 
 @settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 999), times=st.integers(2, 4))
-def test_synthetic_images_given_several_times(seed: int, times: int) -> None:
-    """They say no more of the real images, and their own neighbourhoods shrink; more than k copies leave none."""
+def test_repeated_synthetic_images(seed: int, times: int) -> None:
+    """Coverage does not change; the synthetic neighbourhoods shrink and are empty with more than k copies."""
     rng = np.random.default_rng(seed)
     a, b = normal(rng, 40, 3), normal(rng, 30, 3)
     once, often = manifold(a, b, 3), manifold(a, np.repeat(b, times, axis=0), 3)
@@ -208,8 +208,8 @@ def test_synthetic_images_given_several_times(seed: int, times: int) -> None:
 
 @settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 999), times=st.integers(2, 4))
-def test_real_images_given_several_times(seed: int, times: int) -> None:
-    """Their neighbourhoods shrink, and so does what they hold; recall does not change."""
+def test_repeated_real_images(seed: int, times: int) -> None:
+    """The real neighbourhoods shrink and contain fewer images; recall does not change."""
     rng = np.random.default_rng(seed)
     a, b = normal(rng, 40, 3), normal(rng, 30, 3)
     once, often = manifold(a, b, 3), manifold(np.repeat(a, times, axis=0), b, 3)
@@ -230,21 +230,21 @@ ROWS = np.random.default_rng(0).normal(size=(9, 2))
         (ROWS[:1], ROWS, "1 real images are too few"),
         (ROWS[:0], ROWS, "there are 0 real images"),
         (ROWS, ROWS[:0], "there are 0 synthetic images"),
-        (ROWS * np.nan, ROWS, "real features hold values that are not finite"),
-        (ROWS, ROWS * np.inf, "synthetic features hold values that are not finite"),
-        (ROWS, ROWS[:, :1], "2 dimensions and synthetic ones 1"),
+        (ROWS * np.nan, ROWS, "real features contain values that are not finite"),
+        (ROWS, ROWS * np.inf, "synthetic features contain values that are not finite"),
+        (ROWS, ROWS[:, :1], "2 dimensions and synthetic features 1"),
         (ROWS, ROWS[0], r"shape \(2,\)"),
         (ROWS, ROWS.astype(str), "type <U"),
-        (ROWS, ROWS * 1e41, "go beyond 1e\\+40"),
+        (ROWS, ROWS * 1e41, "exceed 1e\\+40"),
     ],
 )
-def test_what_cannot_be_measured_is_said(real: np.ndarray, synthetic: np.ndarray, message: str) -> None:
+def test_invalid_features_raise_an_error(real: np.ndarray, synthetic: np.ndarray, message: str) -> None:
     with pytest.raises(DataError, match=message) as raised:
         manifold(real, synthetic)
     assert "\n" not in str(raised.value)
 
 
-def test_no_neighbours_and_no_direction_are_said() -> None:
+def test_invalid_k_and_rows_of_zeros_raise_an_error() -> None:
     with pytest.raises(DataError, match="k=0"):
         manifold(ROWS, ROWS, k=0)
     blank = ROWS.copy()
@@ -256,10 +256,10 @@ def test_no_neighbours_and_no_direction_are_said() -> None:
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("side", ["real", "synthetic"])
-def test_one_value_that_is_not_finite_is_found(side: str, value: float) -> None:
+def test_a_single_non_finite_value_raises_an_error(side: str, value: float) -> None:
     sets = {"real": ROWS.copy(), "synthetic": ROWS.copy()}
     sets[side][4, 1] = value
-    with pytest.raises(DataError, match=f"{side} features hold values that are not finite"):
+    with pytest.raises(DataError, match=f"{side} features contain values that are not finite"):
         manifold(sets["real"], sets["synthetic"])
 
 
@@ -270,25 +270,25 @@ def test_one_value_that_is_not_finite_is_found(side: str, value: float) -> None:
     distance=st.sampled_from(["euclidean", "cosine"]),
     seed=st.integers(0, 99),
 )
-def test_a_set_against_itself_in_another_order(k: int, extra: int, distance: Distance, seed: int) -> None:
-    """From as few images as k allows. Every neighbourhood holds its own centre and k - 1 others."""
+def test_a_permuted_set_against_itself(k: int, extra: int, distance: Distance, seed: int) -> None:
+    """Includes the smallest sets that k allows. Every neighbourhood contains its centre and k - 1 other images."""
     rng = np.random.default_rng(seed)
     a = normal(rng, k + extra, 4)
-    found = manifold(a, rng.permutation(a), k, distance)
-    assert (found.precision, found.recall, found.coverage) == (1, 1, 1)
-    assert found.density == pytest.approx(1)
+    result = manifold(a, rng.permutation(a), k, distance)
+    assert (result.precision, result.recall, result.coverage) == (1, 1, 1)
+    assert result.density == pytest.approx(1)
 
 
 @settings(max_examples=15, deadline=None)
 @given(k=st.integers(1, 4), seed=st.integers(0, 99))
-def test_more_copies_than_neighbours_leave_nothing_to_lie_in(k: int, seed: int) -> None:
+def test_more_than_k_copies_have_empty_neighbourhoods(k: int, seed: int) -> None:
     a = normal(np.random.default_rng(seed), 8, 3)
     within, beyond = (manifold(many, many, k) for many in (np.repeat(a, k, axis=0), np.repeat(a, k + 1, axis=0)))
     assert (within.precision, within.recall, within.coverage) == (1, 1, 1)
     assert (beyond.precision, beyond.recall, beyond.density, beyond.coverage) == (0, 0, 0, 0)
 
 
-def test_numbers_of_any_type_are_compared_as_they_are() -> None:
+def test_all_numeric_types_are_compared_exactly() -> None:
     rng = np.random.default_rng(0)
     for kind in (bool, np.uint8, np.int64, np.float16):
         a, b = (rng.integers(0, 2 if kind is bool else 9, (20, 5)).astype(kind) for _ in range(2))

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import doctest
+import importlib
 import re
 import subprocess
 import sys
@@ -12,7 +14,7 @@ import prettyuseful
 from prettyuseful import metrics
 from prettyuseful.errors import DataError, UnknownNameError
 from prettyuseful.metrics import METRICS, Metric
-from prettyuseful.metrics.jackknife import without_blocks
+from prettyuseful.metrics.jackknife import leave_out_blocks
 from prettyuseful.metrics.rows import family_rows, pinned_family, requested_metrics
 
 FOLDER = Path(metrics.__file__).parent
@@ -20,20 +22,20 @@ OWN = "from prettyuseful.metrics import Metric\nfrom prettyuseful.metrics import
 
 
 def arguments(metric: Metric, count: int = 12) -> list[np.ndarray]:
-    """Two sets of features, or what else the metric reads, of one class."""
+    """Return valid arguments of the metric's function, for one class."""
     rng = np.random.default_rng(0)
-    one, other = rng.normal(size=(2, count, 5))
+    real, synthetic = rng.normal(size=(2, count, 5))
     return {
-        "both": [one, other + 0.5],
-        "synthetic": [other],
-        "texts": [one, other],
-        "logits": [one, np.arange(count) % 5],
+        "both": [real, synthetic + 0.5],
+        "synthetic": [synthetic],
+        "texts": [real, synthetic],
+        "logits": [real, np.arange(count) % 5],
     }[metric.reads]
 
 
 @pytest.mark.parametrize("name", list(METRICS.rows))
-def test_every_row_measures(name: str) -> None:
-    """Its function is there, and what comes out is of the kind and within the bounds that the row says."""
+def test_every_row_returns_valid_values(name: str) -> None:
+    """The function returns values of the declared kind within the declared bounds."""
     metric = METRICS[name]
     arrays = arguments(metric)
     values = metric.values(metric.call(*arrays), 12) if metric.per_image else np.array([metric.number(*arrays)])
@@ -44,14 +46,14 @@ def test_every_row_measures(name: str) -> None:
     assert metric.words.endswith(".")
 
 
-@pytest.mark.parametrize("metric", [metric for metric in METRICS if metric.without], ids=lambda metric: metric.name)
-def test_a_faster_way_gives_the_same_numbers(metric: Metric) -> None:
+@pytest.mark.parametrize("metric", [metric for metric in METRICS if metric.leave_out], ids=lambda metric: metric.name)
+def test_leave_out_functions_equal_the_generic_way(metric: Metric) -> None:
     arrays, blocks = arguments(metric), [np.arange(12) % 4] * 2
-    wanted = without_blocks(metric.function, arrays, blocks)
-    np.testing.assert_allclose(metric.numbers_without(arrays, blocks), wanted, rtol=1e-9)
+    wanted = leave_out_blocks(metric.function, arrays, blocks)
+    np.testing.assert_allclose(metric.leave_out_numbers(arrays, blocks), wanted, rtol=1e-9)
 
 
-def test_rows_of_a_family_share_function_reading_and_neighbours() -> None:
+def test_rows_of_a_family_share_function_arguments_and_k() -> None:
     for metric in METRICS:
         rows = family_rows(metric.family)
         assert metric in rows
@@ -59,12 +61,12 @@ def test_rows_of_a_family_share_function_reading_and_neighbours() -> None:
     assert [row.name for row in family_rows("manifold")] == ["density", "coverage", "precision", "recall"]
 
 
-def test_what_comes_with_a_metric_is_measured_with_it() -> None:
+def test_metrics_that_come_with_another_are_requested_with_it() -> None:
     assert list(requested_metrics(["vendi", "kid"])) == ["vendi", "vendi-per-class", "kid"]
     assert list(requested_metrics(["vendi-per-class"])) == ["vendi-per-class"]
 
 
-def test_an_own_metric_is_in_the_key_by_its_files_content(tmp_path: Path) -> None:
+def test_a_user_defined_metric_enters_keys_by_the_content_of_its_file(tmp_path: Path) -> None:
     file, other = tmp_path / "mine.py", tmp_path / "other.py"
     for path in (file, other):
         path.write_text(OWN + 'OWN = Metric(name="own", summary="x", function=kid, per="set")\n')
@@ -78,40 +80,42 @@ def test_an_own_metric_is_in_the_key_by_its_files_content(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("name", ["kid", "manifold"])
-def test_two_metrics_of_one_name_are_an_error(tmp_path: Path, name: str) -> None:
+def test_duplicate_names_raise_an_error(tmp_path: Path, name: str) -> None:
     file = tmp_path / "mine.py"
     file.write_text(OWN + f'OWN = Metric(name="{name}", summary="x", function=kid, per="set")\nAGAIN = OWN\n')
-    with pytest.raises(DataError, match=f"mine:OWN is called '{name}', as one of the package is"):
+    with pytest.raises(DataError, match=f"mine:OWN has the name '{name}', which a built-in metric already has"):
         requested_metrics([f"{file}:OWN"])
     file.write_text(file.read_text().replace(f'"{name}"', '"own"'))
-    with pytest.raises(DataError, match="mine:AGAIN is called 'own', as mine:OWN is"):
+    with pytest.raises(DataError, match="mine:AGAIN has the name 'own', which mine:OWN already has"):
         requested_metrics([f"{file}:OWN", f"{file}:AGAIN"])
 
 
-def test_what_is_no_row_is_one_clear_line(tmp_path: Path) -> None:
+def test_invalid_rows_raise_an_error(tmp_path: Path) -> None:
     file = tmp_path / "mine.py"
     file.write_text(OWN + 'WRONG = Metric(name="own", summary="x", function=kid, per="image")\n')
-    with pytest.raises(UnknownNameError, match="metric 'own': per is 'image'; known: synthetic image"):
+    with pytest.raises(UnknownNameError, match="metric 'own': invalid per='image'; choose synthetic image"):
         METRICS[f"{file}:WRONG"]
     file.write_text(OWN)
-    with pytest.raises(UnknownNameError, match=r"is of the type function; .* is of the type Metric"):
+    with pytest.raises(UnknownNameError, match=r"has the type function, .* must have the type Metric"):
         METRICS[f"{file}:kid"]
     with pytest.raises(UnknownNameError, match="unknown metric 'densty'; did you mean 'density'"):
         METRICS["densty"]
 
 
-def test_public_functions_are_there_as_written() -> None:
+def test_public_functions_are_importable() -> None:
     real, synthetic = np.random.default_rng(0).normal(size=(2, 20, 4))
-    found = prettyuseful.metrics.manifold(real, synthetic, k=5)
-    assert 0 <= found.coverage <= 1
+    result = prettyuseful.metrics.manifold(real, synthetic, k=5)
+    assert 0 <= result.coverage <= 1
     for name in metrics.__all__:
         assert getattr(metrics, name) is not None
     assert {*METRICS.rows} == {metric.name for metric in METRICS}
 
 
-def test_the_examples_of_the_docs_run(tmp_path: Path) -> None:
-    functions, own = re.findall(
-        r"```python\n(.*?)```", (Path(__file__).parents[2] / "docs" / "metrics.md").read_text("utf-8"), re.DOTALL
+def test_examples_of_the_docs_run(tmp_path: Path) -> None:
+    docs = Path(__file__).parents[2] / "docs"
+    functions, own = (
+        re.findall(r"```python\n(.*?)```", (docs / page).read_text("utf-8"), re.DOTALL)[0]
+        for page in ("how-to/encoders-and-metrics.md", "contributing/adding-a-metric.md")
     )
     exec(functions, {})
     (tmp_path / "mine.py").write_text(own)
@@ -119,13 +123,13 @@ def test_the_examples_of_the_docs_run(tmp_path: Path) -> None:
     assert metric.values(metric.call(np.eye(3)), 3).min() > 0
 
 
-def test_no_module_takes_the_place_of_a_function() -> None:
-    """An import of `metrics.x` puts the module x into the package, whatever stood there under that name."""
+def test_no_module_has_the_name_of_a_public_function() -> None:
+    """Importing `metrics.x` sets the attribute x of the package, which would replace a function of that name."""
     assert not {path.stem for path in FOLDER.glob("*.py")} & set(metrics.__all__)
 
 
 @pytest.mark.parametrize("first", ["prettyuseful.metrics.prdc, prettyuseful.metrics.kernel", "prettyuseful.metrics"])
-def test_functions_are_functions_whichever_is_imported_first(first: str) -> None:
+def test_functions_do_not_depend_on_the_import_order(first: str) -> None:
     code = (
         f"import {first}\nfrom prettyuseful.metrics import manifold, frechet_distance, kid, cmmd, vendi_score, "
         "nearest_distance, clip_score\nimport prettyuseful.metrics.nearest, prettyuseful.metrics.prdc\n"
@@ -133,3 +137,10 @@ def test_functions_are_functions_whichever_is_imported_first(first: str) -> None
         "import sys\nassert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("module", ["", ".alignment", ".frechet", ".kernel", ".nearest", ".prdc", ".vendi"])
+def test_examples_of_the_docstrings_run(module: str) -> None:
+    outcome = doctest.testmod(importlib.import_module(f"prettyuseful.metrics{module}"))
+    assert outcome.attempted
+    assert not outcome.failed

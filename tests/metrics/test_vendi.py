@@ -27,25 +27,25 @@ SHAPES = {"count": st.integers(2, 40), "width": st.integers(1, 40), "seed": st.i
 
 @settings(max_examples=30, deadline=None)
 @given(**SHAPES, chunk=st.sampled_from([7, 2048]))
-def test_equal_to_the_whole_table(count: int, width: int, seed: int, chunk: int) -> None:
+def test_chunks_equal_the_full_matrix(count: int, width: int, seed: int, chunk: int) -> None:
     features = some(count, width, seed)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(vendi, "CHUNK", chunk)
-        found = vendi_score(features)
-    assert found == pytest.approx(by_whole_table(features), rel=1e-9)
-    assert 1 <= found <= min(count, width) * (1 + 1e-9)
+        result = vendi_score(features)
+    assert result == pytest.approx(by_whole_table(features), rel=1e-9)
+    assert 1 <= result <= min(count, width) * (1 + 1e-9)
 
 
 @settings(max_examples=15, deadline=None)
 @given(**SHAPES)
-def test_equal_to_the_reference(count: int, width: int, seed: int) -> None:
+def test_agrees_with_the_vendi_score_package(count: int, width: int, seed: int) -> None:
     package = pytest.importorskip("vendi_score.vendi")
     features = some(count, width, seed)
     assert vendi_score(features) == pytest.approx(package.score_dual(features), rel=1e-9)
     assert vendi_score(features) == pytest.approx(package.score_X(features), rel=1e-9)
 
 
-def test_it_counts_different_images() -> None:
+def test_counts_distinct_images() -> None:
     kinds = np.eye(4)
     assert vendi_score(kinds) == pytest.approx(4)
     assert vendi_score(np.repeat(kinds, 25, axis=0)) == pytest.approx(4)
@@ -55,7 +55,7 @@ def test_it_counts_different_images() -> None:
     )
 
 
-def test_one_image_and_constant_features_count_as_one() -> None:
+def test_a_single_image_and_constant_features_score_one() -> None:
     assert vendi_score(some(1, 5)) == pytest.approx(1)
     assert min(vendi_score(some(1, 5, seed)) for seed in range(50)) >= 1
     assert vendi_score(np.full((30, 5), 0.1)) == pytest.approx(1)
@@ -64,7 +64,7 @@ def test_one_image_and_constant_features_count_as_one() -> None:
 
 @settings(max_examples=20, deadline=None)
 @given(**SHAPES)
-def test_order_turning_length_and_copies_change_nothing(count: int, width: int, seed: int) -> None:
+def test_invariant_to_order_rotation_length_and_repetition(count: int, width: int, seed: int) -> None:
     features, rng = some(count, width, seed), np.random.default_rng(seed)
     wanted = pytest.approx(vendi_score(features), rel=1e-9)
     assert vendi_score(rng.permutation(features)) == wanted
@@ -73,7 +73,7 @@ def test_order_turning_length_and_copies_change_nothing(count: int, width: int, 
     assert vendi_score(np.repeat(features, 3, axis=0)) == wanted
 
 
-def test_what_cannot_be_measured_is_said() -> None:
+def test_invalid_features_raise_an_error() -> None:
     features = some(6, 3)
     for wrong, message in (
         (features[:0], "there are 0 given images"),
@@ -92,8 +92,8 @@ def test_what_cannot_be_measured_is_said() -> None:
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_one_value_that_is_not_finite_is_found(value: float) -> None:
+def test_a_single_non_finite_value_raises_an_error(value: float) -> None:
     features = some(6, 3)
     features[4, 1] = value
-    with pytest.raises(DataError, match="given features hold values that are not finite"):
+    with pytest.raises(DataError, match="given features contain values that are not finite"):
         vendi_score(features)

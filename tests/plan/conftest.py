@@ -1,4 +1,4 @@
-"""Plans of the data sets of a small study, and what it is told about mistakes."""
+"""Plans of small studies, and their error messages."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PlanOf = Callable[..., Plan]
 
 @pytest.fixture
 def plan_of(shared_task: Path) -> PlanOf:
-    """The plan of the data sets of a study on eight real train images of red and blue each."""
+    """Plan data sets for a task with eight real training images of each of two classes, red and blue."""
 
     def plan(datasets: str, more: str = "train: {seeds: [0]}", task: str = f"{{folder: {shared_task}}}") -> Plan:
         lines = "".join(f"  {line}\n" for line in datasets.splitlines())
@@ -26,8 +26,8 @@ def plan_of(shared_task: Path) -> PlanOf:
 
 
 @pytest.fixture
-def complaint(plan_of: PlanOf) -> Callable[..., str]:
-    """The one line that a study gets for its data sets."""
+def error_message(plan_of: PlanOf) -> Callable[..., str]:
+    """Return the error message of a study with these data sets; it must be one line."""
 
     def line(datasets: str, **more: str) -> str:
         with pytest.raises(UserError) as error:

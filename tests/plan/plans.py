@@ -1,4 +1,4 @@
-"""What tests look up in plans."""
+"""Helpers that look up data sets and steps in plans."""
 
 from __future__ import annotations
 

@@ -17,13 +17,13 @@ def study(train: str = "{}", more: str = "") -> Study:
     return parse_study(f"{text}train: {train}\n{more}")
 
 
-def of_size(size: int) -> Callable[[], int]:
+def fixed_size(size: int) -> Callable[[], int]:
     return lambda: size
 
 
-def looked_at(asked: Study) -> None:
-    check_names(asked)
-    cell_groups(asked, of_size(32))
+def check_study(study: Study) -> None:
+    check_names(study)
+    cell_groups(study, fixed_size(32))
 
 
 PROBES = "{architectures: [small, resnet50], probes: [rgb, edges, texture]}"
@@ -33,46 +33,46 @@ PROBES = "{architectures: [small, resnet50], probes: [rgb, edges, texture]}"
     ("size", "recipes", "crop"),
     [(32, [SMALL, SMALL, SMALL_TEXTURE], View(32, 24, 2)), (375, [PAPER, PAPER_PROBE, TEXTURE], View(256, 128, 2))],
 )
-def test_every_probe_has_a_recipe_for_small_images_and_for_others(size: int, recipes: list[object], crop: View) -> None:
-    small, resnet = cell_groups(study(PROBES), of_size(size))
+def test_probes_have_default_recipes_for_small_and_large_images(size: int, recipes: list[object], crop: View) -> None:
+    small, resnet = cell_groups(study(PROBES), fixed_size(size))
     assert [cell.recipe for cell in small.cells] == recipes
     assert [cell.architecture for cell in small.cells] == ["small", "small", "bagnet9"]
     assert [cell.architecture for cell in resnet.cells] == ["resnet50", "resnet50", "bagnet9"]
-    assert small.cells[2] == resnet.cells[2]  # trained once, told with both
+    assert small.cells[2] == resnet.cells[2]  # trained once, reported in both groups
     assert small.cells[2].view == crop
 
 
-def test_a_recipe_that_the_study_names_is_for_every_probe() -> None:
-    def unasked() -> int:
+def test_a_recipe_of_the_study_is_used_for_every_probe() -> None:
+    def unused_size() -> int:
         raise AssertionError("no default needs it")
 
-    (group,) = cell_groups(study("{probes: [rgb, texture], recipes: [quick]}"), unasked)
+    (group,) = cell_groups(study("{probes: [rgb, texture], recipes: [quick]}"), unused_size)
     assert [cell.recipe_name for cell in group.cells] == ["quick", "quick"]
 
 
 def test_a_study_changes_a_recipe() -> None:
     own = "recipes: {longer: {like: small, epochs: 30, size: 48, resize: 48, stored_size: native}}"
-    ((cell,),) = (group.cells for group in cell_groups(study("{recipes: [longer]}", own), of_size(32)))
+    ((cell,),) = (group.cells for group in cell_groups(study("{recipes: [longer]}", own), fixed_size(32)))
     assert (cell.recipe.epochs, cell.recipe.stored_size, cell.recipe.augmentation.size) == (30, "native", 48)
     assert cell.recipe.learning_rate == SMALL.learning_rate
     assert cell.view == View(48, 48)
 
 
-def test_a_study_changes_what_goes_with_a_probe() -> None:
+def test_a_study_changes_the_settings_of_a_probe() -> None:
     own = "probes: {texture: {recipe: small, crops: 1}, mine: {architecture: resnet18, transform: {kind: edges}}}"
-    (group,) = cell_groups(study("{probes: [texture, mine], recipes: [quick]}", own), of_size(32))
+    (group,) = cell_groups(study("{probes: [texture, mine], recipes: [quick]}", own), fixed_size(32))
     assert [cell.names for cell in group.cells] == [("bagnet9", "small", "texture"), ("resnet18", "quick", "mine")]
     assert group.cells[0].view == View(32, 32, 1)
 
 
-def test_the_papers_choice_of_a_checkpoint_goes_by_name() -> None:
-    (group,) = cell_groups(study("{checkpoint: lowest-validation-loss}"), of_size(32))
+def test_the_checkpoint_of_the_paper_can_be_selected() -> None:
+    (group,) = cell_groups(study("{checkpoint: lowest-validation-loss}"), fixed_size(32))
     assert group.cells[0].recipe.checkpoint == "lowest-validation-loss"
-    assert cell_groups(study(), of_size(32))[0].cells[0].recipe.checkpoint == "last"
+    assert cell_groups(study(), fixed_size(32))[0].cells[0].recipe.checkpoint == "last"
 
 
 @pytest.mark.parametrize(
-    ("train", "more", "said"),
+    ("train", "more", "message"),
     [
         ("{recipes: [smal]}", "", "^train.recipes: unknown recipe 'smal'; did you mean 'small'"),
         ("{recipes: [defalt]}", "", "did you mean 'default'"),
@@ -85,12 +85,12 @@ def test_the_papers_choice_of_a_checkpoint_goes_by_name() -> None:
         ("{}", "metrics: []\nencoders: [clip-vit-b32]", "^encoders: .*'clip-vit-b32'"),
     ],
 )
-def test_unknown_names_are_told_with_the_nearest(train: str, more: str, said: str) -> None:
-    with pytest.raises(UnknownNameError, match=said):
+def test_unknown_names_are_reported_with_the_nearest_name(train: str, more: str, message: str) -> None:
+    with pytest.raises(UnknownNameError, match=message):
         check_names(study(train, more))
 
 
-def test_names_in_rows_of_ones_own_are_looked_at_too(tmp_path: Path) -> None:
+def test_names_in_user_defined_rows_are_checked(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(
         "from prettyuseful.training.recipes import RECIPES, NamedRecipe\n"
         "from prettyuseful.transforms.probes import Probe\n"
@@ -98,17 +98,17 @@ def test_names_in_rows_of_ones_own_are_looked_at_too(tmp_path: Path) -> None:
         f"TWIN = Probe('twin', small_recipe='{tmp_path}/mine.py:SMALL')\n"
         "SMALL = NamedRecipe('small', 'another one', RECIPES['small'].recipe)\n"
     )
-    for name, said in (
+    for name, message in (
         ("FAR", "'mine:FAR': unknown recipe 'smal'; did you mean 'small'"),
         ("OLD", "'mine:OLD': unknown architecture 'resnet5'"),
-        ("TWIN", "the recipe 'mine:SMALL' is called 'small'"),
+        ("TWIN", "the recipe 'mine:SMALL' has the name 'small'"),
     ):
-        with pytest.raises(UnknownNameError, match=said):
+        with pytest.raises(UnknownNameError, match=message):
             check_names(study(f"{{probes: ['{tmp_path}/mine.py:{name}']}}"))
 
 
-def test_a_recipe_of_ones_own_can_be_what_another_is_like(tmp_path: Path) -> None:
-    """Found beside the study, wherever it is run from."""
+def test_a_study_can_change_a_user_defined_recipe(tmp_path: Path) -> None:
+    """The file of the recipe is found in the folder of the study, whatever the working directory."""
     (tmp_path / "mine.py").write_text(
         "from dataclasses import replace\nfrom prettyuseful.training.recipes import RECIPES, NamedRecipe\n"
         "SLOW = NamedRecipe('slow', 'another one', replace(RECIPES['small'].recipe, batch_size=8))\n"
@@ -118,35 +118,35 @@ def test_a_recipe_of_ones_own_can_be_what_another_is_like(tmp_path: Path) -> Non
         "version: 1\ntask: photos\ndatasets: {base: {generator: pocket-base, images_per_class: 4}}\n"
         "recipes: {longer: {like: mine.py:SLOW, epochs: 3}}\ntrain: {recipes: [longer]}\n"
     )
-    ((cell,),) = (group.cells for group in cell_groups(load_study(file), of_size(32)))
+    ((cell,),) = (group.cells for group in cell_groups(load_study(file), fixed_size(32)))
     assert (cell.recipe.batch_size, cell.recipe.epochs) == (8, 3)
 
 
 @pytest.mark.parametrize(
-    ("train", "more", "said"),
+    ("train", "more", "message"),
     [
-        ("{probes: [texture]}", "probes: {textur: {crops: 3}}", "'textur' and does not use it; did you mean 'texture'"),
-        ("{recipes: [small]}", "recipes: {smal: {like: small}}", "'smal' and does not use it; did you mean 'small'"),
-        ("{weights: {small: w.safetensors}}", "", "'small', but no training begins with pretrained weights .* none"),
+        ("{probes: [texture]}", "probes: {textur: {crops: 3}}", "'textur' but does not use it; did you mean 'texture'"),
+        ("{recipes: [small]}", "recipes: {smal: {like: small}}", "'smal' but does not use it; did you mean 'small'"),
+        ("{weights: {small: w.safetensors}}", "", "'small', but no classifier starts from pretrained weights .* none"),
         (
             "{architectures: [resnet10t.c3_in1k], recipes: [fine-tuning], weights: {resnet10t: w.safetensors}}",
             "",
-            "'resnet10t', but no training .*; did you mean 'resnet10t.c3_in1k'",
+            "'resnet10t', but no classifier .*; did you mean 'resnet10t.c3_in1k'",
         ),
     ],
 )
-def test_what_is_defined_and_not_used_is_a_slip(train: str, more: str, said: str) -> None:
-    with pytest.raises(UnknownNameError, match=said):
-        looked_at(study(train, more))
+def test_unused_definitions_are_rejected(train: str, more: str, message: str) -> None:
+    with pytest.raises(UnknownNameError, match=message):
+        check_study(study(train, more))
 
 
 @pytest.mark.parametrize(
-    ("recipe", "said"),
+    ("recipe", "message"),
     [
         ("{like: quick, size: 160}", "recipe 'mine': size 160 is larger than resize 144"),
-        ("{like: texture, size: 300, resize: native}", "crops of 300 pixels cannot be cut from images stored with 256"),
+        ("{like: texture, size: 300, resize: native}", "size 300 is larger than stored_size 256"),
     ],
 )
-def test_sizes_that_cannot_be_are_refused_before_any_training(recipe: str, said: str) -> None:
-    with pytest.raises(StudyError, match=said):
-        cell_groups(study("{recipes: [mine]}", f"recipes: {{mine: {recipe}}}"), of_size(32))
+def test_impossible_sizes_are_rejected_before_training(recipe: str, message: str) -> None:
+    with pytest.raises(StudyError, match=message):
+        cell_groups(study("{recipes: [mine]}", f"recipes: {{mine: {recipe}}}"), fixed_size(32))

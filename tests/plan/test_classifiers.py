@@ -1,4 +1,4 @@
-"""The steps that decode images, leave one cue in them, and train and test classifiers."""
+"""The steps that decode images, apply probes, and train and test classifiers."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from prettyuseful.steps.classifiers import DecodeSpec, EvaluateSpec, TrainSpec
 PlanOf = Callable[..., Plan]
 
 
-def test_a_probe_meets_training_and_test_images_alike() -> None:
+def test_a_probe_is_applied_to_training_and_test_images() -> None:
     plan = plan_study(PROBED)
     assert (
         kinds(plan).count("probe") == 3 * 3
-    )  # three that change something; generated, real train and real test images
+    )  # three probes with a transform; generated, real training and real test images
     for run in plan.runs:
         steps = [plan.steps[run.train], *(plan.steps[key] for key in run.evaluations.values())]
         seen = [plan.steps[step.inputs["pixels"]] for step in steps]
@@ -29,7 +29,7 @@ def test_a_probe_meets_training_and_test_images_alike() -> None:
         assert len({step.spec.model_dump_json(include={"transform", "stored_size"}) for step in seen}) == 1
 
 
-def test_a_probe_is_in_the_key_by_what_it_does() -> None:
+def test_keys_contain_the_transform_of_a_probe_but_not_its_name() -> None:
     same = PROBED.replace("coarse", "blurred")
     other = PROBED.replace("[0, 0.25]", "[0, 0.3]")
     trained = [{run.cell.probe: run.train for run in plan_study(text).runs} for text in (PROBED, same, other)]
@@ -37,13 +37,13 @@ def test_a_probe_is_in_the_key_by_what_it_does() -> None:
     assert trained[0]["edges"] == trained[2]["edges"]
 
 
-def test_what_a_probe_names_must_be_there() -> None:
+def test_unknown_names_in_a_probe_are_reported() -> None:
     with pytest.raises(UnknownNameError, match="probe 'sieved': unknown generator 'pocket-bse'"):
         plan_study(PROBED.replace("kind: vae, generator: pocket-base", "kind: vae, generator: pocket-bse"))
 
 
 @pytest.mark.parametrize("numerics", ["micro_batch: 7", "attention: math", "fuse_projections: true"])
-def test_what_only_generation_looks_at_trains_nothing_again(numerics: str) -> None:
+def test_generation_settings_do_not_change_training_keys(numerics: str) -> None:
     plans = [plan_study(STUDY), plan_study(f"{STUDY}numerics: {{{numerics}}}\n")]
     real, generated = (
         [{r.train for r in plan.runs if (r.dataset == "real") is is_real} for plan in plans]
@@ -62,12 +62,12 @@ def test_what_only_generation_looks_at_trains_nothing_again(numerics: str) -> No
         ("dtype: float32", True),
     ],
 )
-def test_what_training_looks_at_is_in_its_key(numerics: str, same: bool) -> None:
+def test_training_keys_contain_the_settings_of_training(numerics: str, same: bool) -> None:
     trained = [{run.train for run in plan_study(text).runs} for text in (STUDY, f"{STUDY}numerics: {{{numerics}}}\n")]
     assert (trained[0] == trained[1]) is same
 
 
-def test_images_at_once_change_no_image_and_no_test() -> None:
+def test_images_at_once_does_not_change_image_and_test_keys() -> None:
     plans = [plan_study(STUDY), plan_study(f"{STUDY}numerics: {{images_at_once: 8}}\n")]
     for kind in ("generate", "decode"):
         first, second = ({key for key, step in plan.steps.items() if step.spec.kind == kind} for plan in plans)
@@ -76,14 +76,14 @@ def test_images_at_once_change_no_image_and_no_test() -> None:
     assert specs[0] == specs[1]
 
 
-def test_a_grid_of_crops_is_as_many_looks() -> None:
+def test_a_texture_probe_classifies_a_grid_of_crops() -> None:
     plan = plan_study(STUDY.replace("train: {", "train: {probes: [texture], "))
     assert {run.cell.names for run in plan.runs} == {("bagnet9", "small-texture", "texture")}
     specs = [step.spec for step in plan.steps.values() if step.spec.kind == "evaluate"]
     assert all(spec.model_dump()["view"] == {"resize": 32, "size": 24, "crops": 2} for spec in specs)
 
 
-def test_pretraining_is_the_training_of_the_other_data_set(plan_of: PlanOf) -> None:
+def test_pretraining_reuses_the_training_of_the_other_data_set(plan_of: PlanOf) -> None:
     plan = plan_of(
         f"{BASE}tuned: {{mix: {{real: 6}}, pretrain: base}}\nscratch: {{mix: {{real: 6}}}}\n"
         "chain: {generator: pocket-base, images_per_class: 6, seed: 1, pretrain: tuned}\n"
@@ -99,7 +99,7 @@ def test_pretraining_is_the_training_of_the_other_data_set(plan_of: PlanOf) -> N
     assert dataset(plan, "tuned").keys["dataset"] == dataset(plan, "scratch").keys["dataset"]
 
 
-def test_pretraining_on_real_images_takes_as_many(plan_of: PlanOf) -> None:
+def test_pretraining_on_real_images_uses_equally_many(plan_of: PlanOf) -> None:
     base = "{{generator: pocket-base, images_per_class: {}, pretrain: real}}"
     plan = plan_of(f"few: {base.format(4)}\nmany: {base.format(6)}\nall: {base.format(100)}")
     real = {run.images_per_class: run.train for run in plan.runs if run.dataset == "real"}
@@ -107,16 +107,16 @@ def test_pretraining_on_real_images_takes_as_many(plan_of: PlanOf) -> None:
     assert (starts["few"], starts["many"], starts["all"]) == (real[4], real[6], real[8])
 
 
-def test_images_are_decoded_once_for_all_that_look_at_them(plan_of: PlanOf) -> None:
+def test_images_are_decoded_once_for_all_classifiers(plan_of: PlanOf) -> None:
     train = "train: {seeds: [0, 1], architectures: [small, resnet18], recipes: [small, quick]}"
     plan = plan_of(f"{BASE}", train)
     sizes = {spec.stored_size for spec in specs(plan, DecodeSpec)}
     assert sizes == {32, 144}
-    assert kinds(plan).count("decode") == 2 * 4  # both data sets, real train and real test images
+    assert kinds(plan).count("decode") == 2 * 4  # both data sets, real training and real test images
     assert kinds(plan).count("train") == 2 * 2 * 2 * 3
 
 
-def test_work_is_images_by_epochs_and_by_squares(plan_of: PlanOf) -> None:
+def test_work_units_count_images_times_epochs_or_crops(plan_of: PlanOf) -> None:
     plan = plan_of(BASE, "train: {seeds: [0], probes: [rgb, texture]}")
     [plain, texture] = [run for run in plan.runs if run.dataset == "base"]
     assert plan.steps[plain.train].units == 12 * plain.cell.recipe.epochs
@@ -124,7 +124,7 @@ def test_work_is_images_by_epochs_and_by_squares(plan_of: PlanOf) -> None:
     assert plan.steps[texture.evaluations["real"]].units == 28 * 4
 
 
-def test_labels_name_data_sets_probes_and_seeds(plan_of: PlanOf) -> None:
+def test_labels_contain_data_set_probe_and_seed(plan_of: PlanOf) -> None:
     plan = plan_of(BASE, "train: {seeds: [3], probes: [rgb, edges]}")
     labels = [step.label for step in plan.steps.values() if isinstance(step.spec, TrainSpec | EvaluateSpec)]
     assert "train small on base, seed 3" in labels
@@ -132,9 +132,7 @@ def test_labels_name_data_sets_probes_and_seeds(plan_of: PlanOf) -> None:
     assert "test small on 6 real, edges, seed 3 on base" in labels
 
 
-def test_pretrained_weights_are_in_the_key_by_content_and_for_recipes_that_begin_with_them(
-    plan_of: PlanOf, tmp_path: Path
-) -> None:
+def test_keys_contain_the_content_of_pretrained_weights_where_they_are_used(plan_of: PlanOf, tmp_path: Path) -> None:
     state = timm.create_model("resnet10t", pretrained=False).state_dict()
     for name in ("a", "b"):
         save_file(state, tmp_path / f"{name}.safetensors")
@@ -153,9 +151,7 @@ def test_pretrained_weights_are_in_the_key_by_content_and_for_recipes_that_begin
         plan("none", "fine-tuning")
 
 
-def test_a_training_that_goes_on_from_another_begins_with_no_pretrained_weights(
-    plan_of: PlanOf, tmp_path: Path
-) -> None:
+def test_a_training_that_continues_another_uses_no_pretrained_weights(plan_of: PlanOf, tmp_path: Path) -> None:
     save_file(timm.create_model("resnet10t", pretrained=False).state_dict(), tmp_path / "w.safetensors")
     weights = f"weights: {{resnet10t: {tmp_path}/w.safetensors}}"
     plan = plan_of(

@@ -1,4 +1,4 @@
-"""Records of a plan: from a whole store, from an empty one, and from one that lacks something."""
+"""Records of a plan, from a complete store, an empty store and an incomplete store."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from prettyuseful.engine.execute import Outcome
 from prettyuseful.engine.store.local import LocalStore
-from prettyuseful.plan.gather import gather
+from prettyuseful.plan.gather import gather_records
 from prettyuseful.plan.study import Plan, make_plan
 from prettyuseful.records import DatasetRecord, Record, RunRecord, StudyRecord, read_records
 from prettyuseful.study.reading import load_study, parse_study
@@ -27,8 +27,8 @@ def empty(tmp_path: Path) -> LocalStore:
 
 
 def study_of(records: Sequence[Record]) -> StudyRecord:
-    (found,) = (record for record in records if isinstance(record, StudyRecord))
-    return found
+    (study,) = (record for record in records if isinstance(record, StudyRecord))
+    return study
 
 
 def datasets_of(records: Sequence[Record]) -> dict[str, DatasetRecord]:
@@ -39,10 +39,10 @@ def runs_of(records: Sequence[Record]) -> list[RunRecord]:
     return [record for record in records if isinstance(record, RunRecord)]
 
 
-def test_what_is_in_the_store_is_the_study_that_was_run(plan: Plan, finished: Path) -> None:
-    found = gather(plan, LocalStore(finished / "store"))
-    assert found == read_records(finished / "out" / "records")
-    real, tiny = (datasets_of(found)[name] for name in ("real", "tiny"))
+def test_gathered_records_equal_the_written_records(plan: Plan, finished: Path) -> None:
+    records = gather_records(plan, LocalStore(finished / "store"))
+    assert records == read_records(finished / "out" / "records")
+    real, tiny = (datasets_of(records)[name] for name in ("real", "tiny"))
     assert (real.control, real.holds_real, real.prompts, real.seed, real.generator) == (True, False, None, None, None)
     assert (tiny.control, tiny.prompts, tiny.seed, tiny.of) == (False, "class-name", 0, None)
     assert [len(samples) for samples in tiny.samples] == [7, 7]
@@ -53,53 +53,53 @@ def test_what_is_in_the_store_is_the_study_that_was_run(plan: Plan, finished: Pa
     assert {measure.subject for measure in real.measured} == {"real-test", "real-train"}
 
 
-def test_transfers_are_named_by_what_was_trained_and_tested_on(plan: Plan, finished: Path) -> None:
+def test_transfer_kinds_depend_on_training_and_test_data(plan: Plan, finished: Path) -> None:
     kinds = {
         (run.dataset, transfer.tested_on): transfer.kind
-        for run in runs_of(gather(plan, LocalStore(finished / "store")))
+        for run in runs_of(gather_records(plan, LocalStore(finished / "store")))
         for transfer in run.transfers
     }
     assert kinds == {
         ("real", "real"): "real_to_real",
         ("real", "tiny"): "real_to_synth",
-        ("real", "told"): "real_to_synth",
+        ("real", "captioned"): "real_to_synth",
         ("tiny", "real"): "synth_to_real",
-        ("told", "real"): "synth_to_real",
+        ("captioned", "real"): "synth_to_real",
     }
 
 
-def test_of_an_empty_store_everything_is_missing_but_the_study(plan: Plan, empty: LocalStore) -> None:
-    found = gather(plan, empty)
-    study = study_of(found)
+def test_with_an_empty_store_all_results_are_missing(plan: Plan, empty: LocalStore) -> None:
+    records = gather_records(plan, empty)
+    study = study_of(records)
     assert (study.title, study.file, study.task.name) == ("small", plan.study, plan.task.name)
     assert (study.task.chance, study.task.test_images_per_class) == (0.5, 14)
-    assert {run.status for run in runs_of(found)} == {"missing"}
-    for record in datasets_of(found).values():
+    assert {run.status for run in runs_of(records)} == {"missing"}
+    for record in datasets_of(records).values():
         assert (record.status, record.measured, record.samples) == ("missing", [], [])
-    assert all(run.transfers == [] and run.environment is None for run in runs_of(found))
+    assert all(run.transfers == [] and run.environment is None for run in runs_of(records))
 
 
-def test_a_failure_is_the_cause_of_all_that_waits_for_it(plan: Plan, empty: LocalStore) -> None:
+def test_blocked_results_have_the_failure_as_their_cause(plan: Plan, empty: LocalStore) -> None:
     tiny = next(dataset for dataset in plan.datasets if dataset.name == "tiny")
     waits = {tiny.key}
     for key, step in plan.steps.items():
         if waits & {*step.inputs.values()}:
             waits.add(key)
     broken = next(key for key in plan.steps[tiny.key].inputs.values() if plan.steps[key].spec.kind == "generate")
-    found = gather(plan, empty, Outcome(failed={broken: "the sampler gave up"}, blocked=waits))
+    records = gather_records(plan, empty, Outcome(failed={broken: "the sampler gave up"}, blocked=waits))
     cause = f"{plan.steps[broken].label}: the sampler gave up"
-    assert (datasets_of(found)["tiny"].status, datasets_of(found)["tiny"].cause) == ("failed", cause)
-    assert (datasets_of(found)["told"].status, datasets_of(found)["told"].cause) == ("missing", None)
-    assert {(run.status, run.cause) for run in runs_of(found) if run.dataset != "told"} == {("failed", cause)}
-    assert {run.status for run in runs_of(found) if run.dataset == "told"} == {"missing"}
+    assert (datasets_of(records)["tiny"].status, datasets_of(records)["tiny"].cause) == ("failed", cause)
+    assert (datasets_of(records)["captioned"].status, datasets_of(records)["captioned"].cause) == ("missing", None)
+    assert {(run.status, run.cause) for run in runs_of(records) if run.dataset != "captioned"} == {("failed", cause)}
+    assert {run.status for run in runs_of(records) if run.dataset == "captioned"} == {"missing"}
 
 
-def test_what_is_there_of_an_unfinished_run_is_in_its_record(plan: Plan, finished: Path, tmp_path: Path) -> None:
+def test_records_of_unfinished_runs_hold_the_existing_results(plan: Plan, finished: Path, tmp_path: Path) -> None:
     shutil.copytree(finished / "store", tmp_path / "store")
     lost = next(run for run in plan.runs if run.dataset == "real").evaluations["tiny"]
     (manifest,) = (tmp_path / "store" / "manifests").rglob(f"{lost}*.json")
     manifest.unlink()
-    before, after = (runs_of(gather(plan, LocalStore(place / "store"))) for place in (finished, tmp_path))
+    before, after = (runs_of(gather_records(plan, LocalStore(place / "store"))) for place in (finished, tmp_path))
     changed = [(a, b) for a, b in zip(before, after, strict=True) if a != b]
     ((whole, left),) = changed
     assert (whole.status, left.status, left.cause) == ("complete", "missing", None)
@@ -115,22 +115,22 @@ def test_what_is_there_of_an_unfinished_run_is_in_its_record(plan: Plan, finishe
         ("[coverage, label-agreement]", ["inception", "real-trained"]),
     ],
 )
-def test_encoders_are_those_that_something_is_compared_by(
+def test_only_used_encoders_are_recorded(
     study_text: Callable[..., str], empty: LocalStore, tmp_path: Path, metrics: str, encoders: list[str]
 ) -> None:
     (tmp_path / "weights.pth").write_bytes(b"weights")
     more = f"metrics: {metrics}\nencoders: [{{name: inception, weights: {tmp_path}/weights.pth}}]\n"
-    study = study_of(gather(make_plan(parse_study(study_text(more=more))), empty))
+    study = study_of(gather_records(make_plan(parse_study(study_text(more=more))), empty))
     assert [*study.encoders] == encoders
     assert [metric.name for metric in study.metrics] == metrics.strip("[]").replace(",", "").split()
     if "real-trained" in encoders:
         assert study.encoders["real-trained"] == "penultimate layer of small trained on the task's real images"
 
 
-def test_words_of_rows_of_ones_own_are_those_of_the_plan(
+def test_descriptions_of_user_defined_rows_come_from_the_plan(
     study_text: Callable[..., str], empty: LocalStore, tmp_path: Path
 ) -> None:
-    """A file that has changed or is gone while its study ran loses no record of it."""
+    """Records do not depend on a plug-in file that changes or disappears while the study runs."""
     file = tmp_path / "mine.py"
     file.write_text(
         "from prettyuseful.encoders.table import EncoderRow\n"
@@ -138,4 +138,4 @@ def test_words_of_rows_of_ones_own_are_those_of_the_plan(
     )
     plan = make_plan(parse_study(study_text(more=f"metrics: [coverage]\nencoders: ['{file}:ENCODER']\n")))
     file.unlink()
-    assert study_of(gather(plan, empty)).encoders == {"mine": "one of mine"}
+    assert study_of(gather_records(plan, empty)).encoders == {"mine": "one of mine"}

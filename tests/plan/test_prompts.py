@@ -1,4 +1,4 @@
-"""The steps that captions, prompts and embeddings become."""
+"""The steps of captions, prompts and embeddings."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_a_strategy_is_a_name_or_a_mapping(plan_of: PlanOf) -> None:
     assert prompt("{strategy: definition, definitions: {red: a colour}}").options["definitions"] == {"red": "a colour"}
 
 
-def test_prompts_are_encoded_in_parts_before_anything_is_sampled(plan_of: PlanOf) -> None:
+def test_all_prompts_are_encoded_in_parts_before_sampling(plan_of: PlanOf) -> None:
     text = PROMPTS.format("{strategy: template, templates: [" + ", ".join(f"'{i} {{}}'" for i in range(120)) + "]}")
     plan = plan_of(text)
     assert [(spec.first, spec.stop) for spec in specs(plan, EncodeSpec)] == [(0, 100), (100, 200), (200, 240)]
@@ -42,14 +42,14 @@ def test_prompts_are_encoded_in_parts_before_anything_is_sampled(plan_of: PlanOf
         if isinstance(step.spec, GenerateSpec):
             assert step.spec.prompts == 120
             needed = {part: key for part, key in step.inputs.items() if part != "prompts"}
-            wanted = encoded[:2] if step.spec.label == 0 else encoded[1:]
-            assert set(needed.values()) <= set(wanted)
+            expected = encoded[:2] if step.spec.label == 0 else encoded[1:]
+            assert set(needed.values()) <= set(expected)
             assert [encoded.index(key) for _, key in sorted(needed.items())] == sorted(
                 map(encoded.index, needed.values())
             )
 
 
-def test_captions_are_written_in_parts_and_keep_their_order(plan_of: PlanOf) -> None:
+def test_captions_are_made_in_parts_in_order(plan_of: PlanOf) -> None:
     plan = plan_of(PROMPTS.format("caption").replace("150", "66"), task="photos")
     parts = [(first, min(first + 100, 16 * 66)) for first in range(0, 16 * 66, 100)]
     assert [(part.first, part.stop) for part in specs(plan, CaptionSpec)] == parts
@@ -58,30 +58,30 @@ def test_captions_are_written_in_parts_and_keep_their_order(plan_of: PlanOf) -> 
     assert {spec.prompts for spec in specs(plan, GenerateSpec)} == {66}
 
 
-def test_there_are_as_many_captions_as_real_images(plan_of: PlanOf) -> None:
+def test_there_is_one_caption_per_real_image(plan_of: PlanOf) -> None:
     assert {spec.prompts for spec in specs(plan_of(PROMPTS.format("caption")), GenerateSpec)} == {8}
 
 
 @pytest.mark.parametrize(
-    ("prompts", "said"),
+    ("prompts", "message"),
     [
-        ("definition", "has no definitions of its own; give them: prompts: {strategy: definition, definitions: {"),
+        ("definition", "has no definitions; give them in the study"),
         (
             "{strategy: definition, definitions: {rot: a colour}}",
-            "definitions name 'rot', which is no class of the task",
+            "definitions: 'rot' is not a class of the task",
         ),
         ("{strategy: caption, captioner: descriper}", "unknown captioner 'descriper'; did you mean 'describer'?"),
     ],
 )
-def test_prompts_that_cannot_be_made_are_one_line(complaint: Callable[..., str], prompts: str, said: str) -> None:
-    found = complaint(PROMPTS.format(prompts))
-    assert found.startswith("data set 'a': ")
-    assert said in found
+def test_impossible_prompts_are_reported(error_message: Callable[..., str], prompts: str, message: str) -> None:
+    error = error_message(PROMPTS.format(prompts))
+    assert error.startswith("data set 'a': ")
+    assert message in error
 
 
 def test_data_sets_of_one_strategy_share_prompts_captions_and_embeddings(plan_of: PlanOf) -> None:
-    one = "{{generator: sd-1.5, images_per_class: {}, prompts: caption, seed: {}}}"
-    plan = plan_of(f"a: {one.format(8, 0)}\nb: {one.format(8, 1)}")
+    dataset_text = "{{generator: sd-1.5, images_per_class: {}, prompts: caption, seed: {}}}"
+    plan = plan_of(f"a: {dataset_text.format(8, 0)}\nb: {dataset_text.format(8, 1)}")
     assert dataset(plan, "a").keys["prompt"] == dataset(plan, "b").keys["prompt"]
     assert [len(keys(plan, kind)) for kind in ("caption", "prompt", "encode")] == [1, 1, 1]
 
@@ -90,12 +90,14 @@ def test_data_sets_of_one_strategy_share_prompts_captions_and_embeddings(plan_of
     ("more", "shared"),
     [(", seed: 3", True), (", sampling: {steps: 3}", True), (", sampling: {negative: grey}", False)],
 )
-def test_embeddings_follow_guidance_and_the_negative_prompt_alone(plan_of: PlanOf, more: str, shared: bool) -> None:
-    a, b = (f"{name}: {{generator: sd-1.5, images_per_class: 9{said}}}" for name, said in (("a", ""), ("b", more)))
+def test_embeddings_depend_only_on_guidance_and_negative_prompt(plan_of: PlanOf, more: str, shared: bool) -> None:
+    a, b = (
+        f"{name}: {{generator: sd-1.5, images_per_class: 9{options}}}" for name, options in (("a", ""), ("b", more))
+    )
     assert (len(keys(plan_of(f"{a}\n{b}"), "encode")) == 1) is shared
 
 
-def test_what_a_step_says_of_itself(plan_of: PlanOf) -> None:
+def test_labels_and_units_of_prompt_steps(plan_of: PlanOf) -> None:
     plan = plan_of(PROMPTS.format("caption"))
     labels = {step.spec.kind: step.label for step in plan.steps.values()}
     assert labels["caption"] == "caption real train images 0-16"

@@ -9,23 +9,23 @@ from tests.plan.plans import PROBED, STUDY, kinds, plan_study
 from prettyuseful.errors import DataError, UnknownNameError
 
 
-def test_every_step_comes_after_what_it_needs() -> None:
-    seen: set[str] = set()
+def test_every_step_comes_after_its_inputs() -> None:
+    earlier: set[str] = set()
     for key, step in plan_study(STUDY).steps.items():
         assert key == step.key
-        assert set(step.inputs.values()) <= seen
-        seen.add(key)
+        assert set(step.inputs.values()) <= earlier
+        earlier.add(key)
 
 
-def test_nothing_is_made_twice() -> None:
-    plan = plan_study(STUDY)  # the two data sets are equal but for their names
-    assert kinds(plan).count("generate") == 16 * 2  # 120 images are two shards a class
+def test_equal_steps_occur_once() -> None:
+    plan = plan_study(STUDY)  # the two data sets differ only in their names
+    assert kinds(plan).count("generate") == 16 * 2  # 120 images are two shards per class
     assert kinds(plan).count("collect") == 1
     assert kinds(plan).count("train") == 2 * 2  # real and generated, two seeds
     assert plan.datasets[1].keys["dataset"] == plan.datasets[2].keys["dataset"]
 
 
-def test_more_images_keep_the_shards_that_are_whole() -> None:
+def test_more_images_keep_the_keys_of_complete_shards() -> None:
     few, more = plan_study(STUDY), plan_study(STUDY.replace("120", "200"))
     shared = few.steps.keys() & more.steps.keys()
     assert sum(few.steps[key].spec.kind == "generate" for key in shared) == 16
@@ -45,26 +45,26 @@ def test_more_images_keep_the_shards_that_are_whole() -> None:
         ("train:", "numerics: {compile: true}\ntrain:"),
     ],
 )
-def test_what_changes_images_changes_every_shard(old: str, new: str) -> None:
+def test_settings_that_change_images_change_all_shard_keys(old: str, new: str) -> None:
     def shards(text: str) -> set[str]:
         return {key for key, step in plan_study(text).steps.items() if step.spec.kind == "generate"}
 
     assert not shards(STUDY) & shards(STUDY.replace(old, new))
 
 
-def test_a_micro_batch_is_nothing_to_training_on_real_images() -> None:
+def test_the_micro_batch_does_not_change_training_on_real_images() -> None:
     def real_runs(text: str) -> list[str]:
         return [run.train for run in plan_study(text).runs if run.dataset == "real"]
 
     assert real_runs(STUDY) == real_runs(STUDY.replace("train:", "numerics: {micro_batch: 10}\ntrain:"))
 
 
-def test_equal_settings_have_equal_keys_however_they_are_written() -> None:
+def test_equal_settings_have_equal_keys_in_all_spellings() -> None:
     spelt = STUDY.replace("120}", "120, sampling: {steps: 25, cfg: 1}, prompts: {strategy: class-name}}")
     assert plan_study(STUDY).steps.keys() == plan_study(spelt).steps.keys()
 
 
-def test_where_files_lie_is_in_no_key(tmp_path: Path, shared_task: Path, pipeline_folder: Path) -> None:
+def test_keys_do_not_contain_file_locations(tmp_path: Path, shared_task: Path, pipeline_folder: Path) -> None:
     text = "version: 1\ntask: {{folder: {}}}\ndatasets: {{a: {{generator: {}, images_per_class: 7}}}}\n"
     moved_task, moved_model = tmp_path / "t" / shared_task.name, tmp_path / "m" / pipeline_folder.name
     shutil.copytree(shared_task, moved_task)
@@ -86,48 +86,48 @@ def test_where_files_lie_is_in_no_key(tmp_path: Path, shared_task: Path, pipelin
         ("train: {", "train: {probes: [rbg], ", "did you mean 'rgb'"),
     ],
 )
-def test_unknown_names_get_the_nearest_one(old: str, new: str, message: str) -> None:
+def test_unknown_names_are_reported_with_the_nearest_name(old: str, new: str, message: str) -> None:
     with pytest.raises(UnknownNameError, match=message):
         plan_study(STUDY.replace(old, new))
 
 
-def test_a_control_that_is_the_same_images_is_refused() -> None:
-    with pytest.raises(DataError, match=r"'two' and 'one', its control, are the same images"):
+def test_a_control_with_the_same_images_is_rejected() -> None:
+    with pytest.raises(DataError, match=r"'two' and 'one', its control, have the same images"):
         plan_study(STUDY.replace("  two: {generator: pocket-base,", "  two: {generator: pocket-base, control: one,"))
 
 
-def test_an_unknown_generator_is_told_with_its_data_set() -> None:
+def test_an_unknown_generator_is_reported_with_its_data_set() -> None:
     with pytest.raises(UnknownNameError, match="data set 'one': unknown generator"):
         plan_study(STUDY.replace("pocket-base", "pocket-bse"))
 
 
-def test_too_few_images_for_the_metrics_are_told_before_anything_runs() -> None:
-    with pytest.raises(DataError, match="more than 5 images per class"):
+def test_too_few_images_for_the_metrics_are_rejected_when_planned() -> None:
+    with pytest.raises(DataError, match="at least 6 images per class"):
         plan_study(STUDY.replace("120", "5"))
     plan_study(STUDY.replace("120", "5") + "metrics: []\n")
 
 
-def test_a_curve_is_trained_in_the_steps_of_the_data_sets() -> None:
+def test_a_curve_is_trained_for_the_steps_of_the_data_sets() -> None:
     plan = plan_study(STUDY.replace("train: {", "train: {real_curve: [10, 20, 40], "))
     curve = [run for run in plan.runs if run.steps_of is not None]
-    (asked,) = {run.images_per_class for run in plan.runs if run.dataset != "real"}
-    assert {(run.images_per_class, run.steps_of) for run in curve} == {(n, asked) for n in (10, 20, 40)}
+    (count,) = {run.images_per_class for run in plan.runs if run.dataset != "real"}
+    assert {(run.images_per_class, run.steps_of) for run in curve} == {(n, count) for n in (10, 20, 40)}
     for run in curve:
         recipe = plan.steps[run.train].spec.model_dump()["recipe"]
         batch = min(recipe["batch_size"], run.images_per_class * 16)
-        usual = run.cell.recipe.epochs * (asked * 16 // min(recipe["batch_size"], asked * 16))
+        usual = run.cell.recipe.epochs * (count * 16 // min(recipe["batch_size"], count * 16))
         per_epoch = run.images_per_class * 16 // batch
         assert abs(recipe["epochs"] * per_epoch - usual) <= per_epoch / 2
         assert list(run.evaluations) == ["real"]
 
 
-def test_features_come_from_images_as_they_are() -> None:
+def test_features_come_from_unchanged_images() -> None:
     steps = plan_study(PROBED.replace("[rgb, edges", "[edges, rgb")).steps
     embedded = [steps[step.inputs["pixels"]].spec.kind for step in steps.values() if step.spec.kind == "embed"]
     assert embedded
     assert set(embedded) == {"decode"}
 
 
-def test_an_unknown_probe_is_told_with_the_studys_own_names() -> None:
+def test_an_unknown_probe_is_reported_with_the_names_of_the_study() -> None:
     with pytest.raises(UnknownNameError, match="unknown probe 'coars'; did you mean 'coarse'"):
         plan_study(PROBED.replace("edges, coarse", "edges, coars"))

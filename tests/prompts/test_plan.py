@@ -14,43 +14,46 @@ from prettyuseful.prompts.plan import PromptPlan
 
 @dataclass
 class Classes:
-    """All that prompts need of a task."""
+    """The part of a task that prompts need."""
 
     name: str = "pets"
     classes: tuple[str, ...] = ("cat", "crane")
     definitions: dict[str, str] = field(default_factory=dict)
 
 
-def plan(said: Any) -> PromptPlan:
-    return PromptPlan.model_validate(said)
+def plan(fields: Any) -> PromptPlan:
+    return PromptPlan.model_validate(fields)
 
 
-def test_a_bare_name_is_a_strategy_with_its_defaults() -> None:
+def test_bare_name_is_a_strategy_with_defaults() -> None:
     assert plan("caption") == plan({"strategy": "caption"})
     assert plan({}) == plan("class-name")
     assert plan("template").label == "template"
 
 
 @pytest.mark.parametrize(
-    ("said", "words"),
+    ("fields", "expected"),
     [
         ("captions", "unknown prompt strategy 'captions'; did you mean 'caption'"),
-        ({"templates": "clip-7"}, "templates: only for the strategy 'template', and this is 'class-name'"),
-        ({"strategy": "caption", "definitions": {}}, "definitions: only for the strategy 'definition'"),
-        ({"strategy": "template", "captioner": "describer"}, "captioner: only for the strategy 'caption'"),
-        ({"strategy": "template", "options": {}}, "options: only for a strategy of your own, and this is 'template'"),
-        ({"strategy": "template", "templates": []}, "no template is given"),
+        ({"templates": "clip-7"}, "templates is only for the strategy 'template', but the strategy is 'class-name'"),
+        ({"strategy": "caption", "definitions": {}}, "definitions is only for the strategy 'definition'"),
+        ({"strategy": "template", "captioner": "describer"}, "captioner is only for the strategy 'caption'"),
+        (
+            {"strategy": "template", "options": {}},
+            "options is only for a user-defined strategy, but the strategy is 'template'",
+        ),
+        ({"strategy": "template", "templates": []}, "templates is empty"),
         ({"strategy": "template", "templates": ["a cat"]}, "template 'a cat' must hold"),
-        ({"strategy": "template", "templates": "clip-8"}, "no template set 'clip-8'; known:"),
+        ({"strategy": "template", "templates": "clip-8"}, "unknown templates 'clip-8'; known:"),
         ({"strategies": "template"}, "Extra inputs"),
     ],
 )
-def test_what_does_not_fit_the_strategy_is_said_before_planning(said: Any, words: str) -> None:
-    with pytest.raises(ValidationError, match=words):
-        plan(said)
+def test_unsupported_options_are_rejected_at_validation(fields: Any, expected: str) -> None:
+    with pytest.raises(ValidationError, match=expected):
+        plan(fields)
 
 
-def test_class_names_and_templates_are_resolved_to_what_is_written() -> None:
+def test_class_names_and_templates_are_resolved() -> None:
     bare, seven = plan("class-name").resolve(Classes()), plan("template").resolve(Classes())
     assert (bare.strategy.content, bare.classes, bare.captioner) == ("class-name", ("cat", "crane"), None)
     assert (bare.per_class(10), seven.per_class(10)) == (1, 7)
@@ -58,7 +61,7 @@ def test_class_names_and_templates_are_resolved_to_what_is_written() -> None:
     assert plan({"strategy": "template", "templates": ["a {}", "the {}"]}).resolve(Classes()).per_class(10) == 2
 
 
-def test_captions_are_as_many_as_there_are_real_images() -> None:
+def test_there_is_one_caption_per_real_image() -> None:
     resolved = plan("caption").resolve(Classes())
     assert resolved.captioner == CaptionerSource()
     assert [resolved.per_class(n) for n in (1, 30)] == [1, 30]
@@ -66,28 +69,28 @@ def test_captions_are_as_many_as_there_are_real_images() -> None:
     assert other.captioner == CaptionerSource(model="owner/name")
 
 
-def test_definitions_are_the_plans_or_else_the_tasks() -> None:
+def test_definitions_come_from_the_study_or_the_task() -> None:
     of_task = Classes(definitions={"crane": "a bird"})
     own = plan({"strategy": "definition", "definitions": {"crane": "lifts loads"}}).resolve(of_task)
     assert own.options["definitions"] == {"crane": "lifts loads"}
     assert plan("definition").resolve(of_task).options["definitions"] == {"crane": "a bird"}
-    with pytest.raises((StudyError, DataError), match="has no definitions of its own"):
+    with pytest.raises((StudyError, DataError), match="has no definitions"):
         plan("definition").resolve(Classes())
-    with pytest.raises((StudyError, DataError), match="definitions name 'crame', which is no class of the task"):
+    with pytest.raises((StudyError, DataError), match="definitions: 'crame' is not a class of the task"):
         plan({"strategy": "definition", "definitions": {"crame": "x"}}).resolve(of_task)
 
 
-def test_a_strategy_of_the_users_is_looked_up_when_it_is_resolved(tmp_path: Path) -> None:
-    said = plan({"strategy": f"{tmp_path}/mine.py:TWICE", "options": {"word": "a"}})
+def test_user_defined_strategy_is_imported_when_resolved(tmp_path: Path) -> None:
+    fields = plan({"strategy": f"{tmp_path}/mine.py:TWICE", "options": {"word": "a"}})
     with pytest.raises(UnknownNameError, match=r"no file .*mine\.py"):
-        said.resolve(Classes())
+        fields.resolve(Classes())
     (tmp_path / "mine.py").write_text(
         "from prettyuseful.prompts.strategies import PromptStrategy\n"
-        "def write(asked): return [[name, asked.options['word'] + name] for name in asked.classes]\n"
+        "def write(request): return [[name, request.options['word'] + name] for name in request.classes]\n"
         "TWICE = PromptStrategy('twice', 'two', write, defaults={'word': 'the '})\n"
     )
-    resolved = said.resolve(Classes())
-    assert said.label == "twice"
+    resolved = fields.resolve(Classes())
+    assert fields.label == "twice"
     assert resolved.options == {"word": "a"}
     assert resolved.per_class(5) == 2
     assert str(tmp_path) not in str(resolved.strategy.content)

@@ -17,6 +17,7 @@ from prettyuseful.analysis.summary import Summary, summarise
 from prettyuseful.errors import StoreError
 from prettyuseful.records import read_records
 from prettyuseful.report.build import render, write_report
+from prettyuseful.report.markdown import answer_markdown
 
 from .conftest import Make
 
@@ -24,45 +25,45 @@ HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
 
 
 class Page(HTMLParser):
-    """The tags of a page, its text by section, and its data scripts."""
+    """The tags of a page, its text by section, and its JSON by the id of the script."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
         self.tags: list[tuple[str, dict[str, str | None]]] = []
         self.sections: dict[str, str] = {}
-        self._section, self._raw = "", ""
-        self.text, self.json = "", ""
+        self._section, self._script = "", ""
+        self.text, self.json = "", {"figures": "", "markdown": ""}
         self.feed(html)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        found = dict(attrs)
-        self.tags.append((tag, found))
+        attributes = dict(attrs)
+        self.tags.append((tag, attributes))
         if tag in ("script", "style"):
-            self._raw = found.get("id") or "code"
+            self._script = attributes.get("id") or "code"
         if tag == "section":
-            self._section = found.get("id") or ""
+            self._section = attributes.get("id") or ""
             self.sections[self._section] = ""
 
     def handle_endtag(self, tag: str) -> None:
         if tag in ("script", "style"):
-            self._raw = ""
+            self._script = ""
         if tag == "section":
             self._section = ""
 
     def handle_data(self, data: str) -> None:
-        if self._raw == "figures":
-            self.json += data
-        elif not self._raw:
+        if self._script in self.json:
+            self.json[self._script] += data
+        elif not self._script:
             self.text += data
             if self._section:
                 self.sections[self._section] += data
 
     @property
     def figures(self) -> dict[str, Any]:
-        return dict(json.loads(self.json))
+        return dict(json.loads(self.json["figures"]))
 
     def count(self, tag: str) -> int:
-        return sum(found == tag for found, _ in self.tags)
+        return sum(name == tag for name, _ in self.tags)
 
 
 @pytest.fixture(scope="module")
@@ -70,16 +71,34 @@ def page(small: Summary) -> Page:
     return Page(render(small))
 
 
-def test_says_what_was_asked_and_the_answer(page: Page, small: Summary) -> None:
-    assert "A study" in page.text
-    assert "Is it useful?" in page.text
-    assert "3 classes" in page.text
-    answer = " ".join(page.sections["answer"].split()).replace("\N{MINUS SIGN}", "-")
-    for sentence in small.answer:
-        assert sentence in answer
+def words(text: str) -> str:
+    return " ".join(text.split())
 
 
-def test_has_every_section_with_its_plots(page: Page) -> None:
+def test_answer_comes_first_and_has_all_sentences(page: Page, make: Make, small: Summary) -> None:
+    assert next(iter(page.sections)) == "answer"
+    answer = words(page.sections["answer"])
+    assert answer.index("A study") < answer.index(small.headline[0]) < answer.index("Is it useful?")
+    assert "3 classes" in answer
+    for sentence in (*small.headline, *small.answer):
+        repeated = sentence.startswith("Trained on base")  # its numbers are in the headline
+        assert (sentence in answer) is not repeated
+    assert "no results" in words(Page(render(make(failed=("real", "base", "curated")))).sections["answer"])
+
+
+def test_lead_figure_is_a_table_that_needs_no_script(page: Page, small: Summary) -> None:
+    answer = words(page.sections["answer"])
+    for row in small.rows:
+        assert row.to_real is not None
+        assert f"{row.to_real.mean:.1%} [{100 * row.to_real.low:.1f}, {100 * row.to_real.high:.1f}]" in answer
+
+
+def test_every_number_has_one_style(page: Page) -> None:
+    assert re.search(r"-26\.7 points \[-33\.6, -19\.8\]", words(page.sections["accuracy"]))
+    assert "\N{MINUS SIGN}" not in page.text
+
+
+def test_every_section_has_its_plots(page: Page) -> None:
     assert list(page.sections) == [
         "answer",
         "accuracy",
@@ -92,20 +111,53 @@ def test_has_every_section_with_its_plots(page: Page) -> None:
         "reading",
         "making",
     ]
-    places = {found["data-figure"] for _, found in page.tags if "data-figure" in found}
-    assert places == set(page.figures)
-    assert all(found.get("aria-label") for _, found in page.tags if "data-figure" in found)
+    plots = {attributes["data-figure"]: attributes for _, attributes in page.tags if "data-figure" in attributes}
+    assert set(plots) == set(page.figures)
+    for plot in plots.values():
+        assert plot["aria-label"]
+        assert words(plot["aria-label"]) in words(page.text), "the text alternative is readable without a script"
 
 
-def test_hostile_words_stay_words(make: Make, small: Summary) -> None:
+def test_contents_link_to_every_section(page: Page) -> None:
+    links = [attributes["href"] for tag, attributes in page.tags if tag == "a" and "href" in attributes]
+    assert {f"#{section}" for section in page.sections} <= set(links)
+
+
+def test_terms_link_to_their_explanation(page: Page) -> None:
+    targets = {attributes["id"] for _, attributes in page.tags if attributes.get("id")}
+    terms = [attributes for _, attributes in page.tags if attributes.get("class") == "term"]
+    assert len(terms) > 10
+    for term in terms:
+        assert str(term["href"]).removeprefix("#") in targets
+        assert term["aria-describedby"] in targets
+    assert all(title in page.sections["reading"] for title in ("Synth→Real", "Coverage", "Exploratory comparison"))
+
+
+def test_markdown_of_the_answer_is_in_the_page(page: Page, small: Summary) -> None:
+    assert json.loads(page.json["markdown"]) == answer_markdown(small, small.rows)
+
+
+def test_repeats_per_configuration_are_folded_except_for_the_first(make: Make, page: Page) -> None:
+    html = render(make(architectures=("small", "resnet50")))
+    for section in ("accuracy", "transfer", "pairs", "classes"):
+        part = html[html.index(f'<section id="{section}"') :]
+        part = part[: part.index("</section>")]
+        assert re.findall(r'<details class="fold cell"( open)?><summary>(\w+),', part) == [
+            (" open", "small"),
+            ("", "resnet50"),
+        ]
+    assert not any(attributes.get("class") == "fold cell" for _, attributes in page.tags)
+
+
+def test_markup_in_names_is_escaped(make: Make, small: Summary) -> None:
     html = render(make(title=HOSTILE, question=HOSTILE, classes=("cat", HOSTILE), generator=HOSTILE))
     hostile, plain = Page(html), Page(render(small))
     assert hostile.count("script") == plain.count("script")
-    assert all("onerror" not in found for _, found in hostile.tags)
+    assert all("onerror" not in attributes for _, attributes in hostile.tags)
     assert HOSTILE in hostile.text
 
 
-def test_a_hostile_data_set_name_cannot_end_the_figures(small: Summary) -> None:
+def test_markup_in_a_data_set_name_cannot_end_the_script(small: Summary) -> None:
     datasets = tuple(replace_name(dataset) for dataset in small.datasets)
     rows = tuple(row if row.real else replace(row, dataset=row.dataset + HOSTILE) for row in small.rows)
     html = render(replace(small, datasets=datasets, rows=rows, comparisons=()))
@@ -117,61 +169,62 @@ def replace_name(dataset: Any) -> Any:
     return dataset if dataset.control else dataset.model_copy(update={"name": dataset.name + HOSTILE})
 
 
-def test_asks_nothing_of_the_network(page: Page) -> None:
+def test_page_needs_no_network(page: Page) -> None:
     assert not any(tag in ("iframe", "object", "embed", "base") for tag, _ in page.tags)
-    for tag, found in page.tags:
-        source = found.get("src") or (found.get("href") if tag != "a" else None)
+    for tag, attributes in page.tags:
+        source = attributes.get("src") or (attributes.get("href") if tag != "a" else None)
         assert source is None or source.startswith("data:")
-    links = {found["href"] for tag, found in page.tags if tag == "a" and not str(found["href"]).startswith("#")}
+    hrefs = {str(attributes["href"]) for tag, attributes in page.tags if tag == "a"}
+    links = {href for href in hrefs if not href.startswith("#")}
     assert links == {"https://arxiv.org/abs/2602.19946"}
-    [policy] = [f["content"] for t, f in page.tags if t == "meta" and f.get("http-equiv") == "Content-Security-Policy"]
+    [policy] = [a["content"] for _, a in page.tags if a.get("http-equiv") == "Content-Security-Policy"]
     assert policy is not None
     assert "default-src 'none'" in policy
     assert len(re.findall("'sha256-", policy)) == 2
 
 
-def test_problems_come_first_and_are_told_plainly(make: Make, page: Page) -> None:
+def test_problems_are_listed_before_the_answer(make: Make, page: Page) -> None:
     assert "not complete" not in page.text
-    text = Page(render(make(failed=("curated",)))).text
-    assert text.index("This study is not complete") < text.index("The answer")
+    text = words(Page(render(make(failed=("curated",)))).text)
+    assert text.index("This study is not complete") < text.index("Data set base is")
     assert "small on curated, seed 0: failed (it broke)" in text
-    assert "No finished run: curated" in text
+    assert "No complete run: curated" in text
 
 
-def test_nothing_finished_is_a_report_too(make: Make) -> None:
-    found = Page(render(make(failed=("real", "base", "curated"))))
-    assert "No run is complete" in found.sections["answer"]
+def test_report_without_any_finished_run(make: Make) -> None:
+    empty = Page(render(make(failed=("real", "base", "curated"))))
+    assert "No data set has a complete run yet" in empty.sections["answer"]
 
 
-def test_no_metrics_no_samples_one_seed(make: Make) -> None:
-    found = Page(render(make(metrics=(), samples=0, seeds=(0,))))
-    assert not {"distribution", "images"} & set(found.sections)
-    assert "distribution" not in found.figures
-    assert "With one seed" in found.sections["reading"]
+def test_report_without_metrics_and_samples_and_with_one_seed(make: Make) -> None:
+    report = Page(render(make(metrics=(), sample_images=0, seeds=(0,))))
+    assert not {"distribution", "images"} & set(report.sections)
+    assert "distribution" not in report.figures
+    assert "With one seed" in report.sections["reading"]
 
 
-def test_missing_intervals_leave_a_dash(make: Make) -> None:
-    found = Page(render(make(failed=("real",))))
-    assert "\N{EN DASH}" in found.sections["accuracy"]
-    assert "nothing to draw" in " ".join(found.sections["transfer"].split())
+def test_missing_intervals_are_dashes(make: Make) -> None:
+    report = Page(render(make(failed=("real",))))
+    assert "\N{EN DASH}" in report.sections["accuracy"]
+    assert "there is none" in words(report.sections["transfer"])
 
 
-def test_a_number_that_is_none_does_not_break_the_figures(small: Summary) -> None:
+def test_figures_contain_null_for_missing_numbers(small: Summary) -> None:
     rows = tuple(replace(row, seeds=(float("nan"), *row.seeds[1:])) for row in small.rows)
     assert Page(render(replace(small, rows=rows))).figures["accuracy-1"]["data"][0]["x"][0] is None
 
 
-def test_each_cell_has_its_own_plots_on_equal_axes(make: Make) -> None:
+def test_each_configuration_has_its_own_plots_on_equal_axes(make: Make) -> None:
     figures = Page(render(make(architectures=("small", "resnet50")))).figures
     assert {"accuracy-1", "accuracy-2", "transfer-1", "transfer-2"} <= set(figures)
     for name in ("accuracy", "transfer"):
         assert figures[f"{name}-1"]["layout"]["xaxis"] == figures[f"{name}-2"]["layout"]["xaxis"]
 
 
-def test_published_values_are_apart_and_never_in_a_measured_plot(page: Page) -> None:
+def test_published_values_are_never_in_a_plot_of_measured_values(page: Page) -> None:
     assert "Published, not measured here" in page.sections["published"]
     assert "2602.19946" in page.sections["published"]
-    models = {found.model for found in published().generated}
+    models = {transfer.model for transfer in published().generated}
     for name, figure in page.figures.items():
         texts = {text for trace in figure["data"] for text in trace.get("text", [])}
         assert bool(texts & models) == name.startswith("published-")
@@ -179,29 +232,32 @@ def test_published_values_are_apart_and_never_in_a_measured_plot(page: Page) -> 
         assert ("qwen-image" in text) == (section == "published")
 
 
-def test_images_have_words_and_come_in_classes(page: Page) -> None:
-    alts = [found.get("alt") for tag, found in page.tags if tag == "img"]
-    assert len(alts) == 3 * 3 * 2
-    assert "cat, base, image 1" in alts
+def test_sample_images_have_a_text_alternative(page: Page) -> None:
+    images = [attributes for tag, attributes in page.tags if tag == "img"]
+    assert len(images) == 3 * 3
+    assert "cat, base: 2 sample images" in {image["alt"] for image in images}
+    assert all(image["loading"] == "lazy" and image["width"] and image["height"] for image in images)
 
 
-def test_tells_how_it_was_made(page: Page) -> None:
+def test_section_how_it_was_made(page: Page) -> None:
     making = page.sections["making"]
-    for words in ("prettyuseful run STUDY.yaml", "generator: pocket-base", "safety checker", "torch", "12 s", "CC0"):
-        assert words in making
+    for text in ("prettyuseful run STUDY.yaml", "generator: pocket-base", "safety checker", "torch", "12 s", "CC0"):
+        assert text in making
     assert "0123456789ab" in making
     assert "pocket models are small models" in page.sections["reading"]
 
 
-def test_tells_what_is_particular_to_a_data_set(finished: Path, blended: Path) -> None:
+def test_special_properties_of_data_sets_are_listed(finished: Path, blended: Path) -> None:
     cut, mixed = (Page((folder / "out" / "report.html").read_text("utf-8")) for folder in (finished, blended))
-    assert re.search(r"cut by tokenizer\s*14 prompts, longer than it takes", cut.sections["making"])
-    assert "trained after" not in cut.sections["making"]
-    assert re.search(r"trained after\s*noise: classifiers saw that data set first", mixed.sections["making"])
+    assert re.search(r"truncated by tokenizer\s*14 prompts longer than its limit", cut.sections["making"])
+    assert "pretrained on" not in cut.sections["making"]
+    assert re.search(
+        r"pretrained on\s*noise: classifiers were trained on that data set first", mixed.sections["making"]
+    )
     assert "mix of real and noise" in mixed.sections["making"]
 
 
-def test_speaks_of_pocket_models_only_where_there_are_some(make: Make) -> None:
+def test_pocket_models_are_explained_only_where_they_are_used(make: Make) -> None:
     assert "pocket models" not in Page(render(make(generator="sd-1.5"))).text
 
 
@@ -209,14 +265,14 @@ def test_equal_summaries_give_equal_bytes(make: Make) -> None:
     assert render(make()) == render(make())
 
 
-def test_is_quick_once_the_summary_is_there(small: Summary) -> None:
+def test_rendering_takes_less_than_two_seconds(small: Summary) -> None:
     render(small)
     started = time.perf_counter()
     render(small)
     assert time.perf_counter() - started < 2
 
 
-def test_writes_whole_or_says_how_to_mend_it(small: Summary, tmp_path: Path) -> None:
+def test_report_is_written_whole_or_the_error_names_a_remedy(small: Summary, tmp_path: Path) -> None:
     path = tmp_path / "report.html"
     assert write_report(small, path) == path
     assert path.read_text("utf-8").startswith("<!doctype html>")
@@ -227,21 +283,21 @@ def test_writes_whole_or_says_how_to_mend_it(small: Summary, tmp_path: Path) -> 
     assert [entry.name for entry in tmp_path.iterdir()] == ["report.html"]
 
 
-def test_certainty_stands_with_its_spread_over_seeds(finished: Path) -> None:
+def test_calibration_is_shown_with_its_range_over_seeds(finished: Path) -> None:
     summary = summarise(read_records(finished / "out" / "records"))
     (row,) = (row for row in summary.rows if row.dataset == "tiny")
-    errors = row.certainty["ece"]
-    assert len(errors) == len(row.certainty["top5"]) == 2
+    errors = row.calibration["ece"]
+    assert len(errors) == len(row.calibration["top5"]) == 2
     section = Page(render(summary)).sections["accuracy"]
-    assert f"{np.mean(errors):.1%} [{100 * min(errors):.1f}, {100 * max(errors):.1f}]" in section
+    assert f"{np.mean(errors):.1%} [{100 * min(errors):.1f}, {100 * max(errors):.1f}]" in words(section)
     assert "not an interval" in section
 
 
-def test_p_values_of_unplanned_pairs_are_adjusted_for_all_of_them(make: Make) -> None:
+def test_p_values_of_exploratory_pairs_are_holm_adjusted(make: Make) -> None:
     rates = {"real": 0.9, "a": 0.62, "b": 0.6, "c": 0.4}
     pairs = make(rates=rates).comparisons
-    alone = [pair.to_real.p for pair in pairs]
+    unadjusted = [pair.to_real.p for pair in pairs]
     assert len(pairs) == 3
-    assert [pair.p for pair in pairs] == list(holm([p for p in alone if p is not None]))
+    assert [pair.p for pair in pairs] == list(holm([p for p in unadjusted if p is not None]))
     planned = make(rates=rates, changed={"c": {"generator": "pocket-base", "control": "a"}}).comparisons
     assert [pair.p for pair in planned if pair.planned] == [pair.to_real.p for pair in planned if pair.planned]

@@ -3,56 +3,56 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from prettyuseful.analysis.summary import Summary
-from prettyuseful.names import names_of
+from prettyuseful.names import list_names
 from prettyuseful.report.build import render
-from prettyuseful.report.distribution import distribution_of
-from prettyuseful.report.series_style import looks_of
+from prettyuseful.report.distribution import summarise_distribution
+from prettyuseful.report.series_style import series_styles
 
 Make = Callable[..., Summary]
 
 
-def test_every_metric_has_a_title_and_words(make: Make) -> None:
-    names = list(names_of("metrics"))
+def test_every_metric_has_a_title_and_a_description(make: Make) -> None:
+    names = list(list_names("metrics"))
     summary = make(metrics=names)
-    found = distribution_of(summary, looks_of(summary))
-    assert found is not None
-    assert [metric.name for metric in found.metrics] == names
-    assert all(metric.title != metric.name and metric.words for metric in found.metrics)
+    distribution = summarise_distribution(summary, series_styles(summary))
+    assert distribution is not None
+    assert [metric.name for metric in distribution.metrics] == names
+    assert all(metric.title != metric.name and metric.words for metric in distribution.metrics)
 
 
-def test_a_table_for_each_encoder_with_the_controls_first(make: Make) -> None:
+def test_each_encoder_has_a_table_with_the_controls_first(make: Make) -> None:
     summary = make(metrics=("density", "coverage", "frechet"), encoders=("real-trained", "clip-vit-b-32"))
-    found = distribution_of(summary, looks_of(summary))
-    assert found is not None
-    assert [table.encoder for table in found.tables] == ["real-trained", "clip-vit-b-32"]
-    for table in found.tables:
-        assert [line.title for line in table.lines] == [
-            "real, other test images",
-            "real, train images",
+    distribution = summarise_distribution(summary, series_styles(summary))
+    assert distribution is not None
+    assert [table.encoder for table in distribution.tables] == ["real-trained", "clip-vit-b-32"]
+    for table in distribution.tables:
+        assert [row.title for row in table.rows] == [
+            "real: other half of the test images",
+            "real: train images",
             "base",
             "curated",
         ]
-        assert [line.control for line in table.lines] == [True, True, False, False]
-        assert all(one and one.reencoded for line in table.lines for one in line.found)
+        assert [row.control for row in table.rows] == [True, True, False, False]
+        assert all(measure and measure.reencoded for row in table.rows for measure in row.measures)
         assert table.sides == (8,)
-        assert table.marked  # the made-up Fréchet distances halve
-        assert table.about == f"what {table.encoder} is; k = 5; 20 images per class on either side"
-    assert found.encoder == "real-trained"
-    assert found.figure is not None
+        assert table.format_may_explain  # re-encoding halves the made-up Fréchet distances
+        assert table.description == f"description of {table.encoder}; k = 5; 20 images per class on both sides"
+    assert distribution.encoder == "real-trained"
+    assert distribution.figure is not None
 
 
-def test_there_is_a_table_without_a_plot_and_nothing_without_metrics(make: Make) -> None:
+def test_table_without_plot_and_nothing_without_metrics(make: Make) -> None:
     summary = make(metrics=("kid",))
-    found = distribution_of(summary, looks_of(summary))
-    assert found is not None
-    assert found.figure is None
-    assert [metric.title for metric in found.metrics] == ["KID"]
+    distribution = summarise_distribution(summary, series_styles(summary))
+    assert distribution is not None
+    assert distribution.figure is None
+    assert [metric.title for metric in distribution.metrics] == ["KID"]
     page = render(summary)
     assert "KID" in page
-    assert "file format may explain this" in page
+    assert "the file format may explain part of this value" in page
     empty = make(metrics=())
-    assert distribution_of(empty, looks_of(empty)) is None
+    assert summarise_distribution(empty, series_styles(empty)) is None
 
 
-def test_where_nothing_is_apart_there_is_no_mark(make: Make) -> None:
-    assert "file format may explain this" not in render(make(metrics=("density", "coverage")))
+def test_overlapping_intervals_have_no_mark(make: Make) -> None:
+    assert "the file format may explain part of this value" not in render(make(metrics=("density", "coverage")))

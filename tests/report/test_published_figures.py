@@ -33,33 +33,33 @@ def test_published_figures_hold_the_published_values() -> None:
     assert drawn == {(d.coverage, d.density) for d in paper.distributions}
 
 
-def test_each_says_in_words_all_that_it_shows(figures: dict[str, Figure]) -> None:
+def test_text_alternatives_contain_all_values(figures: dict[str, Figure]) -> None:
     paper = published()
     release, transfer, distribution = (
         figures[f"published-{name}"].alt for name in ("release", "transfer", "distribution")
     )
-    for found in paper.generated:
-        assert f"{found.model} {found.prompts}: Real to Synth {found.real_to_synth:.3f}" in transfer
-        if found.release:
-            assert f"{found.model} ({found.release}) {found.synth_to_real:.3f}" in release
-    assert all(f"{one.model} {one.prompts}: density {one.density}" in distribution for one in paper.distributions)
+    for model in paper.generated:
+        assert f"{model.model} {model.prompts}: Real→Synth {model.real_to_synth:.3f}" in transfer
+        if model.release:
+            assert f"{model.model} ({model.release}) {model.synth_to_real:.3f}" in release
+    assert all(f"{d.model} {d.prompts}: density {d.density}" in distribution for d in paper.distributions)
 
 
-def test_every_value_has_its_label_and_its_hover(figures: dict[str, Figure]) -> None:
+def test_every_value_has_a_label_and_a_hover(figures: dict[str, Figure]) -> None:
     for figure in figures.values():
         for trace in figure.data:
             assert len(trace["x"]) == len(trace["y"]) == len(trace["hovertext"])
             assert len(trace.get("text", trace["x"])) == len(trace["x"])
 
 
-def test_captions_are_hollow_squares_and_class_names_full_circles(figures: dict[str, Figure]) -> None:
+def test_captions_are_hollow_squares_and_class_names_filled_circles(figures: dict[str, Figure]) -> None:
     for name in ("published-transfer", "published-distribution"):
         names, captions, *_ = (trace["marker"] for trace in figures[name].data)
         assert (names["symbol"], captions["symbol"]) == ("circle", "square")
         assert names["color"] != captions["color"]
 
 
-def test_everything_lies_within_its_axes(figures: dict[str, Figure]) -> None:
+def test_all_points_lie_within_the_axes(figures: dict[str, Figure]) -> None:
     for figure in figures.values():
         (left, right), (low, high) = (figure.layout[f"{axis}axis"]["range"] for axis in "xy")
         for trace in figure.data:
@@ -67,15 +67,15 @@ def test_everything_lies_within_its_axes(figures: dict[str, Figure]) -> None:
             assert all(low < y < high for y in trace["y"])
 
 
-def test_the_release_axis_ends_three_months_beside_the_models_across_a_new_year() -> None:
+def test_release_axis_extends_three_months_across_a_new_year() -> None:
     paper = published()
-    first, last = [found for found in paper.generated if found.release][:2]
+    first, last = [model for model in paper.generated if model.release][:2]
     some = replace(paper, transfers=(paper.real, replace(first, release="2022-02"), replace(last, release="2023-11")))
     layout = published_figures.published_release_figure(some).layout
     assert layout["xaxis"]["range"] == ["2021-11", "2024-02"]
 
 
-def test_names_of_models_cannot_bring_markup_into_a_plot() -> None:
+def test_model_names_are_escaped() -> None:
     paper = published()
     marked = tuple(replace(t, model="<a>") if t.model != "real" else t for t in paper.transfers)
     figure = published_figures.published_release_figure(replace(paper, transfers=marked))

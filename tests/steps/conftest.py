@@ -31,12 +31,12 @@ def store(tmp_path: Path) -> LocalStore:
 
 @pytest.fixture
 def make(store: LocalStore) -> Make:
-    """Makes a step's artifact; its inputs are artifacts, or their keys."""
+    """Run a step and return its artifact. Inputs are artifacts or their keys."""
     return lambda spec, **inputs: make_in(store, spec, **inputs)
 
 
 @pytest.fixture
 def load(make: Make, shared_task: Path) -> Callable[[int], Artifact]:
-    """The first real train images of each class."""
+    """Load the first real training images of each class."""
     task = Pinned(source=TaskSource(folder=str(shared_task)), content="x")
     return lambda per_class: make(LoadSpec(task=task, split="train", per_class=per_class))

@@ -19,7 +19,7 @@ from prettyuseful.transforms.degradation import Blur
 from .conftest import Make
 
 
-def rows_of(artifact: Artifact) -> list[Row]:
+def read_rows(artifact: Artifact) -> list[Row]:
     return [row for entry in artifact.manifest.files for row in read_shard(artifact.path(entry.name))]
 
 
@@ -38,11 +38,11 @@ def change(transform: Blur, per_class: int, size: int = 16) -> ChangeSpec:
     )
 
 
-def test_images_are_changed_in_the_size_that_classifiers_see(make: Make, load: Callable[[int], Artifact]) -> None:
+def test_images_are_transformed_at_the_size_that_classifiers_see(make: Make, load: Callable[[int], Artifact]) -> None:
     blur = Blur(width=0.1)
     real = load(6)
     changed = make(change(blur, 4), dataset=real)
-    rows, before = rows_of(changed), rows_of(real)
+    rows, before = read_rows(changed), read_rows(real)
     assert Counter(row.label for row in rows) == {0: 4, 1: 4}
     assert changed.manifest.facts["applied"]["transform"] == {"kind": "blur", "width": 0.1}
     kept = [row for label in (0, 1) for row in [r for r in before if r.label == label][:4]]
@@ -55,7 +55,7 @@ def test_images_are_changed_in_the_size_that_classifiers_see(make: Make, load: C
 
 
 class Told(StepSpec):
-    """Stands where a diagnosis would: says which rows are held against a set."""
+    """Replaces a diagnosis: stores which rows show a cause."""
 
     kind = "told"
     labels: tuple[int, ...]
@@ -67,15 +67,15 @@ class Told(StepSpec):
         return {}
 
 
-def test_dropped_images_give_way_to_others_of_their_class(make: Make, load: Callable[[int], Artifact]) -> None:
+def test_dropped_images_are_replaced_by_others_of_their_class(make: Make, load: Callable[[int], Artifact]) -> None:
     real = load(4)
-    before = rows_of(real)
+    before = read_rows(real)
     reds = [i for i, row in enumerate(before) if row.label == 0]
-    told = make(Told(labels=(reds[0], reds[2]), copies=(reds[1],)))
-    found = make(DropSpec(cause="labels"), dataset=real, diagnosis=told)
-    rows = rows_of(found)
+    raised = make(Told(labels=(reds[0], reds[2]), copies=(reds[1],)))
+    result = make(DropSpec(cause="labels"), dataset=real, diagnosis=raised)
+    rows = read_rows(result)
     assert [row.label for row in rows] == [row.label for row in before]
-    assert found.manifest.facts["applied"] == {"drop": "labels", "dropped": 2}
+    assert result.manifest.facts["applied"] == {"drop": "labels", "dropped": 2}
     assert len({row.path for row in rows}) == len(rows)
     kept = {before[reds[1]].data, before[reds[3]].data}
     assert {row.data for row in rows if row.label == 0} == kept
@@ -83,10 +83,10 @@ def test_dropped_images_give_way_to_others_of_their_class(make: Make, load: Call
     assert [row.data for row in rows if row.path.startswith("again-2/")] == [before[reds[1]].data, before[reds[3]].data]
 
 
-def test_a_class_of_which_nothing_would_be_left_stays(make: Make, load: Callable[[int], Artifact]) -> None:
+def test_a_class_without_remaining_images_is_left_unchanged(make: Make, load: Callable[[int], Artifact]) -> None:
     real = load(3)
-    before = rows_of(real)
-    told = make(Told(labels=(), copies=tuple(i for i, row in enumerate(before) if row.label == 1)))
-    found = make(DropSpec(cause="copies"), dataset=real, diagnosis=told)
-    assert [row.data for row in rows_of(found)] == [row.data for row in before]
-    assert found.manifest.facts["applied"]["dropped"] == 0
+    before = read_rows(real)
+    raised = make(Told(labels=(), copies=tuple(i for i, row in enumerate(before) if row.label == 1)))
+    result = make(DropSpec(cause="copies"), dataset=real, diagnosis=raised)
+    assert [row.data for row in read_rows(result)] == [row.data for row in before]
+    assert result.manifest.facts["applied"]["dropped"] == 0

@@ -1,4 +1,4 @@
-"""Training from another classifier's weights."""
+"""Training that starts from the weights of another classifier, and resumed training."""
 
 from __future__ import annotations
 
@@ -53,18 +53,18 @@ def test_training_starts_from_the_weights_of_another_classifier(make: Make, few:
     assert np.array_equal(head(still), head(first))
 
 
-def test_another_start_is_another_classifier(make: Make, few: Artifact, many: Artifact) -> None:
-    one, two = (make(training(epochs=epochs), pixels=few) for epochs in (1, 2))
-    keys = {make(training(), pixels=many, start=start).manifest.key for start in (one, two)}
+def test_another_start_gives_another_classifier(make: Make, few: Artifact, many: Artifact) -> None:
+    starts = (make(training(epochs=epochs), pixels=few) for epochs in (1, 2))
+    keys = {make(training(), pixels=many, start=start).manifest.key for start in starts}
     assert len(keys) == 2
 
 
 class StoppedError(Exception):
-    """What ends a training in its middle."""
+    """Raised to interrupt a training."""
 
 
 def interrupt(store: LocalStore, spec: TrainSpec, pixels: Artifact, at: float) -> Step:
-    """A training that ends after the fraction `at` of its epochs, as if its process had died."""
+    """Run a training that stops after the fraction `at` of its epochs, as if its process had died."""
     step = Step(spec, {"pixels": pixels.manifest.key}, "train", 1)
 
     def stop(fraction: float) -> None:
@@ -88,23 +88,23 @@ def often(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("often")
-def test_an_interrupted_training_goes_on_to_the_same_bytes(few: Artifact, store: LocalStore, tmp_path: Path) -> None:
+def test_a_resumed_training_gives_the_same_bytes(few: Artifact, store: LocalStore, tmp_path: Path) -> None:
     shutil.copytree(store.root, tmp_path / "elsewhere")
     elsewhere, heard = LocalStore(tmp_path / "elsewhere"), list[float]()
     step = interrupt(store, training(epochs=6), few, at=0.5)
     for place in (store, elsewhere):
         run_step(step, place, heard.append)
-    assert len(heard) == 3 + 6  # the other half of the epochs here, all of them elsewhere
+    assert len(heard) == 3 + 6  # half of the epochs in the first store, all of them in the second
     assert files(store, step) == files(elsewhere, step)
     assert not store.checkpoint_dir(step.key).exists()
 
 
 @pytest.mark.usefixtures("often")
-def test_a_corrupted_checkpoint_falls_back_and_says_so(few: Artifact, store: LocalStore) -> None:
+def test_a_corrupted_checkpoint_is_skipped_with_a_warning(few: Artifact, store: LocalStore) -> None:
     step = interrupt(store, training(epochs=6), few, at=0.5)
     last = max(store.checkpoint_dir(step.key).glob("*.pt"))
     last.write_bytes(last.read_bytes()[:-100])
     manifest = run_step(step, store, lambda _: None)
     assert manifest is not None
     assert "the checkpoint of epoch 3" in manifest.facts["warnings"][0]
-    assert "goes on from epoch 2" in manifest.facts["warnings"][0]
+    assert "resumes from epoch 2" in manifest.facts["warnings"][0]

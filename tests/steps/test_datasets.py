@@ -1,4 +1,4 @@
-"""Data sets that are there already: taken from a folder, mixed, sampled; every image keeps its bytes."""
+"""Existing data sets: imported from a folder, mixed and sampled. Every image keeps its bytes."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ def imported(make: Make) -> Import:
     return of
 
 
-def rows_of(artifact: Artifact) -> list[Row]:
+def read_rows(artifact: Artifact) -> list[Row]:
     return [row for entry in artifact.manifest.files for row in read_shard(artifact.path(entry.name))]
 
 
 @pytest.fixture(params=["parquet", "imagefolder", "webdataset"])
 def place(request: pytest.FixtureRequest, finished: Path, tmp_path: Path) -> Path:
-    """The same generated data set, as it is and as it is exported."""
+    """The same generated data set, in the store and exported."""
     made = finished / "out" / "datasets" / "tiny"
     if request.param == "parquet":
         return made
@@ -48,50 +48,52 @@ def place(request: pytest.FixtureRequest, finished: Path, tmp_path: Path) -> Pat
     return tmp_path / "exported"
 
 
-def test_what_we_wrote_comes_back(imported: Import, finished: Path, place: Path) -> None:
-    found = imported(place, 5)
-    assert found.manifest.facts["images"] == 10
-    assert found.manifest.facts["applied"]["format"] in ("parquet", "imagefolder", "webdataset")
+def test_an_exported_data_set_can_be_imported(imported: Import, finished: Path, place: Path) -> None:
+    result = imported(place, 5)
+    assert result.manifest.facts["images"] == 10
+    assert result.manifest.facts["applied"]["format"] in ("parquet", "imagefolder", "webdataset")
     written = [
         row
         for path in sorted((finished / "out" / "datasets" / "tiny").glob("*.parquet"))
         for row in read_shard(path)
         if int(Path(row.path).stem) < 5
     ]
-    assert [(row.data, row.label) for row in rows_of(found)] == [(row.data, row.label) for row in written]
-    if found.manifest.facts["applied"]["format"] != "imagefolder":  # which holds images and nothing else
-        assert [(row.prompt, row.seed) for row in rows_of(found)] == [(row.prompt, row.seed) for row in written]
+    assert [(row.data, row.label) for row in read_rows(result)] == [(row.data, row.label) for row in written]
+    if result.manifest.facts["applied"]["format"] != "imagefolder":  # which has no prompts or seeds
+        assert [(row.prompt, row.seed) for row in read_rows(result)] == [(row.prompt, row.seed) for row in written]
 
 
-def test_where_images_lie_is_in_no_key(imported: Import, shared_task: Path, folder_task: Path) -> None:
+def test_keys_do_not_depend_on_the_location_of_images(imported: Import, shared_task: Path, folder_task: Path) -> None:
     here, there = imported(shared_task / "train", 3), imported(folder_task / "train", 3)
     assert here.manifest.key == there.manifest.key
     (folder_task / "train" / "red" / "000.png").write_bytes((folder_task / "train" / "red" / "001.png").read_bytes())
     assert imported(folder_task / "train", 3).manifest.key != here.manifest.key
 
 
-def test_a_large_import_is_cut_into_files(imported: Import, shared_task: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_import_is_written_to_several_files(
+    imported: Import, shared_task: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("prettyuseful.steps.datasets._SHARD_IMAGES", 3)
-    found = imported(shared_task / "train", 4)
-    names = [entry.name for entry in found.manifest.files]
+    result = imported(shared_task / "train", 4)
+    names = [entry.name for entry in result.manifest.files]
     assert names == [f"data-{i:05d}-of-00003.parquet" for i in range(3)]
-    assert [len(list(read_shard(found.path(name)))) for name in names] == [3, 3, 2]
-    assert [row.path for row in rows_of(found)] == [f"{name}/{i:03d}.png" for name in CLASSES for i in range(4)]
+    assert [len(list(read_shard(result.path(name)))) for name in names] == [3, 3, 2]
+    assert [row.path for row in read_rows(result)] == [f"{name}/{i:03d}.png" for name in CLASSES for i in range(4)]
 
 
-def test_a_mix_takes_the_first_of_each_class_and_keeps_their_bytes(
+def test_a_mix_takes_the_first_images_of_each_class_and_keeps_their_bytes(
     make: Make, load: Callable[[int], Artifact], imported: Import, finished: Path
 ) -> None:
     parts = {"real": load(6), "tiny": imported(finished / "out" / "datasets" / "tiny", 5)}
     mix = make(MixSpec(parts=(("real", 2), ("tiny", 3))), **parts)
-    rows = rows_of(mix)
+    rows = read_rows(mix)
     assert mix.manifest.facts["images"] == len(rows) == 10
     assert mix.manifest.facts["classes"] == list(CLASSES)
     assert mix.manifest.facts["applied"]["mix"] == {"real": 2, "tiny": 3}
     assert mix.manifest.facts["applied"]["parts"]["tiny"] == {"format": "parquet"}
     for name, count in (("real", 2), ("tiny", 3)):
         for label in (0, 1):
-            first = [row for row in rows_of(parts[name]) if row.label == label][:count]
+            first = [row for row in read_rows(parts[name]) if row.label == label][:count]
             mixed = [row for row in rows if row.label == label and row.path.startswith(f"{name}/")]
             assert [row.data for row in mixed] == [row.data for row in first]
             assert [(row.path, row.group) for row in mixed] == [
@@ -100,7 +102,7 @@ def test_a_mix_takes_the_first_of_each_class_and_keeps_their_bytes(
             assert [(row.prompt, row.seed) for row in mixed] == [(row.prompt, row.seed) for row in first]
 
 
-def test_samples_are_the_first_of_each_class(make: Make, load: Callable[[int], Artifact]) -> None:
+def test_samples_are_the_first_images_of_each_class(make: Make, load: Callable[[int], Artifact]) -> None:
     sampled = make(SampleSpec(per_class=2), dataset=load(6))
     pictures = json.loads(sampled.path("samples.json").read_text("utf-8"))
     assert [len(of_class) for of_class in pictures] == [2, 2]

@@ -1,4 +1,4 @@
-"""Halves of the real images, and the step that says what holds a set back, on crops of four photographs."""
+"""Halves of the real images and the diagnosis step, on crops of four photographs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from prettyuseful.steps.diagnosis import DiagnoseSpec, HalfSpec, TrySpec
 from prettyuseful.steps.probe import ProbeSpec
 from prettyuseful.tasks.photos import PHOTOGRAPHS, load_photograph
 from prettyuseful.training.recipes import SMALL, Recipe, View
-from prettyuseful.transforms.base import resized
+from prettyuseful.transforms.base import resize_image
 from prettyuseful.transforms.degradation import Blur
 
 from .conftest import Make, make_in
@@ -56,7 +56,7 @@ def images_of(pixels: Pixels) -> Counter[tuple[int, str, bytes]]:
 
 
 class PlantedSpec(StepSpec):
-    """Decoded images of three classes, three of a group, of heights and widths of their own."""
+    """Decoded images of three classes in groups of three, with different heights and widths."""
 
     kind: ClassVar[str] = "planted"
     per_class: int = 20
@@ -79,38 +79,38 @@ def halves(make: Make) -> tuple[Artifact, list[Artifact]]:
     return whole, [make(HalfSpec(part=part), pixels=whole) for part in (0, 1)]
 
 
-def test_halves_hold_every_image_once(halves: tuple[Artifact, list[Artifact]]) -> None:
+def test_halves_contain_every_image_once(halves: tuple[Artifact, list[Artifact]]) -> None:
     whole, parts = halves
-    one, two = (images_of(opened(part)) for part in parts)
-    assert one + two == images_of(opened(whole))
+    first, second = (images_of(opened(part)) for part in parts)
+    assert first + second == images_of(opened(whole))
     for part in parts:
         assert part.manifest.facts["classes"] == ["a", "b", "c"]
         assert part.manifest.facts["images"] == len(opened(part))
 
 
 def test_halves_share_no_group_and_are_nearly_equal_in_every_class(halves: tuple[Artifact, list[Artifact]]) -> None:
-    one, two = (opened(part) for part in halves[1])
-    assert not set(one.groups) & set(two.groups)
+    first, second = (opened(part) for part in halves[1])
+    assert not set(first.groups) & set(second.groups)
     for label in range(3):
-        assert abs(int((one.labels == label).sum()) - int((two.labels == label).sum())) <= 3  # a group
+        assert abs(int((first.labels == label).sum()) - int((second.labels == label).sum())) <= 3  # one group
 
 
-def test_halves_are_in_order_and_their_bytes_stable(
+def test_halves_are_ordered_and_reproducible(
     halves: tuple[Artifact, list[Artifact]], make: Make, tmp_path: Path
 ) -> None:
     whole, parts = halves
     order = {(str(group), pixels): i for i, (_, group, pixels) in enumerate(_in_order(opened(whole)))}
     for part, artifact in enumerate(parts):
-        found = opened(artifact)
-        assert (np.diff(found.labels) >= 0).all()
+        result = opened(artifact)
+        assert (np.diff(result.labels) >= 0).all()
         for label in range(3):
-            places = [order[group, pixels] for of, group, pixels in _in_order(found) if of == label]
+            places = [order[group, pixels] for of, group, pixels in _in_order(result) if of == label]
             assert places == sorted(places)
         elsewhere = LocalStore(tmp_path / "elsewhere")
         again = make_in(elsewhere, HalfSpec(part=part), pixels=make_in(elsewhere, PlantedSpec()))
         assert bytes_of(again) == bytes_of(artifact)
         turned = make(HalfSpec(part=part), pixels=make(PlantedSpec(reverse=True)))
-        assert images_of(opened(turned)) == images_of(found)  # groups go by their names, not by where they stand
+        assert images_of(opened(turned)) == images_of(result)  # the names of the groups decide, not their order
 
 
 def _in_order(pixels: Pixels) -> list[tuple[int, str, bytes]]:
@@ -119,11 +119,11 @@ def _in_order(pixels: Pixels) -> list[tuple[int, str, bytes]]:
 
 NAMES = ("astronaut", "brick", "moon", "rocket")
 BLOCK = 48
-"""Pixels of a photograph's side that become one image."""
+"""Side of a block of a photograph in pixels. Each block becomes one image."""
 
 
 class CropsSpec(StepSpec):
-    """Blocks of four photographs, so many `unseen` ones of each and then so many `real` ones; each its own group."""
+    """Blocks of four photographs, `unseen` and then `real` blocks of each. Each block is a group."""
 
     kind: ClassVar[str] = "crops"
     unseen: int
@@ -132,20 +132,20 @@ class CropsSpec(StepSpec):
     def make(self, job: Job) -> dict[str, Any]:
         def crops() -> Iterator[tuple[np.ndarray, int, str]]:
             for label, name in enumerate(NAMES):
-                [photograph] = [load_photograph(one) for one in PHOTOGRAPHS if one.name == name]
+                [photograph] = [load_photograph(row) for row in PHOTOGRAPHS if row.name == name]
                 rows, columns = (side // BLOCK for side in photograph.shape[:2])
                 places = np.random.default_rng(0).permutation([(r, c) for r in range(rows) for c in range(columns)])
                 for odd, count in ((1, self.unseen), (0, self.real)):
                     for r, c in places[places.sum(axis=1) % 2 == odd][:count]:
                         block = photograph[r * BLOCK : (r + 1) * BLOCK, c * BLOCK : (c + 1) * BLOCK]
-                        yield resized(block, SIDE, SIDE), label, f"{name}/{r}-{c}"
+                        yield resize_image(block, SIDE, SIDE), label, f"{name}/{r}-{c}"
 
         write_pixels(job.folder, crops())
         return {"classes": list(NAMES), "images": len(NAMES) * (self.unseen + self.real)}
 
 
 class World:
-    """A store with real crops in two halves, classifiers and all else that a diagnosis needs; and sets to diagnose."""
+    """A store with all inputs of a diagnosis (real crops in two halves, classifiers), and data sets to diagnose."""
 
     def __init__(self, store: LocalStore) -> None:
         self.store = store
@@ -154,15 +154,15 @@ class World:
         trained = [self.make(training, pixels=half) for half in halves]
         self.reference: dict[str, Artifact] = {}
         for part, half in enumerate(halves):
-            of = {"half": half, "classifier": trained[1 - part]}
-            tries = self.make(TrySpec.of(VIEW, Numerics()), **of)
-            self.reference |= {f"half {part}": half, f"classifier {part}": of["classifier"], f"tries {part}": tries}
+            inputs = {"half": half, "classifier": trained[1 - part]}
+            tries = self.make(TrySpec.for_view(VIEW, Numerics()), **inputs)
+            self.reference |= {f"half {part}": half, f"classifier {part}": inputs["classifier"], f"tries {part}": tries}
 
     def make(self, spec: StepSpec, **inputs: Artifact) -> Artifact:
         return make_in(self.store, spec, **inputs)
 
     def mixed(self, unseen: int, real: int) -> Artifact:
-        """So many images per class that no real one is a part of, and so many of the real ones."""
+        """Return `unseen` images per class that are not in the real set, followed by `real` images that are."""
         return self.make(CropsSpec(unseen=unseen, real=real))
 
     def blurred(self, pixels: Artifact) -> Artifact:
@@ -183,21 +183,21 @@ def blurred(world: World) -> Artifact:
     return world.diagnosed(world.blurred(world.mixed(26, 0)))
 
 
-def test_a_diagnosis_names_the_cause_and_shows_examples(blurred: Artifact) -> None:
-    found = diagnosis_of(blurred)
-    assert all(len(cause.per_class) == len(NAMES) for cause in found.causes)
-    assert found.differs
-    assert [cause.row.name for cause in found.named] == ["high-frequencies lost"]
-    assert [len(example.images) for example in found.named[0].examples] == [6, 6, 6]
+def test_a_diagnosis_reports_the_cause_with_examples(blurred: Artifact) -> None:
+    result = diagnosis_of(blurred)
+    assert all(len(cause.per_class) == len(NAMES) for cause in result.causes)
+    assert result.differs
+    assert [cause.row.name for cause in result.named] == ["high-frequencies lost"]
+    assert [len(example.images) for example in result.named[0].examples] == [6, 6, 6]
     facts = blurred.manifest.facts
     assert facts == {"images": 26 * len(NAMES), "differs": True, "named": ["high-frequencies lost"]}
 
 
-def test_images_that_are_no_other_than_real_ones_have_no_cause(world: World) -> None:
+def test_images_like_real_ones_have_no_reported_cause(world: World) -> None:
     assert diagnosis_of(world.diagnosed(world.mixed(26, 0))).named == ()
 
 
-def test_what_was_diagnosed_before_in_the_process_changes_nothing(world: World, tmp_path: Path) -> None:
+def test_a_diagnosis_does_not_depend_on_earlier_ones_in_the_process(world: World, tmp_path: Path) -> None:
     sets = [world.mixed(20, 6), world.mixed(16, 10)]
     inputs = {name: artifact.manifest.key for name, artifact in {**world.reference, "pixels": sets[1]}.items()}
     step = Step(DiagnoseSpec(view=VIEW, numerics=Numerics()), inputs, "diagnose", 1)
@@ -218,48 +218,51 @@ def test_what_was_diagnosed_before_in_the_process_changes_nothing(world: World, 
     assert diagnosis_of(before) != diagnosis_of(after)
 
 
-def test_another_reference_is_not_taken_for_the_one_before(world: World, blurred: Artifact) -> None:
+def test_a_cached_reference_is_not_reused_for_other_real_images(world: World, blurred: Artifact) -> None:
     pixels = world.blurred(world.mixed(26, 0))
     assert world.diagnosed(pixels).manifest.key == blurred.manifest.key
     world.diagnosed(world.mixed(25, 1))
-    # The first reference is at hand now; this one is its halves the other way round, and the other classifiers.
+    # The first reference is cached now. The second one exchanges the halves and the classifiers.
     turned = {f"{name[:-1]}{1 - int(name[-1])}": artifact for name, artifact in world.reference.items()}
     spec = DiagnoseSpec(view=VIEW, numerics=Numerics())
-    found = make_in(world.store, spec, **turned, pixels=pixels)
-    assert found.manifest.key != blurred.manifest.key
-    assert diagnosis_of(found) != diagnosis_of(blurred)
-    assert diagnosis_of(found).difference == pytest.approx(diagnosis_of(blurred).difference, rel=0.01)
+    result = make_in(world.store, spec, **turned, pixels=pixels)
+    assert result.manifest.key != blurred.manifest.key
+    assert diagnosis_of(result) != diagnosis_of(blurred)
+    assert diagnosis_of(result).difference == pytest.approx(diagnosis_of(blurred).difference, rel=0.01)
 
 
-def test_rows_say_which_images_of_the_set_are_copies(
+def test_rows_list_the_near_duplicates_of_the_data_set(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("prettyuseful.steps.diagnosis.MOST_IMAGES", 26 * len(NAMES))  # of a set 52 of a class
+    monkeypatch.setattr("prettyuseful.steps.diagnosis.MAX_IMAGES", 26 * len(NAMES))  # 52 images per class of a data set
     pixels = world.mixed(40, 24)
-    found = world.diagnosed(pixels)
-    rows = json.loads(found.path("rows.json").read_text("utf-8"))
+    result = world.diagnosed(pixels)
+    rows = json.loads(result.path("rows.json").read_text("utf-8"))
     assert sorted(rows) == ["copies", "labels"]
-    real = np.array(rows["copies"]) % 64 >= 40  # of each class's 64 images, the last 24 are real ones
+    real = np.array(rows["copies"]) % 64 >= 40  # the last 24 of 64 images per class are real
     assert real.sum() > 60
     assert (~real).sum() < 20
-    assert "copies" in {cause.id for cause in diagnosis_of(found).named}
-    shutil.copytree(world.store.root, tmp_path / "store", ignore=shutil.ignore_patterns(f"{found.manifest.key}.json"))
+    assert "copies" in {cause.id for cause in diagnosis_of(result).named}
+    shutil.copytree(world.store.root, tmp_path / "store", ignore=shutil.ignore_patterns(f"{result.manifest.key}.json"))
     spec, elsewhere = DiagnoseSpec(view=VIEW, numerics=Numerics()), LocalStore(tmp_path / "store")
-    assert elsewhere.read(found.manifest.key) is None
+    assert elsewhere.read(result.manifest.key) is None
     again = make_in(elsewhere, spec, **world.reference, pixels=pixels)
-    assert (again.manifest.facts, bytes_of(again)) == (found.manifest.facts, bytes_of(found))  # the same 52 of a class
+    assert (again.manifest.facts, bytes_of(again)) == (
+        result.manifest.facts,
+        bytes_of(result),
+    )  # the same 52 images per class
 
 
-def test_too_few_images_are_one_clear_error(world: World) -> None:
-    with pytest.raises(DataError, match=r"class 0 of the synthetic images has 20 images in 20 groups") as told:
+def test_too_few_images_raise_an_error(world: World) -> None:
+    with pytest.raises(DataError, match=r"class 0 of the synthetic images has 20 images in 20 groups") as raised:
         world.diagnosed(world.mixed(20, 0))
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(raised.value)
 
 
-def test_too_few_real_images_are_one_clear_error(world: World) -> None:
+def test_too_few_real_images_raise_an_error(world: World) -> None:
     half = world.make(HalfSpec(part=0), pixels=world.mixed(0, 40))
-    tries = world.make(TrySpec.of(VIEW, Numerics()), half=half, classifier=world.reference["classifier 0"])
+    tries = world.make(TrySpec.for_view(VIEW, Numerics()), half=half, classifier=world.reference["classifier 0"])
     inputs = {**world.reference, "half 0": half, "tries 0": tries, "pixels": world.mixed(26, 0)}
-    with pytest.raises(DataError, match=r"class 0 of half of the real images has 20 images in 20 groups") as told:
+    with pytest.raises(DataError, match=r"class 0 of half of the real images has 20 images in 20 groups") as raised:
         world.make(DiagnoseSpec(view=VIEW, numerics=Numerics()), **inputs)
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(raised.value)

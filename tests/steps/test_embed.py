@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from prettyuseful.data.dataset import read_shard
-from prettyuseful.data.pixels import Pixels, decoded
+from prettyuseful.data.pixels import Pixels, decode_rows
 from prettyuseful.encoders.source import EncoderSource, open_encoder
 from prettyuseful.engine.pinned import Pinned
 from prettyuseful.engine.store.base import Artifact
@@ -18,23 +18,25 @@ from prettyuseful.steps.embed import EmbedSpec, EmbedTextSpec
 Make = Callable[..., Artifact]
 
 
-def test_every_image_is_embedded_in_its_own_size(
+def test_every_image_is_embedded_at_its_original_size(
     make: Make, load: Callable[[int], Artifact], clip_folder: Path
 ) -> None:
     source, dataset = EncoderSource(name="clip-vit-b-32", weights=str(clip_folder)), load(5)
-    found = make(EmbedSpec(encoder=source.pin(), numerics=Numerics()), dataset=dataset)
-    images = [*decoded(read_shard(dataset.path(dataset.manifest.files[0].name)), "native")]
+    result = make(EmbedSpec(encoder=source.pin(), numerics=Numerics()), dataset=dataset)
+    images = [*decode_rows(read_shard(dataset.path(dataset.manifest.files[0].name)), "native")]
     for i in (0, 9):
-        alone = Pixels.of(images[i][0][None], np.zeros(1, np.int64), np.array(["x"]))
+        alone = Pixels.from_array(images[i][0][None], np.zeros(1, np.int64), np.array(["x"]))
         np.testing.assert_allclose(
-            np.load(found.path("features.npy"))[i], open_encoder(source.pin(), Numerics()).features(alone)[0], rtol=1e-6
+            np.load(result.path("features.npy"))[i],
+            open_encoder(source.pin(), Numerics()).features(alone)[0],
+            rtol=1e-6,
         )
-    assert np.load(found.path("labels.npy")).tolist() == [label for _, label, _ in images]
-    assert np.load(found.path("groups.npy")).tolist() == [group for _, _, group in images]
-    assert found.manifest.facts == {"images": 10, "dimensions": 12}
+    assert np.load(result.path("labels.npy")).tolist() == [label for _, label, _ in images]
+    assert np.load(result.path("groups.npy")).tolist() == [group for _, _, group in images]
+    assert result.manifest.facts == {"images": 10, "dimensions": 12}
 
 
-def test_chunks_change_nothing(
+def test_the_chunk_size_does_not_change_features(
     make: Make, load: Callable[[int], Artifact], dinov2_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source, dataset = EncoderSource(name="dinov2-b-14", weights=str(dinov2_folder)), load(5)
@@ -45,16 +47,16 @@ def test_chunks_change_nothing(
     np.testing.assert_array_equal(np.load(make(other, dataset=dataset).path("features.npy")), whole)
 
 
-def test_where_weights_lie_is_not_in_the_key(clip_folder: Path) -> None:
+def test_the_key_does_not_depend_on_the_location_of_weights(clip_folder: Path) -> None:
     here, there = (EncoderSource(name="clip-vit-b-32", weights=place) for place in (str(clip_folder), "elsewhere"))
     pinned = [Pinned[EncoderSource](source=source, content=here.pin().content) for source in (here, there)]
-    specs = [EmbedSpec(encoder=one, numerics=Numerics()) for one in pinned]
-    assert specs[0].keyed() == specs[1].keyed()
+    specs = [EmbedSpec(encoder=encoder, numerics=Numerics()) for encoder in pinned]
+    assert specs[0].key_content() == specs[1].key_content()
 
 
 def test_texts_are_embedded_in_order(make: Make, clip_folder: Path) -> None:
     source, texts = EncoderSource(name="clip-vit-b-32", weights=str(clip_folder)), ("a photo of a red", "blue")
     spec = EmbedTextSpec(encoder=source.pin(), texts=texts, numerics=Numerics())
-    found = np.load(make(spec).path("features.npy"))
+    result = np.load(make(spec).path("features.npy"))
     wanted = open_encoder(source.pin(), Numerics()).text_features(texts)  # type: ignore[attr-defined]
-    np.testing.assert_array_equal(found, wanted)
+    np.testing.assert_array_equal(result, wanted)

@@ -1,4 +1,4 @@
-"""An image's bytes depend on what it is, not on how, when or beside what it is made."""
+"""The bytes of an image depend only on its specification, not on how, when or with which others it is generated."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ TWO, THREE = ("{}", "a {}"), ("{}", "a {}", "the {}")
 
 
 class Maker:
-    """Makes shards in a store of its own."""
+    """Generates shards in a separate store."""
 
     def __init__(self, root: Path, source: str, sampling: Sampling | None, templates: Sequence[str] = ("{}",)) -> None:
         self.store, self.source, self.sampling, self.templates = LocalStore(root), source, sampling, tuple(templates)
         prompts = PromptSpec(
-            strategy=PROMPT_STRATEGIES.pinned("template"), classes=CLASSES, options={"templates": [*self.templates]}
+            strategy=PROMPT_STRATEGIES.pin("template"), classes=CLASSES, options={"templates": [*self.templates]}
         )
         self.inputs = {"prompts": self.make(prompts, {}).manifest.key}
         if sampling is not None:
@@ -62,7 +62,7 @@ class Maker:
         return artifact
 
     def shard(self, first: int, stop: int, **changes: Any) -> Artifact:
-        """Micro-batches `first` to `stop` of four images each, of ten cats unless `changes` say otherwise."""
+        """Run the step for micro-batches `first` to `stop` of four images. `changes` override its spec of ten cats."""
         fields: dict[str, Any] = {
             "generator": "tiny",
             "model": Pinned(source=self.source, content="x"),
@@ -93,7 +93,7 @@ MakeMaker = Callable[..., Maker]
 def make_maker(
     request: pytest.FixtureRequest, tmp_path: Path, pipeline_folder: Path, planted: Callable[[str], str]
 ) -> MakeMaker:
-    """Makers of either kind of generator."""
+    """Create makers for both kinds of generators."""
     own = request.param != "a pipeline"
     source, sampling = (planted("Noise"), None) if own else (str(pipeline_folder), SAMPLING)
     return lambda templates=("{}",), store="store": Maker(tmp_path / store, source, sampling, templates)
@@ -111,18 +111,18 @@ def pipeline(tmp_path: Path, pipeline_folder: Path) -> Maker:
 
 @pytest.fixture
 def own(tmp_path: Path, planted: Callable[[str], str]) -> Callable[..., Maker]:
-    """Makers of the planted generators."""
+    """Create makers for the planted generators."""
     return lambda kind="Noise", templates=("{}",): Maker(tmp_path / "store", planted(kind), None, templates)
 
 
-def test_the_cut_into_shards_does_not_matter(maker: Maker) -> None:
+def test_images_do_not_depend_on_the_shards(maker: Maker) -> None:
     whole = maker.rows()
     assert [row.path for row in whole] == [f"cat/{i:06d}.jpg" for i in range(10)]
     assert maker.rows(2, 3) + maker.rows(0, 1) + maker.rows(1, 2) == whole[8:] + whole[:8]
 
 
-def test_nor_does_it_with_several_prompts(make_maker: MakeMaker) -> None:
-    """Micro-batch 0 holds images 0, 2, 4, 6 of the first prompt, 1 their neighbours of the second."""
+def test_images_do_not_depend_on_the_shards_with_several_prompts(make_maker: MakeMaker) -> None:
+    """Micro-batch 0 has images 0, 2, 4, 6 of the first prompt, micro-batch 1 has 1, 3, 5, 7 of the second."""
     maker = make_maker(TWO)
     whole = maker.rows(0, 4)
     assert [row.path for row in whole] == [f"cat/{i:06d}.jpg" for i in range(10)]
@@ -131,16 +131,18 @@ def test_nor_does_it_with_several_prompts(make_maker: MakeMaker) -> None:
     assert sorted(maker.rows(3, 4) + maker.rows(1, 2), key=lambda row: row.path) == whole[1::2]
 
 
-def test_fewer_images_are_a_prefix_of_more(make_maker: MakeMaker) -> None:
-    maker = make_maker(TWO)  # the padded tail of one is the middle of the other
+def test_a_smaller_data_set_is_a_prefix_of_a_larger_one(make_maker: MakeMaker) -> None:
+    maker = make_maker(TWO)  # the padded end of one is in the middle of the other
     assert maker.rows(0, 2, images=5) == maker.rows(0, 4)[:5]
 
 
-def test_another_store_gets_the_same_bytes(make_maker: MakeMaker) -> None:
+def test_generation_is_reproducible_in_another_store(make_maker: MakeMaker) -> None:
     assert make_maker(store="other").rows(0, 1) == make_maker().rows(0, 1)
 
 
-def test_an_interrupted_shard_leaves_nothing_and_is_made_again(maker: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_shard_is_not_stored_and_is_generated_again(
+    maker: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from prettyuseful.data import images
 
     encode, calls = images.encode_jpeg, []
@@ -159,7 +161,7 @@ def test_an_interrupted_shard_leaves_nothing_and_is_made_again(maker: Maker, mon
     assert len(maker.rows()) == 10
 
 
-def test_every_image_has_its_own_seed_and_says_what_made_it(maker: Maker) -> None:
+def test_every_row_has_its_own_seed_prompt_and_generator(maker: Maker) -> None:
     rows = maker.rows() + maker.rows(label=1)
     assert len({row.seed for row in rows}) == len({row.data for row in rows}) == 20
     assert {row.prompt for row in rows} == {"cat", "dog"}
@@ -169,13 +171,13 @@ def test_every_image_has_its_own_seed_and_says_what_made_it(maker: Maker) -> Non
 
 
 @pytest.mark.parametrize("change", [{"seed": 1}, {"label": 1}, {"sampling": Sampling(steps=3, cfg=1.0)}])
-def test_what_should_change_an_image_does(pipeline: Maker, change: dict[str, Any]) -> None:
+def test_settings_that_define_an_image_change_it(pipeline: Maker, change: dict[str, Any]) -> None:
     before, after = pipeline.rows(0, 1), pipeline.rows(0, 1, **change)
     assert all(a.data != b.data for a, b in zip(before, after, strict=True))
 
 
-def test_the_seed_of_an_image_is_pinned(own: Callable[..., Maker]) -> None:
-    """Of the data set's seed, class, prompt and index: another rule would be another data set under the same key."""
+def test_the_seed_of_an_image_is_stable_across_versions(own: Callable[..., Maker]) -> None:
+    """The seed depends on the seed of the data set, class, prompt and index. Another rule needs another version."""
     rows = own(templates=TWO).rows(0, 4, label=1, seed=7)
     prompts = ["dog", "a dog"] * 5
     assert [row.seed for row in rows] == [derive_seed(7, "dog", prompt, i) for i, prompt in enumerate(prompts)]
@@ -186,15 +188,15 @@ def test_every_micro_batch_has_one_prompt_and_the_same_size(own: Callable[..., M
     assert [(request.prompt, request.class_name, request.label) for request in asked] == [
         (prompt, "dog", 1) for prompt in ("dog", "a dog", "the dog")
     ]
-    # Ten images of three prompts: the tails are padded with the seeds of images that would come next.
+    # Ten images of three prompts: the last micro-batches are padded with the seeds of the next images.
     assert [request.seeds for request in asked] == [
         tuple(derive_seed(0, "dog", request.prompt, first + 3 * i) for i in range(4))
         for first, request in enumerate(asked)
     ]
 
 
-def test_the_sampler_sees_batches_of_one_size(pipeline: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A batch of another size changes the last bits of a UNet's output, though seldom enough to pass unseen."""
+def test_all_batches_of_the_sampler_have_one_size(pipeline: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The batch size can change the last bits of the output of a UNet, so it must be constant."""
     sample, sizes = DiffusersSampler.sample, []
 
     def watched(self: DiffusersSampler, embedding: Any, seeds: tuple[int, ...]) -> torch.Tensor:
@@ -206,8 +208,8 @@ def test_the_sampler_sees_batches_of_one_size(pipeline: Maker, monkeypatch: pyte
     assert sizes == [4] * 3
 
 
-def test_a_prompt_meets_its_own_embedding(tmp_path: Path, pipeline_folder: Path) -> None:
-    """The second template of the second class alone draws as it does among others, but for its seeds' sake."""
+def test_each_prompt_uses_its_own_embedding(tmp_path: Path, pipeline_folder: Path) -> None:
+    """Sampling one prompt alone gives the same images as among other prompts, with equal seeds."""
     several = Maker(tmp_path / "several", str(pipeline_folder), SAMPLING, THREE)
     alone = Maker(tmp_path / "alone", str(pipeline_folder), SAMPLING, ("a {}",))
     (second,) = (row for row in several.rows(1, 2, label=1, images=2, micro_batch=1) if row.prompt == "a dog")
@@ -215,12 +217,12 @@ def test_a_prompt_meets_its_own_embedding(tmp_path: Path, pipeline_folder: Path)
     assert (first.seed, first.data) == (second.seed, second.data)
 
 
-def test_tensors_are_as_good_as_arrays(own: Callable[..., Maker]) -> None:
+def test_a_generator_can_return_tensors(own: Callable[..., Maker]) -> None:
     tensors = own("OnTensors")
     assert tensors.rows(0, 1, model=Pinned(source=tensors.source, content="y")) == own().rows(0, 1)
 
 
-def test_the_manifest_says_what_was_applied(pipeline: Maker) -> None:
+def test_the_manifest_records_the_applied_settings(pipeline: Maker) -> None:
     pipeline.rows(0, 1)
     manifest = pipeline.manifest("generate")
     assert manifest.facts["applied"]["steps"] == 2
@@ -230,52 +232,58 @@ def test_the_manifest_says_what_was_applied(pipeline: Maker) -> None:
     assert json.dumps(manifest.spec).count(pipeline.source) == 0
 
 
-def test_prompts_that_are_cut_are_counted(tmp_path: Path, pipeline_folder: Path) -> None:
-    """The tokenizer of the tiny pipeline takes 14 letters beside its marks."""
+def test_truncated_prompts_are_counted(tmp_path: Path, pipeline_folder: Path) -> None:
+    """The tokenizer of the tiny pipeline accepts 14 letters besides its special tokens."""
     maker = Maker(
         tmp_path / "store", str(pipeline_folder), SAMPLING, ("{}", "thirteen letters {}", "{} of many letters")
     )
     assert maker.manifest("encode").facts["cut"] == {str(number): ["tokenizer"] for number in (1, 2, 4, 5)}
     shards = [maker.shard(0, 3, label=label, images=6, micro_batch=2).manifest for label in (0, 1)]
     assert [shard.facts["cut"].keys() for shard in shards] == [{"1", "2"}, {"4", "5"}]
-    again = maker.shard(0, 1, images=6, micro_batch=2).manifest  # another shard of the same prompts counts none twice
+    again = maker.shard(
+        0, 1, images=6, micro_batch=2
+    ).manifest  # another shard of the same prompts does not count them twice
     collect = CollectSpec(classes=CLASSES, images_per_class=6)
     inputs = {f"{i:05d}": shard.key for i, shard in enumerate([*shards, again])}
     assert maker.make(collect, inputs).manifest.facts["prompts_cut"] == {"tokenizer": 4}
 
 
-def test_a_data_set_is_its_shards_in_order(own: Callable[..., Maker]) -> None:
+def test_a_data_set_consists_of_its_shards_in_order(own: Callable[..., Maker]) -> None:
     maker = own()
     shards = [maker.shard(*part, label=label) for label in (0, 1) for part in ((0, 2), (2, 3))]
     inputs = {f"{i:05d}": shard.manifest.key for i, shard in enumerate(shards)}
-    found = maker.make(CollectSpec(classes=CLASSES, images_per_class=10), inputs)
-    names = [entry.name for entry in found.manifest.files]
+    result = maker.make(CollectSpec(classes=CLASSES, images_per_class=10), inputs)
+    names = [entry.name for entry in result.manifest.files]
     assert names == [f"data-{i:05d}-of-00004.parquet" for i in range(4)]
-    paths = [row.path for name in names for row in read_shard(found.path(name))]
+    paths = [row.path for name in names for row in read_shard(result.path(name))]
     assert paths == [f"{name}/{i:06d}.jpg" for name in CLASSES for i in range(10)]
-    assert found.manifest.facts["images"] == 20
-    assert found.manifest.facts["applied"] == {"noise": 55}
+    assert result.manifest.facts["images"] == 20
+    assert result.manifest.facts["applied"] == {"noise": 55}
 
 
 @pytest.mark.parametrize("kind", ["Hungry", "HungryOnCpu"])
-def test_out_of_memory_says_which_micro_batch_fits(own: Callable[..., Maker], asked: list[Request], kind: str) -> None:
+def test_an_out_of_memory_error_suggests_a_micro_batch_that_fits(
+    own: Callable[..., Maker], asked: list[Request], kind: str
+) -> None:
     maker = own(kind)
     with pytest.raises(MemoryLimitError) as error:
         maker.rows()
     assert str(error.value) == (
-        "tiny: 4 images at a time do not fit into memory; 2 at a time does: set numerics.micro_batch: 2. "
-        "The micro-batch is part of the key: images made with another are made again"
+        "tiny: 4 images per micro-batch exceed the memory; 2 fit: set numerics.micro_batch: 2 (this changes the "
+        "keys, so images made with another micro-batch are generated again)"
     )
-    assert [len(request.seeds) for request in asked] == [2]  # tried once, and then no image was made with it
+    assert [len(request.seeds) for request in asked] == [
+        2
+    ]  # the smaller size is tried once, and no image of it is kept
     assert not any(manifest.step == "generate" for manifest in maker.store.list())
 
 
-def test_out_of_memory_at_any_size_says_so(own: Callable[..., Maker]) -> None:
-    with pytest.raises(MemoryLimitError, match=r"4 images .* not even one at a time does: take a smaller size"):
+def test_an_out_of_memory_error_without_any_fitting_micro_batch(own: Callable[..., Maker]) -> None:
+    with pytest.raises(MemoryLimitError, match=r"4 images .* not even one image fits: use a smaller size"):
         own("Starving").rows()
 
 
-def test_another_failure_is_not_taken_for_a_lack_of_memory(own: Callable[..., Maker]) -> None:
+def test_other_failures_are_not_reported_as_out_of_memory(own: Callable[..., Maker]) -> None:
     with pytest.raises(StepFailedError, match="RuntimeError: no luck with cat"):
         own("Ailing").rows()
 
@@ -284,6 +292,6 @@ def test_another_failure_is_not_taken_for_a_lack_of_memory(own: Callable[..., Ma
     ("kind", "problem"),
     [("Bright", "its images are float64, not uint8"), ("Short", "it returned 3 images for 4 seeds")],
 )
-def test_what_is_no_image_is_one_line(own: Callable[..., Maker], kind: str, problem: str) -> None:
-    with pytest.raises(DataError, match=f"tiny: {problem}.*; try `prettyuseful check generator`"):
+def test_invalid_images_raise_an_error(own: Callable[..., Maker], kind: str, problem: str) -> None:
+    with pytest.raises(DataError, match=f"tiny: {problem}.*; run `prettyuseful check generator`"):
         own(kind).rows()

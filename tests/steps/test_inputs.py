@@ -1,4 +1,4 @@
-"""What steps read of the artifacts of others, which real steps have left."""
+"""Readers of input artifacts, on artifacts that real steps made."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from prettyuseful.numerics import Numerics, TrainingNumerics
 from prettyuseful.prompts.strategies import PROMPT_STRATEGIES, Prompts
 from prettyuseful.steps.classifiers import DecodeSpec, TrainSpec
 from prettyuseful.steps.inputs import (
-    classes_of,
-    classifier_of,
-    part_of,
-    pixels_of,
-    prompts_of,
-    rows_of,
+    read_classes,
+    read_classifier,
+    read_pixels,
+    read_prompts,
+    read_rows,
+    read_slice,
     write_json,
 )
 from prettyuseful.steps.prompts import PromptSpec
@@ -31,7 +31,7 @@ Make = Callable[..., Artifact]
 
 
 def job(folder: Path, artifact: Artifact) -> Job:
-    """A step that is given one artifact, by the name `given`."""
+    """A job with one input artifact, named `given`."""
     return Job({"given": artifact}, folder, folder / "checkpoints", lambda _: None)
 
 
@@ -40,40 +40,42 @@ def dataset(load: Callable[[int], Artifact], tmp_path: Path) -> Job:
     return job(tmp_path, load(3))
 
 
-def test_rows_come_in_order_with_the_names_of_their_classes(dataset: Job) -> None:
-    rows = list(rows_of(dataset, "given"))
+def test_rows_are_read_in_order_with_class_names(dataset: Job) -> None:
+    rows = list(read_rows(dataset, "given"))
     assert [row.label for row in rows] == [0, 0, 0, 1, 1, 1]
-    assert classes_of(dataset, "given") == ("blue", "red")
-    assert [classes_of(dataset, "given")[row.label] in row.path for row in rows] == [True] * 6
+    assert read_classes(dataset, "given") == ("blue", "red")
+    assert [read_classes(dataset, "given")[row.label] in row.path for row in rows] == [True] * 6
 
 
 @pytest.mark.parametrize(("first", "stop"), [(0, 6), (2, 4), (5, 9), (6, 6)])
-def test_a_part_is_those_rows_alone(dataset: Job, first: int, stop: int) -> None:
-    assert list(part_of(dataset, "given", first, stop)) == list(rows_of(dataset, "given"))[first:stop]
+def test_a_slice_contains_only_its_rows(dataset: Job, first: int, stop: int) -> None:
+    assert list(read_slice(dataset, "given", first, stop)) == list(read_rows(dataset, "given"))[first:stop]
 
 
-def test_prompts_are_those_that_were_written(make: Make, tmp_path: Path) -> None:
+def test_prompts_are_read_as_written(make: Make, tmp_path: Path) -> None:
     spec = PromptSpec(
-        strategy=PROMPT_STRATEGIES.pinned("template"), classes=("café", "red"), options={"templates": ["a {}", "{}!"]}
+        strategy=PROMPT_STRATEGIES.pin("template"), classes=("café", "red"), options={"templates": ["a {}", "{}!"]}
     )
     made = make(spec)
-    assert prompts_of(job(tmp_path, made), "given") == Prompts(
+    assert read_prompts(job(tmp_path, made), "given") == Prompts(
         ("café", "red"), (("a café", "café!"), ("a red", "red!"))
     )
     assert "café" in made.path("prompts.json").read_text("utf-8")
 
 
-def test_pixels_and_a_classifier_are_ready_to_work_with(
+def test_pixels_and_classifiers_are_read_for_inference(
     make: Make, load: Callable[[int], Artifact], tmp_path: Path
 ) -> None:
-    decoded = make(DecodeSpec(stored_size=16), dataset=load(3))
-    pixels = pixels_of(job(tmp_path, decoded), "given")
+    decode_rows = make(DecodeSpec(stored_size=16), dataset=load(3))
+    pixels = read_pixels(job(tmp_path, decode_rows), "given")
     assert pixels.labels.tolist() == [0, 0, 0, 1, 1, 1]
     assert {min(pixels[i].shape[:2]) for i in range(6)} == {16}
 
     recipe = replace(SMALL, stored_size=16, resize=16, augmentation=replace(SMALL.augmentation, size=16), epochs=1)
-    trained = make(TrainSpec(architecture="small", recipe=recipe, seed=0, numerics=TrainingNumerics()), pixels=decoded)
-    classifier = classifier_of(job(tmp_path, trained), "given", Numerics())
+    trained = make(
+        TrainSpec(architecture="small", recipe=recipe, seed=0, numerics=TrainingNumerics()), pixels=decode_rows
+    )
+    classifier = read_classifier(job(tmp_path, trained), "given", Numerics())
     assert not classifier.network.training
     assert (classifier.design.classes, classifier.design.size) == (2, 16)
     logits = predict(classifier, pixels, view_of(recipe))
@@ -81,6 +83,6 @@ def test_pixels_and_a_classifier_are_ready_to_work_with(
     assert np.isfinite(logits).all()
 
 
-def test_json_keeps_letters_as_they_are(tmp_path: Path) -> None:
+def test_json_keeps_non_ascii_characters(tmp_path: Path) -> None:
     write_json(tmp_path / "x.json", {"names": ("é", "日本")})
     assert (tmp_path / "x.json").read_bytes().decode("utf-8") == '{"names": ["é", "日本"]}'

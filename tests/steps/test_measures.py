@@ -23,7 +23,7 @@ from prettyuseful.metrics.rows import pinned_family
 from prettyuseful.metrics.vendi import vendi_score
 from prettyuseful.numerics import Numerics
 from prettyuseful.records import DatasetRecord, read_records
-from prettyuseful.steps.balance import halves, spread
+from prettyuseful.steps.balance import draw_balanced, split_halves
 from prettyuseful.steps.embed import EmbedSpec, EmbedTextSpec
 from prettyuseful.steps.measures import MeasureSpec
 
@@ -32,7 +32,7 @@ PER_CLASS = 12
 
 
 class PlantedSpec(StepSpec):
-    """Features, labels and groups (two images each) as an embedding leaves them; `fill` in place of the features."""
+    """Store features, labels and groups of two images like an embedding; `fill` replaces the features."""
 
     kind: ClassVar[str] = "planted"
     count: int
@@ -58,18 +58,18 @@ def arrays(artifact: Artifact) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def chosen(reference: Artifact, candidate: Artifact) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Features of each class, as `MeasureSpec` takes them."""
+    """Return the features of each class that `MeasureSpec` selects."""
     (real, labels, groups), (other, other_labels, other_groups) = arrays(reference), arrays(candidate)
-    found = []
+    result = []
     for label in np.unique(labels):
-        first, _ = halves(groups, np.flatnonzero(labels == label))
-        found.append(
+        first, _ = split_halves(groups, np.flatnonzero(labels == label))
+        result.append(
             (
-                real[spread(groups, first, PER_CLASS)],
-                other[spread(other_groups, np.flatnonzero(other_labels == label), PER_CLASS)],
+                real[draw_balanced(groups, first, PER_CLASS)],
+                other[draw_balanced(other_groups, np.flatnonzero(other_labels == label), PER_CLASS)],
             )
         )
-    return found
+    return result
 
 
 def value_of(parts: list[dict[str, Any]]) -> float:
@@ -87,26 +87,26 @@ def measured(make: Make, family: Any, sides: tuple[Artifact, Artifact], **inputs
 
 
 @pytest.mark.parametrize(("family", "metric"), [("frechet", frechet_distance), ("kid", kid), ("cmmd", cmmd)])
-def test_a_distance_of_whole_sets_is_the_pure_functions(make: Make, sides: Any, family: str, metric: Any) -> None:
-    found = measured(make, family, sides)
+def test_a_metric_of_whole_sets_equals_the_pure_function(make: Make, sides: Any, family: str, metric: Any) -> None:
+    result = measured(make, family, sides)
     real, other = (np.concatenate(side) for side in zip(*chosen(*sides), strict=True))
-    number = found["numbers"][family]
+    number = result["numbers"][family]
     assert number["value"] == pytest.approx(metric(real, other))
-    assert found["images_per_class"] == [PER_CLASS, PER_CLASS]
+    assert result["images_per_class"] == [PER_CLASS, PER_CLASS]
     assert len(number["without"]) > 5
     assert np.mean(number["without"]) == pytest.approx(number["value"], rel=0.3)
 
 
-def test_vendi_is_that_of_all_images_and_of_each_class(make: Make, sides: Any) -> None:
-    found = measured(make, "vendi", sides)
+def test_vendi_is_measured_for_all_images_and_per_class(make: Make, sides: Any) -> None:
+    result = measured(make, "vendi", sides)
     others = [other for _, other in chosen(*sides)]
-    assert found["numbers"]["vendi"]["value"] == pytest.approx(vendi_score(np.concatenate(others)))
+    assert result["numbers"]["vendi"]["value"] == pytest.approx(vendi_score(np.concatenate(others)))
     each = [vendi_score(other) for other in others]
-    assert [number["value"] for number in found["by_class"]["vendi-per-class"]] == pytest.approx(each)
-    assert found["numbers"]["vendi-per-class"]["value"] == pytest.approx(np.mean(each))
+    assert [number["value"] for number in result["by_class"]["vendi-per-class"]] == pytest.approx(each)
+    assert result["numbers"]["vendi-per-class"]["value"] == pytest.approx(np.mean(each))
 
 
-def test_per_image_metrics_are_the_pure_functions_class_by_class(make: Make, sides: Any) -> None:
+def test_metrics_per_image_equal_the_pure_functions_by_class(make: Make, sides: Any) -> None:
     pairs = chosen(*sides)
     near = measured(make, "nearest", sides)["parts"]["nearest"]
     assert value_of(near) == pytest.approx(
@@ -134,37 +134,37 @@ SHORT = Metric(name="short", summary="x", function=nothing, per="real image")
 """
 
 
-def test_an_own_metric_has_a_number_of_each_class_with_its_blocks(make: Make, sides: Any, tmp_path: Path) -> None:
+def test_a_user_defined_metric_has_a_number_per_class_with_its_blocks(make: Make, sides: Any, tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(OWN)
     own = f"{tmp_path / 'mine.py'}:"
-    found, pairs = measured(make, f"{own}SHIFT", sides), chosen(*sides)
+    result, pairs = measured(make, f"{own}SHIFT", sides), chosen(*sides)
     each = [float(np.linalg.norm(real.mean(axis=0) - other.mean(axis=0))) for real, other in pairs]
-    assert [number["value"] for number in found["by_class"]["shift"]] == pytest.approx(each)
-    mean = found["numbers"]["shift"]
+    assert [number["value"] for number in result["by_class"]["shift"]] == pytest.approx(each)
+    mean = result["numbers"]["shift"]
     assert mean["value"] == pytest.approx(np.mean(each))
     assert np.mean(mean["without"]) == pytest.approx(mean["value"], rel=0.1)
-    # A block of one class leaves the others as they are.
-    assert len(found["by_class"]["shift"][0]["without"]) <= len(mean["without"])
+    # Leaving out a block of one class does not change other classes.
+    assert len(result["by_class"]["shift"][0]["without"]) <= len(mean["without"])
     assert list(measured(make, f"{own}WHOLE", sides)["numbers"]) == ["whole"]
     with pytest.raises(DataError, match=r"'short' returned an array of shape \(3,\) for 12 images"):
         measured(make, f"{own}SHORT", sides)
 
 
-def test_a_control_is_measured_against_the_other_half(make: Make, sides: Any) -> None:
+def test_the_control_is_measured_against_the_other_half(make: Make, sides: Any) -> None:
     spec = MeasureSpec(family=pinned_family("frechet"), control=True, per_class=PER_CLASS)
-    found = make(spec, reference=sides[0]).manifest.facts
+    result = make(spec, reference=sides[0]).manifest.facts
     features, labels, groups = arrays(sides[0])
     both: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
     for label in (0, 1):
-        for side, rows in zip(both, halves(groups, np.flatnonzero(labels == label)), strict=True):
-            side.append(features[spread(groups, rows, PER_CLASS)])
+        for side, rows in zip(both, split_halves(groups, np.flatnonzero(labels == label)), strict=True):
+            side.append(features[draw_balanced(groups, rows, PER_CLASS)])
     wanted = frechet_distance(*(np.concatenate(side) for side in both))
-    assert found["numbers"]["frechet"]["value"] == pytest.approx(wanted)
+    assert result["numbers"]["frechet"]["value"] == pytest.approx(wanted)
 
 
 @pytest.mark.parametrize("fill", ["nan", "inf"])
 @pytest.mark.parametrize("family", ["manifold", "frechet", "kid", "cmmd", "vendi", "nearest"])
-def test_features_that_are_not_finite_are_one_clear_error(make: Make, family: str, fill: str) -> None:
+def test_non_finite_features_raise_an_error(make: Make, family: str, fill: str) -> None:
     sides = make(PlantedSpec(count=30)), make(PlantedSpec(count=20, fill=fill))
     with pytest.raises(DataError, match="not finite"):
         measured(make, family, sides)
@@ -174,44 +174,42 @@ def test_features_that_are_not_finite_are_one_clear_error(make: Make, family: st
     ("family", "values"),
     [("frechet", {0.0}), ("kid", {0.0}), ("cmmd", {0.0}), ("vendi", {1.0}), ("nearest", {0.0}), ("manifold", {0.0})],
 )
-def test_constant_features_are_defined(make: Make, family: str, values: set[float]) -> None:
+def test_constant_features_give_defined_values(make: Make, family: str, values: set[float]) -> None:
     sides = make(PlantedSpec(count=30, fill="2")), make(PlantedSpec(count=20, fill="2"))
-    found = measured(make, family, sides)
-    told = [number["value"] for number in found["numbers"].values()]
-    told += [value_of(parts) for parts in found["parts"].values()]
-    assert {round(value, 9) for value in told} == values
+    result = measured(make, family, sides)
+    raised = [number["value"] for number in result["numbers"].values()]
+    raised += [value_of(parts) for parts in result["parts"].values()]
+    assert {round(value, 9) for value in raised} == values
 
 
-def test_a_class_that_is_not_there_is_one_clear_error(make: Make) -> None:
+def test_a_missing_class_raises_an_error(make: Make) -> None:
     sides = make(PlantedSpec(count=30, classes=3)), make(PlantedSpec(count=20, classes=2))
     with pytest.raises(DataError, match=r"class 2 \(from 0\) has 0 images"):
         measured(make, "frechet", sides)
 
 
-def test_clip_scores_are_those_of_transformers_own_clip(
-    make: Make, load: Callable[[int], Artifact], clip_folder: Path
-) -> None:
+def test_clip_scores_agree_with_transformers(make: Make, load: Callable[[int], Artifact], clip_folder: Path) -> None:
     from transformers import AutoProcessor, CLIPModel
 
     source, texts, dataset = EncoderSource(name="clip-vit-b-32", weights=str(clip_folder)), ("red", "a cat"), load(6)
     common: dict[str, Any] = {"encoder": source.pin(), "numerics": Numerics()}
     embedded, of_texts = make(EmbedSpec(**common), dataset=dataset), make(EmbedTextSpec(**common, texts=texts))
     spec = MeasureSpec(family=pinned_family("clip-score"), control=False, per_class=3)
-    found = make(spec, reference=embedded, candidate=embedded, texts=of_texts).manifest.facts
+    result = make(spec, reference=embedded, candidate=embedded, texts=of_texts).manifest.facts
 
     model, processor = CLIPModel.from_pretrained(clip_folder), AutoProcessor.from_pretrained(clip_folder)
     rows = list(read_shard(dataset.path(dataset.manifest.files[0].name)))
     images = [decode(row.data, row.path) for row in rows]
     output = model(**processor(text=list(texts), images=images, return_tensors="pt", padding=True))
     cosines = (output.logits_per_image / model.logit_scale.exp()).detach().numpy()
-    for label, part in enumerate(found["parts"]["clip-score"]):
+    for label, part in enumerate(result["parts"]["clip-score"]):
         wanted = {row.group: 2.5 * max(cosine[label], 0) for row, cosine in zip(rows, cosines, strict=True)}
         assert part["sums"] == pytest.approx([wanted[group] for group in part["groups"]], abs=1e-5)
         assert len(part["groups"]) == 3
 
 
-def test_a_finished_study_measures_what_the_metric_says(finished: Path) -> None:
-    """The numbers in the record are those of the pure function on the stored features."""
+def test_a_finished_study_has_the_values_of_the_metric_functions(finished: Path) -> None:
+    """The numbers in the record equal the pure function on the stored features."""
     records = read_records(finished / "out" / "records")
     record = next(r for r in records if isinstance(r, DatasetRecord) and not r.control)
     store = LocalStore(finished / "store")
@@ -223,9 +221,9 @@ def test_a_finished_study_measures_what_the_metric_says(finished: Path) -> None:
     assert synthetic is not None
     features, labels, groups = arrays(real)
     other, other_labels, _ = arrays(synthetic)
-    plain = next(found for found in record.measured if found.reencoded is None)
+    plain = next(result for result in record.measured if result.reencoded is None)
     for label in (0, 1):
-        first, _ = halves(groups, np.flatnonzero(labels == label))
+        first, _ = split_halves(groups, np.flatnonzero(labels == label))
         assert len(first) == plain.images_per_class[label] == 7
         wanted = manifold(features[first], other[other_labels == label])
         part = plain.parts["coverage"][label]

@@ -16,11 +16,11 @@ from prettyuseful.steps.probe import ProbeSpec
 from prettyuseful.tasks.source import TaskSource
 from prettyuseful.transforms.band import Band
 from prettyuseful.transforms.base import TransformSource
-from prettyuseful.transforms.custom import Own
+from prettyuseful.transforms.custom import CustomTransform
 
 
 class Probed:
-    """Real images of a folder task, decoded and probed in a store of its own."""
+    """Decode and probe the real images of a folder task in a separate store."""
 
     def __init__(self, root: Path, task: Path) -> None:
         self.store = LocalStore(root)
@@ -50,7 +50,7 @@ def probed(tmp_path: Path, shared_task: Path) -> Probed:
     return Probed(tmp_path / "store", shared_task)
 
 
-def test_every_image_is_kept_as_the_transform_leaves_it(probed: Probed) -> None:
+def test_every_image_is_stored_as_transformed(probed: Probed) -> None:
     band = Band(keep=(0, 0.25))
     before = probed.images(probed.decode)
     after = probed.by(band)
@@ -58,9 +58,9 @@ def test_every_image_is_kept_as_the_transform_leaves_it(probed: Probed) -> None:
     assert not np.array_equal(after, before)
 
 
-def test_a_probe_of_ones_own_is_found_by_its_file(probed: Probed, tmp_path: Path) -> None:
+def test_a_user_defined_probe_is_loaded_from_its_file(probed: Probed, tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(
         "class Negative:\n    def apply(self, images):\n        return 255 - images\n", "utf-8"
     )
-    found = probed.by(Own(transform=f"{tmp_path / 'mine.py'}:Negative"))
-    assert np.array_equal(found, 255 - probed.images(probed.decode))
+    result = probed.by(CustomTransform(transform=f"{tmp_path / 'mine.py'}:Negative"))
+    assert np.array_equal(result, 255 - probed.images(probed.decode))

@@ -1,4 +1,4 @@
-"""Captions, prompts and embeddings: in parts, and as if they had been made at once."""
+"""Captions, prompts and embeddings, made in parts with the same result as at once."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ CLASSES = ("blue", "red")
 Make = Callable[..., Artifact]
 
 
-def prompts_of(artifact: Artifact) -> Any:
+def read_prompts(artifact: Artifact) -> Any:
     return json.loads(artifact.path("prompts.json").read_text("utf-8"))["prompts"]
 
 
 @pytest.fixture
 def greys(tmp_path: Path) -> Path:
-    """A task of five images per class, no two of them equally bright."""
+    """A task of five images per class, all of different brightness."""
     for folder in (tmp_path / "greys" / split / name for split in ("train", "test") for name in CLASSES):
         folder.mkdir(parents=True)
         for i in range(5):
@@ -41,7 +41,7 @@ def greys(tmp_path: Path) -> Path:
     return tmp_path / "greys"
 
 
-def test_captions_follow_the_images_through_their_parts(make: Make, greys: Path) -> None:
+def test_captions_made_in_parts_keep_the_order_of_images(make: Make, greys: Path) -> None:
     images = make(LoadSpec(task=Pinned(source=TaskSource(folder=str(greys)), content="x"), split="train", per_class=5))
     source = CaptionerSource()
     parts = {
@@ -53,10 +53,10 @@ def test_captions_follow_the_images_through_their_parts(make: Make, greys: Path)
     }
     assert [part.manifest.facts["captions"] for part in parts.values()] == [3, 1, 6]
     assert all(part.manifest.facts["applied"] == {"model": "describer"} for part in parts.values())
-    found = prompts_of(make(PromptSpec(strategy=PROMPT_STRATEGIES.pinned("caption"), classes=CLASSES), **parts))
+    actual = read_prompts(make(PromptSpec(strategy=PROMPT_STRATEGIES.pin("caption"), classes=CLASSES), **parts))
     words = ("very dark", "dark", "medium", "bright", "very bright")
-    told = [f"a {word} flat picture, grey tones, smooth, no main direction" for word in words]
-    assert found == [[f"{name}, {caption}" for caption in told] for name in CLASSES]
+    raised = [f"a {word} flat picture, grey tones, smooth, no main direction" for word in words]
+    assert actual == [[f"{name}, {caption}" for caption in raised] for name in CLASSES]
 
 
 @pytest.mark.parametrize(
@@ -70,14 +70,14 @@ def test_captions_follow_the_images_through_their_parts(make: Make, greys: Path)
 def test_every_strategy_writes_its_prompts(
     make: Make, strategy: str, options: dict[str, Any], prompts: list[str]
 ) -> None:
-    spec = PromptSpec(strategy=PROMPT_STRATEGIES.pinned(strategy), classes=CLASSES, options=options)
-    assert prompts_of(make(spec)) == prompts
+    spec = PromptSpec(strategy=PROMPT_STRATEGIES.pin(strategy), classes=CLASSES, options=options)
+    assert read_prompts(make(spec)) == prompts
 
 
-def test_prompts_are_encoded_one_by_one(make: Make, pipeline_folder: Path) -> None:
-    """How they are parted changes no embedding, and the negative is there if it is needed."""
+def test_each_prompt_is_encoded_separately(make: Make, pipeline_folder: Path) -> None:
+    """Embeddings do not depend on the division into parts. The negative prompt is encoded if needed."""
     options = {"templates": ["{}", "a {}"]}
-    prompts = make(PromptSpec(strategy=PROMPT_STRATEGIES.pinned("template"), classes=CLASSES, options=options))
+    prompts = make(PromptSpec(strategy=PROMPT_STRATEGIES.pin("template"), classes=CLASSES, options=options))
 
     def encoded(first: int, stop: int, guided: bool = False, negative: str | None = None) -> dict[str, np.ndarray]:
         spec = EncodeSpec(

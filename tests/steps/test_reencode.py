@@ -18,7 +18,7 @@ Make = Callable[..., Artifact]
 
 
 class NoisySpec(StepSpec):
-    """Images of noise of one size, two classes, four groups each; all of them as PNGs."""
+    """Noise images of one size in two classes with four groups each, all PNGs."""
 
     kind: ClassVar[str] = "noisy"
     height: int
@@ -36,7 +36,7 @@ class NoisySpec(StepSpec):
         return {"classes": ["a", "b"], "images": self.count}
 
 
-def rows_of(artifact: Artifact) -> list[Row]:
+def read_rows(artifact: Artifact) -> list[Row]:
     return list(read_shard(artifact.path(shard_name(0, 1))))
 
 
@@ -49,32 +49,32 @@ def sets(make: Make) -> tuple[Artifact, Artifact]:
     return make(NoisySpec(height=40, width=60)), make(NoisySpec(height=32, width=24))
 
 
-def test_both_sides_come_out_as_squares_of_one_size_and_one_quality(make: Make, sets: Any) -> None:
-    one, other = sets
-    for dataset, against in ((one, other), (other, one)):
-        found = make(ReencodeSpec(), dataset=dataset, other=against)
-        assert found.manifest.facts == {"classes": ["a", "b"], "images": 12, "side": 24, "quality": 90}
-        rows = rows_of(found)
+def test_both_sides_become_squares_of_one_size_and_quality(make: Make, sets: Any) -> None:
+    first, second = sets
+    for dataset, other in ((first, second), (second, first)):
+        result = make(ReencodeSpec(), dataset=dataset, other=other)
+        assert result.manifest.facts == {"classes": ["a", "b"], "images": 12, "side": 24, "quality": 90}
+        rows = read_rows(result)
         assert {(opened(row).format, opened(row).size) for row in rows} == {("JPEG", (24, 24))}
         tables = {str(opened(row).quantization) for row in rows}  # type: ignore[attr-defined]
         assert len(tables) == 1
         assert [(row.label, row.group, row.path) for row in rows] == [
-            (row.label, row.group, row.path) for row in rows_of(dataset)
+            (row.label, row.group, row.path) for row in read_rows(dataset)
         ]
 
 
-def test_it_is_the_centred_square_with_little_lost(make: Make) -> None:
+def test_the_centred_square_is_kept_with_little_loss(make: Make) -> None:
     plain = make(NoisySpec(height=24, width=32))
-    found = make(ReencodeSpec(quality=100), dataset=plain, other=plain)
-    for row, before in zip(rows_of(found), rows_of(plain), strict=True):
+    result = make(ReencodeSpec(quality=100), dataset=plain, other=plain)
+    for row, before in zip(read_rows(result), read_rows(plain), strict=True):
         square = np.asarray(opened(before).convert("L"))[:, 4:28]
         light = np.asarray(opened(row).convert("L"))
         assert np.corrcoef(light.ravel(), square.ravel())[0, 1] > 0.9
 
 
-def test_a_draw_takes_equal_numbers_of_each_class(make: Make, sets: Any) -> None:
-    found = make(ReencodeSpec(per_class=4), dataset=sets[0], other=sets[1])
-    rows = rows_of(found)
+def test_equal_numbers_of_each_class_are_drawn(make: Make, sets: Any) -> None:
+    result = make(ReencodeSpec(per_class=4), dataset=sets[0], other=sets[1])
+    rows = read_rows(result)
     assert sorted(row.label for row in rows) == [0] * 4 + [1] * 4
     assert {row.group for row in rows} == {"g0", "g1", "g2", "g3"}
-    assert found.manifest.facts["images"] == 8
+    assert result.manifest.facts["images"] == 8

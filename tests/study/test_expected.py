@@ -6,12 +6,12 @@ import pytest
 from pydantic import Field
 
 from prettyuseful.encoders.source import EncoderSource
-from prettyuseful.study.expected import expected, given
+from prettyuseful.study.expected import describe_expected, describe_value
 from prettyuseful.study.schema import Slot
 
 
 @pytest.mark.parametrize(
-    ("annotation", "words"),
+    ("annotation", "text"),
     [
         (bool, "true or false"),
         (Annotated[int, Field(ge=1)], "a whole number of 1 or more"),
@@ -33,12 +33,12 @@ from prettyuseful.study.schema import Slot
         (Any, ""),
     ],
 )
-def test_what_may_stand_there_in_words(annotation: Any, words: str) -> None:
-    assert expected(Slot.of(annotation)) == words
+def test_description_of_valid_values(annotation: Any, text: str) -> None:
+    assert describe_expected(Slot.from_annotation(annotation)) == text
 
 
 @pytest.mark.parametrize(
-    ("value", "words"),
+    ("value", "text"),
     [
         ("a\nb", r"'a\nb'"),
         (5.5, "5.5"),
@@ -53,9 +53,13 @@ def test_what_may_stand_there_in_words(annotation: Any, words: str) -> None:
         (1 << 300, "a number of many digits"),
     ],
 )
-def test_what_stands_there_in_words(value: object, words: str) -> None:
-    assert given(value) == words
+def test_description_of_a_given_value(value: object, text: str) -> None:
+    assert describe_value(value) == text
 
 
-def test_of_a_private_value_only_its_kind_is_shown() -> None:
-    assert [given(value, private=True) for value in ("secret", 5, {"a": "secret"})] == ["text", "a number", "a mapping"]
+def test_only_the_type_of_a_private_value_is_described() -> None:
+    assert [describe_value(value, private=True) for value in ("secret", 5, {"a": "secret"})] == [
+        "text",
+        "a number",
+        "a mapping",
+    ]

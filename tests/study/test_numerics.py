@@ -9,7 +9,7 @@ from prettyuseful.study.numerics import StudyNumerics
 
 
 @pytest.mark.parametrize(
-    ("said", "generation", "training"),
+    ("settings", "generation", "training"),
     [
         ({}, ("float32", "contiguous"), ("float32", "contiguous")),
         ({"device": "cuda"}, ("float16", "contiguous"), ("bfloat16", "channels_last")),
@@ -24,18 +24,20 @@ from prettyuseful.study.numerics import StudyNumerics
     ],
 )
 def test_auto_is_resolved_for_each_kind_of_step(
-    said: dict[str, Any], generation: tuple[str, str], training: tuple[str, str]
+    settings: dict[str, Any], generation: tuple[str, str], training: tuple[str, str]
 ) -> None:
-    numerics = StudyNumerics.model_validate(said)
-    made = numerics.of_generation("float16")
-    assert (made.dtype, made.memory_format) == generation
-    for found in (numerics.of_training(), numerics.of_inference()):
-        assert (found.dtype, found.memory_format) == training
+    numerics = StudyNumerics.model_validate(settings)
+    for_generation = numerics.generation_numerics("float16")
+    assert (for_generation.dtype, for_generation.memory_format) == generation
+    for step_numerics in (numerics.training_numerics(), numerics.inference_numerics()):
+        assert (step_numerics.dtype, step_numerics.memory_format) == training
 
 
-def test_each_kind_of_step_is_given_what_it_looks_at() -> None:
-    said = StudyNumerics(threads=3, compile=True, images_at_once=8, attention="math", fuse_projections=True)
-    assert said.of_training() == TrainingNumerics(threads=3, compile=True, images_at_once=8)
-    assert said.of_inference() == Numerics(threads=3, compile=True)
-    assert said.of_steps() == Numerics(threads=3, compile=True)
-    assert said.of_generation("float32") == Numerics(threads=3, compile=True, attention="math", fuse_projections=True)
+def test_each_kind_of_step_gets_only_the_settings_that_affect_it() -> None:
+    numerics = StudyNumerics(threads=3, compile=True, images_at_once=8, attention="math", fuse_projections=True)
+    assert numerics.training_numerics() == TrainingNumerics(threads=3, compile=True, images_at_once=8)
+    assert numerics.inference_numerics() == Numerics(threads=3, compile=True)
+    assert numerics.step_numerics() == Numerics(threads=3, compile=True)
+    assert numerics.generation_numerics("float32") == Numerics(
+        threads=3, compile=True, attention="math", fuse_projections=True
+    )

@@ -39,8 +39,8 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_everything_beside_the_file_is_made_absolute(folder: Path) -> None:
-    """What is no place, such as the model of an endpoint, and what is not there, stays."""
+def test_existing_paths_are_made_absolute(folder: Path) -> None:
+    """Text that is not a path, such as the model of an endpoint, and missing files stay unchanged."""
     study = resolve_paths(parse_study(STUDY), folder)
     images, mine = f"{folder}/images", f"{folder}/mine.py"
     text = re.sub(r" images(?=[,}])(?!, endpoint)", f" {images}", STUDY)
@@ -50,7 +50,7 @@ def test_everything_beside_the_file_is_made_absolute(folder: Path) -> None:
     assert study.datasets["base"].model_fields_set == {"generator", "images_per_class"}
 
 
-def test_a_split_of_a_data_set_is_no_place(folder: Path) -> None:
+def test_the_split_of_a_hub_data_set_is_not_a_path(folder: Path) -> None:
     text = STUDY.replace(
         "{real: images, test: held-out, groups: groups.csv}", "{huggingface: owner/name, test: images}"
     )

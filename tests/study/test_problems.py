@@ -1,5 +1,8 @@
-"""Every model and field of the schema is made wrong in turn. Where they are comes from the JSON schema, not from the
-annotations that the messages are derived from; so a new field is tried without a change here."""
+"""Every model and field of the study schema is made invalid in turn.
+
+The fields come from the JSON schema, not from the annotations that the messages are derived from, so new fields are
+tested without a change here.
+"""
 
 from __future__ import annotations
 
@@ -23,8 +26,8 @@ Put = Callable[[Any], Any]
 
 
 @dataclass(frozen=True)
-class Place:
-    """A place of a study file: the way there, what may stand in it, and a study with a value in it."""
+class Location:
+    """A location in a study file: its path, its JSON schema, and a function that makes a study with a value there."""
 
     keys: tuple[str | int, ...]
     schema: dict[str, Any]
@@ -44,7 +47,7 @@ class Place:
 
 
 def options(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """What may stand there instead of each other."""
+    """Yield the alternatives of a schema."""
     if "$ref" in schema:
         yield from options(SCHEMA["$defs"][schema["$ref"].rpartition("/")[2]])
     elif branches := schema.get("anyOf", schema.get("oneOf")):
@@ -58,9 +61,9 @@ def types(schema: dict[str, Any]) -> set[str]:
     if "type" in schema:
         return {schema["type"]}
     if schema.keys() <= {"title", "description", "default"}:
-        return {"object", "array", "string", "number", "integer", "boolean", "null"}  # anything may stand there
-    of = {str: "string", int: "integer", bool: "boolean"}
-    return {of[type(value)] for value in choices(schema)}
+        return {"object", "array", "string", "number", "integer", "boolean", "null"}  # any value is valid
+    names = {str: "string", int: "integer", bool: "boolean"}
+    return {names[type(value)] for value in choices(schema)}
 
 
 def choices(schema: dict[str, Any]) -> list[Any]:
@@ -68,21 +71,21 @@ def choices(schema: dict[str, Any]) -> list[Any]:
 
 
 def example(schema: dict[str, Any]) -> Any:
-    """A value of the right type."""
-    one = next(options(schema))
-    if found := choices(one):
-        return found[0]
-    match one.get("type"):
+    """Return a value of the right type."""
+    option = next(options(schema))
+    if values := choices(option):
+        return values[0]
+    match option.get("type"):
         case "object":
-            return needed(one) if "properties" in one else {"given": example(one["additionalProperties"])}
+            return required(option) if "properties" in option else {"given": example(option["additionalProperties"])}
         case "array":
-            return [example(item) for item in one.get("prefixItems", [one.get("items")])]
+            return [example(item) for item in option.get("prefixItems", [option.get("items")])]
         case "boolean":
             return True
         case "integer":
-            return one.get("minimum", 1)
+            return option.get("minimum", 1)
         case "number":
-            low, high = (one.get(a, one.get(b, 1)) for a, b in BOUNDS)
+            low, high = (option.get(a, option.get(b, 1)) for a, b in BOUNDS)
             return (low + high) / 2
     return "x"
 
@@ -90,8 +93,8 @@ def example(schema: dict[str, Any]) -> Any:
 BOUNDS = (("minimum", "exclusiveMinimum"), ("maximum", "exclusiveMaximum"))
 
 
-def needed(model: dict[str, Any]) -> dict[str, Any]:
-    """What has to be there, and the kind that tells one model from another."""
+def required(model: dict[str, Any]) -> dict[str, Any]:
+    """Return the required fields of a model, and `kind` if it has one."""
     if model is SCHEMA:
         return BASE
     names = [
@@ -100,75 +103,77 @@ def needed(model: dict[str, Any]) -> dict[str, Any]:
     return {name: example(model["properties"][name]) for name in names}
 
 
-def places(place: Place) -> Iterator[Place]:
-    """The place and every one below it, in every branch of every union."""
-    yield place
-    put = place.put
-    for option in place.options:
+def locations(location: Location) -> Iterator[Location]:
+    """Yield the location and all locations below it, in every branch of every union."""
+    yield location
+    put = location.put
+    for option in location.options:
         for name, field in option.get("properties", {}).items():
-            yield from places(
-                Place((*place.keys, name), field, lambda v, o=option, n=name: put({**needed(o), n: v}))  # type: ignore[misc]
+            yield from locations(
+                Location((*location.keys, name), field, lambda v, o=option, n=name: put({**required(o), n: v}))  # type: ignore[misc]
             )
         if isinstance(values := option.get("additionalProperties"), dict):
-            yield from places(Place((*place.keys, "given"), values, lambda v: put({"given": v})))
+            yield from locations(Location((*location.keys, "given"), values, lambda v: put({"given": v})))
         if isinstance(items := option.get("items"), dict):
-            yield from places(Place((*place.keys, 0), items, lambda v: put([v])))
+            yield from locations(Location((*location.keys, 0), items, lambda v: put([v])))
         parts = option.get("prefixItems", [])
         for i, part in enumerate(parts):
             fixed = [example(other) for other in parts]
             around = fixed[:i], fixed[i + 1 :]
-            yield from places(Place((*place.keys, i), part, lambda v, a=around: put([*a[0], v, *a[1]])))  # type: ignore[misc]
+            yield from locations(Location((*location.keys, i), part, lambda v, a=around: put([*a[0], v, *a[1]])))  # type: ignore[misc]
 
 
-ALL = [*places(Place((), SCHEMA, lambda content: content))]
-MODELS = [(place, option) for place in ALL for option in place.options if "properties" in option]
-FIELDS = [(place, option, name) for place, option in MODELS for name in option["properties"]]
+ALL = [*locations(Location((), SCHEMA, lambda content: content))]
+MODELS = [(location, option) for location in ALL for option in location.options if "properties" in option]
+FIELDS = [(location, option, name) for location, option in MODELS for name in option["properties"]]
 
 
-def written(content: dict[str, Any], keys: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], str]]:
-    """The lines of a YAML file, each with the way to what stands on it. Items of lists stand on one line each."""
+def yaml_lines(
+    content: dict[str, Any], keys: tuple[str | int, ...] = ()
+) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Yield the lines of a YAML file with the path of the value on each line. List items have one line each."""
     indent = "  " * len(keys)
     for key, value in content.items():
-        way = (*keys, key)
+        path = (*keys, key)
         if isinstance(value, dict) and value:
-            yield way, f"{indent}{key}:"
-            yield from written(value, way)
+            yield path, f"{indent}{key}:"
+            yield from yaml_lines(value, path)
         elif isinstance(value, list) and value:
-            yield way, f"{indent}{key}:"
-            yield from (((*way, i), f"{indent}- {json.dumps(item)}") for i, item in enumerate(value))
+            yield path, f"{indent}{key}:"
+            yield from (((*path, i), f"{indent}- {json.dumps(item)}") for i, item in enumerate(value))
         else:
-            yield way, f"{indent}{key}: {json.dumps(value)}"
+            yield path, f"{indent}{key}: {json.dumps(value)}"
 
 
-def complaint(content: dict[str, Any], keys: tuple[str | int, ...]) -> str:
-    """What is said of a study, after the name of the file and the line of `keys`."""
-    lines = [*written(content)]
+def error_message(content: dict[str, Any], keys: tuple[str | int, ...]) -> str:
+    """Return the error message of a study, without the file name and the line number, which must be that of `keys`."""
+    lines = [*yaml_lines(content)]
     with pytest.raises(StudyError) as error:
         parse_study("\n".join(line for _, line in lines), "study.yaml")
-    ways = [way for way, _ in lines]
-    line = next((ways.index(keys[:n]) + 1 for n in range(len(keys), 0, -1) if keys[:n] in ways), 1)
-    place, said = f"study.yaml:{line}: ", str(error.value)
-    assert said.startswith(place), (said, keys, line)
-    assert "\n" not in said
-    return said.removeprefix(place)
+    paths = [path for path, _ in lines]
+    line = next((paths.index(keys[:n]) + 1 for n in range(len(keys), 0, -1) if keys[:n] in paths), 1)
+    prefix, message = f"study.yaml:{line}: ", str(error.value)
+    assert message.startswith(prefix), (message, keys, line)
+    assert "\n" not in message
+    return message.removeprefix(prefix)
 
 
-def kind_of(model: dict[str, Any], place: Place) -> str:
-    """The value that tells a model from those that may stand there as well."""
-    return model["properties"]["kind"]["const"] if len(place.options) > 1 and "kind" in model["properties"] else ""
+def kind_of(model: dict[str, Any], location: Location) -> str:
+    """Return the discriminator value of a model in a union, or an empty string."""
+    return model["properties"]["kind"]["const"] if len(location.options) > 1 and "kind" in model["properties"] else ""
 
 
 def misspelt(name: str, edit: tuple[str, float]) -> str:
-    """The name with one letter left out, doubled or replaced, or two in each other's place."""
-    how, where = edit
-    i = min(int(where * len(name)), len(name) - (2 if how == "swap" else 1))
-    middle = {"drop": "", "double": name[i] * 2, "replace": "z", "swap": name[i : i + 2][::-1]}[how]
-    typo = name[:i] + middle + name[i + (2 if how == "swap" else 1) :]
-    return typo if typo != name else f"{name}{name[-1]}"  # two equal letters are still there
+    """Return the name with one letter dropped, doubled or replaced, or two letters swapped."""
+    kind, position = edit
+    i = min(int(position * len(name)), len(name) - (2 if kind == "swap" else 1))
+    middle = {"drop": "", "double": name[i] * 2, "replace": "z", "swap": name[i : i + 2][::-1]}[kind]
+    typo = name[:i] + middle + name[i + (2 if kind == "swap" else 1) :]
+    return typo if typo != name else f"{name}{name[-1]}"  # swapping two equal letters changes nothing
 
 
-def as_near(typo: str, others: Collection[str]) -> bool:
-    """Whether one of the other names is as near: the same but for one letter."""
+def is_ambiguous(typo: str, others: Collection[str]) -> bool:
+    """Return whether another name differs from the typo by at most one letter."""
     shorter = {typo[:i] + typo[i + 1 :] for i in range(len(typo))}
     return any(
         other == typo or other in shorter or (len(other) == len(typo) and sum(map(str.__ne__, other, typo)) == 1)
@@ -184,7 +189,7 @@ JARGON = re.compile(
 )
 
 
-def test_every_model_of_the_schema_is_tried() -> None:
+def test_every_model_of_the_schema_is_tested() -> None:
     models = {model["title"] for _, model in MODELS}
     parts = [part for schema in SCHEMA["$defs"].values() for part in schema.get("anyOf", [schema])]
     assert models == {"Study", *(part["title"] for part in parts if "properties" in part)}
@@ -193,68 +198,68 @@ def test_every_model_of_the_schema_is_tried() -> None:
 
 @settings(max_examples=6, derandomize=True, deadline=None)
 @given(EDITS)
-def test_a_misspelt_key_is_named_with_its_place_the_nearest_and_all_valid_ones(edit: tuple[str, float]) -> None:
-    for place, model, name in FIELDS:
+def test_a_misspelt_key_is_reported_with_path_nearest_key_and_valid_keys(edit: tuple[str, float]) -> None:
+    for location, model, name in FIELDS:
         typo = misspelt(name, edit)
-        if name == "kind" or as_near(typo, model["properties"].keys() - {name}) or yaml.safe_load(typo) != typo:
+        if name == "kind" or is_ambiguous(typo, model["properties"].keys() - {name}) or yaml.safe_load(typo) != typo:
             continue  # `off` is false in YAML
-        content = {key: value for key, value in needed(model).items() if key != name}
-        study = place.put({**content, typo: example(model["properties"][name])})
-        kind = kind_of(model, place)
-        where = f" in {place.path}{f' ({kind})' if kind else ''}" if place.keys else ""
-        assert complaint(study, (*place.keys, typo)) == (
-            f"unknown key {typo!r}{where}; did you mean {name!r}?; valid keys: {', '.join(model['properties'])}"
+        content = {key: value for key, value in required(model).items() if key != name}
+        study = location.put({**content, typo: example(model["properties"][name])})
+        kind = kind_of(model, location)
+        suffix = f" in {location.path}{f' ({kind})' if kind else ''}" if location.keys else ""
+        assert error_message(study, (*location.keys, typo)) == (
+            f"unknown key {typo!r}{suffix}; did you mean {name!r}?; valid keys: {', '.join(model['properties'])}"
         )
 
 
 @pytest.mark.parametrize("value", [{"zz": 1}, ["zz"], "zz", 5.5, None], ids=repr)
-def test_a_value_of_another_type_is_named_with_its_place_and_what_is_expected(value: Any) -> None:
-    of = {dict: "object", list: "array", str: "string", float: "number", type(None): "null"}[type(value)]
-    tried = 0
-    for place in ALL[1:]:
-        if of in place.types:
+def test_a_value_of_another_type_is_reported_with_path_and_expected_type(value: Any) -> None:
+    json_type = {dict: "object", list: "array", str: "string", float: "number", type(None): "null"}[type(value)]
+    count = 0
+    for location in ALL[1:]:
+        if json_type in location.types:
             continue
-        said = complaint(place.put(value), place.keys)
-        assert re.fullmatch(rf"{re.escape(place.path)}: expected .+, got .+", said), said
-        assert not JARGON.search(said.removeprefix(place.path)), said
-        tried += 1
-    assert tried > 100
+        message = error_message(location.put(value), location.keys)
+        assert re.fullmatch(rf"{re.escape(location.path)}: expected .+, got .+", message), message
+        assert not JARGON.search(message.removeprefix(location.path)), message
+        count += 1
+    assert count > 100
 
 
 @settings(max_examples=4, derandomize=True, deadline=None)
 @given(EDITS)
-def test_a_misspelt_choice_is_named_with_the_nearest(edit: tuple[str, float]) -> None:
-    for place in ALL[1:]:
-        valid = [choice for option in place.options for choice in choices(option) if isinstance(choice, str)]
-        if place.keys[-1] == "kind":
+def test_a_misspelt_choice_is_reported_with_the_nearest_choice(edit: tuple[str, float]) -> None:
+    for location in ALL[1:]:
+        valid = [choice for option in location.options for choice in choices(option) if isinstance(choice, str)]
+        if location.keys[-1] == "kind":
             continue
         for choice in valid:
             typo = misspelt(choice, edit)
-            if not as_near(typo, {*valid} - {choice}):
-                said = complaint(place.put(typo), place.keys)
-                end = re.escape(f", got {typo!r}; did you mean {choice!r}?")  # a bare name is the value of some field
-                assert re.fullmatch(rf"{re.escape(place.path)}(\.[a-z]+)?: expected .+{end}", said), said
+            if not is_ambiguous(typo, {*valid} - {choice}):
+                message = error_message(location.put(typo), location.keys)
+                end = re.escape(f", got {typo!r}; did you mean {choice!r}?")  # bare names are nested values
+                assert re.fullmatch(rf"{re.escape(location.path)}(\.[a-z]+)?: expected .+{end}", message), message
 
 
 @settings(max_examples=4, derandomize=True, deadline=None)
 @given(EDITS)
-def test_a_misspelt_kind_is_named_with_the_nearest(edit: tuple[str, float]) -> None:
-    for place in ALL:
-        kinds = [kind_of(model, place) for model in place.options if "properties" in model]
+def test_a_misspelt_kind_is_reported_with_the_nearest_kind(edit: tuple[str, float]) -> None:
+    for location in ALL:
+        kinds = [kind_of(model, location) for model in location.options if "properties" in model]
         for kind in filter(None, kinds):
-            if not as_near(typo := misspelt(kind, edit), {*kinds} - {kind}):
-                said = complaint(place.put({"kind": typo}), (*place.keys, "kind"))
+            if not is_ambiguous(typo := misspelt(kind, edit), {*kinds} - {kind}):
+                message = error_message(location.put({"kind": typo}), (*location.keys, "kind"))
                 *most, last = kinds
                 valid = f"{', '.join(most)} or {last}"
-                assert said == f"{place.path}.kind: expected {valid}, got {typo!r}; did you mean {kind!r}?"
+                assert message == f"{location.path}.kind: expected {valid}, got {typo!r}; did you mean {kind!r}?"
 
 
-def test_what_is_missing_is_named_with_what_is_expected() -> None:
-    for place, model in MODELS:
-        for name in needed(model):
-            study = place.put({key: value for key, value in needed(model).items() if key != name})
-            said = complaint(study, (*place.keys, name))
+def test_missing_keys_are_reported_with_the_expected_value() -> None:
+    for location, model in MODELS:
+        for name in required(model):
+            study = location.put({key: value for key, value in required(model).items() if key != name})
+            message = error_message(study, (*location.keys, name))
             assert re.fullmatch(
-                rf"'{re.escape('.'.join(map(str, (*place.keys, name))))}' is missing; expected .+", said
+                rf"'{re.escape('.'.join(map(str, (*location.keys, name))))}' is missing; expected .+", message
             )
-            assert not JARGON.search(said.partition(";")[2]), said
+            assert not JARGON.search(message.partition(";")[2]), message

@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 from typing_extensions import TypeAliasType, TypedDict
 
 from prettyuseful.fields import BareName
-from prettyuseful.study.problems import problems
+from prettyuseful.study.problems import find_problems
 from prettyuseful.study.schema import Slot
 
 NO_INTEGER = "input should be a valid integer, unable to parse string as an integer, got 'x'"
@@ -75,11 +75,11 @@ class House(Strict):
     short: dict[Annotated[str, Field(max_length=3)], int] = {}
 
 
-def first(content: object) -> tuple[str, str]:
+def first_problem(content: object) -> tuple[str, str]:
     with pytest.raises(ValidationError) as error:
         House.model_validate(content)
-    one = problems(error.value, House, content)[0]
-    return ".".join(map(str, one.keys)), one.message
+    problem = find_problems(error.value, House, content)[0]
+    return ".".join(map(str, problem.keys)), problem.message
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def first(content: object) -> tuple[str, str]:
             "animals.0.lives: expected a whole number from 1 to 9, got 10",
         ),
         ({"animals": [{}]}, "animals.0.kind", "'animals.0.kind' is missing; expected cat, dog or hound"),
-        # Of two models, the one that more keys belong to is meant.
+        # Of two models, the one with more matching keys is chosen.
         ({"toy": {"width": 0, "height": 2}}, "toy.width", "toy.width: expected a number above 0, got 0"),
         (
             {"toy": {"radios": 2}},
@@ -135,22 +135,22 @@ def first(content: object) -> tuple[str, str]:
         ({"parcels": {5: "me"}}, "parcels.5", "parcels: the key 5 must be text; write it in quotes"),
         ({"even": 1}, "even", "even: input is odd, got 1"),
         ({"short": {"long": 1}}, "short.long", "short.long: string should have at most 3 characters, got 'long'"),
-        # Of types that are none of ours, pydantic's words.
+        # Types without a description use pydantic's message.
         ({"extra": {"note": "x"}}, "extra.note", f"extra.note: {NO_INTEGER}"),
         ({"plain": {"number": "x"}}, "plain", f"plain: {NO_INTEGER}"),
     ],
 )
-def test_problems_follow_any_schema(content: object, keys: str, message: str) -> None:
-    assert first(content) == (keys, message)
+def test_problems_of_any_schema(content: object, keys: str, message: str) -> None:
+    assert first_problem(content) == (keys, message)
 
 
-def test_a_slot_is_what_an_annotation_says_whatever_its_form() -> None:
-    assert Slot.of(Annotated[Annotated[int, Field(ge=1)] | None, Field(le=5)]).constraint("ge") == 1
-    assert Slot.of(int | None).type is int
-    assert Slot.of(Sizes).item(7).constraint("le") == 9
-    assert Slot.of(dict[str, Small]).values == Slot.of(Small)
-    assert [slot.type for slot in Slot.of(tuple[int, str]).items or ()] == [int, str]
-    assert Slot.of(Literal["a"] | Literal["b", 1] | float).literals == ("a", "b", 1)
-    assert Slot.of(Parcel | tuple[int, ...]).shapes == {"mapping", "scalar", "list"}
-    assert Slot.of(Any).shapes == {"mapping", "scalar", "list"}
-    assert Slot.of(Box).required == ["width"]
+def test_slots_from_annotations_of_all_forms() -> None:
+    assert Slot.from_annotation(Annotated[Annotated[int, Field(ge=1)] | None, Field(le=5)]).constraint("ge") == 1
+    assert Slot.from_annotation(int | None).type is int
+    assert Slot.from_annotation(Sizes).item(7).constraint("le") == 9
+    assert Slot.from_annotation(dict[str, Small]).values == Slot.from_annotation(Small)
+    assert [slot.type for slot in Slot.from_annotation(tuple[int, str]).items or ()] == [int, str]
+    assert Slot.from_annotation(Literal["a"] | Literal["b", 1] | float).literals == ("a", "b", 1)
+    assert Slot.from_annotation(Parcel | tuple[int, ...]).shapes == {"mapping", "scalar", "list"}
+    assert Slot.from_annotation(Any).shapes == {"mapping", "scalar", "list"}
+    assert Slot.from_annotation(Box).required == ["width"]

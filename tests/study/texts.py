@@ -1,4 +1,4 @@
-"""A study that every test of study files begins with, and what is said of its mistakes."""
+"""A valid study file for tests, and a helper that returns the error message of an invalid one."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import pytest
 from prettyuseful.errors import StudyError
 from prettyuseful.study.reading import parse_study
 
-# The example of the contract, word for word.
-CONTRACT = """\
+# The example of the specification, word for word.
+EXAMPLE = """\
 version: 1
 task: photos
 datasets:
@@ -18,7 +18,7 @@ metrics: [density, coverage]
 """
 
 
-def complaint(text: str) -> str:
+def error_message(text: str) -> str:
     with pytest.raises(StudyError) as error:
         parse_study(text, "study.yaml")
     assert "\n" not in str(error.value)

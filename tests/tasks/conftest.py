@@ -12,7 +12,7 @@ from PIL import Image
 
 
 def picture(number: int) -> bytes:
-    """A PNG of 4 x 4 pixels, another for every number below 65536."""
+    """A PNG of 4 x 4 pixels, different for every number below 65536."""
     buffer = io.BytesIO()
     Image.new("RGB", (4, 4), (number % 256, number // 256, 90)).save(buffer, "PNG")
     return buffer.getvalue()

@@ -19,46 +19,46 @@ def test_a_folder_is_a_task(folder_task: Path) -> None:
     assert rows[0].data == (folder_task / "train/blue/000.png").read_bytes()
 
 
-def test_available_is_what_the_poorest_class_has(folder_task: Path) -> None:
+def test_available_is_the_size_of_the_smallest_class(folder_task: Path) -> None:
     (folder_task / "train/red/003.png").unlink()
     assert FolderTask(folder_task).available("train") == 7
 
 
-def test_an_empty_class_is_named(folder_task: Path) -> None:
+def test_empty_class_is_reported(folder_task: Path) -> None:
     for split in ("train", "test"):
         (folder_task / split / "green").mkdir()
-    with pytest.raises(DataError, match=r"train/green is empty"):
+    with pytest.raises(DataError, match=r"train/green has no images"):
         FolderTask(folder_task)
 
 
-def test_a_class_without_test_images_is_named(folder_task: Path) -> None:
+def test_class_without_test_images_is_reported(folder_task: Path) -> None:
     shutil.copytree(folder_task / "train/red", folder_task / "train/pink")
     with pytest.raises(DataError, match=r"pink \(not in test\)"):
         FolderTask(folder_task)
 
 
-def test_a_missing_split_is_named(folder_task: Path) -> None:
+def test_missing_split_is_reported(folder_task: Path) -> None:
     shutil.rmtree(folder_task / "test")
     with pytest.raises(DataError, match="no folder 'test'"):
         FolderTask(folder_task)
 
 
-def test_one_class_is_no_task(folder_task: Path) -> None:
+def test_task_with_one_class_is_refused(folder_task: Path) -> None:
     for split in ("train", "test"):
         shutil.rmtree(folder_task / split / "red")
-    with pytest.raises(DataError, match="at least two"):
+    with pytest.raises(DataError, match="at least 2 class folders"):
         FolderTask(folder_task)
 
 
 @pytest.mark.parametrize("content", [b"no image", b"", "truncated"])
-def test_a_broken_file_is_named_even_if_it_is_not_asked_for(folder_task: Path, content: bytes | str) -> None:
+def test_broken_files_are_listed_even_if_they_are_not_requested(folder_task: Path, content: bytes | str) -> None:
     path = folder_task / "train/red/007.png"
     path.write_bytes(path.read_bytes()[:100] if isinstance(content, str) else content)
     with pytest.raises(DataError, match=r"train/red/007\.png"):
         list(FolderTask(folder_task).images("train", 2))
 
 
-def test_every_broken_file_counts(folder_task: Path) -> None:
+def test_all_broken_files_are_listed(folder_task: Path) -> None:
     for i in range(8):
         (folder_task / f"train/red/{i:03d}.png").write_text("x")
     with pytest.raises(DataError, match=r"\(and 3 more\)"):
@@ -84,25 +84,25 @@ def test_hidden_folders_are_not_images_either(folder_task: Path) -> None:
     assert all("/." not in row.path for row in FolderTask(folder_task).images("train", 8))
 
 
-def test_an_image_outside_every_class_is_named(folder_task: Path) -> None:
+def test_image_outside_of_class_folders_is_reported(folder_task: Path) -> None:
     shutil.copy(folder_task / "train/red/000.png", folder_task / "train/stray.png")
     with pytest.raises(DataError, match=r"stray\.png"):
         FolderTask(folder_task)
 
 
-def test_a_link_to_nowhere_is_named(folder_task: Path) -> None:
+def test_broken_link_is_refused(folder_task: Path) -> None:
     (folder_task / "train/red/lost.png").symlink_to("nowhere.png")
     with pytest.raises(DataError, match=r"lost\.png"):
         list(FolderTask(folder_task).images("train", 2))
 
 
-def test_a_link_to_a_folder_is_named_as_it_may_hold_itself(folder_task: Path) -> None:
+def test_link_to_a_folder_is_refused(folder_task: Path) -> None:
     (folder_task / "train/red/again").symlink_to(folder_task / "train/red")
     with pytest.raises(DataError, match=r"red/again is a link to a folder"):
         FolderTask(folder_task)
 
 
-def test_a_linked_class_folder_and_a_linked_image_are_as_good_as_others(folder_task: Path) -> None:
+def test_links_to_class_folders_and_images_are_followed(folder_task: Path) -> None:
     before = list(FolderTask(folder_task).images("train", 8))
     (folder_task / "train/red").rename(folder_task / "kept")
     (folder_task / "train/red").symlink_to(folder_task / "kept")
@@ -111,7 +111,7 @@ def test_a_linked_class_folder_and_a_linked_image_are_as_good_as_others(folder_t
     assert list(FolderTask(folder_task).images("train", 8)) == before
 
 
-def test_folders_within_a_class_are_looked_into_in_the_order_of_names(folder_task: Path) -> None:
+def test_nested_folders_are_read_in_order_of_names(folder_task: Path) -> None:
     (folder_task / "train/red/0005").mkdir()
     (folder_task / "train/red/000.png").rename(folder_task / "train/red/0005/z.png")
     (folder_task / "train/red/007.png").rename(folder_task / "train/red/00a.png")
@@ -128,6 +128,6 @@ def test_labels_are_the_classes_and_a_smaller_request_is_a_prefix(folder_task: P
     assert not {row.group for row in more} & {row.group for row in task.images("test", 8)}
 
 
-def test_more_than_there_is_says_how_much_there_is(folder_task: Path) -> None:
-    with pytest.raises(DataError, match=r"has 8 train images per class, 9 were asked for"):
+def test_request_for_too_many_images_reports_the_available_number(folder_task: Path) -> None:
+    with pytest.raises(DataError, match=r"has only 8 train images per class, but 9 were requested"):
         list(FolderTask(folder_task).images("train", 9))

@@ -19,13 +19,13 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 @pytest.fixture
 def fruit(tmp_path: Path) -> Path:
-    """Parquet: labels in no order, 4 or more train and 2 test images per class."""
+    """Parquet files with unsorted labels, at least 4 train images and 2 test images per class."""
     train = make_dataset([2, 0, 1, 1, 2, 0, 0, 1, 2, 2, 0, 1, 0], NAMES)
     return save_parquet(tmp_path / "fruit", train=train, test=make_dataset([1, 2, 0, 0, 2, 1], NAMES, first=500))
 
 
-def task_of(place: Path | str, **names: Any) -> HubTask:
-    return hub_task(HubData(str(place), **names), "CC0")
+def task_of(folder: Path | str, **names: Any) -> HubTask:
+    return hub_task(HubData(str(folder), **names), "CC0")
 
 
 def test_labels_name_the_classes_and_bytes_are_the_original_ones(fruit: Path) -> None:
@@ -53,14 +53,14 @@ def test_strings_are_classes_in_alphabetical_order(tmp_path: Path) -> None:
     assert [row.path for row in task.images("train", 1)] == ["train/0000001", "train/0000000"]
 
 
-def test_what_was_saved_to_disk_is_the_same_task(fruit: Path, tmp_path: Path) -> None:
+def test_save_to_disk_gives_the_same_task(fruit: Path, tmp_path: Path) -> None:
     from datasets import load_dataset
 
     load_dataset(str(fruit)).save_to_disk(tmp_path / "saved")
     assert list(task_of(tmp_path / "saved").images("train", 4)) == list(task_of(fruit).images("train", 4))
 
 
-def test_images_in_files_beside_the_table_are_read_as_they_are(tmp_path: Path) -> None:
+def test_images_in_separate_files_are_read_unchanged(tmp_path: Path) -> None:
     for split in ("train", "test"):
         for i, name in enumerate(("a", "b")):
             (tmp_path / "files" / split / name).mkdir(parents=True)
@@ -69,8 +69,8 @@ def test_images_in_files_beside_the_table_are_read_as_they_are(tmp_path: Path) -
     assert [row.data for row in rows] == [picture(0), picture(1)]
 
 
-@pytest.mark.parametrize(("kept", "found"), [("links/in.png", True), ("out.png", False)])
-def test_a_folder_s_images_lie_within_it(tmp_path: Path, kept: str, found: bool) -> None:
+@pytest.mark.parametrize(("kept", "readable"), [("links/in.png", True), ("out.png", False)])
+def test_image_files_outside_of_the_folder_are_not_read(tmp_path: Path, kept: str, readable: bool) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -81,14 +81,14 @@ def test_a_folder_s_images_lie_within_it(tmp_path: Path, kept: str, found: bool)
     for split in ("train", "test"):
         pq.write_table(pa.Table.from_pylist(rows, schema=schema), tmp_path / "links" / f"{split}.parquet")
     images = task_of(tmp_path / "links").images("train", 1)
-    if found:
+    if readable:
         assert [row.data for row in images] == [picture(1)] * 2
     else:
-        with pytest.raises(DataError, match="links/train/0000000: no image in the column 'image'"):
+        with pytest.raises(DataError, match="links/train/0000000: the column 'image' has no image"):
             list(images)
 
 
-def test_a_column_of_bare_bytes_holds_images_too(tmp_path: Path) -> None:
+def test_column_of_bytes_is_a_column_of_images(tmp_path: Path) -> None:
     from datasets import Dataset
 
     bare = Dataset.from_dict({"image": [picture(3), picture(4)], "label": ["a", "b"]})
@@ -96,37 +96,37 @@ def test_a_column_of_bare_bytes_holds_images_too(tmp_path: Path) -> None:
     assert [row.data for row in rows] == [picture(3), picture(4)]
 
 
-def test_many_labels_per_image_are_no_classes(tmp_path: Path) -> None:
+def test_lists_of_labels_are_refused(tmp_path: Path) -> None:
     from datasets import Dataset
 
     many = Dataset.from_dict({"image": [picture(3), picture(4)], "label": [[0, 1], [1]]})
-    with pytest.raises(DataError, match="which names no class; a ClassLabel or strings are needed"):
+    with pytest.raises(DataError, match="which gives no class names; use a ClassLabel or strings"):
         task_of(save_parquet(tmp_path / "many", train=many, test=many))
 
 
-def test_more_than_there_is_says_how_much_there_is(fruit: Path) -> None:
-    with pytest.raises(DataError, match="task fruit has 2 test images per class, 3 were asked for"):
+def test_request_for_too_many_images_reports_the_available_number(fruit: Path) -> None:
+    with pytest.raises(DataError, match="task fruit has only 2 test images per class, but 3 were requested"):
         list(task_of(fruit).images("test", 3))
 
 
 @pytest.mark.parametrize(
-    ("named", "said"),
+    ("named", "message"),
     [
-        ({"test": "validation"}, r"no split 'validation'; it has train, test: name .* with `test: ...`"),
+        ({"test": "validation"}, r"no split 'validation'; it has train, test; set .* with `test: ...`"),
         ({"train": "trian"}, r"no split 'trian'; did you mean 'train'\?"),
-        ({"image": "img"}, r"no column 'img'.*it has image, label: name .* with `image: ...`"),
+        ({"image": "img"}, r"no column 'img'.*it has image, label; set .* with `image: ...`"),
         ({"label": "fine"}, r"no column 'fine'"),
-        ({"image": "label"}, r"column 'label' of fruit holds int64; images are needed"),
+        ({"image": "label"}, r"column 'label' of fruit has the type int64; choose a column of images"),
     ],
 )
-def test_what_is_not_there_is_named_with_what_is(fruit: Path, named: dict[str, str], said: str) -> None:
-    with pytest.raises(DataError, match=said):
+def test_missing_splits_and_columns_are_reported(fruit: Path, named: dict[str, str], message: str) -> None:
+    with pytest.raises(DataError, match=message):
         task_of(fruit, **named)
 
 
-def test_integers_without_names_are_no_classes(tmp_path: Path) -> None:
+def test_integer_labels_without_names_are_refused(tmp_path: Path) -> None:
     plain = make_dataset([0, 1])
-    with pytest.raises(DataError, match="holds int64, which names no class"):
+    with pytest.raises(DataError, match="has the type int64, which gives no class names"):
         task_of(save_parquet(tmp_path / "numbers", train=plain, test=plain))
 
 
@@ -138,24 +138,24 @@ def test_images_without_labels_are_counted(tmp_path: Path, missing: int | None) 
         task_of(folder)
 
 
-def test_a_class_without_images_is_named(tmp_path: Path) -> None:
+def test_class_without_images_is_reported(tmp_path: Path) -> None:
     folder = save_parquet(tmp_path / "few", train=make_dataset([0, 1, 2], NAMES), test=make_dataset([0, 2], NAMES))
     with pytest.raises(DataError, match="the test split of few has no images of fig"):
         task_of(folder)
 
 
-def test_one_class_is_no_task(tmp_path: Path) -> None:
+def test_task_with_one_class_is_refused(tmp_path: Path) -> None:
     one = make_dataset([0, 0], NAMES[:1])
-    with pytest.raises(DataError, match="at least two"):
+    with pytest.raises(DataError, match="at least 2 classes"):
         task_of(save_parquet(tmp_path / "one", train=one, test=one))
 
 
-def test_splits_that_name_their_labels_differently_are_refused(tmp_path: Path) -> None:
+def test_splits_with_different_label_names_are_refused(tmp_path: Path) -> None:
     from datasets import DatasetDict
 
     splits = {"train": make_dataset([0, 1], NAMES[:2]), "test": make_dataset([0, 1], NAMES[1::-1])}
     DatasetDict(splits).save_to_disk(tmp_path / "odd")
-    with pytest.raises(DataError, match="differ in the names of 'label'"):
+    with pytest.raises(DataError, match="different names for the labels in 'label'"):
         task_of(tmp_path / "odd")
 
 
@@ -163,17 +163,19 @@ def with_broken(folder: Path, broken: bytes | None) -> Path:
     """Two classes, the third train image is `broken`."""
     from datasets import Dataset
 
-    sound = make_dataset([0, 1, 0, 1], NAMES[:2])
-    rows = sound.with_format("arrow")[:].to_pylist()
+    examples = make_dataset([0, 1, 0, 1], NAMES[:2])
+    rows = examples.with_format("arrow")[:].to_pylist()
     rows[2]["image"] = broken and {"bytes": broken, "path": None}
-    return save_parquet(folder, train=Dataset.from_list(rows, features=sound.features), test=sound)
+    return save_parquet(folder, train=Dataset.from_list(rows, features=examples.features), test=examples)
 
 
-@pytest.mark.parametrize(("broken", "said"), [(b"no image", "not an image"), (None, "no image in the column")])
-def test_a_broken_image_is_named_if_it_is_asked_for(tmp_path: Path, broken: bytes | None, said: str) -> None:
+@pytest.mark.parametrize(
+    ("broken", "message"), [(b"no image", "not an image"), (None, "the column 'image' has no image")]
+)
+def test_requested_broken_image_is_reported(tmp_path: Path, broken: bytes | None, message: str) -> None:
     task = task_of(with_broken(tmp_path / "broken", broken))
     assert len(list(task.images("train", 1))) == 2
-    with pytest.raises(DataError, match=rf"broken/train/0000002: {said}"):
+    with pytest.raises(DataError, match=rf"broken/train/0000002: {message}"):
         list(task.images("train", 2))
 
 
@@ -213,17 +215,17 @@ def cached(fruit: Path) -> Path:
 
     load_dataset(str(fruit))
     made = next(Path(config.HF_DATASETS_CACHE).glob("fruit/*/*/*/dataset_info.json")).parent
-    place = Path(config.HF_DATASETS_CACHE) / "owner___fruit" / "default" / "0.0.0" / COMMIT
-    shutil.copytree(made, place)
-    info = json.loads((place / "dataset_info.json").read_text())
-    (place / "dataset_info.json").write_text(json.dumps({**info, "config_name": "default"}))
-    return place
+    folder = Path(config.HF_DATASETS_CACHE) / "owner___fruit" / "default" / "0.0.0" / COMMIT
+    shutil.copytree(made, folder)
+    info = json.loads((folder / "dataset_info.json").read_text())
+    (folder / "dataset_info.json").write_text(json.dumps({**info, "config_name": "default"}))
+    return folder
 
 
-@pytest.mark.parametrize("place", ["owner/fruit", f"owner/fruit@{COMMIT}"])
-def test_a_downloaded_data_set_needs_no_connection(cached: Path, fruit: Path, place: str) -> None:
+@pytest.mark.parametrize("folder", ["owner/fruit", f"owner/fruit@{COMMIT}"])
+def test_a_downloaded_data_set_needs_no_connection(cached: Path, fruit: Path, folder: str) -> None:
     assert cached.is_dir()
-    task = task_of(place)
+    task = task_of(folder)
     assert (task.name, task.source) == ("owner/fruit", f"Hugging Face data set owner/fruit, revision {COMMIT[:12]}")
     assert list(task.images("train", 4)) == list(task_of(fruit).images("train", 4))
 
@@ -235,18 +237,18 @@ def test_the_fingerprint_of_a_hub_id_follows_its_revision(cached: Path) -> None:
     assert task_of("owner/fruit").fingerprint() != before
 
 
-def test_without_a_connection_no_other_revision_is_taken(cached: Path) -> None:
+def test_offline_cache_with_another_revision_is_refused(cached: Path) -> None:
     assert cached.is_dir()
     with pytest.raises(DataError, match=rf"cannot reach the hub for owner/fruit@v2, .*revision {COMMIT}; .*pin"):
         task_of("owner/fruit@v2")
 
 
-def test_what_was_never_downloaded_needs_a_connection() -> None:
+def test_data_set_outside_of_the_cache_needs_a_connection() -> None:
     with pytest.raises(DataError, match=r"cannot open the data set owner/new: .*; connect to the hub once"):
         task_of("owner/new")
 
 
-def test_gated_and_missing_data_sets_say_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_errors_of_gated_and_missing_data_sets_give_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     import datasets
     from datasets.exceptions import DatasetNotFoundError
 
@@ -264,21 +266,21 @@ def test_gated_and_missing_data_sets_say_what_to_do(monkeypatch: pytest.MonkeyPa
         task_of("a/b")
 
 
-@pytest.mark.parametrize("place", ["mnist", "data/my/fruit", "./fruit", "owner/fruit@"])
-def test_what_is_neither_a_folder_nor_an_id_is_said(place: str) -> None:
-    with pytest.raises(DataError, match=r"no folder .* a hub id is written owner/name or owner/name@revision"):
-        task_of(place)
+@pytest.mark.parametrize("folder", ["mnist", "data/my/fruit", "./fruit", "owner/fruit@"])
+def test_invalid_hub_ids_are_refused(folder: str) -> None:
+    with pytest.raises(DataError, match=r"no such folder: .* write a hub id as owner/name or owner/name@revision"):
+        task_of(folder)
 
 
-def test_a_folder_of_anything_else_is_refused_in_one_line(tmp_path: Path) -> None:
+def test_folder_without_a_data_set_is_refused_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes" / "read.me").write_text("nothing")
-    with pytest.raises(DataError, match="should hold Parquet or Arrow files") as refused:
+    with pytest.raises(DataError, match="must contain one data set") as refused:
         task_of(tmp_path / "notes")
     assert "\n" not in str(refused.value)
 
 
-def test_a_folder_s_code_does_not_run(fruit: Path) -> None:
+def test_code_in_a_folder_is_not_run(fruit: Path) -> None:
     (fruit / "fruit.py").write_text("raise SystemExit('ran')")
     with pytest.raises(DataError, match="scripts are no longer supported"):
         task_of(fruit)

@@ -12,11 +12,11 @@ import pytest
 from prettyuseful.errors import DataError
 from prettyuseful.tasks.base import Task
 from prettyuseful.tasks.huggingface import HubData
-from prettyuseful.tasks.imagenet import ClassList, class_list, glosses, imagenet_1k, imagenet_200, lemmas
+from prettyuseful.tasks.imagenet import ClassList, glosses, imagenet_1k, imagenet_200, lemmas, load_class_list
 
 from .conftest import make_dataset, picture, save_parquet
 
-TWO_HUNDRED, ALL = class_list("imagenet-200"), class_list("imagenet-1k")
+TWO_HUNDRED, ALL = load_class_list("imagenet-200"), load_class_list("imagenet-1k")
 
 
 # The class lists.
@@ -29,12 +29,12 @@ def test_the_lists_are_synsets_of_imagenet_1k() -> None:
 
 
 @pytest.mark.parametrize("listed", [TWO_HUNDRED, ALL], ids=lambda listed: listed.name)
-def test_no_name_comes_twice_whatever_its_case(listed: ClassList) -> None:
+def test_class_names_are_unique_ignoring_case(listed: ClassList) -> None:
     assert len({name.casefold() for name in listed.classes}) == len(listed.synsets)
     assert not any("_" in name or "/" in name or name != name.strip() for name in listed.classes)
 
 
-def test_names_are_first_lemmas_but_for_those_that_two_synsets_share() -> None:
+def test_names_are_first_lemmas_unless_two_synsets_share_them() -> None:
     assert TWO_HUNDRED.classes == tuple(lemmas()[synset][0] for synset in TWO_HUNDRED.synsets)
     others = {s: name for s, name in zip(ALL.synsets, ALL.classes, strict=True) if name != lemmas()[s][0]}
     assert others == {
@@ -65,13 +65,13 @@ def test_names_that_mislead_the_paper_s_generators_have_a_definition(name: str, 
     assert TWO_HUNDRED.definitions[name] == meaning
 
 
-def test_what_has_one_meaning_or_says_it_already_has_no_definition() -> None:
+def test_unambiguous_names_have_no_definition() -> None:
     clear = {"goldfish", "tailed frog", "African elephant", "lawn mower", "sunglasses", "espresso", "pizza"}
     assert clear < set(TWO_HUNDRED.classes) - TWO_HUNDRED.definitions.keys()
     assert not any("crane" in name or name == "tank suit" for name in ALL.definitions)
 
 
-def test_capitals_hide_no_ambiguity() -> None:
+def test_ambiguity_ignores_case() -> None:
     assert {"Angora", "Dutch oven", "Newfoundland"} <= ALL.definitions.keys()
 
 
@@ -86,33 +86,33 @@ def test_definitions_are_of_classes_and_begin_with_their_gloss(listed: ClassList
         assert meaning[0] != "("
 
 
-def test_every_name_known_as_ambiguous_is_a_class_that_the_tables_do_not_tell() -> None:
+def test_listed_ambiguous_names_are_not_ambiguous_in_the_tables() -> None:
     from prettyuseful.tasks import imagenet
 
     known = imagenet._AMBIGUOUS.split()
     assert set(known) <= set(ALL.classes)
-    assert all(imagenet._meanings()[name.casefold()] == 1 for name in known)
+    assert all(imagenet._synsets_per_lemma()[name.casefold()] == 1 for name in known)
 
 
 def test_names_and_task_sources_load_neither_torch_nor_timm_nor_datasets() -> None:
     code = """
 import sys
 from prettyuseful.tasks.source import TaskSource
-from prettyuseful.tasks.imagenet import class_list
-assert TaskSource(name="imagenet-1k", folder="x").name == class_list("imagenet-1k").name
-class_list("imagenet-1k").definitions
+from prettyuseful.tasks.imagenet import load_class_list
+assert TaskSource(name="imagenet-1k", folder="x").name == load_class_list("imagenet-1k").name
+load_class_list("imagenet-1k").definitions
 print(*{"torch", "timm", "datasets", "pyarrow"} & set(sys.modules))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
 
 
-def test_a_timm_without_tables_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_timm_without_tables_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     from prettyuseful.tasks import imagenet
 
     monkeypatch.setattr(imagenet, "find_spec", lambda _: None)
     with pytest.raises(DataError, match=r"no table imagenet_synsets\.txt.*constraints\.txt"):
-        imagenet._timm("imagenet_synsets.txt")
+        imagenet._timm_lines("imagenet_synsets.txt")
 
 
 # From a folder.
@@ -133,7 +133,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def own(whole: Path, tmp_path: Path) -> Path:
-    """The same, to be changed."""
+    """A copy that tests may change."""
     return Path(shutil.copytree(whole, tmp_path / "ilsvrc"))
 
 
@@ -159,7 +159,7 @@ def test_labels_follow_the_list_and_a_smaller_request_is_a_prefix(whole: Path) -
     assert not {row.group for row in more} & {row.group for row in task.images("test", 2)}
 
 
-def test_only_what_is_taken_is_decoded_and_what_is_broken_is_named(own: Path) -> None:
+def test_only_requested_images_are_decoded(own: Path) -> None:
     synset = TWO_HUNDRED.synsets[7]
     (own / f"train/{synset}/{synset}_2.JPEG").write_text("no image")
     task = imagenet_200(own)
@@ -168,7 +168,7 @@ def test_only_what_is_taken_is_decoded_and_what_is_broken_is_named(own: Path) ->
         list(task.images("train", 3))
 
 
-def test_a_test_folder_stands_in_for_val(own: Path) -> None:
+def test_test_folder_is_used_if_val_is_missing(own: Path) -> None:
     (own / "val").rename(own / "test")
     assert imagenet_200(own).available("test") == 2
     (own / "test").rename(own / "heldout")
@@ -176,13 +176,13 @@ def test_a_test_folder_stands_in_for_val(own: Path) -> None:
         imagenet_200(own)
 
 
-def test_imagenet_s_own_unlabelled_test_is_not_taken_for_val(own: Path) -> None:
+def test_unlabelled_test_images_of_imagenet_are_not_used(own: Path) -> None:
     (own / "test").mkdir()
     (own / "test" / "ILSVRC2012_test_00000001.JPEG").write_bytes(picture(1))
     assert imagenet_200(own).available("test") == 2
 
 
-def test_missing_and_empty_classes_are_counted_and_the_first_are_named(own: Path) -> None:
+def test_missing_and_empty_classes_are_reported(own: Path) -> None:
     synsets = TWO_HUNDRED.synsets
     for synset in synsets[3:10]:
         shutil.rmtree(own / "val" / synset)
@@ -198,7 +198,7 @@ def test_a_folder_of_200_classes_is_not_imagenet_1k(whole: Path) -> None:
 
 
 def rewrite(path: Path) -> None:
-    """Other bytes of the same size, a moment later."""
+    """Write other bytes of the same size, with a later modification time."""
     status = path.stat()
     path.write_bytes(bytes(reversed(path.read_bytes())))
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns + 1))
@@ -221,14 +221,14 @@ def test_the_fingerprint_follows_every_change_of_a_class(own: Path, change: Call
     assert imagenet_200(own).fingerprint() != before
 
 
-def test_the_fingerprint_knows_neither_other_classes_nor_the_place(own: Path) -> None:
+def test_fingerprint_ignores_other_classes_and_the_location(own: Path) -> None:
     before = imagenet_200(own).fingerprint()
     (own / "train/n01440764/new.JPEG").write_bytes(picture(9))
     assert imagenet_200(own.rename(own.with_name("moved"))).fingerprint() == before
 
 
-def test_more_than_there_is_says_how_much_there_is(whole: Path) -> None:
-    with pytest.raises(DataError, match="task imagenet-200 has 3 train images per class, 4 were asked for"):
+def test_request_for_too_many_images_reports_the_available_number(whole: Path) -> None:
+    with pytest.raises(DataError, match="task imagenet-200 has only 3 train images per class, but 4 were requested"):
         list(imagenet_200(whole).images("train", 4))
 
 
@@ -236,7 +236,7 @@ def test_more_than_there_is_says_how_much_there_is(whole: Path) -> None:
 
 
 def parquet(folder: Path, names: list[str]) -> HubData:
-    """One image per class of `names`: its number, in validation from the end."""
+    """One image per class, with numbers in order for train and in reverse order for validation."""
     count = len(names)
     train = make_dataset(list(range(count)), names)
     return HubData(
@@ -262,7 +262,7 @@ def test_synset_names_lead_to_the_classes_in_any_order(tmp_path: Path) -> None:
     assert next(task.images("test", 1)).data == picture(2000 + len(names) - 1 - 199)
 
 
-# As copies name them: all lemmas (crane must not come twice), names somebody made clearer, numbers.
+# Names in existing copies: all lemmas (crane must not come twice), clarified names, numbers.
 USUAL = {
     "lemmas": [", ".join(lemmas()[s]) + " 2" * (s == "n03126707") for s in ALL.synsets],
     "clearer": [f"{name} {i}" if i % 3 == 0 else name.upper() for i, name in enumerate(ALL.classes)],
@@ -279,27 +279,27 @@ def test_1000_labels_in_the_usual_order_need_no_synsets(tmp_path: Path, names: l
 
 def test_1000_names_in_another_order_are_refused(tmp_path: Path) -> None:
     data = parquet(tmp_path / "sorted", sorted(f"{name} {i}" for i, name in enumerate(ALL.classes)))
-    with pytest.raises(DataError, match="cannot tell which of ImageNet's classes the 1000 labels of sorted are"):
+    with pytest.raises(DataError, match="cannot match the 1000 labels of sorted"):
         imagenet_1k(data)
     data = parquet(tmp_path / "names", sorted(ALL.classes))
-    with pytest.raises(DataError, match="cannot tell"):
+    with pytest.raises(DataError, match="cannot match"):
         imagenet_1k(data)
 
 
 def test_labels_of_something_else_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"the 2 labels of pets are \(cat, \.\.\.\)"):
+    with pytest.raises(DataError, match=r"the 2 labels of pets \(cat, \.\.\.\)"):
         imagenet_200(parquet(tmp_path / "pets", ["cat", "dog"]))
 
 
-def test_missing_synsets_are_named(tmp_path: Path) -> None:
+def test_missing_synsets_are_reported(tmp_path: Path) -> None:
     data = parquet(tmp_path / "part", list(TWO_HUNDRED.synsets[2:]))
     first = ", ".join(TWO_HUNDRED.synsets[:2])
-    with pytest.raises(DataError, match=f"part lacks 2 classes of imagenet-200: {first}$"):
+    with pytest.raises(DataError, match=f"part lacks 2 of the 200 classes of imagenet-200: {first};"):
         imagenet_200(data)
 
 
-def test_class_names_are_of_the_fingerprint(whole: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # Names come from timm's tables, and stand in what is loaded: another version may call a class otherwise.
+def test_fingerprint_depends_on_class_names(whole: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Another timm version may give a class another name, which changes the loaded data set.
     before = imagenet_200(whole).fingerprint()
     monkeypatch.setitem(vars(TWO_HUNDRED), "classes", ("carp", *TWO_HUNDRED.classes[1:]))
     assert imagenet_200(whole).fingerprint() != before

@@ -25,7 +25,7 @@ def test_rows() -> list[Row]:
     return list(TASK.images("test", 40))
 
 
-def test_there_are_sixteen_classes_with_licences() -> None:
+def test_sixteen_classes_have_licences() -> None:
     assert len(TASK.classes) == 16
     assert all(photograph.licence and photograph.credit for photograph in PHOTOGRAPHS)
     assert all(f"{name}:" in TASK.licence for name in TASK.classes)
@@ -40,7 +40,7 @@ def test_train_and_test_share_no_block(train: list[Row], test_rows: list[Row]) -
 
 
 def test_every_crop_lies_within_its_block(train: list[Row]) -> None:
-    # Found again by search: the crop, resized, is equal to exactly one place of its own block.
+    # An exhaustive search shows that each resized crop equals a crop at some position of its block.
     from PIL import Image
 
     for row in train[:: len(train) // 16]:
@@ -49,9 +49,9 @@ def test_every_crop_lies_within_its_block(train: list[Row]) -> None:
         block = pixels[r * BLOCK : (r + 1) * BLOCK, c * BLOCK : (c + 1) * BLOCK]
         wanted = np.asarray(decode(row.data, row.path))
         free = BLOCK - CROP + 1
-        places = (block[y : y + CROP, x : x + CROP] for y in range(free) for x in range(free))
+        positions = (block[y : y + CROP, x : x + CROP] for y in range(free) for x in range(free))
         bicubic = Image.Resampling.BICUBIC
-        assert any(np.array_equal(np.asarray(Image.fromarray(p).resize((32, 32), bicubic)), wanted) for p in places)
+        assert any(np.array_equal(np.asarray(Image.fromarray(p).resize((32, 32), bicubic)), wanted) for p in positions)
 
 
 def test_fewer_crops_are_a_prefix_of_more(train: list[Row]) -> None:
@@ -60,7 +60,7 @@ def test_fewer_crops_are_a_prefix_of_more(train: list[Row]) -> None:
 
 
 def test_no_crop_comes_twice() -> None:
-    # The place of a crop never repeats; two places may still look alike (the moon is smooth).
+    # Positions of crops never repeat, but crops at different positions may be equal (the moon is smooth).
     rows = [row for row in TASK.images("train", 300) if row.label == TASK.classes.index("gravel")]
     assert len({hashlib.sha256(row.data).digest() for row in rows}) == 300
 
@@ -70,12 +70,12 @@ def test_the_first_crops_are_pinned(train: list[Row]) -> None:
     assert hashlib.sha256(first).hexdigest()[:16] == "902f44a1c95c8dfe"
 
 
-def test_too_many_are_refused_with_the_most_there_are() -> None:
+def test_request_for_too_many_crops_reports_the_limit() -> None:
     with pytest.raises(DataError, match="at most 300"):
         next(iter(TASK.images("train", 301)))
 
 
-def test_another_photograph_under_the_same_name_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_changed_photograph_is_detected(monkeypatch: pytest.MonkeyPatch) -> None:
     other = replace(PHOTOGRAPHS[0], sha256="0" * 16)
     monkeypatch.setattr(photos, "PHOTOGRAPHS", (other,))
     with pytest.raises(DataError, match=r"astronaut.*constraints.txt"):

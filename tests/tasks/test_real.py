@@ -28,7 +28,7 @@ def write_groups(file: Path, groups: Mapping[str, str]) -> None:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Folder:
-    """A folder of noise images, no two of them alike."""
+    """A folder of different noise images."""
     rng = np.random.default_rng(0)
 
     def make(counts: Mapping[str, int], name: str = "pets") -> SampledSource:
@@ -49,14 +49,14 @@ def paths(task: RealTask, per_class: int = 2) -> dict[str, list[str]]:
 def test_a_fifth_of_every_class_is_held_out_and_nothing_is_in_both_splits(folder: Folder) -> None:
     task = RealTask(folder({"cat": 10, "dog": 20}))
     assert (task.name, task.classes, dict(task.definitions)) == ("pets", ("cat", "dog"), {})
-    assert task.division.images == {"train": (8, 16), "test": (2, 4)}
+    assert task.split_summary.images == {"train": (8, 16), "test": (2, 4)}
     assert (task.available("train"), task.available("test")) == (8, 2)
-    assert (task.division.groups, task.division.grouped_by) == (6, "near-duplicates")
+    assert (task.split_summary.groups, task.split_summary.grouped_by) == (6, "near-duplicates")
     trained, tested = paths(task, 2).values()
     assert not {*trained} & {*tested}
     assert "30 images" not in task.source
-    assert task.source == "pets, " + task.division.words
-    assert "24 images to train on, 6 to test on (20% by whole groups, seed 0) in 6 groups" in task.source
+    assert task.source == "pets, " + task.split_summary.description
+    assert "24 training images, 6 test images (20% held out by whole groups, seed 0) in 6 groups" in task.source
 
 
 def test_a_smaller_request_is_a_prefix_of_each_class(folder: Folder) -> None:
@@ -65,29 +65,29 @@ def test_a_smaller_request_is_a_prefix_of_each_class(folder: Folder) -> None:
     assert [row.label for row in more] == [0] * 8 + [1] * 8
     assert few == more[:3] + more[8:11]
     assert [row.path.split("/")[0] for row in few] == ["cat"] * 3 + ["dog"] * 3
-    with pytest.raises(DataError, match="task pets has 8 train images per class, 9 were asked for"):
+    with pytest.raises(DataError, match="task pets has only 8 train images per class, but 9 were requested"):
         next(task.images("train", 9))
 
 
 def test_another_share_can_be_held_out(folder: Folder) -> None:
     source = folder({"cat": 10, "dog": 10})
     half = RealTask(source, hold_out=0.5)
-    assert half.division.images["test"] == (5, 5)
-    assert half.division.hold_out == 0.5
+    assert half.split_summary.images["test"] == (5, 5)
+    assert half.split_summary.hold_out == 0.5
     assert half.fingerprint() != RealTask(source).fingerprint()
 
 
-def test_near_duplicates_are_on_one_side(folder: Folder, tmp_path: Path) -> None:
+def test_near_duplicates_are_in_the_same_split(folder: Folder, tmp_path: Path) -> None:
     source = folder({"cat": 10, "dog": 10})
     for i in range(10):
         with Image.open(tmp_path / f"pets/cat/{i:02d}.png") as image:
             ImageOps.mirror(image).save(tmp_path / f"pets/cat/{i:02d}-mirrored.png")
-    task = RealTask(open_source(source.place))
-    groups = task.grouped["train"]
+    task = RealTask(open_source(source.location))
+    groups = task.groups_by_split["train"]
     assert groups["cat/03-mirrored.png"] == groups["cat/03.png"] == "cat/03-mirrored.png"
     sides = [{groups[row.path] for row in task.images(split, 2)} for split in SPLITS]
     assert not sides[0] & sides[1]
-    assert task.division.images == {"train": (16, 8), "test": (4, 2)}
+    assert task.split_summary.images == {"train": (16, 8), "test": (4, 2)}
 
 
 def test_groups_of_a_file_are_split_whole_and_are_in_the_rows(folder: Folder, tmp_path: Path) -> None:
@@ -95,9 +95,9 @@ def test_groups_of_a_file_are_split_whole_and_are_in_the_rows(folder: Folder, tm
     groups = {f"{name}/{i:02d}.png": f"owner {i // 3}" for name in ("cat", "dog") for i in range(12)}
     write_groups(tmp_path / "groups.csv", groups)
     task = RealTask(source, groups=tmp_path / "groups.csv", hold_out=0.25)
-    assert (task.division.groups, task.division.grouped_by) == (1, "file")
-    assert task.division.images == {"train": (9, 9), "test": (3, 3)}
-    assert "in 1 groups (by a file)" in task.source
+    assert (task.split_summary.groups, task.split_summary.grouped_by) == (1, "file")
+    assert task.split_summary.images == {"train": (9, 9), "test": (3, 3)}
+    assert "in 1 groups (from the groups file)" in task.source
     rows = list(task.images("train", 3))
     assert all(row.group == groups[row.path] for row in rows)
     # The first images are of many groups.
@@ -105,17 +105,17 @@ def test_groups_of_a_file_are_split_whole_and_are_in_the_rows(folder: Folder, tm
     assert task.fingerprint() != RealTask(source, hold_out=0.25).fingerprint()
 
 
-def test_test_images_of_another_place_are_all_tested_on(folder: Folder) -> None:
+def test_separate_test_images_are_all_used(folder: Folder) -> None:
     real, test = folder({"cat": 3, "dog": 4}), folder({"dog": 2, "cat": 5}, "tests")
     task = RealTask(real, test)
-    assert task.division.images == {"train": (3, 4), "test": (5, 2)}
-    assert (task.division.hold_out, task.division.seed, task.division.groups) == (None, None, 7)
-    assert "7 to test on (given)" in task.source
+    assert task.split_summary.images == {"train": (3, 4), "test": (5, 2)}
+    assert (task.split_summary.hold_out, task.split_summary.seed, task.split_summary.groups) == (None, None, 7)
+    assert "7 test images (given)" in task.source
     assert len(list(task.images("test", 2))) == 4
     assert RealTask(real, test, hold_out=0.5).fingerprint() == task.fingerprint() != RealTask(real).fingerprint()
 
 
-def test_the_fingerprint_follows_the_images_and_not_their_place(folder: Folder, tmp_path: Path) -> None:
+def test_fingerprint_depends_on_images_not_on_their_folder(folder: Folder, tmp_path: Path) -> None:
     before = RealTask(folder({"cat": 5, "dog": 5})).fingerprint()
     (tmp_path / "pets").rename(tmp_path / "moved")
     assert RealTask(open_source(str(tmp_path / "moved"))).fingerprint() == before
@@ -123,7 +123,7 @@ def test_the_fingerprint_follows_the_images_and_not_their_place(folder: Folder, 
     assert RealTask(open_source(str(tmp_path / "moved"))).fingerprint() != before
 
 
-def test_a_place_of_each_image_stays_with_it(tmp_path: Path, folder: Folder) -> None:
+def test_rows_keep_the_place_field_of_their_image(tmp_path: Path, folder: Folder) -> None:
     folder({"cat": 6, "dog": 6})
     images = sorted((tmp_path / "pets").glob("*/*.png"))
     rows = [Row(p.read_bytes(), f"{i}.png", int(i >= 6), f"{i}.png", place=f"place {i}") for i, p in enumerate(images)]
@@ -134,31 +134,33 @@ def test_a_place_of_each_image_stays_with_it(tmp_path: Path, folder: Folder) -> 
 
 
 @pytest.mark.parametrize(
-    ("counts", "test", "words"),
+    ("counts", "test", "message"),
     [
-        ({"train": 2, "test": 2}, None, "holds test and train, no classes; name them apart"),
-        ({"train": 2, "validation": 2}, None, "holds train and validation, no classes"),
-        ({"cat": 5}, None, "has 1 classes; a task needs at least two"),
+        ({"train": 2, "test": 2}, None, "holds test and train, not classes; give them separately"),
+        ({"train": 2, "validation": 2}, None, "holds train and validation, not classes"),
+        ({"cat": 5}, None, "a task needs at least 2 classes; .* has 1"),
         ({"cat": 5, "dog": 5}, {"cat": 5}, "has no images of 1 of the task's 2 classes: 'dog'"),
         (
             {"cat": 5, "dog": 5},
             {"cat": 5, "dog": 5, "fox": 1},
-            r"tests and .*pets differ in their classes: fox \(not in .*pets\); add images there, or remove the class",
+            r"tests has classes that .*pets lacks: fox; add images to .*pets, or remove the classes",
         ),
     ],
 )
-def test_classes_that_cannot_be_used_are_one_line(
-    folder: Folder, counts: Mapping[str, int], test: Mapping[str, int] | None, words: str
+def test_invalid_classes_are_refused_in_one_line(
+    folder: Folder, counts: Mapping[str, int], test: Mapping[str, int] | None, message: str
 ) -> None:
     real, tests = folder(counts), folder(test, "tests") if test else None
-    with pytest.raises(DataError, match=words) as error:
+    with pytest.raises(DataError, match=message) as error:
         RealTask(real, tests)
     assert "\n" not in str(error.value)
 
 
 def test_a_class_of_one_image_cannot_be_split(folder: Folder) -> None:
     task = RealTask(folder({"cat": 1, "dog": 5}))
-    with pytest.raises(DataError, match=r"class 'cat' has one image, so none is left to train on .*\(1 of 2 classes\)"):
+    with pytest.raises(
+        DataError, match=r"class 'cat' has one image, so no training image is left .*\(1 of 2 classes\)"
+    ):
         task.available("train")
 
 

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from prettyuseful.errors import UnknownNameError
 from prettyuseful.tasks.huggingface import HubTask
-from prettyuseful.tasks.imagenet import class_list
+from prettyuseful.tasks.imagenet import load_class_list
 from prettyuseful.tasks.source import TaskSource
 
 from .conftest import make_dataset, save_parquet
@@ -29,8 +29,8 @@ def test_a_hugging_face_data_set_is_a_task(tmp_path: Path) -> None:
     assert TaskSource.model_validate(source.model_dump()) == source
 
 
-def test_an_imagenet_task_tests_on_validation_and_is_not_read_whole_at_every_plan(tmp_path: Path) -> None:
-    synsets = class_list("imagenet-200").synsets
+def test_imagenet_task_tests_on_validation_with_a_fast_fingerprint(tmp_path: Path) -> None:
+    synsets = load_class_list("imagenet-200").synsets
     one_each = make_dataset(range(200), synsets)
     folder = save_parquet(tmp_path / "copy", train=one_each, validation=one_each)
     task = TaskSource(name="imagenet-200", huggingface=str(folder)).open()
@@ -38,7 +38,7 @@ def test_an_imagenet_task_tests_on_validation_and_is_not_read_whole_at_every_pla
     assert (task.data.test, task.data.by_contents, task.available("test")) == ("validation", False, 1)
 
 
-def test_a_folder_s_contents_are_its_fingerprint(tmp_path: Path) -> None:
+def test_fingerprint_of_a_folder_depends_on_its_contents(tmp_path: Path) -> None:
     both = make_dataset([0, 1], ["day", "night"])
     task = TaskSource(huggingface=str(save_parquet(tmp_path / "sky", train=both, test=both))).open()
     assert isinstance(task, HubTask)
@@ -46,27 +46,27 @@ def test_a_folder_s_contents_are_its_fingerprint(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "said"),
+    ("fields", "message"),
     [
-        ({}, "give either a name or a folder, or a huggingface data set"),
-        ({"name": "photos", "folder": "x"}, "the task photos has images of its own"),
-        ({"name": "photos", "huggingface": "a/b"}, "the task photos has images of its own"),
-        ({"name": "imagenet-200"}, "imagenet-200 needs its images: add folder, .* or huggingface, such as ILSVRC"),
-        ({"name": "imagenet-1k", "folder": "x", "huggingface": "a/b"}, "either a folder or a huggingface"),
-        ({"folder": "x", "huggingface": "a/b"}, "either a folder or a huggingface data set, not both"),
-        ({"folder": "x", "label": "fine", "test": "val"}, "label, test is for huggingface data sets"),
-        ({"name": "photos", "train": "test"}, "train is for huggingface data sets"),
-        ({"name": "photos", "licence": "CC0"}, "the licence of the task photos is known"),
+        ({}, "no images given; set exactly one of name, folder, huggingface and real"),
+        ({"name": "photos", "folder": "x"}, "the task photos includes its images"),
+        ({"name": "photos", "huggingface": "a/b"}, "the task photos includes its images"),
+        ({"name": "imagenet-200"}, "imagenet-200 has no images; add folder .* or huggingface, such as ILSVRC"),
+        ({"name": "imagenet-1k", "folder": "x", "huggingface": "a/b"}, "set only one of folder, huggingface and real"),
+        ({"folder": "x", "huggingface": "a/b"}, "set only one of folder, huggingface and real"),
+        ({"folder": "x", "label": "fine", "test": "val"}, "only huggingface data sets use label, test; remove it"),
+        ({"name": "photos", "train": "test"}, "only huggingface data sets use train; remove it"),
+        ({"name": "photos", "licence": "CC0"}, "the task photos has a fixed licence"),
         ({"huggingface": "a/b", "test": "train"}, "train and test are the same split, train"),
         ({"huggingface": "a/b", "train": "test"}, "train and test are the same split, test"),
         ({"name": "imagenet-1k", "huggingface": "a/b", "train": "validation"}, "the same split, validation"),
     ],
 )
-def test_there_is_one_way_to_say_it(fields: dict[str, Any], said: str) -> None:
-    with pytest.raises(ValidationError, match=said):
+def test_conflicting_fields_are_refused(fields: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
         TaskSource(**fields)
 
 
-def test_an_unknown_name_gets_the_nearest() -> None:
+def test_unknown_name_suggests_the_nearest() -> None:
     with pytest.raises(UnknownNameError, match="did you mean 'imagenet-200'"):
         TaskSource(name="imagnet-200").open()

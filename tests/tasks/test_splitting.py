@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prettyuseful.tasks.splitting import dealt, held_out
+from prettyuseful.tasks.splitting import held_out_groups, interleave_groups
 
 Images = list[tuple[int, str]]
 
@@ -23,47 +23,47 @@ def singles(counts: dict[int, int]) -> Images:
 @pytest.mark.parametrize(("count", "tested"), [(100, 20), (97, 19), (10, 2), (5, 1), (3, 1), (2, 1)])
 def test_a_fifth_of_every_class_is_held_out(count: int, tested: int) -> None:
     images = singles({0: count, 1: 40})
-    assert shares(images, held_out(images, 0.2)) == {0: tested / count, 1: 0.2}
+    assert shares(images, held_out_groups(images, 0.2)) == {0: tested / count, 1: 0.2}
 
 
-def test_another_order_of_images_holds_out_the_same() -> None:
+def test_held_out_groups_do_not_depend_on_the_order_of_images() -> None:
     images = [(label, f"{label}/{i // 4}") for label in range(3) for i in range(60)]
-    assert held_out(images, 0.2) == held_out(images[::-1], 0.2)
+    assert held_out_groups(images, 0.2) == held_out_groups(images[::-1], 0.2)
 
 
-def test_groups_of_several_images_come_near_to_the_share() -> None:
+def test_held_out_share_is_approximate_for_large_groups() -> None:
     images = [(label, f"{label}/{i // 7}") for label in range(5) for i in range(140)]
-    assert all(0.15 <= share <= 0.25 for share in shares(images, held_out(images, 0.2)).values())
+    assert all(0.15 <= share <= 0.25 for share in shares(images, held_out_groups(images, 0.2)).values())
 
 
-def test_a_class_of_one_large_and_some_small_groups_is_tested_on_small_ones() -> None:
+def test_small_groups_are_held_out_before_a_large_one() -> None:
     images = [(0, "large")] * 90 + [(0, f"{i}") for i in range(10)] + singles({1: 20})
-    assert shares(images, held_out(images, 0.2))[0] == 0.1
+    assert shares(images, held_out_groups(images, 0.2))[0] == 0.1
 
 
-def test_a_group_of_several_classes_goes_as_a_whole() -> None:
+def test_group_of_several_classes_is_not_split() -> None:
     images = [(label, f"photograph {i}") for label in (0, 1) for i in range(20)]
-    out = held_out(images, 0.25)
+    out = held_out_groups(images, 0.25)
     assert shares(images, out) == {0: 0.25, 1: 0.25}
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.sampled_from("abcdefgh")), min_size=1, max_size=60))
 def test_every_class_is_tested_on(images: Images) -> None:
-    out = held_out(images, 0.2)
+    out = held_out_groups(images, 0.2)
     assert all(share > 0 for share in shares(images, out).values())
     assert out <= {group for _, group in images}
 
 
 def test_the_first_images_are_of_many_groups() -> None:
     paths = {f"{group}/{i}": group for group in "abcde" for i in range(20)}
-    order = dealt(paths)
+    order = interleave_groups(paths)
     assert sorted(order) == sorted(paths)
     assert all({paths[path] for path in order[turn : turn + 5]} == set("abcde") for turn in range(0, 100, 5))
-    assert order == dealt(dict(reversed(paths.items())))
+    assert order == interleave_groups(dict(reversed(paths.items())))
 
 
-def test_images_are_dealt_without_pattern() -> None:
+def test_interleaved_order_is_not_sorted() -> None:
     paths = {f"{i:03d}": f"{i:03d}" for i in range(200)}
-    first = [int(path) for path in dealt(paths)[:50]]
+    first = [int(path) for path in interleave_groups(paths)[:50]]
     assert 60 < sum(first) / 50 < 140
     assert first != sorted(first)

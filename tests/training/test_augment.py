@@ -10,13 +10,13 @@ from PIL import Image
 from torchvision.transforms import v2
 
 from prettyuseful.tasks.photos import PHOTOGRAPHS, load_photograph
-from prettyuseful.training.augment import blur, cutmix, grayscale, jitter, normalise_, nudged, solarize, vary
-from prettyuseful.training.augmentations import CHANGES, Augmentation, Nudge
-from prettyuseful.training.draws import Draws, draw
+from prettyuseful.training.augment import augment, augment_small, blur, cutmix, grayscale, jitter, normalise_, solarize
+from prettyuseful.training.augmentations import CHANGES, Augmentation, SmallAugmentation
 from prettyuseful.training.resample import resample
+from prettyuseful.training.sampling import AugmentationParameters, sample_parameters
 
 LEVEL = 1 / 255
-NUDGE = Nudge(size=16, shift=3, flip=True, jitter=0.1)
+NUDGE = SmallAugmentation(size=16, shift=3, flip=True, jitter=0.1)
 
 
 def to_float(images: torch.Tensor) -> torch.Tensor:
@@ -32,20 +32,20 @@ def generator() -> torch.Generator:
     return torch.Generator().manual_seed(1)
 
 
-def test_flips_are_each_images_own() -> None:
+def test_flips_are_independent_between_images() -> None:
     images = batch()
-    found = nudged(images, replace(NUDGE, shift=0, jitter=0), generator())
-    same = [torch.equal(a, b) for a, b in zip(images, found, strict=True)]
-    flipped = [torch.equal(a.flip(2), b) for a, b in zip(images, found, strict=True)]
+    result = augment_small(images, replace(NUDGE, shift=0, jitter=0), generator())
+    same = [torch.equal(a, b) for a, b in zip(images, result, strict=True)]
+    flipped = [torch.equal(a.flip(2), b) for a, b in zip(images, result, strict=True)]
     assert all(s != f for s, f in zip(same, flipped, strict=True))
     assert 15 < sum(flipped) < 49
 
 
-def test_shifts_keep_what_stays_in_view() -> None:
+def test_shift_keeps_the_visible_pixels() -> None:
     images = batch()
-    found = nudged(images, replace(NUDGE, shift=2, flip=False, jitter=0), generator())
-    places = set()
-    for image, moved in zip(images, found, strict=True):
+    result = augment_small(images, replace(NUDGE, shift=2, flip=False, jitter=0), generator())
+    pixels_hit = set()
+    for image, moved in zip(images, result, strict=True):
         hits = [
             (dy, dx)
             for dy in range(-2, 3)
@@ -53,22 +53,22 @@ def test_shifts_keep_what_stays_in_view() -> None:
             if torch.equal(torch.roll(image, (dy, dx), (1, 2))[:, 2:-2, 2:-2], moved[:, 2:-2, 2:-2])
         ]
         assert len(hits) == 1
-        places.add(hits[0])
-    assert len(places) > 12
+        pixels_hit.add(hits[0])
+    assert len(pixels_hit) > 12
 
 
 def test_jitter_stays_within_its_bounds() -> None:
     grey = torch.full((200, 3, 4, 4), 0.5)
-    found = nudged(grey, replace(NUDGE, shift=0, flip=False, jitter=0.1), generator())
-    assert 0.45 <= float(found.min()) < 0.46
-    assert 0.54 < float(found.max()) <= 0.55
+    result = augment_small(grey, replace(NUDGE, shift=0, flip=False, jitter=0.1), generator())
+    assert 0.45 <= float(result.min()) < 0.46
+    assert 0.54 < float(result.max()) <= 0.55
 
 
 def test_equal_generators_give_equal_batches() -> None:
-    assert torch.equal(nudged(batch(), NUDGE, generator()), nudged(batch(), NUDGE, generator()))
+    assert torch.equal(augment_small(batch(), NUDGE, generator()), augment_small(batch(), NUDGE, generator()))
 
 
-def test_bytes_become_numbers_around_zero() -> None:
+def test_normalised_values_are_centred_at_zero() -> None:
     pixels = torch.tensor([0, 255], dtype=torch.uint8).reshape(2, 1, 1, 1).expand(2, 4, 4, 3)
     low, high = normalise_(to_float(pixels))
     assert torch.allclose(low[:, 0, 0], torch.tensor([-0.485 / 0.229, -0.456 / 0.224, -0.406 / 0.225]))
@@ -83,23 +83,23 @@ def photographs(count: int = 6, side: int = 72) -> torch.Tensor:
 
 
 def picture(image: torch.Tensor) -> Image.Image:
-    """(H, W, 3) uint8 as Pillow has it."""
+    """(H, W, 3) uint8, as in Pillow."""
     return Image.fromarray(image.numpy())
 
 
-def levels_apart(found: torch.Tensor, expected: Image.Image) -> int:
-    """The largest difference in grey levels of (3, S, S) in 0-1, rounded, from a picture."""
+def levels_apart(result: torch.Tensor, expected: Image.Image) -> int:
+    """The largest difference between (3, S, S) values in 0-1, rounded to grey levels, and an image."""
     wanted = torch.from_numpy(np.array(expected.convert("RGB"))).permute(2, 0, 1)
-    return int(((found * 255).round() - wanted).abs().max())
+    return int(((result * 255).round() - wanted).abs().max())
 
 
-def apart(found: torch.Tensor, expected: torch.Tensor) -> float:
-    return float((found - expected).abs().max())
+def apart(result: torch.Tensor, expected: torch.Tensor) -> float:
+    return float((result - expected).abs().max())
 
 
-def drawn(count: int, augmentation: Augmentation | None = None, side: int = 72) -> Draws:
+def drawn(count: int, augmentation: Augmentation | None = None, side: int = 72) -> AugmentationParameters:
     augmentation = augmentation or Augmentation(size=48)
-    return draw(augmentation, torch.tensor([[side, side]] * count), generator())
+    return sample_parameters(augmentation, torch.tensor([[side, side]] * count), generator())
 
 
 def test_gray_is_pillows_luma() -> None:
@@ -107,16 +107,16 @@ def test_gray_is_pillows_luma() -> None:
         assert levels_apart(gray.expand(3, -1, -1), picture(image).convert("L")) <= 1
 
 
-def test_solarized_is_as_torchvision_has_it() -> None:
-    for image, found in zip(photographs(), solarize(to_float(photographs())), strict=True):
-        assert levels_apart(found, tv.solarize(picture(image), 128)) == 0
-        assert apart(found, tv.solarize(to_float(image[None])[0], 0.5)) < 1e-6
+def test_solarize_equals_torchvision() -> None:
+    for image, result in zip(photographs(), solarize(to_float(photographs())), strict=True):
+        assert levels_apart(result, tv.solarize(picture(image), 128)) == 0
+        assert apart(result, tv.solarize(to_float(image[None])[0], 0.5)) < 1e-6
 
 
 def test_every_image_is_blurred_by_its_own_sigma_as_torchvision_does() -> None:
     sigmas = torch.tensor([0.2, 0.5, 0.8, 1.1, 1.6, 2.0])
-    found = blur(to_float(photographs()), sigmas)
-    for image, sigma, blurred in zip(photographs(), sigmas.tolist(), found, strict=True):
+    result = blur(to_float(photographs()), sigmas)
+    for image, sigma, blurred in zip(photographs(), sigmas.tolist(), result, strict=True):
         assert levels_apart(blurred, tv.gaussian_blur(picture(image), [7, 7], [sigma, sigma])) <= 1
         assert apart(blurred, tv.gaussian_blur(to_float(image[None])[0], [7, 7], [sigma, sigma])) < 1e-5
 
@@ -125,31 +125,31 @@ ADJUST = (tv.adjust_brightness, tv.adjust_contrast, tv.adjust_saturation)
 
 
 @pytest.mark.parametrize("which", [0, 1, 2])
-def test_each_jitter_is_pillows(which: int) -> None:
+def test_jitter_equals_pillow(which: int) -> None:
     factors = torch.ones(6, 3)
     factors[:, which] = torch.tensor([0.7, 0.85, 1.0, 1.1, 1.2, 1.3])
-    found = to_float(photographs())
-    jitter(found, factors, torch.tensor([[2, 0, 1]] * 6))
-    for image, row, jittered in zip(photographs(), factors, found, strict=True):
+    result = to_float(photographs())
+    jitter(result, factors, torch.tensor([[2, 0, 1]] * 6))
+    for image, row, jittered in zip(photographs(), factors, result, strict=True):
         assert levels_apart(jittered, ADJUST[which](picture(image), float(row[which]))) <= 1
 
 
 def test_every_image_is_jittered_in_its_own_order() -> None:
     draws = drawn(24)
     images = to_float(photographs(24))
-    found = images.clone()
-    jitter(found, draws.factors, draws.orders)
-    for image, factors, order, jittered in zip(images, draws.factors, draws.orders, found, strict=True):
+    result = images.clone()
+    jitter(result, draws.factors, draws.orders)
+    for image, factors, order, jittered in zip(images, draws.factors, draws.orders, result, strict=True):
         for i in order:
             image = ADJUST[int(i)](image, float(factors[i]))
         assert apart(jittered, image) <= LEVEL
 
 
-def test_a_batch_is_varied_as_torchvision_would_image_by_image() -> None:
-    """Crop, change, jitter, flip: the paper's list in the paper's order, with the parameters drawn here."""
+def test_augmented_batch_equals_torchvision_for_each_image() -> None:
+    """Crop, change, jitter and flip in the order of the paper, with the same parameters."""
     images, draws = photographs(24), drawn(24)
     assert set(draws.changes.tolist()) == {0, 1, 2}
-    for i, found in enumerate(vary(images, draws)):
+    for i, result in enumerate(augment(images, draws)):
         image = resample(images[i : i + 1], draws.boxes[i : i + 1], 48)[0].float() / 255
         sigma = float(draws.sigmas[i])
         change = CHANGES[int(draws.changes[i])]
@@ -163,39 +163,39 @@ def test_a_batch_is_varied_as_torchvision_would_image_by_image() -> None:
             image = ADJUST[int(k)](image, float(draws.factors[i, k]))
         if draws.flips[i, 1]:
             image = tv.horizontal_flip(image)
-        assert apart(found, image) <= LEVEL
+        assert apart(result, image) <= LEVEL
 
 
-def test_an_image_depends_on_itself_and_its_draws_only() -> None:
+def test_result_depends_on_the_image_and_its_parameters_only() -> None:
     images, draws = photographs(24), drawn(24)
-    found = vary(images, draws)
+    result = augment(images, draws)
     order = torch.randperm(24, generator=generator())
-    assert torch.equal(vary(images[order], draws[order]), found[order])
+    assert torch.equal(augment(images[order], draws[order]), result[order])
     before = torch.get_num_threads()
     try:
         for threads in (1, 3):
             torch.set_num_threads(threads)
-            alone = [vary(images[i : i + 1], draws[i : i + 1]) for i in range(24)]
-            assert torch.equal(torch.cat(alone), found)
+            alone = [augment(images[i : i + 1], draws[i : i + 1]) for i in range(24)]
+            assert torch.equal(torch.cat(alone), result)
     finally:
         torch.set_num_threads(before)
 
 
-def test_a_batch_may_fill_the_memory_of_the_last() -> None:
+def test_result_can_be_written_to_given_memory() -> None:
     images, draws = photographs(24), drawn(24)
-    place = torch.full((24, 3, 48, 48), torch.nan)
-    assert vary(images, draws, out=place) is place
-    assert torch.equal(place, vary(images, draws))
+    out = torch.full((24, 3, 48, 48), torch.nan)
+    assert augment(images, draws, out=out) is out
+    assert torch.equal(out, augment(images, draws))
 
 
 def test_no_change_and_no_jitter_leave_the_crop_as_it_is() -> None:
     plain = Augmentation(size=48, scale=None, one_of=(), jitter=(0, 0, 0), flips=("vertical", "horizontal"))
     images, draws = photographs(8), drawn(8, plain)
-    for image, found, (top, left, _, _), (down, across) in zip(
-        images, vary(images, draws), draws.boxes, draws.flips.tolist(), strict=True
+    for image, result, (top, left, _, _), (down, across) in zip(
+        images, augment(images, draws), draws.boxes, draws.flips.tolist(), strict=True
     ):
         crop = to_float(image[None, top : top + 48, left : left + 48])[0]
-        assert torch.equal(found, crop.flip([axis for axis, flipped in ((1, down), (2, across)) if flipped]))
+        assert torch.equal(result, crop.flip([axis for axis, flipped in ((1, down), (2, across)) if flipped]))
 
 
 def test_cutmix_is_torchvisions() -> None:
@@ -208,15 +208,15 @@ def test_cutmix_is_torchvisions() -> None:
             "box": (left, top, right, bottom), "lam_adjusted": kept,
         }  # fmt: skip
         theirs = v2.CutMix(num_classes=5)
-        found = cutmix(images, targets, (top, left, bottom, right))
-        assert torch.equal(found[0], theirs.transform(images, params))
-        assert torch.allclose(found[1], theirs.transform(labels, params), atol=1e-6)
+        result = cutmix(images, targets, (top, left, bottom, right))
+        assert torch.equal(result[0], theirs.transform(images, params))
+        assert torch.allclose(result[1], theirs.transform(labels, params), atol=1e-6)
     assert torch.equal(images, to_float(photographs()))
 
 
-def test_nothing_is_fetched_from_an_accelerator() -> None:
-    """Where images are, all goes on; `meta` stands for any device, and has no values to wait for."""
+def test_augmentation_does_not_synchronise_with_an_accelerator() -> None:
+    """All operations run on the device of the images; `meta` has no values, so reading one would fail."""
     draws = drawn(24)
-    found = vary(photographs(24).to("meta"), draws)
-    assert (found.device.type, found.shape) == ("meta", (24, 3, 48, 48))
-    assert normalise_(found).device.type == "meta"
+    result = augment(photographs(24).to("meta"), draws)
+    assert (result.device.type, result.shape) == ("meta", (24, 3, 48, 48))
+    assert normalise_(result).device.type == "meta"

@@ -7,14 +7,14 @@ from dataclasses import FrozenInstanceError, asdict
 import pytest
 from pydantic import TypeAdapter
 
-from prettyuseful.training.augmentations import CHANGES, Augmentation, Nudge
+from prettyuseful.training.augmentations import CHANGES, Augmentation, SmallAugmentation
 from prettyuseful.training.recipes import RECIPES, NamedRecipe, Recipe
 
 RECIPE: TypeAdapter[Recipe] = TypeAdapter(Recipe)
 
 
 def test_the_defaults_are_the_papers() -> None:
-    """As protocol.md has them, "Training"."""
+    """See protocol.md, "Training"."""
     paper = Augmentation()
     assert (paper.size, paper.scale, paper.ratio) == (224, (0.08, 1.0), (3 / 4, 4 / 3))
     assert set(paper.one_of) == {"grayscale", "solarize", "blur"} == set(CHANGES)
@@ -22,24 +22,24 @@ def test_the_defaults_are_the_papers() -> None:
     assert (paper.flips, paper.cutmix) == (("horizontal",), 1.0)
 
 
-@pytest.mark.parametrize("kind", [Nudge(size=32, shift=3, flip=True, jitter=0.1), Augmentation()])
-def test_they_can_be_in_keys_and_cannot_be_changed(kind: Nudge | Augmentation) -> None:
+@pytest.mark.parametrize("kind", [SmallAugmentation(size=32, shift=3, flip=True, jitter=0.1), Augmentation()])
+def test_augmentations_are_frozen_and_serialisable(kind: SmallAugmentation | Augmentation) -> None:
     hash(kind)
     with pytest.raises(FrozenInstanceError):
         kind.size = 5  # type: ignore[misc]
 
 
 @pytest.mark.parametrize("row", RECIPES, ids=lambda row: row.name)
-def test_a_recipe_in_a_manifest_comes_back_with_its_kind_of_augmentation(row: NamedRecipe) -> None:
+def test_recipe_is_restored_from_a_manifest(row: NamedRecipe) -> None:
     again = RECIPE.validate_json(RECIPE.dump_json(row.recipe))
     assert again == row.recipe
     assert type(again.augmentation) is type(row.recipe.augmentation)
 
 
-def test_the_kind_tells_them_apart() -> None:
-    assert {asdict(kind)["kind"] for kind in (Nudge(32, 3, True, 0.1), Augmentation())} == {"nudge", "crop"}
+def test_kind_distinguishes_augmentations() -> None:
+    assert {asdict(kind)["kind"] for kind in (SmallAugmentation(32, 3, True, 0.1), Augmentation())} == {"nudge", "crop"}
 
 
-def test_planning_them_loads_no_torch() -> None:
+def test_planning_augmentations_does_not_import_torch() -> None:
     code = "import prettyuseful.training.recipes; import sys; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -14,7 +14,7 @@ WINDOWS = (9, 17, 33)
 
 
 def ready(model: nn.Module, seed: int = 0) -> nn.Module:
-    """In eval mode, with norms that neither centre nor scale as fresh ones do."""
+    """A model in evaluation mode, with batch norm statistics that differ from the initial ones."""
     draws = torch.Generator().manual_seed(seed)
     for module in model.modules():
         if isinstance(module, nn.BatchNorm2d):
@@ -27,7 +27,7 @@ def ready(model: nn.Module, seed: int = 0) -> nn.Module:
 
 
 def extent(seen: torch.Tensor) -> tuple[int, int]:
-    """First and last true position; all between are true."""
+    """First and last true position; all positions between are true."""
     places = seen.nonzero().flatten()
     assert len(places) == places[-1] - places[0] + 1
     return int(places[0]), int(places[-1])
@@ -60,7 +60,7 @@ def test_a_feature_depends_on_every_pixel_of_its_window_and_on_no_other(window: 
 
 @pytest.mark.parametrize("window", WINDOWS)
 def test_logits_are_the_mean_of_the_windows_own(window: int) -> None:
-    """Each window's own logits come from the window alone, cut out of the image."""
+    """The logits of a window equal those of its crop alone."""
     torch.manual_seed(1)
     model, image = ready(BagNet(window, 5)), torch.randn(1, 3, window + 16, window + 8)
     with torch.inference_mode():
@@ -77,7 +77,7 @@ def test_logits_are_the_mean_of_the_windows_own(window: int) -> None:
         (bagnet33, {24: 1, 32: 1, 128: 13}),
     ],
 )
-def test_any_size_will_do(build: Callable[[int], BagNet], sides: dict[int, int]) -> None:
+def test_images_of_any_size_are_supported(build: Callable[[int], BagNet], sides: dict[int, int]) -> None:
     model = build(3).eval()
     with torch.inference_mode():
         for side, windows in sides.items():
@@ -88,8 +88,8 @@ def test_any_size_will_do(build: Callable[[int], BagNet], sides: dict[int, int])
             assert model.forward_head(features, pre_logits=True).shape == (1, 2048)
 
 
-def test_the_border_adds_nothing_to_see() -> None:
-    """Every window of an even image sees the same, those that reach over its border too."""
+def test_repeated_border_adds_no_information() -> None:
+    """All windows of a constant image give equal features, also those that cross the border."""
     torch.manual_seed(1)
     with torch.inference_mode():
         features = ready(BagNet(9, 2)).forward_features(torch.full((1, 3, 24, 20), 0.7))  # type: ignore[operator]
@@ -97,19 +97,19 @@ def test_the_border_adds_nothing_to_see() -> None:
 
 
 def test_shortcuts_lose_their_last_rows_and_columns() -> None:
-    """As in the released code; it decides which pixel of the window a shortcut carries."""
+    """As in the released code; this determines which pixel of the window a shortcut uses."""
     block, x = _Bottleneck(64, 16, 3, 1).eval(), torch.randn(1, 64, 6, 5)
     nn.init.zeros_(block.body[-1].weight)  # type: ignore[arg-type]
     assert torch.equal(block(x), x[:, :, :4, :3].relu())
 
 
-def test_it_is_as_large_as_the_released_one() -> None:
+def test_number_of_parameters_equals_the_released_model() -> None:
     """Parameters of the released modules for 1,000 classes, counted from their architecture."""
     sizes = [sum(p.numel() for p in build(1000).parameters()) for build in (bagnet9, bagnet17, bagnet33)]
     assert sizes == [15_688_744, 16_213_032, 18_310_184]
 
 
-def test_it_learns() -> None:
+def test_bagnet_can_be_trained() -> None:
     torch.manual_seed(0)
     model, images, labels = BagNet(9, 2), torch.randn(8, 3, 16, 16), torch.arange(8) % 2
     optimiser = torch.optim.Adam(model.parameters(), lr=1e-3)
@@ -132,11 +132,11 @@ def shuffled(image: torch.Tensor, patch: int) -> torch.Tensor:
     return patches.permute(2, 0, 3, 1, 4).reshape(image.shape)
 
 
-def test_the_order_of_patches_hardly_matters_where_it_does_to_a_resnet() -> None:
+def test_patch_order_matters_less_than_for_a_resnet() -> None:
     photo = torch.from_numpy(data.astronaut()[:256:2, :256:2].copy()).permute(2, 0, 1) / 64 - 2
 
     def change_by_patches(model: nn.Module) -> float:
-        """How far a shuffle of 32-px patches moves the logits, in units of how far a shuffle of pixels does."""
+        """Change of the logits by a shuffle of 32 px patches, relative to that by a shuffle of pixels."""
         for module in model.modules():
             if isinstance(module, nn.BatchNorm2d):
                 module.momentum = None

@@ -20,7 +20,7 @@ from prettyuseful.training.small import SmallNet
 
 @dataclass
 class Run:
-    """A small training with everything in it that has a memory."""
+    """A small training with all kinds of state."""
 
     build: Callable[[], nn.Module]
     kind: type[torch.optim.Optimizer]
@@ -56,7 +56,7 @@ def small() -> nn.Module:
 
 
 def with_dropout() -> nn.Module:
-    """Dropout and drop path draw from torch's global random numbers."""
+    """Dropout and drop path use torch's global random state."""
     return nn.Sequential(
         timm.create_model("test_resnet", num_classes=8, drop_rate=0.3, drop_path_rate=0.3), nn.Linear(8, 3)
     )
@@ -79,18 +79,18 @@ def test_an_interrupted_training_ends_with_the_same_weights(
     again = Run(build, kind)
     again.steps(1)
     torch.manual_seed(99)
-    found = Checkpoints(tmp_path).latest()
-    assert found is not None
-    assert found[0] == 1
-    assert found[1]["history"] == [{"loss": 0.1 + 0.2}]
-    again.restore(found[1])
+    result = Checkpoints(tmp_path).latest()
+    assert result is not None
+    assert result[0] == 1
+    assert result[1]["history"] == [{"loss": 0.1 + 0.2}]
+    again.restore(result[1])
     again.steps(3)
 
     for one, other in ((whole.model, again.model), (whole.average, again.average)):
         names = one.state_dict()
         assert all(torch.equal(value, other.state_dict()[name]) for name, value in names.items())
     assert again.optimiser.param_groups[0]["lr"] == whole.optimiser.param_groups[0]["lr"]
-    # Fused optimisers want the moments in the layout of their weights.
+    # Fused optimisers need moments in the memory layout of the weights.
     for parameter in again.model.parameters():
         assert again.optimiser.state[parameter]["exp_avg"].stride() == parameter.stride()
 
@@ -99,18 +99,18 @@ def test_without_an_average_and_of_another_training() -> None:
     run = Run(small, torch.optim.Adam)
     state = training_state(run.model, run.optimiser, run.schedule, {})
     restore(state, run.model, run.optimiser, run.schedule, {})
-    with pytest.raises(StepFailedError, match=r"another training's .*head"):
+    with pytest.raises(StepFailedError, match=r"another training .*head"):
         restore(state, SmallNet(4), run.optimiser, run.schedule, {})
-    with pytest.raises(StepFailedError, match=r"another training's .*draws"):
+    with pytest.raises(StepFailedError, match=r"another training .*draws"):
         run.restore(state)
-    with pytest.raises(StepFailedError, match="another training's"):
+    with pytest.raises(StepFailedError, match="belongs to another training"):
         restore(run.state(), run.model, run.optimiser, run.schedule, {})
-    with pytest.raises(StepFailedError, match="another training's"):
+    with pytest.raises(StepFailedError, match="belongs to another training"):
         restore(state, run.model, run.optimiser, run.schedule, {}, run.average)
 
 
 def filled(folder: Path, epochs: int = 3) -> list[Path]:
-    """Files of the checkpoints, the oldest first, after some epochs."""
+    """Write checkpoints of some epochs, and return their files, the oldest first."""
     kept = Checkpoints(folder)
     for epoch in range(1, epochs + 1):
         kept.save(epoch, {"weights": torch.full((50,), float(epoch))})
@@ -120,10 +120,10 @@ def filled(folder: Path, epochs: int = 3) -> list[Path]:
 def test_the_last_two_are_kept(tmp_path: Path) -> None:
     assert Checkpoints(tmp_path / "new" / "folder").latest() is None
     assert [file.name.split("-")[1] for file in filled(tmp_path / "kept")] == ["000002", "000003"]
-    found = Checkpoints(tmp_path / "kept").latest()
-    assert found is not None
-    assert found[0] == 3
-    assert torch.equal(found[1]["weights"], torch.full((50,), 3.0))
+    result = Checkpoints(tmp_path / "kept").latest()
+    assert result is not None
+    assert result[0] == 3
+    assert torch.equal(result[1]["weights"], torch.full((50,), 3.0))
 
 
 def flip_a_byte(path: Path) -> None:
@@ -132,7 +132,7 @@ def flip_a_byte(path: Path) -> None:
     path.write_bytes(content)
 
 
-def cut(path: Path) -> None:
+def truncate_file(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-7])
 
 
@@ -140,38 +140,38 @@ def empty(path: Path) -> None:
     path.write_bytes(b"")
 
 
-@pytest.mark.parametrize("damage", [flip_a_byte, cut, empty])
-def test_a_corrupted_one_falls_back_to_the_previous_and_says_so(damage: Callable[[Path], None], tmp_path: Path) -> None:
+@pytest.mark.parametrize("damage", [flip_a_byte, truncate_file, empty])
+def test_corrupted_checkpoint_falls_back_to_the_previous(damage: Callable[[Path], None], tmp_path: Path) -> None:
     _, newest = filled(tmp_path)
     damage(newest)
     kept = Checkpoints(tmp_path)
-    found = kept.latest()
-    assert found is not None
-    assert found[0] == 2
-    assert torch.equal(found[1]["weights"], torch.full((50,), 2.0))
-    assert kept.warnings == [f"the checkpoint of epoch 3 in {tmp_path} is corrupted; the training goes on from epoch 2"]
-    # Set aside: epoch 3 is saved again beside epoch 2, and nobody hears of it twice.
+    result = kept.latest()
+    assert result is not None
+    assert result[0] == 2
+    assert torch.equal(result[1]["weights"], torch.full((50,), 2.0))
+    assert kept.warnings == [f"the checkpoint of epoch 3 in {tmp_path} is corrupted; the training resumes from epoch 2"]
+    # After renaming, epoch 3 is saved again, and there is no second warning.
     kept.save(3, {"weights": torch.zeros(1)})
     again = Checkpoints(tmp_path)
-    found = again.latest()
-    assert found is not None
-    assert found[0] == 3
+    result = again.latest()
+    assert result is not None
+    assert result[0] == 3
     assert again.warnings == []
     assert sorted(path.suffix for path in tmp_path.iterdir()) == [".corrupt", ".pt", ".pt"]
 
 
-def test_two_corrupted_ones_are_none(tmp_path: Path) -> None:
-    for path, damage in zip(filled(tmp_path), (cut, flip_a_byte), strict=True):
+def test_two_corrupted_checkpoints_start_the_training_again(tmp_path: Path) -> None:
+    for path, damage in zip(filled(tmp_path), (truncate_file, flip_a_byte), strict=True):
         damage(path)
     kept = Checkpoints(tmp_path)
     assert kept.latest() is None
     assert kept.warnings == [
-        f"the checkpoint of epoch {epoch} in {tmp_path} is corrupted; the training begins anew" for epoch in (3, 2)
+        f"the checkpoint of epoch {epoch} in {tmp_path} is corrupted; the training starts again" for epoch in (3, 2)
     ]
 
 
-def test_whole_bytes_that_are_no_state_are_corrupted_too(tmp_path: Path) -> None:
-    """A pickle that would run code is refused, whatever its checksum."""
+def test_valid_checksum_of_invalid_content_is_corrupted(tmp_path: Path) -> None:
+    """A pickle that would run code is refused, even with a valid checksum."""
 
     class Hostile:
         def __reduce__(self) -> tuple[Callable[[str], int], tuple[str]]:
@@ -185,24 +185,22 @@ def test_whole_bytes_that_are_no_state_are_corrupted_too(tmp_path: Path) -> None
     assert not (tmp_path / "ran").exists()
 
 
-def test_one_of_another_version_is_ignored_with_a_note(tmp_path: Path) -> None:
+def test_checkpoint_of_another_version_is_ignored_with_a_warning(tmp_path: Path) -> None:
     _, newest = filled(tmp_path)
     later = newest.rename(newest.with_name(newest.name.replace("v1-", "v2-")))
     kept = Checkpoints(tmp_path)
-    found = kept.latest()
-    assert found is not None
-    assert found[0] == 2
+    result = kept.latest()
+    assert result is not None
+    assert result[0] == 2
     assert kept.warnings == [
-        f"the checkpoint {later.name} in {tmp_path} is of another version of prettyuseful and is ignored"
+        f"the checkpoint {later.name} in {tmp_path} was written by another version of prettyuseful and is ignored"
     ]
     for epoch in (4, 5, 6):
         kept.save(epoch, {})
     assert later.exists()
 
 
-def test_a_process_killed_before_the_move_leaves_the_one_before(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_killed_process_leaves_the_previous_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     filled(tmp_path)
     child = os.fork()
     if child == 0:
@@ -214,11 +212,11 @@ def test_a_process_killed_before_the_move_leaves_the_one_before(
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
     (draft,) = tmp_path.glob("*.draft")
     kept = Checkpoints(tmp_path)
-    found = kept.latest()
-    assert found is not None
-    assert found[0] == 3
+    result = kept.latest()
+    assert result is not None
+    assert result[0] == 3
     assert kept.warnings == []
-    # What it left is swept up, but not while another process might be at it.
+    # Its draft is deleted later, but not while another process might still write it.
     kept.save(4, {})
     assert draft.exists()
     monkeypatch.setattr(checkpoints, "_STALE", -1)
@@ -244,22 +242,22 @@ def test_bytes_reach_the_disk_before_they_are_published(tmp_path: Path, monkeypa
     assert calls == ["fsync", "move", "fsync folder"]
 
 
-def test_they_are_due_after_some_seconds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_checkpoint_is_due_after_the_interval(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
     monkeypatch.setattr("time.monotonic", lambda: now[0])
     kept, always = Checkpoints(tmp_path, every=30), Checkpoints(tmp_path, every=0)
-    assert always.due()
-    assert not kept.due()
+    assert always.is_due()
+    assert not kept.is_due()
     now[0] = 130
-    assert kept.due()
+    assert kept.is_due()
     kept.save(1, {})
-    assert not kept.due()
+    assert not kept.is_due()
 
 
-def test_a_place_that_cannot_be_written_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unwritable_folder_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(
-        StoreError, match=r"cannot keep checkpoints in .*file/inside: Not a directory; free some"
+        StoreError, match=r"cannot write checkpoints to .*file/inside: Not a directory; free some"
     ) as error:
         Checkpoints(tmp_path / "file" / "inside")
     assert "\n" not in str(error.value)

@@ -8,7 +8,7 @@ import torch
 
 from prettyuseful.data import pixels as module
 from prettyuseful.data.pixels import Pixels, load_pixels, write_pixels
-from prettyuseful.training.loader import Feed, batches_of
+from prettyuseful.training.loader import BatchLoader, shuffled_batches
 
 
 @pytest.fixture(params=["one size, one shard", "many sizes, many shards"])
@@ -24,38 +24,38 @@ def pixels(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_a_batch_holds_the_images_of_its_rows(pixels: Pixels) -> None:
-    images, sizes = Feed(pixels, "cpu").batch(torch.tensor([10, 0, 5]))
+    images, sizes = BatchLoader(pixels, "cpu").batch(torch.tensor([10, 0, 5]))
     for image, (height, width), row in zip(images, sizes.tolist(), (10, 0, 5), strict=True):
         assert np.array_equal(image[:height, :width], pixels[row])
         assert not image[height:].any()
         assert not image[:, width:].any()
 
 
-def test_a_batch_of_one_is_a_batch(pixels: Pixels) -> None:
-    images, sizes = Feed(pixels, "cpu").batch(torch.tensor([7]))
+def test_batch_of_one_image(pixels: Pixels) -> None:
+    images, sizes = BatchLoader(pixels, "cpu").batch(torch.tensor([7]))
     assert (len(images), sizes.tolist()) == (1, [list(pixels.sizes[7])])
 
 
 def test_all_images_come_in_order(pixels: Pixels) -> None:
-    feed = Feed(pixels, "cpu")
-    found = [*feed.in_order(feed.rows, 4)]
-    assert [len(images) for images, _ in found] == [4, 4, 3]
-    assert np.array_equal(torch.cat([sizes for _, sizes in found]), pixels.sizes)
+    loader = BatchLoader(pixels, "cpu")
+    result = [*loader.batches_in_order(loader.rows, 4)]
+    assert [len(images) for images, _ in result] == [4, 4, 3]
+    assert np.array_equal(torch.cat([sizes for _, sizes in result]), pixels.sizes)
 
 
 def test_another_device_gets_the_same_batches_in_order(pixels: Pixels, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`meta` stands for an accelerator: it has no values, but batches are gathered ahead and sent there."""
-    monkeypatch.setattr(Feed, "_fits", lambda _: False)
+    """`meta` stands for an accelerator: it has no values, but batches are loaded ahead and moved to it."""
+    monkeypatch.setattr(BatchLoader, "_fits_on_device", lambda _: False)
     monkeypatch.setattr(torch.Tensor, "pin_memory", lambda tensor: tensor)
-    feed = Feed(pixels, "meta")
-    found = [*feed.in_order(feed.rows, 4)]
-    assert {images.device.type for images, _ in found} == {"meta"}
-    assert np.array_equal(torch.cat([sizes for _, sizes in found]), pixels.sizes)
+    loader = BatchLoader(pixels, "meta")
+    result = [*loader.batches_in_order(loader.rows, 4)]
+    assert {images.device.type for images, _ in result} == {"meta"}
+    assert np.array_equal(torch.cat([sizes for _, sizes in result]), pixels.sizes)
 
 
 def test_an_epoch_is_whole_batches_in_random_order() -> None:
     draws = torch.Generator().manual_seed(0)
-    first, second = ([rows.tolist() for rows in batches_of(10, 3, draws)] for _ in range(2))
+    first, second = ([rows.tolist() for rows in shuffled_batches(10, 3, draws)] for _ in range(2))
     assert [len(rows) for rows in first] == [3, 3, 3]
     assert len({row for rows in first for row in rows}) == 9
     assert first != second

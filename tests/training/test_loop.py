@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from prettyuseful.analysis.statistics import accuracy
-from prettyuseful.data.pixels import Pixels, decoded, load_pixels, write_pixels
+from prettyuseful.data.pixels import Pixels, decode_rows, load_pixels, write_pixels
 from prettyuseful.errors import DataError, MemoryLimitError, StepFailedError
 from prettyuseful.metrics.transfer import transfer
 from prettyuseful.numerics import TrainingNumerics
@@ -20,7 +20,7 @@ from prettyuseful.tasks.photos import PhotosTask
 from prettyuseful.training.augmentations import Augmentation
 from prettyuseful.training.checkpoints import Checkpoints
 from prettyuseful.training.classifier import Classifier, Design
-from prettyuseful.training.inference import penultimate, predict
+from prettyuseful.training.inference import penultimate_features, predict
 from prettyuseful.training.initialisation import init_classifier
 from prettyuseful.training.loop import train
 from prettyuseful.training.recipes import SMALL, View, view_of
@@ -35,7 +35,7 @@ def pixels() -> Pixels:
     rng = np.random.default_rng(0)
     labels = np.arange(96) % 2
     images = np.clip(rng.normal(90, 30, (96, 32, 32, 3)) + 60 * labels[:, None, None, None], 0, 255)
-    return Pixels.of(images.astype(np.uint8), labels, np.arange(96).astype(str))
+    return Pixels.from_array(images.astype(np.uint8), labels, np.arange(96).astype(str))
 
 
 def fresh(seed: int = 0, architecture: str = "small", size: int = 32) -> Classifier:
@@ -51,7 +51,7 @@ def fit_from(classifier: Classifier, pixels: Pixels, folder: Path, seed: int = 0
     numerics.apply()
     recipe = replace(TINY, **changes)
     log, checkpoints = folder / "log.jsonl", Checkpoints(folder / "bench")
-    return train(classifier.on(numerics), pixels, recipe, seed, log, checkpoints, lambda _: None)
+    return train(classifier.to(numerics), pixels, recipe, seed, log, checkpoints, lambda _: None)
 
 
 def weights(classifier: Classifier) -> dict[str, torch.Tensor]:
@@ -66,7 +66,7 @@ def logged(folder: Path) -> list[dict[str, float]]:
     return [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
 
 
-def test_it_learns_and_logs_every_epoch(pixels: Pixels, tmp_path: Path) -> None:
+def test_training_reduces_the_loss_and_logs_every_epoch(pixels: Pixels, tmp_path: Path) -> None:
     assert right(fit(pixels, tmp_path), pixels) > 0.95
     log = logged(tmp_path)
     assert [line["epoch"] for line in log] == [1, 2, 3, 4]
@@ -80,9 +80,9 @@ def test_equal_seeds_give_equal_weights(pixels: Pixels, tmp_path: Path) -> None:
 
 
 def test_a_seed_fixes_the_first_weights_and_the_draws(pixels: Pixels, tmp_path: Path) -> None:
-    """Both, each on its own; and equal seeds begin equally on any data set: comparisons are paired."""
+    """Weights and draws use separate seeds. Equal seeds start equally on all data sets, so comparisons are paired."""
     still = {"learning_rate": 0.0, "epochs": 1}
-    other_data = Pixels.of(255 - np.stack([*pixels.chunks(96)])[0], pixels.labels, pixels.groups)
+    other_data = Pixels.from_array(255 - np.stack([*pixels.chunks(96)])[0], pixels.labels, pixels.groups)
     one, two = (weights(fit(pixels, tmp_path, seed, **still))["head.weight"] for seed in (1, 2))
     assert not torch.equal(one, two)
     assert torch.equal(one, weights(fit(other_data, tmp_path, 1, **still))["head.weight"])
@@ -90,7 +90,7 @@ def test_a_seed_fixes_the_first_weights_and_the_draws(pixels: Pixels, tmp_path: 
     assert not torch.equal(one, two)
 
 
-def test_a_classifier_goes_on_from_the_weights_it_is_given(pixels: Pixels, tmp_path: Path) -> None:
+def test_training_starts_from_the_given_weights(pixels: Pixels, tmp_path: Path) -> None:
     first = fit(pixels, tmp_path, epochs=1)
     before = weights(first)
     still = weights(fit_from(first, pixels, tmp_path, learning_rate=0.0, epochs=1))
@@ -100,7 +100,7 @@ def test_a_classifier_goes_on_from_the_weights_it_is_given(pixels: Pixels, tmp_p
 
 
 def test_a_loss_that_is_not_finite_stops_the_training(pixels: Pixels, tmp_path: Path) -> None:
-    with pytest.raises(StepFailedError, match="no longer finite in epoch 1 of 4"):
+    with pytest.raises(StepFailedError, match="not finite in epoch 1 of 4"):
         fit(pixels, tmp_path, learning_rate=1e30, clip_norm=1e30, warmup=0.0)
 
 
@@ -112,7 +112,7 @@ def test_any_timm_model_trains(pixels: Pixels, tmp_path: Path) -> None:
     few = pixels.take(np.arange(16))
     for architecture, width in (("resnet10t", 512), ("vit_tiny_patch16_224", 192)):
         model = fit_from(fresh(architecture=architecture), few, tmp_path, epochs=1)
-        assert penultimate(model, few, VIEW).shape == (16, width)
+        assert penultimate_features(model, few, VIEW).shape == (16, width)
 
 
 CROPS = Augmentation(size=24, one_of=("grayscale", "blur"), jitter=(0.1, 0.1, 0.1))
@@ -132,8 +132,8 @@ def test_crops_and_cutmix_train_on_images_of_any_size(tmp_path: Path) -> None:
         assert right(model, ragged, View(28, 24, crops)) > 0.95
 
 
-def test_cutmix_learns_shares_of_both_classes(pixels: Pixels, tmp_path: Path) -> None:
-    """Mixed images cannot be told with certainty, so the loss stays above that of plain ones."""
+def test_cutmix_trains_on_mixed_targets(pixels: Pixels, tmp_path: Path) -> None:
+    """Targets of mixed images are uncertain, so the loss stays above that of plain images."""
     for cutmix in (0.0, 1.0):
         fit_from(fresh(size=24), pixels, tmp_path, augmentation=replace(CROPS, cutmix=cutmix), label_smoothing=0.0)
         if not cutmix:
@@ -143,13 +143,13 @@ def test_cutmix_learns_shares_of_both_classes(pixels: Pixels, tmp_path: Path) ->
 
 def test_gradients_of_parts_add_up_to_the_batch(pixels: Pixels, tmp_path: Path) -> None:
     """Equal up to rounding, in a network without batch norm."""
-    found = []
+    result = []
     for at_once in (None, 16, 6):
         numerics, vit = TrainingNumerics(images_at_once=at_once), fresh(architecture="vit_tiny_patch16_224")
-        found.append(weights(fit_from(vit, pixels, tmp_path, epochs=1, learning_rate=1e-4, numerics=numerics)))
-    whole, same, parts = ([state[name] for name in found[0]] for state in found)
+        result.append(weights(fit_from(vit, pixels, tmp_path, epochs=1, learning_rate=1e-4, numerics=numerics)))
+    whole, same, parts = ([state[name] for name in result[0]] for state in result)
     assert all(torch.equal(a, b) for a, b in zip(whole, same, strict=True))
-    # On average: Adam makes a full step of a gradient that is nothing but rounding.
+    # Compare the mean, because Adam makes a full step even for a gradient of rounding errors.
     assert all((a - b).abs().mean() < 1e-5 for a, b in zip(whole, parts, strict=True))
     assert not all(torch.equal(a, b) for a, b in zip(whole, parts, strict=True))
 
@@ -163,7 +163,7 @@ def test_bfloat16_autocast_trains(pixels: Pixels, tmp_path: Path) -> None:
 
 
 class Narrow(torch.nn.Module):
-    """A network that has memory for `most` images, as a small GPU has."""
+    """A network that simulates a GPU with memory for `most` images."""
 
     def __init__(self, most: int) -> None:
         super().__init__()
@@ -175,28 +175,30 @@ class Narrow(torch.nn.Module):
         return self.head(x.mean(dim=(2, 3)))  # type: ignore[no-any-return]
 
 
-def test_a_batch_of_wide_and_tall_images_is_gathered_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Padded as a whole, it would be as wide as the widest and as tall as the tallest; and parts change nothing."""
+def test_batch_of_wide_and_tall_images_is_loaded_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Loading in parts limits the padding to the largest image of each part, and does not change the results."""
     rng = np.random.default_rng(0)
     shapes = [(32, 96), (96, 32), *[(32, 40)] * 14]
     images = [rng.integers(256, size=(*shape, 3), dtype=np.uint8) for shape in shapes]
     write_pixels(tmp_path, ((image, i % 2, str(i)) for i, image in enumerate(images)))
     ragged = load_pixels({path.name: path for path in tmp_path.iterdir()})
     whole = weights(fit_from(fresh(size=24), ragged, tmp_path, augmentation=CROPS, resize=28, epochs=2))
-    monkeypatch.setattr("prettyuseful.training.loop._GATHERED", 3)
+    monkeypatch.setattr("prettyuseful.training.loop._LOADED_AT_ONCE", 3)
     parts = weights(fit_from(fresh(size=24), ragged, tmp_path, augmentation=CROPS, resize=28, epochs=2))
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
 
 
-def test_a_part_of_one_image_is_not_left_over(pixels: Pixels, tmp_path: Path) -> None:
+def test_batches_are_split_into_even_parts(pixels: Pixels, tmp_path: Path) -> None:
     numerics = TrainingNumerics(images_at_once=5)  # 16 in a batch: 4, 4, 4, 4 and not 5, 5, 5, 1
     fit_from(fresh(architecture="resnet10t"), pixels, tmp_path, epochs=1, numerics=numerics)
 
 
-@pytest.mark.parametrize(("most", "said"), [(5, "numerics.images_at_once: 4;"), (0, "not even one does")])
-def test_too_little_memory_says_what_would_fit(pixels: Pixels, tmp_path: Path, most: int, said: str) -> None:
+@pytest.mark.parametrize(
+    ("most", "message"), [(5, "numerics.images_at_once: 4, which fits"), (0, "not even one image fits")]
+)
+def test_out_of_memory_error_gives_a_size_that_fits(pixels: Pixels, tmp_path: Path, most: int, message: str) -> None:
     classifier = Classifier(Design("narrow", 2, 32), Narrow(most))
-    with pytest.raises(MemoryLimitError, match=f"16 images at once do not fit .* {said}"):
+    with pytest.raises(MemoryLimitError, match=f"out of memory .* with 16 images at once; .*{message}"):
         fit_from(classifier, pixels, tmp_path)
     if most:
         fit_from(classifier, pixels, tmp_path, numerics=TrainingNumerics(images_at_once=4))
@@ -215,11 +217,11 @@ def test_a_small_image_is_refused_by_a_larger_crop(pixels: Pixels, tmp_path: Pat
 
 
 @pytest.mark.slow
-def test_photos_can_be_told_apart_and_shuffled_labels_cannot(tmp_path: Path) -> None:
+def test_accuracy_is_high_on_photos_and_at_chance_with_shuffled_labels(tmp_path: Path) -> None:
     task, sets = PhotosTask(), []
     for which in SPLITS:
         (tmp_path / which).mkdir()
-        write_pixels(tmp_path / which, decoded(task.images(which, 200), 32))
+        write_pixels(tmp_path / which, decode_rows(task.images(which, 200), 32))
         sets.append(load_pixels({path.name: path for path in (tmp_path / which).iterdir()}))
     real, test = sets
     shuffled = replace(real, labels=np.random.default_rng(0).permutation(real.labels))
@@ -228,8 +230,8 @@ def test_photos_can_be_told_apart_and_shuffled_labels_cannot(tmp_path: Path) -> 
         classifier = init_classifier(Design("small", 16, 32), seed)
         log, bench = tmp_path / "log", Checkpoints(tmp_path / "bench")
         train(classifier, pixels, SMALL, seed, log, bench, lambda _: None)
-        found = transfer(predict(classifier, test, VIEW), test.labels, test.groups)
-        return TransferResult(kind="real_to_real", tested_on="real", **found.as_json())
+        result = transfer(predict(classifier, test, VIEW), test.labels, test.groups)
+        return TransferResult(kind="real_to_real", tested_on="real", **result.as_json())
 
     assert np.median([tested(real, seed).top1 for seed in range(3)]) >= 0.90
     chance = accuracy([tested(shuffled, seed) for seed in range(3)])

@@ -19,7 +19,7 @@ from prettyuseful.training.recipes import (
     NamedRecipe,
     Recipe,
     View,
-    matched,
+    match_steps,
     view_of,
 )
 
@@ -29,22 +29,22 @@ def steps(epochs: int, images: int, batch: int) -> int:
 
 
 @given(st.integers(1, 5000), st.integers(1, 5000), st.integers(2, 200), st.integers(1, 100))
-def test_matched_recipes_take_as_many_steps_to_half_an_epoch(images: int, to: int, batch: int, epochs: int) -> None:
+def test_match_steps_is_exact_to_half_an_epoch(images: int, to: int, batch: int, epochs: int) -> None:
     recipe = replace(SMALL, batch_size=batch, epochs=epochs)
-    found = matched(recipe, images, to)
+    result = match_steps(recipe, images, to)
     per_epoch = images // min(batch, images)
-    missed = abs(steps(found.epochs, images, batch) - steps(epochs, to, batch))
-    assert missed <= per_epoch / 2 or found.epochs == 1
-    assert replace(found, epochs=epochs) == recipe
+    missed = abs(steps(result.epochs, images, batch) - steps(epochs, to, batch))
+    assert missed <= per_epoch / 2 or result.epochs == 1
+    assert replace(result, epochs=epochs) == recipe
 
 
 def test_equal_numbers_of_images_change_no_recipe() -> None:
-    assert matched(SMALL, 640, 640) == SMALL
+    assert match_steps(SMALL, 640, 640) == SMALL
 
 
 @pytest.mark.parametrize(("images", "epochs"), [(64, 120), (640, 12), (6400, 1), (32, 120)])
-def test_fewer_images_are_seen_more_often(images: int, epochs: int) -> None:
-    assert matched(SMALL, images, 640).epochs == epochs
+def test_fewer_images_get_more_epochs(images: int, epochs: int) -> None:
+    assert match_steps(SMALL, images, 640).epochs == epochs
 
 
 @pytest.mark.parametrize(
@@ -57,28 +57,26 @@ def test_fewer_images_are_seen_more_often(images: int, epochs: int) -> None:
         (replace(PAPER, resize="native"), 1, View("native", 224)),
     ],
 )
-def test_classifiers_look_at_squares_of_the_size_that_they_were_trained_on(
-    recipe: Recipe, crops: int, view: View
-) -> None:
+def test_test_crops_have_the_training_size(recipe: Recipe, crops: int, view: View) -> None:
     assert view_of(recipe, crops) == view
 
 
 def test_the_papers_recipe() -> None:
-    """As protocol.md has it, "Training"."""
+    """See protocol.md, "Training"."""
     assert (PAPER.epochs, PAPER.batch_size, PAPER.optimiser, PAPER.learning_rate) == (80, 1024, "adam", 1e-3)
     assert (PAPER.warmup * PAPER.epochs, PAPER.weight_decay, PAPER.label_smoothing) == (5, 0, 0)
     assert PAPER.augmentation == Augmentation()
     assert PAPER_PROBE.augmentation == Augmentation(one_of=(), jitter=(0, 0, 0), cutmix=0)
 
 
-def test_two_recipes_begin_with_pretrained_weights_and_one_of_them_trains_the_head_alone() -> None:
+def test_two_recipes_use_pretrained_weights() -> None:
     pretrained = {row.name: row.recipe.trains for row in RECIPES if row.recipe.weights == "pretrained"}
     assert pretrained == {"fine-tuning": "all", "linear-probe": "head"}
     assert (FINE_TUNING.resize, LINEAR_PROBE.resize) == (224, 224)
 
 
 @pytest.mark.parametrize("row", RECIPES, ids=lambda row: row.name)
-def test_every_recipe_can_be_used(row: NamedRecipe) -> None:
+def test_every_recipe_is_consistent(row: NamedRecipe) -> None:
     recipe = row.recipe
     assert row.summary
     assert isinstance(recipe.resize, int)

@@ -10,19 +10,19 @@ from PIL import Image
 
 from prettyuseful.tasks.photos import PHOTOGRAPHS, load_photograph
 from prettyuseful.training import resample as module
-from prettyuseful.training.resample import grid_boxes, in_parts, resample
+from prettyuseful.training.resample import grid_boxes, process_in_slices, resample
 
 BICUBIC = Image.Resampling.BICUBIC
 
 
 def noise(seed: int, height: int, width: int, levels: int = 256) -> np.ndarray:
-    """(height, width, 3) uint8; two levels overshoot wherever a filter can."""
+    """Noise, (height, width, 3) uint8; with two levels, the filter overshoots as much as possible."""
     values = np.random.default_rng(seed).integers(0, levels, (height, width, 3))
     return (values * (255 // (levels - 1))).astype(np.uint8)
 
 
 def along_rows_first(image: Image.Image, width: int, height: int) -> Image.Image:
-    """Pillow's resize in the order of all its versions before 13, each pass a call of its own."""
+    """Pillow's resize in the order of versions before 13, with one call per pass."""
     return image.resize((width, image.height), BICUBIC).resize((width, height), BICUBIC)
 
 
@@ -37,11 +37,11 @@ def planes(image: Image.Image) -> torch.Tensor:
 
 
 def padded(images: list[np.ndarray], seed: int = 0) -> torch.Tensor:
-    """One batch of images of any size; what pads them is noise that nobody may see."""
+    """One batch of images of any size, padded with noise that must not influence the results."""
     height, width = (max(image.shape[i] for image in images) for i in (0, 1))
     batch = np.stack([noise(seed + i, height, width) for i in range(len(images))])
-    for place, image in zip(batch, images, strict=True):
-        place[: image.shape[0], : image.shape[1]] = image
+    for target, image in zip(batch, images, strict=True):
+        target[: image.shape[0], : image.shape[1]] = image
     return torch.from_numpy(batch)
 
 
@@ -62,17 +62,17 @@ def test_every_image_is_cropped_and_resized_to_the_bytes_of_pillow(
     case: tuple[list[np.ndarray], list[list[int]], int],
 ) -> None:
     images, boxes, size = case
-    found = resample(padded(images), torch.tensor(boxes), size)
+    result = resample(padded(images), torch.tensor(boxes), size)
     expected = [pillow(image, box, size) for image, box in zip(images, boxes, strict=True)]
-    assert torch.equal(found, torch.stack(expected))
+    assert torch.equal(result, torch.stack(expected))
 
 
 @settings(deadline=None, max_examples=100)
 @given(cropped())
-def test_images_that_are_filtered_together_are_those_filtered_alone(
+def test_filtering_in_groups_equals_filtering_alone(
     case: tuple[list[np.ndarray], list[list[int]], int],
 ) -> None:
-    """As on an accelerator: one window for a group of images."""
+    """On an accelerator, a group of images has one common window."""
     images, boxes, size = case
     alone = resample(padded(images), torch.tensor(boxes), size)
     with pytest.MonkeyPatch.context() as patch:
@@ -81,20 +81,20 @@ def test_images_that_are_filtered_together_are_those_filtered_alone(
 
 
 @pytest.mark.parametrize("box", [[3, 5, 224, 250], [0, 0, 100, 300], [40, 60, 96, 97], [10, 0, 20, 12]])
-def test_a_box_no_taller_than_the_result_is_one_call_of_any_pillow(box: list[int]) -> None:
+def test_enlarged_box_equals_any_version_of_pillow(box: list[int]) -> None:
     photograph = load_photograph(PHOTOGRAPHS[0])
     top, left, height, width = box
     crop = Image.fromarray(photograph).crop((left, top, left + width, top + height))
-    found = resample(torch.from_numpy(photograph)[None], torch.tensor([box]), 224)[0]
-    assert torch.equal(found, planes(crop.resize((224, 224), BICUBIC)))
+    result = resample(torch.from_numpy(photograph)[None], torch.tensor([box]), 224)[0]
+    assert torch.equal(result, planes(crop.resize((224, 224), BICUBIC)))
 
 
-def test_a_tall_box_stays_near_the_call_of_any_pillow() -> None:
-    """Pillow 13 takes it along columns first: what is clipped between the passes may differ, at few places."""
+def test_tall_box_is_close_to_any_version_of_pillow() -> None:
+    """Pillow 13 filters along columns first, so clipping between the passes may change a few pixels."""
     photograph = load_photograph(PHOTOGRAPHS[0])
     crop = Image.fromarray(photograph).crop((20, 10, 320, 500))
-    found = resample(torch.from_numpy(photograph)[None], torch.tensor([[10, 20, 490, 300]]), 128)[0]
-    difference = (found.int() - planes(crop.resize((128, 128), BICUBIC)).int()).abs().float()
+    result = resample(torch.from_numpy(photograph)[None], torch.tensor([[10, 20, 490, 300]]), 128)[0]
+    difference = (result.int() - planes(crop.resize((128, 128), BICUBIC)).int()).abs().float()
     assert difference.mean() < 0.5
     assert (difference > 1).float().mean() < 0.01
 
@@ -109,34 +109,34 @@ def test_flips_mirror_the_result() -> None:
     images = padded([noise(seed, 40, 50) for seed in range(4)])
     boxes = torch.tensor([[1, 2, 30, 40]] * 4)
     flips = torch.tensor([[False, False], [False, True], [True, False], [True, True]])
-    plain, found = resample(images, boxes, 17), resample(images, boxes, 17, flips=flips)
+    plain, result = resample(images, boxes, 17), resample(images, boxes, 17, flips=flips)
     expected = [plain[0], plain[1].flip(2), plain[2].flip(1), plain[3].flip(1, 2)]
-    assert torch.equal(found, torch.stack(expected))
+    assert torch.equal(result, torch.stack(expected))
 
 
-def test_threads_change_nothing_and_are_given_back() -> None:
+def test_threads_do_not_change_the_result_and_their_number_is_restored() -> None:
     images = padded([noise(seed, 40, 50) for seed in range(20)])
     boxes = torch.tensor([[1, 2, 30, 40]] * 20)
-    before, found = torch.get_num_threads(), []
+    before, result = torch.get_num_threads(), []
     try:
         for threads in (1, 3):
             torch.set_num_threads(threads)
-            found.append(resample(images, boxes, 17))
+            result.append(resample(images, boxes, 17))
             assert torch.get_num_threads() == threads
     finally:
         torch.set_num_threads(before)
-    assert torch.equal(*found)
+    assert torch.equal(*result)
 
 
-def test_a_mistake_in_a_thread_is_not_lost() -> None:
-    def work(part: slice) -> None:
+def test_error_in_a_thread_is_raised() -> None:
+    def process(part: slice) -> None:
         raise ZeroDivisionError(part)
 
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(2)
         with pytest.raises(ZeroDivisionError):
-            in_parts(work, 20, torch.device("cpu"), 1)
+            process_in_slices(process, 20, torch.device("cpu"), 1)
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
@@ -149,8 +149,8 @@ def test_the_centre_is_torchvisions_resize_then_crop(height: int, width: int, si
     whole = Image.fromarray(image)
     resized = along_rows_first(whole, *tv.resize(whole, [size + more]).size)
     expected = planes(tv.center_crop(resized, [size, size]))
-    found = resample(padded([image, noise(0, 95, 95)])[:1], grid_boxes(sizes, size, size + more)[0], size, sizes)[0]
-    assert (found.int() - expected.int()).abs().max() <= 1
+    result = resample(padded([image, noise(0, 95, 95)])[:1], grid_boxes(sizes, size, size + more)[0], size, sizes)[0]
+    assert (result.int() - expected.int()).abs().max() <= 1
 
 
 def test_the_papers_test_view_of_a_square_image_is_the_whole_image() -> None:
@@ -163,9 +163,9 @@ def test_the_papers_test_view_of_a_square_image_is_the_whole_image() -> None:
 def test_boxes_must_lie_in_their_images() -> None:
     images = torch.zeros(1, 8, 9, 3, dtype=torch.uint8)
     for box in ([0, 0, 9, 9], [0, 1, 8, 9], [-1, 0, 4, 4], [0, 0, 0, 4]):
-        with pytest.raises(ValueError, match="reaches out"):
+        with pytest.raises(ValueError, match="extends beyond"):
             resample(images, torch.tensor([box]), 4)
-    with pytest.raises(ValueError, match="reaches out"):
+    with pytest.raises(ValueError, match="extends beyond"):
         resample(images, torch.tensor([[0, 0, 8, 8]]), 4, torch.tensor([[7, 9]]))
-    with pytest.raises(ValueError, match="cannot cut 5 pixels from images of 4"):
+    with pytest.raises(ValueError, match="cannot crop 5 pixels from images of 4"):
         grid_boxes(torch.tensor([[8, 9]]), 5, 4)

@@ -7,7 +7,7 @@ from prettyuseful.training.architectures import build
 from prettyuseful.training.small import SmallNet
 
 
-def test_the_small_one_has_the_halves_of_a_timm_model() -> None:
+def test_small_network_has_the_methods_of_timm_models() -> None:
     model, x = build("small", 16, 32).eval(), torch.randn(2, 3, 32, 32)
     assert isinstance(model, SmallNet)
     features = model.forward_features(x)
@@ -18,7 +18,7 @@ def test_the_small_one_has_the_halves_of_a_timm_model() -> None:
 
 
 @pytest.mark.parametrize("side", [8, 24, 33])
-def test_images_of_any_size_from_eight_pixels_will_do(side: int) -> None:
+def test_images_of_at_least_eight_pixels_are_supported(side: int) -> None:
     model = SmallNet(3).eval()
     features = model.forward_features(torch.randn(1, 3, side, side + 3))
     assert features.shape == (1, 128, side // 8, (side + 3) // 8)
@@ -28,6 +28,6 @@ def test_images_of_any_size_from_eight_pixels_will_do(side: int) -> None:
 def test_logits_are_the_head_on_the_penultimate_features() -> None:
     model, x = SmallNet(4).eval(), torch.randn(2, 3, 32, 32)
     features = model.forward_features(x)
-    penultimate = model.forward_head(features, pre_logits=True)
-    assert torch.allclose(penultimate, features.mean(dim=(2, 3)))
-    assert torch.equal(model.head(penultimate), model(x))
+    penultimate_features = model.forward_head(features, pre_logits=True)
+    assert torch.allclose(penultimate_features, features.mean(dim=(2, 3)))
+    assert torch.equal(model.head(penultimate_features), model(x))

@@ -17,7 +17,7 @@ from prettyuseful.training.inference import predict
 from prettyuseful.training.initialisation import init_classifier
 from prettyuseful.training.loop import train
 from prettyuseful.training.recipes import SMALL, view_of
-from prettyuseful.training.validation import split
+from prettyuseful.training.validation import split_validation
 
 NUMERICS = TrainingNumerics()
 OVERFIT = {"epochs": 8, "batch_size": 16, "validation": 0.25, "label_smoothing": 0.0}
@@ -25,11 +25,11 @@ RECIPE = replace(SMALL, checkpoint="lowest-validation-loss", **OVERFIT)  # type:
 
 
 def noisy(count: int = 80) -> Pixels:
-    """Images that can be learnt by heart and hardly generalised: the validation loss falls and rises."""
+    """Images that lead to overfitting: the validation loss first falls and then rises."""
     rng = np.random.default_rng(0)
     labels = np.arange(count) % 2
     images = rng.normal(120 + 4 * labels[:, None, None, None], 50, (count, 32, 32, 3)).clip(0, 255)
-    return Pixels.of(images.astype(np.uint8), labels, np.arange(count).astype(str))
+    return Pixels.from_array(images.astype(np.uint8), labels, np.arange(count).astype(str))
 
 
 def fit(folder: Path, stop: int | None = None, every: float = 60.0) -> tuple[Classifier, list[dict[str, float]]]:
@@ -45,28 +45,28 @@ def fit(folder: Path, stop: int | None = None, every: float = 60.0) -> tuple[Cla
 def test_groups_stay_whole_and_every_class_gives_its_share() -> None:
     labels = np.repeat([0, 1], [40, 20])
     groups = np.array([f"{i // 4}" for i in range(60)])
-    rows, held = split(Pixels.of(np.zeros((60, 2, 2, 3), np.uint8), labels, groups), 0.2, 0)
+    rows, held = split_validation(Pixels.from_array(np.zeros((60, 2, 2, 3), np.uint8), labels, groups), 0.2, 0)
     assert sorted([*rows, *held]) == list(range(60))
     assert not set(groups[rows]) & set(groups[held])
     assert np.bincount(labels[held]).tolist() == [8, 4]
 
 
 def test_the_split_follows_from_the_seed() -> None:
-    one, same, other = (split(noisy(), 0.25, seed)[1].tolist() for seed in (1, 1, 2))
+    one, same, other = (split_validation(noisy(), 0.25, seed)[1].tolist() for seed in (1, 1, 2))
     assert one == same != other
 
 
 def test_a_class_of_one_group_cannot_be_split() -> None:
     pixels = replace(noisy(4), groups=np.array(["a", "b", "c", "b"]))
-    with pytest.raises(DataError, match=r"class number 1 has one group of 2 training images, .* keep the last"):
-        split(pixels, 0.1, 0)
+    with pytest.raises(DataError, match=r"class number 1 has one group of 2 training images, .* set checkpoint: last"):
+        split_validation(pixels, 0.1, 0)
 
 
 def test_the_weights_of_the_lowest_loss_are_kept(tmp_path: Path) -> None:
     classifier, log = fit(tmp_path)
     losses = [line["validation_loss"] for line in log]
-    assert np.argmin(losses) < len(losses) - 1  # or this test would tell nothing
-    _, held = split(noisy(), RECIPE.validation, 0)
+    assert np.argmin(losses) < len(losses) - 1  # otherwise this test would show nothing
+    _, held = split_validation(noisy(), RECIPE.validation, 0)
     pixels = noisy().take(held)
     logits = torch.from_numpy(predict(classifier, pixels, view_of(RECIPE)))
     assert float(torch.nn.functional.cross_entropy(logits, torch.from_numpy(pixels.labels))) == pytest.approx(
@@ -74,7 +74,7 @@ def test_the_weights_of_the_lowest_loss_are_kept(tmp_path: Path) -> None:
     )
 
 
-def test_an_interruption_changes_neither_the_choice_nor_a_bit(tmp_path: Path) -> None:
+def test_interruption_does_not_change_the_best_checkpoint(tmp_path: Path) -> None:
     whole, log = fit(tmp_path / "whole")
     for folder in ("cut",):
         with pytest.raises(KeyboardInterrupt):

@@ -19,14 +19,14 @@ NEGATIVE = "class Negative:\n    def apply(self, images):\n        return 255 - 
 
 @pytest.fixture(scope="session")
 def crops() -> np.ndarray:
-    """(48, 32, 32, 3): three crops of each photograph, as the task has them."""
+    """(48, 32, 32, 3): three crops of each photograph, from the task `photos`."""
     rows = PhotosTask().images("train", 3)
     return np.stack([to_square(decode(row.data, row.path), 32) for row in rows])
 
 
 @pytest.fixture(scope="session")
 def photographs() -> list[np.ndarray]:
-    """Five whole photographs, 300 to 512 px high, most of them no squares."""
+    """Five whole photographs, 300 to 512 px high, most of them not square."""
     wanted = ("astronaut", "cat", "coffee", "flower", "temple")
     return [load_photograph(photograph) for photograph in PHOTOGRAPHS if photograph.name in wanted]
 
@@ -46,6 +46,6 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 
 @pytest.fixture
 def own(tmp_path: Path) -> str:
-    """A transform of the user's own, by its name: the negative."""
+    """The name of a user-defined transform that inverts images."""
     (tmp_path / "negative.py").write_text(NEGATIVE)
     return f"{tmp_path / 'negative.py'}:Negative"

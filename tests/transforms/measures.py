@@ -9,13 +9,13 @@ import numpy as np
 from prettyuseful.transforms.base import TransformSource
 
 
-def likeness(one: np.ndarray, other: np.ndarray) -> float:
+def correlation(one: np.ndarray, other: np.ndarray) -> float:
     """Pearson's correlation of two images, pixel by pixel."""
     return float(np.corrcoef(one.ravel().astype(float), other.ravel().astype(float))[0, 1])
 
 
-def likenesses(images: np.ndarray, others: np.ndarray) -> np.ndarray:
-    return np.array([likeness(one, other) for one, other in zip(images, others, strict=True)])
+def correlations(images: np.ndarray, others: np.ndarray) -> np.ndarray:
+    return np.array([correlation(one, other) for one, other in zip(images, others, strict=True)])
 
 
 def energy(images: np.ndarray, low: float, high: float) -> float:
@@ -32,10 +32,10 @@ def difference(one: np.ndarray, other: np.ndarray) -> np.ndarray:
 
 
 def faint(images: np.ndarray) -> np.ndarray:
-    """The images with a third of their contrast: whatever is planted is not clipped."""
+    """The images with a third of their contrast, so that added patterns are not clipped."""
     return np.asarray(images / 3 + 85, np.uint8)
 
 
 def content_of(source: TransformSource) -> Any:
-    """What of a transform is in a key."""
+    """The content of a transform that enters keys."""
     return source.pin().content

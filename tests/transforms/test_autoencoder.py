@@ -18,7 +18,7 @@ KINDS = ("sd", "sdxl", "sd3", "flux", "sana", "lumina2", "qwen-image", "pixart")
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_familys_vae_alone_does_what_it_does_in_its_pipeline(
+def test_vae_alone_equals_the_vae_in_its_pipeline(
     kind: str, tiny: Callable[[str], Path], tmp_path: Path, crops: np.ndarray
 ) -> None:
     folder = Path(shutil.copytree(tiny(kind), tmp_path / "model"))
@@ -34,9 +34,9 @@ def test_every_familys_vae_alone_does_what_it_does_in_its_pipeline(
     for weights in folder.rglob("*.safetensors"):
         if weights.parent.name != "vae":
             weights.unlink()  # nothing else is read
-    found = Vae(generator=str(folder)).open(Numerics(dtype="bfloat16")).apply(crops[:8])
-    assert found.std() > 1
-    assert np.abs(found - (wanted.permute(0, 2, 3, 1) + 1).mul(127.5).clamp(0, 255).numpy()).max() < 0.51
+    result = Vae(generator=str(folder)).open(Numerics(dtype="bfloat16")).apply(crops[:8])
+    assert result.std() > 1
+    assert np.abs(result - (wanted.permute(0, 2, 3, 1) + 1).mul(127.5).clamp(0, 255).numpy()).max() < 0.51
 
 
 @pytest.mark.parametrize("kind", ["sd", "sana", "qwen-image", "lumina2"])
@@ -57,21 +57,21 @@ def vae(tiny: Callable[[str], Path]) -> Autoencoder:
 
 
 @pytest.mark.parametrize("count", [1, 7, 9])
-def test_an_image_is_coded_alike_in_any_number_and_order(vae: Autoencoder, crops: np.ndarray, count: int) -> None:
-    """Batches are of eight images of this size, and the last one is filled up."""
+def test_reconstruction_does_not_depend_on_batch_and_order(vae: Autoencoder, crops: np.ndarray, count: int) -> None:
+    """The batch size for this image size is eight, and the last batch is padded."""
     whole = vae.apply(crops[:16])
     assert (vae.apply(crops[:count]) == whole[:count]).all()
     assert (vae.apply(crops[15::-1]) == whole[::-1]).all()
 
 
-def test_it_computes_in_float32_whatever_is_asked_for(tiny: Callable[[str], Path], crops: np.ndarray) -> None:
+def test_computation_is_always_in_float32(tiny: Callable[[str], Path], crops: np.ndarray) -> None:
     model = find_model(str(tiny("sd")))
     half, full = (Autoencoder(model, Numerics(dtype=dtype)) for dtype in ("float16", "float32"))
     assert {weight.dtype for weight in half.vae.parameters()} == {torch.float32}
     assert (half.apply(crops[:2]) == full.apply(crops[:2])).all()
 
 
-def test_images_may_be_read_only_and_stay_as_they_are(vae: Autoencoder, crops: np.ndarray) -> None:
+def test_input_may_be_read_only_and_is_not_modified(vae: Autoencoder, crops: np.ndarray) -> None:
     images = crops[:2].copy()
     images.flags.writeable = False
     assert vae.apply(images).dtype == np.uint8

@@ -17,7 +17,7 @@ LOW, HIGH = Band(keep=(0, 0.25), rescale="none"), Band(keep=(0.25, "all"), resca
 
 
 def written_out(image: np.ndarray, low: float, high: float | None, round_: bool, rescale: bool) -> np.ndarray:
-    """The paper's recipe, word for word: FFT, centred mask, inverse FFT, real part, clip, min-max."""
+    """The steps of the paper: FFT, centred mask, inverse FFT, real part, clip, min-max."""
     result = np.empty(image.shape)
     for c in range(3):
         height, width = image.shape[:2]
@@ -38,7 +38,7 @@ def written_out(image: np.ndarray, low: float, high: float | None, round_: bool,
 @pytest.mark.parametrize("size", [(32, 32), (31, 45), (40, 33), (60, 20)])
 @pytest.mark.parametrize("keep", [(0, 0.1), (0.1, "all"), (0.25, 0.5), (0.9, "all"), (0, 1)])
 @pytest.mark.parametrize("shape", ["square", "round"])
-def test_it_is_what_the_paper_says(photographs: list[np.ndarray], size: tuple[int, int], keep: Any, shape: Any) -> None:
+def test_band_equals_the_paper(photographs: list[np.ndarray], size: tuple[int, int], keep: Any, shape: Any) -> None:
     image = photographs[1][100 : 100 + size[0], 150 : 150 + size[1]]
     for rescale in ("per-channel", "none"):
         band = Band(keep=keep, shape=shape, rescale=rescale)
@@ -48,8 +48,8 @@ def test_it_is_what_the_paper_says(photographs: list[np.ndarray], size: tuple[in
 
 @pytest.mark.parametrize("side", [32, 64, 224])
 @pytest.mark.parametrize("angle", [0, 90])
-def test_a_grating_in_the_band_passes_and_another_is_gone(side: int, angle: int, photographs: list[np.ndarray]) -> None:
-    """Cutoffs are fractions: the same holds at every size."""
+def test_only_gratings_inside_the_band_pass(side: int, angle: int, photographs: list[np.ndarray]) -> None:
+    """Cutoffs are fractions, so the result is the same at every size."""
     plain = faint(np.stack([photograph[-side:, -side:] for photograph in photographs]))
     middle = Band(keep=(0.25, 0.5), rescale="none")
     for frequency, passing in ((0.125, [LOW]), (0.25, [middle, HIGH]), (0.4375, [middle, HIGH]), (0.75, [HIGH])):
@@ -59,13 +59,13 @@ def test_a_grating_in_the_band_passes_and_another_is_gone(side: int, angle: int,
             change = difference(band.apply(planted), band.apply(plain))
             if band not in passing:
                 assert energy(change, 0, 2) < 0.005 * given
-            else:  # what starts above 0 is rectified: of a wave around 0, half the amplitude stays at its frequency
+            else:  # without the mean, the wave is rectified, which halves its amplitude
                 kept = energy(change, frequency - 0.01, frequency + 0.01) / given
                 assert kept > 0.95 if band is LOW else 0.1 < kept < 0.6
 
 
-def test_two_bands_share_everything_between_them(crops: np.ndarray, photographs: list[np.ndarray]) -> None:
-    """The high band and the high band of the negative are both halves of what the low one leaves out."""
+def test_complementary_bands_reconstruct_the_image(crops: np.ndarray, photographs: list[np.ndarray]) -> None:
+    """The high band keeps the positive half, and that of the negative image keeps the negative half."""
     for images in (crops, photographs[1][None, :299, :451]):
         images = faint(images)
         for cutoff in (0.1, 0.25, 0.5):
@@ -74,14 +74,14 @@ def test_two_bands_share_everything_between_them(crops: np.ndarray, photographs:
             assert np.abs(whole - images).max() <= 2
 
 
-def test_a_high_band_is_around_zero_and_loses_its_negative_half(crops: np.ndarray) -> None:
+def test_band_without_the_mean_loses_its_negative_half(crops: np.ndarray) -> None:
     high = HIGH.apply(crops)
     assert np.median(high) <= 1
     assert high.mean() < 0.2 * crops.mean()
     assert 0.3 < (high == 0).mean() < 0.7
 
 
-def test_scaling_takes_brightness_contrast_and_colour_cast_away(crops: np.ndarray) -> None:
+def test_scaling_removes_brightness_contrast_and_colour_cast(crops: np.ndarray) -> None:
     plain = faint(crops)
     shifted = ColourShift(shift=(0.1, -0.05, 0.02), contrast=1.5).apply(plain)
     scaled = Band(keep=(0, 0.5))
@@ -92,7 +92,7 @@ def test_scaling_takes_brightness_contrast_and_colour_cast_away(crops: np.ndarra
     assert (textured.max(axis=(1, 2)) == 255).all()
 
 
-def test_the_presets_are_the_papers_and_its_codes() -> None:
+def test_presets_equal_the_paper_and_its_code() -> None:
     assert {name: band.keep for name, band in PRESETS.items()} == {
         "low-pass": (0, 0.1),
         "high-pass": (0.1, "all"),
@@ -121,7 +121,7 @@ def test_square_and_round_differ_in_the_corners() -> None:
 
 
 @pytest.mark.parametrize("size", [(32, 32), (31, 57)])
-def test_flat_channels_stay_as_they_are(size: tuple[int, int]) -> None:
+def test_constant_channels_are_unchanged(size: tuple[int, int]) -> None:
     image = np.empty((1, *size, 3), np.uint8)
     image[..., 0], image[..., 1] = 0, 77
     image[..., 2] = np.random.default_rng(0).integers(0, 256, size)
@@ -136,7 +136,7 @@ def test_flat_channels_stay_as_they_are(size: tuple[int, int]) -> None:
 @pytest.mark.parametrize("angle", [0, 90])
 @pytest.mark.parametrize("side", [20, 60, 100, 140, 220])
 def test_a_cutoff_that_falls_on_a_frequency_belongs_to_the_upper_band(side: int, angle: int) -> None:
-    """3 of 60 pixels, or 7 of 140, is 0.1 of Nyquist, whatever floats make of it."""
+    """3 of 60 pixels, or 7 of 140, is exactly 0.1 of Nyquist, in spite of rounding."""
     flat = np.full((1, side, side, 3), 128, np.uint8)
     wave = Grating(frequency=0.1, amplitude=0.3, angle=angle).apply(flat)
     assert np.ptp(Band(keep=(0.1, "all"), rescale="none").apply(wave)) > 60
@@ -144,17 +144,17 @@ def test_a_cutoff_that_falls_on_a_frequency_belongs_to_the_upper_band(side: int,
 
 
 def test_a_band_between_the_frequencies_of_an_image_is_refused() -> None:
-    with pytest.raises(DataError, match=r"the band \[0.01, 0.05\] holds no frequency of 33 x 32 pixels; widen keep"):
+    with pytest.raises(DataError, match=r"band \[0.01, 0.05\] contains no frequency of a 33 x 32 image; widen keep"):
         Band(keep=(0.01, 0.05)).apply(np.zeros((1, 32, 33, 3), np.uint8))
 
 
 @pytest.mark.parametrize("keep", [(0.5, 0.1), (0.3, 0.3), (-0.1, 0.5), (0, 1.5), (0, "most"), (0.1,)])
-def test_bands_that_hold_nothing_are_refused(keep: Any) -> None:
+def test_empty_bands_are_refused(keep: Any) -> None:
     with pytest.raises(ValidationError):
         Band(keep=keep)
 
 
-def test_settings_are_its_identity() -> None:
+def test_content_is_the_settings() -> None:
     assert content_of(Band(keep=(0, 0.1))) == {
         "kind": "band",
         "keep": [0.0, 0.1],

@@ -45,7 +45,7 @@ FORMS = """
 
 
 @pytest.mark.parametrize("form", yaml.safe_load(FORMS), ids=lambda form: form["kind"])
-def test_what_a_study_file_says(form: dict[str, Any]) -> None:
+def test_transforms_of_a_study_file_are_parsed(form: dict[str, Any]) -> None:
     source = ANY.validate_python(form)
     assert isinstance(source, TransformSource)
     assert ANY.validate_json(ANY.dump_json(source)) == source
@@ -57,7 +57,7 @@ def test_what_a_study_file_says(form: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("form", yaml.safe_load(FORMS), ids=lambda form: form["kind"])
-def test_each_keeps_the_contract(form: dict[str, Any], own: str) -> None:
+def test_each_transform_passes_its_interface_check(form: dict[str, Any], own: str) -> None:
     if form["kind"] == "depth":
         pytest.skip("its weights are not here; see test_depth.py")
     source = ANY.validate_python({**form, "transform": own} if form["kind"] == "own" else form)
@@ -72,7 +72,7 @@ SIZE_KEEPING = ("colour-shift", "colour", "blur", "low-resolution", "jpeg", "noi
 )
 @settings(max_examples=25, deadline=None)
 @drawn(height=st.integers(1, 70), width=st.integers(1, 70), seed=st.integers(0, 99))
-def test_images_of_any_size_keep_it(form: dict[str, Any], height: int, width: int, seed: int) -> None:
+def test_transforms_accept_images_of_any_size(form: dict[str, Any], height: int, width: int, seed: int) -> None:
     images = np.random.default_rng(seed).integers(0, 256, (2, height, width, 3), np.uint8)
     given, transform = images.copy(), ANY.validate_python(form).open(Numerics())
     given.flags.writeable = False
@@ -93,7 +93,7 @@ probes:
 
 
 @pytest.mark.parametrize(
-    ("form", "words"),
+    ("form", "message"),
     [
         ("{kind: colour-shift, shift: [2, 0, 0]}", "shift.0: expected a number from -1 to 1, got 2"),
         ("{kind: colour, hue: 181}", "hue: expected a number from -180 to 180, got 181"),
@@ -115,15 +115,15 @@ probes:
         ("{kind: zoom, factor: 16.5}", "factor: expected a number from 0.0625 to 16, got 16.5"),
     ],
 )
-def test_what_cannot_be_is_told_with_its_line(form: str, words: str) -> None:
-    with pytest.raises(StudyError) as told:
+def test_invalid_settings_are_reported_with_their_line(form: str, message: str) -> None:
+    with pytest.raises(StudyError) as error:
         parse_study(STUDY.replace("FORM", form))
-    assert str(told.value).startswith("study:7: ")
-    assert words in str(told.value)
-    assert "\n" not in str(told.value)
+    assert str(error.value).startswith("study:7: ")
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
 
 
-def test_what_planning_needs_loads_no_torch() -> None:
+def test_planning_does_not_import_torch() -> None:
     code = (
         "from prettyuseful.transforms.chain import *; import sys; "
         "Chain(transforms=(Vae(generator='pocket-base'), Depth(), Edges(), Band(keep=(0, 1)))).pin().content; "
@@ -132,7 +132,7 @@ def test_what_planning_needs_loads_no_torch() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_each_works_on_what_the_one_before_it_made(crops: np.ndarray) -> None:
+def test_each_transform_is_applied_to_the_previous_result(crops: np.ndarray) -> None:
     shift, shuffle = {"kind": "colour-shift", "contrast": 0}, {"kind": "grating", "frequency": 0.5}
 
     def made(*links: dict[str, Any]) -> np.ndarray:
@@ -143,7 +143,7 @@ def test_each_works_on_what_the_one_before_it_made(crops: np.ndarray) -> None:
     assert (made(shift, shuffle) == made(shift, shuffle)[0]).all()
 
 
-def test_the_identity_is_that_of_the_links_in_order() -> None:
+def test_content_of_a_chain_is_that_of_its_transforms_in_order() -> None:
     links = [{"kind": "edges"}, {"kind": "blur", "width": 0.1}]
     chain, turned = (Chain.model_validate({"transforms": order}) for order in (links, links[::-1]))
     assert content_of(chain) == {

@@ -11,8 +11,8 @@ from prettyuseful.transforms.check import check_transform
 Change = Callable[[np.ndarray], object]
 
 
-def of(change: Change) -> Callable[[], Transform]:
-    """Makes transforms that do this."""
+def maker_of(change: Change) -> Callable[[], Transform]:
+    """Return a function that creates a transform with this change."""
 
     class Made:
         def apply(self, images: np.ndarray) -> np.ndarray:
@@ -25,8 +25,8 @@ def problems(make: Callable[[], Transform]) -> dict[str, str]:
     return {finding.what: finding.problem for finding in check_transform(make) if finding.problem}
 
 
-def test_a_good_one_passes_in_every_point() -> None:
-    findings = check_transform(of(lambda images: 255 - images))
+def test_valid_transform_passes_every_check() -> None:
+    findings = check_transform(maker_of(lambda images: 255 - images))
     assert [finding.problem for finding in findings] == [None] * 9
 
 
@@ -41,30 +41,30 @@ def in_place(images: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    ("change", "what", "words"),
+    ("change", "what", "message"),
     [
-        (lambda images: images[:, :, :, 0], "images have the right shape and type", r"shape \(4, 32, 32\)"),
-        (lambda images: images / 255.0, "images have the right shape and type", "float64"),
-        (lambda images: None, "images have the right shape and type", "NoneType"),  # noqa: ARG005
-        (in_place, "the images that it is given stay as they are", "work on a copy"),
-        (counted(), "the same images give the same result", "random"),
-        (lambda images: images - images[:1], "results do not depend on the order of the batch", "not on its place"),
+        (lambda images: images[:, :, :, 0], "results have the right shape and type", r"shape \(4, 32, 32\)"),
+        (lambda images: images / 255.0, "results have the right shape and type", "float64"),
+        (lambda images: None, "results have the right shape and type", "NoneType"),  # noqa: ARG005
+        (in_place, "input images are not modified", "work on a copy"),
+        (counted(), "equal images give equal results", "random"),
+        (lambda images: images - images[:1], "results do not depend on the order of the batch", "not on its position"),
         (
             lambda images: images - np.asarray(images.mean(), np.uint8),
-            "results do not depend on their neighbours",
-            "each image by itself",
+            "results do not depend on other images of the batch",
+            "each image independently",
         ),
-        (lambda images: np.zeros_like(images), "results follow the image", "make use of the image"),
-        (lambda images: images // (np.ptp(images) or 1 // 0), "flat images are no trouble", "ZeroDivisionError"),
+        (lambda images: np.zeros_like(images), "different images give different results", "must depend on the image"),
+        (lambda images: images // (np.ptp(images) or 1 // 0), "constant images work", "ZeroDivisionError"),
     ],
 )
-def test_every_breach_is_found_and_named(change: Change, what: str, words: str) -> None:
-    found = problems(of(change))
-    assert what in found
-    assert words.replace("\\", "") in found[what]
+def test_every_violation_is_reported(change: Change, what: str, message: str) -> None:
+    result = problems(maker_of(change))
+    assert what in result
+    assert message.replace("\\", "") in result[what]
 
 
-def test_state_that_grows_with_every_object_is_found() -> None:
+def test_state_shared_between_instances_is_detected() -> None:
     born = iter(range(100))
 
     class Growing:
@@ -74,13 +74,13 @@ def test_state_that_grows_with_every_object_is_found() -> None:
         def apply(self, images: np.ndarray) -> np.ndarray:
             return np.asarray(images + np.uint8(self.level))
 
-    assert set(problems(Growing)) == {"a new object gives the same result"}
+    assert set(problems(Growing)) == {"a new instance gives equal results"}
 
 
-def test_one_that_cannot_be_made_is_said_first() -> None:
+def test_failed_instantiation_stops_the_checks() -> None:
     def make() -> Transform:
         raise RuntimeError("no weights")
 
     (finding,) = check_transform(make)
-    assert finding.what == "it can be made"
+    assert finding.what == "the class can be instantiated"
     assert finding.problem == "it failed with RuntimeError: no weights"

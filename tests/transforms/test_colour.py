@@ -22,24 +22,24 @@ def test_a_colour_shift_is_an_offset_and_a_contrast() -> None:
 
 
 def chroma(images: np.ndarray) -> np.ndarray:
-    """I and Q of YIQ in grey levels, by the matrix of the books: (..., 2)."""
+    """I and Q of YIQ in grey levels, (..., 2), by the standard matrix."""
     return np.asarray(images @ np.array([[0.5959, 0.2115], [-0.2746, -0.5227], [-0.3213, 0.3112]]))
 
 
 def muted(images: np.ndarray) -> np.ndarray:
-    """The images so near to mid-grey that no turn of their hues leaves the range."""
+    """The images with so little contrast that no rotation of hues leaves the range."""
     return np.asarray(128 + (images - 128.0) / 4, np.uint8)
 
 
 @settings(max_examples=40, deadline=None)
 @given(hue=st.floats(-180, 180), saturation=st.floats(0, 1), seed=st.integers(0, 999))
-def test_it_turns_and_scales_chroma_and_keeps_luma(hue: float, saturation: float, seed: int) -> None:
+def test_colour_rotates_and_scales_chroma_and_keeps_luma(hue: float, saturation: float, seed: int) -> None:
     images = muted(np.random.default_rng(seed).integers(0, 256, (2, 7, 5, 3)))
     changed = Colour(hue=hue, saturation=saturation).apply(images)
     assert np.abs(difference(changed, images) @ LUMA).max() <= 0.5 + 1e-9
     before, after = (chroma(of) @ [1, 1j] for of in (images, changed))
     turned = before * saturation * np.exp(-1j * np.deg2rad(hue))
-    assert np.abs(after - turned).max() < 1  # the rounding of three channels, and of the books
+    assert np.abs(after - turned).max() < 1  # rounding of three channels and of the matrix
 
 
 def hue_of(colour: np.ndarray) -> float:
@@ -58,11 +58,11 @@ def hue_of(colour: np.ndarray) -> float:
     ],
 )
 def test_hues_go_from_red_over_yellow_and_green_to_blue(hue: float, goes: list[int]) -> None:
-    for place, wanted in enumerate(goes):
+    for channel, wanted in enumerate(goes):
         image = np.full((1, 1, 1, 3), 100, np.uint8)
-        image[..., place] = 140
-        found = hue_of(Colour(hue=hue).apply(image)[0, 0, 0])
-        assert abs((found - wanted + 180) % 360 - 180) < 35, (place, found)
+        image[..., channel] = 140
+        result = hue_of(Colour(hue=hue).apply(image)[0, 0, 0])
+        assert abs((result - wanted + 180) % 360 - 180) < 35, (channel, result)
 
 
 @settings(max_examples=40, deadline=None)
@@ -72,7 +72,7 @@ def test_greys_stay_as_they_are(level: int, hue: float, saturation: float) -> No
     assert (Colour(hue=hue, saturation=saturation).apply(image) == image).all()
 
 
-def test_without_saturation_all_is_luma(crops: np.ndarray) -> None:
+def test_zero_saturation_gives_luma(crops: np.ndarray) -> None:
     plain = Colour(saturation=0, hue=77).apply(crops)
     assert (plain == plain[..., :1]).all()
     assert np.abs(plain[..., 0] - crops @ LUMA).max() <= 0.5 + 1e-9
@@ -87,5 +87,5 @@ def test_neutral_settings_and_a_whole_turn_change_nothing(crops: np.ndarray) -> 
 
 
 def test_more_saturation_is_more_colour(crops: np.ndarray) -> None:
-    found = [np.abs(chroma(Colour(saturation=factor).apply(crops))).mean() for factor in (0, 0.3, 1, 2, 5)]
-    assert (np.diff(found) > 1).all()
+    result = [np.abs(chroma(Colour(saturation=factor).apply(crops))).mean() for factor in (0, 0.3, 1, 2, 5)]
+    assert (np.diff(result) > 1).all()

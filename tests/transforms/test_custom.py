@@ -10,7 +10,7 @@ from tests.transforms.measures import content_of
 
 from prettyuseful.errors import DataError, UnknownNameError
 from prettyuseful.numerics import Numerics
-from prettyuseful.transforms.custom import Own, open_custom, problem_with
+from prettyuseful.transforms.custom import CustomTransform, load_custom_transform, output_problem
 
 
 def file_of(own: str) -> Path:
@@ -18,14 +18,14 @@ def file_of(own: str) -> Path:
 
 
 def rewrite(own: str, old: str, new: str) -> None:
-    """Another text of the user's file."""
+    """Change the text of the user's file."""
     text = file_of(own).read_text()
     assert old in text
     file_of(own).write_text(text.replace(old, new))
 
 
-def test_a_class_of_ones_own_is_known_by_its_text(own: str, crops: np.ndarray) -> None:
-    source = Own(transform=own)
+def test_content_of_a_custom_transform_is_its_file(own: str, crops: np.ndarray) -> None:
+    source = CustomTransform(transform=own)
     assert (source.open(Numerics()).apply(crops) == 255 - crops).all()
     before = content_of(source)
     assert str(file_of(own).parent) not in str(before)
@@ -34,7 +34,7 @@ def test_a_class_of_ones_own_is_known_by_its_text(own: str, crops: np.ndarray) -
 
 
 @pytest.mark.parametrize(
-    ("returned", "words"),
+    ("returned", "message"),
     [
         ("[1, 2]", "returned a list, not a NumPy array"),
         ("images[0]", r"have the shape \(32, 32, 3\)"),
@@ -42,51 +42,51 @@ def test_a_class_of_ones_own_is_known_by_its_text(own: str, crops: np.ndarray) -
         ("images / 255", "are float64, not uint8"),
     ],
 )
-def test_what_is_no_image_is_refused(own: str, crops: np.ndarray, returned: str, words: str) -> None:
+def test_invalid_results_are_refused(own: str, crops: np.ndarray, returned: str, message: str) -> None:
     rewrite(own, "255 - images", returned)
-    with pytest.raises(DataError, match=rf"negative:Negative: .*{words}.*; try `prettyuseful check probe`"):
-        Own(transform=own).open(Numerics()).apply(crops)
+    with pytest.raises(DataError, match=rf"negative:Negative: .*{message}.*; run `prettyuseful check probe`"):
+        CustomTransform(transform=own).open(Numerics()).apply(crops)
 
 
-def test_a_class_that_is_no_transform_is_one_clear_line(own: str) -> None:
+def test_class_without_apply_is_one_clear_line(own: str) -> None:
     rewrite(own, "apply", "change")
     with pytest.raises(DataError, match="negative:Negative has no method 'apply'"):
-        open_custom(own)
+        load_custom_transform(own)
     rewrite(own, "def change", "def apply")
     rewrite(own, "class Negative:", "class Negative:\n    def __init__(self, strength): ...")
     with pytest.raises(DataError, match=r"negative:Negative\(\) failed: TypeError: .*strength"):
-        open_custom(own)
+        load_custom_transform(own)
     with pytest.raises(UnknownNameError, match="did you mean 'Negative'"):
-        open_custom(own.replace("Negative", "Negativ"))
+        load_custom_transform(own.replace("Negative", "Negativ"))
 
 
-def test_what_a_class_raises_is_one_line_that_names_it(own: str, crops: np.ndarray) -> None:
+def test_exception_of_a_custom_transform_is_one_line_with_its_name(own: str, crops: np.ndarray) -> None:
     rewrite(own, "return 255 - images", "raise ValueError('two\\nlines')")
     with pytest.raises(DataError) as error:
-        Own(transform=own).open(Numerics()).apply(crops)
+        CustomTransform(transform=own).open(Numerics()).apply(crops)
     assert str(error.value) == "negative:Negative: apply failed: ValueError: two lines"
 
 
-def test_a_class_that_leaves_the_program_does_not_end_the_run(own: str, crops: np.ndarray) -> None:
+def test_sys_exit_in_a_custom_transform_is_an_error(own: str, crops: np.ndarray) -> None:
     rewrite(own, "return 255 - images", "raise SystemExit(3)")
     with pytest.raises(DataError, match="negative:Negative: apply failed: SystemExit: 3"):
-        Own(transform=own).open(Numerics()).apply(crops)
+        CustomTransform(transform=own).open(Numerics()).apply(crops)
 
 
-def test_the_place_of_the_file_is_not_in_the_key(own: str, tmp_path: Path) -> None:
+def test_key_does_not_contain_the_path(own: str, tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     copy = tmp_path / "elsewhere" / "negative.py"
     copy.write_text(file_of(own).read_text())
-    assert content_of(Own(transform=f"{copy}:Negative")) == content_of(Own(transform=own))
+    assert content_of(CustomTransform(transform=f"{copy}:Negative")) == content_of(CustomTransform(transform=own))
 
 
 def test_a_name_is_needed() -> None:
     with pytest.raises(ValidationError, match="at least 1 character"):
-        Own(transform="")
+        CustomTransform(transform="")
 
 
 @pytest.mark.parametrize(
-    ("result", "words"),
+    ("result", "message"),
     [
         (np.zeros((2, 4, 5, 3), np.uint8), None),
         (np.zeros((2, 1, 1, 3), np.uint8), None),
@@ -98,6 +98,6 @@ def test_a_name_is_needed() -> None:
         (None, "a NoneType"),
     ],
 )
-def test_results_are_judged_by_shape_and_type(result: Any, words: str | None) -> None:
-    problem = problem_with(result, 2)
-    assert problem is None if words is None else words in (problem or "")
+def test_output_problem_checks_shape_and_type(result: Any, message: str | None) -> None:
+    problem = output_problem(result, 2)
+    assert problem is None if message is None else message in (problem or "")

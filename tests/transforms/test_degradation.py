@@ -21,19 +21,19 @@ from prettyuseful.transforms.degradation import Blur, Grating, Jpeg, LowResoluti
 
 
 def mirrored(images: np.ndarray) -> np.ndarray:
-    """Four times as large, for a spectrum without a jump at the border."""
+    """The images with their mirror images, so that the periodic border has no jump."""
     height, width = images.shape[1:3]
     return np.pad(images, [(0, 0), (0, height), (0, width), (0, 0)], mode="symmetric")
 
 
-def test_a_blur_takes_high_frequencies_and_leaves_low_ones(squares: np.ndarray) -> None:
-    blur = Blur(width=1 / 48)  # 2 px: half the amplitude is gone at 0.19 of Nyquist
+def test_blur_removes_high_frequencies_and_keeps_low_ones(squares: np.ndarray) -> None:
+    blur = Blur(width=1 / 48)  # 2 px: halves the amplitude at 0.19 of Nyquist
     before, after = mirrored(squares), mirrored(blur.apply(squares))
     assert energy(after, 0.5, 2) < 0.02 * energy(before, 0.5, 2)
     assert energy(after, 0, 0.05) > 0.98 * energy(before, 0, 0.05)
 
 
-def test_a_blur_is_as_wide_as_the_image_is_large() -> None:
+def test_blur_scales_with_the_image_size() -> None:
     small = np.zeros((1, 24, 24, 3), np.uint8)
     small[:, :, 12:] = 255
     large = small.repeat(4, axis=1).repeat(4, axis=2)
@@ -61,13 +61,13 @@ def test_low_resolution_is_pillows_resize_twice(size: tuple[int, int], factor: f
 
 
 def test_low_resolution_keeps_what_the_small_image_can_hold(squares: np.ndarray) -> None:
-    found = {factor: LowResolution(factor=factor).apply(squares) for factor in (0.125, 0.25, 0.5, 0.75)}
+    result = {factor: LowResolution(factor=factor).apply(squares) for factor in (0.125, 0.25, 0.5, 0.75)}
     before = mirrored(squares)
-    for factor, images in found.items():
+    for factor, images in result.items():
         after = mirrored(images)
         assert energy(difference(after, before), 0, factor / 2) < 0.001 * energy(before, 0, factor / 2)
         assert energy(after, factor, 2) < 0.2 * energy(before, factor, 2)
-    fine = [energy(mirrored(images), 0.25, 2) for images in (*found.values(), squares)]
+    fine = [energy(mirrored(images), 0.25, 2) for images in (*result.values(), squares)]
     assert fine == sorted(fine)
 
 
@@ -93,8 +93,8 @@ def test_a_lower_quality_loses_more_and_colour_first(squares: np.ndarray) -> Non
     assert np.ptp(coded[..., 0].astype(int) - coded[..., 2]) < 40 < 400
 
 
-def test_a_side_that_no_jpeg_can_have_is_refused() -> None:
-    with pytest.raises(DataError, match=r"65501 x 1 pixels are too many for JPEG \(65500 per side\); resize them"):
+def test_sides_beyond_the_limit_of_jpeg_are_refused() -> None:
+    with pytest.raises(DataError, match=r"65501 x 1 pixels is too large for JPEG \(limit 65,500 per side\); resize"):
         Jpeg(quality=50).apply(np.zeros((1, 1, 65_501, 3), np.uint8))
     assert Jpeg(quality=50).apply(np.zeros((1, 65_500, 1, 3), np.uint8)).shape == (1, 65_500, 1, 3)
 
@@ -106,7 +106,7 @@ def test_noise_has_its_deviation_and_no_mean(deviation: float, seed: int) -> Non
     noise = difference(Noise(deviation=deviation, seed=seed).apply(plain), plain) / 255
     error = deviation / np.sqrt(noise.size)
     assert abs(noise.mean()) < 5 * error
-    assert np.sqrt(noise.var() - 1 / 12 / 255**2) == pytest.approx(deviation, abs=5 * error)  # without the rounding's
+    assert np.sqrt(noise.var() - 1 / 12 / 255**2) == pytest.approx(deviation, abs=5 * error)  # minus rounding
 
 
 def test_noise_is_white_and_independent_in_each_channel() -> None:
@@ -135,14 +135,14 @@ def test_noise_is_clipped() -> None:
     assert 0.4 < (noise.apply(white) == 255).mean() < 0.6
 
 
-def test_sharpening_adds_amount_times_what_a_blur_takes_away() -> None:
+def test_sharpening_adds_the_difference_to_a_blur() -> None:
     image = np.random.default_rng(0).integers(100, 156, (1, 24, 40, 3), np.uint8)
     taken = difference(image, Blur(width=0.05).apply(image))
     added = difference(Sharpen(amount=1.5, width=0.05).apply(image), image)
     assert np.abs(added - 1.5 * taken).max() < 1.5  # both are rounded
 
 
-def test_sharpening_adds_high_frequencies_the_more_the_larger_the_amount(squares: np.ndarray) -> None:
+def test_larger_amount_adds_more_high_frequencies(squares: np.ndarray) -> None:
     images = faint(squares)
     before = mirrored(images)
     after = [mirrored(Sharpen(amount=amount).apply(images)) for amount in (0.5, 1, 2, 4)]
@@ -178,9 +178,7 @@ def edge_of(image: np.ndarray) -> float:
 
 
 @pytest.mark.parametrize("contrast", [0.02, 0.03, 0.06])
-def test_smoothing_takes_faint_texture_and_leaves_an_edge_that_a_blur_would_not(
-    textured_edge: np.ndarray, contrast: float
-) -> None:
+def test_smoothing_removes_texture_and_keeps_an_edge(textured_edge: np.ndarray, contrast: float) -> None:
     smoothed = Smooth(contrast=contrast).apply(textured_edge)
     assert texture_of(smoothed) < 0.6 * texture_of(textured_edge)
     assert edge_of(smoothed) > 0.95 * edge_of(textured_edge)
@@ -189,14 +187,14 @@ def test_smoothing_takes_faint_texture_and_leaves_an_edge_that_a_blur_would_not(
     assert edge_of(as_smooth) < 0.9 * edge_of(textured_edge)
 
 
-def test_smoothing_takes_the_more_the_larger_the_contrast(squares: np.ndarray) -> None:
+def test_larger_contrast_removes_more_detail(squares: np.ndarray) -> None:
     lost = [(difference(Smooth(contrast=c).apply(squares), squares) ** 2).mean() for c in (0.01, 0.03, 0.1, 0.3, 1)]
     assert lost == sorted(lost)
     assert lost[-1] > 20 * lost[0] > 0
 
 
 def test_smoothing_halves_texture_whose_deviation_is_its_contrast() -> None:
-    # In a large window, what stays of a value is variance / (variance + contrast**2).
+    # In a large window, the remaining fraction of detail is variance / (variance + contrast**2).
     noise = np.random.default_rng(0).normal(128, 20, (1, 200, 200, 1)).repeat(3, axis=3)
     image = np.rint(np.clip(noise, 0, 255)).astype(np.uint8)
     stays = texture_of(Smooth(contrast=20 / 255, width=0.25).apply(image)) / texture_of(image)
@@ -219,7 +217,7 @@ def test_sharpening_and_smoothing_leave_constant_images(transform: Formula) -> N
 
 
 @pytest.mark.parametrize("transform", SHARPER_AND_SMOOTHER, ids=repr)
-def test_sharpening_and_smoothing_keep_the_contract(transform: Formula) -> None:
+def test_sharpen_and_smooth_pass_the_interface_check(transform: Formula) -> None:
     assert [finding.problem for finding in check_transform(lambda: transform.model_copy())] == [None] * 9
 
 
@@ -238,7 +236,7 @@ def test_sharpening_and_smoothing_work_on_any_size_and_one_image_at_a_time(
     assert (changed[::-1] == transform.apply(images[::-1])).all()
     assert (changed[1] == transform.apply(np.asfortranarray(images[1:2]))[0]).all()
     turned = transform.apply(images.swapaxes(1, 2)).swapaxes(1, 2)
-    assert np.abs(difference(turned, changed)).max() <= 1  # rounding apart, rows are treated as columns are
+    assert np.abs(difference(turned, changed)).max() <= 1  # up to rounding, rows are treated like columns
 
 
 def test_one_pixel_has_no_detail() -> None:
@@ -266,7 +264,7 @@ probes:
         ("{kind: smooth, contrast: 0.06, width: 0.3}", Smooth(contrast=0.06, width=0.3)),
     ],
 )
-def test_a_study_file_says_sharpen_and_smooth(form: str, wanted: Formula) -> None:
+def test_sharpen_and_smooth_are_parsed_from_a_study_file(form: str, wanted: Formula) -> None:
     probe = parse_study(SHARPENED.replace("FORM", form)).probes["changed"]
     assert probe.transform == wanted
     assert TypeAdapter(AnyTransform).validate_json(wanted.model_dump_json()) == wanted
@@ -274,7 +272,7 @@ def test_a_study_file_says_sharpen_and_smooth(form: str, wanted: Formula) -> Non
 
 
 @pytest.mark.parametrize(
-    ("form", "words"),
+    ("form", "message"),
     [
         ("{kind: sharpen}", "'probes.changed.transform.amount' is missing"),
         ("{kind: sharpen, amount: 0}", "amount: expected a number above 0 and at most 20, got 0"),
@@ -290,9 +288,9 @@ def test_a_study_file_says_sharpen_and_smooth(form: str, wanted: Formula) -> Non
         ("{kind: smooth, contrast: 0.1, radius: 2}", "radius"),
     ],
 )
-def test_settings_of_sharpen_and_smooth_that_cannot_be_are_refused(form: str, words: str) -> None:
-    with pytest.raises(StudyError) as told:
+def test_invalid_settings_of_sharpen_and_smooth_are_refused(form: str, message: str) -> None:
+    with pytest.raises(StudyError) as error:
         parse_study(SHARPENED.replace("FORM", form))
-    assert str(told.value).startswith("study:7: ")
-    assert words in str(told.value)
-    assert "\n" not in str(told.value)
+    assert str(error.value).startswith("study:7: ")
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)

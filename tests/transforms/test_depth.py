@@ -55,28 +55,28 @@ def dpt() -> Any:
 
 @pytest.fixture(scope="module", params=[depth_anything, dpt], ids=lambda make: make.__name__)
 def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A real model of random weights, and a processor as the real ones have it."""
+    """A tiny model with random weights, and a processor with the settings of the real model."""
     torch.manual_seed(0)
     torch.set_num_threads(1)
     model, patch = request.param()
     with torch.no_grad():
-        for weight in model.parameters():  # wide, so that the image shows through
+        for weight in model.parameters():  # large weights, so that the output depends on the image
             weight.normal_(std=0.2) if weight.dim() == 1 else weight.normal_(std=2 * weight[0].numel() ** -0.5)
         model.head.get_submodule("conv3" if hasattr(model.head, "conv3") else "head.4").bias.fill_(20)
-    place = tmp_path_factory.mktemp("depth") / "tiny-depth"
-    model.save_pretrained(place)
+    folder = tmp_path_factory.mktemp("depth") / "tiny-depth"
+    model.save_pretrained(folder)
     size = {"height": 3 * patch, "width": 3 * patch}
     keep = request.param is depth_anything
-    DPTImageProcessor(size=size, ensure_multiple_of=patch, keep_aspect_ratio=keep).save_pretrained(place)
-    return place
+    DPTImageProcessor(size=size, ensure_multiple_of=patch, keep_aspect_ratio=keep).save_pretrained(folder)
+    return folder
 
 
-def opened(place: Path) -> Any:
-    return Depth(model=str(place)).open(Numerics())
+def opened(folder: Path) -> Any:
+    return Depth(model=str(folder)).open(Numerics())
 
 
 @pytest.mark.parametrize("size", [(32, 32), (45, 70)])
-def test_it_is_the_librarys_own_depth_scaled_per_image(folder: Path, size: tuple[int, int]) -> None:
+def test_depth_equals_that_of_the_library_scaled_per_image(folder: Path, size: tuple[int, int]) -> None:
     images = np.random.default_rng(0).integers(0, 256, (3, *size, 3), np.uint8)
     parts = AutoModelForDepthEstimation.from_pretrained(folder), AutoImageProcessor.from_pretrained(folder)
     theirs = pipeline("depth-estimation", model=parts[0], image_processor=parts[1])
@@ -91,7 +91,7 @@ def test_it_is_the_librarys_own_depth_scaled_per_image(folder: Path, size: tuple
         assert np.abs(shown[..., 0] - wanted).max() < 0.51
 
 
-def test_it_keeps_the_contract(folder: Path) -> None:
+def test_depth_passes_the_interface_check(folder: Path) -> None:
     assert [finding.problem for finding in check_transform(lambda: opened(folder))] == [None] * 9
 
 
@@ -110,7 +110,7 @@ def test_flat_and_broken_depth(folder: Path, crops: np.ndarray, monkeypatch: pyt
     monkeypatch.setattr(type(depth.model), "forward", always(7))
     assert (depth.apply(crops[:1]) == 0).all()
     monkeypatch.setattr(type(depth.model), "forward", always(np.nan))
-    with pytest.raises(DataError, match=r"no finite depth in torch\.float32; take numerics\.dtype: float32"):
+    with pytest.raises(DataError, match=r"depth that is not finite in torch\.float32; set numerics\.dtype: float32"):
         depth.apply(crops[:1])
 
 
@@ -119,7 +119,7 @@ def test_the_number_format_is_that_of_the_numerics(folder: Path, crops: np.ndarr
     assert 0 < np.abs(coarse - opened(folder).apply(crops[:2]).astype(float)).mean() < 20
 
 
-def test_weights_and_processor_are_the_identity_not_the_place(folder: Path, tmp_path: Path) -> None:
+def test_content_depends_on_weights_and_processor_not_on_the_path(folder: Path, tmp_path: Path) -> None:
     moved = Path(shutil.copytree(folder, tmp_path / "elsewhere"))
     before = content_of(Depth(model=str(folder)))
     assert content_of(Depth(model=str(moved))) == before
@@ -129,7 +129,7 @@ def test_weights_and_processor_are_the_identity_not_the_place(folder: Path, tmp_
     assert content_of(Depth(model=str(moved))) != before
 
 
-def test_the_default_is_the_papers() -> None:
+def test_default_is_the_model_of_the_paper() -> None:
     assert content_of(Depth()) == content_of(Depth(model="large")) == content_of(Depth(model=DEPTH_MODELS["large"]))
     assert content_of(Depth())["model"]["hub"] == "depth-anything/Depth-Anything-V2-Large-hf"
     assert content_of(Depth(model="small")) != content_of(Depth())
@@ -142,7 +142,7 @@ def test_unknown_names_are_one_clear_line(tmp_path: Path) -> None:
         Depth(model=str(tmp_path)).open(Numerics())
 
 
-def test_weights_that_are_not_there_are_one_clear_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_missing_weights_are_one_clear_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(
@@ -152,8 +152,8 @@ def test_weights_that_are_not_there_are_one_clear_line(monkeypatch: pytest.Monke
     assert "\n" not in str(error.value)
 
 
-def refused(folder: Path, words: str) -> None:
-    with pytest.raises(DataError, match=words) as error:
+def refused(folder: Path, message: str) -> None:
+    with pytest.raises(DataError, match=message) as error:
         opened(folder)
     assert "\n" not in str(error.value)
     assert "'model'" in str(error.value)
@@ -166,4 +166,4 @@ def changed(folder: Path, tmp_path: Path) -> Path:
 
 def test_a_model_that_does_not_estimate_depth_is_refused(changed: Path) -> None:
     (changed / "config.json").write_text('{"model_type": "bert"}')
-    refused(changed, "no depth-estimation model of transformers")
+    refused(changed, "not a depth-estimation model of transformers")

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from tests.transforms.measures import difference, likenesses
+from tests.transforms.measures import correlations, difference
 
 from prettyuseful.errors import DataError
 from prettyuseful.transforms.degradation import Blur
@@ -38,7 +38,7 @@ def test_a_patch_shuffle_follows_the_image_and_the_seed() -> None:
 
 
 def windows(image: np.ndarray) -> np.ndarray:
-    """What a BagNet-9 sees of the lightness: (n, 9, 9)."""
+    """Windows of lightness that a BagNet-9 receives, (n, 9, 9)."""
     return np.lib.stride_tricks.sliding_window_view(image.mean(axis=2), (9, 9)).reshape(-1, 9, 9)
 
 
@@ -53,19 +53,17 @@ def change(one: np.ndarray, other: np.ndarray) -> float:
     return float(np.abs(statistics(one) - statistics(other)).max())
 
 
-def test_a_patch_shuffle_leaves_local_statistics_and_destroys_the_picture(
-    crops: np.ndarray, photographs: list[np.ndarray]
-) -> None:
+def test_patch_shuffle_keeps_local_statistics_only(crops: np.ndarray, photographs: list[np.ndarray]) -> None:
     for photograph in photographs:
         shuffled, blurred = (by.apply(photograph[None])[0] for by in (PatchShuffle(grid=4), Blur(width=0.02)))
         assert change(shuffled, photograph) < min(4, 0.5 * change(blurred, photograph))
-        assert likenesses(shuffled[None], photograph[None])[0] < 0.5
+        assert correlations(shuffled[None], photograph[None])[0] < 0.5
     for grid in (2, 4):
-        assert np.median(likenesses(PatchShuffle(grid=grid).apply(crops), crops)) < 0.3
+        assert np.median(correlations(PatchShuffle(grid=grid).apply(crops), crops)) < 0.3
 
 
-def test_nine_in_ten_windows_of_9_pixels_are_in_the_shuffled_picture_too(photographs: list[np.ndarray]) -> None:
-    """All but those across a seam. Of a crop of 32 px in two by two patches, only 44 % are."""
+def test_most_windows_of_9_pixels_survive_the_shuffle(photographs: list[np.ndarray]) -> None:
+    """All windows survive except those across a seam. In 32 px crops with 2 x 2 patches, only 44% survive."""
     for photograph in photographs:
         image = photograph[:192, :192]
         known = {window.tobytes() for window in windows(image)}
@@ -78,7 +76,7 @@ def test_nine_in_ten_windows_of_9_pixels_are_in_the_shuffled_picture_too(photogr
 
 
 def test_an_image_smaller_than_its_grid_is_refused() -> None:
-    with pytest.raises(DataError, match="no 8 x 8 patches fit into 32 x 7 pixels"):
+    with pytest.raises(DataError, match="a 8 x 8 grid does not fit a 32 x 7 image"):
         PatchShuffle(grid=8).apply(np.zeros((1, 7, 32, 3), np.uint8))
 
 
@@ -92,7 +90,7 @@ def slope(height: int, width: int, steepness: float) -> np.ndarray:
 
 @settings(max_examples=60, deadline=None)
 @given(height=st.integers(20, 90), width=st.integers(20, 90), factor=st.floats(1, 16))
-def test_nearer_is_steadily_enlarged_around_the_very_middle(height: int, width: int, factor: float) -> None:
+def test_zoom_in_is_linear_around_the_centre(height: int, width: int, factor: float) -> None:
     wanted = slope(height, width, 2 / factor)
     inside = [slice(int(side * 0.4), int(side * 0.6)) for side in (height, width)]
     assert np.abs(difference(Zoom(factor=factor).apply(slope(height, width, 2)), wanted))[0, *inside].max() <= 1.5
@@ -100,51 +98,51 @@ def test_nearer_is_steadily_enlarged_around_the_very_middle(height: int, width: 
 
 @settings(max_examples=60, deadline=None)
 @given(height=st.integers(40, 90), width=st.integers(40, 90), factor=st.floats(0.4, 1))
-def test_farther_is_steadily_shrunk_around_the_middle(height: int, width: int, factor: float) -> None:
-    """To whole pixels: the middle is half a pixel off at most, and the size too."""
+def test_zoom_out_is_linear_around_the_centre(height: int, width: int, factor: float) -> None:
+    """Sizes are rounded to whole pixels, so centre and size are off by half a pixel at most."""
     steepness = 1
     wanted = slope(height, width, steepness / factor)
     inside = [slice(int(side * 0.4), int(side * 0.6)) for side in (height, width)]
-    found = Zoom(factor=factor).apply(slope(height, width, steepness))
-    assert np.abs(difference(found, wanted))[0, *inside].max() <= 0.5 * steepness / factor + 2
+    result = Zoom(factor=factor).apply(slope(height, width, steepness))
+    assert np.abs(difference(result, wanted))[0, *inside].max() <= 0.5 * steepness / factor + 2
 
 
 @pytest.mark.parametrize(("size", "factor"), [((32, 48), 2), ((64, 64), 4), ((90, 60), 3)])
-def test_the_middle_of_a_whole_number_of_pixels_is_enlarged(
+def test_zoom_in_equals_resizing_the_central_crop(
     size: tuple[int, int], factor: int, photographs: list[np.ndarray]
 ) -> None:
-    """But for its rim, where a crop knows nothing of what is around it."""
+    """The border differs, because a crop has no pixels outside of it."""
     (height, width), rim = size, 2 * factor
     image = photographs[1][: size[0], : size[1]]
     top, left = (side * (factor - 1) // (2 * factor) for side in size)
     middle = image[top : top + height // factor, left : left + width // factor]
     wanted = np.asarray(Image.fromarray(middle).resize((width, height), Image.Resampling.BICUBIC))
-    found = Zoom(factor=factor).apply(image[None])[0]
-    assert (found[rim:-rim, rim:-rim] == wanted[rim:-rim, rim:-rim]).all()
-    assert (found != wanted).any()
+    result = Zoom(factor=factor).apply(image[None])[0]
+    assert (result[rim:-rim, rim:-rim] == wanted[rim:-rim, rim:-rim]).all()
+    assert (result != wanted).any()
 
 
 @pytest.mark.parametrize("factor", [1 / 16, 0.2, 0.5, 0.83])
 @pytest.mark.parametrize("size", [(64, 48), (31, 57), (1, 40), (7, 1)])
-def test_farther_is_the_small_image_and_its_mirror_images(size: tuple[int, int], factor: float) -> None:
+def test_zoom_out_is_padded_with_mirror_images(size: tuple[int, int], factor: float) -> None:
     image = np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
-    found = Zoom(factor=factor).apply(image[None])[0]
+    result = Zoom(factor=factor).apply(image[None])[0]
     height, width = (max(1, round(side * factor)) for side in size)
     small = np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BICUBIC))
 
     def mirrored(side: int, small: int) -> np.ndarray:  # where each pixel comes from
-        place = (np.arange(side) - (side - small) // 2) % (2 * small)
-        return np.asarray(np.minimum(place, 2 * small - 1 - place))
+        positions = (np.arange(side) - (side - small) // 2) % (2 * small)
+        return np.asarray(np.minimum(positions, 2 * small - 1 - positions))
 
-    assert (found == small[mirrored(size[0], height)][:, mirrored(size[1], width)]).all()
+    assert (result == small[mirrored(size[0], height)][:, mirrored(size[1], width)]).all()
 
 
 @pytest.mark.parametrize("factor", [1.2, 2, 16])
-def test_there_and_back_keeps_the_middle(factor: float, squares: np.ndarray) -> None:
+def test_zoom_out_and_in_keeps_the_centre(factor: float, squares: np.ndarray) -> None:
     back = Zoom(factor=1 / factor).apply(Zoom(factor=factor).apply(squares))
     assert np.abs(difference(back, squares)[:, 46:50, 46:50]).mean() < 8
     inside = slice(48 - int(40 / factor), 48 + int(40 / factor))
-    assert np.median(likenesses(back[:, inside, inside], squares[:, inside, inside])) > 0.95
+    assert np.median(correlations(back[:, inside, inside], squares[:, inside, inside])) > 0.95
 
 
 def test_a_factor_of_1_changes_nothing(crops: np.ndarray) -> None:

@@ -9,7 +9,7 @@ from prettyuseful.transforms.probes import PROBES, SMALL_SIDE, Probe
 
 
 @pytest.mark.parametrize("probe", PROBES, ids=lambda probe: probe.name)
-def test_what_goes_with_a_probe_is_there(probe: Probe) -> None:
+def test_settings_of_probes_exist(probe: Probe) -> None:
     assert probe.small_recipe in RECIPES
     assert probe.large_recipe in RECIPES
     assert probe.architecture is None or probe.architecture in ARCHITECTURES
@@ -28,11 +28,11 @@ def test_rgb_and_texture_alone_leave_images_as_they_are() -> None:
     assert (PROBES["texture"].architecture, PROBES["texture"].crops) == ("bagnet9", 2)
 
 
-def test_no_two_probes_do_the_same() -> None:
+def test_all_probes_differ() -> None:
     contents = [str(probe.transform.pin().content) for probe in PROBES if probe.transform and probe.name != "structure"]
     assert len(set(contents)) == len(contents) == 4
 
 
-def test_an_unknown_one_gets_the_nearest() -> None:
+def test_unknown_probe_suggests_the_nearest() -> None:
     with pytest.raises(UnknownNameError, match="unknown probe 'low-pas'; did you mean 'low-pass'"):
         PROBES["low-pas"]

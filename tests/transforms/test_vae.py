@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
-from tests.transforms.measures import content_of, difference, energy, faint, likenesses
+from tests.transforms.measures import content_of, correlations, difference, energy, faint
 
 from prettyuseful.errors import DataError, UnknownNameError
 from prettyuseful.numerics import Numerics
@@ -29,12 +29,12 @@ def pocket() -> Transform:
 
 
 @pytest.mark.parametrize("kind", ["sd", "sana", "qwen-image", "lumina2"])
-def test_it_keeps_the_contract(kind: str, tiny: Callable[[str], Path]) -> None:
+def test_depth_passes_the_interface_check(kind: str, tiny: Callable[[str], Path]) -> None:
     source = Vae(generator=str(tiny(kind)))
     assert [finding.problem for finding in check_transform(lambda: source.open(Numerics()))] == [None] * 9
 
 
-def test_photos_come_through_the_pocket_vae(pocket: Transform, crops: np.ndarray, squares: np.ndarray) -> None:
+def test_pocket_vae_reconstructs_photos(pocket: Transform, crops: np.ndarray, squares: np.ndarray) -> None:
     for images, similar, noise in ((crops, 0.85, 29), (squares[:, :91, :90], 0.75, 23)):
         coded = pocket.apply(images)
         assert coded.shape == images.shape
@@ -43,17 +43,17 @@ def test_photos_come_through_the_pocket_vae(pocket: Transform, crops: np.ndarray
         assert np.median([peak_signal_noise_ratio(*pair) for pair in pairs]) > noise
 
 
-def test_it_removes_high_frequencies_and_keeps_low_ones(pocket: Transform, crops: np.ndarray) -> None:
+def test_vae_removes_high_frequencies_and_keeps_low_ones(pocket: Transform, crops: np.ndarray) -> None:
     coded = pocket.apply(crops)
     assert energy(coded, 0.01, 0.25) > 0.95 * energy(crops, 0.01, 0.25)
     assert energy(coded, 0.5, 2) < 0.5 * energy(crops, 0.5, 2)
     low, high = Band(keep=(0, 0.25)), Band(keep=(0.5, "all"))
-    assert np.median(likenesses(low.apply(coded), low.apply(crops))) > 0.98
-    assert np.median(likenesses(high.apply(coded), high.apply(crops))) < 0.8
-    assert np.median(likenesses(Edges().apply(coded), Edges().apply(crops))) > 0.9
+    assert np.median(correlations(low.apply(coded), low.apply(crops))) > 0.98
+    assert np.median(correlations(high.apply(coded), high.apply(crops))) < 0.8
+    assert np.median(correlations(Edges().apply(coded), Edges().apply(crops))) > 0.9
 
 
-def test_grain_is_gone_but_for_its_low_frequencies(pocket: Transform, crops: np.ndarray) -> None:
+def test_vae_removes_noise_except_low_frequencies(pocket: Transform, crops: np.ndarray) -> None:
     plain = faint(crops)
     noise = np.random.default_rng(0).normal(0, 20, crops.shape)
     grainy = np.asarray(np.clip(plain + noise, 0, 255), np.uint8)
@@ -78,7 +78,7 @@ def test_before_another_probe(pocket: Transform, crops: np.ndarray) -> None:
     assert content_of(chain)["transforms"] == [content_of(Vae(generator="pocket-base")), content_of(band)]
 
 
-def test_generators_that_share_a_vae_share_its_identity(tiny: Callable[[str], Path], tmp_path: Path) -> None:
+def test_generators_with_equal_vaes_have_equal_content(tiny: Callable[[str], Path], tmp_path: Path) -> None:
     base = content_of(Vae(generator="pocket-base"))
     assert base == content_of(Vae(generator="pocket-turbo"))
     assert set(base) == {"kind", "vae", "version"}
@@ -94,7 +94,7 @@ def test_generators_that_share_a_vae_share_its_identity(tiny: Callable[[str], Pa
     assert content_of(Vae(generator="sdxl"))["vae"]["hub"] == "stabilityai/stable-diffusion-xl-base-1.0"
 
 
-def test_a_vae_that_is_not_whole_is_one_clear_line(tiny: Callable[[str], Path], tmp_path: Path) -> None:
+def test_incomplete_vae_is_one_clear_line(tiny: Callable[[str], Path], tmp_path: Path) -> None:
     folder = Path(shutil.copytree(tiny("sd"), tmp_path / "model"))
     weights = folder / "vae" / "diffusion_pytorch_model.safetensors"
     state = load_file(weights)
@@ -103,16 +103,16 @@ def test_a_vae_that_is_not_whole_is_one_clear_line(tiny: Callable[[str], Path], 
     with pytest.raises(DataError, match="'model'") as lacking:
         Vae(generator=str(folder)).open(Numerics())
     shutil.rmtree(folder / "vae")
-    with pytest.raises(DataError, match="get the model again") as gone:
+    with pytest.raises(DataError, match="download the model again") as gone:
         Vae(generator=str(folder)).open(Numerics())
-    with pytest.raises(DataError, match="the generator 'model' has no folder vae; get the model again"):
+    with pytest.raises(DataError, match="the generator 'model' has no folder vae; download the model again"):
         content_of(Vae(generator=str(folder)))
     assert "\n" not in str(lacking.value) + str(gone.value)
 
 
-def test_what_has_no_vae_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_generators_without_a_vae_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in (str(tmp_path), "mine:Generator"):
-        with pytest.raises(UnknownNameError, match=r"has no VAE that is known of; name a diffusers pipeline"):
+        with pytest.raises(UnknownNameError, match=r"has no known VAE; give a diffusers pipeline"):
             Vae(generator=name).open(Numerics())
     with pytest.raises(UnknownNameError, match="did you mean 'pocket-base'"):
         content_of(Vae(generator="pocket-bass"))

@@ -1,4 +1,4 @@
-"""How data sets are distributed: every metric by every encoder, with an interval, as they are and re-encoded."""
+"""Distribution metrics of data sets, with intervals: by metric and encoder, on original and re-encoded images."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ from prettyuseful.records import DatasetRecord, GroupedParts, MeasureResult, Met
 
 @dataclass(frozen=True)
 class Measure:
-    """One metric of one subject by one encoder; `subject` and `encoder` as in `records.MeasureResult`.
+    """The value of one metric of one subject by one encoder; `subject` and `encoder` as in `records.MeasureResult`.
 
-    `value`: of images as they are. `reencoded`: of both sides as squares of `side` pixels and JPEGs of one quality.
-    `format_may_explain`: the two intervals are apart, so some of what `value` shows may lie in the files' format.
+    `value`: on the original images. `reencoded`: on re-encoded images, where both sides are resized to squares of
+    `side` pixels and JPEG-compressed with the same quality. `format_may_explain`: the two intervals do not overlap, so
+    the image format may explain part of `value`.
     """
 
     metric: str
@@ -30,77 +31,84 @@ class Measure:
     format_may_explain: bool = False
 
 
-def measures_of(dataset: DatasetRecord, metrics: Iterable[MetricRecord]) -> tuple[Measure, ...]:
-    """All that was measured of a data set, encoder by encoder, in the order of its record.
+def summarise_measures(dataset: DatasetRecord, metrics: Iterable[MetricRecord]) -> tuple[Measure, ...]:
+    """Return all measurements of a data set with intervals, in the order of its record.
 
     Raises:
-        DataError: a metric that is none of the study's `metrics`.
+        DataError: the record holds a metric that is not in `metrics`.
     """
-    known = {metric.name: metric for metric in metrics}
+    rows = {metric.name: metric for metric in metrics}
     reencoded = {
-        (found.encoder, found.subject, metric): (interval, found.reencoded.side)
-        for found in dataset.measured
-        if found.reencoded
-        for metric, interval in _intervals(found, known)
+        (result.encoder, result.subject, metric): (interval, result.reencoded.side)
+        for result in dataset.measured
+        if result.reencoded
+        for metric, interval in _intervals(result, rows)
     }
-    plain = [
-        Measure(metric, found.encoder, found.subject, interval)
-        for found in dataset.measured
-        if not found.reencoded
-        for metric, interval in _intervals(found, known)
+    originals = [
+        Measure(metric, result.encoder, result.subject, interval)
+        for result in dataset.measured
+        if not result.reencoded
+        for metric, interval in _intervals(result, rows)
     ]
-    return tuple(_beside(one, *reencoded.get((one.encoder, one.subject, one.metric), (None, None))) for one in plain)
+    return tuple(
+        _with_reencoded(measure, *reencoded.get((measure.encoder, measure.subject, measure.metric), (None, None)))
+        for measure in originals
+    )
 
 
-def main_numbers(measures: Iterable[Measure]) -> dict[str, Interval]:
-    """By metric: of images as they are, by the first encoder that has it; of real images, against their other half."""
-    found: dict[str, Interval] = {}
+def primary_metrics(measures: Iterable[Measure]) -> dict[str, Interval]:
+    """Return one interval per metric: on original images, by the first encoder that has the metric.
+
+    For the real images these compare the two halves of the real test images.
+    """
+    primary: dict[str, Interval] = {}
     for measure in measures:
         if measure.subject != "real-train":
-            found.setdefault(measure.metric, measure.value)
-    return found
+            primary.setdefault(measure.metric, measure.value)
+    return primary
 
 
-def jackknife_interval(found: WholeNumber, covers: str, level: float = LEVEL) -> Interval:
-    """By leaving out each of B blocks (Shao and Tu 1995, "The jackknife and bootstrap", section 2.3); t with B - 1.
+def jackknife_interval(number: WholeNumber, covers: str, level: float = LEVEL) -> Interval:
+    """Return the delete-a-group jackknife interval with B - 1 degrees of freedom (Shao and Tu 1995, section 2.3).
 
-    Around the number itself, which stays biased where its metric is: it covers what other images, equally many, give.
+    It is centred on the estimate itself, so a biased metric stays biased: the interval covers the estimate with other
+    images of the same number, not the true value.
     """
-    without = np.array(found.without)
-    blocks = len(without)
-    error = float(np.sqrt((blocks - 1) / blocks * ((without - without.mean()) ** 2).sum()))
+    estimates = np.array(number.without)
+    blocks = len(estimates)
+    error = float(np.sqrt((blocks - 1) / blocks * ((estimates - estimates.mean()) ** 2).sum()))
     half = float(stats.t.ppf((1 + level) / 2, blocks - 1)) * error
-    return Interval(found.value, found.value - half, found.value + half, level, covers, error, blocks - 1)
+    return Interval(number.value, number.value - half, number.value + half, level, covers, error, blocks - 1)
 
 
-def _beside(one: Measure, reencoded: Interval | None, side: int | None) -> Measure:
-    apart = reencoded is not None and (reencoded.low > one.value.high or reencoded.high < one.value.low)
-    return replace(one, reencoded=reencoded, side=side, format_may_explain=apart)
+def _with_reencoded(measure: Measure, reencoded: Interval | None, side: int | None) -> Measure:
+    disjoint = reencoded is not None and (reencoded.low > measure.value.high or reencoded.high < measure.value.low)
+    return replace(measure, reencoded=reencoded, side=side, format_may_explain=disjoint)
 
 
-def _intervals(found: MeasureResult, known: Mapping[str, MetricRecord]) -> Iterator[tuple[str, Interval]]:
-    for name in (*found.parts, *found.numbers):
-        if name not in known:
-            raise DataError(f"the records hold the metric {name!r}, which their study did not ask for; run it again")
-    for name, classes in found.parts.items():
-        metric = known[name]
-        given = ", given this data set" if metric.per == "real image" and found.subject == "data-set" else ""
-        yield name, _of_parts(metric, classes, f"{metric.covers}{given}")
-    for name, number in found.numbers.items():
-        yield name, _within_bounds(known[name], jackknife_interval(number, known[name].covers))
+def _intervals(result: MeasureResult, rows: Mapping[str, MetricRecord]) -> Iterator[tuple[str, Interval]]:
+    for name in (*result.parts, *result.numbers):
+        if name not in rows:
+            raise DataError(f"the records hold the metric {name!r}, which their study does not list; run it again")
+    for name, classes in result.parts.items():
+        metric = rows[name]
+        condition = ", given this data set" if metric.per == "real image" and result.subject == "data-set" else ""
+        yield name, _grouped_interval(metric, classes, f"{metric.covers}{condition}")
+    for name, number in result.numbers.items():
+        yield name, _clip_to_bounds(rows[name], jackknife_interval(number, rows[name].covers))
 
 
-def _of_parts(metric: MetricRecord, classes: Sequence[GroupedParts], covers: str) -> Interval:
-    found = grouped_mean(classes, covers)
-    if metric.share and found.freedom is None and round(found.mean, 9) in (0, 1):
-        # All images agree: as large a share of others as they allow (Clopper and Pearson) may not.
-        other = 1 - ((1 - found.level) / 2) ** (1 / sum(len(part.groups) for part in classes))
-        return replace(found, low=found.mean * (1 - other), high=found.mean * (1 - other) + other)
-    return _within_bounds(metric, found)
+def _grouped_interval(metric: MetricRecord, classes: Sequence[GroupedParts], covers: str) -> Interval:
+    interval = grouped_mean(classes, covers)
+    if metric.share and interval.dof is None and round(interval.mean, 9) in (0, 1):
+        # All images agree, so the variance is 0: use the Clopper-Pearson bound on the share of other images.
+        other = 1 - ((1 - interval.level) / 2) ** (1 / sum(len(part.groups) for part in classes))
+        return replace(interval, low=interval.mean * (1 - other), high=interval.mean * (1 - other) + other)
+    return _clip_to_bounds(metric, interval)
 
 
-def _within_bounds(metric: MetricRecord, found: Interval) -> Interval:
-    """Cut to what the metric can be; rounding may have put the estimate itself a little beyond."""
-    low = found.low if metric.low is None else max(metric.low, found.low)
-    high = found.high if metric.high is None else min(metric.high, found.high)
-    return replace(found, low=min(low, found.mean), high=max(high, found.mean))
+def _clip_to_bounds(metric: MetricRecord, interval: Interval) -> Interval:
+    """Clip an interval to the metric's bounds, but never past the mean, which rounding may put slightly beyond."""
+    low = interval.low if metric.low is None else max(metric.low, interval.low)
+    high = interval.high if metric.high is None else min(metric.high, interval.high)
+    return replace(interval, low=min(low, interval.mean), high=max(high, interval.mean))

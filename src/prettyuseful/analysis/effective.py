@@ -1,4 +1,4 @@
-"""Effective real images: how many real images per class teach as much as a data set does."""
+"""Effective real images: how many real images per class give the same accuracy as a data set."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ from prettyuseful.records import TransferResult
 
 _DRAWS = 4000
 FLAT = 0.01
-"""A curve that gains less than this, in accuracy, from one number of images to its last, has reached its plateau."""
+"""The plateau begins at the smallest number of images whose accuracy is within this of the curve's last point."""
 
 
 @dataclass(frozen=True)
 class EffectiveReal:
-    """Real images per class, with an interval; never more or fewer than were tried.
+    """Effective real images per class with an interval; the estimate lies within the tested numbers.
 
-    `censored`: `below`, the data set teaches less than the smallest number, `smallest`, which is the estimate; `above`,
-    more than the largest, while the curve still rises; `plateau`, as much as any number from the estimate on. `low` is
-    None if it lies below the smallest number, `high` if it lies above the largest or on the plateau.
+    `censored`: `none`; `below`: accuracy is lower than with the `smallest` tested number, which is then the estimate;
+    `above`: accuracy is higher than with the `largest` tested number while the curve still rises; `plateau`: accuracy
+    is as high as with any number from the estimate on. `low` is None if it lies below `smallest`; `high` is None if it
+    lies above `largest` or on the plateau.
     """
 
     estimate: float
@@ -36,47 +37,50 @@ class EffectiveReal:
     largest: int
 
     @property
-    def words(self) -> str:
-        """Such as `about 43 [31, 60]`, `fewer than 10`, `at least 300`."""
+    def text(self) -> str:
+        """Such as `about 43 [31, 60]`, `fewer than 10` or `at least 300 (lower bound 210; most images tested)`."""
         if self.censored == "below":
-            upper = "" if self.high is None or self.high <= self.smallest else f" (to {_count(self.high)})"
-            return f"fewer than {self.smallest}{upper}"
-        low = f"fewer than {self.smallest}" if self.low is None else _count(self.low)
+            if self.high is None or self.high <= self.smallest:
+                return f"fewer than {self.smallest}"
+            return f"fewer than {self.smallest} (upper bound {_format_count(self.high)})"
+        low = f"fewer than {self.smallest}" if self.low is None else _format_count(self.low)
         if self.censored != "none":
-            why = "where more real images stop helping" if self.censored == "plateau" else "the most that were tried"
-            return f"at least {_count(self.estimate)}, {why} (from {low})"
-        high = f"more than {self.largest}" if self.high is None else _count(self.high)
-        return f"about {_count(self.estimate)} [{low}, {high}]"
+            reason = "more real images do not help" if self.censored == "plateau" else "most images tested"
+            return f"at least {_format_count(self.estimate)} (lower bound {low}; {reason})"
+        high = f"more than {self.largest}" if self.high is None else _format_count(self.high)
+        return f"about {_format_count(self.estimate)} [{low}, {high}]"
 
 
-def _count(images: float) -> str:
+def _format_count(images: float) -> str:
     return f"{images:.1f}" if images < 10 and images != round(images) else f"{images:.0f}"
 
 
 def effective_real_images(
     curve: Mapping[int, Sequence[TransferResult]], synthetic: Sequence[TransferResult], level: float = LEVEL
 ) -> EffectiveReal:
-    """Reads the accuracy of `synthetic` off the Real->Real curve.
+    """Return the number of real images per class at which the Real->Real curve reaches the accuracy of `synthetic`.
 
-    The curve is the monotone fit (isotonic regression) to the mean accuracies, with straight lines over the logarithm
-    of the number of images in between. Curve and data set are drawn again together: the same seeds and test groups for
-    all of them, so that what is hard for all does not widen the interval. Always the same draws.
+    The curve is the isotonic regression of the mean accuracies, interpolated linearly over the logarithm of the number
+    of images. The interval comes from joint draws of all accuracies: each draw uses the same training seeds and test
+    groups for the curve and the data set, so their common variation does not widen the interval. The draws are
+    deterministic.
 
     Args:
-        curve: tests by images per class, at least two numbers; each a test per training seed, in one order for all.
-        synthetic: tests of the data set, on the same seeds.
+        curve: tests by number of images per class (at least two numbers); one test per training seed, in one order.
+        synthetic: tests of the data set, on the same seeds in the same order.
+        level: of the interval.
 
     Raises:
-        ValueError: fewer than two numbers, or not the same test groups and seeds.
+        ValueError: fewer than two numbers, or different test groups or seeds.
     """
     sizes = sorted(curve)
     if len(sizes) < 2:
-        raise ValueError("a curve needs at least two numbers of images")
-    found = crossed([*(curve[n] for n in sizes), synthetic])
+        raise ValueError("a curve needs at least two numbers of images per class")
+    covariances = crossed([*(curve[n] for n in sizes), synthetic])
     rng = np.random.default_rng(derive_seed("effective real images"))
-    drawn = [_read_off(sizes, means) for means in joint_draws(found, rng, _DRAWS)]
-    low, high = np.quantile([value for value, _ in drawn], [(1 - level) / 2, (1 + level) / 2], method="inverted_cdf")
-    value, plateau = _read_off(sizes, found.means)
+    drawn = [_invert_curve(sizes, means)[0] for means in joint_draws(covariances, rng, _DRAWS)]
+    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2], method="inverted_cdf")
+    value, plateau = _invert_curve(sizes, covariances.means)
     bounds = {
         "low": float(low) if low > 0 else None,
         "high": float(max(high, sizes[0])) if math.isfinite(high) else None,
@@ -91,20 +95,20 @@ def effective_real_images(
     return EffectiveReal(value, **bounds, censored="none", smallest=sizes[0], largest=sizes[-1])
 
 
-def _read_off(sizes: Sequence[int], means: np.ndarray) -> tuple[float, int | None]:
-    """Images per class, 0 below the curve and infinite above it or on its plateau; and where a plateau begins.
+def _invert_curve(sizes: Sequence[int], means: np.ndarray) -> tuple[float, int | None]:
+    """Return the images per class (0 below the curve, infinite above it or on its plateau) and the plateau's start.
 
-    `means`: (len(sizes) + 1,), the curve's accuracies and the data set's.
+    `means`: (len(sizes) + 1,), the accuracies of the curve followed by that of the data set.
     """
-    fit, wanted = np.asarray(isotonic_regression(means[:-1]).x), float(means[-1])
+    fit, target = np.asarray(isotonic_regression(means[:-1]).x), float(means[-1])
     flat = int(np.flatnonzero(fit > fit[-1] - FLAT)[0])
     plateau = sizes[flat] if flat < len(sizes) - 1 else None
-    if wanted < fit[0]:
+    if target < fit[0]:
         return 0.0, plateau
-    if wanted >= fit[flat] and (plateau is not None or wanted > fit[-1]):
+    if target >= fit[flat] and (plateau is not None or target > fit[-1]):
         return math.inf, plateau
-    at = int(np.flatnonzero(fit >= wanted)[0])
-    if at == 0:
+    i = int(np.flatnonzero(fit >= target)[0])
+    if i == 0:
         return float(sizes[0]), plateau
-    share = (wanted - fit[at - 1]) / (fit[at] - fit[at - 1])
-    return float(sizes[at - 1] * (sizes[at] / sizes[at - 1]) ** share), plateau
+    fraction = (target - fit[i - 1]) / (fit[i] - fit[i - 1])
+    return float(sizes[i - 1] * (sizes[i] / sizes[i - 1]) ** fraction), plateau

@@ -1,4 +1,4 @@
-"""Values that the paper published, as data: never measured here, never in one plot with measured ones."""
+"""The values that the paper published, as data. They are never mixed with values measured by this package."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ _FOLDER = Path(__file__).parent / "published"
 
 @dataclass(frozen=True)
 class PublishedTransfer:
-    """Accuracies as fractions, 0-1. `release` is year-month, for class names only. `model` "real" is the baseline."""
+    """Accuracies of one generator as fractions (0-1); `model` "real" is the baseline with real training images.
+
+    `release`: year-month of the generator; only given for class-name prompts.
+    """
 
     model: str
     prompts: str
@@ -37,7 +40,7 @@ class PublishedTransfer:
 
 @dataclass(frozen=True)
 class PublishedDistribution:
-    """Density (0 and up) and coverage (0-1) of a model's images against real ones."""
+    """Density (at least 0) and coverage (0-1) of a generator's images with real images as reference."""
 
     model: str
     prompts: str
@@ -47,33 +50,34 @@ class PublishedDistribution:
 
 @dataclass(frozen=True)
 class Published:
-    """All that the report shows of the paper; `notes` are the comments of the source files.
+    """All published values that the report shows; `notes` are the comments of the source files.
 
-    `probed`: a model's accuracies under each of `probes`, None where the figure cannot be read. `vaes`: accuracies of
-    real images through a model's VAE, as they are, under the high-pass and under the low-pass probe. `geneval`: scores
-    of models, 0-1.
+    `probe_accuracies`: for each model, its accuracy under each of `probes`; None where the figure cannot be read.
+    `vae_accuracies`: for each VAE, accuracies of real images encoded and decoded by it: without a probe, with the
+    high-pass probe and with the low-pass probe. `geneval`: GenEval score (0-1) of each model.
     """
 
     transfers: tuple[PublishedTransfer, ...]
     distributions: tuple[PublishedDistribution, ...]
     probes: tuple[str, ...]
-    probed: tuple[tuple[str, tuple[float | None, ...]], ...]
-    vaes: tuple[tuple[str, tuple[float, ...]], ...]
+    probe_accuracies: tuple[tuple[str, tuple[float | None, ...]], ...]
+    vae_accuracies: tuple[tuple[str, tuple[float, ...]], ...]
     geneval: tuple[tuple[str, float], ...]
     notes: tuple[str, ...]
 
     @property
     def real(self) -> PublishedTransfer:
         """The paper's classifier trained on real images."""
-        return next(found for found in self.transfers if found.model == "real")
+        return next(transfer for transfer in self.transfers if transfer.model == "real")
 
     @property
     def generated(self) -> tuple[PublishedTransfer, ...]:
-        return tuple(found for found in self.transfers if found.model != "real")
+        """The classifiers trained on generated images."""
+        return tuple(transfer for transfer in self.transfers if transfer.model != "real")
 
 
 def published() -> Published:
-    """Reads the packaged CSV files, which are copies of the project's transcription of the paper."""
+    """Read the packaged CSV files, which hold the values digitised from the paper's figures."""
     transfers = [
         PublishedTransfer(
             model=row["model"],
@@ -94,15 +98,15 @@ def published() -> Published:
         for file in _FILES
         for line in _lines(file, comments=True)
     ]
-    names, *probed = csv.reader(_lines("probes_class_names.csv", comments=False))
-    _, *vaes = csv.reader(_lines("vae_reencoding.csv", comments=False))
+    names, *probe_accuracies = csv.reader(_lines("probes_class_names.csv", comments=False))
+    _, *vae_accuracies = csv.reader(_lines("vae_reencoding.csv", comments=False))
     _, *scores = csv.reader(_lines("geneval.csv", comments=False))
     return Published(
         tuple(transfers),
         tuple(distributions),
         tuple(name.replace("_", "-") for name in names[1:]),
-        tuple((model, tuple(float(v) if v else None for v in values)) for model, *values in probed),
-        tuple((vae, tuple(map(float, values))) for vae, *values in vaes),
+        tuple((model, tuple(float(v) if v else None for v in values)) for model, *values in probe_accuracies),
+        tuple((vae, tuple(map(float, values))) for vae, *values in vae_accuracies),
         tuple((model, float(score)) for model, score in scores),
         tuple(notes),
     )

@@ -1,4 +1,4 @@
-"""Which data set is best, how sure is the order, and what looking at many pairs costs."""
+"""The ranking of data sets by accuracy, with confidence ranges of ranks and multiplicity-corrected comparisons."""
 
 from __future__ import annotations
 
@@ -17,26 +17,25 @@ _DRAWS = 20_000
 
 @dataclass(frozen=True)
 class Pair:
-    """Data set `a`, which has the larger mean, minus data set `b`.
+    """The accuracy of data set `a`, which has the larger mean, minus that of data set `b`.
 
-    `alone` is the interval of a comparison that stands for itself. `together` is wider, so that those of all pairs hold
-    at once (Bonferroni). `p` is Holm's, over all pairs in both directions: the pairs with p of at most 0.05 are in the
-    right order, all of them, in 95 % of cases.
+    `interval` holds for this pair alone; `simultaneous` is Bonferroni-corrected over all pairs. `p` is Holm-adjusted
+    over all pairs in both directions: with probability 95 %, every pair with p of at most 0.05 is in the right order.
     """
 
     a: str
     b: str
-    alone: Interval
-    together: Interval
+    interval: Interval
+    simultaneous: Interval
     p: float
 
 
 @dataclass(frozen=True)
-class Place:
-    """A data set in the ranking. `mean` is its accuracy, `rank` 1 for the best mean.
+class RankRange:
+    """A data set in the ranking. `mean` is its accuracy; `rank` is 1 for the best mean.
 
-    `low` to `high` are the ranks that it can have; those of all data sets hold at once. `chances[i]` is the probability
-    of rank i + 1, given what was seen.
+    `low` to `high` is the confidence range of its rank; the ranges of all data sets hold simultaneously.
+    `rank_probabilities[i]` is the probability of rank i + 1, estimated from joint draws of all means.
     """
 
     name: str
@@ -44,61 +43,67 @@ class Place:
     rank: int
     low: int
     high: int
-    chances: tuple[float, ...]
+    rank_probabilities: tuple[float, ...]
 
 
 @dataclass(frozen=True)
 class Ranking:
-    """Data sets from the best mean to the worst, and every pair of them."""
+    """The rank ranges from the best mean to the worst, and all pairs of data sets."""
 
-    places: tuple[Place, ...]
+    rank_ranges: tuple[RankRange, ...]
     pairs: tuple[Pair, ...]
     level: float
 
 
-def ranking(tests: Mapping[str, Sequence[TransferResult]], level: float = LEVEL) -> Ranking:
-    """Ranks data sets by accuracy: `tests[name]` has one test per training seed, in the same order of seeds for all.
+def rank_datasets(tests: Mapping[str, Sequence[TransferResult]], level: float = LEVEL) -> Ranking:
+    """Rank data sets by accuracy.
 
-    Ranks are known as far as pairs are: a data set's best rank is 1 + the number of data sets that are clearly better
-    (Holm over all pairs and both directions; Mogstad, Romano, Shaikh and Wilhelm, Review of Economic Studies 2024).
-    Chances come from the joint distribution of all differences, in which one draw has the same test groups and the same
-    seeds for every data set. Always the same draws.
+    The best rank of a data set is 1 + the number of data sets that are significantly better, Holm-adjusted over all
+    pairs and both directions (Mogstad, Romano, Shaikh and Wilhelm, Review of Economic Studies 2024). Rank probabilities
+    come from joint draws of all means: each draw uses the same test groups and training seeds for every data set. The
+    draws are deterministic.
+
+    Args:
+        tests: by data set, one test per training seed; the seeds have the same order for all data sets.
+        level: confidence level of the intervals and rank ranges.
 
     Raises:
-        ValueError: not all were tested on the same groups with equally many seeds, or there is none.
+        ValueError: `tests` is empty, or the data sets differ in test groups or in the number of seeds.
     """
-    found = crossed(list(tests.values()))
-    order = np.argsort(-found.means, kind="stable")
+    covariances = crossed(list(tests.values()))
+    order = np.argsort(-covariances.means, kind="stable")
     names = [list(tests)[i] for i in order]
-    paired = list(combinations(names, 2))
-    alone = [difference(tests[a], tests[b], level) for a, b in paired]
-    at_once = 1 - (1 - level) / max(1, len(paired))
-    together = [difference(tests[a], tests[b], at_once) for a, b in paired]
-    one_sided = [(of_pair.p or 0.0) / 2 for of_pair in alone]
-    adjusted = holm([*one_sided, *(1 - p for p in one_sided)])[: len(paired)]
+    name_pairs = list(combinations(names, 2))
+    intervals = [difference(tests[a], tests[b], level) for a, b in name_pairs]
+    simultaneous_level = 1 - (1 - level) / max(1, len(name_pairs))
+    simultaneous = [difference(tests[a], tests[b], simultaneous_level) for a, b in name_pairs]
+    one_sided = [(interval.p or 0.0) / 2 for interval in intervals]
+    adjusted = holm([*one_sided, *(1 - p for p in one_sided)])[: len(name_pairs)]
     pairs = [
-        Pair(a, b, one, of_all, p) for (a, b), one, of_all, p in zip(paired, alone, together, adjusted, strict=True)
+        Pair(a, b, interval, wide_interval, p)
+        for (a, b), interval, wide_interval, p in zip(name_pairs, intervals, simultaneous, adjusted, strict=True)
     ]
-    clear = [pair for pair in pairs if pair.p <= 1 - level]
-    chances = _chances(found)[order]
-    places = [
-        Place(
+    significant = [pair for pair in pairs if pair.p <= 1 - level]
+    probabilities = _rank_probabilities(covariances)[order]
+    rank_ranges = [
+        RankRange(
             name=name,
-            mean=float(found.means[i]),
+            mean=float(covariances.means[i]),
             rank=rank,
-            low=1 + sum(pair.b == name for pair in clear),
-            high=len(names) - sum(pair.a == name for pair in clear),
-            chances=tuple(of_one.tolist()),
+            low=1 + sum(pair.b == name for pair in significant),
+            high=len(names) - sum(pair.a == name for pair in significant),
+            rank_probabilities=tuple(row.tolist()),
         )
-        for rank, (name, i, of_one) in enumerate(zip(names, order, chances, strict=True), start=1)
+        for rank, (name, i, row) in enumerate(zip(names, order, probabilities, strict=True), start=1)
     ]
-    return Ranking(tuple(places), tuple(pairs), level)
+    return Ranking(tuple(rank_ranges), tuple(pairs), level)
 
 
 def holm(p: Sequence[float]) -> tuple[float, ...]:
-    """Holm's adjusted p-values of (N,) p-values, in their order: any that stays below 0.05 does so at 5 % for all.
+    """Return the Holm-adjusted p-values of (N,) p-values, in the same order.
 
-    Holm, Scandinavian Journal of Statistics 6 (1979). Holds however the tests depend on each other.
+    They control the family-wise error rate under any dependence of the tests (Holm, Scandinavian Journal of Statistics
+    6, 1979).
     """
     values = np.asarray(p, float)
     order = np.argsort(values, kind="stable")
@@ -107,10 +112,10 @@ def holm(p: Sequence[float]) -> tuple[float, ...]:
     return tuple(adjusted.tolist())
 
 
-def _chances(found: Crossed) -> np.ndarray:
-    """(K, K): the probability that data set k has rank i + 1."""
-    rng, k = np.random.default_rng(derive_seed("ranking")), len(found.means)
-    drawn = joint_draws(found, rng, _DRAWS)
-    lots = rng.random(drawn.shape)  # decide between equals
-    ranks = np.argsort(np.lexsort((lots, -drawn), axis=1), axis=1)
-    return np.stack([np.bincount(of_one, minlength=k) for of_one in ranks.T]) / _DRAWS
+def _rank_probabilities(covariances: Crossed) -> np.ndarray:
+    """Return a (K, K) array whose entry [k, i] is the probability that data set k has rank i + 1."""
+    rng, k = np.random.default_rng(derive_seed("ranking")), len(covariances.means)
+    drawn = joint_draws(covariances, rng, _DRAWS)
+    tie_breaks = rng.random(drawn.shape)
+    ranks = np.argsort(np.lexsort((tie_breaks, -drawn), axis=1), axis=1)
+    return np.stack([np.bincount(column, minlength=k) for column in ranks.T]) / _DRAWS

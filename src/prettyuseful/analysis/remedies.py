@@ -1,4 +1,4 @@
-"""What diagnoses found, in sentences, and what causes cost where a study measured that."""
+"""The reported causes of each data set in sentences, and the measured cost and remedy of a cause."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from prettyuseful.analysis.statistics import Interval
-from prettyuseful.diagnosis.findings import Diagnosis, FoundCause
+from prettyuseful.diagnosis.findings import CauseFinding, Diagnosis
 from prettyuseful.records import DatasetRecord, StudyRecord
 from prettyuseful.study.file import REAL
 from prettyuseful.transforms.base import TransformSource
@@ -15,7 +15,7 @@ from prettyuseful.transforms.base import TransformSource
 
 @dataclass(frozen=True)
 class Remedy:
-    """The data set `dataset` is another one without a cause; `gain`: by how much its accuracy is higher, paired."""
+    """`dataset` is another data set with one cause removed; `gain` is the paired increase of accuracy."""
 
     dataset: str
     gain: Interval
@@ -23,54 +23,60 @@ class Remedy:
 
 @dataclass(frozen=True)
 class InterventionEffects:
-    """What a study measured of data sets that are made of others.
+    """Measured accuracies of data sets that are derived from others (`of:` in the study).
 
-    `gaps`: by data set, its accuracy minus that of equally many real images. `gains`: by data set and its control, of
-    planned comparisons, the difference of the two.
+    `gaps`: for each data set, its accuracy minus the accuracy with equally many real images. `gains`: for each
+    pre-registered comparison (data set, control), the paired difference of accuracy.
     """
 
     study: StudyRecord
     gaps: Mapping[str, Interval]
     gains: Mapping[tuple[str, str], Interval]
 
-    def accuracy_cost(self, cause: FoundCause) -> Interval | None:
-        """Real->Real minus T(Real)->Real, paired, where T is the change that the cause is like; None: not measured."""
+    def accuracy_cost(self, cause: CauseFinding) -> Interval | None:
+        """Return the accuracy of training on real images minus that of training on real images after a change.
+
+        The change is the candidate change that is closest to the cause. None if the study did not measure it.
+        """
         for dataset, gap in self.gaps.items():
             plan = self.study.file.datasets.get(dataset)
-            if plan and plan.of == REAL and cause.transform and _said(plan.transform) == cause.transform:
+            if plan and plan.of == REAL and cause.transform and _as_dict(plan.transform) == cause.transform:
                 return replace(gap, mean=-gap.mean, low=-gap.high, high=-gap.low)
         return None
 
-    def remedy(self, dataset: str, cause: FoundCause) -> Remedy | None:
-        """The data set that differs from `dataset` by the cause alone, and names it as its control; None if none."""
-        for (without, control), gain in self.gains.items():
-            plan = self.study.file.datasets.get(without)
+    def remedy(self, dataset: str, cause: CauseFinding) -> Remedy | None:
+        """Return the data set that is `dataset` with the cause removed and has it as control; None if there is none."""
+        for (repaired, control), gain in self.gains.items():
+            plan = self.study.file.datasets.get(repaired)
             if plan is None or control != dataset or plan.of != dataset:
                 continue
-            if plan.drop == cause.id or (cause.undo is not None and _said(plan.transform) == cause.undo):
-                return Remedy(without, gain)
+            if plan.drop == cause.id or (cause.undo is not None and _as_dict(plan.transform) == cause.undo):
+                return Remedy(repaired, gain)
         return None
 
 
-def _said(transform: TransformSource | None) -> dict[str, Any] | None:
-    """A transform as results name it."""
+def _as_dict(transform: TransformSource | None) -> dict[str, Any] | None:
     return transform.model_dump(mode="json") if transform else None
 
 
-def sentences(datasets: Sequence[DatasetRecord]) -> list[str]:
-    """A sentence on each diagnosis."""
-    return [_sentence(dataset.name, dataset.diagnosis) for dataset in datasets if dataset.diagnosis]
+def diagnosis_sentences(datasets: Sequence[DatasetRecord]) -> list[str]:
+    """Return one sentence for each data set that has a diagnosis."""
+    return [_diagnosis_sentence(dataset.name, dataset.diagnosis) for dataset in datasets if dataset.diagnosis]
 
 
-def _sentence(name: str, found: Diagnosis) -> str:
-    if found.named:
-        return f"What holds {name} back: {'; then '.join(map(_in_short, found.named))}."
-    if found.cause_unknown:
-        return f"{name} differs clearly from real images; the cause is unknown."
-    return f"Nothing clear holds {name} back: it differs from real images no more than they differ from each other."
+def _diagnosis_sentence(name: str, diagnosis: Diagnosis) -> str:
+    if diagnosis.named:
+        return f"Reported causes for {name}, largest first: {'; '.join(map(_cause_phrase, diagnosis.named))}."
+    if diagnosis.cause_unknown:
+        return f"{name} differs significantly from real images; the cause is unknown."
+    return f"{name} does not differ significantly from real images, so no cause is reported."
 
 
-def _in_short(cause: FoundCause) -> str:
-    like = f"like {cause.like}, {cause.explained:.0%} of the difference" if cause.like else cause.effect_words
-    ties = f"; as likely {' or '.join(cause.equivalent_to)}" if cause.equivalent_to else ""
-    return f"{cause.row.name} ({like}{ties})"
+def _cause_phrase(cause: CauseFinding) -> str:
+    effect = (
+        f"equivalent to {cause.like}, explains {cause.explained:.0%} of the difference"
+        if cause.like
+        else cause.effect_words
+    )
+    ties = f"; {' or '.join(cause.equivalent_to)} explains it equally well" if cause.equivalent_to else ""
+    return f"{cause.row.name} ({effect}{ties})"

@@ -1,4 +1,4 @@
-"""What a study found of each data set and of each pair of them: one row each."""
+"""The results of a study: one row per data set and one per pair of data sets, in every grid cell."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from prettyuseful.analysis.distribution import Measure
 from prettyuseful.analysis.effective import EffectiveReal
-from prettyuseful.analysis.ranking import Place
+from prettyuseful.analysis.ranking import RankRange
 from prettyuseful.analysis.statistics import Interval
 from prettyuseful.records import CellNames, TransferResult
 from prettyuseful.study.file import REAL
@@ -14,20 +14,22 @@ from prettyuseful.study.file import REAL
 Cell = CellNames
 
 Tests = dict[int, TransferResult]
-"""Tests of one cell on one data set, by training seed."""
+"""The tests of the classifiers of one data set in one grid cell, by training seed."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """What was found of one data set in one cell. `to_real`: Synth->Real, or Real->Real for the real images.
+    """The results of one data set in one grid cell. Accuracies are fractions (0-1).
 
-    `seeds` are the accuracies on real images, one per training seed; `per_class` their mean per class. `gap` is
-    `to_real` minus that of equally many real images, paired. `metrics` are intervals by name, of images as they are,
-    by the study's first encoder that has them; `distribution` holds all that was measured. `certainty` holds top-5
-    accuracy and the figures of calibration on real images, one per training seed. `place`: its rank among the
-    generated data sets of the cell, over the seeds that all of them have. `worth`: how many real images
-    per class teach as much, if the study has a curve. `holds_real`: real images are in it, so that
-    a test of real-trained classifiers on it would mean nothing. `of`: the data set that it is made of, if it is.
+    `to_real`: accuracy on real test images of classifiers trained on this data set (Synth->Real; Real->Real for the
+    real images). `from_real`: accuracy on this data set of classifiers trained on real images (Real->Synth). `gap`:
+    `to_real` minus the accuracy with equally many real training images, paired. `seeds`: accuracy on real images for
+    each training seed; `per_class`: their mean for each class. `metrics`: interval of each metric on the original
+    images, by the first encoder of the study that has it; `distribution`: all measurements. `calibration`: top-5
+    accuracy and calibration metrics on real images for each training seed. `rank_range`: rank among the generated data
+    sets of the cell, over the seeds that all of them have. `worth`: effective real images per class, if the study has a
+    curve of real images. `holds_real`: the data set contains real images, so classifiers trained on real images are not
+    tested on it. `of`: the data set that this one is derived from.
     """
 
     dataset: str
@@ -40,8 +42,8 @@ class Row:
     per_class: tuple[float, ...]
     metrics: dict[str, Interval]
     distribution: tuple[Measure, ...]
-    certainty: dict[str, tuple[float, ...]]
-    place: Place | None = None
+    calibration: dict[str, tuple[float, ...]]
+    rank_range: RankRange | None = None
     worth: EffectiveReal | None = None
     holds_real: bool = False
     of: str | None = None
@@ -53,11 +55,12 @@ class Row:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Data set `a` minus data set `b` in one cell.
+    """The accuracy of data set `a` minus that of data set `b` in one grid cell.
 
-    `planned`: the study names `b` as the control of `a`, and the interval `to_real` holds for this pair alone. All
-    other pairs are exploratory: their intervals hold for all pairs of the cell simultaneously (Bonferroni). `p`: of
-    no difference, two-sided; of exploratory pairs adjusted for all of them (Holm). None where it cannot be tested.
+    `planned`: the comparison is pre-registered: the study names `b` as the control of `a`, and the interval `to_real`
+    holds for this pair alone. All other pairs are exploratory: their intervals hold simultaneously for all exploratory
+    pairs of the cell (Bonferroni). `coverage`: the difference of the coverage metric. `p`: two-sided p-value of no
+    difference, Holm-adjusted for exploratory pairs; None where no test is possible.
     """
 
     a: str
@@ -71,7 +74,10 @@ class Comparison:
 
 @dataclass(frozen=True)
 class CurvePoint:
-    """Real->Real on `images_per_class`, in the steps that `steps_of` images per class would take."""
+    """Accuracy on real test images after training on `images_per_class` real images.
+
+    The number of training steps is that of `steps_of` images per class.
+    """
 
     cell: Cell
     steps_of: int

@@ -1,4 +1,4 @@
-"""From records to what a study found: intervals per data set, paired comparisons, and the answer in sentences."""
+"""The summary of a study's records: intervals per data set, paired comparisons, and the answer in sentences."""
 
 from __future__ import annotations
 
@@ -10,19 +10,28 @@ from itertools import combinations, product
 import numpy as np
 
 from prettyuseful.analysis.answer import answer
-from prettyuseful.analysis.distribution import main_numbers, measures_of
+from prettyuseful.analysis.distribution import primary_metrics, summarise_measures
 from prettyuseful.analysis.effective import EffectiveReal, effective_real_images
-from prettyuseful.analysis.ranking import Place, holm, ranking
+from prettyuseful.analysis.headline import headline
+from prettyuseful.analysis.ranking import RankRange, holm, rank_datasets
 from prettyuseful.analysis.remedies import InterventionEffects
 from prettyuseful.analysis.rows import Cell, Comparison, CurvePoint, Row, Tests
 from prettyuseful.analysis.statistics import LEVEL, Interval, accuracy, difference, grouped_difference
 from prettyuseful.records import DatasetRecord, MetricRecord, Record, RunRecord, StudyRecord, TransferResult
 from prettyuseful.study.file import REAL
 
+_DatasetSize = tuple[str, int]
+"""The name of a data set and its images per class: real images occur in several sizes."""
+
 
 @dataclass(frozen=True)
 class Summary:
-    """All that reports and tables say. `rows` in the order of the study, real images first in each cell."""
+    """The results of a study, from which reports and tables are made.
+
+    `rows`: in the order of the study file; in each grid cell, real images come first. `comparisons`: all pairs of data
+    sets. `curve`: accuracy by number of real training images. `problems`: one sentence for each data set or run that is
+    missing or has failed.
+    """
 
     study: StudyRecord
     datasets: tuple[DatasetRecord, ...]
@@ -34,11 +43,12 @@ class Summary:
 
     @property
     def complete(self) -> bool:
+        """Whether every data set and every run of the study is complete."""
         return not self.problems
 
     @cached_property
     def intervention_effects(self) -> InterventionEffects:
-        """What was measured of data sets made of others, in the first cell that has it."""
+        """The measured effects of causes and remedies, each from the first grid cell that has it."""
         gaps: dict[str, Interval] = {}
         for row in self.rows:
             if row.gap:
@@ -51,16 +61,24 @@ class Summary:
 
     @cached_property
     def answer(self) -> tuple[str, ...]:
-        """The answer in sentences, for the study's first cell."""
+        """The answer to the study's question in sentences, for its first grid cell."""
         return tuple(answer(self.study, self.datasets, self.rows, self.comparisons, self.intervention_effects))
+
+    @cached_property
+    def headline(self) -> tuple[str, ...]:
+        """The answer in at most three sentences, for the first grid cell of the study."""
+        return headline(self.datasets, self.rows, self.comparisons)
 
 
 def summarise(records: Sequence[Record]) -> Summary:
-    """Reads records, changes nothing. Failed and missing runs are told in `problems` and left out of every figure."""
+    """Compute the summary of a study from its records, see `read_records`.
+
+    Failed and missing runs are listed in `Summary.problems` and excluded from all numbers.
+    """
     study = next(record for record in records if isinstance(record, StudyRecord))
     datasets = tuple(record for record in records if isinstance(record, DatasetRecord))
     runs = tuple(record for record in records if isinstance(record, RunRecord))
-    by_cell: dict[Cell, dict[tuple[str, int], list[RunRecord]]] = {}
+    by_cell: dict[Cell, dict[_DatasetSize, list[RunRecord]]] = {}
     for run in runs:
         if run.steps_of is None:
             by_cell.setdefault(run.cell, {}).setdefault((run.dataset, run.images_per_class), []).append(run)
@@ -68,53 +86,58 @@ def summarise(records: Sequence[Record]) -> Summary:
     controls = {name: plan.control for name, plan in study.file.datasets.items() if plan.control}
     rows: list[Row] = []
     comparisons: list[Comparison] = []
-    for cell, of_cell in by_cell.items():
-        tests = {which: _tests(found) for which, found in of_cell.items()}
-        places = _places(datasets, tests)
+    for cell, runs_of_cell in by_cell.items():
+        tests = {dataset_size: _tests_by_seed(group) for dataset_size, group in runs_of_cell.items()}
+        rank_ranges = _rank_ranges(datasets, tests)
         for dataset in datasets:
-            which = (dataset.name, dataset.images_per_class)
-            if which in of_cell:
-                row = replace(_row(dataset, cell, of_cell, tests, study.metrics), place=places.get(dataset.name))
+            dataset_size = (dataset.name, dataset.images_per_class)
+            if dataset_size in runs_of_cell:
+                row = _row(dataset, cell, runs_of_cell, tests, study.metrics)
+                row = replace(row, rank_range=rank_ranges.get(dataset.name))
                 curve = curves.get((cell, dataset.images_per_class), {})
-                rows.append(row if row.holds_real else replace(row, worth=_worth(curve, tests[which])))
+                rows.append(row if row.holds_real else replace(row, worth=_effective_real(curve, tests[dataset_size])))
         comparisons += _comparisons(datasets, cell, tests, controls)
-    told: list[DatasetRecord | RunRecord] = [*datasets, *runs]
+    records_with_status: list[DatasetRecord | RunRecord] = [*datasets, *runs]
     problems = (
-        *(_problem(record) for record in told if record.status != "complete"),
-        *_absent(study, runs),
+        *(_problem_message(record) for record in records_with_status if record.status != "complete"),
+        *_missing_record_messages(study, runs),
     )
     points = tuple(
-        CurvePoint(cell, steps_of, n, accuracy([*of_n.values()]))
+        CurvePoint(cell, steps_of, n, accuracy([*tests_of_size.values()]))
         for (cell, steps_of), curve in curves.items()
-        for n, of_n in sorted(curve.items())
+        for n, tests_of_size in sorted(curve.items())
     )
     return Summary(study, datasets, runs, tuple(rows), tuple(comparisons), points, problems)
 
 
-def _tests(runs: Sequence[RunRecord], on: str = REAL) -> Tests:
-    return {run.seed: t for run in sorted(runs, key=lambda r: r.seed) for t in run.transfers if t.tested_on == on}
+def _tests_by_seed(runs: Sequence[RunRecord], tested_on: str = REAL) -> Tests:
+    runs = sorted(runs, key=lambda run: run.seed)
+    return {run.seed: test for run in runs for test in run.transfers if test.tested_on == tested_on}
 
 
 def _curves(runs: Sequence[RunRecord]) -> dict[tuple[Cell, int], dict[int, Tests]]:
-    """Tests of the real curve by cell and the steps they match, then by images per class."""
-    found: dict[tuple[Cell, int], dict[int, list[RunRecord]]] = {}
+    """Return the tests of the real-image curves by (cell, `steps_of`), then by images per class."""
+    grouped: dict[tuple[Cell, int], dict[int, list[RunRecord]]] = {}
     for run in runs:
         if run.steps_of is not None:
-            found.setdefault((run.cell, run.steps_of), {}).setdefault(run.images_per_class, []).append(run)
-    return {which: {n: tests for n, of_n in curve.items() if (tests := _tests(of_n))} for which, curve in found.items()}
+            grouped.setdefault((run.cell, run.steps_of), {}).setdefault(run.images_per_class, []).append(run)
+    return {
+        curve: {n: tests for n, group in sizes.items() if (tests := _tests_by_seed(group))}
+        for curve, sizes in grouped.items()
+    }
 
 
-def _worth(curve: Mapping[int, Tests], of_dataset: Tests) -> EffectiveReal | None:
-    """Over the seeds that the data set and every point of the curve have."""
-    shared = sorted(set(of_dataset).intersection(*curve.values()))
+def _effective_real(curve: Mapping[int, Tests], dataset_tests: Tests) -> EffectiveReal | None:
+    """Use the seeds that the data set and every point of the curve have; None without such seeds or a curve."""
+    shared = sorted(set(dataset_tests).intersection(*curve.values()))
     if len(curve) < 2 or not shared:
         return None
     points = {n: [tests[seed] for seed in shared] for n, tests in curve.items()}
-    return effective_real_images(points, [of_dataset[seed] for seed in shared])
+    return effective_real_images(points, [dataset_tests[seed] for seed in shared])
 
 
-def _paired(a: Tests, b: Tests, level: float = LEVEL) -> Interval | None:
-    """The difference over the training seeds that both have; None if there are none."""
+def _paired_difference(a: Tests, b: Tests, level: float = LEVEL) -> Interval | None:
+    """Return the difference over the training seeds that both have; None if there are none."""
     seeds = sorted(a.keys() & b.keys())
     return difference([a[seed] for seed in seeds], [b[seed] for seed in seeds], level) if seeds else None
 
@@ -122,107 +145,114 @@ def _paired(a: Tests, b: Tests, level: float = LEVEL) -> Interval | None:
 def _row(
     dataset: DatasetRecord,
     cell: Cell,
-    of_cell: dict[tuple[str, int], list[RunRecord]],
-    tests: dict[tuple[str, int], Tests],
+    runs_of_cell: dict[_DatasetSize, list[RunRecord]],
+    tests: dict[_DatasetSize, Tests],
     metrics: Sequence[MetricRecord],
 ) -> Row:
     by_seed = tests[dataset.name, dataset.images_per_class]
-    own = list(by_seed.values())
-    real_runs = [run for (name, _), runs in of_cell.items() if name == REAL for run in runs]
-    measures = measures_of(dataset, metrics)
-    from_real = [] if dataset.control else list(_tests(real_runs, on=dataset.name).values())
+    dataset_tests = list(by_seed.values())
+    real_runs = [run for (name, _), runs in runs_of_cell.items() if name == REAL for run in runs]
+    measures = summarise_measures(dataset, metrics)
+    from_real = [] if dataset.control else list(_tests_by_seed(real_runs, tested_on=dataset.name).values())
+    per_class = np.mean([test.per_class for test in dataset_tests], axis=0).tolist() if dataset_tests else ()
     return Row(
         dataset=dataset.name,
         images_per_class=dataset.images_per_class,
         cell=cell,
-        to_real=accuracy(own) if own else None,
+        to_real=accuracy(dataset_tests) if dataset_tests else None,
         from_real=accuracy(from_real) if from_real else None,
-        gap=None if dataset.control else _paired(by_seed, _baseline(dataset, tests)),
-        seeds=tuple(test.top1 for test in own),
-        per_class=tuple(np.mean([test.per_class for test in own], axis=0).tolist()) if own else (),
-        metrics=main_numbers(measures),
+        gap=None if dataset.control else _paired_difference(by_seed, _baseline(dataset, tests)),
+        seeds=tuple(test.top1 for test in dataset_tests),
+        per_class=tuple(per_class),
+        metrics=primary_metrics(measures),
         distribution=measures,
-        certainty=_certainty(own),
+        calibration=_calibration(dataset_tests),
         holds_real=dataset.control or dataset.holds_real,
         of=dataset.of,
     )
 
 
-def _certainty(tests: Sequence[TransferResult]) -> dict[str, tuple[float, ...]]:
-    known = set.intersection(*(set(test.calibration) for test in tests)) if tests else set()
-    calibration = {name: tuple(test.calibration[name] for test in tests) for name in sorted(known)}
-    return {"top5": tuple(test.top5 for test in tests), **calibration}
+def _calibration(tests: Sequence[TransferResult]) -> dict[str, tuple[float, ...]]:
+    """Return top-5 accuracy and the calibration metrics that all tests have, one value per training seed."""
+    names = set.intersection(*(set(test.calibration) for test in tests)) if tests else set()
+    metrics = {name: tuple(test.calibration[name] for test in tests) for name in sorted(names)}
+    return {"top5": tuple(test.top5 for test in tests), **metrics}
 
 
-def _baseline(dataset: DatasetRecord, tests: dict[tuple[str, int], Tests]) -> Tests:
-    """Real->Real on as many real images, or on the most that the task has."""
-    real = sorted((n, found) for (name, n), found in tests.items() if name == REAL)
-    fitting = [found for n, found in real if n <= dataset.images_per_class]
+def _baseline(dataset: DatasetRecord, tests: dict[_DatasetSize, Tests]) -> Tests:
+    """Return the Real->Real tests with as many real images as the data set has, or the most available."""
+    real = sorted((n, tests_of_size) for (name, n), tests_of_size in tests.items() if name == REAL)
+    fitting = [tests_of_size for n, tests_of_size in real if n <= dataset.images_per_class]
     return fitting[-1] if fitting else {}
 
 
-def _places(datasets: Sequence[DatasetRecord], tests: Mapping[tuple[str, int], Tests]) -> dict[str, Place]:
-    """By name, where there are two to compare; what is made of another data set does not compete with it."""
-    own = (d for d in datasets if not d.control and d.of is None)
-    found = {d.name: of for d in own if (of := tests.get((d.name, d.images_per_class)))}
-    shared = sorted(set.intersection(*(set(of) for of in found.values()))) if len(found) > 1 else []
+def _rank_ranges(datasets: Sequence[DatasetRecord], tests: Mapping[_DatasetSize, Tests]) -> dict[str, RankRange]:
+    """Return rank ranges by data set name; data sets derived from another one are not ranked."""
+    candidates = (d for d in datasets if not d.control and d.of is None)
+    tested = {d.name: by_seed for d in candidates if (by_seed := tests.get((d.name, d.images_per_class)))}
+    shared = sorted(set.intersection(*(set(by_seed) for by_seed in tested.values()))) if len(tested) > 1 else []
     if not shared:
         return {}
-    ranked = ranking({name: [of[seed] for seed in shared] for name, of in found.items()})
-    return {place.name: place for place in ranked.places}
+    ranking = rank_datasets({name: [by_seed[seed] for seed in shared] for name, by_seed in tested.items()})
+    return {rank_range.name: rank_range for rank_range in ranking.rank_ranges}
 
 
 def _comparisons(
     datasets: Sequence[DatasetRecord],
     cell: Cell,
-    tests: Mapping[tuple[str, int], Tests],
+    tests: Mapping[_DatasetSize, Tests],
     controls: Mapping[str, str],
 ) -> list[Comparison]:
-    """Planned comparisons first, then every other pair of data sets that are not made of another."""
+    """Pre-registered comparisons first, then all other pairs of data sets that are not derived from another one."""
     synthetic = {d.name: d for d in datasets if not d.control and tests.get((d.name, d.images_per_class))}
     planned = [(a, b) for a, b in controls.items() if a in synthetic and b in synthetic]
-    own = [name for name, dataset in synthetic.items() if dataset.of is None]
-    others = [pair for pair in combinations(own, 2) if pair not in planned and pair[::-1] not in planned]
-    simultaneous = 1 - (1 - LEVEL) / max(1, len(others))
-    result = []
-    for pair, level in [*((p, LEVEL) for p in planned), *((p, simultaneous) for p in others)]:
+    underived = [name for name, dataset in synthetic.items() if dataset.of is None]
+    exploratory = [pair for pair in combinations(underived, 2) if pair not in planned and pair[::-1] not in planned]
+    simultaneous_level = 1 - (1 - LEVEL) / max(1, len(exploratory))
+    comparisons = []
+    for pair, level in [*((pair, LEVEL) for pair in planned), *((pair, simultaneous_level) for pair in exploratory)]:
         a, b = (synthetic[name] for name in pair)
-        found = _paired(tests[a.name, a.images_per_class], tests[b.name, b.images_per_class], level)
-        if found is not None:
-            covers = _coverage_difference(a, b)
-            result.append(Comparison(a.name, b.name, cell, pair in planned, found, covers, found.p))
-    return _adjusted(result)
+        interval = _paired_difference(tests[a.name, a.images_per_class], tests[b.name, b.images_per_class], level)
+        if interval is not None:
+            coverage = _coverage_difference(a, b)
+            comparisons.append(Comparison(a.name, b.name, cell, pair in planned, interval, coverage, interval.p))
+    return _with_adjusted_p(comparisons)
 
 
-def _adjusted(comparisons: Sequence[Comparison]) -> list[Comparison]:
+def _with_adjusted_p(comparisons: Sequence[Comparison]) -> list[Comparison]:
+    """Replace the p-values of exploratory comparisons by Holm-adjusted ones."""
     tested = [pair for pair in comparisons if not pair.planned and pair.p is not None]
     adjusted = dict(zip(map(id, tested), holm([pair.p for pair in tested if pair.p is not None]), strict=True))
     return [replace(pair, p=adjusted.get(id(pair), pair.p)) for pair in comparisons]
 
 
 def _coverage_difference(a: DatasetRecord, b: DatasetRecord) -> Interval | None:
-    """By the study's first encoder, of images as they are."""
-    plain = [
-        [found for found in record.measured if "coverage" in found.parts and not found.reencoded] for record in (a, b)
+    """Use the study's first encoder and the original images; None if either data set has no coverage measured."""
+    measured = [
+        [result for result in record.measured if "coverage" in result.parts and not result.reencoded]
+        for record in (a, b)
     ]
-    if not all(plain) or plain[0][0].encoder != plain[1][0].encoder:
+    if not all(measured) or measured[0][0].encoder != measured[1][0].encoder:
         return None
     covers = "the choice of real test images, given these data sets"
-    return grouped_difference(plain[0][0].parts["coverage"], plain[1][0].parts["coverage"], covers)
+    return grouped_difference(measured[0][0].parts["coverage"], measured[1][0].parts["coverage"], covers)
 
 
-def _absent(study: StudyRecord, runs: Sequence[RunRecord]) -> list[str]:
-    """Runs that the study asks for and that have no record at all: someone took it away."""
-    names, seeds = study.file.datasets, study.file.train.seeds
-    there = {(run.dataset, run.cell, run.seed) for run in runs}
-    grid = product([REAL, *names], study.cells, seeds)
-    return [f"{run[1][0]} on {run[0]}, seed {run[2]}: its record is not there" for run in grid if run not in there]
+def _missing_record_messages(study: StudyRecord, runs: Sequence[RunRecord]) -> list[str]:
+    """One message for each run of the study that has no record file, for example because it was deleted."""
+    datasets, seeds = [REAL, *study.file.datasets], study.file.train.seeds
+    recorded = {(run.dataset, run.cell, run.seed) for run in runs}
+    return [
+        f"{cell[0]} on {dataset}, seed {seed}: its record is missing"
+        for dataset, cell, seed in product(datasets, study.cells, seeds)
+        if (dataset, cell, seed) not in recorded
+    ]
 
 
-def _problem(record: DatasetRecord | RunRecord) -> str:
-    what = (
+def _problem_message(record: DatasetRecord | RunRecord) -> str:
+    label = (
         f"data set {record.name}"
         if isinstance(record, DatasetRecord)
         else f"{record.architecture} on {record.dataset}, seed {record.seed}"
     )
-    return f"{what}: {record.status}" + (f" ({record.cause})" if record.cause else "")
+    return f"{label}: {record.status}" + (f" ({record.cause})" if record.cause else "")

@@ -1,4 +1,4 @@
-"""An audit: are these folders of images useful training data? It writes a study, runs it, and says what came out."""
+"""An audit of image folders as training data: it writes a study, runs it and returns the result."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ from prettyuseful.auditing.result import (
     Value,
 )
 from prettyuseful.data.sources.open import open_source
-from prettyuseful.diagnosis.findings import CauseFinding, Diagnosis
+from prettyuseful.diagnosis.findings import CauseEstimate, Diagnosis
 from prettyuseful.engine.events import OnEvent, ignore
 from prettyuseful.engine.session import Execution, Session
 from prettyuseful.errors import DataError, EveryRunFailedError
-from prettyuseful.plan.diagnosis import fewest_per_class
+from prettyuseful.plan.diagnosis import min_images_per_class
 from prettyuseful.plan.study import Plan, make_plan
 from prettyuseful.results import StudyResult
 from prettyuseful.run import DEFAULT_STORE, run_plan
@@ -45,13 +45,13 @@ from prettyuseful.tasks.base import native_size
 from prettyuseful.tasks.real import RealTask
 from prettyuseful.tasks.source import TaskSource
 
-_SMALL = 64  # pixels; larger images want a larger network
-_CURVE = (0.02, 0.1, 0.3, 1.0)  # shares of the images, for the numbers of real images that are tried
+_SMALL_IMAGES = 64  # pixels; larger images are classified by a larger network
+_CURVE_FRACTIONS = (0.02, 0.1, 0.3, 1.0)  # of the images per class; the points of the curve of real images
 _METRICS: Mapping[Budget, list[str]] = {
     "quick": ["density", "coverage"],
     "full": ["density", "coverage", "precision", "recall", "frechet", "kid", "vendi"],
 }
-_NEIGHBOURS = 12  # test images per class that metrics need at least
+_MIN_METRIC_IMAGES = 12  # images per class that density and coverage need
 
 
 def audit(
@@ -64,19 +64,28 @@ def audit(
     on: str = "local",
     on_event: OnEvent = ignore,
 ) -> Audit:
-    """Audits one or several sets of synthetic images against real ones; see docs/audit.md.
+    """Audit one or several sets of synthetic images as training data, compared with real images.
 
-    Places are class folders, .tar shards or Parquet files. A fifth of `real` is tested on, unless it is a
-    `TaskSource(real=..., test=..., groups=...)` that names a place of test images. `store`, `workers` and `on` are
-    those of `run_study`.
+    See docs/how-to/audit-folders.md.
+
+    Args:
+        real: the real images: class folders, .tar shards or Parquet files. A fifth of them is held out for testing,
+            unless a `TaskSource(real=..., test=..., groups=...)` names separate test images.
+        synthetic: one or several folders of synthetic images of the same classes.
+        budget: "quick", or "full" for more metrics, curve seeds and measured costs of the reported causes.
+        out: folder of the results: `study.yaml`, records, data sets and `report.html`.
+        store: folder or URL of the store, see `run_study`.
+        workers: number of worker processes, see `run_study`.
+        on: where steps are computed, see `run_study`.
+        on_event: called with every event of the run.
 
     Raises:
-        UserError: images, classes or folders that cannot be used.
-        EveryRunFailedError: no classifier could be trained and tested; its `result` is the audit all the same.
+        UserError: images, classes or folders cannot be used.
+        EveryRunFailedError: no classifier could be trained and tested; its `result` is the incomplete audit.
     """
-    places = [synthetic] if isinstance(synthetic, Path | str) else list(synthetic)
+    folders = [synthetic] if isinstance(synthetic, Path | str) else list(synthetic)
     source = real if isinstance(real, TaskSource) else TaskSource(real=str(real))
-    request = plan_audit(source, [Path(place) for place in places], budget)
+    request = plan_audit(source, [Path(folder) for folder in folders], budget)
     plan = make_plan(request.study)
     with Execution(store, workers, on, on_event).session(request.study.numerics) as session:
         return run_audit(request, plan, session, Path(out))
@@ -84,7 +93,11 @@ def audit(
 
 @dataclass(frozen=True)
 class AuditRequest:
-    """An audit before it runs. `left_out`: images of each set beyond the number that all sets are cut to."""
+    """An audit before it runs.
+
+    `text`: the study as YAML. `left_out`: for each data set, the number of images that are not used. `notes`: how the
+    data sets are prepared.
+    """
 
     study: Study
     text: str
@@ -96,29 +109,36 @@ class AuditRequest:
 
 
 def plan_audit(real: TaskSource, synthetic: Sequence[Path], budget: Budget) -> AuditRequest:
-    """The study of an audit.
+    """Create the study of an audit.
 
     Raises:
-        UserError: images or classes that cannot be used.
+        UserError: images or classes cannot be used.
     """
     task = real.open()
     if not isinstance(task, RealTask):
-        raise DataError("an audit needs a place of real images: TaskSource(real=...)")
-    names = _names(synthetic)
-    counts = {name: open_source(str(place)).counts() for name, place in zip(names, synthetic, strict=True)}
-    most = {REAL: task.available("train"), **{name: min(found.values(), default=0) for name, found in counts.items()}}
-    fewest = min(most, key=lambda name: most[name])
-    count = most[fewest]
+        raise DataError("an audit needs a folder of real images; use TaskSource(real=...)")
+    names = _dataset_names(synthetic)
+    counts = {name: open_source(str(folder)).counts() for name, folder in zip(names, synthetic, strict=True)}
+    available = {
+        REAL: task.available("train"),
+        **{name: min(class_counts.values(), default=0) for name, class_counts in counts.items()},
+    }
+    smallest = min(available, key=lambda name: available[name])
+    count = available[smallest]
     if not count:
-        raise DataError(f"{fewest} has a class without images; add some, or remove the class")
-    small, enough = native_size(task) <= _SMALL, count >= fewest_per_class(len(task.classes))
-    measured = min(count, task.available("test")) >= _NEIGHBOURS
-    notes = [f"Every set is cut to {count} images per class, as many as {fewest} has."]
-    if not enough:
-        notes.append(f"Causes need {fewest_per_class(len(task.classes))} images per class and were not looked for.")
-    if not measured:
-        notes.append(f"Density and coverage need {_NEIGHBOURS} images per class and were not measured.")
-    curve = sorted({max(1, round(share * count)) for share in _CURVE})
+        raise DataError(f"{smallest} has a class without images; add images to it, or remove the class everywhere")
+    needed_for_causes = min_images_per_class(len(task.classes))
+    small_images, with_diagnosis = native_size(task) <= _SMALL_IMAGES, count >= needed_for_causes
+    with_metrics = min(count, task.available("test")) >= _MIN_METRIC_IMAGES
+    notes = [f"Every data set is limited to {count} images per class, the number that {smallest} has."]
+    if not with_diagnosis:
+        notes.append(f"Causes were not diagnosed: this needs at least {needed_for_causes} images per class.")
+    if not with_metrics:
+        notes.append(
+            f"Density and coverage were not measured: this needs at least {_MIN_METRIC_IMAGES} images and "
+            f"{_MIN_METRIC_IMAGES} real test images per class."
+        )
+    curve = sorted({max(1, round(fraction * count)) for fraction in _CURVE_FRACTIONS})
     content = {
         "version": 1,
         "title": f"Audit of {', '.join(names)}",
@@ -126,36 +146,36 @@ def plan_audit(real: TaskSource, synthetic: Sequence[Path], budget: Budget) -> A
         "not, why?",
         "task": real.model_dump(exclude_defaults=True),
         "datasets": {
-            name: {"generator": str(place), "images_per_class": count}
-            for name, place in zip(names, synthetic, strict=True)
+            name: {"generator": str(folder), "images_per_class": count}
+            for name, folder in zip(names, synthetic, strict=True)
         },
         "train": {
-            "architectures": ["small" if small else "resnet18"],
-            "recipes": ["default" if small else "quick"],
+            "architectures": ["small" if small_images else "resnet18"],
+            "recipes": ["default" if small_images else "quick"],
             "seeds": [0, 1, 2],
             "real_curve": curve if len(curve) > 1 else [],
             **({"curve_seeds": [0]} if budget == "quick" else {}),
         },
-        "metrics": _METRICS[budget] if measured else [],
-        "diagnosis": enough,
+        "metrics": _METRICS[budget] if with_metrics else [],
+        "diagnosis": with_diagnosis,
     }
-    text = _text_of(content)
-    left = {name: sum(found.values()) - count * len(found) for name, found in counts.items()}
-    return AuditRequest(parse_study(text, "audit"), text, task, count, left, tuple(notes), budget)
+    text = _to_yaml(content)
+    left_out = {name: sum(class_counts.values()) - count * len(class_counts) for name, class_counts in counts.items()}
+    return AuditRequest(parse_study(text, "audit"), text, task, count, left_out, tuple(notes), budget)
 
 
 def run_audit(request: AuditRequest, plan: Plan, session: Session, out: Path) -> Audit:
-    """Runs an audit; its study stays in `out` as study.yaml.
+    """Run an audit and write its study to `out` as study.yaml.
 
-    With budget `full`, the study grows by what the causes that it has named make worth trying, and goes on.
+    With budget `full`, a second run adds data sets that measure the cost and the gain of each reported cause.
     """
     result = _run(request, plan, session, out)
-    if request.budget == "full" and (more := interventions(result.summary.datasets)):
+    if request.budget == "full" and (added := interventions(result.summary.datasets)):
         content = yaml.safe_load(request.text)
-        text = _text_of({**content, "datasets": {**content["datasets"], **more}})
+        text = _to_yaml({**content, "datasets": {**content["datasets"], **added}})
         request = replace(request, text=text, study=parse_study(text, "audit"))
         result = _run(request, make_plan(request.study), session, out)
-    return _audit_of(request, result)
+    return _build_audit(request, result)
 
 
 def _run(request: AuditRequest, plan: Plan, session: Session, out: Path) -> StudyResult:
@@ -165,19 +185,19 @@ def _run(request: AuditRequest, plan: Plan, session: Session, out: Path) -> Stud
         result, failure = error.result, error
     (out / "study.yaml").write_text(request.text, encoding="utf-8")
     if failure:
-        raise EveryRunFailedError(str(failure), _audit_of(request, result)) from None
+        raise EveryRunFailedError(str(failure), _build_audit(request, result)) from None
     return result
 
 
-def _text_of(study: Mapping[str, Any]) -> str:
+def _to_yaml(study: Mapping[str, Any]) -> str:
     return yaml.safe_dump(dict(study), sort_keys=False, allow_unicode=True)
 
 
-def _audit_of(request: AuditRequest, result: StudyResult) -> Audit:
-    summary, division = result.summary, request.task.division
+def _build_audit(request: AuditRequest, result: StudyResult) -> Audit:
+    summary, split_summary = result.summary, request.task.split_summary
     rows = {row.dataset: row for row in summary.rows}
     records = {dataset.name: dataset for dataset in summary.datasets}
-    train, test = (sum(division.images[split]) for split in ("train", "test"))
+    train, test = (sum(split_summary.images[split]) for split in ("train", "test"))
     return Audit(
         budget=request.budget,
         complete=result.complete,
@@ -185,15 +205,16 @@ def _audit_of(request: AuditRequest, result: StudyResult) -> Audit:
             name=request.task.name,
             classes=request.task.classes,
             chance=1 / len(request.task.classes),
-            real_images=train + (test if division.hold_out is not None else 0),
+            real_images=train + (test if split_summary.hold_out is not None else 0),
             test_images_per_class=request.task.available("test"),
-            split=Split(train=train, test=test, hold_out=division.hold_out, seed=division.seed),
-            groups=Groups(test=division.groups, by=division.grouped_by),
+            split=Split(train=train, test=test, hold_out=split_summary.hold_out, seed=split_summary.seed),
+            groups=Groups(test=split_summary.groups, by=split_summary.grouped_by),
         ),
         images_per_class=request.images_per_class,
         real_to_real=_value(rows[REAL].to_real, rows[REAL].seeds),
         synthetic=tuple(
-            _set(request, summary, rows[name], rows[REAL], records[name].diagnosis) for name in request.left_out
+            _synthetic_set(request, summary, rows[name], rows[REAL], records[name].diagnosis)
+            for name in request.left_out
         ),
         answer=summary.answer,
         notes=request.notes,
@@ -202,17 +223,21 @@ def _audit_of(request: AuditRequest, result: StudyResult) -> Audit:
     )
 
 
-def _set(request: AuditRequest, summary: Summary, row: Row, real: Row, diagnosis: Diagnosis | None) -> SyntheticSet:
+def _synthetic_set(
+    request: AuditRequest, summary: Summary, row: Row, real: Row, diagnosis: Diagnosis | None
+) -> SyntheticSet:
     classes, runs = request.task.classes, summary.runs
-    recognised = [t for run in runs for t in run.transfers if run.dataset == REAL and t.tested_on == row.dataset]
-    from_real = np.array([test.per_class for test in recognised])
-    to_real, of_real = (
+    real_to_synth_tests = [
+        test for run in runs for test in run.transfers if run.dataset == REAL and test.tested_on == row.dataset
+    ]
+    real_to_synth = np.array([test.per_class for test in real_to_synth_tests])
+    synth_to_real, real_to_real = (
         np.array(
             [
-                t.per_class
+                test.per_class
                 for run in runs
-                for t in run.transfers
-                if run.dataset == name and t.tested_on == REAL and run.steps_of is None
+                for test in run.transfers
+                if run.dataset == name and test.tested_on == REAL and run.steps_of is None
             ]
         )
         for name in (row.dataset, REAL)
@@ -223,7 +248,7 @@ def _set(request: AuditRequest, summary: Summary, row: Row, real: Row, diagnosis
         images_per_class=row.images_per_class,
         left_out=request.left_out[row.dataset],
         synth_to_real=_value(row.to_real, row.seeds),
-        real_to_synth=_value(row.from_real, [test.top1 for test in recognised]),
+        real_to_synth=_value(row.from_real, [test.top1 for test in real_to_synth_tests]),
         gap=_value(row.gap),
         effective_real_images_per_class=NOT_MEASURED
         if worth is None
@@ -241,48 +266,50 @@ def _set(request: AuditRequest, summary: Summary, row: Row, real: Row, diagnosis
         per_class=tuple(
             ClassResult(
                 name=name,
-                synth_to_real=_of_class(to_real, i),
-                real_to_synth=_of_class(from_real, i),
-                real_to_real=_of_class(of_real, i),
+                synth_to_real=_class_value(synth_to_real, i),
+                real_to_synth=_class_value(real_to_synth, i),
+                real_to_real=_class_value(real_to_real, i),
             )
             for i, name in enumerate(classes)
         ),
-        metrics={name: _value(found) for name, found in row.metrics.items()},
-        controls={name: _value(found) for name, found in real.metrics.items()},
+        metrics={name: _value(interval) for name, interval in row.metrics.items()},
+        controls={name: _value(interval) for name, interval in real.metrics.items()},
     )
 
 
 def _causes(summary: Summary, name: str, diagnosis: Diagnosis, classes: Sequence[str]) -> tuple[AuditedCause, ...]:
-    shared, effects = set(CauseFinding.model_fields), summary.intervention_effects
+    shared_fields, effects = set(CauseEstimate.model_fields), summary.intervention_effects
     return tuple(
         AuditedCause(
-            **cause.model_dump(include=shared),
+            **cause.model_dump(include=shared_fields),
             per_class=dict(zip(classes, cause.per_class, strict=True)),
             few_classes=tuple(classes[i] for i in cause.few_classes),
             accuracy_cost=_value(effects.accuracy_cost(cause)),
-            gain=_value(found.gain if (found := effects.remedy(name, cause)) else None),
+            gain=_value(remedy.gain if (remedy := effects.remedy(name, cause)) else None),
         )
         for cause in diagnosis.causes
     )
 
 
-def _value(found: Interval | None, seeds: Sequence[float] = ()) -> Value | NotMeasured:
-    return NOT_MEASURED if found is None else Value(mean=found.mean, low=found.low, high=found.high, seeds=tuple(seeds))
+def _value(interval: Interval | None, seeds: Sequence[float] = ()) -> Value | NotMeasured:
+    if interval is None:
+        return NOT_MEASURED
+    return Value(mean=interval.mean, low=interval.low, high=interval.high, seeds=tuple(seeds))
 
 
-def _of_class(accuracies: np.ndarray, label: int) -> Value | NotMeasured:
-    """Mean and range over training seeds: with few of them and few images, no interval."""
+def _class_value(accuracies: np.ndarray, label: int) -> Value | NotMeasured:
+    """Return the mean and the range over training seeds; one class has too few images for an interval."""
     if not accuracies.size:
         return NOT_MEASURED
     seeds = accuracies[:, label]
     return Value(mean=seeds.mean(), low=seeds.min(), high=seeds.max(), seeds=tuple(seeds.tolist()))
 
 
-def _names(places: Sequence[Path]) -> list[str]:
-    """Of folders, as data sets can be called; each once."""
+def _dataset_names(folders: Sequence[Path]) -> list[str]:
+    """Return unique valid data set names, made from the names of the folders."""
     names: list[str] = []
-    for place in places:
-        base = re.sub(r"[^A-Za-z0-9._-]+", "-", place.resolve().name).strip("-._") or "synthetic"
+    for folder in folders:
+        base = re.sub(r"[^A-Za-z0-9._-]+", "-", folder.resolve().name).strip("-._") or "synthetic"
         base = "synthetic" if base == REAL else base
         name, number = base, 2
         while name in names:

@@ -1,4 +1,4 @@
-"""Conditions as users write them: `a.b < 0.5 and not (c == "x" or d.e)`. Nothing in them is ever run as code."""
+"""A safe language of conditions, such as `a.b < 0.5 and not (c == "x" or d.e)`; conditions are never run as code."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _TOKEN = re.compile(
     r"\s*(?:(?P<number>[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?(?![\w.-]))"
     rf"|(?P<sign><=|>=|==|!=|<|>|\(|\))|(?P<field>{_PART}(?:\.{_PART})*))"
 )
-_WORDS = ("and", "or", "not")
-_TRUTH = {"true": True, "false": False}
-_DEEPEST = 50
+_KEYWORDS = ("and", "or", "not")
+_BOOLEANS = {"true": True, "false": False}
+_MAX_DEPTH = 50
 
 
 @dataclass(frozen=True)
 class Field:
-    """A field by its parts, which dots divide; a part with other characters than these stands in quotes."""
+    """A field path such as `causes.'hot dog'.named`: parts separated by dots, quoted if they hold other characters."""
 
     parts: tuple[str, ...]
 
@@ -45,7 +45,7 @@ class Constant:
     value: Scalar
 
     def __str__(self) -> str:
-        return shown(self.value)
+        return format_scalar(self.value)
 
 
 @dataclass(frozen=True)
@@ -60,67 +60,67 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Negation:
-    of: Condition
+    operand: Condition
 
     def __str__(self) -> str:
-        return f"not {_bracketed(self.of)}"
+        return f"not {_parenthesised(self.operand)}"
 
 
 @dataclass(frozen=True)
 class Junction:
-    """All of them hold (`and`), or any (`or`)."""
+    """A conjunction (`and`) or disjunction (`or`) of conditions."""
 
-    word: Literal["and", "or"]
-    of: tuple[Condition, ...]
+    operator: Literal["and", "or"]
+    operands: tuple[Condition, ...]
 
     def __str__(self) -> str:
-        return f" {self.word} ".join(map(_bracketed, self.of))
+        return f" {self.operator} ".join(map(_parenthesised, self.operands))
 
 
 Condition = Field | Constant | Comparison | Negation | Junction
 
 
 def parse(text: str) -> Condition:
-    """The condition that `text` is. `or` binds least, then `and`, `not`, and comparisons most.
+    """Parse a condition. Comparisons have the highest precedence, then `not`, `and` and `or`.
 
     Raises:
-        GateError: it is none.
+        GateError: `text` is not a valid condition.
     """
-    return _Parser(text).whole()
+    return _Parser(text).parse()
 
 
 def holds(condition: Condition, value_of: Callable[[Field], Scalar]) -> bool:
-    """Whether it holds. What no longer matters, after a part of an `and` or `or` that decides it, is not looked at."""
+    """Return whether the condition holds. As in Python, `and` and `or` evaluate only as many operands as they need."""
 
-    def value(side: Field | Constant) -> Scalar:
-        return side.value if isinstance(side, Constant) else value_of(side)
+    def evaluate(operand: Field | Constant) -> Scalar:
+        return operand.value if isinstance(operand, Constant) else value_of(operand)
 
     match condition:
         case Comparison():
-            return COMPARISONS[condition.sign](value(condition.left), value(condition.right))
+            return COMPARISONS[condition.sign](evaluate(condition.left), evaluate(condition.right))
         case Negation():
-            return not holds(condition.of, value_of)
+            return not holds(condition.operand, value_of)
         case Junction():
-            decide = all if condition.word == "and" else any
-            return decide(holds(part, value_of) for part in condition.of)
+            combine = all if condition.operator == "and" else any
+            return combine(holds(operand, value_of) for operand in condition.operands)
         case _:
-            return bool(value(condition))
+            return bool(evaluate(condition))
 
 
 def leaves(condition: Condition) -> Iterator[Field | Constant | Comparison]:
-    """The comparisons and lone operands that it is made of."""
+    """Yield the comparisons and single operands of a condition, from left to right."""
     match condition:
         case Negation():
-            yield from leaves(condition.of)
+            yield from leaves(condition.operand)
         case Junction():
-            for part in condition.of:
-                yield from leaves(part)
+            for operand in condition.operands:
+                yield from leaves(operand)
         case _:
             yield condition
 
 
-def shown(value: Scalar) -> str:
-    """As it is written in a condition; numbers with at most six digits."""
+def format_scalar(value: Scalar) -> str:
+    """Write a value as in a condition, numbers with at most six digits."""
     if isinstance(value, str):
         return quoted(value)
     return str(value).lower() if isinstance(value, bool) else f"{value:.6g}"
@@ -130,100 +130,101 @@ def quoted(text: str) -> str:
     return f"'{text}'" if '"' in text else f'"{text}"'
 
 
-def _bracketed(condition: Condition) -> str:
+def _parenthesised(condition: Condition) -> str:
     return f"({condition})" if isinstance(condition, Junction) else str(condition)
 
 
 class _Parser:
-    """Recursive descent."""
+    """A recursive-descent parser; `position` is the index of the next token."""
 
     def __init__(self, text: str) -> None:
-        self.text, self.tokens, self.at, self.depth = text, list(_tokens(text)), 0, 0
+        self.text, self.tokens, self.position, self.depth = text, list(_tokens(text)), 0, 0
 
-    def whole(self) -> Condition:
-        found = self._any()
-        if self.at < len(self.tokens):
-            raise self._wrong("this does not belong here")
-        return found
+    def parse(self) -> Condition:
+        condition = self._disjunction()
+        if self.position < len(self.tokens):
+            raise self._error("unexpected text")
+        return condition
 
-    def _any(self) -> Condition:
-        parts = [self._all()]
-        while self._take("or"):
-            parts.append(self._all())
+    def _disjunction(self) -> Condition:
+        parts = [self._conjunction()]
+        while self._accept("or"):
+            parts.append(self._conjunction())
         return parts[0] if len(parts) == 1 else Junction("or", tuple(parts))
 
-    def _all(self) -> Condition:
+    def _conjunction(self) -> Condition:
         parts = [self._negation()]
-        while self._take("and"):
+        while self._accept("and"):
             parts.append(self._negation())
         return parts[0] if len(parts) == 1 else Junction("and", tuple(parts))
 
     def _negation(self) -> Condition:
         self.depth += 1
-        if self.depth > _DEEPEST:
-            raise self._wrong(f"more than {_DEEPEST} levels")
-        found = Negation(self._negation()) if self._take("not") else self._comparison()
+        if self.depth > _MAX_DEPTH:
+            raise self._error(f"more than {_MAX_DEPTH} nested levels")
+        condition = Negation(self._negation()) if self._accept("not") else self._comparison()
         self.depth -= 1
-        return found
+        return condition
 
     def _comparison(self) -> Condition:
-        if self._take("("):
-            inner = self._any()
-            if not self._take(")"):
-                raise self._wrong("a ) is missing")
+        if self._accept("("):
+            inner = self._disjunction()
+            if not self._accept(")"):
+                raise self._error("missing ')'")
             return inner
         left = self._operand()
         if self._next not in COMPARISONS:
             return left
-        found = Comparison(left, self._advance(), self._operand())
+        comparison = Comparison(left, self._advance(), self._operand())
         if self._next in COMPARISONS:
-            raise self._wrong("one comparison at a time; join two with and")
-        return found
+            raise self._error("chained comparison, join two comparisons with 'and'")
+        return comparison
 
     def _operand(self) -> Field | Constant:
-        kind = self.tokens[self.at][0] if self.at < len(self.tokens) else "end"
-        if kind not in ("number", "field") or self._next in _WORDS:
-            raise self._wrong("a field or a value is missing")
+        kind = self.tokens[self.position][0] if self.position < len(self.tokens) else "end"
+        if kind not in ("number", "field") or self._next in _KEYWORDS:
+            raise self._error("a field or a value is missing")
         token = self._advance()
         if kind == "number":
             return Constant(float(token))
-        if token in _TRUTH:
-            return Constant(_TRUTH[token])
+        if token in _BOOLEANS:
+            return Constant(_BOOLEANS[token])
         parts = tuple(part.strip(part[0]) if part[0] in "'\"" else part for part in re.findall(_PART, token))
         return Constant(parts[0]) if len(parts) == 1 and token[0] in "'\"" else Field(parts)
 
     @property
     def _next(self) -> str:
-        return self.tokens[self.at][1] if self.at < len(self.tokens) else ""
+        return self.tokens[self.position][1] if self.position < len(self.tokens) else ""
 
     def _advance(self) -> str:
-        self.at += 1
-        return self.tokens[self.at - 1][1]
+        self.position += 1
+        return self.tokens[self.position - 1][1]
 
-    def _take(self, word: str) -> bool:
-        taken = self._next == word
-        self.at += taken
-        return taken
+    def _accept(self, token: str) -> bool:
+        matches = self._next == token
+        self.position += matches
+        return matches
 
-    def _wrong(self, why: str) -> GateError:
-        return _wrong(self.text, self.tokens[self.at][2] if self.at < len(self.tokens) else len(self.text), why)
+    def _error(self, problem: str) -> GateError:
+        start = self.tokens[self.position][2] if self.position < len(self.tokens) else len(self.text)
+        return _error(self.text, start, problem)
 
 
 def _tokens(text: str) -> Iterator[tuple[str, str, int]]:
-    """Kind, text and place of each."""
-    at, end = 0, len(text.rstrip())
-    while at < end:
-        match = _TOKEN.match(text, at)
+    """Yield the kind, text and start position of each token."""
+    start, end = 0, len(text.rstrip())
+    while start < end:
+        match = _TOKEN.match(text, start)
         if match is None:
-            raise _wrong(text, at, "no field, value or sign")
+            raise _error(text, start, "unknown symbol")
         kind = str(match.lastgroup)
         yield kind, match[kind], match.start(kind)
-        at = match.end()
+        start = match.end()
 
 
-def _wrong(text: str, at: int, why: str) -> GateError:
-    rest = text[at:].strip()
+def _error(text: str, start: int, problem: str) -> GateError:
+    rest = text[start:].strip()
     return GateError(
-        f"--fail-if: {why}, {f'at {rest[:40]!r}' if rest else 'at its end'}; it is written like "
-        "'synth_to_real.high < 0.5 and not causes.labels.named'"
+        f"--fail-if: {problem} {f'at {rest[:40]!r}' if rest else 'at the end'}; "
+        "example: 'synth_to_real.high < 0.5 and not causes.labels.named'"
     )

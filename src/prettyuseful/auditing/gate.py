@@ -1,4 +1,4 @@
-"""`--fail-if`: a condition on what an audit says, checked before any work, judged afterwards."""
+"""`--fail-if`: a condition on the result of an audit. It is checked before the audit runs and evaluated afterwards."""
 
 from __future__ import annotations
 
@@ -20,97 +20,108 @@ _BY_METRIC = ("metrics", "controls")
 
 @dataclass(frozen=True)
 class Gate:
-    """A condition, such as `synth_to_real.high < 0.5`, that no synthetic set may meet.
+    """A condition such as `synth_to_real.high < 0.5`; the audit fails if any synthetic set satisfies it.
 
-    Fields are those of a synthetic set, or else of the whole audit, as the JSON has them; `causes.coverage.named` is
-    that of the first cause of that id, `per_class.cat.synth_to_real.mean` that of a class.
+    Fields are those of a synthetic set in the audit's JSON, or else of the whole audit. `causes.coverage.named` refers
+    to the first cause with the id `coverage`, and `per_class.cat.synth_to_real.mean` to the class `cat`.
     """
 
     condition: Condition
 
     @classmethod
-    def of(cls, text: str) -> Gate:
-        """Raises GateError: no condition, or a field that no audit has."""
+    def parse(cls, text: str) -> Gate:
+        """Parse a condition and check its fields.
+
+        Raises:
+            GateError: `text` is not a condition, or it names a field that no audit has.
+        """
         gate = cls(parse(text))
         known = [*SyntheticSet.model_fields, *Audit.model_fields]
         for field in gate._fields():
             if field.parts[0] not in known:
                 raise GateError(
-                    f"--fail-if: an audit has no field {field.parts[0]!r}{did_you_mean(field.parts[0], known)}; "
-                    f"known: {', '.join(SyntheticSet.model_fields)}"
+                    f"--fail-if: unknown field {field.parts[0]!r}{did_you_mean(field.parts[0], known)}; "
+                    f"valid fields: {', '.join(SyntheticSet.model_fields)}"
                 )
-            _check(field)
+            _check_field(field)
         return gate
 
-    def met_by(self, audit: Audit) -> list[str]:
-        """Which synthetic sets meet it, and by which values.
+    def satisfied_by(self, audit: Audit) -> list[str]:
+        """Return one line for each synthetic set that satisfies the condition, with the values of its fields.
 
         Raises:
-            GateError: a field that is not there or was not measured.
+            GateError: a field that the audit does not have or did not measure.
         """
-        whole = audit.as_json()
-        return [
-            f"{one['name']}: " + ", ".join(f"{field} is {_value(field, one, whole)}" for field in self._fields())
-            for one in whole["synthetic"]
-            if holds(self.condition, lambda field, one=one: _value(field, one, whole))  # type: ignore[misc]
-        ]
+        document = audit.as_json()
+        lines = []
+        for synthetic_set in document["synthetic"]:
+
+            def value_of(field: Field, synthetic_set: dict[str, Any] = synthetic_set) -> Scalar:
+                return _value(field, synthetic_set, document)
+
+            if holds(self.condition, value_of):
+                values = ", ".join(f"{field} is {value_of(field)}" for field in self._fields())
+                lines.append(f"{synthetic_set['name']}: {values}")
+        return lines
 
     def _fields(self) -> Iterator[Field]:
         for leaf in leaves(self.condition):
-            sides = (leaf,) if isinstance(leaf, Field | Constant) else (leaf.left, leaf.right)
-            yield from (side for side in sides if isinstance(side, Field))
+            operands = (leaf,) if isinstance(leaf, Field | Constant) else (leaf.left, leaf.right)
+            yield from (operand for operand in operands if isinstance(operand, Field))
 
 
-def _check(field: Field) -> None:
-    """Follows a field through the types of the JSON, as far as they say what there is.
+def _check_field(field: Field) -> None:
+    """Follow a field through the types of the JSON models, as far as these determine the valid names.
 
     Raises:
-        GateError: a name that is none.
+        GateError: an unknown name.
     """
     model: type[BaseModel] = SyntheticSet if field.parts[0] in SyntheticSet.model_fields else Audit
     parts = iter(field.parts)
     for part in parts:
-        _must_be(part, list(model.model_fields), field)
-        named, inner = _inside(model.model_fields[part].annotation)
-        item = next(parts, None) if named else None
-        if item is not None and inner is AuditedCause:
-            _must_be(item, cause_ids(), field)
+        _check_name(part, list(model.model_fields), field)
+        is_collection, item_model = _collection_and_model(model.model_fields[part].annotation)
+        item = next(parts, None) if is_collection else None
+        if item is not None and item_model is AuditedCause:
+            _check_name(item, cause_ids(), field)
         if item is not None and part in _BY_METRIC:
-            _must_be(item, list(METRICS.rows), field)
-        if inner is None or (named and item is None):
+            _check_name(item, list(METRICS.rows), field)
+        if item_model is None or (is_collection and item is None):
             return
-        model = inner
+        model = item_model
 
 
-def _must_be(part: str, known: Sequence[str], field: Field) -> None:
+def _check_name(part: str, known: Sequence[str], field: Field) -> None:
     if part not in known:
         raise GateError(
-            f"--fail-if: there is no {part!r} in {field}{did_you_mean(part, known)}; known: {', '.join(known)}"
+            f"--fail-if: unknown name {part!r} in {field}{did_you_mean(part, known)}; valid names: {', '.join(known)}"
         )
 
 
-def _inside(annotation: Any) -> tuple[bool, type[BaseModel] | None]:
-    """Whether a field holds several, each by a name of its own; and the model of what it holds, if it is one."""
+def _collection_and_model(annotation: Any) -> tuple[bool, type[BaseModel] | None]:
+    """Return whether a field holds several named items, and the model of its items or of its value, if any."""
     options = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
     for option in options:
         if isinstance(option, type) and issubclass(option, BaseModel):
             return False, option
         if get_origin(option) in (tuple, Mapping):
-            return True, next((inner for part in get_args(option) if (inner := _inside(part)[1])), None)
+            models = (_collection_and_model(part)[1] for part in get_args(option))
+            return True, next((model for model in models if model), None)
     return False, None
 
 
-def _value(field: Field, one: dict[str, Any], whole: dict[str, Any]) -> Scalar:
-    found: Any = one if field.parts[0] in one else whole
+def _value(field: Field, synthetic_set: dict[str, Any], document: dict[str, Any]) -> Scalar:
+    """Look up a field in the JSON of a synthetic set, or else of the whole audit."""
+    value: Any = synthetic_set if field.parts[0] in synthetic_set else document
     for part in field.parts:
-        if isinstance(found, list):
-            found = next((item for item in found if part in (item.get("id"), item.get("name"))), None)
+        if isinstance(value, list):
+            value = next((item for item in value if part in (item.get("id"), item.get("name"))), None)
         else:
-            found = found.get(part, found) if isinstance(found, dict) and part in found else None
-        if found == NOT_MEASURED:
-            raise GateError(f"--fail-if: {field} was not measured; take --budget full, or leave it out")
-        if found is None:
-            raise GateError(f"--fail-if: there is no {field} here, it ends at {part!r}; look at what --json prints")
-    if not isinstance(found, bool | int | float | str):
-        raise GateError(f"--fail-if: {field} is no number, word or truth; name one of its fields")
-    return found
+            value = value.get(part, value) if isinstance(value, dict) and part in value else None
+        if value == NOT_MEASURED:
+            raise GateError(f"--fail-if: {field} was not measured; use --budget full, or remove it from the condition")
+        if value is None:
+            raise GateError(f"--fail-if: this audit has no {field} ({part!r} is missing); see the output of --json")
+    if not isinstance(value, bool | int | float | str):
+        raise GateError(f"--fail-if: {field} is not a number, text or true/false; name one of its fields")
+    return value

@@ -1,4 +1,4 @@
-"""What an audit says: the JSON that it prints, as frozen models of the same shape."""
+"""The result of an audit, as models with the structure of the JSON that `prettyuseful audit --json` prints."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from prettyuseful.diagnosis.findings import CauseFinding
+from prettyuseful.diagnosis.findings import CauseEstimate
 from prettyuseful.formatting import percent, points
 
 NotMeasured = Literal["not_measured"]
@@ -21,7 +21,10 @@ class _Frozen(BaseModel):
 
 
 class Value(_Frozen):
-    """A mean with its 95 % interval. `seeds`: by each training seed, where there are any. Accuracies are 0-1."""
+    """A mean with its 95 % interval. Accuracies are fractions (0-1).
+
+    `seeds`: the value for each training seed; empty for values that do not depend on one.
+    """
 
     mean: float
     low: float
@@ -30,10 +33,11 @@ class Value(_Frozen):
 
 
 class EffectiveImages(_Frozen):
-    """How many real images per class teach as much.
+    """How many real images per class give the same accuracy (effective real images).
 
-    `censored`: `below` the fewest that were tried, `above` the most, on the `plateau` where more do not help, `none`.
-    `low` and `high` are null where they lie beyond what was tried.
+    `censored`: `none`; `below`: fewer than the smallest tested number, which is the estimate; `above`: more than the
+    largest tested number; `plateau`: at least the estimate, beyond which more real images do not help. `low` and `high`
+    are null where they lie outside the tested numbers.
     """
 
     estimate: float
@@ -43,7 +47,11 @@ class EffectiveImages(_Frozen):
 
 
 class Difference(_Frozen):
-    """How far the images are from real ones, in standard deviations of real against real; `differs`: it is clear."""
+    """The distance of the synthetic images from the real ones, with its 95 % interval.
+
+    Unit: standard deviations of the distance between two halves of the real images. `differs`: the difference is
+    significant, or a cause is reported.
+    """
 
     mean: float
     low: float
@@ -52,12 +60,13 @@ class Difference(_Frozen):
     differs: bool
 
 
-class AuditedCause(CauseFinding):
-    """One cause in one direction, with classes by name.
+class AuditedCause(CauseEstimate):
+    """One cause of the difference in one direction.
 
-    `per_class`: the effect by class; `few_classes`: those that stand out, where only they do. `accuracy_cost`: by how
-    much accuracy falls when real images go through `like`. `gain`: by how much it rises when the set loses the images,
-    or the colours, that the cause is about. Both are paired and measured by budget `full`.
+    `per_class`: the effect in each class. `few_classes`: the classes that are affected, if only a few are.
+    `accuracy_cost`: the decrease of accuracy when real training images undergo the equivalent change `like`. `gain`:
+    the increase of accuracy when the cause is removed from the data set, by dropping images or undoing the change. Both
+    are paired differences, and only budget `full` measures them.
     """
 
     per_class: Mapping[str, float]
@@ -67,7 +76,7 @@ class AuditedCause(CauseFinding):
 
 
 class ClassResult(_Frozen):
-    """The three transfers of one class: mean, lowest and highest of the training seeds, which is no interval."""
+    """The accuracies of one class: mean, minimum and maximum over the training seeds (not a confidence interval)."""
 
     name: str
     synth_to_real: Value | NotMeasured
@@ -76,11 +85,13 @@ class ClassResult(_Frozen):
 
 
 class SyntheticSet(_Frozen):
-    """What was found of one synthetic set.
+    """The results of one synthetic data set.
 
-    `left_out`: images that were not looked at, since every set is cut to equally many per class. `gap`: `synth_to_real`
-    minus `real_to_real`, paired. `causes`: the first is the one that explains most. `metrics`: of the set against real
-    test images; `controls`: of other real images in its place.
+    `images_per_class`: images used. `left_out`: images not used, because all data sets are limited to the same number
+    per class. `synth_to_real`: accuracy on real test images after training on this data set. `real_to_synth`: accuracy
+    on this data set after training on real images. `gap`: `synth_to_real` minus `real_to_real`, paired. `causes`: of
+    the difference from real images, the largest first. `per_class`: accuracies of each class. `metrics`: distribution
+    metrics of the data set with real test images as reference; `controls`: the same metrics of real images.
     """
 
     name: str
@@ -98,7 +109,11 @@ class SyntheticSet(_Frozen):
 
 
 class Split(_Frozen):
-    """Images of all classes. `hold_out`, the share that was held out, and its `seed` are null if `--test` was given."""
+    """The numbers of real training and test images, over all classes.
+
+    `hold_out`: the fraction (0-1) of the real images that is held out for testing; `seed`: the seed of this split. Both
+    are null if test images were given (`--test`).
+    """
 
     train: int
     test: int
@@ -107,14 +122,21 @@ class Split(_Frozen):
 
 
 class Groups(_Frozen):
-    """What is resampled and split whole: how many groups the test images are in, and who said so."""
+    """Groups of related images, which are split and resampled as a whole.
+
+    `test`: number of groups of test images. `by`: the groups come from the user's file, or from near-duplicate search.
+    """
 
     test: int
     by: Literal["file", "near-duplicates"]
 
 
 class AuditedTask(_Frozen):
-    """The real images. `chance`: the accuracy of guessing. `test_images_per_class`: what classifiers are tested on."""
+    """The real images.
+
+    `chance`: accuracy of guessing (0-1). `real_images`: number of images, without images given by `--test`.
+    `test_images_per_class`: real test images of each class.
+    """
 
     name: str
     classes: tuple[str, ...]
@@ -126,10 +148,12 @@ class AuditedTask(_Frozen):
 
 
 class Audit(_Frozen):
-    """Whether sets of images are useful training data. Fractions are 0-1; what was left out says `not_measured`.
+    """The result of an audit. Accuracies and other fractions are 0-1; values that were not measured are `not_measured`.
 
-    `real_to_real`: what equally many real images teach. `answer`: the findings in sentences; `notes`: what was done to
-    the sets first. `problems`: what is missing, and `complete` if nothing is. `report`: the HTML file.
+    `complete`: nothing is missing or failed; otherwise `problems` has one sentence for each problem.
+    `images_per_class`: images of every data set that were used. `real_to_real`: accuracy after training on equally many
+    real images. `answer`: the results in sentences. `notes`: how the data sets were prepared. `report`: path of the
+    HTML report.
     """
 
     schema_version: Literal[1] = 1
@@ -145,43 +169,46 @@ class Audit(_Frozen):
     report: str
 
     def as_json(self) -> dict[str, Any]:
-        """What `prettyuseful audit --json` prints."""
+        """Return the document that `prettyuseful audit --json` prints."""
         return self.model_dump(mode="json")
 
-    def rows(self) -> list[tuple[str, ...]]:
-        """A table for people: headings first, then the real images, then a row for each set."""
-        real = ("real", str(self.images_per_class), _or_not_measured(self.real_to_real, percent), "", "", "")
-        sets = [
-            (
-                one.name,
-                str(one.images_per_class),
-                _or_not_measured(one.synth_to_real, percent),
-                _or_not_measured(one.real_to_synth, percent),
-                _or_not_measured(one.gap, points),
-                worth(one.effective_real_images_per_class),
-            )
-            for one in self.synthetic
-        ]
-        return [
-            ("trained on", "n/class", "tested on real", "real-trained on it", "gap", "worth, real/class"),
-            real,
-            *sets,
-        ]
+    def table_rows(self) -> list[tuple[str, ...]]:
+        """Return a text table: the column headings, the real images, and one row for each synthetic data set."""
+        headings = (
+            "trained on",
+            "images/class",
+            "accuracy on real",
+            "accuracy of real-trained",
+            "difference from real",
+            "effective real/class",
+        )
+        real = ("real", str(self.images_per_class), _format_value(self.real_to_real, percent), "", "", "")
+        return [headings, real, *map(_table_row, self.synthetic)]
 
     def _repr_html_(self) -> str:
-        """For notebooks."""
-        head, *body = self.rows()
-        table = "".join(_html_row(row, "td") for row in body)
-        told = "".join(f"<p>{escape(line)}</p>" for line in (*self.answer, *self.notes, *self.problems))
-        heads = _html_row(head, "th")
-        return f"<table><thead>{heads}</thead><tbody>{table}</tbody></table>{told}<p>{escape(self.report)}</p>"
+        headings, *rows = self.table_rows()
+        head = _html_row(headings, "th")
+        body = "".join(_html_row(row, "td") for row in rows)
+        text = "".join(f"<p>{escape(line)}</p>" for line in (*self.answer, *self.notes, *self.problems))
+        return f"<table><thead>{head}</thead><tbody>{body}</tbody></table>{text}<p>{escape(self.report)}</p>"
 
 
-def _or_not_measured(value: Value | NotMeasured, text: Callable[[Value], str]) -> str:
-    return "not measured" if value == NOT_MEASURED else text(value)
+def _table_row(synthetic_set: SyntheticSet) -> tuple[str, ...]:
+    return (
+        synthetic_set.name,
+        str(synthetic_set.images_per_class),
+        _format_value(synthetic_set.synth_to_real, percent),
+        _format_value(synthetic_set.real_to_synth, percent),
+        _format_value(synthetic_set.gap, points),
+        _format_effective_images(synthetic_set.effective_real_images_per_class),
+    )
 
 
-def worth(value: EffectiveImages | NotMeasured) -> str:
+def _format_value(value: Value | NotMeasured, formatter: Callable[[Value], str]) -> str:
+    return "not measured" if value == NOT_MEASURED else formatter(value)
+
+
+def _format_effective_images(value: EffectiveImages | NotMeasured) -> str:
     if value == NOT_MEASURED:
         return "not measured"
     sign = {"below": "< ", "above": "> ", "plateau": ">= ", "none": ""}[value.censored]
@@ -190,7 +217,7 @@ def worth(value: EffectiveImages | NotMeasured) -> str:
 
 
 def audit_schema() -> dict[str, Any]:
-    """The JSON schema of an audit."""
+    """Return the JSON schema of an audit."""
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Audit.model_json_schema(mode="serialization")}
 
 

@@ -1,4 +1,4 @@
-"""The bundled studies."""
+"""The studies that come with the package."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from prettyuseful.study.file import Study
 from prettyuseful.study.reading import load_study
 
 BUNDLED = {
-    "demo": "four pocket generators, class names, 100 images per class, three seeds; minutes",
-    "paper-in-small": "class names against captions, with and without guidance; about a quarter of an hour",
-    "probes": "which cue is missing? edges, frequency bands, a VAE; four pocket generators; about a quarter of an hour",
+    "demo": "four pocket generators, class-name prompts, 100 images per class, three seeds; a few minutes",
+    "paper-in-small": "class-name and caption prompts, with and without guidance; about 15 minutes",
+    "probes": "which cue is missing: edges, frequency bands or a VAE? four pocket generators; about 15 minutes",
 }
 
 
 def bundled_study(name: str) -> Study:
-    """A bundled study by name.
+    """Return a bundled study by its name.
 
     Raises:
         UnknownNameError: no such study.

@@ -1,4 +1,4 @@
-"""The command line: parses, shows and exits; everything else is the Python interface's."""
+"""The command line. It parses arguments, prints results and sets the exit code; the Python interface does the work."""
 
 from __future__ import annotations
 
@@ -6,19 +6,20 @@ import signal
 import sys
 import traceback
 
-from prettyuseful.cli import audits, datasets, lists, stores, studies
+from prettyuseful.cli import audits, studies, datasets, stores, reference  # isort: skip (the order of the help)
 from prettyuseful.cli.app import app
-from prettyuseful.redaction import redacted
+from prettyuseful.cli.exit_codes import EXIT_CODES, ExitCode
+from prettyuseful.redaction import redact
 
-__all__ = ["app", "audits", "datasets", "lists", "main", "stores", "studies"]
+__all__ = ["EXIT_CODES", "app", "audits", "datasets", "main", "reference", "stores", "studies"]
 
 
 def main() -> None:
-    """Exit codes: 0 complete, 1 steps failed or missing, 2 the user's mistake, 130 interrupted."""
-    # Batch systems and containers ask to stop by SIGTERM: the same as Ctrl-C.
+    """Run the command line; `exit_codes` lists the exit codes."""
+    # Batch systems and containers stop a process with SIGTERM: treat it like Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         app()
-    except Exception:  # a mistake of ours: its trace is needed, secrets in it are not
-        print(redacted(traceback.format_exc()), end="", file=sys.stderr)
-        sys.exit(1)
+    except Exception:  # an error of this program: print its traceback, but no secrets
+        print(redact(traceback.format_exc()), end="", file=sys.stderr)
+        sys.exit(ExitCode.FAILED)

@@ -11,27 +11,70 @@ import typer
 from prettyuseful.cli.app import (
     DEFAULT_STORE,
     Budget,
+    Command,
     JsonOption,
     OnOption,
     OutOption,
+    Panel,
     StoreOption,
     WorkersOption,
     app,
     print_json,
     print_missing,
 )
+from prettyuseful.cli.exit_codes import ExitCode
 
 
-@app.command()
+@app.command(
+    cls=Command,
+    rich_help_panel=Panel.MAIN,
+    epilog="Example: prettyuseful audit --real photos --synthetic generated",
+)
 def audit(
-    real: Annotated[Path, typer.Option("--real", help="Real images: class folders, .tar or Parquet.")],
-    synthetic: Annotated[list[Path], typer.Option("--synthetic", help="Images to audit; may be given several times.")],
-    test: Annotated[Path | None, typer.Option("--test", help="Real test images. [default: a fifth of --real]")] = None,
-    groups: Annotated[Path | None, typer.Option("--groups", help="File of path and group of each real image.")] = None,
-    budget: Annotated[Budget, typer.Option("--budget", help="full measures more metrics, costs and remedies.")] = (
-        Budget.quick
-    ),
-    fail_if: Annotated[str | None, typer.Option("--fail-if", help="Exit 1 if any set satisfies EXPR.")] = None,
+    real: Annotated[
+        Path,
+        typer.Option(
+            "--real",
+            help="Real images: a folder with one folder per class, .tar or Parquet.",
+            rich_help_panel=Panel.DATA,
+        ),
+    ],
+    synthetic: Annotated[
+        list[Path],
+        typer.Option(
+            "--synthetic", help="Synthetic images to audit; repeat for several data sets.", rich_help_panel=Panel.DATA
+        ),
+    ],
+    test: Annotated[
+        Path | None,
+        typer.Option("--test", help="Real test images.", show_default="a fifth of --real", rich_help_panel=Panel.DATA),
+    ] = None,
+    groups: Annotated[
+        Path | None,
+        typer.Option(
+            "--groups",
+            help="CSV, TSV or JSON lines file with the group of each real image; a split never divides a group.",
+            show_default="near-duplicates form a group",
+            rich_help_panel=Panel.DATA,
+        ),
+    ] = None,
+    budget: Annotated[
+        Budget,
+        typer.Option(
+            "--budget",
+            help="full measures more metrics, the accuracy cost of each cause, and remedies.",
+            rich_help_panel=Panel.EXECUTION,
+        ),
+    ] = Budget.quick,
+    fail_if: Annotated[
+        str | None,
+        typer.Option(
+            "--fail-if",
+            metavar="EXPR",
+            help="Exit with code 1 if any data set satisfies EXPR, such as 'synth_to_real.high < 0.7'.",
+            rich_help_panel=Panel.GATE,
+        ),
+    ] = None,
     store: StoreOption = DEFAULT_STORE,
     out: OutOption = None,
     workers: WorkersOption = None,
@@ -45,26 +88,26 @@ def audit(
     from prettyuseful.errors import EveryRunFailedError
     from prettyuseful.tasks.source import TaskSource
 
-    gate = Gate.of(fail_if) if fail_if else None
+    gate = Gate.parse(fail_if) if fail_if else None
     source = TaskSource(real=str(real), test=str(test) if test else None, groups=str(groups) if groups else None)
-    place = out or Path("audit-results")
+    out = out or Path("audit-results")
     with StepProgress() as progress:
         try:
-            found, failure = run_audit(source, synthetic, budget.value, place, store, workers, on, progress), None
+            result, failure = run_audit(source, synthetic, budget.value, out, store, workers, on, progress), None
         except EveryRunFailedError as error:
-            found, failure = error.result, error
+            result, failure = error.result, error
     if as_json:
-        print_json(found.as_json())
+        print_json(result.as_json())
     else:
-        print_out(audit_table(found.rows()))
-        for line in (*found.answer, *found.notes):
+        print_out(audit_table(result.table_rows()))
+        for line in (*result.answer, *result.notes):
             print_out(line)
-        print_out(f"report: {found.report}")
-    print_missing(found.problems)
+        print_out(f"report: {result.report}")
+    print_missing(result.problems)
     if failure:
         raise failure
-    satisfied = gate.met_by(found) if gate else []
+    satisfied = gate.satisfied_by(result) if gate else []
     for line in satisfied:
         print(f"failed: {line}", file=sys.stderr)
-    if satisfied or found.problems or not found.complete:
-        raise typer.Exit(1)
+    if satisfied or result.problems or not result.complete:
+        raise typer.Exit(ExitCode.FAILED)

@@ -1,4 +1,4 @@
-"""Commands on stores: gc, verify."""
+"""Commands for stores: gc, verify."""
 
 from __future__ import annotations
 
@@ -9,47 +9,54 @@ from typing import Annotated
 
 import typer
 
-from prettyuseful.cli.app import DEFAULT_STORE, JsonOption, StoreOption, app, print_json
+from prettyuseful.cli.app import DEFAULT_STORE, Command, JsonOption, Panel, StoreOption, app, print_json
+from prettyuseful.cli.exit_codes import ExitCode
 
 
-@app.command()
+@app.command(cls=Command, rich_help_panel=Panel.STORE, epilog="Example: prettyuseful gc study.yaml other-study.yaml")
 def gc(
-    studies: Annotated[list[Path], typer.Argument(help="The study files whose steps stay.", show_default=False)],
+    studies: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="STUDY",
+            help="Study files whose results are kept; name every study that you still need.",
+            show_default=False,
+        ),
+    ],
     store: StoreOption = DEFAULT_STORE,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Delete without confirmation.")] = False,
 ) -> None:
-    """Remove from the store what none of the given studies refers to."""
+    """Delete the artifacts in a store that none of the given studies uses."""
     from prettyuseful.console import print_out
     from prettyuseful.formatting import size
     from prettyuseful.run import sweep_store
     from prettyuseful.study.reading import load_study
 
     kept = [load_study(study) for study in studies]
-    found = sweep_store(kept, store)
-    if not (found.artifacts or found.files):
-        print_out(f"nothing to remove: all of the store {store} belongs to these studies, or is younger than a day")
+    unused = sweep_store(kept, store)
+    if not (unused.artifacts or unused.files):
+        print_out(f"nothing to delete: everything in {store} is used by these studies or less than a day old")
         return
-    words = f"{found.artifacts} artifacts and {found.files} files, {size(found.bytes)}"
-    print_out(f"no given study refers to {words} of the store {store}")
-    if yes or typer.confirm("Remove them?", err=True):
+    print_out(f"{store}: {unused.artifacts} artifacts and {unused.files} files ({size(unused.bytes)}) are unused")
+    if yes or typer.confirm("Delete them?", err=True):
         sweep_store(kept, store, remove=True)
-        print_out("removed")
+        print_out("deleted")
 
 
-@app.command()
+@app.command(cls=Command, rich_help_panel=Panel.STORE, epilog="Example: prettyuseful verify --store prettyuseful-store")
 def verify(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> None:
-    """Check every manifest of a store and the bytes of every file that it promises."""
+    """Verify the checksums of all files in a store."""
     from prettyuseful.console import print_out
     from prettyuseful.engine.store.open import open_store
 
-    checked = list(open_store(store, must_exist=True).check())
-    broken = [one for one in checked if one.problem]
+    checks = list(open_store(store, must_exist=True).check())
+    broken = [check for check in checks if check.problem]
     if as_json:
-        print_json({"schema_version": 1, "artifacts": len(checked), "broken": [asdict(one) for one in broken]})
+        print_json({"schema_version": 1, "artifacts": len(checks), "broken": [asdict(check) for check in broken]})
     else:
-        for one in broken:
-            print_out(f"broken: {one.step} {one.key[:12]}: {one.problem}")
-        print_out(f"{len(checked) - len(broken)} of {len(checked)} artifacts are whole")
+        for check in broken:
+            print_out(f"damaged: {check.step} {check.key[:12]}: {check.problem}")
+        print_out(f"{len(checks) - len(broken)} of {len(checks)} artifacts are intact")
     if broken:
-        print("run their study again: what is broken is made anew", file=sys.stderr)
-        raise typer.Exit(1)
+        print("run the study again to replace the damaged artifacts", file=sys.stderr)
+        raise typer.Exit(ExitCode.FAILED)

@@ -1,4 +1,4 @@
-"""Commands on studies: run, demo, plan, status, report, paper."""
+"""Commands for studies: run, demo, plan, status, report, paper."""
 
 from __future__ import annotations
 
@@ -10,16 +10,20 @@ import typer
 
 from prettyuseful.cli.app import (
     DEFAULT_STORE,
+    Command,
     JsonOption,
     OnOption,
     OutOption,
+    Panel,
     StoreOption,
     StudyArgument,
     WorkersOption,
     app,
+    exit_if_missing,
+    logger,
     print_json,
-    report_problems,
 )
+from prettyuseful.cli.exit_codes import ExitCode
 from prettyuseful.errors import EveryRunFailedError
 
 if TYPE_CHECKING:
@@ -27,31 +31,41 @@ if TYPE_CHECKING:
     from prettyuseful.study.file import Study
 
 
-@app.command()
+@app.command(cls=Command, rich_help_panel=Panel.MAIN, epilog="Example: prettyuseful run study.yaml --workers 4")
 def run(
     study: StudyArgument,
     store: StoreOption = DEFAULT_STORE,
     out: OutOption = None,
     workers: WorkersOption = None,
     on: OnOption = "local",
-    worker: Annotated[
-        bool, typer.Option("--worker", help="Only make steps, beside other workers on the store; write no report.")
+    steps_only: Annotated[
+        bool,
+        typer.Option(
+            "--steps-only",
+            help="Only run steps, beside other processes on the same store; write no report.",
+            rich_help_panel=Panel.EXECUTION,
+        ),
     ] = False,
     as_json: JsonOption = False,
+    deprecated_worker: Annotated[bool, typer.Option("--worker", hidden=True)] = False,
 ) -> None:
-    """Run a study: what is in the store already is not made again."""
+    """Run a study and write its report. Results that are already in the store are reused."""
     from prettyuseful.study.reading import load_study
 
-    if worker:
-        _make_steps(load_study(study), store, workers, on)
-    else:
+    if deprecated_worker:
+        logger.warning("warning: --worker is deprecated; use --steps-only")
+    if not (steps_only or deprecated_worker):
         _run(load_study(study), store, out or Path(f"{study.stem}-results"), workers, on, as_json)
+        return
+    if out or as_json:
+        logger.warning("warning: --steps-only writes no report, so --out and --json have no effect")
+    _run_steps_only(load_study(study), store, workers, on)
 
 
-@app.command()
+@app.command(cls=Command, rich_help_panel=Panel.MAIN, epilog="Example: prettyuseful demo --study paper-in-small")
 def demo(
     study: Annotated[
-        str, typer.Option("--study", help="A bundled study; `prettyuseful list studies` shows them.")
+        str, typer.Option("--study", metavar="NAME", help="A bundled study; see `prettyuseful list studies`.")
     ] = "demo",
     store: StoreOption = DEFAULT_STORE,
     out: OutOption = None,
@@ -59,25 +73,39 @@ def demo(
     on: OnOption = "local",
     as_json: JsonOption = False,
 ) -> None:
-    """Run a bundled study on the embedded photographs and pocket models. Needs no download."""
+    """Run a bundled study on built-in photographs and tiny models, without any download."""
     from prettyuseful.bundled_studies import bundled_study
 
     _run(bundled_study(study), store, out or Path(f"{study}-results"), workers, on, as_json)
 
 
-@app.command()
+@app.command(
+    cls=Command, rich_help_panel=Panel.STUDIES, epilog="Example: prettyuseful plan study.yaml --price-per-gpu-hour 2.5"
+)
 def plan(
     study: StudyArgument,
     store: StoreOption = DEFAULT_STORE,
     gpu_hour: Annotated[
-        float | None, typer.Option("--price-per-gpu-hour", min=0, help="Of one GPU with its machine, in any currency.")
+        float | None,
+        typer.Option(
+            "--price-per-gpu-hour",
+            min=0,
+            help="Price of one GPU, with its machine, for one hour, in any currency.",
+            rich_help_panel=Panel.COST,
+        ),
     ] = None,
     cpu_hour: Annotated[
-        float | None, typer.Option("--price-per-cpu-hour", min=0, help="Of one CPU thread, in the same currency.")
+        float | None,
+        typer.Option(
+            "--price-per-cpu-hour",
+            min=0,
+            help="Price of one CPU thread for one hour, in the same currency.",
+            rich_help_panel=Panel.COST,
+        ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show a study's steps: which are done, and what the rest will cost in hours, images, bytes and money."""
+    """List the steps of a study: which are done, and the estimated time, images, disk space and money for the rest."""
     from prettyuseful.console import cost_table, print_out
     from prettyuseful.engine.cost import Prices
     from prettyuseful.run import estimate_cost
@@ -90,30 +118,37 @@ def plan(
         print_out(cost_table(cost))
 
 
-@app.command()
+@app.command(cls=Command, rich_help_panel=Panel.STUDIES, epilog="Example: prettyuseful status study.yaml")
 def status(study: StudyArgument, store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> None:
-    """Show which of a study's steps are done, running, failed or waiting, on whichever machine."""
+    """Show which steps of a study are done, running, failed or waiting, on all machines that share the store."""
     from prettyuseful.console import print_out, status_table
     from prettyuseful.run import study_status
     from prettyuseful.study.reading import load_study
 
-    found = study_status(load_study(study), store)
+    current = study_status(load_study(study), store)
     if as_json:
-        print_json({"schema_version": 1, **asdict(found)})
+        print_json({"schema_version": 1, **asdict(current)})
     else:
-        print_out(status_table(found))
-        for label in found.running:
+        print_out(status_table(current))
+        for label in current.running:
             print_out(f"running: {label}")
-        for label, cause in found.failed.items():
+        for label, cause in current.failed.items():
             print_out(f"failed: {label}: {cause}")
 
 
-@app.command()
+@app.command(
+    cls=Command, rich_help_panel=Panel.STUDIES, epilog="Example: prettyuseful report study-results --out report.html"
+)
 def report(
-    records: Annotated[Path, typer.Argument(help="A folder of records, as `run` leaves it.", show_default=False)],
-    out: Annotated[Path, typer.Option("--out", help="The HTML file to write.")] = Path("report.html"),
+    records: Annotated[
+        Path,
+        typer.Argument(metavar="RESULTS", help="Results folder of `run`, or its records folder.", show_default=False),
+    ],
+    out: Annotated[Path, typer.Option("--out", help="HTML file to write.", rich_help_panel=Panel.OUTPUT)] = Path(
+        "report.html"
+    ),
 ) -> None:
-    """Build the report again from records."""
+    """Build the HTML report again from the records of a study, without running any step."""
     from prettyuseful.analysis.summary import summarise
     from prettyuseful.console import print_out
     from prettyuseful.records import read_records
@@ -121,20 +156,20 @@ def report(
 
     summary = summarise(read_records(records / "records" if (records / "records").is_dir() else records))
     print_out(str(write_report(summary, out)))
-    report_problems(summary.problems)
+    exit_if_missing(summary.problems)
 
 
-@app.command()
+@app.command(cls=Command, rich_help_panel=Panel.STUDIES, epilog="Example: prettyuseful paper --json")
 def paper(as_json: JsonOption = False) -> None:
-    """Test the trends of the paper's published values. Nothing is measured."""
+    """Test the trends in the paper's published values. Nothing is measured."""
     from prettyuseful.analysis.paper import paper_trends
     from prettyuseful.console import print_out
 
-    found = paper_trends()
+    trends = paper_trends()
     if as_json:
-        print_json(found.as_json())
+        print_json(trends.as_json())
     else:
-        print_out("\n".join(found.lines()))
+        print_out("\n".join(trends.text_lines()))
 
 
 def _run(study: Study, store: str, out: Path, workers: int | None, on: str, as_json: bool) -> None:
@@ -146,24 +181,23 @@ def _run(study: Study, store: str, out: Path, workers: int | None, on: str, as_j
             result, failure = run_study(study, store, out, workers, on, progress), None
         except EveryRunFailedError as error:
             result, failure = error.result, error
-    _show(result, as_json)
+    _print_result(result, as_json)
     if failure:
         raise failure
-    report_problems(result.summary.problems)
+    exit_if_missing(result.summary.problems)
 
 
-def _make_steps(study: Study, store: str, workers: int | None, on: str) -> None:
-    """One of several workers on a store; exit code 1 if steps failed."""
+def _run_steps_only(study: Study, store: str, workers: int | None, on: str) -> None:
     from prettyuseful.console import StepProgress
     from prettyuseful.run import make_steps
 
     with StepProgress() as progress:
         outcome = make_steps(study, store, workers, on, progress)
     if outcome.failed:
-        raise typer.Exit(1)
+        raise typer.Exit(ExitCode.FAILED)
 
 
-def _show(result: StudyResult, as_json: bool) -> None:
+def _print_result(result: StudyResult, as_json: bool) -> None:
     from prettyuseful.console import print_out, summary_table
 
     if as_json:

@@ -1,4 +1,4 @@
-"""Data sets on disk: Parquet shards in the Hugging Face convention, read by `load_dataset("parquet", ...)`."""
+"""Data sets on disk: Parquet shards that Hugging Face's `load_dataset("parquet", ...)` reads."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ _ROWS_PER_GROUP = 100
 class Row:
     """One labelled image.
 
-    `data`: encoded bytes. `group`: what statistics resample whole (the source block of a crop; an image by itself).
-    `prompt`, `seed` (63 bits) and `generator` are None for real images, `place` for all whose place nobody knows.
+    `data`: encoded image. `path`: its path in its source. `label`: index of the class. `group`: name of its group;
+    images of one group, such as crops of one block, are resampled together. `place`: position of a crop in its
+    photograph, in words; None if unknown. `prompt`, `seed` (63 bits) and `generator` are None for real images.
     """
 
     data: bytes
@@ -34,7 +35,7 @@ class Row:
 
 
 def shard_schema(classes: Sequence[str]) -> pa.Schema:
-    """The columns of a shard, with the features that make Hugging Face decode images and name labels."""
+    """Return the columns of a shard. Its metadata makes Hugging Face decode the images and name the labels."""
     import pyarrow as pa
 
     texts = ("group", "place", "prompt", "generator")
@@ -58,12 +59,12 @@ def shard_schema(classes: Sequence[str]) -> pa.Schema:
 
 
 def write_shard(path: Path, rows: Iterable[Row], classes: Sequence[str]) -> int:
-    """Writes the rows, in order; equal rows give equal bytes. Returns how many they were."""
+    """Write the rows to a Parquet file, in order, and return their number. Equal rows give equal bytes."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     schema, count = shard_schema(classes), 0
-    # Encoded images do not compress, and a dictionary of them only costs time.
+    # Encoded images cannot be compressed further, and a dictionary of them would only cost time.
     options = {"compression": "none", "use_dictionary": ["label", "generator"]}
     with pq.ParquetWriter(path, schema, **options) as writer:
         for chunk in _chunks(rows, _ROWS_PER_GROUP):
@@ -85,7 +86,7 @@ def write_shard(path: Path, rows: Iterable[Row], classes: Sequence[str]) -> int:
 
 
 def read_shard(path: Path, first: int = 0, stop: int | None = None) -> Iterator[Row]:
-    """Rows `first` to `stop` (all) of a shard, in order, one row group in memory at a time."""
+    """Yield the rows `first` to `stop` (exclusive; None for the end) of a shard, with one row group in memory."""
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(path) as file:
@@ -100,7 +101,7 @@ def read_shard(path: Path, first: int = 0, stop: int | None = None) -> Iterator[
 
 
 def shard_classes(path: Path) -> tuple[str, ...]:
-    """The class names that a shard of ours carries."""
+    """Return the class names in the metadata of a shard that `write_shard` wrote."""
     import pyarrow.parquet as pq
 
     features = json.loads(pq.read_schema(path).metadata[b"huggingface"])["info"]["features"]
@@ -112,7 +113,7 @@ def shard_name(index: int, count: int) -> str:
 
 
 def dataset_card(name: str, classes: Sequence[str], description: str) -> str:
-    """The README.md of a data set folder, with the header that makes the folder itself a Hugging Face data set."""
+    """Return the README.md of a data set folder. Its header makes the folder a Hugging Face data set."""
     header = "---\nconfigs:\n- config_name: default\n  data_files: data-*.parquet\n---\n"
     listing = ", ".join(classes)
     return f"{header}# {name}\n\n{description}\n\n{len(classes)} classes: {listing}.\n\nWritten by prettyuseful.\n"

@@ -1,4 +1,4 @@
-"""Bytes to pixels and back, with limits: an image file may be broken, huge or no image at all."""
+"""Decode and encode images, with limits: an image file may be broken, huge or not an image at all."""
 
 from __future__ import annotations
 
@@ -12,22 +12,26 @@ from PIL import Image, UnidentifiedImageError
 from prettyuseful.errors import DataError
 
 MAX_PIXELS = 64_000_000
-"""Larger images are refused before they are decoded."""
+"""Larger images are rejected before decoding."""
 
 JPEG_QUALITY = 95
 _THUMBNAIL = 96
-_LONGEST = 4  # times the short side
+_MAX_ASPECT = 4  # long side over short side
 
 
 def decode(data: bytes, name: str) -> Image.Image:
-    """The RGB image in `data`; `name` is what an error calls it.
+    """Decode an image file to RGB.
+
+    Args:
+        data: bytes of the file.
+        name: name of the image in error messages.
 
     Raises:
-        DataError: not an image, broken, or more than `MAX_PIXELS`.
+        DataError: the bytes are not an image, are broken, or have more than `MAX_PIXELS` pixels.
     """
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow warns of large images; the limit here is our own
+            warnings.simplefilter("ignore")  # Pillow warns about large images; MAX_PIXELS limits them
             with Image.open(io.BytesIO(data)) as image:
                 if image.width * image.height > MAX_PIXELS:
                     raise DataError(
@@ -40,28 +44,29 @@ def decode(data: bytes, name: str) -> Image.Image:
     except Image.DecompressionBombError:
         raise DataError(f"{name}: too large (limit {MAX_PIXELS:,} pixels); resize or remove it") from None
     except UnidentifiedImageError:
-        raise DataError(f"{name}: not an image that Pillow can read; remove it or convert it") from None
+        raise DataError(f"{name}: not an image that Pillow can read; remove or convert it") from None
     except Exception as error:  # a decoder may raise anything on hostile bytes
         raise DataError(f"{name}: broken image ({' '.join(str(error).split())}); replace or remove it") from None
 
 
 def to_square(image: Image.Image, size: int) -> np.ndarray:
-    """(size, size, 3) uint8: the centred square, resized (bicubic, anti-aliased)."""
+    """Return the centred square, resized with an anti-aliased bicubic filter, (size, size, 3) uint8."""
     short = min(image.size)
     left, top = (image.width - short) // 2, (image.height - short) // 2
-    # Cut first: scaling a long thin image whole would take memory without bound.
+    # Crop first: resizing a whole long and thin image would take unbounded memory.
     square = image.crop((left, top, left + short, top + short))
     return np.asarray(square if short == size else square.resize((size, size), Image.Resampling.BICUBIC))
 
 
 def to_short_side(image: Image.Image, size: int) -> np.ndarray:
-    """(H, W, 3) uint8 with a short side of `size` pixels, resized (bicubic, anti-aliased), as torchvision's `Resize`.
+    """Resize an image to a short side of `size` pixels, like torchvision's `Resize`, (H, W, 3) uint8.
 
-    Of an image that is more than four times as long as short, the middle is taken, four times as long.
+    The filter is bicubic and anti-aliased. Images with an aspect ratio above 4 are first cropped to their middle part,
+    with the ratio 4.
     """
     short = min(image.size)
-    if max(image.size) > _LONGEST * short:  # scaled whole, a long thin image would take memory without bound
-        width, height = (min(side, _LONGEST * short) for side in image.size)
+    if max(image.size) > _MAX_ASPECT * short:  # resizing a whole long and thin image would take unbounded memory
+        width, height = (min(side, _MAX_ASPECT * short) for side in image.size)
         left, top = (image.width - width) // 2, (image.height - height) // 2
         image = image.crop((left, top, left + width, top + height))
     if short == size:
@@ -71,23 +76,23 @@ def to_short_side(image: Image.Image, size: int) -> np.ndarray:
 
 
 def encode_png(pixels: np.ndarray) -> bytes:
-    """Lossless bytes of (H, W, 3) uint8."""
+    """Encode (H, W, 3) uint8 pixels as PNG, without loss."""
     return _encode(pixels, "PNG")
 
 
 def thumbnail(image: Image.Image) -> str:
-    """The image's centred square as a small picture for a report: base64, PNG up to 96 px."""
+    """Return the centred square as a PNG of at most 96 px for a report, base64-encoded."""
     small = to_square(image, min(_THUMBNAIL, *image.size))
     return str(base64.b64encode(encode_png(np.ascontiguousarray(small))), "ascii")
 
 
 def encode_jpeg(pixels: np.ndarray) -> bytes:
-    """JPEG bytes of (H, W, 3) uint8 at quality 95 with Pillow's default chroma subsampling, as the paper's data."""
+    """Encode (H, W, 3) uint8 pixels as JPEG, with quality 95 and Pillow's chroma subsampling, as in the paper."""
     return _encode(pixels, "JPEG", quality=JPEG_QUALITY)
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I"):  # 16 bits, which Pillow's own conversion would clip at 255
+    if image.mode.startswith("I"):  # 16-bit grey values, which Pillow's conversion would clip at 255
         grey = np.asarray(image).astype(np.float64)
         scale = 255 / 65535 if grey.max(initial=0) > 255 or image.mode.startswith("I;16") else 1.0
         image = Image.fromarray((grey * scale).round().clip(0, 255).astype(np.uint8))

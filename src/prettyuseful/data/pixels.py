@@ -1,4 +1,4 @@
-"""Decoded data sets: pixels once as uint8, with their labels and groups, ready for training and tests."""
+"""Decoded data sets: uint8 pixels with labels and groups, for training and tests."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from prettyuseful.data.dataset import Row
 from prettyuseful.data.images import decode, to_short_side
 
 SHARD_BYTES = 2**29
-"""A shard is full once it holds so many: large enough for the disk, small enough for an object store."""
+"""Size at which a shard is full: large enough for a disk, small enough for an object store."""
 
 StoredSize = int | Literal["native"]
 Image = tuple[np.ndarray, int, str]
-"""Pixels, (H, W, 3) uint8; label; group."""
+"""Pixels (H, W, 3) uint8, label and group of an image."""
 
 
 @dataclass(frozen=True)
 class Pixels:
-    """Decoded images, each of its own height and width; N of them.
+    """N decoded images, which may differ in height and width.
 
-    `shards`: flat uint8 arrays, memory-mapped when read from disk, in which the images lie one after another. `sizes`:
-    (N, 2) int64, height and width in pixels. `labels`: (N,) int64. `groups`: (N,) str.
+    `shards`: flat uint8 arrays with the images one after another; memory-mapped if read from disk. `sizes`: (N, 2)
+    int64, height and width in pixels. `labels`: (N,) int64. `groups`: (N,) str.
     """
 
     shards: tuple[np.ndarray, ...]
@@ -37,8 +37,8 @@ class Pixels:
     groups: np.ndarray
 
     @classmethod
-    def of(cls, images: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> Pixels:
-        """From (N, H, W, 3) uint8 in memory."""
+    def from_array(cls, images: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> Pixels:
+        """Return `Pixels` of an (N, H, W, 3) uint8 array."""
         sizes = np.tile(np.array(images.shape[1:3], np.int64), (len(images), 1))
         return cls((np.ascontiguousarray(images).reshape(-1),), sizes, labels, groups)
 
@@ -46,40 +46,40 @@ class Pixels:
         return len(self.labels)
 
     def __getitem__(self, i: int) -> np.ndarray:
-        """(H, W, 3) uint8 of image `i`, without a copy."""
-        (height, width), (shard, begin) = self.sizes[i], self.places[i]
+        """Return image `i` as a view, (H, W, 3) uint8."""
+        (height, width), (shard, begin) = self.sizes[i], self.offsets[i]
         flat: np.ndarray = self.shards[shard][begin : begin + height * width * 3]
         return flat.reshape(height, width, 3)
 
     def take(self, rows: np.ndarray) -> Pixels:
-        """Some of the images, in memory."""
+        """Return a copy of some of the images, in memory."""
         flat = [self[i].reshape(-1) for i in rows]
         shard = np.concatenate(flat) if flat else np.empty(0, np.uint8)
         return Pixels((shard,), self.sizes[rows], self.labels[rows], self.groups[rows])
 
     @property
-    def one_size(self) -> bool:
+    def has_one_size(self) -> bool:
         return bool((self.sizes == self.sizes[:1]).all())
 
     @cached_property
-    def places(self) -> np.ndarray:
-        """(N, 2) int64: which shard an image lies in, and where in it it begins."""
+    def offsets(self) -> np.ndarray:
+        """The shard of each image and its offset in it, (N, 2) int64."""
         lengths = self.sizes.prod(axis=1) * 3
         begins = np.cumsum(lengths) - lengths
         ends = np.cumsum([len(shard) for shard in self.shards])
         shard = np.searchsorted(ends, begins, side="right")
         return np.stack([shard, begins - np.concatenate([[0], ends])[shard]], axis=1)
 
-    def chunks(self, most: int) -> Iterator[np.ndarray]:
-        """All images in order, (n, H, W, 3) at a time: up to `most` neighbours of one size."""
+    def chunks(self, max_images: int) -> Iterator[np.ndarray]:
+        """Yield all images in order, as (n, H, W, 3) arrays of up to `max_images` consecutive images of equal size."""
         for _, run in groupby(range(len(self)), key=lambda i: tuple(self.sizes[i])):
             rows = list(run)
-            for start in range(0, len(rows), most):
-                yield np.stack([self[i] for i in rows[start : start + most]])
+            for start in range(0, len(rows), max_images):
+                yield np.stack([self[i] for i in rows[start : start + max_images]])
 
 
 def write_pixels(folder: Path, images: Iterable[Image]) -> None:
-    """Writes decoded images as they come: a set may be larger than memory. `load_pixels` reads them."""
+    """Write decoded images one by one; together they may exceed the memory. `load_pixels` reads them."""
     sizes, labels, groups, written = [], [], [], [0]
     with ExitStack() as files:
 
@@ -101,17 +101,25 @@ def write_pixels(folder: Path, images: Iterable[Image]) -> None:
 
 
 def load_pixels(files: Mapping[str, Path]) -> Pixels:
-    """What `write_pixels` wrote, from the places of its files by name."""
-    # Copy on write: torch wants arrays that could be written to, and nobody does.
+    """Read what `write_pixels` wrote.
+
+    Args:
+        files: the path of each file, by name.
+    """
+    # Copy-on-write mode, because torch warns about read-only arrays. Nothing writes to them.
     shards = tuple(np.memmap(files[name], np.uint8, "c") for name in sorted(files) if name.startswith("pixels-"))
     return Pixels(shards, *(np.load(files[f"{name}.npy"]) for name in ("sizes", "labels", "groups")))
 
 
-def decoded(rows: Iterable[Row], stored_size: StoredSize) -> Iterator[Image]:
-    """Every row's image with a short side of `stored_size` pixels and its aspect, or as it is if that is `native`.
+def decode_rows(rows: Iterable[Row], stored_size: StoredSize) -> Iterator[Image]:
+    """Decode the image of each row.
+
+    Args:
+        rows: labelled images.
+        stored_size: short side of the results in pixels, with unchanged aspect ratio; `native` keeps the size.
 
     Raises:
-        DataError: an image cannot be read; it is named.
+        DataError: an image cannot be decoded; the message names it.
     """
     for row in rows:
         image = decode(row.data, row.path)

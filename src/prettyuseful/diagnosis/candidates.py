@@ -1,4 +1,4 @@
-"""Changes that synthetic images may have gone through: done to real images, they show which comes near."""
+"""Candidate changes: image operations that are applied to real images to find out which explains a difference."""
 
 from __future__ import annotations
 
@@ -16,27 +16,35 @@ from prettyuseful.transforms.geometry import PatchShuffle, Zoom
 
 @dataclass(frozen=True)
 class Family:
-    """Changes of one kind, from weak to strong, the cause that they stand for, and what to call one.
+    """Candidate changes of one kind.
 
-    `undo`: of a strength, what takes the change back, where anything does.
+    Attributes:
+        cause: the cause that these changes stand for.
+        strengths: strengths that are tried, from weak to strong.
+        make: returns the transform of a given strength.
+        words: template of the text that describes a change; `{}` is its strength.
+        inverse: returns the transform that reverts a change of a given strength, or None if nothing reverts it.
     """
 
     cause: Cause
     strengths: tuple[float, ...]
     make: Callable[[float], Formula]
     words: str
-    undo: Callable[[float], Formula | None] = lambda _: None
+    inverse: Callable[[float], Formula | None] = lambda _: None
 
-    def at(self, strength: float) -> Candidate:
-        """One of them, its strength rounded to two digits, or to a whole number if all are."""
-        whole = all(known == int(known) for known in self.strengths)
-        rounded = float(round(strength)) if whole else float(f"{strength:.2g}")
+    def with_strength(self, strength: float) -> Candidate:
+        """Return a candidate of this family.
+
+        The strength is rounded to two significant digits, or to an integer if all strengths of the family are integers.
+        """
+        integers = all(value == int(value) for value in self.strengths)
+        rounded = float(round(strength)) if integers else float(f"{strength:.2g}")
         return Candidate(self, rounded, self.make(rounded))
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A change of known strength."""
+    """A candidate change of one strength."""
 
     family: Family
     strength: float
@@ -44,42 +52,42 @@ class Candidate:
 
     @property
     def cause(self) -> Cause:
-        """What it stands for."""
+        """The cause that this change stands for."""
         return self.family.cause
 
     @property
     def words(self) -> str:
+        """The change in words, such as "blur of 1.1 px (standard deviation)"."""
         return self.family.words.format(f"{self.strength:g}")
 
     @property
-    def undo(self) -> Formula | None:
-        """What takes it back, if anything does."""
-        return self.family.undo(self.strength)
+    def inverse(self) -> Formula | None:
+        """The transform that reverts this change, or None."""
+        return self.family.inverse(self.strength)
 
 
-def known_changes(side: int) -> tuple[Candidate, ...]:
-    """All that are tried on real images whose short side is `side` pixels, in order."""
-    return tuple(family.at(strength) for family in families(side) for strength in family.strengths)
+def candidate_changes(side: int) -> tuple[Candidate, ...]:
+    """Return all candidates for images whose short side is `side` pixels, by family, from weak to strong."""
+    return tuple(family.with_strength(strength) for family in families(side) for strength in family.strengths)
 
 
 def apply_changes(changes: Sequence[Candidate], pixels: np.ndarray) -> np.ndarray:
-    """(N, H, W, 3) uint8, after one change after the other."""
+    """Return (N, H, W, 3) uint8 images after all changes, applied in order."""
     for change in changes:
         pixels = change.transform.apply(pixels)
     return pixels
 
 
 def families(side: int) -> tuple[Family, ...]:
-    """For images whose short side is `side` pixels.
+    """Return the families of candidates for images whose short side is `side` pixels.
 
-    Lost high frequencies have two families (blur, low resolution), for VAEs and up-scalers do either. Lost texture:
-    faint detail goes and edges stay, as in waxy pictures.
+    Lost high frequencies have two families, blur and low resolution, because VAEs and upscalers cause either.
     """
-    pixels = (0.4, 0.6, 0.8, 1.1, 1.5, 2.2, *(wide for wide in (3.5, 6.0) if wide <= side / 20))
+    blur_widths = (0.4, 0.6, 0.8, 1.1, 1.5, 2.2, *(width for width in (3.5, 6.0) if width <= side / 20))
     return (
         Family(
             CAUSES["high-frequencies lost"],
-            pixels,
+            blur_widths,
             lambda s: Blur(width=s / side),
             "blur of {} px (standard deviation)",
         ),
@@ -87,20 +95,25 @@ def families(side: int) -> tuple[Family, ...]:
             CAUSES["high-frequencies lost"],
             (0.8, 0.65, 0.5, 0.4, 0.3),
             lambda f: LowResolution(factor=f),
-            "{} times the resolution",
+            "reduction of the resolution to {} times",
         ),
         Family(
             CAUSES["high-frequencies added"],
             (0.01, 0.02, 0.035, 0.06, 0.1, 0.18),
             lambda s: Noise(deviation=s),
-            "noise of {} of the range",
+            "Gaussian noise (standard deviation {} of the value range)",
         ),
-        Family(CAUSES["high-frequencies added"], (0.5, 1.0, 2.0, 4.0), lambda a: Sharpen(amount=a), "sharpened by {}"),
+        Family(
+            CAUSES["high-frequencies added"],
+            (0.5, 1.0, 2.0, 4.0),
+            lambda a: Sharpen(amount=a),
+            "sharpening of strength {}",
+        ),
         Family(
             CAUSES["texture lost"],
             (0.015, 0.03, 0.06, 0.12),
             lambda c: Smooth(contrast=c),
-            "detail fainter than {} of the range smoothed away",
+            "smoothing of detail with a contrast below {} of the value range",
         ),
         Family(
             CAUSES["texture added"], (85, 65, 45, 30, 18, 10, 5), lambda q: Jpeg(quality=int(q)), "JPEG of quality {}"
@@ -109,54 +122,75 @@ def families(side: int) -> tuple[Family, ...]:
             CAUSES["structure lost"],
             (2, 4, 8),
             lambda n: PatchShuffle(grid=int(n)),
-            "patches of a {0} x {0} grid shuffled",
+            "shuffling of the patches of a {0} x {0} grid",
         ),
-        Family(CAUSES["colour-contrast lost"], (0.9, 0.8, 0.65, 0.5, 0.35), _contrast, "contrast x {}", _less_contrast),
-        Family(CAUSES["colour-contrast added"], (1.1, 1.25, 1.5, 2.0), _contrast, "contrast x {}", _less_contrast),
+        Family(
+            CAUSES["colour-contrast lost"],
+            (0.9, 0.8, 0.65, 0.5, 0.35),
+            _contrast,
+            "contrast multiplied by {}",
+            _inverse_contrast,
+        ),
+        Family(
+            CAUSES["colour-contrast added"],
+            (1.1, 1.25, 1.5, 2.0),
+            _contrast,
+            "contrast multiplied by {}",
+            _inverse_contrast,
+        ),
         Family(
             CAUSES["colour-contrast lost"],
             (0.85, 0.65, 0.4, 0.2, 0.0),
             _saturation,
-            "saturation x {}",
-            _less_saturation,
+            "saturation multiplied by {}",
+            _inverse_saturation,
         ),
-        Family(CAUSES["colour-contrast added"], (1.2, 1.5, 2.0, 3.0), _saturation, "saturation x {}", _less_saturation),
+        Family(
+            CAUSES["colour-contrast added"],
+            (1.2, 1.5, 2.0, 3.0),
+            _saturation,
+            "saturation multiplied by {}",
+            _inverse_saturation,
+        ),
         Family(
             CAUSES["colour-contrast added"],
             (-90, -50, -25, -12, 12, 25, 50, 90, 180),
             lambda h: Colour(hue=h),
-            "hue turned by {} degrees",
+            "hue rotation by {} degrees",
             lambda h: Colour(hue=-h),
         ),
         Family(
             CAUSES["colour-contrast added"],
             (0.06, 0.15, 0.3),
-            _brighter,
-            "brightness raised by {} of the range",
-            lambda o: _brighter(-o),
+            _brighten,
+            "brightness increase by {} of the value range",
+            lambda o: _brighten(-o),
         ),
         Family(
             CAUSES["colour-contrast lost"],
             (0.06, 0.15, 0.3),
-            lambda o: _brighter(-o),
-            "brightness lowered by {} of the range",
-            _brighter,
+            lambda o: _brighten(-o),
+            "brightness decrease by {} of the value range",
+            _brighten,
         ),
         Family(
-            CAUSES["scale-position added"], (1.1, 1.25, 1.45, 1.75, 2.2), lambda f: Zoom(factor=f), "enlarged {} times"
+            CAUSES["scale-position added"],
+            (1.1, 1.25, 1.45, 1.75, 2.2),
+            lambda f: Zoom(factor=f),
+            "zoom by a factor of {}",
         ),
-        Family(CAUSES["scale-position lost"], (0.85, 0.7, 0.5), lambda f: Zoom(factor=f), "shrunk to {}"),
+        Family(CAUSES["scale-position lost"], (0.85, 0.7, 0.5), lambda f: Zoom(factor=f), "zoom by a factor of {}"),
     )
 
 
-_GREY = 0.1  # saturation below which there is nothing to bring back
+_GREY = 0.1  # a saturation factor up to this leaves no colour to restore
 
 
 def _contrast(factor: float) -> Formula:
     return ColourShift(contrast=factor)
 
 
-def _less_contrast(factor: float) -> Formula:
+def _inverse_contrast(factor: float) -> Formula:
     return ColourShift(contrast=1 / factor)
 
 
@@ -164,9 +198,9 @@ def _saturation(factor: float) -> Formula:
     return Colour(saturation=factor)
 
 
-def _less_saturation(factor: float) -> Formula | None:
+def _inverse_saturation(factor: float) -> Formula | None:
     return Colour(saturation=1 / factor) if factor > _GREY else None
 
 
-def _brighter(by: float) -> Formula:
-    return ColourShift(shift=(by, by, by))
+def _brighten(offset: float) -> Formula:
+    return ColourShift(shift=(offset, offset, offset))

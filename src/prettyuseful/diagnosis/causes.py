@@ -1,4 +1,4 @@
-"""The causes that a diagnosis knows: one row for each cause and direction. All words and names derive from the rows."""
+"""The causes of a difference from real images: one row per cause and direction. Names and texts come from the rows."""
 
 from __future__ import annotations
 
@@ -7,16 +7,20 @@ from dataclasses import dataclass
 from math import exp
 from typing import Annotated
 
-from prettyuseful.fields import OneOf
+from prettyuseful.fields import ChoiceOf
 from prettyuseful.registry import Registry
 
 
 @dataclass(frozen=True)
 class Unit:
-    """How the effect of a cause is put into words and on an axis.
+    """The unit of a cause's effect: how the effect is written and which axis shows it.
 
-    `effect_words`: of an effect and the ends of its interval. `value_words`: of the effect in one class. `tick_format`:
-    d3's. `lowest_is_worst`: the class with the lowest value shows the cause most.
+    Attributes:
+        effect_words: formats an effect with the lower and upper end of its interval.
+        value_words: formats the effect in one class.
+        axis_title: title of the axis on which effects are drawn.
+        tick_format: d3 format of that axis.
+        lowest_is_worst: the cause is strongest in the class with the lowest value.
     """
 
     effect_words: Callable[[float, float, float], str]
@@ -26,34 +30,43 @@ class Unit:
     lowest_is_worst: bool = False
 
 
-def _share(of: str) -> Unit:
-    """Share of labels or images beyond that among real images, 0-1; below 0 it is shown as 0."""
+def _share(counted: str) -> Unit:
+    """Return the unit of a share, 0-1, of labels or images, less the share among real images. Below 0 reads as 0."""
 
     def effect_words(effect: float, low: float, high: float) -> str:
         effect, low, high = (max(0.0, value) for value in (effect, low, high))
-        return f"{effect:.0%} [{100 * low:.0f}, {100 * high:.0f}] of {of}"
+        return f"{effect:.0%} [{100 * low:.0f}, {100 * high:.0f}] of {counted}"
 
-    return Unit(effect_words, lambda value: f"{max(0.0, value):.0%}", f"share of {of} beyond real images'", ".0%")
+    axis_title = f"share of {counted}, minus the share among real images"
+    return Unit(effect_words, lambda value: f"{max(0.0, value):.0%}", axis_title, ".0%")
 
 
-_DISTANCE = Unit(
+_DISTANCE_RATIO = Unit(
     lambda effect, low, high: (
-        f"neighbours at {exp(effect):.2f} [{exp(low):.2f}, {exp(high):.2f}] times the distance in real images"
+        "the distance to the nearest neighbours is "
+        f"{exp(effect):.2f} [{exp(low):.2f}, {exp(high):.2f}] times that in real images"
     ),
     lambda value: f"{exp(value):.2f} times the distance",
-    "log distance of neighbours, real images at 0",
+    "log ratio of nearest-neighbour distances (0: as in real images)",
     lowest_is_worst=True,
 )
 _DEVIATIONS = Unit(
-    lambda effect, low, high: f"real images come {effect:.3g} [{low:.3g}, {high:.3g}] standard deviations nearer",
+    lambda effect, low, high: (
+        f"the distance to real images falls by {effect:.3g} [{low:.3g}, {high:.3g}] standard deviations"
+    ),
     lambda value: f"{value:.3g}",
-    "standard deviations that real images come nearer",
+    "reduction of the distance to real images, in standard deviations",
 )
 
 
 @dataclass(frozen=True)
 class Drop:
-    """Images that show a cause may be dropped from a set. `dataset`: ends the name of the set without them."""
+    """For a cause whose images can be dropped from a data set.
+
+    Attributes:
+        dataset: suffix of the name of the data set without these images.
+        words: the images that are dropped, in words.
+    """
 
     dataset: str
     words: str
@@ -61,11 +74,18 @@ class Drop:
 
 @dataclass(frozen=True)
 class Cause:
-    """What may make a set of images differ from real ones, in one direction.
+    """A possible cause, in one direction, of a difference between a data set and real images.
 
-    `title`, `meaning` and `advice` are what a report says. `least_effect`: the smallest one that is named, of causes
-    that are measured on the set as a whole; None of changes of pixels, which share `undoing.LEAST_GAIN`. `drop`: its
-    images can be left out.
+    Attributes:
+        id: name of the cause, without the direction.
+        direction: "lost" or "added".
+        title: heading in the report.
+        meaning: one sentence that explains the cause.
+        advice: suggested remedies, one sentence each.
+        unit: the unit of its effect.
+        least_effect: smallest effect that is reported, for causes measured on the whole data set. None for changes of
+            pixels, which share `change_search.MIN_GAIN`.
+        drop: set if the images that show the cause can be dropped.
     """
 
     id: str
@@ -93,117 +113,125 @@ CAUSES = Registry(
         Cause(
             "labels",
             "lost",
-            "Labels are wrong",
-            "Two classifiers that have not learnt these labels agree, confidently, on another class.",
+            "Class labels look wrong",
+            "Two classifiers agree with high confidence on another class: one trained on real images, one trained on "
+            "the other images of this data set.",
             (
-                "Write clearer prompts: class names have several meanings (prompt strategy definition).",
-                "Leave out what a real-trained classifier takes for another class.",
+                "Make the prompts unambiguous: a class name can have several meanings (prompt strategy definition).",
+                "Drop images that a classifier trained on real images assigns to another class.",
             ),
             unit=_share("labels"),
             least_effect=0.05,
-            drop=Drop("without-suspect-labels", "images with suspect labels"),
+            drop=Drop("without-suspect-labels", "images whose labels look wrong"),
         ),
         Cause(
             "copies",
             "added",
-            "Images are near-copies of real ones",
-            "They lie nearer to a real train image, or its mirror image, than real images lie to each other.",
-            ("Leave them out: they add nothing to the real images.", "Check licences and privacy."),
+            "Images are near-duplicates of real images",
+            "They are closer to a real training image, or to its mirror image, than real images are to each other.",
+            ("Drop them: they add nothing to the real images.", "Check licences and privacy."),
             unit=_share("images"),
             least_effect=0.05,
-            drop=Drop("without-copies", "near-copies of real images"),
+            drop=Drop("without-copies", "near-duplicates of real images"),
         ),
         Cause(
             "coverage",
             "lost",
             "Images of a class are too similar to each other",
-            "Within a class they lie nearer to each other than real images do after the same changes.",
+            "Coverage is narrow: images of a class are closer to each other than real images after the same changes.",
             (
-                "Prompt with captions of real images, or with several templates.",
-                "Lower the guidance scale; draw with other seeds; mix several generators.",
+                "Use captions of real images or several templates as prompts.",
+                "Lower the guidance scale, use more seeds, or mix several generators.",
             ),
-            unit=_DISTANCE,
+            unit=_DISTANCE_RATIO,
             least_effect=0.1,
         ),
         Cause(
             "colour-contrast",
             "lost",
             "Colour or contrast is lost",
-            "Colours are paler, darker or flatter than in real images.",
-            ("Match colours to real images.", "Raise the guidance scale, or check how the files were converted."),
+            "Colours are less saturated, darker or lower in contrast than in real images.",
+            (
+                "Match the colours to those of real images.",
+                "Raise the guidance scale, or check how the files were converted.",
+            ),
         ),
         Cause(
             "colour-contrast",
             "added",
             "Colour or contrast is exaggerated or shifted",
-            "Colours are stronger, brighter or others than in real images.",
-            ("Match colours to real images.", "Lower the guidance scale, or check how the files were converted."),
+            "Colours are more saturated, brighter, higher in contrast or of another hue than in real images.",
+            (
+                "Match the colours to those of real images.",
+                "Lower the guidance scale, or check how the files were converted.",
+            ),
         ),
         Cause(
             "scale-position",
             "added",
-            "Objects are shown too large",
-            "Objects fill more of the image than in real ones.",
+            "Objects are too large",
+            "Objects fill more of the image than in real images.",
             (
-                "Use prompts that say how far away things are.",
-                "Train with stronger random crops, or crop real images in the same way.",
+                "Describe the distance to the object in the prompts.",
+                "Train with stronger random crops, or crop the real images in the same way.",
             ),
         ),
         Cause(
             "scale-position",
             "lost",
-            "Objects are shown too small",
-            "Objects fill less of the image than in real ones.",
-            ("Use prompts that ask for close-ups.", "Crop the images around their objects."),
+            "Objects are too small",
+            "Objects fill less of the image than in real images.",
+            ("Ask for close-ups in the prompts.", "Crop the images around their objects."),
         ),
         Cause(
             "structure",
             "lost",
-            "Structure is lost",
-            "Parts are not where they belong.",
-            ("Use another model, or more sampling steps: no processing of images brings structure back.",),
+            "Spatial structure is lost",
+            "Parts of objects are in the wrong place, as after patches of the image are shuffled.",
+            ("Use another generator, or more sampling steps: post-processing cannot restore structure.",),
         ),
         Cause(
             "high-frequencies",
             "lost",
             "Fine detail is lost",
-            "High frequencies are weaker than in real images, as after a blur, a smaller resolution or a VAE.",
+            "The images contain less fine detail (high spatial frequencies) than real images, as after a blur, a lower "
+            "resolution or a VAE.",
             (
-                "Use a better VAE or decoder, or larger images that are shrunk.",
+                "Use a better VAE or decoder, or generate larger images and downsample them.",
                 "Use more sampling steps.",
-                "Do not enlarge images.",
+                "Do not upsample images.",
             ),
         ),
         Cause(
             "high-frequencies",
             "added",
-            "Noise or sharpness is added",
-            "High frequencies are stronger than in real images.",
-            ("Use more sampling steps.", "Switch sharpening off.", "Shrink larger images with anti-aliasing."),
+            "Noise or sharpening is added",
+            "High spatial frequencies are stronger than in real images, as after noise or sharpening.",
+            ("Use more sampling steps.", "Switch sharpening off.", "Downsample larger images with anti-aliasing."),
         ),
         Cause(
             "texture",
             "lost",
             "Texture is smoothed away",
-            "Faint detail is gone while edges are sharp, as in waxy pictures.",
+            "Faint detail is missing while edges stay sharp: surfaces look waxy.",
             (
                 "Lower the guidance scale; avoid distilled and few-step models.",
-                "Leave out upscalers and face restoration.",
+                "Do not use upscalers or face restoration.",
             ),
         ),
         Cause(
             "texture",
             "added",
             "Compression artefacts are added",
-            "Images have the blocks and ringing of JPEG.",
-            ("Store better files: PNG, or JPEG of quality 95.",),
+            "The images show the blocks and the ringing of JPEG compression.",
+            ("Store the images as PNG, or as JPEG of quality 95.",),
         ),
     ),
 )
 
 
 def cause_ids() -> tuple[str, ...]:
-    """Ids of all causes, each once, in the order of the rows."""
+    """Return the ids of all causes, without repetition, in the order of the rows."""
     return tuple(dict.fromkeys(cause.id for cause in CAUSES))
 
 
@@ -212,10 +240,10 @@ def directions() -> tuple[str, ...]:
 
 
 def droppable() -> dict[str, Drop]:
-    """What can be dropped, by the id of the cause."""
+    """Return the rows of images that can be dropped, by the id of the cause."""
     return {cause.id: cause.drop for cause in CAUSES if cause.drop}
 
 
-CauseId = Annotated[str, OneOf(cause_ids)]
-Direction = Annotated[str, OneOf(directions)]
-DroppableCause = Annotated[str, OneOf(lambda: list(droppable()))]
+CauseId = Annotated[str, ChoiceOf(cause_ids)]
+Direction = Annotated[str, ChoiceOf(directions)]
+DroppableCause = Annotated[str, ChoiceOf(lambda: list(droppable()))]

@@ -1,4 +1,4 @@
-"""Near-copies of real images, by what small pictures of them look like."""
+"""Detection of near-duplicates of real images by normalised thumbnails."""
 
 from __future__ import annotations
 
@@ -7,59 +7,65 @@ import numpy as np
 from prettyuseful.diagnosis.distances import distances
 
 SIDE = 16
-"""Pixels of a small picture's side: it forgets noise and compression, and still tells a shift of two pixels."""
+"""Side of a thumbnail in pixels. It suppresses noise and compression and still reacts to a shift of two pixels."""
 RARE = 0.02
-"""Share of real images that are as near to another one as a near-copy."""
-_FAINT = 0.02  # contrast below which there is nothing to compare
+"""Share of real images whose nearest real image is closer than the threshold for a near-duplicate."""
+_FAINT = 0.02  # added to the contrast, so that nearly constant images are not divided by zero
 
 
-def small_pictures(images: np.ndarray) -> np.ndarray:
-    """(N, H, W, 3) uint8 to (N, d): means over a grid of 16 x 16 (or the pixels, if they are fewer), each picture less
-    its mean colour and divided by its contrast, so that brightness and contrast do not count."""
+def normalised_thumbnails(images: np.ndarray) -> np.ndarray:
+    """Return (N, d) features of (N, H, W, 3) uint8 images: means over a grid of 16 x 16 cells, or the pixels if fewer.
+
+    Each thumbnail has zero mean colour and unit contrast, so that brightness and contrast do not matter.
+    """
     rows, columns = (np.linspace(0, side, min(SIDE, side) + 1).astype(int)[:-1] for side in images.shape[1:3])
-    summed = np.add.reduceat(np.add.reduceat(images.astype(np.float64), rows, axis=1), columns, axis=2)
+    sums = np.add.reduceat(np.add.reduceat(images.astype(np.float64), rows, axis=1), columns, axis=2)
     heights, widths = np.diff([*rows, images.shape[1]]), np.diff([*columns, images.shape[2]])
-    small = summed / (heights[:, None] * widths)[None, :, :, None] / 255
-    small -= small.mean(axis=(1, 2), keepdims=True)
-    contrast = np.sqrt((small**2).mean(axis=(1, 2, 3), keepdims=True))
-    flat: np.ndarray = (small / (contrast + _FAINT)).reshape(len(images), -1)
+    means = sums / (heights[:, None] * widths)[None, :, :, None] / 255
+    means -= means.mean(axis=(1, 2), keepdims=True)
+    contrast = np.sqrt((means**2).mean(axis=(1, 2, 3), keepdims=True))
+    flat: np.ndarray = (means / (contrast + _FAINT)).reshape(len(images), -1)
     return flat
 
 
-def near_copies(synthetic: np.ndarray, real: np.ndarray) -> np.ndarray:
-    """(N,) bool: nearer to a real image, or to its mirror image, than nearly all real images are to any other real one.
+def near_duplicate_mask(synthetic: np.ndarray, real: np.ndarray) -> np.ndarray:
+    """Return a mask (N,) of synthetic images that are near-duplicates of a real image or of its mirror image.
+
+    A near-duplicate is closer to a real image than 98% of the real images are to any other real image. Real images that
+    duplicate each other lower this threshold, so they cause no false positives.
 
     Args:
-        synthetic: (N, H, W, 3) uint8 of one class; real: (M, H, W, 3) of the same class, M at least 2. Real images that
-            are near-copies of each other make the limit closer, not the verdict harsher.
+        synthetic: (N, H, W, 3) uint8 images of one class.
+        real: (M, H, W, 3) uint8 images of the same class, M at least 2.
     """
-    limit = np.quantile(_among(real).min(axis=1), RARE)
-    known, mirrored = small_pictures(real), small_pictures(real[:, :, ::-1])
-    given = small_pictures(synthetic)
-    nearest = np.minimum(distances(given, known), distances(given, mirrored)).min(axis=1)
-    return np.asarray(nearest < limit)
+    threshold = np.quantile(_real_distances(real).min(axis=1), RARE)
+    originals, mirrored = normalised_thumbnails(real), normalised_thumbnails(real[:, :, ::-1])
+    thumbnails = normalised_thumbnails(synthetic)
+    nearest = np.minimum(distances(thumbnails, originals), distances(thumbnails, mirrored)).min(axis=1)
+    return np.asarray(nearest < threshold)
 
 
-def near_by_chance(real: np.ndarray) -> float:
-    """The share of real images of one class, (M, H, W, 3) with M from 3, that are near-copies of the others.
+def chance_duplicate_rate(real: np.ndarray) -> float:
+    """Return the share of new real images that `near_duplicate_mask` is expected to mark by chance.
 
-    So many there are among any new images: `RARE` of many, but of a dozen the nearest two are nearer than the rest by
-    chance, and one in six new ones is near enough.
+    It is the share of real images of one class, (M, H, W, 3) with M at least 3, that are near-duplicates of the others.
+    With many images it is `RARE`. With a dozen images it is larger, about one in six, because the smallest of few
+    distances sets the threshold.
     """
-    among = _among(real)
-    nearest = among.min(axis=1)
-    partner = among.argmin(axis=1)
-    second = np.partition(among, 1, axis=1)[:, 1]
+    table = _real_distances(real)
+    nearest = table.min(axis=1)
+    partner = table.argmin(axis=1)
+    second = np.partition(table, 1, axis=1)[:, 1]
     count = len(real)
-    # Row i: what the others' nearest are once i is away.
-    without = np.where(partner[None] == np.arange(count)[:, None], second[None], nearest[None])
-    others = without[~np.eye(count, dtype=bool)].reshape(count, count - 1)
+    # Row i: the nearest distance of every other image when image i is left out.
+    left_out = np.where(partner[None] == np.arange(count)[:, None], second[None], nearest[None])
+    others = left_out[~np.eye(count, dtype=bool)].reshape(count, count - 1)
     return float((nearest < np.quantile(others, RARE, axis=1)).mean())
 
 
-def _among(real: np.ndarray) -> np.ndarray:
-    """(M, M): distances of real images from each other, mirrored or not; none is near itself."""
-    known, mirrored = small_pictures(real), small_pictures(real[:, :, ::-1])
-    among: np.ndarray = np.minimum(distances(known, known), distances(known, mirrored))
-    np.fill_diagonal(among, np.inf)
-    return among
+def _real_distances(real: np.ndarray) -> np.ndarray:
+    """Return the distances (M, M) between real images, mirrored or not. The diagonal is infinite."""
+    originals, mirrored = normalised_thumbnails(real), normalised_thumbnails(real[:, :, ::-1])
+    table: np.ndarray = np.minimum(distances(originals, originals), distances(originals, mirrored))
+    np.fill_diagonal(table, np.inf)
+    return table

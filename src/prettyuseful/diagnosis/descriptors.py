@@ -1,4 +1,4 @@
-"""What can be said of an image without a network: its colours, its spectrum, its texture."""
+"""Image descriptors that need no network: colour, power spectrum and texture."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from functools import lru_cache
 import numpy as np
 
 BANDS = 7
-"""of the radial spectrum, from one cycle per image to the corners, ever wider."""
+"""Bands of the radial power spectrum, geometrically spaced from one cycle per image up to the corners."""
 
 _TO_LUMA_AND_CHROMA = np.array([[0.299, 0.587, 0.114], [0.596, -0.274, -0.322], [0.211, -0.523, 0.312]])  # YIQ
-_CHUNK = 256  # images that are looked at together
-_FAINT = 0.01  # of 0-1: contrast below it is none
-_STEP = 0.002  # half a grey level: differences below it are none
+_CHUNK = 256  # images that are processed together
+_FAINT = 0.01  # added to contrasts (range 0-1) before the logarithm
+_STEP = 0.002  # half a grey level; smaller differences count as none
 _NEIGHBOURS = ((-1, -1), (-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1))
 _JPEG_BLOCK = 8
 
 
 def _uniform_patterns() -> np.ndarray:
-    """(256,): of the bits of neighbours, how many are brighter; one kind more for what changes more than twice."""
+    """Return the class (256,) of each 8-bit pattern: its number of ones, or 9 if it has over two transitions."""
     bits = np.arange(256)[:, None] >> np.arange(len(_NEIGHBOURS)) & 1
     changes = (bits != np.roll(bits, 1, axis=1)).sum(axis=1)
     return np.where(changes <= 2, bits.sum(axis=1), len(_NEIGHBOURS) + 1)
@@ -28,20 +28,22 @@ _UNIFORM = _uniform_patterns()
 
 
 def describe(images: np.ndarray) -> dict[str, np.ndarray]:
-    """Descriptors of (N, H, W, 3) uint8 images, N at least 1, by what they tell of; (N, d) float64 each.
+    """Return descriptors (N, d) float64, by kind, of (N, H, W, 3) uint8 images, N at least 1.
 
-    `colour`: mean, and logarithm of the standard deviation, of luma and the two chroma channels (YIQ); of the mean
-    chroma; the 5th and 95th percentile of luma. `spectrum`: logarithm of the power of luma, and of chroma, in
-    radial bands, each less its mean over the bands, so that contrast moves nothing. `texture`: square roots of the
-    histogram of uniform local binary patterns (Ojala et al. 2002, "Multiresolution gray-scale and rotation invariant
-    texture classification", 8 neighbours at distance 1), how peaked differences of neighbours are (log kurtosis), and
-    how much larger they are across the borders of 8-pixel blocks, where JPEG leaves steps.
+    - `colour`: mean and log standard deviation of luma and of the two chroma channels (YIQ), log of the mean chroma,
+      and the 5th and 95th percentile of luma.
+    - `spectrum`: log power of luma and of chroma in radial bands, each minus its mean over the bands, so that contrast
+      has no influence.
+    - `texture`: square roots of the histogram of uniform local binary patterns (Ojala et al. 2002, "Multiresolution
+      gray-scale and rotation invariant texture classification", 8 neighbours at distance 1), log kurtosis of the
+      differences between neighbouring pixels, and the log ratio of these differences at and off the borders of 8-pixel
+      blocks, where JPEG leaves steps.
     """
-    parts = [_described(images[start : start + _CHUNK]) for start in range(0, len(images), _CHUNK)]
+    parts = [_describe_chunk(images[start : start + _CHUNK]) for start in range(0, len(images), _CHUNK)]
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
-def _described(images: np.ndarray) -> dict[str, np.ndarray]:
+def _describe_chunk(images: np.ndarray) -> dict[str, np.ndarray]:
     channels = (images / 255) @ _TO_LUMA_AND_CHROMA.T
     luma = channels[..., 0]
     return {"colour": _colour(channels), "spectrum": _spectrum(channels), "texture": _texture(luma)}
@@ -49,9 +51,9 @@ def _described(images: np.ndarray) -> dict[str, np.ndarray]:
 
 def _colour(channels: np.ndarray) -> np.ndarray:
     chroma = np.hypot(channels[..., 1], channels[..., 2]).mean(axis=(1, 2))
-    ends = np.quantile(channels[..., 0].reshape(len(channels), -1), [0.05, 0.95], axis=1).T
-    spread = np.log(channels.std(axis=(1, 2)) + _FAINT)
-    return np.column_stack([channels.mean(axis=(1, 2)), spread, np.log(chroma + _FAINT), ends])
+    percentiles = np.quantile(channels[..., 0].reshape(len(channels), -1), [0.05, 0.95], axis=1).T
+    log_deviation = np.log(channels.std(axis=(1, 2)) + _FAINT)
+    return np.column_stack([channels.mean(axis=(1, 2)), log_deviation, np.log(chroma + _FAINT), percentiles])
 
 
 def _spectrum(channels: np.ndarray) -> np.ndarray:
@@ -59,20 +61,22 @@ def _spectrum(channels: np.ndarray) -> np.ndarray:
     centred = channels - channels.mean(axis=(1, 2), keepdims=True)
     power = np.abs(np.fft.rfft2(centred * window[:, :, None], axes=(1, 2))) ** 2 * weight[:, :, None]
     total = np.stack([power[:, band == k].sum(axis=1) / max(1, weight[band == k].sum()) for k in range(BANDS)], axis=1)
-    # White noise of a hundredth of a grey level: flat images have a spectrum too, and it is not minus infinity.
-    faint = (window**2).sum() * (_STEP / 50) ** 2
-    luma, chroma = np.log(total[..., 0] + faint), np.log(total[..., 1:].sum(axis=-1) + faint)
+    # White noise of a hundredth of a grey level keeps the logarithm finite for constant images.
+    floor = (window**2).sum() * (_STEP / 50) ** 2
+    luma, chroma = np.log(total[..., 0] + floor), np.log(total[..., 1:].sum(axis=-1) + floor)
     return np.concatenate([part - part.mean(axis=1, keepdims=True) for part in (luma, chroma)], axis=1)
 
 
 @lru_cache(maxsize=8)
 def _radial(height: int, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Band (-1: none) and weight of every coefficient of `rfft2`, and a window against the jump between borders."""
-    frequency = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None]) * 2  # of Nyquist
+    """Return band (-1: none) and weight of every `rfft2` coefficient, and a Hann window against edge effects."""
+    frequency = (
+        np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None]) * 2
+    )  # relative to the Nyquist frequency
     first = 2 / min(height, width)
     edges = np.concatenate([[0.99 * first], np.geomspace(1.25 * first, 1.0, BANDS)])
     band = np.minimum(np.digitize(frequency, edges) - 1, BANDS - 1)
-    weight = np.full(frequency.shape, 2.0)  # a coefficient that stands for its mirror image too
+    weight = np.full(frequency.shape, 2.0)  # most coefficients also stand for their complex conjugate
     weight[:, 0] = 1
     if width % 2 == 0:
         weight[:, -1] = 1
@@ -86,9 +90,9 @@ def _texture(luma: np.ndarray) -> np.ndarray:
     limit, code = centre + 1e-6, np.zeros(centre.shape, np.uint8)
     for bit, (y, x) in enumerate(_NEIGHBOURS):
         code |= (luma[:, 1 + y : 1 + y + height, 1 + x : 1 + x + width] > limit).astype(np.uint8) << bit
-    kinds = len(_NEIGHBOURS) + 2
-    places = _UNIFORM[code].reshape(len(luma), -1) + kinds * np.arange(len(luma))[:, None]
-    shares = np.bincount(places.ravel(), minlength=kinds * len(luma)).reshape(-1, kinds) / (height * width)
+    classes = len(_NEIGHBOURS) + 2
+    bins = _UNIFORM[code].reshape(len(luma), -1) + classes * np.arange(len(luma))[:, None]
+    shares = np.bincount(bins.ravel(), minlength=classes * len(luma)).reshape(-1, classes) / (height * width)
     across, down = np.diff(luma, axis=2), np.diff(luma, axis=1)
     peaks = [_log_kurtosis(values) for values in (across, down, np.diff(across, axis=1))]
     steps = [_log_blockiness(np.abs(across).mean(axis=1)), _log_blockiness(np.abs(down).mean(axis=2))]
@@ -104,7 +108,7 @@ def _log_kurtosis(values: np.ndarray) -> np.ndarray:
 
 
 def _log_blockiness(steps: np.ndarray) -> np.ndarray:
-    """Of mean absolute differences (N, places) along one axis."""
+    """Return the log ratio (N,) of mean absolute differences (N, positions) at and off the borders of JPEG blocks."""
     border = np.arange(steps.shape[1]) % _JPEG_BLOCK == _JPEG_BLOCK - 1
     if not border.any():
         return np.zeros(len(steps))

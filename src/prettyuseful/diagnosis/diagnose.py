@@ -1,4 +1,4 @@
-"""The diagnosis: does a set of images differ from real ones, by what causes, and which comes first."""
+"""The diagnosis of a data set: does it differ from real images, and which causes explain the difference."""
 
 from __future__ import annotations
 
@@ -7,77 +7,82 @@ from functools import cached_property
 import numpy as np
 
 from prettyuseful.diagnosis.causes import CAUSES, Cause
+from prettyuseful.diagnosis.change_search import ALPHA, CandidateFit, ChangeSearch, search_changes
 from prettyuseful.diagnosis.comparison import Comparison, explained_share
-from prettyuseful.diagnosis.distances import damped
+from prettyuseful.diagnosis.distances import damp
 from prettyuseful.diagnosis.features import KINDS
-from prettyuseful.diagnosis.findings import Diagnosis, FoundCause, TriedChange
-from prettyuseful.diagnosis.images import Labelled
+from prettyuseful.diagnosis.findings import CauseFinding, ChangeResult, Diagnosis
+from prettyuseful.diagnosis.images import LabelledImages
 from prettyuseful.diagnosis.reference import Reference
 from prettyuseful.diagnosis.set_causes import SET_CAUSES, Evidence, MatchedComparison
 from prettyuseful.diagnosis.signflip import adjusted_p, mean_interval, outliers_p, sign_p
-from prettyuseful.diagnosis.undoing import ALPHA, Fit, Undoing, undo_changes
 
-FEW_ALPHA, FEW_LEAST = 0.002, 4
-"""One class among many stands out by chance sooner than all of them: less chance, and so many times the effect."""
-FEW_OF = 6
-"""In fewer classes than that, none stands out."""
-_CLASS_SPREAD = 2  # times the least effect: what a class varies by where its cause measures no spread of its own
+CLASS_ALPHA, CLASS_MIN_EFFECT = 0.002, 4
+"""Significance level for a single class, and its smallest effect in multiples of the cause's `least_effect`.
+
+Both are stricter than for all classes together, because one of many classes more easily stands out by chance.
+"""
+MIN_CLASSES = 6
+"""Smallest number of classes for which single classes are tested."""
+_CLASS_DEVIATION = 2  # in multiples of the least effect, for a cause that measures no deviation of its own
 
 
-def diagnose(reference: Reference, synthetic: Labelled) -> Diagnosis:
-    """What makes a set differ from real images.
+def diagnose(reference: Reference, synthetic: LabelledImages) -> Diagnosis:
+    """Diagnose why synthetic images differ from real images.
 
-    Changes of pixels are found by doing them to real images (`undoing`), one on the other; then labels, copies and
-    coverage are measured against real images after the same changes, which leaves those three alone. Every cause is
-    tested over units, classes or parts of them, by flipping signs, all in one test.
+    Causes that change pixels are found by applying candidate changes to the real images (`change_search`). Labels,
+    copies and coverage are then measured against real images after the selected changes. All causes are tested together
+    by one sign-flip test over units, which are classes or parts of classes.
 
     Args:
-        synthetic: squares of the size that the reference has, labels as there.
+        reference: the real images.
+        synthetic: square images of the reference's size, with the reference's labels.
 
     Raises:
-        DataError: too few images of a class.
+        DataError: a class has too few images.
     """
-    return Examination(reference, synthetic).diagnosis
+    return DiagnosisRun(reference, synthetic).diagnosis
 
 
-class Examination:
-    """The steps of a diagnosis, each done once, and what examples are shown of."""
+class DiagnosisRun:
+    """The intermediate results of a diagnosis, each computed once. Example images are chosen from them."""
 
-    def __init__(self, reference: Reference, synthetic: Labelled) -> None:
+    def __init__(self, reference: Reference, synthetic: LabelledImages) -> None:
         self.reference, self.synthetic = reference, synthetic
         self.comparison = Comparison(reference, synthetic)
 
     @cached_property
-    def undoing(self) -> Undoing:
-        """Changes that the images have gone through, as far as they are significant."""
-        return undo_changes(self.comparison)
+    def search(self) -> ChangeSearch:
+        """The changes of real images that explain the difference."""
+        return search_changes(self.comparison)
 
     @cached_property
     def matched(self) -> MatchedComparison:
-        """Against real images after the same changes."""
-        return MatchedComparison(self.comparison, self.undoing)
+        """The comparison with real images after these changes."""
+        return MatchedComparison(self.comparison, self.search)
 
     @cached_property
     def set_evidence(self) -> dict[str, Evidence]:
-        """Labels, copies and coverage, by the names of their rows."""
+        """The evidence for labels, copies and coverage, by the names of their rows."""
         return {name: measure(self.matched, CAUSES[name]) for name, measure in SET_CAUSES.items()}
 
     @property
     def droppable_images(self) -> dict[str, np.ndarray]:
-        """(N,) bool: which synthetic images show a cause, by the ids of those whose images can be dropped."""
-        shown = {one.cause.id: one.images for one in self.set_evidence.values() if one.cause.drop}
-        return {cause: images for cause, images in shown.items() if images is not None}
+        """Masks (N,) of the synthetic images that show a cause, by the ids of causes whose images can be dropped."""
+        masks = {evidence.cause.id: evidence.images for evidence in self.set_evidence.values() if evidence.cause.drop}
+        return {cause: mask for cause, mask in masks.items() if mask is not None}
 
     @cached_property
     def diagnosis(self) -> Diagnosis:
-        of_set = list(self.set_evidence.values())
-        of_changes = [self._evidence(fit) for fit in self.undoing.first.fits]
-        p_values = adjusted_p(np.array([evidence.tested for evidence in (*of_set, *of_changes)]))
-        of_each = dict(zip((*of_set, *of_changes), p_values.tolist(), strict=True))
-        causes = [self._set_cause(evidence, of_each[evidence]) for evidence in of_set]
-        causes += self._change_causes({evidence: of_each[evidence] for evidence in of_changes})
+        set_evidence = list(self.set_evidence.values())
+        change_evidence = [self._change_evidence(fit) for fit in self.search.first.fits]
+        evidence = (*set_evidence, *change_evidence)
+        adjusted = adjusted_p(np.array([row.statistic for row in evidence]))
+        p_values = dict(zip(evidence, adjusted.tolist(), strict=True))
+        causes = [self._set_finding(row, p_values[row]) for row in set_evidence]
+        causes += self._change_findings({row: p_values[row] for row in change_evidence})
         ranked = sorted(causes, key=lambda cause: (not cause.named, -cause.explained, cause.p_adjusted))
-        mean, low, high = mean_interval(self.comparison.whole)
+        mean, low, high = mean_interval(self.comparison.initial)
         p_value = sign_p(self.reference.excess_distance(self.comparison.features))
         return Diagnosis(
             causes=tuple(ranked),
@@ -86,74 +91,77 @@ class Examination:
             high=high,
             p_value=p_value,
             differs=p_value < ALPHA or any(cause.named for cause in causes),
-            tried=self._tried(of_changes),
-            by_kind=self._by_kind(),
+            tried=self._change_results(change_evidence),
+            by_kind=self._distances_by_kind(),
         )
 
-    def _tried(self, of_changes: list[Evidence]) -> tuple[TriedChange, ...]:
-        shares = {evidence.candidate: evidence.explained for evidence in of_changes}
+    def _change_results(self, evidence: list[Evidence]) -> tuple[ChangeResult, ...]:
+        explained = {row.candidate: row.explained for row in evidence}
         return tuple(
-            TriedChange(
-                cause=change.cause.id, direction=change.cause.direction, like=change.words, explained=shares[change]
+            ChangeResult(
+                cause=change.cause.id, direction=change.cause.direction, like=change.words, explained=explained[change]
             )
-            for change in self.reference.changed
+            for change in self.reference.change_features
         )
 
-    def _by_kind(self) -> dict[str, tuple[float, float]]:
-        """By what images are compared by: their distance from real ones, and from real ones after the changes."""
-        halves, ours = self.reference.halves, self.comparison.features
-        before, after = (halves.energy_distance_by_kind(real, ours) for real in (halves.real, self.matched.real))
+    def _distances_by_kind(self) -> dict[str, tuple[float, float]]:
+        """Return, by kind of features, the distance from real images before and after the selected changes."""
+        halves, synthetic = self.reference.halves, self.comparison.features
+        before, after = (halves.energy_distance_by_kind(real, synthetic) for real in (halves.real, self.matched.real))
         return {kind: (float(before[k]), float(after[k])) for k, kind in enumerate(KINDS)}
 
-    def _evidence(self, fit: Fit) -> Evidence:
-        whole = self.comparison.whole
+    def _change_evidence(self, fit: CandidateFit) -> Evidence:
+        initial = self.comparison.initial
         return Evidence(
             cause=fit.candidate.cause,
-            effect=whole - fit.rest,
-            tested=damped(whole) - damped(fit.rest),
-            explained=explained_share(fit.rest, whole),
+            effect=initial - fit.remaining,
+            statistic=damp(initial) - damp(fit.remaining),
+            explained=explained_share(fit.remaining, initial),
             candidate=fit.candidate,
         )
 
-    def _set_cause(self, evidence: Evidence, p_value: float) -> FoundCause:
-        """Named if all classes together show it, or a few of them stand out."""
+    def _set_finding(self, evidence: Evidence, p_value: float) -> CauseFinding:
+        """Return the finding. The cause is reported if all classes together show it, or if a few classes stand out."""
         least = evidence.cause.least_effect
         assert least is not None, f"the row of {evidence.cause.name} has no least_effect"
-        size = np.abs(evidence.effect) * np.sign(evidence.tested)
+        size = np.abs(evidence.effect) * np.sign(evidence.statistic)
         few = np.zeros(self.reference.classes, bool)
-        if len(few) >= FEW_OF:
-            spread = _CLASS_SPREAD * least if evidence.spread is None else evidence.spread
-            alone = outliers_p(self.comparison.by_class(evidence.tested / spread), least=0.5)
-            few = (alone < FEW_ALPHA) & (self.comparison.by_class(size) > FEW_LEAST * least)
+        if len(few) >= MIN_CLASSES:
+            deviation = _CLASS_DEVIATION * least if evidence.deviation is None else evidence.deviation
+            class_p = outliers_p(self.comparison.mean_by_class(evidence.statistic / deviation), least=0.5)
+            few = (class_p < CLASS_ALPHA) & (self.comparison.mean_by_class(size) > CLASS_MIN_EFFECT * least)
             if few.any():
-                p_value = min(p_value, float(alone.min()) * len(SET_CAUSES))
+                p_value = min(p_value, float(class_p.min()) * len(SET_CAUSES))
         named = bool((p_value < ALPHA and size.mean() > least) or few.any())
-        found = self._found(evidence, p_value, named)
-        return found.model_copy(update={"few_classes": tuple(np.flatnonzero(few).tolist())})
+        finding = self._finding(evidence, p_value, named)
+        return finding.model_copy(update={"few_classes": tuple(np.flatnonzero(few).tolist())})
 
-    def _change_causes(self, p_values: dict[Evidence, float]) -> list[FoundCause]:
-        """The best of every cause and direction when tried first; of those that were kept, as they were kept.
+    def _change_findings(self, p_values: dict[Evidence, float]) -> list[CauseFinding]:
+        """Return one finding per cause and direction: the selected change, or else the best candidate applied alone.
 
-        `p_values`: of every change alone, the best first.
+        Args:
+            p_values: p-value of every candidate applied alone, the best first.
         """
-        found: dict[Cause, FoundCause] = {}
+        findings: dict[Cause, CauseFinding] = {}
         for evidence, p_value in p_values.items():
-            found.setdefault(evidence.cause, self._found(evidence, p_value, named=False))
-        for number, one in enumerate(self.undoing.kept):
-            whole, cause = self.comparison.whole, one.fit.candidate.cause
-            before, after = (explained_share(rest, whole) for rest in (one.round.whole, one.fit.rest))
-            gain = one.round.whole - one.fit.rest
-            evidence = Evidence(cause, gain, gain, max(0.0, after - before), candidate=one.fit.candidate)
-            p_value = found[cause].p_adjusted if number == 0 else one.round.p_value
-            kept = self._found(evidence, p_value, named=True)
-            found[cause] = kept.model_copy(update={"equivalent_to": one.round.ties()})
-        return list(found.values())
+            findings.setdefault(evidence.cause, self._finding(evidence, p_value, named=False))
+        for number, change in enumerate(self.search.selected):
+            initial, cause = self.comparison.initial, change.fit.candidate.cause
+            before, after = (
+                explained_share(remaining, initial) for remaining in (change.round.initial, change.fit.remaining)
+            )
+            gain = change.round.initial - change.fit.remaining
+            evidence = Evidence(cause, gain, gain, max(0.0, after - before), candidate=change.fit.candidate)
+            p_value = findings[cause].p_adjusted if number == 0 else change.round.p_value
+            finding = self._finding(evidence, p_value, named=True)
+            findings[cause] = finding.model_copy(update={"equivalent_to": change.round.equivalent_causes()})
+        return list(findings.values())
 
-    def _found(self, evidence: Evidence, p_value: float, named: bool) -> FoundCause:
+    def _finding(self, evidence: Evidence, p_value: float, named: bool) -> CauseFinding:
         mean, low, high = mean_interval(evidence.effect)
         change = evidence.candidate
-        undo = change.undo if change else None
-        return FoundCause(
+        inverse = change.inverse if change else None
+        return CauseFinding(
             id=evidence.cause.id,
             direction=evidence.cause.direction,
             effect=mean,
@@ -164,8 +172,8 @@ class Examination:
             named=named,
             like=change.words if change else "",
             equivalent_to=(),
-            per_class=tuple(self.comparison.by_class(evidence.effect).tolist()),
+            per_class=tuple(self.comparison.mean_by_class(evidence.effect).tolist()),
             few_classes=(),
             transform=change.transform.model_dump(mode="json") if change else None,
-            undo=undo.model_dump(mode="json") if undo else None,
+            undo=inverse.model_dump(mode="json") if inverse else None,
         )

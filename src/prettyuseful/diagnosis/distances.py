@@ -1,4 +1,4 @@
-"""Euclidean distances within and between sets of features, and the energy distance made of them."""
+"""Euclidean distances within and between sets of features, and the energy distance based on them."""
 
 from __future__ import annotations
 
@@ -6,26 +6,26 @@ import numpy as np
 
 
 def distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """(N, M) float64 of (N, d) and (M, d)."""
+    """Return the distances (N, M) float64 between the rows of (N, d) and of (M, d)."""
     squared = (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1)[None] - 2 * (a @ b.T)
     return np.asarray(np.sqrt(np.maximum(squared, 0)))
 
 
 def mean_within(a: np.ndarray) -> float:
-    """Mean distance of two different rows of (N, d), N from 2."""
+    """Return the mean distance between two different rows of (N, d), N at least 2."""
     count = len(a)
     table = distances(a, a)
     return float((table.sum() - np.trace(table)) / (count * (count - 1)))
 
 
 def energy_distance(a: np.ndarray, b: np.ndarray, within_a: float, within_b: float) -> float:
-    """Energy distance 2 E|a - b| - E|a - a'| - E|b - b'|, unbiased, so that it may be below 0.
+    """Return the energy distance 2 E|a - b| - E|a - a'| - E|b - b'|. It is unbiased, so it can be negative.
 
-    Székely and Rizzo 2013, "Energy statistics"; the two means within are given, as they serve many pairs.
+    Székely and Rizzo 2013, "Energy statistics". The means within a and b are arguments because many pairs share them.
     """
     return 2 * float(distances(a, b).mean()) - within_a - within_b
 
 
-def damped(distance: np.ndarray | float) -> np.ndarray:
-    """Linear near 0, logarithmic far out: a class that reacts a thousand times as much counts a few times as much."""
+def damp(distance: np.ndarray | float) -> np.ndarray:
+    """Return arcsinh of a distance: linear near 0, logarithmic for large values, so that no single class dominates."""
     return np.asarray(np.arcsinh(distance))

@@ -1,4 +1,4 @@
-"""Images that show what a named cause is about."""
+"""Example images of reported causes."""
 
 from __future__ import annotations
 
@@ -8,120 +8,127 @@ import numpy as np
 from PIL import Image
 
 from prettyuseful.data.images import thumbnail
-from prettyuseful.diagnosis.copies import small_pictures
-from prettyuseful.diagnosis.diagnose import Examination
+from prettyuseful.diagnosis.copies import normalised_thumbnails
+from prettyuseful.diagnosis.diagnose import DiagnosisRun
 from prettyuseful.diagnosis.distances import distances
 from prettyuseful.diagnosis.features import KINDS
-from prettyuseful.diagnosis.findings import Diagnosis, ExampleImages, FoundCause
-from prettyuseful.diagnosis.images import Labelled
-from prettyuseful.diagnosis.spread import NEIGHBOUR
+from prettyuseful.diagnosis.findings import CauseFinding, Diagnosis, ExampleImages
+from prettyuseful.diagnosis.images import LabelledImages
+from prettyuseful.diagnosis.neighbour_distance import NEIGHBOUR
 
-SHOWN = 6
-"""images in a row."""
+EXAMPLES_PER_ROW = 6
 
 
-def with_examples(examination: Examination, classes: Sequence[str]) -> Diagnosis:
-    """The diagnosis with rows of images for every named cause, of the class that shows it most."""
-    found = examination.diagnosis
+def add_examples(run: DiagnosisRun, classes: Sequence[str]) -> Diagnosis:
+    """Return the diagnosis with example images for every reported cause.
+
+    Args:
+        classes: names of the classes, by label.
+    """
     causes = (
-        cause.model_copy(update={"examples": tuple(examples_of(examination, cause, classes))}) if cause.named else cause
-        for cause in found.causes
+        cause.model_copy(update={"examples": tuple(find_examples(run, cause, classes))}) if cause.named else cause
+        for cause in run.diagnosis.causes
     )
-    return found.model_copy(update={"causes": tuple(causes)})
+    return run.diagnosis.model_copy(update={"causes": tuple(causes)})
 
 
-def examples_of(examination: Examination, cause: FoundCause, classes: Sequence[str]) -> Iterator[ExampleImages]:
-    """Rows of images for one cause; `classes` are the names of the labels."""
-    yield from _SHOWN_BY.get(cause.row.name, _changed_images)(examination, cause, classes)
+def find_examples(run: DiagnosisRun, cause: CauseFinding, classes: Sequence[str]) -> Iterator[ExampleImages]:
+    """Yield rows of example images for one cause."""
+    yield from _EXAMPLES_BY_CAUSE.get(cause.row.name, _change_examples)(run, cause, classes)
 
 
-_Show = Callable[[Examination, FoundCause, Sequence[str]], Iterator[ExampleImages]]
+_FindExamples = Callable[[DiagnosisRun, CauseFinding, Sequence[str]], Iterator[ExampleImages]]
 
 
-def _changed_images(examination: Examination, cause: FoundCause, classes: Sequence[str]) -> Iterator[ExampleImages]:
-    """Real images, the same once changed, and synthetic ones."""
+def _change_examples(run: DiagnosisRun, cause: CauseFinding, classes: Sequence[str]) -> Iterator[ExampleImages]:
+    """Yield real images, the same images after the change, and synthetic images, of the most affected class."""
     label = cause.worst_classes[0]
-    real = _some(examination.reference.halves.images, label)
-    change = next(change for change in examination.undoing.changes if change.words == cause.like)
+    real = _sample_class(run.reference.halves.images, label)
+    change = next(change for change in run.search.changes if change.words == cause.like)
     yield _row(f"real images of {classes[label]}", real)
-    yield _row(f"the same real images, {cause.like}", change.transform.apply(real))
-    yield _row(f"synthetic images of {classes[label]}", _some(examination.synthetic, label))
+    yield _row(f"the same real images after {cause.like}", change.transform.apply(real))
+    yield _row(f"synthetic images of {classes[label]}", _sample_class(run.synthetic, label))
 
 
-def _wrong_labels(examination: Examination, _: FoundCause, classes: Sequence[str]) -> Iterator[ExampleImages]:
-    """Those that the real-trained classifiers are surest of, of different classes first."""
-    labels = examination.synthetic.labels
-    logits = np.mean([side.features.logits for side in examination.comparison.features], axis=0)
-    rows = _rows_that_show("labels lost", examination)
-    sure = logits[rows].max(axis=1) - logits[rows, labels[rows]]
-    rows = rows[np.argsort(-sure, kind="stable")]
-    nth = np.zeros(len(rows), int)
+def _label_examples(run: DiagnosisRun, _: CauseFinding, classes: Sequence[str]) -> Iterator[ExampleImages]:
+    """Yield images with suspect labels, the most confident predictions first, from as many classes as possible."""
+    labels = run.synthetic.labels
+    logits = np.mean([half.features.logits for half in run.comparison.features], axis=0)
+    rows = _affected_rows("labels lost", run)
+    margin = logits[rows].max(axis=1) - logits[rows, labels[rows]]
+    rows = rows[np.argsort(-margin, kind="stable")]
+    rank_in_class = np.zeros(len(rows), int)
     for label in np.unique(labels[rows]):
-        mine = labels[rows] == label
-        nth[mine] = np.arange(mine.sum())
-    chosen = rows[np.argsort(nth, kind="stable")[:SHOWN]]
+        in_class = labels[rows] == label
+        rank_in_class[in_class] = np.arange(in_class.sum())
+    chosen = rows[np.argsort(rank_in_class, kind="stable")[:EXAMPLES_PER_ROW]]
     if len(chosen):
-        titles = [f"{classes[labels[row]]}? {classes[logits[row].argmax()]}" for row in chosen]
-        words = "labelled as the first, while two classifiers that have not learnt these labels say the second"
-        yield _row(words, examination.synthetic.pixels[chosen], titles)
+        titles = [f"{classes[labels[row]]} \u2192 {classes[logits[row].argmax()]}" for row in chosen]
+        words = "class label \u2192 class predicted by two classifiers that were not trained on these labels"
+        yield _row(words, run.synthetic.pixels[chosen], titles)
 
 
-def _copies(examination: Examination, cause: FoundCause, classes: Sequence[str]) -> Iterator[ExampleImages]:
-    """Near-copies, and below each the real image that it is nearest to."""
-    label, synthetic, real = cause.worst_classes[0], examination.synthetic, examination.reference.halves.images
-    rows = _rows_that_show("copies added", examination)
+def _copy_examples(run: DiagnosisRun, cause: CauseFinding, classes: Sequence[str]) -> Iterator[ExampleImages]:
+    """Yield near-duplicates and, for each of them, the nearest real image."""
+    label, synthetic, real = cause.worst_classes[0], run.synthetic, run.reference.halves.images
+    rows = _affected_rows("copies added", run)
     rows = rows[synthetic.labels[rows] == label]
     if not len(rows):
         return
-    theirs = real.pixels[real.labels == label]
-    given = small_pictures(synthetic.pixels[rows])
-    away = np.stack([distances(given, small_pictures(of)) for of in (theirs, theirs[:, :, ::-1])])
-    order = np.argsort(away.min(axis=(0, 2)), kind="stable")[:SHOWN]
-    nearest = away.min(axis=0).argmin(axis=1)[order]
+    real_pixels = real.pixels[real.labels == label]
+    thumbnails = normalised_thumbnails(synthetic.pixels[rows])
+    table = np.stack(
+        [
+            distances(thumbnails, normalised_thumbnails(pixels))
+            for pixels in (real_pixels, real_pixels[:, :, ::-1])  # unchanged and mirrored
+        ]
+    )
+    order = np.argsort(table.min(axis=(0, 2)), kind="stable")[:EXAMPLES_PER_ROW]
+    nearest = table.min(axis=0).argmin(axis=1)[order]
     yield _row(f"synthetic images of {classes[label]}", synthetic.pixels[rows[order]])
-    yield _row("the real image that each of them is nearest to, or its mirror image", theirs[nearest])
+    yield _row("the nearest real image of each, which may be mirrored", real_pixels[nearest])
 
 
-def _coverage(examination: Examination, cause: FoundCause, classes: Sequence[str]) -> Iterator[ExampleImages]:
-    """The image whose neighbours are nearest, with these, among synthetic images and among real ones."""
-    label, half = cause.worst_classes[0], next(iter(examination.reference.halves))
+def _coverage_examples(run: DiagnosisRun, cause: CauseFinding, classes: Sequence[str]) -> Iterator[ExampleImages]:
+    """Yield the image with the closest neighbours, and these neighbours, among synthetic and among real images."""
+    label, half = cause.worst_classes[0], next(iter(run.reference.halves))
     sets = (
-        ("synthetic", examination.synthetic, examination.comparison.features[0].features),
+        ("synthetic", run.synthetic, run.comparison.features[0].features),
         ("real", half.images, half.real.features),
     )
     for name, images, features in sets:
         rows = np.flatnonzero(images.labels == label)
-        of_class = features.take(rows).kinds
-        usual = {kind: half.real.within[:, k].mean() for k, kind in enumerate(KINDS)}
-        away = np.sum([distances(values, values) / usual[kind] for kind, values in of_class.items()], axis=0)
-        nth = min(NEIGHBOUR, len(rows) - 1)
-        centre = np.partition(away, nth, axis=1)[:, nth].argmin()
-        shown = rows[np.argsort(away[centre], kind="stable")[:SHOWN]]
-        words = f"the {len(shown)} {name} images of {classes[label]} most like each other"
-        yield _row(words, images.pixels[shown])
+        kinds = features.take(rows).kinds
+        scale = {kind: half.real.within[:, k].mean() for k, kind in enumerate(KINDS)}
+        table = np.sum([distances(values, values) / scale[kind] for kind, values in kinds.items()], axis=0)
+        rank = min(NEIGHBOUR, len(rows) - 1)
+        centre = np.partition(table, rank, axis=1)[:, rank].argmin()
+        chosen = rows[np.argsort(table[centre], kind="stable")[:EXAMPLES_PER_ROW]]
+        words = f"the {len(chosen)} most similar {name} images of {classes[label]}"
+        yield _row(words, images.pixels[chosen])
 
 
-_SHOWN_BY: Mapping[str, _Show] = {
-    "labels lost": _wrong_labels,
-    "copies added": _copies,
-    "coverage lost": _coverage,
+_EXAMPLES_BY_CAUSE: Mapping[str, _FindExamples] = {
+    "labels lost": _label_examples,
+    "copies added": _copy_examples,
+    "coverage lost": _coverage_examples,
 }
-"""By the name of a cause; a change of pixels is shown by doing it to real images."""
+"""By the name of a cause. All other causes are changes of pixels, shown by `_change_examples`."""
 
 
-def _rows_that_show(cause: str, examination: Examination) -> np.ndarray:
-    images = examination.set_evidence[cause].images
-    assert images is not None
-    return np.flatnonzero(images)
+def _affected_rows(cause: str, run: DiagnosisRun) -> np.ndarray:
+    mask = run.set_evidence[cause].images
+    assert mask is not None
+    return np.flatnonzero(mask)
 
 
-def _some(images: Labelled, label: int) -> np.ndarray:
-    """Images of a class, evenly from first to last."""
+def _sample_class(images: LabelledImages, label: int) -> np.ndarray:
+    """Return images of a class, evenly spaced from the first to the last."""
     rows = np.flatnonzero(images.labels == label)
-    places = np.linspace(0, len(rows) - 1, min(SHOWN, len(rows))).round().astype(int)
-    return np.asarray(images.pixels[rows[places]])
+    positions = np.linspace(0, len(rows) - 1, min(EXAMPLES_PER_ROW, len(rows))).round().astype(int)
+    return np.asarray(images.pixels[rows[positions]])
 
 
 def _row(words: str, images: np.ndarray, titles: Sequence[str] = ()) -> ExampleImages:
-    pictures = tuple(thumbnail(Image.fromarray(image)) for image in images)
-    return ExampleImages(words=words, images=pictures, titles=tuple(titles))
+    thumbnails = tuple(thumbnail(Image.fromarray(image)) for image in images)
+    return ExampleImages(words=words, images=thumbnails, titles=tuple(titles))

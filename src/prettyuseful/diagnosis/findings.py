@@ -1,4 +1,4 @@
-"""What a diagnosis finds: `diagnose` makes it, a step stores it, records hold it and reports show it."""
+"""The result of a diagnosis. `diagnose` returns it, a step stores it, records contain it and reports show it."""
 
 from __future__ import annotations
 
@@ -14,23 +14,34 @@ class _Result(BaseModel):
 
 
 class ExampleImages(_Result):
-    """A row of images (base64 PNG) that show what a cause is about; `titles`: one for each, or none."""
+    """A row of example images of a cause.
+
+    Attributes:
+        words: caption of the row.
+        images: base64-encoded PNGs.
+        titles: one title per image, or none.
+    """
 
     words: str
     images: tuple[str, ...]
     titles: tuple[str, ...] = ()
 
 
-class CauseFinding(_Result):
-    """What was found of one cause in one direction.
+class CauseEstimate(_Result):
+    """The effect of one cause in one direction.
 
-    `effect`, with the 95 % interval `low` to `high` over classes: of `labels` and `copies` the share of images beyond
-    that among real images, 0-1; of `coverage` the logarithm of how near to each other the images of a class lie against
-    real ones, below 0 if nearer; of the others how much nearer real images come after the change `like`, in standard
-    deviations of real against real. `p_adjusted`: over all causes, directions and strengths (Westfall and Young 1993).
-    `explained`: share of the whole difference from real images, 0-1. `named`: it is clear and large enough to be
-    reported. `like`: the change of real images that comes nearest, in words, or empty. `equivalent_to`: causes that
-    explain as much, as far as these images show.
+    Attributes:
+        effect: for `labels` and `copies`, the share of images, 0-1, minus the share among real images. For `coverage`,
+            the log ratio of nearest-neighbour distances within a class to those of real images, below 0 if the images
+            are closer to each other. For other causes, by how much the change `like` reduces the distance of real
+            images from the data set, in standard deviations of real against real.
+        low: lower end of the 95% interval over classes.
+        high: upper end of the interval.
+        p_adjusted: p-value adjusted for all causes, directions and strengths (Westfall and Young 1993).
+        explained: share of the whole difference from real images that the cause explains, 0-1.
+        named: the cause is significant and large enough to be reported.
+        like: the equivalent change of real images, in words, or empty.
+        equivalent_to: other causes that explain the difference equally well.
     """
 
     id: CauseId
@@ -46,20 +57,24 @@ class CauseFinding(_Result):
 
     @property
     def row(self) -> Cause:
-        """The row that describes it."""
+        """The row of this cause."""
         return CAUSES[f"{self.id} {self.direction}"]
 
     @property
     def effect_words(self) -> str:
-        """The effect with its interval, in the unit of its cause."""
+        """The effect with its interval, in the unit of the cause."""
         return self.row.unit.effect_words(self.effect, self.low, self.high)
 
 
-class FoundCause(CauseFinding):
-    """The same with classes by label, and what can be done about it.
+class CauseFinding(CauseEstimate):
+    """The effect of one cause, with its values per class and example images. Classes are given by label, from 0.
 
-    `per_class`: the effect by class. `few_classes`: those that stand out, where only they do. `transform`: the change
-    `like` as a study file has it; `undo`: what takes it back, where anything does. `examples`: of named causes.
+    Attributes:
+        per_class: the effect in each class.
+        few_classes: labels of the classes that stand out, if only a few do.
+        transform: the change `like`, as a study file specifies it.
+        undo: the transform that reverts this change, if one exists.
+        examples: example images of a reported cause.
     """
 
     per_class: tuple[float, ...]
@@ -70,17 +85,17 @@ class FoundCause(CauseFinding):
 
     @property
     def worst_classes(self) -> list[int]:
-        """All labels, from the one that shows the cause most."""
+        """All labels, ordered by the effect of the cause, the strongest first."""
         sign = 1 if self.row.unit.lowest_is_worst else -1
         return sorted(range(len(self.per_class)), key=lambda label: sign * self.per_class[label])
 
     def class_words(self, label: int) -> str:
-        """The effect in one class."""
+        """Return the effect in one class, in words."""
         return self.row.unit.value_words(self.per_class[label])
 
 
-class TriedChange(_Result):
-    """A change of real images, alone, and the share of the difference that it explains, 0-1."""
+class ChangeResult(_Result):
+    """A candidate change, applied alone, and the share of the difference that it explains, 0-1."""
 
     cause: CauseId
     direction: Direction
@@ -89,27 +104,34 @@ class TriedChange(_Result):
 
 
 class Diagnosis(_Result):
-    """The causes, those that are named first and among them the one that explains most.
+    """The result of a diagnosis.
 
-    `difference`: of the set from real images, in standard deviations of real against real, with its interval over
-    classes; `differs`: it is clear. `tried`: every change, by family from weak to strong. `by_kind`: by what images
-    were compared by, the distance from real images, and from real images after the named changes.
+    Attributes:
+        causes: all causes, reported ones first, then by the share of the difference that they explain.
+        difference: distance of the data set from real images, in standard deviations of real against real.
+        low: lower end of its 95% interval over classes.
+        high: upper end of the interval.
+        p_value: p-value of the difference.
+        differs: the data set differs significantly from real images.
+        tried: every candidate change, by family, from weak to strong.
+        by_kind: by kind of features, the distance from real images and from real images after the selected changes.
     """
 
-    causes: tuple[FoundCause, ...]
+    causes: tuple[CauseFinding, ...]
     difference: float
     low: float
     high: float
     p_value: float
     differs: bool
-    tried: tuple[TriedChange, ...] = ()
+    tried: tuple[ChangeResult, ...] = ()
     by_kind: dict[str, tuple[float, float]] = {}
 
     @property
-    def named(self) -> tuple[FoundCause, ...]:
+    def named(self) -> tuple[CauseFinding, ...]:
+        """The reported causes."""
         return tuple(cause for cause in self.causes if cause.named)
 
     @property
     def cause_unknown(self) -> bool:
-        """The set differs while no cause is named."""
+        """Whether the data set differs significantly while no cause is reported."""
         return self.differs and not self.named

@@ -1,4 +1,8 @@
-"""The real images in two halves, each in the features of a classifier that was trained on the other half."""
+"""The real images in two halves.
+
+Each half is described by features of a classifier trained on the other half, so that no image is described by a
+classifier that was trained on it. Synthetic images are compared with both halves, and the results are averaged.
+"""
 
 from __future__ import annotations
 
@@ -9,132 +13,142 @@ import numpy as np
 
 from prettyuseful.diagnosis.descriptors import describe
 from prettyuseful.diagnosis.features import Extractor, RawFeatures, Sample, ScaledFeatures, UnitFeatures
-from prettyuseful.diagnosis.images import Labelled, shared_out
+from prettyuseful.diagnosis.images import LabelledImages, split_groups
 from prettyuseful.errors import DataError
 
 ScaledPair = tuple[ScaledFeatures, ScaledFeatures]
-"""Images in the scale of the first half and of the second."""
+"""Images in the scale of the first half and in the scale of the second."""
 UnitPair = tuple[UnitFeatures, UnitFeatures]
-"""The same, cut into units: of real images each half's own images, else one set in both scales."""
+"""The same, split into units. For real images: the images of each half. Otherwise: one set in both scales."""
 
-_MOST_AXES = 128  # of features; more cost time and show nothing with a few dozen images a class
-_LEAST_NOISE = 1e-9  # instead of a noise of zero: images that are all equal
-_SPLITS = 8  # of a unit into two, to see how far apart real images are from real images
+_MAX_AXES = 128  # more dimensions cost time and do not help with a few dozen images per class
+_MIN_NOISE = 1e-9  # replaces a noise of 0, which identical images have
+_SPLITS = 8  # random splits of a unit into two parts, to estimate the distance of real images from real images
 
 
 class Half:
-    """Real `images` that the `extractor`'s classifier was not trained on, cut into units: `real`.
+    """One half of the real images. The classifier of its extractor was trained on the other half.
 
-    Everything is measured in this half's own spread: features in standard deviations within classes, distances in the
-    standard deviation that the distance of real images from real images has over units (`noise`).
+    Features are scaled by their standard deviation within the classes of this half, and distances by the standard
+    deviation (over units) of the distance between two samples of real images, `noise`.
+
+    Attributes:
+        real: features of the unchanged images, split into units.
 
     Args:
-        units: rows of each unit.
-        raw: features of the images as they are.
+        units: rows of the images in each unit.
+        raw: features of the unchanged images.
     """
 
-    def __init__(self, images: Labelled, units: Sequence[np.ndarray], extractor: Extractor, raw: RawFeatures) -> None:
+    def __init__(
+        self, images: LabelledImages, units: Sequence[np.ndarray], extractor: Extractor, raw: RawFeatures
+    ) -> None:
         self.images, self.extractor = images, extractor
         self._axes = _main_axes(raw.features.astype(np.float64))
-        self._deviations = {kind: _within_deviation(of, images.labels) for kind, of in self._by_kind(raw).items()}
-        self.real = UnitFeatures.of(self.scale(raw), units)
+        self._deviations = {
+            kind: _within_deviation(values, images.labels) for kind, values in self._by_kind(raw).items()
+        }
+        self.real = UnitFeatures.split(self.scale(raw), units)
 
     def scale(self, raw: RawFeatures) -> ScaledFeatures:
-        """In this half's standard deviations within classes."""
+        """Return features in standard deviations within the classes of this half."""
         kinds = {kind: values / self._deviations[kind] for kind, values in self._by_kind(raw).items()}
         return ScaledFeatures(kinds, raw.logits.astype(np.float64))
 
     def energy_distances(self, real: UnitFeatures, other: UnitFeatures) -> np.ndarray:
-        """(units, kinds): of this half's images (changed or not) from others, unit by unit, in its noise."""
-        found = [mine.energy_distances(theirs) for mine, theirs in zip(real.samples, other.samples, strict=True)]
-        return np.asarray(np.array(found) / self.real.within / self.noise)
+        """Return energy distances (units, kinds) between real images, changed or not, and others, in units of noise."""
+        table = [sample.energy_distances(match) for sample, match in zip(real.samples, other.samples, strict=True)]
+        return np.asarray(np.array(table) / self.real.within / self.noise)
 
-    def energy_distance_of_part(self, unit: int, part: Sample, other: Sample) -> float:
-        """The same of some images of one unit, summed over kinds."""
+    def part_energy_distance(self, unit: int, part: Sample, other: Sample) -> float:
+        """Return the energy distance between some images of one unit and others, summed over kinds."""
         return float((part.energy_distances(other) / self.real.within[unit] / self.noise).sum())
 
     @cached_property
     def noise(self) -> np.ndarray:
-        """(kinds,): standard deviation of the energy distance between two parts of a unit, relative to its spread."""
-        found = [
-            self.sample(one).energy_distances(self.sample(two)) / self.real.within[unit]
-            for unit, one, two in self.splits()
+        """Standard deviation (kinds,) of the energy distance between two parts of a unit, relative to its spread."""
+        distances = [
+            self.sample(first).energy_distances(self.sample(second)) / self.real.within[unit]
+            for unit, first, second in self.splits()
         ]
-        if not found:
+        if not distances:
             raise DataError(
-                "the real images of every class come from one group, so nothing tells how much real images differ "
-                "from each other; take images from more sources, or check the groups"
+                "the real images of every class come from one group, so the variation between real images cannot be "
+                "estimated; use images from more sources, or check the groups"
             )
-        return np.asarray(np.maximum(np.sqrt(np.mean(np.square(found), axis=0)), _LEAST_NOISE))
+        return np.asarray(np.maximum(np.sqrt(np.mean(np.square(distances), axis=0)), _MIN_NOISE))
 
     def splits(self) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
-        """Units, each cut several times into two parts that share no group: the unit, and rows of either part."""
+        """Yield several splits of each unit into two parts that share no group: the unit, and the rows of each part."""
         for unit, rows in enumerate(self.real.units):
             for split in range(_SPLITS):
-                part = shared_out(self.images.groups[rows], 2, f"split {split}")
+                part = split_groups(self.images.groups[rows], 2, f"split {split}")
                 if min((part == 0).sum(), (part == 1).sum()) > 1:
                     yield unit, rows[part == 0], rows[part == 1]
 
     def sample(self, rows: np.ndarray) -> Sample:
-        """Some of this half's images."""
-        return Sample.of(self.real.features.take(rows))
+        """Return some images of this half as a sample."""
+        return Sample.from_features(self.real.features.take(rows))
 
     def _by_kind(self, raw: RawFeatures) -> dict[str, np.ndarray]:
-        wide = raw.features.astype(np.float64)
-        return {"features": wide if self._axes is None else wide @ self._axes, **raw.descriptors}
+        features = raw.features.astype(np.float64)
+        return {"features": features if self._axes is None else features @ self._axes, **raw.descriptors}
 
 
 class Halves:
-    """Both halves, which share no group. Distances are means over the two; units count the same in both."""
+    """Both halves of the real images. They share no group and have the same units. Distances are means over both."""
 
-    def __init__(self, one: Half, two: Half) -> None:
-        self._both = (one, two)
-        self.real: UnitPair = (one.real, two.real)
+    def __init__(self, first: Half, second: Half) -> None:
+        self._halves = (first, second)
+        self.real: UnitPair = (first.real, second.real)
 
     def __iter__(self) -> Iterator[Half]:
-        return iter(self._both)
+        return iter(self._halves)
 
     @cached_property
-    def images(self) -> Labelled:
-        """All real images."""
-        return Labelled.joined([half.images for half in self])
+    def images(self) -> LabelledImages:
+        """The real images of both halves."""
+        return LabelledImages.concatenate([half.images for half in self])
 
     def scale(self, pixels: np.ndarray) -> ScaledPair:
-        """Any images, (N, H, W, 3) uint8, in the scale of either half."""
+        """Return the features of (N, H, W, 3) uint8 images in the scale of each half."""
         descriptors = describe(pixels)
-        one, two = (half.scale(RawFeatures(*half.extractor(pixels), descriptors)) for half in self)
-        return one, two
+        first, second = (half.scale(RawFeatures(*half.extractor(pixels), descriptors)) for half in self)
+        return first, second
 
-    def cut(self, real: ScaledPair) -> UnitPair:
-        """The real images, in any state, in their units."""
-        one, two = (UnitFeatures.of(of, half.real.units) for of, half in zip(real, self, strict=True))
-        return one, two
+    def split(self, real: ScaledPair) -> UnitPair:
+        """Split features of the real images, changed or not, into units."""
+        first, second = (
+            UnitFeatures.split(features, half.real.units) for features, half in zip(real, self, strict=True)
+        )
+        return first, second
 
     def energy_distances(self, real: UnitPair, other: UnitPair) -> list[np.ndarray]:
-        """In each half (units, kinds): of real images (changed or not) from others."""
-        return [half.energy_distances(*sides) for half, *sides in zip(self, real, other, strict=True)]
+        """Return, for each half, energy distances (units, kinds) between real images, changed or not, and others."""
+        return [half.energy_distances(*pair) for half, *pair in zip(self, real, other, strict=True)]
 
     def energy_distance(self, real: UnitPair, other: UnitPair) -> np.ndarray:
-        """(units,): of real images (changed or not) from others, summed over kinds, mean of both halves.
+        """Return energy distances (units,) between real images, changed or not, and others.
 
-        In standard deviations of real against real. Unbiased: about 0 for two draws of the same.
+        They are summed over kinds and averaged over both halves, in standard deviations of real against real. They are
+        unbiased: about 0 for two samples of one distribution.
         """
-        found = [of_half.sum(axis=1) for of_half in self.energy_distances(real, other)]
-        return np.asarray(np.mean(found, axis=0))
+        sums = [table.sum(axis=1) for table in self.energy_distances(real, other)]
+        return np.asarray(np.mean(sums, axis=0))
 
     def energy_distance_by_kind(self, real: UnitPair, other: UnitPair) -> np.ndarray:
-        """(kinds,): the same by kind, mean over units."""
+        """Return the same energy distances by kind, (kinds,), mean over units and halves."""
         return np.asarray(np.mean(self.energy_distances(real, other), axis=(0, 1)))
 
     def shift(self, real: UnitPair, after: ScaledPair) -> UnitPair:
-        """Real images, changed or not, each moved as it moves from what it is to `after`."""
+        """Return `real` plus the difference between `after` and the unchanged real images."""
         pairs = zip(real, self, after, strict=True)
-        one, two = (of.features.shifted(half.real.features, to) for of, half, to in pairs)
-        return self.cut((one, two))
+        first, second = (unit.features.shift_by(half.real.features, target) for unit, half, target in pairs)
+        return self.split((first, second))
 
 
 def _within_deviation(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """(d,): standard deviation of every dimension within classes. One that is constant keeps its scale."""
+    """Return the standard deviation (d,) of each dimension within classes, with a lower bound for constant ones."""
     _, index, counts = np.unique(labels, return_inverse=True, return_counts=True)
     means = np.zeros((len(counts), values.shape[1]))
     np.add.at(means, index, values)
@@ -144,8 +158,8 @@ def _within_deviation(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def _main_axes(features: np.ndarray) -> np.ndarray | None:
-    """(d, 128): the main axes of features (N, d) that are wider than that; None if they are not."""
-    if features.shape[1] <= _MOST_AXES:
+    """Return the first 128 principal axes (d, 128) of features (N, d), or None if d is at most 128."""
+    if features.shape[1] <= _MAX_AXES:
         return None
-    axes: np.ndarray = np.linalg.svd(features - features.mean(axis=0), full_matrices=False)[2][:_MOST_AXES].T
+    axes: np.ndarray = np.linalg.svd(features - features.mean(axis=0), full_matrices=False)[2][:_MAX_AXES].T
     return axes

@@ -1,4 +1,4 @@
-"""Labelled images of one size, and the units that a diagnosis counts: classes, or parts of them if they are few."""
+"""Labelled images of one size, and the units of a diagnosis: classes, or parts of classes if there are few."""
 
 from __future__ import annotations
 
@@ -10,15 +10,21 @@ import numpy as np
 from prettyuseful.engine.keys import derive_seed
 from prettyuseful.errors import DataError
 
-FEWEST_UNITS = 16
-"""Signs of so many can be flipped in enough ways; fewer classes are cut into parts."""
-FEWEST_IMAGES = 6
-"""of a unit, on either side."""
+MIN_UNITS = 16
+"""Smallest number of units for a sign-flip test. Fewer classes are split into parts."""
+MIN_IMAGES = 6
+"""Smallest number of images of a unit, real or synthetic."""
 
 
 @dataclass(frozen=True)
-class Labelled:
-    """`pixels` (N, H, W, 3) uint8; `labels` (N,) int from 0; `groups` (N,) str: images of one come from one source."""
+class LabelledImages:
+    """Images with labels and groups.
+
+    Attributes:
+        pixels: (N, H, W, 3) uint8.
+        labels: (N,) int, from 0.
+        groups: (N,) str; images of one group come from one source.
+    """
 
     pixels: np.ndarray
     labels: np.ndarray
@@ -27,12 +33,12 @@ class Labelled:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def take(self, rows: np.ndarray) -> Labelled:
-        return Labelled(self.pixels[rows], self.labels[rows], self.groups[rows])
+    def take(self, rows: np.ndarray) -> LabelledImages:
+        return LabelledImages(self.pixels[rows], self.labels[rows], self.groups[rows])
 
     @classmethod
-    def joined(cls, parts: Sequence[Labelled]) -> Labelled:
-        """The images of several sets of one size, one set after the other."""
+    def concatenate(cls, parts: Sequence[LabelledImages]) -> LabelledImages:
+        """Concatenate several sets of images of one size."""
         return cls(
             np.concatenate([part.pixels for part in parts]),
             np.concatenate([part.labels for part in parts]),
@@ -41,33 +47,39 @@ class Labelled:
 
 
 def parts_per_class(classes: int) -> int:
-    """Into how many parts every class is cut, so that there are units enough."""
-    return -(-FEWEST_UNITS // classes)
+    """Return the number of parts into which every class is split, so that there are at least `MIN_UNITS` units."""
+    return -(-MIN_UNITS // classes)
 
 
-def units_of(images: Labelled, classes: int, parts: int, name: str) -> list[np.ndarray]:
-    """Rows of every unit: class by class, and of each class `parts` parts that share no group.
+def rows_by_unit(images: LabelledImages, classes: int, parts: int, name: str) -> list[np.ndarray]:
+    """Return the rows of every unit, class by class; the `parts` units of a class share no group.
+
+    Args:
+        name: whose images these are, for error messages.
 
     Raises:
-        DataError: a unit has too few images; `name` says whose.
+        DataError: a unit has too few images.
     """
-    found = []
+    units = []
     for label in range(classes):
         rows = np.flatnonzero(images.labels == label)
-        cut = shared_out(images.groups[rows], parts, f"units of class {label}")
+        part_of_row = split_groups(images.groups[rows], parts, f"units of class {label}")
         for part in range(parts):
-            unit = rows[cut == part]
-            if len(unit) < FEWEST_IMAGES:
+            unit = rows[part_of_row == part]
+            if len(unit) < MIN_IMAGES:
                 raise DataError(
                     f"class {label} of {name} has {len(rows)} images in {len(set(images.groups[rows]))} groups, and a "
-                    f"diagnosis needs {parts} parts of {FEWEST_IMAGES} that share no group; take more images"
+                    f"diagnosis needs {parts} parts of {MIN_IMAGES} images that share no group; use more images"
                 )
-            found.append(unit)
-    return found
+            units.append(unit)
+    return units
 
 
-def shared_out(groups: np.ndarray, parts: int, purpose: str) -> np.ndarray:
-    """(N,) int: the part of every image. Whole groups, parts of nearly equal size; fixed by the groups' names."""
+def split_groups(groups: np.ndarray, parts: int, purpose: str) -> np.ndarray:
+    """Assign images to parts of nearly equal size that share no group; return the part (N,) of each image.
+
+    The assignment depends only on the names and sizes of the groups and on `purpose`.
+    """
     names, index, sizes = np.unique(groups, return_inverse=True, return_counts=True)
     order = np.argsort([derive_seed(purpose, str(name)) for name in names], kind="stable")
     totals, part = np.zeros(parts), np.zeros(len(names), np.int64)
@@ -77,8 +89,8 @@ def shared_out(groups: np.ndarray, parts: int, purpose: str) -> np.ndarray:
     return part[index]
 
 
-def some_groups(groups: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
-    """Rows of whole groups in random order until there are `count`, the last group cut."""
+def sample_groups(groups: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
+    """Draw `count` rows as whole groups in random order; only the last group may be incomplete."""
     names, index = np.unique(groups, return_inverse=True)
     rank = rng.permutation(len(names))[index]
     return np.argsort(rank, kind="stable")[:count]

@@ -1,4 +1,4 @@
-"""Real images as a measure: what sets of synthetic images are diagnosed against."""
+"""The reference of a diagnosis: real images, unchanged and after every candidate change."""
 
 from __future__ import annotations
 
@@ -8,96 +8,112 @@ from functools import cached_property
 
 import numpy as np
 
-from prettyuseful.diagnosis.candidates import Candidate, apply_changes, known_changes
-from prettyuseful.diagnosis.distances import damped
+from prettyuseful.diagnosis.candidates import Candidate, apply_changes, candidate_changes
+from prettyuseful.diagnosis.distances import damp
 from prettyuseful.diagnosis.features import Extractor, RawFeatures
 from prettyuseful.diagnosis.half import Half, Halves, ScaledPair, UnitPair
-from prettyuseful.diagnosis.images import Labelled, parts_per_class, units_of
-from prettyuseful.diagnosis.spread import crowding
+from prettyuseful.diagnosis.images import LabelledImages, parts_per_class, rows_by_unit
+from prettyuseful.diagnosis.neighbour_distance import mean_log_neighbour_distance
 
 
-def extract_after_changes(images: Labelled, extractor: Extractor) -> Iterator[RawFeatures]:
-    """Features of real images as they are, and after every known change: most of the work of a reference."""
-    yield RawFeatures.of(extractor, images.pixels)
-    for candidate in known_changes(min(images.pixels.shape[1:3])):
-        yield RawFeatures.of(extractor, candidate.transform.apply(images.pixels))
+def extract_after_changes(images: LabelledImages, extractor: Extractor) -> Iterator[RawFeatures]:
+    """Yield the features of real images, first unchanged, then after each candidate change.
+
+    This is most of the work of a reference.
+    """
+    yield RawFeatures.extract(extractor, images.pixels)
+    for candidate in candidate_changes(min(images.pixels.shape[1:3])):
+        yield RawFeatures.extract(extractor, candidate.transform.apply(images.pixels))
 
 
 @dataclass(frozen=True, eq=False)
 class ExtractedHalf:
-    """Half of the real train images, squares of one size, a classifier trained on the other half, and its features.
+    """One half of the real training images, and their features by a classifier trained on the other half.
 
-    `features`: what `extract_after_changes` gives.
+    Attributes:
+        images: square images of one size.
+        extractor: the classifier.
+        features: the result of `extract_after_changes`.
     """
 
-    images: Labelled
+    images: LabelledImages
     extractor: Extractor
     features: Sequence[RawFeatures]
 
 
 class Reference:
-    """Real images in two halves that share no group, as they are and after every known change.
+    """Real images in two halves that share no group, unchanged and after every candidate change.
 
-    Args:
-        classes: how many there are.
+    Attributes:
+        classes: number of classes.
+        parts: number of units per class.
+        halves: the unchanged images.
+        change_features: features of both halves after each candidate change.
 
     Raises:
-        DataError: too few images, or groups, of a class.
+        DataError: a class has too few images or groups.
     """
 
-    def __init__(self, one: ExtractedHalf, two: ExtractedHalf, classes: int) -> None:
+    def __init__(self, first: ExtractedHalf, second: ExtractedHalf, classes: int) -> None:
         self.classes, self.parts = classes, parts_per_class(classes)
-        self.halves = Halves(self._half(one), self._half(two))
-        first, second = self.halves
-        changes = known_changes(min(one.images.pixels.shape[1:3]))
-        self.changed: Mapping[Candidate, ScaledPair] = {
-            change: (first.scale(raw_one), second.scale(raw_two))
-            for change, raw_one, raw_two in zip(changes, one.features[1:], two.features[1:], strict=True)
+        self.halves = Halves(self._half(first), self._half(second))
+        first_half, second_half = self.halves
+        changes = candidate_changes(min(first.images.pixels.shape[1:3]))
+        self.change_features: Mapping[Candidate, ScaledPair] = {
+            change: (first_half.scale(first_raw), second_half.scale(second_raw))
+            for change, first_raw, second_raw in zip(changes, first.features[1:], second.features[1:], strict=True)
         }
 
-    def _half(self, of: ExtractedHalf) -> Half:
-        units = units_of(of.images, self.classes, self.parts, "half of the real images")
-        return Half(of.images, units, of.extractor, of.features[0])
+    def _half(self, extracted: ExtractedHalf) -> Half:
+        units = rows_by_unit(extracted.images, self.classes, self.parts, "half of the real images")
+        return Half(extracted.images, units, extracted.extractor, extracted.features[0])
 
     def apply_changes(self, changes: Sequence[Candidate]) -> UnitPair:
-        """The real images after some changes, one on the other."""
+        """Return the features of the real images after several changes, applied in order."""
         if not changes:
             return self.halves.real
-        if len(changes) == 1 and changes[0] in self.changed:
-            return self.halves.cut(self.changed[changes[0]])
-        one, two = (
-            half.scale(RawFeatures.of(half.extractor, apply_changes(changes, half.images.pixels)))
+        if len(changes) == 1 and changes[0] in self.change_features:
+            return self.halves.split(self.change_features[changes[0]])
+        first, second = (
+            half.scale(RawFeatures.extract(half.extractor, apply_changes(changes, half.images.pixels)))
             for half in self.halves
         )
-        return self.halves.cut((one, two))
+        return self.halves.split((first, second))
 
     def excess_distance(self, other: UnitPair) -> np.ndarray:
-        """(units,): how much farther others are from one part of a unit than its other part is (damped)."""
-        found = []
-        for half, theirs in zip(self.halves, other, strict=True):
+        """Return how much farther other images are from one part of a unit than the other part of the unit is.
+
+        Distances are damped and averaged over splits and halves, (units,).
+        """
+        by_half = []
+        for half, other_features in zip(self.halves, other, strict=True):
             excess: dict[int, list[float]] = {}
-            for unit, one, two in half.splits():
-                part = half.sample(one)
-                ours = half.energy_distance_of_part(unit, part, theirs.samples[unit])
-                real = half.energy_distance_of_part(unit, part, half.sample(two))
-                excess.setdefault(unit, []).append(float(damped(ours) - damped(real)))
-            found.append([float(np.mean(excess.get(unit, [np.nan]))) for unit in range(len(half.real.units))])
-        return np.asarray(np.nan_to_num(np.nanmean(found, axis=0)))
+            for unit, first, second in half.splits():
+                part = half.sample(first)
+                to_other = half.part_energy_distance(unit, part, other_features.samples[unit])
+                to_real = half.part_energy_distance(unit, part, half.sample(second))
+                excess.setdefault(unit, []).append(float(damp(to_other) - damp(to_real)))
+            by_half.append([float(np.mean(excess.get(unit, [np.nan]))) for unit in range(len(half.real.units))])
+        return np.asarray(np.nan_to_num(np.nanmean(by_half, axis=0)))
 
     @cached_property
-    def crowding_spread(self) -> np.ndarray:
-        """(units,): root mean square difference in crowding of two parts of real images; of no unit less than usual."""
-        squares = np.mean([list(_crowding_squares(half)) for half in self.halves], axis=0)
+    def neighbour_distance_deviation(self) -> np.ndarray:
+        """Root mean square difference (units,) between two parts of real images in `mean_log_neighbour_distance`.
+
+        Values below the mean over units are raised to it.
+        """
+        squares = np.mean([list(_squared_differences(half)) for half in self.halves], axis=0)
         return np.asarray(np.sqrt(np.maximum(squares, squares.mean())))
 
 
-def _crowding_squares(half: Half) -> Iterator[float]:
-    """For each unit, the mean squared difference in crowding between two parts of it."""
-    found: dict[int, list[float]] = {}
-    for unit, one, two in half.splits():
-        count = min(len(one), len(two))
-        parts = (half.real.features.take(rows[:count]) for rows in (one, two))
-        first, second = (crowding(part, half.real.within[unit]) for part in parts)
-        found.setdefault(unit, []).append((first - second) ** 2)
-    usual = float(np.mean([np.mean(values) for values in found.values()]))
-    yield from (float(np.mean(found.get(unit, [usual]))) for unit in range(len(half.real.units)))
+def _squared_differences(half: Half) -> Iterator[float]:
+    """Yield, for each unit, the mean squared difference in neighbour distance between two parts of the unit."""
+    squares: dict[int, list[float]] = {}
+    for unit, *parts in half.splits():
+        count = min(map(len, parts))
+        first, second = (
+            mean_log_neighbour_distance(half.real.features.take(rows[:count]), half.real.within[unit]) for rows in parts
+        )
+        squares.setdefault(unit, []).append((first - second) ** 2)
+    mean = float(np.mean([np.mean(values) for values in squares.values()]))
+    yield from (float(np.mean(squares.get(unit, [mean]))) for unit in range(len(half.real.units)))

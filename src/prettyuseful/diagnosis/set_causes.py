@@ -1,4 +1,7 @@
-"""Causes that are measured on a set as a whole: labels, copies and coverage, against real images after its changes."""
+"""Causes that are measured on the whole data set: labels, copies and coverage.
+
+The synthetic images are compared with real images after the selected changes.
+"""
 
 from __future__ import annotations
 
@@ -9,136 +12,153 @@ import numpy as np
 
 from prettyuseful.diagnosis.candidates import Candidate, apply_changes
 from prettyuseful.diagnosis.causes import Cause
+from prettyuseful.diagnosis.change_search import ChangeSearch
 from prettyuseful.diagnosis.comparison import Comparison, explained_share
-from prettyuseful.diagnosis.copies import near_by_chance, near_copies
+from prettyuseful.diagnosis.copies import chance_duplicate_rate, near_duplicate_mask
 from prettyuseful.diagnosis.features import Sample, ScaledFeatures, UnitFeatures
 from prettyuseful.diagnosis.half import Half, UnitPair
-from prettyuseful.diagnosis.images import some_groups
-from prettyuseful.diagnosis.label_errors import suspects, taken_for
-from prettyuseful.diagnosis.spread import crowding
-from prettyuseful.diagnosis.undoing import Undoing
+from prettyuseful.diagnosis.images import sample_groups
+from prettyuseful.diagnosis.label_errors import confused_classes, suspect_labels
+from prettyuseful.diagnosis.neighbour_distance import mean_log_neighbour_distance
 from prettyuseful.engine.keys import derive_seed
 
-_DRAWS = 4  # of as many synthetic images as a half has, to compare crowding
+_DRAWS = 4  # subsamples of the synthetic images, each as large as the unit of real images
 
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """What was measured of a cause, before any test.
+    """What was measured for a cause, before any test.
 
-    `effect` (units,); `tested` (units,): above 0 where the cause is at work; `explained`: share of the whole
-    difference, 0-1. `spread` (units,): how much `tested` varies among real images, where it is measured. `images`
-    (N,) bool: the synthetic images that show it. `candidate`: the change of real images that stands for it.
+    Attributes:
+        effect: (units,) the effect, in the unit of its cause.
+        statistic: (units,) the tested statistic; above 0 where the cause is present.
+        explained: share of the whole difference that the cause explains, 0-1.
+        deviation: (units,) how much the statistic varies among real images, or None if not measured.
+        images: (N,) bool, the synthetic images that show the cause, or None if single images do not.
+        candidate: the change of real images that stands for the cause, or None.
     """
 
     cause: Cause
     effect: np.ndarray
-    tested: np.ndarray
+    statistic: np.ndarray
     explained: float
-    spread: np.ndarray | None = None
+    deviation: np.ndarray | None = None
     images: np.ndarray | None = None
     candidate: Candidate | None = None
 
 
 class MatchedComparison:
-    """A synthetic set beside `real` images after the same `changes`, as far as these are known.
+    """Synthetic images compared with real images after the same changes.
 
-    So a blur is not taken for wrong labels or too similar images. `rest` (units,): the distance that is left; `left`:
-    its share of the whole distance, 0-1.
+    Matching the changes first prevents a blur from being reported as wrong labels or as narrow coverage.
+
+    Attributes:
+        changes: the selected changes.
+        real: the real images after these changes.
+        remaining: (units,) distance from these real images.
+        remaining_share: share of the initial distance that remains, 0-1.
     """
 
-    def __init__(self, comparison: Comparison, undoing: Undoing) -> None:
-        self.comparison, self.changes, self.real = comparison, undoing.changes, undoing.real
+    def __init__(self, comparison: Comparison, search: ChangeSearch) -> None:
+        self.comparison, self.changes, self.real = comparison, search.changes, search.real
         self.reference, self.synthetic = comparison.reference, comparison.synthetic
-        self.rest = comparison.distance(self.real)
-        self.left = 1 - explained_share(self.rest, comparison.whole)
+        self.remaining = comparison.distance(self.real)
+        self.remaining_share = 1 - explained_share(self.remaining, comparison.initial)
 
     @property
-    def sides(self) -> list[tuple[Half, UnitFeatures, UnitFeatures]]:
+    def halves(self) -> list[tuple[Half, UnitFeatures, UnitFeatures]]:
         """Each half, its real images after the changes, and the synthetic images in its scale."""
         return list(zip(self.reference.halves, self.real, self.comparison.features, strict=True))
 
 
-def wrong_labels(matched: MatchedComparison, cause: Cause) -> Evidence:
-    """The share of suspect labels beyond that among real images.
+def measure_labels(matched: MatchedComparison, cause: Cause) -> Evidence:
+    """Measure the share of suspect labels, less the share among real images.
 
-    What they explain is the distance that goes with the images that are suspect to both halves.
+    An image counts only if its label is suspect in both halves. The cause explains the distance that disappears when
+    these images are left out.
     """
     labels, units = matched.synthetic.labels, matched.comparison.units
-    of_halves, shares = [], []
-    for half, real, ours in matched.sides:
-        suspect = _suspects(half, real.features, ours.features, labels)
-        among_real = suspects(real.features.kinds["features"], real.features.logits, half.images.labels)
-        shares.append(_unit_means(suspect, units) - _unit_means(among_real, half.real.units))
-        of_halves.append(suspect)
-    images = np.logical_and(*of_halves)
+    masks, shares = [], []
+    for half, real, synthetic in matched.halves:
+        suspect = _suspect_labels(half, real.features, synthetic.features, labels)
+        suspect_real = suspect_labels(real.features.kinds["features"], real.features.logits, half.images.labels)
+        shares.append(_unit_means(suspect, units) - _unit_means(suspect_real, half.real.units))
+        masks.append(suspect)
+    images = np.logical_and(*masks)
     kept = [rows[~images[rows]] if (~images[rows]).sum() > 1 else rows for rows in units]
-    one, two = (UnitFeatures.of(ours.features, kept) for ours in matched.comparison.features)
-    cleaned: UnitPair = (one, two)
-    rest = matched.reference.halves.energy_distance(matched.real, cleaned)
+    first, second = (UnitFeatures.split(synthetic.features, kept) for synthetic in matched.comparison.features)
+    cleaned: UnitPair = (first, second)
+    remaining = matched.reference.halves.energy_distance(matched.real, cleaned)
     effect = np.mean(shares, axis=0)
-    return Evidence(cause, effect, effect, explained_share(rest, matched.rest) * matched.left, images=images)
+    explained = explained_share(remaining, matched.remaining) * matched.remaining_share
+    return Evidence(cause, effect, effect, explained, images=images)
 
 
-def copied_images(matched: MatchedComparison, cause: Cause) -> Evidence:
-    """The share of near-copies of real images beyond that among new real images. It explains no difference."""
+def measure_copies(matched: MatchedComparison, cause: Cause) -> Evidence:
+    """Measure the share of near-duplicates of real images, less the share expected among new real images.
+
+    Near-duplicates explain none of the difference.
+    """
     reference, synthetic, real = matched.reference, matched.synthetic, matched.reference.halves.images
     images, chance = np.zeros(len(synthetic), bool), np.zeros(reference.classes)
     pixels = apply_changes(matched.changes, real.pixels)
     for label in range(reference.classes):
-        rows, of_class = np.flatnonzero(synthetic.labels == label), pixels[real.labels == label]
-        images[rows] = near_copies(synthetic.pixels[rows], of_class)
-        chance[label] = near_by_chance(of_class)
+        rows, real_pixels = np.flatnonzero(synthetic.labels == label), pixels[real.labels == label]
+        images[rows] = near_duplicate_mask(synthetic.pixels[rows], real_pixels)
+        chance[label] = chance_duplicate_rate(real_pixels)
     effect = _unit_means(images, matched.comparison.units) - np.repeat(chance, reference.parts)
     return Evidence(cause, effect, effect, 0.0, images=images)
 
 
-def narrow_coverage(matched: MatchedComparison, cause: Cause) -> Evidence:
-    """The logarithm of how far apart the images of a unit lie, less that of real ones.
+def measure_coverage(matched: MatchedComparison, cause: Cause) -> Evidence:
+    """Measure the mean log nearest-neighbour distance of each unit, less that of real images.
 
-    It explains the part of the energy distance that is there because the images are nearer to each other.
+    The cause explains the part of the energy distance that comes from smaller distances between the synthetic images.
     """
     rng = np.random.default_rng(derive_seed("diagnosis", "crowding"))
     groups = matched.synthetic.groups
-    found, nearer, rest = [], 0.0, 0.0
-    for half, real, ours in matched.sides:
+    effects, narrowing, remaining = [], 0.0, 0.0
+    for half, real, synthetic in matched.halves:
         values = []
-        for rows, theirs, usual in zip(real.units, ours.units, half.real.within, strict=True):
-            count = min(len(rows), len(theirs))
-            draws = [theirs[some_groups(groups[theirs], count, rng)] for _ in range(_DRAWS)]
-            drawn = rows[some_groups(half.images.groups[rows], count, rng)]
-            crowded = np.mean([crowding(ours.features.take(draw), usual) for draw in draws])
-            values.append(crowded - crowding(real.features.take(drawn), usual))
-        found.append(values)
-        nearer += ((real.within - ours.within) / half.real.within / half.noise).sum()
-        rest += half.energy_distances(real, ours).sum()
-    effect = np.mean(found, axis=0)
-    narrower = float(np.clip(nearer / rest, 0, 1)) if rest > 0 else 0.0
-    spread = matched.reference.crowding_spread
-    return Evidence(cause, effect, -effect, narrower * matched.left, spread=spread)
+        for real_rows, rows, scale in zip(real.units, synthetic.units, half.real.within, strict=True):
+            # Nearest-neighbour distances fall with the number of images, so both sides have equally many.
+            count = min(len(real_rows), len(rows))
+            draws = [rows[sample_groups(groups[rows], count, rng)] for _ in range(_DRAWS)]
+            real_draw = real_rows[sample_groups(half.images.groups[real_rows], count, rng)]
+            mean = np.mean([mean_log_neighbour_distance(synthetic.features.take(draw), scale) for draw in draws])
+            values.append(mean - mean_log_neighbour_distance(real.features.take(real_draw), scale))
+        effects.append(values)
+        narrowing += ((real.within - synthetic.within) / half.real.within / half.noise).sum()
+        remaining += half.energy_distances(real, synthetic).sum()
+    effect = np.mean(effects, axis=0)
+    explained = float(np.clip(narrowing / remaining, 0, 1)) if remaining > 0 else 0.0
+    deviation = matched.reference.neighbour_distance_deviation
+    return Evidence(cause, effect, -effect, explained * matched.remaining_share, deviation=deviation)
 
 
 SET_CAUSES: Mapping[str, Callable[[MatchedComparison, Cause], Evidence]] = {
-    "labels lost": wrong_labels,
-    "copies added": copied_images,
-    "coverage lost": narrow_coverage,
+    "labels lost": measure_labels,
+    "copies added": measure_copies,
+    "coverage lost": measure_coverage,
 }
-"""How each cause that no change of pixels stands for is measured, by the name of its row."""
+"""The measurement of each cause that no change of pixels stands for, by the name of its row."""
 
 
-def _suspects(half: Half, real: ScaledFeatures, ours: ScaledFeatures, labels: np.ndarray) -> np.ndarray:
-    """(N,) bool: labels that are probably wrong, one by one or for most of a class.
+def _suspect_labels(half: Half, real: ScaledFeatures, synthetic: ScaledFeatures, labels: np.ndarray) -> np.ndarray:
+    """Return a mask (N,) of labels that look wrong, for single images or for most of a class.
 
-    A whole class is suspect only if its images lie nearer to the other class in everything they are compared by.
+    A whole class is suspect only if its images are closer to the other class in every kind of features.
     """
-    found = suspects(ours.kinds["features"], ours.logits, labels)
-    for label, (other, rows) in taken_for(ours.logits, labels).items():
+    suspect = suspect_labels(synthetic.kinds["features"], synthetic.logits, labels)
+    for label, (other, rows) in confused_classes(synthetic.logits, labels).items():
         if len(rows) > 1:
-            images = Sample.of(ours.take(rows))
-            own, others = (Sample.of(real.take(half.images.labels == one)) for one in (label, other))
-            if (others.energy_distances(images) < own.energy_distances(images)).all():
-                found[rows] = True
-    return found
+            images = Sample.from_features(synthetic.take(rows))
+            same_class, other_class = (
+                Sample.from_features(real.take(half.images.labels == real_label)) for real_label in (label, other)
+            )
+            if (other_class.energy_distances(images) < same_class.energy_distances(images)).all():
+                suspect[rows] = True
+    return suspect
 
 
 def _unit_means(values: np.ndarray, units: Sequence[np.ndarray]) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Tests over units by flipping signs: under no effect, the sign of every unit's value is a toss of a coin."""
+"""Sign-flip permutation tests over units. Without an effect, the value of a unit is as likely positive as negative."""
 
 from __future__ import annotations
 
@@ -11,31 +11,35 @@ FLIPS = 20_000
 
 
 def adjusted_p(values: np.ndarray) -> np.ndarray:
-    """One-sided p-values (M,) of M means being above 0, adjusted for there being M of them.
+    """Return one-sided p-values (M,) for M means above 0, adjusted for M tests.
 
-    Westfall and Young 1993, "Resampling-based multiple testing", single-step maxT: all rows flip together, so that what
-    goes together counts once. All flips if there are few, else 20,000 and always the same.
+    Single-step maxT of Westfall and Young 1993, "Resampling-based multiple testing". The signs of all rows flip
+    together, so that correlated tests are not corrected for twice. All flips are used if there are at most 20,000, else
+    a fixed random sample of 20,000.
 
     Args:
-        values: (M, U), a row per question and a column per unit.
+        values: (M, U), one row per test and one column per unit.
     """
     flips = _flips(values.shape[1])
     length = np.sqrt((values**2).sum(axis=1))
-    found = values / np.where(length > 0, length, 1)[:, None]
-    most = (flips @ found.T).max(axis=1)
-    # Equal up to rounding counts as reached.
-    return np.asarray((most[None] >= found.sum(axis=1)[:, None] - 1e-9).mean(axis=1))
+    scaled = values / np.where(length > 0, length, 1)[:, None]
+    maximum = (flips @ scaled.T).max(axis=1)
+    # The tolerance counts values that are equal up to rounding.
+    return np.asarray((maximum[None] >= scaled.sum(axis=1)[:, None] - 1e-9).mean(axis=1))
 
 
 def sign_p(values: np.ndarray) -> float:
-    """`adjusted_p` of one question."""
+    """Return the one-sided p-value for the mean of `values` (U,) above 0."""
     return float(adjusted_p(values[None])[0])
 
 
 def outliers_p(values: np.ndarray, least: float) -> np.ndarray:
-    """p-values (U,) that a unit lies above the others, each against Student's t of the rest, adjusted for U units.
+    """Return p-values (U,), Bonferroni-corrected, for each unit being above the others.
 
-    `least`: standard deviation that a unit has at least, whatever the rest shows.
+    Each unit is compared with the Student prediction interval of the others.
+
+    Args:
+        least: smallest standard deviation that is assumed for the others.
     """
     count = len(values)
     others = (values.sum() - values) / (count - 1)
@@ -46,13 +50,14 @@ def outliers_p(values: np.ndarray, least: float) -> np.ndarray:
 
 
 def mean_interval(values: np.ndarray, level: float = 0.95) -> tuple[float, float, float]:
-    """Mean over units and its Student interval."""
+    """Return the mean over units and the lower and upper end of its Student interval."""
     mean, count = float(values.mean()), len(values)
     half = float(student.ppf((1 + level) / 2, count - 1) * values.std(ddof=1) / np.sqrt(count))
     return mean, mean - half, mean + half
 
 
 def _flips(units: int) -> np.ndarray:
+    """Return signs (flips, units); the first row leaves all values as they are."""
     if 2**units <= FLIPS:
         return 1 - 2 * ((np.arange(2**units)[:, None] >> np.arange(units)) & 1)
     flips = np.random.default_rng(derive_seed("sign flips")).integers(0, 2, (FLIPS, units)) * 2 - 1

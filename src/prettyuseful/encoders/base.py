@@ -1,4 +1,4 @@
-"""What an encoder is: what turns images into features, in which distances mean something."""
+"""The interface of encoders, which turn images into feature vectors."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from prettyuseful.data.pixels import Pixels
 
 
 class Encoder(Protocol):
-    """Sees each image by itself, and always in the same way."""
+    """Turns images into features, deterministically; the features of an image do not depend on other images."""
 
     def features(self, pixels: Pixels) -> np.ndarray:
-        """(N, d) float32, a row per image, whatever sizes the N images (at least 1) have.
+        """Return features (N, d) float32, one row per image; the N >= 1 images may have different sizes.
 
         Raises:
-            UserError: the encoder cannot look at such images.
+            UserError: the encoder does not support these images.
         """
 
 
 class TextEncoder(Encoder, Protocol):
-    """An encoder that has texts in the same space."""
+    """An encoder that also maps texts into the same feature space."""
 
     def text_features(self, texts: Sequence[str]) -> np.ndarray:
-        """(N, d) float32, a row per text."""
+        """Return features (N, d) float32, one row per text."""

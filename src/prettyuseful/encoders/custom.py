@@ -1,4 +1,4 @@
-"""Encoders of users: what they return is checked."""
+"""Validates the output of user-defined encoders."""
 
 from __future__ import annotations
 
@@ -14,29 +14,40 @@ from prettyuseful.errors import DataError
 from prettyuseful.plugins import plugin_id
 
 
-class Checked:
-    """An encoder named `module:OBJECT`, whose features are checked for shape, type and finite values."""
+class CheckedEncoder:
+    """Wraps a user-defined encoder and validates the shape, type and finiteness of its features."""
 
     def __init__(self, encoder: Encoder, name: str) -> None:
         self.encoder, self.name = encoder, name
 
     def features(self, pixels: Pixels) -> np.ndarray:
         with ENCODERS.guard(self.name):
-            found = self.encoder.features(pixels)
-        return self._checked(found, len(pixels), "images")
+            features = self.encoder.features(pixels)
+        return self._validate(features, len(pixels), "images")
 
     def text_features(self, texts: Sequence[str]) -> np.ndarray:
         with ENCODERS.guard(self.name):
-            found = cast("TextEncoder", self.encoder).text_features(texts)
-        return self._checked(found, len(texts), "texts")
+            features = cast("TextEncoder", self.encoder).text_features(texts)
+        return self._validate(features, len(texts), "texts")
 
-    def _checked(self, found: Any, count: int, of: str) -> np.ndarray:
-        if not isinstance(found, np.ndarray) or found.ndim != 2 or len(found) != count or found.shape[1] == 0:
-            what = f"an array of shape {found.shape}" if isinstance(found, np.ndarray) else f"a {type(found).__name__}"
-            raise DataError(
-                f"encoder {plugin_id(self.name)}: its features of {count} {of} are {what}; return an array (N, d), a "
-                "row for each"
+    def _validate(self, features: Any, count: int, unit: str) -> np.ndarray:
+        if (
+            not isinstance(features, np.ndarray)
+            or features.ndim != 2
+            or len(features) != count
+            or features.shape[1] == 0
+        ):
+            description = (
+                f"an array of shape {features.shape}"
+                if isinstance(features, np.ndarray)
+                else f"a {type(features).__name__}"
             )
-        if found.dtype.kind not in "fiu" or not np.isfinite(found).all():
-            raise DataError(f"encoder {plugin_id(self.name)}: its features of {of} are not all finite numbers")
-        return found.astype(np.float32, copy=False)
+            raise DataError(
+                f"encoder {plugin_id(self.name)}: its features of {count} {unit} are {description}; "
+                "return an array (N, d) with one row each"
+            )
+        if features.dtype.kind not in "fiu" or not np.isfinite(features).all():
+            raise DataError(
+                f"encoder {plugin_id(self.name)}: its features of {unit} are not all finite; return finite numbers"
+            )
+        return features.astype(np.float32, copy=False)

@@ -1,4 +1,4 @@
-"""Inception as FID uses it: the 2015 network whose weights pytorch-fid carried over from TensorFlow."""
+"""The Inception network of FID, with the TensorFlow weights of 2015 that pytorch-fid converted."""
 
 from __future__ import annotations
 
@@ -22,52 +22,54 @@ from torchvision.models.inception import (
 )
 
 from prettyuseful.data.pixels import Pixels
-from prettyuseful.encoders.preprocessing import looked_at
+from prettyuseful.encoders.extraction import extract_features
 from prettyuseful.errors import DataError, one_line
 from prettyuseful.numerics import Numerics
 
 SIDE = 299
 CLASSES = 1008
-_GET = "get pt_inception-2015-12-05-6726825d.pth from pytorch-fid's releases"
+_DOWNLOAD_HINT = "download pt_inception-2015-12-05-6726825d.pth from the releases of pytorch-fid"
 
 
 class Inception:
     """The 2048 values after the last average pooling ("pool3"), as in pytorch-fid.
 
-    Images are resized to 299 x 299 whatever their aspect (bilinear, no anti-aliasing, corners not aligned) and scaled
-    to -1..1. TensorFlow's own code, and torch-fidelity, resize in another way: compare within one code.
+    Images are resized to 299 x 299 without keeping the aspect ratio (bilinear, no anti-aliasing, align_corners=False)
+    and scaled to -1..1. The original TensorFlow code and torch-fidelity resize differently, so do not compare FID
+    values across implementations.
 
     Args:
-        weights: pytorch-fid's file, a state dict that was saved with `torch.save`; no code of it is run.
+        weights: the file of pytorch-fid, a state dict saved by `torch.save`; code in the file is not executed.
+        numerics: the device.
 
     Raises:
-        DataError: the file cannot be read, or holds another network's weights.
+        DataError: the file cannot be read, or has the weights of another network.
     """
 
     def __init__(self, weights: Path | str, numerics: Numerics) -> None:
-        network = network_of_fid()
+        network = fid_inception_v3()
         _load(network, weights)
         network.fc = nn.Identity()
         self.network, self.device = network.to(numerics.device).eval(), numerics.device
 
     def features(self, pixels: Pixels) -> np.ndarray:
-        return looked_at(pixels, prepared, self.network, self.device)
+        return extract_features(pixels, preprocess, self.network, self.device)
 
 
-def prepared(image: np.ndarray) -> torch.Tensor:
-    """(H, W, 3) uint8 to (3, 299, 299) in -1..1."""
+def preprocess(image: np.ndarray) -> torch.Tensor:
+    """Turn an image (H, W, 3) uint8 into (3, 299, 299) float32 in -1..1."""
     values = torch.tensor(image).permute(2, 0, 1)[None].float().div_(255)
     resized: torch.Tensor = interpolate(values, size=(SIDE, SIDE), mode="bilinear", align_corners=False)
     return 2 * resized[0] - 1
 
 
-def network_of_fid() -> nn.Module:
-    """torchvision's Inception v3 with FID's differences, and random weights.
+def fid_inception_v3() -> nn.Module:
+    """Create torchvision's Inception v3 with the differences of FID's network, and random weights.
 
-    - 1008 classes, no auxiliary classifier, no normalisation of the input: so keys and shapes of the state dict are
-      those of `torchvision.models.inception_v3(num_classes=1008, aux_logits=False)`.
-    - Average pooling in the blocks Mixed_5b, 5c, 5d, 6b, 6c, 6d, 6e and 7b leaves the padding out of the mean.
-    - The last block, Mixed_7c, takes the largest value where the others take the mean.
+    - 1008 classes, no auxiliary classifier, no normalisation of the input. Keys and shapes of the state dict are those
+      of `torchvision.models.inception_v3(num_classes=1008, aux_logits=False)`.
+    - Average pooling in the blocks Mixed_5b, 5c, 5d, 6b, 6c, 6d, 6e and 7b excludes the padding.
+    - The last block, Mixed_7c, uses max pooling instead of average pooling.
     """
     blocks: Any = [BasicConv2d, _A, InceptionB, _C, InceptionD, _E, InceptionAux]
     network: nn.Module = Inception3(
@@ -105,15 +107,15 @@ class _E(InceptionE):  # type: ignore[misc]
             self.branch1x1(x),
             torch.cat([self.branch3x3_2a(once), self.branch3x3_2b(once)], 1),
             torch.cat([self.branch3x3dbl_3a(twice), self.branch3x3dbl_3b(twice)], 1),
-            self.branch_pool(self._pooled(x)),
+            self.branch_pool(self._pool(x)),
         ]
 
-    def _pooled(self, x: torch.Tensor) -> torch.Tensor:
+    def _pool(self, x: torch.Tensor) -> torch.Tensor:
         return _mean_of_neighbours(x)
 
 
 class _LastE(_E):
-    def _pooled(self, x: torch.Tensor) -> torch.Tensor:
+    def _pool(self, x: torch.Tensor) -> torch.Tensor:
         return max_pool2d(x, kernel_size=3, stride=1, padding=1)
 
 
@@ -126,8 +128,8 @@ def _load(network: nn.Module, file: Path | str) -> None:
         weights = torch.load(file, map_location="cpu", weights_only=True)
         network.load_state_dict(weights)
     except OSError as error:
-        raise DataError(f"cannot read the weights {file}: {error.strerror or error}; {_GET}") from error
+        raise DataError(f"cannot read the weights {file}: {error.strerror or error}; {_DOWNLOAD_HINT}") from error
     except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, TypeError, AttributeError, ValueError) as error:
         raise DataError(
-            f"the weights {file} are not those of FID's Inception ({one_line(str(error))[:200]}); {_GET}"
+            f"{file} does not hold the weights of FID's Inception ({one_line(str(error))[:200]}); {_DOWNLOAD_HINT}"
         ) from error

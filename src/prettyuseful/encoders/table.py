@@ -1,4 +1,4 @@
-"""The encoders that study files can name, and what describes one."""
+"""The table of encoders for study files."""
 
 from __future__ import annotations
 
@@ -16,16 +16,20 @@ MakeEncoder = Callable[[str | None, Numerics], Encoder]
 
 @dataclass(frozen=True)
 class EncoderRow:
-    """One encoder. Your own is such a row in a file of yours, which a study names as `file.py:OBJECT`.
+    """An encoder. A user-defined encoder is such an object in a Python file, given as `file.py:OBJECT`.
 
-    `make`: called with the place of the weights (None without any) and the numerics, it returns the encoder; or the
-    "module:attribute" of such a function, which is imported when it is needed.
-    `weights`: what a study can give as weights: `none`; a `model`, as a hub id or a folder; a `file`; or `timm`, a
-    file or hub id in place of timm's own weights. `default_weights`: those without it; where there are none, a study
-    has to give them, and `example` shows how.
-    `words`: what reports say of it, {} being the name of the weights; by default the summary.
-    `reads_texts`: whether texts have features in the same space, see `TextEncoder`.
-    `trained_here`: whether it is the classifier that the study trains on real images, which `make` does not make.
+    Attributes:
+        name: the name in study files.
+        summary: one line for `prettyuseful list encoders`.
+        make: a function that takes the weights (a path or hub id, or None) and the numerics and returns the encoder; or
+            "module:attribute" of such a function, which is imported on first use.
+        weights: the kind of weights that a study can give: `none`; `model`, a hub id or a folder; `file`; or `timm`, a
+            file or hub id instead of timm's own weights.
+        default_weights: used if the study gives none. Without a default, the study must give weights.
+        example: shows how a study gives weights, for error messages.
+        words: description for reports, with {} for the name of the weights; by default the summary.
+        encodes_text: whether the encoder is a `TextEncoder`.
+        is_task_classifier: whether it is the classifier that the study trains on real images; `make` is then not used.
     """
 
     name: str
@@ -35,31 +39,31 @@ class EncoderRow:
     default_weights: str | None = None
     example: str = ""
     words: str = ""
-    reads_texts: bool = False
-    trained_here: bool = False
+    encodes_text: bool = False
+    is_task_classifier: bool = False
 
     @property
     def needs_weights(self) -> bool:
-        """Whether a study has to give them."""
+        """Whether a study must give weights."""
         return self.weights in ("model", "file") and self.default_weights is None
 
 
 def _clip(name: str, model: str, values: int) -> EncoderRow:
     return EncoderRow(
         name=name,
-        summary=f"{model}, {values} values, texts too",
+        summary=f"{model}, {values} dimensions, images and texts",
         make="prettyuseful.encoders.hub:Clip",
         weights="model",
         default_weights=model,
         words="{}",
-        reads_texts=True,
+        encodes_text=True,
     )
 
 
 def _dinov2(name: str, model: str, values: int) -> EncoderRow:
     return EncoderRow(
         name=name,
-        summary=f"{model}, {values} values: the class token",
+        summary=f"{model}, {values} dimensions, class token",
         make="prettyuseful.encoders.hub:Dinov2",
         weights="model",
         default_weights=model,
@@ -73,9 +77,9 @@ ENCODERS = Registry(
     (
         EncoderRow(
             name="real-trained",
-            summary="the task's own classifier: the study's first, trained on real images; no download",
+            summary="the first classifier of the study that is trained on real images; needs no download",
             make="prettyuseful.encoders.real_trained:RealTrained",
-            trained_here=True,
+            is_task_classifier=True,
         ),
         _clip("clip-vit-b-32", "openai/clip-vit-base-patch32", 512),
         _clip("clip-vit-l-14", "openai/clip-vit-large-patch14", 768),
@@ -83,20 +87,20 @@ ENCODERS = Registry(
         _dinov2("dinov2-l-14", "facebook/dinov2-large", 1024),
         EncoderRow(
             name="inception",
-            summary="FID's, 2048 values; needs pytorch-fid's file of weights",
+            summary="Inception v3 of FID, 2048 dimensions; needs the weights file of pytorch-fid",
             make="prettyuseful.encoders.inception:Inception",
             weights="file",
-            example="pytorch-fid's file: {name: inception, weights: pt_inception-2015-12-05-6726825d.pth}",
-            words="FID's Inception, 2048 values after the last pooling",
+            example="the weights file of pytorch-fid: {name: inception, weights: pt_inception-2015-12-05-6726825d.pth}",
+            words="Inception v3 of FID, 2048 dimensions after the last pooling",
         ),
     ),
 )
-REAL_TRAINED = next(row.name for row in ENCODERS if row.trained_here)
-EVERY_TIMM_ID = "any timm id, such as resnet50 or vit_base_patch16_224: the features before its last layer"
+REAL_TRAINED = next(row.name for row in ENCODERS if row.is_task_classifier)
+EVERY_TIMM_ID = "any timm id, such as resnet50 or vit_base_patch16_224: features before the last layer"
 
 
 def timm_row(name: str) -> EncoderRow:
-    """The row of a timm id."""
+    """Return the encoder row of a timm id."""
 
     def make(weights: str | None, numerics: Numerics) -> Encoder:
         from prettyuseful.encoders.timm_models import TimmModel

@@ -1,4 +1,4 @@
-"""The model at hand: a worker keeps one thing loaded, since many steps in a row want the same."""
+"""A cache of one model per process: consecutive steps often need the same model."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from collections.abc import Callable, Hashable
 from typing import Any, TypeVar, cast
 
 T = TypeVar("T")
-_held: dict[Hashable, Any] = {}
+_cached: dict[Hashable, Any] = {}
 
 
 def cached_model(make: Callable[..., T], *arguments: Hashable, content: str = "") -> T:
-    """`make(*arguments)`, or what the last such call made. What was held before is gone from memory first.
+    """Return the cached result of `make(*arguments)`, or call it after the previous model has been freed.
 
-    So text encoders and the denoiser, made by different calls, never share the memory. `content` is the fingerprint of
-    what the arguments only name: with another, it is made anew.
+    Only one model is in memory at a time, so text encoders and denoiser do not share the memory. `content` is a
+    fingerprint of the files that the arguments refer to: if it changes, the model is created again.
     """
     key = (make, *arguments, content)
-    if key not in _held:
+    if key not in _cached:
         release_model()
-        _held[key] = make(*arguments)
-    return cast("T", _held[key])
+        _cached[key] = make(*arguments)
+    return cast("T", _cached[key])
 
 
 def release_model() -> None:
-    """Frees what is held, on the accelerator too."""
-    if not _held:
+    """Free the cached model and the memory of the accelerator."""
+    if not _cached:
         return
-    _held.clear()
+    _cached.clear()
     gc.collect()
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available():

@@ -1,4 +1,4 @@
-"""What steps will cost: time, hours of processors, images, bytes and money, from the rates of steps in a store."""
+"""Estimates the cost of steps (time, processor hours, images, bytes, money) from finished steps in a store."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from typing import Any
 from prettyuseful.engine.step import Step, StepSpec
 from prettyuseful.engine.store.base import Manifest
 
-_START_UP = 8.0  # seconds until the workers have loaded what they need
-Pace = tuple[str, str]
-"""A rate class, and the type of device that steps of it run on."""
+_START_UP = 8.0  # seconds until the workers have imported their libraries
+RateKey = tuple[str, str]
+"""A rate class and a device type."""
 
 
 def on_gpu(spec: StepSpec) -> bool:
@@ -22,78 +22,85 @@ def on_gpu(spec: StepSpec) -> bool:
     return spec.needs.gpus > 0
 
 
-def pace_of(spec: StepSpec) -> Pace:
+def rate_key(spec: StepSpec) -> RateKey:
     return spec.rate_class, "cuda" if on_gpu(spec) else "cpu"
 
 
 class Rates:
-    """Seconds and bytes of work by rate class: medians of what manifests say, or an assumption of seconds.
+    """Seconds and bytes per unit of work, by rate class: medians over finished steps.
 
-    Seconds of one type of device say nothing of another, and an assumption is for a CPU only.
+    Measurements on one device type are not used for another. Without a measurement, an assumed rate is used on CPUs.
     """
 
     def __init__(self, manifests: Iterable[Manifest] = ()) -> None:
-        paces: dict[Pace, list[float]] = defaultdict(list)
-        made: list[Manifest] = []
+        paces: dict[RateKey, list[float]] = defaultdict(list)
+        timed: list[Manifest] = []
         files: dict[str, dict[str, int]] = {}
         for manifest in manifests:
             files[manifest.key] = {entry.sha256: entry.size for entry in manifest.files}
             if manifest.units > 0:
                 device = (manifest.spec.get("numerics") or {}).get("device", "cpu")
                 paces[manifest.rate_class, device].append(manifest.seconds / manifest.units)
-                made.append(manifest)
+                timed.append(manifest)
         sizes: dict[str, list[tuple[float, float]]] = defaultdict(list)
-        for manifest in made:
-            # A file that an input holds too was adopted; what inputs held that are gone is not known.
+        for manifest in timed:
+            # Files that an input has too were adopted, so they add nothing. Skip steps whose inputs were deleted.
             if all(other in files for other in manifest.inputs.values()):
                 adopted = set().union(*(files[other] for other in manifest.inputs.values()))
-                own = sum(size for sha256, size in files[manifest.key].items() if sha256 not in adopted)
-                sizes[manifest.rate_class].append((own, own / manifest.units))
+                added = sum(size for sha256, size in files[manifest.key].items() if sha256 not in adopted)
+                sizes[manifest.rate_class].append((added, added / manifest.units))
         self._measured = {pace: median(values) for pace, values in paces.items()}
         self._sizes = {
-            name: (median(whole for whole, _ in values), median(per_unit for _, per_unit in values))
+            name: (median(total for total, _ in values), median(per_unit for _, per_unit in values))
             for name, values in sizes.items()
         }
 
     def seconds(self, step: Step) -> float | None:
-        """What a step takes on one worker; None for a model or a GPU that has not been timed here."""
-        rate = self._measured.get(pace_of(step.spec))
+        """Return the estimated seconds of a step on one worker; None for an unmeasured model or GPU."""
+        rate = self._measured.get(rate_key(step.spec))
         if rate is None and not on_gpu(step.spec):
             rate = step.spec.assumed_pace
         return None if rate is None else step.units * rate
 
     def measured(self, step: Step) -> bool:
-        return pace_of(step.spec) in self._measured
+        """Whether the store has the time of a step of the same rate class and device type."""
+        return rate_key(step.spec) in self._measured
 
     def bytes(self, step: Step) -> float | None:
-        """What a step adds to the store; None if no step of its rate class has been made here."""
-        if (found := self._sizes.get(step.spec.rate_class)) is None:
+        """Return the estimated bytes that a step adds to the store; None if its rate class was never measured."""
+        if (sizes := self._sizes.get(step.spec.rate_class)) is None:
             return None
-        whole, per_unit = found
-        return per_unit * step.units if step.spec.grows else whole
+        total, per_unit = sizes
+        return per_unit * step.units if step.spec.grows else total
 
 
 @dataclass(frozen=True)
 class Prices:
-    """Of an hour of one GPU with the machine around it, and of one CPU thread, in any currency; None: not asked for."""
+    """Prices per hour of one GPU (with its machine) and of one CPU thread, in any currency; None: no price."""
 
     gpu_hour: float | None = None
     cpu_hour: float | None = None
 
-    def of(self, gpu_hours: float | None, cpu_hours: float | None) -> float | None:
-        """None without prices, or if nothing is known of what has one."""
+    def total(self, gpu_hours: float | None, cpu_hours: float | None) -> float | None:
+        """Return the money for these hours; None without prices, or if no priced hours are known."""
         hours = ((gpu_hours, self.gpu_hour), (cpu_hours, self.cpu_hour))
         parts = [None if count is None else count * price for count, price in hours if price is not None]
-        return _known(parts) if parts else None
+        return _sum_known(parts) if parts else None
 
 
 @dataclass(frozen=True)
 class Amounts:
-    """What steps take. None stands for what nobody knows; next to unknown steps, a number is what the others take.
+    """The resources that steps need. Steps without an estimate are counted, and not included in the other numbers.
 
-    `gpu_hours` are those of steps on a GPU, `cpu_hours` those of all others times their threads. `images` are
-    generated ones, `bytes` what the store grows by. Nobody can say the time of `unknown_steps`, of which
-    `unknown_gpu_steps` run on a GPU, nor the size of what `unsized_steps` make.
+    Attributes:
+        gpu_hours: of steps on a GPU; None if unknown for all of them.
+        cpu_hours: thread hours of all other steps; None if unknown for all of them.
+        images: number of generated images.
+        bytes: growth of the store; None if unknown for all steps.
+        money: None without prices or if unknown.
+        unknown_steps: number of steps without a time estimate.
+        unknown_gpu_steps: those of them that run on a GPU.
+        unsized_steps: number of steps without a size estimate.
     """
 
     gpu_hours: float | None
@@ -112,10 +119,14 @@ class Amounts:
 
 @dataclass(frozen=True)
 class KindCost:
-    """Steps of one kind: how many, how many of them are left, and what those take in seconds on one worker.
+    """The cost of the steps of one kind.
 
-    `measured` says whether the rate comes from the store; otherwise it is an assumption for two slow cores. Unknown
-    steps are not in `seconds`.
+    Attributes:
+        steps: number of steps.
+        left: number of steps that are not finished.
+        seconds: estimate for the unfinished steps on one worker, without steps that have no time estimate.
+        measured: whether the rate was measured in the store; otherwise it is an assumption for two slow CPU cores.
+        amounts: resources of the unfinished steps.
     """
 
     kind: str
@@ -126,12 +137,12 @@ class KindCost:
     amounts: Amounts
 
     def as_json(self) -> dict[str, Any]:
-        return _flat(self)
+        return _flat_json(self)
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What a plan still costs. `seconds` is wall time on `workers` side by side."""
+    """The remaining cost of a plan. `seconds` is wall time with `workers` parallel workers."""
 
     kinds: tuple[KindCost, ...]
     steps: int
@@ -142,24 +153,24 @@ class Cost:
     amounts: Amounts
 
     def as_json(self) -> dict[str, Any]:
-        return {**_flat(self), "kinds": [kind.as_json() for kind in self.kinds]}
+        return {**_flat_json(self), "kinds": [kind.as_json() for kind in self.kinds]}
 
 
 def cost_of(
     steps: Mapping[str, Step], todo: Mapping[str, Step], rates: Rates, workers: int, prices: Prices | None = None
 ) -> Cost:
-    """The cost of the steps `todo` of a plan's `steps`."""
+    """Estimate the cost of the unfinished steps `todo` of a plan's `steps`."""
     prices = prices or Prices()
     left: dict[str, list[_Estimate]] = defaultdict(list)
     for step in todo.values():
-        left[step.spec.kind].append(_Estimate.of(step, rates))
+        left[step.spec.kind].append(_Estimate.from_rates(step, rates))
     kinds = tuple(
         KindCost(
             kind=kind,
             steps=count,
             left=len(left[kind]),
-            seconds=round(sum(one.seconds or 0.0 for one in left[kind]), 1),
-            measured=all(one.measured for one in left[kind]),
+            seconds=round(sum(estimate.seconds or 0.0 for estimate in left[kind]), 1),
+            measured=all(estimate.measured for estimate in left[kind]),
             amounts=_amounts(left[kind], prices),
         )
         for kind, count in Counter(step.spec.kind for step in steps.values()).items()
@@ -171,7 +182,7 @@ def cost_of(
 
 @dataclass(frozen=True, slots=True)
 class _Estimate:
-    """What one step takes. `gpu`: whether its hours are those of a GPU; otherwise they are those of its threads."""
+    """The estimate for one step. `hours`: GPU hours if `gpu`, else thread hours."""
 
     seconds: float | None
     measured: bool
@@ -181,7 +192,7 @@ class _Estimate:
     bytes: float | None
 
     @classmethod
-    def of(cls, step: Step, rates: Rates) -> _Estimate:
+    def from_rates(cls, step: Step, rates: Rates) -> _Estimate:
         seconds, needs = rates.seconds(step), step.spec.needs
         return cls(
             seconds=seconds,
@@ -194,30 +205,30 @@ class _Estimate:
 
 
 def _amounts(estimates: list[_Estimate], prices: Prices) -> Amounts:
-    gpu_hours = _known([one.hours for one in estimates if one.gpu])
-    cpu_hours = _known([one.hours for one in estimates if not one.gpu])
-    size, money = _known([one.bytes for one in estimates]), prices.of(gpu_hours, cpu_hours)
-    untimed = [one for one in estimates if one.seconds is None]
+    gpu_hours = _sum_known([estimate.hours for estimate in estimates if estimate.gpu])
+    cpu_hours = _sum_known([estimate.hours for estimate in estimates if not estimate.gpu])
+    size, money = _sum_known([estimate.bytes for estimate in estimates]), prices.total(gpu_hours, cpu_hours)
+    untimed = [estimate for estimate in estimates if estimate.seconds is None]
     return Amounts(
         gpu_hours=None if gpu_hours is None else round(gpu_hours, 6),
         cpu_hours=None if cpu_hours is None else round(cpu_hours, 6),
-        images=sum(one.images for one in estimates),
+        images=sum(estimate.images for estimate in estimates),
         bytes=None if size is None else round(size),
         money=None if money is None else round(money, 6),
         unknown_steps=len(untimed),
-        unknown_gpu_steps=sum(one.gpu for one in untimed),
-        unsized_steps=sum(one.bytes is None for one in estimates),
+        unknown_gpu_steps=sum(estimate.gpu for estimate in untimed),
+        unsized_steps=sum(estimate.bytes is None for estimate in estimates),
     )
 
 
-def _known(values: list[float | None]) -> float | None:
-    """The sum of what is known; None rather than 0 if something is not."""
+def _sum_known(values: list[float | None]) -> float | None:
+    """Return the sum of the known values; None if values are unknown and the others add up to 0."""
     known = sum((value for value in values if value is not None), 0.0)
     return None if None in values and not known else known
 
 
-def _flat(cost: KindCost | Cost) -> dict[str, Any]:
-    """Its fields as JSON has them: amounts stand among the others."""
+def _flat_json(cost: KindCost | Cost) -> dict[str, Any]:
+    """Return the fields for JSON, with the amounts on the same level as the others."""
     fields = asdict(cost)
     amounts = fields.pop("amounts")
     return {**fields, **amounts}

@@ -1,4 +1,4 @@
-"""What a run says while it runs."""
+"""The events that a run reports."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from prettyuseful.engine.store.base import Store
 
 @dataclass(frozen=True)
 class RunPlanned:
-    """The steps that are about to be run, by key, in order; `workers` of them side by side. Comes first.
+    """The steps that will run, by key, in order, with up to `workers` at the same time. It is the first event.
 
-    A run that grows on its way, such as a full audit, says so with another one.
+    A run that adds steps later, such as a full audit, reports another one.
     """
 
     kind: ClassVar[Literal["planned"]] = "planned"
@@ -25,7 +25,7 @@ class RunPlanned:
 
 @dataclass(frozen=True)
 class StepEvent:
-    """What happened to a step. `fraction` of it is done (0-1); `cause` says why it failed or is done again."""
+    """A change in the state of a step. `fraction`: finished share (0-1); `cause`: why it failed or is retried."""
 
     kind: Literal["waiting", "started", "progress", "finished", "failed", "retried", "blocked"]
     step: Step
@@ -38,5 +38,5 @@ OnEvent = Callable[[Event], None]
 
 
 def ignore(event: Event) -> None:
-    """Listens to nothing."""
+    """Ignore the event."""
     del event

@@ -1,8 +1,9 @@
-"""Runs the steps of a plan, side by side, wherever the workers are. Knows nothing of images and nothing of Ray."""
+"""The scheduler: runs the steps of a plan on workers, in parallel. It does not depend on the kind of worker."""
 
 from __future__ import annotations
 
 import heapq
+import logging
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -13,34 +14,35 @@ from prettyuseful.engine.events import OnEvent, RunPlanned, StepEvent
 from prettyuseful.engine.step import Resources, Step
 from prettyuseful.engine.store.base import Store
 from prettyuseful.engine.workers.base import LostWorkerError, Workers
-from prettyuseful.errors import CorruptArtifactError, PrettyUsefulError, StoreAwayError, UserError, one_line
-from prettyuseful.redaction import redacted
+from prettyuseful.errors import CorruptArtifactError, PrettyUsefulError, StoreUnavailableError, UserError, one_line
+from prettyuseful.redaction import redact
 
-_ATTEMPTS = 3
-_TICK = 0.1  # seconds between looks at what the workers say
-_PATIENCE = 0.5  # seconds before a step that another process works on is looked at again
+_logger = logging.getLogger("prettyuseful")
+_MAX_ATTEMPTS = 3
+_POLL_INTERVAL = 0.1  # seconds between checks for progress
+_RECHECK_DELAY = 0.5  # seconds before checking again a step that another process has claimed
 
 
 @dataclass
 class Outcome:
-    """What was made, what failed and why, and what could not start because of that. All by key."""
+    """The result of a run, by key: finished steps, failed steps with causes, and steps blocked by failed inputs."""
 
-    made: set[str] = field(default_factory=set)
+    completed: set[str] = field(default_factory=set)
     failed: dict[str, str] = field(default_factory=dict)
     blocked: set[str] = field(default_factory=set)
 
 
-def missing_steps(steps: Mapping[str, Step], wanted: Iterable[str], store: Store) -> dict[str, Step]:
-    """The steps that must run so that every wanted key is in the store, in the plan's order.
+def select_missing_steps(steps: Mapping[str, Step], wanted: Iterable[str], store: Store) -> dict[str, Step]:
+    """Return the steps that must run so that every wanted key is in the store, in the order of the plan.
 
-    What is only an ingredient of something that is already there is not missing.
+    A missing input is not made if all artifacts that need it are in the store.
     """
     needed: set[str] = set()
-    asked = set(wanted)
-    while asked:
-        missing = asked - store.present(asked)
+    pending = set(wanted)
+    while pending:
+        missing = pending - store.select_existing(pending)
         needed |= missing
-        asked = {k for key in missing for k in steps[key].inputs.values()} - needed
+        pending = {k for key in missing for k in steps[key].inputs.values()} - needed
     return {key: step for key, step in steps.items() if key in needed}
 
 
@@ -51,51 +53,53 @@ def execute(
     workers: Workers,
     on_event: OnEvent,
 ) -> Outcome:
-    """Makes every wanted artifact that is not in the store, by workers that are open.
+    """Run every step that is needed for the wanted keys, on open workers.
 
-    A failed step is told, and kept in the store with its cause; what does not depend on it goes on. A step whose worker
-    or storage is lost is tried again, three times in all; an input that turns out corrupt is made again.
+    A failed step is reported and recorded in the store with its cause; steps that do not depend on it continue. A step
+    is tried up to three times if its worker or the storage is lost. A corrupt input is made again.
 
     Raises:
-        UserError: a step found a mistake that the user must mend. Everything made so far stays.
+        UserError: a step found a mistake of the user. Finished artifacts stay in the store.
     """
-    todo = missing_steps(steps, wanted, store)
+    todo = select_missing_steps(steps, wanted, store)
+    _logger.debug("%d of %d steps must run", len(todo), len(steps))
     on_event(RunPlanned(todo, workers.width, store))
     return _Scheduler(steps, store, workers, on_event).run(todo)
 
 
 class _Scheduler:
     def __init__(self, steps: Mapping[str, Step], store: Store, workers: Workers, on_event: OnEvent) -> None:
-        self.steps, self.store, self.workers, self.tell = steps, store, workers, on_event
+        self.steps, self.store, self.workers, self.emit = steps, store, workers, on_event
         self.outcome = Outcome()
         self.order = {key: index for index, key in enumerate(steps)}
         self.waiting: dict[str, set[str]] = {}
         self.needed_by: dict[str, list[str]] = defaultdict(list)
         self.ready: dict[Resources, list[tuple[int, str]]] = defaultdict(list)
-        self.later: list[tuple[float, str]] = []
+        self.delayed: list[tuple[float, str]] = []
         self.running: dict[Future[bool], Step] = {}
         self.attempts: dict[str, int] = {}
+        self.reasons: dict[str, str] = {}
 
     def run(self, todo: Mapping[str, Step]) -> Outcome:
-        self._enlist(todo)
-        while any(self.ready.values()) or self.later or self.running:
+        self._enqueue(todo)
+        while any(self.ready.values()) or self.delayed or self.running:
             self._submit()
             if not self.running:
-                time.sleep(_TICK)
+                time.sleep(_POLL_INTERVAL)
                 continue
-            done, _ = wait(self.running, timeout=_TICK, return_when=FIRST_COMPLETED)
+            done, _ = wait(self.running, timeout=_POLL_INTERVAL, return_when=FIRST_COMPLETED)
             for key, fraction in self.workers.progress_events():
-                self.tell(StepEvent("progress", self.steps[key], fraction))
+                self.emit(StepEvent("progress", self.steps[key], fraction))
             for future in done:
-                self._settle(self.running.pop(future), future)
+                self._handle_result(self.running.pop(future), future)
         return self.outcome
 
-    def _enlist(self, keys: Iterable[str]) -> None:
+    def _enqueue(self, keys: Iterable[str]) -> None:
         keys = list(keys)
-        fresh = set(keys)
+        new = set(keys)
         for key in keys:
-            self.tell(StepEvent("waiting", self.steps[key]))
-            self.waiting[key] = {k for k in self.steps[key].inputs.values() if k in fresh or k in self.waiting}
+            self.emit(StepEvent("waiting", self.steps[key]))
+            self.waiting[key] = {k for k in self.steps[key].inputs.values() if k in new or k in self.waiting}
             for needed in self.waiting[key]:
                 self.needed_by[needed].append(key)
             if not self.waiting[key]:
@@ -107,22 +111,25 @@ class _Scheduler:
 
     def _submit(self) -> None:
         now = time.monotonic()
-        while self.later and self.later[0][0] <= now:
-            self._make_ready(heapq.heappop(self.later)[1])
+        while self.delayed and self.delayed[0][0] <= now:
+            self._make_ready(heapq.heappop(self.delayed)[1])
         while (key := self._next()) is not None:
             if self.store.read(key) is not None:
                 self._finish(key)
                 continue
-            # Where a dying worker takes others along, a step on its last attempt runs alone.
-            lasts = any(self.attempts.get(k) == _ATTEMPTS - 1 for k in (key, *(s.key for s in self.running.values())))
-            if self.workers.crash_kills_siblings and self.running and lasts:
+            # If a crash kills other workers too, a step on its last attempt runs alone.
+            is_last_attempt = any(
+                self.attempts.get(k) == _MAX_ATTEMPTS - 1 for k in (key, *(s.key for s in self.running.values()))
+            )
+            if self.workers.crash_kills_siblings and self.running and is_last_attempt:
                 self._make_ready(key)
                 return
-            self.tell(StepEvent("started", self.steps[key]))
+            _logger.debug("run %s: %s", self.steps[key].label, self.reasons.get(key, "its result is not in the store"))
+            self.emit(StepEvent("started", self.steps[key]))
             self.running[self.workers.submit(self.steps[key])] = self.steps[key]
 
     def _next(self) -> str | None:
-        """The first in the plan's order of those that are ready and that the workers have room for."""
+        """Return the first ready step, in the order of the plan, that the workers have room for."""
         fitting = [
             heap
             for heap in self.ready.values()
@@ -130,44 +137,50 @@ class _Scheduler:
         ]
         return heapq.heappop(min(fitting, key=lambda heap: heap[0]))[1] if fitting else None
 
-    def _settle(self, step: Step, future: Future[bool]) -> None:
+    def _handle_result(self, step: Step, future: Future[bool]) -> None:
         key = step.key
         try:
-            if not future.result():  # another process is at it
-                heapq.heappush(self.later, (time.monotonic() + _PATIENCE, key))
+            if not future.result():  # another process has claimed the step
+                self.reasons[key] = "another process worked on it before"
+                _logger.debug("wait for %s: another process works on it", step.label)
+                heapq.heappush(self.delayed, (time.monotonic() + _RECHECK_DELAY, key))
             elif self.store.read(key) is None:
-                self._again(
+                self._retry(
                     key,
-                    f"its artifact is not in the store {self.store.url}; do all workers see the same store?",
+                    f"its artifact is missing in the store {self.store.url}; check that all workers use the same store",
                 )
             else:
                 self._finish(key)
         except UserError as error:
-            # The network of one worker may be away; no step has failed because of storage that stays away.
-            if not isinstance(error, StoreAwayError) or self.attempts.get(key, 0) + 1 >= _ATTEMPTS:
+            # One worker may have lost its network. If the storage stays unreachable, stop the run: no step has failed.
+            if not isinstance(error, StoreUnavailableError) or self.attempts.get(key, 0) + 1 >= _MAX_ATTEMPTS:
                 raise
-            self._again(key, str(error))
+            self._retry(key, str(error))
         except LostWorkerError as error:
-            self._again(key, str(error))
+            self._retry(key, str(error))
         except CorruptArtifactError as error:
             lost = [k for k in step.inputs.values() if self.store.read(k) is None]
-            self._again(key, str(error), lost)
-        except PrettyUsefulError as error:  # the study goes on without it
+            self._retry(key, str(error), lost)
+        except PrettyUsefulError as error:  # other steps continue
             self._fail(key, str(error))
-        except Exception as error:  # of what brings steps to workers: it cannot be pickled, for one
-            self._fail(key, redacted(one_line(f"{type(error).__name__}: {error}")))
+        except Exception as error:  # from submitting the step, such as a pickling error
+            self._fail(key, redact(one_line(f"{type(error).__name__}: {error}")))
 
-    def _again(self, key: str, cause: str, lost: Iterable[str] = ()) -> None:
+    def _retry(self, key: str, cause: str, lost: Iterable[str] = ()) -> None:
         self.attempts[key] = self.attempts.get(key, 0) + 1
-        if self.attempts[key] >= _ATTEMPTS:
+        if self.attempts[key] >= _MAX_ATTEMPTS:
             self._fail(key, cause)
             return
-        self.tell(StepEvent("retried", self.steps[key], cause=cause))
-        self._enlist([*missing_steps(self.steps, lost, self.store), key])
+        attempt = f"attempt {self.attempts[key] + 1} of {_MAX_ATTEMPTS}"
+        _logger.warning("retry: %s (%s): %s", self.steps[key].label, attempt, cause)
+        self.reasons[key] = f"{attempt}, because the last one failed"
+        self.reasons |= dict.fromkeys(lost, "its stored artifact is damaged")
+        self.emit(StepEvent("retried", self.steps[key], cause=cause))
+        self._enqueue([*select_missing_steps(self.steps, lost, self.store), key])
 
     def _finish(self, key: str) -> None:
-        self.outcome.made.add(key)
-        self.tell(StepEvent("finished", self.steps[key], 1.0))
+        self.outcome.completed.add(key)
+        self.emit(StepEvent("finished", self.steps[key], 1.0))
         for other in self.needed_by.pop(key, ()):
             if other in self.waiting:
                 self.waiting[other].discard(key)
@@ -177,11 +190,12 @@ class _Scheduler:
     def _fail(self, key: str, cause: str) -> None:
         self.outcome.failed[key] = cause
         self.store.record_failure(key, cause)
-        self.tell(StepEvent("failed", self.steps[key], cause=cause))
+        _logger.error("failed: %s: %s", self.steps[key].label, cause)
+        self.emit(StepEvent("failed", self.steps[key], cause=cause))
         lost = [key]
         while lost:
             for other in self.needed_by.pop(lost.pop(), ()):
                 if self.waiting.pop(other, None) is not None:
                     lost.append(other)
                     self.outcome.blocked.add(other)
-                    self.tell(StepEvent("blocked", self.steps[other], cause=f"needs {self.steps[key].label}"))
+                    self.emit(StepEvent("blocked", self.steps[other], cause=f"needs {self.steps[key].label}"))

@@ -1,4 +1,4 @@
-"""The graph of a study's steps while it is being planned: nothing is in it twice."""
+"""The graph of steps that a plan builds; equal steps are added once."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from prettyuseful.engine.step import Step, StepSpec
 
 @dataclass
 class Graph:
-    """Steps by key, every one after those it needs."""
+    """Steps by key, each one after its inputs."""
 
     steps: dict[str, Step] = field(default_factory=dict)
 
     def add(self, spec: StepSpec, inputs: Mapping[str, str], label: str, units: float) -> str:
-        """The key of the step, which is added unless it is there."""
+        """Add the step unless the graph has it, and return its key."""
         step = Step(spec, dict(inputs), label, units)
         self.steps.setdefault(step.key, step)
         return step.key
 
     def units(self, key: str) -> float:
-        """The work of a step; of one that makes a data set, its images."""
+        """Return the units of work of a step; for a step that makes a data set, its number of images."""
         return self.steps[key].units

@@ -1,4 +1,4 @@
-"""Content keys and seeds: the only two places where identity is turned into numbers."""
+"""Content keys and seeds, derived by hashing."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ _CHUNK = 1 << 20
 
 
 def canonical_json(value: Any) -> str:
-    """One spelling per value: sorted keys, no spaces, no NaN."""
+    """Return the unique JSON text of a value: sorted keys, no spaces, no NaN."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 def digest(value: Any) -> str:
-    """SHA-256 (hex, 64 characters) of a JSON-able value."""
+    """Return the SHA-256 (64 hex digits) of a JSON-serialisable value."""
     return hashlib.sha256(canonical_json(value).encode()).hexdigest()
 
 
 def derive_seed(*parts: Any) -> int:
-    """A 63-bit seed from any JSON-able parts: equal parts, equal seed; nothing else matters."""
+    """Return a 63-bit seed that depends only on the given JSON-serialisable parts."""
     return int.from_bytes(hashlib.sha256(canonical_json(list(parts)).encode()).digest()[:8], "big") >> 1
 
 
 def file_sha256(path: Path) -> str:
-    """SHA-256 (hex) of a file's bytes."""
+    """Return the SHA-256 (hex) of a file's bytes."""
     hasher = hashlib.sha256()
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK):
@@ -36,5 +36,5 @@ def file_sha256(path: Path) -> str:
 
 
 def files_fingerprint(root: Path, files: Iterable[Path]) -> str:
-    """Digest of the relative paths and contents of `files`, whatever their order."""
+    """Return a digest of the relative paths and contents of `files`, independent of their order."""
     return digest(sorted((path.relative_to(root).as_posix(), file_sha256(path)) for path in files))

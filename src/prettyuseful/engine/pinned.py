@@ -1,4 +1,4 @@
-"""What a step reads from outside the store: where it is, and what it is."""
+"""References from steps to things outside the store, by location and by content."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from typing import Any, Generic, TypeVar
 from pydantic import JsonValue, SerializationInfo, SerializerFunctionWrapHandler, model_serializer
 
 SourceT = TypeVar("SourceT", covariant=True)
-KEYED = "keyed"
-"""Under this name, the context of `model_dump` asks for what belongs in a key."""
+KEY_CONTEXT = "keyed"
+"""Set this name in the context of `model_dump` to get only what belongs in a key."""
 
 
 @dataclass(frozen=True)
 class Pinned(Generic[SourceT]):
-    """A thing outside the store. `source` says where to find it, `content` what it is.
+    """A thing outside the store: `source` says where to find it, `content` identifies it.
 
-    Only `content` is in a step's key: a digest of files, the commit of a hub repository, a name with its version. So
-    equal content under two paths is made once, and other content under one path is made again.
+    Only `content` is in a step's key: a digest of files, the commit of a hub repository, or a name with its version. So
+    equal content under two paths is computed once, and changed content under one path is computed again.
     """
 
     source: SourceT
     content: JsonValue
 
     @model_serializer(mode="wrap")
-    def _written(self, whole: SerializerFunctionWrapHandler, info: SerializationInfo) -> Any:
-        keyed = isinstance(info.context, dict) and info.context.get(KEYED)
-        return self.content if keyed else whole(self)
+    def _serialize(self, whole: SerializerFunctionWrapHandler, info: SerializationInfo) -> Any:
+        for_key = isinstance(info.context, dict) and info.context.get(KEY_CONTEXT)
+        return self.content if for_key else whole(self)

@@ -1,4 +1,4 @@
-"""How far a study is: read from the store alone, so that any machine can tell."""
+"""The status of a study, read from the store alone, so that it works on every machine."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from prettyuseful.engine.store.base import Store
 
 @dataclass(frozen=True)
 class KindStatus:
-    """Steps of one kind, counted. `waiting`: neither done nor running nor failed."""
+    """Numbers of steps of one kind. `waiting`: neither done nor running nor failed."""
 
     kind: str
     steps: int
@@ -23,7 +23,7 @@ class KindStatus:
 
 @dataclass(frozen=True)
 class Status:
-    """`running` are labels; `failed` are causes by label: of the last attempt, until the step is made."""
+    """The status of a plan. `running`: labels of steps; `failed`: causes of the last attempts by label."""
 
     kinds: tuple[KindStatus, ...]
     running: tuple[str, ...]
@@ -31,15 +31,15 @@ class Status:
 
 
 def status_of(steps: Mapping[str, Step], todo: Mapping[str, Step], store: Store) -> Status:
-    """The status of a plan's `steps`, of which `todo` are still to be made."""
-    running = store.claimed() & todo.keys()
+    """Return the status of a plan's `steps`, of which `todo` are unfinished."""
+    running = store.claimed_keys() & todo.keys()
     failed = {key: cause for key, cause in store.failures().items() if key in todo and key not in running}
     kinds = []
     for kind in dict.fromkeys(step.spec.kind for step in steps.values()):
-        own = {key for key, step in steps.items() if step.spec.kind == kind}
-        left = own & todo.keys()
-        counts = len(own & running), len(own & failed.keys())
-        kinds.append(KindStatus(kind, len(own), len(own) - len(left), *counts, len(left) - sum(counts)))
+        of_kind = {key for key, step in steps.items() if step.spec.kind == kind}
+        left = of_kind & todo.keys()
+        counts = len(of_kind & running), len(of_kind & failed.keys())
+        kinds.append(KindStatus(kind, len(of_kind), len(of_kind) - len(left), *counts, len(left) - sum(counts)))
     return Status(
         kinds=tuple(kinds),
         running=tuple(step.label for key, step in todo.items() if key in running),

@@ -1,4 +1,4 @@
-"""One node of the plan: what it is (a spec), what it needs (keys), and how it becomes an artifact."""
+"""Steps: a step has a spec and input keys, and produces an artifact in the store."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from typing import Any, ClassVar, TypeVar
 from pydantic import BaseModel, ConfigDict
 
 from prettyuseful.engine.keys import digest
-from prettyuseful.engine.pinned import KEYED, Pinned
+from prettyuseful.engine.pinned import KEY_CONTEXT, Pinned
 from prettyuseful.engine.store.base import Artifact, FileEntry, Manifest, Store
 from prettyuseful.errors import CorruptArtifactError, PrettyUsefulError, StepFailedError, StoreError, one_line
-from prettyuseful.numerics import Numerics, environment, linear_algebra_threads
-from prettyuseful.redaction import redacted
+from prettyuseful.numerics import Numerics, environment, limit_linear_algebra_threads
+from prettyuseful.redaction import redact
 
 Progress = Callable[[float], None]
 Item = TypeVar("Item")
-_TELL = 64  # items from one word to the next
-_FULL = (errno.ENOSPC, errno.EDQUOT)
+_REPORT_INTERVAL = 64  # items between two progress reports
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass(frozen=True)
 class Resources:
-    """What a step takes of a machine: CPU threads, accelerators, and bytes of main memory (0: not known)."""
+    """What a step needs: CPU threads, accelerators, and bytes of main memory (0: unknown)."""
 
     threads: int = 1
     gpus: int = 0
@@ -40,9 +40,14 @@ class Resources:
 
 @dataclass
 class Job:
-    """What a running step is given: inputs by name, an empty folder for its files, and a way to say how far it is.
+    """The arguments of a running step.
 
-    `checkpoint_dir` is where it may keep what lets it go on after an interruption; see `Store.checkpoint_dir`.
+    Attributes:
+        inputs: input artifacts by name.
+        folder: an empty folder for the files of the artifact.
+        checkpoint_dir: a folder for checkpoints that survive interruptions; see `Store.checkpoint_dir`.
+        progress: called with the finished fraction (0-1).
+        adopted: files of inputs that also belong to this artifact.
     """
 
     inputs: Mapping[str, Artifact]
@@ -51,25 +56,29 @@ class Job:
     progress: Progress
     adopted: list[FileEntry] = field(default_factory=list)
 
-    def followed(self, items: Iterable[Item], count: int) -> Iterator[Item]:
-        """The items, while `progress` is told how many of `count` are through."""
+    def track_progress(self, items: Iterable[Item], count: int) -> Iterator[Item]:
+        """Yield the items and report progress; `count` is their number."""
         for done, item in enumerate(items, 1):
             yield item
-            if done % _TELL == 0:
+            if done % _REPORT_INTERVAL == 0:
                 self.progress(min(1.0, done / count))
 
     def adopt(self, name: str, entry: FileEntry) -> None:
-        """Makes a file of an input a file of this artifact too, without a copy."""
+        """Add a file of an input to this artifact without copying it."""
         self.adopted.append(entry.model_copy(update={"name": name}))
 
 
 class StepSpec(BaseModel, ABC):
-    """Every field that changes the content of a step's artifact, and nothing else.
+    """The specification of a step: exactly the fields that change the content of its artifact.
 
-    `kind` names the step; `version` rises when equal fields would give other bytes than before. What a step reads from
-    outside the store is a `Pinned` field. `pace`: seconds per unit of work on two slow cores, assumed until a store has
-    measured steps of the same rate class. `grows`: whether the bytes it leaves grow with its units. `generates`:
-    whether its units are generated images.
+    Things that a step reads from outside the store are `Pinned` fields.
+
+    Attributes:
+        kind: the name of this kind of step.
+        version: must be increased when equal fields produce other bytes than before.
+        pace: assumed seconds per unit of work on two slow CPU cores, until the store has a measurement.
+        grows: whether the size of the artifact is proportional to the units of work.
+        generates: whether the units of work are generated images.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -81,40 +90,40 @@ class StepSpec(BaseModel, ABC):
 
     @abstractmethod
     def make(self, job: Job) -> dict[str, Any]:
-        """Writes the artifact's files into `job.folder`; returns small facts about them for the manifest."""
+        """Write the files of the artifact into `job.folder`; return small JSON-serialisable facts for the manifest."""
 
     @property
     def rate_class(self) -> str:
-        """Steps of one rate class take equal time per unit of work."""
+        """A name for steps that take the same time per unit of work."""
         return self.kind
 
     @property
     def assumed_pace(self) -> float | None:
-        """`pace`, or None for a model whose pace cannot be assumed before it has been measured."""
+        """`pace`, or None for a model without an assumed value."""
         return self.pace
 
     @property
     def needs(self) -> Resources:
-        """What its numerics say that it takes."""
+        """The resources that the step needs, from its numerics."""
         numerics = getattr(self, "numerics", None)
         if not isinstance(numerics, Numerics):
             return Resources()
         return Resources(threads=numerics.threads, gpus=int(numerics.device == "cuda"))
 
     def pinned(self) -> Iterator[Pinned[Any]]:
-        """What the step reads from outside the store."""
+        """Yield the things outside the store that the step reads."""
         for name in type(self).model_fields:
             if isinstance(value := getattr(self, name), Pinned):
                 yield value
 
-    def keyed(self) -> dict[str, Any]:
-        """What of the spec is in the key: all of it, of pinned things their content."""
-        return self.model_dump(mode="json", context={KEYED: True})
+    def key_content(self) -> dict[str, Any]:
+        """Return the part of the spec that is in the key: all fields, and the content of pinned things."""
+        return self.model_dump(mode="json", context={KEY_CONTEXT: True})
 
 
 @dataclass(frozen=True)
 class Step:
-    """A spec with the keys it is made from. `label` is for people; `units` is the work, in the unit of its kind."""
+    """A spec with input keys by name. `label`: a readable name; `units`: amount of work, in the unit of its kind."""
 
     spec: StepSpec
     inputs: Mapping[str, str]
@@ -124,54 +133,54 @@ class Step:
     @cached_property
     def key(self) -> str:
         spec = self.spec
-        return digest([spec.kind, spec.version, spec.keyed(), dict(self.inputs)])
+        return digest([spec.kind, spec.version, spec.key_content(), dict(self.inputs)])
 
 
 def run_step(step: Step, store: Store, progress: Progress) -> Manifest | None:
-    """Makes the step's artifact unless it is there; None if another process is at it.
+    """Make the artifact of a step unless the store has it; return its manifest, or None if another process claims it.
 
-    What it raises may be shown and kept: secrets of this machine have been taken out.
+    Secrets of this machine are removed from error messages.
 
     Raises:
-        CorruptArtifactError: an input is not in the store, or not whole.
+        CorruptArtifactError: an input is missing in the store or incomplete.
         StoreError: the store cannot be written, or the disk with temporary files is full.
-        PrettyUsefulError: what the step says; StepFailedError for what is not an error of ours.
+        PrettyUsefulError: raised by the step; StepFailedError for any other exception.
     """
     try:
         return _run_step(step, store, progress)
     except PrettyUsefulError as error:
-        error.args = (redacted(str(error)), *error.args[1:])
+        error.args = (redact(str(error)), *error.args[1:])
         raise
-    except Exception as error:  # libraries, and classes of users, may raise anything, even what cannot be pickled
-        if isinstance(error, OSError) and error.errno in _FULL:
+    except Exception as error:  # libraries and user-defined classes may raise anything, even unpicklable exceptions
+        if isinstance(error, OSError) and error.errno in _DISK_FULL:
             raise StoreError(
-                f"{step.label}: no space left for {error.filename or tempfile.gettempdir()}; free some, or name "
-                "another folder for temporary files with TMPDIR"
+                f"{step.label}: no space left for {error.filename or tempfile.gettempdir()}; free disk space, or set "
+                "TMPDIR to another folder for temporary files"
             ) from error
-        raise StepFailedError(redacted(one_line(f"{type(error).__name__}: {error}"))) from error
+        raise StepFailedError(redact(one_line(f"{type(error).__name__}: {error}"))) from error
 
 
 def _run_step(step: Step, store: Store, progress: Progress) -> Manifest | None:
-    if (done := store.read(step.key)) is not None:
-        return done.manifest
-    with store.claim(step.key) as mine:
-        if not mine:
+    if (artifact := store.read(step.key)) is not None:
+        return artifact.manifest
+    with store.claim(step.key) as claimed:
+        if not claimed:
             return None
-        if (done := store.read(step.key)) is not None:
-            return done.manifest
+        if (artifact := store.read(step.key)) is not None:
+            return artifact.manifest
         with tempfile.TemporaryDirectory(prefix="prettyuseful-") as scratch:
             started = time.perf_counter()
             inputs = {name: _input(store, key) for name, key in step.inputs.items()}
             job = Job(inputs, Path(scratch), store.checkpoint_dir(step.key), progress)
-            # Not what the surroundings say: a cluster and a shell set other defaults, and they change the last bits.
-            with linear_algebra_threads(step.spec.needs.threads):
+            # Set explicitly: defaults differ between machines, and the number of threads changes the last bits.
+            with limit_linear_algebra_threads(step.spec.needs.threads):
                 facts = step.spec.make(job)
             files = [store.put_file(path.name, path) for path in sorted(Path(scratch).iterdir())]
             manifest = Manifest(
                 key=step.key,
                 step=step.spec.kind,
                 version=step.spec.version,
-                spec=step.spec.keyed(),
+                spec=step.spec.key_content(),
                 inputs=dict(step.inputs),
                 files=(*job.adopted, *files),
                 facts=facts,
@@ -189,5 +198,5 @@ def _run_step(step: Step, store: Store, progress: Progress) -> Manifest | None:
 def _input(store: Store, key: str) -> Artifact:
     artifact = store.read(key)
     if artifact is None:
-        raise CorruptArtifactError(f"artifact {key[:12]} is no longer whole in the store; run the study again")
+        raise CorruptArtifactError(f"artifact {key[:12]} is incomplete in the store; run the study again")
     return artifact

@@ -1,4 +1,4 @@
-"""What a generator is: anything that turns a prompt and seeds into images; and the settings of those that denoise."""
+"""The interface of generators, which turn prompts and seeds into images, and the settings of diffusion models."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 
 class Sampling(BaseModel):
-    """How a diffusion model is run. A field left out is the vendor's value."""
+    """Sampling settings of a diffusion model. A missing field means the vendor's value."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     steps: int | None = Field(None, ge=1, le=1000, description="denoising steps")
     cfg: float | None = Field(
-        None, ge=1, le=100, description="scale of true classifier-free guidance; 1 is no guidance"
+        None, ge=1, le=100, description="scale of true classifier-free guidance; 1 turns guidance off"
     )
     distilled_guidance: float | None = Field(
         None, ge=0, le=100, description="guidance value that a guidance-distilled model takes as an input"
@@ -26,16 +26,19 @@ class Sampling(BaseModel):
     negative: str | None = Field(None, description="negative prompt; needs cfg above 1")
     size: int | None = Field(None, ge=8, le=4096, description="height and width in pixels")
     step_cache: float | None = Field(
-        None, gt=0, le=1, description="first-block cache threshold: skips work between steps, and changes the images"
+        None,
+        gt=0,
+        le=1,
+        description="threshold of the first-block cache: skips computation between steps; changes the images",
     )
     quantise: Literal["float8"] | None = Field(
-        None, description="keep the denoiser's weights in 8 bits: less memory, and other images"
+        None, description="store the denoiser's weights in 8 bits: needs less memory; changes the images"
     )
 
 
 @dataclass(frozen=True)
 class Request:
-    """One micro-batch: images of one class and one prompt, one per seed (63-bit integers)."""
+    """One micro-batch: images of one class and one prompt, one image per seed (63-bit integers)."""
 
     prompt: str
     class_name: str
@@ -45,7 +48,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a data set's images come from, for records and reports. `released`: year-month."""
+    """The source of a data set's images, for records and reports. `released` is a year and month such as 2024-02."""
 
     id: str
     kind: Literal["diffusers", "folder", "custom", "mix", "changed"]
@@ -55,13 +58,13 @@ class Origin:
 
 
 class Generator(Protocol):
-    """Turns requests into images, deterministically. Your own class needs no more than these two methods."""
+    """Turns requests into images, deterministically. A user-defined class needs only these two methods."""
 
     def generate(self, request: Request) -> np.ndarray | torch.Tensor:
-        """One image per seed, (N, H, W, 3) uint8, as an array or as a tensor on any device.
+        """Return one image per seed: (N, H, W, 3) uint8, 0-255, as an array or as a tensor on any device.
 
-        Image `i` depends on the request's prompt, class, `seeds[i]` and N alone, not on its neighbours.
+        Image `i` depends only on the request's prompt and class, on `seeds[i]` and on N, not on the other seeds.
         """
 
     def applied(self) -> dict[str, object]:
-        """What was really applied, JSON-able, for the record."""
+        """Return the settings in effect, such as model and steps, for the record. They must be serialisable as JSON."""

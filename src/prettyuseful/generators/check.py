@@ -1,4 +1,4 @@
-"""Does a generator keep its contract? Tried on small requests, and said in words."""
+"""Checks a generator class against the interface, on small requests."""
 
 from __future__ import annotations
 
@@ -10,53 +10,53 @@ from functools import cached_property
 import numpy as np
 
 from prettyuseful.generators.base import Generator, Request
-from prettyuseful.generators.custom import as_array, open_custom, problem_with
-from prettyuseful.interface_checks import Attempt, BrokenContractError, Check, Finding, findings
+from prettyuseful.generators.custom import as_array, open_custom, output_problem
+from prettyuseful.interface_checks import CheckResult, InterfaceCheck, InterfaceError, SingleCheck, run_checks
 
 _SEEDS = (3, 2**63 - 1, 17, 2**40 + 5)
-_TWIN = 2**32 + 3  # equal to the first seed where 63 bits are cut to 32
+_TWIN = 2**32 + 3  # equal to the first seed if 63 bits are truncated to 32
 
 
 def check_generator(
     make: Callable[[], Generator], classes: Sequence[tuple[str, str]] = (("cat", "cat"), ("dog", "dog"))
-) -> list[Finding]:
-    """Tries a generator on four seeds and two classes, in several orders, and twice from new.
+) -> list[CheckResult]:
+    """Check a generator on four seeds and two classes, in several orders and with two objects.
 
     Args:
-        make: makes the generator.
-        classes: two (class name, prompt) pairs whose images should differ.
+        make: creates the generator.
+        classes: two pairs (class name, prompt) whose images should differ.
     """
-    return list(findings(_attempts(_Trial(make, classes))))
+    return list(run_checks(_list_checks(_GeneratorChecks(make, classes))))
 
 
-def check_own_generator(name: str) -> list[Finding]:
-    """`check_generator` for the class that a user names as `module:Class`."""
+def check_own_generator(name: str) -> list[CheckResult]:
+    """Run `check_generator` on a user-defined class given as `module:Class`."""
     return check_generator(lambda: open_custom(name))
 
 
-CHECK = Check("generator", "prompts and seeds to images", check_own_generator)
+CHECK = InterfaceCheck("generator", "turns prompts and seeds into images", check_own_generator)
 
 
-def _attempts(trial: _Trial) -> tuple[Attempt, ...]:
+def _list_checks(checks: _GeneratorChecks) -> tuple[SingleCheck, ...]:
     return (
-        ("it can be made", trial.made, True),
-        ("images have the right shape and type", trial.shape, True),
-        ("the same request gives the same images", trial.again, False),
-        ("a new object gives the same images", trial.anew, False),
-        ("images do not depend on the order of the batch", trial.order, False),
-        ("images do not depend on their neighbours", trial.neighbours, False),
-        ("every seed gives another image", trial.seeds, False),
-        ("images follow the class", trial.labels, False),
-        ("applied() can be recorded", trial.said, False),
+        ("the class can be instantiated", checks.check_creation, True),
+        ("images have the right shape and type", checks.check_shape, True),
+        ("the same request gives the same images", checks.check_repeat, False),
+        ("a new object gives the same images", checks.check_new_object, False),
+        ("images do not depend on the order of the batch", checks.check_order, False),
+        ("images do not depend on the other seeds of the batch", checks.check_batch_independence, False),
+        ("different seeds give different images", checks.check_seeds, False),
+        ("different classes give different images", checks.check_class_dependence, False),
+        ("applied() returns a dict that JSON can hold", checks.check_applied_is_json, False),
     )
 
 
-class _Trial:
-    """The tries, in the order in which they make sense."""
+class _GeneratorChecks:
+    """The checks, simplest first."""
 
     def __init__(self, make: Callable[[], Generator], classes: Sequence[tuple[str, str]]) -> None:
         self.make = make
-        self.request, self.other = (
+        self.request, self.other_request = (
             Request(prompt, name, label, _SEEDS) for label, (name, prompt) in enumerate(classes[:2])
         )
 
@@ -65,57 +65,57 @@ class _Trial:
         return self.make()
 
     @cached_property
-    def first(self) -> np.ndarray:
+    def reference(self) -> np.ndarray:
         return self.images(self.request).copy()
 
     def images(self, request: Request, generator: Generator | None = None) -> np.ndarray:
         images = (generator or self.generator).generate(request)
-        if problem := problem_with(images, request):
-            raise BrokenContractError(f"{problem}; return (N, height, width, 3) uint8, one image per seed")
+        if problem := output_problem(images, request):
+            raise InterfaceError(f"{problem}; return (N, height, width, 3) uint8, one image per seed")
         return as_array(images)
 
-    def made(self) -> None:
+    def check_creation(self) -> None:
         assert self.generator is not None
 
-    def shape(self) -> None:
-        assert self.first is not None
+    def check_shape(self) -> None:
+        assert self.reference is not None
 
-    def again(self) -> None:
-        if not np.array_equal(self.images(self.request), self.first):
-            raise BrokenContractError("they differ; take all randomness from the seeds")
+    def check_repeat(self) -> None:
+        if not np.array_equal(self.images(self.request), self.reference):
+            raise InterfaceError("the images differ; take all randomness from the seeds")
 
-    def anew(self) -> None:
-        if not np.array_equal(self.images(self.request, self.make()), self.first):
-            raise BrokenContractError("they differ; set up weights and state the same way every time")
+    def check_new_object(self) -> None:
+        if not np.array_equal(self.images(self.request, self.make()), self.reference):
+            raise InterfaceError("the images differ; initialise weights and state in the same way every time")
 
-    def order(self) -> None:
+    def check_order(self) -> None:
         order = [2, 0, 3, 1]
-        turned = replace(self.request, seeds=tuple(_SEEDS[i] for i in order))
-        if not np.array_equal(self.images(turned), self.first[order]):
-            raise BrokenContractError("they do; image i may depend on seeds[i], not on its place")
+        reordered = replace(self.request, seeds=tuple(_SEEDS[i] for i in order))
+        if not np.array_equal(self.images(reordered), self.reference[order]):
+            raise InterfaceError("the order changes the images; image i may depend on seeds[i], not on its position")
 
-    def neighbours(self) -> None:
-        mixed = replace(self.request, seeds=(_SEEDS[0], 101, 102, 103))
-        if not np.array_equal(self.images(mixed)[0], self.first[0]):
-            raise BrokenContractError("an image changed with the other seeds of its batch; draw each by itself")
+    def check_batch_independence(self) -> None:
+        other_batch = replace(self.request, seeds=(_SEEDS[0], 101, 102, 103))
+        if not np.array_equal(self.images(other_batch)[0], self.reference[0]):
+            raise InterfaceError("an image changed with the other seeds of its batch; draw random numbers per image")
 
-    def seeds(self) -> None:
-        if any(np.array_equal(self.first[0], image) for image in self.first[1:]):
-            raise BrokenContractError("different seeds gave equal images; make use of the seeds")
-        if np.array_equal(self.images(replace(self.request, seeds=(_TWIN, *_SEEDS[1:])))[0], self.first[0]):
-            raise BrokenContractError("seeds that differ in the upper bits gave equal images; use all 63 bits")
+    def check_seeds(self) -> None:
+        if any(np.array_equal(self.reference[0], image) for image in self.reference[1:]):
+            raise InterfaceError("different seeds gave identical images; use the seeds")
+        if np.array_equal(self.images(replace(self.request, seeds=(_TWIN, *_SEEDS[1:])))[0], self.reference[0]):
+            raise InterfaceError("seeds that differ only in the upper bits gave identical images; use all 63 bits")
 
-    def labels(self) -> None:
-        if np.array_equal(self.images(self.other), self.first):
-            raise BrokenContractError(
-                "two classes gave the same images; make use of the request's prompt, class_name or label"
+    def check_class_dependence(self) -> None:
+        if np.array_equal(self.images(self.other_request), self.reference):
+            raise InterfaceError(
+                "two classes gave identical images; use the prompt, class_name or label of the request"
             )
 
-    def said(self) -> None:
+    def check_applied_is_json(self) -> None:
         applied = self.generator.applied()
         if not isinstance(applied, dict):
-            raise BrokenContractError(f"it returned a {type(applied).__name__}, not a dict")
+            raise InterfaceError(f"it returned a {type(applied).__name__}, not a dict")
         try:
             json.dumps(applied, allow_nan=False)
         except (TypeError, ValueError) as error:
-            raise BrokenContractError(f"JSON cannot hold it: {error}") from None
+            raise InterfaceError(f"its result cannot be written as JSON: {error}") from None

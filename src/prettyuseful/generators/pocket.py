@@ -1,4 +1,4 @@
-"""The embedded pocket family: parts stored once in the package, put together into ordinary pipeline folders."""
+"""The bundled pocket models: their components are stored once in the package and linked into pipeline folders."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from pathlib import Path
 from prettyuseful.engine.keys import digest, files_fingerprint
 
 _PARTS = Path(__file__).parent / "pocket_parts"
-_SHARED = {"vae": "vae", "text_encoder": "text_encoder", "tokenizer": "tokenizer"}
-_OWN = {
+_SHARED_PARTS = {"vae": "vae", "text_encoder": "text_encoder", "tokenizer": "tokenizer"}
+_VARIANTS = {
     "base": {"unet": "unet-base", "scheduler": "scheduler"},
     "curated": {"unet": "unet-curated", "scheduler": "scheduler"},
     "random": {"unet": "unet-random", "scheduler": "scheduler"},
@@ -22,23 +22,23 @@ _OWN = {
 
 
 @contextmanager
-def assembled(name: str) -> Iterator[Path]:
-    """A `StableDiffusionPipeline` folder made of links to the parts, for as long as it takes to load it."""
-    with tempfile.TemporaryDirectory(prefix=f"pocket-{name}-") as place:
-        folder = Path(place)
+def pipeline_folder(name: str) -> Iterator[Path]:
+    """Yield a temporary `StableDiffusionPipeline` folder of links to the components of a pocket model."""
+    with tempfile.TemporaryDirectory(prefix=f"pocket-{name}-") as folder_name:
+        folder = Path(folder_name)
         shutil.copy(_PARTS / "model_index.json", folder)
-        for component, part in {**_SHARED, **_OWN[name]}.items():
+        for component, part in {**_SHARED_PARTS, **_VARIANTS[name]}.items():
             (folder / component).symlink_to(_PARTS / part, target_is_directory=True)
         yield folder
 
 
 def is_pocket(generator: str) -> bool:
-    """Whether a generator of that name is embedded in the package."""
-    return generator.removeprefix("pocket-") in _OWN
+    """Whether the generator is bundled with the package."""
+    return generator.removeprefix("pocket-") in _VARIANTS
 
 
 @cache
 def fingerprint(name: str) -> str:
-    """Digest of the parts that make the model."""
-    parts = {**_SHARED, **_OWN[name]}
+    """Return the digest of the files of a pocket model."""
+    parts = {**_SHARED_PARTS, **_VARIANTS[name]}
     return digest({c: files_fingerprint(_PARTS / p, (_PARTS / p).iterdir()) for c, p in parts.items()})

@@ -1,4 +1,4 @@
-"""Embeddings to images: a pipeline without its text encoders, called with one prompt's embeddings per micro-batch."""
+"""Generates images from embeddings: a pipeline without text encoders, called with one prompt per micro-batch."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from prettyuseful.generators.loading import load_parts
 from prettyuseful.generators.models import Source, find_model
 from prettyuseful.numerics import Numerics
 
-_HANDOVER = 0.8  # share of the steps that a base model does before its refiner
+_HANDOVER = 0.8  # share of the denoising steps that the base model does; the refiner does the rest
 
 
 class DiffusersSampler:
-    """A model's denoiser and VAE. Every image has a CPU noise generator of its own.
+    """The denoiser and VAE of a model. Each image has its own random generator on the CPU.
 
     Raises:
         DataError: the model cannot be loaded.
@@ -32,9 +32,9 @@ class DiffusersSampler:
             self.refiner = _load(self.model.refiner_source, FAMILIES["sdxl-refiner"], sampling, numerics)
 
     def applied(self) -> dict[str, object]:
-        """What was really applied, for the record."""
+        """Return the settings in effect, for the record."""
         sampling, family = self.sampling, self.model.kind
-        said: dict[str, object] = {
+        settings: dict[str, object] = {
             "pipeline": type(self.pipeline).__name__,
             "scheduler": type(self.pipeline.scheduler).__name__,
             "steps": sampling.steps,
@@ -45,18 +45,18 @@ class DiffusersSampler:
             "switched_off": list(family.switched_off),
         }
         if self.model.distilled:
-            said["distilled_guidance"] = sampling.distilled_guidance
+            settings["distilled_guidance"] = sampling.distilled_guidance
         if self.model.max_sequence:
-            said["max_sequence_length"] = self.model.max_sequence
+            settings["max_sequence_length"] = self.model.max_sequence
         if self.refiner is not None:
-            said["refiner"] = self.model.refiner
+            settings["refiner"] = self.model.refiner
         if self.numerics.fuse_projections:
-            said["fused_projections"] = _is_fused(getattr(self.pipeline, family.denoiser))
-        return said | {k: v for k, v in sampling.model_dump().items() if k in ("step_cache", "quantise") and v}
+            settings["fused_projections"] = _is_fused(getattr(self.pipeline, family.denoiser))
+        return settings | {k: v for k, v in sampling.model_dump().items() if k in ("step_cache", "quantise") and v}
 
     @property
     def native_size(self) -> int:
-        """What the pipeline makes when nobody asks for a size."""
+        """Return the height and width in pixels that the pipeline generates by default."""
         latents = getattr(self.pipeline, "default_sample_size", None)
         if latents is None:
             latents = getattr(self.pipeline, self.model.kind.denoiser).config.sample_size
@@ -64,25 +64,26 @@ class DiffusersSampler:
 
     @torch.inference_mode()
     def sample(self, embedding: Mapping[str, torch.Tensor], seeds: tuple[int, ...]) -> torch.Tensor:
-        """One image per seed, (N, H, W, 3) uint8 on the device.
+        """Return one image per seed: (N, H, W, 3) uint8, 0-255, on the device.
 
         Args:
-            embedding: what `PromptEncoder` made of one prompt and the negative.
+            embedding: the output of `PromptEncoder` for one prompt and the negative prompt.
+            seeds: one per image.
         """
-        given = {name: self._expanded(tensor, len(seeds)) for name, tensor in embedding.items()}
-        own = {name: tensor for name, tensor in given.items() if "." not in name}
-        with self.numerics.attending():
+        tensors = {name: self._expand(tensor, len(seeds)) for name, tensor in embedding.items()}
+        base_tensors = {name: tensor for name, tensor in tensors.items() if "." not in name}
+        with self.numerics.attention_kernel():
             if self.refiner is None:
-                images = self._call(self.pipeline, self.model.kind, own, seeds)
+                images = self._call(self.pipeline, self.model.kind, base_tensors, seeds)
             else:
                 latents = self._call(
-                    self.pipeline, self.model.kind, own, seeds, output_type="latent", denoising_end=_HANDOVER
+                    self.pipeline, self.model.kind, base_tensors, seeds, output_type="latent", denoising_end=_HANDOVER
                 )
-                theirs = {name.removeprefix("refiner."): t for name, t in given.items() if "." in name}
+                refiner_tensors = {name.removeprefix("refiner."): t for name, t in tensors.items() if "." in name}
                 images = self._call(
                     self.refiner,
                     FAMILIES["sdxl-refiner"],
-                    theirs,
+                    refiner_tensors,
                     seeds,
                     image=latents,
                     denoising_start=_HANDOVER,
@@ -90,16 +91,16 @@ class DiffusersSampler:
         pixels: torch.Tensor = images.float().mul(255).round().byte()
         return pixels.permute(0, 2, 3, 1).contiguous()
 
-    def _call(self, pipeline: Any, family: Family, embedding: Any, seeds: tuple[int, ...], **more: Any) -> Any:
+    def _call(self, pipeline: Any, family: Family, embedding: Any, seeds: tuple[int, ...], **overrides: Any) -> Any:
         sampling = self.sampling
         guidance = {family.guidance: sampling.cfg}
         if self.model.distilled:
             guidance["guidance_scale"] = sampling.distilled_guidance
-        size = {} if "image" in more else {"height": sampling.size, "width": sampling.size}
-        if family.name == "sana":  # has no default of its own
+        size = {} if "image" in overrides else {"height": sampling.size, "width": sampling.size}
+        if family.name == "sana":  # its pipeline has no default size
             size = dict.fromkeys(size, sampling.size or self.native_size)
         sequence = {"max_sequence_length": self.model.max_sequence} if self.model.max_sequence else {}
-        options = {"output_type": "pt"} | guidance | size | sequence | dict(family.call) | more
+        options = {"output_type": "pt"} | guidance | size | sequence | dict(family.call) | overrides
         return pipeline(
             **embedding,
             generator=[torch.Generator("cpu").manual_seed(seed) for seed in seeds],
@@ -107,8 +108,8 @@ class DiffusersSampler:
             **options,
         ).images
 
-    def _expanded(self, tensor: torch.Tensor, count: int) -> torch.Tensor:
-        # By us, not by num_images_per_prompt: with embeddings given, some pipelines do not repeat, others mix up masks.
+    def _expand(self, tensor: torch.Tensor, count: int) -> torch.Tensor:
+        # Not by num_images_per_prompt: given embeddings, some pipelines ignore it and others mix up the masks.
         return tensor.to(self.numerics.device).expand(count, *tensor.shape[1:]).contiguous()
 
 
@@ -116,7 +117,7 @@ def _load(source: Source, family: Family, sampling: Sampling, numerics: Numerics
     pipeline = load_parts(source, family, family.text, numerics)
     pipeline.to(numerics.device)
     denoiser = getattr(pipeline, family.denoiser)
-    if numerics.fuse_projections:  # before the weights become 8 bits, in which no layer can be made
+    if numerics.fuse_projections:  # before quantisation: layers cannot be created in 8 bits
         _fuse(denoiser)
     if sampling.quantise == "float8":
         denoiser.enable_layerwise_casting(torch.float8_e4m3fn, getattr(torch, numerics.dtype))
@@ -124,19 +125,19 @@ def _load(source: Source, family: Family, sampling: Sampling, numerics: Numerics
         from diffusers import FirstBlockCacheConfig
 
         denoiser.enable_cache(FirstBlockCacheConfig(threshold=sampling.step_cache))
-    setattr(pipeline, family.denoiser, numerics.place(denoiser))
-    if all(weight.dim() < 5 for weight in pipeline.vae.parameters()):  # Qwen-Image's is made for films
-        pipeline.vae = pipeline.vae.to(memory_format=numerics.layout)
+    setattr(pipeline, family.denoiser, numerics.prepare(denoiser))
+    if all(weight.dim() < 5 for weight in pipeline.vae.parameters()):  # the VAE of Qwen-Image has video (5-D) weights
+        pipeline.vae = pipeline.vae.to(memory_format=numerics.torch_memory_format)
     return pipeline
 
 
 def _fuse(denoiser: Any) -> None:
-    """Fuses projections where diffusers can, and where that leaves the pictures as they are.
+    """Fuse the query, key and value projections where diffusers supports it without changing the images.
 
-    Its fused attention of SD 3 leaves out the norms of query and key, which SD 3.5 has.
+    The fused attention of SD 3 in diffusers omits the query and key norms that SD 3.5 has.
     """
-    forgets_norms = "SD3" in type(denoiser).__name__ and denoiser.config.get("qk_norm") is not None
-    if hasattr(denoiser, "fuse_qkv_projections") and not forgets_norms:
+    omits_norms = "SD3" in type(denoiser).__name__ and denoiser.config.get("qk_norm") is not None
+    if hasattr(denoiser, "fuse_qkv_projections") and not omits_norms:
         denoiser.fuse_qkv_projections()
 
 

@@ -1,4 +1,4 @@
-"""From what a study asks of a model to the settings it is run with, or one clear line on what it cannot do."""
+"""Resolves the requested sampling settings of a model, with clear errors for settings that it does not support."""
 
 from __future__ import annotations
 
@@ -10,50 +10,53 @@ from prettyuseful.generators.families import FAMILIES
 from prettyuseful.generators.models import Model
 
 
-def resolved(asked: Literal["vendor", "paper"] | Sampling, model: Model) -> Sampling:
-    """The sampling with every field that the model has filled in, so that equal settings have equal keys.
+def resolve_sampling(requested: Literal["vendor", "paper"] | Sampling, model: Model) -> Sampling:
+    """Return the settings with every supported field filled in, so that equal settings have equal keys.
 
-    `paper` is what the paper's released code really did, with fields that it left alone at the vendor's.
+    Args:
+        requested: `vendor` for the vendor's defaults; `paper` for the settings of the paper's released code, completed
+            by the vendor's defaults; or settings, completed in the same way.
+        model: the model that will be sampled.
 
     Raises:
-        DataError: a setting that the model does not have.
+        DataError: the model does not support a setting.
     """
-    if asked == "vendor":
-        asked = Sampling()
-    elif asked == "paper":
+    if requested == "vendor":
+        requested = Sampling()
+    elif requested == "paper":
         if model.paper is None:
-            raise DataError(f"the paper did not run {model.id!r}: take sampling: vendor, or your own settings")
-        asked = model.paper
+            raise DataError(f"the paper has no settings for {model.id!r}; use sampling: vendor, or give settings")
+        requested = model.paper
     vendor = model.vendor
-    if asked.distilled_guidance is not None and not model.distilled:
+    if requested.distilled_guidance is not None and not model.distilled:
         raise DataError(
-            f"{model.id!r} takes no distilled_guidance: it is not guidance-distilled; "
+            f"{model.id!r} does not support distilled_guidance, because it is not guidance-distilled; "
             "use cfg, which is true classifier-free guidance"
         )
-    if model.distilled and asked.distilled_guidance is None and vendor.distilled_guidance is None:
-        raise DataError(f"{model.id!r} is guidance-distilled and has no value of its own: give a distilled_guidance")
-    if asked.step_cache is not None and not model.kind.step_cache:
-        able = ", ".join(family.name for family in FAMILIES.values() if family.step_cache)
-        raise DataError(f"{model.id!r} has no step_cache: drop it; only models of these families have one: {able}")
-    cfg = asked.cfg or vendor.cfg or 1.0
-    if asked.negative and cfg <= 1:
-        raise DataError(f"{model.id!r} sees no negative prompt at cfg {cfg:g}: give a cfg above 1, or drop it")
+    if model.distilled and requested.distilled_guidance is None and vendor.distilled_guidance is None:
+        raise DataError(f"{model.id!r} is guidance-distilled and has no default value; set distilled_guidance")
+    if requested.step_cache is not None and not model.kind.step_cache:
+        supported = ", ".join(family.name for family in FAMILIES.values() if family.step_cache)
+        raise DataError(f"{model.id!r} does not support step_cache; remove it (families that support it: {supported})")
+    cfg = requested.cfg or vendor.cfg or 1.0
+    if requested.negative and cfg <= 1:
+        raise DataError(f"{model.id!r} ignores the negative prompt at cfg {cfg:g}; set cfg above 1, or remove negative")
     negative = None
     if cfg > 1:
-        negative = asked.negative if asked.negative is not None else vendor.negative
-        # SDXL alone tells no negative prompt (zeros) from an empty one.
+        negative = requested.negative if requested.negative is not None else vendor.negative
+        # Only SDXL distinguishes between no negative prompt (zeros) and an empty one.
         if negative is None and model.family != "sdxl":
             negative = ""
     return Sampling(
-        steps=asked.steps or vendor.steps,
+        steps=requested.steps or vendor.steps,
         cfg=cfg,
-        distilled_guidance=_first(asked.distilled_guidance, vendor.distilled_guidance),
+        distilled_guidance=_first_given(requested.distilled_guidance, vendor.distilled_guidance),
         negative=negative,
-        size=asked.size or model.size,
-        step_cache=asked.step_cache,
-        quantise=asked.quantise,
+        size=requested.size or model.size,
+        step_cache=requested.step_cache,
+        quantise=requested.quantise,
     )
 
 
-def _first(asked: float | None, vendor: float | None) -> float | None:
-    return vendor if asked is None else asked
+def _first_given(requested: float | None, vendor: float | None) -> float | None:
+    return vendor if requested is None else requested

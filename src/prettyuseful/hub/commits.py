@@ -1,4 +1,4 @@
-"""From a name on the model hub to the commit that it stands for now."""
+"""Resolves names on the Hugging Face Hub to commits."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
-from prettyuseful.engine.durable import replace_text
+from prettyuseful.engine.atomic import atomic_write_text
 from prettyuseful.errors import DataError
 from prettyuseful.hub.ids import split_revision
 
 UNRESOLVED = "unresolved"
-"""Stands for the commit where neither the hub nor the cache could be asked."""
+"""Placeholder for the commit if neither the hub nor the local cache knows it."""
 
 
 @dataclass(frozen=True)
@@ -27,17 +27,17 @@ class Commit:
 
     @property
     def id(self) -> str:
-        """`owner/name@commit`, as everything that loads models takes it; the bare id if it is not resolved."""
+        """`owner/name@commit`, or `owner/name` if the commit is unresolved."""
         return self.repository if self.sha == UNRESOLVED else f"{self.repository}@{self.sha}"
 
     @property
     def content(self) -> dict[str, JsonValue]:
-        """What stands for the repository in a key."""
+        """The part of a key that identifies the repository."""
         return {"hub": self.repository, "commit": self.sha}
 
 
 def commits_in(content: JsonValue) -> Iterator[Commit]:
-    """The repositories of the hub that a key's part holds, at any depth."""
+    """Yield the hub repositories in a part of a key, at any depth."""
     if isinstance(content, dict):
         if {"hub", "commit"} <= content.keys():
             yield Commit(str(content["hub"]), str(content["commit"]))
@@ -49,26 +49,26 @@ def commits_in(content: JsonValue) -> Iterator[Commit]:
 
 
 def resolve(name: str) -> Commit:
-    """The commit that a hub id stands for: of the revision behind its `@`, or else of the branch main.
+    """Return the commit of a hub id: of the revision after its `@`, or else of the branch main.
 
-    The hub is asked; where it cannot be reached, the cached snapshot decides. Where there is none either, the commit is
-    `UNRESOLVED`: a plan can still be shown, and loading the model says what is missing.
+    If the hub cannot be reached, the local cache is used. If the cache does not know the commit either, the result is
+    `UNRESOLVED`: the study can be planned, but loading the model fails with a message.
 
     Raises:
-        DataError: the hub has no such repository, or no such revision.
+        DataError: the hub has no such repository or revision.
     """
     repository, revision = split_revision(name)
     return Commit(repository, _sha(repository, revision or "main"))
 
 
 def check_resolved(content: JsonValue, name: str) -> None:
-    """Raises DataError if a key's part holds a commit that could not be resolved when the study was planned."""
+    """Raise DataError if a part of a key holds a commit that could not be resolved when the study was planned."""
     for commit in commits_in(content):
         if commit.sha == UNRESOLVED:
             raise DataError(
-                f"the commit of {name!r} is not known: the hub could not be reached when the study was planned, and "
-                f"the model is not in this machine's cache; run `hf download {commit.repository}` where there is a "
-                "network, or name a local folder"
+                f"the commit of {name!r} is unknown: the hub could not be reached when the study was planned, and the "
+                f"model is not in the cache of this machine; run `hf download {commit.repository}` with network "
+                "access, or give a local folder"
             )
 
 
@@ -76,21 +76,21 @@ def _sha(repository: str, revision: str) -> str:
     from huggingface_hub import constants
 
     if len(revision) == 40 and set(revision) <= set("0123456789abcdef"):
-        return revision  # a commit of full length is its own answer
-    asked = (repository, revision, str(constants.HF_HUB_CACHE), bool(constants.HF_HUB_OFFLINE))
-    if asked not in _answers:
-        sha = _asked(*asked)
-        if sha == UNRESOLVED:  # the next time there may be a network
+        return revision  # already a full commit hash
+    query = (repository, revision, str(constants.HF_HUB_CACHE), bool(constants.HF_HUB_OFFLINE))
+    if query not in _answers:
+        sha = _query_hub(*query)
+        if sha == UNRESOLVED:  # not cached: the network may be back next time
             return sha
-        _answers[asked] = sha
-    return _answers[asked]
+        _answers[query] = sha
+    return _answers[query]
 
 
 _answers: dict[tuple[str, str, str, bool], str] = {}
-"""A process asks for each name once: a study has one answer."""
+"""Resolved commits of this process: each name is resolved once, so that a study is consistent."""
 
 
-def _asked(repository: str, revision: str, cache: str, offline: bool) -> str:
+def _query_hub(repository: str, revision: str, cache: str, offline: bool) -> str:
     from huggingface_hub import HfApi
     from huggingface_hub.errors import (
         GatedRepoError,
@@ -102,55 +102,56 @@ def _asked(repository: str, revision: str, cache: str, offline: bool) -> str:
     if not offline:
         try:
             with _silent():
-                sha = str(HfApi().model_info(repository, revision=revision, timeout=_PATIENCE).sha or UNRESOLVED)
-            _note(Path(cache), repository, revision, sha)
+                sha = str(HfApi().model_info(repository, revision=revision, timeout=_TIMEOUT).sha or UNRESOLVED)
+            _cache_answer(Path(cache), repository, revision, sha)
             return sha
         except HFValidationError as error:
-            raise DataError(f"{repository!r} is no id of the model hub, and no folder is there; check it") from error
+            raise DataError(f"{repository!r} is neither a hub id nor a folder; check it") from error
         except GatedRepoError:
             pass
         except RevisionNotFoundError as error:
-            raise DataError(f"{repository} has no revision {revision!r}; check what stands behind the @") from error
+            raise DataError(f"{repository} has no revision {revision!r}; check the revision after the @") from error
         except RepositoryNotFoundError as error:
-            if (found := _cached(Path(cache), repository, revision)) is not None:
-                return found
+            if (cached := _cached_commit(Path(cache), repository, revision)) is not None:
+                return cached
             raise DataError(
-                f"the hub has no repository {repository} that you may read; check the id, or log in if it is private"
+                f"the hub has no repository {repository} that you can access; check the id, or log in if it is private"
             ) from error
-        except Exception:  # a network may fail in any way
+        except Exception:  # a network can fail in many ways
             logging.getLogger(__name__).debug("the hub does not answer", exc_info=True)
-    return _cached(Path(cache), repository, revision) or UNRESOLVED
+    return _cached_commit(Path(cache), repository, revision) or UNRESOLVED
 
 
-_PATIENCE = 10.0  # seconds for an answer of a few lines
+_TIMEOUT = 10.0  # seconds
 
 
-def _cached(cache: Path, repository: str, revision: str) -> str | None:
-    """The commit of the snapshot that the cache holds under a revision."""
+def _cached_commit(cache: Path, repository: str, revision: str) -> str | None:
+    """Return the commit that the local cache holds for a revision, or None."""
     try:
-        return _reference(cache, repository, revision).read_text("utf-8").strip() or None
+        return _ref_file(cache, repository, revision).read_text("utf-8").strip() or None
     except (OSError, UnicodeDecodeError):
         return None
 
 
-def _note(cache: Path, repository: str, revision: str, sha: str) -> None:
-    """Keeps the answer for times without a network: the library does so only for what it loads by a branch's name.
+def _cache_answer(cache: Path, repository: str, revision: str, sha: str) -> None:
+    """Write the commit of a revision into the local cache, for use without a network.
 
-    Not where the branch's last snapshot is in the cache and the new one is not: without a network, it still serves.
+    The hub library does so only for models that it loads by the name of a branch. An existing entry is kept if only its
+    snapshot is in the cache, because that snapshot still works without a network.
     """
     if sha == UNRESOLVED or ".." in revision:
         return
-    file, snapshots = _reference(cache, repository, revision), _folder(cache, repository) / "snapshots"
-    before = _cached(cache, repository, revision)
+    file, snapshots = _ref_file(cache, repository, revision), _folder(cache, repository) / "snapshots"
+    before = _cached_commit(cache, repository, revision)
     if before and (snapshots / before).is_dir() and not (snapshots / sha).is_dir():
         return
     with suppress(OSError):
         file.parent.mkdir(parents=True, exist_ok=True)
-        replace_text(file, sha)
+        atomic_write_text(file, sha)
 
 
-def _reference(cache: Path, repository: str, revision: str) -> Path:
-    """Where the library's cache keeps the commit that a branch stands for."""
+def _ref_file(cache: Path, repository: str, revision: str) -> Path:
+    """Return the file of the local cache that holds the commit of a branch."""
     return _folder(cache, repository) / "refs" / revision
 
 
@@ -160,7 +161,7 @@ def _folder(cache: Path, repository: str) -> Path:
 
 @contextmanager
 def _silent() -> Iterator[None]:
-    """The library's warnings would stand before our one line."""
+    """Silence the warnings of the hub library, which would be printed before our one-line message."""
     logger = logging.getLogger("huggingface_hub")
     before = logger.level
     logger.setLevel(logging.ERROR)

@@ -1,4 +1,4 @@
-"""Which files of a model's folder make it what it is: one list for generators, encoders, captioners and transforms."""
+"""Fingerprints of model folders, shared by generators, encoders, captioners and transforms."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _SUFFIXES = frozenset({".json", ".txt", ".safetensors", ".bin", ".model", ".jinj
 
 
 def model_files(folder: Path) -> Iterator[Path]:
-    """The files of a transformers or diffusers model that can change what it computes, those of its parts among them.
+    """Yield the files of a transformers or diffusers model that can change its output, including its subfolders.
 
-    Hidden files and folders, such as `.git` and `.cache`, do not count, nor do notes and pictures.
+    Hidden files and folders such as `.git` and `.cache`, documentation and images are skipped.
     """
     for path in folder.rglob("*"):
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
@@ -25,17 +25,18 @@ def model_files(folder: Path) -> Iterator[Path]:
 
 
 def folder_fingerprint(folder: Path) -> str:
-    """Changes with every file that may change what the model computes, and not with the folder's place."""
+    """Return a digest of all files that can change the output of the model. It does not depend on the folder's path."""
     return files_fingerprint(folder, model_files(folder))
 
 
 def pin_model_source(name: str) -> Pinned[str]:
-    """A model's folder by the content of its files, or a hub id (`owner/name`, `owner/name@revision`) by its commit.
+    """Pin a model folder to the content of its files, or a hub id (`owner/name[@revision]`) to its commit.
 
-    The source of a hub id names the commit, so that exactly this one is loaded; `content` is a dictionary.
+    For a hub id, the source of the result names the commit, so that exactly this one is loaded. `content` is a
+    dictionary.
 
     Raises:
-        DataError: the hub has no such repository, or no such revision.
+        DataError: the hub has no such repository or revision.
     """
     folder = Path(name)
     if folder.is_dir():

@@ -1,4 +1,4 @@
-"""How models of the hub are named: `owner/name`, perhaps with a revision."""
+"""Hub ids: `owner/name`, optionally with `@revision`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 WEIGHTS = ".safetensors"
-"""Ends the names of files of weights."""
+"""Suffix of weight files."""
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
 
 
@@ -16,8 +16,8 @@ def is_hub_id(name: str) -> bool:
 
 
 def split_revision(name: str) -> tuple[str, str | None]:
-    """A hub id and its revision, None for the newest; a folder is its own place, whatever its name holds."""
+    """Split a hub id into repository and revision (None for the newest). A folder is returned unchanged."""
     if Path(name).is_dir():
         return name, None
-    place, _, revision = name.partition("@")
-    return place, revision or None
+    repository, _, revision = name.partition("@")
+    return repository, revision or None

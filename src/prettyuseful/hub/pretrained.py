@@ -1,4 +1,4 @@
-"""Models of the transformers library from a folder or the hub: whole, without code of their own, or one clear line."""
+"""Loads models of the transformers library from a folder or the hub, without executing code of the model."""
 
 from __future__ import annotations
 
@@ -10,72 +10,79 @@ import torch
 
 from prettyuseful.errors import DataError, one_line
 from prettyuseful.hub.ids import split_revision
-from prettyuseful.hub.quiet import quiet
+from prettyuseful.hub.library_logs import capture_library_logs
 
-_SHOWN = 200
+_MAX_CHARACTERS = 200
 
 
 @dataclass(frozen=True)
-class Kind:
-    """A kind of model: its `Auto` classes, what messages call it, and what to say of a model of another kind."""
+class ModelKind:
+    """A kind of model.
+
+    Attributes:
+        network: the class that loads the network, such as `AutoModel`.
+        processor: the class that loads the processor.
+        label: the noun for messages, such as "encoder".
+        wrong_kind_advice: the message if the model is of another kind.
+    """
 
     network: Any
     processor: Any
-    called: str
-    other: str
+    label: str
+    wrong_kind_advice: str
 
 
-def load_pretrained(kind: Kind, model: str, dtype: torch.dtype) -> tuple[Any, Any]:
-    """The processor and the network of a folder or hub id, perhaps with @revision.
+def load_pretrained(kind: ModelKind, model: str, dtype: torch.dtype) -> tuple[Any, Any]:
+    """Load the processor and the network of a folder or hub id (optionally with @revision).
 
     Raises:
-        DataError: they cannot be loaded, or weights are missing.
+        DataError: the model cannot be loaded, or weights are missing.
     """
-    place, revision = split_revision(model)
-    name = name_of(model)
+    path_or_id, revision = split_revision(model)
+    name = model_label(model)
     options = {"revision": revision, "trust_remote_code": False}
     try:
-        with quiet():
-            # `torch_dtype` is called `dtype` since transformers 4.56; the old name works in every version we support.
+        with capture_library_logs():
+            # transformers 4.56 renamed `torch_dtype` to `dtype`; the old name works in all supported versions.
             network, report = kind.network.from_pretrained(
-                place,
+                path_or_id,
                 torch_dtype=dtype,
                 use_safetensors=True,
                 output_loading_info=True,
-                ignore_mismatched_sizes=True,  # they are named below, with the missing ones
+                ignore_mismatched_sizes=True,  # reported below, with the missing ones
                 **options,
             )
-            # After the network, whose loading says more plainly that there is nothing to load.
-            processor = kind.processor.from_pretrained(place, **options)
-    except Exception as error:  # a library may raise anything on a folder that anyone made
-        raise DataError(f"cannot load the {kind.called} {name!r}: {_why(kind, place, error)}") from error
+            # After the network, whose error is clearer if there is nothing to load.
+            processor = kind.processor.from_pretrained(path_or_id, **options)
+    except Exception as error:  # a library may raise any error on a user's folder
+        raise DataError(f"cannot load the {kind.label} {name!r}: {_explain(kind, path_or_id, error)}") from error
     mismatched = [key for key, *_ in report["mismatched_keys"]]
-    if lacking := sorted([*report["missing_keys"], *mismatched]):
+    if missing := sorted([*report["missing_keys"], *mismatched]):
         raise DataError(
-            f"the weights of the {kind.called} {name!r} are incomplete or of another shape and would be filled with "
-            f"random numbers: {', '.join(lacking)[:_SHOWN]}; get the model again"
+            f"the weights of the {kind.label} {name!r} are incomplete or of another shape and would be initialised "
+            f"at random: {', '.join(missing)[:_MAX_CHARACTERS]}; download the model again"
         )
     return processor, network
 
 
-def name_of(model: str) -> str:
-    """What records and messages call it: a folder's name, or the id."""
+def model_label(model: str) -> str:
+    """Return the name of a model folder, or the hub id, for records and messages."""
     return Path(model).resolve().name if Path(model).is_dir() else model
 
 
-def _why(kind: Kind, place: str, error: Exception) -> str:
+def _explain(kind: ModelKind, path_or_id: str, error: Exception) -> str:
     text = one_line(str(error))
     if "gated repo" in text:
         return "it is gated; accept its licence on the model's page, log in with `hf auth login`, and run again"
     if "trust_remote_code" in text:
-        return "it comes with code of its own, which is never run; name a model that transformers knows"
+        return "it requires code of its own, which is never executed; give a model that is part of transformers"
     if any(f"Unrecognized {part}" in text for part in ("configuration class", "processing class", "image processor")):
-        return kind.other
-    if Path(place).is_dir():
-        return f"{text[:_SHOWN]}; get the model again"
+        return kind.wrong_kind_advice
+    if Path(path_or_id).is_dir():
+        return f"{text[:_MAX_CHARACTERS]}; download the model again"
     if "couldn't connect" in text or "offline mode" in text:
         return (
             "its weights are not on this machine and the hub cannot be reached; run "
-            f"`hf download {place}` where there is a network, or name a local folder"
+            f"`hf download {path_or_id}` with network access, or give a local folder"
         )
-    return f"{text[:_SHOWN]}; check the id, or download it and name its folder"
+    return f"{text[:_MAX_CHARACTERS]}; check the id, or download the model and give its folder"

@@ -1,9 +1,13 @@
-"""Metrics: pure functions, arrays in, numbers out; and the rows that describe them.
+"""Metrics as pure functions of NumPy arrays, and the rows that describe them.
 
-from prettyuseful.metrics import manifold
+Features have one row per image:
 
-found = manifold(real, synthetic, k=5)  # features, one row per image
-print(found.precision, found.recall, found.density, found.coverage)
+>>> import numpy as np
+>>> from prettyuseful.metrics import manifold
+>>> real, synthetic = np.random.default_rng(0).normal(size=(2, 100, 16))
+>>> result = manifold(real, synthetic, k=5)
+>>> 0 <= result.precision <= 1 and 0 <= result.coverage <= 1
+True
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a metric is: one frozen row that study files, planning, steps, intervals, reports and docs derive from."""
+"""The definition of a metric: one frozen row, which study files, steps, intervals, reports and docs use."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from prettyuseful.errors import DataError, one_line
-from prettyuseful.metrics.jackknife import without_blocks
+from prettyuseful.metrics.jackknife import leave_out_blocks
 
 Per = Literal["synthetic image", "real image", "set", "class"]
 Reads = Literal["both", "synthetic", "texts", "logits"]
@@ -21,33 +21,41 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 class Metric:
     """A metric, as one row.
 
-    `name`: what studies, records and reports call it. `summary`: one line, for `prettyuseful list metrics`. `title`
-    and `words`: its heading in the report and what it is, in a sentence or two; the name and the summary by default.
-    `source`: the paper or code that defines it.
+    Attributes:
+        name: name in studies, records and reports.
+        summary: one line for `prettyuseful list metrics`.
+        function: a function of arrays; `reads` selects its arguments and `per` its return value.
+        per: what the function returns.
 
-    `function` takes arrays, by what the metric `reads`; labels are whole numbers from 0:
-    - "both": `function(real, synthetic)`, features (N, d) and (M, d);
-    - "synthetic": `function(synthetic)`, features (M, d);
-    - "texts": `function(images, texts)`, features (M, d) of images and of the text of each image's class. Only
-      encoders that have images and texts in one space can serve;
-    - "logits": `function(logits, labels)`, (M, classes) of the classifier trained on the study's real images and (M,).
+            - "synthetic image" or "real image": an array with one finite value per image. The function is called class
+              by class. The metric is the mean over classes of the mean over images. Sums over the images of one source
+              group are stored with six decimals.
+            - "set": one finite number for all classes together.
+            - "class": one finite number per class. The function is called class by class. The metric is the mean.
+        reads: the arguments of the function. Labels are integers from 0.
 
-    `per` says what it returns:
-    - "synthetic image", "real image": an array with a finite value for each; called class by class. The metric is the
-      mean over classes of the mean over images. Sums over images of one source are kept to six decimals;
-    - "set": one finite number of all classes together;
-    - "class": one finite number of one class; called class by class. The metric is the mean over classes.
-    `part`: the attribute of what the function returns that holds this, if it returns several metrics at once.
-
-    `low`, `high`: bounds, None where there is none. `share`: every value is 0 or 1. `k`: neighbours per image, which
-    the function takes as `k`. `fewest`: images per class that it needs at least, on either side.
-
-    `family`: rows of one family share one function and are measured together, in one step. `comes_with`: the metric
-    that brings this one along wherever it is asked for. `without`: for "set", a faster way to
-    `metrics.jackknife.without_blocks`: from the arrays, and as many arrays (N,) of blocks 0..B-1, to (B,) values.
+            - "both": `function(real, synthetic)`, features (N, d) and (M, d).
+            - "synthetic": `function(synthetic)`, features (M, d).
+            - "texts": `function(images, texts)`, features (M, d) of the images and of the text of each image's class.
+              This needs an encoder with a shared space for images and texts.
+            - "logits": `function(logits, labels)`, logits (M, classes) of the classifier trained on the study's real
+              images, and labels (M,).
+        part: attribute of the returned object that contains the value, for a function that returns several metrics.
+        title: heading in the report. Default: the name.
+        words: one or two sentences that explain the metric in the report. Default: the summary.
+        source: the paper or code that defines the metric.
+        low: lower bound of the metric, or None.
+        high: upper bound of the metric, or None.
+        share: every value is 0 or 1.
+        k: number of neighbours, passed to the function as `k`, or None.
+        fewest: smallest number of images per class, real and synthetic.
+        family: metrics of one family share one function, which one step calls once for all of them. Default: the name.
+        comes_with: another metric; a study that lists that one also measures this one.
+        leave_out: for `per="set"`, a faster equivalent of `metrics.jackknife.leave_out_blocks`. Its arguments are the
+            arrays of the function followed by one array (N,) of block numbers 0..B-1 for each. It returns (B,) values.
 
     Raises:
-        DataError: fields that do not fit together.
+        DataError: the fields are inconsistent.
     """
 
     name: str
@@ -66,7 +74,7 @@ class Metric:
     fewest: int = 3
     family: str = ""
     comes_with: str | None = None
-    without: Callable[..., np.ndarray] | None = None
+    leave_out: Callable[..., np.ndarray] | None = None
 
     def __post_init__(self) -> None:
         for field, default in (("title", self.name), ("words", self.summary), ("family", self.name)):
@@ -83,31 +91,31 @@ class Metric:
 
     def _problem(self) -> str | None:
         if not isinstance(self.name, str) or not _NAME.fullmatch(self.name):
-            return "a name may hold letters, digits, '-' and '_'"
+            return "invalid name; use letters, digits, '-' and '_', with a letter or digit first"
         if self.per not in get_args(Per):
-            return f"per is {self.per!r}; known: {', '.join(get_args(Per))}"
+            return f"invalid per={self.per!r}; choose {', '.join(get_args(Per))}"
         if self.reads not in get_args(Reads):
-            return f"reads is {self.reads!r}; known: {', '.join(get_args(Reads))}"
+            return f"invalid reads={self.reads!r}; choose {', '.join(get_args(Reads))}"
         if self.per == "real image" and self.reads != "both":
-            return 'it has a value per real image, so it reads "both"'
+            return 'per="real image" requires reads="both"'
         if self.share and not self.per_image:
-            return "a share is a mean over images; let per be 'synthetic image' or 'real image'"
-        if self.without is not None and self.per != "set":
-            return 'without goes with per="set"'
+            return 'share=True requires per="synthetic image" or per="real image"'
+        if self.leave_out is not None and self.per != "set":
+            return 'leave_out requires per="set"'
         if self.low is not None and self.high is not None and not self.low < self.high:
-            return f"low is {self.low!r} and high {self.high!r}; low must be below high"
+            return f"low={self.low!r} must be below high={self.high!r}"
         if self.k is not None and not 1 <= self.k < self.fewest:
-            return f"k={self.k} neighbours need k from 1, and fewest above k"
+            return f"k={self.k} must be at least 1 and below fewest={self.fewest}"
         return None
 
     @property
     def per_image(self) -> bool:
-        """Whether each image has a value."""
+        """Whether the metric has one value per image."""
         return self.per in ("synthetic image", "real image")
 
     @property
     def covers(self) -> str:
-        """What its interval is about: what could have been drawn otherwise."""
+        """The source of variation that the metric's interval covers, in words."""
         if self.per == "real image":
             return "the choice of real test images"
         if self.per == "synthetic image":
@@ -115,46 +123,51 @@ class Metric:
         return f"the choice of {'images on both sides' if self.reads == 'both' else 'measured images'}, equally many"
 
     def call(self, *arrays: np.ndarray) -> Any:
-        """What the function returns; the rows of its family share it."""
+        """Call the function. Its return value serves all metrics of the family."""
         return self.function(*arrays) if self.k is None else self.function(*arrays, k=self.k)
 
     def values(self, returned: Any, count: int) -> np.ndarray:
-        """The (count,) float64 values per image in what the function returned.
+        """Return the values per image, (count,) float64, from the return value of the function.
 
         Raises:
-            DataError: it returned something else.
+            DataError: the function did not return one finite number per image.
         """
-        found = self._array_of(returned)
-        if found.shape != (count,) or not np.isfinite(found).all():
+        values = self._as_array(returned)
+        if values.shape != (count,) or not np.isfinite(values).all():
             raise DataError(
-                f"metric {self.name!r} returned an array of shape {found.shape} for {count} images; return one finite "
-                f"number for each {self.per}"
+                f"metric {self.name!r} returned an array of shape {values.shape} for {count} images; return one finite "
+                f"number per {self.per}"
             )
-        return found
+        return values
 
     def number(self, *arrays: np.ndarray) -> float:
-        """The number of these arrays.
+        """Call the function and return its number.
 
         Raises:
-            DataError: the function returned something else.
+            DataError: the function did not return one finite number.
         """
-        found = self._array_of(self.call(*arrays))
-        if found.shape != () or not np.isfinite(found):
-            raise DataError(f"metric {self.name!r} returned {found!r}; return one finite number for each {self.per}")
-        return float(found)
+        value = self._as_array(self.call(*arrays))
+        if value.shape != () or not np.isfinite(value):
+            raise DataError(f"metric {self.name!r} returned {value!r}; return one finite number per {self.per}")
+        return float(value)
 
-    def numbers_without(self, arrays: Sequence[np.ndarray], blocks: Sequence[np.ndarray]) -> np.ndarray:
-        """(B,) numbers when block 0..B-1 is left out of every array at once; `blocks`: (N,) int for each array."""
-        if self.without is not None:
-            return self.without(*arrays, *blocks)
-        return without_blocks(self.number, arrays, blocks)
+    def leave_out_numbers(self, arrays: Sequence[np.ndarray], blocks: Sequence[np.ndarray]) -> np.ndarray:
+        """Return the numbers (B,) with block 0..B-1 left out of all arrays at once, for the jackknife.
 
-    def _array_of(self, returned: Any) -> np.ndarray:
+        Args:
+            arrays: arguments of the function.
+            blocks: for each array, the block number (N,) of each of its rows.
+        """
+        if self.leave_out is not None:
+            return self.leave_out(*arrays, *blocks)
+        return leave_out_blocks(self.number, arrays, blocks)
+
+    def _as_array(self, returned: Any) -> np.ndarray:
         try:
             part = returned if self.part is None else getattr(returned, self.part)
             return np.asarray(part, np.float64)
         except (TypeError, ValueError, AttributeError) as error:
             raise DataError(
                 f"metric {self.name!r} returned {repr(returned)[:80]}: {one_line(str(error))}; return one finite "
-                f"number for each {self.per}"
+                f"number per {self.per}"
             ) from error

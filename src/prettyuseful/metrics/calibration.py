@@ -1,4 +1,4 @@
-"""Calibration: does a classifier that says 70 % turn out right 70 % of the time?"""
+"""Calibration of a classifier: is it correct on 70% of the images that it predicts with probability 0.7?"""
 
 from __future__ import annotations
 
@@ -13,10 +13,13 @@ BINS = 15
 
 @dataclass(frozen=True)
 class Calibration:
-    """Four figures, lower is better, and the per-image parts (N,) float64 that intervals are made from.
+    """Four calibration metrics, lower is better, and their values per image, (N,) float64 each.
 
-    `confidence`: probability of the predicted class, 1/classes to 1. `correct`: 1 where that class is right, else 0.
-    `brier_parts`: 0 to 2. `nll_parts`: in nats, 0 to infinity.
+    Attributes:
+        confidence: probability of the predicted class, 1/classes to 1.
+        correct: 1 if the prediction is correct, else 0.
+        brier_parts: Brier score of each image, 0 to 2.
+        nll_parts: negative log-likelihood of each image in nats, 0 to infinity.
     """
 
     confidence: np.ndarray
@@ -31,15 +34,17 @@ class Calibration:
 
     @property
     def ece_equal_mass(self) -> float:
-        """The same in 15 bins of equally many images."""
+        """Expected calibration error, 0-1, in 15 bins of equal mass (equally many images)."""
         return expected_calibration_error(self.confidence, self.correct, equal_mass=True)
 
     @property
     def brier(self) -> float:
+        """Brier score, 0 to 2."""
         return float(self.brier_parts.mean())
 
     @property
     def nll(self) -> float:
+        """Mean negative log-likelihood in nats."""
         return float(self.nll_parts.mean())
 
     def as_json(self) -> dict[str, float]:
@@ -47,21 +52,25 @@ class Calibration:
 
 
 def calibration(logits: np.ndarray, labels: np.ndarray) -> Calibration:
-    """Calibration of (N, classes) logits on (N,) labels from 0; computed in float64.
+    """Return the calibration of a classifier, computed in float64.
 
-    Brier score: squared distance of the probabilities from the one-hot label, summed over classes (Brier 1950).
-    Negative log-likelihood: of the label. Of classes with equal logits the lowest is predicted, as by `argmax`.
+    The Brier score is the squared distance of the probabilities from the one-hot label, summed over classes (Brier
+    1950). Among equal logits the lowest class is predicted, as by `argmax`.
+
+    Args:
+        logits: (N, classes).
+        labels: (N,) int, from 0.
 
     Raises:
-        DataError: no images, a logit that is not finite, or a label that is no class.
+        DataError: there are no images, a logit is not finite, or a label is not a class.
     """
     if not len(labels):
-        raise DataError("there are no images to measure calibration on")
+        raise DataError("no images to measure calibration on")
     if not np.isfinite(logits).all():
-        raise DataError("the logits hold values that are not finite; the classifier cannot be used")
+        raise DataError("the logits contain values that are not finite; train the classifier again")
     count, classes = logits.shape
     if labels.min() < 0 or labels.max() >= classes:
-        raise DataError(f"labels run from {labels.min()} to {labels.max()}, but the classifier has {classes} classes")
+        raise DataError(f"labels range from {labels.min()} to {labels.max()}, but the classifier has {classes} classes")
     rows = np.arange(count)
     shifted = logits.astype(np.float64)
     shifted -= shifted.max(axis=1, keepdims=True)
@@ -79,16 +88,20 @@ def calibration(logits: np.ndarray, labels: np.ndarray) -> Calibration:
 def expected_calibration_error(
     confidence: np.ndarray, correct: np.ndarray, bins: int = BINS, equal_mass: bool = False
 ) -> float:
-    """Mean distance, 0-1, of confidence from accuracy over bins of the confidence, each weighted by its images.
+    """Return the expected calibration error: the mean absolute difference, 0-1, of confidence and accuracy over bins.
 
-    Bins of equal width are open below and closed above (Guo et al. 2017, "On calibration of modern neural networks",
-    eq. 3); bins of equal mass hold equally many images, give or take one (Nixon et al. 2019, "Measuring calibration in
-    deep learning"). Both are too large by chance on few images: compare equal numbers of them.
+    Bins are weighted by their number of images. Bins of equal width are open below and closed above (Guo et al. 2017,
+    "On calibration of modern neural networks", eq. 3). Bins of equal mass hold the same number of images, plus or minus
+    one (Nixon et al. 2019, "Measuring calibration in deep learning"). Both are biased upwards on few images, so compare
+    equal numbers of images.
 
     Args:
-        confidence: (N,) in 0-1; correct: (N,) 0 or 1; N at least 1.
+        confidence: (N,) probabilities of the predicted classes, N at least 1.
+        correct: (N,) 0 or 1.
+        bins: number of bins.
+        equal_mass: use bins of equal mass instead of equal width.
     """
-    # Images of equal confidence share their accuracy: then their order cannot matter, wherever a bin ends.
+    # Images of equal confidence get their mean accuracy, so that their order does not matter where a bin ends.
     _, tie, ties = np.unique(confidence, return_inverse=True, return_counts=True)
     accuracy = (np.bincount(tie, correct) / ties)[tie]
     order = np.argsort(confidence)

@@ -1,4 +1,4 @@
-"""What a number of a whole set would be without a part of the set: what its interval is made from."""
+"""Leave-block-out values of a metric of whole sets, for jackknife intervals."""
 
 from __future__ import annotations
 
@@ -7,21 +7,22 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 Statistic = Callable[..., float]
-"""From the features of one or more sets to a number."""
+"""Returns a number for the features of one or more sets."""
 
 
-def without_blocks(statistic: Statistic, sets: Sequence[np.ndarray], blocks: Sequence[np.ndarray]) -> np.ndarray:
-    """(B,) values of `statistic(*sets)` when block 0..B-1 is left out of every set at once.
+def leave_out_blocks(statistic: Statistic, sets: Sequence[np.ndarray], blocks: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the values (B,) of `statistic(*sets)` with block 0..B-1 left out of all sets at once.
 
-    Sets that were drawn apart may lose their blocks together: what they do to the number adds up, and so do variances.
+    Independent sets can lose a block at the same time, because their contributions to the variance add up.
 
     Args:
-        sets: features (N, d) each; blocks: (N,) int each, the block that an image belongs to; all sets have all blocks.
+        sets: features (N, d) of each set.
+        blocks: for each set, the block number (N,) of each image. Every set contains every block.
     """
-    count = max(int(of_set.max()) for of_set in blocks) + 1
+    count = max(int(set_blocks.max()) for set_blocks in blocks) + 1
     return np.array(
         [
-            statistic(*(features[of_set != block] for features, of_set in zip(sets, blocks, strict=True)))
+            statistic(*(features[set_blocks != block] for features, set_blocks in zip(sets, blocks, strict=True)))
             for block in range(count)
         ]
     )

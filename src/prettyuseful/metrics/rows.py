@@ -1,4 +1,4 @@
-"""All metrics, one row each; a metric of a user's own is such a row too, named as `module:OBJECT`."""
+"""All metrics, one row each. A user-defined metric is such a row too, named as `module:OBJECT` or `file.py:OBJECT`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from prettyuseful.errors import DataError
 from prettyuseful.metrics.alignment import clip_score, label_agreement
 from prettyuseful.metrics.base import Metric
 from prettyuseful.metrics.frechet import frechet_distance
-from prettyuseful.metrics.kernel import cmmd, cmmd_without, kid, kid_without
+from prettyuseful.metrics.kernel import cmmd, cmmd_leave_out, kid, kid_leave_out
 from prettyuseful.metrics.nearest import nearest_distance
 from prettyuseful.metrics.prdc import manifold
 from prettyuseful.metrics.vendi import vendi_score
@@ -17,7 +17,7 @@ from prettyuseful.plugins import plugin_id
 from prettyuseful.registry import Registry
 
 NEIGHBOURS = 5
-"""k of precision, recall, density and coverage, as in the paper."""
+"""k of precision, recall, density and coverage; Naeem et al. 2020 use 5."""
 
 METRICS = Registry(
     "metric",
@@ -25,9 +25,10 @@ METRICS = Registry(
     (
         Metric(
             name="density",
-            summary="how often generated images fall among real ones",
+            summary="mean number of real neighbourhoods that contain a synthetic image, divided by k",
             title="Density",
-            words="How deep images lie among real ones, by real neighbourhoods of k images; no upper end.",
+            words="How many k-nearest-neighbour balls of real images contain a synthetic image, on average, divided by "
+            "k. Has no upper bound.",
             source="Naeem et al. 2020",
             function=manifold,
             family="manifold",
@@ -39,9 +40,9 @@ METRICS = Registry(
         ),
         Metric(
             name="coverage",
-            summary="share of real images with a generated one nearby",
+            summary="share of real images that have a synthetic image in their neighbourhood",
             title="Coverage",
-            words="Share of real images whose neighbourhood of k images holds one of these.",
+            words="Share of real images whose k-nearest-neighbour ball contains a synthetic image.",
             source="Naeem et al. 2020",
             function=manifold,
             family="manifold",
@@ -53,9 +54,9 @@ METRICS = Registry(
         ),
         Metric(
             name="precision",
-            summary="share of generated images among the real ones",
+            summary="share of synthetic images inside the neighbourhood of a real image",
             title="Precision",
-            words="Share of images in the neighbourhood of some real image.",
+            words="Share of synthetic images that lie in the k-nearest-neighbour ball of a real image.",
             source="Kynkäänniemi et al. 2019",
             function=manifold,
             family="manifold",
@@ -67,9 +68,9 @@ METRICS = Registry(
         ),
         Metric(
             name="recall",
-            summary="share of real images among the generated ones",
+            summary="share of real images inside the neighbourhood of a synthetic image",
             title="Recall",
-            words="Share of real images in the neighbourhood of some of these images.",
+            words="Share of real images that lie in the k-nearest-neighbour ball of a synthetic image.",
             source="Kynkäänniemi et al. 2019",
             function=manifold,
             family="manifold",
@@ -81,9 +82,9 @@ METRICS = Registry(
         ),
         Metric(
             name="frechet",
-            summary="FID, with the features of any encoder",
+            summary="squared Fréchet distance (FID), with the features of any encoder",
             title="Fréchet distance",
-            words="FID with this encoder's features. Lower is nearer; falls with more images.",
+            words="FID with the features of this encoder. Lower is better; falls with the number of images.",
             source="Heusel et al. 2017",
             function=frechet_distance,
             per="set",
@@ -91,31 +92,32 @@ METRICS = Registry(
         ),
         Metric(
             name="kid",
-            summary="KID: distance by a cubic kernel, unbiased, may be below 0",
+            summary="KID: squared MMD with a cubic kernel; unbiased, so it can be negative",
             title="KID",
-            words="Kernel Inception Distance, with this encoder's features: 0 on average for equal sets.",
+            words="Kernel Inception Distance with the features of this encoder. Lower is better; 0 on average for "
+            "equal distributions.",
             source="Bińkowski et al. 2018",
             function=kid,
-            without=kid_without,
+            leave_out=kid_leave_out,
             per="set",
         ),
         Metric(
             name="cmmd",
-            summary="CMMD: distance by a Gaussian kernel on directions",
+            summary="CMMD: squared MMD with a Gaussian kernel on normalised features",
             title="CMMD",
-            words="Distance of directions by a Gaussian kernel, times 1000. Lower is nearer.",
+            words="Squared MMD with a Gaussian kernel on features of length 1, times 1000. Lower is better.",
             source="Jayasumana et al. 2024",
             function=cmmd,
-            without=cmmd_without,
+            leave_out=cmmd_leave_out,
             per="set",
             low=0.0,
             high=40.0,
         ),
         Metric(
             name="vendi",
-            summary="how many different images there are, of each class too",
+            summary="effective number of distinct images, all classes together",
             title="Vendi score",
-            words="How many really different images there are, all classes together.",
+            words="Effective number of distinct images, all classes together. Higher is more diverse.",
             source="Friedman and Dieng 2023",
             function=vendi_score,
             reads="synthetic",
@@ -124,9 +126,9 @@ METRICS = Registry(
         ),
         Metric(
             name="vendi-per-class",
-            summary="how many different images there are of a class, on average; comes with vendi",
+            summary="effective number of distinct images per class; measured together with vendi",
             title="Vendi, per class",
-            words="The same within each class, on average.",
+            words="Effective number of distinct images within a class, mean over classes.",
             source="Friedman and Dieng 2023",
             function=vendi_score,
             family="vendi",
@@ -138,8 +140,8 @@ METRICS = Registry(
         Metric(
             name="nearest",
             summary="distance to the nearest real image of the class",
-            title="Nearest real",
-            words="Distance to the nearest real image of the class; very small values are copies.",
+            title="Nearest real image",
+            words="Distance of a synthetic image to the nearest real image of its class. Very small values are copies.",
             function=nearest_distance,
             part="distance",
             per="synthetic image",
@@ -147,9 +149,9 @@ METRICS = Registry(
         ),
         Metric(
             name="clip-score",
-            summary="how well images fit 'a photo of a <class>'; needs a CLIP encoder",
+            summary="how well images match the text 'a photo of a <class>'; needs a CLIP encoder",
             title="CLIPScore",
-            words="2.5 times the cosine of an image with “a photo of a (class)”, 0 at least.",
+            words="2.5 times the cosine similarity of an image and the text “a photo of a (class)”, at least 0.",
             source="Hessel et al. 2021",
             function=clip_score,
             reads="texts",
@@ -159,9 +161,9 @@ METRICS = Registry(
         ),
         Metric(
             name="label-agreement",
-            summary="share that the real-trained classifier takes for their class",
+            summary="share of images that the real-trained classifier assigns to their class",
             title="Label agreement",
-            words="Share of images that the real-trained classifier takes for their class.",
+            words="Share of images that the classifier trained on real images assigns to their class.",
             function=label_agreement,
             reads="logits",
             per="synthetic image",
@@ -172,42 +174,42 @@ METRICS = Registry(
 
 
 def family_rows(family: str) -> tuple[Metric, ...]:
-    """The rows that are measured together: those of a family's name, or a user's own, which is measured by itself.
+    """Return the rows that one step measures: the rows of a family, or one user-defined row.
 
     Raises:
-        UnknownNameError: neither of them.
+        UnknownNameError: `family` is neither a family nor a user-defined metric.
     """
     rows = tuple(metric for metric in METRICS if metric.family == family)
     return rows or (METRICS[family],)
 
 
 def pinned_family(name: str) -> Pinned[str]:
-    """The family of a metric, for keys: by its name, or of a user's own by the content of its file."""
+    """Return the family of a metric for a step's key. A user-defined metric enters by the content of its file."""
     if name not in METRICS:
-        return METRICS.pinned(name)
+        return METRICS.pin(name)
     family = METRICS[name].family
     return Pinned(source=family, content=family)
 
 
 def requested_metrics(names: Iterable[str]) -> dict[str, Metric]:
-    """The rows of the metrics that a study names, by those names, and of those that come with them.
+    """Return the rows of the metrics that a study lists, by the listed names, and of metrics that come with them.
 
     Raises:
-        UnknownNameError: a name that stands for no row.
-        DataError: a row of a user's own is called like another one, or like a family.
+        UnknownNameError: a name matches no row.
+        DataError: a user-defined metric has the name of another metric or of a family.
     """
-    found: dict[str, Metric] = {}
+    rows: dict[str, Metric] = {}
     for name in names:
-        found.setdefault(name, METRICS[name])
-        found |= {metric.name: metric for metric in METRICS if metric.comes_with == name}
-    taken = {called: "one of the package" for metric in METRICS for called in (metric.name, metric.family)}
-    for name, metric in found.items():
+        rows.setdefault(name, METRICS[name])
+        rows |= {metric.name: metric for metric in METRICS if metric.comes_with == name}
+    owners = {used: "a built-in metric" for metric in METRICS for used in (metric.name, metric.family)}
+    for name, metric in rows.items():
         if name in METRICS:
             continue
-        if metric.name in taken:
+        if metric.name in owners:
             raise DataError(
-                f"the metric of {plugin_id(name)} is called {metric.name!r}, as {taken[metric.name]} is; results go by "
-                "that name: change it"
+                f"the metric {plugin_id(name)} has the name {metric.name!r}, which {owners[metric.name]} already has; "
+                "results are stored by that name: choose another one"
             )
-        taken[metric.name] = plugin_id(name)
-    return found
+        owners[metric.name] = plugin_id(name)
+    return rows

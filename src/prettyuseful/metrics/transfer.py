@@ -1,4 +1,4 @@
-"""Transfer: train on A, test on B. What a classifier's logits say about it."""
+"""Transfer accuracy: a classifier trained on one data set and tested on another."""
 
 from __future__ import annotations
 
@@ -10,10 +10,17 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Transfer:
-    """Fractions 0-1. Counts are per group (source block, or image), in the order of `groups`; a group has one class.
+    """Accuracies as fractions 0-1, and counts per source group. A group contains images of one class.
 
-    `per_class[c]` is the accuracy on class c, NaN-free: every class has test images. `confusion[i][j]` counts images of
-    class i that were taken for class j.
+    Attributes:
+        top1: accuracy.
+        top5: share of images whose label is among the five highest logits.
+        per_class: accuracy on each class.
+        confusion: `confusion[i][j]` counts the images of class i that are predicted as class j.
+        group_labels: class of each group.
+        group_sizes: number of images of each group.
+        group_correct: number of correctly classified images of each group.
+        groups: names of the groups.
     """
 
     top1: float
@@ -30,18 +37,23 @@ class Transfer:
 
 
 def transfer(logits: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> Transfer:
-    """Accuracy of (N, classes) logits on (N,) labels; `groups` (N,) are the ids to resample whole.
+    """Return the accuracy of a classifier on a test set.
 
-    Top-5 is over all classes if there are fewer than five. Ties go to the lower class, as in `argmax`.
+    With fewer than five classes, top-5 accuracy is 1. Among equal logits the lowest class is predicted, as by `argmax`.
+
+    Args:
+        logits: (N, classes).
+        labels: (N,) int, from 0.
+        groups: (N,) source groups, which intervals resample as a whole.
     """
     classes = logits.shape[1]
     predicted = logits.argmax(axis=1)
     correct = predicted == labels
-    # Rank of the true class: how many classes have a larger logit.
+    # Rank of the label: the number of classes with a larger logit.
     rank = (logits > logits[np.arange(len(labels)), labels][:, None]).sum(axis=1)
     confusion = np.zeros((classes, classes), np.int64)
     np.add.at(confusion, (labels, predicted), 1)
-    # A group may hold several classes in someone's folder; a class's part of it is then a group of its own.
+    # A group with images of several classes is split by class.
     names, first, index = np.unique(
         np.char.add(np.char.add(labels.astype(str), "/"), groups.astype(str)), return_index=True, return_inverse=True
     )

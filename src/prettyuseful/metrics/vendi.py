@@ -1,4 +1,4 @@
-"""Vendi score: how many really different images a set holds."""
+"""Vendi score: the effective number of distinct images in a set."""
 
 from __future__ import annotations
 
@@ -7,19 +7,25 @@ import numpy as np
 from prettyuseful.metrics.features import check_features, lengths
 
 CHUNK = 2048
-"""Rows that are held in float64 at a time."""
+"""Number of rows that are converted to float64 at a time."""
 
 
 def vendi_score(features: np.ndarray) -> float:
-    """Effective number of distinct images among (N, d) features: 1 (all the same) to min(N, d); N from 1.
+    """Return the Vendi score, the effective number of distinct images: 1 (all equal) to min(N, d).
 
-    exp of the entropy (nats) of the eigenvalues of K / N, K the cosines of all pairs (Friedman and Dieng 2023, "The
-    Vendi score", definition 3.1); `score_X` and `score_dual` of the `vendi_score` package. Cosines have one set of
-    non-zero eigenvalues whether taken as images by images or as d by d, and the smaller table is used. It grows with N:
-    compare equal numbers of images.
+    The score is the exponential of the entropy of the eigenvalues of K / N, where K contains the cosine similarities of
+    all pairs (Friedman and Dieng 2023, "The Vendi score", definition 3.1; `score_X` and `score_dual` of the
+    `vendi_score` package). The N x N and the d x d matrix have the same non-zero eigenvalues; the smaller one is used.
+    The score grows with N, so compare equal numbers of images.
+
+    Args:
+        features: (N, d), N at least 1.
 
     Raises:
-        DataError: no images, features that are not finite, or a row of zeros, which has no cosine.
+        DataError: there are no images, features are not finite, or a row is all zeros, so its cosine is undefined.
+
+    >>> round(vendi_score(np.array([[1.0, 0.0], [0.0, 1.0], [0.0, 3.0]])), 3)
+    1.89
     """
     check_features(features, "given")
     count, width = features.shape
@@ -29,14 +35,14 @@ def vendi_score(features: np.ndarray) -> float:
         kernel = rows @ rows.T
     else:
         kernel = np.zeros((width, width))
-        room = np.empty((min(count, CHUNK), width))  # one for all chunks: fresh memory costs as much as the division
+        buffer = np.empty((min(count, CHUNK), width))  # reused, because allocation costs as much as the division
         for start in range(0, count, CHUNK):
             stop = min(count, start + CHUNK)
-            rows = room[: stop - start]
+            rows = buffer[: stop - start]
             rows[:] = features[start:stop]
             rows *= inverse[start:stop]
             kernel += rows.T @ rows
     values = np.linalg.eigvalsh(kernel / count)
     shares = values[values > 0]
-    # Rounding may leave a single image a little below one.
+    # Rounding can make the score of a single image slightly smaller than 1.
     return max(1.0, float(np.exp(-(shares * np.log(shares)).sum())))

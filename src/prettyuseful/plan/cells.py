@@ -1,4 +1,4 @@
-"""The cells of a study: every way to train and test, all but the data and the seed."""
+"""The grid cells of a study: combinations of architecture, recipe and probe."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from functools import cache
 from itertools import product
 
 from prettyuseful.encoders.table import ENCODERS
-from prettyuseful.errors import StudyError, UnknownNameError, did_you_mean, located
+from prettyuseful.errors import StudyError, UnknownNameError, did_you_mean, prefix_location
 from prettyuseful.plugins import is_plugin, plugin_id
 from prettyuseful.prompts.strategies import PROMPT_STRATEGIES
 from prettyuseful.study.file import DEFAULT, Study
-from prettyuseful.training.architectures import ARCHITECTURES, check
+from prettyuseful.training.architectures import ARCHITECTURES, check_architecture
 from prettyuseful.training.augmentations import Augmentation
 from prettyuseful.training.recipes import RECIPES, Recipe, View, view_of
 from prettyuseful.transforms.probes import PROBES, Probe
@@ -20,7 +20,7 @@ from prettyuseful.transforms.probes import PROBES, Probe
 
 @dataclass(frozen=True)
 class PlannedCell:
-    """An architecture, a recipe and a probe by their names, and what these stand for."""
+    """A grid cell: the names of its architecture, recipe and probe, with the resolved recipe and test view."""
 
     architecture: str
     recipe_name: str
@@ -35,9 +35,9 @@ class PlannedCell:
 
 @dataclass(frozen=True)
 class CellGroup:
-    """The cells that belong together, one for each probe: an architecture and a recipe, as the study asks for them.
+    """The grid cells of one architecture and one recipe of the study, one cell for each probe.
 
-    A probe may have an architecture of its own, and by default a recipe of its own.
+    A cell may use another architecture and recipe than its group, because a probe may define its own.
     """
 
     architecture: str
@@ -46,68 +46,67 @@ class CellGroup:
 
 
 def check_names(study: Study) -> None:
-    """Looks at every name, and whether what the study defines is used: a name that is not may be a slip.
+    """Check all names of a study, and that it uses every probe and recipe that it defines.
 
     Raises:
-        UnknownNameError: an architecture, recipe or probe that is not known, or that nothing uses; or two rows of one
-            name.
+        UnknownNameError: an unknown or unused architecture, recipe or probe, or two user-defined objects with one name.
     """
     train = study.train
-    asked = [*train.recipes, *(study.probes[probe].recipe for probe in train.probes if probe in study.probes)]
-    recipes = [recipe for recipe in asked if recipe]
-    recipes_of_rows: list[str] = []
-    with located("train.recipes"):
+    requested = [*train.recipes, *(study.probes[probe].recipe for probe in train.probes if probe in study.probes)]
+    recipes = [recipe for recipe in requested if recipe]
+    probe_recipes: list[str] = []
+    with prefix_location("train.recipes"):
         for recipe in train.recipes:
-            RECIPES.check(recipe, also=[DEFAULT, *study.recipes])
+            RECIPES.check(recipe, extra_names=[DEFAULT, *study.recipes])
     for name, plan in study.recipes.items():
-        with located(f"recipes.{name}.like"):
+        with prefix_location(f"recipes.{name}.like"):
             RECIPES.check(plan.like)
     for name, own in study.probes.items():
-        with located(f"probes.{name}.recipe"):
-            RECIPES.check(own.recipe or DEFAULT, also=[DEFAULT, *study.recipes])
-        with located(f"probes.{name}.architecture"):
+        with prefix_location(f"probes.{name}.recipe"):
+            RECIPES.check(own.recipe or DEFAULT, extra_names=[DEFAULT, *study.recipes])
+        with prefix_location(f"probes.{name}.architecture"):
             _check_architecture(own.architecture)
-    with located("train.probes"):
+    with prefix_location("train.probes"):
         for probe in train.probes:
-            PROBES.check(probe, also=study.probes)
-            row = probe_of(study, probe)
-            with located(repr(plugin_id(probe) if is_plugin(probe) else probe)):
+            PROBES.check(probe, extra_names=study.probes)
+            row = resolve_probe(study, probe)
+            with prefix_location(repr(plugin_id(probe) if is_plugin(probe) else probe)):
                 _check_architecture(row.architecture)
                 for recipe in (row.small_recipe, row.large_recipe):
                     RECIPES.check(recipe)
-                    recipes_of_rows.append(recipe)
-    for place, names in (("train.architectures", train.architectures), ("train.weights", train.weights)):
-        with located(place):
+                    probe_recipes.append(recipe)
+    for location, names in (("train.architectures", train.architectures), ("train.weights", train.weights)):
+        with prefix_location(location):
             for architecture in names:
                 _check_architecture(architecture)
-    with located("train.recipes"):
-        RECIPES.check_labels([*recipes, *recipes_of_rows], also=[DEFAULT, *study.recipes])
-    with located("train.probes"):
-        PROBES.check_labels(train.probes, also=study.probes)
-    with located("encoders"):
+    with prefix_location("train.recipes"):
+        RECIPES.check_unique_labels([*recipes, *probe_recipes], reserved=[DEFAULT, *study.recipes])
+    with prefix_location("train.probes"):
+        PROBES.check_unique_labels(train.probes, reserved=study.probes)
+    with prefix_location("encoders"):
         for encoder in study.encoders:
             encoder.check_name()
-        ENCODERS.check_labels(encoder.name for encoder in study.encoders)
+        ENCODERS.check_unique_labels(encoder.name for encoder in study.encoders)
     strategies: dict[str, None] = {}
     for name, dataset in study.datasets.items():
         strategies[dataset.prompts.strategy] = None
-        with located(f"data set {name!r}"):
-            PROMPT_STRATEGIES.check_labels(strategies)
+        with prefix_location(f"data set {name!r}"):
+            PROMPT_STRATEGIES.check_unique_labels(strategies)
     _check_used("probe", study.probes, train.probes, "train.probes")
     _check_used("recipe", study.recipes, recipes, "train.recipes")
 
 
 def _check_architecture(name: str | None) -> None:
     if name is not None and name not in ARCHITECTURES:
-        check(name)
+        check_architecture(name)
 
 
-def _check_used(kind: str, defined: Iterable[str], used: Sequence[str], where: str) -> None:
+def _check_used(kind: str, defined: Iterable[str], used: Sequence[str], location: str) -> None:
     for name in defined:
         if name not in used:
             raise UnknownNameError(
-                f"the study defines the {kind} {name!r} and does not use it{did_you_mean(name, used)}; "
-                f"name it in {where}, or remove it"
+                f"the study defines the {kind} {name!r} but does not use it{did_you_mean(name, used)}; "
+                f"list it in {location}, or remove it"
             )
 
 
@@ -119,23 +118,26 @@ def _check_weights(study: Study, cells: Iterable[PlannedCell]) -> None:
     for name in study.train.weights:
         if name not in pretrained:
             raise UnknownNameError(
-                f"train.weights names {name!r}, but no training begins with pretrained weights of that architecture"
-                f"{did_you_mean(name, pretrained)}; those that do: {', '.join(pretrained) or 'none'} "
-                f"(recipes {' and '.join(_PRETRAINED)}, and recipes like them)"
+                f"train.weights lists {name!r}, but no classifier starts from pretrained weights of that architecture"
+                f"{did_you_mean(name, pretrained)}; architectures with pretrained weights here: "
+                f"{', '.join(pretrained) or 'none'} (recipes {' and '.join(_PRETRAINED)}, and recipes based on them)"
             )
 
 
 def cell_groups(study: Study, native_size: Callable[[], int]) -> tuple[CellGroup, ...]:
-    """In the order of the study. `native_size`: short side of the task's images, asked for if a default needs it."""
+    """Return the cell groups in the order of the study.
+
+    `native_size`: returns the short side of the task's images; called only if a default recipe depends on it.
+    """
     size = cache(native_size)
 
     def cell(architecture: str, recipe_name: str, probe_name: str) -> PlannedCell:
-        probe, own = probe_of(study, probe_name), study.probes.get(probe_name)
-        if own and own.recipe:
-            recipe_name = own.recipe
+        probe, probe_plan = resolve_probe(study, probe_name), study.probes.get(probe_name)
+        if probe_plan and probe_plan.recipe:
+            recipe_name = probe_plan.recipe
         if recipe_name == DEFAULT:
             recipe_name = probe.default_recipe(size())
-        recipe, names = recipe_of(study, recipe_name), (RECIPES.label(recipe_name), probe_label(probe_name))
+        recipe, names = resolve_recipe(study, recipe_name), (RECIPES.label(recipe_name), probe_label(probe_name))
         return PlannedCell(probe.architecture or architecture, *names, recipe, view_of(recipe, probe.crops))
 
     train = study.train
@@ -145,56 +147,60 @@ def cell_groups(study: Study, native_size: Callable[[], int]) -> tuple[CellGroup
         )
         for architecture, recipe in product(train.architectures, train.recipes)
     )
-    _check_weights(study, (one for group in groups for one in group.cells))
+    _check_weights(study, (cell for group in groups for cell in group.cells))
     return groups
 
 
-def plain_cell(group: CellGroup) -> PlannedCell:
-    """The first one on images as they are, whose classifiers features and diagnoses come from."""
+def reference_cell(group: CellGroup) -> PlannedCell:
+    """Return the first cell with unchanged images; metrics and diagnoses use its classifiers."""
     return next((cell for cell in group.cells if cell.probe == "rgb"), group.cells[0])
 
 
 def probe_label(name: str) -> str:
-    """What records and reports call a probe of `train.probes`."""
+    """Return the name of a probe of `train.probes` in records and reports."""
     return PROBES.label(name)
 
 
-def probe_of(study: Study, name: str) -> Probe:
-    """A probe by its name, with what the study says of it."""
-    own = study.probes.get(name)
-    known = Probe(name) if own is not None and name not in PROBES else PROBES[name]
-    said = {} if own is None else {field: value for field in _OF_PROBES if (value := getattr(own, field)) is not None}
-    return replace(known, **said)
+def resolve_probe(study: Study, name: str) -> Probe:
+    """Return a probe by its name, with the settings of the study."""
+    plan = study.probes.get(name)
+    probe = Probe(name) if plan is not None and name not in PROBES else PROBES[name]
+    settings = {} if plan is None else {field: getattr(plan, field) for field in _PROBE_SETTINGS}
+    return replace(probe, **{field: value for field, value in settings.items() if value is not None})
 
 
-_OF_PROBES = ("transform", "architecture", "crops")
+_PROBE_SETTINGS = ("transform", "architecture", "crops")
 
 
-def recipe_of(study: Study, name: str) -> Recipe:
-    """A recipe by its name, the study's own among them."""
-    own = study.recipes.get(name)
-    known = RECIPES[own.like if own else name].recipe
-    changes = own.model_dump(exclude={"like"}, exclude_unset=True) if own else {}
+def resolve_recipe(study: Study, name: str) -> Recipe:
+    """Return a recipe by its name, which may be defined by the study."""
+    plan = study.recipes.get(name)
+    base = RECIPES[plan.like if plan else name].recipe
+    changes = plan.model_dump(exclude={"like"}, exclude_unset=True) if plan else {}
     if "size" in changes:
-        changes["augmentation"] = replace(known.augmentation, size=changes.pop("size"))
+        changes["augmentation"] = replace(base.augmentation, size=changes.pop("size"))
     if study.train.checkpoint is not None:
         changes["checkpoint"] = study.train.checkpoint
-    recipe = replace(known, **changes)
+    recipe = replace(base, **changes)
     _check_sizes(name, recipe)
     return recipe
 
 
 def _check_sizes(name: str, recipe: Recipe) -> None:
-    """Better now than after the training."""
+    """Check the sizes now, because the error would otherwise occur after the training.
+
+    Raises:
+        StudyError: images are too small for the crops.
+    """
     size, augmentation = recipe.augmentation.size, recipe.augmentation
     if recipe.resize != "native" and size > recipe.resize:
         raise StudyError(
-            f"recipe {name!r}: size {size} is larger than resize {recipe.resize}, to which test images are made; "
-            "raise resize, or lower size"
+            f"recipe {name!r}: size {size} is larger than resize {recipe.resize}, the size of test images; "
+            "increase resize, or decrease size"
         )
     enlarges = isinstance(augmentation, Augmentation) and augmentation.scale is not None
     if not enlarges and recipe.stored_size != "native" and size > recipe.stored_size:
         raise StudyError(
-            f"recipe {name!r}: crops of {size} pixels cannot be cut from images stored with {recipe.stored_size}; "
-            "raise stored_size, or lower size"
+            f"recipe {name!r}: size {size} is larger than stored_size {recipe.stored_size}, the size of stored images; "
+            "increase stored_size, or decrease size"
         )

@@ -1,4 +1,4 @@
-"""From what a study says of a data set to the steps that make it: generate, import, mix or change."""
+"""Plan the steps that make each data set of a study: generate, import, mix or change images."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from prettyuseful.data.pixels import StoredSize
 from prettyuseful.diagnosis.causes import droppable
 from prettyuseful.engine.pinned import Pinned
-from prettyuseful.errors import DataError, located
+from prettyuseful.errors import DataError, prefix_location
 from prettyuseful.generators.base import Origin
-from prettyuseful.generators.batches import Cut
+from prettyuseful.generators.micro_batches import BatchPlan
 from prettyuseful.generators.models import MODELS, find_model, is_pipeline_folder, pin_model
-from prettyuseful.generators.settings import resolved
+from prettyuseful.generators.settings import resolve_sampling
 from prettyuseful.numerics import DType
-from prettyuseful.plan.planned import PlannedDataset, Planning
-from prettyuseful.plan.prompts import PART, PinnedModel, PromptSteps
+from prettyuseful.plan.planned import PlanContext, PlannedDataset
+from prettyuseful.plan.prompts import PROMPTS_PER_STEP, PinnedModel, PromptPlanner
 from prettyuseful.plan.real import RealImages, add_sample
 from prettyuseful.plugins import is_plugin, plugin_fingerprint, plugin_id
 from prettyuseful.steps.changed import ChangeSpec, DropSpec
@@ -25,8 +25,8 @@ from prettyuseful.study.file import REAL, DatasetPlan
 
 
 @dataclass(frozen=True)
-class _Made:
-    """The step that leaves a data set, where its images come from, and the step of its prompts, if it has any."""
+class _DatasetSteps:
+    """The key of the step that makes a data set, the origin of its images, and the key of its prompt step, if any."""
 
     dataset: str
     origin: Origin
@@ -35,7 +35,7 @@ class _Made:
 
 @dataclass(frozen=True)
 class _Generator:
-    """What draws images: a class of the user's, or a diffusion `model`. `dtype`: its own number format on a GPU."""
+    """A user-defined generator class, or a diffusion `model`. `dtype`: its native number format on a GPU."""
 
     origin: Origin
     pinned: Pinned[str]
@@ -43,122 +43,129 @@ class _Generator:
     model: PinnedModel | None = None
 
 
-class Datasets:
-    """The data sets that a study names, each planned once.
+class DatasetPlanner:
+    """Plans the data sets of a study, each once.
 
-    `stored_size`: of the images that classifiers are trained on. `diagnose` gives the step that diagnoses a data set.
+    `stored_size`: size of stored training images. `diagnose`: returns the key of the step that diagnoses a data set.
     """
 
     def __init__(
         self,
-        planning: Planning,
+        context: PlanContext,
         real: RealImages,
         stored_size: StoredSize,
         diagnose: Callable[[PlannedDataset], str],
     ) -> None:
-        self.planning, self.real, self.stored_size, self.diagnose = planning, real, stored_size, diagnose
-        self.graph, self.classes = planning.graph, planning.task.classes
-        self.prompts = PromptSteps(planning, real)
+        self.context, self.real, self.stored_size, self.diagnose = context, real, stored_size, diagnose
+        self.graph, self.classes = context.graph, context.task.classes
+        self.prompts = PromptPlanner(context, real)
         self._planned: dict[str, PlannedDataset] = {}
 
-    def planned(self, name: str) -> PlannedDataset:
-        """A data set by its name.
+    def plan(self, name: str) -> PlannedDataset:
+        """Return the planned data set with this name.
 
         Raises:
-            UserError: its generator, prompts, sampling or parts cannot be used.
+            UserError: its generator, prompts, sampling or the data sets it is made from cannot be used.
         """
         if name not in self._planned:
-            plan = self.planning.study.datasets[name]
-            with located(f"data set {name!r}"):
-                made = self._made(name, plan)
-            keys = {"dataset": made.dataset, "sample": add_sample(self.planning, made.dataset, name)}
-            if made.prompts is not None:
-                keys["prompt"] = made.prompts
+            plan = self.context.study.datasets[name]
+            with prefix_location(f"data set {name!r}"):
+                steps = self._add_steps(name, plan)
+            keys = {"dataset": steps.dataset, "sample": add_sample(self.context, steps.dataset, name)}
+            if steps.prompts is not None:
+                keys["prompt"] = steps.prompts
             self._planned[name] = PlannedDataset(
-                name, plan.count, keys, made.origin, plan, self._before(plan), prompts=plan.prompts.label
+                name, plan.count, keys, steps.origin, plan, self._pretraining(plan), prompts=plan.prompts.label
             )
         return self._planned[name]
 
-    def _before(self, plan: DatasetPlan) -> PlannedDataset | None:
-        """What classifiers are trained on first: of real images as many as the data set has."""
+    def _pretraining(self, plan: DatasetPlan) -> PlannedDataset | None:
+        """Return the data set for pretraining; real images are as many as the data set has."""
         if plan.pretrain is None:
             return None
-        return self.real.train(self.real.count(plan.count)) if plan.pretrain == REAL else self.planned(plan.pretrain)
+        if plan.pretrain == REAL:
+            return self.real.train_dataset(self.real.limit(plan.count))
+        return self.plan(plan.pretrain)
 
-    def _made(self, name: str, plan: DatasetPlan) -> _Made:
+    def _add_steps(self, name: str, plan: DatasetPlan) -> _DatasetSteps:
         if plan.mix is not None:
-            return self._mixed(name, plan.mix)
+            return self._add_mix(name, plan.mix)
         if plan.of is not None:
-            return self._changed(name, plan, plan.of)
+            return self._add_change(name, plan, plan.of)
         source = str(plan.generator)
         if is_plugin(source):
-            _refuse(plan, "sampling", "your own generator has its own settings")
-            origin = Origin(plugin_id(source), "custom", note="a generator of your own")
+            _reject_field(plan, "sampling", "a user-defined generator has its own settings")
+            origin = Origin(plugin_id(source), "custom", note="a user-defined generator")
             pinned = Pinned(source=source, content=plugin_fingerprint(source))
-            return self._generated(name, plan, _Generator(origin, pinned))
+            return self._add_generation(name, plan, _Generator(origin, pinned))
         if source not in MODELS and not is_pipeline_folder(source):
             from prettyuseful.data.sources.open import is_source
 
             if is_source(source):
-                return self._imported(name, plan, source)
+                return self._add_import(name, plan, source)
         model, pinned = find_model(source), pin_model(source)
-        diffusion = PinnedModel(model, pinned, resolved(plan.sampling, model))
-        return self._generated(name, plan, _Generator(model.origin, pinned, model.dtype, diffusion))
+        diffusion = PinnedModel(model, pinned, resolve_sampling(plan.sampling, model))
+        return self._add_generation(name, plan, _Generator(model.origin, pinned, model.dtype, diffusion))
 
-    def _imported(self, name: str, plan: DatasetPlan, place: str) -> _Made:
-        from prettyuseful.data.sources.class_names import check_labels
+    def _add_import(self, name: str, plan: DatasetPlan, path: str) -> _DatasetSteps:
+        from prettyuseful.data.sources.class_names import match_large_classes
         from prettyuseful.data.sources.open import open_source
 
         for field_name in ("prompts", "sampling", "seed"):
-            _refuse(plan, field_name, "these images are there already")
-        source = open_source(place)
-        check_labels(source, self.classes, plan.count)
-        images = Pinned(source=place, content=source.fingerprint())
+            _reject_field(plan, field_name, "the images already exist")
+        source = open_source(path)
+        match_large_classes(source, self.classes, plan.count)
+        images = Pinned(source=path, content=source.fingerprint())
         spec = ImportSpec(images=images, classes=self.classes, per_class=plan.count)
         key = self.graph.add(spec, {}, f"import {name}", plan.count * len(self.classes))
-        return _Made(key, Origin(name, "folder", note=f"images from {source.kind}"))
+        return _DatasetSteps(key, Origin(name, "folder", note=f"images from {source.kind}"))
 
-    def _mixed(self, name: str, mix: Mapping[str, int]) -> _Made:
+    def _add_mix(self, name: str, mix: Mapping[str, int]) -> _DatasetSteps:
         inputs = {
-            part: self.real.load("train", count) if part == REAL else self.planned(part).key
+            part: self.real.load_step("train", count) if part == REAL else self.plan(part).key
             for part, count in mix.items()
         }
         units = sum(mix.values()) * len(self.classes)
         key = self.graph.add(MixSpec(parts=tuple(mix.items())), inputs, f"mix {name}", units)
-        words = ", ".join(f"{count} {part}" for part, count in mix.items())
-        return _Made(key, Origin(f"mix of {' and '.join(mix)}", "mix", note=f"{words} per class"))
+        counts = ", ".join(f"{count} {part}" for part, count in mix.items())
+        return _DatasetSteps(key, Origin(f"mix of {' and '.join(mix)}", "mix", note=f"{counts} per class"))
 
-    def _changed(self, name: str, plan: DatasetPlan, of: str) -> _Made:
+    def _add_change(self, name: str, plan: DatasetPlan, of: str) -> _DatasetSteps:
         units = plan.count * len(self.classes)
-        dataset = self.real.load("train", plan.count) if of == REAL else self.planned(of).key
+        dataset = self.real.load_step("train", plan.count) if of == REAL else self.plan(of).key
         if plan.transform is None:
             assert plan.drop is not None
-            inputs = {"dataset": dataset, "diagnosis": self.diagnose(self.planned(of))}
+            inputs = {"dataset": dataset, "diagnosis": self.diagnose(self.plan(of))}
             key = self.graph.add(DropSpec(cause=plan.drop), inputs, f"drop {plan.drop} of {of}: {name}", units)
             note = f"{of} without {droppable()[plan.drop].words}"
-            return _Made(key, Origin(f"{of} without some", "changed", note=note))
+            return _DatasetSteps(key, Origin(f"{of}, some images dropped", "changed", note=note))
         spec = ChangeSpec(
             transform=plan.transform.pin(),
             stored_size=self.stored_size,
             per_class=plan.count,
-            numerics=self.planning.study.numerics.of_steps(),
+            numerics=self.context.study.numerics.step_numerics(),
         )
         key = self.graph.add(spec, {"dataset": dataset}, f"change {of}: {name}", units)
-        return _Made(key, Origin(f"{of} changed", "changed", note=f"{of} after {plan.transform.kind}"))
+        return _DatasetSteps(key, Origin(f"{of} changed", "changed", note=f"{of} after {plan.transform.kind}"))
 
-    def _generated(self, name: str, plan: DatasetPlan, generator: _Generator) -> _Made:
-        numerics = self.planning.study.numerics.of_generation(generator.dtype)
-        resolved_prompts, real_count = plan.prompts.resolve(self.planning.task), self.real.count(plan.count)
+    def _add_generation(self, name: str, plan: DatasetPlan, generator: _Generator) -> _DatasetSteps:
+        numerics = self.context.study.numerics.generation_numerics(generator.dtype)
+        resolved_prompts, real_count = plan.prompts.resolve(self.context.task), self.real.limit(plan.count)
         per_class = resolved_prompts.per_class(real_count)
-        cut = Cut.of(plan.count, per_class, self.planning.study.numerics.micro_batch)
-        prompts = self.prompts.write(resolved_prompts, plan.prompts.label, real_count)
-        # All encoding stands before the first sampling: text encoders and denoisers share no memory.
-        encoded = {} if generator.model is None else self.prompts.encode(prompts, per_class, generator.model, numerics)
-        cuts = [(first, stop, cut.within(first, stop)) for first, stop in cut.shards()]  # the same for all classes
+        batches = BatchPlan.for_class(plan.count, per_class, self.context.study.numerics.micro_batch)
+        prompts = self.prompts.add_prompts(resolved_prompts, plan.prompts.label, real_count)
+        # Encode all prompts before sampling, so text encoder and denoiser are never in memory together.
+        embeddings = (
+            {}
+            if generator.model is None
+            else self.prompts.add_embeddings(prompts, per_class, generator.model, numerics)
+        )
+        shard_ranges = [(first, stop, batches.image_indices(first, stop)) for first, stop in batches.shards()]
         shards: dict[str, str] = {}
         for label, class_name in enumerate(self.classes):
-            for first, stop, images in cuts:
-                parts = sorted({(label * per_class + i % per_class) // PART for i in images}) if encoded else []
+            for first, stop, images in shard_ranges:
+                prompt_indices = [label * per_class + i % per_class for i in images] if embeddings else []
+                parts = sorted({index // PROMPTS_PER_STEP for index in prompt_indices})
                 spec = GenerateSpec(
                     generator=generator.origin.id,
                     model=generator.pinned,
@@ -169,17 +176,17 @@ class Datasets:
                     first=first,
                     stop=stop,
                     seed=plan.seed,
-                    micro_batch=cut.size,
+                    micro_batch=batches.size,
                     numerics=numerics,
                 )
-                inputs = {"prompts": prompts, **{f"embeddings {part:05d}": encoded[part] for part in parts}}
-                words = f"generate {name}: {class_name} {images[0]}-{images[-1] + 1}"
-                shards[f"{len(shards):05d}"] = self.graph.add(spec, inputs, words, len(images))
+                inputs = {"prompts": prompts, **{f"embeddings {part:05d}": embeddings[part] for part in parts}}
+                step_label = f"generate {name}: {class_name} {images[0]}-{images[-1] + 1}"
+                shards[f"{len(shards):05d}"] = self.graph.add(spec, inputs, step_label, len(images))
         collect = CollectSpec(classes=self.classes, images_per_class=plan.count)
         key = self.graph.add(collect, shards, f"collect {name}", plan.count * len(self.classes))
-        return _Made(key, generator.origin, prompts)
+        return _DatasetSteps(key, generator.origin, prompts)
 
 
-def _refuse(plan: DatasetPlan, field_name: str, why: str) -> None:
+def _reject_field(plan: DatasetPlan, field_name: str, reason: str) -> None:
     if field_name in plan.model_fields_set:
-        raise DataError(f"{field_name} has no effect here: {why}; remove it")
+        raise DataError(f"{field_name} has no effect here: {reason}; remove it")

@@ -1,32 +1,34 @@
-"""From a study that asks for a diagnosis to its steps: halves of the real images, a classifier on each, and a look."""
+"""Plan the steps of a diagnosis: two halves of the real images, a classifier on each half, and the diagnosis itself."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from functools import cached_property
 
-from prettyuseful.diagnosis.images import FEWEST_IMAGES, parts_per_class
+from prettyuseful.diagnosis.images import MIN_IMAGES, parts_per_class
 from prettyuseful.errors import DataError
 from prettyuseful.plan.cells import PlannedCell
-from prettyuseful.plan.classifiers import Classifiers
-from prettyuseful.plan.planned import PlannedDataset, Planning
+from prettyuseful.plan.classifiers import ClassifierPlanner
+from prettyuseful.plan.planned import PlanContext, PlannedDataset
 from prettyuseful.steps.diagnosis import DiagnoseSpec, HalfSpec, TrySpec
 
 
-def fewest_per_class(classes: int) -> int:
-    """Real images of each class that a diagnosis needs at least, if each is a group of its own."""
-    return 2 * FEWEST_IMAGES * parts_per_class(classes)
+def min_images_per_class(classes: int) -> int:
+    """Return the number of real images per class that a diagnosis needs, if every image is its own group."""
+    return 2 * MIN_IMAGES * parts_per_class(classes)
 
 
-class Diagnoses:
-    """The steps that diagnose data sets, against the `real` train images, with classifiers of `cell`."""
+class DiagnosisPlanner:
+    """Plans the diagnosis of data sets, with the training images in `real` as reference and classifiers of `cell`."""
 
-    def __init__(self, planning: Planning, classifiers: Classifiers, real: PlannedDataset, cell: PlannedCell) -> None:
-        self.graph, self.study, self.classes = planning.graph, planning.study, len(planning.task.classes)
+    def __init__(
+        self, context: PlanContext, classifiers: ClassifierPlanner, real: PlannedDataset, cell: PlannedCell
+    ) -> None:
+        self.graph, self.study, self.classes = context.graph, context.study, len(context.task.classes)
         self.classifiers, self.real, self.cell = classifiers, real, cell
 
-    def diagnosed(self, dataset: PlannedDataset) -> PlannedDataset:
-        """The data set with its diagnosis; real images, and what is made of other data sets, as they are.
+    def with_diagnosis(self, dataset: PlannedDataset) -> PlannedDataset:
+        """Return the data set with its diagnosis step; real images and derived data sets are returned unchanged.
 
         Raises:
             DataError: too few images.
@@ -36,19 +38,19 @@ class Diagnoses:
         return replace(dataset, keys={**dataset.keys, "diagnose": self.key(dataset)})
 
     def key(self, dataset: PlannedDataset) -> str:
-        """The step that diagnoses a data set.
+        """Return the key of the step that diagnoses a data set.
 
         Raises:
             DataError: too few images.
         """
-        fewest = fewest_per_class(self.classes)
-        for one, needed in ((self.real, fewest), (dataset, fewest // 2)):
-            if one.images_per_class < needed:
+        min_images = min_images_per_class(self.classes)
+        for images, needed in ((self.real, min_images), (dataset, min_images // 2)):
+            if images.images_per_class < needed:
                 raise DataError(
-                    f"a diagnosis with {self.classes} classes needs {needed} images per class of {one.name}, "
-                    f"which has {one.images_per_class}: take more images, or leave it out with 'diagnosis: false'"
+                    f"a diagnosis with {self.classes} classes needs {needed} images per class of {images.name}, "
+                    f"which has {images.images_per_class}; use more images, or set 'diagnosis: false'"
                 )
-        spec = DiagnoseSpec(view=self.cell.view, numerics=self.study.numerics.of_inference())
+        spec = DiagnoseSpec(view=self.cell.view, numerics=self.study.numerics.inference_numerics())
         inputs = {**self._reference, "pixels": self.classifiers.images.key(dataset.key, self.cell)}
         return self.graph.add(spec, inputs, f"diagnose {dataset.name}", self.graph.units(dataset.key))
 
@@ -60,14 +62,16 @@ class Diagnoses:
             self.graph.add(HalfSpec(part=part), {"pixels": pixels}, f"half {part} of the real train images", units)
             for part in (0, 1)
         ]
-        words = f"train {self.cell.architecture} on half"
-        trained = [self.classifiers.train(half, self.cell, seed, f"{words} {part}") for part, half in enumerate(halves)]
-        changes = TrySpec.of(self.cell.view, self.study.numerics.of_inference())
-        found: dict[str, str] = {}
+        classifiers = [
+            self.classifiers.add_training(half, self.cell, seed, f"train {self.cell.architecture} on half {part}")
+            for part, half in enumerate(halves)
+        ]
+        changes = TrySpec.for_view(self.cell.view, self.study.numerics.inference_numerics())
+        inputs: dict[str, str] = {}
         for part, half in enumerate(halves):
-            # Each half is seen by the classifier that has been trained on the other.
-            classifier = trained[1 - part]
+            # Features of each half come from the classifier that was trained on the other half.
+            classifier = classifiers[1 - part]
             label = f"try changes on half {part} of the real train images"
             tries = self.graph.add(changes, {"half": half, "classifier": classifier}, label, units)
-            found |= {f"half {part}": half, f"classifier {part}": classifier, f"tries {part}": tries}
-        return found
+            inputs |= {f"half {part}": half, f"classifier {part}": classifier, f"tries {part}": tries}
+        return inputs

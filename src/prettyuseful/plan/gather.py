@@ -1,4 +1,4 @@
-"""From a plan and a store to records: what was made, what failed and why, what is missing."""
+"""Gather the records of a study from its store: complete, failed and missing results."""
 
 from __future__ import annotations
 
@@ -30,17 +30,20 @@ from prettyuseful.records import (
 from prettyuseful.study.file import REAL
 
 
-def gather(plan: Plan, store: Store, outcome: Outcome | None = None) -> list[Record]:
-    """The records of a study from what is in the store; what is not there is `failed` with its cause, or `missing`."""
-    gatherer = _Gatherer(plan, store, outcome or Outcome())
+def gather_records(plan: Plan, store: Store, outcome: Outcome | None = None) -> list[Record]:
+    """Return the records of a study from the artifacts in the store.
+
+    A result that is not in the store has the status `failed`, with its cause, or `missing`.
+    """
+    builder = _RecordBuilder(plan, store, outcome or Outcome())
     return [
-        gatherer.study(),
-        *(gatherer.dataset(dataset) for dataset in plan.datasets),
-        *(gatherer.run(run) for run in plan.runs),
+        builder.study(),
+        *(builder.dataset(dataset) for dataset in plan.datasets),
+        *(builder.run(run) for run in plan.runs),
     ]
 
 
-class _Gatherer:
+class _RecordBuilder:
     def __init__(self, plan: Plan, store: Store, outcome: Outcome) -> None:
         self.plan, self.store, self.outcome = plan, store, outcome
 
@@ -58,7 +61,7 @@ class _Gatherer:
                 source=task.source,
                 test_images_per_class=task.available("test"),
             ),
-            metrics=[MetricRecord.of(metric) for metric in self.plan.metrics],
+            metrics=[MetricRecord.from_metric(metric) for metric in self.plan.metrics],
             encoders=dict(self.plan.encoders),
             hub_models=self._hub_models(),
             cell_groups=[
@@ -71,41 +74,41 @@ class _Gatherer:
         )
 
     def _hub_models(self) -> list[HubModelRecord]:
-        """Every model of the hub that a step reads, at its commit."""
+        """Return every model of the hub that a step reads, with its commit."""
         used: dict[Commit, dict[str, None]] = {}
         for step, commit in self.plan.hub_commits():
             used.setdefault(commit, {})[step.spec.kind] = None
         return [HubModelRecord(repository=c.repository, commit=c.sha, used_by=list(kinds)) for c, kinds in used.items()]
 
     def dataset(self, dataset: PlannedDataset) -> DatasetRecord:
-        found, status = self._manifests(dataset.keys)
+        manifests, status = self._find_manifests(dataset.keys)
         plan, generated = dataset.plan, dataset.origin is not None and dataset.origin.kind in ("diffusers", "custom")
-        made = found.get("dataset")
+        images = manifests.get("dataset")
         return DatasetRecord(
             **status,
             name=dataset.name,
             control=dataset.name == REAL,
             images_per_class=dataset.images_per_class,
-            holds_real=dataset.plan is not None and REAL in self.plan.study.images_of(dataset.name),
+            holds_real=dataset.plan is not None and REAL in self.plan.study.image_sources(dataset.name),
             of=plan.of if plan else None,
             generator=dataset.origin,
             prompts=dataset.prompts if generated else None,
             seed=plan.seed if plan and generated else None,
             pretrain=plan.pretrain if plan else None,
-            prompts_cut=made.facts.get("prompts_cut", {}) if made else {},
-            applied=made.facts.get("applied", {}) if made else {},
+            prompts_cut=images.facts.get("prompts_cut", {}) if images else {},
+            applied=images.facts.get("applied", {}) if images else {},
             keys=dict(dataset.keys),
-            generation_seconds=made.facts.get("generation_seconds") if made else None,
-            size_bytes=sum(entry.size for entry in made.files) if made else None,
-            measured=self._measured(dataset, found),
-            diagnosis=self._diagnosis(found.get("diagnose")),
-            samples=self._samples(found.get("sample")),
+            generation_seconds=images.facts.get("generation_seconds") if images else None,
+            size_bytes=sum(entry.size for entry in images.files) if images else None,
+            measured=self._measured(dataset, manifests),
+            diagnosis=self._diagnosis(manifests.get("diagnose")),
+            samples=self._samples(manifests.get("sample")),
         )
 
     def run(self, run: PlannedRun) -> RunRecord:
         keys = {"train": run.train, **{f"evaluate {name}": key for name, key in run.evaluations.items()}}
-        found, status = self._manifests(keys)
-        trained = found.get("train")
+        manifests, status = self._find_manifests(keys)
+        trained = manifests.get("train")
         return RunRecord(
             **status,
             dataset=run.dataset,
@@ -116,60 +119,67 @@ class _Gatherer:
             seed=run.seed,
             steps_of=run.steps_of,
             keys=keys,
-            seconds={name: manifest.seconds for name, manifest in found.items()},
+            seconds={name: manifest.seconds for name, manifest in manifests.items()},
             last_epoch=trained.facts["last_epoch"] if trained else {},
             environment=Environment.model_validate(trained.environment) if trained else None,
             transfers=[
-                TransferResult(kind=self._kind(run.dataset, name), tested_on=name, **found[f"evaluate {name}"].facts)
+                TransferResult(
+                    kind=self._kind(run.dataset, name), tested_on=name, **manifests[f"evaluate {name}"].facts
+                )
                 for name in run.evaluations
-                if f"evaluate {name}" in found
+                if f"evaluate {name}" in manifests
             ],
         )
 
-    def _manifests(self, keys: Mapping[str, str]) -> tuple[dict[str, Manifest], dict[str, Any]]:
-        found = {name: a.manifest for name, key in keys.items() if (a := self.store.read(key)) is not None}
-        if len(found) == len(keys):
-            return found, {"status": "complete"}
-        causes = [cause for name, key in keys.items() if name not in found and (cause := self._cause(key))]
-        return found, {"status": "failed", "cause": causes[0]} if causes else {"status": "missing"}
+    def _find_manifests(self, keys: Mapping[str, str]) -> tuple[dict[str, Manifest], dict[str, Any]]:
+        artifacts = {name: self.store.read(key) for name, key in keys.items()}
+        manifests = {name: artifact.manifest for name, artifact in artifacts.items() if artifact is not None}
+        if len(manifests) == len(keys):
+            return manifests, {"status": "complete"}
+        causes = [cause for name, key in keys.items() if name not in manifests and (cause := self._cause(key))]
+        return manifests, {"status": "failed", "cause": causes[0]} if causes else {"status": "missing"}
 
     def _cause(self, key: str) -> str | None:
-        """Why an artifact is not there: its own failure, or that of something it is made from."""
+        """Return why an artifact is missing: the failure of its step or of an input; None if nothing failed."""
         if key in self.outcome.failed:
             return f"{self.plan.steps[key].label}: {self.outcome.failed[key]}"
         if key in self.outcome.blocked:
-            return next((c for k in self.plan.steps[key].inputs.values() if (c := self._cause(k))), None)
+            causes = map(self._cause, self.plan.steps[key].inputs.values())
+            return next((cause for cause in causes if cause), None)
         return None
 
-    def _measured(self, dataset: PlannedDataset, found: Mapping[str, Manifest]) -> list[MeasureResult]:
-        """One result for each feature space, subject and encoding; what of it is not there is left out."""
+    def _measured(self, dataset: PlannedDataset, manifests: Mapping[str, Manifest]) -> list[MeasureResult]:
+        """Return one result for each encoder, subject and encoding; missing measurements are left out."""
         results: dict[tuple[str, str, bool], dict[str, Any]] = {}
-        wanted = {metric.name for metric in self.plan.metrics}
+        metrics = {metric.name for metric in self.plan.metrics}
         for measure in dataset.measures:
-            made, reencoding = found.get(measure.label), self._reencoding(measure)
-            if made is None or (measure.reencoded and reencoding is None):
+            manifest, reencoding = manifests.get(measure.label), self._reencoding(measure)
+            if manifest is None or (measure.reencoded and reencoding is None):
                 continue
             result = results.setdefault(
                 (measure.encoder, measure.subject, measure.reencoded is not None),
                 {"encoder": measure.encoder, "subject": measure.subject, "reencoded": reencoding},
             )
-            facts = made.facts
+            facts = manifest.facts
             result["images_per_class"] = facts["images_per_class"]
             for name in ("parts", "numbers", "by_class"):
-                found_here = {metric: values for metric, values in facts[name].items() if metric in wanted}
-                result[name] = {**result.get(name, {}), **found_here}
+                values = {metric: value for metric, value in facts[name].items() if metric in metrics}
+                result[name] = {**result.get(name, {}), **values}
         return [MeasureResult.model_validate(result) for result in results.values()]
 
     def _reencoding(self, measure: PlannedMeasure) -> Reencoding | None:
-        made = self.store.read(measure.reencoded) if measure.reencoded else None
-        return Reencoding(side=made.manifest.facts["side"], quality=made.manifest.facts["quality"]) if made else None
+        artifact = self.store.read(measure.reencoded) if measure.reencoded else None
+        if artifact is None:
+            return None
+        facts = artifact.manifest.facts
+        return Reencoding(side=facts["side"], quality=facts["quality"])
 
-    def _samples(self, sampled: Manifest | None) -> list[list[str]]:
-        artifact = self.store.read(sampled.key) if sampled else None
+    def _samples(self, manifest: Manifest | None) -> list[list[str]]:
+        artifact = self.store.read(manifest.key) if manifest else None
         return json.loads(artifact.path("samples.json").read_text("utf-8")) if artifact else []
 
-    def _diagnosis(self, made: Manifest | None) -> Diagnosis | None:
-        artifact = self.store.read(made.key) if made else None
+    def _diagnosis(self, manifest: Manifest | None) -> Diagnosis | None:
+        artifact = self.store.read(manifest.key) if manifest else None
         return Diagnosis.model_validate_json(artifact.path("diagnosis.json").read_bytes()) if artifact else None
 
     def _kind(self, trained_on: str, tested_on: str) -> TransferKind:
@@ -177,4 +187,4 @@ class _Gatherer:
             return "real_to_synth"
         if trained_on == REAL:
             return "real_to_real"
-        return "mixed_to_real" if REAL in self.plan.study.seen_by(trained_on) else "synth_to_real"
+        return "mixed_to_real" if REAL in self.plan.study.training_sources(trained_on) else "synth_to_real"

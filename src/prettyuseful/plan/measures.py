@@ -1,4 +1,4 @@
-"""From the metrics and encoders of a study to the steps that measure its data sets, as they are and re-encoded."""
+"""Plan the steps that measure the distribution metrics of data sets, on original and re-encoded images."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from prettyuseful.encoders.source import REAL_TRAINED, EncoderSource
 from prettyuseful.encoders.table import ENCODERS
 from prettyuseful.engine.graph import Graph
 from prettyuseful.engine.pinned import Pinned
-from prettyuseful.errors import DataError, StudyError, located
+from prettyuseful.errors import DataError, StudyError, prefix_location
 from prettyuseful.metrics.base import Metric, Reads
 from prettyuseful.metrics.rows import METRICS, pinned_family, requested_metrics
 from prettyuseful.numerics import Numerics
@@ -24,12 +24,12 @@ from prettyuseful.study.file import REAL, Study
 from prettyuseful.tasks.base import Task
 
 PROMPT = "a photo of a {}"
-_FEWEST = 3  # images per class that anything can be said of
+_MIN_IMAGES = 3  # images per class that any metric needs
 
 
 @dataclass(frozen=True)
 class _Family:
-    """Metrics that are measured in one step; `name` is what people call them."""
+    """A family of metrics that are measured in one step; `name` appears in labels."""
 
     name: str
     reads: Reads
@@ -38,13 +38,13 @@ class _Family:
 
 @dataclass
 class MeasurePlanner:
-    """Adds to the graph what measures data sets.
+    """Adds the steps that measure data sets to the graph.
 
-    `test` is the step of the real test images; `classifier` that of the study's first real-trained classifier, whose
-    cell is `cell`; `pixels` gives the step of a data set as that cell sees it.
+    `test`: key of the step of the real test images. `classifier`: key of the training of the study's first classifier
+    on real images, whose grid cell is `cell`. `pixels`: returns the key of a data set's images as that cell uses them.
 
     Raises:
-        UserError: a metric that is not there, or two of one name.
+        UserError: an unknown metric, or two metrics with one name.
     """
 
     study: Study
@@ -57,123 +57,129 @@ class MeasurePlanner:
     _pinned: dict[str, Pinned[EncoderSource]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        with located("metrics"):
+        with prefix_location("metrics"):
             self.metrics = requested_metrics(self.study.metrics)
             self._families = _families(self.metrics)
 
-    def measured(self, datasets: Sequence[PlannedDataset]) -> list[PlannedDataset]:
-        """The data sets with their measures.
+    def with_measures(self, datasets: Sequence[PlannedDataset]) -> list[PlannedDataset]:
+        """Return the data sets with their measurements.
 
         Raises:
-            UserError: too few images, or an encoder that is not there or cannot do what a metric needs.
+            UserError: too few images, an unknown encoder, or an encoder that lacks what a metric needs.
         """
         self._check(datasets)
-        found = []
+        planned = []
         for dataset in datasets:
-            measures = tuple(self._of(dataset))
+            measures = tuple(self._plan_measures(dataset))
             keys = {**dataset.keys, **{measure.label: measure.key for measure in measures}}
-            found.append(replace(dataset, keys=keys, measures=measures))
-        return found
+            planned.append(replace(dataset, keys=keys, measures=measures))
+        return planned
 
     @property
     def encoders(self) -> dict[str, str]:
-        """What data sets are compared by, with a line on each."""
+        """The encoders of the metrics by name, each with a one-line description."""
         real = f"penultimate layer of {self.study.train.architectures[0]} trained on the task's real images"
-        asked = {encoder.label: encoder for encoder in self.study.encoders}
+        requested = {encoder.label: encoder for encoder in self.study.encoders}
         if any(metric.reads == "logits" for metric in self.metrics.values()):
-            asked.setdefault(REAL_TRAINED, EncoderSource(name=REAL_TRAINED))
-        return {name: real if name == REAL_TRAINED else encoder.words for name, encoder in asked.items()}
+            requested.setdefault(REAL_TRAINED, EncoderSource(name=REAL_TRAINED))
+        return {name: real if name == REAL_TRAINED else encoder.words for name, encoder in requested.items()}
 
     def _check(self, datasets: Sequence[PlannedDataset]) -> None:
-        """Better now than after the training."""
+        """Check encoders and numbers of images now, because the error would otherwise occur after the training."""
         for metric in self.metrics.values():
-            if metric.reads == "texts" and not any(encoder.reads_texts for encoder in self.study.encoders):
+            if metric.reads == "texts" and not any(encoder.encodes_text for encoder in self.study.encoders):
                 raise StudyError(
-                    f"metrics: {metric.name} needs an encoder that reads texts; name one in encoders, such as "
-                    f"{next(row.name for row in ENCODERS if row.reads_texts)}"
+                    f"metrics: {metric.name} needs an encoder that also embeds texts; add one to encoders, such as "
+                    f"{next(row.name for row in ENCODERS if row.encodes_text)}"
                 )
         for encoder in self.study.encoders:
-            with located("encoders"):
+            with prefix_location("encoders"):
                 self._pinned[encoder.name] = encoder.pin()
         self.per_class = min([self.task.available("test") // 2, *(dataset.images_per_class for dataset in datasets)])
-        where = (
-            f"in every data set and in half the real test images; the fewest here are {self.per_class}: take more "
-            "images, or leave the metrics out with 'metrics: []'"
+        requirement = (
+            f"in every data set and in half of the real test images, but the smallest has {self.per_class}; use more "
+            "images, or disable metrics with 'metrics: []'"
         )
-        if short := [metric for metric in self.metrics.values() if metric.fewest > max(self.per_class, _FEWEST)]:
-            k, fewest = short[0].k, short[0].fewest
-            names = ", ".join(metric.name for metric in short if (metric.k, metric.fewest) == (k, fewest))
-            needs = f"look at {k} neighbours per image and need" if k else "need"
-            raise DataError(f"{names} {needs} more than {fewest - 1} images per class, {where}")
-        if self.per_class < _FEWEST:
-            raise DataError(f"metrics need {_FEWEST} images per class at least, {where}")
+        limit = max(self.per_class, _MIN_IMAGES)
+        if unmet := [metric for metric in self.metrics.values() if metric.fewest > limit]:
+            k, fewest = unmet[0].k, unmet[0].fewest
+            names = ", ".join(metric.name for metric in unmet if (metric.k, metric.fewest) == (k, fewest))
+            reason = f" for {k} nearest neighbours" if k else ""
+            raise DataError(f"{names}: at least {fewest} images per class are needed{reason} {requirement}")
+        if self.per_class < _MIN_IMAGES:
+            raise DataError(f"metrics: at least {_MIN_IMAGES} images per class are needed {requirement}")
 
-    def _of(self, dataset: PlannedDataset) -> Iterator[PlannedMeasure]:
-        """Plain and re-encoded; of real images both against themselves: other test images, and train images."""
-        own = dataset.keys["dataset"]
+    def _plan_measures(self, dataset: PlannedDataset) -> Iterator[PlannedMeasure]:
+        """Plan the measurements of original and re-encoded images.
+
+        Real images have two: the two halves of the test images, and training images against test images.
+        """
+        images = dataset.keys["dataset"]
         subjects: tuple[Subject, ...] = ("real-test", "real-train") if dataset.name == REAL else ("data-set",)
-        reencoded = self._reencoded(own, self.test, dataset.name)
-        test_reencoded = self._reencoded(self.test, own, "real test images")
-        for encoder, family in self._by_encoder():
+        reencoded = self._add_reencoding(images, self.test, dataset.name)
+        test_reencoded = self._add_reencoding(self.test, images, "real test images")
+        for encoder, family in self._encoder_families():
             for subject in subjects:
-                if family.reads == "logits" and not self._may_agree(dataset, subject):
+                if family.reads == "logits" and not self._logits_are_valid(dataset, subject):
                     continue
-                for candidate, test, again in ((own, self.test, None), (reencoded, test_reencoded, reencoded)):
-                    key = self._measure(dataset.name, encoder, family, subject, test, candidate)
-                    yield PlannedMeasure(encoder.label, family.name, subject, key, again)
+                for candidate, test, reencoding in ((images, self.test, None), (reencoded, test_reencoded, reencoded)):
+                    key = self._add_measure(dataset.name, encoder, family, subject, test, candidate)
+                    yield PlannedMeasure(encoder.label, family.name, subject, key, reencoding)
 
-    def _by_encoder(self) -> Iterator[tuple[EncoderSource, _Family]]:
-        """What is measured with each encoder. Logits come from the real-trained classifier, whatever the encoders."""
+    def _encoder_families(self) -> Iterator[tuple[EncoderSource, _Family]]:
+        """Yield each encoder with each family of metrics that it can measure.
+
+        Metrics of logits always use the classifier trained on real images.
+        """
         for encoder in self.study.encoders:
             for family in self._families:
-                if family.reads != "logits" and (family.reads != "texts" or encoder.reads_texts):
+                if family.reads != "logits" and (family.reads != "texts" or encoder.encodes_text):
                     yield encoder, family
         for family in self._families:
             if family.reads == "logits":
                 yield EncoderSource(name=REAL_TRAINED), family
 
-    def _may_agree(self, dataset: PlannedDataset, subject: Subject) -> bool:
-        """A classifier that was trained on the very images agrees with their labels for that reason."""
-        return subject == "real-test" or REAL not in self.study.images_of(dataset.name)
+    def _logits_are_valid(self, dataset: PlannedDataset, subject: Subject) -> bool:
+        """Return False for images that the classifier may have been trained on: it would agree with their labels."""
+        return subject == "real-test" or REAL not in self.study.image_sources(dataset.name)
 
-    def _reencoded(self, dataset: str, other: str, words: str) -> str:
-        whole = dataset == self.test
+    def _add_reencoding(self, dataset: str, other: str, label: str) -> str:
         units = self.graph.units(dataset)
-        spec = ReencodeSpec(per_class=None if whole else self.per_class)
-        return self.graph.add(spec, {"dataset": dataset, "other": other}, f"re-encode {words}", units)
+        spec = ReencodeSpec(per_class=None if dataset == self.test else self.per_class)
+        return self.graph.add(spec, {"dataset": dataset, "other": other}, f"re-encode {label}", units)
 
-    def _measure(
+    def _add_measure(
         self, name: str, encoder: EncoderSource, family: _Family, subject: Subject, test: str, candidate: str
     ) -> str:
         control = subject == "real-test"
-        of = self._logits if family.reads == "logits" else self._features
-        inputs = of("reference", encoder, test, "real test images")
+        inputs_for = self._logits if family.reads == "logits" else self._features
+        inputs = inputs_for("reference", encoder, test, "real test images")
         if not control:
-            inputs |= of("candidate", encoder, candidate, name)
+            inputs |= inputs_for("candidate", encoder, candidate, name)
         if family.reads == "texts":
-            inputs["texts"] = self._texts(encoder)
+            inputs["texts"] = self._add_text_embeddings(encoder)
         spec = MeasureSpec(family=family.pinned, control=control, per_class=self.per_class)
         units = self.per_class * len(self.task.classes)
         return self.graph.add(spec, inputs, f"measure {family.name} of {name} by {encoder.label}", units)
 
-    def _features(self, role: str, encoder: EncoderSource, dataset: str, words: str) -> dict[str, str]:
-        if encoder.trained_here:
+    def _features(self, role: str, encoder: EncoderSource, dataset: str, label: str) -> dict[str, str]:
+        if encoder.is_task_classifier:
             inputs = {"classifier": self.classifier, "pixels": self.pixels(dataset, self.cell)}
-            view, numerics = self.cell.view, self.study.numerics.of_inference()
+            view, numerics = self.cell.view, self.study.numerics.inference_numerics()
         else:
             inputs, view, numerics = {"dataset": dataset}, None, self._numerics
         spec = EmbedSpec(encoder=self._pinned[encoder.name], view=view, numerics=numerics)
-        key = self.graph.add(spec, inputs, f"embed {words} by {encoder.label}", self.graph.units(dataset))
+        key = self.graph.add(spec, inputs, f"embed {label} by {encoder.label}", self.graph.units(dataset))
         return {role: key}
 
-    def _logits(self, role: str, _: EncoderSource, dataset: str, words: str) -> dict[str, str]:
+    def _logits(self, role: str, _: EncoderSource, dataset: str, label: str) -> dict[str, str]:
         pixels = self.pixels(dataset, self.cell)
-        spec = EvaluateSpec(view=self.cell.view, numerics=self.study.numerics.of_inference())
+        spec = EvaluateSpec(view=self.cell.view, numerics=self.study.numerics.inference_numerics())
         units = self.graph.units(dataset) * self.cell.view.crops**2
         inputs = {"classifier": self.classifier, "pixels": pixels}
-        return {role: pixels, f"{role} values": self.graph.add(spec, inputs, f"test on {words}", units)}
+        return {role: pixels, f"{role} values": self.graph.add(spec, inputs, f"test on {label}", units)}
 
-    def _texts(self, encoder: EncoderSource) -> str:
+    def _add_text_embeddings(self, encoder: EncoderSource) -> str:
         spec = EmbedTextSpec(
             encoder=self._pinned[encoder.name],
             texts=tuple(PROMPT.format(name) for name in self.task.classes),
@@ -183,14 +189,14 @@ class MeasurePlanner:
 
     @property
     def _numerics(self) -> Numerics:
-        """Features of published encoders are compared with published numbers, which are float32's."""
-        return self.study.numerics.of_steps()
+        """Published encoders run in float32, so that results are comparable with published numbers."""
+        return self.study.numerics.step_numerics()
 
 
 def _families(metrics: Mapping[str, Metric]) -> tuple[_Family, ...]:
-    """Of the rows, by the names that the study gives them; a user's own is measured by itself."""
-    found: dict[str, _Family] = {}
+    """Return the families of the requested metrics; every user-defined metric is its own family."""
+    families: dict[str, _Family] = {}
     for name, metric in metrics.items():
-        called = metric.family if name in METRICS else metric.name
-        found.setdefault(called, _Family(called, metric.reads, pinned_family(name)))
-    return tuple(found.values())
+        family_name = metric.family if name in METRICS else metric.name
+        families.setdefault(family_name, _Family(family_name, metric.reads, pinned_family(name)))
+    return tuple(families.values())

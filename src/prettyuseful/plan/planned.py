@@ -1,4 +1,4 @@
-"""What a plan is made of: data sets and runs, by the keys of their steps."""
+"""The parts of a plan: data sets, measurements and runs, with the keys of their steps."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from prettyuseful.tasks.base import Task
 
 
 @dataclass(frozen=True)
-class Planning:
-    """What every part of planning works on."""
+class PlanContext:
+    """The study, its task and the graph of steps, shared by all planners."""
 
     study: Study
     task: Task
@@ -24,10 +24,10 @@ class Planning:
 
 @dataclass(frozen=True)
 class PlannedMeasure:
-    """A family of metrics by an encoder, measured in the step `key`.
+    """The measurement of a family of metrics with one encoder, in the step `key`.
 
-    `subject`: see `records.MeasureResult`. `reencoded`: the step that re-encoded the images as the real test images
-    were; None for images as they are.
+    `subject`: see `records.MeasureResult`. `reencoded`: the key of the step that re-encoded the images in the same way
+    as the real test images; None for the original images.
     """
 
     encoder: str
@@ -38,16 +38,17 @@ class PlannedMeasure:
 
     @property
     def label(self) -> str:
-        """What tells it from all other measures of its data set."""
+        """A name that is unique among the measurements of its data set."""
         of_train = " real-train" if self.subject == "real-train" else ""
         return f"measure {self.family} {self.encoder}{of_train}{' re-encoded' if self.reencoded else ''}"
 
 
 @dataclass(frozen=True)
 class PlannedDataset:
-    """A data set of the study: `keys` of its artifacts by the name of their step. `plan` is None for real images.
+    """A data set of the study; `keys` holds the keys of its artifacts, by step name.
 
-    `pretrain`: what classifiers are trained on before it. `prompts`: what its prompt strategy is called.
+    `plan`: its section of the study; None for real images. `pretrain`: the data set for pretraining. `prompts`: name of
+    its prompt strategy.
     """
 
     name: str
@@ -61,15 +62,16 @@ class PlannedDataset:
 
     @property
     def key(self) -> str:
-        """Of its images."""
+        """The key of its images."""
         return self.keys["dataset"]
 
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """A cell with a seed: one classifier and its tests. `evaluations` maps the tested data set to its step's key.
+    """One classifier (a grid cell with a training seed) and its tests.
 
-    `steps_of`: of a curve's real images, trained in the steps that so many images per class would take.
+    `train`: key of the training step. `evaluations`: keys of the test steps, by tested data set. `steps_of`: for points
+    of the curve of real images, the images per class whose number of training steps is used.
     """
 
     dataset: str

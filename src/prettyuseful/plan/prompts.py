@@ -1,4 +1,4 @@
-"""The steps that make prompts: captions of real images, the prompts of every class, their embeddings."""
+"""Plan the steps that make prompts: captions of real images, the prompts of every class, and their embeddings."""
 
 from __future__ import annotations
 
@@ -9,42 +9,50 @@ from prettyuseful.engine.pinned import Pinned
 from prettyuseful.generators.base import Sampling
 from prettyuseful.generators.models import Model
 from prettyuseful.numerics import Numerics
-from prettyuseful.plan.planned import Planning
+from prettyuseful.plan.planned import PlanContext
 from prettyuseful.plan.real import RealImages
 from prettyuseful.prompts.captioners.source import CaptionerSource
 from prettyuseful.prompts.plan import ResolvedPrompts
 from prettyuseful.steps.prompts import CaptionSpec, EncodeSpec, PromptSpec
 
-PART = 100
-"""Prompts per encode step, and images per caption step: what an interruption can cost."""
+PROMPTS_PER_STEP = 100
+"""Prompts per encoding step and images per caption step; an interruption loses at most this many."""
 
 
 @dataclass(frozen=True)
 class PinnedModel:
-    """A diffusion model at a commit or with certain files, and how it is run."""
+    """A diffusion model, pinned to a commit or to the content of its files, with its sampling settings."""
 
     model: Model
     pinned: Pinned[str]
     sampling: Sampling
 
 
-class PromptSteps:
-    """Prompts of a task's classes."""
+class PromptPlanner:
+    """Plans the prompts of the task's classes."""
 
-    def __init__(self, planning: Planning, real: RealImages) -> None:
-        self.planning, self.real, self.task = planning, real, planning.task
+    def __init__(self, context: PlanContext, real: RealImages) -> None:
+        self.context, self.real, self.task = context, real, context.task
 
-    def write(self, prompts: ResolvedPrompts, label: str, real_images: int) -> str:
-        """The step that writes the prompts of every class, with `real_images` of each to caption."""
-        inputs = self._captions(prompts.captioner, real_images) if prompts.captioner else {}
+    def add_prompts(self, prompts: ResolvedPrompts, label: str, real_images: int) -> str:
+        """Add the step that writes the prompts of every class, and return its key.
+
+        `real_images`: number of real images per class to caption, for strategies that use captions.
+        """
+        inputs = self._add_captions(prompts.captioner, real_images) if prompts.captioner else {}
         spec = PromptSpec(strategy=prompts.strategy, classes=prompts.classes, options=prompts.options)
-        return self.planning.graph.add(spec, inputs, f"write {label} prompts", 1)
+        return self.context.graph.add(spec, inputs, f"write {label} prompts", 1)
 
-    def encode(self, prompts: str, per_class: int, diffusion: PinnedModel, numerics: Numerics) -> dict[int, str]:
-        """The steps that encode the prompts of the step `prompts`, `per_class` of every class, by part."""
+    def add_embeddings(
+        self, prompts: str, per_class: int, diffusion: PinnedModel, numerics: Numerics
+    ) -> dict[int, str]:
+        """Add the steps that encode the prompts of the step `prompts`, and return their keys by index.
+
+        There are `per_class` prompts for every class.
+        """
         model, sampling = diffusion.model, diffusion.sampling
         return {
-            part: self.planning.graph.add(
+            index: self.context.graph.add(
                 EncodeSpec(
                     generator=model.id,
                     model=diffusion.pinned,
@@ -59,23 +67,23 @@ class PromptSteps:
                 f"encode prompts {first}-{stop} for {model.id}",
                 stop - first,
             )
-            for part, (first, stop) in enumerate(_parts(per_class * len(self.task.classes)))
+            for index, (first, stop) in enumerate(_ranges(per_class * len(self.task.classes)))
         }
 
-    def _captions(self, captioner: CaptionerSource, per_class: int) -> dict[str, str]:
-        images = self.real.load("train", per_class)
-        pinned, numerics = captioner.pin(), self.planning.study.numerics.of_generation("bfloat16")
+    def _add_captions(self, captioner: CaptionerSource, per_class: int) -> dict[str, str]:
+        images = self.real.load_step("train", per_class)
+        pinned, numerics = captioner.pin(), self.context.study.numerics.generation_numerics("bfloat16")
         return {
-            f"captions {number:05d}": self.planning.graph.add(
+            f"captions {index:05d}": self.context.graph.add(
                 CaptionSpec(captioner=pinned, first=first, stop=stop, numerics=numerics),
                 {"images": images},
                 f"caption real train images {first}-{stop}",
                 stop - first,
             )
-            for number, (first, stop) in enumerate(_parts(per_class * len(self.task.classes)))
+            for index, (first, stop) in enumerate(_ranges(per_class * len(self.task.classes)))
         }
 
 
-def _parts(total: int) -> Iterator[tuple[int, int]]:
-    for first in range(0, total, PART):
-        yield first, min(first + PART, total)
+def _ranges(total: int) -> Iterator[tuple[int, int]]:
+    for first in range(0, total, PROMPTS_PER_STEP):
+        yield first, min(first + PROMPTS_PER_STEP, total)

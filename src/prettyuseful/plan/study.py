@@ -1,4 +1,4 @@
-"""From a study to its steps: a graph in which nothing is made twice, and the runs and data sets it serves."""
+"""Plan a study: the graph of its steps, in which equal steps occur once, and its data sets and runs."""
 
 from __future__ import annotations
 
@@ -6,28 +6,28 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import product
 
-from prettyuseful.engine.execute import missing_steps
+from prettyuseful.engine.execute import select_missing_steps
 from prettyuseful.engine.graph import Graph
 from prettyuseful.engine.step import Step
 from prettyuseful.engine.store.base import Store
 from prettyuseful.errors import DataError
 from prettyuseful.hub.commits import Commit, commits_in
 from prettyuseful.metrics.base import Metric
-from prettyuseful.plan.cells import CellGroup, PlannedCell, cell_groups, check_names, plain_cell
-from prettyuseful.plan.classifiers import Classifiers, DecodedImages
-from prettyuseful.plan.datasets import Datasets
-from prettyuseful.plan.diagnosis import Diagnoses
+from prettyuseful.plan.cells import CellGroup, PlannedCell, cell_groups, check_names, reference_cell
+from prettyuseful.plan.classifiers import ClassifierPlanner, PixelPlanner
+from prettyuseful.plan.datasets import DatasetPlanner
+from prettyuseful.plan.diagnosis import DiagnosisPlanner
 from prettyuseful.plan.measures import MeasurePlanner
-from prettyuseful.plan.planned import PlannedDataset, PlannedRun, Planning
+from prettyuseful.plan.planned import PlanContext, PlannedDataset, PlannedRun
 from prettyuseful.plan.real import RealImages
 from prettyuseful.study.file import REAL, Study
 from prettyuseful.tasks.base import Task, native_size
-from prettyuseful.training.recipes import matched
+from prettyuseful.training.recipes import match_steps
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Steps by key, every one after those it needs."""
+    """The plan of a study. `steps`: by key, in an order in which every step follows its inputs."""
 
     study: Study
     task: Task
@@ -37,105 +37,111 @@ class Plan:
     runs: tuple[PlannedRun, ...]
     metrics: tuple[Metric, ...] = ()
     encoders: Mapping[str, str] = field(default_factory=dict)
-    """What data sets are compared by, with a line on each."""
+    """The encoders of the metrics by name, each with a one-line description."""
 
     @property
-    def wanted(self) -> list[str]:
-        """The keys of the artifacts that records and data set folders are made of."""
+    def result_keys(self) -> list[str]:
+        """The keys of the artifacts that records and exported data sets are made from."""
         of_datasets = [key for dataset in self.datasets for key in dataset.keys.values()]
         of_runs = [key for run in self.runs for key in (run.train, *run.evaluations.values())]
         return list(dict.fromkeys([*of_datasets, *of_runs]))
 
     def hub_commits(self) -> Iterator[tuple[Step, Commit]]:
-        """The models of the hub that each step reads, at their commits."""
+        """Yield each step that reads models of the hub, with the commit of each model."""
         for step in self.steps.values():
             for pinned in step.spec.pinned():
                 yield from ((step, commit) for commit in commits_in(pinned.content))
 
-    def remaining(self, store: Store) -> dict[str, Step]:
-        """The steps that a run would still make, by key, in order."""
-        return missing_steps(self.steps, self.wanted, store)
+    def missing_steps(self, store: Store) -> dict[str, Step]:
+        """Return the steps that a run would still compute, by key, in order."""
+        return select_missing_steps(self.steps, self.result_keys, store)
 
 
 def make_plan(study: Study) -> Plan:
-    """All steps of a study. Looks at the task's and the generators' files, starts nothing.
+    """Plan all steps of a study. Reads the files of its task and generators, but computes nothing.
 
     Raises:
-        UserError: an unknown name, a task that cannot be used, more images asked for than the task has.
+        UserError: an unknown name, an unusable task, or more images requested than the task has.
     """
     check_names(study)
-    planning = Planning(study, study.task.open(), Graph())
-    groups = cell_groups(study, lambda: native_size(planning.task))
-    plain = plain_cell(groups[0])
+    context = PlanContext(study, study.task.open(), Graph())
+    groups = cell_groups(study, lambda: native_size(context.task))
+    reference = reference_cell(groups[0])
 
-    images = DecodedImages(planning)
-    classifiers = Classifiers(planning, images)
-    real = RealImages(planning)
-    test, baselines = real.test, real.baselines
-    diagnoses = Diagnoses(planning, classifiers, real.largest, plain)
-    made = Datasets(planning, real, plain.recipe.stored_size, diagnoses.key)
-    synthetic = {name: made.planned(name) for name in study.datasets}
+    images = PixelPlanner(context)
+    classifiers = ClassifierPlanner(context, images)
+    real = RealImages(context)
+    test_step, baselines = real.test_step, real.baselines
+    diagnoses = DiagnosisPlanner(context, classifiers, real.largest, reference)
+    planner = DatasetPlanner(context, real, reference.recipe.stored_size, diagnoses.key)
+    synthetic = {name: planner.plan(name) for name in study.datasets}
     _check_controls(synthetic)
 
     runs: list[PlannedRun] = []
     for cell, seed in product(dict.fromkeys(cell for group in groups for cell in group.cells), study.train.seeds):
         for dataset in baselines.values():
-            tests = {REAL: test, **_peers(study, real, dataset, synthetic.values())}
-            runs.append(classifiers.run(dataset, cell, seed, tests))
-        runs += [classifiers.run(dataset, cell, seed, {REAL: test}) for dataset in synthetic.values()]
+            tests = {REAL: test_step, **_tested_datasets(study, real, dataset, synthetic.values())}
+            runs.append(classifiers.plan_run(dataset, cell, seed, tests))
+        runs += [classifiers.plan_run(dataset, cell, seed, {REAL: test_step}) for dataset in synthetic.values()]
         if seed in (study.train.curve_seeds or study.train.seeds):
-            runs += _curves(planning, real, classifiers, cell, seed)
+            runs += _curves(context, real, classifiers, cell, seed)
 
     datasets = [*baselines.values(), *synthetic.values()]
     metrics: tuple[Metric, ...] = ()
     encoders: Mapping[str, str] = {}
     if study.metrics:
-        # Features come from one real-trained classifier: the first of the study, on the most real images.
-        wanted = (REAL, real.largest.images_per_class, plain)
-        first = next(run for run in runs if (run.dataset, run.images_per_class, run.cell) == wanted)
-        measures = MeasurePlanner(study, planning.task, planning.graph, test, first.train, plain, images.key)
-        datasets, metrics = measures.measured(datasets), tuple(measures.metrics.values())
+        # Features come from the first classifier of the study that is trained on the largest set of real images.
+        feature_run = (REAL, real.largest.images_per_class, reference)
+        first = next(run for run in runs if (run.dataset, run.images_per_class, run.cell) == feature_run)
+        measures = MeasurePlanner(study, context.task, context.graph, test_step, first.train, reference, images.key)
+        datasets, metrics = measures.with_measures(datasets), tuple(measures.metrics.values())
         encoders = measures.encoders
     if study.diagnosis:
-        datasets = [diagnoses.diagnosed(dataset) for dataset in datasets]
-    return Plan(study, planning.task, planning.graph.steps, tuple(datasets), groups, tuple(runs), metrics, encoders)
+        datasets = [diagnoses.with_diagnosis(dataset) for dataset in datasets]
+    return Plan(study, context.task, context.graph.steps, tuple(datasets), groups, tuple(runs), metrics, encoders)
 
 
-def _peers(
+def _tested_datasets(
     study: Study, real: RealImages, dataset: PlannedDataset, synthetic: Iterable[PlannedDataset]
 ) -> dict[str, str]:
-    """The synthetic sets that classifiers trained on equally many real images are tested on.
+    """Return the image keys of the synthetic data sets on which a classifier trained on real images is tested.
 
-    Not a mix with the very images that such a classifier has seen.
+    They have equally many images as `dataset`. Data sets that contain real images are excluded, because the classifier
+    may have been trained on the same images.
     """
     return {
-        peer.name: peer.key
-        for peer in synthetic
-        if real.count(peer.images_per_class) == dataset.images_per_class and REAL not in study.images_of(peer.name)
+        other.name: other.key
+        for other in synthetic
+        if real.limit(other.images_per_class) == dataset.images_per_class
+        and REAL not in study.image_sources(other.name)
     }
 
 
 def _curves(
-    planning: Planning, real: RealImages, classifiers: Classifiers, cell: PlannedCell, seed: int
+    context: PlanContext, real: RealImages, classifiers: ClassifierPlanner, cell: PlannedCell, seed: int
 ) -> Iterator[PlannedRun]:
-    """Real->Real on the numbers that the study asks for, in the steps of every size of generated data sets."""
-    classes, study = len(planning.task.classes), planning.study
+    """Yield the runs of the real-image curves: one curve for the number of training steps of each data set size."""
+    classes, study = len(context.task.classes), context.study
     for steps_of in sorted({plan.count for plan in study.datasets.values()}):
         for n in sorted(study.train.real_curve):
-            dataset = PlannedDataset(REAL, n, {"dataset": real.load("train", n)})
-            recipe = matched(cell.recipe, n * classes, steps_of * classes)
-            run = classifiers.run(dataset, replace(cell, recipe=recipe), seed, {REAL: real.test})
+            dataset = PlannedDataset(REAL, n, {"dataset": real.load_step("train", n)})
+            recipe = match_steps(cell.recipe, n * classes, steps_of * classes)
+            run = classifiers.plan_run(dataset, replace(cell, recipe=recipe), seed, {REAL: real.test_step})
             yield replace(run, cell=cell, steps_of=steps_of)
 
 
 def _check_controls(datasets: Mapping[str, PlannedDataset]) -> None:
-    """A comparison of a data set with itself is somebody's mistake."""
+    """Reject a data set whose control has exactly the same images.
+
+    Raises:
+        DataError: the images and the pretraining of both are the same.
+    """
     for dataset in datasets.values():
         control = datasets[dataset.plan.control] if dataset.plan and dataset.plan.control else None
         if control is None or control.key != dataset.key:
             continue
         if control.plan and dataset.plan and control.plan.pretrain == dataset.plan.pretrain:
             raise DataError(
-                f"data sets {dataset.name!r} and {control.name!r}, its control, are the same images: the same "
-                "generator, prompts, sampling and seed; let them differ, or drop the control"
+                f"data sets {dataset.name!r} and {control.name!r}, its control, have the same images: the same "
+                "generator, prompts, sampling and seed; change one of them, or remove the control"
             )

@@ -1,4 +1,4 @@
-"""What a study says of a data set's prompts."""
+"""The `prompts` section of a data set in a study file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field, JsonValue, model_validator
 
 from prettyuseful.engine.pinned import Pinned
 from prettyuseful.errors import StudyError
-from prettyuseful.fields import BareName, RowName
+from prettyuseful.fields import BareName, RegisteredName
 from prettyuseful.plugins import is_plugin
 from prettyuseful.prompts.captioners.source import CaptionerSource
 from prettyuseful.prompts.strategies import (
@@ -24,57 +24,60 @@ _OPTIONS = ("templates", "definitions", "captioner", "options")
 
 
 class PromptPlan(BareName):
-    """A prompt strategy, and what that strategy needs to know. A bare name is a strategy with its defaults."""
+    """A prompt strategy with its options. A bare name stands for a strategy with its default options."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     bare_field: ClassVar[str] = "strategy"
-    strategy: Annotated[str, RowName(PROMPT_STRATEGIES)] = Field(
-        "class-name", description="name of `prettyuseful list prompts`, or module:OBJECT"
+    strategy: Annotated[str, RegisteredName(PROMPT_STRATEGIES)] = Field(
+        "class-name", description="a name from `prettyuseful list prompts`, or module:OBJECT"
     )
     templates: str | tuple[str, ...] | None = Field(
-        None, description="for template: the name of a bundled set, or a list of texts that hold {} for the class name"
+        None,
+        description="for template: the name of a bundled list, or a list of texts with {} for the class name",
     )
     definitions: dict[str, str] | None = Field(
-        None, description="for definition: class name to gloss; the task's own glosses if left out"
+        None, description="for definition: short definitions by class name; by default those of the task"
     )
-    captioner: CaptionerSource | None = Field(None, description="for caption: what writes the captions")
-    options: dict[str, JsonValue] | None = Field(None, description="for a strategy of your own: its options by name")
+    captioner: CaptionerSource | None = Field(None, description="for caption: the model that writes the captions")
+    options: dict[str, JsonValue] | None = Field(None, description="for a user-defined strategy: its options by name")
 
     @model_validator(mode="after")
     def _fits_the_strategy(self) -> PromptPlan:
-        # A file of yours is looked up later, from the study's folder.
+        # A user-defined strategy is checked later, because its path is relative to the study file.
         if not is_plugin(self.strategy):
             try:
-                self._checked()
+                self._validated_row()
             except StudyError as error:
                 raise ValueError(str(error)) from None
         return self
 
     @property
     def label(self) -> str:
-        """What records and reports call the strategy."""
+        """The name of the strategy in records and reports."""
         return PROMPT_STRATEGIES.label(self.strategy)
 
     def resolve(self, task: ClassList) -> ResolvedPrompts:
-        """What the study says, for a task.
+        """Return the prompts for a task, with all options filled in.
 
         Raises:
-            UserError: the strategy cannot be used with these options, or with this task.
+            UserError: the strategy does not support these options or this task.
         """
-        row = self._checked()
+        row = self._validated_row()
         with PROMPT_STRATEGIES.guard(self.strategy):
             options = row.options(getattr(self, row.option_key) if row.option_key else None, task)
         captioner = (self.captioner or CaptionerSource()) if row.needs_captions else None
-        return ResolvedPrompts(PROMPT_STRATEGIES.pinned(self.strategy), tuple(task.classes), options, captioner)
+        return ResolvedPrompts(PROMPT_STRATEGIES.pin(self.strategy), tuple(task.classes), options, captioner)
 
-    def _checked(self) -> PromptStrategy:
-        """The strategy's row; raises StudyError for what does not fit it."""
+    def _validated_row(self) -> PromptStrategy:
+        """Return the strategy; raise StudyError for options that it does not support."""
         row = PROMPT_STRATEGIES[self.strategy]
         for key in _OPTIONS:
-            if getattr(self, key) is not None and not row.reads(key):
-                owners = " or ".join(repr(other.name) for other in PROMPT_STRATEGIES if other.reads(key))
-                whose = f"for the strategy {owners}" if owners else "for a strategy of your own"
-                raise StudyError(f"{key}: only {whose}, and this is {row.name!r}")
+            if getattr(self, key) is not None and not row.accepts(key):
+                strategies = " or ".join(repr(other.name) for other in PROMPT_STRATEGIES if other.accepts(key))
+                owner = f"the strategy {strategies}" if strategies else "a user-defined strategy"
+                raise StudyError(
+                    f"{key} is only for {owner}, but the strategy is {row.name!r}; remove {key} or change the strategy"
+                )
         if row.check is not None and row.option_key:
             with PROMPT_STRATEGIES.guard(self.strategy):
                 row.check(getattr(self, row.option_key))
@@ -83,7 +86,7 @@ class PromptPlan(BareName):
 
 @dataclass(frozen=True)
 class ResolvedPrompts:
-    """The prompts of a data set, as its steps make them. `captioner`: of the real train images, None for none."""
+    """The prompt strategy of a data set with its options. `captioner` captions the real training images, or is None."""
 
     strategy: Pinned[str]
     classes: tuple[str, ...]
@@ -91,8 +94,8 @@ class ResolvedPrompts:
     captioner: CaptionerSource | None
 
     def per_class(self, real_images: int) -> int:
-        """How many prompts a class gets, with `real_images` train images of it to caption."""
+        """Return the number of prompts per class; `real_images` is the number of real training images per class."""
         if self.captioner is not None:
             return real_images
-        written = write_prompts(self.strategy.source, PromptRequest(self.classes, self.options))
-        return len(written.prompts[0])
+        prompts = write_prompts(self.strategy.source, PromptRequest(self.classes, self.options))
+        return len(prompts.prompts[0])

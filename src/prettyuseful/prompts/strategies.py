@@ -1,4 +1,4 @@
-"""How a class becomes prompts: the strategies that study files can name, and what describes one."""
+"""Prompt strategies: how class names become prompts."""
 
 from __future__ import annotations
 
@@ -26,26 +26,27 @@ TEMPLATE_SETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         ),
     }
 )
-"""Templates that go by a name."""
+"""Bundled lists of templates by name."""
 
-_PLACES = ("{}", "{name}")
+_PLACEHOLDERS = ("{}", "{name}")
 Options = Mapping[str, JsonValue]
 
 
 @dataclass(frozen=True)
 class Prompts:
-    """`prompts[c]` are the prompts of class `classes[c]`; image `i` takes the one at `i` modulo their number."""
+    """`prompts[c]` are the prompts of class `classes[c]`; image `i` uses the prompt `i % len(prompts[c])`."""
 
     classes: tuple[str, ...]
     prompts: tuple[tuple[str, ...], ...]
 
-    def of(self, label: int, index: int) -> str:
+    def prompt_for(self, label: int, index: int) -> str:
+        """Return the prompt of image `index` of the class number `label`."""
         options = self.prompts[label]
         return options[index % len(options)]
 
 
 class ClassList(Protocol):
-    """What a strategy may know of a task."""
+    """The part of a task that a prompt strategy can use."""
 
     @property
     def name(self) -> str: ...
@@ -55,14 +56,14 @@ class ClassList(Protocol):
 
     @property
     def definitions(self) -> Mapping[str, str]:
-        """What a class name means here, for those names that mean something else elsewhere."""
+        """Short definitions by class name, for ambiguous names."""
 
 
 @dataclass(frozen=True)
 class PromptRequest:
-    """What prompts are to be written for: classes, with the strategy's options.
+    """The input of a prompt strategy: the class names and the options of the strategy.
 
-    `captions`: (label, text) of the real train images in their order, for a strategy that needs them.
+    `captions`: pairs (class index, text), one per real training image in order, for a strategy that needs captions.
     """
 
     classes: tuple[str, ...]
@@ -72,15 +73,20 @@ class PromptRequest:
 
 @dataclass(frozen=True)
 class PromptStrategy:
-    """One strategy. Your own is such a row in a file of yours, which a study names as `file.py:OBJECT`.
+    """A prompt strategy. A user-defined strategy is such an object in a Python file, given as `file.py:OBJECT`.
 
-    `write`: the prompts of each class, in the order of the classes: equally many for all, at least one. It depends on
-    the request alone. `needs_captions`: whether real train images are captioned for it; then it writes a prompt for
-    each caption.
-    `defaults`: the options that a study can give as `options: {...}`, by name, with their default values.
-    `option_key`: the key of a study's `prompts` that holds the options, None where there are none. `resolve` makes
-    options of the value of that key (None where a study leaves it out) and the task; `check` raises StudyError for a
-    value that cannot be. A strategy of your own does without these three.
+    Attributes:
+        name: the name in study files.
+        summary: one line for `prettyuseful list prompts`.
+        write: returns the prompts of each class, in the order of the classes; the same number for all classes, at least
+            one. The result must depend only on the request.
+        needs_captions: whether real training images are captioned first; `write` then returns one prompt per caption.
+        defaults: default values by name of the options that a study can set in `options: {...}`.
+        option_key: key of the study's `prompts` section that holds the options, None if there are none. User-defined
+            strategies keep the default.
+        resolve: turns the value of that key (None if it is missing) and the task into options. Only for bundled
+            strategies.
+        check: raises StudyError for an invalid value of that key. Only for bundled strategies.
     """
 
     name: str
@@ -92,35 +98,35 @@ class PromptStrategy:
     resolve: Callable[[Any, ClassList], Options] | None = None
     check: Callable[[Any], None] | None = None
 
-    def reads(self, key: str) -> bool:
-        """Whether a key of a study's `prompts` belongs to it."""
+    def accepts(self, key: str) -> bool:
+        """Whether the strategy uses a key of the study's `prompts` section."""
         return key == self.option_key or (key == "captioner" and self.needs_captions)
 
     def options(self, value: Any, task: ClassList) -> dict[str, JsonValue]:
-        """What the prompts depend on besides the classes, for a key.
+        """Return the options for the value of `option_key`, with defaults filled in; they are part of the key.
 
         Raises:
-            UserError: the value cannot be used with this task.
+            UserError: the value is invalid for this task.
         """
         if self.resolve is not None:
             return dict(self.resolve(value, task))
-        given = dict(value or {})
-        for name in given:
+        values = dict(value or {})
+        for name in values:
             if name not in self.defaults:
                 raise UnknownNameError(
                     f"the prompt strategy {self.name!r} has no option {name!r}{did_you_mean(name, self.defaults)}; "
                     f"known: {', '.join(self.defaults) or 'none'}"
                 )
-        return {**self.defaults, **given}
+        return {**self.defaults, **values}
 
 
-def class_names(classes: Sequence[str]) -> Prompts:
-    """Every class by its name alone."""
+def from_class_names(classes: Sequence[str]) -> Prompts:
+    """Return the class name as the only prompt of each class."""
     return Prompts(tuple(classes), tuple((name,) for name in classes))
 
 
 def from_captions(classes: Sequence[str], captions: Sequence[tuple[int, str]]) -> Prompts:
-    """Captions as (label, text), in the order of the real images."""
+    """Return `<class>, <caption>` for each caption; `captions` are pairs (class index, text) in order."""
     texts: list[list[str]] = [[] for _ in classes]
     for label, text in captions:
         texts[label].append(f"{classes[label]}, {text}")
@@ -128,36 +134,38 @@ def from_captions(classes: Sequence[str], captions: Sequence[tuple[int, str]]) -
 
 
 def from_templates(classes: Sequence[str], templates: Sequence[str]) -> Prompts:
-    """Every class in every template, in their order, as it is: no article is chosen, no letter changed.
+    """Return every template with the unchanged class name filled in, in the order of the templates.
 
     Raises:
-        StudyError: there is no template, or one does not hold `{}` or `{name}` once.
+        StudyError: there is no template, or a template does not hold `{}` or `{name}` exactly once.
     """
     check_templates(templates)
-    parts = [_around(template) for template in templates]
+    parts = [_split_template(template) for template in templates]
     return Prompts(tuple(classes), tuple(tuple(f"{head}{name}{tail}" for head, tail in parts) for name in classes))
 
 
 def check_templates(templates: Sequence[str]) -> None:
-    """Raises StudyError, naming the template, unless each holds `{}` or `{name}` once."""
+    """Raise StudyError unless each template holds `{}` or `{name}` exactly once."""
     if not templates:
-        raise StudyError("no template is given; write at least one, such as 'a photo of a {}'")
+        raise StudyError("templates is empty; give at least one template, such as 'a photo of a {}'")
     for template in templates:
-        _around(template)
+        _split_template(template)
 
 
-def with_definitions(classes: Sequence[str], definitions: Mapping[str, str]) -> Prompts:
-    """'<name>, <definition>' for the classes that have one, the bare name for the others."""
-    told = (f"{name}, {definitions[name]}" if name in definitions else name for name in classes)
-    return Prompts(tuple(classes), tuple((prompt,) for prompt in told))
+def from_definitions(classes: Sequence[str], definitions: Mapping[str, str]) -> Prompts:
+    """Return `<name>, <definition>` for classes with a definition, and the name for the others."""
+    texts = (f"{name}, {definitions[name]}" if name in definitions else name for name in classes)
+    return Prompts(tuple(classes), tuple((prompt,) for prompt in texts))
 
 
-def _around(template: str) -> tuple[str, str]:
-    """What stands before and after the class name."""
-    if sum(template.count(place) for place in _PLACES) != 1:
-        raise StudyError(f"template {template!r} must hold {{}} or {{name}} once, where the class name goes")
-    place = next(place for place in _PLACES if place in template)
-    head, _, tail = template.partition(place)
+def _split_template(template: str) -> tuple[str, str]:
+    """Return the text before and after the placeholder."""
+    if sum(template.count(placeholder) for placeholder in _PLACEHOLDERS) != 1:
+        raise StudyError(
+            f"template {template!r} must hold {{}} or {{name}} exactly once, in the position of the class name"
+        )
+    placeholder = next(placeholder for placeholder in _PLACEHOLDERS if placeholder in template)
+    head, _, tail = template.partition(placeholder)
     return head, tail
 
 
@@ -167,20 +175,20 @@ def _template_texts(value: str | Sequence[str] | None) -> tuple[str, ...]:
     if not isinstance(value, str):
         return tuple(value)
     if value not in TEMPLATE_SETS:
-        raise StudyError(f"no template set {value!r}; known: {', '.join(TEMPLATE_SETS)}, or give a list")
+        raise StudyError(f"unknown templates {value!r}; known: {', '.join(TEMPLATE_SETS)}; or give a list of templates")
     return TEMPLATE_SETS[value]
 
 
-def _definitions(given: Mapping[str, str] | None, task: ClassList) -> dict[str, JsonValue]:
-    """The glosses of a study, or those of the task, for the names that need one."""
-    if given is not None:
-        if odd := sorted(set(given) - set(task.classes)):
-            raise DataError(f"definitions name {odd[0]!r}, which is no class of the task {task.name}")
-        return {"definitions": {**given}}
+def _definitions(values: Mapping[str, str] | None, task: ClassList) -> dict[str, JsonValue]:
+    """Return the definitions of the study, or else those of the task."""
+    if values is not None:
+        if invalid := sorted(set(values) - set(task.classes)):
+            raise DataError(f"definitions: {invalid[0]!r} is not a class of the task {task.name}; remove it")
+        return {"definitions": {**values}}
     if not task.definitions:
         raise DataError(
-            f"the task {task.name} has no definitions of its own; give them: "
-            "prompts: {strategy: definition, definitions: {class: gloss}}"
+            f"the task {task.name} has no definitions; give them in the study: "
+            "prompts: {strategy: definition, definitions: {class: text}}"
         )
     return {"definitions": {**task.definitions}}
 
@@ -191,13 +199,13 @@ PROMPT_STRATEGIES = Registry(
     (
         PromptStrategy(
             name="class-name",
-            summary="the bare class name",
-            write=lambda request: class_names(request.classes).prompts,
+            summary="the class name alone",
+            write=lambda request: from_class_names(request.classes).prompts,
             option_key=None,
         ),
         PromptStrategy(
             name="template",
-            summary="sentences around the class name, such as CLIP's seven",
+            summary="templates such as 'a photo of a {}'; by default CLIP's seven",
             write=lambda request: (
                 from_templates(request.classes, cast("Sequence[str]", request.options["templates"])).prompts
             ),
@@ -207,16 +215,16 @@ PROMPT_STRATEGIES = Registry(
         ),
         PromptStrategy(
             name="definition",
-            summary="'<class>, <definition>' for class names that mean more than one thing",
+            summary="'<class>, <definition>', for class names that are ambiguous",
             write=lambda request: (
-                with_definitions(request.classes, cast("Mapping[str, str]", request.options["definitions"])).prompts
+                from_definitions(request.classes, cast("Mapping[str, str]", request.options["definitions"])).prompts
             ),
             option_key="definitions",
             resolve=_definitions,
         ),
         PromptStrategy(
             name="caption",
-            summary="'<class>, <caption>', one caption per real train image",
+            summary="'<class>, <caption>', one caption per real training image",
             write=lambda request: from_captions(request.classes, request.captions).prompts,
             needs_captions=True,
             option_key=None,
@@ -226,32 +234,36 @@ PROMPT_STRATEGIES = Registry(
 
 
 def write_prompts(strategy: str, request: PromptRequest) -> Prompts:
-    """The prompts of every class, by the strategy of a name.
+    """Return the prompts of every class from the strategy `strategy` (a name or `module:OBJECT`).
 
     Raises:
-        UnknownNameError: no such strategy.
-        DataError: a strategy of the user's fails, or does not return prompts as it should.
+        UnknownNameError: unknown strategy.
+        DataError: a user-defined strategy raises an error, or returns invalid prompts.
     """
     with PROMPT_STRATEGIES.guard(strategy):
-        found = tuple(
-            tuple(cast("Sequence[str]", [of] if isinstance(of, str) else of))
-            for of in PROMPT_STRATEGIES[strategy].write(request)
+        prompts_by_class = tuple(
+            tuple(cast("Sequence[str]", [prompts] if isinstance(prompts, str) else prompts))
+            for prompts in PROMPT_STRATEGIES[strategy].write(request)
         )
-    _check_prompts(PROMPT_STRATEGIES[strategy], request, found)
-    return Prompts(request.classes, found)
+    _check_prompts(PROMPT_STRATEGIES[strategy], request, prompts_by_class)
+    return Prompts(request.classes, prompts_by_class)
 
 
-def _check_prompts(row: PromptStrategy, request: PromptRequest, found: Sequence[Sequence[Any]]) -> None:
-    said = f"the prompt strategy {row.name!r}"
-    if len(found) != len(request.classes):
-        raise DataError(f"{said} wrote prompts of {len(found)} classes, not of {len(request.classes)}")
+def _check_prompts(row: PromptStrategy, request: PromptRequest, prompts_by_class: Sequence[Sequence[Any]]) -> None:
+    subject = f"the prompt strategy {row.name!r}"
+    if len(prompts_by_class) != len(request.classes):
+        raise DataError(
+            f"{subject} returned prompts of {len(prompts_by_class)} classes; the task has {len(request.classes)}"
+        )
     counts = [0] * len(request.classes)
     for label, _ in request.captions:
         counts[label] += 1
-    for name, prompts, captions in zip(request.classes, found, counts, strict=True):
-        wanted = captions if row.needs_captions else len(found[0])
+    for name, prompts, captions in zip(request.classes, prompts_by_class, counts, strict=True):
+        wanted = captions if row.needs_captions else len(prompts_by_class[0])
         if len(prompts) != wanted or not prompts:
-            each = "one for each caption" if row.needs_captions else "at least one, and equally many for every class"
-            raise DataError(f"{said} wrote {len(prompts)} prompts of the class {name!r}; it must write {each}")
-        if odd := [prompt for prompt in prompts if not isinstance(prompt, str)]:
-            raise DataError(f"{said} wrote a {type(odd[0]).__name__} as a prompt of {name!r}; it must write texts")
+            each = "one per caption" if row.needs_captions else "at least one, and the same number for every class"
+            raise DataError(f"{subject} returned {len(prompts)} prompts for the class {name!r}; it must return {each}")
+        if invalid := [prompt for prompt in prompts if not isinstance(prompt, str)]:
+            raise DataError(
+                f"{subject} returned a {type(invalid[0]).__name__} as a prompt of {name!r}; it must return texts"
+            )

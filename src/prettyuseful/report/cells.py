@@ -1,9 +1,7 @@
-"""What the template shows, cut from the summary: cells, classes, images, and how everything was made."""
+"""The results of each grid cell, sample images, and how everything was made, as the template shows them."""
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import isfinite
@@ -17,16 +15,18 @@ from prettyuseful.analysis.summary import Summary
 from prettyuseful.generators.pocket import is_pocket
 from prettyuseful.records import DatasetRecord
 from prettyuseful.report import figures
-from prettyuseful.report.drawing import Figure, around
-from prettyuseful.report.series_style import Look, Which
+from prettyuseful.report.drawing import Figure, axis_range
+from prettyuseful.report.series_style import DatasetKey, SeriesStyle
+from prettyuseful.report.thumbnails import SMALL_PIXELS, Sheet, choose_format, encode_sheet, png_width
 
-_SAMPLES = 6
-SMALL_PIXELS = 64
-_UNFOLDED = 2  # cells that are shown whole
+_SAMPLE_BYTES = 9_000_000  # of all sample images in a page, as base64
+_CALIBRATION = ("top5", "ece", "brier", "nll")
+_LEAD_ROWS = 9
+_SHOWN_PIXELS, _FEW_COLUMNS = (56, 46), 4  # side of a sample image on the page with few columns, with many
 
 
 @dataclass(frozen=True)
-class ClassLine:
+class ClassAccuracies:
     """A class and its accuracy (or None) for each column of the table."""
 
     name: str
@@ -34,11 +34,8 @@ class ClassLine:
 
 
 @dataclass(frozen=True)
-class CellView:
-    """One cell: its rows, plots and tables. `reach` is the widest end of the paired differences, for their drawing.
-
-    `folded`: shown when asked for; of many cells, all but the first are.
-    """
+class CellResults:
+    """The rows, plots and tables of one grid cell: an architecture with a recipe and a probe."""
 
     name: str
     title: str
@@ -46,9 +43,8 @@ class CellView:
     accuracy: Figure | None
     transfer: Figure | None
     comparisons: tuple[Comparison, ...]
-    columns: tuple[Look, ...]
-    classes: tuple[ClassLine, ...]
-    folded: bool
+    columns: tuple[SeriesStyle, ...]
+    classes: tuple[ClassAccuracies, ...]
 
     @property
     def finished(self) -> tuple[Row, ...]:
@@ -59,12 +55,13 @@ class CellView:
         return tuple(row for row in self.rows if not row.to_real)
 
     @property
-    def certainty(self) -> tuple[tuple[Row, tuple[tuple[float, float, float] | None, ...]], ...]:
-        """Top-5 accuracy, calibration error, Brier score and log-likelihood: mean, lowest, highest over seeds."""
-        return tuple((row, tuple(_over_seeds(row, name) for name in _CERTAINTY)) for row in self.finished)
+    def calibration(self) -> tuple[tuple[Row, tuple[tuple[float, float, float] | None, ...]], ...]:
+        """Top-5 accuracy, calibration error, Brier score and log-likelihood: mean, lowest and highest training seed."""
+        return tuple((row, tuple(_seed_range(row, name) for name in _CALIBRATION)) for row in self.finished)
 
     @property
-    def reach(self) -> float:
+    def widest_difference(self) -> float:
+        """The largest absolute end of a paired difference: the scale of the column that draws them."""
         ends = [abs(end) for pair in self.comparisons for end in (pair.to_real.low, pair.to_real.high)]
         return max([*ends, 0.01])
 
@@ -72,90 +69,79 @@ class CellView:
     def simultaneous_level(self) -> float:
         return max([pair.to_real.level for pair in self.comparisons], default=LEVEL)
 
-    @property
-    def best(self) -> Row | None:
-        generated = [row for row in self.finished if not row.holds_real and row.of is None]
-        return max(generated, key=lambda row: row.to_real.mean if row.to_real else 0.0, default=None)
-
-    @property
-    def real(self) -> Row | None:
-        return next((row for row in reversed(self.finished) if row.real), None)
-
-
-_CERTAINTY = ("top5", "ece", "brier", "nll")
-
-
-def _over_seeds(row: Row, name: str) -> tuple[float, float, float] | None:
-    values = row.certainty.get(name)
-    return (sum(values) / len(values), min(values), max(values)) if values else None
-
-
-def _clearest_first(pair: Comparison) -> tuple[bool, bool, float]:
-    """Planned comparisons, then clear ones, then the others, the largest first."""
-    return not pair.planned, not pair.to_real.excludes_zero, -abs(pair.to_real.mean)
-
 
 @dataclass(frozen=True)
-class Samples:
-    """A grid of images: `lines` holds, per class, the images of each column as data addresses."""
+class SampleImages:
+    """A grid of sample images: for each class, one sheet of images per column, in the size in which it is shown."""
 
-    columns: tuple[Look, ...]
-    lines: tuple[tuple[str, tuple[tuple[str, ...], ...]], ...]
+    columns: tuple[SeriesStyle, ...]
+    lines: tuple[tuple[str, tuple[Sheet, ...]], ...]
+    images: int
     small: bool
+    compressed: bool
 
 
 @dataclass(frozen=True)
-class Seconds:
-    """Wall time by kind of work, added up over what the records hold."""
+class StepTimes:
+    """Wall time of one kind of work, summed over all records."""
 
     kind: str
     steps: int
     seconds: float
 
 
-def cell_views(summary: Summary, looks: Mapping[Which, Look]) -> tuple[CellView, ...]:
-    """A view per cell, in the order of the study; all share the ends of their axes, so that plots compare."""
+def cell_results(summary: Summary, styles: Mapping[DatasetKey, SeriesStyle]) -> tuple[CellResults, ...]:
+    """Return the results of each grid cell in the order of the study. The axes of all cells have equal ends."""
     cells = list(dict.fromkeys(row.cell for row in summary.rows))
     to_real = [row.to_real.high for row in summary.rows if row.to_real]
     seeds = [value for row in summary.rows for value in row.seeds]
-    chance = summary.study.task.chance
-    end = around([*to_real, *seeds, chance])[1]
+    end = axis_range([*to_real, *seeds, summary.study.task.chance])[1]
     intervals = [i for row in summary.rows for i in (row.to_real, row.from_real) if i]
-    ends = around([bound for i in intervals for bound in (i.low, i.high)])
-    views = (_cell_view(summary, cell, number, looks, end, ends) for number, cell in enumerate(cells, 1))
-    return tuple(replace(view, folded=len(cells) > _UNFOLDED and number > 0) for number, view in enumerate(views))
+    ends = axis_range([bound for i in intervals for bound in (i.low, i.high)])
+    return tuple(_cell_results(summary, cell, number, styles, end, ends) for number, cell in enumerate(cells, 1))
 
 
-def _cell_view(
+def _cell_results(
     summary: Summary,
     cell: Cell,
     number: int,
-    looks: Mapping[Which, Look],
+    styles: Mapping[DatasetKey, SeriesStyle],
     end: float,
     ends: tuple[float, float],
-) -> CellView:
-    rows = rows_of(summary, cell, looks)
+) -> CellResults:
+    rows = rows_of_cell(summary, cell, styles)
     finished = [row for row in rows if row.to_real]
     chance = summary.study.task.chance
     recognised = [row for row in finished if row.from_real]
-    return CellView(
+    return CellResults(
         name=f"cell-{number}",
         title=cell_title(cell),
         rows=rows,
-        accuracy=figures.accuracy_figure(f"accuracy-{number}", rows, looks, chance, end) if finished else None,
-        transfer=figures.transfer_figure(f"transfer-{number}", rows, looks, ends) if recognised else None,
-        comparisons=tuple(sorted((p for p in summary.comparisons if p.cell == cell), key=_clearest_first)),
-        columns=tuple(looks[row.dataset, row.images_per_class] for row in finished),
-        classes=_classes(summary, finished),
-        folded=False,
+        accuracy=figures.accuracy_figure(f"accuracy-{number}", rows, styles, chance, end) if finished else None,
+        transfer=figures.transfer_figure(f"transfer-{number}", rows, styles, ends) if recognised else None,
+        comparisons=tuple(sorted((p for p in summary.comparisons if p.cell == cell), key=_order_of_pair)),
+        columns=tuple(styles[row.dataset, row.images_per_class] for row in finished),
+        classes=_class_accuracies(summary, finished),
     )
 
 
-def rows_of(summary: Summary, cell: Cell, looks: Mapping[Which, Look]) -> tuple[Row, ...]:
-    """A cell's rows in the order of the looks, which is that of the study."""
-    places = {which: place for place, which in enumerate(looks)}
+def lead_rows(cells: Sequence[CellResults]) -> tuple[Row, ...]:
+    """Return the rows of the figure on the first screen: real images, then data sets in descending order of accuracy.
+
+    Only data sets that are not derived from another one are shown, and at most nine rows.
+    """
+    finished = cells[0].finished if cells else ()
+    real = [row for row in finished if row.real][-1:]
+    generated = [(row.to_real.mean, row) for row in finished if not row.real and row.of is None and row.to_real]
+    generated.sort(key=lambda pair: -pair[0])
+    return (*real, *(row for _, row in generated))[:_LEAD_ROWS]
+
+
+def rows_of_cell(summary: Summary, cell: Cell, styles: Mapping[DatasetKey, SeriesStyle]) -> tuple[Row, ...]:
+    """Return the rows of a grid cell in the order of `styles`, which is that of the study."""
+    order = {key: i for i, key in enumerate(styles)}
     rows = (row for row in summary.rows if row.cell == cell)
-    return tuple(sorted(rows, key=lambda row: places[row.dataset, row.images_per_class]))
+    return tuple(sorted(rows, key=lambda row: order[row.dataset, row.images_per_class]))
 
 
 def cell_title(cell: Cell) -> str:
@@ -163,59 +149,77 @@ def cell_title(cell: Cell) -> str:
     return f"{architecture}, recipe {recipe}, probe {probe}"
 
 
-def _classes(summary: Summary, rows: Sequence[Row]) -> tuple[ClassLine, ...]:
+def _seed_range(row: Row, name: str) -> tuple[float, float, float] | None:
+    values = row.calibration.get(name)
+    return (sum(values) / len(values), min(values), max(values)) if values else None
+
+
+def _order_of_pair(pair: Comparison) -> tuple[bool, bool, float]:
+    """Pre-registered comparisons first, then significant ones, then the others; each from the largest difference."""
+    return not pair.planned, not pair.to_real.excludes_zero, -abs(pair.to_real.mean)
+
+
+def _class_accuracies(summary: Summary, rows: Sequence[Row]) -> tuple[ClassAccuracies, ...]:
     names = summary.study.task.classes
     return tuple(
-        ClassLine(name, tuple(row.per_class[i] if i < len(row.per_class) else None for row in rows))
+        ClassAccuracies(name, tuple(row.per_class[i] if i < len(row.per_class) else None for row in rows))
         for i, name in enumerate(names)
     )
 
 
-def samples(summary: Summary, looks: Mapping[Which, Look]) -> Samples | None:
-    """Some images of each class, side by side; of the real images the largest set only. None if no record has any."""
-    ordered = summary.datasets
-    real = [dataset for dataset in ordered if dataset.control and dataset.samples]
-    shown = [*real[-1:], *(d for d in ordered if not d.control and d.samples)]
-    if not shown:
+def sample_images(summary: Summary, styles: Mapping[DatasetKey, SeriesStyle]) -> SampleImages | None:
+    """Return sample images of each class, from the largest set of real images and all other data sets.
+
+    With many classes and data sets, fewer and smaller images are embedded, so that the page stays small. None if no
+    record has sample images.
+    """
+    real = [dataset for dataset in summary.datasets if dataset.control and dataset.samples]
+    datasets = [*real[-1:], *(d for d in summary.datasets if not d.control and d.samples)]
+    if not datasets:
         return None
+    classes = summary.study.task.classes
+    images = [[_images_of_class(dataset, label) for dataset in datasets] for label, _ in enumerate(classes)]
+    sheet_format = choose_format([sheet for line in images for sheet in line], _SAMPLE_BYTES)
+    width = max((png_width(sheet[0]) for line in images[:1] for sheet in line if sheet), default=0)
+    shown_pixels = _SHOWN_PIXELS[len(datasets) > _FEW_COLUMNS]
+    scale = shown_pixels / max(1, min(width, sheet_format.pixels))
     lines = tuple(
-        (name, tuple(_addresses(dataset, i) for dataset in shown)) for i, name in enumerate(summary.study.task.classes)
+        (name, tuple(_scale(encode_sheet(sheet, sheet_format), scale) for sheet in line))
+        for name, line in zip(classes, images, strict=True)
     )
-    widths = [png_width(image) for dataset in shown for images in dataset.samples[:1] for image in images[:1]]
-    columns = tuple(looks[dataset.name, dataset.images_per_class] for dataset in shown)
-    return Samples(columns, lines, small=max(widths, default=0) <= SMALL_PIXELS)
+    return SampleImages(
+        columns=tuple(styles[dataset.name, dataset.images_per_class] for dataset in datasets),
+        lines=lines,
+        images=min(sheet_format.images, max((len(sheet) for line in images for sheet in line), default=0)),
+        small=width <= SMALL_PIXELS,
+        compressed=sheet_format.quality is not None,
+    )
 
 
-def _addresses(dataset: DatasetRecord, label: int) -> tuple[str, ...]:
-    images = dataset.samples[label] if label < len(dataset.samples) else []
-    return tuple(f"data:image/png;base64,{image}" for image in images[:_SAMPLES])
+def _scale(sheet: Sheet, scale: float) -> Sheet:
+    return replace(sheet, width=round(sheet.width * scale), height=round(sheet.height * scale))
 
 
-def png_width(image: str) -> int:
-    """The width that a PNG's header states; 0 if it is none."""
-    try:
-        header = base64.b64decode(image[:32], validate=True)
-    except (binascii.Error, ValueError):
-        return 0
-    return int.from_bytes(header[16:20], "big")
+def _images_of_class(dataset: DatasetRecord, label: int) -> Sequence[str]:
+    return dataset.samples[label] if label < len(dataset.samples) else ()
 
 
-def seconds_by_kind(summary: Summary) -> tuple[Seconds, ...]:
-    """Wall seconds of generating, training and testing."""
+def step_times(summary: Summary) -> tuple[StepTimes, ...]:
+    """Return the wall time of generating, training and testing."""
     generated = [d.generation_seconds for d in summary.datasets if d.generation_seconds is not None]
-    found: dict[str, list[float]] = {"generating images": generated, "training": [], "testing": []}
+    seconds_of: dict[str, list[float]] = {"generating images": generated, "training": [], "testing": []}
     for run in summary.runs:
         for step, seconds in run.seconds.items():
-            found["training" if step == "train" else "testing"].append(seconds)
-    return tuple(Seconds(kind, len(values), sum(values)) for kind, values in found.items() if values)
+            seconds_of["training" if step == "train" else "testing"].append(seconds)
+    return tuple(StepTimes(kind, len(values), sum(values)) for kind, values in seconds_of.items() if values)
 
 
 def study_as_yaml(summary: Summary) -> str:
     return yaml.safe_dump(summary.study.file.as_written(), sort_keys=False, allow_unicode=True, width=88)
 
 
-def setting_words(settings: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    """Settings as pairs of words: nothing is left out, and what is not set says so."""
+def settings_as_text(settings: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """Return all settings as pairs of a name and a value in words; empty values read `none`."""
     names = {
         "size": "image size",
         "cfg": "guidance (cfg)",
@@ -223,18 +227,18 @@ def setting_words(settings: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
         "dtype": "number format",
         "max_sequence_length": "longest prompt",
     }
-    return tuple((names.get(key, key.replace("_", " ")), _word(value)) for key, value in settings.items())
+    return tuple((names.get(key, key.replace("_", " ")), _as_text(value)) for key, value in settings.items())
 
 
-def _word(value: object) -> str:
+def _as_text(value: object) -> str:
     if value is None or value == "":
         return "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, Mapping):
-        return "; ".join(f"{key}: {_word(one)}" for key, one in value.items()) or "none"
+        return "; ".join(f"{key}: {_as_text(item)}" for key, item in value.items()) or "none"
     if isinstance(value, list | tuple):
-        return ", ".join(_word(one) for one in value) or "none"
+        return ", ".join(_as_text(item) for item in value) or "none"
     return str(value)
 
 
@@ -243,11 +247,11 @@ def uses_pocket_models(summary: Summary) -> bool:
 
 
 def finite(value: Any) -> Any:
-    """The same JSON value with what is not a finite number as None: JSON has no word for it."""
+    """Return a JSON value in which NaN and infinite numbers are None, because JSON does not have them."""
     if isinstance(value, float):
         return value if isfinite(value) else None
     if isinstance(value, Mapping):
-        return {key: finite(one) for key, one in value.items()}
+        return {key: finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [finite(one) for one in value]
+        return [finite(item) for item in value]
     return value

@@ -1,4 +1,4 @@
-"""A letter on each data set, as a doctor writes it: the finding, the evidence, and what to try."""
+"""The diagnosis of each data set: one finding per reported cause, with evidence, example images and remedies."""
 
 from __future__ import annotations
 
@@ -11,95 +11,132 @@ from prettyuseful.analysis.remedies import Remedy
 from prettyuseful.analysis.rows import Row
 from prettyuseful.analysis.statistics import Interval
 from prettyuseful.analysis.summary import Summary
-from prettyuseful.diagnosis.findings import Diagnosis, FoundCause, TriedChange
+from prettyuseful.diagnosis.findings import CauseFinding, ChangeResult, Diagnosis
 from prettyuseful.formatting import share
 from prettyuseful.records import DatasetRecord
-from prettyuseful.report.cells import SMALL_PIXELS, png_width
-from prettyuseful.report.drawing import Figure, axis, figure_layout, hover_text, line, note, points
-from prettyuseful.report.series_style import Look, Which
+from prettyuseful.report.drawing import Figure, annotation, axis, figure_layout, hover_text, line_shape, scatter
+from prettyuseful.report.series_style import DatasetKey, SeriesStyle
+from prettyuseful.report.thumbnails import SMALL_PIXELS, Sheet, SheetFormat, choose_format, encode_sheet, png_width
 
-_WORST = 3  # classes that are named
-_ROW = 42  # pixels
+_WORST_CLASSES = 3
+_MAX_CLASSES = 16  # in the plot by class
+_ROW_HEIGHT = 42  # pixels
+_LONGEST_NAME = 18
+_EXAMPLE_BYTES = 2_500_000  # of all example images in a page, as base64
+_EXAMPLE_FORMATS = (
+    SheetFormat(1, SMALL_PIXELS, None),
+    SheetFormat(1, 96, 85),
+    SheetFormat(1, 76, 65),
+    SheetFormat(1, 52, 50),
+)
 
 
 @dataclass(frozen=True)
-class Named:
-    """A named cause with its evidence. `costs` and `remedy` are None where they were not measured."""
+class ExampleRow:
+    """A row of example images with a caption; `images`: each with a title, which may be empty."""
 
-    found: FoundCause
+    caption: str
+    images: tuple[tuple[Sheet, str], ...]
+
+
+@dataclass(frozen=True)
+class ReportedCause:
+    """A reported cause with its evidence. `costs` and `remedy` are None where the study did not measure them."""
+
+    finding: CauseFinding
     worst: tuple[str, ...]
     few: tuple[str, ...]
     costs: Interval | None
     remedy: Remedy | None
     figure: Figure
+    examples: tuple[ExampleRow, ...]
 
 
 @dataclass(frozen=True)
-class Letter:
-    """What is said of one data set. `row`: its accuracies, in the study's first cell."""
+class DatasetDiagnosis:
+    """The diagnosis of one data set. `row`: its results in the study's first grid cell."""
 
-    look: Look
+    style: SeriesStyle
     row: Row | None
     diagnosis: Diagnosis
-    named: tuple[Named, ...]
-    tried: Figure
+    causes: tuple[ReportedCause, ...]
+    changes: Figure
     small: bool
 
     @property
     def figures(self) -> tuple[Figure, ...]:
-        return self.tried, *(named.figure for named in self.named)
+        return self.changes, *(cause.figure for cause in self.causes)
 
 
-def letters(summary: Summary, looks: Mapping[Which, Look]) -> tuple[Letter, ...]:
-    """One for each data set that was diagnosed, in the order of the study."""
-    by_look = {(dataset.name, dataset.images_per_class): dataset for dataset in summary.datasets}
-    diagnosed = [(look, by_look[which]) for which, look in looks.items() if by_look[which].diagnosis]
-    return tuple(_letter(summary, look, dataset, number) for number, (look, dataset) in enumerate(diagnosed))
-
-
-def _letter(summary: Summary, look: Look, dataset: DatasetRecord, number: int) -> Letter:
-    assert dataset.diagnosis is not None
-    found = dataset.diagnosis
-    first = summary.rows[0].cell if summary.rows else None
-    row = next((row for row in summary.rows if row.dataset == dataset.name and row.cell == first), None)
-    return Letter(
-        look=look,
-        row=row,
-        diagnosis=found,
-        named=tuple(_named(summary, dataset.name, cause, f"{number}-{at}") for at, cause in enumerate(found.named)),
-        tried=_tried_figure(f"tried-{number}", dataset.name, found),
-        small=_are_small(found),
+def dataset_diagnoses(summary: Summary, styles: Mapping[DatasetKey, SeriesStyle]) -> tuple[DatasetDiagnosis, ...]:
+    """Return one entry for each diagnosed data set, in the order of the study."""
+    datasets = {(dataset.name, dataset.images_per_class): dataset for dataset in summary.datasets}
+    diagnosed = [(style, datasets[key]) for key, style in styles.items() if datasets[key].diagnosis]
+    images = [[image] for _, dataset in diagnosed for image in _example_images(dataset)]
+    image_format = choose_format(images, _EXAMPLE_BYTES, _EXAMPLE_FORMATS)
+    return tuple(
+        _dataset_diagnosis(summary, style, dataset, number, image_format)
+        for number, (style, dataset) in enumerate(diagnosed)
     )
 
 
-def _are_small(found: Diagnosis) -> bool:
-    """Whether example images are so small that they are shown with their pixels."""
-    images = [image for cause in found.causes for example in cause.examples for image in example.images[:1]]
-    return max((png_width(image) for image in images), default=0) <= SMALL_PIXELS
+def _dataset_diagnosis(
+    summary: Summary, style: SeriesStyle, dataset: DatasetRecord, number: int, image_format: SheetFormat
+) -> DatasetDiagnosis:
+    assert dataset.diagnosis is not None
+    diagnosis = dataset.diagnosis
+    first_cell = summary.rows[0].cell if summary.rows else None
+    row = next((row for row in summary.rows if row.dataset == dataset.name and row.cell == first_cell), None)
+    return DatasetDiagnosis(
+        style=style,
+        row=row,
+        diagnosis=diagnosis,
+        causes=tuple(
+            _reported_cause(summary, dataset.name, cause, f"{number}-{i}", image_format)
+            for i, cause in enumerate(diagnosis.named)
+        ),
+        changes=_changes_figure(f"changes-{number}", dataset.name, diagnosis),
+        small=max(map(png_width, _example_images(dataset)), default=0) <= SMALL_PIXELS,
+    )
 
 
-def _named(summary: Summary, dataset: str, cause: FoundCause, number: str) -> Named:
+def _example_images(dataset: DatasetRecord) -> list[str]:
+    causes = dataset.diagnosis.named if dataset.diagnosis else ()
+    return [image for cause in causes for example in cause.examples for image in example.images]
+
+
+def _reported_cause(
+    summary: Summary, dataset: str, cause: CauseFinding, number: str, image_format: SheetFormat
+) -> ReportedCause:
     classes = summary.study.task.classes
-    return Named(
-        found=cause,
-        worst=tuple(f"{classes[i]} ({cause.class_words(i)})" for i in cause.worst_classes[:_WORST]),
+    examples = (
+        ExampleRow(
+            example.words,
+            tuple(
+                (encode_sheet([image], image_format), example.titles[i] if example.titles else "")
+                for i, image in enumerate(example.images)
+            ),
+        )
+        for example in cause.examples
+    )
+    return ReportedCause(
+        finding=cause,
+        worst=tuple(f"{classes[i]} ({cause.class_words(i)})" for i in cause.worst_classes[:_WORST_CLASSES]),
         few=tuple(classes[i] for i in cause.few_classes),
         costs=summary.intervention_effects.accuracy_cost(cause),
         remedy=summary.intervention_effects.remedy(dataset, cause),
         figure=_class_figure(f"by-class-{number}", cause, classes),
+        examples=tuple(examples),
     )
 
 
-_MOST_CLASSES = 16
-
-
-def _class_figure(name: str, cause: FoundCause, classes: Sequence[str]) -> Figure:
-    """The effect in each class, the worst on top; of many classes, the worst."""
-    order, unit = cause.worst_classes[:_MOST_CLASSES][::-1], cause.row.unit
+def _class_figure(name: str, cause: CauseFinding, classes: Sequence[str]) -> Figure:
+    """Draw the effect in each class, or in the worst 16, with the worst class on top."""
+    order, unit = cause.worst_classes[:_MAX_CLASSES][::-1], cause.row.unit
     values = [cause.per_class[i] for i in order]
     hovers = [hover_text(classes[i], cause.class_words(i)) for i in order]
     dots = {
-        **points(values, list(range(len(values))), {"symbol": "circle", "size": 9, "color": "@accent"}),
+        **scatter(values, list(range(len(values))), {"symbol": "circle", "size": 9, "color": "@accent"}),
         "hovertext": hovers,
     }
     reach = max((abs(value) for value in values), default=1.0) * 1.12 or 1.0
@@ -111,51 +148,51 @@ def _class_figure(name: str, cause: FoundCause, classes: Sequence[str]) -> Figur
         yaxis={
             **axis("", [-0.6, len(values) - 0.4]),
             "tickvals": list(range(len(values))),
-            "ticktext": [_short(classes[i]) for i in order],
+            "ticktext": [_shorten(classes[i]) for i in order],
         },
-        shapes=[line(x0=0, x1=0, y0=0, y1=1, yref="paper", color="@muted")],
+        shapes=[line_shape(x0=0, x1=0, y0=0, y1=1, yref="paper", color="@muted")],
     )
     words = "; ".join(f"{classes[i]} {cause.class_words(i)}" for i in order[::-1])
-    return Figure(name, f"{cause.row.name} by class: {words}.", [dots], layout)
+    return Figure(name, f"{cause.row.title}, by class: {words}.", [dots], layout)
 
 
-def _short(name: str) -> str:
-    return name if len(name) <= 18 else f"{name[:17]}\u2026"
+def _shorten(name: str) -> str:
+    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}\u2026"
 
 
-def _tried_figure(name: str, dataset: str, found: Diagnosis) -> Figure:
-    """A line for each cause and direction, a dot for each strength: the share of the difference that it explains."""
-    tried, kept = found.tried, {(cause.id, cause.direction) for cause in found.named}
-    rows = list(dict.fromkeys((one.cause, one.direction) for one in tried))[::-1]
+def _changes_figure(name: str, dataset: str, diagnosis: Diagnosis) -> Figure:
+    """Draw a line for each cause and direction and a dot for each strength: the share of the difference explained."""
+    tried, reported = diagnosis.tried, {(cause.id, cause.direction) for cause in diagnosis.named}
+    families = list(dict.fromkeys((change.cause, change.direction) for change in tried))[::-1]
     data: list[dict[str, Any]] = []
-    notes = []
-    for y, which in enumerate(rows):
-        mine = [one for one in tried if (one.cause, one.direction) == which]
-        best = max(mine, key=lambda one: one.explained)
-        colour = "@accent" if which in kept else "@muted"
-        faint = {"symbol": "circle", "size": 6, "color": colour, "opacity": 0.45}
-        large = {"symbol": "circle", "size": 11, "color": colour}
+    labels = []
+    for y, family in enumerate(families):
+        changes = [change for change in tried if (change.cause, change.direction) == family]
+        best = max(changes, key=lambda change: change.explained)
+        color = "@accent" if family in reported else "@muted"
+        faint = {"symbol": "circle", "size": 6, "color": color, "opacity": 0.45}
+        large = {"symbol": "circle", "size": 11, "color": color}
+        explained = [change.explained for change in changes]
         data += [
-            {**points([one.explained for one in mine], [float(y)] * len(mine), faint), "hovertext": _hovers(mine)},
-            {**points([best.explained], [float(y)], large), "hovertext": _hovers([best])},
+            {**scatter(explained, [float(y)] * len(changes), faint), "hovertext": _hovers(changes)},
+            {**scatter([best.explained], [float(y)], large), "hovertext": _hovers([best])},
         ]
-        words = f"<b>{which[0]}, {which[1]}</b>" + (f"   {escape(best.like)}" if best.explained > 0 else "")
-        place: dict[str, Any] = {"x": 0, "y": y + 0.16, "xref": "paper", "xanchor": "left", "yanchor": "bottom"}
-        notes.append(note(words, color="@ink", bgcolor="@veil", borderpad=1, **place))
-    title = "share of the difference that is gone once real images have gone through it"
+        text = f"<b>{family[0]}, {family[1]}</b>" + (f"   {escape(best.like)}" if best.explained > 0 else "")
+        position: dict[str, Any] = {"x": 0, "y": y + 0.16, "xref": "paper", "xanchor": "left", "yanchor": "bottom"}
+        labels.append(annotation(text, color="@ink", bgcolor="@veil", borderpad=1, **position))
     layout = figure_layout(
-        height=84 + _ROW * len(rows),
+        height=84 + _ROW_HEIGHT * len(families),
         margin={"l": 12, "r": 12, "t": 8, "b": 48},
-        xaxis=axis(title, [-0.02, 1.02], tickformat=".0%"),
-        yaxis={"range": [-0.5, len(rows) - 0.2], "visible": False, "fixedrange": True},
-        shapes=[line(x0=0, x1=1, y0=y, y1=y, color="@line") for y in range(len(rows))],
-        annotations=notes,
+        xaxis=axis("share of the difference that the change explains", [-0.02, 1.02], tickformat=".0%"),
+        yaxis={"range": [-0.5, len(families) - 0.2], "visible": False, "fixedrange": True},
+        shapes=[line_shape(x0=0, x1=1, y0=y, y1=y, color="@line") for y in range(len(families))],
+        annotations=labels,
     )
-    foremost = sorted(tried, key=lambda one: -one.explained)[:3]
-    words = "; ".join(f"{one.like} {share(one.explained)}" for one in foremost)
-    title = f"How much of {dataset}'s difference each change of real images explains: {words}."
-    return Figure(name, title, data, layout)
+    top = sorted(tried, key=lambda change: -change.explained)[:3]
+    words = "; ".join(f"{change.like} {share(change.explained)}" for change in top)
+    alt = f"Share of the difference between {dataset} and real images that each change explains: {words}."
+    return Figure(name, alt, data, layout)
 
 
-def _hovers(tried: Sequence[TriedChange]) -> list[str]:
-    return [hover_text(one.like, f"explains {share(one.explained)} of the difference") for one in tried]
+def _hovers(changes: Sequence[ChangeResult]) -> list[str]:
+    return [hover_text(change.like, f"explains {share(change.explained)} of the difference") for change in changes]

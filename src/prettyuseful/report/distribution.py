@@ -1,4 +1,4 @@
-"""How data sets are distributed: the plot of density and coverage, and a table of every metric for each encoder."""
+"""Distribution metrics: the plot of density against coverage, and a table of all metrics for each encoder."""
 
 from __future__ import annotations
 
@@ -10,97 +10,110 @@ from prettyuseful.analysis.rows import Row
 from prettyuseful.analysis.summary import Summary
 from prettyuseful.records import MeasureResult, MetricRecord, Subject
 from prettyuseful.report import figures
-from prettyuseful.report.cells import rows_of
-from prettyuseful.report.drawing import Figure, around
-from prettyuseful.report.series_style import Look, Which
+from prettyuseful.report.cells import rows_of_cell
+from prettyuseful.report.drawing import Figure, axis_range
+from prettyuseful.report.series_style import DatasetKey, SeriesStyle
 
 
 @dataclass(frozen=True)
-class Line:
-    """What was compared with real test images, and its measure for each metric of the table."""
+class MetricRow:
+    """A table row: images that were compared with real test images, with one measure for each metric of the table."""
 
-    look: Look
+    style: SeriesStyle
     title: str
     control: bool
-    found: tuple[Measure | None, ...]
+    measures: tuple[Measure | None, ...]
 
 
 @dataclass(frozen=True)
-class Table:
-    """All that one encoder says. `sides`: of the squares that both sides were re-encoded as, in pixels."""
+class MetricTable:
+    """All metrics by one encoder."""
 
     encoder: str
-    about: str
+    description: str
     metrics: tuple[MetricRecord, ...]
-    lines: tuple[Line, ...]
+    rows: tuple[MetricRow, ...]
 
     @property
     def sides(self) -> tuple[int, ...]:
-        return tuple(sorted({one.side for line in self.lines for one in line.found if one and one.side}))
+        """Sides of the squares that both sets of images were re-encoded to, in pixels."""
+        measures = (measure for row in self.rows for measure in row.measures)
+        return tuple(sorted({measure.side for measure in measures if measure and measure.side}))
 
     @property
-    def marked(self) -> bool:
-        return any(one.format_may_explain for line in self.lines for one in line.found if one)
+    def format_may_explain(self) -> bool:
+        """Whether the image format may explain part of any value."""
+        return any(measure.format_may_explain for row in self.rows for measure in row.measures if measure)
 
 
 @dataclass(frozen=True)
 class Distribution:
-    """The plot of density and coverage by `encoder` (None without both), and tables; `scale` holds its fill's ends."""
+    """The plot of density and coverage by `encoder` (None if one of them is missing) and one table per encoder.
+
+    `scale`: the accuracies at the two ends of the colour scale of the plot.
+    """
 
     figure: Figure | None
     encoder: str
     scale: tuple[float, float]
-    tables: tuple[Table, ...]
+    tables: tuple[MetricTable, ...]
     metrics: tuple[MetricRecord, ...]
 
 
-def distribution_of(summary: Summary, looks: Mapping[Which, Look]) -> Distribution | None:
-    """By the rows of the study's first cell, whose accuracy fills the plot; None if nothing was measured."""
-    rows = rows_of(summary, summary.rows[0].cell, looks)
+def summarise_distribution(summary: Summary, styles: Mapping[DatasetKey, SeriesStyle]) -> Distribution | None:
+    """Return the metrics with the accuracies of the study's first grid cell; None if nothing was measured."""
+    rows = rows_of_cell(summary, summary.rows[0].cell, styles)
     measures = [measure for row in rows for measure in row.distribution]
     if not measures:
         return None
-    scale = around([row.to_real.mean for row in rows if row.to_real and not row.real], steps=20, spare=0)
-    drawn = any({"density", "coverage"} <= row.metrics.keys() for row in rows)
-    figure = figures.distribution_figure("distribution", rows, looks, scale) if drawn else None
+    scale = axis_range([row.to_real.mean for row in rows if row.to_real and not row.real], steps=20, margin=0)
+    has_plot = any({"density", "coverage"} <= row.metrics.keys() for row in rows)
+    figure = figures.distribution_figure("distribution", rows, styles, scale) if has_plot else None
     encoders = list(dict.fromkeys(measure.encoder for measure in measures))
-    tables = tuple(_table(summary, name, rows, looks) for name in encoders)
-    metrics = tuple(one for one in summary.study.metrics if any(one in table.metrics for table in tables))
+    tables = tuple(_metric_table(summary, encoder, rows, styles) for encoder in encoders)
+    metrics = tuple(metric for metric in summary.study.metrics if any(metric in table.metrics for table in tables))
     return Distribution(figure, encoders[0], scale, tables, metrics)
 
 
-def _table(summary: Summary, encoder: str, rows: Sequence[Row], looks: Mapping[Which, Look]) -> Table:
-    there = {measure.metric for row in rows for measure in row.distribution if measure.encoder == encoder}
-    metrics = tuple(metric for metric in summary.study.metrics if metric.name in there)
-    lines = []
+def _metric_table(
+    summary: Summary, encoder: str, rows: Sequence[Row], styles: Mapping[DatasetKey, SeriesStyle]
+) -> MetricTable:
+    names = {measure.metric for row in rows for measure in row.distribution if measure.encoder == encoder}
+    metrics = tuple(metric for metric in summary.study.metrics if metric.name in names)
+    table_rows = []
     for row in rows:
-        found = {(one.subject, one.metric): one for one in row.distribution if one.encoder == encoder}
-        look = looks[row.dataset, row.images_per_class]
-        lines += [
-            Line(look, _title(look, subject), row.real, tuple(found.get((subject, metric.name)) for metric in metrics))
-            for subject in dict.fromkeys(subject for subject, _ in found)
+        measures = {(m.subject, m.metric): m for m in row.distribution if m.encoder == encoder}
+        style = styles[row.dataset, row.images_per_class]
+        table_rows += [
+            MetricRow(
+                style,
+                _title(style, subject),
+                row.real,
+                tuple(measures.get((subject, metric.name)) for metric in metrics),
+            )
+            for subject in dict.fromkeys(subject for subject, _ in measures)
         ]
-    return Table(encoder, _about(summary, encoder, metrics), metrics, tuple(lines))
+    return MetricTable(encoder, _describe(summary, encoder, metrics), metrics, tuple(table_rows))
 
 
-def _title(look: Look, subject: Subject) -> str:
+def _title(style: SeriesStyle, subject: Subject) -> str:
     return {
-        "data-set": look.label,
-        "real-test": f"{look.label}, other test images",
-        "real-train": f"{look.label}, train images",
+        "data-set": style.label,
+        "real-test": f"{style.label}: other half of the test images",
+        "real-train": f"{style.label}: train images",
     }[subject]
 
 
-def _about(summary: Summary, encoder: str, metrics: Sequence[MetricRecord]) -> str:
-    """The feature space in words, with k and the images compared per class."""
-    found = [one for dataset in summary.datasets for one in dataset.measured if one.encoder == encoder]
+def _describe(summary: Summary, encoder: str, metrics: Sequence[MetricRecord]) -> str:
+    """Describe the features, k, and the number of compared images per class."""
+    results = [result for dataset in summary.datasets for result in dataset.measured if result.encoder == encoder]
     words = summary.study.encoders.get(encoder, encoder)
     k = sorted({metric.k for metric in metrics if metric.k})
     neighbours = f"; k = {' or '.join(map(str, k))}" if k else ""
-    return f"{words}{neighbours}; {_span(found)} images per class on either side"
+    return f"{words}{neighbours}; {_images_per_class(results)} images per class on both sides"
 
 
-def _span(found: Sequence[MeasureResult]) -> str:
-    counts = [count for one in found for count in one.images_per_class]
+def _images_per_class(results: Sequence[MeasureResult]) -> str:
+    counts = [count for result in results for count in result.images_per_class]
     low, high = min(counts), max(counts)
     return str(low) if low == high else f"{low} to {high}"

@@ -1,5 +1,8 @@
-"""What all figures are drawn with: parts of Plotly dictionaries. Colours are `@names` of the style sheet's custom
-properties, which the page's script fills in for light, dark and print."""
+"""Parts of Plotly figures that all plots share.
+
+Colours are `@names` of custom properties of the style sheet. The script of the page replaces them for light, dark and
+printed pages.
+"""
 
 from __future__ import annotations
 
@@ -10,15 +13,15 @@ from math import ceil, floor
 from typing import Any
 
 from prettyuseful.analysis.statistics import Interval
-from prettyuseful.report.series_style import Look
+from prettyuseful.report.series_style import SeriesStyle
 
 PLOT_AREA = (430.0, 410.0)
-"""The plot area that label places are computed for, in pixels."""
+"""Width and height of the plot area, in pixels, for which positions of labels are computed."""
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A Plotly figure; `alt` says in words what it shows, for those who do not see it."""
+    """A Plotly figure. `alt` describes in words what it shows."""
 
     name: str
     alt: str
@@ -26,34 +29,34 @@ class Figure:
     layout: dict[str, Any] = field(default_factory=dict)
 
 
-def around(fractions: Sequence[float], steps: int = 10, spare: float = 0.2) -> tuple[float, float]:
-    """The ends of an axis or scale: full tenths (or other `steps`) around some fractions, `spare` of a step beyond."""
-    low = max(0, floor(min(fractions, default=0.0) * steps - spare))
-    high = min(steps, ceil(max(fractions, default=0.0) * steps + spare))
+def axis_range(fractions: Sequence[float], steps: int = 10, margin: float = 0.2) -> tuple[float, float]:
+    """Return ends of an axis at multiples of 1 / `steps` around the fractions, at least `margin` steps beyond them."""
+    low = max(0, floor(min(fractions, default=0.0) * steps - margin))
+    high = min(steps, ceil(max(fractions, default=0.0) * steps + margin))
     return (low / steps, high / steps) if high > low else (max(0, low - 1) / steps, max(1, low) / steps)
 
 
-def figure_layout(height: int, **more: Any) -> dict[str, Any]:
+def figure_layout(height: int, **options: Any) -> dict[str, Any]:
     return {
         "height": height,
         "margin": {"l": 58, "r": 16, "t": 30, "b": 54},
         "showlegend": False,
         "hovermode": "closest",
         "dragmode": False,
-        **more,
+        **options,
     }
 
 
 def transfer_layout(ends: tuple[float, float]) -> dict[str, Any]:
     return figure_layout(
         height=500,
-        xaxis=axis("Real→Synth: how well it is recognised", ends, tickformat=".0%"),
-        yaxis=axis("Synth→Real: how well it teaches", ends, tickformat=".0%"),
-        shapes=[line(x0=ends[0], x1=ends[1], y0=ends[0], y1=ends[1], color="@muted", dash="dot")],
+        xaxis=axis("Real→Synth: accuracy on the generated images", ends, tickformat=".0%"),
+        yaxis=axis("Synth→Real: accuracy on real test images", ends, tickformat=".0%"),
+        shapes=[line_shape(x0=ends[0], x1=ends[1], y0=ends[0], y1=ends[1], color="@muted", dash="dot")],
     )
 
 
-def axis(title: str, ends: Sequence[Any], **more: Any) -> dict[str, Any]:
+def axis(title: str, ends: Sequence[Any], **options: Any) -> dict[str, Any]:
     return {
         "title": {"text": title, "standoff": 10},
         "range": list(ends),
@@ -61,11 +64,11 @@ def axis(title: str, ends: Sequence[Any], **more: Any) -> dict[str, Any]:
         "zeroline": False,
         "gridcolor": "@line",
         "linecolor": "@line",
-        **more,
+        **options,
     }
 
 
-def points(x: Sequence[Any], y: Sequence[float], marker: dict[str, Any]) -> dict[str, Any]:
+def scatter(x: Sequence[Any], y: Sequence[float], marker: dict[str, Any]) -> dict[str, Any]:
     return {
         "type": "scatter",
         "mode": "markers",
@@ -77,11 +80,20 @@ def points(x: Sequence[Any], y: Sequence[float], marker: dict[str, Any]) -> dict
     }
 
 
-def text(texts: Sequence[str], places: Sequence[str]) -> dict[str, Any]:
-    return {"mode": "markers+text", "text": [escape(text) for text in texts], "textposition": list(places)}
+def series_marker(style: SeriesStyle, x: Sequence[float], y: Sequence[float], size: int) -> dict[str, Any]:
+    edge = {"width": 1.5, "color": "@surface"}
+    return scatter(x, y, {"symbol": style.symbol, "size": size, "color": f"@{style.color}", "line": edge})
 
 
-def bar(interval: Interval, color: str, thickness: float = 1.5) -> dict[str, Any]:
+def point_labels(labels: Sequence[str], positions: Sequence[str]) -> dict[str, Any]:
+    return {
+        "mode": "markers+text",
+        "text": [escape(label) for label in labels],
+        "textposition": list(positions),
+    }
+
+
+def error_bar(interval: Interval, color: str, thickness: float = 1.5) -> dict[str, Any]:
     return {
         "type": "data",
         "symmetric": False,
@@ -93,18 +105,13 @@ def bar(interval: Interval, color: str, thickness: float = 1.5) -> dict[str, Any
     }
 
 
-def line(color: str, dash: str = "solid", **where: Any) -> dict[str, Any]:
-    return {"type": "line", "layer": "below", "line": {"color": color, "width": 1, "dash": dash}, **where}
+def line_shape(color: str, dash: str = "solid", **ends: Any) -> dict[str, Any]:
+    return {"type": "line", "layer": "below", "line": {"color": color, "width": 1, "dash": dash}, **ends}
 
 
-def note(text: str, color: str = "@muted", size: int = 12, **where: Any) -> dict[str, Any]:
-    return {"text": text, "showarrow": False, "font": {"color": color, "size": size}, **where}
+def annotation(text: str, color: str = "@muted", size: int = 12, **position: Any) -> dict[str, Any]:
+    return {"text": text, "showarrow": False, "font": {"color": color, "size": size}, **position}
 
 
 def hover_text(title: str, *lines: str) -> str:
     return "<br>".join([f"<b>{escape(title)}</b>", *(escape(line) for line in lines)])
-
-
-def marker(look: Look, x: Sequence[float], y: Sequence[float], size: int) -> dict[str, Any]:
-    edge = {"width": 1.5, "color": "@surface"}
-    return points(x, y, {"symbol": look.symbol, "size": size, "color": f"@{look.color}", "line": edge})

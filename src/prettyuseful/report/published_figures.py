@@ -1,117 +1,130 @@
-"""The figures of what the paper published; they share no plot with what was measured."""
+"""Figures of the values that the paper published. They never share a plot with measured values."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
-from prettyuseful.analysis.published import Published, PublishedTransfer
+from prettyuseful.analysis.published import Published, PublishedDistribution, PublishedTransfer
 from prettyuseful.report.drawing import (
     PLOT_AREA,
     Figure,
+    annotation,
     axis,
     figure_layout,
     hover_text,
-    line,
-    marker,
-    note,
-    points,
-    text,
+    line_shape,
+    point_labels,
+    scatter,
+    series_marker,
     transfer_layout,
 )
 from prettyuseful.report.label_positions import text_positions
-from prettyuseful.report.series_style import Look
+from prettyuseful.report.series_style import SeriesStyle
+
+_Value = TypeVar("_Value", PublishedTransfer, PublishedDistribution)
 
 
 def published_release_figure(published: Published) -> Figure:
-    """The paper's trend: accuracy on real images against the models' release."""
-    points = [found for found in published.generated if found.release]
-    ends = _months(min(p.release or "" for p in points)) - 3, _months(max(p.release or "" for p in points)) + 3
-    area = [((_months(p.release or "") - ends[0]) / (ends[1] - ends[0]), p.synth_to_real / 0.8) for p in points]
-    places = text_positions(area, [p.model for p in points], (480.0, 330.0))
+    """Draw accuracy on real images against the release of the model."""
+    models = [model for model in published.generated if model.release]
+    months = [_months(model.release or "") for model in models]
+    first, last = min(months) - 3, max(months) + 3
+    positions = text_positions(
+        [((month - first) / (last - first), m.synth_to_real / 0.8) for month, m in zip(months, models, strict=True)],
+        [model.model for model in models],
+        (480.0, 330.0),
+    )
     data = [
         {
-            **_published_marker("class-name", [p.release for p in points], [p.synth_to_real for p in points]),
-            **text([p.model for p in points], places),
+            **_scatter("class-name", [m.release for m in models], [m.synth_to_real for m in models]),
+            **point_labels([m.model for m in models], positions),
             "hovertext": [
-                hover_text(p.model, f"released {p.release}", f"Synth→Real {p.synth_to_real:.3f}") for p in points
+                hover_text(m.model, f"released {m.release}", f"Synth→Real {m.synth_to_real:.3f}") for m in models
             ],
         }
     ]
     real = published.real.synth_to_real
     layout = figure_layout(
         height=400,
-        xaxis=axis(
-            "release of the model", [_month(ends[0]), _month(ends[1])], type="date", tickformat="%Y", dtick="M12"
-        ),
+        xaxis=axis("release of the model", [_date(first), _date(last)], type="date", tickformat="%Y", dtick="M12"),
         yaxis=axis("Synth→Real accuracy", [0, 0.8], tickformat=".0%"),
-        shapes=[line(x0=0, x1=1, y0=real, y1=real, xref="paper", color="@real")],
-        annotations=[note(f"real images {real:.3f}", x=1, y=real, xref="paper", xanchor="right", yanchor="top")],
+        shapes=[line_shape(x0=0, x1=1, y0=real, y1=real, xref="paper", color="@real")],
+        annotations=[annotation(f"real images {real:.3f}", x=1, y=real, xref="paper", xanchor="right", yanchor="top")],
     )
-    told = "; ".join(f"{p.model} ({p.release}) {p.synth_to_real:.3f}" for p in points)
-    return Figure(
-        "published-release", f"Published accuracy on real images by release: {told}; real {real}.", data, layout
-    )
+    values = "; ".join(f"{m.model} ({m.release}) {m.synth_to_real:.3f}" for m in models)
+    alt = f"Published accuracy on real images by release: {values}; real {real}."
+    return Figure("published-release", alt, data, layout)
 
 
 def published_transfer_figure(published: Published) -> Figure:
-    """Both directions of transfer in the paper, class names and captions."""
+    """Draw Synth->Real against Real->Synth for prompts from class names and from captions."""
     real = published.real
-    across, up = (0.0, 1.15), (0.0, 0.8)
-    layout = transfer_layout(up)
-    layout["xaxis"]["range"] = list(across)
-    layout["annotations"] = [note("real images", x=real.real_to_synth, y=real.synth_to_real, yshift=14)]
+    x_range, y_range = (0.0, 1.15), (0.0, 0.8)
+    layout = transfer_layout(y_range)
+    layout["xaxis"]["range"] = list(x_range)
+    layout["annotations"] = [annotation("real images", x=real.real_to_synth, y=real.synth_to_real, yshift=14)]
     data = [
-        *_published_pairs(published.generated, _transfer_values, ("Real→Synth", "Synth→Real"), (across[1], up[1])),
+        *_traces(
+            published.generated,
+            lambda t: (t.real_to_synth, t.synth_to_real),
+            ("Real→Synth", "Synth→Real"),
+            (x_range[1], y_range[1]),
+        ),
         {
-            **marker(Look("real", "real", "diamond"), [real.real_to_synth], [real.synth_to_real], size=12),
+            **series_marker(
+                SeriesStyle("real", "real", "diamond"), [real.real_to_synth], [real.synth_to_real], size=12
+            ),
             "hovertext": [hover_text("real images", f"Real→Real {real.synth_to_real:.3f}")],
         },
     ]
-    told = "; ".join(
-        f"{p.model} {p.prompts}: Real to Synth {p.real_to_synth:.3f}, Synth to Real {p.synth_to_real:.3f}"
-        for p in published.generated
+    values = "; ".join(
+        f"{t.model} {t.prompts}: Real→Synth {t.real_to_synth:.3f}, Synth→Real {t.synth_to_real:.3f}"
+        for t in published.generated
     )
-    return Figure("published-transfer", f"Published transfer in both directions: {told}.", data, layout)
+    return Figure("published-transfer", f"Published Synth→Real against Real→Synth: {values}.", data, layout)
 
 
 def published_distribution_figure(published: Published) -> Figure:
-    """Density and coverage in the paper, class names and captions."""
-    found = published.distributions
+    """Draw density against coverage for prompts from class names and from captions."""
     ends = (0.5, 1.0)
     layout = figure_layout(height=480, xaxis=axis("coverage", [0, ends[0]]), yaxis=axis("density", [0, ends[1]]))
-    data = _published_pairs(found, lambda p: (p.coverage, p.density), ("coverage", "density"), ends)
-    told = "; ".join(f"{p.model} {p.prompts}: density {p.density}, coverage {p.coverage}" for p in found)
-    return Figure("published-distribution", f"Published density against coverage: {told}.", data, layout)
+    data = _traces(published.distributions, lambda d: (d.coverage, d.density), ("coverage", "density"), ends)
+    values = "; ".join(
+        f"{d.model} {d.prompts}: density {d.density}, coverage {d.coverage}" for d in published.distributions
+    )
+    return Figure("published-distribution", f"Published density against coverage: {values}.", data, layout)
 
 
-def _published_pairs(
-    found: Sequence[Any],
-    values: Callable[[Any], tuple[float, float]],
+def _traces(
+    values: Sequence[_Value],
+    coordinates: Callable[[_Value], tuple[float, float]],
     names: tuple[str, str],
     ends: tuple[float, float],
 ) -> list[dict[str, Any]]:
-    """A trace per prompt strategy, filled for class names and hollow for captions, labelled together."""
-    pairs = [values(one) for one in found]
-    places = text_positions([(x / ends[0], y / ends[1]) for x, y in pairs], [one.model for one in found], PLOT_AREA)
+    """Return a trace for each prompt strategy: filled for class names, hollow for captions."""
+    pairs = [coordinates(value) for value in values]
+    positions = text_positions(
+        [(x / ends[0], y / ends[1]) for x, y in pairs], [value.model for value in values], PLOT_AREA
+    )
     traces = []
     for prompts in ("class-name", "caption"):
-        own = [i for i, one in enumerate(found) if one.prompts == prompts]
-        hover = [
-            hover_text(found[i].model, prompts, *(f"{n} {v:.3f}" for n, v in zip(names, pairs[i], strict=True)))
-            for i in own
+        indices = [i for i, value in enumerate(values) if value.prompts == prompts]
+        hovers = [
+            hover_text(values[i].model, prompts, *(f"{n} {v:.3f}" for n, v in zip(names, pairs[i], strict=True)))
+            for i in indices
         ]
         traces.append(
             {
-                **_published_marker(prompts, [pairs[i][0] for i in own], [pairs[i][1] for i in own]),
-                **text([found[i].model for i in own], [places[i] for i in own]),
-                "hovertext": hover,
+                **_scatter(prompts, [pairs[i][0] for i in indices], [pairs[i][1] for i in indices]),
+                **point_labels([values[i].model for i in indices], [positions[i] for i in indices]),
+                "hovertext": hovers,
             }
         )
     return traces
 
 
-def _published_marker(prompts: str, x: Sequence[Any], y: Sequence[float]) -> dict[str, Any]:
+def _scatter(prompts: str, x: Sequence[Any], y: Sequence[float]) -> dict[str, Any]:
     filled = prompts == "class-name"
     marker = {
         "symbol": "circle" if filled else "square",
@@ -119,11 +132,7 @@ def _published_marker(prompts: str, x: Sequence[Any], y: Sequence[float]) -> dic
         "color": "@published" if filled else "@published-surface",
         "line": {"width": 2, "color": "@published"},
     }
-    return points(x, y, marker)
-
-
-def _transfer_values(found: PublishedTransfer) -> tuple[float, float]:
-    return found.real_to_synth, found.synth_to_real
+    return scatter(x, y, marker)
 
 
 def _months(release: str) -> int:
@@ -131,5 +140,5 @@ def _months(release: str) -> int:
     return 12 * int(year) + int(month) - 1
 
 
-def _month(months: int) -> str:
+def _date(months: int) -> str:
     return f"{months // 12}-{months % 12 + 1:02d}"

@@ -1,4 +1,4 @@
-"""How a data set looks in every plot and table: one label, one colour, one symbol."""
+"""The style of a data set in every plot and table: one label, one colour, one symbol."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from prettyuseful.analysis.summary import Summary
 
-Which = tuple[str, int]
-"""A data set's name and its images per class: real images may come in several sizes."""
+DatasetKey = tuple[str, int]
+"""Name and images per class of a data set: there may be several sets of real images that differ only in size."""
 
-_SERIES = 8
-_LONG, _SHORT = 30, 18
+_COLORS = 8
+_LONG_LABEL, _SHORT_LABEL = 30, 18
 _SHAPES = {
     "diamond": "M6 0.5 11.5 6 6 11.5 0.5 6Z",
     "circle": "M6 1a5 5 0 1 0 0 10a5 5 0 1 0 0-10Z",
@@ -25,22 +25,22 @@ _SYMBOLS = tuple(shape for shape in _SHAPES if shape != "diamond")
 
 
 @dataclass(frozen=True)
-class Look:
-    """`color` names a custom property of the style sheet, which has a value for light and one for dark."""
+class SeriesStyle:
+    """`color` is a custom property of the style sheet, with one value for light and one for dark pages."""
 
     label: str
     color: str
     symbol: str
 
     @property
-    def long(self) -> str:
-        """The label as it fits on a line of its own."""
-        return _shortened(self.label, _LONG)
+    def long_label(self) -> str:
+        """The label, shortened to fit on its own line."""
+        return _shorten(self.label, _LONG_LABEL)
 
     @property
-    def short(self) -> str:
-        """The label as it fits beside a point."""
-        return _shortened(self.label, _SHORT)
+    def short_label(self) -> str:
+        """The label, shortened to fit beside a point."""
+        return _shorten(self.label, _SHORT_LABEL)
 
     @property
     def shape(self) -> str:
@@ -48,22 +48,23 @@ class Look:
         return _SHAPES[self.symbol]
 
 
-def looks_of(summary: Summary) -> dict[Which, Look]:
-    """A look per data set: real images neutral, the others by their order in the study."""
+def series_styles(summary: Summary) -> dict[DatasetKey, SeriesStyle]:
+    """Return the style of each data set: neutral for real images, by order in the study for the others."""
     controls = [dataset for dataset in summary.datasets if dataset.control]
-    looks, generated = {}, 0
+    styles, generated = {}, 0
     for dataset in summary.datasets:
-        which = (dataset.name, dataset.images_per_class)
+        key = (dataset.name, dataset.images_per_class)
         if dataset.control:
             label = dataset.name if len(controls) == 1 else f"{dataset.name} ({dataset.images_per_class} per class)"
-            looks[which] = Look(label, "real", "diamond")
+            styles[key] = SeriesStyle(label, "real", "diamond")
         else:
-            looks[which] = Look(dataset.name, f"series-{generated % _SERIES}", _SYMBOLS[generated % len(_SYMBOLS)])
+            color, symbol = f"series-{generated % _COLORS}", _SYMBOLS[generated % len(_SYMBOLS)]
+            styles[key] = SeriesStyle(dataset.name, color, symbol)
             generated += 1
-    return looks
+    return styles
 
 
-def _shortened(label: str, longest: int) -> str:
-    """The middle is left out: it is their ends that tell names apart."""
-    half = (longest - 1) // 2
-    return label if len(label) <= longest else f"{label[:half]}\u2026{label[-half:]}"
+def _shorten(label: str, max_length: int) -> str:
+    """Cut out the middle: the two ends of a name distinguish it best."""
+    half = (max_length - 1) // 2
+    return label if len(label) <= max_length else f"{label[:half]}\u2026{label[-half:]}"

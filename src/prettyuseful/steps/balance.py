@@ -1,4 +1,7 @@
-"""Which images are compared: halves, draws and blocks, which follow from the groups' names alone."""
+"""Selection of the images that are compared: halves, balanced draws and blocks.
+
+All of them depend only on the names of the source groups, so they are the same in every run.
+"""
 
 from __future__ import annotations
 
@@ -8,68 +11,72 @@ from prettyuseful.engine.keys import derive_seed
 from prettyuseful.errors import DataError
 
 BLOCKS = 20
-"""Blocks of groups that are left out in turn, if there are so many groups."""
-FEWEST_BLOCKS = 3
+"""Largest number of blocks of the jackknife, which leaves out one block of groups at a time."""
+MIN_BLOCKS = 3
 
 
-def halves(groups: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Rows in two halves of nearly equal size that share no group; which group goes where is fixed by its name."""
+def split_halves(groups: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Split rows into two halves of nearly equal size that share no group. The names of the groups fix the split."""
     names, sizes = np.unique(groups[rows], return_counts=True)
-    taken, totals = ([], []), [0, 0]  # type: tuple[list[str], list[str]], list[int]
+    members, totals = ([], []), [0, 0]  # type: tuple[list[str], list[str]], list[int]
     for i in _shuffled(names, "halves"):
-        side = int(totals[1] < totals[0])
-        taken[side].append(names[i])
-        totals[side] += int(sizes[i])
-    first = np.isin(groups[rows], taken[0])
+        half = int(totals[1] < totals[0])
+        members[half].append(names[i])
+        totals[half] += int(sizes[i])
+    first = np.isin(groups[rows], members[0])
     return rows[first], rows[~first]
 
 
-def spread(groups: np.ndarray, rows: np.ndarray, count: int) -> np.ndarray:
-    """The `count` rows, ascending, that a draw takes: one of each group in turn, groups in an order fixed by name.
+def draw_balanced(groups: np.ndarray, rows: np.ndarray, count: int) -> np.ndarray:
+    """Draw `count` rows round-robin from the groups, in an order that the names of the groups fix; return them sorted.
 
-    A smaller draw is part of a larger one, and drawing from what another draw left gives the same rows.
+    A smaller draw is a subset of a larger one, so drawing from the result of another draw gives the same rows.
     """
     names, index = np.unique(groups[rows], return_inverse=True)
-    place = np.argsort(_shuffled(names, "draw"))[index]
+    group_rank = np.argsort(_shuffled(names, "draw"))[index]
     order = np.argsort(index, kind="stable")
-    firsts = np.searchsorted(index[order], index)
-    turn = np.argsort(order) - firsts
-    return np.asarray(np.sort(rows[np.lexsort((place, turn))[:count]]))
+    starts = np.searchsorted(index[order], index)
+    turn = np.argsort(order) - starts
+    return np.asarray(np.sort(rows[np.lexsort((group_rank, turn))[:count]]))
 
 
-def blocks(labels: np.ndarray, groups: np.ndarray, count: int) -> np.ndarray:
-    """Block 0..count-1 of each image: whole groups, each class's spread over the blocks as evenly as can be.
+def assign_blocks(labels: np.ndarray, groups: np.ndarray, count: int) -> np.ndarray:
+    """Return the block 0..count-1 of each image. Blocks are whole groups; each class is spread evenly over the blocks.
 
     Raises:
-        DataError: fewer groups than blocks.
+        DataError: there are fewer groups than blocks.
     """
-    found, dealt = np.zeros(len(groups), np.int64), 0
+    block, assigned = np.zeros(len(groups), np.int64), 0
     for label in np.unique(labels):
         rows = np.flatnonzero(labels == label)
         names, index = np.unique(groups[rows], return_inverse=True)
-        found[rows] = (np.argsort(_shuffled(names, "blocks"))[index] + dealt) % count
-        dealt += len(names)
-    if dealt < count:
-        raise DataError(f"{dealt} source groups cannot be dealt into {count} blocks; take more images")
-    return found
+        block[rows] = (np.argsort(_shuffled(names, "blocks"))[index] + assigned) % count
+        assigned += len(names)
+    if assigned < count:
+        raise DataError(f"{assigned} source groups cannot fill {count} blocks; use images from more source groups")
+    return block
 
 
-def block_count(*sides: tuple[np.ndarray, np.ndarray]) -> int:
-    """As many blocks as all sides, (labels, groups) each, have groups for, at most `BLOCKS`.
+def count_blocks(*sides: tuple[np.ndarray, np.ndarray]) -> int:
+    """Return the number of blocks: at most `BLOCKS`, and at most the number of groups of each side.
+
+    Args:
+        sides: labels and groups of the images of each side.
 
     Raises:
-        DataError: too few groups for an interval.
+        DataError: there are too few groups for an interval.
     """
     fewest = min(
         sum(len(np.unique(groups[labels == label])) for label in np.unique(labels)) for labels, groups in sides
     )
-    if fewest < FEWEST_BLOCKS:
+    if fewest < MIN_BLOCKS:
         raise DataError(
-            f"an interval needs {FEWEST_BLOCKS} source groups of images, and there are {fewest}; take more images"
+            f"an interval needs at least {MIN_BLOCKS} source groups, but there are {fewest}; use images from more "
+            "source groups"
         )
     return min(BLOCKS, fewest)
 
 
 def _shuffled(names: np.ndarray, purpose: str) -> np.ndarray:
-    """The names' indices in an order that follows from the names."""
+    """Return the indices of the names in a pseudo-random order that depends only on the names."""
     return np.array(sorted(range(len(names)), key=lambda i: derive_seed(purpose, str(names[i]))), np.int64)

@@ -1,4 +1,4 @@
-"""Steps that make a data set of another one: its images changed, or some of them dropped."""
+"""Steps that derive a data set from another: change its images, or drop some of them."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from prettyuseful.engine.pinned import Pinned
 from prettyuseful.engine.step import Job, StepSpec
 from prettyuseful.hub.commits import check_resolved
 from prettyuseful.numerics import Numerics
-from prettyuseful.steps.inputs import classes_of, rows_of
+from prettyuseful.steps.inputs import read_classes, read_rows
 from prettyuseful.transforms.base import TransformSource
 
 _CHUNK = 64
 
 
 class ChangeSpec(StepSpec):
-    """The first `per_class` images of each class after a transform, as PNGs with short sides of `stored_size` pixels.
+    """Apply a transform to the first `per_class` images of each class, resized to short sides of `stored_size` pixels.
 
-    That is how classifiers are shown them: a blur of one pixel is another one at another size.
+    Classifiers see the images at this size, and the effect of a transform depends on the size. Images become PNGs.
     """
 
     kind: ClassVar[str] = "change"
@@ -38,9 +38,9 @@ class ChangeSpec(StepSpec):
 
     def make(self, job: Job) -> dict[str, Any]:
         self.numerics.apply()
-        classes = classes_of(job, "dataset")
-        rows = job.followed(
-            self._changed(_first(rows_of(job, "dataset"), self.per_class)), self.per_class * len(classes)
+        classes = read_classes(job, "dataset")
+        rows = job.track_progress(
+            self._apply_transform(_take_first(read_rows(job, "dataset"), self.per_class)), self.per_class * len(classes)
         )
         count = write_shard(job.folder / shard_name(0, 1), rows, classes)
         return {
@@ -49,7 +49,7 @@ class ChangeSpec(StepSpec):
             "applied": {"transform": self.transform.source.model_dump(mode="json")},
         }
 
-    def _changed(self, rows: Iterator[Row]) -> Iterator[Row]:
+    def _apply_transform(self, rows: Iterator[Row]) -> Iterator[Row]:
         from prettyuseful.data.images import decode, encode_png, to_short_side
 
         check_resolved(self.transform.content, self.transform.source.kind)
@@ -66,10 +66,10 @@ class ChangeSpec(StepSpec):
 
 
 class DropSpec(StepSpec):
-    """A data set without the images that show `cause`, by its diagnosis (input `diagnosis`).
+    """Drop the images that show `cause` according to the diagnosis of the data set (input `diagnosis`).
 
-    Others of the same class, from the first on, take their places a second time, so that training takes as many images
-    and steps as before. A class of which nothing would be left stays as it is.
+    Remaining images of the same class, from the first on, are repeated in their place, so that training takes the same
+    number of images and steps. A class without remaining images is left unchanged.
     """
 
     kind: ClassVar[str] = "drop"
@@ -77,33 +77,33 @@ class DropSpec(StepSpec):
     cause: DroppableCause
 
     def make(self, job: Job) -> dict[str, Any]:
-        classes = classes_of(job, "dataset")
-        found = json.loads(job.inputs["diagnosis"].path("rows.json").read_text("utf-8"))
-        rows = list(rows_of(job, "dataset"))
-        bad = set(found[self.cause])
+        classes = read_classes(job, "dataset")
+        affected = json.loads(job.inputs["diagnosis"].path("rows.json").read_text("utf-8"))
+        rows = list(read_rows(job, "dataset"))
+        drop = set(affected[self.cause])
         kept = [
-            [row for i, row in enumerate(rows) if row.label == label and i not in bad] for label in range(len(classes))
+            [row for i, row in enumerate(rows) if row.label == label and i not in drop] for label in range(len(classes))
         ]
-        again = [iter(_repeated(of_class)) for of_class in kept]
-        dropped, written = 0, []
+        repeats = [iter(_repeat(class_rows)) for class_rows in kept]
+        dropped, result = 0, []
         for i, row in enumerate(rows):
-            replaced = i in bad and kept[row.label]
+            replaced = i in drop and kept[row.label]
             dropped += bool(replaced)
-            written.append(next(again[row.label]) if replaced else row)
-        count = write_shard(job.folder / shard_name(0, 1), written, classes)
+            result.append(next(repeats[row.label]) if replaced else row)
+        count = write_shard(job.folder / shard_name(0, 1), result, classes)
         return {"classes": list(classes), "images": count, "applied": {"drop": self.cause, "dropped": dropped}}
 
 
-def _first(rows: Iterable[Row], per_class: int) -> Iterator[Row]:
-    taken: dict[int, int] = {}
+def _take_first(rows: Iterable[Row], per_class: int) -> Iterator[Row]:
+    counts: dict[int, int] = {}
     for row in rows:
-        taken[row.label] = taken.get(row.label, 0) + 1
-        if taken[row.label] <= per_class:
+        counts[row.label] = counts.get(row.label, 0) + 1
+        if counts[row.label] <= per_class:
             yield row
 
 
-def _repeated(rows: list[Row]) -> Iterator[Row]:
-    """The rows over and over, under paths of their own."""
+def _repeat(rows: list[Row]) -> Iterator[Row]:
+    """Yield the rows again and again, each time with new paths."""
     number = 2
     while rows:
         yield from (replace(row, path=f"again-{number}/{row.path}") for row in rows)

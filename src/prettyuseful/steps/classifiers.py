@@ -1,4 +1,4 @@
-"""Steps on pixels: decode, train, evaluate."""
+"""Steps that decode a data set, train a classifier and evaluate it."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from prettyuseful.data.pixels import StoredSize, decoded, write_pixels
+from prettyuseful.data.pixels import StoredSize, decode_rows, write_pixels
 from prettyuseful.engine.pinned import Pinned
 from prettyuseful.engine.step import Job, StepSpec
 from prettyuseful.hub.commits import check_resolved
 from prettyuseful.numerics import Numerics, TrainingNumerics
-from prettyuseful.steps.inputs import classifier_of, pixels_of, rows_of
+from prettyuseful.steps.inputs import read_classifier, read_pixels, read_rows
 from prettyuseful.training.recipes import Recipe, View
 
 if TYPE_CHECKING:
     from prettyuseful.training.initialisation import Pretrained
 
 CHECKPOINT_EVERY = 60.0
-"""Seconds of training that an interruption can cost, and an epoch."""
+"""Seconds between checkpoints. An interruption costs at most this much training, plus one epoch."""
 
 
 class DecodeSpec(StepSpec):
-    """A data set decoded once to uint8, its short sides `stored_size` pixels, with labels and groups."""
+    """Decode a data set once to uint8 pixels with short sides of `stored_size`, and store labels and groups."""
 
     kind: ClassVar[str] = "decode"
     version: ClassVar[int] = 2
@@ -32,8 +32,8 @@ class DecodeSpec(StepSpec):
 
     def make(self, job: Job) -> dict[str, Any]:
         facts = job.inputs["dataset"].manifest.facts
-        images = decoded(rows_of(job, "dataset"), self.stored_size)
-        write_pixels(job.folder, job.followed(images, facts["images"]))
+        images = decode_rows(read_rows(job, "dataset"), self.stored_size)
+        write_pixels(job.folder, job.track_progress(images, facts["images"]))
         return {"classes": facts["classes"], "images": facts["images"]}
 
     @property
@@ -42,10 +42,10 @@ class DecodeSpec(StepSpec):
 
 
 class TrainSpec(StepSpec):
-    """A classifier: from scratch, from pretrained weights, or from the input `start`, another classifier.
+    """Train a classifier from scratch, from pretrained weights, or from another classifier (input `start`).
 
-    The recipe stands here with all its fields, not by its name: a changed recipe is another key. `weights` are those
-    that a training begins with: a file, a hub id at a commit, or (None) timm's for the architecture.
+    The recipe enters the key with all its fields, not by its name, so a changed recipe gives another key. `weights` are
+    the initial weights: a file, a hub id at a commit, or (source None) timm's weights for the architecture.
     """
 
     kind: ClassVar[str] = "train"
@@ -68,23 +68,23 @@ class TrainSpec(StepSpec):
             check_resolved(self.weights.content, self.architecture)
         self.numerics.apply()
         if "start" in job.inputs:
-            classifier = classifier_of(job, "start", self.numerics)
+            classifier = read_classifier(job, "start", self.numerics)
         else:
             classes = len(job.inputs["pixels"].manifest.facts["classes"])
             design = Design(self.architecture, classes, self.recipe.augmentation.size)
-            classifier = init_classifier(design, self.seed, self._pretrained()).on(self.numerics)
+            classifier = init_classifier(design, self.seed, self._pretrained()).to(self.numerics)
         log, checkpoints = job.folder / "epochs.jsonl", Checkpoints(job.checkpoint_dir, CHECKPOINT_EVERY)
-        pixels = pixels_of(job, "pixels")
+        pixels = read_pixels(job, "pixels")
         trained = train(classifier, pixels, self.recipe, self.seed, log, checkpoints, job.progress)
         trained.save(job.folder / "weights.safetensors")
         last = json.loads(log.read_text("utf-8").splitlines()[-1])
-        told = {"warnings": checkpoints.warnings} if checkpoints.warnings else {}
-        return {"design": trained.design.as_json(), "last_epoch": last, **told}
+        warnings = {"warnings": checkpoints.warnings} if checkpoints.warnings else {}
+        return {"design": trained.design.as_json(), "last_epoch": last, **warnings}
 
     def _pretrained(self) -> Pretrained | None:
         from prettyuseful.training.initialisation import Pretrained
 
-        return Pretrained.at(self.weights.source) if self.weights else None
+        return Pretrained.from_source(self.weights.source) if self.weights else None
 
     @property
     def rate_class(self) -> str:
@@ -96,7 +96,7 @@ class TrainSpec(StepSpec):
 
 
 class EvaluateSpec(StepSpec):
-    """A classifier's logits on a data set, kept so that later statistics need no second look."""
+    """Evaluate a classifier on a data set. The logits are stored for later statistics."""
 
     kind: ClassVar[str] = "evaluate"
     version: ClassVar[int] = 3
@@ -110,11 +110,11 @@ class EvaluateSpec(StepSpec):
         from prettyuseful.training.inference import predict
 
         self.numerics.apply()
-        pixels = pixels_of(job, "pixels")
-        logits = predict(classifier_of(job, "classifier", self.numerics), pixels, self.view)
+        pixels = read_pixels(job, "pixels")
+        logits = predict(read_classifier(job, "classifier", self.numerics), pixels, self.view)
         np.save(job.folder / "logits.npy", logits)
-        found = calibration(logits, pixels.labels)
-        return {**transfer(logits, pixels.labels, pixels.groups).as_json(), "calibration": found.as_json()}
+        accuracy = transfer(logits, pixels.labels, pixels.groups).as_json()
+        return {**accuracy, "calibration": calibration(logits, pixels.labels).as_json()}
 
 
 def _pixels(size: StoredSize) -> str:

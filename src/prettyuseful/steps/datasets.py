@@ -1,4 +1,4 @@
-"""Steps on data sets that are there already: load (real), import (a folder's), mix, sample."""
+"""Steps on existing images: load (real images), import (a folder), mix, and sample (thumbnails for the report)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from prettyuseful.data.dataset import Row, shard_name, write_shard
 from prettyuseful.engine.pinned import Pinned
 from prettyuseful.engine.step import Job, StepSpec
-from prettyuseful.steps.inputs import rows_of, write_json
+from prettyuseful.steps.inputs import read_rows, write_json
 from prettyuseful.tasks.base import Split
 from prettyuseful.tasks.source import TaskSource
 
@@ -20,7 +20,7 @@ _SHARD_IMAGES = 5000
 
 
 class LoadSpec(StepSpec):
-    """The first `per_class` real images of every class, as one shard in their original bytes."""
+    """Load the first `per_class` real images of every class into one shard. Images keep their bytes."""
 
     kind: ClassVar[str] = "load"
     version: ClassVar[int] = 2
@@ -31,13 +31,16 @@ class LoadSpec(StepSpec):
 
     def make(self, job: Job) -> dict[str, Any]:
         task = self.task.source.open()
-        rows = _counted(task.images(self.split, self.per_class), self.per_class * len(task.classes), job)
+        rows = _report_progress(task.images(self.split, self.per_class), self.per_class * len(task.classes), job)
         count = write_shard(job.folder / shard_name(0, 1), rows, task.classes)
         return {"classes": list(task.classes), "images": count}
 
 
 class ImportSpec(StepSpec):
-    """The first `per_class` images of every class of a folder, tar shards or Parquet files, in their original bytes."""
+    """Import the first `per_class` images of every class from a folder, tar shards or Parquet files.
+
+    Images keep their bytes.
+    """
 
     kind: ClassVar[str] = "import"
     version: ClassVar[int] = 2
@@ -55,9 +58,10 @@ class ImportSpec(StepSpec):
 
 
 class MixSpec(StepSpec):
-    """The first images of each class of several data sets: `parts` are (name, images per class), as the inputs are.
+    """Mix the first images of each class of several data sets.
 
-    An image keeps its bytes; its part's name goes before its path and its group.
+    `parts` are (name of the input, images per class). Images keep their bytes. The name of the part becomes a prefix of
+    the path and of the group.
     """
 
     kind: ClassVar[str] = "mix"
@@ -68,20 +72,20 @@ class MixSpec(StepSpec):
         facts = {name: job.inputs[name].manifest.facts for name, _ in self.parts}
         classes = facts[self.parts[0][0]]["classes"]
         count = _write_shards(job, self._rows(job), classes, sum(per_class for _, per_class in self.parts))
-        applied = {name: found.get("applied", {}) for name, found in facts.items()}
+        applied = {name: part_facts.get("applied", {}) for name, part_facts in facts.items()}
         return {"classes": classes, "images": count, "applied": {"mix": dict(self.parts), "parts": applied}}
 
     def _rows(self, job: Job) -> Iterator[Row]:
         for name, per_class in self.parts:
-            taken: Counter[int] = Counter()
-            for row in rows_of(job, name):
-                if taken[row.label] < per_class:
-                    taken[row.label] += 1
+            counts: Counter[int] = Counter()
+            for row in read_rows(job, name):
+                if counts[row.label] < per_class:
+                    counts[row.label] += 1
                     yield replace(row, path=f"{name}/{row.path}", group=f"{name}/{row.group}")
 
 
 class SampleSpec(StepSpec):
-    """The first images of each class as small pictures for a report."""
+    """Store thumbnails of the first `per_class` images of each class for the report."""
 
     kind: ClassVar[str] = "sample"
     pace: ClassVar[float] = 0.5
@@ -90,16 +94,16 @@ class SampleSpec(StepSpec):
     def make(self, job: Job) -> dict[str, Any]:
         from prettyuseful.data.images import decode, thumbnail
 
-        pictures: dict[int, list[str]] = {}
-        for row in rows_of(job, "dataset"):
-            kept = pictures.setdefault(row.label, [])
-            if len(kept) < self.per_class:
-                kept.append(thumbnail(decode(row.data, row.path)))
-        write_json(job.folder / "samples.json", [pictures[label] for label in sorted(pictures)])
+        samples: dict[int, list[str]] = {}
+        for row in read_rows(job, "dataset"):
+            class_samples = samples.setdefault(row.label, [])
+            if len(class_samples) < self.per_class:
+                class_samples.append(thumbnail(decode(row.data, row.path)))
+        write_json(job.folder / "samples.json", [samples[label] for label in sorted(samples)])
         return {}
 
 
-def _counted(rows: Iterator[Row], total: int, job: Job) -> Iterator[Row]:
+def _report_progress(rows: Iterator[Row], total: int, job: Job) -> Iterator[Row]:
     for index, row in enumerate(rows):
         if index % 50 == 0:
             job.progress(index / total)
@@ -107,11 +111,11 @@ def _counted(rows: Iterator[Row], total: int, job: Job) -> Iterator[Row]:
 
 
 def _write_shards(job: Job, rows: Iterable[Row], classes: Iterable[str], per_class: int) -> int:
-    """Several files, so that no reader must hold one that is too large."""
+    """Write rows to several files, because one large file would need too much memory to read."""
     classes = tuple(classes)
     total = per_class * len(classes)
-    shards, counted = ceil(total / _SHARD_IMAGES), _counted(iter(rows), total, job)
+    shards, remaining = ceil(total / _SHARD_IMAGES), _report_progress(iter(rows), total, job)
     return sum(
-        write_shard(job.folder / shard_name(index, shards), islice(counted, _SHARD_IMAGES), classes)
+        write_shard(job.folder / shard_name(index, shards), islice(remaining, _SHARD_IMAGES), classes)
         for index in range(shards)
     )

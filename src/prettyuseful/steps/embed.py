@@ -1,4 +1,4 @@
-"""Steps that embed: images, once per data set and encoder, and texts."""
+"""Steps that embed images, once per data set and encoder, and texts."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from typing import Any, ClassVar, cast
 
 import numpy as np
 
-from prettyuseful.data.pixels import Pixels, decoded
+from prettyuseful.data.pixels import Pixels, decode_rows
 from prettyuseful.encoders.base import Encoder, TextEncoder
 from prettyuseful.encoders.source import EncoderSource, open_encoder
 from prettyuseful.engine.pinned import Pinned
 from prettyuseful.engine.step import Job, StepSpec
 from prettyuseful.numerics import Numerics
-from prettyuseful.steps.inputs import classifier_of, pixels_of, rows_of
+from prettyuseful.steps.inputs import read_classifier, read_pixels, read_rows
 from prettyuseful.training.recipes import View
 
 _CHUNK = 64  # images that are decoded at a time
 
 
 class EmbedSpec(StepSpec):
-    """Features of an encoder on a data set.
+    """Embed a data set with an encoder.
 
-    The study's real-trained classifier has a `view`, and inputs `classifier` and `pixels`. Every other encoder sees the
-    images of `dataset` in their own size, decoded on the way.
+    The study's classifier trained on real images uses a `view` and the inputs `classifier` and `pixels`. Every other
+    encoder reads the images of `dataset` at their original size.
     """
 
     kind: ClassVar[str] = "embed"
@@ -36,26 +36,26 @@ class EmbedSpec(StepSpec):
 
     def make(self, job: Job) -> dict[str, Any]:
         self.numerics.apply()
-        encoder = self._opened(job)
-        found = [(encoder.features(part), part.labels, part.groups) for part in self._parts(job)]
-        features, labels, groups = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        encoder = self._open(job)
+        embedded = [(encoder.features(part), part.labels, part.groups) for part in self._parts(job)]
+        features, labels, groups = (np.concatenate(parts) for parts in zip(*embedded, strict=True))
         for name, values in (("features", features), ("labels", labels), ("groups", groups)):
             np.save(job.folder / f"{name}.npy", values)
         return {"images": len(features), "dimensions": features.shape[1]}
 
-    def _opened(self, job: Job) -> Encoder:
+    def _open(self, job: Job) -> Encoder:
         if self.view is None:
             return open_encoder(self.encoder, self.numerics)
         from prettyuseful.encoders.real_trained import RealTrained
 
-        return RealTrained(classifier_of(job, "classifier", self.numerics), self.view)
+        return RealTrained(read_classifier(job, "classifier", self.numerics), self.view)
 
     def _parts(self, job: Job) -> Iterator[Pixels]:
         if self.view is not None:
-            yield pixels_of(job, "pixels")
+            yield read_pixels(job, "pixels")
             return
         count = job.inputs["dataset"].manifest.facts["images"]
-        images = job.followed(decoded(rows_of(job, "dataset"), "native"), count)
+        images = job.track_progress(decode_rows(read_rows(job, "dataset"), "native"), count)
         while chunk := list(islice(images, _CHUNK)):
             pixels, labels, groups = zip(*chunk, strict=True)
             flat = np.concatenate([image.reshape(-1) for image in pixels])
@@ -71,7 +71,7 @@ class EmbedSpec(StepSpec):
 
 
 class EmbedTextSpec(StepSpec):
-    """Features (texts, d) of texts by an encoder that has images and texts in one space."""
+    """Embed texts, (texts, d), with an encoder that maps images and texts to one space."""
 
     kind: ClassVar[str] = "embed-text"
     pace: ClassVar[float] = 0.0005

@@ -1,4 +1,4 @@
-"""Steps that generate data sets: generate (a shard of one class), collect (all shards)."""
+"""Steps that generate data sets: generate (one shard of one class) and collect (all shards)."""
 
 from __future__ import annotations
 
@@ -16,29 +16,30 @@ from prettyuseful.engine.pinned import Pinned
 from prettyuseful.engine.step import Job, Resources, StepSpec
 from prettyuseful.errors import DataError, MemoryLimitError
 from prettyuseful.generators.base import Request, Sampling
-from prettyuseful.generators.batches import Cut
+from prettyuseful.generators.micro_batches import BatchPlan
 from prettyuseful.generators.pocket import is_pocket
 from prettyuseful.hub.commits import check_resolved
-from prettyuseful.memory import is_out_of_memory, largest_that_fits
+from prettyuseful.memory import is_out_of_memory, largest_fitting_count
 from prettyuseful.numerics import Numerics
-from prettyuseful.steps.inputs import prompts_of
+from prettyuseful.steps.inputs import read_prompts
 
 if TYPE_CHECKING:
     import torch
 
-_WRITERS, _AHEAD = 2, 3  # threads that encode pictures, and micro-batches that may wait for them
+_WRITERS, _AHEAD = 2, 3  # threads that encode images, and micro-batches that may wait for them
 
 Draw = Callable[[Request, int], Any]
-"""Makes the images of a request whose prompt has the given number, counted through all classes."""
+"""Generates the images of a request. The number identifies its prompt among the prompts of all classes."""
 
 
 class GenerateSpec(StepSpec):
-    """Micro-batches `first` to `stop` of one class: a shard. Its images do not depend on how the class is cut.
+    """Generate one shard: the micro-batches `first` to `stop` of one class.
 
-    `seed` is the data set's; an image's own is the hash of it, class, prompt and index in the class. `images` is the
-    number of the class' images as far as this shard is concerned: what comes after them is padding.
-    `generator` is its name in rows and messages; `sampling` is None for a class of the user's. Inputs: the prompts,
-    and for a diffusion pipeline their embeddings.
+    The images do not depend on how a class is divided into shards. `seed` is the seed of the data set; the seed of an
+    image is a hash of it, the class, the prompt and the index within the class. `images` is the number of images of the
+    class up to this shard; images beyond it pad the last micro-batch and are not stored. `generator` is the name in
+    rows and messages. `sampling` is None for a user-defined generator. Inputs are the prompts and, for a diffusion
+    pipeline, their embeddings.
     """
 
     kind: ClassVar[str] = "generate"
@@ -59,29 +60,31 @@ class GenerateSpec(StepSpec):
 
     def make(self, job: Job) -> dict[str, Any]:
         self.numerics.apply()
-        cut = Cut(self.images, self.prompts, self.micro_batch)
-        prompts, draw, applied = prompts_of(job, "prompts"), *self._opened(job)
-        name, rows, waiting = prompts.classes[self.label], [], deque[Future[list[Row]]]()
-        wanted = len(cut.within(self.first, self.stop))
-        # The device samples the next micro-batch while threads fetch and encode the pictures of the last.
+        batches = BatchPlan(self.images, self.prompts, self.micro_batch)
+        prompts, draw, applied = read_prompts(job, "prompts"), *self._open(job)
+        name, rows, pending = prompts.classes[self.label], [], deque[Future[list[Row]]]()
+        total = len(batches.image_indices(self.first, self.stop))
+        # The device samples the next micro-batch while threads fetch and encode the images of the previous one.
         with ThreadPoolExecutor(_WRITERS) as writers:
             for number in range(self.first, self.stop):
-                indices = cut.indices(number)
-                text = prompts.of(self.label, indices[0])
+                indices = batches.indices(number)
+                text = prompts.prompt_for(self.label, indices[0])
                 seeds = tuple(derive_seed(self.seed, name, text, index) for index in indices)
                 request = Request(text, name, self.label, seeds)
-                fetch = _to_host(self._drawn(draw, request, self.label * self.prompts + number % self.prompts))
-                waiting.append(writers.submit(self._rows, fetch, request, indices))
-                while len(waiting) > _AHEAD:
-                    rows += waiting.popleft().result()
-                job.progress(len(rows) / wanted)
-            rows += [row for future in waiting for row in future.result()]
+                fetch = _start_host_copy(
+                    self._draw_or_explain(draw, request, self.label * self.prompts + number % self.prompts)
+                )
+                pending.append(writers.submit(self._rows, fetch, request, indices))
+                while len(pending) > _AHEAD:
+                    rows += pending.popleft().result()
+                job.progress(len(rows) / total)
+            rows += [row for future in pending for row in future.result()]
         count = write_shard(job.folder / "shard.parquet", sorted(rows, key=lambda row: row.path), prompts.classes)
-        return {"images": count, "applied": applied(), "cut": self._cut(job)}
+        return {"images": count, "applied": applied(), "cut": self._truncated_prompts(job)}
 
     @property
     def rate_class(self) -> str:
-        """Generators, steps, guidance, size and batch set the pace."""
+        """Generator, steps, guidance, size and micro-batch determine the speed."""
         words = [f"generate {self.generator}"]
         if self.sampling is not None:
             guided = " guided" if (self.sampling.cfg or 1) > 1 else ""
@@ -98,18 +101,18 @@ class GenerateSpec(StepSpec):
 
         return replace(super().needs, memory=memory_needed(self.generator, "sampling", self.numerics.dtype))
 
-    def _opened(self, job: Job) -> tuple[Draw, Callable[[], dict[str, Any]]]:
+    def _open(self, job: Job) -> tuple[Draw, Callable[[], dict[str, Any]]]:
         from prettyuseful.engine.cache import cached_model
 
         if self.sampling is None:
-            from prettyuseful.generators.custom import open_custom, problem_with
+            from prettyuseful.generators.custom import open_custom, output_problem
 
             generator = cached_model(open_custom, self.model.source, content=digest(self.model.content))
 
             def draw(request: Request, _: int) -> Any:
                 images = generator.generate(request)
-                if problem := problem_with(images, request):
-                    raise DataError(f"{self.generator}: {problem}; try `prettyuseful check generator`")
+                if problem := output_problem(images, request):
+                    raise DataError(f"{self.generator}: {problem}; run `prettyuseful check generator`")
                 return images
 
             return draw, generator.applied
@@ -121,26 +124,26 @@ class GenerateSpec(StepSpec):
         sampler = cached_model(DiffusersSampler, self.model.source, self.sampling, self.numerics, content=content)
         names = sorted(name for name in job.inputs if name.startswith("embeddings"))
         stored = StoredEmbeddings(job.inputs[name].path(FILE) for name in names)
-        return lambda request, prompt: sampler.sample(stored.of(prompt), request.seeds), sampler.applied
+        return lambda request, prompt: sampler.sample(stored.load(prompt), request.seeds), sampler.applied
 
-    def _drawn(self, draw: Draw, request: Request, prompt: int) -> Any:
+    def _draw_or_explain(self, draw: Draw, request: Request, prompt: int) -> Any:
         try:
             return draw(request, prompt)
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
-        # Outside the handler, so that the failed batch is let go before a smaller one is tried.
-        fits = largest_that_fits(
+        # Outside the handler, so that the memory of the failed batch is freed before a smaller one is tried.
+        fits = largest_fitting_count(
             lambda count: draw(replace(request, seeds=request.seeds[:count]), prompt), len(request.seeds)
         )
         advice = (
-            f"{fits} at a time does: set numerics.micro_batch: {fits}. The micro-batch is part of the key: "
-            "images made with another are made again"
+            f"{fits} fit: set numerics.micro_batch: {fits} (this changes the keys, so images made with another "
+            "micro-batch are generated again)"
             if fits
-            else "not even one at a time does: take a smaller size, another dtype or a larger device"
+            else "not even one image fits: use a smaller size, another dtype or a device with more memory"
         )
         raise MemoryLimitError(
-            f"{self.generator}: {len(request.seeds)} images at a time do not fit into memory; {advice}"
+            f"{self.generator}: {len(request.seeds)} images per micro-batch exceed the memory; {advice}"
         )
 
     def _rows(self, fetch: Callable[[], np.ndarray], request: Request, indices: list[int]) -> list[Row]:
@@ -154,15 +157,15 @@ class GenerateSpec(StepSpec):
                 rows.append(Row(data, path, self.label, path, None, request.prompt, seed, self.generator))
         return rows
 
-    def _cut(self, job: Job) -> dict[str, list[str]]:
-        """The prompts of this class that a tokenizer cut, by number."""
-        own = range(self.label * self.prompts, (self.label + 1) * self.prompts)
+    def _truncated_prompts(self, job: Job) -> dict[str, list[str]]:
+        """Return the prompts of this class that a tokenizer truncated: names of the tokenizers, by prompt number."""
+        numbers = range(self.label * self.prompts, (self.label + 1) * self.prompts)
         facts = [artifact.manifest.facts.get("cut", {}) for name, artifact in job.inputs.items() if name != "prompts"]
-        return {number: names for found in facts for number, names in found.items() if int(number) in own}
+        return {number: names for cut in facts for number, names in cut.items() if int(number) in numbers}
 
 
 class CollectSpec(StepSpec):
-    """A generated data set: its shards, in order, under the names that Hugging Face gives them."""
+    """Combine the shards of a generated data set, in order, under file names in the style of Hugging Face."""
 
     kind: ClassVar[str] = "collect"
     version: ClassVar[int] = 2
@@ -185,15 +188,15 @@ class CollectSpec(StepSpec):
         }
 
 
-def _to_host(images: np.ndarray | torch.Tensor) -> Callable[[], np.ndarray]:
-    """Starts to fetch images from where they are; what is returned waits for them."""
+def _start_host_copy(images: np.ndarray | torch.Tensor) -> Callable[[], np.ndarray]:
+    """Start to copy images from their device to main memory; return a function that waits for them."""
     if isinstance(images, np.ndarray):
         return lambda: images
     import torch
 
     if not images.is_cuda:
         return lambda: np.asarray(images)
-    # A stream of its own: on the sampler's, the copy would stand in line behind the next micro-batch.
+    # On a separate stream, because on the sampler's stream the copy would wait for the next micro-batch.
     stream = torch.cuda.Stream(images.device)  # type: ignore[no-untyped-call]
     stream.wait_stream(torch.cuda.current_stream(images.device))
     with torch.cuda.stream(stream):

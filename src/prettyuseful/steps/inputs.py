@@ -1,4 +1,4 @@
-"""What steps read: an input artifact, opened as the thing it holds."""
+"""Readers of input artifacts."""
 
 from __future__ import annotations
 
@@ -17,36 +17,36 @@ from prettyuseful.numerics import Numerics
 from prettyuseful.prompts.strategies import Prompts
 
 
-def rows_of(job: Job, name: str) -> Iterator[Row]:
-    """The rows of a data set, shard after shard."""
+def read_rows(job: Job, name: str) -> Iterator[Row]:
+    """Yield the rows of a data set, shard by shard."""
     artifact = job.inputs[name]
     for entry in artifact.manifest.files:
         yield from read_shard(artifact.path(entry.name))
 
 
-def part_of(job: Job, name: str, first: int, stop: int) -> Iterator[Row]:
-    """Rows `first` to `stop` of a data set of one shard."""
+def read_slice(job: Job, name: str, first: int, stop: int) -> Iterator[Row]:
+    """Yield the rows `first` to `stop` (exclusive) of a data set that has one shard."""
     artifact = job.inputs[name]
     return read_shard(artifact.path(artifact.manifest.files[0].name), first, stop)
 
 
-def classes_of(job: Job, name: str) -> tuple[str, ...]:
-    """The class names of a data set."""
+def read_classes(job: Job, name: str) -> tuple[str, ...]:
+    """Return the class names of a data set."""
     return tuple(job.inputs[name].manifest.facts["classes"])
 
 
-def prompts_of(job: Job, name: str) -> Prompts:
+def read_prompts(job: Job, name: str) -> Prompts:
     content = json.loads(job.inputs[name].path("prompts.json").read_text("utf-8"))
     return Prompts(tuple(content["classes"]), tuple(tuple(options) for options in content["prompts"]))
 
 
-def pixels_of(job: Job, name: str) -> Pixels:
+def read_pixels(job: Job, name: str) -> Pixels:
     artifact = job.inputs[name]
     return load_pixels({entry.name: artifact.path(entry.name) for entry in artifact.manifest.files})
 
 
-def classifier_of(job: Job, name: str, numerics: Numerics) -> Classifier:
-    """A trained classifier, ready for inference."""
+def read_classifier(job: Job, name: str, numerics: Numerics) -> Classifier:
+    """Load a trained classifier for inference."""
     from prettyuseful.training.classifier import Design, load_classifier
 
     artifact = job.inputs[name]

@@ -1,4 +1,4 @@
-"""The step that probes a decoded data set: every image transformed by itself."""
+"""The step that applies a probe, a transform of every image, to a decoded data set."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from prettyuseful.engine.pinned import Pinned
 from prettyuseful.engine.step import Job, StepSpec
 from prettyuseful.hub.commits import check_resolved
 from prettyuseful.numerics import Numerics
-from prettyuseful.steps.inputs import pixels_of
+from prettyuseful.steps.inputs import read_pixels
 from prettyuseful.transforms.base import Transform, TransformSource
 
 _CHUNK = 64
 
 
 class ProbeSpec(StepSpec):
-    """Decoded images after a transform, without loss."""
+    """Apply a transform to decoded images. They are stored losslessly."""
 
     kind: ClassVar[str] = "probe"
     version: ClassVar[int] = 3
@@ -29,11 +29,11 @@ class ProbeSpec(StepSpec):
     def make(self, job: Job) -> dict[str, Any]:
         self.numerics.apply()
         check_resolved(self.transform.content, self.transform.source.kind)
-        transform = cached_model(_opened, self.transform.source, self.numerics, content=digest(self.transform.content))
-        pixels = pixels_of(job, "pixels")
+        transform = cached_model(_open, self.transform.source, self.numerics, content=digest(self.transform.content))
+        pixels = read_pixels(job, "pixels")
         images = (image for chunk in pixels.chunks(_CHUNK) for image in transform.apply(chunk))
         labelled = zip(images, pixels.labels, pixels.groups, strict=True)
-        write_pixels(job.folder, job.followed(labelled, len(pixels)))
+        write_pixels(job.folder, job.track_progress(labelled, len(pixels)))
         return dict(job.inputs["pixels"].manifest.facts)
 
     @property
@@ -41,5 +41,5 @@ class ProbeSpec(StepSpec):
         return f"probe {self.transform.source.kind}"
 
 
-def _opened(transform: TransformSource, numerics: Numerics) -> Transform:
+def _open(transform: TransformSource, numerics: Numerics) -> Transform:
     return transform.open(numerics)

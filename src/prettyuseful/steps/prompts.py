@@ -1,4 +1,4 @@
-"""Steps that make prompts: caption (real images, in parts), prompt (of every class), encode (to embeddings)."""
+"""Steps that make prompts: caption (real images, in parts), prompt (for every class) and encode (to embeddings)."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from prettyuseful.hub.commits import check_resolved
 from prettyuseful.numerics import Numerics
 from prettyuseful.prompts.captioners.source import DESCRIBER, CaptionerSource, open_captioner
 from prettyuseful.prompts.strategies import PromptRequest, write_prompts
-from prettyuseful.steps.inputs import classes_of, part_of, prompts_of, write_json
+from prettyuseful.steps.inputs import read_classes, read_prompts, read_slice, write_json
 
 
 class CaptionSpec(StepSpec):
-    """One caption per real image, for images `first` to `stop` of a data set."""
+    """Caption the images `first` to `stop` of a data set, one caption per image."""
 
     kind: ClassVar[str] = "caption"
     pace: ClassVar[float] = 0.0006
@@ -36,8 +36,8 @@ class CaptionSpec(StepSpec):
         from prettyuseful.prompts.captioners.base import Picture
 
         self.numerics.apply()
-        captioner, classes = open_captioner(self.captioner, self.numerics), classes_of(job, "images")
-        rows = list(part_of(job, "images", self.first, self.stop))
+        captioner, classes = open_captioner(self.captioner, self.numerics), read_classes(job, "images")
+        rows = list(read_slice(job, "images", self.first, self.stop))
         pictures = [Picture(decode(row.data, row.path), classes[row.label], row.path, row.place) for row in rows]
         captions = captioner.captions(pictures)
         write_json(job.folder / "captions.json", [[row.label, c] for row, c in zip(rows, captions, strict=True)])
@@ -53,9 +53,9 @@ class CaptionSpec(StepSpec):
 
 
 class PromptSpec(StepSpec):
-    """The prompts of every class, by one strategy. Inputs, for one that needs captions: their parts in order.
+    """Write the prompts of every class by one strategy. For a strategy that needs captions, the inputs are their parts.
 
-    `options`: the strategy's, as it resolved them.
+    `options` are the resolved options of the strategy.
     """
 
     kind: ClassVar[str] = "prompt"
@@ -74,10 +74,10 @@ class PromptSpec(StepSpec):
 
 
 class EncodeSpec(StepSpec):
-    """Embeddings of prompts `first` to `stop`, counted through all classes, and of the negative prompt if `guided`.
+    """Encode the prompts `first` to `stop`, numbered over all classes, and the negative prompt if `guided`.
 
-    `sequence`: tokens that the long text encoder may see. Each prompt is encoded alone: how they are parted changes
-    nothing.
+    `sequence` is the largest number of tokens for the long text encoder. Each prompt is encoded separately, so the
+    division into parts does not change the result.
     """
 
     kind: ClassVar[str] = "encode"
@@ -96,21 +96,21 @@ class EncodeSpec(StepSpec):
         from prettyuseful.engine.cache import cached_model
         from prettyuseful.generators.embeddings import save_embeddings
         from prettyuseful.generators.encoder import PromptEncoder
-        from prettyuseful.hub.quiet import quiet
+        from prettyuseful.hub.library_logs import capture_library_logs
 
         self.numerics.apply()
         check_resolved(self.model.content, self.generator)
         encoder = cached_model(PromptEncoder, self.model.source, self.numerics, content=digest(self.model.content))
-        texts = list(chain.from_iterable(prompts_of(job, "prompts").prompts))[self.first : self.stop]
-        encoded, cut = {}, {}
-        with quiet():  # the libraries log every prompt that they cut; here they are counted
+        texts = list(chain.from_iterable(read_prompts(job, "prompts").prompts))[self.first : self.stop]
+        encoded, truncated = {}, {}
+        with capture_library_logs():  # they log every truncated prompt; the facts count them instead
             for number, text in enumerate(texts, self.first):
                 encoded[number] = encoder.encode(text)
                 if tokenizers := encoder.too_long(text):
-                    cut[str(number)] = tokenizers
+                    truncated[str(number)] = tokenizers
                 job.progress((number - self.first + 1) / len(texts))
         save_embeddings(encoded, encoder.encode_negative(self.negative) if self.guided else {}, job.folder)
-        return {"prompts": len(texts), "cut": cut}
+        return {"prompts": len(texts), "cut": truncated}
 
     @property
     def needs(self) -> Resources:

@@ -1,4 +1,4 @@
-"""The step that re-encodes two data sets in the same way, so that their file formats cannot cause a difference."""
+"""The step that re-encodes data sets in the same way, so that their file formats cannot cause a difference."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ import numpy as np
 from prettyuseful.data.dataset import Row, shard_name, write_shard
 from prettyuseful.data.images import decode, to_square
 from prettyuseful.engine.step import Job, StepSpec
-from prettyuseful.steps.balance import spread
-from prettyuseful.steps.inputs import rows_of
+from prettyuseful.steps.balance import draw_balanced
+from prettyuseful.steps.inputs import read_rows
 
-_LOOKED_AT = 300  # images whose size is taken, evenly over the set
+_SIZE_SAMPLE = 300  # images whose size is measured, evenly spaced over the data set
 
 
 class ReencodeSpec(StepSpec):
-    """The input `dataset` as it is compared with `other`: centred squares of one size, as JPEGs of one quality.
+    """Re-encode the input `dataset` for a comparison with `other`: centred squares of one size, JPEG of one quality.
 
-    The side is the smaller of the two sets' short sides, each the median of its images'. `per_class`: only so many
-    images of each class, drawn as `spread` does; None for all.
+    The side of the squares is the median short side of the images of either data set, whichever is smaller. `per_class`
+    is the number of images of each class, drawn by `draw_balanced`, or None for all images.
     """
 
     kind: ClassVar[str] = "re-encode"
@@ -33,23 +33,23 @@ class ReencodeSpec(StepSpec):
 
     def make(self, job: Job) -> dict[str, Any]:
         facts = {name: job.inputs[name].manifest.facts for name in ("dataset", "other")}
-        side = min(_short_side(rows_of(job, name), facts[name]["images"]) for name in facts)
-        rows = (row for row, drawn in zip(rows_of(job, "dataset"), self._drawn(job), strict=True) if drawn)
-        made = job.followed((self._encoded(row, side) for row in rows), facts["dataset"]["images"])
+        side = min(_short_side(read_rows(job, name), facts[name]["images"]) for name in facts)
+        rows = (row for row, drawn in zip(read_rows(job, "dataset"), self._draw_mask(job), strict=True) if drawn)
+        encoded = job.track_progress((self._encode(row, side) for row in rows), facts["dataset"]["images"])
         classes = facts["dataset"]["classes"]
-        count = write_shard(job.folder / shard_name(0, 1), made, classes)
+        count = write_shard(job.folder / shard_name(0, 1), encoded, classes)
         return {"classes": classes, "images": count, "side": side, "quality": self.quality}
 
-    def _drawn(self, job: Job) -> np.ndarray:
-        found = [(row.label, row.group) for row in rows_of(job, "dataset")]
-        labels, groups = np.array([label for label, _ in found]), np.array([group for _, group in found])
-        drawn = np.full(len(found), self.per_class is None)
+    def _draw_mask(self, job: Job) -> np.ndarray:
+        rows = [(row.label, row.group) for row in read_rows(job, "dataset")]
+        labels, groups = np.array([label for label, _ in rows]), np.array([group for _, group in rows])
+        mask = np.full(len(rows), self.per_class is None)
         if self.per_class is not None:
             for label in np.unique(labels):
-                drawn[spread(groups, np.flatnonzero(labels == label), self.per_class)] = True
-        return drawn
+                mask[draw_balanced(groups, np.flatnonzero(labels == label), self.per_class)] = True
+        return mask
 
-    def _encoded(self, row: Row, side: int) -> Row:
+    def _encode(self, row: Row, side: int) -> Row:
         from PIL import Image
 
         buffer = io.BytesIO()
@@ -58,5 +58,5 @@ class ReencodeSpec(StepSpec):
 
 
 def _short_side(rows: Iterator[Row], count: int) -> int:
-    looked_at: Iterable[Row] = islice(rows, 0, None, max(1, count // _LOOKED_AT))
-    return int(np.median([min(decode(row.data, row.path).size) for row in looked_at]))
+    sample: Iterable[Row] = islice(rows, 0, None, max(1, count // _SIZE_SAMPLE))
+    return int(np.median([min(decode(row.data, row.path).size) for row in sample]))

@@ -1,4 +1,4 @@
-"""The study file: what a study asks for, in YAML, strictly validated."""
+"""The models of study files (YAML). They are validated strictly: unknown keys and wrong types are errors."""
 
 from __future__ import annotations
 
@@ -21,7 +21,13 @@ from pydantic import (
 from prettyuseful.diagnosis.causes import DroppableCause
 from prettyuseful.encoders.source import REAL_TRAINED, EncoderSource
 from prettyuseful.errors import did_you_mean
-from prettyuseful.fields import RelativePlace, RowName, file_or_hub_id, images_or_plugin, plugin
+from prettyuseful.fields import (
+    RegisteredName,
+    RelativePath,
+    resolve_file_or_hub_id,
+    resolve_images_or_plugin,
+    resolve_plugin,
+)
 from prettyuseful.generators.base import Sampling
 from prettyuseful.generators.models import MODELS
 from prettyuseful.metrics.rows import METRICS
@@ -32,12 +38,12 @@ from prettyuseful.training.recipes import Checkpoint
 from prettyuseful.transforms.chain import AnyTransform
 
 REAL = "real"
-"""The name of the real images among the data sets; a study cannot give it to another."""
+"""The reserved name of the task's real images among the data sets."""
 DEFAULT = "default"
-"""The recipe that every probe chooses for itself."""
+"""The reserved name for the default recipe of each probe."""
 
 
-MetricName = Annotated[str, RowName(METRICS)]
+MetricName = Annotated[str, RegisteredName(METRICS)]
 
 
 class _Strict(BaseModel):
@@ -46,9 +52,9 @@ class _Strict(BaseModel):
 
 def _dataset_name(name: str) -> str:
     if name == REAL:
-        raise ValueError(f"nothing can be called {REAL!r}: that name stands for the task's real images")
+        raise ValueError(f"the name {REAL!r} is reserved for the real images of the task; choose another name")
     if not _DATASET_NAME.fullmatch(name):
-        raise ValueError("a name may hold letters, digits, '-', '_' and '.', and begins with none of the last")
+        raise ValueError("a name may contain letters, digits, '-', '_' and '.', and must start with a letter or digit")
     return name
 
 
@@ -57,7 +63,7 @@ _DATASET_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 def _per_class(value: Any) -> Any:
-    """`50 per class` and `50` are the same."""
+    """Accept `50 per class` as well as `50`."""
     if isinstance(value, str) and (number := _PER_CLASS.fullmatch(value.strip())):
         return int(number[1])
     return value
@@ -77,57 +83,69 @@ PerClass = Annotated[
         }
     ),
 ]
-_GENERATED = ("prompts", "seed", "sampling")  # what makes no sense of images that are there already
+_GENERATION_FIELDS = ("prompts", "seed", "sampling")  # fields that only apply to generated images
 
 
 class DatasetPlan(_Strict):
-    """A data set: generated, taken from a folder of images, mixed from others, or another one changed."""
+    """A data set: generated images, a folder of images, a mix of other data sets, or a modified data set.
 
-    generator: Annotated[str, RelativePlace(images_or_plugin, names=MODELS)] | None = Field(
+    Set exactly one of `generator`, `mix` and `of`.
+    """
+
+    generator: Annotated[str, RelativePath(resolve_images_or_plugin, names=MODELS)] | None = Field(
         None,
-        description="id of `prettyuseful list generators`, a hub id, a pipeline folder, a folder of images "
-        "(class folders, .tar shards or Parquet files), or module:Class",
+        description="source of the images: a name from `prettyuseful list generators`, a Hugging Face hub id, a "
+        "diffusers pipeline folder, a folder of images (class folders, .tar shards or Parquet files), or module:Class",
     )
     mix: dict[str, PerClass] | None = Field(
-        None, min_length=1, description="other data sets, or real, and how many images per class of each"
+        None,
+        min_length=1,
+        description="a mix of other data sets (or real): for each one, the number of images per class taken from it",
     )
     of: str | None = Field(
-        None, description="another data set, or real, that this one is made of by a transform or by dropping images"
+        None, description="the data set (or real) that this one is derived from, by transform or by drop"
     )
     transform: SerializeAsAny[AnyTransform] | None = Field(
-        None, description="what is done to every image of it, in the size that classifiers are trained on"
+        None, description="transform applied to every image of the data set in of, at the size used for training"
     )
     drop: DroppableCause | None = Field(
         None,
-        description="images that a diagnosis suspects of a wrong label, or of being near-copies of real ones, give way "
-        "to others of their class",
+        description="drop images of the data set in of that the diagnosis reports: labels (class labels that look "
+        "wrong) or copies (near-duplicates of real images); other images of the same class are repeated in their place",
     )
-    images_per_class: PerClass | None = Field(None, description="how many; a mix counts its own")
-    prompts: PromptPlan = Field(PromptPlan(), description="prompt strategy")
-    seed: int = Field(0, ge=0, description="seed of the generation: another seed, another draw of images")
+    images_per_class: PerClass | None = Field(
+        None, description="number of images per class, 1 to 1,000,000; required, except for a mix"
+    )
+    prompts: PromptPlan = Field(PromptPlan(), description="prompt strategy of the generator")
+    seed: int = Field(0, ge=0, description="seed of image generation; another seed gives other images")
     sampling: Literal["vendor", "paper"] | Sampling = Field(
-        "vendor", description="the vendor's settings, those of the paper's code, or your own"
+        "vendor",
+        description="sampling settings: vendor (recommended by the model's vendor), paper (used in the paper's code), "
+        "or a mapping with your own settings",
     )
-    control: str | None = Field(None, description="the data set that this one is compared with as planned beforehand")
+    control: str | None = Field(
+        None, description="pre-registers a comparison of this data set with another data set of the study"
+    )
     pretrain: str | None = Field(
-        None, description="the data set (or real) that classifiers are trained on first, before this one"
+        None,
+        description="the data set (or real) on which classifiers are pretrained before training on this one",
     )
 
     @model_validator(mode="after")
-    def _one_origin(self) -> DatasetPlan:
+    def _has_one_origin(self) -> DatasetPlan:
         if sum(origin is not None for origin in (self.generator, self.mix, self.of)) != 1:
-            raise ValueError("say where the images come from: generator, mix or of, and only one of them")
+            raise ValueError("set exactly one of generator, mix and of; it defines where the images come from")
         if self.mix is None and self.images_per_class is None:
-            raise ValueError("images_per_class is missing: how many images per class shall there be?")
+            raise ValueError("images_per_class is missing; set the number of images per class")
         if self.mix is not None and self.images_per_class is not None:
-            raise ValueError("a mix has no images_per_class of its own; that belongs to the data sets it is made of")
-        if self.generator is None and (odd := [name for name in _GENERATED if name in self.model_fields_set]):
-            kind = "mix" if self.mix else "changed data set"
-            raise ValueError(f"a {kind} has no {odd[0]} of its own; that belongs to the data sets it is made of")
+            raise ValueError("images_per_class does not apply to a mix; each entry of mix has its own number")
+        if self.generator is None and (names := [name for name in _GENERATION_FIELDS if name in self.model_fields_set]):
+            kind = "mix" if self.mix else "derived data set"
+            raise ValueError(f"{names[0]} does not apply to a {kind}; set it in the data sets that it is made from")
         if (self.of is not None) != ((self.transform is None) != (self.drop is None)):
-            raise ValueError("of goes with either transform or drop, and they with of")
+            raise ValueError("of needs exactly one of transform and drop, and transform and drop need of")
         if self.drop and self.of == REAL:
-            raise ValueError("drop is for generated images; real ones are not diagnosed")
+            raise ValueError("drop does not apply to real images, because they are not diagnosed")
         return self
 
     @property
@@ -136,207 +154,241 @@ class DatasetPlan(_Strict):
         return sum(self.mix.values()) if self.mix else self.images_per_class or 0
 
     @property
-    def needs(self) -> tuple[str, ...]:
-        """The other data sets of the study that this one is made from or trained after."""
+    def dependencies(self) -> tuple[str, ...]:
+        """The other data sets of the study that this one is made from or pretrained on."""
         return (*(self.mix or ()), *(name for name in (self.of, self.pretrain) if name))
 
 
 class ProbePlan(_Strict):
-    """A probe of the study's own, or what it changes in one that has a name."""
+    """A probe that the study defines, or changes to a built-in probe of the same name."""
 
     transform: SerializeAsAny[AnyTransform] | None = Field(
-        None, description="what is done to every image, train and test alike"
+        None, description="transform applied to all training and test images"
     )
-    recipe: Annotated[str, RelativePlace(plugin)] | None = Field(
-        None, description="what classifiers of this probe are trained with"
+    recipe: Annotated[str, RelativePath(resolve_plugin)] | None = Field(
+        None, description="recipe of the classifiers of this probe; the default is the probe's own recipe"
     )
-    architecture: str | None = Field(None, description="the only architecture that this probe is used with")
+    architecture: str | None = Field(None, description="architecture of this probe, instead of train.architectures")
     crops: int | None = Field(
-        None, ge=1, le=16, description="a test image is seen in so many by so many fixed squares, and they are averaged"
+        None,
+        ge=1,
+        le=16,
+        description="classify test images in crops x crops fixed square views and average the results; default: the "
+        "setting of the probe, usually 1",
     )
 
     @model_validator(mode="after")
-    def _says_something(self) -> ProbePlan:
+    def _is_not_empty(self) -> ProbePlan:
         if not self.model_fields_set:
-            raise ValueError("a probe says at least one of transform, recipe, architecture and crops")
+            raise ValueError("a probe must set at least one of transform, recipe, architecture and crops")
         return self
 
 
 class RecipePlan(_Strict):
-    """A recipe of the study's own: one that has a name, with changes."""
+    """A training recipe that the study defines: an existing recipe with some settings changed.
 
-    like: Annotated[str, RelativePlace(plugin)] = Field(
-        description="name of `prettyuseful list recipes`, or module:OBJECT"
+    Settings that are left out keep the value of the recipe in `like`.
+    """
+
+    like: Annotated[str, RelativePath(resolve_plugin)] = Field(
+        description="the recipe to start from: a name from `prettyuseful list recipes`, or module:OBJECT"
     )
     stored_size: Annotated[int, Field(ge=8, le=4096)] | Literal["native"] = Field(
-        256, description="short side in pixels of the decoded images, or native"
+        256, description="short side in pixels of the decoded training images, or native for the original size"
     )
-    size: int = Field(224, ge=8, le=4096, description="side in pixels of what a classifier looks at")
+    size: int = Field(224, ge=8, le=4096, description="side in pixels of the square input of the classifier")
     resize: Annotated[int, Field(ge=8, le=4096)] | Literal["native"] = Field(
-        224, description="short side of a test image before squares of size are cut from it, or native"
+        224, description="short side in pixels to which test images are resized before cropping to size, or native"
     )
-    epochs: int = Field(80, ge=1, le=999_999, description="passes over the training images")
-    batch_size: int = Field(1024, ge=2, description="images per step")
-    learning_rate: float = Field(1e-3, gt=0, description="the highest of the schedule")
-    weight_decay: float = Field(0.0, ge=0)
-    warmup: float = Field(0.1, ge=0, le=1, description="fraction of all steps")
-    label_smoothing: float = Field(0.0, ge=0, lt=1)
-    clip_norm: float = Field(1.0, gt=0, description="largest norm of the gradient")
-    validation: float = Field(0.1, gt=0, lt=1, description="fraction held back for lowest-validation-loss")
+    epochs: int = Field(80, ge=1, le=999_999, description="number of passes over the training images")
+    batch_size: int = Field(1024, ge=2, description="images per optimiser step")
+    learning_rate: float = Field(1e-3, gt=0, description="peak learning rate of the schedule")
+    weight_decay: float = Field(0.0, ge=0, description="weight decay of matrices and convolution kernels")
+    warmup: float = Field(0.1, ge=0, le=1, description="fraction of all steps with linear warm-up")
+    label_smoothing: float = Field(0.0, ge=0, lt=1, description="label smoothing of the cross-entropy loss")
+    clip_norm: float = Field(1.0, gt=0, description="maximum norm of the gradient")
+    validation: float = Field(
+        0.1,
+        gt=0,
+        lt=1,
+        description="fraction of the training images held out for validation, if checkpoint is lowest-validation-loss",
+    )
 
 
 class TrainPlan(_Strict):
-    """The classifiers: every architecture with every recipe, probe and seed."""
+    """The classifiers: one is trained for every combination of data set, architecture, recipe, probe and seed."""
 
-    architectures: tuple[str, ...] = Field(("small",), min_length=1)
-    recipes: tuple[Annotated[str, RelativePlace(plugin)], ...] = Field(
+    architectures: tuple[str, ...] = Field(
+        ("small",), min_length=1, description="small (a bundled network) or names of timm models, such as resnet50"
+    )
+    recipes: tuple[Annotated[str, RelativePath(resolve_plugin)], ...] = Field(
         (DEFAULT,),
         min_length=1,
-        description="names of `prettyuseful list recipes`, or of the study's own; default is each probe's own choice",
+        description="names from `prettyuseful list recipes` or from recipes of this study; default is the recipe that "
+        "each probe defines",
     )
-    probes: tuple[Annotated[str, RelativePlace(plugin)], ...] = Field(
-        ("rgb",), min_length=1, description="names of `prettyuseful list probes`, or of the study's own probes"
+    probes: tuple[Annotated[str, RelativePath(resolve_plugin)], ...] = Field(
+        ("rgb",), min_length=1, description="names from `prettyuseful list probes` or from probes of this study"
     )
-    seeds: tuple[int, ...] = Field((0, 1, 2), min_length=1, description="training seeds: one run each")
+    seeds: tuple[int, ...] = Field(
+        (0, 1, 2), min_length=1, description="training seeds; every classifier is trained once per seed"
+    )
     real_curve: tuple[PerClass, ...] = Field(
         (),
-        description="numbers of real images per class to train on as well, in as many steps as each data set gets: "
-        "they tell how many real images it is worth",
+        description="numbers of real images per class for additional classifiers, trained for as many steps as those "
+        "of the data sets; from this curve the effective real images of each data set are computed",
     )
     curve_seeds: tuple[int, ...] | None = Field(
-        None, min_length=1, description="those of the seeds that the curve is trained with; all, if nothing is said"
+        None, min_length=1, description="the seeds used for real_curve, a subset of seeds; default: all seeds"
     )
     checkpoint: Checkpoint | None = Field(
-        None, description="which weights are kept; the recipes say last, the paper lowest-validation-loss"
+        None,
+        description="the weights to keep: last, or lowest-validation-loss (used in the paper); default: the recipe's "
+        "setting",
     )
-    weights: dict[str, Annotated[str, RelativePlace(file_or_hub_id)]] = Field(
-        {}, description="files or hub ids of pretrained weights, by architecture, for recipes that begin with some"
+    weights: dict[str, Annotated[str, RelativePath(resolve_file_or_hub_id)]] = Field(
+        {},
+        description="pretrained weights for recipes that need them: for each architecture, a file or a hub id; "
+        "default: the weights of timm",
     )
 
     @field_validator("architectures", "recipes", "probes", "seeds", "real_curve")
     @classmethod
-    def _no_twins(cls, values: tuple[Any, ...]) -> tuple[Any, ...]:
-        if len(set(values)) != len(values):
-            raise ValueError("every entry may stand here only once")
+    def _entries_are_unique(cls, values: tuple[Any, ...]) -> tuple[Any, ...]:
+        if duplicates := [value for value in values if values.count(value) > 1]:
+            raise ValueError(f"duplicate entry {duplicates[0]!r}; list every entry only once")
         return values
 
     @model_validator(mode="after")
     def _curve_seeds_are_seeds(self) -> TrainPlan:
-        if odd := [seed for seed in self.curve_seeds or () if seed not in self.seeds]:
-            raise ValueError(f"curve_seeds names {odd[0]}, which is none of the seeds")
+        if unknown := [seed for seed in self.curve_seeds or () if seed not in self.seeds]:
+            raise ValueError(f"curve_seeds contains {unknown[0]}, which is not in seeds")
         return self
 
     @field_validator("real_curve")
     @classmethod
-    def _a_curve(cls, values: tuple[int, ...]) -> tuple[int, ...]:
+    def _curve_has_two_points(cls, values: tuple[int, ...]) -> tuple[int, ...]:
         if len(values) == 1:
-            raise ValueError("a curve needs at least two numbers of images per class")
+            raise ValueError("real_curve needs at least two numbers of images per class")
         return values
 
 
 class Study(_Strict):
     """A study: one task, its data sets, how classifiers are trained on them, and what is measured."""
 
-    version: Literal[1]
-    title: str = Field("", description="what the report is called")
-    question: str = Field("", description="what is asked, in a sentence or two, for the report")
-    task: TaskSource
-    datasets: dict[DatasetName, DatasetPlan] = Field(min_length=1)
-    probes: dict[DatasetName, ProbePlan] = Field({}, description="probes of the study's own, by name")
-    recipes: dict[DatasetName, RecipePlan] = Field({}, description="recipes of the study's own, by name")
-    train: TrainPlan = TrainPlan()
+    version: Literal[1] = Field(description="version of the study file format, always 1")
+    title: str = Field("", description="title of the report")
+    question: str = Field("", description="the question of the study in one or two sentences, shown in the report")
+    task: TaskSource = Field(description="the task: its classes and its real training and test images")
+    datasets: dict[DatasetName, DatasetPlan] = Field(min_length=1, description="the data sets of the study, by name")
+    probes: dict[DatasetName, ProbePlan] = Field({}, description="probes that this study defines, by name")
+    recipes: dict[DatasetName, RecipePlan] = Field({}, description="training recipes that this study defines, by name")
+    train: TrainPlan = Field(TrainPlan(), description="the classifiers that are trained on every data set")
     metrics: tuple[MetricName, ...] = Field(
         ("density", "coverage"),
-        description="names of `prettyuseful list metrics`, or your own as module:OBJECT; each measured with every "
-        "encoder",
+        description="distribution metrics: names from `prettyuseful list metrics`, or user-defined metrics as "
+        "module:OBJECT; each is measured with every encoder",
     )
     encoders: tuple[EncoderSource, ...] = Field(
         (EncoderSource(name=REAL_TRAINED),),
         min_length=1,
-        description="what images are compared by: names of `prettyuseful list encoders`, timm ids, or module:OBJECT",
+        description="feature extractors for the metrics: names from `prettyuseful list encoders`, timm model names, or "
+        "module:OBJECT",
     )
-    diagnosis: bool = Field(False, description="whether to look for what holds each data set back, see docs/audit.md")
-    numerics: StudyNumerics = StudyNumerics()
+    diagnosis: bool = Field(
+        False, description="diagnose the causes of the difference between each data set and the real images"
+    )
+    numerics: StudyNumerics = Field(
+        StudyNumerics(), description="device, number format and batch settings of all steps"
+    )
 
     @field_validator("metrics")
     @classmethod
-    def _each_once(cls, metrics: tuple[str, ...]) -> tuple[str, ...]:
-        if len(set(metrics)) != len(metrics):
-            raise ValueError("every metric may stand here only once")
+    def _metrics_are_unique(cls, metrics: tuple[str, ...]) -> tuple[str, ...]:
+        if duplicates := [name for name in metrics if metrics.count(name) > 1]:
+            raise ValueError(f"duplicate metric {duplicates[0]!r}; list every metric only once")
         return metrics
 
     @field_validator("encoders")
     @classmethod
-    def _names_differ(cls, encoders: tuple[EncoderSource, ...]) -> tuple[EncoderSource, ...]:
+    def _encoders_are_unique(cls, encoders: tuple[EncoderSource, ...]) -> tuple[EncoderSource, ...]:
         names = [encoder.name for encoder in encoders]
         for name in names:
             if names.count(name) > 1:
-                raise ValueError(f"{name!r} stands here twice, and results go by that name; leave one out")
+                raise ValueError(f"duplicate encoder {name!r}; list every encoder only once")
         return encoders
 
     @field_validator("recipes")
     @classmethod
-    def _default_is_taken(cls, recipes: dict[str, RecipePlan]) -> dict[str, RecipePlan]:
+    def _default_is_reserved(cls, recipes: dict[str, RecipePlan]) -> dict[str, RecipePlan]:
         if DEFAULT in recipes:
-            raise ValueError(f"no recipe can be called {DEFAULT!r}: that name stands for each probe's own choice")
+            raise ValueError(
+                f"the recipe name {DEFAULT!r} is reserved for the default recipe of each probe; rename the recipe"
+            )
         return recipes
 
     @field_validator("probes")
     @classmethod
-    def _rgb_is_as_it_is(cls, probes: dict[str, ProbePlan]) -> dict[str, ProbePlan]:
+    def _rgb_has_no_transform(cls, probes: dict[str, ProbePlan]) -> dict[str, ProbePlan]:
         if "rgb" in probes and probes["rgb"].transform is not None:
-            raise ValueError("rgb stands for the images as they are and has no transform; give the probe another name")
+            raise ValueError(
+                "the probe rgb is reserved for unchanged images and cannot have a transform; rename the probe"
+            )
         return probes
 
     @field_validator("datasets")
     @classmethod
-    def _controls_are_there(cls, datasets: dict[str, DatasetPlan]) -> dict[str, DatasetPlan]:
+    def _controls_exist(cls, datasets: dict[str, DatasetPlan]) -> dict[str, DatasetPlan]:
         for name, plan in datasets.items():
             if plan.control is not None and (plan.control == name or plan.control not in datasets):
                 hint = did_you_mean(plan.control, datasets.keys() - {name})
-                raise ValueError(f"the control of {name!r} is {plan.control!r}, which is no other data set here{hint}")
+                raise ValueError(
+                    f"the control of {name!r} must be another data set of the study, not {plan.control!r}{hint}"
+                )
         return datasets
 
     @field_validator("datasets")
     @classmethod
-    def _parts_are_there(cls, datasets: dict[str, DatasetPlan]) -> dict[str, DatasetPlan]:
+    def _dependencies_exist(cls, datasets: dict[str, DatasetPlan]) -> dict[str, DatasetPlan]:
         for name, plan in datasets.items():
-            for part in plan.needs:
+            for part in plan.dependencies:
                 if part != REAL and part not in datasets:
                     hint = did_you_mean(part, [REAL, *datasets])
-                    raise ValueError(f"{name!r} needs {part!r}, which is no data set here{hint}")
-                asked = plan.count if part == plan.of else (plan.mix or {}).get(part, 0)
-                there = datasets[part].count if part != REAL else 1_000_000
-                if asked > there:
-                    raise ValueError(f"{name!r} takes {asked} images per class of {part!r}, which has {there}")
-                if plan.drop and part == plan.of and asked < there:
-                    raise ValueError(f"{name!r} drops images of all {there} per class of {part!r}; ask for as many")
-            if name in _all_needs(plan, datasets):
-                raise ValueError(f"{name!r} needs itself, by way of its mix, of or pretrain")
+                    raise ValueError(f"{name!r} refers to {part!r}, which is not a data set of the study{hint}")
+                needed = plan.count if part == plan.of else (plan.mix or {}).get(part, 0)
+                available = datasets[part].count if part != REAL else 1_000_000
+                if needed > available:
+                    raise ValueError(
+                        f"{name!r} takes {needed} images per class of {part!r}, which has only {available}"
+                    )
+                if plan.drop and part == plan.of and needed < available:
+                    raise ValueError(f"{name!r} drops images of {part!r}: set its images_per_class to {available}")
+            if name in _all_dependencies(plan, datasets):
+                raise ValueError(f"{name!r} depends on itself, through mix, of or pretrain")
         return datasets
 
     def as_written(self) -> dict[str, Any]:
-        """The study as its file has it: what was left out is left out."""
+        """Return the study as plain data, without the fields that the file leaves out."""
         return self.model_dump(mode="json", exclude_unset=True)
 
-    def images_of(self, name: str) -> set[str]:
-        """The data sets that the images of one come from in the end: itself, or what it is mixed or made from."""
+    def image_sources(self, name: str) -> set[str]:
+        """Return the names of the data sets that the images of `name` come from, following `mix` and `of`."""
         plan = self.datasets.get(name)
         parts = () if plan is None else plan.mix or ((plan.of,) if plan.of else ())
-        return set().union(*(self.images_of(part) for part in parts)) if parts else {name}
+        return set().union(*(self.image_sources(part) for part in parts)) if parts else {name}
 
-    def seen_by(self, name: str) -> set[str]:
-        """The data sets whose images classifiers of `name` have seen in the end, before it and in it."""
-        before = self.datasets[name].pretrain if name in self.datasets else None
-        return self.images_of(name) | (self.seen_by(before) if before else set())
+    def training_sources(self, name: str) -> set[str]:
+        """Return the image sources of all data sets that classifiers of `name` are trained on, with pretraining."""
+        pretrain = self.datasets[name].pretrain if name in self.datasets else None
+        return self.image_sources(name) | (self.training_sources(pretrain) if pretrain else set())
 
 
-def _all_needs(plan: DatasetPlan, datasets: Mapping[str, DatasetPlan]) -> set[str]:
-    found: set[str] = set()
-    waiting = [*plan.needs]
-    while waiting:
-        name = waiting.pop()
-        if name not in found:
-            found.add(name)
-            waiting += datasets[name].needs if name in datasets else ()
-    return found
+def _all_dependencies(plan: DatasetPlan, datasets: Mapping[str, DatasetPlan]) -> set[str]:
+    visited: set[str] = set()
+    pending = [*plan.dependencies]
+    while pending:
+        name = pending.pop()
+        if name not in visited:
+            visited.add(name)
+            pending += datasets[name].dependencies if name in datasets else ()
+    return visited

@@ -1,4 +1,4 @@
-"""What a study says of numerics, and what follows for each kind of step."""
+"""The numeric settings of a study, and the settings that they give to each kind of step."""
 
 from __future__ import annotations
 
@@ -6,43 +6,46 @@ from typing import Literal
 
 from pydantic import Field
 
-from prettyuseful.numerics import DType, Layout, Numerics, TrainingNumerics
+from prettyuseful.numerics import DType, MemoryFormat, Numerics, TrainingNumerics
 
 
 class StudyNumerics(TrainingNumerics):
-    """Numerics of a study: those of all its steps."""
+    """Device, number format and batch settings of all steps of a study."""
 
     dtype: Literal["auto", DType] = Field(  # type: ignore[assignment]
         "auto",
-        description="number format; auto is the generator's own and bfloat16 autocast in classifiers on a GPU, float32 "
-        "on a CPU",
+        description="number format; auto: float32 on a CPU; on a GPU, the generator's native format for generation and "
+        "bfloat16 autocast for classifiers",
     )
     memory_format: Literal["auto", "contiguous", "channels_last"] = Field(  # type: ignore[assignment]
-        "auto", description="layout of images in memory; auto is channels_last for classifiers on a GPU"
+        "auto",
+        description="memory format of image tensors; auto: channels_last for classifiers on a GPU, else contiguous",
     )
     micro_batch: int = Field(25, ge=1, le=4096, description="images per generation batch")
 
-    def of_generation(self, native: DType) -> Numerics:
-        """Those of generation with a model whose own number format is `native`."""
+    def generation_numerics(self, native: DType) -> Numerics:
+        """Return the settings of generation with a model whose native number format is `native`."""
         dtype = self.dtype if self.dtype != "auto" else native if self.device == "cuda" else "float32"
-        left_out = {"micro_batch", "dtype", "memory_format", "images_at_once"}
-        return Numerics(**self.model_dump(exclude=left_out), dtype=dtype, memory_format=self._layout("contiguous"))
+        excluded = {"micro_batch", "dtype", "memory_format", "images_at_once"}
+        return Numerics(
+            **self.model_dump(exclude=excluded), dtype=dtype, memory_format=self._resolve_memory_format("contiguous")
+        )
 
-    def of_training(self) -> TrainingNumerics:
-        """Those of training: bfloat16 autocast and channels-last on a GPU, float32 on a CPU, unless the study says."""
+    def training_numerics(self) -> TrainingNumerics:
+        """Return the settings of training; auto is bfloat16 autocast and channels_last on a GPU, float32 on a CPU."""
         half = self.dtype in ("bfloat16", "float16") or (self.dtype == "auto" and self.device == "cuda")
         shared = self.model_dump(include={"device", "threads", "compile", "images_at_once"})
-        layout = self._layout("channels_last" if self.device == "cuda" else "contiguous")
-        return TrainingNumerics(**shared, dtype="bfloat16" if half else "float32", memory_format=layout)
+        memory_format = self._resolve_memory_format("channels_last" if self.device == "cuda" else "contiguous")
+        return TrainingNumerics(**shared, dtype="bfloat16" if half else "float32", memory_format=memory_format)
 
-    def of_inference(self) -> Numerics:
-        """Those of classifiers at work."""
-        return Numerics(**self.of_training().model_dump(exclude={"images_at_once"}))
+    def inference_numerics(self) -> Numerics:
+        """Return the settings of classifier inference."""
+        return Numerics(**self.training_numerics().model_dump(exclude={"images_at_once"}))
 
-    def of_steps(self) -> Numerics:
-        """Those of every other step: what it does not look at is in no key of it."""
+    def step_numerics(self) -> Numerics:
+        """Return the settings of all other steps; settings that do not affect them must not enter their keys."""
         shared = self.model_dump(include={"device", "threads", "compile"})
-        return Numerics(**shared, memory_format=self._layout("contiguous"))
+        return Numerics(**shared, memory_format=self._resolve_memory_format("contiguous"))
 
-    def _layout(self, auto: Layout) -> Layout:
+    def _resolve_memory_format(self, auto: MemoryFormat) -> MemoryFormat:
         return auto if self.memory_format == "auto" else self.memory_format

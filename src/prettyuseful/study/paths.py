@@ -1,4 +1,4 @@
-"""A study's relative places, looked up from the folder of its file."""
+"""Relative paths in a study file, resolved from the folder of the file."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
-from prettyuseful.fields import RelativePlace, RowName
+from prettyuseful.fields import RegisteredName, RelativePath
 from prettyuseful.study.file import Study
 from prettyuseful.study.schema import Slot, slots_of
 
@@ -16,47 +16,47 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
 def resolve_paths(study: Study, folder: Path) -> Study:
-    """The study, its folders, files and modules made absolute where they are found below `folder`.
+    """Return the study with the paths of its folders, files and modules made absolute if they exist below `folder`.
 
-    Which texts these are is marked in the schema, by `RelativePlace` and `RowName`.
+    `RelativePath` and `RegisteredName` mark these fields in the models.
     """
-    return _resolved_model(study, folder)
+    return _resolve_model(study, folder)
 
 
-def _resolved_model(model: ModelT, folder: Path) -> ModelT:
+def _resolve_model(model: ModelT, folder: Path) -> ModelT:
     changes: dict[str, Any] = {}
     for name, slot in slots_of(type(model)).items():
         value = getattr(model, name)
-        if (resolved := _resolved(value, slot, model, folder)) != value:
+        if (resolved := _resolve_value(value, slot, model, folder)) != value:
             changes[name] = resolved
     return model.model_copy(update=changes) if changes else model
 
 
-def _resolved(value: Any, slot: Slot, owner: BaseModel, folder: Path) -> Any:
-    """`value` of the model `owner`, where `slot` may stand."""
+def _resolve_value(value: Any, slot: Slot, owner: BaseModel, folder: Path) -> Any:
+    """Resolve a value of the model `owner`; `slot` is its type."""
     match value:
         case str():
             for mark in _marks(slot):
-                value = mark.resolved(value, owner, folder)
+                value = mark.make_absolute(value, owner, folder)
             return value
         case BaseModel():
-            return _resolved_model(value, folder)
+            return _resolve_model(value, folder)
         case Mapping():
             inner = next((branch.values for branch in _branches(slot) if branch.values), Slot(Any))
-            return {key: _resolved(part, inner, owner, folder) for key, part in value.items()}
+            return {key: _resolve_value(part, inner, owner, folder) for key, part in value.items()}
         case tuple():
-            whole = next((branch for branch in _branches(slot) if branch.is_list), Slot(Any))
-            return tuple(_resolved(part, whole.item(i), owner, folder) for i, part in enumerate(value))
+            list_slot = next((branch for branch in _branches(slot) if branch.is_list), Slot(Any))
+            return tuple(_resolve_value(part, list_slot.item(i), owner, folder) for i, part in enumerate(value))
     return value
 
 
-def _marks(slot: Slot) -> Iterator[RelativePlace | RowName]:
-    for one in {id(part): part for part in (slot, *_branches(slot))}.values():
-        yield from (part for part in one.metadata if isinstance(part, RelativePlace | RowName))
+def _marks(slot: Slot) -> Iterator[RelativePath | RegisteredName]:
+    for branch in {id(branch): branch for branch in (slot, *_branches(slot))}.values():
+        yield from (part for part in branch.metadata if isinstance(part, RelativePath | RegisteredName))
 
 
 def _branches(slot: Slot) -> Iterator[Slot]:
-    """The slot itself, or what may stand there instead of each other."""
+    """Yield the slot itself, or all alternatives of a union."""
     if not slot.branches:
         yield slot
     for branch in slot.branches:

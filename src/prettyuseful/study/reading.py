@@ -1,4 +1,4 @@
-"""Reading a study file: YAML to a study, or one line on what is wrong and where."""
+"""Reading of study files: YAML text to a `Study`, or an error with file, line and remedy."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from prettyuseful.errors import StudyError, one_line
 from prettyuseful.plugins import plugin_id
 from prettyuseful.study.file import Study
 from prettyuseful.study.paths import resolve_paths
-from prettyuseful.study.problems import problems
+from prettyuseful.study.problems import find_problems
 
 
 def load_study(path: Path | str) -> Study:
-    """Reads a study file. A task's or generator's relative folder is looked up from the file's own folder.
+    """Read a study file. Relative paths in it are resolved from the folder of the file.
 
     Raises:
-        StudyError: the file cannot be read, or says something that a study cannot say; names the line.
+        StudyError: the file cannot be read or is not a valid study; the message names the line.
     """
     path = Path(path)
     try:
@@ -32,64 +32,66 @@ def load_study(path: Path | str) -> Study:
     study = parse_study(text, str(path))
     resolved = resolve_paths(study, path.parent)
     if len(set(resolved.metrics)) < len(resolved.metrics):
-        twin = next(name for name, count in Counter(resolved.metrics).items() if count > 1)
-        raise StudyError(f"{path}: metrics: {plugin_id(twin)} stands here twice, in two spellings; remove one")
+        duplicate = next(name for name, count in Counter(resolved.metrics).items() if count > 1)
+        raise StudyError(f"{path}: metrics: {plugin_id(duplicate)} is listed twice in different spellings; remove one")
     return resolved
 
 
 def parse_study(text: str, name: str = "study") -> Study:
-    """A study from YAML text; `name` is what errors call it.
+    """Parse a study from YAML text. `name` stands for the file name in error messages.
 
     Raises:
         StudyError: see `load_study`.
     """
-    content, tree = _content(text, name)
+    content, tree = _load_yaml(text, name)
     if not isinstance(content, Mapping):
         raise StudyError(
-            f"{name}: a study is a mapping with version, task, datasets and train; see the README's example"
+            f"{name}: a study file must be a mapping with the keys version, task and datasets; "
+            "see the example in the README"
         )
     try:
         return Study.model_validate(content)
     except ValidationError as error:
-        found = [(_line(tree, problem.keys), problem) for problem in problems(error, Study, content)]
-    line, first = min(found, key=lambda one: (not one[1].unknown_key, one[0]))
-    raise StudyError(f"{name}:{line}: {first.message}")
+        problems = [(_line(tree, problem.keys), problem) for problem in find_problems(error, Study, content)]
+    line, problem = min(problems, key=lambda pair: (not pair[1].unknown_key, pair[0]))
+    raise StudyError(f"{name}:{line}: {problem.message}")
 
 
 def json_schema() -> dict[str, Any]:
-    """The JSON schema of study files, for editors."""
+    """Return the JSON schema of study files, for editors."""
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Study.model_json_schema()}
 
 
-def _content(text: str, name: str) -> tuple[Any, yaml.Node | None]:
-    """What a YAML text holds, and its nodes, which know their lines."""
+def _load_yaml(text: str, name: str) -> tuple[Any, yaml.Node | None]:
+    """Return the content of a YAML text and its node tree, which holds the line numbers."""
     loader = None
     try:
         loader = yaml.SafeLoader(text)
         tree = loader.get_single_node()
-        twin = _repeated_key(tree)
-        content = loader.construct_document(tree) if tree is not None and twin is None else None
-    except Exception as error:  # PyYAML lets errors of many kinds through
+        duplicate = _repeated_key(tree)
+        content = loader.construct_document(tree) if tree is not None and duplicate is None else None
+    except Exception as error:  # PyYAML raises many kinds of errors
         mark = getattr(error, "problem_mark", None)
-        place = f"{name}:{mark.line + 1}" if mark else name
+        location = f"{name}:{mark.line + 1}" if mark else name
         problem = getattr(error, "problem", None) or one_line(str(error))
-        raise StudyError(f"{place}: not valid YAML: {problem}") from error
+        raise StudyError(f"{location}: not valid YAML: {problem}") from error
     finally:
         if loader is not None:
             loader.dispose()
-    if twin is not None:
-        raise StudyError(f"{name}:{twin.start_mark.line + 1}: {twin.value!r} stands here twice; rename or remove one")
+    if duplicate is not None:
+        line = duplicate.start_mark.line + 1
+        raise StudyError(f"{name}:{line}: duplicate key {duplicate.value!r}; rename or remove one")
     return content, tree
 
 
 def _line(tree: yaml.Node | None, keys: Sequence[Any]) -> int:
-    """The line (from 1) of the node at a path; the deepest node that exists, if the path goes further."""
-    made = yaml.constructor.SafeConstructor()
+    """Return the line (from 1) of the node at the path `keys`, or of the deepest node that exists on this path."""
+    constructor = yaml.constructor.SafeConstructor()
     line, node = 1, tree
     for key in keys:
         if isinstance(node, yaml.MappingNode):
-            # The last one: what a mapping merges in (<<) stands before its own keys.
-            pairs = [(k, v) for k, v in node.value if made.construct_object(k, deep=True) == key]
+            # Use the last one: keys merged in by << come before the mapping's own keys.
+            pairs = [(k, v) for k, v in node.value if constructor.construct_object(k, deep=True) == key]
             if not pairs:
                 break
             line, node = pairs[-1][0].start_mark.line + 1, pairs[-1][1]
@@ -102,14 +104,17 @@ def _line(tree: yaml.Node | None, keys: Sequence[Any]) -> int:
 
 
 def _repeated_key(tree: yaml.Node | None) -> yaml.Node | None:
-    """The second of two equal keys in one mapping. An alias leads to a node once only: files can be bombs."""
-    seen: set[int] = set()
+    """Return the second of two equal keys in one mapping.
+
+    Every node is visited once, because aliases can make a small file exponentially large.
+    """
+    visited: set[int] = set()
     nodes = [tree]
     while nodes:
         node = nodes.pop()
-        if node is None or id(node) in seen:
+        if node is None or id(node) in visited:
             continue
-        seen.add(id(node))
+        visited.add(id(node))
         if isinstance(node, yaml.MappingNode):
             keys: set[str] = set()
             for key, value in node.value:

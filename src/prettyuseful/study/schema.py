@@ -1,4 +1,4 @@
-"""The schema of study files as pydantic knows it: what may stand in a place, read off the models' annotations."""
+"""The types of study files: a `Slot` describes the values that a field accepts, derived from its annotation."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from pydantic import BaseModel, Discriminator, Tag
 from pydantic.fields import FieldInfo
 from typing_extensions import TypeAliasType
 
-from prettyuseful.fields import BareName, OneOf, RowName
+from prettyuseful.fields import BareName, ChoiceOf, RegisteredName
 
 Shape = Literal["mapping", "list", "scalar"]
 _SHAPES: frozenset[Shape] = frozenset(("mapping", "list", "scalar"))
 
 
 def shape_of(value: object) -> Shape:
-    """What a value of a YAML file is."""
+    """Return the YAML shape of a value."""
     if isinstance(value, Mapping):
         return "mapping"
     return "list" if isinstance(value, Sequence | AbstractSet) and not isinstance(value, str | bytes) else "scalar"
@@ -29,10 +29,10 @@ def shape_of(value: object) -> Shape:
 
 @dataclass(frozen=True)
 class Slot:
-    """What may stand in one place.
+    """The values that one field, list item or mapping entry accepts.
 
-    `type`: without Annotated and without None; a union if it has several branches. `metadata`: of Annotated and Field.
-    `tag`: of a branch of a union with a discriminator.
+    `type`: the annotation without `Annotated` and `None`; a union if there are several branches. `metadata`: the
+    metadata of `Annotated` and `Field`. `tag`: the discriminator value of a branch of a tagged union.
     """
 
     type: Any
@@ -40,23 +40,23 @@ class Slot:
     tag: str | None = field(default=None, compare=False)
 
     @classmethod
-    def of(cls, annotation: Any, metadata: Sequence[Any] = ()) -> Slot:
-        """Of an annotation as it is written, aliases and all."""
-        found = [*_flat(metadata)]
+    def from_annotation(cls, annotation: Any, metadata: Sequence[Any] = ()) -> Slot:
+        """Create a slot from a type annotation; aliases, `Annotated` and optional types are unwrapped."""
+        collected = [*_flatten(metadata)]
         while True:
             if isinstance(annotation, TypeAliasType):
                 annotation = annotation.__value__
             elif get_origin(annotation) is Annotated:
                 annotation, *more = get_args(annotation)
-                found += _flat(more)
+                collected += _flatten(more)
             elif _is_union(annotation) and len(members := _members(annotation)) == 1:
                 annotation = members[0]
             else:
-                return cls(annotation, tuple(found))
+                return cls(annotation, tuple(collected))
 
     @property
     def origin(self) -> Any:
-        """The type without its parameters."""
+        """The type without its type parameters."""
         return get_origin(self.type) or self.type
 
     @property
@@ -65,63 +65,63 @@ class Slot:
 
     @property
     def fields(self) -> dict[str, Slot]:
-        """Of a model: what may stand under each of its keys."""
+        """The slots of a model, by key; empty for other types."""
         if self.model is None:
             return {}
         return {self.model.model_fields[name].alias or name: slot for name, slot in slots_of(self.model).items()}
 
     @property
     def required(self) -> list[str]:
-        """Of a model: the keys that must be there."""
+        """The required keys of a model."""
         infos = self.model.model_fields if self.model else {}
         return [info.alias or name for name, info in infos.items() if info.is_required()]
 
     @property
     def values(self) -> Slot | None:
-        """Of a dictionary: what may stand under each of its keys."""
-        if not _is_a(self.origin, Mapping):
+        """The slot of the values of a mapping; None for other types."""
+        if not _is_subclass(self.origin, Mapping):
             return None
-        return Slot.of((get_args(self.type) or (Any, Any))[1])
+        return Slot.from_annotation((get_args(self.type) or (Any, Any))[1])
 
     @property
     def is_list(self) -> bool:
-        return _is_a(self.origin, Sequence | AbstractSet) and not _is_a(self.origin, str | bytes)
+        return _is_subclass(self.origin, Sequence | AbstractSet) and not _is_subclass(self.origin, str | bytes)
 
     @property
     def items(self) -> tuple[Slot, ...] | None:
-        """Of a list of fixed length: what may stand in each place."""
+        """The slots of a list of fixed length; None for other types."""
         parts = get_args(self.type)
         if self.origin is not tuple or not parts or parts[-1] is Ellipsis:
             return None
-        return tuple(Slot.of(part) for part in parts)
+        return tuple(Slot.from_annotation(part) for part in parts)
 
-    def item(self, place: int) -> Slot:
-        """Of a list: what may stand at a place of it."""
+    def item(self, index: int) -> Slot:
+        """Return the slot of a list item."""
         if self.items is not None:
-            return self.items[place] if place < len(self.items) else Slot(Any)
-        return Slot.of((get_args(self.type) or (Any,))[0])
+            return self.items[index] if index < len(self.items) else Slot(Any)
+        return Slot.from_annotation((get_args(self.type) or (Any,))[0])
 
     @cached_property
     def branches(self) -> tuple[Slot, ...]:
-        """Of a union: what may stand here instead of each other; with tags, if a discriminator tells which."""
+        """The alternatives of a union, with tags if it has a discriminator; empty for other types."""
         if not _is_union(self.type):
             return ()
-        branches = tuple(Slot.of(member) for member in _members(self.type))
+        branches = tuple(Slot.from_annotation(member) for member in _members(self.type))
         if self.discriminator is None:
             return branches
         return tuple(replace(branch, tag=tag) for branch in branches for tag in _tags(branch, self.discriminator))
 
     @property
     def discriminator(self) -> str | None:
-        """The key whose value tells the branch of a union; an empty string if it is not one key that tells it."""
-        found = [part for part in self.metadata if isinstance(part, Discriminator)]
-        if not found:
+        """The key whose value selects the branch of a union; empty if a function selects it, None if neither does."""
+        discriminators = [part.discriminator for part in self.metadata if isinstance(part, Discriminator)]
+        if not discriminators:
             return None
-        return found[0].discriminator if isinstance(found[0].discriminator, str) else ""
+        return discriminators[0] if isinstance(discriminators[0], str) else ""
 
     @property
     def shapes(self) -> frozenset[Shape]:
-        """What a value may be, going by its outermost type."""
+        """The YAML shapes that a value may have."""
         if self.branches:
             return frozenset().union(*(branch.shapes for branch in self.branches))
         if self.model:
@@ -134,27 +134,29 @@ class Slot:
 
     @property
     def literals(self) -> tuple[Any, ...]:
-        """The values that can be spelled out, of all branches."""
+        """The enumerated values and registered names of all branches."""
         if self.branches:
             return tuple(value for branch in self.branches for value in branch.literals)
         if self.origin is Literal:
             return get_args(self.type)
-        return tuple(name for part in self.metadata if isinstance(part, RowName | OneOf) for name in part.names)
+        return tuple(
+            name for part in self.metadata if isinstance(part, RegisteredName | ChoiceOf) for name in part.names
+        )
 
     @property
-    def row_names(self) -> tuple[str, ...]:
-        """The names of a registry's rows, beside which a user's own may stand."""
-        return tuple(name for part in self.metadata if isinstance(part, RowName) for name in part.names)
+    def registered_names(self) -> tuple[str, ...]:
+        """The names of a registry; user-defined objects (module:OBJECT) are also accepted."""
+        return tuple(name for part in self.metadata if isinstance(part, RegisteredName) for name in part.names)
 
     def constraint(self, name: str) -> Any:
-        """A bound, such as `ge` or `min_length`, or None."""
+        """Return a constraint such as `ge` or `min_length`, or None."""
         return next((value for part in self.metadata if (value := getattr(part, name, None)) is not None), None)
 
 
 @cache
 def slots_of(model: type[BaseModel]) -> dict[str, Slot]:
-    """What may stand in the attributes of a model, by their names in Python."""
-    return {name: Slot.of(info.annotation, [info]) for name, info in model.model_fields.items()}
+    """Return the slots of a model, by attribute name."""
+    return {name: Slot.from_annotation(info.annotation, [info]) for name, info in model.model_fields.items()}
 
 
 def _is_union(annotation: Any) -> bool:
@@ -165,14 +167,14 @@ def _members(union: Any) -> list[Any]:
     return [member for member in get_args(union) if member is not types.NoneType]
 
 
-def _is_a(origin: Any, kind: Any) -> bool:
+def _is_subclass(origin: Any, kind: Any) -> bool:
     return isinstance(origin, type) and issubclass(origin, kind)
 
 
-def _flat(metadata: Sequence[Any]) -> Iterator[Any]:
+def _flatten(metadata: Sequence[Any]) -> Iterator[Any]:
     for part in metadata:
         if isinstance(part, FieldInfo):
-            yield from _flat(part.metadata)
+            yield from _flatten(part.metadata)
             if isinstance(part.discriminator, str):
                 yield Discriminator(part.discriminator)
             elif part.discriminator is not None:

@@ -1,4 +1,4 @@
-"""A task from an ImageFolder tree: `train/<class>/*` and `test/<class>/*`. The folder's name is the class."""
+"""A task from an ImageFolder tree: `train/<class>/*` and `test/<class>/*`. The class is named by its folder."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from typing import NamedTuple
 from prettyuseful.data.dataset import Row
 from prettyuseful.engine.keys import files_fingerprint
 from prettyuseful.errors import DataError
-from prettyuseful.tasks.base import SPLITS, Split, first_few, sound, too_few
+from prettyuseful.tasks.base import SPLITS, Split, summarise_names, too_few_message, validated_rows
 
 
 @dataclass(frozen=True)
 class FolderTask:
-    """Real images in folders. A recipe looks at their centred squares, at the size that it stores.
+    """Real images in class folders.
 
-    Every file is an image or an error: nothing is silently dropped, but files whose names begin with a dot.
+    Every file must be an image, except files whose names begin with a dot, which are ignored.
 
     Raises:
-        DataError: a split or class is missing or empty, or train and test name different classes.
+        DataError: a split or class is missing or empty, or train and test have different classes.
     """
 
     root: Path
@@ -35,16 +35,17 @@ class FolderTask:
             for name in listed[split]:
                 if not self._files[split][name]:
                     raise DataError(
-                        f"class folder {self.root / split / name} is empty; add images or remove the folder"
+                        f"class folder {self.root / split / name} has no images; add images or remove the folder"
                     )
-        odd = sorted(set(listed["train"]) ^ set(listed["test"]))
-        if odd:
-            missing = (f"{name} (not in {'test' if name in listed['train'] else 'train'})" for name in odd)
-            raise DataError(f"train and test of {self.root} differ in their classes: {first_few(missing)}")
-        if len(listed["train"]) < 2:
+        unmatched = sorted(set(listed["train"]) ^ set(listed["test"]))
+        if unmatched:
+            missing = (f"{name} (not in {'test' if name in listed['train'] else 'train'})" for name in unmatched)
             raise DataError(
-                f"{self.root / 'train'} has {len(listed['train'])} class folders; a task needs at least two"
+                f"train and test of {self.root} have different classes: {summarise_names(missing)}; "
+                "add the missing class folders or remove their counterparts"
             )
+        if len(listed["train"]) < 2:
+            raise DataError(f"a task needs at least 2 class folders; {self.root / 'train'} has {len(listed['train'])}")
 
     @property
     def name(self) -> str:
@@ -70,9 +71,9 @@ class FolderTask:
 
     def images(self, split: Split, per_class: int) -> Iterator[Row]:
         if per_class > self.available(split):
-            raise DataError(too_few(self, split, per_class))
-        # Every file is decoded, also those past `per_class`: a broken one is named, not skipped.
-        for _, rows in groupby(sound(self._rows(split), str(self.root)), lambda row: row.label):
+            raise DataError(too_few_message(self, split, per_class))
+        # Files after the first `per_class` are decoded too, so that no broken file goes unreported.
+        for _, rows in groupby(validated_rows(self._rows(split), str(self.root)), lambda row: row.label):
             yield from islice(rows, per_class)
 
     def _rows(self, split: Split) -> Iterator[Row]:
@@ -82,22 +83,24 @@ class FolderTask:
 
     @cached_property
     def _files(self) -> dict[Split, dict[str, list[str]]]:
-        found: dict[Split, dict[str, list[str]]] = {}
+        files_by_class: dict[Split, dict[str, list[str]]] = {}
         for split in SPLITS:
             folder = self.root / split
             if not folder.is_dir():
                 raise DataError(
                     f"task folder {self.root} has no folder {split!r}; expected {split}/<class>/<images>, "
-                    "as torchvision's ImageFolder has it"
+                    "as in torchvision's ImageFolder"
                 )
-            found[split] = {}
+            files_by_class[split] = {}
             for entry in sorted(folder.iterdir()):
                 if entry.name.startswith("."):
                     continue
                 if not entry.is_dir():
-                    raise DataError(f"{entry} lies outside every class folder; move it into one or remove it")
-                found[split][entry.name] = [file.path for file in visible_files(self.root, f"{split}/{entry.name}")]
-        return found
+                    raise DataError(f"{entry} is not in a class folder; move it into one or remove it")
+                files_by_class[split][entry.name] = [
+                    file.path for file in visible_files(self.root, f"{split}/{entry.name}")
+                ]
+        return files_by_class
 
     @cached_property
     def _fingerprint(self) -> str:
@@ -106,20 +109,20 @@ class FolderTask:
 
 
 class File(NamedTuple):
-    """A file: its path relative to a root, its size in bytes, and when it was last changed, in ns."""
+    """A file: its path relative to a root, its size in bytes, and its modification time in ns."""
 
     path: str
     size: int
-    changed: int
+    modified_ns: int
 
 
 def visible_files(root: Path, folder: str = "") -> Iterator[File]:
-    """Every file below `root / folder`, in order of their names, but what is hidden by a leading dot.
+    """Yield every file below `root / folder`, sorted by name. Names with a leading dot are skipped.
 
     Raises:
-        DataError: a link that leads to no file, or to a folder, which may hold itself.
+        DataError: a symbolic link is broken, or points to a folder (which could contain itself).
     """
-    # `scandir`, as an ImageNet has more than a million files.
+    # `scandir` is fast: ImageNet has more than a million files.
     with os.scandir(root / folder) as entries:
         listed = sorted(entries, key=lambda entry: entry.name)
     for entry in listed:
@@ -129,10 +132,10 @@ def visible_files(root: Path, folder: str = "") -> Iterator[File]:
         if entry.is_dir(follow_symlinks=False):
             yield from visible_files(root, path)
         elif entry.is_dir():
-            raise DataError(f"{root / path} is a link to a folder; put the images themselves there, or remove it")
+            raise DataError(f"{root / path} is a link to a folder; replace it by a folder of images, or remove it")
         else:
             try:
                 status = entry.stat()
             except OSError:
-                raise DataError(f"{root / path} is a link to nowhere; mend or remove it") from None
+                raise DataError(f"{root / path} is a broken link; repair or remove it") from None
             yield File(path, status.st_size, status.st_mtime_ns)

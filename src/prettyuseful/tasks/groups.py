@@ -1,4 +1,4 @@
-"""Which images belong together: a file of the user's says it, or near-duplicates are looked for."""
+"""Groups of related images: from a file of the user, or from a search for near-duplicates."""
 
 from __future__ import annotations
 
@@ -13,123 +13,141 @@ from typing import Any
 import numpy as np
 
 from prettyuseful.data.images import decode
-from prettyuseful.data.near_duplicates import joined, look, near_duplicates
+from prettyuseful.data.near_duplicates import merge_partitions, near_duplicates, thumbnail_vectors
 from prettyuseful.data.sources.base import SampledSource
-from prettyuseful.data.sources.reading import check_name, check_size, parsing, reading, shown
+from prettyuseful.data.sources.safe_reading import (
+    catch_os_errors,
+    catch_parse_errors,
+    check_name,
+    check_size,
+    printable,
+)
 from prettyuseful.errors import DataError
-from prettyuseful.tasks.base import first_few
+from prettyuseful.tasks.base import summarise_names
 
 _COLUMNS = ("path", "group")
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
 _MAX_FILE = 1 << 30
-_NAMED = 5  # broken images named in one error
+_MAX_LISTED = 5  # broken images that one error lists
 
 
 def read_groups(file: Path) -> dict[str, str]:
-    """The group of each image that a file lists by its path: CSV or TSV with the columns `path` and `group`, or
-    JSON lines with these keys. What else a line holds does not matter.
+    """Return the group of each image path in a file.
+
+    Args:
+        file: a CSV or TSV file with the columns `path` and `group`, or JSON lines with these keys. Other columns and
+            keys are ignored.
 
     Raises:
-        DataError: the file cannot be read, or a line is wrong; names the line.
+        DataError: the file cannot be read, or a line is wrong; the message gives its number.
     """
-    where = shown(file)
+    location = printable(file)
     if file.suffix.lower() not in (*_DELIMITERS, ".jsonl"):
-        raise DataError(f"{where}: groups are a .csv or .tsv file with the columns path and group, or a .jsonl file")
-    with reading(where):
-        check_size(file.stat().st_size, where, _MAX_FILE)
+        raise DataError(
+            f"{location}: unknown file type; give a .csv or .tsv file with the columns path and group, or a .jsonl file"
+        )
+    with catch_os_errors(location):
+        check_size(file.stat().st_size, location, _MAX_FILE)
         data = file.read_bytes()
-    with parsing(where, "not UTF-8 text"):
+    with catch_parse_errors(location, "not UTF-8 text"):
         text = data.decode("utf-8-sig")
     lines: dict[str, int] = {}
     groups: dict[str, str] = {}
     for number, entry in _entries(file, text):
-        path, group = (_text(entry, column, f"{where}:{number}") for column in _COLUMNS)
+        path, group = (_text(entry, column, f"{location}:{number}") for column in _COLUMNS)
         if groups.setdefault(path, group) != group:
             raise DataError(
-                f"{where}:{number}: {shown(path)} is in the group {shown(group)}, and in {shown(groups[path])} by line "
-                f"{lines[path]}; an image has one group"
+                f"{location}:{number}: {printable(path)} is in the group {printable(group)}, but line {lines[path]} "
+                f"puts it in {printable(groups[path])}; keep one of these lines"
             )
         lines.setdefault(path, number)
     return groups
 
 
-def listed_groups(source: SampledSource, file: Path) -> dict[str, str]:
-    """The group of every image of a source, as a file has it.
+def groups_from_file(source: SampledSource, file: Path) -> dict[str, str]:
+    """Return the group of every image of a source, read from a file.
 
     Raises:
-        DataError: see `read_groups`; or an image is not in the file.
+        DataError: see `read_groups`; or an image of the source is not in the file.
     """
     groups, paths = read_groups(file), [sample.path for sample in source.samples()]
     if missing := [path for path in paths if path not in groups]:
         raise DataError(
-            f"{shown(file)} names no group of {len(missing)} of the {len(paths)} images of {source.place}: "
-            f"{first_few(map(shown, missing))}; add a line for each, with the path as it stands here"
+            f"{printable(file)} has no group for {len(missing)} of the {len(paths)} images of {source.location}: "
+            f"{summarise_names(map(printable, missing))}; add one line per image, with exactly these paths"
         )
     return {path: groups[path] for path in paths}
 
 
-def found_groups(source: SampledSource) -> dict[str, str]:
-    """The group of every image of a source: near-duplicates of one class are together, and so is what the source itself
-    gives one group. A group is called as the source calls it, or by the first of its paths.
+def near_duplicate_groups(source: SampledSource) -> dict[str, str]:
+    """Return the group of every image of a source, by path.
+
+    Near-duplicates in the same class are put into one group. Groups that the source itself gives are kept together. A
+    group takes its name from the source, or else from the first of its paths.
 
     Raises:
-        DataError: images are broken; they are named.
+        DataError: images cannot be decoded; the message lists them.
     """
-    looks: dict[str, dict[str, np.ndarray]] = defaultdict(dict)
-    own: dict[str, str] = {}
+    vectors: dict[str, dict[str, np.ndarray]] = defaultdict(dict)
+    source_groups: dict[str, str] = {}
     broken: list[str] = []
     for sample in source.samples():
         try:
-            looks[sample.label][sample.path] = look(decode(sample.read(), sample.where))
+            vectors[sample.label][sample.path] = thumbnail_vectors(decode(sample.read(), sample.location))
         except DataError as error:
             broken.append(str(error))
-        if len(broken) == _NAMED:
+        if len(broken) == _MAX_LISTED:
             break
-        own[sample.path] = str(sample.fields.get("group", sample.path))
+        source_groups[sample.path] = str(sample.fields.get("group", sample.path))
     if broken:
         raise DataError("; ".join(broken))
-    alike: dict[str, tuple[str, int]] = {}
-    for label, of_class in looks.items():
-        paths = sorted(of_class)
-        found = near_duplicates([of_class[path] for path in paths])
-        alike.update({path: (label, int(component)) for path, component in zip(paths, found, strict=True)})
-    paths = sorted(own)
-    together = joined([alike[path] for path in paths], [own[path] for path in paths]).tolist()
+    duplicate_groups: dict[str, tuple[str, int]] = {}
+    for label, class_vectors in vectors.items():
+        paths = sorted(class_vectors)
+        components = near_duplicates([class_vectors[path] for path in paths])
+        for path, component in zip(paths, components, strict=True):
+            duplicate_groups[path] = (label, int(component))
+    paths = sorted(source_groups)
+    merged = merge_partitions(
+        [duplicate_groups[path] for path in paths], [source_groups[path] for path in paths]
+    ).tolist()
     names: dict[int, str] = {}
-    for path, component in zip(paths, together, strict=True):
-        names[component] = min(names.get(component, own[path]), own[path])
-    return {path: names[component] for path, component in zip(paths, together, strict=True)}
+    for path, group in zip(paths, merged, strict=True):
+        names[group] = min(names.get(group, source_groups[path]), source_groups[path])
+    return {path: names[group] for path, group in zip(paths, merged, strict=True)}
 
 
 def _entries(file: Path, text: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    """What each line holds, with its number from 1."""
-    where = shown(file)
+    """Yield the number of each line, from 1, and its fields."""
+    location = printable(file)
     if file.suffix.lower() == ".jsonl":
         for number, line in enumerate(text.splitlines(), 1):
             if line.strip():
-                yield number, _json(line, f"{where}:{number}")
+                yield number, _json(line, f"{location}:{number}")
         return
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=_DELIMITERS[file.suffix.lower()], strict=True)
     rows: Iterable[Mapping[str, Any]] = reader
-    with parsing(where, "no table"):
+    with catch_parse_errors(location, "broken table"):
         if missing := [name for name in _COLUMNS if name not in (reader.fieldnames or ())]:
-            raise DataError(f"{where}:1: no column {' and no column '.join(missing)}; the first line names the columns")
+            raise DataError(
+                f"{location}:1: no column {' and no column '.join(missing)}; name the columns in the first line"
+            )
         for row in rows:
             yield reader.line_num, row
 
 
-def _json(line: str, where: str) -> Mapping[str, Any]:
+def _json(line: str, location: str) -> Mapping[str, Any]:
     try:
         entry = json.loads(line)
     except (ValueError, RecursionError):
         entry = None
     if not isinstance(entry, dict):
-        raise DataError(f'{where}: not {{"path": ..., "group": ...}}; mend or remove the line')
+        raise DataError(f'{location}: not {{"path": ..., "group": ...}}; correct or remove the line')
     return entry
 
 
-def _text(entry: Mapping[str, Any], column: str, where: str) -> str:
+def _text(entry: Mapping[str, Any], column: str, location: str) -> str:
     value = entry.get(column)
     if not isinstance(value, str) or not value:
-        raise DataError(f"{where}: no {column}; a line names the path of an image and its group")
-    return check_name(value, where)
+        raise DataError(f"{location}: {column} is missing; give the path of an image and its group")
+    return check_name(value, location)

@@ -1,6 +1,6 @@
-"""Tasks from the `datasets` library: a hub id or a local folder with a column of images and a column of labels.
+"""Tasks from the Hugging Face `datasets` library: a hub id or a local folder with columns of images and labels.
 
-Images stay in their original bytes; what is an image is for `data.images.decode` to say. Code from a hub never runs.
+Images keep their original bytes; `data.images.decode` decodes them. Code from the hub is never run.
 """
 
 from __future__ import annotations
@@ -19,27 +19,29 @@ if TYPE_CHECKING:
 from prettyuseful.data.dataset import Row
 from prettyuseful.engine.keys import digest, files_fingerprint
 from prettyuseful.errors import DataError, did_you_mean, one_line
-from prettyuseful.tasks.base import SPLITS, Split, first_few, sound, too_few
+from prettyuseful.tasks.base import SPLITS, Split, summarise_names, too_few_message, validated_rows
 from prettyuseful.tasks.folder import visible_files
 
 _HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*(@[\w./-]+)?")
-_SAVED = ("dataset_dict.json", "state.json")  # what `save_to_disk` leaves
+_SAVED = ("dataset_dict.json", "state.json")  # files that `save_to_disk` writes
 
 
 @dataclass(frozen=True)
 class HubData:
-    """Labelled images as `datasets` reads them.
+    """Labelled images that the `datasets` library reads.
 
-    The first look brings all of it into that library's cache: downloads a hub id, copies a folder's Parquet files.
+    The first access fills the library's cache: it downloads a data set from the hub, or copies the Parquet files of a
+    folder.
 
-    `place`: a hub id, perhaps with `@revision`, or a local folder. `image`, `label`: columns. `train`, `test`: splits.
-    `by_contents`: a folder's fingerprint reads its files; else it takes their paths, sizes and times of change.
+    `path`: a hub id, optionally with `@revision`, or a local folder. `image`, `label`: names of the columns. `train`,
+    `test`: names of the splits. `by_contents`: compute the fingerprint of a folder from the contents of its files, not
+    only from their paths, sizes and modification times.
 
     Raises:
-        DataError: at the first look: it cannot be had, or lacks a split, a column or labels.
+        DataError: at the first access, if the data set cannot be opened, or has no such split, column or labels.
     """
 
-    place: str
+    path: str
     image: str = "image"
     label: str = "label"
     train: str = "train"
@@ -48,65 +50,68 @@ class HubData:
 
     @property
     def title(self) -> str:
-        """The hub id, or the folder's name."""
-        return self._folder.name if self._folder else self.place.partition("@")[0]
+        """The hub id, or the name of the folder."""
+        return self._folder.name if self._folder else self.path.partition("@")[0]
 
     @property
     def source(self) -> str:
         if self._folder:
             return f"Hugging Face data set in the folder {self.title}"
-        return f"Hugging Face data set {self.title}, revision {self._opened.revision[:12]}"
+        return f"Hugging Face data set {self.title}, revision {self._dataset.revision[:12]}"
 
     @cached_property
-    def names(self) -> tuple[str, ...]:
-        """What label `i` is called: a ClassLabel's names, or all strings of both splits in alphabetical order."""
+    def label_names(self) -> tuple[str, ...]:
+        """The name of each label: the names of a ClassLabel, or all strings of both splits in alphabetical order."""
         train, test = (self._columns[split]["label"].features[self.label] for split in SPLITS)
         if hasattr(train, "names") and hasattr(test, "names"):
             if train.names != test.names:
-                raise DataError(f"the splits of {self.title} differ in the names of {self.label!r}; cast them alike")
+                raise DataError(
+                    f"the splits of {self.title} have different names for the labels in {self.label!r}; "
+                    "cast both to the same ClassLabel"
+                )
             return tuple(train.names)
         kinds = [str(getattr(feature, "dtype", feature)) for feature in (train, test)]
         if not all("string" in kind for kind in kinds):
             raise DataError(
-                f"the column {self.label!r} of {self.title} holds {' and '.join(sorted(set(kinds)))}, which names no "
-                "class; a ClassLabel or strings are needed"
+                f"the column {self.label!r} of {self.title} has the type {' and '.join(sorted(set(kinds)))}, which "
+                "gives no class names; use a ClassLabel or strings"
             )
         return tuple(sorted({text for split in SPLITS for text in self._labels(split).to_pylist() if text}))
 
     def labels(self, split: Split) -> np.ndarray:
-        """(N,) int64: the label of every image of a split."""
+        """Return the label of every image of a split, (N,) int64."""
         import numpy as np
 
         column = self._labels(split)
         if "string" in str(column.type):
-            number = {name: i for i, name in enumerate(self.names)}
-            found = np.array([number.get(text, -1) for text in column.to_pylist()], np.int64)
+            index = {name: i for i, name in enumerate(self.label_names)}
+            labels = np.array([index.get(text, -1) for text in column.to_pylist()], np.int64)
         else:
-            found = column.fill_null(-1).to_numpy()
-        if without := int((found < 0).sum()):
+            labels = column.fill_null(-1).to_numpy()
+        if missing := int((labels < 0).sum()):
             raise DataError(
-                f"{without} of {len(found)} images of the split {self._split(split)!r} of {self.title} have no label; "
-                f"name another split: {', '.join(self._opened.tables)}"
+                f"{missing} of {len(labels)} images of the split {self._split(split)!r} of {self.title} have no label; "
+                f"choose another split: {', '.join(self._dataset.tables)}"
             )
-        return found
+        return labels
 
     def row(self, split: Split, index: int, label: int) -> Row:
-        """Image `index` of a split under the label that the task gives it."""
+        """Return image `index` of a split as a row with the given label of the task."""
         path = f"{self._split(split)}/{index:07d}"
         stored = self._columns[split]["image"][index][self.image][0].as_py()
         stored = stored if isinstance(stored, dict) else {"bytes": stored}
         data, file = stored["bytes"], Path(stored.get("path") or "")
-        # A folder's images lie within it: the fingerprint sees no others.
+        # Read only files inside the folder, because the fingerprint covers no others.
         if data is None and file.is_file() and (self._folder is None or file.resolve().is_relative_to(self._folder)):
             data = file.read_bytes()
         if data is None:
-            raise DataError(f"{self.title}/{path}: no image in the column {self.image!r}; add it or remove the row")
+            raise DataError(f"{self.title}/{path}: the column {self.image!r} has no image; add it or remove the row")
         return Row(data, path, label, group=path)
 
     def fingerprint(self) -> str:
-        """Changes with the hub's revision or the folder's files, and with the columns and splits."""
+        """Return a digest of the hub revision or the files of the folder, and of the names of columns and splits."""
         if self._folder is None:
-            content = self._opened.revision
+            content = self._dataset.revision
         elif self.by_contents:
             content = files_fingerprint(self._folder, (self._folder / f.path for f in visible_files(self._folder)))
         else:
@@ -115,7 +120,7 @@ class HubData:
 
     @cached_property
     def _folder(self) -> Path | None:
-        folder = Path(self.place)
+        folder = Path(self.path)
         return folder.resolve() if folder.is_dir() else None
 
     def _split(self, split: Split) -> str:
@@ -126,70 +131,72 @@ class HubData:
 
     @cached_property
     def _columns(self) -> dict[Split, dict[str, Any]]:
-        """Per split the two columns, as tables of their own. In the format "arrow" nothing is decoded."""
+        """For each split, one table per column. The format "arrow" avoids decoding."""
         return {split: self._columns_of(split) for split in SPLITS}
 
     def _columns_of(self, split: Split) -> dict[str, Any]:
-        tables, name = self._opened.tables, self._split(split)
+        tables, name = self._dataset.tables, self._split(split)
         if name not in tables:
             raise DataError(
-                f"{self.title} has no split {name!r}{did_you_mean(name, tables)}; it has {', '.join(tables)}: "
-                f"name that of the {split} images with `{split}: ...`"
+                f"{self.title} has no split {name!r}{did_you_mean(name, tables)}; it has {', '.join(tables)}; "
+                f"set the split of the {split} images with `{split}: ...`"
             )
         table, columns = tables[name], {"image": self.image, "label": self.label}
         for key, column in columns.items():
             if column not in table.column_names:
                 raise DataError(
                     f"{self.title} has no column {column!r}{did_you_mean(column, table.column_names)}; it has "
-                    f"{', '.join(table.column_names)}: name that of the {key}s with `{key}: ...`"
+                    f"{', '.join(table.column_names)}; set the column of the {key}s with `{key}: ...`"
                 )
         stored = str(table.features.arrow_schema.field(self.image).type)
         if "binary" not in stored:
-            raise DataError(f"the column {self.image!r} of {self.title} holds {stored}; images are needed")
+            raise DataError(
+                f"the column {self.image!r} of {self.title} has the type {stored}; choose a column of images"
+            )
         return {key: table.select_columns([column]).with_format("arrow") for key, column in columns.items()}
 
     @cached_property
-    def _opened(self) -> _Opened:
+    def _dataset(self) -> _LoadedDataset:
         from datasets import load_dataset_builder, load_from_disk
 
-        repository, _, revision = self.place.partition("@")
-        if self._folder is None and not _HUB_ID.fullmatch(self.place):
-            raise DataError(f"no folder {self.place} here; a hub id is written owner/name or owner/name@revision")
+        repository, _, revision = self.path.partition("@")
+        if self._folder is None and not _HUB_ID.fullmatch(self.path):
+            raise DataError(f"no such folder: {self.path}; write a hub id as owner/name or owner/name@revision")
         try:
             if self._folder and any((self._folder / name).is_file() for name in _SAVED):
                 saved = load_from_disk(str(self._folder))
-                return _Opened(saved if isinstance(saved, dict) else {str(saved.split): saved})
+                return _LoadedDataset(saved if isinstance(saved, dict) else {str(saved.split): saved})
             builder = load_dataset_builder(str(self._folder or repository), revision=revision or None)
             builder.download_and_prepare()
-            opened = _Opened(builder.as_dataset(), str(builder.hash))
-        except Exception as error:  # readers of many formats, and a network: they raise what they like
-            raise DataError(self._why(error)) from error
-        # Without a connection `datasets` takes the newest revision in its cache, whatever was asked for.
+            opened = _LoadedDataset(builder.as_dataset(), str(builder.hash))
+        except Exception as error:  # file readers and the network may raise anything
+            raise DataError(self._open_error_message(error)) from error
+        # Without a connection, `datasets` uses the newest cached revision, even if another one was requested.
         offline = type(builder).__module__.endswith(".cache")
         if offline and revision and opened.revision != revision:
             raise DataError(
-                f"cannot reach the hub for {self.place}, and the cache holds revision {opened.revision}; "
+                f"cannot reach the hub for {self.path}, and the cache holds revision {opened.revision}; "
                 "connect once, or pin that revision by its full hash"
             )
         return opened
 
-    def _why(self, error: Exception) -> str:
+    def _open_error_message(self, error: Exception) -> str:
         from datasets.exceptions import DatasetNotFoundError
 
-        said = one_line(str(error))[:300] or type(error).__name__
+        reason = one_line(str(error))[:300] or type(error).__name__
         if self._folder:
-            mend = "it should hold Parquet or Arrow files of one data set, as `datasets.load_dataset` reads them"
-        elif "gated" in said:
-            mend = "accept its terms on its page, log in with `hf auth login`, and try again"
+            remedy = "the folder must contain one data set that `datasets.load_dataset` can read, e.g. Parquet files"
+        elif "gated" in reason:
+            remedy = "accept its terms on its hub page, log in with `hf auth login`, and try again"
         elif isinstance(error, DatasetNotFoundError):
-            mend = "check the id and the revision; if it is private, log in with `hf auth login`"
+            remedy = "check the id and the revision; if it is private, log in with `hf auth login`"
         else:
-            mend = "connect to the hub once to download it, or name a local folder that holds it"
-        return f"cannot open the data set {self.place}: {said}; {mend}"
+            remedy = "connect to the hub once to download it, or give a local folder that contains it"
+        return f"cannot open the data set {self.path}: {reason}; {remedy}"
 
 
-class _Opened(NamedTuple):
-    """A data set's splits by name and, of the hub's, its commit."""
+class _LoadedDataset(NamedTuple):
+    """The splits of a data set by name, and its commit if it comes from the hub."""
 
     tables: Mapping[str, Any]
     revision: str = ""
@@ -197,12 +204,15 @@ class _Opened(NamedTuple):
 
 @dataclass(frozen=True)
 class HubTask:
-    """Real images from `data`. `numbers[i]` is the label there of class `i`; images of other labels are left out.
+    """Real images of a Hugging Face data set.
 
-    An image's path is its split and its place in it. Only the images that are asked for are decoded.
+    The path of an image is its split and its index. Only requested images are decoded.
+
+    `data`: the data set. `classes`: names of the classes. `numbers`: the label in the data set of each class; images
+    with other labels are left out. `definitions`: meanings of ambiguous class names.
 
     Raises:
-        DataError: see `HubData`; or a class has no image in a split, or there are less than two.
+        DataError: see `HubData`; or a class has no image in a split, or there are fewer than two classes.
     """
 
     data: HubData
@@ -214,11 +224,11 @@ class HubTask:
 
     def __post_init__(self) -> None:
         if len(self.classes) < 2:
-            raise DataError(f"{self.data.title} has {len(self.classes)} classes; a task needs at least two")
+            raise DataError(f"a task needs at least 2 classes; {self.data.title} has {len(self.classes)}")
         for split in SPLITS:
-            lacking = [name for name, found in zip(self.classes, self._found[split], strict=True) if not len(found)]
-            if lacking:
-                raise DataError(f"the {split} split of {self.data.title} has no images of {first_few(lacking)}")
+            missing = [name for name, rows in zip(self.classes, self._indices[split], strict=True) if not len(rows)]
+            if missing:
+                raise DataError(f"the {split} split of {self.data.title} has no images of {summarise_names(missing)}")
 
     @property
     def source(self) -> str:
@@ -228,32 +238,32 @@ class HubTask:
         return digest([self.data.fingerprint(), self.classes, self.numbers])
 
     def available(self, split: Split) -> int:
-        return min(map(len, self._found[split]))
+        return min(map(len, self._indices[split]))
 
     def images(self, split: Split, per_class: int) -> Iterator[Row]:
         if per_class > self.available(split):
-            raise DataError(too_few(self, split, per_class))
+            raise DataError(too_few_message(self, split, per_class))
         rows = (
             self.data.row(split, int(index), label)
-            for label, found in enumerate(self._found[split])
-            for index in found[:per_class]
+            for label, indices in enumerate(self._indices[split])
+            for index in indices[:per_class]
         )
-        yield from sound(rows, self.data.title)
+        yield from validated_rows(rows, self.data.title)
 
     @cached_property
-    def _found(self) -> dict[Split, list[np.ndarray]]:
-        """Per split and class, where its images are."""
+    def _indices(self) -> dict[Split, list[np.ndarray]]:
+        """For each split and class, the row indices of its images."""
         import numpy as np
 
-        found: dict[Split, list[np.ndarray]] = {}
+        indices: dict[Split, list[np.ndarray]] = {}
         for split in SPLITS:
             labels = self.data.labels(split)
             order = np.argsort(labels, kind="stable")
             starts, ends = (np.searchsorted(labels[order], self.numbers, side) for side in ("left", "right"))
-            found[split] = [order[start:end] for start, end in zip(starts, ends, strict=True)]
-        return found
+            indices[split] = [order[start:end] for start, end in zip(starts, ends, strict=True)]
+        return indices
 
 
 def hub_task(data: HubData, licence: str) -> HubTask:
-    """Every label of a data set as a class."""
-    return HubTask(data, data.title, data.names, tuple(range(len(data.names))), licence)
+    """Return the task whose classes are all labels of a data set."""
+    return HubTask(data, data.title, data.label_names, tuple(range(len(data.label_names))), licence)

@@ -1,6 +1,7 @@
-"""ImageNet tasks: class lists, names and glosses here; the images are the user's, a folder of synsets or `datasets`.
+"""ImageNet tasks: class lists, class names and definitions. The user provides the images, in folders or `datasets`.
 
-Names and glosses are WordNet's, from the tables that timm carries. They are read as files: importing timm loads torch.
+Names and glosses (definitions) come from WordNet, by way of timm's tables. The tables are read as files, because
+importing timm would load torch.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
-from importlib.resources import files
+from importlib import resources
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
@@ -18,7 +19,7 @@ from typing import NamedTuple
 from prettyuseful.data.dataset import Row
 from prettyuseful.engine.keys import digest
 from prettyuseful.errors import DataError
-from prettyuseful.tasks.base import SPLITS, Split, Task, first_few, sound, too_few
+from prettyuseful.tasks.base import SPLITS, Split, Task, summarise_names, too_few_message, validated_rows
 from prettyuseful.tasks.folder import visible_files
 from prettyuseful.tasks.huggingface import HubData, HubTask
 
@@ -26,8 +27,8 @@ LICENCE = "ImageNet's terms of access: non-commercial research and education; th
 # ImageNet calls its labelled test images `val`; its own `test` has no labels.
 _FOLDERS: dict[Split, tuple[str, ...]] = {"train": ("train",), "test": ("val", "test")}
 
-# timm's tables hold the synsets of ImageNet-21k only, where these names have one sense each. English has more:
-# nail is of a finger too, a drumstick of a chicken, a gondola of a cableway.
+# These names have one sense in timm's tables, which cover ImageNet-21k only, but more in English: a nail is also part
+# of a finger, and a drumstick part of a chicken.
 _AMBIGUOUS = (
     "nail drumstick gondola kite admiral boxer jaguar Newfoundland hip ear notebook nipple suit swing switch slot "
     "upright quill rule stole clog tick vacuum"
@@ -36,17 +37,18 @@ _AMBIGUOUS = (
 
 @dataclass(frozen=True)
 class ClassList:
-    """Synsets in the order of their labels, with names and glosses from WordNet."""
+    """Synsets in the order of their labels, with class names and definitions from WordNet."""
 
     name: str
     synsets: tuple[str, ...]
 
     @cached_property
     def classes(self) -> tuple[str, ...]:
-        """One name per synset, none twice, whatever their case: its first lemma.
+        """A unique name for each synset: its first lemma. Names differ even if case is ignored.
 
-        Where two synsets of the list share that (crane the bird, crane the machine), it names neither: each takes its
-        next lemma, or the shared one with the head of its gloss, as in `crane (large long-necked wading bird)`.
+        If two synsets of the list share their first lemma (crane the bird, crane the machine), each takes its next
+        lemma that is free, or else the shared lemma with the start of its gloss, as in
+        `crane (large long-necked wading bird)`.
         """
         first = Counter(lemmas()[synset][0].casefold() for synset in self.synsets)
 
@@ -62,11 +64,11 @@ class ClassList:
 
     @cached_property
     def definitions(self) -> dict[str, str]:
-        """The gloss up to its first semicolon, of every name that is also a lemma of another synset, or known as such.
+        """The gloss, up to its first semicolon, of each ambiguous class name.
 
-        All of timm's synsets count, not only those of the list.
+        A name is ambiguous if it is also a lemma of another synset in timm's tables, or is listed in `_AMBIGUOUS`.
         """
-        meanings, known = _meanings(), set(_AMBIGUOUS.split())
+        meanings, known = _synsets_per_lemma(), set(_AMBIGUOUS.split())
         return {
             name: re.sub(r"^\([^)]*\) ", "", glosses()[synset].split(";")[0])
             for name, synset in zip(self.classes, self.synsets, strict=True)
@@ -75,61 +77,63 @@ class ClassList:
 
 
 @cache
-def class_list(name: str) -> ClassList:
-    """`imagenet-1k`, or `imagenet-200`: those 200 that Tiny ImageNet selected and the paper uses."""
+def load_class_list(name: str) -> ClassList:
+    """Return the classes of `imagenet-1k`, or of `imagenet-200`: the 200 classes of Tiny ImageNet, as in the paper."""
     if name == "imagenet-1k":
-        return ClassList(name, tuple(_timm("imagenet_synsets.txt")))
-    return ClassList(name, tuple(files(__package__).joinpath("imagenet_200.txt").read_text("utf-8").split()))
+        return ClassList(name, tuple(_timm_lines("imagenet_synsets.txt")))
+    return ClassList(name, tuple(resources.files(__package__).joinpath("imagenet_200.txt").read_text("utf-8").split()))
 
 
 @cache
 def lemmas() -> Mapping[str, Sequence[str]]:
-    """The words for each of ImageNet-21k's synsets, the commonest first."""
-    return {synset: words.split(", ") for synset, words in _pairs("imagenet_synset_to_lemma.txt")}
+    """Return the lemmas (words) of each synset of ImageNet-21k, the most common first."""
+    return {synset: words.split(", ") for synset, words in _read_table("imagenet_synset_to_lemma.txt")}
 
 
 @cache
 def glosses() -> Mapping[str, str]:
-    """What each of ImageNet-21k's synsets means."""
-    return dict(_pairs("imagenet_synset_to_definition.txt"))
+    """Return the gloss (definition) of each synset of ImageNet-21k."""
+    return dict(_read_table("imagenet_synset_to_definition.txt"))
 
 
 @dataclass(frozen=True)
 class ImageNetFolder:
-    """ImageNet as a tree with one folder per class, named by its synset: `train/n01443537` and `val/n01443537`.
+    """ImageNet in a folder, with one folder per class named by its synset: `train/n01443537` and `val/n01443537`.
 
-    Classes of other lists may lie there too. The fingerprint is made of paths, sizes and times of change: to read more
-    than a million files would take minutes at every plan. A copy that does not keep the times is another task.
+    Folders of other classes are ignored. The fingerprint uses paths, sizes and modification times, because reading more
+    than a million files would take minutes for every plan. So a copy with other modification times is another task.
 
     Raises:
-        DataError: a split is missing, or has no images of some class.
+        DataError: a split is missing, or has no images of a class.
     """
 
     root: Path
-    listed: ClassList
+    class_list: ClassList
 
     def __post_init__(self) -> None:
         for split in SPLITS:
-            lacking = [
-                synset for synset, kept in zip(self.listed.synsets, self._kept[split], strict=True) if not kept.paths
+            missing = [
+                synset
+                for synset, files in zip(self.class_list.synsets, self._class_files[split], strict=True)
+                if not files.paths
             ]
-            if lacking:
+            if missing:
                 raise DataError(
-                    f"{self._folder(split)} has no images of {len(lacking)} of the {len(self.classes)} classes of "
-                    f"{self.name}: {first_few(lacking)}; every class needs a folder named by its synset"
+                    f"{self._folder(split)} has no images of {len(missing)} of the {len(self.classes)} classes of "
+                    f"{self.name}: {summarise_names(missing)}; add a folder for every class, named by its synset"
                 )
 
     @property
     def name(self) -> str:
-        return self.listed.name
+        return self.class_list.name
 
     @property
     def classes(self) -> tuple[str, ...]:
-        return self.listed.classes
+        return self.class_list.classes
 
     @property
     def definitions(self) -> Mapping[str, str]:
-        return self.listed.definitions
+        return self.class_list.definitions
 
     @property
     def licence(self) -> str:
@@ -140,26 +144,29 @@ class ImageNetFolder:
         return f"ImageNet, {len(self.classes)} classes, folder {self.root.name}"
 
     def fingerprint(self) -> str:
-        return digest([self.classes, [[kept.stamp for kept in self._kept[split]] for split in SPLITS]])
+        return digest([self.classes, [[files.fingerprint for files in self._class_files[split]] for split in SPLITS]])
 
     def available(self, split: Split) -> int:
-        return min(len(kept.paths) for kept in self._kept[split])
+        return min(len(files.paths) for files in self._class_files[split])
 
     def images(self, split: Split, per_class: int) -> Iterator[Row]:
         if per_class > self.available(split):
-            raise DataError(too_few(self, split, per_class))
-        yield from sound(self._rows(split, per_class), str(self.root))
+            raise DataError(too_few_message(self, split, per_class))
+        yield from validated_rows(self._rows(split, per_class), str(self.root))
 
     def _rows(self, split: Split, per_class: int) -> Iterator[Row]:
-        for label, kept in enumerate(self._kept[split]):
-            for path in kept.paths[:per_class]:
+        for label, files in enumerate(self._class_files[split]):
+            for path in files.paths[:per_class]:
                 yield Row((self.root / path).read_bytes(), path, label, group=path)
 
     @cached_property
-    def _kept(self) -> dict[Split, list[_Kept]]:
-        """Per split the files of every class, in the order of the labels."""
+    def _class_files(self) -> dict[Split, list[_ClassFiles]]:
+        """For each split, the files of every class, in the order of the labels."""
         return {
-            split: [_keep(self.root, f"{self._folder(split).name}/{synset}") for synset in self.listed.synsets]
+            split: [
+                _list_class_files(self.root, f"{self._folder(split).name}/{synset}")
+                for synset in self.class_list.synsets
+            ]
             for split in SPLITS
         }
 
@@ -174,89 +181,94 @@ class ImageNetFolder:
         )
 
 
-class _Kept(NamedTuple):
-    """A class's files in order, and the digest of their paths, sizes and times of change."""
+class _ClassFiles(NamedTuple):
+    """The files of a class in order, and the digest of their paths, sizes and modification times."""
 
     paths: list[str]
-    stamp: str
+    fingerprint: str
 
 
-def _keep(root: Path, folder: str) -> _Kept:
-    found = list(visible_files(root, folder)) if (root / folder).is_dir() else []
-    return _Kept([file.path for file in found], digest(found))
+def _list_class_files(root: Path, folder: str) -> _ClassFiles:
+    files = list(visible_files(root, folder)) if (root / folder).is_dir() else []
+    return _ClassFiles([file.path for file in files], digest(files))
 
 
 def imagenet_200(images: Path | HubData) -> Task:
-    """The 200 classes that Tiny ImageNet selected and the paper uses, in full resolution."""
-    return _task("imagenet-200", images)
+    """Return the task of the 200 classes of Tiny ImageNet, in full resolution, as in the paper."""
+    return _make_task("imagenet-200", images)
 
 
 def imagenet_1k(images: Path | HubData) -> Task:
-    """The 1,000 classes of ILSVRC 2012."""
-    return _task("imagenet-1k", images)
+    """Return the task of the 1,000 classes of ILSVRC 2012."""
+    return _make_task("imagenet-1k", images)
 
 
-def _task(name: str, images: Path | HubData) -> Task:
-    listed = class_list(name)
+def _make_task(name: str, images: Path | HubData) -> Task:
+    class_list = load_class_list(name)
     if isinstance(images, Path):
-        return ImageNetFolder(images, listed)
-    numbers = {synset: number for number, synset in enumerate(synsets_of(images))}
-    lacking = [synset for synset in listed.synsets if synset not in numbers]
-    if lacking:
-        raise DataError(f"{images.title} lacks {len(lacking)} classes of {name}: {first_few(lacking)}")
+        return ImageNetFolder(images, class_list)
+    numbers = {synset: number for number, synset in enumerate(label_synsets(images))}
+    missing = [synset for synset in class_list.synsets if synset not in numbers]
+    if missing:
+        raise DataError(
+            f"{images.title} lacks {len(missing)} of the {len(class_list.synsets)} classes of {name}: "
+            f"{summarise_names(missing)}; use a data set with all of them"
+        )
     return HubTask(
         data=images,
         name=name,
-        classes=listed.classes,
-        numbers=tuple(numbers[synset] for synset in listed.synsets),
+        classes=class_list.classes,
+        numbers=tuple(numbers[synset] for synset in class_list.synsets),
         licence=LICENCE,
-        definitions=listed.definitions,
+        definitions=class_list.definitions,
     )
 
 
-def synsets_of(data: HubData) -> tuple[str, ...]:
-    """The synset of each label: the labels' names say it, or they are ImageNet's 1,000 classes in the usual order.
+def label_synsets(data: HubData) -> tuple[str, ...]:
+    """Return the synset of each label of a data set.
+
+    The names of the labels begin with the synsets, or the labels are ImageNet's 1,000 classes in the usual order.
 
     Raises:
-        DataError: neither.
+        DataError: neither is the case.
     """
-    found = [re.match(r"n\d{8}\b", name) for name in data.names]
-    if all(found):
-        return tuple(match[0] for match in found if match)
-    usual = class_list("imagenet-1k").synsets
-    if len(data.names) == len(usual):
-        # Names vary from copy to copy, so half of them must agree: the same names in another order would not.
-        agreeing = sum(str(i) == name or _names_it(name, usual[i]) for i, name in enumerate(data.names))
+    matches = [re.match(r"n\d{8}\b", name) for name in data.label_names]
+    if all(matches):
+        return tuple(match[0] for match in matches if match)
+    usual = load_class_list("imagenet-1k").synsets
+    if len(data.label_names) == len(usual):
+        # Copies of ImageNet differ in some names. With half of them in place, the order must be the usual one.
+        agreeing = sum(str(i) == name or _matches_synset(name, usual[i]) for i, name in enumerate(data.label_names))
         if 2 * agreeing >= len(usual):
             return usual
     raise DataError(
-        f"cannot tell which of ImageNet's classes the {len(data.names)} labels of {data.title} are ({data.names[0]}, "
-        "...); name them by their synsets, such as n01443537, or give all 1,000 in the usual order"
+        f"cannot match the {len(data.label_names)} labels of {data.title} ({data.label_names[0]}, ...) to ImageNet's "
+        "classes; name them by their synsets, such as n01443537, or provide all 1,000 classes in the usual order"
     )
 
 
-def _names_it(name: str, synset: str) -> bool:
+def _matches_synset(name: str, synset: str) -> bool:
     words = {word.casefold() for word in lemmas()[synset]}
     return not words.isdisjoint(word.strip().casefold() for word in name.split(","))
 
 
 @cache
-def _meanings() -> Counter[str]:
-    """In how many synsets a lemma is found, whatever its case."""
+def _synsets_per_lemma() -> Counter[str]:
+    """Return the number of synsets that have each lemma, ignoring case."""
     return Counter(lemma for words in lemmas().values() for lemma in {word.casefold() for word in words})
 
 
-def _pairs(name: str) -> Iterator[tuple[str, str]]:
-    for line in _timm(name):
+def _read_table(name: str) -> Iterator[tuple[str, str]]:
+    for line in _timm_lines(name):
         synset, _, text = line.partition("\t")
         yield synset, text
 
 
-def _timm(name: str) -> list[str]:
-    """The lines of one of timm's tables."""
+def _timm_lines(name: str) -> list[str]:
+    """Return the lines of one of timm's tables."""
     spec = find_spec("timm")
     for package in (spec and spec.submodule_search_locations) or ():
         table = Path(package) / "data" / "_info" / name
         if table.is_file():
             return table.read_text("utf-8").splitlines()
-    raise DataError(f"the installed timm has no table {name}; install the timm version named in constraints.txt")
+    raise DataError(f"the installed timm has no table {name}; install the timm version in constraints.txt")

@@ -1,7 +1,7 @@
-"""The embedded task: which of sixteen photographs is this crop from? No download.
+"""The bundled task: classify crops by the photograph that they come from. It needs no download.
 
-Each photograph is cut into a checkerboard of 64-pixel blocks. Train crops come from one colour of the board, test crops
-from the other, so no pixel is shared; neighbouring crops of one block overlap, hence the block is the group.
+Each photograph is cut into a checkerboard of 64-pixel blocks. Training crops come from its black fields and test crops
+from its white fields, so they share no pixel. Crops of the same block overlap, so the block is the group.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from prettyuseful.data.dataset import Row
 from prettyuseful.data.images import encode_png
 from prettyuseful.engine.keys import derive_seed
 from prettyuseful.errors import DataError
-from prettyuseful.tasks.base import Split, too_few
+from prettyuseful.tasks.base import Split, too_few_message
 
 BLOCK, CROP, SIDE = 64, 48, 32
 _AVAILABLE: dict[Split, int] = {"train": 300, "test": 200}
@@ -30,7 +30,7 @@ _COLUMNS = ("left", "centre", "right")
 
 @dataclass(frozen=True)
 class Photograph:
-    """One class: where its photograph comes from, its licence, and the SHA-256 of its pixels (first 16 hex digits)."""
+    """One class: the source of its photograph, its licence, and the SHA-256 of its pixels (first 16 hex digits)."""
 
     name: str
     loader: str
@@ -102,7 +102,7 @@ PHOTOGRAPHS: tuple[Photograph, ...] = (
 
 
 class PhotosTask:
-    """Sixteen photographs bundled with scikit-image and scikit-learn; 32-pixel crops; chance level 1/16."""
+    """32-pixel crops of 16 photographs that are bundled with scikit-image and scikit-learn; chance level 1/16."""
 
     name = "photos"
     classes = tuple(photograph.name for photograph in PHOTOGRAPHS)
@@ -111,7 +111,7 @@ class PhotosTask:
     definitions: Mapping[str, str] = MappingProxyType({})
 
     def fingerprint(self) -> str:
-        # The pixels themselves are pinned by the digests in PHOTOGRAPHS, checked whenever one is loaded.
+        # The digests in PHOTOGRAPHS pin the pixels; `load_photograph` checks them.
         return f"photos-v1-{derive_seed([p.sha256 for p in PHOTOGRAPHS]):016x}"
 
     def available(self, split: Split) -> int:
@@ -119,19 +119,19 @@ class PhotosTask:
 
     def images(self, split: Split, per_class: int) -> Iterator[Row]:
         if per_class > _AVAILABLE[split]:
-            raise DataError(too_few(self, split, per_class))
+            raise DataError(too_few_message(self, split, per_class))
         for label, photograph in enumerate(PHOTOGRAPHS):
-            yield from _crops(photograph, label, split, per_class)
+            yield from _sample_crops(photograph, label, split, per_class)
 
 
-def _crops(photograph: Photograph, label: int, split: Split, count: int) -> Iterator[Row]:
+def _sample_crops(photograph: Photograph, label: int, split: Split, count: int) -> Iterator[Row]:
     pixels = load_photograph(photograph)
     rows, columns = pixels.shape[0] // BLOCK, pixels.shape[1] // BLOCK
     blocks = [(r, c) for r in range(rows) for c in range(columns) if (r + c) % 2 == _COLOUR[split]]
     rng = np.random.default_rng(derive_seed("photos", photograph.name, split))
     order = rng.permutation(len(blocks))
     free = BLOCK - CROP + 1
-    # Every block gives its crops in an order of its own, so that no crop comes twice.
+    # A permutation of the offsets in each block ensures that no crop comes twice.
     offsets = [rng.permutation(free * free) for _ in blocks]
     for i in range(count):
         block = order[i % len(blocks)]
@@ -150,10 +150,10 @@ def _crops(photograph: Photograph, label: int, split: Split, count: int) -> Iter
 
 @cache
 def load_photograph(photograph: Photograph) -> np.ndarray:
-    """The whole photograph, (H, W, 3) uint8.
+    """Return the whole photograph, (H, W, 3) uint8.
 
     Raises:
-        DataError: the installed package carries another picture than the one this task was made with.
+        DataError: the photograph in the installed package differs from the one that this task was made with.
     """
     package, name = photograph.loader.split(":")
     if package == "skimage":
@@ -168,10 +168,10 @@ def load_photograph(photograph: Photograph) -> np.ndarray:
     if pixels.ndim == 2:
         pixels = np.repeat(pixels[:, :, None], 3, axis=2)
     pixels = np.ascontiguousarray(pixels, dtype=np.uint8)
-    found = hashlib.sha256(pixels.tobytes()).hexdigest()[:16]
-    if found != photograph.sha256:
+    sha256 = hashlib.sha256(pixels.tobytes()).hexdigest()[:16]
+    if sha256 != photograph.sha256:
         raise DataError(
-            f"photograph {photograph.name!r} ({photograph.loader}) has pixels {found}, expected {photograph.sha256}; "
-            "install the scikit-image and scikit-learn versions named in constraints.txt"
+            f"photograph {photograph.name!r} ({photograph.loader}) has the SHA-256 {sha256}, not {photograph.sha256}; "
+            "install the scikit-image and scikit-learn versions in constraints.txt"
         )
     return pixels

@@ -1,4 +1,4 @@
-"""Which groups of images are held out for tests: a share of every class, and no group in part."""
+"""Split real images into training and test images by whole groups."""
 
 from __future__ import annotations
 
@@ -7,39 +7,48 @@ from collections.abc import Iterable, Mapping
 
 from prettyuseful.engine.keys import derive_seed
 
-SEED = 0
+SPLIT_SEED = 0
 
 
-def held_out(images: Iterable[tuple[int, str]], share: float) -> set[str]:
-    """The groups to test on, of images given by class and group. Neither their order nor that of groups matters.
+def held_out_groups(images: Iterable[tuple[int, str]], share: float) -> set[str]:
+    """Return the groups to test on.
 
-    In an order drawn with seed 0, a group is held out if that brings its classes nearer to `share` (0-1) of their
-    images; then of every class that has none, its smallest group. A class of one group is held out or not as a whole.
+    Groups are visited in a pseudo-random order with seed 0. A group is held out if this brings its classes nearer to
+    the wanted share of test images. Then each class that still has no test image gets its smallest group held out. So
+    a class that consists of one group has test images only. The order of `images` does not matter.
+
+    Args:
+        images: the class and the group of each image.
+        share: wanted share of test images in each class, 0 to 1.
     """
     counts: dict[str, Counter[int]] = defaultdict(Counter)
     wanted: dict[int, float] = defaultdict(float)
     for label, group in images:
         counts[group][label] += 1
         wanted[label] += share
-    order = sorted(counts, key=lambda group: derive_seed("held out", SEED, group))
-    out: set[str] = set()
+    order = sorted(counts, key=lambda group: derive_seed("held out", SPLIT_SEED, group))
+    held_out: set[str] = set()
     for group in order:
-        # How much farther its classes are from what is wanted of them, in images.
+        # Change of the distance between wanted and held-out images, summed over the classes of the group.
         change = sum(abs(wanted[label] - n) - abs(wanted[label]) for label, n in counts[group].items())
         if change < 0:
-            out.add(group)
+            held_out.add(group)
             for label, n in counts[group].items():
                 wanted[label] -= n
-    without = wanted.keys() - {label for group in out for label in counts[group]}
-    for label in sorted(without):
-        out.add(min((group for group in order if label in counts[group]), key=lambda group: counts[group].total()))
-    return out
+    classes_without = wanted.keys() - {label for group in held_out for label in counts[group]}
+    for label in sorted(classes_without):
+        held_out.add(min((group for group in order if label in counts[group]), key=lambda group: counts[group].total()))
+    return held_out
 
 
-def dealt(paths: Mapping[str, str]) -> list[str]:
-    """Paths, given with their groups, in a fixed order without pattern: one of every group, then the next of every."""
+def interleave_groups(paths: Mapping[str, str]) -> list[str]:
+    """Return paths in a fixed pseudo-random order: the first image of every group, then the second, and so on.
+
+    Args:
+        paths: the group of each path.
+    """
     by_group: dict[str, list[str]] = defaultdict(list)
-    for path in sorted(paths, key=lambda path: derive_seed("dealt", SEED, path)):
+    for path in sorted(paths, key=lambda path: derive_seed("dealt", SPLIT_SEED, path)):
         by_group[paths[path]].append(path)
-    rounds = {path: turn for of_group in by_group.values() for turn, path in enumerate(of_group)}
-    return sorted(paths, key=lambda path: (rounds[path], derive_seed("dealt", SEED, paths[path])))
+    rounds = {path: turn for group_paths in by_group.values() for turn, path in enumerate(group_paths)}
+    return sorted(paths, key=lambda path: (rounds[path], derive_seed("dealt", SPLIT_SEED, paths[path])))

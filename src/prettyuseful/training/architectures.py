@@ -1,4 +1,4 @@
-"""The networks that studies can name: ours, and every model of timm under its own id, with random weights."""
+"""Architectures of classifiers: our own networks, and all models of timm, with random weights."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 from prettyuseful.errors import DataError, UnknownNameError, did_you_mean, one_line
 from prettyuseful.memory import is_out_of_memory
-from prettyuseful.registry import Registry, loaded
+from prettyuseful.registry import Registry, import_target
 
 if TYPE_CHECKING:
     from torch import nn
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Architecture:
-    """One of our own networks.
+    """A network that is not from timm.
 
-    `make`: the "module:attribute" of what makes it for a number of classes; a module with the two halves of timm's
-    models, `forward_features` and `forward_head`.
+    `make`: a function, or its import path "module:attribute", that takes the number of classes and returns a module
+    with the methods `forward_features` and `forward_head`, as timm's models have them.
     """
 
     name: str
@@ -32,81 +32,98 @@ ARCHITECTURES = Registry(
     "architecture",
     Architecture,
     (
-        Architecture("small", "four convolutions for 32 px, 0.17 M parameters", "prettyuseful.training.small:SmallNet"),
+        Architecture(
+            "small",
+            "four convolutional layers for 32 px images; 0.17 M parameters",
+            "prettyuseful.training.small:SmallNet",
+        ),
         Architecture(
             "bagnet9",
-            "sees windows of 9 px, whatever lies around; 15.7 M parameters",
+            "receptive field of 9 px; 15.7 M parameters",
             "prettyuseful.training.bagnet:bagnet9",
         ),
-        Architecture("bagnet17", "sees windows of 17 px; 16.2 M parameters", "prettyuseful.training.bagnet:bagnet17"),
-        Architecture("bagnet33", "sees windows of 33 px; 18.3 M parameters", "prettyuseful.training.bagnet:bagnet33"),
+        Architecture(
+            "bagnet17", "receptive field of 17 px; 16.2 M parameters", "prettyuseful.training.bagnet:bagnet17"
+        ),
+        Architecture(
+            "bagnet33", "receptive field of 33 px; 18.3 M parameters", "prettyuseful.training.bagnet:bagnet33"
+        ),
     ),
 )
 # protocol.md, "Training".
 PAPER_TIMM_IDS = {
-    "resnet50": "timm's ResNet-50, 224 px, one of the paper's four",
-    "vit_tiny_patch16_224": "timm's ViT-Ti/16, 224 px, one of the paper's four",
-    "convnext_tiny": "timm's ConvNeXt-Ti, 224 px, one of the paper's four",
-    "swin_tiny_patch4_window7_224": "timm's Swin-Ti, 224 px, one of the paper's four",
+    "resnet50": "timm's ResNet-50, 224 px; used in the paper",
+    "vit_tiny_patch16_224": "timm's ViT-Ti/16, 224 px; used in the paper",
+    "convnext_tiny": "timm's ConvNeXt-Ti, 224 px; used in the paper",
+    "swin_tiny_patch4_window7_224": "timm's Swin-Ti, 224 px; used in the paper",
 }
-"""The paper's architectures, which timm has."""
+"""The four architectures of the paper, by their timm id."""
 
 
 def build(name: str, num_classes: int, size: int) -> nn.Module:
-    """A classifier with random weights, for images of `size` x `size` pixels.
+    """Return a classifier with random weights for images of `size` x `size` pixels.
+
+    Args:
+        name: a name in `ARCHITECTURES`, or a timm id.
+        num_classes: number of outputs.
+        size: side of the images in pixels.
 
     Raises:
-        UnknownNameError: neither ours nor timm's.
-        DataError: the architecture cannot look at images of that size.
+        UnknownNameError: no architecture has this name.
+        DataError: the architecture does not support this image size.
     """
     import timm
 
     if name in ARCHITECTURES:
-        return loaded(ARCHITECTURES[name].make)(num_classes)
-    check(name)
-    usual = timm.get_pretrained_cfg(name, allow_unregistered=True)
-    sized = {"img_size": size} if usual and usual.fixed_input_size and usual.input_size[1] != size else {}
-    with _looking(name, size):
-        return cast("nn.Module", timm.create_model(name, pretrained=False, num_classes=num_classes, **sized))
+        return import_target(ARCHITECTURES[name].make)(num_classes)
+    check_architecture(name)
+    config = timm.get_pretrained_cfg(name, allow_unregistered=True)
+    size_option = {"img_size": size} if config and config.fixed_input_size and config.input_size[1] != size else {}
+    with _catch_size_errors(name, size):
+        return cast("nn.Module", timm.create_model(name, pretrained=False, num_classes=num_classes, **size_option))
 
 
-def look(network: nn.Module, name: str, size: int) -> None:
-    """Shows the network one black image, which changes nothing in it and draws no random numbers.
+def check_input_size(network: nn.Module, name: str, size: int) -> None:
+    """Run the network on one black image. This changes no state and uses no random numbers.
 
     Raises:
-        DataError: the architecture cannot look at images of that size.
+        DataError: the architecture does not support this image size.
     """
     import torch
 
-    with _looking(name, size), torch.no_grad():
+    with _catch_size_errors(name, size), torch.no_grad():
         network.eval()(torch.zeros(1, 3, size, size))
 
 
 @contextmanager
-def _looking(name: str, size: int) -> Iterator[None]:
+def _catch_size_errors(name: str, size: int) -> Iterator[None]:
     try:
         yield
     except (AssertionError, RuntimeError, TypeError, ValueError, ZeroDivisionError) as error:
         if is_out_of_memory(error):
             raise
         raise DataError(
-            f"{name} cannot look at images of {size} pixels ({one_line(str(error))[:200]}); "
-            "take a recipe of another size, or another architecture"
+            f"{name} does not support images of {size} x {size} pixels ({one_line(str(error))[:200]}); "
+            "choose a recipe with another size, or another architecture"
         ) from error
 
 
-def check(name: str) -> None:
-    """Raises UnknownNameError, with the nearest names, for an id that neither we nor timm know."""
+def check_architecture(name: str) -> None:
+    """Check that an architecture exists.
+
+    Raises:
+        UnknownNameError: neither prettyuseful nor timm has the architecture or its weights; suggests similar names.
+    """
     import timm
 
     known = [*ARCHITECTURES.rows, *timm.list_models()]
     model, dot, _ = name.partition(".")
-    if dot and model in known and name not in (tagged := timm.list_pretrained(f"{model}.*")):
+    if dot and model in known and name not in (weights := timm.list_pretrained(f"{model}.*")):
         raise UnknownNameError(
-            f"timm has no weights {name!r}{did_you_mean(name, tagged)}; known: {', '.join([model, *tagged])}"
+            f"timm has no weights {name!r}{did_you_mean(name, weights)}; known: {', '.join([model, *weights])}"
         )
     if model not in known:
         raise UnknownNameError(
             f"unknown architecture {name!r}{did_you_mean(name, known)}; "
-            f"known: {', '.join(ARCHITECTURES.rows)} and every timm id"
+            f"known: {', '.join(ARCHITECTURES.rows)} and all timm ids"
         )

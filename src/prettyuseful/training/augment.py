@@ -1,4 +1,4 @@
-"""Augmentation of whole batches, every image with parameters of its own."""
+"""Augmentation of batches on any device, with separate parameters for each image."""
 
 from __future__ import annotations
 
@@ -7,33 +7,41 @@ from collections.abc import Callable
 import torch
 import torch.nn.functional as F
 
-from prettyuseful.training.augmentations import CHANGES, Nudge
-from prettyuseful.training.draws import Draws, Patch
-from prettyuseful.training.resample import in_parts, resample
+from prettyuseful.training.augmentations import CHANGES, SmallAugmentation
+from prettyuseful.training.resample import process_in_slices, resample
+from prettyuseful.training.sampling import AugmentationParameters, Patch
 
-# As everybody normalises.
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
-_LUMA = (0.299, 0.587, 0.114)  # ITU-R 601-2, as Pillow's
-_KERNEL = 7  # of the blur, in pixels
-_TOGETHER = 128  # images that an accelerator works on together
+_LUMA = (0.299, 0.587, 0.114)  # ITU-R 601-2, as in Pillow
+_KERNEL = 7  # side of the blur kernel in pixels
+_ACCELERATOR_BATCH = 128  # images that an accelerator processes at once
 
 
-def nudged(images: torch.Tensor, nudge: Nudge, generator: torch.Generator) -> torch.Tensor:
-    """(N, 3, S, S) in 0-1 to the same, shifted, flipped and jittered; draws come from `generator` (CPU)."""
+def augment_small(images: torch.Tensor, augmentation: SmallAugmentation, generator: torch.Generator) -> torch.Tensor:
+    """Shift, flip and jitter each image of a batch.
+
+    Args:
+        images: (N, 3, S, S) in 0-1 on any device.
+        augmentation: the ranges of the random changes.
+        generator: random numbers, on the CPU.
+
+    Returns:
+        (N, 3, S, S) in 0-1 on the same device.
+    """
     count, _, size, _ = images.shape
-    if nudge.flip:
+    if augmentation.flip:
         flips = torch.rand(count, generator=generator) < 0.5
         images = torch.where(flips[:, None, None, None].to(images.device), images.flip(3), images)
-    if nudge.shift:
-        offsets = torch.randint(2 * nudge.shift + 1, (2, count, 1), generator=generator).to(images.device)
-        padded = F.pad(images, (nudge.shift,) * 4, mode="reflect")
+    if augmentation.shift:
+        offsets = torch.randint(2 * augmentation.shift + 1, (2, count, 1), generator=generator).to(images.device)
+        padded = F.pad(images, (augmentation.shift,) * 4, mode="reflect")
         span = torch.arange(size, device=images.device)
         rows, columns = offsets[0] + span, offsets[1] + span
         batch = torch.arange(count, device=images.device)[:, None, None]
         images = padded[batch, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
-    if nudge.jitter:
-        factors = 1 + nudge.jitter * (2 * torch.rand(2, count, 1, 1, 1, generator=generator) - 1)
+    if augmentation.jitter:
+        factors = 1 + augmentation.jitter * (2 * torch.rand(2, count, 1, 1, 1, generator=generator) - 1)
         brightness, contrast = factors.to(images.device)
         images = images * brightness
         mean = images.mean(dim=(1, 2, 3), keepdim=True)
@@ -41,52 +49,55 @@ def nudged(images: torch.Tensor, nudge: Nudge, generator: torch.Generator) -> to
     return images
 
 
-def vary(images: torch.Tensor, draws: Draws, out: torch.Tensor | None = None) -> torch.Tensor:
-    """Crops, flips, changes and jitters each image of a batch as drawn for it.
+def augment(images: torch.Tensor, parameters: AugmentationParameters, out: torch.Tensor | None = None) -> torch.Tensor:
+    """Crop, flip, change and jitter each image of a batch.
 
     Args:
-        images: (N, H, W, 3) uint8 on any device, padded at the bottom and on the right where they are smaller.
-        draws: for these N images, of their true sizes.
-        out: what to fill instead of a new tensor; memory that has been used before is faster on a CPU.
+        images: (N, H, W, 3) uint8 on any device; smaller images are padded at the bottom and on the right.
+        parameters: parameters for these N images, sampled for their unpadded sizes.
+        out: tensor for the result. On a CPU, reused memory is faster than new memory.
 
     Returns:
-        (N, 3, S, S) float32 in 0-1 on the same device. Image i depends, to the last bit, on image i and its draws only.
+        (N, 3, S, S) float32 in 0-1 on the same device. Result i depends only on image i and its parameters, to the last
+        bit.
     """
-    found = torch.empty(len(images), 3, draws.size, draws.size, device=images.device) if out is None else out
+    result = torch.empty(len(images), 3, parameters.size, parameters.size, device=images.device) if out is None else out
 
-    def work(part: slice) -> None:
-        mine = draws[part]
-        crops = resample(images[part], mine.boxes, mine.size, flips=mine.flips, out=found[part])
-        recolour(crops.div_(255), mine)
+    def process(part: slice) -> None:
+        own_parameters = parameters[part]
+        crops = resample(
+            images[part], own_parameters.boxes, own_parameters.size, flips=own_parameters.flips, out=result[part]
+        )
+        change_and_jitter(crops.div_(255), own_parameters)
 
-    in_parts(work, len(images), images.device, _TOGETHER)
-    return found
+    process_in_slices(process, len(images), images.device, _ACCELERATOR_BATCH)
+    return result
 
 
-def recolour(images: torch.Tensor, draws: Draws) -> None:
-    """(N, 3, S, S) in 0-1, in place: first each image's change, then its jitter."""
+def change_and_jitter(images: torch.Tensor, parameters: AugmentationParameters) -> None:
+    """Apply the change of each image, then its colour jitter, to (N, 3, S, S) images in 0-1, in place."""
     for code, name in enumerate(CHANGES):
-        rows = (draws.changes == code).nonzero()[:, 0]
-        here = rows.to(images.device)
+        rows = (parameters.changes == code).nonzero()[:, 0]
+        device_rows = rows.to(images.device)
         if len(rows):
-            images[here] = _CHANGES[name](images[here], draws.sigmas[rows].to(images.device))
-    if bool((draws.factors != 1).any()):
-        jitter(images, draws.factors.to(images.device), draws.orders.to(images.device))
+            images[device_rows] = _CHANGES[name](images[device_rows], parameters.sigmas[rows].to(images.device))
+    if bool((parameters.factors != 1).any()):
+        jitter(images, parameters.factors.to(images.device), parameters.orders.to(images.device))
 
 
 def grayscale(images: torch.Tensor) -> torch.Tensor:
-    """(N, 3, S, S) to (N, 1, S, S): the luma of ITU-R 601-2."""
+    """Return the luma of ITU-R 601-2, (N, 3, S, S) to (N, 1, S, S)."""
     red, green, blue = images[:, :, None].unbind(1)
     return (red * _LUMA[0]).add_(green, alpha=_LUMA[1]).add_(blue, alpha=_LUMA[2])
 
 
 def solarize(images: torch.Tensor) -> torch.Tensor:
-    """Inverts what is at least half bright; for values in 0-1."""
+    """Invert values of at least 0.5, for images in 0-1."""
     return images.minimum(1 - images)
 
 
 def blur(images: torch.Tensor, sigmas: torch.Tensor) -> torch.Tensor:
-    """(N, 3, S, S) blurred by a Gaussian of 7 x 7 pixels, reflected at the border; `sigmas`: (N,) in pixels."""
+    """Blur (N, 3, S, S) images by a 7 x 7 Gaussian kernel with reflected borders. `sigmas`: (N,), in pixels."""
     reach, size = _KERNEL // 2, images.shape[3]
     weights = (-0.5 * (torch.arange(reach + 1, device=images.device) / sigmas[:, None]) ** 2).exp()
     weights = (weights / (2 * weights.sum(1, keepdim=True) - weights[:, :1]))[:, :, None, None, None]
@@ -101,13 +112,19 @@ def blur(images: torch.Tensor, sigmas: torch.Tensor) -> torch.Tensor:
 
 
 def jitter(images: torch.Tensor, factors: torch.Tensor, orders: torch.Tensor) -> None:
-    """(N, 3, S, S) in 0-1, in place: brightness, contrast and saturation by `factors` (N, 3), as `orders` (N, 3) says.
+    """Change brightness, contrast and saturation of (N, 3, S, S) images in 0-1, in place.
 
-    Each is torchvision's: a blend, clipped, with black, with the mean of the gray image, or with the gray image.
+    As in torchvision, each operation is a clipped blend: with black (brightness), with the mean of the grey image
+    (contrast), or with the grey image (saturation).
+
+    Args:
+        images: (N, 3, S, S) in 0-1.
+        factors: (N, 3), the weight of the image in the three blends.
+        orders: (N, 3), the order of the three operations for each image.
     """
     for step in orders.unbind(1):
         factor = factors.gather(1, step[:, None])[:, :, None, None]
-        contrast, saturation = ((step == which).float()[:, None, None, None] for which in (1, 2))
+        contrast, saturation = ((step == operation).float()[:, None, None, None] for operation in (1, 2))
         gray = grayscale(images)
         mean = gray.mean(dim=(2, 3), keepdim=True)
         other = gray.mul_(saturation).add_(mean * contrast)
@@ -115,14 +132,17 @@ def jitter(images: torch.Tensor, factors: torch.Tensor, orders: torch.Tensor) ->
 
 
 def cutmix(images: torch.Tensor, targets: torch.Tensor, patch: Patch) -> tuple[torch.Tensor, torch.Tensor]:
-    """Puts `patch` (top, left, bottom, right) of the previous image, the last for the first, into each.
+    """Replace a patch of each image by the same patch of the previous image; the first image uses the last.
+
+    Source: CutMix, Yun et al. 2019, as implemented by torchvision's `v2.CutMix`.
 
     Args:
         images: (N, 3, S, S).
         targets: (N, classes), float.
+        patch: top, left, bottom and right in pixels.
 
     Returns:
-        New images, and targets mixed by area (Yun et al. 2019; as torchvision's `v2.CutMix`).
+        New images, and targets mixed in proportion to the areas.
     """
     top, left, bottom, right = patch
     area = (bottom - top) * (right - left) / (images.shape[2] * images.shape[3])
@@ -134,9 +154,9 @@ def cutmix(images: torch.Tensor, targets: torch.Tensor, patch: Patch) -> tuple[t
 def normalise_(
     images: torch.Tensor, mean: tuple[float, ...] = IMAGENET_MEAN, std: tuple[float, ...] = IMAGENET_STD
 ) -> torch.Tensor:
-    """(N, 3, S, S) in 0-1 to about zero mean and unit deviation, by the statistics of each channel.
+    """Normalise (N, 3, S, S) images in 0-1, in place, with the mean and standard deviation of each channel.
 
-    In place: fresh memory for a large batch costs a CPU more than the arithmetic.
+    On a CPU, new memory for a large batch would cost more time than the arithmetic.
     """
     low, spread = (torch.tensor(values, device=images.device)[:, None, None] for values in (mean, std))
     return images.sub_(low).div_(spread)

@@ -1,4 +1,4 @@
-"""What may happen to a training image, as frozen data: planning a study reads it, so there is no torch here."""
+"""Settings of data augmentation. This module does not import torch, because planning a study needs it."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ CHANGES: tuple[Change, ...] = ("grayscale", "solarize", "blur")
 
 
 @dataclass(frozen=True)
-class Nudge:
-    """For small images: the middle of `size` x `size` pixels, moved, flipped, and jittered.
+class SmallAugmentation:
+    """Augmentation of small images: the central square is shifted, flipped and jittered.
 
-    `shift`: by up to so many pixels, with a reflected border. `jitter`: brightness and contrast change by up to this
-    fraction.
+    `size`: side of the square in pixels. `shift`: largest shift in pixels, with a reflected border. `flip`: mirror half
+    of the images. `jitter`: largest relative change of brightness and contrast.
     """
 
     size: int
@@ -26,13 +26,14 @@ class Nudge:
 
 @dataclass(frozen=True)
 class Augmentation:
-    """A random crop, one change, colour jitter, flips, CutMix; the defaults are the paper's (protocol, "Training").
+    """A random crop, one change, colour jitter, flips and CutMix. The defaults are those of the paper.
 
-    `size`: side of the result in pixels. `scale`: area of the crop as a fraction of the image's, before it is resized
-    to `size`; None for a crop of `size` pixels that stays as it is. `ratio`: width by height of a resized crop.
-    `one_of`: every image has exactly one of these changes. `sigma`: of the blur, in pixels. `jitter`: brightness,
-    contrast and saturation change by up to these fractions, in an order of each image's own. `flips`: each befalls half
-    of the images. `cutmix`: alpha of the Beta distribution of the area that an image keeps; 0 for none.
+    `size`: side of the result in pixels. `scale`: range of the crop area as a fraction of the image area, before the
+    crop is resized to `size`; None crops `size` x `size` pixels without resizing. `ratio`: range of the aspect ratio
+    (width / height) of a resized crop. `one_of`: one of these changes is applied to each image. `sigma`: range of the
+    standard deviation of the blur in pixels. `jitter`: largest relative change of brightness, contrast and saturation,
+    in a random order for each image. `flips`: each flip is applied to half of the images. `cutmix`: alpha of the Beta
+    distribution of the area that an image keeps; 0 disables CutMix.
     """
 
     size: int = 224

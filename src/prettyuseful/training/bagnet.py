@@ -1,9 +1,10 @@
-"""BagNets: a ResNet-50 whose features each see one small window, and that averages what it sees in them.
+"""BagNets: a ResNet-50 with a small receptive field that averages over the image.
 
-After Brendel and Bethge 2019, "Approximating CNNs with Bag-of-local-Features models works surprisingly well on
-ImageNet", and the code they released: strides, widths and the unpadded convolutions are theirs. Two things are not. The
-image's border is repeated by up to 7 pixels, where theirs drops as many: no pixel goes unseen. And the first batch norm
-forgets as quickly as the others (momentum 0.1; theirs 0.001), so that its statistics serve after a short training.
+Source: Brendel and Bethge 2019, "Approximating CNNs with Bag-of-local-Features models works surprisingly well on
+ImageNet", and their released code. Strides, widths and the unpadded convolutions are the same. There are two
+differences. The image border is repeated by up to 7 pixels instead of cropped, so that every pixel is used. And the
+first batch norm has the usual momentum of 0.1 instead of 0.001, so that its statistics are valid after a short
+training.
 """
 
 from __future__ import annotations
@@ -21,9 +22,10 @@ _STRIDE = 8
 
 
 class BagNet(nn.Module):
-    """Features of windows of `window` px (9, 17 or 33), 8 px apart. Has the two halves of timm's models.
+    """A BagNet with a receptive field of `window` px (9, 17 or 33) and a stride of 8 px.
 
-    Any image size does; one smaller than the window counts as a single window.
+    It has the methods `forward_features` and `forward_head` of timm's models. Images may have any size; an image
+    smaller than the window is treated as a single window.
     """
 
     def __init__(self, window: int, num_classes: int) -> None:
@@ -49,11 +51,14 @@ class BagNet(nn.Module):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def forward_features(self, x: torch.Tensor) -> torch.Tensor:
-        """(N, 3, H, W) to (N, 2048, h, w): 2048 features of each window, h = 1 + ceil((H - window) / 8), at least 1."""
-        return cast("torch.Tensor", self.blocks(self.stem(_covered(x, self.window))))
+        """Return the features of each window, (N, 3, H, W) to (N, 2048, h, w).
+
+        h = 1 + ceil((H - window) / 8), at least 1, and w likewise.
+        """
+        return cast("torch.Tensor", self.blocks(self.stem(_pad_to_windows(x, self.window))))
 
     def forward_head(self, x: torch.Tensor, pre_logits: bool = False) -> torch.Tensor:
-        """Features to logits (N, classes), the mean of the windows' own logits, or to mean features (N, 2048)."""
+        """Return the logits (N, classes), averaged over windows, or the mean features (N, 2048) if `pre_logits`."""
         pooled = x.mean(dim=(2, 3))
         return pooled if pre_logits else self.head(pooled)
 
@@ -62,7 +67,7 @@ class BagNet(nn.Module):
 
 
 class _Bottleneck(nn.Module):
-    """1x1, `kernel` x `kernel`, 1x1, unpadded, beside a shortcut that loses its last rows and columns to fit."""
+    """Unpadded convolutions of 1x1, `kernel` x `kernel` and 1x1, and a shortcut that is cropped to the same size."""
 
     def __init__(self, before: int, width: int, kernel: int, stride: int) -> None:
         super().__init__()
@@ -86,22 +91,22 @@ class _Bottleneck(nn.Module):
         return F.relu(out + self.shortcut(x)[:, :, : out.shape[2], : out.shape[3]], inplace=True)
 
 
-def _covered(x: torch.Tensor, window: int) -> torch.Tensor:
-    """The images with border pixels repeated, as evenly as can be, until windows 8 px apart cover them exactly."""
+def _pad_to_windows(x: torch.Tensor, window: int) -> torch.Tensor:
+    """Repeat border pixels, evenly on both sides, until windows with a stride of 8 px cover the images exactly."""
     height, width = (max(window - side, (window - side) % _STRIDE) for side in x.shape[2:])
     return F.pad(x, (width // 2, width - width // 2, height // 2, height - height // 2), mode="replicate")
 
 
 def bagnet9(num_classes: int) -> BagNet:
-    """Windows of 9 px; 15.7 M parameters for 1,000 classes."""
+    """Return a BagNet with a receptive field of 9 px; it has 15.7 M parameters for 1,000 classes."""
     return BagNet(9, num_classes)
 
 
 def bagnet17(num_classes: int) -> BagNet:
-    """Windows of 17 px; 16.2 M parameters for 1,000 classes."""
+    """Return a BagNet with a receptive field of 17 px; it has 16.2 M parameters for 1,000 classes."""
     return BagNet(17, num_classes)
 
 
 def bagnet33(num_classes: int) -> BagNet:
-    """Windows of 33 px; 18.3 M parameters for 1,000 classes."""
+    """Return a BagNet with a receptive field of 33 px; it has 18.3 M parameters for 1,000 classes."""
     return BagNet(33, num_classes)

@@ -1,7 +1,7 @@
-"""Intermediate checkpoints: an interrupted training goes on, and on a CPU it ends with the weights it would have had.
+"""Checkpoints of a training, so that it can resume after an interruption; on a CPU the final weights stay the same.
 
-A checkpoint is what `torch.save` writes and `weights_only` reads, named `v1-000012-<SHA-256 of its bytes>.pt`: the move
-that publishes it publishes its checksum too.
+A checkpoint is a file of `torch.save` (readable with `weights_only`), named `v1-000012-<SHA-256 of its bytes>.pt`. So a
+single rename publishes the file together with its checksum.
 """
 
 from __future__ import annotations
@@ -18,29 +18,29 @@ from typing import Any
 import torch
 from torch import nn
 
-from prettyuseful.engine.durable import fsync
+from prettyuseful.engine.atomic import fsync
 from prettyuseful.engine.keys import file_sha256
 from prettyuseful.errors import StepFailedError, StoreError, one_line
 
 VERSION = 1
-_KEPT = 2
-_ANY = f"v*-{'[0-9]' * 6}-{'?' * 64}.pt"
-_OWN = _ANY.replace("*", str(VERSION), 1)
-# A draft this old, in seconds, was left by a process that died.
+_MAX_KEPT = 2
+_ANY_VERSION = f"v*-{'[0-9]' * 6}-{'?' * 64}.pt"
+_CURRENT_VERSION = _ANY_VERSION.replace("*", str(VERSION), 1)
+# Age in seconds at which a draft must come from a killed process.
 _STALE = 3600
 
-# A tree of dicts, lists and tuples with tensors, numbers, strings and None as its leaves.
+# Nested dicts, lists and tuples of tensors, numbers, strings and None.
 State = dict[str, Any]
 
 
 class Checkpoints:
-    """The last two checkpoints of one training, in a folder that is its alone.
+    """The last two checkpoints of a training, in a folder of its own.
 
-    `every`: seconds from one to the next, so that saving costs little however short the epochs; when they were saved
-    changes no weights. `warnings`: what `latest` had to pass over, one line each, for the user to see.
+    `folder`: the folder; it is created if missing. `every`: least number of seconds between checkpoints, so that saving
+    costs little even with short epochs. `warnings`: messages for the user about checkpoints that `latest` ignored.
 
     Raises:
-        StoreError: the folder cannot be made or written.
+        StoreError: the folder cannot be created or written.
     """
 
     def __init__(self, folder: Path, every: float = 60.0) -> None:
@@ -48,22 +48,24 @@ class Checkpoints:
         self.every = every
         self.warnings: list[str] = []
         self._saved = time.monotonic()
-        with _using(folder):
+        with _catch_disk_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=folder):
                 pass
 
-    def due(self) -> bool:
-        """True once `every` seconds have passed since the last checkpoint, or since the beginning."""
+    def is_due(self) -> bool:
+        """Return whether `every` seconds have passed since the last checkpoint, or since the start."""
         return time.monotonic() - self._saved >= self.every
 
     def save(self, epoch: int, state: State) -> None:
-        """Keeps the state after `epoch` epochs (0 to 999,999), durably; a process killed meanwhile leaves the last one.
+        """Save the state after `epoch` epochs (0 to 999,999).
+
+        If the process is killed meanwhile, the previous checkpoint remains.
 
         Raises:
-            StoreError: it cannot be written.
+            StoreError: the file cannot be written.
         """
-        with _using(self.folder):
+        with _catch_disk_errors(self.folder):
             handle, name = tempfile.mkstemp(suffix=".draft", dir=self.folder)
             draft = Path(name)
             try:
@@ -75,38 +77,39 @@ class Checkpoints:
                 fsync(self.folder)
             finally:
                 draft.unlink(missing_ok=True)
-            self._tidy()
+            self._delete_old_files()
         self._saved = time.monotonic()
 
     def latest(self) -> tuple[int, State] | None:
-        """The number of epochs done and the state after them, on the CPU; None if there is no whole checkpoint.
+        """Return the number of finished epochs and the state after them, on the CPU; None if there is no checkpoint.
 
-        A corrupted one is set aside, as `.corrupt`, and the one before is taken; one of another version is left alone.
+        A corrupted checkpoint is renamed to `.corrupt`, and the previous one is used. Checkpoints of other versions are
+        ignored.
 
         Raises:
-            StoreError: the folder cannot be used.
+            StoreError: the folder cannot be read or written.
         """
-        corrupt, found = [], None
-        with _using(self.folder):
-            for path in sorted(self.folder.glob(_OWN), reverse=True):
+        corrupt, latest = [], None
+        with _catch_disk_errors(self.folder):
+            for path in sorted(self.folder.glob(_CURRENT_VERSION), reverse=True):
                 epoch, state = int(path.name.split("-")[1]), _read(path)
                 if state is not None:
-                    found = epoch, state
+                    latest = epoch, state
                     break
                 corrupt.append(epoch)
                 path.replace(path.with_suffix(".corrupt"))
-        then = f"goes on from epoch {found[0]}" if found else "begins anew"
+        then = f"resumes from epoch {latest[0]}" if latest else "starts again"
         self.warnings += [
             f"the checkpoint of epoch {epoch} in {self.folder} is corrupted; the training {then}" for epoch in corrupt
         ]
         self.warnings += [
-            f"the checkpoint {path.name} in {self.folder} is of another version of prettyuseful and is ignored"
-            for path in sorted(set(self.folder.glob(_ANY)) - set(self.folder.glob(_OWN)))
+            f"the checkpoint {path.name} in {self.folder} was written by another version of prettyuseful and is ignored"
+            for path in sorted(set(self.folder.glob(_ANY_VERSION)) - set(self.folder.glob(_CURRENT_VERSION)))
         ]
-        return found
+        return latest
 
-    def _tidy(self) -> None:
-        old = sorted(self.folder.glob(_OWN))[:-_KEPT]
+    def _delete_old_files(self) -> None:
+        old = sorted(self.folder.glob(_CURRENT_VERSION))[:-_MAX_KEPT]
         stale = [path for path in self.folder.glob("*.draft") if time.time() - path.stat().st_mtime > _STALE]
         for path in (*old, *stale):
             path.unlink(missing_ok=True)
@@ -119,10 +122,17 @@ def training_state(
     generators: Mapping[str, torch.Generator],
     average: nn.Module | None = None,
 ) -> State:
-    """All that the rest of a training depends on, torch's global random numbers (dropout) among it.
+    """Return everything that the remaining training depends on, including torch's global random state (dropout).
 
-    Its tensors are those in use, not copies: save it before the next step. `average`: a moving average of the weights.
-    More may be added under other names, such as the lines of the log; `restore` does not look at it.
+    The tensors are not copied, so save the state before the next step. Callers may add further entries, such as the
+    lines of the log; `restore` ignores them.
+
+    Args:
+        model: network in training.
+        optimiser: its optimiser.
+        schedule: learning rate schedule of the optimiser.
+        generators: random generators, by name.
+        average: moving average of the weights, if there is one.
     """
     on_gpu: bool = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
     return {
@@ -144,10 +154,10 @@ def restore(
     generators: Mapping[str, torch.Generator],
     average: nn.Module | None = None,
 ) -> None:
-    """Puts everything back where `training_state` took it from. `state` is used up: the optimiser takes its tensors.
+    """Load a state of `training_state` into the same objects. The optimiser keeps the tensors of `state`.
 
     Raises:
-        StepFailedError: the state is another training's.
+        StepFailedError: the state does not fit the objects, because it belongs to another training.
     """
     try:
         model.load_state_dict(state["model"])
@@ -159,14 +169,16 @@ def restore(
             average.load_state_dict(state["average"])
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         reason = one_line(str(error))[:200]
-        raise StepFailedError(f"the checkpoint is another training's ({reason}); delete it and run again") from error
+        raise StepFailedError(
+            f"the checkpoint belongs to another training ({reason}); delete it and run again"
+        ) from error
     torch.set_rng_state(state["random"])
     if state["cuda_random"] is not None and torch.cuda.is_available():
         torch.cuda.set_rng_state(state["cuda_random"])
 
 
 def _read(path: Path) -> State | None:
-    """The state in the file, or None if its bytes are not those that were written."""
+    """Return the state in the file, or None if the file is corrupted."""
     if file_sha256(path) != path.stem.split("-")[2]:
         return None
     try:
@@ -176,15 +188,15 @@ def _read(path: Path) -> State | None:
 
 
 @contextmanager
-def _using(folder: Path) -> Iterator[None]:
+def _catch_disk_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, RuntimeError) as error:
-        # torch.save may hide what the disk said behind an error of its own.
+        # torch.save may wrap the OSError.
         cause = error if isinstance(error, OSError) else error.__context__
         if not isinstance(cause, OSError):
             raise
         raise StoreError(
-            f"cannot keep checkpoints in {folder}: {cause.strerror or cause}; "
+            f"cannot write checkpoints to {folder}: {cause.strerror or cause}; "
             "free some space or make the folder writable"
         ) from error

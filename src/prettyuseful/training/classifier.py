@@ -1,4 +1,4 @@
-"""A classifier: a network, and the statistics by which its input is normalised."""
+"""A classifier: a network with the mean and standard deviation that normalise its input."""
 
 from __future__ import annotations
 
@@ -20,7 +20,11 @@ Triple = tuple[float, float, float]
 
 @dataclass(frozen=True)
 class Design:
-    """All of a classifier but its weights. `size`: side of its input in pixels. `mean`, `std`: of values in 0-1."""
+    """A classifier without its weights.
+
+    `architecture`: its name. `classes`: number of classes. `size`: side of the input in pixels. `mean`, `std`:
+    normalisation of the input, per channel, for values in 0-1.
+    """
 
     architecture: str
     classes: int
@@ -29,12 +33,12 @@ class Design:
     std: Triple = IMAGENET_STD
 
     def build(self) -> nn.Module:
-        """The network with random weights, on the CPU."""
+        """Return the network with random weights, on the CPU."""
         return build(self.architecture, self.classes, self.size)
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> Design:
-        """What `as_json` gave, perhaps by way of a file, where a tuple became a list."""
+        """Return the design from the result of `as_json`, also after a JSON file turned tuples into lists."""
         return cls(**{**fields, "mean": tuple(fields["mean"]), "std": tuple(fields["std"])})
 
     def as_json(self) -> dict[str, Any]:
@@ -42,29 +46,29 @@ class Design:
 
 
 Call = Callable[[torch.Tensor], torch.Tensor]
-"""A network, or a part of it: (N, 3, S, S) to (N, ...)."""
+"""A network, or a part of it, as a function of (N, 3, S, S) to (N, ...)."""
 
 
 @dataclass(frozen=True)
 class Classifier:
-    """A network of a design, on the device and in the number format of its numerics."""
+    """A network with its design, on the device and in the number format of `numerics`."""
 
     design: Design
     network: nn.Module
     numerics: Numerics = field(default_factory=Numerics)
 
-    def on(self, numerics: Numerics) -> Classifier:
-        """The same network, moved to where these numerics want it."""
-        return Classifier(self.design, numerics.place(self.network), numerics)
+    def to(self, numerics: Numerics) -> Classifier:
+        """Return the classifier with its network on the device and in the memory format of `numerics`."""
+        return Classifier(self.design, numerics.prepare(self.network), numerics)
 
-    def normalised(self, images: torch.Tensor) -> torch.Tensor:
-        """(N, 3, S, S) in 0-1 to what the network was made for, in place."""
+    def normalise(self, images: torch.Tensor) -> torch.Tensor:
+        """Normalise (N, 3, S, S) images in 0-1 for the network, in place."""
         return normalise_(images, self.design.mean, self.design.std)
 
     def compute(self, images: torch.Tensor, call: Call | None = None) -> torch.Tensor:
-        """The network, or another `call` of its parts, on normalised images, as the numerics say; float32."""
+        """Return the float32 output of the network, or of `call`, for normalised images, (N, 3, S, S) to (N, ...)."""
         with self.numerics.autocast():
-            return (call or self.network)(self.numerics.laid_out(images)).float()
+            return (call or self.network)(self.numerics.to_memory_format(images)).float()
 
     def save(self, path: Path) -> None:
         state = {name: value.detach().cpu().contiguous() for name, value in self.network.state_dict().items()}
@@ -72,9 +76,9 @@ class Classifier:
 
 
 def load_classifier(path: Path, design: Design, numerics: Numerics) -> Classifier:
-    """What `Classifier.save` wrote, ready for inference."""
+    """Load the weights that `Classifier.save` wrote, and return the classifier in evaluation mode."""
     network = design.build()
     network.load_state_dict(load_file(path))
-    classifier = Classifier(design, network).on(numerics)
+    classifier = Classifier(design, network).to(numerics)
     classifier.network.eval()
     return classifier

@@ -1,4 +1,4 @@
-"""The squares of images that a classifier is shown."""
+"""The square crops of images that a classifier receives."""
 
 from __future__ import annotations
 
@@ -9,34 +9,40 @@ import torch
 
 from prettyuseful.data.pixels import Pixels
 from prettyuseful.errors import DataError
-from prettyuseful.training.loader import Feed
+from prettyuseful.training.loader import BatchLoader
 from prettyuseful.training.recipes import View
 from prettyuseful.training.resample import grid_boxes, resample
 
-_AT_ONCE = 64
+_BATCH_SIZE = 64
 
 
-def squares_of(pixels: Pixels, view: View, device: str) -> np.ndarray:
-    """The middle square of every image, (N, S, S, 3) uint8, as a view of one square shows it.
+def centre_crops(pixels: Pixels, view: View, device: str) -> np.ndarray:
+    """Return the central square of every image, (N, S, S, 3) uint8.
+
+    Args:
+        pixels: N images.
+        view: size of the square, and of the image before cropping; with `crops` 1.
+        device: device of the computation.
 
     Raises:
         DataError: an image is smaller than the square.
     """
-    feed = Feed(pixels, device)
+    loader = BatchLoader(pixels, device)
     squares = [
         square.permute(0, 2, 3, 1).cpu().numpy()
-        for images, sizes in feed.in_order(feed.rows, _AT_ONCE)
+        for images, sizes in loader.batches_in_order(loader.rows, _BATCH_SIZE)
         for square in view_crops(images, sizes, view)
     ]
     return np.ascontiguousarray(np.concatenate(squares))
 
 
 def view_crops(images: torch.Tensor, sizes: torch.Tensor, view: View) -> Iterator[torch.Tensor]:
-    """The view's squares, one after another.
+    """Yield the square crops of a view, one batch for each of its positions.
 
     Args:
-        images: (N, H, W, 3) uint8 on any device, padded at the bottom and on the right where they are smaller.
-        sizes: (N, 2) integers on the CPU, true heights and widths.
+        images: (N, H, W, 3) uint8 on any device; smaller images are padded at the bottom and on the right.
+        sizes: (N, 2) integers on the CPU, heights and widths without padding.
+        view: size and number of the crops.
 
     Yields:
         (N, 3, S, S) uint8 on the same device.
@@ -47,10 +53,10 @@ def view_crops(images: torch.Tensor, sizes: torch.Tensor, view: View) -> Iterato
     try:
         grid = grid_boxes(sizes, view.size, None if view.resize == "native" else view.resize, view.crops)
     except ValueError as error:
-        raise DataError(f"{error}: take larger images, or a recipe that resizes them") from None
+        raise DataError(f"{error}; use larger images, or a recipe that resizes them") from None
     for boxes in grid:
         top, left, *extent = boxes[0].tolist()
-        if extent == [view.size, view.size] and bool((boxes == boxes[:1]).all()):  # whole pixels, all in one place
+        if extent == [view.size, view.size] and bool((boxes == boxes[:1]).all()):  # whole pixels, equal in all images
             rows, columns = (slice(int(begin), int(begin) + view.size) for begin in (top, left))
             yield images[:, rows, columns].permute(0, 3, 1, 2)
         else:

@@ -1,4 +1,4 @@
-"""Batches of decoded images on the device that works with them."""
+"""Load batches of decoded images onto a device."""
 
 from __future__ import annotations
 
@@ -10,44 +10,45 @@ import torch
 
 from prettyuseful.data.pixels import Pixels
 
-_SHARE = 4  # one part in so many of a device's free memory may hold a data set
+_MEMORY_FRACTION = 4  # a data set may use 1/4 of the free memory of a device
 
 Batch = tuple[torch.Tensor, torch.Tensor]
-"""(N, H, W, 3) uint8 on the device, padded with zeros at the bottom and on the right; (N, 2) true sizes on the CPU."""
+"""Images (N, H, W, 3) uint8 on the device, zero-padded at the bottom and on the right; unpadded sizes (N, 2) on the
+CPU."""
 
 
-class Feed:
-    """The images of one data set by their rows.
+class BatchLoader:
+    """Loads images of a data set by row index.
 
-    Where they fit easily, they are kept on the device; otherwise they stay memory-mapped on the disk, and the next
-    batch is gathered while the device works on this one.
+    If the data set fits easily, it is kept on the device. Otherwise it stays memory-mapped on the disk, and the next
+    batch is loaded while the device processes the current one.
     """
 
     def __init__(self, pixels: Pixels, device: str) -> None:
         self.device = torch.device(device)
         self.sizes = torch.from_numpy(pixels.sizes)
-        self._places = torch.from_numpy(pixels.places)
+        self._offsets = torch.from_numpy(pixels.offsets)
         self._shards = [torch.from_numpy(shard) for shard in pixels.shards]
-        if self.device.type != "cpu" and self._fits():
+        if self.device.type != "cpu" and self._fits_on_device():
             self._shards = [shard.to(self.device) for shard in self._shards]
-        self._whole: torch.Tensor | None = None
-        if len(self._shards) == 1 and len(pixels) and pixels.one_size:
+        self._images: torch.Tensor | None = None
+        if len(self._shards) == 1 and len(pixels) and pixels.has_one_size:
             height, width = pixels.sizes[0].tolist()
-            self._whole = self._shards[0].view(-1, height, width, 3)
+            self._images = self._shards[0].view(-1, height, width, 3)
 
     def batch(self, rows: torch.Tensor) -> Batch:
-        """The images of these rows, (N,) integers on the CPU."""
+        """Return the images of the given rows, (N,) integers on the CPU."""
         sizes = self.sizes[rows]
-        if self._whole is not None:
-            return self._there(self._whole[rows.to(self._whole.device)]), sizes
+        if self._images is not None:
+            return self._to_device(self._images[rows.to(self._images.device)]), sizes
         height, width = sizes.amax(0).tolist()
         images = torch.zeros(len(rows), height, width, 3, dtype=torch.uint8, device=self._shards[0].device)
-        for image, (h, w), (shard, begin) in zip(images, sizes.tolist(), self._places[rows].tolist(), strict=True):
+        for image, (h, w), (shard, begin) in zip(images, sizes.tolist(), self._offsets[rows].tolist(), strict=True):
             image[:h, :w] = self._shards[shard][begin : begin + h * w * 3].view(h, w, 3)
-        return self._there(images), sizes
+        return self._to_device(images), sizes
 
     def batches(self, parts: Iterable[torch.Tensor]) -> Iterator[Batch]:
-        """The batches of these rows, each gathered while the one before is in use if another device uses it."""
+        """Yield a batch for each tensor of rows. For an accelerator, the next batch is loaded in the background."""
         if self.device.type == "cpu":
             yield from map(self.batch, parts)
             return
@@ -62,25 +63,25 @@ class Feed:
 
     @property
     def rows(self) -> torch.Tensor:
-        """Those of all images."""
+        """The row indices of all images, in order."""
         return torch.arange(len(self.sizes))
 
-    def in_order(self, rows: torch.Tensor, most: int) -> Iterator[Batch]:
-        """The images of these rows in their order, at most so many at a time."""
-        return self.batches(torch.split(rows, most))
+    def batches_in_order(self, rows: torch.Tensor, max_images: int) -> Iterator[Batch]:
+        """Yield the images of the given rows in order, in batches of at most `max_images`."""
+        return self.batches(torch.split(rows, max_images))
 
-    def _there(self, images: torch.Tensor) -> torch.Tensor:
+    def _to_device(self, images: torch.Tensor) -> torch.Tensor:
         if images.device == self.device or self.device.type == "cpu":
             return images
         return images.pin_memory().to(self.device, non_blocking=True)
 
-    def _fits(self) -> bool:
+    def _fits_on_device(self) -> bool:
         free, _ = torch.cuda.mem_get_info(self.device)
-        return sum(shard.numel() for shard in self._shards) < free // _SHARE
+        return sum(shard.numel() for shard in self._shards) < free // _MEMORY_FRACTION
 
 
-def batches_of(count: int, batch: int, draws: torch.Generator) -> Iterator[torch.Tensor]:
-    """Rows of an epoch in random order, whole batches only."""
-    order = torch.randperm(count, generator=draws)
+def shuffled_batches(count: int, batch: int, generator: torch.Generator) -> Iterator[torch.Tensor]:
+    """Yield the rows of an epoch in random order, in complete batches; the incomplete last batch is dropped."""
+    order = torch.randperm(count, generator=generator)
     for start in range(0, count - batch + 1, batch):
         yield order[start : start + batch]

@@ -1,4 +1,4 @@
-"""The optimiser and the schedule of a recipe."""
+"""Create the optimiser and the learning rate schedule of a recipe."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from torch import nn
 from prettyuseful.training.recipes import Recipe
 
 
-def optimiser_of(recipe: Recipe, parameters: Sequence[nn.Parameter]) -> torch.optim.Optimizer:
-    """Adam or AdamW; weight decay on matrices and kernels only, not on biases and norms. Fused on a GPU."""
+def make_optimiser(recipe: Recipe, parameters: Sequence[nn.Parameter]) -> torch.optim.Optimizer:
+    """Return Adam or AdamW, fused on a GPU. Weight decay applies to matrices and kernels, not to biases and norms."""
     kind = torch.optim.AdamW if recipe.optimiser == "adamw" else torch.optim.Adam
     decaying = [p for p in parameters if p.ndim > 1]
     others = [p for p in parameters if p.ndim <= 1]
     groups = [{"params": decaying, "weight_decay": recipe.weight_decay}, {"params": others, "weight_decay": 0.0}]
-    # Elsewhere fused steps have other last bits and save nothing.
+    # On other devices, fused steps are not faster and change the last bits.
     fused = True if parameters[0].is_cuda else None
     return kind([group for group in groups if group["params"]], lr=recipe.learning_rate, fused=fused)
 
 
-def schedule_of(recipe: Recipe, optimiser: torch.optim.Optimizer, steps: int) -> torch.optim.lr_scheduler.LambdaLR:
-    """Linear warm-up, then cosine decay, over so many steps."""
-    return torch.optim.lr_scheduler.LambdaLR(optimiser, partial(_rate, recipe=recipe, steps=steps))
+def make_schedule(recipe: Recipe, optimiser: torch.optim.Optimizer, steps: int) -> torch.optim.lr_scheduler.LambdaLR:
+    """Return a schedule of linear warm-up, then cosine decay, for a training of `steps` steps."""
+    return torch.optim.lr_scheduler.LambdaLR(optimiser, partial(_relative_rate, recipe=recipe, steps=steps))
 
 
-def _rate(step: int, recipe: Recipe, steps: int) -> float:
-    """Learning rate of a step, as a fraction of the recipe's."""
+def _relative_rate(step: int, recipe: Recipe, steps: int) -> float:
+    """Return the learning rate of a step as a fraction of `recipe.learning_rate`."""
     warm = max(1, round(recipe.warmup * steps))
     if step < warm:
         return recipe.warmup_from + (1 - recipe.warmup_from) * ((step + 1) / warm)

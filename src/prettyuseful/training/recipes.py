@@ -1,4 +1,4 @@
-"""How a classifier is trained, as frozen data. A recipe never depends on the data set it is used on."""
+"""Training recipes: all settings of the training of a classifier. A recipe does not depend on the data set."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Literal
 
 from prettyuseful.data.pixels import StoredSize
 from prettyuseful.registry import Registry
-from prettyuseful.training.augmentations import Augmentation, Nudge
+from prettyuseful.training.augmentations import Augmentation, SmallAugmentation
 
 Checkpoint = Literal["last", "lowest-validation-loss"]
 Trains = Literal["all", "head"]
@@ -15,21 +15,22 @@ Trains = Literal["all", "head"]
 
 @dataclass(frozen=True)
 class Recipe:
-    """From stored images to trained weights: cross-entropy, linear warm-up, cosine decay.
+    """Settings of a training with cross-entropy loss, linear warm-up and cosine decay.
 
-    `stored_size`: short side in pixels of the decoded images, or `native`. `resize`: short side of a test image before
-    squares of the augmentation's `size` are cut from it; `native` leaves it. `epochs`: passes over the data.
-    `batch_size`: images per step. `weight_decay`: of matrices and kernels only, not of biases and norms.
-    `warmup`: fraction of all steps; it rises from `warmup_from`, and decay ends at `final_rate`, both as fractions of
-    `learning_rate`. `clip_norm`: of the gradient. `weights`: what a training begins with, random numbers or timm's
-    pretrained weights; `trains`: everything, or only the last layer (a linear probe).
-    `checkpoint`: which weights are kept, those of the last epoch, or those of the epoch with the lowest loss on
-    `validation`, a fraction of the training images that is then not trained on.
+    `stored_size`: short side in pixels of the decoded images; `native` keeps their size. `resize`: short side of a test
+    image before cropping to the `size` of the augmentation; `native` keeps its size. `augmentation`: random changes of
+    training images. `epochs`: passes over the training images. `batch_size`: images per step. `weight_decay`: applied
+    to matrices and kernels only, not to biases and norms. `warmup`: fraction of all steps for the warm-up, which starts
+    at `warmup_from`; the decay ends at `final_rate`; both are fractions of `learning_rate`. `label_smoothing`: weight
+    of the uniform distribution in the targets. `clip_norm`: largest norm of the gradient. `weights`: initial weights,
+    random (scratch) or timm's (pretrained). `trains`: all layers, or only the last one (head, a linear probe).
+    `checkpoint`: the final weights are those of the last epoch, or of the epoch with the lowest validation loss.
+    `validation`: fraction of the training images for that validation; they are not trained on.
     """
 
     stored_size: StoredSize
     resize: StoredSize
-    augmentation: Nudge | Augmentation
+    augmentation: SmallAugmentation | Augmentation
     epochs: int
     batch_size: int
     optimiser: Literal["adam", "adamw"]
@@ -46,21 +47,22 @@ class Recipe:
     validation: float = 0.1
 
 
-def matched(recipe: Recipe, images: int, to: int) -> Recipe:
-    """The recipe with as many epochs on `images` training images as make the steps that it takes on `to` of them."""
+def match_steps(recipe: Recipe, images: int, reference_images: int) -> Recipe:
+    """Return the recipe with `epochs` changed, so that `images` give as many steps as `reference_images` give now."""
 
     def per_epoch(count: int) -> int:
         return count // min(recipe.batch_size, count)
 
-    return replace(recipe, epochs=max(1, round(recipe.epochs * per_epoch(to) / per_epoch(images))))
+    return replace(recipe, epochs=max(1, round(recipe.epochs * per_epoch(reference_images) / per_epoch(images))))
 
 
 @dataclass(frozen=True)
 class View:
-    """What a classifier is shown of an image that it is to classify: fixed squares, the same at every look.
+    """The fixed square crops of a test image that a classifier receives.
 
-    `crops` by `crops` of them, of `size` pixels, evenly spread over an image whose short side is made `resize`. One is
-    the middle. With several, logits and features are averaged over them.
+    Logits and features are averaged over the crops. `resize`: short side of the image before cropping, in pixels;
+    `native` keeps its size. `size`: side of the crops in pixels. `crops`: crops per side of a regular grid; 1 is the
+    centre crop.
     """
 
     resize: StoredSize
@@ -69,14 +71,14 @@ class View:
 
 
 def view_of(recipe: Recipe, crops: int = 1) -> View:
-    """How classifiers of this recipe look at test images."""
+    """Return the test view of classifiers that are trained with this recipe."""
     return View(recipe.resize, recipe.augmentation.size, crops)
 
 
 SMALL = Recipe(
     stored_size=32,
     resize=32,
-    augmentation=Nudge(size=32, shift=3, flip=True, jitter=0.1),
+    augmentation=SmallAugmentation(size=32, shift=3, flip=True, jitter=0.1),
     epochs=12,
     batch_size=64,
     optimiser="adamw",
@@ -131,7 +133,7 @@ LINEAR_PROBE = replace(FINE_TUNING, learning_rate=1e-3, weight_decay=0.0, trains
 
 @dataclass(frozen=True)
 class NamedRecipe:
-    """A recipe that studies can name."""
+    """A recipe that studies refer to by name."""
 
     name: str
     summary: str
@@ -142,13 +144,23 @@ RECIPES = Registry(
     "recipe",
     NamedRecipe,
     (
-        NamedRecipe("small", "32 px, 12 epochs of AdamW; minutes on a laptop", SMALL),
-        NamedRecipe("small-texture", "the same on random crops of 24 of 32 px, flipped both ways", SMALL_TEXTURE),
-        NamedRecipe("quick", "128 px, 20 epochs of AdamW, crops and flips: a first look", QUICK),
-        NamedRecipe("paper", "224 px, 80 epochs of Adam in batches of 1024, CutMix: the paper's", PAPER),
-        NamedRecipe("paper-probe", "the paper's for its probes: crops and flips, nothing else", PAPER_PROBE),
-        NamedRecipe("texture", "the paper's on random crops of 128 of 256 px, flipped both ways", TEXTURE),
-        NamedRecipe("fine-tuning", "224 px, 20 epochs from pretrained weights, all of them learn", FINE_TUNING),
-        NamedRecipe("linear-probe", "224 px, pretrained weights, only the last layer learns", LINEAR_PROBE),
+        NamedRecipe("small", "32 px, 12 epochs, AdamW; minutes on a laptop", SMALL),
+        NamedRecipe(
+            "small-texture",
+            "32 px, 8 epochs, AdamW, random crops of 24 px, horizontal and vertical flips",
+            SMALL_TEXTURE,
+        ),
+        NamedRecipe("quick", "128 px, 20 epochs, AdamW, crops and flips; for first results", QUICK),
+        NamedRecipe("paper", "the paper's recipe: 224 px, 80 epochs, Adam, batch size 1024, CutMix", PAPER),
+        NamedRecipe(
+            "paper-probe", "the paper's recipe for probes: as paper, but with crops and flips only", PAPER_PROBE
+        ),
+        NamedRecipe(
+            "texture", "the paper's recipe for texture: as paper-probe, but random 128 px crops, both flips", TEXTURE
+        ),
+        NamedRecipe("fine-tuning", "224 px, 20 epochs from pretrained weights; all layers are trained", FINE_TUNING),
+        NamedRecipe(
+            "linear-probe", "224 px, 20 epochs from pretrained weights; only the last layer is trained", LINEAR_PROBE
+        ),
     ),
 )

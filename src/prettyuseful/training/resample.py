@@ -1,10 +1,10 @@
-"""Crop and resize whole batches, every image by a box of its own, to the very bytes that Pillow gives.
+"""Crop and resize batches with one box per image, with exactly the same bytes as Pillow.
 
-Pillow's bicubic filter (a = -0.5, widened when it shrinks; `libImaging/Resample.c`) is a sum over the few pixels
-beneath it: first along rows, rounded to uint8, then along columns, with weights of 22 bits. Here each weight is split
-in two, so that all sums are exact in float32: no device and no order of summation changes a byte. Pillow before 13 and
-torchvision always go this way; Pillow 13 takes some tall images along columns first, which shows where overshoot is
-clipped in between.
+Pillow's bicubic filter (a = -0.5, widened when shrinking; `libImaging/Resample.c`) is a weighted sum over a few pixels
+with weights of 22 bits, first along rows, rounded to uint8, then along columns. Here each weight is split into two
+parts, so that all sums are exact in float32. Devices and the order of summation then have no influence. Pillow before
+13 and torchvision use the same order; Pillow 13 processes some tall images along columns first, which can give other
+values where overshoot is clipped between the two passes.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from functools import cache
 import torch
 import torch.nn.functional as F
 
-_REACH = 2  # of the filter to either side, in pixels
-_FINE, _COARSE = 2.0**-22, 2.0**-14  # steps of a weight, and of its larger part
-_PIXELS = 2**23  # that an accelerator filters together
-_CPU_PART, _CPU_WINDOW = 16, 1  # images that a thread works on, and that it filters together: a cache holds little
+_REACH = 2  # radius of the filter in pixels
+_FINE, _COARSE = 2.0**-22, 2.0**-14  # resolution of a weight, and of its coarse part
+_PIXELS = 2**23  # pixels that an accelerator filters at once
+_CPU_PART, _CPU_WINDOW = 16, 1  # images per task of a thread, and images filtered at once; few, to fit into the cache
 
 
 def resample(
@@ -31,36 +31,36 @@ def resample(
     flips: torch.Tensor | None = None,
     out: torch.Tensor | None = None,
 ) -> torch.Tensor:
-    """Every image cropped to its box and resized to a square, bicubic and anti-aliased.
+    """Crop each image to its box and resize it to a square, with an anti-aliased bicubic filter.
 
     Args:
-        images: (N, H, W, 3) uint8 on any device; smaller images fill the upper left and are padded with anything.
-        boxes: (N, 4) on the CPU: top, left, height, width in pixels, inside the true image.
+        images: (N, H, W, 3) uint8 on any device; smaller images are padded at the bottom and on the right.
+        boxes: (N, 4) on the CPU: top, left, height, width in pixels, inside the unpadded image.
         size: side of the result in pixels.
-        sizes: (N, 2) on the CPU, true height and width. Given, the filter sees the whole image, as if it were resized
-            and then cropped, and a box may begin and end between pixels. Not given, it sees the box only, as if the
-            image were cropped and then resized.
-        flips: (N, 2) booleans on the CPU: upside down, left to right. None are flipped if not given.
-        out: (N, 3, size, size) of any type, on the same device: what to fill, instead of a new tensor.
+        sizes: (N, 2) on the CPU, height and width without padding. If given, the filter uses pixels outside of the box,
+            as if the image were resized and then cropped, and boxes may begin and end between pixels. If None, the
+            filter uses the box only, as if the image were cropped and then resized.
+        flips: (N, 2) booleans on the CPU: vertical, horizontal. None flips no image.
+        out: (N, 3, size, size) tensor of any type on the same device for the result.
 
     Returns:
-        (N, 3, size, size) uint8 on the device of `images`, or `out`. Image i depends on image i and its box only.
+        (N, 3, size, size) uint8 on the device of `images`, or `out`. Result i depends on image i and its box only.
 
     Raises:
-        ValueError: a box is empty or reaches out of its image.
+        ValueError: a box is empty or extends beyond its image.
     """
     views = boxes if sizes is None else torch.cat([torch.zeros_like(sizes), sizes], dim=1)
     limits = torch.tensor(images.shape[1:3]) if sizes is None else sizes.double() + 1e-6
     if bool((boxes[:, :2] < 0).any() or (boxes[:, 2:] <= 0).any() or (boxes[:, :2] + boxes[:, 2:] > limits).any()):
-        raise ValueError("a box is empty or reaches out of its image")
+        raise ValueError("a box is empty or extends beyond its image")
     if flips is None:
         flips = torch.zeros(len(boxes), 2, dtype=torch.bool)
     sides = torch.stack([boxes[:, :2] - views[:, :2], boxes[:, 2:], views[:, 2:], flips], dim=2).double()
     if out is None:
         out = torch.empty(len(images), 3, size, size, dtype=torch.uint8, device=images.device)
 
-    def work(part: slice) -> None:
-        down, across = (_Taps.of(side, size, images.device) for side in sides[part].unbind(1))
+    def process(part: slice) -> None:
+        down, across = (_Taps.from_side(side, size, images.device) for side in sides[part].unbind(1))
         begin = views[part, :2]
         spans = torch.cat([begin, begin + views[part, 2:]], dim=1).tolist()
         sources, targets = images[part], out[part]
@@ -71,31 +71,32 @@ def resample(
             lines = across.sums(columns, rows, begin[rows, 1] - left).permute(0, 3, 2, 1)
             targets[rows] = down.sums(lines, rows, begin[rows, 0] - top).permute(0, 2, 1, 3)
 
-    in_parts(work, len(images), images.device, max(1, _PIXELS // (images.shape[1] * images.shape[2])))
+    process_in_slices(process, len(images), images.device, max(1, _PIXELS // (images.shape[1] * images.shape[2])))
     return out
 
 
 def grid_boxes(sizes: torch.Tensor, size: int, resize: int | None, crops: int = 1) -> torch.Tensor:
-    """Boxes that make `resample(images, boxes, size, sizes)` torchvision's `Resize(resize)` and crops of `size`.
+    """Return boxes for `resample` that give the same crops as torchvision's `Resize(resize)` with `CenterCrop(size)`.
 
-    The short side becomes `resize`, the long side int(resize * long / short); `crops` by `crops` squares are spread
-    evenly from border to border. One of them is `CenterCrop(size)`: at `resize == size` the box of a square image is
-    the image. Others lie between pixels: to cut whole pixels and then resize would move a picture of 256 x 341 by up to
-    half a pixel: 2 to 9 grey levels on average on the bundled photographs.
+    `Resize` changes the short side to `resize` and the long side to int(resize * long / short). The crops form a
+    regular grid from border to border. Boxes may begin between pixels. Cropping whole pixels before resizing would
+    shift images of 256 x 341 px by up to half a pixel, a mean change of 2 to 9 grey levels on the bundled photographs.
 
     Args:
         sizes: (N, 2) integers on the CPU, height and width in pixels.
-        resize: None leaves every image as large as it is.
+        size: side of the crops in pixels.
+        resize: short side after resizing; None does not resize.
+        crops: crops per side of the grid; 1 gives the centre crop.
 
     Returns:
         (crops * crops, N, 4) float64: top, left, height, width in pixels of the source.
 
     Raises:
-        ValueError: an image is then smaller than `size`.
+        ValueError: a resized image is smaller than `size`.
     """
     resized = sizes.double() if resize is None else (resize * sizes / sizes.amin(1, keepdim=True).double()).floor()
     if len(sizes) and resized.min() < size:
-        raise ValueError(f"cannot cut {size} pixels from images of {int(resized.min())}")
+        raise ValueError(f"cannot crop {size} pixels from images of {int(resized.min())} pixels")
     scale = sizes / resized
     steps = torch.linspace(0, 1, crops, dtype=torch.float64) if crops > 1 else torch.tensor([0.5], dtype=torch.float64)
     parts = torch.cartesian_prod(steps, steps).reshape(-1, 1, 2)
@@ -103,22 +104,25 @@ def grid_boxes(sizes: torch.Tensor, size: int, resize: int | None, crops: int = 
     return torch.cat([corners, (size * scale).expand_as(corners)], dim=2)
 
 
-def in_parts(work: Callable[[slice], None], count: int, device: torch.device, together: int) -> None:
-    """Calls `work` for all of `count` images, `together` at a time; on a CPU few at a time, on torch's threads.
+def process_in_slices(
+    process: Callable[[slice], None], count: int, device: torch.device, accelerator_batch: int
+) -> None:
+    """Call `process` for slices of `count` images: `accelerator_batch` at a time, or few at a time in threads on a CPU.
 
-    There, `work` finds torch with one thread: small tensors in one core's cache are faster than large ones on all
-    cores, threads that never wait for each other do not mind a busy machine, and their number changes no bit.
+    On a CPU, torch uses a single thread within `process`. Small tensors in the cache of one core are faster than large
+    tensors on all cores, independent threads tolerate a busy machine, and the number of threads has no influence on the
+    result.
     """
     if device.type != "cpu":
-        for part in _slices(count, together):
-            work(part)
+        for part in _slices(count, accelerator_batch):
+            process(part)
         return
     _keep_freed_memory()
     parts, threads = _slices(count, _CPU_PART), torch.get_num_threads()
-    torch.set_num_threads(1)  # threads that begin now inherit it
+    torch.set_num_threads(1)  # new threads inherit the setting
     try:
         with ThreadPoolExecutor(threads) as pool:
-            for _ in pool.map(work, parts) if threads > 1 else map(work, parts):
+            for _ in pool.map(process, parts) if threads > 1 else map(process, parts):
                 pass
     finally:
         torch.set_num_threads(threads)
@@ -126,9 +130,9 @@ def in_parts(work: Callable[[slice], None], count: int, device: torch.device, to
 
 @cache
 def _keep_freed_memory() -> None:
-    """glibc hands large blocks back to the system and takes them anew, page by page: up to a third of the time here.
+    """Make glibc keep freed blocks instead of returning them to the system, which took up to 1/3 of the time here.
 
-    It adapts to what a process frees (malloc(3), M_MMAP_THRESHOLD). A block of almost 32 MB is the most it learns from.
+    glibc raises its threshold when a process frees a block of up to 32 MB (malloc(3), M_MMAP_THRESHOLD).
     """
     torch.empty(2**25 - 2**16, dtype=torch.uint8, device="cpu")
 
@@ -139,22 +143,28 @@ def _slices(count: int, step: int) -> list[slice]:
 
 @dataclass(frozen=True)
 class _Taps:
-    """Along one side of N images: each line of a result is a weighted sum of a few lines of the view."""
+    """Filter along one side of N images: each line of a result is a weighted sum of a few lines of the view."""
 
-    lines: torch.Tensor  # (N, 2 * size, taps) int64: those of all lines of a result, twice
-    weights: torch.Tensor  # (N, 2 * size, taps) float32: their coarse parts, then the fine ones in steps of the coarse
-    used: list[int]  # of each image: all weights beyond so many taps are zero
+    lines: torch.Tensor  # (N, 2 * size, taps) int64: input lines of each output line, twice
+    weights: torch.Tensor  # (N, 2 * size, taps) float32: coarse parts, then fine parts in units of _COARSE
+    used: list[int]  # number of taps with non-zero weights, for each image
 
     @classmethod
-    def of(cls, side: torch.Tensor, size: int, device: torch.device) -> _Taps:
-        """`side`: (N, 4) float64 on the CPU; begin in a view, length, the view's length, flipped or not."""
+    def from_side(cls, side: torch.Tensor, size: int, device: torch.device) -> _Taps:
+        """Return the filter for one side.
+
+        Args:
+            side: (N, 4) float64 on the CPU: start in the view, length, length of the view, and 1 if flipped.
+            size: length of the result in pixels.
+            device: device of the tensors.
+        """
         used = (2 * _REACH * (side[:, 1] / size).clamp(min=1)).ceil().int().tolist()
         start, length, extent, flipped = side.to(device)[:, :, None, None].unbind(1)
         scale = length / size
         wide = scale.clamp(min=1)
-        places = torch.arange(size, device=device)[:, None]
-        places = torch.where(flipped > 0, size - 1 - places, places)
-        centres = start + (places + 0.5) * scale
+        positions = torch.arange(size, device=device)[:, None]
+        positions = torch.where(flipped > 0, size - 1 - positions, positions)
+        centres = start + (positions + 0.5) * scale
         first = (centres - _REACH * wide + 0.5).floor().clamp(min=0)
         beyond = (centres + _REACH * wide + 0.5).floor().minimum(extent)
         lines = first + torch.arange(max(used), device=device)
@@ -166,9 +176,12 @@ class _Taps:
         return cls(lines.minimum(extent - 1).long().repeat(1, 2, 1), split, used)
 
     def sums(self, table: torch.Tensor, part: slice, begin: torch.Tensor) -> torch.Tensor:
-        """(n, lines, A, B) to (n, size, A, B): whole numbers of 0-255 in float32.
+        """Apply the filter, (n, lines, A, B) to (n, size, A, B), to integers 0-255 in float32.
 
-        `begin`: (n,) on the CPU, the line of the table where an image's view begins; 0 if there is one image.
+        Args:
+            table: the input lines.
+            part: the images of this filter that `table` has.
+            begin: (n,) on the CPU, the line of `table` where the view of an image begins; 0 for a single image.
         """
         count, length, *rest = table.shape
         taps = max(self.used[part])
@@ -179,13 +192,13 @@ class _Taps:
         flat = table.to(torch.float32, memory_format=torch.contiguous_format).reshape(count * length, -1)
         both = F.embedding_bag(lines, flat, per_sample_weights=weights, mode="sum")
         coarse, fine = both.view(count, 2, -1, *rest).unbind(1)
-        # Both are exact, being less than 2^9 in steps of 2^-14, and less than 2^16 in steps of 2^-8. To round the sum
-        # down, it is enough to know the fine part in whole coarse steps, and then the sum is exact too.
+        # Both sums are exact: below 2^9 in steps of 2^-14, and below 2^16 in steps of 2^-8. For rounding down, the
+        # fine part in whole coarse steps is sufficient, so the total is exact, too.
         return coarse.add_(fine.floor_(), alpha=_COARSE).add_(0.5).floor_().clamp_(0, 255)
 
 
 def _cubic(x: torch.Tensor) -> torch.Tensor:
-    """Keys' cubic convolution kernel with a = -0.5."""
+    """Return Keys' cubic convolution kernel with a = -0.5."""
     x = x.abs()
     near = (1.5 * x - 2.5) * x * x + 1
     far = (((x - 5) * x + 8) * x - 4) * -0.5

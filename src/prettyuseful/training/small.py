@@ -1,4 +1,4 @@
-"""Our own small network, for images of 32 pixels."""
+"""A small network for images of 32 px."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import nn
 
 
 class SmallNet(nn.Module):
-    """Four convolutions with batch norm, for small images. Has the two halves of timm's models."""
+    """Four convolutional layers with batch norm. It has the methods `forward_features` and `forward_head` of timm."""
 
     def __init__(self, num_classes: int) -> None:
         super().__init__()
@@ -24,11 +24,11 @@ class SmallNet(nn.Module):
         self.head = nn.Linear(widths[-1], num_classes)
 
     def forward_features(self, x: torch.Tensor) -> torch.Tensor:
-        """(N, 3, S, S) to (N, C, S/8, S/8)."""
+        """Return feature maps, (N, 3, S, S) to (N, C, S/8, S/8)."""
         return cast("torch.Tensor", self.body(x))
 
     def forward_head(self, x: torch.Tensor, pre_logits: bool = False) -> torch.Tensor:
-        """Feature maps to logits (N, classes), or to the penultimate features (N, C)."""
+        """Return the logits (N, classes) of feature maps, or the penultimate features (N, C) if `pre_logits`."""
         pooled = x.mean(dim=(2, 3))
         return pooled if pre_logits else self.head(pooled)
 

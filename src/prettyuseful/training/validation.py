@@ -1,4 +1,4 @@
-"""The paper's way to choose a checkpoint: the lowest loss on images of the training domain that are not trained on."""
+"""The paper's checkpoint selection: the epoch with the lowest loss on held-out training images."""
 
 from __future__ import annotations
 
@@ -12,16 +12,21 @@ from prettyuseful.data.pixels import Pixels
 from prettyuseful.engine.keys import derive_seed
 from prettyuseful.errors import DataError
 from prettyuseful.training.classifier import Classifier
-from prettyuseful.training.inference import logits_of
-from prettyuseful.training.loader import Feed
+from prettyuseful.training.inference import predict_rows
+from prettyuseful.training.loader import BatchLoader
 from prettyuseful.training.recipes import View
 
 
-def split(pixels: Pixels, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Rows to train on and rows to validate on: of every class about `fraction` of its images, groups kept whole.
+def split_validation(pixels: Pixels, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Split rows into training and validation rows, by whole groups within each class.
+
+    Args:
+        pixels: training images.
+        fraction: approximate fraction of validation images in each class.
+        seed: training seed.
 
     Raises:
-        DataError: a class has one group only, so that nothing would be left to train on.
+        DataError: a class has a single group, so that no training images would be left.
     """
     rng = np.random.default_rng(derive_seed("training", seed, "validation"))
     held = np.zeros(len(pixels), bool)
@@ -30,8 +35,8 @@ def split(pixels: Pixels, fraction: float, seed: int) -> tuple[np.ndarray, np.nd
         groups, members = np.unique(pixels.groups[rows], return_inverse=True)
         if len(groups) < 2:
             raise DataError(
-                f"class number {label} has one group of {len(rows)} training images, of which none can be held back "
-                "for validation; take more images, or keep the last checkpoint"
+                f"class number {label} has one group of {len(rows)} training images, so no group can be held out "
+                "for validation; use more images, or set checkpoint: last"
             )
         sizes = np.bincount(members)
         order = rng.permutation(len(groups))
@@ -42,25 +47,25 @@ def split(pixels: Pixels, fraction: float, seed: int) -> tuple[np.ndarray, np.nd
 
 
 class BestCheckpoint:
-    """The weights with the lowest loss so far on some rows of a training's feed. Of equal losses the first wins.
+    """Keeps the weights with the lowest validation loss so far; of equal losses, the first.
 
-    `labels` are those of all images of the feed.
+    `loader`: training images. `rows`: validation rows. `labels`: labels of all images. `view`: crops for validation.
     """
 
-    def __init__(self, feed: Feed, rows: torch.Tensor, labels: torch.Tensor, view: View) -> None:
-        self._feed, self._rows, self._labels, self._view = feed, rows, labels[rows], view
+    def __init__(self, loader: BatchLoader, rows: torch.Tensor, labels: torch.Tensor, view: View) -> None:
+        self._loader, self._rows, self._labels, self._view = loader, rows, labels[rows], view
         self.state: dict[str, Any] = {"loss": float("inf"), "weights": {}}
 
     def validate(self, classifier: Classifier) -> dict[str, float]:
-        """Validates; what to log."""
+        """Validate the classifier and keep its weights if they are the best. Return loss and accuracy for the log."""
         classifier.network.eval()
-        logits = torch.from_numpy(logits_of(classifier, self._feed, self._rows, self._view))
+        logits = torch.from_numpy(predict_rows(classifier, self._loader, self._rows, self._view))
         loss = float(F.cross_entropy(logits, self._labels))
-        right = float((logits.argmax(1) == self._labels).double().mean())
+        accuracy = float((logits.argmax(1) == self._labels).double().mean())
         if loss < self.state["loss"]:
             weights = {name: value.cpu().clone() for name, value in classifier.network.state_dict().items()}
             self.state = {"loss": loss, "weights": weights}
-        return {"validation_loss": loss, "validation_accuracy": right}
+        return {"validation_loss": loss, "validation_accuracy": accuracy}
 
-    def put_back(self, classifier: Classifier) -> None:
+    def restore_weights(self, classifier: Classifier) -> None:
         classifier.network.load_state_dict(self.state["weights"])

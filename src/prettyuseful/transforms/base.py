@@ -1,4 +1,4 @@
-"""What a transform is: a deterministic change of images. Probes, planted defects and interventions are made of them."""
+"""The transform interface: a deterministic change of images, for probes, planted defects and interventions."""
 
 from __future__ import annotations
 
@@ -16,12 +16,18 @@ from prettyuseful.numerics import Numerics
 
 
 class Transform(Protocol):
-    """Changes images: always in the same way, and each by itself."""
+    """A deterministic change of images, independent for each image."""
 
     def apply(self, images: np.ndarray) -> np.ndarray:
-        """(N, H, W, 3) uint8 to (N, H', W', 3) uint8, N at least 1; `images` may be read-only and stays as it is.
+        """Transform a batch of images.
 
-        Image i of the result depends on image i alone: not on the batch, its order, or what came before.
+        Image i of the result depends on image i only, not on other images of the batch, their order or earlier calls.
+
+        Args:
+            images: (N, H, W, 3) uint8, N at least 1. It may be read-only, and must not be changed.
+
+        Returns:
+            (N, H', W', 3) uint8.
 
         Raises:
             UserError: the transform cannot be used on such images.
@@ -29,9 +35,9 @@ class Transform(Protocol):
 
 
 class TransformSource(BaseModel, ABC):
-    """A transform as a study file says it: frozen data, told apart by the field `kind`.
+    """A transform as written in a study file. The field `kind` determines the class.
 
-    `version` rises when equal fields would give other pixels than before.
+    `version` is increased when the same settings start to give different pixels.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -39,73 +45,73 @@ class TransformSource(BaseModel, ABC):
     kind: str
 
     def model_post_init(self, _: Any) -> None:
-        # It tells transforms apart wherever they are written down, also where Python code left it to its default.
+        # `kind` must be serialised even if Python code left it at its default, because it determines the class.
         self.model_fields_set.add("kind")
 
     def pin(self) -> Pinned[TransformSource]:
-        """With exactly what changes the output: settings, and the content of weights and files, no paths.
+        """Return this transform with everything that determines its output: settings and contents of files, no paths.
 
         Raises:
-            UserError: what it names is not there.
+            UserError: a model or file does not exist.
         """
         return Pinned(source=self, content={**self.model_dump(mode="json"), "version": self.version})
 
     @abstractmethod
     def open(self, numerics: Numerics) -> Transform:
-        """The transform itself, with its weights loaded if it has any.
+        """Return the transform, with its weights loaded if it has any.
 
         Raises:
-            UserError: its weights cannot be loaded.
+            UserError: the weights cannot be loaded.
         """
 
 
 class Formula(TransformSource):
-    """A transform whose settings are all there is to it: no weights, always on the CPU, in doubles or by Pillow."""
+    """A transform without weights. It is computed on the CPU, in float64 or by Pillow."""
 
     def open(self, numerics: Numerics) -> Transform:  # noqa: ARG002
         return self
 
     def apply(self, images: np.ndarray) -> np.ndarray:
-        return each(images, self.changed)
+        return map_images(images, self.transform_image)
 
     @abstractmethod
-    def changed(self, image: np.ndarray) -> np.ndarray:
-        """(H, W, 3) uint8 to (H', W', 3) uint8."""
+    def transform_image(self, image: np.ndarray) -> np.ndarray:
+        """Transform one image, (H, W, 3) uint8 to (H', W', 3) uint8."""
 
 
-def each(images: np.ndarray, change: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-    """`change` of every image by itself: vectorised over a batch, last bits may depend on the neighbours."""
+def map_images(images: np.ndarray, change: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """Apply `change` to each image separately. A vectorised call could change last bits with the batch."""
     return np.stack([change(image) for image in images])
 
 
-def to_bytes(values: np.ndarray) -> np.ndarray:
-    """Floats, clipped to 0-1, as uint8, rounded."""
+def to_uint8(values: np.ndarray) -> np.ndarray:
+    """Clip floats to 0-1, scale them to 0-255 and round them to uint8."""
     return np.asarray(np.rint(np.clip(values, 0, 1) * 255), np.uint8)
 
 
-def grey(values: np.ndarray) -> np.ndarray:
-    """An (H, W) map in 0-1 as an (H, W, 3) uint8 image of three equal channels."""
-    return np.repeat(to_bytes(values)[:, :, None], 3, axis=2)
+def grey_image(values: np.ndarray) -> np.ndarray:
+    """Convert an (H, W) map in 0-1 to an (H, W, 3) uint8 image with three equal channels."""
+    return np.repeat(to_uint8(values)[:, :, None], 3, axis=2)
 
 
-def scaled(side: int, factor: float) -> int:
-    """A side of so many pixels times `factor`, in whole pixels, at least one."""
+def scaled_side(side: int, factor: float) -> int:
+    """Return `side` times `factor`, rounded to whole pixels, at least 1."""
     return max(1, round(side * factor))
 
 
-def resized(
+def resize_image(
     image: np.ndarray, height: int, width: int, box: tuple[float, float, float, float] | None = None
 ) -> np.ndarray:
-    """An (H, W, 3) uint8 image, or its box (left, upper, right, lower), by Pillow's bicubic filter, anti-aliased."""
+    """Resize an (H, W, 3) uint8 image, or its box (left, upper, right, lower), by Pillow's bicubic filter."""
     return np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BICUBIC, box))
 
 
-def generator_of(image: np.ndarray, seed: int) -> np.random.Generator:
-    """Random numbers that come from `seed` and the image's size and bytes: the same for equal images, anywhere."""
+def image_generator(image: np.ndarray, seed: int) -> np.random.Generator:
+    """Return a random generator seeded with `seed` and the image, so that equal images get equal random numbers."""
     return np.random.default_rng(list(hashlib.sha256(f"{seed} {image.shape}".encode() + image.tobytes()).digest()))
 
 
-def spread_out(values: np.ndarray, flat: float) -> np.ndarray:
-    """`values` min-max scaled to 0-1; unchanged if they lie within `flat` of each other, where there is only noise."""
+def min_max_scale(values: np.ndarray, tolerance: float) -> np.ndarray:
+    """Scale values linearly to 0-1. If their range is at most `tolerance`, which is noise, return them unchanged."""
     low, high = values.min(), values.max()
-    return values if high - low <= flat else (values - low) / (high - low)
+    return values if high - low <= tolerance else (values - low) / (high - low)

@@ -1,4 +1,4 @@
-"""Every transform that a study file can say, alone or one after another."""
+"""The types of all transforms in study files, and chains of transforms."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from prettyuseful.numerics import Numerics
 from prettyuseful.transforms.band import Band
 from prettyuseful.transforms.base import Transform, TransformSource
 from prettyuseful.transforms.colour import Colour, ColourShift
-from prettyuseful.transforms.custom import Own
+from prettyuseful.transforms.custom import CustomTransform
 from prettyuseful.transforms.degradation import Blur, Grating, Jpeg, LowResolution, Noise, Sharpen, Smooth
 from prettyuseful.transforms.geometry import PatchShuffle, Zoom
 from prettyuseful.transforms.structure import Depth, Edges
 from prettyuseful.transforms.vae import Vae
 
-_Colours = ColourShift | Colour
-_Losses = Blur | LowResolution | Sharpen | Smooth | Jpeg | Noise | Grating
-_Places = PatchShuffle | Zoom
-Single = Band | Depth | Edges | Vae | _Colours | _Losses | _Places | Own
+_ColourChange = ColourShift | Colour
+_Degradation = Blur | LowResolution | Sharpen | Smooth | Jpeg | Noise | Grating
+_GeometryChange = PatchShuffle | Zoom
+Single = Band | Depth | Edges | Vae | _ColourChange | _Degradation | _GeometryChange | CustomTransform
 
 
 class Chain(TransformSource):
-    """Several transforms, the first one first: each works on the uint8 images that the one before it made."""
+    """Several transforms in order. Each one is applied to the uint8 result of the previous one."""
 
     kind: Literal["chain"] = "chain"
     transforms: tuple[Annotated[Single, Field(discriminator="kind")], ...] = Field(
-        min_length=1, description="what is done, in order"
+        min_length=1, description="the transforms, in order"
     )
 
     def pin(self) -> Pinned[TransformSource]:
@@ -40,15 +40,15 @@ class Chain(TransformSource):
         return Pinned(source=source, content={"kind": self.kind, "transforms": contents, "version": self.version})
 
     def open(self, numerics: Numerics) -> Transform:
-        return InTurn([link.open(numerics) for link in self.transforms])
+        return Compose([link.open(numerics) for link in self.transforms])
 
 
 AnyTransform = Annotated[Single | Chain, Field(discriminator="kind")]
 """The type of a field of a study file that holds a transform."""
 
 
-class InTurn:
-    """Transforms, one after another."""
+class Compose:
+    """Apply several transforms in order."""
 
     def __init__(self, transforms: Sequence[Transform]) -> None:
         self.transforms = transforms

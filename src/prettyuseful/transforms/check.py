@@ -1,4 +1,4 @@
-"""Does a transform keep its contract? Tried on small images, and said in words."""
+"""Check a user-defined transform against the `Transform` interface, on small images."""
 
 from __future__ import annotations
 
@@ -7,118 +7,120 @@ from functools import cached_property
 
 import numpy as np
 
-from prettyuseful.interface_checks import Attempt, BrokenContractError, Check, Finding, findings
+from prettyuseful.interface_checks import CheckResult, InterfaceCheck, InterfaceError, SingleCheck, run_checks
 from prettyuseful.transforms.base import Transform
-from prettyuseful.transforms.custom import open_custom, problem_with
+from prettyuseful.transforms.custom import load_custom_transform, output_problem
 
-_SIZES = ((32, 32), (64, 96))  # (height, width): the smallest that studies have, and one that is no square
+_SIZES = ((32, 32), (64, 96))  # (height, width): the smallest size in studies, and a size that is not square
 _COUNT = 4
 
 
-def check_transform(make: Callable[[], Transform]) -> list[Finding]:
-    """Tries a transform on four images of two sizes, in several orders and batches, and twice from new.
+def check_transform(make: Callable[[], Transform]) -> list[CheckResult]:
+    """Check a transform on four images of each of two sizes, in several orders and batches, and with a new instance.
 
     Args:
-        make: makes the transform.
+        make: function that returns a new transform.
     """
-    return list(findings(_attempts(_Trial(make))))
+    return list(run_checks(_list_checks(_TransformChecks(make))))
 
 
-def check_own_transform(name: str) -> list[Finding]:
-    """`check_transform` for the class that a user names as `module:Class`."""
-    return check_transform(lambda: open_custom(name))
+def check_custom_transform(name: str) -> list[CheckResult]:
+    """Check a user-defined class, named by `module:Class` or `file.py:Class`."""
+    return check_transform(lambda: load_custom_transform(name))
 
 
-CHECK = Check("probe", "images to images", check_own_transform)
+CHECK = InterfaceCheck("probe", "images to images", check_custom_transform)
 
 
-def _attempts(trial: _Trial) -> tuple[Attempt, ...]:
+def _list_checks(checks: _TransformChecks) -> tuple[SingleCheck, ...]:
     return (
-        ("it can be made", trial.made, True),
-        ("images have the right shape and type", trial.shape, True),
-        ("the images that it is given stay as they are", trial.untouched, True),
-        ("the same images give the same result", trial.again, False),
-        ("a new object gives the same result", trial.anew, False),
-        ("results do not depend on the order of the batch", trial.order, False),
-        ("results do not depend on their neighbours", trial.neighbours, False),
-        ("results follow the image", trial.follows, False),
-        ("flat images are no trouble", trial.flat, False),
+        ("the class can be instantiated", checks.construction, True),
+        ("results have the right shape and type", checks.shape, True),
+        ("input images are not modified", checks.input_unchanged, True),
+        ("equal images give equal results", checks.repeated_calls, False),
+        ("a new instance gives equal results", checks.new_object, False),
+        ("results do not depend on the order of the batch", checks.batch_order, False),
+        ("results do not depend on other images of the batch", checks.batch_neighbours, False),
+        ("different images give different results", checks.distinct_results, False),
+        ("constant images work", checks.constant_images, False),
     )
 
 
-class _Trial:
-    """The tries, in the order in which they make sense."""
+class _TransformChecks:
+    """The checks of one transform, in order."""
 
     def __init__(self, make: Callable[[], Transform]) -> None:
         self.make = make
-        self.batches = [_scenes(height, width) for height, width in _SIZES]
+        self.batches = [_random_scenes(height, width) for height, width in _SIZES]
 
     @cached_property
     def transform(self) -> Transform:
         return self.make()
 
     @cached_property
-    def first(self) -> list[np.ndarray]:
-        return [self.changed(images).copy() for images in self.batches]
+    def results(self) -> list[np.ndarray]:
+        return [self.apply(images).copy() for images in self.batches]
 
-    def changed(self, images: np.ndarray, transform: Transform | None = None) -> np.ndarray:
+    def apply(self, images: np.ndarray, transform: Transform | None = None) -> np.ndarray:
         result = (transform or self.transform).apply(images.copy())
-        if problem := problem_with(result, len(images)):
-            raise BrokenContractError(f"{problem}; return (N, height, width, 3) uint8, one image for each")
+        if problem := output_problem(result, len(images)):
+            raise InterfaceError(f"{problem}; return (N, height, width, 3) uint8, one image for each")
         return result
 
-    def made(self) -> None:
+    def construction(self) -> None:
         assert self.transform is not None
 
     def shape(self) -> None:
-        assert self.first is not None
+        assert self.results is not None
 
-    def untouched(self) -> None:
+    def input_unchanged(self) -> None:
         for images in self.batches:
-            given = images.copy()
-            given.flags.writeable = False  # as pixels that are memory-mapped from a file
+            read_only = images.copy()
+            read_only.flags.writeable = False  # like pixels that are memory-mapped from a file
             try:
-                self.transform.apply(given)
+                self.transform.apply(read_only)
             except ValueError as error:
                 if "read-only" in str(error):
-                    raise BrokenContractError("it writes into them; work on a copy") from error
+                    raise InterfaceError("it writes into its input; work on a copy") from error
                 raise
 
-    def again(self) -> None:
-        for images, first in zip(self.batches, self.first, strict=True):
-            if not np.array_equal(self.changed(images), first):
-                raise BrokenContractError("they differ; draw no random numbers, or seed them with the image's bytes")
+    def repeated_calls(self) -> None:
+        for images, results in zip(self.batches, self.results, strict=True):
+            if not np.array_equal(self.apply(images), results):
+                raise InterfaceError(
+                    "the results differ; use no random numbers, or seed them with the bytes of the image"
+                )
 
-    def anew(self) -> None:
+    def new_object(self) -> None:
         transform = self.make()
-        for images, first in zip(self.batches, self.first, strict=True):
-            if not np.array_equal(self.changed(images, transform), first):
-                raise BrokenContractError("they differ; set up weights and state the same way every time")
+        for images, results in zip(self.batches, self.results, strict=True):
+            if not np.array_equal(self.apply(images, transform), results):
+                raise InterfaceError("the results differ; initialise weights and state the same way every time")
 
-    def order(self) -> None:
-        order = [2, 0, 3, 1]
-        for images, first in zip(self.batches, self.first, strict=True):
-            if not np.array_equal(self.changed(images[order]), first[order]):
-                raise BrokenContractError("they do; result i may depend on image i, not on its place")
+    def batch_order(self) -> None:
+        batch_order = [2, 0, 3, 1]
+        for images, results in zip(self.batches, self.results, strict=True):
+            if not np.array_equal(self.apply(images[batch_order]), results[batch_order]):
+                raise InterfaceError("the results differ; result i must depend on image i only, not on its position")
 
-    def neighbours(self) -> None:
-        for images, first in zip(self.batches, self.first, strict=True):
+    def batch_neighbours(self) -> None:
+        for images, results in zip(self.batches, self.results, strict=True):
             for i in range(_COUNT):
-                if not np.array_equal(self.changed(images[i : i + 1])[0], first[i]):
-                    raise BrokenContractError("an image alone gave another result; change each image by itself")
+                if not np.array_equal(self.apply(images[i : i + 1])[0], results[i]):
+                    raise InterfaceError("an image alone gives another result; transform each image independently")
 
-    def follows(self) -> None:
-        for first in self.first:
-            if any(np.array_equal(first[0], result) for result in first[1:]):
-                raise BrokenContractError("different images gave equal results; make use of the image")
+    def distinct_results(self) -> None:
+        for results in self.results:
+            if any(np.array_equal(results[0], result) for result in results[1:]):
+                raise InterfaceError("different images give equal results; the result must depend on the image")
 
-    def flat(self) -> None:
+    def constant_images(self) -> None:
         for level in (0, 128, 255):
-            self.changed(np.full((1, *_SIZES[0], 3), level, np.uint8))
+            self.apply(np.full((1, *_SIZES[0], 3), level, np.uint8))
 
 
-def _scenes(height: int, width: int) -> np.ndarray:
-    """(4, height, width, 3) uint8: discs on slopes, with grain."""
+def _random_scenes(height: int, width: int) -> np.ndarray:
+    """Return images of discs on linear gradients with noise, (4, height, width, 3) uint8."""
     rng = np.random.default_rng(height * width)
     rows, columns = np.indices((height, width)) / min(height, width)
     images = []

@@ -1,4 +1,4 @@
-"""Transforms of users: any class with the method of `Transform`, named `module:Class`."""
+"""User-defined transforms: classes with the method of `Transform`, named by `module:Class`."""
 
 from __future__ import annotations
 
@@ -9,17 +9,19 @@ from pydantic import Field, JsonValue
 
 from prettyuseful.engine.pinned import Pinned
 from prettyuseful.errors import DataError, one_line
-from prettyuseful.fields import RelativePlace, plugin
+from prettyuseful.fields import RelativePath, resolve_plugin
 from prettyuseful.numerics import Numerics
-from prettyuseful.plugins import open_plugin, plugin_fingerprint, plugin_id
+from prettyuseful.plugins import instantiate_plugin, plugin_fingerprint, plugin_id
 from prettyuseful.transforms.base import Transform, TransformSource
 
 
-class Own(TransformSource):
-    """A class of the user's, known by the text of its file and by its `version`, if it has one."""
+class CustomTransform(TransformSource):
+    """A user-defined class. The text of its file and its `version`, if it has one, identify it."""
 
     kind: Literal["own"] = "own"
-    transform: Annotated[str, RelativePlace(plugin)] = Field(min_length=1, description="module:Class or file.py:Class")
+    transform: Annotated[str, RelativePath(resolve_plugin)] = Field(
+        min_length=1, description="module:Class or file.py:Class"
+    )
 
     def pin(self) -> Pinned[TransformSource]:
         content: dict[str, JsonValue] = {
@@ -30,11 +32,11 @@ class Own(TransformSource):
         return Pinned(source=self, content=content)
 
     def open(self, numerics: Numerics) -> Transform:  # noqa: ARG002
-        return Watched(open_custom(self.transform), plugin_id(self.transform))
+        return CheckedTransform(load_custom_transform(self.transform), plugin_id(self.transform))
 
 
-class Watched:
-    """A transform whose results are looked at, in shape and type."""
+class CheckedTransform:
+    """A user-defined transform with checks of the shape and type of its results."""
 
     def __init__(self, transform: Transform, name: str) -> None:
         self.transform, self.name = transform, name
@@ -42,24 +44,27 @@ class Watched:
     def apply(self, images: np.ndarray) -> np.ndarray:
         try:
             result = self.transform.apply(images)
-        except (Exception, SystemExit) as error:  # anything may happen in there
+        except (Exception, SystemExit) as error:  # user code may raise anything
             raise DataError(f"{self.name}: apply failed: {type(error).__name__}: {one_line(str(error))}") from error
-        if problem := problem_with(result, len(images)):
-            raise DataError(f"{self.name}: {problem}; try `prettyuseful check probe`")
+        if problem := output_problem(result, len(images)):
+            raise DataError(f"{self.name}: {problem}; run `prettyuseful check probe`")
         return result
 
 
-def open_custom(name: str) -> Transform:
-    """An object of the class, made without arguments.
+def load_custom_transform(name: str) -> Transform:
+    """Return an instance of a user-defined class, created without arguments.
+
+    Args:
+        name: `module:Class` or `file.py:Class`.
 
     Raises:
-        UserError: it cannot be made, or has no `apply`.
+        UserError: the class cannot be imported or instantiated, or has no method `apply`.
     """
-    return cast("Transform", open_plugin(name, ("apply",), "probe"))
+    return cast("Transform", instantiate_plugin(name, ("apply",), "probe"))
 
 
-def problem_with(result: Any, count: int) -> str | None:
-    """What is wrong with what a transform returned for `count` images, or None. Looks at shape and type only."""
+def output_problem(result: Any, count: int) -> str | None:
+    """Return what is wrong with the shape or type of a transform's result for `count` images, or None."""
     if not isinstance(result, np.ndarray):
         return f"it returned a {type(result).__name__}, not a NumPy array"
     if result.ndim != 4 or result.shape[-1] != 3 or 0 in result.shape[1:3]:

@@ -1,4 +1,4 @@
-"""Losses of quality, of one kind and of known strength each: detail that goes, and patterns that come."""
+"""Image degradations of one kind each with a known strength: loss of detail, and added noise or patterns."""
 
 from __future__ import annotations
 
@@ -10,92 +10,104 @@ from PIL import Image
 from pydantic import Field
 
 from prettyuseful.errors import DataError
-from prettyuseful.transforms.base import Formula, generator_of, resized, scaled, to_bytes
+from prettyuseful.transforms.base import Formula, image_generator, resize_image, scaled_side, to_uint8
 
 _LONGEST_JPEG = 65_500  # pixels; libjpeg's limit
 
 
 class Blur(Formula):
-    """Gaussian blur (reflected border). `width`: its standard deviation in fractions of the short side."""
+    """Gaussian blur with a reflected border. `width`: standard deviation in fractions of the short side."""
 
     kind: Literal["blur"] = "blur"
     width: float = Field(gt=0, le=1, description="standard deviation in fractions of the short side")
 
-    def changed(self, image: np.ndarray) -> np.ndarray:
+    def transform_image(self, image: np.ndarray) -> np.ndarray:
         from skimage.filters import gaussian
 
         width = self.width * min(image.shape[:2])
-        return to_bytes(gaussian(image / 255, width, mode="reflect", channel_axis=2))
+        return to_uint8(gaussian(image / 255, width, mode="reflect", channel_axis=2))
 
 
 class LowResolution(Formula):
-    """Shrinks an image, anti-aliased, and enlarges it to its size again, both by Pillow's bicubic filter.
+    """Shrink an image and enlarge it to its size again, both by Pillow's anti-aliased bicubic filter.
 
-    `factor`: of both sides, between 0 and 1. The small image has whole pixels, one at least: a factor so near 1 that
-    none is lost changes nothing.
+    `factor`: size of the small image, as a fraction of both sides, between 0 and 1. Its sides are rounded to whole
+    pixels, at least 1, so a factor near 1 may change nothing.
     """
 
     kind: Literal["low-resolution"] = "low-resolution"
-    factor: float = Field(gt=0, lt=1, description="sides of the small image in fractions of the image's")
+    factor: float = Field(gt=0, lt=1, description="size of the small image, as a fraction of both sides")
 
-    def changed(self, image: np.ndarray) -> np.ndarray:
+    def transform_image(self, image: np.ndarray) -> np.ndarray:
         height, width = image.shape[:2]
-        return resized(resized(image, scaled(height, self.factor), scaled(width, self.factor)), height, width)
+        return resize_image(
+            resize_image(image, scaled_side(height, self.factor), scaled_side(width, self.factor)), height, width
+        )
 
 
 class Sharpen(Formula):
-    """Unsharp masking: adds `amount` times what a Gaussian blur of `width` (see `Blur`) takes away, and clips."""
+    """Unsharp masking: add `amount` times the difference to a Gaussian blur of `width` (see `Blur`), and clip."""
 
     kind: Literal["sharpen"] = "sharpen"
-    amount: float = Field(gt=0, le=20, description="how many times the detail is added")
-    width: float = Field(0.03, gt=0, le=1, description="of the blur: standard deviation in fractions of the short side")
+    amount: float = Field(gt=0, le=20, description="factor of the added detail")
+    width: float = Field(0.03, gt=0, le=1, description="standard deviation of the blur, in fractions of the short side")
 
-    def changed(self, image: np.ndarray) -> np.ndarray:
+    def transform_image(self, image: np.ndarray) -> np.ndarray:
         from skimage.filters import gaussian
 
         values = image / 255
         blurred = gaussian(values, self.width * min(image.shape[:2]), mode="reflect", channel_axis=2)
-        return to_bytes(values + self.amount * (values - blurred))
+        return to_uint8(values + self.amount * (values - blurred))
 
 
 class Smooth(Formula):
-    """Takes away what is faint and fine and leaves edges: the guided filter of every channel by itself.
+    """Edge-preserving smoothing: the guided filter, applied to each channel with the channel itself as the guide.
 
-    He, Sun and Tang 2013, "Guided image filtering". `contrast`: standard deviation within a window, in fractions of the
-    range, of which half the variance stays; much less goes, much more stays. `width`: the window's side in fractions of
-    the short side, at least 3 pixels.
+    `contrast`: standard deviation within a window, in fractions of the range, at which half the amplitude of the detail
+    remains; weaker detail is removed, stronger edges are kept. `width`: side of the window in fractions of the short
+    side, at least 3 pixels.
+
+    Source: He, Sun and Tang 2013, "Guided image filtering".
     """
 
     kind: Literal["smooth"] = "smooth"
-    contrast: float = Field(gt=0, le=1, description="what is fainter goes; standard deviation, fractions of the range")
-    width: float = Field(0.15, gt=0, le=1, description="the window's side in fractions of the short side")
+    contrast: float = Field(
+        gt=0, le=1, description="weaker detail is removed; standard deviation in fractions of the range"
+    )
+    width: float = Field(0.15, gt=0, le=1, description="side of the window in fractions of the short side")
 
-    def changed(self, image: np.ndarray) -> np.ndarray:
+    def transform_image(self, image: np.ndarray) -> np.ndarray:
         from scipy.ndimage import uniform_filter
 
         side = max(1, round(self.width * min(image.shape[:2]) / 2)) * 2 + 1
         values = image / 255
 
-        def mean(of: np.ndarray) -> np.ndarray:
-            return np.asarray(uniform_filter(of, (side, side, 1), mode="reflect"))
+        def mean(channels: np.ndarray) -> np.ndarray:
+            return np.asarray(uniform_filter(channels, (side, side, 1), mode="reflect"))
 
         centre = mean(values)
         variance = np.maximum(mean(values**2) - centre**2, 0)
         kept = variance / (variance + self.contrast**2)
-        return to_bytes(mean(kept) * values + mean((1 - kept) * centre))
+        return to_uint8(mean(kept) * values + mean((1 - kept) * centre))
 
 
 class Jpeg(Formula):
-    """To JPEG and back, by Pillow with its default chroma subsampling (4:2:0). `quality`: libjpeg's, 1 to 100."""
+    """Compress and decompress by Pillow's JPEG with chroma subsampling 4:2:0. `quality`: that of libjpeg, 1 to 100."""
 
     kind: Literal["jpeg"] = "jpeg"
-    quality: int = Field(ge=1, le=100, description="libjpeg's quality; 100 is not lossless either")
+    quality: int = Field(ge=1, le=100, description="quality of libjpeg; 100 is not lossless")
 
-    def changed(self, image: np.ndarray) -> np.ndarray:
-        """Raises DataError: a side is longer than a JPEG's may be."""
+    def transform_image(self, image: np.ndarray) -> np.ndarray:
+        """Return the image after JPEG compression.
+
+        Raises:
+            DataError: a side is too long for JPEG.
+        """
         height, width = image.shape[:2]
         if max(height, width) > _LONGEST_JPEG:
-            raise DataError(f"{width} x {height} pixels are too many for JPEG ({_LONGEST_JPEG} per side); resize them")
+            raise DataError(
+                f"{width} x {height} pixels is too large for JPEG (limit {_LONGEST_JPEG:,} per side); resize the image"
+            )
         file = io.BytesIO()
         Image.fromarray(image).save(file, "JPEG", quality=self.quality)
         with Image.open(file) as coded:
@@ -103,35 +115,35 @@ class Jpeg(Formula):
 
 
 class Noise(Formula):
-    """Adds Gaussian noise, independent in each pixel and channel, and clips.
+    """Add Gaussian noise, independent in each pixel and channel, and clip.
 
-    `deviation`: the standard deviation in fractions of the range, at most 1. Equal images get equal noise: it comes
-    from `seed` and the image's own bytes. Near black and white half of it is clipped away, which moves the mean.
+    `deviation`: standard deviation in fractions of the range, at most 1. `seed`: the noise depends on this seed and the
+    bytes of the image, so equal images get equal noise. Near black and white, clipping shifts the mean.
     """
 
     kind: Literal["noise"] = "noise"
     deviation: float = Field(gt=0, le=1, description="standard deviation in fractions of the range")
-    seed: int = Field(0, ge=0, description="another seed is other noise")
+    seed: int = Field(0, ge=0, description="seed of the noise")
 
-    def changed(self, image: np.ndarray) -> np.ndarray:
-        noise = generator_of(image, self.seed).standard_normal(image.shape)
-        return to_bytes(image / 255 + self.deviation * noise)
+    def transform_image(self, image: np.ndarray) -> np.ndarray:
+        noise = image_generator(image, self.seed).standard_normal(image.shape)
+        return to_uint8(image / 255 + self.deviation * noise)
 
 
 class Grating(Formula):
-    """Adds a sine wave, equally to all channels, and clips.
+    """Add a sine wave to all channels equally, and clip.
 
-    `frequency`: in fractions of Nyquist. `amplitude`: in fractions of the range. `angle`: of its course, in degrees, 0
-    from left to right and 90 from top to bottom.
+    `frequency`: in fractions of the Nyquist frequency. `amplitude`: in fractions of the range. `angle`: direction in
+    degrees; 0 is from left to right, 90 from top to bottom.
     """
 
     kind: Literal["grating"] = "grating"
-    frequency: float = Field(gt=0, le=1, description="in fractions of Nyquist")
+    frequency: float = Field(gt=0, le=1, description="in fractions of the Nyquist frequency")
     amplitude: float = Field(0.1, ge=0, le=1, description="in fractions of the range")
     angle: float = Field(0.0, ge=0, lt=180, description="degrees; 0: from left to right, 90: from top to bottom")
 
-    def changed(self, image: np.ndarray) -> np.ndarray:
+    def transform_image(self, image: np.ndarray) -> np.ndarray:
         rows, columns = np.indices(image.shape[:2])
         turn = np.deg2rad(self.angle)
         wave = np.sin(np.pi * self.frequency * (columns * np.cos(turn) + rows * np.sin(turn)) + np.pi / 4)
-        return to_bytes(image / 255 + self.amplitude * wave[:, :, None])
+        return to_uint8(image / 255 + self.amplitude * wave[:, :, None])

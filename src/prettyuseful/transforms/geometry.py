@@ -1,4 +1,4 @@
-"""Changes of where things are and how large, with the colours left alone."""
+"""Changes of positions and sizes in an image, without changes of colour."""
 
 from __future__ import annotations
 
@@ -8,30 +8,36 @@ import numpy as np
 from pydantic import Field
 
 from prettyuseful.errors import DataError
-from prettyuseful.transforms.base import Formula, generator_of, resized, scaled
+from prettyuseful.transforms.base import Formula, image_generator, resize_image, scaled_side
 
 
 class PatchShuffle(Formula):
-    """Cuts an image into `grid` x `grid` patches and puts every one of them into another's place.
+    """Cut an image into `grid` x `grid` patches and permute them, so that no patch stays in its position.
 
-    Equal images are shuffled equally: the order comes from `seed` and the image's own bytes. Rows and columns that no
-    whole patch covers, at the lower and right edge, stay where they are.
+    `seed`: the permutation depends on this seed and the bytes of the image, so equal images are shuffled equally. Rows
+    and columns at the lower and right edge that do not fill a patch stay unchanged.
     """
 
     kind: Literal["patch-shuffle"] = "patch-shuffle"
     grid: int = Field(4, ge=2, le=64, description="patches per side")
-    seed: int = Field(0, ge=0, description="another seed is another order")
+    seed: int = Field(0, ge=0, description="seed of the permutation")
 
-    def changed(self, image: np.ndarray) -> np.ndarray:
-        """Raises DataError: the image is smaller than the grid."""
+    def transform_image(self, image: np.ndarray) -> np.ndarray:
+        """Return the image with permuted patches.
+
+        Raises:
+            DataError: the image is smaller than the grid.
+        """
         height, width = image.shape[0] // self.grid, image.shape[1] // self.grid
         if not height or not width:
-            raise DataError(f"no {self.grid} x {self.grid} patches fit into {image.shape[1]} x {image.shape[0]} pixels")
+            raise DataError(
+                f"a {self.grid} x {self.grid} grid does not fit a {image.shape[1]} x {image.shape[0]} image; lower grid"
+            )
         whole = image[: height * self.grid, : width * self.grid]
         patches = whole.reshape(self.grid, height, self.grid, width, 3).swapaxes(1, 2).reshape(-1, height, width, 3)
-        circle = generator_of(image, self.seed).permutation(len(patches))
+        cycle = image_generator(image, self.seed).permutation(len(patches))
         moved = np.empty_like(patches)
-        moved[circle] = patches[np.roll(circle, 1)]  # one step along a circle: none stays
+        moved[cycle] = patches[np.roll(cycle, 1)]  # a single cycle moves every patch
         result = image.copy()
         shape = (self.grid, self.grid, height, width, 3)
         result[: whole.shape[0], : whole.shape[1]] = moved.reshape(shape).swapaxes(1, 2).reshape(whole.shape)
@@ -39,25 +45,27 @@ class PatchShuffle(Formula):
 
 
 class Zoom(Formula):
-    """Everything larger or smaller by `factor`, from 1/16 to 16, around the middle, by Pillow's bicubic filter.
+    """Enlarge or shrink the content of an image around its centre, by Pillow's anti-aliased bicubic filter.
 
-    Above 1: the middle 1/factor of both sides, cut between pixels where need be, enlarged to the whole. Below 1: the
-    image shrunk, anti-aliased, to whole pixels (one at least), put in the middle, or half a pixel above or left of it,
-    and continued by mirroring to its size: what was once in the image is then there several times.
+    `factor`: from 1/16 to 16. Above 1, the central 1/factor of both sides is enlarged to the whole image; the crop may
+    begin between pixels. Below 1, the image is shrunk to whole pixels (at least 1), centred up to half a pixel, and
+    padded to its size by mirroring; so the content appears several times.
     """
 
     kind: Literal["zoom"] = "zoom"
-    factor: float = Field(ge=1 / 16, le=16, description="of sizes in the image; above 1 is nearer, below 1 farther")
+    factor: float = Field(
+        ge=1 / 16, le=16, description="factor of all sizes in the image; above 1 enlarges, below 1 shrinks"
+    )
 
-    def changed(self, image: np.ndarray) -> np.ndarray:
-        return self._nearer(image) if self.factor >= 1 else self._farther(image)
+    def transform_image(self, image: np.ndarray) -> np.ndarray:
+        return self._enlarge(image) if self.factor >= 1 else self._shrink(image)
 
-    def _nearer(self, image: np.ndarray) -> np.ndarray:
+    def _enlarge(self, image: np.ndarray) -> np.ndarray:
         height, width = image.shape[:2]
         near, far = 0.5 - 0.5 / self.factor, 0.5 + 0.5 / self.factor
-        return resized(image, height, width, (width * near, height * near, width * far, height * far))
+        return resize_image(image, height, width, (width * near, height * near, width * far, height * far))
 
-    def _farther(self, image: np.ndarray) -> np.ndarray:
-        sizes = [(side, scaled(side, self.factor)) for side in image.shape[:2]]
+    def _shrink(self, image: np.ndarray) -> np.ndarray:
+        sizes = [(side, scaled_side(side, self.factor)) for side in image.shape[:2]]
         margins = [((side - small) // 2, (side - small + 1) // 2) for side, small in sizes]
-        return np.pad(resized(image, sizes[0][1], sizes[1][1]), [*margins, (0, 0)], mode="symmetric")
+        return np.pad(resize_image(image, sizes[0][1], sizes[1][1]), [*margins, (0, 0)], mode="symmetric")

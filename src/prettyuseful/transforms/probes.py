@@ -1,4 +1,4 @@
-"""Probes: what leaves one cue in training and test images alike, and how classifiers are trained and tested on that."""
+"""Probes: transforms that leave one cue in training and test images, with the recipe of the classifiers."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ from prettyuseful.transforms.base import TransformSource
 from prettyuseful.transforms.structure import Depth, Edges
 
 SMALL_SIDE = 64
-"""Up to so many pixels, images count as small."""
+"""Largest short side, in pixels, of tasks that use the recipe for small images."""
 
 
 @dataclass(frozen=True)
 class Probe:
-    """A transform, and what goes with it unless a study says otherwise.
+    """A transform of training and test images, with default settings for its classifiers.
 
-    `transform`: deterministic, per image; None leaves images as they are. `small_recipe`, `large_recipe`: the default
-    recipe for tasks of small images and of others. `architecture`: the only one that this probe is of any use with;
-    None takes the study's. `crops`: a test image is seen in so many by so many fixed squares, see `recipes.View`.
+    `transform`: deterministic, per image; None leaves images unchanged. `small_recipe`, `large_recipe`: default recipes
+    for tasks with small images and with larger images. `architecture`: the only architecture that makes sense for this
+    probe; None uses the architectures of the study. `crops`: test images are classified from `crops` x `crops` fixed
+    squares, see `recipes.View`.
     """
 
     name: str
@@ -31,7 +32,7 @@ class Probe:
     crops: int = 1
 
     def default_recipe(self, native_size: int) -> str:
-        """For a task whose images have short sides of about so many pixels."""
+        """Return the default recipe for a task whose images have short sides of about `native_size` pixels."""
         return self.small_recipe if native_size <= SMALL_SIDE else self.large_recipe
 
 
@@ -39,23 +40,20 @@ PROBES = Registry(
     "probe",
     Probe,
     (
-        Probe("rgb", "the images as they are", large_recipe="paper"),
+        Probe("rgb", "the unchanged images", large_recipe="paper"),
         Probe("structure", "depth maps by Depth-Anything-V2-Large", Depth()),
-        Probe("edges", "an edge and silhouette map: structure without a model", Edges()),
-        # The released code tests on random crops; two by two fixed ones, which tile the image, give the same figure
-        # twice.
+        Probe("edges", "edge and silhouette maps: structure without a depth model", Edges()),
+        # The released code tests on random crops. A fixed grid of 2 x 2 crops, which tile the image, is reproducible.
         Probe(
             "texture",
-            "a BagNet-9 on crops: what is seen through windows of 9 px",
+            "a BagNet-9 on crops, with a receptive field of 9 px: local texture",
             small_recipe="small-texture",
             large_recipe="texture",
             architecture="bagnet9",
             crops=2,
         ),
-        Probe("low-pass", "frequencies below 0.1 of Nyquist, the paper's", PRESETS["low-pass"]),
-        Probe("high-pass", "frequencies from 0.1 of Nyquist on, the paper's", PRESETS["high-pass"]),
-        Probe(
-            "released-high-pass", "from 0.9 of Nyquist on, as the paper's code flips the cutoff", PRESETS["released"]
-        ),
+        Probe("low-pass", "frequencies below 0.1 of Nyquist, as in the paper", PRESETS["low-pass"]),
+        Probe("high-pass", "frequencies above 0.1 of Nyquist, as in the paper", PRESETS["high-pass"]),
+        Probe("released-high-pass", "frequencies above 0.9 of Nyquist, as in the paper's code", PRESETS["released"]),
     ),
 )

@@ -1,4 +1,4 @@
-"""What is left of an image after a generator's VAE: the loss that every image of that generator has, and no other."""
+"""Reconstruct images by the VAE of a generator, which causes the loss that all images of this generator share."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pydantic import Field, JsonValue
 
 from prettyuseful.engine.pinned import Pinned
 from prettyuseful.errors import DataError, UnknownNameError
-from prettyuseful.fields import RelativePlace, images_or_plugin
-from prettyuseful.generators.models import MODELS, Model, find_model, is_pipeline_folder, opened, pin_model
+from prettyuseful.fields import RelativePath, resolve_images_or_plugin
+from prettyuseful.generators.models import MODELS, Model, find_model, is_pipeline_folder, pin_model, pipeline_path
 from prettyuseful.hub.commits import resolve
 from prettyuseful.hub.files import folder_fingerprint
 from prettyuseful.numerics import Numerics
@@ -19,15 +19,17 @@ from prettyuseful.transforms.base import Transform, TransformSource
 
 
 class Vae(TransformSource):
-    """Encodes and decodes images by the VAE of a diffusers pipeline; nothing else of the pipeline is loaded.
+    """Encode and decode images by the VAE of a diffusers pipeline. No other part of the pipeline is loaded.
 
-    `generator`: as data sets name it: an id of the table, a hub id, or a pipeline's folder. Generators that share a
-    VAE, byte by byte, have one identity. Deterministic: the mode of the encoder's posterior is decoded, in float32.
+    The decoder gets the mode of the encoder's posterior, in float32, so the result is deterministic.
+
+    `generator`: an id of `prettyuseful list generators`, a hub id, or the folder of a pipeline. Generators with equal
+    VAE files give the same key.
     """
 
     kind: Literal["vae"] = "vae"
-    generator: Annotated[str, RelativePlace(images_or_plugin, names=MODELS)] = Field(
-        min_length=1, description="id of `list generators`, a hub id, or a pipeline's folder"
+    generator: Annotated[str, RelativePath(resolve_images_or_plugin, names=MODELS)] = Field(
+        min_length=1, description="an id of `list generators`, a hub id, or the folder of a pipeline"
     )
 
     def pin(self) -> Pinned[TransformSource]:
@@ -44,20 +46,20 @@ class Vae(TransformSource):
         folder = Path(self.generator)
         if is_plugin(self.generator) or (folder.is_dir() and not is_pipeline_folder(self.generator)):
             raise UnknownNameError(
-                f"the generator {self.generator!r} has no VAE that is known of; name a diffusers pipeline: an id of "
+                f"the generator {self.generator!r} has no known VAE; give a diffusers pipeline: an id of "
                 "`prettyuseful list generators`, a hub id, or a folder with a model_index.json"
             )
         return find_model(self.generator)
 
     def _pinned_vae(self) -> tuple[Vae, JsonValue]:
-        """This transform at a commit, and the content of the VAE."""
+        """Return this transform with its generator pinned to a commit, and the content of the VAE."""
         model = self._model()
-        with opened(model.source) as place:
-            if not Path(place).is_dir():
+        with pipeline_path(model.source) as path_or_id:
+            if not Path(path_or_id).is_dir():
                 generator = pin_model(self.generator).source
-                commit = resolve(find_model(generator).place)
+                commit = resolve(find_model(generator).path_or_id)
                 return self.model_copy(update={"generator": generator}), commit.content
-            folder = Path(place) / "vae"
+            folder = Path(path_or_id) / "vae"
             if not folder.is_dir():
-                raise DataError(f"the generator {model.id!r} has no folder vae; get the model again")
+                raise DataError(f"the generator {model.id!r} has no folder vae; download the model again")
             return self, folder_fingerprint(folder)

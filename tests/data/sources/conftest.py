@@ -18,10 +18,10 @@ def classes() -> tuple[str, ...]:
 
 @pytest.fixture(scope="session")
 def rows() -> list[Row]:
-    found = []
+    result = []
     for i in range(6):
         label, pixels = i % 2, np.full((8, 8, 3), 40 * i, np.uint8)
         data, suffix = (encode_png(pixels), "png") if i < 2 else (encode_jpeg(pixels), "jpg")
         path = f"{CLASSES[label]}/{i:06d}.{suffix}"
-        found.append(Row(data, path, label, f"block {i}", "left", f"a {CLASSES[label]}, é", 2**62 + i, "pocket"))
-    return found
+        result.append(Row(data, path, label, f"block {i}", "left", f"a {CLASSES[label]}, é", 2**62 + i, "pocket"))
+    return result

@@ -28,7 +28,7 @@ class Listed(SampledSource):
     """Label, path, data and further fields of each image."""
 
     images: Sequence[tuple[str, str, bytes, dict[str, Any]]]
-    place: str = "my-images"
+    location: str = "my-images"
     order: tuple[str, ...] = ()
     kind: ClassVar[Kind] = "webdataset"
     walked: list[str] = field(default_factory=list)
@@ -44,9 +44,9 @@ class Listed(SampledSource):
     def samples(self) -> Iterator[Sample]:
         for label, path, data, fields in self.images:
             self.walked.append(path)
-            yield Sample(label, path, f"{self.place}/{path}", partial(self._read, path, data), fields)
+            yield Sample(label, path, f"{self.location}/{path}", partial(self._read, path, data), fields)
 
-    def named_order(self) -> Sequence[str]:
+    def class_order(self) -> Sequence[str]:
         return self.order
 
     def _read(self, path: str, data: bytes) -> bytes:
@@ -58,7 +58,7 @@ def listed(*labels: str) -> Listed:
     return Listed([(label, f"{i}.png", image(i), {}) for i, label in enumerate(labels)])
 
 
-def test_counts_are_by_the_sources_own_names() -> None:
+def test_counts_use_the_class_names_of_the_source() -> None:
     assert listed("dog", "cat", "dog").counts() == {"dog": 2, "cat": 1}
 
 
@@ -71,7 +71,7 @@ def test_counts_are_by_the_sources_own_names() -> None:
         ("b 2 a 10", ("10",), ("10", "a", "b", "2")),
     ],
 )
-def test_classes_come_in_the_sources_order_or_sorted_with_numbers_by_size(
+def test_class_names_are_in_the_order_of_the_source_or_sorted(
     labels: str, order: tuple[str, ...], names: tuple[str, ...]
 ) -> None:
     source = listed(*labels.split())
@@ -97,7 +97,7 @@ def test_reading_stops_once_every_class_has_enough() -> None:
     assert source.read == ["0.png", "1.png"]
 
 
-def test_what_a_sample_knows_takes_the_place_of_its_path() -> None:
+def test_fields_of_a_sample_replace_the_defaults() -> None:
     fields = {"path": "a/b.png", "group": "block 3", "place": "left", "prompt": "a dog", "seed": 5}
     source = Listed([("dog", "0.png", image(0), fields)])
     assert list(source.rows(("dog",), 1)) == [Row(image(0), "a/b.png", 0, "block 3", "left", "a dog", 5)]
@@ -115,25 +115,25 @@ def test_broken_images_are_named_together_up_to_five() -> None:
 
 def test_too_few_images_are_refused_before_any_is_read() -> None:
     source = listed("dog", "cat", "dog")
-    with pytest.raises(DataError, match="class 'cat' has 1 images, 2 were asked for"):
+    with pytest.raises(DataError, match="class 'cat' has only 1 images, but 2 were requested"):
         next(source.rows(("cat", "dog"), 2))
     assert source.read == []
 
 
-def test_images_that_vanish_meanwhile_are_named() -> None:
+def test_images_that_disappear_while_reading_are_reported() -> None:
     source = listed("dog", "dog")
     source.counts()
     source.images = source.images[:1]
     with pytest.raises(DataError, match="my-images changed while it was read"):
         list(source.rows(("dog",), 2))
     with pytest.raises(DataError, match="my-images changed while it was read"):
-        list(source.in_order(["1.png"]))
+        list(source.read_in_order(["1.png"]))
 
 
-def test_any_order_can_be_asked_for_and_each_image_is_read_once() -> None:
+def test_read_in_order_reads_each_image_once() -> None:
     source = listed("dog", "cat", "dog", "cat")
-    found = [(sample.path, data) for sample, data in source.in_order(["3.png", "0.png", "2.png"])]
-    assert found == [("3.png", image(3)), ("0.png", image(0)), ("2.png", image(2))]
+    result = [(sample.path, data) for sample, data in source.read_in_order(["3.png", "0.png", "2.png"])]
+    assert result == [("3.png", image(3)), ("0.png", image(0)), ("2.png", image(2))]
     assert source.read == ["0.png", "2.png", "3.png"]
 
 
@@ -147,7 +147,7 @@ def test_the_root_of_shards_is_the_nearest_folder_of_all(tmp_path: Path) -> None
     assert root("a/0.parquet", "a/more/1.parquet") == tmp_path / "a"
 
 
-def test_the_fingerprint_follows_the_shards_and_their_names_not_their_place(tmp_path: Path) -> None:
+def test_fingerprint_depends_on_shards_not_on_their_folder(tmp_path: Path) -> None:
     def fingerprint(folder: str, name: str = "0.parquet", data: bytes = b"one") -> str:
         (tmp_path / folder).mkdir(exist_ok=True)
         (tmp_path / folder / name).write_bytes(data)

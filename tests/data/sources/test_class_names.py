@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prettyuseful.data.dataset import Row
-from prettyuseful.data.sources.class_names import check_labels, match_classes
+from prettyuseful.data.sources.class_names import match_classes, match_large_classes
 from prettyuseful.data.sources.protocol import Kind
 from prettyuseful.errors import DataError
 
@@ -17,23 +17,23 @@ NAMES = st.lists(st.text("abcXYZ éß_", min_size=1, max_size=6), min_size=1, ma
 
 @dataclass(frozen=True)
 class Counts:
-    """A source of nothing but numbers of images."""
+    """A source that has only numbers of images."""
 
-    found: dict[str, int]
+    class_counts: dict[str, int]
     kind: Kind = "webdataset"
-    place: str = "my-images"
+    location: str = "my-images"
 
     def fingerprint(self) -> str:
         return ""
 
     def counts(self) -> dict[str, int]:
-        return self.found
+        return self.class_counts
 
     def rows(self, classes: Sequence[str], per_class: int) -> Iterator[Row]:
         raise NotImplementedError
 
 
-def of(*names: str, kind: Kind = "webdataset") -> Counts:
+def source(*names: str, kind: Kind = "webdataset") -> Counts:
     return Counts(dict.fromkeys(names, 5), kind)
 
 
@@ -42,17 +42,17 @@ def plain(name: str) -> str:
 
 
 @given(NAMES)
-def test_equal_names_match_whatever_their_order_and_what_else_is_there(names: list[str]) -> None:
+def test_equal_names_match_in_any_order(names: list[str]) -> None:
     classes = names[: (len(names) + 1) // 2]
-    assert match_classes(of(*reversed(names)), classes) == {name: index for index, name in enumerate(classes)}
+    assert match_classes(source(*reversed(names)), classes) == {name: index for index, name in enumerate(classes)}
 
 
 @given(NAMES, st.sampled_from([str.upper, str.lower, str.swapcase, lambda name: name.replace("_", " ")]))
-def test_near_names_match_once_or_not_at_all(names: list[str], change: object) -> None:
+def test_similar_names_match_at_most_once(names: list[str], change: object) -> None:
     assert callable(change)
-    found = list(dict.fromkeys(change(name) for name in names))
+    available = list(dict.fromkeys(change(name) for name in names))
     try:
-        matched = match_classes(of(*found), names)
+        matched = match_classes(source(*available), names)
     except DataError:
         assert len({plain(name) for name in names}) < len(names)
         return
@@ -62,56 +62,67 @@ def test_near_names_match_once_or_not_at_all(names: list[str], change: object) -
 
 
 @given(NAMES, NAMES)
-def test_every_class_is_matched_by_a_name_of_its_own_or_nothing_is(found: list[str], classes: list[str]) -> None:
+def test_all_classes_are_matched_by_different_names_or_none_is(available: list[str], classes: list[str]) -> None:
     try:
-        matched = match_classes(of(*found), classes)
+        matched = match_classes(source(*available), classes)
     except DataError:
         return
     assert sorted(matched.values()) == list(range(len(classes)))
     assert all(plain(name) == plain(classes[index]) for name, index in matched.items())
-    assert all(matched[name] == index for index, name in enumerate(classes) if name in found)
+    assert all(matched[name] == index for index, name in enumerate(classes) if name in available)
 
 
 def test_case_underscores_and_unicode_forms_do_not_matter() -> None:
-    found = of("POLAR_BEAR", "cafe\N{COMBINING ACUTE ACCENT}", "hot  dog")
-    assert match_classes(found, ["hot_dog", "polar bear", "café"]) == dict(zip(found.found, (1, 2, 0), strict=True))
+    available = source("POLAR_BEAR", "cafe\N{COMBINING ACUTE ACCENT}", "hot  dog")
+    assert match_classes(available, ["hot_dog", "polar bear", "café"]) == dict(
+        zip(available.class_counts, (1, 2, 0), strict=True)
+    )
 
 
-def test_a_name_that_could_be_either_of_two_is_refused() -> None:
+def test_ambiguous_name_is_refused() -> None:
     with pytest.raises(DataError, match="'Polar Bear' or 'polar_bear' could be the task's class 'polar bear'"):
-        match_classes(of("Polar Bear", "polar_bear"), ["polar bear"])
+        match_classes(source("Polar Bear", "polar_bear"), ["polar bear"])
     with pytest.raises(DataError, match="'CRANE' could be the task's class 'Crane'"):
-        match_classes(of("CRANE"), ["Crane", "crane"])
-    assert match_classes(of("crane", "CRANE"), ["Crane", "crane"]) == {"crane": 1, "CRANE": 0}
+        match_classes(source("CRANE"), ["Crane", "crane"])
+    assert match_classes(source("crane", "CRANE"), ["Crane", "crane"]) == {"crane": 1, "CRANE": 0}
 
 
 def test_shards_may_number_the_classes() -> None:
-    assert match_classes(of("1", "0"), ["cat", "dog"]) == {"1": 1, "0": 0}
-    assert match_classes(of("01", "00"), ["cat", "dog"]) == {"01": 1, "00": 0}
-    assert match_classes(of("1", "0"), ["1", "0"]) == {"1": 0, "0": 1}
+    assert match_classes(source("1", "0"), ["cat", "dog"]) == {"1": 1, "0": 0}
+    assert match_classes(source("01", "00"), ["cat", "dog"]) == {"01": 1, "00": 0}
+    assert match_classes(source("1", "0"), ["1", "0"]) == {"1": 0, "0": 1}
 
 
 @pytest.mark.parametrize(
-    "found", [of("0", "1", "2"), of("1", "2"), of("0", "00", "1"), of("0", "x"), of("²", "0"), of("-1", "0"), of()]
+    "available",
+    [
+        source("0", "1", "2"),
+        source("1", "2"),
+        source("0", "00", "1"),
+        source("0", "x"),
+        source("²", "0"),
+        source("-1", "0"),
+        source(),
+    ],
 )
-def test_numbers_that_are_not_the_tasks_are_refused(found: Counts) -> None:
+def test_numbers_that_do_not_enumerate_the_classes_are_refused(available: Counts) -> None:
     with pytest.raises(DataError, match="my-images has no images of 2 of the task's 2 classes"):
-        match_classes(found, ["cat", "dog"])
+        match_classes(available, ["cat", "dog"])
 
 
 def test_folders_are_not_numbers() -> None:
     with pytest.raises(DataError, match="it has '0', '1' instead"):
-        match_classes(of("0", "1", kind="imagefolder"), ["cat", "dog"])
+        match_classes(source("0", "1", kind="imagefolder"), ["cat", "dog"])
 
 
-def test_the_message_names_a_few_and_hints() -> None:
+def test_mismatch_message_lists_some_names_and_suggestions() -> None:
     wanted = [f"class {i}" for i in range(20)]
     with pytest.raises(DataError) as error:
-        match_classes(of("polar bears", "lion", *wanted), ["polar bear", "lion", *(f"thing {i}" for i in range(9))])
+        match_classes(source("polar bears", "lion", *wanted), ["polar bear", "lion", *(f"thing {i}" for i in range(9))])
     assert str(error.value) == (
         "my-images has no images of 10 of the task's 11 classes: 'polar bear' (did you mean 'polar bears'?), "
         "'thing 0', 'thing 1', 'thing 2', 'thing 3' and 5 more; it has 'polar bears', 'class 0', 'class 1', "
-        "'class 2', 'class 3' and 16 more instead; add images, or name its classes as the task does"
+        "'class 2', 'class 3' and 16 more instead; add images, or use the class names of the task"
     )
 
 
@@ -122,10 +133,10 @@ def test_classes_without_images_and_empty_sources_do_not_match() -> None:
 
 def test_too_few_images_are_named() -> None:
     source = Counts({"x": 31, "y": 50, "z": 49, "more": 1})
-    assert check_labels(source, ["x", "y", "z"], 31) == {"x": 0, "y": 1, "z": 2}
+    assert match_large_classes(source, ["x", "y", "z"], 31) == {"x": 0, "y": 1, "z": 2}
     with pytest.raises(DataError) as error:
-        check_labels(source, ["x", "y", "z"], 50)
+        match_large_classes(source, ["x", "y", "z"], 50)
     assert str(error.value) == (
-        "my-images: class 'x' has 31 images, 50 were asked for (2 classes have too few); "
+        "my-images: class 'x' has only 31 images, but 50 were requested (2 classes have too few); "
         "lower images_per_class to at most 31, or add images"
     )

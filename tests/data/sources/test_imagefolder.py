@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from prettyuseful.data.dataset import Row
-from prettyuseful.data.sources import reading
+from prettyuseful.data.sources import safe_reading
 from prettyuseful.data.sources.imagefolder import ImageFolderSource
 from prettyuseful.errors import DataError
 
@@ -37,8 +37,8 @@ def test_nested_folders_are_read_and_hidden_files_are_not(tree: Path, classes: t
     for hidden in (tree / ".DS_Store", tree / "dog" / ".DS_Store", tree / ".cache" / "x.png", tree / "dog/.git/x.txt"):
         hidden.parent.mkdir(exist_ok=True)
         hidden.write_text("hidden")
-    found = [row.path for row in ImageFolderSource(str(tree)).rows(classes, 3)]
-    assert found[:3] == ["dog/000003.jpg", "dog/000005.jpg", "dog/more/and more/z.PNG"]
+    paths = [row.path for row in ImageFolderSource(str(tree)).rows(classes, 3)]
+    assert paths[:3] == ["dog/000003.jpg", "dog/000005.jpg", "dog/more/and more/z.PNG"]
 
 
 def loop(tree: Path) -> None:
@@ -46,14 +46,17 @@ def loop(tree: Path) -> None:
 
 
 WRONG: list[tuple[Callable[[Path], object], str]] = [
-    (lambda tree: (tree / "notes.txt").write_text("x"), r"notes\.txt lies outside every class folder"),
-    (lambda tree: (tree / "cat").mkdir(), "class folder .*cat is empty"),
-    (lambda tree: (tree / "dog" / "0.txt").write_text("x"), r"dog/0\.txt is not named as an image"),
-    (lambda tree: (tree / "dog" / "0.png").symlink_to("nowhere"), r"dog/0\.png is no file, or a link to nowhere"),
-    (lambda tree: os.mkfifo(tree / "dog" / "0.png"), r"dog/0\.png is no file"),
+    (lambda tree: (tree / "notes.txt").write_text("x"), r"notes\.txt is not in a class folder"),
+    (lambda tree: (tree / "cat").mkdir(), "class folder .*cat has no images"),
+    (lambda tree: (tree / "dog" / "0.txt").write_text("x"), r"dog/0\.txt has no image suffix"),
+    (
+        lambda tree: (tree / "dog" / "0.png").symlink_to("nowhere"),
+        r"dog/0\.png is not a regular file, or is a broken",
+    ),
+    (lambda tree: os.mkfifo(tree / "dog" / "0.png"), r"dog/0\.png is not a regular file"),
     (loop, "dog/loop is a link to a folder"),
-    (lambda tree: (tree / "dog" / "0\n.txt").write_text("x"), r"dog/0\\n\.txt is not named as an image"),
-    (lambda tree: (tree / "dog" / "0\udcff.png").write_bytes(b"x"), r"'0\\udcff\.png' is no name"),
+    (lambda tree: (tree / "dog" / "0\n.txt").write_text("x"), r"dog/0\\n\.txt has no image suffix"),
+    (lambda tree: (tree / "dog" / "0\udcff.png").write_bytes(b"x"), r"'0\\udcff\.png' is not a valid name"),
     (lambda tree: (tree / "dog" / "0.png").write_bytes(b"no image"), r"dog/0\.png: not an image"),
     (lambda tree: (tree / "prettyuseful.json").write_text("{"), r"prettyuseful\.json: broken"),
     (lambda tree: (tree / "prettyuseful.json").write_text('{"classes": [1]}'), r"prettyuseful\.json: broken"),
@@ -61,7 +64,7 @@ WRONG: list[tuple[Callable[[Path], object], str]] = [
 
 
 @pytest.mark.parametrize(("change", "message"), WRONG)
-def test_what_is_wrong_is_named(
+def test_invalid_files_are_reported(
     tree: Path, classes: tuple[str, ...], change: Callable[[Path], object], message: str
 ) -> None:
     change(tree)
@@ -70,7 +73,7 @@ def test_what_is_wrong_is_named(
     assert "\n" not in str(error.value)
 
 
-def test_broken_images_are_named_together_and_nothing_after_the_first_is_given(tree: Path, rows: list[Row]) -> None:
+def test_all_broken_images_are_listed_in_one_error(tree: Path, rows: list[Row]) -> None:
     for row in rows[1:4]:
         (tree / row.path).write_bytes(b"broken")
     given = ImageFolderSource(str(tree)).rows(("polar bear", "dog"), 3)
@@ -79,20 +82,20 @@ def test_broken_images_are_named_together_and_nothing_after_the_first_is_given(t
     assert all(row.path in str(error.value) for row in rows[1:4])
 
 
-def test_broken_images_that_nobody_asks_for_do_not_matter(tree: Path, classes: tuple[str, ...]) -> None:
+def test_broken_images_that_are_not_requested_are_ignored(tree: Path, classes: tuple[str, ...]) -> None:
     (tree / "dog" / "z.png").write_bytes(b"broken")
     assert len(list(ImageFolderSource(str(tree)).rows(classes, 3))) == 6
 
 
 def test_large_files_are_not_read(tree: Path, classes: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     with (tree / "dog" / "0.png").open("wb") as file:
-        file.truncate(reading.MAX_BYTES + 1)
+        file.truncate(safe_reading.MAX_BYTES + 1)
     monkeypatch.setattr(Path, "read_bytes", lambda path: pytest.fail(f"{path} is read"))
     with pytest.raises(DataError, match=r"0\.png: 268,435,457 bytes is too large"):
         list(ImageFolderSource(str(tree)).rows(classes, 2))
 
 
-def test_a_folder_that_shrinks_meanwhile_is_named(tree: Path, classes: tuple[str, ...]) -> None:
+def test_files_that_disappear_while_reading_are_reported(tree: Path, classes: tuple[str, ...]) -> None:
     source = ImageFolderSource(str(tree))
     source.counts()
     (tree / "dog" / "000001.png").unlink()
@@ -119,7 +122,7 @@ def test_the_fingerprint_changes_with_contents_and_names_only(tree: Path, change
     assert ImageFolderSource(str(moved)).fingerprint() != before
 
 
-def test_the_name_of_the_only_class_is_in_the_fingerprint(tree: Path) -> None:
+def test_fingerprint_depends_on_the_class_name(tree: Path) -> None:
     (tree / "dog").rename(tree.parent / "other")
     before = ImageFolderSource(str(tree)).fingerprint()
     (tree / "polar bear").rename(tree / "cat")

@@ -7,7 +7,7 @@ import pytest
 
 from prettyuseful.data.dataset import Row, write_shard
 from prettyuseful.data.export import export_imagefolder, export_webdataset
-from prettyuseful.data.sources.open import _expanded, is_source, open_source
+from prettyuseful.data.sources.open import _expand_braces, is_source, open_source
 from prettyuseful.data.sources.protocol import ImageSource
 from prettyuseful.errors import DataError
 
@@ -24,7 +24,7 @@ def here(tmp_path: Path, rows: list[Row], classes: tuple[str, ...], monkeypatch:
 
 
 @pytest.mark.parametrize(
-    ("place", "kind"),
+    ("location", "kind"),
     [
         ("tree", "imagefolder"),
         ("./tree/", "imagefolder"),
@@ -37,15 +37,15 @@ def here(tmp_path: Path, rows: list[Row], classes: tuple[str, ...], monkeypatch:
         ("par*/*.parquet", "parquet"),
     ],
 )
-def test_every_place_opens(here: Path, place: str, kind: str, rows: list[Row], classes: tuple[str, ...]) -> None:
-    for name in (place, str(here / place)):
+def test_every_location_opens(here: Path, location: str, kind: str, rows: list[Row], classes: tuple[str, ...]) -> None:
+    for name in (location, str(here / location)):
         source: ImageSource = open_source(name)
         assert is_source(name)
-        assert (source.kind, source.place) == (kind, name)
+        assert (source.kind, source.location) == (kind, name)
         assert source.counts() == {"polar bear": 3, "dog": 3}
-        found = sorted(source.rows(classes, 3), key=lambda row: row.path.rpartition("/")[2])
-        assert [row.data for row in found] == [row.data for row in rows]
-        assert source.fingerprint() == open_source(str(here / place)).fingerprint()
+        result = sorted(source.rows(classes, 3), key=lambda row: row.path.rpartition("/")[2])
+        assert [row.data for row in result] == [row.data for row in rows]
+        assert source.fingerprint() == open_source(str(here / location)).fingerprint()
 
 
 def test_a_name_that_looks_like_a_pattern_is_a_name(here: Path) -> None:
@@ -53,7 +53,7 @@ def test_a_name_that_looks_like_a_pattern_is_a_name(here: Path) -> None:
     assert open_source(str(odd)).counts() == {"polar bear": 3, "dog": 3}
 
 
-def test_what_is_no_source(here: Path) -> None:
+def test_generators_are_not_sources(here: Path) -> None:
     (here / "pipeline").mkdir()
     (here / "pipeline" / "model_index.json").write_text("{}")
     for name in ("pipeline", "stabilityai/sd-turbo", "owner/name@main", "pocket-base", "", "x" * 5000, "a\0b"):
@@ -62,27 +62,27 @@ def test_what_is_no_source(here: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("place", "message"),
+    ("location", "message"),
     [
-        ("nowhere", "nowhere is no source of images"),
+        ("nowhere", "nowhere is not a source of images"),
         ("nowhere.tar", r"nowhere\.tar: no such file; "),
         ("tars/data-{000001..000007}.tar", r"data-000003\.tar, .*-000005\.tar and 2 more: no such files"),
         ("tars/x-*.tar", r"tars/x-\*\.tar: no such file"),
         ("{0..999999999999}.tar", "more than 100,000 files"),
         ("{0..9}" * 6 + ".tar", "more than 100,000 files"),
         ("a\n.tar", r"a\\n\.tar: no such file"),
-        ("empty", "empty holds neither class folders nor"),
+        ("empty", "empty contains neither class folders nor"),
         ("mixed", r"mixed holds class folders and \.tar"),
         ("both", r"both holds \.tar and \.parquet"),
     ],
 )
-def test_what_cannot_be_opened_is_named(here: Path, place: str, message: str) -> None:
+def test_invalid_locations_are_rejected_by_name(here: Path, location: str, message: str) -> None:
     for folder in ("empty/.git", "mixed/dog", "both"):
         (here / folder).mkdir(parents=True)
     for name in ("mixed/a.tar", "both/a.tar", "both/a.parquet", "empty/README.md"):
         (here / name).write_text("")
     with pytest.raises(DataError, match=message) as error:
-        open_source(place)
+        open_source(location)
     assert "\n" not in str(error.value)
 
 
@@ -92,6 +92,6 @@ def test_what_cannot_be_opened_is_named(here: Path, place: str, message: str) ->
 def test_braces_are_expanded_as_by_a_shell(pattern: str) -> None:
     shell = subprocess.run(["bash", "-c", f"printf '%s\\n' {pattern}"], capture_output=True, text=True, check=True)
     if ".." in pattern and "x" in pattern:
-        assert list(_expanded(pattern)) == [pattern]  # letters are no shards
+        assert list(_expand_braces(pattern)) == [pattern]  # letters are not expanded
     else:
-        assert set(_expanded(pattern)) == set(shell.stdout.splitlines())
+        assert set(_expand_braces(pattern)) == set(shell.stdout.splitlines())

@@ -48,13 +48,13 @@ def test_files_of_datasets_are_read(tmp_path: Path, rows: list[Row], classes: tu
     features = Features({"image": Image(), "label": ClassLabel(names=list(classes))})
     table = {"image": images(rows), "label": [row.label for row in rows]}
     Dataset.from_dict(table, features=features).to_parquet(tmp_path / "a.parquet")
-    found = list(source_of(tmp_path / "a.parquet").rows(classes, 3))
-    assert [(row.data, row.label, row.path) for row in found] == [(row.data, row.label, row.path) for row in rows]
-    assert [row.group for row in found] == [f"a.parquet/{i:06d}" for i in range(6)]
+    result = list(source_of(tmp_path / "a.parquet").rows(classes, 3))
+    assert [(row.data, row.label, row.path) for row in result] == [(row.data, row.label, row.path) for row in rows]
+    assert [row.group for row in result] == [f"a.parquet/{i:06d}" for i in range(6)]
 
 
 @pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.dictionary(pa.int32(), pa.string())])
-def test_labels_may_be_texts(tmp_path: Path, rows: list[Row], classes: tuple[str, ...], kind: pa.DataType) -> None:
+def test_labels_may_be_strings(tmp_path: Path, rows: list[Row], classes: tuple[str, ...], kind: pa.DataType) -> None:
     labels = pa.array([classes[row.label] for row in rows]).cast(kind)
     source = source_of(tmp_path / "a.parquet", {"image": images(rows), "label": labels})
     assert [row.label for row in source.rows(classes, 3)] == [row.label for row in rows]
@@ -69,10 +69,10 @@ def test_labels_without_names_are_numbers(tmp_path: Path, rows: list[Row], metad
     assert [row.label for row in source.rows(("x", "y"), 3)] == [1, 0] * 3
 
 
-def test_columns_of_ours_that_mean_something_else_are_left_out(tmp_path: Path, rows: list[Row]) -> None:
+def test_optional_columns_of_other_types_are_ignored(tmp_path: Path, rows: list[Row]) -> None:
     columns = {"image": [row.data for row in rows], "label": ["x"] * 6, "seed": ["a"] * 6, "group": [1] * 6}
-    found = list(source_of(tmp_path / "a.parquet", columns).rows(("x",), 1))
-    assert found == [Row(rows[0].data, "a.parquet/000000", 0, "a.parquet/000000")]
+    result = list(source_of(tmp_path / "a.parquet", columns).rows(("x",), 1))
+    assert result == [Row(rows[0].data, "a.parquet/000000", 0, "a.parquet/000000")]
 
 
 @pytest.mark.parametrize(
@@ -81,19 +81,19 @@ def test_columns_of_ours_that_mean_something_else_are_left_out(tmp_path: Path, r
         ({"img": [b"x"], "label": [0]}, None, r"no column image \(it has img, label\)"),
         ({"image": [b"x"], "fine\n": [0]}, None, r"no column label \(it has image, fine\\n\)"),
         ({"x": [0]}, None, "no column image and no column label"),
-        ({"image": [{"bytes": None, "path": "x.png"}], "label": ["x"]}, None, "row 0 holds no image bytes"),
-        ({"image": ["x.png"], "label": ["x"]}, None, "row 0 holds no image bytes"),
-        ({"image": [None], "label": ["x"]}, None, "row 0 holds no image bytes"),
+        ({"image": [{"bytes": None, "path": "x.png"}], "label": ["x"]}, None, "row 0 has no image bytes"),
+        ({"image": ["x.png"], "label": ["x"]}, None, "row 0 has no image bytes"),
+        ({"image": [None], "label": ["x"]}, None, "row 0 has no image bytes"),
         ({"image": [{"bytes": b"x", "path": "a\nb"}], "label": ["x"]}, None, r"row 0 \(a\\nb\): not an image"),
         ({"image": [b"x"], "label": [None]}, None, "row 0 has label None"),
-        ({"image": [b"x"], "label": [""]}, None, "row 0: '' is no name"),
+        ({"image": [b"x"], "label": [""]}, None, "row 0: '' is not a valid name"),
         ({"image": [b"x"], "label": [1.5]}, None, r"row 0 has label 1\.5"),
         ({"image": [b"x"], "label": [True]}, None, "row 0 has label True"),
         ({"image": [b"x"], "label": [-1]}, named(["x"]), "row 0 has label -1, but the schema names 1 classes"),
         ({"image": [b"x"], "label": [1]}, named(["x"]), "row 0 has label 1, but the schema names 1 classes"),
     ],
 )
-def test_what_is_wrong_is_named(
+def test_invalid_files_are_reported(
     tmp_path: Path, columns: dict[str, Any], metadata: dict[str, str] | None, message: str
 ) -> None:
     with pytest.raises(DataError, match=message) as error:
@@ -104,17 +104,17 @@ def test_what_is_wrong_is_named(
 
 @settings(max_examples=100, deadline=None)
 @given(st.data())
-def test_truncated_files_are_named_and_damaged_ones_are_read_or_named(
+def test_truncated_files_are_reported_and_damaged_files_never_crash(
     tmp_path_factory: pytest.TempPathFactory, rows: list[Row], classes: tuple[str, ...], data: st.DataObject
 ) -> None:
     path = tmp_path_factory.getbasetemp() / "damaged.parquet"
     write_shard(path, rows, classes)
     whole = bytearray(path.read_bytes())
-    place = data.draw(st.integers(0, len(whole) - 1))
-    path.write_bytes(whole[:place])
+    location = data.draw(st.integers(0, len(whole) - 1))
+    path.write_bytes(whole[:location])
     with pytest.raises(DataError, match=r"damaged\.parquet: broken Parquet"):
         source_of(path).counts()
-    whole[place] = data.draw(st.integers(0, 255))
+    whole[location] = data.draw(st.integers(0, 255))
     path.write_bytes(whole)
     with contextlib.suppress(DataError):
         list(source_of(path).rows(classes, 3))
@@ -122,7 +122,7 @@ def test_truncated_files_are_named_and_damaged_ones_are_read_or_named(
 
 def test_a_row_group_is_read_in_pieces(tmp_path: Path, rows: list[Row]) -> None:
     path = tmp_path / "a.parquet"
-    large = rows[0].data + bytes(100_000)  # what follows the image does not matter
+    large = rows[0].data + bytes(100_000)  # trailing bytes are ignored
     table = pa.table({"image": [{"bytes": large, "path": ""}] * 600, "label": ["x"] * 600})
     pq.write_table(table, path, compression="none", use_dictionary=False, write_batch_size=16)
     source = source_of(path)

@@ -45,11 +45,11 @@ def test_rows_come_in_the_order_of_the_shards(tmp_path: Path, rows: list[Row], f
         path.write_bytes(packed(part))
     source = WebDatasetSource("here", paths)
     assert source.counts() == {"0": 3, "1": 3}
-    found = list(source.rows(("polar bear", "dog"), 3))
-    assert [row.data for row in found] == [row.data for row in rows]
-    assert [row.path for row in found] == [f"{'ab'[i // 3]}.tar/{i}.jpg" for i in range(6)]
-    assert [row.group for row in found] == [row.path for row in found]
-    assert list(source.rows(("polar bear", "dog"), 1)) == found[:2]
+    result = list(source.rows(("polar bear", "dog"), 3))
+    assert [row.data for row in result] == [row.data for row in rows]
+    assert [row.path for row in result] == [f"{'ab'[i // 3]}.tar/{i}.jpg" for i in range(6)]
+    assert [row.group for row in result] == [row.path for row in result]
+    assert list(source.rows(("polar bear", "dog"), 1)) == result[:2]
 
 
 LABELS: list[tuple[Files, str, str | None]] = [
@@ -73,7 +73,7 @@ def test_labels_and_prompts(tmp_path: Path, rows: list[Row], beside: Files, labe
     assert list(source.rows((label,), 1)) == [Row(rows[0].data, "a.tar/0.PNG", 0, "a.tar/0.PNG", prompt=prompt)]
 
 
-def test_what_belongs_to_no_sample_is_left_out(tmp_path: Path, files: Files) -> None:
+def test_files_outside_of_samples_are_ignored(tmp_path: Path, files: Files) -> None:
     extra = [("README", b"x"), ("._0.jpg", b"x"), ("./._1.jpg", b"x"), ("d/.x/..y", b"x"), ("__meta__/x.json", b"x")]
     assert source_of(tmp_path / "a.tar", packed([*extra, *files])).counts() == {"0": 3, "1": 3}
 
@@ -94,12 +94,12 @@ BAD: list[tuple[Callable[[bytes], Files], str]] = [
     (lambda jpg: [("0.jpg", jpg), ("0.png", jpg), ("0.cls", b"1")], "sample '0' has 2 images"),
     (lambda jpg: [("0.jpg", jpg), ("0.JPG", jpg), ("0.cls", b"1")], r"sample '0' has two files \.jpg"),
     (lambda jpg: [("0.jpg", jpg), ("1.jpg", jpg), ("0.cls", b"1"), ("1.cls", b"1")], "sample '0' has no label"),
-    (lambda jpg: [("0.jpg", jpg), ("0.cls", b"")], "'' is no name"),
-    (lambda jpg: [("0.jpg", jpg), ("0.txt", b"x" * 2000)], "is no name"),
+    (lambda jpg: [("0.jpg", jpg), ("0.cls", b"")], "'' is not a valid name"),
+    (lambda jpg: [("0.jpg", jpg), ("0.txt", b"x" * 2000)], "is not a valid name"),
     (lambda jpg: [("0.jpg", jpg), ("0.cls", b"\xff")], r"0\.cls: broken"),
     (lambda jpg: [("0.jpg", jpg), ("0.json", b"{")], r"0\.json: broken"),
     (lambda jpg: [("0.jpg", jpg), ("0.json", b"[" * 100_000)], r"0\.json: broken"),
-    (lambda jpg: [("0.jpg", jpg), ("0.json", b'{"label": "\\ud800"}')], r"'\\ud800' is no name"),
+    (lambda jpg: [("0.jpg", jpg), ("0.json", b'{"label": "\\ud800"}')], r"'\\ud800' is not a valid name"),
     (lambda jpg: [("0.jpg", jpg), ("0.txt", b"x" * (1 << 21))], r"0\.txt: 2,097,152 bytes is too large"),
     (lambda jpg: [("0.jpg", jpg[:100]), ("0.cls", b"1")], r"a\.tar: 0\.jpg: (not an|broken) image"),
     (lambda jpg: [("a\nb.jpg", jpg)], r"sample 'a\\nb' has no label"),
@@ -107,7 +107,7 @@ BAD: list[tuple[Callable[[bytes], Files], str]] = [
 
 
 @pytest.mark.parametrize(("files_of", "message"), BAD)
-def test_bad_samples_are_named(
+def test_invalid_samples_are_rejected_by_name(
     tmp_path: Path, rows: list[Row], files_of: Callable[[bytes], Files], message: str
 ) -> None:
     source = source_of(tmp_path / "a.tar", packed(files_of(rows[2].data)))
@@ -118,19 +118,19 @@ def test_bad_samples_are_named(
 
 
 @pytest.mark.parametrize("data", [b"", b"x", b"x" * 5000, gzip.compress(packed([("0.cls", b"1")]))])
-def test_what_is_no_tar_is_named(tmp_path: Path, data: bytes) -> None:
+def test_files_that_are_not_tar_are_rejected(tmp_path: Path, data: bytes) -> None:
     with pytest.raises(DataError, match=r"a\.tar: broken or compressed tar"):
         source_of(tmp_path / "a.tar", data).counts()
 
 
-def test_a_shard_that_is_gone_is_named(tmp_path: Path) -> None:
+def test_missing_shard_is_reported(tmp_path: Path) -> None:
     source = WebDatasetSource("x", (tmp_path / "gone.tar",))
     for look in (source.counts, source.fingerprint):
         with pytest.raises(DataError, match="No such file"):
             look()
 
 
-def test_a_tar_that_is_cut_anywhere_is_named(tmp_path: Path, files: Files) -> None:
+def test_truncated_tar_is_reported(tmp_path: Path, files: Files) -> None:
     whole = packed(files)
     end = len(whole.rstrip(b"\0"))
     for size in sorted({*range(0, end, 97), *range(512, end, 512), end}):
@@ -141,26 +141,28 @@ def test_a_tar_that_is_cut_anywhere_is_named(tmp_path: Path, files: Files) -> No
 def test_no_sample_is_lost_to_a_damaged_header(tmp_path: Path, files: Files) -> None:
     whole = bytearray(packed(files))
     last = whole.rindex(b"5.jpg")
-    whole[last] ^= 1  # the check sum no longer fits
+    whole[last] ^= 1  # invalid checksum
     with pytest.raises(DataError, match=f"truncated or damaged at byte {last:,}"):
         source_of(tmp_path / "a.tar", bytes(whole)).counts()
 
 
 @settings(max_examples=150, deadline=None)
 @given(st.data())
-def test_damaged_tars_are_read_or_are_a_data_error(
+def test_damaged_tars_are_read_or_raise_data_error(
     tmp_path_factory: pytest.TempPathFactory, rows: list[Row], data: st.DataObject
 ) -> None:
     kind = data.draw(st.sampled_from([tarfile.PAX_FORMAT, tarfile.GNU_FORMAT]))
     whole = bytearray(packed([("é" * 80 + ".cls", b"1"), ("é" * 80 + ".jpg", rows[2].data)], kind))
-    for place, value in data.draw(st.lists(st.tuples(st.integers(0, len(whole) - 1), st.integers(0, 255)), max_size=8)):
-        whole[place] = value
+    for location, value in data.draw(
+        st.lists(st.tuples(st.integers(0, len(whole) - 1), st.integers(0, 255)), max_size=8)
+    ):
+        whole[location] = value
     with contextlib.suppress(DataError):
         list(source_of(tmp_path_factory.getbasetemp() / "damaged.tar", bytes(whole)).rows(("1",), 1))
 
 
 def header(name: str, size: bytes = b"00000000000\0", kind: bytes = b"0", pax: bytes = b"") -> bytes:
-    """A header with any size field, its check sum right, and what follows it."""
+    """A header with any size field and a valid checksum, and the data after it."""
     block = bytearray(tarfile.TarInfo(name).tobuf(tarfile.USTAR_FORMAT))
     block[124:136], block[156:157] = size, kind
     block[148:156] = b" " * 8
@@ -180,18 +182,18 @@ HOSTILE = [
     (header("0.jpg", NEGATIVE), "negative size"),
     (header(".hidden", NEGATIVE), "negative size"),
     (header("x", b"%011o\0" % len(RECORD), b"x", RECORD) + header("0.jpg"), "negative size"),
-    (header("x", NEGATIVE, b"x"), "too large or makes no sense"),
-    (header("x", NEGATIVE, b"L"), "too large or makes no sense"),
-    (header("x", b"77777777777\0", b"x") + bytes(4096), "too large or makes no sense"),
-    (header("x", b"77777777777\0", b"L") + bytes(4096), "too large or makes no sense"),
+    (header("x", NEGATIVE, b"x"), "a header has an invalid size"),
+    (header("x", NEGATIVE, b"L"), "a header has an invalid size"),
+    (header("x", b"77777777777\0", b"x") + bytes(4096), "a header has an invalid size"),
+    (header("x", b"77777777777\0", b"L") + bytes(4096), "a header has an invalid size"),
     (header("0.jpg", b"\x80" + b"\0" * 5 + b"\xff" * 6), "cannot be read|unexpected end of data"),
     (header("0.jpg", kind=b"1"), "is a link"),
     (header("0.jpg", kind=b"2"), "is a link"),
     (header("passwd", kind=b"2"), "is a link"),
-    (header("0.jpg", kind=b"3"), "no plain file"),
-    (header("0.jpg", kind=b"6"), "no plain file"),
-    (header("0.jpg", kind=b"S"), "no plain file|broken"),
-    (header("0.jpg", kind=b"Z"), "no plain file"),
+    (header("0.jpg", kind=b"3"), "is a link or a special file"),
+    (header("0.jpg", kind=b"6"), "is a link or a special file"),
+    (header("0.jpg", kind=b"S"), "is a link or a special file|broken"),
+    (header("0.jpg", kind=b"Z"), "is a link or a special file"),
     (header("x", b"00000000000\0", b"g") * 2000, "recursion"),
 ]
 
@@ -209,13 +211,13 @@ def test_hostile_tars_are_refused(tmp_path: Path, rows: list[Row], start: bytes,
     assert [path.name for path in tmp_path.iterdir()] == ["a.tar"]
 
 
-def test_names_that_lead_elsewhere_are_only_names(tmp_path: Path, rows: list[Row]) -> None:
+def test_paths_in_member_names_are_not_followed(tmp_path: Path, rows: list[Row]) -> None:
     inside = tmp_path / "in"
     inside.mkdir()
     names = ("../../etc/0", "/etc/1")
     tar = packed([(f"{name}.{kind}", data) for name in names for kind, data in (("cls", b"1"), ("jpg", rows[2].data))])
-    found = [row.path for row in source_of(inside / "a.tar", tar).rows(("1",), 2)]
-    assert found == ["a.tar/../../etc/0.jpg", "a.tar//etc/1.jpg"]
+    result = [row.path for row in source_of(inside / "a.tar", tar).rows(("1",), 2)]
+    assert result == ["a.tar/../../etc/0.jpg", "a.tar//etc/1.jpg"]
     assert [path.name for path in tmp_path.rglob("*")] == ["in", "a.tar"]
 
 
@@ -241,7 +243,7 @@ def test_memory_does_not_grow_with_the_number_of_samples(tmp_path: Path, rows: l
     assert peak < 1 << 20
 
 
-def test_too_many_labels_are_named(tmp_path: Path, rows: list[Row], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_many_labels_are_refused(tmp_path: Path, rows: list[Row], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("prettyuseful.data.sources.base._MAX_CLASSES", 3)
     captions = [(f"{i}.{kind}", data) for i in range(5) for kind, data in (("txt", b"%d" % i), ("jpg", rows[2].data))]
     with pytest.raises(DataError, match="more than 3 labels; are they captions"):
@@ -255,8 +257,8 @@ def test_shards_of_the_library_are_read(tmp_path: Path, rows: list[Row], classes
     with TarWriter(str(path), encoder=True) as writer:
         for i, row in enumerate(rows):
             writer.write({"__key__": f"{i:06d}", "jpg": row.data, "cls": row.label, "json": {"prompt": row.prompt}})
-    found = list(WebDatasetSource(str(path), (path,)).rows(classes, 3))
-    assert [(row.data, row.label, row.prompt) for row in found] == [(row.data, row.label, row.prompt) for row in rows]
+    result = list(WebDatasetSource(str(path), (path,)).rows(classes, 3))
+    assert [(row.data, row.label, row.prompt) for row in result] == [(row.data, row.label, row.prompt) for row in rows]
 
 
 def test_the_fingerprint_changes_with_contents_and_names(tmp_path: Path, files: Files) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.engine.store.places import manifest
+from tests.engine.store.locations import manifest
 
 from prettyuseful.engine.store.base import FileEntry
 from prettyuseful.engine.store.local import LocalStore
@@ -25,28 +25,28 @@ def object_of(store: LocalStore, entry: FileEntry) -> Path:
     return store.root / "objects" / entry.sha256[:2] / entry.sha256
 
 
-def test_an_unwritable_place_is_one_clear_line(tmp_path: Path) -> None:
+def test_unwritable_folder_is_a_one_line_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(StoreError, match=r"cannot write to the store .*file.*--store") as error:
         LocalStore(tmp_path / "file" / "store")
     assert "\n" not in str(error.value)
 
 
-def test_files_are_kept_read_only(store: LocalStore) -> None:
+def test_files_are_read_only(store: LocalStore) -> None:
     assert object_of(store, put(store, b"x")).stat().st_mode & 0o222 == 0
 
 
-def test_two_who_find_the_same_damage_both_say_so(store: LocalStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two workers read one input at once: the other one sets the broken file aside first."""
+def test_simultaneous_readers_both_report_damage(store: LocalStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two workers read one damaged input at the same time; the other one renames it first."""
     entry = put(store, b"precious bytes")
     artifact = store.commit(manifest((entry,)))
     path = object_of(store, entry)
 
-    def hashed_while_another_moves_it(found: Path) -> str:
-        found.rename(found.with_suffix(".corrupt"))
+    def hash_while_another_worker_renames_it(file: Path) -> str:
+        file.rename(file.with_suffix(".corrupt"))
         return "another digest"
 
-    monkeypatch.setattr("prettyuseful.engine.store.objects.file_sha256", hashed_while_another_moves_it)
+    monkeypatch.setattr("prettyuseful.engine.store.objects.file_sha256", hash_while_another_worker_renames_it)
     with pytest.raises(CorruptArtifactError):
         artifact.path("file")
     assert not path.exists()

@@ -18,8 +18,8 @@ def objects(tmp_path: Path) -> ObjectFolder:
 
 
 @pytest.fixture
-def kept(objects: ObjectFolder, tmp_path: Path) -> Path:
-    """The file under its name, copied from another place."""
+def path(objects: ObjectFolder, tmp_path: Path) -> Path:
+    """A file that was copied into the folder."""
     (tmp_path / "source").write_bytes(CONTENT)
     objects.copy(NAME, tmp_path / "source")
     return objects.path(NAME)
@@ -30,50 +30,50 @@ def damage(path: Path) -> None:
     path.write_bytes(OTHER)
 
 
-def test_a_file_lies_read_only_under_its_digest(objects: ObjectFolder, kept: Path) -> None:
-    assert kept == objects.root / "objects" / NAME[:2] / NAME == objects.verified(NAME)
-    assert kept.read_bytes() == CONTENT
-    assert kept.stat().st_mode & 0o777 == 0o444
+def test_file_is_read_only_and_named_by_its_digest(objects: ObjectFolder, path: Path) -> None:
+    assert path == objects.root / "objects" / NAME[:2] / NAME == objects.verified_path(NAME)
+    assert path.read_bytes() == CONTENT
+    assert path.stat().st_mode & 0o777 == 0o444
     assert list(objects.drafts.iterdir()) == []
 
 
-def test_what_is_not_written_to_its_end_is_not_there(objects: ObjectFolder) -> None:
+def test_interrupted_write_leaves_no_file(objects: ObjectFolder) -> None:
     def write(draft: Path) -> None:
         draft.write_bytes(CONTENT[:3])
-        raise OSError("the network is away")
+        raise OSError("no network")
 
-    with pytest.raises(OSError, match="the network is away"):
-        objects.keep(NAME, write)
+    with pytest.raises(OSError, match="no network"):
+        objects.add(NAME, write)
     assert list(objects.drafts.iterdir()) == []
     with pytest.raises(FileNotFoundError):
-        objects.verified(NAME)
+        objects.verified_path(NAME)
 
 
-def test_a_damaged_file_is_set_aside_and_can_be_kept_again(objects: ObjectFolder, kept: Path) -> None:
-    damage(kept)
+def test_damaged_file_is_renamed_and_can_be_added_again(objects: ObjectFolder, path: Path) -> None:
+    damage(path)
     with pytest.raises(DamagedError):
-        objects.verified(NAME)
-    assert kept.with_suffix(".corrupt").read_bytes() == OTHER
+        objects.verified_path(NAME)
+    assert path.with_suffix(".corrupt").read_bytes() == OTHER
     with pytest.raises(FileNotFoundError):
-        objects.verified(NAME)
-    objects.keep(NAME, lambda draft: draft.write_bytes(CONTENT))
-    assert objects.verified(NAME).read_bytes() == CONTENT
+        objects.verified_path(NAME)
+    objects.add(NAME, lambda draft: draft.write_bytes(CONTENT))
+    assert objects.verified_path(NAME).read_bytes() == CONTENT
 
 
-def test_damage_after_a_check_is_seen_by_size_and_time(objects: ObjectFolder, kept: Path) -> None:
-    objects.verified(NAME)
-    damage(kept)
-    os.utime(kept, (1e9, 1e9))
+def test_later_damage_is_detected_by_size_and_time(objects: ObjectFolder, path: Path) -> None:
+    objects.verified_path(NAME)
+    damage(path)
+    os.utime(path, (1e9, 1e9))
     with pytest.raises(DamagedError):
-        objects.verified(NAME)
+        objects.verified_path(NAME)
 
 
-def test_bytes_are_hashed_once(objects: ObjectFolder, kept: Path) -> None:
-    """A file that changes while its size and time do not is taken at its word: by this object, not by the next."""
-    times = kept.stat()
-    objects.verified(NAME)
-    damage(kept)
-    os.utime(kept, ns=(times.st_atime_ns, times.st_mtime_ns))
-    assert objects.verified(NAME) == kept
+def test_bytes_are_hashed_once(objects: ObjectFolder, path: Path) -> None:
+    """A change that keeps size and time is not noticed by this object, but by a new one."""
+    times = path.stat()
+    objects.verified_path(NAME)
+    damage(path)
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert objects.verified_path(NAME) == path
     with pytest.raises(DamagedError):
-        ObjectFolder(objects.root).verified(NAME)
+        ObjectFolder(objects.root).verified_path(NAME)

@@ -4,37 +4,37 @@ from pathlib import Path
 
 import fsspec
 import pytest
-from tests.engine.store.places import KEY, Place, manifest
+from tests.engine.store.locations import KEY, StoreLocation, manifest
 
 from prettyuseful.engine.store.local import LocalStore
-from prettyuseful.engine.store.open import exists, open_store
+from prettyuseful.engine.store.open import open_store, store_exists
 from prettyuseful.engine.store.remote import RemoteStore
 from prettyuseful.errors import StoreError
 
 
-def test_a_folder_is_made_and_is_the_same_by_path_or_url(tmp_path: Path) -> None:
+def test_folder_is_created_and_opened_by_path_or_url(tmp_path: Path) -> None:
     first = open_store(tmp_path / "new" / "store")
     assert isinstance(first, LocalStore)
     first.commit(manifest(colour="red"))
-    for place in (str(tmp_path / "new" / "store"), f"file://{tmp_path}/new/store", first.url):
-        artifact = open_store(place, must_exist=True).read(KEY)
+    for location in (str(tmp_path / "new" / "store"), f"file://{tmp_path}/new/store", first.url):
+        artifact = open_store(location, must_exist=True).read(KEY)
         assert artifact is not None
         assert artifact.manifest.facts == {"colour": "red"}
 
 
-def test_to_ask_whether_a_store_is_there_makes_none(tmp_path: Path) -> None:
-    assert not exists(tmp_path / "store")
-    with pytest.raises(StoreError, match=rf"^there is no store at {tmp_path}/store; name the one of your runs"):
+def test_store_exists_creates_nothing(tmp_path: Path) -> None:
+    assert not store_exists(tmp_path / "store")
+    with pytest.raises(StoreError, match=rf"^there is no store at {tmp_path}/store; give the store of your runs"):
         open_store(tmp_path / "store", must_exist=True)
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "folder").mkdir()
-    assert not exists(tmp_path / "folder"), "a folder of anything else is none"
+    assert not store_exists(tmp_path / "folder"), "another folder is not a store"
 
 
 @pytest.mark.parametrize(
     ("variable", "cache"), [("PRETTYUSEFUL_CACHE", "mine"), ("XDG_CACHE_HOME", "mine/prettyuseful")]
 )
-def test_object_storage_has_its_cache_where_the_environment_says(
+def test_cache_folder_comes_from_the_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, cache: str
 ) -> None:
     fsspec.filesystem("memory").store.clear()
@@ -46,7 +46,7 @@ def test_object_storage_has_its_cache_where_the_environment_says(
     assert store.cache == tmp_path / cache
 
 
-def test_a_store_is_there_once_it_was_opened(place: Place) -> None:
-    assert not exists(place.url)
-    place.open()
-    assert exists(place.url)
+def test_store_exists_after_opening_it(location: StoreLocation) -> None:
+    assert not store_exists(location.url)
+    location.open()
+    assert store_exists(location.url)

@@ -1,4 +1,4 @@
-"""What only stores on object storage do: the cache, proofs, and their own faults."""
+"""Stores on object storage: the cache, the check of conditional writes, and storage errors."""
 
 from __future__ import annotations
 
@@ -7,112 +7,112 @@ from typing import Any
 
 import fsspec
 import pytest
-from tests.engine.store.places import KEY, Place, manifest, manifest_name, object_name
+from tests.engine.store.locations import KEY, StoreLocation, manifest, manifest_name, object_name
 
 from prettyuseful.engine.store.bucket import Bucket
-from prettyuseful.engine.store.open import exists, open_store
+from prettyuseful.engine.store.open import open_store, store_exists
 from prettyuseful.engine.store.remote import RemoteStore
 from prettyuseful.errors import CorruptArtifactError, StoreError
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
+def location(tmp_path: Path) -> StoreLocation:
     fs = fsspec.filesystem("memory")
     fs.store.clear()
-    return Place("memory://bucket/store", fs, tmp_path, shared=False)
+    return StoreLocation("memory://bucket/store", fs, tmp_path, shared=False)
 
 
-def reading(store: RemoteStore) -> Path:
+def read_file(store: RemoteStore) -> Path:
     artifact = store.read(KEY)
     assert artifact is not None
     return artifact.path("file")
 
 
 @pytest.fixture
-def store(place: Place) -> RemoteStore:
-    """With one artifact of one file, that another machine has made."""
-    maker = place.open()
-    maker.commit(manifest((place.put(maker, b"precious bytes"),)))
-    return RemoteStore(place.url, place.scratch / "cache")
+def store(location: StoreLocation) -> RemoteStore:
+    """A store with one artifact of one file, which another machine has committed."""
+    other_machine = location.open()
+    other_machine.commit(manifest((location.put(other_machine, b"precious bytes"),)))
+    return RemoteStore(location.url, location.scratch / "cache")
 
 
-def test_a_file_is_downloaded_once(store: RemoteStore, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_file_is_downloaded_once(store: RemoteStore, location: StoreLocation, monkeypatch: pytest.MonkeyPatch) -> None:
     downloads: list[str] = []
     download = Bucket.download
 
-    def counted(bucket: Bucket, name: str, target: Path) -> None:
+    def count_downloads(bucket: Bucket, name: str, target: Path) -> None:
         downloads.append(name)
         download(bucket, name, target)
 
-    monkeypatch.setattr(Bucket, "download", counted)
-    first = reading(store)
-    assert reading(store) == first
-    assert reading(RemoteStore(place.url, store.cache)) == first
+    monkeypatch.setattr(Bucket, "download", count_downloads)
+    first = read_file(store)
+    assert read_file(store) == first
+    assert read_file(RemoteStore(location.url, store.cache)) == first
     assert len(downloads) == 1
     assert first.stat().st_mode & 0o222 == 0
 
 
-def test_what_is_damaged_in_the_cache_is_downloaded_again(store: RemoteStore, place: Place) -> None:
-    path = reading(store)
+def test_damaged_cache_file_is_downloaded_again(store: RemoteStore, location: StoreLocation) -> None:
+    path = read_file(store)
     path.chmod(0o644)
     path.write_bytes(b"precious bytfs")
-    found = reading(RemoteStore(place.url, store.cache))
-    assert found.read_bytes() == b"precious bytes"
+    path = read_file(RemoteStore(location.url, store.cache))
+    assert path.read_bytes() == b"precious bytes"
 
 
-def test_what_is_damaged_on_its_way_is_downloaded_again(store: RemoteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_damaged_download_is_repeated(store: RemoteStore, monkeypatch: pytest.MonkeyPatch) -> None:
     download, times = Bucket.download, list[str]()
 
-    def torn_first(bucket: Bucket, name: str, target: Path) -> None:
+    def truncate_first(bucket: Bucket, name: str, target: Path) -> None:
         download(bucket, name, target)
         if not times:
             target.write_bytes(b"prec")
         times.append(name)
 
-    monkeypatch.setattr(Bucket, "download", torn_first)
-    assert reading(store).read_bytes() == b"precious bytes"
+    monkeypatch.setattr(Bucket, "download", truncate_first)
+    assert read_file(store).read_bytes() == b"precious bytes"
 
 
-def test_what_is_damaged_there_is_set_aside(store: RemoteStore, place: Place) -> None:
+def test_damaged_stored_file_is_renamed(store: RemoteStore, location: StoreLocation) -> None:
     artifact = store.read(KEY)
     assert artifact is not None
     (entry,) = artifact.manifest.files
-    place.damage(object_name(entry), b"precious bytfs")
+    location.damage(object_name(entry), b"precious bytfs")
     with pytest.raises(CorruptArtifactError, match=r"differs from its manifest in the store memory://bucket/store"):
         artifact.path("file")
     assert store.read(KEY) is None
-    assert place.fs.cat_file(place.path(f"{object_name(entry)}.corrupt")) == b"precious bytfs"
+    assert location.fs.cat_file(location.path(f"{object_name(entry)}.corrupt")) == b"precious bytfs"
     assert list((store.cache / "tmp").iterdir()) == []
 
 
-def test_a_listing_asks_for_each_manifest_once(store: RemoteStore, place: Place, monkeypatch: Any) -> None:
-    listed = list(store.list())
-    assert [m.key for m in listed] == [KEY]
+def test_listing_reads_each_manifest_once(store: RemoteStore, location: StoreLocation, monkeypatch: Any) -> None:
+    manifests = list(store.list())
+    assert [m.key for m in manifests] == [KEY]
 
-    def never(*_: object) -> bytes:
+    def fail(*_: object) -> bytes:
         raise AssertionError
 
-    monkeypatch.setattr(Bucket, "read", never)
-    assert list(RemoteStore(place.url, store.cache).list()) == listed
+    monkeypatch.setattr(Bucket, "read", fail)
+    assert list(RemoteStore(location.url, store.cache).list()) == manifests
 
 
-def test_an_unwritable_cache_is_one_line(place: Place, tmp_path: Path) -> None:
+def test_unwritable_cache_is_a_one_line_error(location: StoreLocation, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(StoreError, match=r"cannot write to the cache .*file.*PRETTYUSEFUL_CACHE"):
-        RemoteStore(place.url, tmp_path / "file")
+        RemoteStore(location.url, tmp_path / "file")
 
 
-def test_a_full_cache_is_told_as_one(store: RemoteStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: object) -> None:
+def test_full_cache_is_reported(store: RemoteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    def raise_full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(store._bucket._fs, "get_file", full)
+    monkeypatch.setattr(store._bucket._fs, "get_file", raise_full)
     with pytest.raises(StoreError, match=r"cannot write to the cache .*No space left"):
-        reading(store)
+        read_file(store)
     assert list((store.cache / "tmp").iterdir()) == []
 
 
-def test_storage_that_cannot_create_exclusively_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_storage_without_conditional_writes_is_rejected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from fsspec.implementations.memory import MemoryFileSystem
 
     pipe_file = MemoryFileSystem.pipe_file
@@ -121,42 +121,42 @@ def test_storage_that_cannot_create_exclusively_is_refused(tmp_path: Path, monke
         RemoteStore("memory://bucket/careless", tmp_path)
 
 
-def test_a_bucket_that_is_not_there_is_told(s3_url: str) -> None:
-    with pytest.raises(StoreError, match=r"s3://bucket-\w+-none/store is in a bucket that is not there"):
+def test_missing_bucket_is_reported(s3_url: str) -> None:
+    with pytest.raises(StoreError, match=r"the bucket of the store s3://bucket-\w+-none/store does not exist"):
         open_store(f"{s3_url}-none/store")
-    assert not exists(f"{s3_url}-none/store")
+    assert not store_exists(f"{s3_url}-none/store")
 
 
-def test_refused_credentials_are_one_line(s3_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_denied_access_is_a_one_line_error(s3_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = RemoteStore(f"{s3_url}/store", tmp_path / "cache")
 
-    def refused(*_: object, **__: object) -> None:
+    def deny(*_: object, **__: object) -> None:
         raise PermissionError("Access Denied")
 
-    monkeypatch.setattr(store._bucket._fs, "pipe_file", refused)
-    with pytest.raises(StoreError, match=r"refuses \(Access Denied\); check the credentials") as error:
+    monkeypatch.setattr(store._bucket._fs, "pipe_file", deny)
+    with pytest.raises(StoreError, match=r"denies access \(Access Denied\); check the credentials") as error:
         store.commit(manifest())
     assert "\n" not in str(error.value)
     assert store.read(KEY) is None
 
 
-def test_storage_that_does_not_answer_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreachable_storage_is_a_one_line_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "canary-access-key")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "canary-secret-key")
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
-    with pytest.raises(StoreError, match=r"s3://bucket/store does not answer as it should") as error:
+    with pytest.raises(StoreError, match=r"s3://bucket/store cannot be reached") as error:
         RemoteStore("s3://bucket/store", tmp_path / "cache")
     assert "\n" not in str(error.value)
     assert "canary" not in str(error.value)
 
 
-def test_a_store_copied_file_by_file_is_a_store_in_a_folder(store: RemoteStore, place: Place, tmp_path: Path) -> None:
-    for path in place.fs.find(place.url):
+def test_remote_store_can_be_copied_into_a_folder(store: RemoteStore, location: StoreLocation, tmp_path: Path) -> None:
+    for path in location.fs.find(location.url):
         target = tmp_path / "copy" / path.removeprefix("/bucket/store/")
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(place.fs.cat_file(path))
+        target.write_bytes(location.fs.cat_file(path))
     artifact = open_store(tmp_path / "copy").read(KEY)
     assert artifact is not None
-    assert artifact.path("file").read_bytes() == reading(store).read_bytes()
+    assert artifact.path("file").read_bytes() == read_file(store).read_bytes()
     assert (tmp_path / "copy" / manifest_name()).exists()

@@ -17,14 +17,14 @@ def store(tmp_path: Path) -> LocalStore:
     return LocalStore(tmp_path / "store")
 
 
-def test_local_workers_are_as_many_as_named_or_as_the_cores_carry(store: LocalStore) -> None:
-    for named, width in ((3, 3), (None, local_width(Numerics()))):
-        workers = open_workers("local", store, Numerics(), named)
+def test_number_of_local_workers(store: LocalStore) -> None:
+    for requested, width in ((3, 3), (None, local_width(Numerics()))):
+        workers = open_workers("local", store, Numerics(), requested)
         assert isinstance(workers, LocalWorkers)
         assert workers.width == width
 
 
-def test_steps_share_the_cores_by_their_threads_and_an_accelerator_takes_one() -> None:
+def test_local_width_depends_on_threads_and_device() -> None:
     cores = os.cpu_count() or 1
     assert local_width(Numerics(threads=1)) == cores
     assert local_width(Numerics(threads=cores)) == 1
@@ -33,6 +33,6 @@ def test_steps_share_the_cores_by_their_threads_and_an_accelerator_takes_one() -
 
 
 @pytest.mark.parametrize(("on", "width"), [("rai", None), ("http://x", None), ("ray", 2)])
-def test_a_wrong_place_is_told(store: LocalStore, on: str, width: int | None) -> None:
-    with pytest.raises(StudyError, match=r"^--"):
+def test_invalid_workers_are_rejected(store: LocalStore, on: str, width: int | None) -> None:
+    with pytest.raises(StudyError, match=r"--(on|workers)"):
         open_workers(on, store, Numerics(), width)

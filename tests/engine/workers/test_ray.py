@@ -1,4 +1,4 @@
-"""The executor on a real Ray cluster of two nodes on this machine; workers and nodes are killed with -9."""
+"""The scheduler on a real Ray cluster of two nodes on this machine; workers and nodes are killed by SIGKILL."""
 
 from __future__ import annotations
 
@@ -40,28 +40,28 @@ def facts(store: LocalStore, s: Step) -> dict[str, Any]:
 
 
 @pytest.mark.usefixtures("ray_cluster")
-def test_a_graph_is_made_by_actors_that_stay(planted_steps: ModuleType, store: LocalStore) -> None:
+def test_actors_are_reused(planted_steps: ModuleType, store: LocalStore) -> None:
     first = [step(planted_steps.SlowSpec(text=f"{i}", seconds=0.5)) for i in range(4)]
     last = step(planted_steps.WriteSpec(text="last "), *first)
     outcome = run(store, *first, last)
-    assert (outcome.failed, outcome.made) == ({}, {s.key for s in (*first, last)})
+    assert (outcome.failed, outcome.completed) == ({}, {s.key for s in (*first, last)})
     artifact = store.read(last.key)
     assert artifact is not None
     assert artifact.path("out").read_text() == "last 0123"
     pids = {facts(store, s)["pid"] for s in (*first, last)}
-    assert len(pids) == 2, "one actor a node, and each does several steps"
+    assert len(pids) == 2, "one actor per node runs several steps"
     assert os.getpid() not in pids
 
 
 @pytest.mark.usefixtures("ray_cluster")
-def test_progress_and_failures_come_back(planted_steps: ModuleType, store: LocalStore) -> None:
+def test_progress_and_failures_are_reported(planted_steps: ModuleType, store: LocalStore) -> None:
     events: list[Event] = []
-    bad, good = step(planted_steps.FailSpec()), step(planted_steps.TellingSpec(text="good"))
+    bad, good = step(planted_steps.FailSpec()), step(planted_steps.ReportingSpec(text="good"))
     after = step(planted_steps.WriteSpec(text="after"), bad)
     outcome = run(store, bad, good, after, on_event=events.append)
     assert outcome.failed == {bad.key: "RuntimeError: no luck"}
     assert outcome.blocked == {after.key}
-    assert outcome.made == {good.key}
+    assert outcome.completed == {good.key}
     assert any(isinstance(e, StepEvent) and e.kind == "progress" and 0 < e.fraction < 1 for e in events)
     assert store.failures() == outcome.failed
     with pytest.raises(DataError, match=r"^a broken image$"):
@@ -69,30 +69,30 @@ def test_progress_and_failures_come_back(planted_steps: ModuleType, store: Local
 
 
 @pytest.mark.usefixtures("ray_cluster")
-def test_a_killed_worker_is_replaced(planted_steps: ModuleType, store: LocalStore, tmp_path: Path) -> None:
+def test_killed_worker_is_replaced(planted_steps: ModuleType, store: LocalStore, tmp_path: Path) -> None:
     (tmp_path / "flag").write_text("x")
-    dying = step(planted_steps.DieSpec(text="alive", flag=str(tmp_path / "flag")))
-    beside = step(planted_steps.SlowSpec(text="beside", seconds=1))
+    dying = step(planted_steps.KillSpec(text="alive", flag=str(tmp_path / "flag")))
+    other = step(planted_steps.SlowSpec(text="other", seconds=1))
     events: list[Event] = []
-    outcome = run(store, dying, beside, on_event=events.append)
+    outcome = run(store, dying, other, on_event=events.append)
     assert outcome.failed == {}
-    assert outcome.made == {dying.key, beside.key}
+    assert outcome.completed == {dying.key, other.key}
     assert [e.step for e in events if isinstance(e, StepEvent) and e.kind == "retried"] == [dying], (
-        "nobody else suffers"
+        "no other step is retried"
     )
 
 
 @pytest.mark.usefixtures("ray_cluster")
-def test_a_step_that_kills_every_worker_fails(planted_steps: ModuleType, store: LocalStore, tmp_path: Path) -> None:
+def test_step_that_kills_its_workers_fails(planted_steps: ModuleType, store: LocalStore, tmp_path: Path) -> None:
     (tmp_path / "flag").write_text("x" * 9)
-    dying = step(planted_steps.DieSpec(text="alive", flag=str(tmp_path / "flag")))
+    dying = step(planted_steps.KillSpec(text="alive", flag=str(tmp_path / "flag")))
     outcome = run(store, dying, step(planted_steps.WriteSpec(text="good")))
     assert outcome.failed.keys() == {dying.key}
-    assert "gone" in outcome.failed[dying.key]
+    assert "was lost" in outcome.failed[dying.key]
     assert len((tmp_path / "flag").read_text()) == 6
 
 
-def test_a_killed_node_takes_nothing_along(planted_steps: ModuleType, store: LocalStore, ray_cluster: Any) -> None:
+def test_lost_node_fails_no_step(planted_steps: ModuleType, store: LocalStore, ray_cluster: Any) -> None:
     steps = [step(planted_steps.SlowSpec(text=f"{i}", seconds=1.5)) for i in range(4)]
     events: list[Event] = []
     started = threading.Event()
@@ -112,12 +112,14 @@ def test_a_killed_node_takes_nothing_along(planted_steps: ModuleType, store: Loc
     outcome = run(store, *steps, on_event=on_event)
     killer.join()
     assert outcome.failed == {}
-    assert outcome.made == {s.key for s in steps}
+    assert outcome.completed == {s.key for s in steps}
     assert any(isinstance(e, StepEvent) and e.kind == "retried" and "node" in e.cause for e in events)
 
 
 @pytest.mark.usefixtures("ray_cluster")
-def test_what_no_node_has_is_told(planted_steps: ModuleType, store: LocalStore) -> None:
-    greedy = step(planted_steps.GreedySpec(text="x", numerics=Numerics(device="cuda")))
-    with pytest.raises(StudyError, match=r"needs 1 CPU, 1 GPU on one node, and no node of the Ray cluster has as much"):
-        run(store, greedy)
+def test_impossible_resources_are_reported(planted_steps: ModuleType, store: LocalStore) -> None:
+    gpu_step = step(planted_steps.NumericsSpec(text="x", numerics=Numerics(device="cuda")))
+    with pytest.raises(
+        StudyError, match=r"needs 1 CPU, 1 GPU on one node, but no node of the Ray cluster has that much"
+    ):
+        run(store, gpu_step)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from PIL import Image
 
-from prettyuseful.prompts.captioners.base import Picture, cleaned, listed
+from prettyuseful.prompts.captioners.base import Picture, clean_caption, join_names
 
 
 def picture(width: int, height: int) -> Picture:
@@ -11,16 +11,16 @@ def picture(width: int, height: int) -> Picture:
 
 
 @pytest.mark.parametrize(
-    ("size", "shrunk"),
+    ("size", "expected"),
     [((400, 800), (100, 200)), ((800, 400), (200, 100)), ((100, 300), (100, 300)), ((30, 20), (30, 20))],
 )
-def test_images_are_shrunk_by_their_short_side_and_never_enlarged(
-    size: tuple[int, int], shrunk: tuple[int, int]
+def test_images_are_downscaled_by_their_short_side_and_never_enlarged(
+    size: tuple[int, int], expected: tuple[int, int]
 ) -> None:
-    assert picture(*size).shrunk(100).size == shrunk
+    assert picture(*size).downscale(100).size == expected
 
 
-def test_a_question_may_name_the_class() -> None:
+def test_class_placeholder_is_replaced_in_the_question() -> None:
     assert picture(1, 1).question("What does this {class} do? {x}") == "What does this cat do? {x}"
 
 
@@ -35,24 +35,24 @@ def test_a_question_may_name_the_class() -> None:
         ("Sorry cats sit here.", "Sorry cats sit here."),
     ],
 )
-def test_a_caption_is_one_clean_line(answer: str, caption: str) -> None:
-    assert cleaned(answer) == caption
+def test_caption_is_one_clean_line(answer: str, caption: str) -> None:
+    assert clean_caption(answer) == caption
 
 
 @pytest.mark.parametrize("answer", ["", " \n", '""', "<think>so many thoughts that no token was left"])
-def test_an_empty_answer_is_no_caption(answer: str) -> None:
-    with pytest.raises(ValueError, match="an empty answer"):
-        cleaned(answer)
+def test_empty_answer_is_an_error(answer: str) -> None:
+    with pytest.raises(ValueError, match="the answer is empty"):
+        clean_caption(answer)
 
 
 @pytest.mark.parametrize(
     "answer", ["I'm sorry, I can't help.", "I\u2019m unable to see.", "I cannot describe people.", "As an AI, I ..."]
 )
-def test_a_refusal_is_no_caption(answer: str) -> None:
-    with pytest.raises(ValueError, match="a refusal"):
-        cleaned(answer)
+def test_refusal_is_an_error(answer: str) -> None:
+    with pytest.raises(ValueError, match="the model refused"):
+        clean_caption(answer)
 
 
-def test_many_names_are_cut() -> None:
-    assert listed(["a", "b"], 3) == "a, b"
-    assert listed(["a", "b", "c", "d", "e"], 2) == "a, b and 3 more"
+def test_long_lists_of_names_are_shortened() -> None:
+    assert join_names(["a", "b"], 3) == "a, b"
+    assert join_names(["a", "b", "c", "d", "e"], 2) == "a, b and 3 more"

@@ -41,11 +41,11 @@ def diagonal() -> np.ndarray:
         (diagonal()[:, ::-1], "lines falling to the right"),
     ],
 )
-def test_it_says_what_is_to_be_seen(pixels: np.ndarray, words: str) -> None:
+def test_description_names_the_visible_properties(pixels: np.ndarray, words: str) -> None:
     assert words in describe(pixels)
 
 
-def test_the_place_comes_last() -> None:
+def test_position_comes_last() -> None:
     assert describe(plain(0, 0, 0), "upper left").endswith(", upper left")
 
 
@@ -54,11 +54,11 @@ def test_every_image_has_a_description(pixels: np.ndarray) -> None:
     assert describe(pixels) == describe(pixels.copy())
 
 
-def test_as_a_captioner_it_says_the_same_in_order() -> None:
+def test_captioner_returns_descriptions_in_order() -> None:
     pictures = [
         Picture(Image.fromarray(plain(200, 20, 20)), "cat", "1.png", "upper left"),
         Picture(Image.fromarray(stripes(0)), "dog", "2.png"),
     ]
-    wanted = [describe(plain(200, 20, 20), "upper left"), describe(stripes(0))]
-    assert Describer().captions(pictures) == wanted
+    expected = [describe(plain(200, 20, 20), "upper left"), describe(stripes(0))]
+    assert Describer().captions(pictures) == expected
     assert Describer().applied() == {"model": "describer"}

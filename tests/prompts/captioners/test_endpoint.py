@@ -22,15 +22,15 @@ from PIL import Image
 from prettyuseful.errors import PrettyUsefulError, StepFailedError, UserError
 from prettyuseful.numerics import Numerics
 from prettyuseful.prompts.captioners.base import Picture
-from prettyuseful.prompts.captioners.endpoint import EndpointCaptioner, Patience
+from prettyuseful.prompts.captioners.endpoint import EndpointCaptioner, RetryPolicy
 from prettyuseful.prompts.captioners.source import CaptionerSource, open_captioner
 
 CANARY = "sk-canary/4f9a7c"
-QUICK = Patience(tries=3, connect=2, answer=1, first_wait=0.01, longest_wait=0.02, longest_asked=5)
+QUICK = RetryPolicy(attempts=3, connect_timeout=2, answer_timeout=1, first_wait=0.01, max_wait=0.02, max_retry_after=5)
 
 
 class Request(BaseHTTPRequestHandler):
-    """One request; what comes back is the next of the server's replies, or the usual one."""
+    """One request; the answer is the next of the server's planned replies, or the default reply."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
@@ -44,14 +44,14 @@ class Request(BaseHTTPRequestHandler):
             server.requests.append(copy.copy(self))  # one handler serves all requests of a connection
             server.busy += 1
             server.busiest = max(server.busiest, server.busy)
-            reply = server.replies.pop(0) if server.replies else server.usual
+            reply = server.replies.pop(0) if server.replies else server.default_reply
         time.sleep(server.delay)
         with server.lock:
             server.busy -= 1
         try:
             reply(self)
         except OSError:
-            self.close_connection = True  # the client had enough
+            self.close_connection = True  # the client closed the connection
 
     @property
     def image(self) -> Image.Image:
@@ -84,7 +84,7 @@ def says(text: str | None, **more: object) -> Reply:
 
 
 def shade(request: Request) -> None:
-    """A caption that tells which picture it is of."""
+    """Answer with a caption that identifies the picture."""
     says(f"shade {np.asarray(request.image)[0, 0, 0]}")(request)
 
 
@@ -111,7 +111,7 @@ def floods(request: Request) -> None:
 
 
 def stalls(request: Request) -> None:
-    time.sleep(2.5 * QUICK.answer)
+    time.sleep(2.5 * QUICK.answer_timeout)
     shade(request)
 
 
@@ -124,12 +124,12 @@ class Server(ThreadingHTTPServer):
         self.lock = threading.Lock()
         self.requests: list[Request] = []
         self.replies: list[Reply] = []
-        self.usual: Reply = shade
+        self.default_reply: Reply = shade
         self.delay = 0.0
         self.busy = self.busiest = 0
 
     def handle_error(self, *_: object) -> None:
-        pass  # a client that went away is what some tests want
+        pass  # some tests close the connection on purpose
 
     @property
     def url(self) -> str:
@@ -166,7 +166,7 @@ def failure(server: Server, count: int = 1, key: str | None = None) -> PrettyUse
     return error.value
 
 
-def test_a_request_holds_the_picture_and_the_question(server: Server) -> None:
+def test_request_contains_picture_and_question(server: Server) -> None:
     assert captioner(server, key=CANARY).captions(pictures(1)) == ["shade 0"]
     (request,) = server.requests
     assert request.path == "/v1/chat/completions"
@@ -181,24 +181,24 @@ def test_a_request_holds_the_picture_and_the_question(server: Server) -> None:
     }
 
 
-def test_without_a_key_no_key_is_sent(server: Server) -> None:
+def test_no_authorization_header_without_a_key(server: Server) -> None:
     captioner(server).captions(pictures(1))
     assert "Authorization" not in server.requests[0].headers
 
 
-def test_captions_are_in_order_and_no_more_requests_run_than_allowed(server: Server) -> None:
+def test_captions_are_in_order_and_concurrency_is_limited(server: Server) -> None:
     server.delay = 0.02
     server.replies = [shade, sends(500)]
     assert captioner(server, concurrency=4).captions(pictures(24)) == shades(24)
     assert server.busiest == 4
 
 
-def test_no_pictures_no_requests(server: Server) -> None:
+def test_no_pictures_cause_no_requests(server: Server) -> None:
     assert captioner(server).captions([]) == []
     assert server.requests == []
 
 
-TROUBLES: dict[str, tuple[Reply, str]] = {
+TRANSIENT_FAILURES: dict[str, tuple[Reply, str]] = {
     "500": (sends(500, '{"error": {"message": "out of\\nmemory"}}'), "HTTP 500: out of memory"),
     "502": (sends(502, "<html>bad gateway</html>"), "HTTP 502: <html>bad gateway</html>"),
     "408": (sends(408), "HTTP 408; tried"),
@@ -209,86 +209,86 @@ TROUBLES: dict[str, tuple[Reply, str]] = {
     "drip": (drips, "no answer within 1 s"),
     "drop": (drops, "the connection failed (RemoteProtocolError: "),
     "half": (breaks_off, "the connection failed (RemoteProtocolError: "),
-    "garbage": (sends(200, "not { JSON"), "no chat completion (not { JSON)"),
-    "bytes": (sends(200, b"\xff\xfe\x00"), "no chat completion"),
-    "deep": (sends(200, "[" * 100_000), "no chat completion"),
-    "flood": (floods, "no chat completion"),
+    "garbage": (sends(200, "not { JSON"), "not a chat completion (not { JSON)"),
+    "bytes": (sends(200, b"\xff\xfe\x00"), "not a chat completion"),
+    "deep": (sends(200, "[" * 100_000), "not a chat completion"),
+    "flood": (floods, "not a chat completion"),
     "gzip": (sends(200, "no gzip", Content_Encoding="gzip"), "the connection failed (DecodingError: "),
-    "error in 200": (sends(200, '{"error": {"message": "no worker"}}'), "no chat completion (no worker)"),
-    "list": (sends(200, '{"choices": [{"message": {"content": [1]}}]}'), "no chat completion"),
-    "no choice": (sends(200, '{"choices": []}'), "no chat completion"),
-    "empty": (says(" \n"), "an empty answer"),
-    "null": (says(None), "an empty answer"),
-    "refusal": (says(None, refusal="not this one"), "a refusal (not this one)"),
-    "filter": (says("A cat.", finish_reason="content_filter"), "a refusal (content filter)"),
-    "sorry": (says("I'm sorry, but I can't."), "a refusal"),
+    "error in 200": (sends(200, '{"error": {"message": "no worker"}}'), "not a chat completion (no worker)"),
+    "list": (sends(200, '{"choices": [{"message": {"content": [1]}}]}'), "not a chat completion"),
+    "no choice": (sends(200, '{"choices": []}'), "not a chat completion"),
+    "empty": (says(" \n"), "the answer is empty"),
+    "null": (says(None), "the answer is empty"),
+    "refusal": (says(None, refusal="not this one"), "the model refused (not this one)"),
+    "filter": (says("A cat.", finish_reason="content_filter"), "the model refused (content filter)"),
+    "sorry": (says("I'm sorry, but I can't."), "the model refused"),
 }
 
 
-@pytest.mark.parametrize("trouble", TROUBLES)
-def test_what_may_pass_is_tried_again(server: Server, trouble: str) -> None:
-    server.replies = [TROUBLES[trouble][0]]
+@pytest.mark.parametrize("failure_name", TRANSIENT_FAILURES)
+def test_transient_failures_are_retried(server: Server, failure_name: str) -> None:
+    server.replies = [TRANSIENT_FAILURES[failure_name][0]]
     assert captioner(server).captions(pictures(1)) == ["shade 0"]
     assert len(server.requests) == 2
 
 
-@pytest.mark.parametrize("trouble", sorted(TROUBLES.keys() - {"stall", "drip"}))
-def test_tries_come_to_an_end_and_the_error_names_the_picture(server: Server, trouble: str) -> None:
-    server.usual, words = TROUBLES[trouble]
+@pytest.mark.parametrize("failure_name", sorted(TRANSIENT_FAILURES.keys() - {"stall", "drip"}))
+def test_retries_are_limited_and_the_error_names_the_picture(server: Server, failure_name: str) -> None:
+    server.default_reply, expected = TRANSIENT_FAILURES[failure_name]
     error = failure(server)
     assert isinstance(error, StepFailedError)
-    assert words in str(error)
-    assert "gave no caption for 1 of 1 pictures (cat/0.png)" in str(error)
+    assert expected in str(error)
+    assert "failed for 1 of 1 pictures (cat/0.png)" in str(error)
     assert "tried 3 times" in str(error)
-    assert len(server.requests) == QUICK.tries
+    assert len(server.requests) == QUICK.attempts
 
 
-def test_a_server_that_is_not_there_is_one_clear_line(server: Server) -> None:
+def test_missing_server_is_a_one_line_error(server: Server) -> None:
     server.server_close()
     assert "the connection failed (ConnectError: " in str(failure(server))
 
 
 @pytest.mark.parametrize(
-    ("status", "key", "words"),
+    ("status", "key", "expected"),
     [
-        (401, None, "give the name of its variable as api_key_env"),
-        (401, CANARY, "check the key in the variable that api_key_env names"),
-        (403, CANARY, "what that key may do"),
-        (404, None, "check endpoint, a base URL that usually ends in /v1, and the name of the model"),
+        (401, None, "give the name of the variable as api_key_env"),
+        (401, CANARY, "check the key in the environment variable of api_key_env"),
+        (403, CANARY, "and its permissions"),
+        (404, None, "check endpoint (a base URL that usually ends in /v1) and model"),
         (405, None, "check endpoint"),
-        (301, None, "give the final address as endpoint"),
+        (301, None, "set endpoint to the final address"),
     ],
 )
-def test_a_wrong_set_up_ends_all_at_once(server: Server, status: int, key: str | None, words: str) -> None:
-    server.usual = sends(status, '{"error": "no"}', Location="http://127.0.0.1:9/")
+def test_wrong_configuration_stops_after_one_request(
+    server: Server, status: int, key: str | None, expected: str
+) -> None:
+    server.default_reply = sends(status, '{"error": "no"}', Location="http://127.0.0.1:9/")
     error = failure(server, 20, key)
     assert isinstance(error, UserError)
     assert f"HTTP {status}: no; " in str(error)
-    assert words in str(error)
+    assert expected in str(error)
     assert len(server.requests) == 1
 
 
-def test_a_rejected_picture_is_not_tried_again_and_the_others_go_on(server: Server) -> None:
+def test_rejected_picture_is_not_retried_and_others_continue(server: Server) -> None:
     server.replies = [shade, sends(400, '{"error": {"message": "policy"}}'), shade, sends(413, "too large")]
     error = failure(server, 5)
     assert isinstance(error, UserError)
-    assert "no caption for 2 of 5 pictures (cat/1.png, cat/3.png): HTTP 400: policy, HTTP 413: too large; " in str(
-        error
-    )
+    assert "failed for 2 of 5 pictures (cat/1.png, cat/3.png): HTTP 400: policy, HTTP 413: too large; " in str(error)
     assert len(server.requests) == 5
 
 
-def test_when_picture_after_picture_fails_the_rest_is_not_asked_for(server: Server) -> None:
-    server.usual = sends(400, "no")
+def test_remaining_pictures_are_not_sent_after_too_many_failures(server: Server) -> None:
+    server.default_reply = sends(400, "no")
     assert "for 8 of 30 pictures (cat/0.png, cat/1.png, cat/2.png, cat/3.png, cat/4.png and 3 more)" in (
         message := str(failure(server, 30))
     )
-    assert "the rest was not asked for" in message
+    assert "the remaining pictures were not sent" in message
     assert len(server.requests) == 8
 
 
 @pytest.mark.parametrize(("status", "kind"), [(429, "seconds"), (503, "date")])
-def test_the_server_says_how_long_to_wait(server: Server, status: int, kind: str) -> None:
+def test_retry_after_is_respected(server: Server, status: int, kind: str) -> None:
     wait = "0.7" if kind == "seconds" else formatdate(time.time() + 2, usegmt=True)
     server.replies = [sends(status, "", Retry_After=wait)]
     assert captioner(server).captions(pictures(2)) == shades(2)
@@ -296,7 +296,7 @@ def test_the_server_says_how_long_to_wait(server: Server, status: int, kind: str
     assert second.at - first.at >= 0.7
 
 
-def test_all_requests_wait_when_one_is_told_to(server: Server) -> None:
+def test_retry_after_pauses_all_requests(server: Server) -> None:
     server.replies = [sends(429, "", Retry_After="1")]
     server.delay = 0.05
     assert captioner(server, concurrency=2).captions(pictures(6)) == shades(6)
@@ -305,17 +305,17 @@ def test_all_requests_wait_when_one_is_told_to(server: Server) -> None:
 
 
 @pytest.mark.parametrize("wait", ["soon", "nan", "inf", "-5", "Thu, 01 Jan 1970 00:00:00 GMT", "Thu, 99 Foo"])
-def test_a_senseless_wait_is_none(server: Server, wait: str) -> None:
+def test_invalid_retry_after_is_ignored(server: Server, wait: str) -> None:
     server.replies = [sends(429, "", Retry_After=wait)]
     assert captioner(server).captions(pictures(1)) == ["shade 0"]
     assert server.requests[1].at - server.requests[0].at < 3
 
 
-def test_too_long_a_wait_is_an_error(server: Server) -> None:
-    server.usual = sends(429, "quota", Retry_After="3600")
+def test_too_long_retry_after_is_an_error(server: Server) -> None:
+    server.default_reply = sends(429, "quota", Retry_After="3600")
     error = failure(server, 20)
     assert isinstance(error, StepFailedError)
-    assert "asks to wait 3600 s (HTTP 429: quota)" in str(error)
+    assert "asks for a wait of 3600 s (HTTP 429: quota)" in str(error)
     assert len(server.requests) == 1
 
 
@@ -335,29 +335,36 @@ def test_too_long_a_wait_is_an_error(server: Server) -> None:
         sends(200, json.dumps({"model": CANARY, "choices": [{"message": {"content": " "}}]})),
     ],
 )
-def test_the_key_is_nowhere(
+def test_key_appears_in_no_error_log_or_record(
     server: Server, echo: Reply, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("CAPTION_KEY", CANARY)
     caplog.set_level(logging.DEBUG)
-    server.usual = echo
+    server.default_reply = echo
     source = CaptionerSource(model="seer", endpoint=server.url, api_key_env="CAPTION_KEY")
-    opened = open_captioner(source.pin(), Numerics())
-    assert isinstance(opened, EndpointCaptioner)
-    opened.patience = QUICK
+    opened_captioner = open_captioner(source.pin(), Numerics())
+    assert isinstance(opened_captioner, EndpointCaptioner)
+    opened_captioner.retry_policy = QUICK
     with pytest.raises(PrettyUsefulError) as error:
-        opened.captions(pictures(1))
+        opened_captioner.captions(pictures(1))
     assert server.requests[0].headers["Authorization"] == f"Bearer {CANARY}"
     assert error.value.__cause__ is None
     assert error.value.__suppress_context__ or error.value.__context__ is None
-    seen = [str(error.value), caplog.text, repr(source), repr(opened), str(opened.applied()), source.model_dump_json()]
-    assert not [text for text in seen if "canary" in text]
+    texts = [
+        str(error.value),
+        caplog.text,
+        repr(source),
+        repr(opened_captioner),
+        str(opened_captioner.applied()),
+        source.model_dump_json(),
+    ]
+    assert not [text for text in texts if "canary" in text]
 
 
-def test_what_was_applied_is_said(server: Server) -> None:
-    asked = captioner(server, key=CANARY)
-    asked.captions(pictures(1))
-    assert asked.applied() == {
+def test_applied_returns_the_settings(server: Server) -> None:
+    used = captioner(server, key=CANARY)
+    used.captions(pictures(1))
+    assert used.applied() == {
         "model": "seer",
         "endpoint": server.url,
         "served": ["seer-0613"],
@@ -369,7 +376,7 @@ def test_what_was_applied_is_said(server: Server) -> None:
 
 
 @pytest.mark.parametrize("proxy", ["http://127.0.0.1:9", "socks5://127.0.0.1:9", "nonsense://x"])
-def test_proxies_are_not_for_this_machine(server: Server, monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
+def test_proxies_are_not_used_for_this_machine(server: Server, monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
     for name in ("http_proxy", "https_proxy", "all_proxy"):
         monkeypatch.setenv(name, proxy)
     monkeypatch.delenv("no_proxy", raising=False)
@@ -379,20 +386,20 @@ def test_proxies_are_not_for_this_machine(server: Server, monkeypatch: pytest.Mo
     assert named.captions(pictures(1)) == ["shade 0"]
 
 
-def test_proxies_lead_elsewhere(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_proxies_are_used_for_other_machines(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", server.url.removesuffix("/v1"))
     assert captioner(server, url="http://caption.invalid/v1").captions(pictures(1)) == ["shade 0"]
     assert server.requests[0].path == "http://caption.invalid/v1/chat/completions"
 
 
-def test_a_useless_proxy_is_one_clear_line(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_invalid_proxy_is_a_one_line_error(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("all_proxy", f"nonsense://me:{CANARY}@host")
-    with pytest.raises(UserError, match="mend HTTPS_PROXY") as error:
+    with pytest.raises(UserError, match="correct HTTPS_PROXY") as error:
         captioner(server, url="http://caption.invalid/v1").captions(pictures(1))
     assert CANARY not in str(error.value)
 
 
-def test_it_also_works_where_a_loop_is_running(server: Server) -> None:
+def test_works_inside_a_running_event_loop(server: Server) -> None:
     async def notebook() -> list[str]:
         return captioner(server).captions(pictures(2))
 

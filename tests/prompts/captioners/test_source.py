@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
-from tests.hub_server import Hub, go_offline, reached
+from tests.hub_server import Hub, go_offline, use_local_hub
 
 from prettyuseful.errors import DataError, UnknownNameError, UserError
 from prettyuseful.hub import commits
@@ -36,13 +36,13 @@ def refusal(fields: object) -> str:
     return problem["msg"]
 
 
-def test_a_bare_string_is_a_model() -> None:
+def test_bare_string_is_a_model() -> None:
     assert CaptionerSource.model_validate("describer") == CaptionerSource()
     assert CaptionerSource.model_validate("owner/name") == source(model="owner/name")
     assert CaptionerSource().instruction == PAPER_INSTRUCTION
 
 
-def test_what_changes_captions_is_the_identity() -> None:
+def test_content_holds_everything_that_changes_captions() -> None:
     base = served().pin().content
     assert base == {
         "kind": "endpoint",
@@ -62,16 +62,16 @@ def test_what_changes_captions_is_the_identity() -> None:
     assert source(model="seer/seer").pin().content != served(model="seer/seer").pin().content
 
 
-def test_where_and_how_the_server_is_asked_is_not_in_the_identity() -> None:
+def test_url_key_and_concurrency_are_not_in_the_content() -> None:
     elsewhere = served(endpoint="https://example.org/v1", api_key_env="CAPTION_KEY", concurrency=1)
     assert elsewhere.pin().content == served().pin().content
 
 
-def test_the_describer_is_its_name_alone() -> None:
+def test_content_of_the_describer_is_its_name() -> None:
     assert source(max_tokens=9, concurrency=1).pin().content == {"model": "describer"}
 
 
-def test_a_folder_counts_by_its_content(tmp_path: Path) -> None:
+def test_folder_is_identified_by_its_files(tmp_path: Path) -> None:
     here, there = tmp_path / "here", tmp_path / "there"
     here.mkdir()
     for name in ("config.json", "chat_template.jinja", "model.safetensors", "notes.md"):
@@ -87,7 +87,7 @@ def test_a_folder_counts_by_its_content(tmp_path: Path) -> None:
         identity = source(model=str(there)).pin().content
 
 
-def test_an_endpoint_may_come_with_the_rest_of_its_path() -> None:
+def test_endpoint_path_is_normalised() -> None:
     assert served(endpoint=f"{URL}/chat/completions").endpoint == URL
     assert served(endpoint=f"{URL}/").endpoint == URL
 
@@ -96,28 +96,28 @@ def test_an_endpoint_may_come_with_the_rest_of_its_path() -> None:
     "url",
     [f"http://me:{CANARY}@host/v1", f"https://host/v1?key={CANARY}", f"http://{CANARY}@host", f"http://h#{CANARY}"],
 )
-def test_secrets_in_a_url_are_refused_and_not_repeated(url: str) -> None:
-    assert "study files are shared" in refusal({"model": "seer", "endpoint": url})
+def test_secrets_in_a_url_are_rejected_and_not_repeated(url: str) -> None:
+    assert "study files are often shared" in refusal({"model": "seer", "endpoint": url})
 
 
 @pytest.mark.parametrize(
     "url", ["localhost:8000/v1", "ftp://host/v1", "http://", "http://[::1/v1", "http://h:x/v1", "http://a b"]
 )
-def test_what_is_no_url_is_refused(url: str) -> None:
+def test_invalid_url_is_rejected(url: str) -> None:
     assert "http:// or https://" in refusal({"model": "seer", "endpoint": url})
 
 
 @pytest.mark.parametrize("key", [CANARY, "hf_aBcDeF", "", "a key"])
-def test_a_key_in_place_of_its_variable_is_refused_and_not_repeated(key: str) -> None:
+def test_key_instead_of_variable_name_is_rejected_and_not_repeated(key: str) -> None:
     message = refusal({"model": "seer", "endpoint": URL, "api_key_env": key})
-    assert "never the key itself" in message
+    assert "not the key itself" in message
 
 
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({"api_key_env": "CAPTION_KEY"}, "api_key_env is for an endpoint"),
-        ({"endpoint": URL}, "an endpoint needs the name of its model"),
+        ({"api_key_env": "CAPTION_KEY"}, "api_key_env needs an endpoint"),
+        ({"endpoint": URL}, "endpoint needs the name of a model"),
         ({"max_tokens": 0}, "greater than or equal to 1"),
         ({"image_size": 1}, "greater than or equal to 16"),
         ({"concurrency": 0}, "greater than or equal to 1"),
@@ -126,11 +126,11 @@ def test_a_key_in_place_of_its_variable_is_refused_and_not_repeated(key: str) ->
         (7, "valid dictionary"),
     ],
 )
-def test_a_wrong_value_is_one_clear_line(fields: object, words: str) -> None:
+def test_invalid_value_is_a_one_line_error(fields: object, words: str) -> None:
     assert words in refusal(fields)
 
 
-def test_an_unknown_model_is_one_clear_line() -> None:
+def test_unknown_model_is_a_one_line_error() -> None:
     with pytest.raises(UnknownNameError, match=r"unknown captioner 'descriper'; did you mean 'describer'\?"):
         source(model="descriper").pin()
 
@@ -138,7 +138,7 @@ def test_an_unknown_model_is_one_clear_line() -> None:
 @pytest.mark.parametrize(
     ("value", "words"), [(None, "is not set"), ("  ", "is not set"), (f"{CANARY} x", "no key has")]
 )
-def test_a_key_that_is_not_there_is_one_clear_line(
+def test_missing_or_invalid_key_is_a_one_line_error(
     monkeypatch: pytest.MonkeyPatch, value: str | None, words: str
 ) -> None:
     if value is not None:
@@ -148,7 +148,7 @@ def test_a_key_that_is_not_there_is_one_clear_line(
     assert CANARY not in str(error.value)
 
 
-def test_the_last_captioner_stays_open() -> None:
+def test_last_captioner_is_cached() -> None:
     assert isinstance(open_captioner(source().pin(), Numerics()), Describer)
     assert open_captioner(source().pin(), Numerics()) is open_captioner(source().pin(), Numerics())
 
@@ -156,12 +156,12 @@ def test_the_last_captioner_stays_open() -> None:
 @pytest.fixture
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     (tmp_path / "vlm").mkdir()
-    with reached(tmp_path / "cache", monkeypatch) as hub:
+    with use_local_hub(tmp_path / "cache", monkeypatch) as hub:
         hub.repositories = {"we/vlm": tmp_path / "vlm", "we/vlm@v1": tmp_path / "vlm"}
         yield hub
 
 
-def test_a_model_on_the_hub_counts_by_its_commit(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hub_model_is_identified_by_its_commit(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = source(model="we/vlm").pin()
     assert before.source.model == f"we/vlm@{hub.sha('we/vlm')}"
     assert source(model="we/vlm@v1").pin().source.model == f"we/vlm@{hub.sha('we/vlm@v1')}"
@@ -175,8 +175,8 @@ def test_a_model_on_the_hub_counts_by_its_commit(hub: Hub, tmp_path: Path, monke
 
 
 @pytest.mark.usefixtures("hub")
-def test_a_model_that_is_not_resolved_can_be_planned_and_not_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unresolved_model_can_be_planned_but_not_opened(monkeypatch: pytest.MonkeyPatch) -> None:
     go_offline(monkeypatch)
     pinned = source(model="we/vlm").pin()
-    with pytest.raises(DataError, match=r"the commit of 'we/vlm' is not known.*hf download we/vlm"):
+    with pytest.raises(DataError, match=r"the commit of 'we/vlm' is unknown.*hf download we/vlm"):
         open_captioner(pinned, Numerics())

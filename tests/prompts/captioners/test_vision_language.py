@@ -42,7 +42,7 @@ TEMPLATE = (
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A LLaVA with random weights, 16 px, that would sample if nobody told it otherwise."""
+    """A LLaVA with random weights, 16 px, whose generation config enables sampling."""
     words = Tokenizer(models.WordLevel({word: i for i, word in enumerate(WORDS)}, unk_token="<unk>"))
     words.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     tokenizer = PreTrainedTokenizerFast(
@@ -78,10 +78,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     model.generation_config = GenerationConfig(
         do_sample=True, temperature=9.0, top_k=40, eos_token_id=2, pad_token_id=0
     )
-    place = tmp_path_factory.mktemp("llava") / "tiny-llava"
-    model.save_pretrained(place)
-    processor.save_pretrained(place)
-    return place
+    path = tmp_path_factory.mktemp("llava") / "tiny-llava"
+    model.save_pretrained(path)
+    processor.save_pretrained(path)
+    return path
 
 
 def make(folder: Path | str, instruction: str = "w1 w2", tokens: int = 6, size: int = 16) -> VisionLanguageCaptioner:
@@ -98,8 +98,8 @@ def picture(seed: int, size: int = 16) -> Picture:
     return Picture(Image.fromarray(pixels), "w7", f"cat/{seed}.png")
 
 
-def answered(captioner: VisionLanguageCaptioner, count: int = 6) -> list[Picture]:
-    """Pictures that the random model has words for."""
+def answered_pictures(captioner: VisionLanguageCaptioner, count: int = 6) -> list[Picture]:
+    """Return pictures for which the random model gives a non-empty answer."""
 
     def has_words(shown: Picture) -> bool:
         with suppress(StepFailedError):
@@ -109,12 +109,12 @@ def answered(captioner: VisionLanguageCaptioner, count: int = 6) -> list[Picture
     return list(islice(filter(has_words, map(picture, range(50))), count))
 
 
-def test_captions_are_the_models_own_greedy_ones(captioner: VisionLanguageCaptioner, folder: Path) -> None:
-    """The same model, called the way its documentation says, gives the same words."""
+def test_captions_match_greedy_decoding_of_the_library(captioner: VisionLanguageCaptioner, folder: Path) -> None:
+    """The same model, called as its documentation describes, gives the same captions."""
     processor = AutoProcessor.from_pretrained(folder)
     model = AutoModelForImageTextToText.from_pretrained(folder, torch_dtype=torch.float32)
-    pictures = answered(captioner)
-    wanted = []
+    pictures = answered_pictures(captioner)
+    expected = []
     for shown in pictures:
         text = "user <image> w1 w2 assistant"
         inputs = processor(images=shown.image, text=text, return_tensors="pt")
@@ -125,20 +125,20 @@ def test_captions_are_the_models_own_greedy_ones(captioner: VisionLanguageCaptio
             tokens = torch.cat([tokens, logits[:, -1:].argmax(-1)], dim=1)
             if tokens[0, -1] == 2:
                 break
-        wanted.append(processor.decode(tokens[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True))
-    assert captioner.captions(pictures) == wanted
-    assert len(set(wanted)) > 1
+        expected.append(processor.decode(tokens[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True))
+    assert captioner.captions(pictures) == expected
+    assert len(set(expected)) > 1
 
 
-def test_a_caption_depends_on_its_own_picture_alone(captioner: VisionLanguageCaptioner) -> None:
-    pictures = answered(captioner)
+def test_caption_depends_only_on_its_picture(captioner: VisionLanguageCaptioner) -> None:
+    pictures = answered_pictures(captioner)
     together = captioner.captions(pictures)
     assert together == [captioner.captions([shown])[0] for shown in pictures]
     assert captioner.captions(pictures[::-1]) == together[::-1]
 
 
 def test_instruction_class_length_and_size_reach_the_model(captioner: VisionLanguageCaptioner, folder: Path) -> None:
-    shown = next(p for p in answered(captioner, 50) if len(captioner.captions([p])[0].split()) > 2)
+    shown = next(p for p in answered_pictures(captioner, 50) if len(captioner.captions([p])[0].split()) > 2)
     caption = captioner.captions([shown])
 
     def differs(other: VisionLanguageCaptioner, shown: Picture = shown) -> bool:
@@ -155,7 +155,7 @@ def test_instruction_class_length_and_size_reach_the_model(captioner: VisionLang
     assert differs(make(folder, size=2))
 
 
-def test_what_was_applied_is_said(captioner: VisionLanguageCaptioner) -> None:
+def test_applied_returns_the_settings(captioner: VisionLanguageCaptioner) -> None:
     assert captioner.applied() == {
         "model": "tiny-llava",
         "architecture": "LlavaForConditionalGeneration",
@@ -167,22 +167,24 @@ def test_what_was_applied_is_said(captioner: VisionLanguageCaptioner) -> None:
     }
 
 
-def test_a_study_opens_it_and_the_number_format_is_the_numerics(folder: Path) -> None:
+def test_number_format_comes_from_the_numerics(folder: Path) -> None:
     source = CaptionerSource(model=str(folder), instruction="w1 w2", max_tokens=6)
-    opened = open_captioner(source.pin(), Numerics(dtype="bfloat16"))
-    assert isinstance(opened, VisionLanguageCaptioner)
-    assert opened.applied()["dtype"] == "bfloat16"
-    assert {parameter.dtype for parameter in opened.model.parameters()} == {torch.bfloat16}
-    assert answered(opened)
+    captioner = open_captioner(source.pin(), Numerics(dtype="bfloat16"))
+    assert isinstance(captioner, VisionLanguageCaptioner)
+    assert captioner.applied()["dtype"] == "bfloat16"
+    assert {parameter.dtype for parameter in captioner.model.parameters()} == {torch.bfloat16}
+    assert answered_pictures(captioner)
 
 
-def test_a_picture_without_a_caption_is_named(captioner: VisionLanguageCaptioner) -> None:
-    silent = next(p for p in map(picture, range(50)) if p.name not in {q.name for q in answered(captioner, 50)})
-    with pytest.raises(StepFailedError, match=rf"'tiny-llava' has no caption for {silent.name}: an empty answer; "):
+def test_error_names_the_picture_without_a_caption(captioner: VisionLanguageCaptioner) -> None:
+    silent = next(
+        p for p in map(picture, range(50)) if p.name not in {q.name for q in answered_pictures(captioner, 50)}
+    )
+    with pytest.raises(StepFailedError, match=rf"'tiny-llava' cannot caption {silent.name}: the answer is empty; "):
         captioner.captions([silent])
 
 
-def test_weights_that_are_not_there_are_one_clear_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_missing_weights_are_a_one_line_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
@@ -194,7 +196,7 @@ def test_weights_that_are_not_there_are_one_clear_line(monkeypatch: pytest.Monke
     assert "\n" not in str(error.value)
 
 
-def test_a_gated_model_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gated_model_is_a_one_line_error(monkeypatch: pytest.MonkeyPatch) -> None:
     def gated(*_: object, **__: object) -> None:
         raise OSError("You are trying to access a gated repo.\nMake sure to have access to it.")
 
@@ -208,51 +210,51 @@ def changed(folder: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(folder, tmp_path / "model"))
 
 
-def refused(folder: Path, words: str) -> None:
+def assert_rejected(folder: Path, words: str) -> None:
     with pytest.raises(DataError, match=words) as error:
         make(folder)
     assert "\n" not in str(error.value)
     assert "'model'" in str(error.value)
 
 
-def test_weights_that_are_there_in_part_are_refused(folder: Path, tmp_path: Path) -> None:
-    """The library would fill the gap with random numbers and go on."""
-    place = changed(folder, tmp_path)
-    state = load_file(place / "model.safetensors")
+def test_incomplete_weights_are_rejected(folder: Path, tmp_path: Path) -> None:
+    """The library would initialise missing weights at random."""
+    model = changed(folder, tmp_path)
+    state = load_file(model / "model.safetensors")
     state.popitem()
-    save_file(state, place / "model.safetensors", metadata={"format": "pt"})
-    refused(place, "are incomplete")
+    save_file(state, model / "model.safetensors", metadata={"format": "pt"})
+    assert_rejected(model, "are incomplete")
 
 
-def test_broken_weights_are_refused(folder: Path, tmp_path: Path) -> None:
-    place = changed(folder, tmp_path)
-    (place / "model.safetensors").write_bytes(b"broken")
-    refused(place, "cannot load")
+def test_broken_weights_are_rejected(folder: Path, tmp_path: Path) -> None:
+    model = changed(folder, tmp_path)
+    (model / "model.safetensors").write_bytes(b"broken")
+    assert_rejected(model, "cannot load")
 
 
-def test_pickled_weights_are_refused(folder: Path, tmp_path: Path) -> None:
-    place = changed(folder, tmp_path)
-    torch.save(load_file(place / "model.safetensors"), place / "pytorch_model.bin")
-    (place / "model.safetensors").unlink()
-    refused(place, r"no file named model.safetensors.*get the model again")
+def test_pickled_weights_are_rejected(folder: Path, tmp_path: Path) -> None:
+    model = changed(folder, tmp_path)
+    torch.save(load_file(model / "model.safetensors"), model / "pytorch_model.bin")
+    (model / "model.safetensors").unlink()
+    assert_rejected(model, r"no file named model.safetensors.*download the model again")
 
 
-def test_a_model_with_code_of_its_own_is_refused(folder: Path, tmp_path: Path) -> None:
-    place = changed(folder, tmp_path)
-    config = json.loads((place / "config.json").read_text())
+def test_model_with_its_own_code_is_rejected(folder: Path, tmp_path: Path) -> None:
+    model = changed(folder, tmp_path)
+    config = json.loads((model / "config.json").read_text())
     config |= {"model_type": "own", "auto_map": {"AutoConfig": "own.Own", "AutoModelForImageTextToText": "own.Own"}}
-    (place / "config.json").write_text(json.dumps(config))
-    (place / "own.py").write_text("raise SystemExit('ran')")
-    refused(place, "code of its own, which is never run")
+    (model / "config.json").write_text(json.dumps(config))
+    (model / "own.py").write_text("raise SystemExit('ran')")
+    assert_rejected(model, "code of its own, which is never executed")
 
 
-def test_a_model_that_cannot_be_asked_is_refused(folder: Path, tmp_path: Path) -> None:
-    place = changed(folder, tmp_path)
-    (place / "chat_template.jinja").unlink()
-    refused(place, "has no chat template")
+def test_model_without_chat_template_is_rejected(folder: Path, tmp_path: Path) -> None:
+    model = changed(folder, tmp_path)
+    (model / "chat_template.jinja").unlink()
+    assert_rejected(model, "has no chat template")
 
 
-def test_a_model_that_does_not_see_is_refused(tmp_path: Path) -> None:
+def test_text_model_is_rejected(tmp_path: Path) -> None:
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "config.json").write_text('{"model_type": "llama"}')
-    refused(tmp_path / "model", "no image-text-to-text model")
+    assert_rejected(tmp_path / "model", "not an image-text-to-text model")

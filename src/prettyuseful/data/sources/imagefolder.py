@@ -1,4 +1,4 @@
-"""Images in class folders, as torchvision's ImageFolder has them: `<root>/<class>/**/<image>`."""
+"""Images in class folders, as in torchvision's ImageFolder: `<root>/<class>/**/<image>`."""
 
 from __future__ import annotations
 
@@ -12,11 +12,18 @@ from typing import ClassVar
 
 from prettyuseful.data.sources.base import Sample, SampledSource
 from prettyuseful.data.sources.protocol import Kind
-from prettyuseful.data.sources.reading import check_name, check_size, parsing, read_file, reading, shown
+from prettyuseful.data.sources.safe_reading import (
+    catch_os_errors,
+    catch_parse_errors,
+    check_name,
+    check_size,
+    printable,
+    read_file,
+)
 from prettyuseful.errors import DataError
 
 CLASS_FILE = "prettyuseful.json"
-"""Beside the class folders of an export: which folder holds which class."""
+"""File next to the class folders of an export, with the class name of each folder."""
 
 _SUFFIXES = frozenset(
     [".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".avif", ".jp2"]
@@ -26,12 +33,12 @@ _MAX_CLASS_FILE = 1 << 26
 
 @dataclass(frozen=True)
 class ImageFolderSource(SampledSource):
-    """The folder's name is the class, unless a `CLASS_FILE` knows better.
+    """Images in class folders. The class name is the folder name, unless `CLASS_FILE` gives another name.
 
-    Every file is an image or an error: nothing is silently dropped, but what a leading dot hides.
+    Every file must be an image, except files whose names begin with a dot, which are ignored.
     """
 
-    place: str
+    location: str
     kind: ClassVar[Kind] = "imagefolder"
 
     def files(self) -> Iterator[Path]:
@@ -42,41 +49,41 @@ class ImageFolderSource(SampledSource):
 
     def samples(self) -> Iterator[Sample]:
         for folder in self._folders():
-            label = check_name(self._names.get(folder.name, folder.name), shown(folder))
+            label = check_name(self._names.get(folder.name, folder.name), printable(folder))
             for path in _class_images(folder):
                 relative = path.relative_to(self.root).as_posix()
-                yield Sample(label, relative, shown(path), partial(read_file, path))
+                yield Sample(label, relative, printable(path), partial(read_file, path))
 
-    def named_order(self) -> Sequence[str]:
+    def class_order(self) -> Sequence[str]:
         return tuple(self._names.values())
 
-    def in_order(self, paths: Sequence[str]) -> Iterator[tuple[Sample, bytes]]:
+    def read_in_order(self, paths: Sequence[str]) -> Iterator[tuple[Sample, bytes]]:
         samples = {sample.path: sample for sample in self.samples()}
         for path in paths:
             if path not in samples:
-                raise self.changed()
+                raise self.changed_error()
             yield samples[path], samples[path].read()
 
     @property
     def root(self) -> Path:
-        return Path(self.place)
+        return Path(self.location)
 
     def _folders(self) -> Iterator[Path]:
-        with reading(self.place):
+        with catch_os_errors(self.location):
             entries = sorted(path for path in self.root.iterdir() if not path.name.startswith("."))
         for path in entries:
             if path.is_dir():
                 yield path
             elif path.name != CLASS_FILE:
-                raise DataError(f"{shown(path)} lies outside every class folder; move it into one or remove it")
+                raise DataError(f"{printable(path)} is not in a class folder; move it into one or remove it")
 
     @cached_property
     def _names(self) -> dict[str, str]:
         path = self.root / CLASS_FILE
         if not path.exists():
             return {}
-        with parsing(shown(path)):
-            check_size(path.stat().st_size, shown(path), _MAX_CLASS_FILE)
+        with catch_parse_errors(printable(path)):
+            check_size(path.stat().st_size, printable(path), _MAX_CLASS_FILE)
             classes = json.loads(path.read_bytes())["classes"]
             return {str(entry["folder"]): str(entry["name"]) for entry in classes}
 
@@ -85,29 +92,31 @@ def _class_images(folder: Path) -> Iterator[Path]:
     images = _images(folder)
     first = next(images, None)
     if first is None:
-        raise DataError(f"class folder {shown(folder)} is empty; add images or remove the folder")
+        raise DataError(f"class folder {printable(folder)} has no images; add images or remove the folder")
     yield first
     yield from images
 
 
 def _images(folder: Path) -> Iterator[Path]:
-    """Every visible file below the folder, in order of the names.
+    """Yield every file below the folder, sorted by name. Names with a leading dot are skipped.
 
     Raises:
-        DataError: a file that is no image by its name, or a link to a folder or to nowhere.
+        DataError: a file has no image suffix, or a symbolic link is broken or points to a folder.
     """
-    with reading(shown(folder)):
+    with catch_os_errors(printable(folder)):
         with os.scandir(folder) as entries:
             listed = sorted((entry for entry in entries if entry.name[0] != "."), key=lambda entry: entry.name)
         for entry in listed:
-            path = folder / check_name(entry.name, shown(folder))
+            path = folder / check_name(entry.name, printable(folder))
             if entry.is_dir(follow_symlinks=False):
                 yield from _images(path)
             elif entry.is_dir():
-                raise DataError(f"{shown(path)} is a link to a folder; put the images themselves there, or remove it")
+                raise DataError(
+                    f"{printable(path)} is a link to a folder; replace it by a folder of images, or remove it"
+                )
             elif not entry.is_file():
-                raise DataError(f"{shown(path)} is no file, or a link to nowhere; mend or remove it")
+                raise DataError(f"{printable(path)} is not a regular file, or is a broken link; repair or remove it")
             elif path.suffix.lower() not in _SUFFIXES:
-                raise DataError(f"{shown(path)} is not named as an image; remove it, or name it .jpg, .png or .webp")
+                raise DataError(f"{printable(path)} has no image suffix; remove it, or name it .jpg, .png or .webp")
             else:
                 yield path

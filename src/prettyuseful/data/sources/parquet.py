@@ -1,4 +1,4 @@
-"""Parquet files in the Hugging Face convention: `image` (bytes and path) and `label`, and our own columns if there."""
+"""Parquet files in the Hugging Face convention: columns `image` (bytes and path) and `label`, and optional columns."""
 
 from __future__ import annotations
 
@@ -11,59 +11,74 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from prettyuseful.data.sources.base import Sample, ShardSource
 from prettyuseful.data.sources.protocol import Kind
-from prettyuseful.data.sources.reading import check_name, check_size, parsing, row_fields, shown
+from prettyuseful.data.sources.safe_reading import (
+    catch_parse_errors,
+    check_name,
+    check_size,
+    printable,
+    row_fields,
+)
 from prettyuseful.errors import DataError
 
 if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
-_NEEDED = ("image", "label")
-_CARRIED = ("group", "place", "prompt", "generator", "seed")
+_REQUIRED = ("image", "label")
+_OPTIONAL = ("group", "place", "prompt", "generator", "seed")
 _IMAGES, _LABELS = 32, 4096  # rows in memory at a time
 _BUFFER = 1 << 20
 
 
 @dataclass(frozen=True)
 class ParquetSource(ShardSource):
-    """A label is a text, or a number that the schema's Hugging Face features name; else it is called by its number."""
+    """Images in Parquet files.
+
+    A label is a string, or a number. The Hugging Face features of the schema name the numbers; otherwise the class name
+    is the number itself.
+    """
 
     kind: ClassVar[Kind] = "parquet"
 
     def labels(self) -> Iterator[str]:
         for shard in self.shards:
-            with _opened(shard) as file:
+            with _open_shard(shard) as file:
                 names = _label_names(file)
                 for index, row in _rows(file, ["label"], _LABELS):
-                    yield _name(row["label"], names, _where(shard, index))
+                    yield _label_name(row["label"], names, _row_location(shard, index))
 
-    def named_order(self) -> Sequence[str]:
-        with _opened(self.shards[0]) as file:
+    def class_order(self) -> Sequence[str]:
+        with _open_shard(self.shards[0]) as file:
             return _label_names(file) or ()
 
     def samples(self) -> Iterator[Sample]:
         for shard in self.shards:
-            with _opened(shard) as file:
+            with _open_shard(shard) as file:
                 names = _label_names(file)
-                for index, row in _rows(file, [*_NEEDED, *_CARRIED], _IMAGES):
-                    where = _where(shard, index)
-                    yield _sample(row, _name(row["label"], names, where), f"{shard.name}/{index:06d}", where)
+                for index, row in _rows(file, [*_REQUIRED, *_OPTIONAL], _IMAGES):
+                    location = _row_location(shard, index)
+                    yield _sample(
+                        row, _label_name(row["label"], names, location), f"{shard.name}/{index:06d}", location
+                    )
 
 
-def _where(shard: Path, index: int) -> str:
-    return f"{shown(shard)}: row {index}"
+def _row_location(shard: Path, index: int) -> str:
+    return f"{printable(shard)}: row {index}"
 
 
 @contextmanager
-def _opened(shard: Path) -> Iterator[pq.ParquetFile]:
-    """The file, to be read piece by piece even where a row group is the whole of it."""
+def _open_shard(shard: Path) -> Iterator[pq.ParquetFile]:
+    """Yield the opened file. Unbuffered, so that a single row group is not read as a whole."""
     import pyarrow.parquet as pq
 
-    where = shown(shard)
-    with parsing(where, "broken Parquet"), pq.ParquetFile(shard, buffer_size=_BUFFER, pre_buffer=False) as file:
+    location = printable(shard)
+    with (
+        catch_parse_errors(location, "broken Parquet"),
+        pq.ParquetFile(shard, buffer_size=_BUFFER, pre_buffer=False) as file,
+    ):
         columns = file.schema_arrow.names
-        if missing := [name for name in _NEEDED if name not in columns]:
+        if missing := [name for name in _REQUIRED if name not in columns]:
             raise DataError(
-                f"{where} has no column {' and no column '.join(missing)} (it has {shown(', '.join(columns))}); "
+                f"{location} has no column {' and no column '.join(missing)} (it has {printable(', '.join(columns))}); "
                 "rename the columns to image and label"
             )
         yield file
@@ -86,21 +101,21 @@ def _label_names(file: pq.ParquetFile) -> list[str] | None:
         return None
 
 
-def _name(label: Any, names: Sequence[str] | None, where: str) -> str:
+def _label_name(label: Any, names: Sequence[str] | None, location: str) -> str:
     if isinstance(label, str):
-        return check_name(label, where)
+        return check_name(label, location)
     if type(label) is int and 0 <= label < (len(names) if names else 1 << 31):
-        return check_name(names[label], where) if names else str(label)
-    known = f"the schema names {len(names)} classes" if names else "a label is a text or a number from 0"
-    raise DataError(f"{where} has label {shown(repr(label))}, but {known}; mend or remove the row")
+        return check_name(names[label], location) if names else str(label)
+    known = f"the schema names {len(names)} classes" if names else "a label must be a string or a number from 0"
+    raise DataError(f"{location} has label {printable(repr(label))}, but {known}; correct or remove the row")
 
 
-def _sample(row: dict[str, Any], label: str, path: str, where: str) -> Sample:
+def _sample(row: dict[str, Any], label: str, path: str, location: str) -> Sample:
     image = row["image"]
     data, name = (image.get("bytes"), image.get("path")) if isinstance(image, dict) else (image, None)
     if not isinstance(data, bytes):
-        raise DataError(f"{where} holds no image bytes; write the set with them, as datasets' to_parquet does")
-    check_size(len(data), where)
+        raise DataError(f"{location} has no image bytes; embed the images, as datasets' to_parquet does")
+    check_size(len(data), location)
     if isinstance(name, str):
-        where = f"{where} ({shown(name)})"
-    return Sample(label, path, where, lambda: data, row_fields({**row, "path": name}))
+        location = f"{location} ({printable(name)})"
+    return Sample(label, path, location, lambda: data, row_fields({**row, "path": name}))

@@ -1,4 +1,4 @@
-"""What a source of finished images is."""
+"""The interface of a source of existing images."""
 
 from __future__ import annotations
 
@@ -11,23 +11,24 @@ Kind = Literal["imagefolder", "webdataset", "parquet"]
 
 
 class ImageSource(Protocol):
-    """Finished images with class names, read where they lie. `place`: what the user calls it."""
+    """Existing images with class names. `location`: path or pattern that the user gave."""
 
     @property
     def kind(self) -> Kind: ...
 
     @property
-    def place(self) -> str: ...
+    def location(self) -> str: ...
 
     def fingerprint(self) -> str:
-        """Changes whenever an image, a label or a name changes."""
+        """Return a digest that changes whenever an image, a label or a name changes."""
 
     def counts(self) -> dict[str, int]:
-        """Images of each class, under the source's own names."""
+        """Return the number of images of each class, by the name that the source gives to the class."""
 
     def rows(self, classes: Sequence[str], per_class: int) -> Iterator[Row]:
-        """The first `per_class` images of each class, in the source's order and in their original bytes. A row's
-        label is an index of `classes`.
+        """Yield the first `per_class` images of each class, in the order of the source, with their original bytes.
+
+        The label of a row is an index into `classes`.
 
         Raises:
             DataError: the classes do not match, a class has too few images, or images are broken.

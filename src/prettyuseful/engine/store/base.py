@@ -1,4 +1,4 @@
-"""What a store is: content-addressed files, and manifests that commit them. Object storage fits the same calls."""
+"""The interface of stores: content-addressed files, and manifests that commit them."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from prettyuseful.engine.keys import file_sha256
 from prettyuseful.errors import CorruptArtifactError
 
 MANIFEST_VERSION = 1
-GRACE = 24 * 3600.0
-"""Seconds that a file without a manifest is left alone: another process may be between writing and committing it."""
+GRACE_SECONDS = 24 * 3600.0
+"""Seconds before a file without a manifest may be deleted; another process may be about to commit it."""
 
 
 class FileEntry(BaseModel):
-    """A file of an artifact: its name there, its size in bytes and the SHA-256 of its bytes."""
+    """A file of an artifact: its name, its size in bytes and the SHA-256 of its bytes."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     name: str
@@ -27,16 +27,25 @@ class FileEntry(BaseModel):
     sha256: str
 
     @classmethod
-    def of(cls, name: str, source: Path) -> Self:
+    def from_file(cls, name: str, source: Path) -> Self:
+        """Return the entry for the file `source`."""
         return cls(name=name, size=source.stat().st_size, sha256=file_sha256(source))
 
 
 class Manifest(BaseModel):
-    """The commit of an artifact: what was made, from what, by what, and which files it left.
+    """The committed description of an artifact.
 
-    `key` is the digest of `step`, `version`, `spec` and `inputs`; `facts`, `environment`, `created` (ISO 8601, UTC),
-    `seconds` (wall time of the step), `units` (its work: images, or images x epochs) and `rate_class` (steps that take
-    equal time per unit) describe the making and are not part of it.
+    Attributes:
+        key: digest of `step`, `version`, `spec` and `inputs`. The other fields are not part of the key.
+        step: kind of the step.
+        inputs: keys of the input artifacts by name.
+        files: the files of the artifact.
+        facts: small results of the step.
+        environment: software versions and machine.
+        created: time of the commit (ISO 8601, UTC).
+        seconds: wall time of the step.
+        units: amount of work, such as images, or images times epochs.
+        rate_class: steps of one rate class take the same time per unit.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -55,13 +64,13 @@ class Manifest(BaseModel):
     rate_class: str
 
     @classmethod
-    def of(cls, text: bytes) -> Self | None:
-        """None for what is no manifest, or one of another version."""
+    def parse(cls, text: bytes) -> Self | None:
+        """Parse a manifest; return None if it is invalid or of another schema version."""
         try:
-            found = cls.model_validate_json(text)
+            manifest = cls.model_validate_json(text)
         except ValidationError:
             return None
-        return found if found.schema_version == MANIFEST_VERSION else None
+        return manifest if manifest.schema_version == MANIFEST_VERSION else None
 
     def as_text(self) -> str:
         return self.model_dump_json(indent=1) + "\n"
@@ -74,8 +83,8 @@ class Manifest(BaseModel):
 
 
 @dataclass(frozen=True)
-class Checked:
-    """An artifact whose bytes were compared with its manifest. `step` is empty if the manifest cannot be read."""
+class ArtifactCheck:
+    """The result of comparing an artifact with its manifest. `step` is empty if the manifest cannot be read."""
 
     key: str
     step: str
@@ -83,8 +92,8 @@ class Checked:
 
 
 @dataclass(frozen=True)
-class Swept:
-    """What nobody refers to: artifacts, and files with their bytes."""
+class SweepResult:
+    """Numbers of unused artifacts and files, and the bytes of these files."""
 
     artifacts: int
     files: int
@@ -92,62 +101,62 @@ class Swept:
 
 
 class Artifact(Protocol):
-    """A committed artifact, open for reading."""
+    """A committed artifact."""
 
     @property
     def manifest(self) -> Manifest: ...
 
     def path(self, name: str) -> Path:
-        """A local path to the file `name`; its bytes have been checked against the manifest.
+        """Return a local path to the file `name`, whose bytes were verified against the manifest.
 
         Raises:
-            CorruptArtifactError: the bytes differ from the manifest, or the file is gone.
+            CorruptArtifactError: the bytes differ from the manifest, or the file is missing.
         """
 
 
 class Store(Protocol):
-    """`read` never returns an artifact whose manifest or file sizes are wrong."""
+    """A store of artifacts. `read` never returns an artifact whose manifest or file sizes are wrong."""
 
     @property
     def url(self) -> str:
-        """A path or URL: `open_store` opens the same store by it, in another process too."""
+        """The path or URL with which `open_store` opens the same store, also in another process."""
 
     def read(self, key: str) -> Artifact | None:
-        """The artifact, or None if it is not there or not whole (then it will be made again)."""
+        """Return the artifact, or None if it is missing or incomplete (and must be made again)."""
 
-    def present(self, keys: Collection[str]) -> set[str]:
-        """Those of the keys that `read` finds: many at once may be asked for faster than one by one."""
+    def select_existing(self, keys: Collection[str]) -> set[str]:
+        """Return the keys whose artifacts are complete. Faster than `read` for each key."""
 
     def put_file(self, name: str, source: Path) -> FileEntry:
-        """Keeps the bytes of `source`, durably. An artifact cannot be read until its manifest is committed."""
+        """Store the bytes of `source` durably. They become readable when the manifest is committed."""
 
     def list(self) -> Iterator[Manifest]:
-        """Every committed manifest, in no particular order."""
+        """Yield every committed manifest, in no particular order."""
 
     def commit(self, manifest: Manifest) -> Artifact:
-        """Publishes the manifest at once. The first commit of a key wins: the winner's artifact is returned."""
+        """Publish the manifest atomically. The first commit of a key wins; its artifact is returned."""
 
     def checkpoint_dir(self, key: str) -> Path:
-        """Where a step may keep what lets it go on after an interruption. Not there until the step makes it; it may
-        be deleted safely, and goes when the key is committed."""
+        """Return the folder for checkpoints of a step. The step creates it; it may be deleted safely, and is deleted
+        when the key is committed."""
 
     def claim(self, key: str) -> AbstractContextManager[bool]:
-        """True while nobody else works on `key`. A claim only saves double work; correctness never rests on it."""
+        """Claim `key`; yield False if another process holds it. Claims only avoid double work."""
 
-    def claimed(self) -> set[str]:
-        """The keys that somebody works on."""
+    def claimed_keys(self) -> set[str]:
+        """Return the keys that any process has claimed."""
 
     def record_failure(self, key: str, cause: str) -> None:
-        """Keeps why a step failed, until its artifact is committed."""
+        """Record why a step failed. The record is deleted when the artifact is committed."""
 
     def failures(self) -> dict[str, str]:
-        """Causes of the steps that failed and have not been made since, by key."""
+        """Return the causes of failed steps by key, without those that have succeeded since."""
 
-    def check(self) -> Iterator[Checked]:
-        """Reads every manifest and every file that it promises. Changes nothing."""
+    def check(self) -> Iterator[ArtifactCheck]:
+        """Verify every manifest and the bytes of all its files. Nothing is changed."""
 
-    def sweep(self, keep: Set[str], remove: bool) -> Swept:
-        """Counts, and removes if told so, the artifacts but for `keep`, and files that then belong to none.
+    def sweep(self, keep: Set[str], remove: bool) -> SweepResult:
+        """Count, and with `remove` delete, all artifacts except `keep`, and the files that no artifact needs.
 
-        Files younger than a day and what is claimed stay.
+        Claimed artifacts and files younger than a day are kept.
         """

@@ -1,4 +1,4 @@
-"""Claims on object storage: leases that their holders renew. They save double work, and nothing more rests on them."""
+"""Claims on object storage: leases that their holders renew. They avoid double work; correctness needs no leases."""
 
 from __future__ import annotations
 
@@ -15,82 +15,88 @@ from pathlib import Path
 from prettyuseful.engine.store.bucket import Bucket
 from prettyuseful.errors import StoreError
 
-LASTS = 60.0
-"""Seconds for which a lease stays after its holder has stopped renewing it."""
-_RENEWALS = 4  # within that time
+LEASE_SECONDS = 60.0
+"""Seconds until a lease expires after its last renewal."""
+_RENEWALS = 4  # per `LEASE_SECONDS`
 
 
 @dataclass(frozen=True)
-class _Seen:
+class _Observation:
+    """The content of a lease, and since when it has not changed (monotonic clock)."""
+
     content: bytes
     since: float
 
 
 class Leases:
-    """`leases/<key>.json` in a bucket. No clocks are compared to take one over: whoever wants it watches, by its own
-    monotonic clock, whether it still changes. A holder that died on this machine is known at once."""
+    """The leases `leases/<key>.json` in a bucket.
+
+    A lease is taken over when it has not changed for `LEASE_SECONDS` by the monotonic clock of the observer, so clocks
+    of machines are never compared. If its holder was a process of this machine that has exited, there is no wait.
+    """
 
     def __init__(self, bucket: Bucket) -> None:
         self._bucket = bucket
-        self._seen: dict[str, _Seen] = {}
-        self._mine: set[str] = set()
+        self._observations: dict[str, _Observation] = {}
+        self._own_keys: set[str] = set()
 
     @contextmanager
     def hold(self, key: str) -> Iterator[bool]:
-        """True, and renewed by a thread meanwhile, if nobody else holds it."""
-        holder = {"id": uuid.uuid4().hex, "process": _process()}
-        if not self._take(key, holder):
+        """Try to acquire a lease; yield whether it was acquired. A thread renews it until the end of the block."""
+        holder = {"id": uuid.uuid4().hex, "process": _process_identity()}
+        if not self._acquire(key, holder):
             yield False
             return
         done = threading.Event()
-        renewal = threading.Thread(target=self._renew, args=(key, holder, done), daemon=True)
+        renewal = threading.Thread(target=self._renew_until, args=(key, holder, done), daemon=True)
         renewal.start()
-        self._mine.add(key)
+        self._own_keys.add(key)
         try:
             yield True
         finally:
-            self._mine.discard(key)
+            self._own_keys.discard(key)
             done.set()
             renewal.join()
-            with suppress(StoreError, FileNotFoundError):  # it ends by itself
+            with suppress(StoreError, FileNotFoundError):  # otherwise it expires
                 if json.loads(self._bucket.read(_name(key)))["id"] == holder["id"]:
                     self._bucket.remove(_name(key))
 
-    def held(self) -> set[str]:
-        """Keys of the leases that were renewed lately, as far as this clock and that of the storage agree."""
+    def held_keys(self) -> set[str]:
+        """Return the keys of leases that have not expired, if the clocks of this machine and the storage agree."""
 
-        def fresh(name: str) -> bool:
+        def is_active(name: str) -> bool:
             with suppress(FileNotFoundError):
-                return self._bucket.age(name) < LASTS and not _is_dead(self._bucket.read(name))
+                return self._bucket.age(name) < LEASE_SECONDS and not _holder_has_exited(self._bucket.read(name))
             return False
 
         names = list(self._bucket.sizes("leases"))
-        keys = {Path(name).stem for name, held in zip(names, self._bucket.each(fresh, names), strict=True) if held}
-        return keys | self._mine
+        active = self._bucket.map_concurrently(is_active, names)
+        keys = {Path(name).stem for name, is_held in zip(names, active, strict=True) if is_held}
+        return keys | self._own_keys
 
-    def _take(self, key: str, holder: dict[str, str]) -> bool:
+    def _acquire(self, key: str, holder: dict[str, str]) -> bool:
         content = json.dumps({**holder, "beat": 0}).encode()
-        if key in self._mine:
+        if key in self._own_keys:
             return False
         if self._bucket.create(_name(key), content):
             return True
         try:
-            found = self._bucket.read(_name(key))
-        except FileNotFoundError:  # just given back
+            current = self._bucket.read(_name(key))
+        except FileNotFoundError:  # just released
             return self._bucket.create(_name(key), content)
-        seen, now = self._seen.get(key), time.monotonic()
-        if seen is None or seen.content != found:
-            seen = self._seen[key] = _Seen(found, now)
-        if now - seen.since < LASTS and not _is_dead(found):
+        last, now = self._observations.get(key), time.monotonic()
+        if last is None or last.content != current:
+            last = self._observations[key] = _Observation(current, now)
+        if now - last.since < LEASE_SECONDS and not _holder_has_exited(current):
             return False
         self._bucket.remove(_name(key))
         return self._bucket.create(_name(key), content)
 
-    def _renew(self, key: str, holder: dict[str, str], done: threading.Event) -> None:
+    def _renew_until(self, key: str, holder: dict[str, str], done: threading.Event) -> None:
         beat = 0
-        while not done.wait(LASTS / _RENEWALS):
+        while not done.wait(LEASE_SECONDS / _RENEWALS):
             beat += 1
-            with suppress(StoreError):  # the next one may pass; if none does, another takes over
+            with suppress(StoreError):  # a later renewal may succeed; otherwise the lease expires
                 self._bucket.write(_name(key), json.dumps({**holder, "beat": beat}).encode())
 
 
@@ -98,9 +104,9 @@ def _name(key: str) -> str:
     return f"leases/{key}.json"
 
 
-def _process() -> str:
-    """This process: its machine since it was started, its number there, and when it began."""
-    return " ".join((*_machine(), str(os.getpid()), _began(os.getpid()) or "0"))
+def _process_identity() -> str:
+    """Identify this process by machine, boot, process id and start time."""
+    return " ".join((*_machine(), str(os.getpid()), _start_ticks(os.getpid()) or "0"))
 
 
 def _machine() -> tuple[str, str]:
@@ -108,16 +114,16 @@ def _machine() -> tuple[str, str]:
     return os.uname().nodename, boot.read_text().strip() if boot.exists() else "unknown"
 
 
-def _began(pid: int) -> str | None:
-    """In ticks since the machine was started; None if there is no such process."""
+def _start_ticks(pid: int) -> str | None:
+    """Return the start time of a process in ticks since boot; None if there is no such process."""
     with suppress(OSError, IndexError):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
     return None
 
 
-def _is_dead(content: bytes) -> bool:
-    """Whether the holder was a process of this machine that has ended; its lease is not waited for."""
+def _holder_has_exited(content: bytes) -> bool:
+    """Whether the holder was a process of this machine that has exited."""
     with suppress(ValueError, KeyError, TypeError):
-        *machine, pid, began = str(json.loads(content)["process"]).split(" ")
-        return tuple(machine) == _machine() and began != "0" and _began(int(pid)) != began
+        *machine, pid, start = str(json.loads(content)["process"]).split(" ")
+        return tuple(machine) == _machine() and start != "0" and _start_ticks(int(pid)) != start
     return False

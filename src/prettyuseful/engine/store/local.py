@@ -2,10 +2,10 @@
 
 objects/ab/abcd...        files, named by the SHA-256 of their bytes
 manifests/12/1234....json one per artifact, written last, never changed
-locks/1234....lock        advisory claims, freed by the system when a process dies
-tmp/                      unfinished writes; safe to delete when nothing runs
-checkpoints/1234.../              what an unfinished step goes on from; safe to delete, at the cost of work
-failures/1234....json     why a step failed; gone once it is made
+locks/1234....lock        advisory claims, released by the system when a process exits
+tmp/                      unfinished writes; may be deleted when nothing runs
+checkpoints/1234.../      checkpoints of unfinished steps; may be deleted safely
+failures/1234....json     why a step failed; deleted when the step succeeds
 """
 
 from __future__ import annotations
@@ -20,11 +20,18 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from prettyuseful.engine.durable import draft_in, fsync, replacing
+from prettyuseful.engine.atomic import atomic_write, fsync, temporary_file
 from prettyuseful.engine.keys import file_sha256
-from prettyuseful.engine.store.base import GRACE, Checked, FileEntry, Manifest, Swept
-from prettyuseful.engine.store.faults import DIFFERS, MISSING, broken, checked_against, failure_cause, failure_text
+from prettyuseful.engine.store.base import GRACE_SECONDS, ArtifactCheck, FileEntry, Manifest, SweepResult
 from prettyuseful.engine.store.objects import DamagedError, ObjectFolder
+from prettyuseful.engine.store.verification import (
+    DIFFERS,
+    MISSING,
+    corrupt_artifact_error,
+    failure_from_json,
+    failure_to_json,
+    verify_manifests,
+)
 from prettyuseful.errors import CorruptArtifactError, StoreError
 
 
@@ -36,11 +43,11 @@ class LocalArtifact:
     store: LocalStore
 
     def path(self, name: str) -> Path:
-        return self.store.verified(self.manifest.file(name), self.manifest)
+        return self.store.verified_path(self.manifest.file(name), self.manifest)
 
 
 class LocalStore:
-    """See `store.base.Store`. Opening it creates the folder and proves that it can be written.
+    """A store in a folder, see `store.base.Store`. Opening it creates the folder and checks that it is writable.
 
     Raises:
         StoreError: the folder cannot be created or written.
@@ -52,12 +59,12 @@ class LocalStore:
             self._objects = ObjectFolder(self.root)
             for name in ("manifests", "locks", "failures"):
                 (self.root / name).mkdir(exist_ok=True)
-            with draft_in(self._objects.drafts):
+            with temporary_file(self._objects.drafts):
                 pass
         except OSError as error:
             raise StoreError(
                 f"cannot write to the store {self.root}: {error.strerror or error}; "
-                "make the folder writable or name another one with --store"
+                "make the folder writable or choose another one with --store"
             ) from error
 
     @property
@@ -76,18 +83,18 @@ class LocalStore:
                 return None
         return LocalArtifact(manifest, self)
 
-    def present(self, keys: Collection[str]) -> set[str]:
+    def select_existing(self, keys: Collection[str]) -> set[str]:
         return {key for key in keys if self.read(key) is not None}
 
     def checkpoint_dir(self, key: str) -> Path:
         return self.root / "checkpoints" / key
 
     def put_file(self, name: str, source: Path) -> FileEntry:
-        entry = FileEntry.of(name, source)
+        entry = FileEntry.from_file(name, source)
         try:
             self._objects.copy(entry.sha256, source)
         except OSError as error:
-            raise _full_or(error, self.root) from error
+            raise _write_error(error, self.root) from error
         return entry
 
     def list(self) -> Iterator[Manifest]:
@@ -100,23 +107,23 @@ class LocalStore:
         try:
             target.parent.mkdir(exist_ok=True)
             if target.exists() and self.read(manifest.key) is None:
-                # Broken beyond use: out of the way, so that a whole one can be first.
+                # The existing manifest is unusable; delete it, so that this commit wins.
                 with suppress(FileNotFoundError):
                     target.unlink()
-            with draft_in(self._objects.drafts) as draft:
+            with temporary_file(self._objects.drafts) as draft:
                 draft.write_text(manifest.as_text(), encoding="utf-8")
                 fsync(draft)
                 with suppress(FileExistsError):
                     os.link(draft, target)
                 fsync(target.parent)
         except OSError as error:
-            raise _full_or(error, self.root) from error
+            raise _write_error(error, self.root) from error
         with suppress(OSError):
             self._failure_path(manifest.key).unlink(missing_ok=True)
         winner = self.read(manifest.key)
         if winner is None:
             raise CorruptArtifactError(
-                f"the store {self.root} lost the artifact {manifest.key[:12]} while it was written"
+                f"the store {self.root} lost the artifact {manifest.key[:12]} during the commit; run the study again"
             )
         return winner
 
@@ -125,7 +132,7 @@ class LocalStore:
         try:
             lock = self._lock_path(key).open("a")
         except OSError as error:
-            raise _full_or(error, self.root) from error
+            raise _write_error(error, self.root) from error
         with lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -136,62 +143,64 @@ class LocalStore:
                 return
             yield True
 
-    def claimed(self) -> set[str]:
-        found = set()
+    def claimed_keys(self) -> set[str]:
+        keys = set()
         for path in (self.root / "locks").glob("*.lock"):
-            # Shared: lookers do not hinder each other, and who wants to claim meanwhile only looks again.
+            # A shared lock: readers do not block each other; a simultaneous claim fails and is retried.
             with suppress(FileNotFoundError), path.open() as lock:
                 try:
                     fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
                 except OSError:
-                    found.add(path.stem)
-        return found
+                    keys.add(path.stem)
+        return keys
 
     def record_failure(self, key: str, cause: str) -> None:
         try:
-            with replacing(self._failure_path(key), self._objects.drafts) as draft:
-                draft.write_text(failure_text(cause), encoding="utf-8")
+            with atomic_write(self._failure_path(key), self._objects.drafts) as draft:
+                draft.write_text(failure_to_json(cause), encoding="utf-8")
         except OSError as error:
-            raise _full_or(error, self.root) from error
+            raise _write_error(error, self.root) from error
 
     def failures(self) -> dict[str, str]:
-        found = {}
+        causes = {}
         for path in (self.root / "failures").glob("*.json"):
             with suppress(OSError, ValueError):
                 if not self._manifest_path(path.stem).exists():
-                    found[path.stem] = failure_cause(path.read_text("utf-8"))
-        return found
+                    causes[path.stem] = failure_from_json(path.read_text("utf-8"))
+        return causes
 
-    def check(self) -> Iterator[Checked]:
+    def check(self) -> Iterator[ArtifactCheck]:
         paths = sorted((self.root / "manifests").glob("*/*.json"))
-        yield from checked_against(((path.stem, self._manifest(path)) for path in paths), self._problem)
+        yield from verify_manifests(((path.stem, self._manifest(path)) for path in paths), self._problem)
 
-    def sweep(self, keep: Set[str], remove: bool) -> Swept:
-        keep = keep | self.claimed()
+    def sweep(self, keep: Set[str], remove: bool) -> SweepResult:
+        keep = keep | self.claimed_keys()
         manifests = {path.stem: path for path in (self.root / "manifests").glob("*/*.json")}
         unused = [path for key, path in manifests.items() if key not in keep]
         kept = [self._manifest(path) for key, path in manifests.items() if key in keep]
         needed = {entry.sha256 for manifest in kept if manifest for entry in manifest.files}
-        unreferenced = {e.sha256 for path in unused if (found := self._manifest(path)) for e in found.files} - needed
-        files = [path for path in (self.root / "objects").glob("*/*") if self._is_spare(path, needed, unreferenced)]
-        files += [path for path in (self.root / "tmp").iterdir() if _age(path) > GRACE]
+        unreferenced = {
+            e.sha256 for path in unused if (manifest := self._manifest(path)) for e in manifest.files
+        } - needed
+        files = [path for path in (self.root / "objects").glob("*/*") if self._is_removable(path, needed, unreferenced)]
+        files += [path for path in (self.root / "tmp").iterdir() if _age(path) > GRACE_SECONDS]
         files += [path for path in (self.root / "failures").glob("*.json") if path.stem not in keep]
         unneeded = [path for path in (self.root / "checkpoints").glob("*") if path.name not in keep]
         files += [path for folder in unneeded for path in folder.rglob("*") if path.is_file()]
-        swept = Swept(len(unused), len(files), sum(path.lstat().st_size for path in files))
+        swept = SweepResult(len(unused), len(files), sum(path.lstat().st_size for path in files))
         if remove:
             try:
-                for path in (*unused, *files):  # manifests first: none may promise what is gone
+                for path in (*unused, *files):  # manifests first: no manifest may refer to a deleted file
                     path.unlink(missing_ok=True)
                 for folder in unneeded:
                     shutil.rmtree(folder, ignore_errors=True)
             except OSError as error:
-                raise _full_or(error, self.root) from error
+                raise _write_error(error, self.root) from error
         return swept
 
-    def _is_spare(self, path: Path, needed: Set[str], unreferenced: Set[str]) -> bool:
-        """An object that no manifest will need: one of an artifact that goes, or one that was left over long ago."""
-        return path.name in unreferenced or (path.name not in needed and _age(path) > GRACE)
+    def _is_removable(self, path: Path, needed: Set[str], unreferenced: Set[str]) -> bool:
+        """Whether a sweep may delete an object: only deleted artifacts need it, or none does and it is old enough."""
+        return path.name in unreferenced or (path.name not in needed and _age(path) > GRACE_SECONDS)
 
     def _problem(self, entry: FileEntry) -> str | None:
         try:
@@ -201,15 +210,15 @@ class LocalStore:
         except OSError as error:
             return f"cannot be read ({error.strerror})"
 
-    def verified(self, entry: FileEntry, manifest: Manifest) -> Path:
-        """Path of an object whose bytes have been hashed by this process."""
+    def verified_path(self, entry: FileEntry, manifest: Manifest) -> Path:
+        """Return the path of a file, after verifying its bytes once per process."""
         try:
-            return self._objects.verified(entry.sha256)
+            return self._objects.verified_path(entry.sha256)
         except DamagedError:
-            # It was set aside, so that the next run makes it again instead of meeting it again.
-            raise broken(entry, manifest, DIFFERS, self.url) from None
+            # It was renamed, so the next run makes it again.
+            raise corrupt_artifact_error(entry, manifest, DIFFERS, self.url) from None
         except FileNotFoundError:
-            raise broken(entry, manifest, MISSING, self.url) from None
+            raise corrupt_artifact_error(entry, manifest, MISSING, self.url) from None
 
     def _manifest_path(self, key: str) -> Path:
         return self.root / "manifests" / key[:2] / f"{key}.json"
@@ -223,17 +232,17 @@ class LocalStore:
     @staticmethod
     def _manifest(path: Path) -> Manifest | None:
         try:
-            return Manifest.of(path.read_bytes())
+            return Manifest.parse(path.read_bytes())
         except OSError:
             return None
 
 
-def _full_or(error: OSError, root: Path) -> StoreError:
+def _write_error(error: OSError, root: Path) -> StoreError:
     return StoreError(
-        f"cannot write to the store {root}: {error.strerror or error}; free some space or name another store"
+        f"cannot write to the store {root}: {error.strerror or error}; free disk space or choose another store"
     )
 
 
 def _age(path: Path) -> float:
-    """Seconds since the file was written."""
+    """Return the seconds since the file was written."""
     return time.time() - path.lstat().st_mtime

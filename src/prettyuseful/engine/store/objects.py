@@ -1,4 +1,4 @@
-"""Files in a folder, named by the SHA-256 of their bytes."""
+"""A folder of files that are named by the SHA-256 of their bytes."""
 
 from __future__ import annotations
 
@@ -6,48 +6,48 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from prettyuseful.engine.durable import replacing
+from prettyuseful.engine.atomic import atomic_write
 from prettyuseful.engine.keys import file_sha256
 
 
 class DamagedError(Exception):
-    """The bytes of a file are not those of its name."""
+    """The bytes of a file do not match its name."""
 
 
 class ObjectFolder:
-    """`root`/objects/ab/abcd..., and `root`/tmp for what is not whole yet. Raises OSError as the system does."""
+    """The files `root`/objects/ab/abcd...; `root`/tmp holds unfinished files. Methods may raise OSError."""
 
     def __init__(self, root: Path) -> None:
         self.root, self.drafts = root, root / "tmp"
-        self._checked: set[tuple[str, int, int]] = set()
+        self._verified: set[tuple[str, int, int]] = set()
         for folder in (root / "objects", self.drafts):
             folder.mkdir(parents=True, exist_ok=True)
 
     def path(self, sha256: str) -> Path:
         return self.root / "objects" / sha256[:2] / sha256
 
-    def keep(self, sha256: str, write: Callable[[Path], object]) -> None:
-        """`write` gets a file to write the bytes into; they are there at once, or not at all."""
-        with replacing(self.path(sha256), self.drafts) as draft:
+    def add(self, sha256: str, write: Callable[[Path], object]) -> None:
+        """Add a file atomically; `write` is called with a temporary path to write the bytes to."""
+        with atomic_write(self.path(sha256), self.drafts) as draft:
             write(draft)
             draft.chmod(0o444)
 
     def copy(self, sha256: str, source: Path) -> None:
-        self.keep(sha256, lambda draft: shutil.copyfile(source, draft))
+        self.add(sha256, lambda draft: shutil.copyfile(source, draft))
 
-    def verified(self, sha256: str) -> Path:
-        """Path of a file whose bytes have been hashed once per process, size and time of change.
+    def verified_path(self, sha256: str) -> Path:
+        """Return the path of a file, after hashing its bytes once per process, size and modification time.
 
         Raises:
-            DamagedError: its bytes are others; it has been set aside, so that a whole one can take its place.
-            FileNotFoundError: there is none.
+            DamagedError: the bytes do not match the name; the file was renamed to `.corrupt`.
+            FileNotFoundError: there is no such file.
         """
         path = self.path(sha256)
         stat = path.stat()
-        mark = (sha256, stat.st_size, stat.st_mtime_ns)
-        if mark not in self._checked:
+        version = (sha256, stat.st_size, stat.st_mtime_ns)
+        if version not in self._verified:
             if file_sha256(path) != sha256:
                 path.rename(path.with_suffix(".corrupt"))
                 raise DamagedError(str(path))
-            self._checked.add(mark)
+            self._verified.add(version)
         return path

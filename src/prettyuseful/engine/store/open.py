@@ -1,4 +1,4 @@
-"""From a path or URL to a store."""
+"""Opens stores by path or URL."""
 
 from __future__ import annotations
 
@@ -10,40 +10,44 @@ from prettyuseful.engine.store.local import LocalStore
 from prettyuseful.errors import StoreError
 
 
-def open_store(place: Path | str, must_exist: bool = False) -> Store:
-    """The store in a folder, which is made if it is not there, or at the URL of object storage (`s3://bucket/folder`).
+def open_store(location: Path | str, must_exist: bool = False) -> Store:
+    """Open the store in a folder or at a URL of object storage (`s3://bucket/folder`). Create it if it does not exist.
+
+    Args:
+        location: a folder or a URL.
+        must_exist: do not create a store.
 
     Raises:
-        StoreError: it cannot be written, is of an unknown kind, or is not there although it must be.
+        StoreError: the store cannot be written, is of an unknown kind, or does not exist although it must.
     """
-    if must_exist and not exists(place):
-        raise StoreError(f"there is no store at {place}; name the one of your runs with --store")
-    if url := _url(place):
+    if must_exist and not store_exists(location):
+        raise StoreError(f"there is no store at {location}; give the store of your runs with --store")
+    if url := _url(location):
         from prettyuseful.engine.store.remote import RemoteStore
 
         return RemoteStore(url, _cache())
-    return LocalStore(_folder(place))
+    return LocalStore(_folder(location))
 
 
-def exists(place: Path | str) -> bool:
-    """Whether a store is there already. Makes nothing."""
-    if url := _url(place):
+def store_exists(location: Path | str) -> bool:
+    """Whether a store exists. Creates nothing."""
+    if url := _url(location):
         from prettyuseful.engine.store.remote import RemoteStore
 
         return RemoteStore.exists(url)
-    return (_folder(place) / "manifests").is_dir()
+    return (_folder(location) / "manifests").is_dir()
 
 
-def _url(place: Path | str) -> str | None:
-    return place if isinstance(place, str) and "://" in place and not place.startswith("file://") else None
+def _url(location: Path | str) -> str | None:
+    return location if isinstance(location, str) and "://" in location and not location.startswith("file://") else None
 
 
-def _folder(place: Path | str) -> Path:
-    return Path(str(place).removeprefix("file://"))
+def _folder(location: Path | str) -> Path:
+    return Path(str(location).removeprefix("file://"))
 
 
 def _cache() -> Path:
-    """`$PRETTYUSEFUL_CACHE`, or a folder of our own where caches are kept."""
-    if own := os.environ.get("PRETTYUSEFUL_CACHE"):
-        return Path(own)
+    """Return the cache folder: `$PRETTYUSEFUL_CACHE`, or `prettyuseful` in the user's cache folder."""
+    if folder := os.environ.get("PRETTYUSEFUL_CACHE"):
+        return Path(folder)
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "prettyuseful"

@@ -1,4 +1,4 @@
-"""Where steps run: what the executor asks of processes on this machine and of a cluster alike."""
+"""The interface of workers, which run steps in processes on this machine or on a cluster."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from prettyuseful.errors import PrettyUsefulError
 
 
 class LostWorkerError(PrettyUsefulError):
-    """The worker of a step is gone: killed, out of memory, or its machine is. The step itself may be all right."""
+    """The worker of a step was killed, ran out of memory, or its machine was lost. The step may succeed on a retry."""
 
 
 class Workers(Protocol):
-    """Runs steps side by side while it is open. Left by an exception, it stops what still runs."""
+    """Runs steps in parallel while it is open. If the block ends with an exception, running steps are stopped."""
 
     def __enter__(self) -> Self: ...
 
@@ -26,24 +26,24 @@ class Workers(Protocol):
 
     @property
     def width(self) -> int:
-        """Steps of one thread that fit side by side, now."""
+        """Number of one-thread steps that can run at the same time now."""
 
     @property
     def crash_kills_siblings(self) -> bool:
-        """Whether a worker that dies takes the steps of others with it."""
+        """Whether the crash of one worker also stops the steps of other workers."""
 
     def room_for(self, step: Step, running: Collection[Step]) -> bool:
-        """Whether the step fits beside those that run.
+        """Whether the step can run now together with the running ones.
 
         Raises:
-            UserError: it never will.
+            UserError: the step can never run on these workers.
         """
 
     def submit(self, step: Step) -> Future[bool]:
-        """True once its artifact is in the store, False if another process is at it.
+        """Run the step. The result is True when its artifact is in the store, False if another process claims it.
 
-        The future raises what the step raised, or LostWorkerError.
+        The future raises the exception of the step, or LostWorkerError.
         """
 
     def progress_events(self) -> Iterable[tuple[str, float]]:
-        """What running steps have said since the last call: their keys, and the fraction of them that is done (0-1)."""
+        """Return the progress since the last call: pairs of step key and finished fraction (0-1)."""

@@ -1,20 +1,20 @@
-"""Scripts without a main guard: every worker process imports the script, and would run it again."""
+"""Detects scripts without a main guard, which every worker process would import and run again."""
 
 from __future__ import annotations
 
 import multiprocessing
 
-NO_WORKER = (
-    "no worker process could start: each imports the script that was run, so the script must call prettyuseful below "
-    'its main guard, `if __name__ == "__main__":`; or pass workers=1 to run in the process of the script '
-    "(where it does, workers were killed as they started: look for want of memory)"
+NO_WORKER_MESSAGE = (
+    "no worker process could start: each one imports the script, so call prettyuseful below the main guard "
+    '`if __name__ == "__main__":`, or pass workers=1 to run in the process of the script '
+    "(if the script has a main guard, the workers were killed at start; check the free memory)"
 )
 
 
-def leave_if_worker() -> None:
-    """Ends a worker process that has only come here because it imports a script without a main guard.
+def exit_if_worker() -> None:
+    """Exit if this is a worker process that is importing a script without a main guard.
 
-    Its parent finds that no worker could start, and says why: once, and not in every worker.
+    The parent process then reports once that no worker could start.
     """
     if getattr(multiprocessing.current_process(), "_inheriting", False):
         raise SystemExit(1)

@@ -20,21 +20,21 @@ from prettyuseful.engine.step import Step, run_step
 from prettyuseful.engine.store.base import Store
 from prettyuseful.engine.store.open import open_store
 from prettyuseful.engine.workers.base import LostWorkerError
-from prettyuseful.engine.workers.guard import NO_WORKER
+from prettyuseful.engine.workers.guard import NO_WORKER_MESSAGE
 from prettyuseful.errors import StudyError
 
-_BEGUN = ""
-"""What a worker sends instead of a step's key once it is up."""
+_WORKER_READY = ""
+"""A worker sends this instead of a step key when it has started."""
 
 
-class _News(Protocol):
+class _ProgressQueue(Protocol):
     def put(self, item: Any) -> None: ...
 
     def get_nowait(self) -> Any: ...
 
 
 class LocalWorkers:
-    """Processes that are started afresh (spawn): they share no state with this one. A single worker is this one.
+    """Worker processes on this machine, started by spawn. With `width=1`, steps run in this process.
 
     See `workers.base.Workers`.
     """
@@ -44,10 +44,10 @@ class LocalWorkers:
     def __init__(self, store: Store, width: int) -> None:
         self.store, self.width = store, width
         self._context = multiprocessing.get_context("spawn")
-        self._news: _News = SimpleQueue() if width == 1 else self._context.Queue()
+        self._queue: _ProgressQueue = SimpleQueue() if width == 1 else self._context.Queue()
         self._pool: ProcessPoolExecutor | None = None
-        self._begun, self._false_starts = False, 0
-        self._waiting: list[tuple[str, float]] = []
+        self._any_worker_ready, self._failed_starts = False, 0
+        self._pending_events: list[tuple[str, float]] = []
 
     def __enter__(self) -> Self:
         if self.width > 1:
@@ -65,42 +65,42 @@ class LocalWorkers:
         future: Future[bool] = Future()
         if self._pool is None:
             try:
-                future.set_result(_run(step, self.store, self._news))
+                future.set_result(_run(step, self.store, self._queue))
             except Exception as error:
                 future.set_exception(error)
             return future
         try:
-            inner = self._pool.submit(_work, step, self.store.url)
-        except BrokenProcessPool:  # a worker has died since: all of its pool's steps have been reported
+            inner = self._pool.submit(_run_in_worker, step, self.store.url)
+        except BrokenProcessPool:  # a worker has died; all steps of the pool were reported as lost
             self._receive()
-            self._false_starts += not self._begun
-            if self._false_starts > 1:  # one worker may have been killed by accident
-                raise StudyError(NO_WORKER) from None
+            self._failed_starts += not self._any_worker_ready
+            if self._failed_starts > 1:  # a single failure may be an accident
+                raise StudyError(NO_WORKER_MESSAGE) from None
             self._stop(kill=True)
             self._start()
-            inner = self._pool.submit(_work, step, self.store.url)
-        inner.add_done_callback(lambda done: _pass_on(done, future))
+            inner = self._pool.submit(_run_in_worker, step, self.store.url)
+        inner.add_done_callback(lambda done: _copy_result(done, future))
         return future
 
     def progress_events(self) -> Iterable[tuple[str, float]]:
         self._receive()
-        received, self._waiting = self._waiting, []
+        received, self._pending_events = self._pending_events, []
         return received
 
     def _receive(self) -> None:
         with suppress(Empty):
             while True:
-                key, fraction = self._news.get_nowait()
-                if key == _BEGUN:
-                    self._begun = True
+                key, fraction = self._queue.get_nowait()
+                if key == _WORKER_READY:
+                    self._any_worker_ready = True
                 else:
-                    self._waiting.append((key, fraction))
+                    self._pending_events.append((key, fraction))
 
     def _start(self) -> None:
-        # A queue of its own: a worker that was killed may have held the lock of the last one.
-        self._news = self._context.Queue()
+        # A new queue: a killed worker may have held the lock of the old one.
+        self._queue = self._context.Queue()
         self._pool = ProcessPoolExecutor(
-            self.width, self._context, initializer=_begin_worker, initargs=(os.getpid(), self._news)
+            self.width, self._context, initializer=_initialise_worker, initargs=(os.getpid(), self._queue)
         )
 
     def _stop(self, kill: bool) -> None:
@@ -114,32 +114,32 @@ class LocalWorkers:
         self._pool = None
 
 
-def _pass_on(done: Future[bool], future: Future[bool]) -> None:
+def _copy_result(done: Future[bool], future: Future[bool]) -> None:
     if done.cancelled():
         future.cancel()
     elif (error := done.exception()) is None:
         future.set_result(done.result())
     elif isinstance(error, BrokenProcessPool):
-        future.set_exception(LostWorkerError("its worker process died (killed, or out of memory)"))
+        future.set_exception(LostWorkerError("its worker process died (killed or out of memory)"))
     else:
         future.set_exception(error)
 
 
-_worker_news: _News | None = None
+_worker_queue: _ProgressQueue | None = None
 
 
-def _begin_worker(parent: int, news: _News) -> None:
-    """Runs once in every worker: it leaves Ctrl-C to the parent, and does not outlive it."""
-    global _worker_news
-    _worker_news = news
+def _initialise_worker(parent: int, queue: _ProgressQueue) -> None:
+    """Runs once in every worker: Ctrl-C is left to the parent, and the worker exits with the parent."""
+    global _worker_queue
+    _worker_queue = queue
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # A worker shows no bars: the semaphore that they would share is what a killed one would leave behind.
+    # Workers show no progress bars, and a killed worker would leak the semaphore of tqdm.
     TqdmDefaultWriteLock.mp_lock = None
-    threading.Thread(target=_follow, args=(parent,), daemon=True).start()
-    news.put((_BEGUN, 0.0))
+    threading.Thread(target=_exit_with_parent, args=(parent,), daemon=True).start()
+    queue.put((_WORKER_READY, 0.0))
 
 
-def _follow(parent: int) -> None:
+def _exit_with_parent(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(0.5)
     os._exit(1)
@@ -148,13 +148,13 @@ def _follow(parent: int) -> None:
 _stores: dict[str, Store] = {}
 
 
-def _work(step: Step, url: str) -> bool:
-    """In a worker: one store object per process, so that a file's bytes are hashed once, not once per step."""
-    assert _worker_news is not None
+def _run_in_worker(step: Step, url: str) -> bool:
+    """Run a step in a worker. Each process keeps its store object, so that files are hashed once per process."""
+    assert _worker_queue is not None
     if url not in _stores:
         _stores[url] = open_store(url)
-    return _run(step, _stores[url], _worker_news)
+    return _run(step, _stores[url], _worker_queue)
 
 
-def _run(step: Step, store: Store, news: _News) -> bool:
-    return run_step(step, store, lambda fraction: news.put((step.key, fraction))) is not None
+def _run(step: Step, store: Store, queue: _ProgressQueue) -> bool:
+    return run_step(step, store, lambda fraction: queue.put((step.key, fraction))) is not None

@@ -1,4 +1,4 @@
-"""Workers on a Ray cluster: actors that keep what they have loaded, as many as the cluster has room for."""
+"""Workers on a Ray cluster: actors that keep their model loaded, as many as the cluster has room for."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from prettyuseful.engine.store.open import open_store
 from prettyuseful.engine.workers.base import LostWorkerError
 from prettyuseful.errors import PrettyUsefulError, StepFailedError, StudyError, one_line
 
-_LOST = "its Ray worker or the node of it is gone (killed, or out of memory)"
+_LOST = "its Ray worker or node was lost (killed or out of memory)"
 
 
 @dataclass(eq=False)
-class _Hand:
-    """An actor with what it takes of the cluster and the kind of step that it did last."""
+class _WorkerActor:
+    """An actor, its resources, and the rate class of its last step."""
 
     actor: Any
     needs: Resources
@@ -32,24 +32,24 @@ class _Hand:
 
 
 class RayWorkers:
-    """Actors on the cluster at `address`: `ray` (RAY_ADDRESS, a running cluster of this machine, or a new one here) or
-    `ray://host:port`. See `workers.base.Workers`.
+    """Actors on the cluster at `address`: `ray://host:port`, or `ray` for RAY_ADDRESS, a running cluster of this
+    machine, or a new one. See `workers.base.Workers`.
 
-    A step goes to an idle actor that asks for the same resources, to one that did its like last if there is one: the
-    pipeline is still loaded there. Ray gives an actor as many OpenMP threads as it has CPUs, which are the key's.
+    A step runs on an idle actor with the same resources, preferably one whose last step had the same rate class,
+    because its model is still loaded. Ray sets the OpenMP threads of an actor to its CPUs, as the numerics require.
 
     Raises:
-        StudyError: Ray is not installed, or no cluster answers.
+        StudyError: Ray is not installed, or the cluster cannot be reached.
     """
 
     crash_kills_siblings = False
 
     def __init__(self, store: Store, address: str) -> None:
         self.store, self.address = store, address
-        self.idle: list[_Hand] = []
-        self.busy: list[_Hand] = []
-        self._returned: SimpleQueue[tuple[_Hand, bool]] = SimpleQueue()
-        self._own = False
+        self.idle: list[_WorkerActor] = []
+        self.busy: list[_WorkerActor] = []
+        self._returned: SimpleQueue[tuple[_WorkerActor, bool]] = SimpleQueue()
+        self._started_ray = False
 
     def __enter__(self) -> Self:
         self._ray = _import_ray()
@@ -60,21 +60,21 @@ class RayWorkers:
                 self._ray.init(address, log_to_driver=False, logging_level="ERROR")
             except Exception as error:
                 raise StudyError(
-                    f"--on {self.address}: no Ray cluster answers ({type(error).__name__}); start one with "
-                    "`ray start`, or name another address"
+                    f"--on {self.address}: cannot reach a Ray cluster ({type(error).__name__}); start one with "
+                    "`ray start`, or give another address"
                 ) from error
-            self._own = True
-        self._actor = self._ray.remote(_Worker)
-        self._board = self._ray.remote(_Board).options(num_cpus=0, max_restarts=-1).remote()
-        self._asked = self._board.take.remote()
+            self._started_ray = True
+        self._actor_class = self._ray.remote(_StepRunner)
+        self._progress = self._ray.remote(_ProgressBuffer).options(num_cpus=0, max_restarts=-1).remote()
+        self._pending_progress = self._progress.take.remote()
         return self
 
     def __exit__(self, *_: object) -> None:
-        for hand in [*self.idle, *self.busy]:
-            self._ray.kill(hand.actor)
-        self._ray.kill(self._board)
+        for worker in [*self.idle, *self.busy]:
+            self._ray.kill(worker.actor)
+        self._ray.kill(self._progress)
         self.idle, self.busy = [], []
-        if self._own:
+        if self._started_ray:
             self._ray.shutdown()
 
     @property
@@ -89,137 +89,146 @@ class RayWorkers:
 
     def submit(self, step: Step) -> Future[bool]:
         future: Future[bool] = Future()
-        hand = self._hand(step)
-        self.busy.append(hand)
+        worker = self._acquire_actor(step)
+        self.busy.append(worker)
 
-        def settle(done: Future[Any]) -> None:  # on a thread of Ray's
+        def on_done(done: Future[Any]) -> None:  # runs in a thread of Ray
             error = done.exception()
-            self._returned.put((hand, error is None))
+            self._returned.put((worker, error is None))
             if error is not None:
-                future.set_exception(self._told(error))
+                future.set_exception(self._translate_error(error))
                 return
-            made, raised = done.result()
-            if raised is not None:
-                future.set_exception(raised)
+            completed, exception = done.result()
+            if exception is not None:
+                future.set_exception(exception)
             else:
-                future.set_result(made)
+                future.set_result(completed)
 
-        hand.actor.work.remote(step, self._board).future().add_done_callback(settle)
+        worker.actor.work.remote(step, self._progress).future().add_done_callback(on_done)
         return future
 
     def progress_events(self) -> Iterable[tuple[str, float]]:
-        self._take_back()
-        # The cluster has shrunk: an idle actor must not hold what one that waits to start was promised.
-        if self.idle and not self._fits(hand.needs for hand in (*self.idle, *self.busy)):
-            self._dismiss()
-        ready, _ = self._ray.wait([self._asked], timeout=0)
+        self._collect_returned()
+        # If the cluster has lost nodes, idle actors must not block the start of waiting ones.
+        if self.idle and not self._fits(worker.needs for worker in (*self.idle, *self.busy)):
+            self._kill_idle()
+        ready, _ = self._ray.wait([self._pending_progress], timeout=0)
         if not ready:
             return
-        with suppress(self._ray.exceptions.RayError):  # the board was lost with its node, and comes back elsewhere
-            yield from self._ray.get(self._asked)
-        self._asked = self._board.take.remote()
+        with suppress(self._ray.exceptions.RayError):  # its node was lost; Ray restarts the actor elsewhere
+            yield from self._ray.get(self._pending_progress)
+        self._pending_progress = self._progress.take.remote()
 
-    def _hand(self, step: Step) -> _Hand:
-        """An idle actor, or a new one for which another idle one makes room."""
-        self._take_back()
+    def _acquire_actor(self, step: Step) -> _WorkerActor:
+        """Return an idle actor with the same resources, or stop idle actors and start a new one."""
+        self._collect_returned()
         needs = step.spec.needs
-        like = [hand for hand in self.idle if hand.needs == needs]
-        if like:
-            hand = next((hand for hand in like if hand.rate_class == step.spec.rate_class), like[0])
-            self.idle.remove(hand)
-            hand.rate_class = step.spec.rate_class
-            return hand
-        self._dismiss()  # they hold resources that another step needs otherwise
+        candidates = [worker for worker in self.idle if worker.needs == needs]
+        if candidates:
+            worker = next((worker for worker in candidates if worker.rate_class == step.spec.rate_class), candidates[0])
+            self.idle.remove(worker)
+            worker.rate_class = step.spec.rate_class
+            return worker
+        self._kill_idle()  # they hold resources that the new actor may need
         options: dict[str, Any] = {"num_cpus": needs.threads, "num_gpus": needs.gpus, "max_restarts": 0}
         if needs.memory:
             options["memory"] = needs.memory
-        return _Hand(
-            self._actor.options(**options).remote(self.store.url, str(Path.cwd()), sys.path),
+        return _WorkerActor(
+            self._actor_class.options(**options).remote(self.store.url, str(Path.cwd()), sys.path),
             needs,
             step.spec.rate_class,
         )
 
-    def _told(self, error: BaseException) -> PrettyUsefulError:
-        """A lost worker is told from what Ray itself cannot do, such as to load a class that is not installed there."""
-        known = self._ray.exceptions
-        gone = (known.RayActorError, known.WorkerCrashedError, known.NodeDiedError, known.OutOfMemoryError)
-        if isinstance(error, (*gone, known.ObjectLostError)) and not isinstance(error, known.ActorUnschedulableError):
+    def _translate_error(self, error: BaseException) -> PrettyUsefulError:
+        """Distinguish lost workers from other errors of Ray, such as a class that is not installed on the node."""
+        exceptions = self._ray.exceptions
+        lost_errors = (
+            exceptions.RayActorError,
+            exceptions.WorkerCrashedError,
+            exceptions.NodeDiedError,
+            exceptions.OutOfMemoryError,
+        )
+        if isinstance(error, (*lost_errors, exceptions.ObjectLostError)) and not isinstance(
+            error, exceptions.ActorUnschedulableError
+        ):
             return LostWorkerError(_LOST)
         return StepFailedError(one_line(f"on Ray: {str(error).strip().splitlines()[-1]}"))
 
-    def _take_back(self) -> None:
-        """Actors that have ended their step are idle. If one was lost, so may be the idle ones of its node: all go."""
+    def _collect_returned(self) -> None:
+        """Mark actors with finished steps as idle. If one was lost, stop all idle ones: their node may be lost too."""
         with suppress(Empty):
             while True:
-                hand, alive = self._returned.get_nowait()
-                self.busy.remove(hand)
+                worker, alive = self._returned.get_nowait()
+                self.busy.remove(worker)
                 if alive:
-                    self.idle.append(hand)
+                    self.idle.append(worker)
                 else:
-                    self._dismiss()
+                    self._kill_idle()
 
-    def _dismiss(self) -> None:
+    def _kill_idle(self) -> None:
         while self.idle:
             self._ray.kill(self.idle.pop().actor)
 
-    def _fits(self, asked: Iterable[Resources]) -> bool:
-        """Whether the cluster, as large as it is now, has all of it."""
-        whole, total = self._ray.cluster_resources(), Counter[str]()
-        for needs in asked:
+    def _fits(self, requested: Iterable[Resources]) -> bool:
+        """Whether the cluster in its current size has all these resources."""
+        available, total = self._ray.cluster_resources(), Counter[str]()
+        for needs in requested:
             total.update(_amounts(needs))
-        return all(amount <= whole.get(name, 0) for name, amount in total.items())
+        return all(amount <= available.get(name, 0) for name, amount in total.items())
 
     def _check_possible(self, step: Step) -> None:
         nodes = [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
-        asked = _amounts(step.spec.needs)
-        if any(all(node.get(name, 0) >= amount for name, amount in asked.items()) for node in nodes):
+        requested = _amounts(step.spec.needs)
+        if any(all(node.get(name, 0) >= amount for name, amount in requested.items()) for node in nodes):
             return
-        words = ", ".join(f"{amount:g} {name}" for name, amount in asked.items())
-        raise StudyError(f"{step.label} needs {words} on one node, and no node of the Ray cluster has as much; add one")
+        amounts = ", ".join(f"{amount:g} {name}" for name, amount in requested.items())
+        raise StudyError(
+            f"{step.label} needs {amounts} on one node, but no node of the Ray cluster has that much; add such a node"
+        )
 
 
 def _amounts(needs: Resources) -> dict[str, int]:
-    """By Ray's names; what is not needed is left out."""
+    """Return the resources by Ray's names, without zeros."""
     amounts = {"CPU": needs.threads, "GPU": needs.gpus, "memory": needs.memory}
     return {name: amount for name, amount in amounts.items() if amount}
 
 
-class _Board:
-    """Where workers say how far they are."""
+class _ProgressBuffer:
+    """An actor that collects the progress of the workers."""
 
     def __init__(self) -> None:
-        self._news: dict[str, float] = {}
+        self._fractions: dict[str, float] = {}
 
     def put(self, key: str, fraction: float) -> None:
-        self._news[key] = fraction
+        self._fractions[key] = fraction
 
     def take(self) -> list[tuple[str, float]]:
-        news, self._news = list(self._news.items()), {}
-        return news
+        events, self._fractions = list(self._fractions.items()), {}
+        return events
 
 
-class _Worker:
-    """One process with one store."""
+class _StepRunner:
+    """The actor class: one process with one open store."""
 
-    def __init__(self, url: str, folder: str, search: list[str]) -> None:
-        """Stands where the driver stands, as far as this machine has it: studies name files and classes from there."""
+    def __init__(self, url: str, folder: str, module_paths: list[str]) -> None:
+        """Use the working folder and module paths of the driver if they exist, because studies refer to files there."""
         with suppress(OSError):
             os.chdir(folder)
-        sys.path += [path for path in search if path not in sys.path]
+        sys.path += [path for path in module_paths if path not in sys.path]
         self._url = url
         self._store: Store | None = None
 
-    def work(self, step: Step, board: Any) -> tuple[bool, PrettyUsefulError | None]:
-        """What a step raises is returned: Ray would wrap it in a traceback."""
+    def work(self, step: Step, progress: Any) -> tuple[bool, PrettyUsefulError | None]:
+        """Run a step. Exceptions are returned, because Ray would wrap them in a traceback."""
         try:
             self._store = self._store or open_store(self._url)
-            return run_step(step, self._store, _teller(step.key, board)) is not None, None
+            return run_step(step, self._store, _progress_reporter(step.key, progress)) is not None, None
         except PrettyUsefulError as error:
             return False, error
 
 
-def _teller(key: str, board: Any) -> Callable[[float], None]:
-    return lambda fraction: board.put.remote(key, fraction)
+def _progress_reporter(key: str, progress: Any) -> Callable[[float], None]:
+    return lambda fraction: progress.put.remote(key, fraction)
 
 
 def _import_ray() -> Any:

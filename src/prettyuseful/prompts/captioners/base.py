@@ -1,4 +1,4 @@
-"""What a captioner is: anything that says in words what a picture shows."""
+"""The interface of captioners, which describe images in words."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ PAPER_INSTRUCTION = (
     "Describe this photo in five to six sentences: the background, the foreground, the objects and their details, and "
     "the angle from which the camera sees them. Write plain prose without an introduction, a list or a title."
 )
-"""Our own wording of what the paper asks. The answer comes behind the class name: `<class>, <caption>`."""
+"""Our wording of the paper's instruction. The prompt is `<class>, <caption>`."""
 
-_THOUGHTS = re.compile(r"<think>.*?(</think>|\Z)", re.DOTALL)
+_THINKING = re.compile(r"<think>.*?(</think>|\Z)", re.DOTALL)
 _REFUSAL = re.compile(r"(i'?m|i am) (very )?(sorry|unable|not able)|sorry,|i (can't|cannot|won't)|as an ai\b", re.I)
-_SHOWN = 80
+_MAX_CHARACTERS = 80
 
 
 @dataclass(frozen=True)
 class Picture:
-    """An RGB image to caption. `name` is what errors call it; `place` is where in its photograph it was cut from."""
+    """An RGB image to caption. `name` is used in errors; `position` is where in its photograph the crop was taken."""
 
     image: Image.Image
     class_name: str
     name: str
-    place: str | None = None
+    position: str | None = None
 
     def question(self, instruction: str) -> str:
-        """The instruction with `{class}` filled in."""
+        """Return the instruction with `{class}` replaced by the class name."""
         return instruction.replace("{class}", self.class_name)
 
-    def shrunk(self, short_side: int) -> Image.Image:
-        """The image with a short side of at most `short_side` pixels, never enlarged (bicubic, anti-aliased)."""
+    def downscale(self, short_side: int) -> Image.Image:
+        """Return the image downscaled to a short side of at most `short_side` pixels (bicubic, anti-aliased)."""
         width, height = self.image.size
         scale = short_side / min(width, height)
         if scale >= 1:
@@ -48,34 +48,34 @@ class Captioner(Protocol):
     """Turns pictures into captions."""
 
     def applied(self) -> dict[str, object]:
-        """What was really applied (model, instruction, decoding), for the record. Holds no secret."""
+        """Return the settings in effect (model, instruction, decoding), for the record, without secrets."""
 
     def captions(self, pictures: Sequence[Picture]) -> list[str]:
-        """One caption per picture, in order: a single line, never empty.
+        """Return one caption per picture, in order; each is a single non-empty line.
 
         Raises:
-            StepFailedError: a picture has no caption in the end; names it.
-            UserError: the captioner cannot be used as it is set up.
+            StepFailedError: a picture could not be captioned; the message names it.
+            UserError: the captioner is set up wrongly.
         """
 
 
-def cleaned(answer: str) -> str:
-    """A model's answer as a caption: one line of printable characters, without the model's thoughts or outer quotes.
+def clean_caption(answer: str) -> str:
+    """Return a model's answer as one line of printable characters, without `<think>` parts and outer quotes.
 
     Raises:
-        ValueError: nothing is left, or the answer is a refusal; says which.
+        ValueError: the answer is empty or a refusal.
     """
-    text = one_line(_THOUGHTS.sub(" ", answer))
+    text = one_line(_THINKING.sub(" ", answer))
     if len(text) > 1 and text[0] + text[-1] in ('""', "“”"):
         text = text[1:-1].strip()
     if not text:
-        raise ValueError("an empty answer")
+        raise ValueError("the answer is empty")
     if _REFUSAL.match(text.replace("\u2019", "'")):
-        raise ValueError(f"a refusal ({text[:_SHOWN]!r})")
+        raise ValueError(f"the model refused ({text[:_MAX_CHARACTERS]!r})")
     return text
 
 
-def listed(names: Sequence[str], limit: int = 5) -> str:
-    """`a, b and 3 more`."""
+def join_names(names: Sequence[str], limit: int = 5) -> str:
+    """Return the first `limit` names and the number of the others: `a, b and 3 more`."""
     more = len(names) - limit
     return ", ".join(names[:limit]) + (f" and {more} more" if more > 0 else "")

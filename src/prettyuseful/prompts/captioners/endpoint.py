@@ -1,4 +1,4 @@
-"""Captions from any server that speaks OpenAI's chat completions: vLLM, llama.cpp, Ollama, or a hosted model."""
+"""Captions from any server with OpenAI's chat completions API: vLLM, llama.cpp, Ollama or a hosted model."""
 
 from __future__ import annotations
 
@@ -22,47 +22,52 @@ import numpy as np
 
 from prettyuseful.data.images import encode_png
 from prettyuseful.errors import PrettyUsefulError, StepFailedError, UserError, one_line
-from prettyuseful.prompts.captioners.base import Picture, cleaned, listed
+from prettyuseful.prompts.captioners.base import Picture, clean_caption, join_names
 
 T = TypeVar("T")
 
-_PASSING = frozenset({408, 409, 425, 429, *range(500, 600)})
-_OF_ONE_PICTURE = frozenset({400, 413, 415, 422})  # a server may refuse one picture and take the next
-_ENOUGH_FAILURES = 8  # pictures; the rest is then not asked for: it costs time and money, and comes to nothing
-_LARGEST_ANSWER = 1 << 20  # bytes
-_SHOWN = 200  # characters of what a server says
-_SECRET = 8  # characters; a shorter key is a placeholder such as "none", which a caption may well hold
+_TRANSIENT_STATUSES = frozenset({408, 409, 425, 429, *range(500, 600)})
+_REJECTED_STATUSES = frozenset({400, 413, 415, 422})  # the server rejects one picture but may accept others
+_MAX_FAILURES = 8  # pictures; the remaining requests would cost time and money in vain
+_MAX_ANSWER_BYTES = 1 << 20  # bytes
+_MAX_CHARACTERS = 200  # of a server's message
+_MIN_SECRET_LENGTH = 8  # characters; a shorter key is a placeholder such as "none", which a caption may contain
 
 
 @dataclass(frozen=True)
-class Patience:
-    """Seconds, but for `tries`: requests per picture in all.
+class RetryPolicy:
+    """When requests are repeated. All values are seconds, except `attempts`.
 
-    The wait between tries doubles from `first_wait` to `longest_wait`, times a random factor of 0.5 to 1.5. What a
-    server asks for by Retry-After all requests wait for; if it is more than `longest_asked`, that is an error.
+    The wait between attempts doubles from `first_wait` up to `max_wait`, times a random factor of 0.5 to 1.5. If the
+    server sends Retry-After, all requests wait that long; more than `max_retry_after` is an error.
+
+    Attributes:
+        attempts: total number of requests per picture.
+        connect_timeout: for opening a connection.
+        answer_timeout: for the complete answer.
     """
 
-    tries: int = 6
-    connect: float = 10
-    answer: float = 180
+    attempts: int = 6
+    connect_timeout: float = 10
+    answer_timeout: float = 180
     first_wait: float = 1
-    longest_wait: float = 60
-    longest_asked: float = 600
+    max_wait: float = 60
+    max_retry_after: float = 600
 
 
-PATIENCE = Patience()
+DEFAULT_RETRY_POLICY = RetryPolicy()
 
 
-class _TryAgainError(Exception):
-    """A try failed and the next may not. `wait`: how many seconds the server asks for."""
+class _RetryableError(Exception):
+    """A request failed, but a repetition may succeed. `wait`: seconds that the server asks to wait."""
 
     def __init__(self, reason: str, wait: float = 0) -> None:
         super().__init__(reason)
         self.wait = wait
 
 
-class _NoCaptionError(Exception):
-    """A picture failed for good. `rejected`: the server would refuse the request however often it is asked."""
+class _CaptionFailedError(Exception):
+    """A picture could not be captioned. `rejected`: whether the server would reject every repetition too."""
 
     def __init__(self, reason: str, rejected: bool) -> None:
         super().__init__(reason)
@@ -70,9 +75,9 @@ class _NoCaptionError(Exception):
 
 
 class EndpointCaptioner:
-    """A model behind `<url>/chat/completions`, asked at temperature 0, one picture per request.
+    """A model behind `<url>/chat/completions`, with temperature 0 and one picture per request.
 
-    Pictures travel as PNG, so that the server sees the very pixels. The key is in no error, log or record.
+    Pictures are sent as PNG, which is lossless. The key never appears in errors, logs or records.
     """
 
     def __init__(
@@ -84,21 +89,21 @@ class EndpointCaptioner:
         image_size: int,
         concurrency: int,
         key: str | None = None,
-        patience: Patience = PATIENCE,
+        retry_policy: RetryPolicy = DEFAULT_RETRY_POLICY,
     ) -> None:
         self.url, self.model, self.instruction = url, model, instruction
         self.max_tokens, self.image_size, self.concurrency = max_tokens, image_size, concurrency
-        self.patience = patience
+        self.retry_policy = retry_policy
         self._key = key or ""
-        self._quiet_until = 0.0
-        self._served: set[str] = set()
+        self._paused_until = 0.0
+        self._served_models: set[str] = set()
 
     def applied(self) -> dict[str, object]:
-        """`served`: what the server itself has called the model so far."""
+        """Return the settings in effect. `served`: the model names in the server's answers so far."""
         return {
             "model": self.model,
             "endpoint": self.url,
-            "served": sorted(self._served),
+            "served": sorted(self._served_models),
             "temperature": 0,
             "instruction": self.instruction,
             "max_tokens": self.max_tokens,
@@ -106,20 +111,20 @@ class EndpointCaptioner:
         }
 
     def captions(self, pictures: Sequence[Picture]) -> list[str]:
-        return _finished(self._captions(pictures))
+        return _run_coroutine(self._captions(pictures))
 
     async def _captions(self, pictures: Sequence[Picture]) -> list[str]:
         captions = [""] * len(pictures)
-        failures: list[tuple[str, _NoCaptionError]] = []
-        todo = iter(enumerate(pictures))  # shared: a picture goes to the next worker that is free
+        failures: list[tuple[str, _CaptionFailedError]] = []
+        todo = iter(enumerate(pictures))  # shared by all workers: a free worker takes the next picture
 
         async def work(client: httpx2.AsyncClient) -> None:
             for index, picture in todo:
                 try:
                     captions[index] = await self._caption(client, picture)
-                except _NoCaptionError as error:
+                except _CaptionFailedError as error:
                     failures.append((picture.name, error))
-                if len(failures) >= _ENOUGH_FAILURES:
+                if len(failures) >= _MAX_FAILURES:
                     return
 
         try:
@@ -133,48 +138,52 @@ class EndpointCaptioner:
         return captions
 
     async def _caption(self, client: httpx2.AsyncClient, picture: Picture) -> str:
-        body, patience, reason = self._body(picture), self.patience, ""
-        for attempt in range(patience.tries):
+        body, retry_policy, reason = self._body(picture), self.retry_policy, ""
+        for attempt in range(retry_policy.attempts):
             if attempt:
-                longest = min(patience.longest_wait, patience.first_wait * 2 ** (attempt - 1))
-                # Jitter, lest all who failed together come back together.
+                longest = min(retry_policy.max_wait, retry_policy.first_wait * 2 ** (attempt - 1))
+                # Jitter, so that simultaneous failures are not repeated simultaneously.
                 await asyncio.sleep(longest * random.uniform(0.5, 1.5))
-            while (quiet := self._quiet_until - time.monotonic()) > 0:
-                await asyncio.sleep(quiet + random.uniform(0, 0.1))
+            while (pause := self._paused_until - time.monotonic()) > 0:
+                await asyncio.sleep(pause + random.uniform(0, 0.1))
             try:
                 return await self._ask(client, body)
-            except _TryAgainError as error:
+            except _RetryableError as error:
                 reason = str(error)
-                self._quiet_until = max(self._quiet_until, time.monotonic() + error.wait)
-        raise _NoCaptionError(f"{reason}; tried {patience.tries} times", rejected=False)
+                self._paused_until = max(self._paused_until, time.monotonic() + error.wait)
+        raise _CaptionFailedError(f"{reason}; tried {retry_policy.attempts} times", rejected=False)
 
     async def _ask(self, client: httpx2.AsyncClient, body: bytes) -> str:
-        """One try.
+        """Send one request and return the caption.
 
         Raises:
-            _TryAgainError, _NoCaptionError, PrettyUsefulError: the next try, the next picture or nothing may do better.
+            _RetryableError: a repetition may succeed.
+            _CaptionFailedError: only this picture failed.
+            PrettyUsefulError: no request can succeed.
         """
         content = b""
         try:
-            # A limit on the whole answer: a server that drips a byte now and then never meets a read timeout.
+            # This limits the whole answer: a server that sends single bytes slowly never causes a read timeout.
             async with (
-                asyncio.timeout(self.patience.answer),
+                asyncio.timeout(self.retry_policy.answer_timeout),
                 client.stream("POST", f"{self.url}/chat/completions", content=body) as response,
             ):
                 async for chunk in response.aiter_bytes():
                     content += chunk
-                    if len(content) > _LARGEST_ANSWER:
+                    if len(content) > _MAX_ANSWER_BYTES:
                         break
         except TimeoutError:
-            raise _TryAgainError(f"no answer within {self.patience.answer:g} s") from None
+            raise _RetryableError(f"no answer within {self.retry_policy.answer_timeout:g} s") from None
         except (httpx2.TransportError, httpx2.DecodingError) as error:
-            raise _TryAgainError(self._safe(f"the connection failed ({type(error).__name__}: {error}", ")")) from None
+            raise _RetryableError(
+                self._sanitise(f"the connection failed ({type(error).__name__}: {error}", ")")
+            ) from None
         if response.status_code != 200:
-            raise self._refusal(response, content)
+            raise self._status_error(response, content)
         return self._answer(content)
 
     def _body(self, picture: Picture) -> bytes:
-        png = base64.b64encode(encode_png(np.asarray(picture.shrunk(self.image_size)))).decode()
+        png = base64.b64encode(encode_png(np.asarray(picture.downscale(self.image_size)))).decode()
         content = [
             {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{png}"}},
             {"type": "text", "text": picture.question(self.instruction)},
@@ -195,61 +204,66 @@ class EndpointCaptioner:
             if not isinstance(text, str | None):
                 raise TypeError
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-            raise _TryAgainError(self._safe(f"an answer that is no chat completion ({_said(content)}", ")")) from None
+            raise _RetryableError(
+                self._sanitise(f"the answer is not a chat completion ({_error_message(content)}", ")")
+            ) from None
         if refused or choice.get("finish_reason") == "content_filter":
-            raise _TryAgainError(self._safe(f"a refusal ({refused or 'content filter'}", ")"))
-        if text and len(self._key) >= _SECRET and self._key in text:
-            raise _TryAgainError("an answer that holds the API key")
-        self._served.add(self._safe(str(reply.get("model", "not said"))))
+            raise _RetryableError(self._sanitise(f"the model refused ({refused or 'content filter'}", ")"))
+        if text and len(self._key) >= _MIN_SECRET_LENGTH and self._key in text:
+            raise _RetryableError("the answer contains the API key")
+        self._served_models.add(self._sanitise(str(reply.get("model", "not said"))))
         try:
-            return cleaned(text or "")
+            return clean_caption(text or "")
         except ValueError as error:
-            raise _TryAgainError(str(error)) from None
+            raise _RetryableError(str(error)) from None
 
-    def _refusal(self, response: httpx2.Response, content: bytes) -> Exception:
+    def _status_error(self, response: httpx2.Response, content: bytes) -> Exception:
         status = response.status_code
-        reason = self._safe(f"HTTP {status}: {_said(content)}").rstrip(": ")
-        if status in _PASSING:
-            wait = _asked_wait(response.headers.get("Retry-After"))
-            if wait > self.patience.longest_asked:
-                return StepFailedError(f"{self._who} asks to wait {wait:.0f} s ({reason}); run the study again then")
-            return _TryAgainError(reason, wait)
-        if status in _OF_ONE_PICTURE:
-            return _NoCaptionError(reason, rejected=True)
-        return UserError(f"{self._who} says {reason}; {self._advice(status)}")
+        reason = self._sanitise(f"HTTP {status}: {_error_message(content)}").rstrip(": ")
+        if status in _TRANSIENT_STATUSES:
+            wait = _retry_after_seconds(response.headers.get("Retry-After"))
+            if wait > self.retry_policy.max_retry_after:
+                return StepFailedError(
+                    f"{self._description} asks for a wait of {wait:.0f} s ({reason}); run the study again then"
+                )
+            return _RetryableError(reason, wait)
+        if status in _REJECTED_STATUSES:
+            return _CaptionFailedError(reason, rejected=True)
+        return UserError(f"{self._description} answered {reason}; {self._advice(status)}")
 
     def _advice(self, status: int) -> str:
         if status in (401, 403):
             if self._key:
-                return "check the key in the variable that api_key_env names, and what that key may do"
-            return "export a key and give the name of its variable as api_key_env"
+                return "check the key in the environment variable of api_key_env, and its permissions"
+            return "export the key as an environment variable and give the name of the variable as api_key_env"
         if 300 <= status < 400:
-            return "it redirects, which would take the key elsewhere; give the final address as endpoint"
-        return "check endpoint, a base URL that usually ends in /v1, and the name of the model"
+            return "redirects are not followed, to protect the key; set endpoint to the final address"
+        return "check endpoint (a base URL that usually ends in /v1) and model"
 
-    def _failure(self, failures: Sequence[tuple[str, _NoCaptionError]], total: int) -> PrettyUsefulError:
+    def _failure(self, failures: Sequence[tuple[str, _CaptionFailedError]], total: int) -> PrettyUsefulError:
         reasons = list(dict.fromkeys(str(error) for _, error in failures))
         rejected = any(error.rejected for _, error in failures)
         kind = UserError if rejected else StepFailedError
-        rest = "; the rest was not asked for" if len(failures) >= _ENOUGH_FAILURES else ""
+        rest = "; the remaining pictures were not sent" if len(failures) >= _MAX_FAILURES else ""
         advice = (
             "check model, instruction, max_tokens and these pictures"
             if rejected
-            else "check that the server runs, and what it logs"
+            else "check that the server is running, and read its log"
         )
         return kind(
-            f"{self._who} gave no caption for {len(failures)} of {total} pictures "
-            f"({listed([name for name, _ in failures])}): {listed(reasons, 2)}{rest}; {advice}, then run it again"
+            f"{self._description} failed for {len(failures)} of {total} pictures "
+            f"({join_names([name for name, _ in failures])}): {join_names(reasons, 2)}{rest}; "
+            f"{advice}, then run the study again"
         )
 
     @property
-    def _who(self) -> str:
+    def _description(self) -> str:
         return f"the captioner {self.model!r} at {self.url}"
 
-    def _safe(self, text: str, end: str = "") -> str:
-        """One line of what a server says, cut, without the key."""
+    def _sanitise(self, text: str, end: str = "") -> str:
+        """Return a server's message as one truncated line, without the key."""
         text = one_line(text)
-        return (text.replace(self._key, "***") if self._key else text)[:_SHOWN] + end
+        return (text.replace(self._key, "***") if self._key else text)[:_MAX_CHARACTERS] + end
 
     def _client(self) -> httpx2.AsyncClient:
         try:
@@ -258,21 +272,21 @@ class EndpointCaptioner:
                     "Content-Type": "application/json",
                     **({"Authorization": f"Bearer {self._key}"} if self._key else {}),
                 },
-                timeout=httpx2.Timeout(None, connect=self.patience.connect),
+                timeout=httpx2.Timeout(None, connect=self.retry_policy.connect_timeout),
                 limits=httpx2.Limits(max_connections=self.concurrency),
-                # A proxy leads out of this machine; what runs on it is not behind one.
+                # A server on this machine is not behind a proxy.
                 trust_env=not _on_this_machine(self.url),
             )
         except (ValueError, ImportError, OSError, httpx2.InvalidURL) as error:
-            # Its text may hold the proxy's password.
+            # The text of the error may contain the proxy's password.
             raise UserError(
-                f"{self._who} cannot be reached: the proxy or certificates that the environment names are of no use "
-                f"({type(error).__name__}); mend HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and SSL_CERT_FILE, or set NO_PROXY"
+                f"{self._description} cannot be reached: proxy or certificate settings in the environment are invalid "
+                f"({type(error).__name__}); correct HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, SSL_CERT_FILE or NO_PROXY"
             ) from None
 
 
-def _finished(work: Coroutine[Any, Any, T]) -> T:
-    """The result of a coroutine, also where an event loop is running already, as in a notebook."""
+def _run_coroutine(work: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine and return its result, also if an event loop is already running, as in a notebook."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:
@@ -285,20 +299,20 @@ def _finished(work: Coroutine[Any, Any, T]) -> T:
         return thread.submit(asyncio.run, work).result()
 
 
-def _said(content: bytes) -> str:
-    """What a server says went wrong: the message in its JSON, or its text."""
+def _error_message(content: bytes) -> str:
+    """Return the error message in a server's JSON answer, or the whole text."""
     text = content.decode("utf-8", "replace")
     try:
-        said = json.loads(text)
+        message = json.loads(text)
         for name in ("error", "message", "detail"):
-            said = (isinstance(said, dict) and said.get(name)) or said
-        return said if isinstance(said, str) else json.dumps(said, ensure_ascii=False)
+            message = (isinstance(message, dict) and message.get(name)) or message
+        return message if isinstance(message, str) else json.dumps(message, ensure_ascii=False)
     except (ValueError, RecursionError):
         return text
 
 
-def _asked_wait(retry_after: str | None) -> float:
-    """Seconds that a Retry-After header asks for, as a number or an HTTP date; 0 if it asks for nothing sensible."""
+def _retry_after_seconds(retry_after: str | None) -> float:
+    """Return the seconds in a Retry-After header (a number or an HTTP date); 0 if it is missing or invalid."""
     if retry_after is None:
         return 0.0
     try:

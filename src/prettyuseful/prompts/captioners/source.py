@@ -1,4 +1,4 @@
-"""From what a study file says to a captioner."""
+"""The captioner section of a study file, and how captioners are created from it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from prettyuseful.engine.cache import cached_model
 from prettyuseful.engine.keys import digest
 from prettyuseful.engine.pinned import Pinned
 from prettyuseful.errors import UnknownNameError, UserError, did_you_mean
-from prettyuseful.fields import BareName, RelativePlace, existing_folder
+from prettyuseful.fields import BareName, RelativePath, resolve_existing_folder
 from prettyuseful.hub.commits import check_resolved
 from prettyuseful.hub.files import pin_model_source
 from prettyuseful.hub.ids import is_hub_id
@@ -23,55 +23,57 @@ from prettyuseful.prompts.captioners.base import PAPER_INSTRUCTION, Captioner
 
 DESCRIBER = "describer"
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
-_KEY = re.compile(r"[!#-\[\]-~]+")  # ASCII without blanks, quotes and backslashes, so that it looks the same in JSON
+_KEY = re.compile(r"[!#-\[\]-~]+")  # ASCII without spaces, quotes and backslashes, so that JSON does not change it
 
-_OF_THIS_MACHINE = RelativePlace(existing_folder, only_if=lambda captioner: captioner.endpoint is None)
+_LOCAL_MODEL = RelativePath(resolve_existing_folder, only_if=lambda captioner: captioner.endpoint is None)
 
 
 class CaptionerSource(BareName):
-    """The built-in describer, a vision-language model on this machine, or one behind an OpenAI-compatible endpoint."""
+    """The bundled describer, a vision-language model on this machine, or a model at an OpenAI-compatible endpoint."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
     bare_field: ClassVar[str] = "model"
-    model: Annotated[str, _OF_THIS_MACHINE] = Field(
-        DESCRIBER, min_length=1, description="`describer`, a hub id or folder, or a model's name at the endpoint"
+    model: Annotated[str, _LOCAL_MODEL] = Field(
+        DESCRIBER, min_length=1, description="`describer`, a hub id, a folder, or the name of a model at the endpoint"
     )
     endpoint: str | None = Field(None, description="base URL of a server, such as http://localhost:8000/v1")
-    api_key_env: str | None = Field(None, description="name of the environment variable that holds the endpoint's key")
+    api_key_env: str | None = Field(None, description="name of the environment variable with the key of the endpoint")
     instruction: str = Field(
-        PAPER_INSTRUCTION, min_length=1, description="what the model is asked; {class} stands for the class name"
+        PAPER_INSTRUCTION, min_length=1, description="the instruction for the model; {class} stands for the class name"
     )
-    max_tokens: int = Field(256, ge=1, le=8192, description="longest answer, in tokens")
-    image_size: int = Field(256, ge=16, le=4096, description="short side in pixels that larger images are shrunk to")
-    concurrency: int = Field(8, ge=1, le=256, description="requests to the endpoint at the same time")
+    max_tokens: int = Field(256, ge=1, le=8192, description="maximal length of the answer in tokens")
+    image_size: int = Field(
+        256, ge=16, le=4096, description="larger images are downscaled to this short side, in pixels"
+    )
+    concurrency: int = Field(8, ge=1, le=256, description="number of simultaneous requests to the endpoint")
 
     @model_validator(mode="before")
     @classmethod
     def _no_secrets(cls, value: Any) -> Any:
-        """What may be a secret is judged here, where no error shows the input by itself."""
+        """Check for secrets before validation, because validation errors would print the input."""
         if isinstance(value, dict):
-            _refuse_secrets(value.get("endpoint"), value.get("api_key_env"))
+            _reject_secrets(value.get("endpoint"), value.get("api_key_env"))
         return value
 
     @field_validator("endpoint")
     @classmethod
-    def _base(cls, url: str | None) -> str | None:
+    def _normalise_endpoint(cls, url: str | None) -> str | None:
         return None if url is None else url.rstrip("/").removesuffix("/chat/completions")
 
     @model_validator(mode="after")
     def _fits_together(self) -> CaptionerSource:
         if self.endpoint is None and self.api_key_env is not None:
-            raise ValueError("api_key_env is for an endpoint, and there is none; add endpoint or drop api_key_env")
+            raise ValueError("api_key_env needs an endpoint; add endpoint or remove api_key_env")
         if self.endpoint is not None and self.model == DESCRIBER:
-            raise ValueError("an endpoint needs the name of its model; add model, or drop endpoint for the describer")
+            raise ValueError("endpoint needs the name of a model; add model, or remove endpoint to use the describer")
         return self
 
     def pin(self) -> Pinned[CaptionerSource]:
-        """The source, which names the commit of a model on the hub, and what changes captions: the model by content,
-        commit, or its name at an endpoint, and what it is asked.
+        """Pin everything that changes captions: the model (by its files, its commit on the hub, or its name at an
+        endpoint) and the request settings. The source of the result names the commit.
 
         Raises:
-            UnknownNameError: no endpoint, and `model` is neither the describer, a hub id nor a folder.
+            UnknownNameError: without an endpoint, `model` is neither `describer`, a hub id nor a folder.
             DataError: the hub has no such model.
         """
         kind = self._kind()
@@ -98,22 +100,22 @@ class CaptionerSource(BareName):
             return "vision-language"
         raise UnknownNameError(
             f"unknown captioner {self.model!r}{did_you_mean(self.model, [DESCRIBER])}; known: {DESCRIBER}, a hub id "
-            "such as owner/name, a folder with a config.json, or any name together with an endpoint"
+            "such as owner/name, a folder with a config.json, or any name together with endpoint"
         )
 
 
 def open_captioner(pinned: Pinned[CaptionerSource], numerics: Numerics) -> Captioner:
-    """The captioner itself; this process keeps the last one loaded.
+    """Create the captioner, or return the cached one if it was the last model loaded in this process.
 
     Raises:
-        DataError: the commit of the model is not known, or its weights cannot be loaded.
-        UserError: the key's environment variable is not set.
+        DataError: the commit of the model is unknown, or its weights cannot be loaded.
+        UserError: the environment variable of the key is not set.
     """
     check_resolved(pinned.content, pinned.source.model)
-    return cached_model(_opened, pinned.source, numerics, content=digest(pinned.content))
+    return cached_model(_make_captioner, pinned.source, numerics, content=digest(pinned.content))
 
 
-def _opened(source: CaptionerSource, numerics: Numerics) -> Captioner:
+def _make_captioner(source: CaptionerSource, numerics: Numerics) -> Captioner:
     kind = source._kind()
     if kind == DESCRIBER:
         from prettyuseful.prompts.captioners.describer import Describer
@@ -142,26 +144,28 @@ def _key(variable: str | None) -> str | None:
     key = os.environ.get(variable, "").strip()
     if not key:
         raise UserError(
-            f"the environment variable {variable} that api_key_env names is not set; export it with the endpoint's key"
+            f"the environment variable {variable} (api_key_env) is not set; export it with the key of the endpoint"
         )
     if not _KEY.fullmatch(key):
-        raise UserError(f"the environment variable {variable} holds characters that no key has; export the key again")
+        raise UserError(
+            f"the environment variable {variable} contains characters that no key has; export the key again"
+        )
     return key
 
 
-def _refuse_secrets(endpoint: object, variable: object) -> None:
-    """Study files are shared: they hold no keys. Messages repeat nothing that may be one."""
+def _reject_secrets(endpoint: object, variable: object) -> None:
+    """Reject secrets in study files, which are often shared. The messages do not repeat the input."""
     if isinstance(variable, str) and not _VARIABLE.fullmatch(variable):
         raise ValueError(
-            "api_key_env is the name of an environment variable (capitals, digits and _), never the key itself; "
-            "export the key and give the variable's name, such as CAPTION_API_KEY"
+            "api_key_env must be the name of an environment variable (capitals, digits and _), not the key itself; "
+            "export the key and give the name of the variable, such as CAPTION_API_KEY"
         )
     if not isinstance(endpoint, str):
         return
     if any(mark in endpoint for mark in "@?#"):
         raise ValueError(
-            "endpoint must hold neither user:password@ nor a ?query or #fragment, since study files are shared; "
-            "give the bare base URL, and a key through api_key_env"
+            "endpoint must not contain user:password@, a ?query or a #fragment, because study files are often shared; "
+            "give the base URL alone, and the key by api_key_env"
         )
     if not _is_url(endpoint):
         raise ValueError("endpoint must be an http:// or https:// URL with a host, such as http://localhost:8000/v1")
@@ -170,7 +174,7 @@ def _refuse_secrets(endpoint: object, variable: object) -> None:
 def _is_url(text: str) -> bool:
     try:
         parts = urlsplit(text)
-        _ = parts.port  # reading it is what checks it
+        _ = parts.port  # reading the property validates the port
     except ValueError:
         return False
     return parts.scheme in ("http", "https") and bool(parts.hostname) and text.isprintable() and " " not in text

@@ -8,39 +8,38 @@ import torch
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from prettyuseful.errors import DataError, StepFailedError, one_line
-from prettyuseful.hub.pretrained import Kind, load_pretrained, name_of
+from prettyuseful.hub.pretrained import ModelKind, load_pretrained, model_label
 from prettyuseful.numerics import Numerics
-from prettyuseful.prompts.captioners.base import Picture, cleaned
+from prettyuseful.prompts.captioners.base import Picture, clean_caption
 
 _GREEDY = {"do_sample": False, "num_beams": 1, "temperature": None, "top_p": None, "top_k": None}
-_SHOWN = 200
-_SEEING = Kind(
+_MAX_CHARACTERS = 200
+_VISION_LANGUAGE = ModelKind(
     AutoModelForImageTextToText,
     AutoProcessor,
     "captioner",
-    "it is no image-text-to-text model of transformers, or not whole; name one that sees and answers",
+    "it is not an image-text-to-text model of transformers, or incomplete; give a model of that type",
 )
 
 
 class VisionLanguageCaptioner:
-    """A chat model that sees, from a folder or from the hub (`owner/name`, or `owner/name@revision`).
+    """A vision-language chat model from a folder or from the hub (`owner/name` or `owner/name@revision`).
 
-    Greedy, and one picture at a time: a caption depends on its own picture alone. Code and pickles that come with a
-    model are never run.
+    Decoding is greedy, one picture at a time, so that a caption depends only on its picture. Code and pickle files of a
+    model are never executed.
 
     Raises:
-        DataError: the model cannot be loaded, lacks weights, or has no chat template.
+        DataError: the model cannot be loaded, weights are missing, or it has no chat template.
     """
 
     def __init__(self, model: str, instruction: str, max_tokens: int, image_size: int, numerics: Numerics) -> None:
-        self.name = name_of(model)
+        self.name = model_label(model)
         self.instruction, self.max_tokens, self.image_size = instruction, max_tokens, image_size
         self.device, self.dtype = numerics.device, getattr(torch, numerics.dtype)
-        self.processor, self.model = load_pretrained(_SEEING, model, self.dtype)
+        self.processor, self.model = load_pretrained(_VISION_LANGUAGE, model, self.dtype)
         if not getattr(self.processor, "chat_template", None):
             raise DataError(
-                f"the captioner {self.name!r} has no chat template, so it cannot be asked; name a vision-language "
-                "model that is made for conversations"
+                f"the captioner {self.name!r} has no chat template; give a vision-language model that is tuned for chat"
             )
         self.model.generation_config.update(**_GREEDY)
         self.model.to(self.device).eval()
@@ -62,7 +61,7 @@ class VisionLanguageCaptioner:
     @torch.inference_mode()
     def _caption(self, picture: Picture) -> str:
         content = [
-            {"type": "image", "image": picture.shrunk(self.image_size)},
+            {"type": "image", "image": picture.downscale(self.image_size)},
             {"type": "text", "text": picture.question(self.instruction)},
         ]
         try:
@@ -75,12 +74,9 @@ class VisionLanguageCaptioner:
             ).to(self.device, dtype=self.dtype)
             tokens = self.model.generate(**inputs, max_new_tokens=self.max_tokens)
             answer = tokens[0, inputs["input_ids"].shape[1] :]
-            return cleaned(self.processor.decode(answer, skip_special_tokens=True))
-        except (
-            ValueError,
-            RuntimeError,
-        ) as error:  # a shape that the model does not take, too little memory, no answer
+            return clean_caption(self.processor.decode(answer, skip_special_tokens=True))
+        except (ValueError, RuntimeError) as error:  # an unsupported shape, too little memory, an empty answer
             raise StepFailedError(
-                f"the captioner {self.name!r} has no caption for {picture.name}: {one_line(str(error))[:_SHOWN]}; "
+                f"the captioner {self.name!r} cannot caption {picture.name}: {one_line(str(error))[:_MAX_CHARACTERS]}; "
                 "change the picture, the instruction or the model"
             ) from error

@@ -1,0 +1,81 @@
+"""The answer of a study in at most three sentences: is it useful, how many real images is it worth, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from prettyuseful.analysis.answer import significant_pairs_sentence
+from prettyuseful.analysis.rows import Comparison, Row
+from prettyuseful.formatting import percent, points
+from prettyuseful.records import DatasetRecord
+
+_SENTENCES = 3
+
+
+def headline(
+    datasets: Sequence[DatasetRecord], rows: Sequence[Row], comparisons: Sequence[Comparison]
+) -> tuple[str, ...]:
+    """Return the most important sentences for the study's first grid cell.
+
+    They are about the generated data set with the highest accuracy: its accuracy against real images, its effective
+    real images, and its main cause; where one of these is missing, pre-registered and exploratory comparisons follow.
+    """
+    rows = [row for row in rows if row.cell == rows[0].cell]
+    generated = [row for row in rows if not row.real and row.of is None and row.to_real]
+    if not generated:
+        return ("No data set has a complete run yet, so there are no results.",)
+    best = max(generated, key=lambda row: row.to_real.mean if row.to_real else 0.0)
+    pairs = [pair for pair in comparisons if pair.cell == best.cell]
+    return tuple(_candidates(best, len(generated), datasets, pairs))[:_SENTENCES]
+
+
+def _candidates(best: Row, count: int, datasets: Sequence[DatasetRecord], pairs: Sequence[Comparison]) -> Iterator[str]:
+    """Yield sentences from the most important to the least."""
+    yield _usefulness(best, count)
+    if best.worth:
+        yield (
+            f"Its {best.images_per_class} images per class give the same accuracy as {best.worth.text} real images per "
+            "class (effective real images)."
+        )
+    yield from (_cause(dataset) for dataset in datasets if dataset.name == best.dataset and dataset.diagnosis)
+    for pair in pairs:
+        if pair.planned:
+            verdict = "significant" if pair.to_real.excludes_zero else "not significant"
+            yield (
+                f"In the pre-registered comparison, the accuracy of {pair.a} differs from that of its control {pair.b} "
+                f"by {points(pair.to_real)}, which is {verdict}."
+            )
+    exploratory = [pair for pair in pairs if not pair.planned]
+    if exploratory:
+        yield significant_pairs_sentence(exploratory)
+
+
+def _usefulness(best: Row, count: int) -> str:
+    assert best.to_real is not None
+    name = f"The best of {count} generated data sets, {best.dataset}," if count > 1 else f"Data set {best.dataset}"
+    accuracy = f"a classifier trained on it reaches {percent(best.to_real)} accuracy on real test images"
+    if best.gap is None:
+        return f"{name} cannot be compared with real images, because no run on them is complete: {accuracy}."
+    if best.gap.high < 0:
+        verdict = "less useful as training data than real images"
+    elif best.gap.low > 0:
+        verdict = "more useful as training data than real images"
+    else:
+        verdict = "indistinguishable here from real images as training data"
+    return f"{name} is {verdict}: {accuracy}, {points(best.gap)} compared with the same number of real images."
+
+
+def _cause(dataset: DatasetRecord) -> str:
+    assert dataset.diagnosis is not None
+    causes = dataset.diagnosis.named
+    if causes:
+        main = causes[0]
+        title = main.row.title[:1].lower() + main.row.title[1:]
+        if main.like:
+            evidence = f"applied to real images, {main.like} explains {main.explained:.0%} of the difference"
+        else:
+            evidence = main.effect_words
+        return f"The main reported cause is that {title} ({evidence})."
+    if dataset.diagnosis.cause_unknown:
+        return f"{dataset.name} differs significantly from real images, but no tested cause explains why."
+    return f"No cause is reported: {dataset.name} differs from real images no more than they differ from each other."

@@ -1,0 +1,36 @@
+"""Feature extraction: images are preprocessed one by one and pass through the network in batches of one size."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+from prettyuseful.data.pixels import Pixels
+
+BATCH = 16
+"""Images per batch. The last batch is padded, so that the features of an image never depend on the batch size."""
+
+
+@torch.inference_mode()
+def extract_features(
+    pixels: Pixels,
+    preprocess: Callable[[np.ndarray], torch.Tensor],
+    network: Callable[[torch.Tensor], torch.Tensor],
+    device: str,
+) -> np.ndarray:
+    """Return features (N, d) float32, on the CPU.
+
+    Args:
+        pixels: N images.
+        preprocess: turns an image (H, W, 3) uint8 into a tensor (3, S, S).
+        network: turns a batch (BATCH, 3, S, S) into features (BATCH, d).
+        device: of the network.
+    """
+    batches = []
+    for start in range(0, len(pixels), BATCH):
+        images = [preprocess(pixels[i]) for i in range(start, min(start + BATCH, len(pixels)))]
+        padded = torch.stack([*images, *(images[-1:] * (BATCH - len(images)))])
+        batches.append(network(padded.to(device))[: len(images)].float().cpu().numpy())
+    return np.concatenate(batches)

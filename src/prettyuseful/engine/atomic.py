@@ -1,0 +1,47 @@
+"""Atomic and durable file writes."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+def fsync(path: Path) -> None:
+    """Flush a file, or the entries of a folder, to the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def temporary_file(folder: Path) -> Iterator[Path]:
+    """Yield a new temporary file, which is deleted afterwards unless it was moved. Its mode follows the umask."""
+    draft = folder / f".{uuid.uuid4().hex}.draft"
+    os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+    try:
+        yield draft
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_write(target: Path, drafts: Path) -> Iterator[Path]:
+    """Yield a temporary file in the folder `drafts`; flush it to the disk and move it to `target` at the end."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with temporary_file(drafts) as draft:
+        yield draft
+        fsync(draft)
+        draft.replace(target)
+        fsync(target.parent)
+
+
+def atomic_write_text(target: Path, text: str) -> None:
+    """Write a text file atomically: readers see the old or the new content, never a part."""
+    with temporary_file(target.parent) as draft:
+        draft.write_text(text, encoding="utf-8")
+        draft.replace(target)

@@ -1,0 +1,37 @@
+"""Captures the log messages of diffusers and transformers while they load models."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import warnings
+from collections.abc import Iterator
+from importlib import import_module
+
+_LIBRARIES = ("diffusers", "transformers")
+
+
+@contextlib.contextmanager
+def capture_library_logs() -> Iterator[list[str]]:
+    """Silence diffusers and transformers, including progress bars; yield a list that collects their log messages."""
+    messages: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: messages.append(record.getMessage())  # type: ignore[method-assign]
+    libraries = [import_module(f"{name}.utils.logging") for name in _LIBRARIES]
+    loggers = [logging.getLogger(name) for name in _LIBRARIES]
+    verbosities = [library.get_verbosity() for library in libraries]
+    for library, logger in zip(libraries, loggers, strict=True):
+        library.set_verbosity_warning()
+        library.disable_default_handler()
+        library.disable_progress_bar()
+        logger.addHandler(handler)
+    try:
+        with warnings.catch_warnings():
+            # Later versions rename `torch_dtype` to `dtype`; the old name works in all supported versions.
+            warnings.simplefilter("ignore", FutureWarning)
+            yield messages
+    finally:
+        for library, logger, verbosity in zip(libraries, loggers, verbosities, strict=True):
+            logger.removeHandler(handler)
+            library.enable_default_handler()
+            library.set_verbosity(verbosity)

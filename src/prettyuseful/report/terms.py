@@ -1,0 +1,226 @@
+"""The terms that the report explains, for the hovers in the text and for the section "How to read this"."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+
+@dataclass(frozen=True)
+class Term:
+    """`hover`: one sentence beside the word. `details`: what the section adds. `phrases`: how sentences write it."""
+
+    id: str
+    title: str
+    hover: str
+    details: str = ""
+    phrases: tuple[str, ...] = ()
+
+
+TERMS = (
+    Term(
+        "synth-real",
+        "Synth→Real",
+        "Accuracy on real test images of a classifier trained only on the images of this data set.",
+        "This is the measure of usefulness in this report.",
+        ("Synth→Real",),
+    ),
+    Term(
+        "real-synth",
+        "Real→Synth",
+        "Accuracy on the generated images of a classifier trained on real images.",
+        "It shows whether the images are recognisable as their class. Recognisable images can still be poor training "
+        "data: they may show only the typical case.",
+        ("Real→Synth", "The classifier trained on real images recognises"),
+    ),
+    Term(
+        "real-real",
+        "Real→Real",
+        "The reference: accuracy on real test images of a classifier trained on real images.",
+        "It uses equally many real images per class, or as many as the task has.",
+        ("Real→Real",),
+    ),
+    Term(
+        "chance",
+        "Chance",
+        "The accuracy of random guessing: 1 divided by the number of classes.",
+        phrases=("chance", "guessing"),
+    ),
+    Term(
+        "interval",
+        "Interval",
+        "Two numbers in brackets, such as 76.9% [72.7, 81.1]: the 95% confidence interval of the estimate.",
+        "It covers the training seeds and the choice of test images, grouped by source (for example, all crops of one "
+        "photograph are one group). It does not cover a new run of the generator: every result holds for these data "
+        "sets, each generated once.",
+        ("95% intervals",),
+    ),
+    Term(
+        "seeds",
+        "Training seed",
+        "The random seed of one training run: initial weights, order of images and augmentation.",
+        "Every classifier is trained once per seed. Intervals use Student's t, so few seeds make them wide.",
+        ("training seeds", "training seed"),
+    ),
+    Term(
+        "worth",
+        "Effective real images",
+        "The number of real images per class that gives the same accuracy as this data set.",
+        "Classifiers are trained on different numbers of real images with equally many training steps. The accuracy of "
+        "the data set is located on that curve. Nothing is extrapolated beyond its ends: the result then reads "
+        "“fewer than” or “at least”.",
+        ("effective real images", "real images per class for the same accuracy"),
+    ),
+    Term(
+        "rank-range",
+        "Rank range",
+        "The ranks that a data set may have among the generated data sets, such as 2 [1, 3].",
+        "The ranges of all data sets hold simultaneously with 95% confidence. Overlapping ranges mean that the order "
+        "is not settled.",
+    ),
+    Term(
+        "paired",
+        "Difference",
+        "Accuracy of one data set minus that of another, in percentage points, on the same test images and seeds.",
+        "Because the comparison is paired, its interval is narrower than the two separate intervals suggest.",
+        ("points",),
+    ),
+    Term(
+        "significant",
+        "Significant",
+        "The interval of the difference, corrected for multiple comparisons where needed, excludes 0.",
+        "“Not significant” does not mean equal: the study may be too small to show the difference.",
+        ("not significant", "significantly", "significant"),
+    ),
+    Term(
+        "pre-registered",
+        "Pre-registered comparison",
+        "A comparison that the study file planned before the runs (with control:).",
+        "Its 95% interval and p-value need no correction.",
+        ("Pre-registered comparison", "pre-registered comparison", "pre-registered"),
+    ),
+    Term(
+        "exploratory",
+        "Exploratory comparison",
+        "A comparison of two data sets that the study did not plan; it is corrected for the number of such pairs.",
+        "Treat a finding from it as a hypothesis for a new study.",
+        ("Exploratory comparison", "exploratory", "unplanned pairs"),
+    ),
+    Term(
+        "bonferroni",
+        "Simultaneous interval (Bonferroni)",
+        "An interval at a higher confidence level, so that all intervals of the table hold together with 95%.",
+        "With m exploratory pairs each interval has the level 1 - 0.05 / m.",
+        ("Bonferroni", "simultaneous"),
+    ),
+    Term(
+        "p-adjusted",
+        "p, adjusted",
+        "The p-value after correction for all hypotheses that were tested together.",
+        "Exploratory pairs use Holm's method. A diagnosis uses the permutation method of Westfall and Young (1993) "
+        "over all causes, directions and strengths.",
+        ("adjusted",),
+    ),
+    Term(
+        "density",
+        "Density",
+        "How typical the generated images are: how many neighbourhoods of real images each one lies in.",
+        "Naeem et al. 2020, k nearest neighbours, computed per class and averaged. There is no upper limit: compare "
+        "with the control, real images against real images.",
+        ("density", "Density"),
+    ),
+    Term(
+        "coverage",
+        "Coverage",
+        "The share of real test images that have a generated image nearby: how much of the real variety is present.",
+        "Naeem et al. 2020, k nearest neighbours, computed per class and averaged; between 0 and 1.",
+        ("coverage", "Coverage"),
+    ),
+    Term(
+        "re-encoded",
+        "Re-encoded",
+        "Measured again after both sides were resized to squares of one size and JPEG-compressed the same way.",
+        "Generated and real images often differ in size, aspect ratio and compression, and encoders react to that. A "
+        "difference that vanishes here comes from the file format, not from the content.",
+        ("re-encoded",),
+    ),
+    Term(
+        "configuration",
+        "Configuration",
+        "An architecture with a training recipe and a probe; records call it a grid cell.",
+        "The sentences of the answer are about the first configuration of the study.",
+        ("configuration",),
+    ),
+    Term(
+        "probe",
+        "Probe",
+        "A transform of both train and test images that keeps only one cue, such as edges, texture or colour.",
+        "A small gap to real images under a probe means that the generated images contain that cue.",
+        ("probe",),
+    ),
+    Term(
+        "calibration",
+        "Calibration",
+        "Whether the confidence of a classifier matches how often it is right.",
+        "Expected calibration error, Brier score and negative log-likelihood: lower is better.",
+        ("calibration",),
+    ),
+    Term(
+        "deviations",
+        "Standard deviations of real against real",
+        "Unit of the distance: the standard deviation of the distance between two samples of real images.",
+        "The distance is the energy distance of image features. A value near 0 means that the data set differs from "
+        "real images no more than real images differ from each other.",
+        ("standard deviations",),
+    ),
+    Term(
+        "explained",
+        "Explained share of the difference",
+        "How much closer real images come to the data set when the change (for example, a blur) is applied to them.",
+        "100% means that the change reproduces the whole difference; several changes can overlap.",
+        ("of the difference",),
+    ),
+    Term(
+        "equivalent",
+        "Equivalent change",
+        "Another change that explains the difference equally well; these images do not separate the two.",
+    ),
+)
+_BY_ID = {term.id: term for term in TERMS}
+_BY_PHRASE = {phrase: term for term in TERMS for phrase in term.phrases}
+_PHRASES = "|".join(rf"(?<![\w-]){re.escape(p)}(?![\w-])" for p in sorted(_BY_PHRASE, key=len, reverse=True))
+ESTIMATE = r"[+-]?\d+(?:\.\d+)?(?:%| points)? \[[^\[\]]*, [^\[\]]*\]"
+"""An estimate with its interval, as `prettyuseful.formatting` writes it."""
+_PARTS = re.compile(rf"(?P<estimate>{ESTIMATE})|(?P<phrase>{_PHRASES})")
+
+
+def term_link(term_id: str, text: str = "") -> Markup:
+    """Return a word that shows the hover of a term and links to its entry."""
+    term = _BY_ID[term_id]
+    pattern = Markup('<a class="term" href="#term-{}" aria-describedby="hover-{}" title="{}">{}</a>')
+    return pattern.format(term.id, term.id, term.hover, text or term.title)
+
+
+def link_terms(sentences: Iterable[str]) -> list[Markup]:
+    """Return the sentences with strong estimates and with a link at the first mention of each term."""
+    linked: set[str] = set()
+    return [_link_terms(sentence, linked) for sentence in sentences]
+
+
+def _link_terms(sentence: str, linked: set[str]) -> Markup:
+    parts, end = Markup(), 0
+    for match in _PARTS.finditer(sentence):
+        parts += Markup("{}").format(sentence[end : match.start()])
+        if match["estimate"]:
+            estimate, _, ends = match["estimate"].rpartition(" [")
+            parts += Markup('<strong class="nowrap">{}</strong> <span class="range">[{}</span>').format(estimate, ends)
+        else:
+            term = _BY_PHRASE[match["phrase"]]
+            first = term.id not in linked
+            parts += term_link(term.id, match["phrase"]) if first else Markup("{}").format(match["phrase"])
+            linked.add(term.id)
+        end = match.end()
+    return parts + Markup("{}").format(sentence[end:])

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from tests.made_up import made_up_summary
+
+from prettyuseful.analysis.effective import EffectiveReal
+from prettyuseful.analysis.headline import headline
+from prettyuseful.analysis.statistics import Interval
+from prettyuseful.analysis.summary import Summary
+
+
+def with_gap(summary: Summary, low: float, high: float) -> Summary:
+    gap = Interval((low + high) / 2, low, high, 0.95, "seeds")
+    return replace(summary, rows=tuple(row if row.real else replace(row, gap=gap) for row in summary.rows))
+
+
+def test_headline_names_the_best_data_set_with_accuracy_and_difference() -> None:
+    first, *_ = made_up_summary().headline
+    assert first.startswith("The best of 2 generated data sets, base, is less useful as training data than real images")
+    assert "60.0% [" in first
+    assert "-26.7 points [" in first
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"),
+    [(-0.2, -0.1, "less useful"), (0.1, 0.2, "more useful"), (-0.1, 0.2, "indistinguishable here from real images")],
+)
+def test_verdict_follows_the_interval(low: float, high: float, verdict: str) -> None:
+    assert (
+        f"Data set base is {verdict}"
+        in with_gap(made_up_summary(rates={"real": 0.9, "base": 0.6}), low, high).headline[0]
+    )
+
+
+def test_effective_real_images_come_second() -> None:
+    summary = made_up_summary()
+    worth = EffectiveReal(4.4, 1.5, 7.3, "none", 1, 10)
+    rows = tuple(replace(row, worth=worth) for row in summary.rows)
+    assert replace(summary, rows=rows).headline[1] == (
+        "Its 10 images per class give the same accuracy as about 4.4 [1.5, 7.3] real images per class (effective real "
+        "images)."
+    )
+
+
+def test_main_cause_of_the_best_data_set_is_reported() -> None:
+    summary = made_up_summary(diagnosed=["base"])
+    assert (
+        "The main reported cause is that fine detail is lost (applied to real images, blur of 0.8 px explains 86% of "
+        "the difference)."
+    ) in summary.headline
+
+
+@pytest.mark.parametrize(
+    ("differs", "words"), [(True, "no tested cause explains why"), (False, "No cause is reported")]
+)
+def test_headline_without_a_reported_cause(differs: bool, words: str) -> None:
+    summary = made_up_summary(diagnosed=["base"])
+    changed: list[Any] = []
+    for dataset in summary.datasets:
+        if dataset.diagnosis:
+            causes = [cause.model_copy(update={"named": False}) for cause in dataset.diagnosis.causes]
+            diagnosis = dataset.diagnosis.model_copy(update={"causes": causes, "differs": differs})
+            dataset = dataset.model_copy(update={"diagnosis": diagnosis})
+        changed.append(dataset)
+    assert any(words in sentence for sentence in headline(changed, summary.rows, summary.comparisons))
+
+
+def test_pre_registered_comparison_precedes_exploratory_ones() -> None:
+    rates = {"real": 0.9, "base": 0.6, "curated": 0.4, "other": 0.5}
+    summary = made_up_summary(rates=rates, changed={"curated": {"generator": "pocket-base", "control": "base"}})
+    _, planned, exploratory = summary.headline
+    assert planned.startswith(
+        "In the pre-registered comparison, the accuracy of curated differs from that of its control base by -20.0"
+    )
+    assert exploratory.startswith("1 of 2 unplanned pairs differ significantly")
+
+
+def test_headline_has_at_most_three_sentences() -> None:
+    rates = {f"set{i}": 0.5 for i in range(4)}
+    changed = {f"set{i}": {"generator": "pocket-base", "control": "set0"} for i in (1, 2, 3)}
+    assert len(made_up_summary(rates={"real": 0.9, **rates}, changed=changed).headline) == 3
+
+
+def test_headline_without_results() -> None:
+    assert made_up_summary(failed=("base", "curated")).headline == (
+        "No data set has a complete run yet, so there are no results.",
+    )
+    assert "cannot be compared with real images" in made_up_summary(failed=("real",)).headline[0]
+    assert headline((), (), ()) == ("No data set has a complete run yet, so there are no results.",)

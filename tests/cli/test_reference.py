@@ -1,0 +1,93 @@
+"""The commands list, schema and check."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.cli.commands import call, call_here, one_error
+
+from prettyuseful.cli.reference import CheckKind, NameKind
+from prettyuseful.names import CHECKS, KINDS
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("generators", "pocket-turbo"),
+        ("tasks", "photos"),
+        ("prompts", "caption"),
+        ("architectures", "small"),
+        ("architectures", "swin_tiny_patch4_window7_224"),
+        ("encoders", "real-trained"),
+        ("transforms", "vae"),
+        ("recipes", "small"),
+        ("probes", "rgb"),
+        ("metrics", "coverage"),
+        ("studies", "paper-in-small"),
+    ],
+)
+def test_list_prints_every_kind_of_names(kind: str, name: str) -> None:
+    assert name in call_here("list", kind).stdout
+    assert name in json.loads(call_here("list", kind, "--json").stdout)
+
+
+def test_list_mentions_names_beyond_the_table() -> None:
+    assert "any timm id can be used" in call_here("list", "architectures").stdout
+    assert "any timm id" in call_here("list", "encoders").stdout
+    assert re.search(r"by a transform, .*: .*\bvae\b", call_here("list", "probes").stdout)
+
+
+def test_list_describes_a_user_defined_object(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "from prettyuseful.encoders.table import EncoderRow\n"
+        "MEAN = EncoderRow('mean', 'mean colour', lambda *_: None)\n"
+    )
+    listed = json.loads(call("list", "encoders", "mine.py:MEAN", "--json", cwd=tmp_path).stdout)
+    assert listed["mine.py:MEAN"] == "mean: mean colour"
+    assert "inception" in listed
+    assert "did you mean 'MEAN'?" in one_error(call("list", "encoders", "mine.py:MEEN", cwd=tmp_path))
+    assert "unknown encoder 'mine'" in one_error(call("list", "encoders", "mine", cwd=tmp_path))
+
+
+def test_list_contains_the_models_of_the_paper() -> None:
+    papers = (
+        "sd-1.5 sd-2.1 sdxl sdxl-turbo sd3-medium sd3.5-medium sd3.5-large sd3.5-large-turbo flux.1-dev flux.1-schnell "
+        "sana-1.6b lumina-2.0 qwen-image"
+    )
+    printed = {line.split()[0] for line in call_here("list", "generators").stdout.splitlines() if line.strip()}
+    assert len(papers.split()) == 13
+    assert set(papers.split()) <= printed
+
+
+def test_an_unknown_kind_of_names_suggests_the_nearest_one() -> None:
+    assert "did you mean 'generators'" in one_error(call_here("list", "generatrs"))
+
+
+def test_schema_prints_json() -> None:
+    assert json.loads(call("schema").stdout)["title"] == "Study"
+
+
+def test_the_choices_are_those_of_the_names_module() -> None:
+    assert tuple(NameKind) == KINDS
+    assert tuple(CheckKind) == tuple(CHECKS)
+
+
+def test_check_reports_what_is_wrong_with_a_user_defined_generator(planted: Callable[[str], str]) -> None:
+    good = call("check", "generator", planted("Noise"))
+    assert good.returncode == 0, good.stderr
+    assert "all 9 checks passed" in good.stdout
+    bad = call("check", "generator", planted("Forgetful"), "--json")
+    assert bad.returncode == 2
+    problems = {result["what"]: result["problem"] for result in json.loads(bad.stdout)}
+    assert problems["images have the right shape and type"] is None
+    assert str(problems["the same request gives the same images"]).endswith("take all randomness from the seeds")
+
+
+def test_a_user_error_in_check_is_reported_on_one_line(planted: Callable[[str], str]) -> None:
+    assert "did you mean 'generator'?" in one_error(call_here("check", "generatr", planted("Noise")))
+    assert "did you mean 'Noise'?" in one_error(call_here("check", "generator", planted("Nois")))
+    assert "module:Class or file.py:Class" in one_error(call_here("check", "generator", "pocket-base"))
