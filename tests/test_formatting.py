@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from prettyuseful.formatting import digits, duration, number, percent, points, size
+from prettyuseful.formatting import count, digits, duration, number, p_value, percent, points, share, size
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,15 @@ def test_intervals_have_one_format() -> None:
 def test_the_number_of_digits_depends_on_the_magnitude() -> None:
     assert digits(Value(1234.5, 1200, 1300)) == ("1234", "1200", "1300")
     assert digits(Value(0.0012, 0.001, 0.002)) == ("0.0012", "0.0010", "0.0020")
+
+
+def test_counts_of_images_have_a_decimal_only_below_10() -> None:
+    assert [count(n) for n in (1, 1.72, 4.0, 17.3, 240.0)] == ["1", "1.7", "4", "17", "240"]
+
+
+def test_p_values_and_shares_have_one_format() -> None:
+    assert [p_value(p) for p in (0.0004, 0.0211, 1.0)] == ["< 0.001", "0.021", "1.000"]
+    assert (share(0.6789), share(0.6789, 0)) == ("67.9%", "68%")
 
 
 def test_durations_use_the_largest_fitting_unit() -> None:

@@ -197,7 +197,7 @@ def test_options_are_only_for_user_defined_strategies(text: Callable[..., str]) 
 def test_two_rows_with_the_same_name_are_rejected(plan_study: Callable[..., Plan], folder: Path) -> None:
     (folder / "mine.py").write_text(MINE.replace('"mean-colour"', '"inception"').replace('"polite"', '"caption"'))
     with pytest.raises(
-        UnknownNameError, match="encoder 'mine:MEAN_COLOUR' has the name 'inception', and so has another one here"
+        UnknownNameError, match="encoder 'mine:MEAN_COLOUR' has the name 'inception', which another encoder already has"
     ):
         plan_study()
     with pytest.raises(UnknownNameError, match="prompt strategy 'mine:POLITE' has the name 'caption'"):

@@ -75,7 +75,7 @@ def test_built_in_rows_have_valid_field_types(registry: Registry[Any]) -> None:
 
 
 def test_a_label_equal_to_another_name_in_use_is_rejected(own: str) -> None:
-    with pytest.raises(UnknownNameError, match="the fruit 'mine:FIG' has the name 'fig', and so has another one here"):
+    with pytest.raises(UnknownNameError, match="has the name 'fig', which another fruit already has"):
         FRUITS.check_unique_labels([own, "fig"])
 
 
@@ -96,9 +96,9 @@ def test_a_pin_holds_the_name_of_a_built_in_row_or_the_content_of_a_file(own: st
 def test_rows_with_the_same_label_are_rejected(own: str, tmp_path: Path) -> None:
     FRUITS.check_unique_labels([own, "pear"])
     (tmp_path / "other.py").write_text((tmp_path / "mine.py").read_text())
-    with pytest.raises(UnknownNameError, match="'other:FIG' has the name 'fig', and so has 'mine:FIG'"):
+    with pytest.raises(UnknownNameError, match="'other:FIG' has the name 'fig', which 'mine:FIG' already has"):
         FRUITS.check_unique_labels([own, f"{tmp_path}/other.py:FIG"])
-    with pytest.raises(UnknownNameError, match="'mine:FIG' has the name 'fig', and so has another one here"):
+    with pytest.raises(UnknownNameError, match="'mine:FIG' has the name 'fig', which another fruit already has"):
         FRUITS.check_unique_labels([own], reserved=["fig"])
 
 

@@ -51,7 +51,8 @@ def _fill(text: str, indent: str = "") -> str:
 
 def anchor(name: str) -> str:
     """Return an invisible target of links, which works in tables, too."""
-    return f'<a id="{name}"></a>'
+    identifier = re.sub(r"[^\w.\[\]-]+", "-", name)  # HTML allows no spaces
+    return f'<a id="{identifier}"></a>'
 
 
 def heading_id(heading: str) -> str:
@@ -152,7 +153,8 @@ class SchemaTables:
         for key, value in schema.get("properties", {}).items():
             path = ".".join(filter(None, (self.paths.get(model), key)))
             default = "required" if key in schema.get("required", ()) else self.default(value)
-            meaning = value.get("description") or doc.fields.get(key) or self._summary_of_model(value)
+            selects = "Selects this transform." if "const" in value and key == "kind" else ""
+            meaning = value.get("description") or selects or doc.fields.get(key) or self._summary_of_model(value)
             yield f"{anchor(path)}`{key}`", self.words(value), default, sentence(meaning)
 
     def _summary_of_model(self, value: Schema) -> str:

@@ -387,8 +387,10 @@ def _generators() -> Iterator[str]:
     )
     yield "## Models"
     yield (
-        "Parameters are those of the denoiser, in billions. Memory is an estimate for the larger of denoiser and text "
-        "encoders, which are never loaded together. A gated model needs its licence accepted on the hub."
+        "Parameters are those of the denoiser, in billions. Tokens are the longest prompt that the model reads. Memory "
+        "is an estimate from the sizes of the components, which was not measured: for denoiser and VAE with one image, "
+        "plus for the text encoders, which are never loaded at the same time. A gated model needs its licence accepted "
+        "on the hub."
     )
     yield TABLES["generators"].text
     yield "## Sampling settings"

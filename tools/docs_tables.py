@@ -138,7 +138,8 @@ def _generators() -> Iterator[tuple[str, ...]]:
             model.released or "bundled",
             f"{model.parameters:g} B" if model.parameters else "",
             f"{model.size}" if model.size else "",
-            f"{max(model.memory):g} GB" if model.memory else "",
+            f"{model.max_sequence or 77}" if model.memory else "",  # None: the tokenizers of CLIP, 77 tokens
+            " + ".join(f"{part:g}" for part in model.memory) if model.memory else "",
             f"{model.licence}{' (gated)' if model.gated else ''}",
             f"`{model.path_or_id}`{f'; {model.note}' if model.note else ''}",
         )
@@ -176,7 +177,7 @@ TABLES = {
         Table("tasks", ("task", "what it is", "images"), _tasks),
         Table(
             "generators",
-            ("id", "released", "parameters", "px", "memory", "licence", "source"),
+            ("id", "released", "parameters", "px", "tokens", "memory (GB)", "licence", "source"),
             _generators,
         ),
         Table("sampling", ("id", "`sampling: vendor`", "`sampling: paper`"), _sampling),

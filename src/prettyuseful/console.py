@@ -192,10 +192,6 @@ def _hours(hours: float) -> str:
     return duration(hours * 3600)
 
 
-def _bytes(count: float) -> str:
-    return size(round(count))
-
-
 def _cost_notes(cost: Cost) -> Iterator[str]:
     total, prices = cost.amounts, cost.prices
     yield f"{cost.steps - cost.left:,} of {cost.steps:,} steps done"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import floor, log10
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 _MAX_DECIMALS = 6
 
@@ -21,9 +21,17 @@ class HasBounds(Protocol):
     def high(self) -> float: ...
 
 
-def share(fraction: float) -> str:
+class Estimate(NamedTuple):
+    """An estimate with the ends of its interval."""
+
+    mean: float
+    low: float
+    high: float
+
+
+def share(fraction: float, decimals: int = 1) -> str:
     """Format a fraction (0-1) as `76.9%`."""
-    return f"{fraction:.1%}"
+    return f"{fraction:.{decimals}%}"
 
 
 def percent(value: HasBounds) -> str:
@@ -57,6 +65,16 @@ def digits(value: HasBounds) -> tuple[str, str, str]:
     decimals = min(_MAX_DECIMALS, max(0, 2 - exponent) if exponent >= 0 else 1 - exponent)
     mean, low, high = (f"{part:.{decimals}f}" for part in (value.mean, value.low, value.high))
     return mean, low, high
+
+
+def count(images: float) -> str:
+    """Format an estimated number of images as `4.4` below 10 and as `17` above; whole numbers without decimals."""
+    return f"{images:.1f}" if images < 10 and images != round(images) else f"{images:.0f}"
+
+
+def p_value(value: float) -> str:
+    """Format a p-value as `0.021` or `< 0.001`."""
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def duration(seconds: float) -> str:

@@ -154,7 +154,7 @@ def _threadpool_controller() -> ThreadpoolController:
 
 
 class Environment(BaseModel):
-    """The machine and the package versions, on which the exact bytes of a result depend beside the key of its step."""
+    """The machine and the package versions. The exact bytes of a result depend on them and on the key of its step."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     python: str

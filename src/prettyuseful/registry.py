@@ -123,14 +123,14 @@ class Registry(Generic[RowT]):
         """
         names = list(dict.fromkeys(names))
         built_in = [*self.rows, *reserved, *(name for name in names if not is_plugin(name))]
-        used_labels = dict.fromkeys(built_in, "another one here")
+        used_labels = dict.fromkeys(built_in, f"another {self.kind}")
         for name in names:
             if name not in self.rows and is_plugin(name):
                 label = self.label(name)
                 if label in used_labels:
                     raise UnknownNameError(
-                        f"the {self.kind} {plugin_id(name)!r} has the name {label!r}, and so has {used_labels[label]}; "
-                        "give the row another name, since results are listed by it"
+                        f"the {self.kind} {plugin_id(name)!r} has the name {label!r}, which {used_labels[label]} "
+                        "already has; give the row another name, because results are listed by name"
                     )
                 used_labels[label] = repr(plugin_id(name))
 

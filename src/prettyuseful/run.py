@@ -18,7 +18,7 @@ from prettyuseful.engine.session import Execution, Session
 from prettyuseful.engine.status import Status, status_of
 from prettyuseful.engine.store.base import SweepResult
 from prettyuseful.engine.store.open import open_store, store_exists
-from prettyuseful.engine.workers.open import local_width
+from prettyuseful.engine.workers.open import local_parallelism
 from prettyuseful.errors import EveryRunFailedError, StepFailedError, StoreError, StudyError
 from prettyuseful.hub.commits import check_resolved
 from prettyuseful.plan.gather import gather_records
@@ -179,7 +179,9 @@ def estimate_cost(study: Study, store: Path | str = DEFAULT_STORE, prices: Price
     plan = make_plan(study)
     opened = open_store(store) if store_exists(store) else None
     missing = plan.missing_steps(opened) if opened else plan.steps
-    return cost_of(plan.steps, missing, Rates(opened.list() if opened else ()), local_width(study.numerics), prices)
+    return cost_of(
+        plan.steps, missing, Rates(opened.list() if opened else ()), local_parallelism(study.numerics), prices
+    )
 
 
 def study_status(study: Study, store: Path | str = DEFAULT_STORE) -> Status:

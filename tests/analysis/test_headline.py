@@ -85,8 +85,36 @@ def test_headline_has_at_most_three_sentences() -> None:
 
 
 def test_headline_without_results() -> None:
-    assert made_up_summary(failed=("base", "curated")).headline == (
-        "No data set has a complete run yet, so there are no results.",
-    )
+    nothing = ("No generated data set has a complete run yet, so there is no answer.",)
+    assert made_up_summary(failed=("base", "curated")).headline == nothing
+    assert headline((), (), ()) == nothing
     assert "cannot be compared with real images" in made_up_summary(failed=("real",)).headline[0]
-    assert headline((), (), ()) == ("No data set has a complete run yet, so there are no results.",)
+
+
+def test_headline_of_an_unfinished_first_configuration() -> None:
+    summary = made_up_summary(architectures=("small", "resnet18"))
+    first = summary.rows[0].cell
+    rows = [replace(row, to_real=None) if row.cell == first else row for row in summary.rows]
+    (sentence,) = headline(summary.datasets, rows, summary.comparisons)
+    assert "in the first configuration" in sentence
+
+
+def test_headline_prefers_data_sets_without_real_images() -> None:
+    summary = made_up_summary()
+    mixed = [replace(row, holds_real=True) if row.dataset == "base" else row for row in summary.rows]
+    assert headline(summary.datasets, mixed, ())[0].startswith("Data set curated is")
+    every = [replace(row, holds_real=True) for row in summary.rows]
+    assert headline(summary.datasets, every, ())[0].startswith("The best of 2 data sets, base, is")
+
+
+def test_headline_of_a_study_with_derived_data_sets_only() -> None:
+    summary = made_up_summary(rates={"real": 0.9, "base": 0.6})
+    rows = [row if row.real else replace(row, of="real", holds_real=True) for row in summary.rows]
+    assert headline(summary.datasets, rows, ())[0].startswith("Data set base is less useful")
+
+
+def test_headline_says_how_many_real_images_the_baseline_has() -> None:
+    summary = made_up_summary()
+    assert summary.headline[0].endswith("compared with the same number of real images.")
+    rows = [row if row.real else replace(row, images_per_class=500) for row in summary.rows]
+    assert headline(summary.datasets, rows, ())[0].endswith("compared with only 10 real images per class.")

@@ -82,7 +82,7 @@ def test_all_reported_causes_are_in_one_sentence() -> None:
     unnamed = cause("texture", "added", named=False)
     assert sentence(blur, cause("labels", "lost"), unnamed) == (
         "Reported causes for ours, largest first: high-frequencies lost (equivalent to blur of 1 px, explains 60% of "
-        "the difference; texture or structure explains it equally well); labels lost (40% [30, 50] of labels)."
+        "the difference; texture or structure explains it equally well); labels lost (40.0% [30.0, 50.0] of labels)."
     )
 
 

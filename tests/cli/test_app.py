@@ -81,6 +81,7 @@ def test_the_version_is_printed() -> None:
     [
         ("runn", "unknown command 'runn'; did you mean 'run'?; see `prettyuseful --help`"),
         ("run", "missing argument 'STUDY'; see `prettyuseful run --help`"),
+        ("check", "missing argument 'KIND'; choose one of generator, probe; see `prettyuseful check --help`"),
         (
             "run x.yaml --wrokers 2",
             "unknown option '--wrokers'; did you mean '--workers'?; see `prettyuseful run --help`",

@@ -45,14 +45,14 @@ def test_only_images_of_some_causes_can_be_dropped() -> None:
 @pytest.mark.parametrize(
     ("name", "words", "of_class"),
     [
-        ("labels lost", "20% [0, 30] of labels", "0%"),
-        ("copies added", "20% [0, 30] of images", "0%"),
+        ("labels lost", "20.0% [0.0, 30.0] of labels", "0.0%"),
+        ("copies added", "20.0% [0.0, 30.0] of images", "0.0%"),
         (
             "coverage lost",
             "the distance to the nearest neighbours is 1.22 [0.90, 1.35] times that in real images",
             "0.90 times the distance",
         ),
-        ("texture added", "the distance to real images falls by 0.2 [-0.1, 0.3] standard deviations", "-0.1"),
+        ("texture added", "the distance to real images falls by 0.20 [-0.10, 0.30] standard deviations", "-0.1"),
     ],
 )
 def test_the_unit_formats_the_effect(name: str, words: str, of_class: str) -> None:

@@ -23,7 +23,7 @@ def diagnosis(*causes: CauseFinding, differs: bool = True) -> Diagnosis:
 
 def test_a_finding_uses_the_texts_of_its_row() -> None:
     assert finding("labels lost").row is CAUSES["labels lost"]
-    assert finding("labels lost").effect_words == "30% [33, 70] of labels"
+    assert finding("labels lost").effect_words == "30.0% [33.3, 70.0] of labels"
     assert finding("texture added").class_words(2) == "2"
 
 

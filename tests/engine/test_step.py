@@ -64,7 +64,7 @@ def test_key_depends_on_everything_that_changes_the_content() -> None:
     assert len(set(keys)) == len(keys)
 
 
-def test_key_depends_on_nothing_else() -> None:
+def test_the_key_does_not_depend_on_labels_amounts_or_locations() -> None:
     assert step(Note()).key == Step(Note(), {}, "another label", 9.0).key
     assert step(Reading()).key == step(Reading(file=Pinned("there", "its digest"))).key
     assert step(Reading()).key != step(Reading(file=Pinned("here", "another digest"))).key

@@ -193,7 +193,7 @@ def test_problems_are_listed_before_the_answer(make: Make, page: Page) -> None:
 
 def test_report_without_any_finished_run(make: Make) -> None:
     empty = Page(render(make(failed=("real", "base", "curated"))))
-    assert "No data set has a complete run yet" in empty.sections["answer"]
+    assert "No generated data set has a complete run yet" in empty.sections["answer"]
 
 
 def test_report_without_metrics_and_samples_and_with_one_seed(make: Make) -> None:

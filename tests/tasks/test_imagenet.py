@@ -286,7 +286,7 @@ def test_1000_names_in_another_order_are_refused(tmp_path: Path) -> None:
         imagenet_1k(data)
 
 
-def test_labels_of_something_else_are_refused(tmp_path: Path) -> None:
+def test_labels_of_another_data_set_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"the 2 labels of pets \(cat, \.\.\.\)"):
         imagenet_200(parquet(tmp_path / "pets", ["cat", "dog"]))
 

@@ -254,7 +254,7 @@ def test_checkpoint_is_due_after_the_interval(tmp_path: Path, monkeypatch: pytes
     assert not kept.is_due()
 
 
-def test_unwritable_folder_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unwritable_folder_is_a_one_line_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(
         StoreError, match=r"cannot write checkpoints to .*file/inside: Not a directory; free some"

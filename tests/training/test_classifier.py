@@ -32,7 +32,7 @@ def test_saved_weights_are_restored(tmp_path: Path) -> None:
     assert np.array_equal(predict(classifier, pixels(), view), predict(again, pixels(), view))
 
 
-def test_input_is_normalised_as_the_design_says() -> None:
+def test_the_input_is_normalised_with_the_statistics_of_the_design() -> None:
     one = init_classifier(Design("small", 2, 32), 0)
     other = init_classifier(Design("small", 2, 32, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)), 0)
     values = torch.full((1, 3, 1, 1), 0.5)

@@ -50,7 +50,7 @@ def test_padding_and_other_images_do_not_change_a_crop() -> None:
             assert torch.equal(image, alone[i][number][0])
 
 
-def test_the_papers_views() -> None:
+def test_the_views_of_the_paper_have_its_sizes() -> None:
     assert view_of(PAPER) == View(224, 224, 1)
     assert view_of(TEXTURE, 3) == View(256, 128, 3)
 

@@ -48,7 +48,7 @@ def test_invalid_results_are_refused(own: str, crops: np.ndarray, returned: str,
         CustomTransform(transform=own).open(Numerics()).apply(crops)
 
 
-def test_class_without_apply_is_one_clear_line(own: str) -> None:
+def test_class_without_apply_is_a_one_line_error(own: str) -> None:
     rewrite(own, "apply", "change")
     with pytest.raises(DataError, match="negative:Negative has no method 'apply'"):
         load_custom_transform(own)

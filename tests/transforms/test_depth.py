@@ -135,14 +135,14 @@ def test_default_is_the_model_of_the_paper() -> None:
     assert content_of(Depth(model="small")) != content_of(Depth())
 
 
-def test_unknown_names_are_one_clear_line(tmp_path: Path) -> None:
+def test_unknown_names_are_a_one_line_error(tmp_path: Path) -> None:
     with pytest.raises(UnknownNameError, match="unknown depth model 'larg'; did you mean 'large'"):
         content_of(Depth(model="larg"))
     with pytest.raises(UnknownNameError, match="or a folder with"):
         Depth(model=str(tmp_path)).open(Numerics())
 
 
-def test_missing_weights_are_one_clear_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_missing_weights_are_a_one_line_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(

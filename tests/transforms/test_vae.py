@@ -94,7 +94,7 @@ def test_generators_with_equal_vaes_have_equal_content(tiny: Callable[[str], Pat
     assert content_of(Vae(generator="sdxl"))["vae"]["hub"] == "stabilityai/stable-diffusion-xl-base-1.0"
 
 
-def test_incomplete_vae_is_one_clear_line(tiny: Callable[[str], Path], tmp_path: Path) -> None:
+def test_incomplete_vae_is_a_one_line_error(tiny: Callable[[str], Path], tmp_path: Path) -> None:
     folder = Path(shutil.copytree(tiny("sd"), tmp_path / "model"))
     weights = folder / "vae" / "diffusion_pytorch_model.safetensors"
     state = load_file(weights)

@@ -12,6 +12,7 @@ from scipy.optimize import isotonic_regression
 
 from prettyuseful.analysis.statistics import LEVEL, crossed, joint_draws
 from prettyuseful.engine.keys import derive_seed
+from prettyuseful.formatting import count
 from prettyuseful.records import TransferResult
 
 _DRAWS = 4000
@@ -23,10 +24,10 @@ FLAT = 0.01
 class EffectiveReal:
     """Effective real images per class with an interval; the estimate lies within the tested numbers.
 
-    `censored`: `none`; `below`: accuracy is lower than with the `smallest` tested number, which is then the estimate;
-    `above`: accuracy is higher than with the `largest` tested number while the curve still rises; `plateau`: accuracy
-    is as high as with any number from the estimate on. `low` is None if it lies below `smallest`; `high` is None if it
-    lies above `largest` or on the plateau.
+    `censored` is `none` if the accuracy lies within the curve of real images; `below` if it is lower than with the
+    `smallest` tested number, which is then the estimate; `above` if it is higher than with the `largest` tested number
+    while the curve still rises; `plateau` if it is as high as with any number from the estimate on. `low` is None if it
+    lies below `smallest`; `high` is None if it lies above `largest` or on the plateau.
     """
 
     estimate: float
@@ -42,17 +43,13 @@ class EffectiveReal:
         if self.censored == "below":
             if self.high is None or self.high <= self.smallest:
                 return f"fewer than {self.smallest}"
-            return f"fewer than {self.smallest} (upper bound {_format_count(self.high)})"
-        low = f"fewer than {self.smallest}" if self.low is None else _format_count(self.low)
+            return f"fewer than {self.smallest} (upper bound {count(self.high)})"
+        low = f"fewer than {self.smallest}" if self.low is None else count(self.low)
         if self.censored != "none":
             reason = "more real images do not help" if self.censored == "plateau" else "most images tested"
-            return f"at least {_format_count(self.estimate)} (lower bound {low}; {reason})"
-        high = f"more than {self.largest}" if self.high is None else _format_count(self.high)
-        return f"about {_format_count(self.estimate)} [{low}, {high}]"
-
-
-def _format_count(images: float) -> str:
-    return f"{images:.1f}" if images < 10 and images != round(images) else f"{images:.0f}"
+            return f"at least {count(self.estimate)} (lower bound {low}; {reason})"
+        high = f"more than {self.largest}" if self.high is None else count(self.high)
+        return f"about {count(self.estimate)} [{low}, {high}]"
 
 
 def effective_real_images(

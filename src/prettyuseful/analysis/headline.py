@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 
 from prettyuseful.analysis.answer import significant_pairs_sentence
 from prettyuseful.analysis.rows import Comparison, Row
-from prettyuseful.formatting import percent, points
+from prettyuseful.formatting import percent, points, share
 from prettyuseful.records import DatasetRecord
 
-_SENTENCES = 3
+_MAX_SENTENCES = 3
 
 
 def headline(
@@ -19,19 +19,31 @@ def headline(
 
     They are about the generated data set with the highest accuracy: its accuracy against real images, its effective
     real images, and its main cause; where one of these is missing, pre-registered and exploratory comparisons follow.
+    Data sets that contain real images or are derived from another one are used only if the study has no others.
     """
-    rows = [row for row in rows if row.cell == rows[0].cell]
-    generated = [row for row in rows if not row.real and row.of is None and row.to_real]
-    if not generated:
-        return ("No data set has a complete run yet, so there are no results.",)
-    best = max(generated, key=lambda row: row.to_real.mean if row.to_real else 0.0)
+    in_cell = [row for row in rows if row.cell == rows[0].cell]
+    finished = [row for row in in_cell if not row.real and row.to_real]
+    if not finished:
+        scope = " in the first configuration" if len(in_cell) < len(rows) else ""
+        return (f"No generated data set has a complete run{scope} yet, so there is no answer.",)
+    underived = [row for row in finished if row.of is None]
+    candidates = [row for row in underived if not row.holds_real] or underived or finished
+    best = max(candidates, key=lambda row: row.to_real.mean if row.to_real else 0.0)
+    kind = "generated data sets" if best.of is None and not best.holds_real else "data sets"
+    name = (
+        f"The best of {len(candidates)} {kind}, {best.dataset}," if len(candidates) > 1 else f"Data set {best.dataset}"
+    )
+    real_counts = (row.images_per_class for row in in_cell if row.real)
+    real_count = max((count for count in real_counts if count <= best.images_per_class), default=0)
     pairs = [pair for pair in comparisons if pair.cell == best.cell]
-    return tuple(_candidates(best, len(generated), datasets, pairs))[:_SENTENCES]
+    return tuple(_sentences(name, best, real_count, datasets, pairs))[:_MAX_SENTENCES]
 
 
-def _candidates(best: Row, count: int, datasets: Sequence[DatasetRecord], pairs: Sequence[Comparison]) -> Iterator[str]:
-    """Yield sentences from the most important to the least."""
-    yield _usefulness(best, count)
+def _sentences(
+    name: str, best: Row, real_count: int, datasets: Sequence[DatasetRecord], pairs: Sequence[Comparison]
+) -> Iterator[str]:
+    """Yield sentences from the most important to the least; `real_count`: real images per class of the baseline."""
+    yield _usefulness(name, best, real_count)
     if best.worth:
         yield (
             f"Its {best.images_per_class} images per class give the same accuracy as {best.worth.text} real images per "
@@ -50,19 +62,20 @@ def _candidates(best: Row, count: int, datasets: Sequence[DatasetRecord], pairs:
         yield significant_pairs_sentence(exploratory)
 
 
-def _usefulness(best: Row, count: int) -> str:
+def _usefulness(name: str, best: Row, real_count: int) -> str:
     assert best.to_real is not None
-    name = f"The best of {count} generated data sets, {best.dataset}," if count > 1 else f"Data set {best.dataset}"
     accuracy = f"a classifier trained on it reaches {percent(best.to_real)} accuracy on real test images"
     if best.gap is None:
-        return f"{name} cannot be compared with real images, because no run on them is complete: {accuracy}."
+        return f"{name} cannot be compared with real images, because no matching run on them is complete: {accuracy}."
     if best.gap.high < 0:
         verdict = "less useful as training data than real images"
     elif best.gap.low > 0:
         verdict = "more useful as training data than real images"
     else:
         verdict = "indistinguishable here from real images as training data"
-    return f"{name} is {verdict}: {accuracy}, {points(best.gap)} compared with the same number of real images."
+    same = real_count == best.images_per_class
+    baseline = "the same number of real images" if same else f"only {real_count} real images per class"
+    return f"{name} is {verdict}: {accuracy}, {points(best.gap)} compared with {baseline}."
 
 
 def _cause(dataset: DatasetRecord) -> str:
@@ -72,7 +85,7 @@ def _cause(dataset: DatasetRecord) -> str:
         main = causes[0]
         title = main.row.title[:1].lower() + main.row.title[1:]
         if main.like:
-            evidence = f"applied to real images, {main.like} explains {main.explained:.0%} of the difference"
+            evidence = f"applied to real images, {main.like} explains {share(main.explained, 0)} of the difference"
         else:
             evidence = main.effect_words
         return f"The main reported cause is that {title} ({evidence})."

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from prettyuseful.analysis.published import published
 from prettyuseful.analysis.ranking import holm
 from prettyuseful.analysis.trend import LeftOut, Trend, trend_test
+from prettyuseful.formatting import p_value
 from prettyuseful.generators.models import MODELS
 
 SOURCE = "arXiv 2602.19946, figures 1, 3, 5 and 6, digitised"
@@ -170,13 +171,9 @@ def _table_row(paper_trend: PaperTrend) -> tuple[str, ...]:
         _NAMES.get(paper_trend.against, paper_trend.against),
         f"{trend.n}, post hoc" if paper_trend.post_hoc else f"all {trend.n}",
         f"{trend.rho:+.3f}",
-        _format_p(trend.p) + ("" if paper_trend.testable else "*"),
-        "" if paper_trend.holm_p is None else _format_p(paper_trend.holm_p),
-        "" if trend.family_p is None else _format_p(trend.family_p),
-        f"{_format_p(smallest.p)} to {_format_p(largest.p)} ({paper_trend.left_out(largest)})",
+        p_value(trend.p) + ("" if paper_trend.testable else "*"),
+        "" if paper_trend.holm_p is None else p_value(paper_trend.holm_p),
+        "" if trend.family_p is None else p_value(trend.family_p),
+        f"{p_value(smallest.p)} to {p_value(largest.p)} ({paper_trend.left_out(largest)})",
         f"{trend.slope:+.3f}{slope}",
     )
-
-
-def _format_p(value: float) -> str:
-    return "<0.001" if value < 0.001 else f"{value:.3f}"

@@ -20,7 +20,7 @@ class Pair:
     """The accuracy of data set `a`, which has the larger mean, minus that of data set `b`.
 
     `interval` holds for this pair alone; `simultaneous` is Bonferroni-corrected over all pairs. `p` is Holm-adjusted
-    over all pairs in both directions: with probability 95 %, every pair with p of at most 0.05 is in the right order.
+    over all pairs in both directions: with probability 95%, every pair with p of at most 0.05 is in the right order.
     """
 
     a: str

@@ -8,6 +8,7 @@ from typing import Any
 
 from prettyuseful.analysis.statistics import Interval
 from prettyuseful.diagnosis.findings import CauseFinding, Diagnosis
+from prettyuseful.formatting import share
 from prettyuseful.records import DatasetRecord, StudyRecord
 from prettyuseful.study.file import REAL
 from prettyuseful.transforms.base import TransformSource
@@ -74,9 +75,9 @@ def _diagnosis_sentence(name: str, diagnosis: Diagnosis) -> str:
 
 def _cause_phrase(cause: CauseFinding) -> str:
     effect = (
-        f"equivalent to {cause.like}, explains {cause.explained:.0%} of the difference"
+        f"equivalent to {cause.like}, explains {share(cause.explained, 0)} of the difference"
         if cause.like
         else cause.effect_words
     )
-    ties = f"; {' or '.join(cause.equivalent_to)} explains it equally well" if cause.equivalent_to else ""
-    return f"{cause.row.name} ({effect}{ties})"
+    equivalent = f"; {' or '.join(cause.equivalent_to)} explains it equally well" if cause.equivalent_to else ""
+    return f"{cause.row.name} ({effect}{equivalent})"

@@ -29,6 +29,7 @@ from prettyuseful.auditing.result import (
     Split,
     SyntheticSet,
     Value,
+    curve_sizes,
 )
 from prettyuseful.data.sources.open import open_source
 from prettyuseful.diagnosis.findings import CauseEstimate, Diagnosis
@@ -46,7 +47,6 @@ from prettyuseful.tasks.real import RealTask
 from prettyuseful.tasks.source import TaskSource
 
 _SMALL_IMAGES = 64  # pixels; larger images are classified by a larger network
-_CURVE_FRACTIONS = (0.02, 0.1, 0.3, 1.0)  # of the images per class; the points of the curve of real images
 _METRICS: Mapping[Budget, list[str]] = {
     "quick": ["density", "coverage"],
     "full": ["density", "coverage", "precision", "recall", "frechet", "kid", "vendi"],
@@ -138,7 +138,7 @@ def plan_audit(real: TaskSource, synthetic: Sequence[Path], budget: Budget) -> A
             f"Density and coverage were not measured: this needs at least {_MIN_METRIC_IMAGES} images and "
             f"{_MIN_METRIC_IMAGES} real test images per class."
         )
-    curve = sorted({max(1, round(fraction * count)) for fraction in _CURVE_FRACTIONS})
+    curve = curve_sizes(count)
     content = {
         "version": 1,
         "title": f"Audit of {', '.join(names)}",

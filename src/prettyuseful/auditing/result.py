@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from prettyuseful.diagnosis.findings import CauseEstimate
-from prettyuseful.formatting import percent, points
+from prettyuseful.formatting import count, percent, points
 
 NotMeasured = Literal["not_measured"]
 NOT_MEASURED: NotMeasured = "not_measured"
 Budget = Literal["quick", "full"]
+_CURVE_FRACTIONS = (0.02, 0.1, 0.3, 1.0)  # of the images per class; the points of the curve of real images
 
 
 class _Frozen(BaseModel):
@@ -21,7 +22,7 @@ class _Frozen(BaseModel):
 
 
 class Value(_Frozen):
-    """A mean with its 95 % interval. Accuracies are fractions (0-1).
+    """A mean with its 95% interval. Accuracies are fractions (0-1).
 
     `seeds`: the value for each training seed; empty for values that do not depend on one.
     """
@@ -35,9 +36,10 @@ class Value(_Frozen):
 class EffectiveImages(_Frozen):
     """How many real images per class give the same accuracy (effective real images).
 
-    `censored`: `none`; `below`: fewer than the smallest tested number, which is the estimate; `above`: more than the
-    largest tested number; `plateau`: at least the estimate, beyond which more real images do not help. `low` and `high`
-    are null where they lie outside the tested numbers.
+    `low`, `high`: ends of the 95% interval; null where they lie outside the tested numbers. `censored`: whether the
+    accuracy lies outside the curve of real images. It is `none` if not; `below` if fewer real images than the smallest
+    tested number are enough; `above` if more than the largest tested number are needed; `plateau` if the accuracy is as
+    high as with any number from the estimate on. The estimate is then the nearest tested number.
     """
 
     estimate: float
@@ -47,7 +49,7 @@ class EffectiveImages(_Frozen):
 
 
 class Difference(_Frozen):
-    """The distance of the synthetic images from the real ones, with its 95 % interval.
+    """The distance of the synthetic images from the real ones, with its 95% interval.
 
     Unit: standard deviations of the distance between two halves of the real images. `differs`: the difference is
     significant, or a cause is reported.
@@ -183,7 +185,7 @@ class Audit(_Frozen):
             "effective real/class",
         )
         real = ("real", str(self.images_per_class), _format_value(self.real_to_real, percent), "", "", "")
-        return [headings, real, *map(_table_row, self.synthetic)]
+        return [headings, real, *(_table_row(entry, curve_sizes(self.images_per_class)) for entry in self.synthetic)]
 
     def _repr_html_(self) -> str:
         headings, *rows = self.table_rows()
@@ -193,14 +195,19 @@ class Audit(_Frozen):
         return f"<table><thead>{head}</thead><tbody>{body}</tbody></table>{text}<p>{escape(self.report)}</p>"
 
 
-def _table_row(synthetic_set: SyntheticSet) -> tuple[str, ...]:
+def curve_sizes(images_per_class: int) -> list[int]:
+    """Return the numbers of real images per class that the curve of real images has in an audit."""
+    return sorted({max(1, round(fraction * images_per_class)) for fraction in _CURVE_FRACTIONS})
+
+
+def _table_row(synthetic_set: SyntheticSet, sizes: Sequence[int]) -> tuple[str, ...]:
     return (
         synthetic_set.name,
         str(synthetic_set.images_per_class),
         _format_value(synthetic_set.synth_to_real, percent),
         _format_value(synthetic_set.real_to_synth, percent),
         _format_value(synthetic_set.gap, points),
-        _format_effective_images(synthetic_set.effective_real_images_per_class),
+        _format_effective_images(synthetic_set.effective_real_images_per_class, sizes),
     )
 
 
@@ -208,12 +215,18 @@ def _format_value(value: Value | NotMeasured, formatter: Callable[[Value], str])
     return "not measured" if value == NOT_MEASURED else formatter(value)
 
 
-def _format_effective_images(value: EffectiveImages | NotMeasured) -> str:
+def _format_effective_images(value: EffectiveImages | NotMeasured, sizes: Sequence[int]) -> str:
+    """Format as `1.7 [< 1, 2.8]`; one-sided as `< 1 [< 2.8]` or `>= 24 [> 17]`. `sizes`: the tested numbers."""
     if value == NOT_MEASURED:
         return "not measured"
-    sign = {"below": "< ", "above": "> ", "plateau": ">= ", "none": ""}[value.censored]
-    low, high = ("..." if end is None else f"{end:.3g}" for end in (value.low, value.high))
-    return f"{sign}{value.estimate:.3g} [{low}, {high}]"
+    low = f"< {sizes[0]}" if value.low is None else count(value.low)
+    high = f"> {sizes[-1]}" if value.high is None else count(value.high)
+    match value.censored:
+        case "none":
+            return f"{count(value.estimate)} [{low}, {high}]"
+        case "below":
+            return f"< {count(value.estimate)}" + ("" if value.high is None else f" [< {high}]")
+    return f">= {count(value.estimate)}" + ("" if value.low is None else f" [> {low}]")
 
 
 def audit_schema() -> dict[str, Any]:

@@ -101,6 +101,7 @@ def _usage_message(error: Any, ctx: Any) -> str:
         hint = did_you_mean(command[1], ctx.command.list_commands(ctx))
         return f"unknown command {command[1]!r}{hint}; see `prettyuseful --help`"
     message = re.sub(r"^Invalid value for '(.*?)'", r"invalid \1", message)
+    message = re.sub(r"\. Choose from: ", "; choose one of ", message)
     message = re.sub(r": Input should be (.*?)(, unable to parse.*)?$", r": it must be \1", message)
     return f"{message[:1].lower()}{message[1:]}; see `{help_command}`"
 
@@ -151,14 +152,14 @@ def application(
 ) -> None:
     if verbose and quiet:
         raise UserError("use --verbose or --quiet, not both")
-    handler = _StderrHandler()
+    handler, previous_level = _StderrHandler(), logger.level
     logger.addHandler(handler)
     logger.setLevel(logging.DEBUG if verbose else logging.WARNING if quiet else logging.INFO)
 
     @ctx.call_on_close
     def reset_logger() -> None:
         logger.removeHandler(handler)
-        logger.setLevel(logging.NOTSET)
+        logger.setLevel(previous_level)
 
 
 class Panel(StrEnum):

@@ -19,14 +19,14 @@ def gc(
         list[Path],
         typer.Argument(
             metavar="STUDY",
-            help="Study files whose results are kept; name every study that you still need.",
+            help="Study files whose results are kept; list every study that you still need.",
             show_default=False,
         ),
     ],
     store: StoreOption = DEFAULT_STORE,
     yes: Annotated[bool, typer.Option("--yes", help="Delete without confirmation.")] = False,
 ) -> None:
-    """Delete the artifacts in a store that none of the given studies uses."""
+    """Delete the artifacts in a store that no given study uses."""
     from prettyuseful.console import print_out
     from prettyuseful.formatting import size
     from prettyuseful.run import sweep_store

@@ -42,7 +42,7 @@ def run(
         bool,
         typer.Option(
             "--steps-only",
-            help="Only run steps, beside other processes on the same store; write no report.",
+            help="Only run steps, in parallel with other processes on the same store; write no report.",
             rich_help_panel=Panel.EXECUTION,
         ),
     ] = False,
@@ -212,7 +212,7 @@ def _print_result(result: StudyResult, as_json: bool) -> None:
 def _result_json(result: StudyResult) -> dict[str, Any]:
     summary = result.summary
     return {
-        "schema_version": 1,
+        "schema_version": 2,
         "complete": result.complete,
         "title": summary.study.title,
         "answer": list(summary.answer),

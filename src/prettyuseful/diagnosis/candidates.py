@@ -19,7 +19,7 @@ class Family:
     """Candidate changes of one kind.
 
     Attributes:
-        cause: the cause that these changes stand for.
+        cause: the cause that these changes imitate.
         strengths: strengths that are tried, from weak to strong.
         make: returns the transform of a given strength.
         words: template of the text that describes a change; `{}` is its strength.
@@ -52,7 +52,7 @@ class Candidate:
 
     @property
     def cause(self) -> Cause:
-        """The cause that this change stands for."""
+        """The cause that this change imitates."""
         return self.family.cause
 
     @property

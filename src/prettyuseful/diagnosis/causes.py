@@ -8,6 +8,7 @@ from math import exp
 from typing import Annotated
 
 from prettyuseful.fields import ChoiceOf
+from prettyuseful.formatting import Estimate, number, percent, share
 from prettyuseful.registry import Registry
 
 
@@ -30,21 +31,21 @@ class Unit:
     lowest_is_worst: bool = False
 
 
-def _share(counted: str) -> Unit:
-    """Return the unit of a share, 0-1, of labels or images, less the share among real images. Below 0 reads as 0."""
+def _share_of(counted: str) -> Unit:
+    """Return the unit of a share (0-1) of labels or images, minus the share among real images; at least 0 in words."""
 
     def effect_words(effect: float, low: float, high: float) -> str:
-        effect, low, high = (max(0.0, value) for value in (effect, low, high))
-        return f"{effect:.0%} [{100 * low:.0f}, {100 * high:.0f}] of {counted}"
+        values = Estimate(*(max(0.0, value) for value in (effect, low, high)))
+        return f"{percent(values)} of {counted}"
 
     axis_title = f"share of {counted}, minus the share among real images"
-    return Unit(effect_words, lambda value: f"{max(0.0, value):.0%}", axis_title, ".0%")
+    return Unit(effect_words, lambda value: share(max(0.0, value)), axis_title, ".0%")
 
 
 _DISTANCE_RATIO = Unit(
     lambda effect, low, high: (
         "the distance to the nearest neighbours is "
-        f"{exp(effect):.2f} [{exp(low):.2f}, {exp(high):.2f}] times that in real images"
+        f"{number(Estimate(exp(effect), exp(low), exp(high)))} times that in real images"
     ),
     lambda value: f"{exp(value):.2f} times the distance",
     "log ratio of nearest-neighbour distances (0: as in real images)",
@@ -52,7 +53,7 @@ _DISTANCE_RATIO = Unit(
 )
 _DEVIATIONS = Unit(
     lambda effect, low, high: (
-        f"the distance to real images falls by {effect:.3g} [{low:.3g}, {high:.3g}] standard deviations"
+        f"the distance to real images falls by {number(Estimate(effect, low, high))} standard deviations"
     ),
     lambda value: f"{value:.3g}",
     "reduction of the distance to real images, in standard deviations",
@@ -120,7 +121,7 @@ CAUSES = Registry(
                 "Make the prompts unambiguous: a class name can have several meanings (prompt strategy definition).",
                 "Drop images that a classifier trained on real images assigns to another class.",
             ),
-            unit=_share("labels"),
+            unit=_share_of("labels"),
             least_effect=0.05,
             drop=Drop("without-suspect-labels", "images whose labels look wrong"),
         ),
@@ -130,7 +131,7 @@ CAUSES = Registry(
             "Images are near-duplicates of real images",
             "They are closer to a real training image, or to its mirror image, than real images are to each other.",
             ("Drop them: they add nothing to the real images.", "Check licences and privacy."),
-            unit=_share("images"),
+            unit=_share_of("images"),
             least_effect=0.05,
             drop=Drop("without-copies", "near-duplicates of real images"),
         ),

@@ -76,7 +76,7 @@ def _radial(height: int, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray
     first = 2 / min(height, width)
     edges = np.concatenate([[0.99 * first], np.geomspace(1.25 * first, 1.0, BANDS)])
     band = np.minimum(np.digitize(frequency, edges) - 1, BANDS - 1)
-    weight = np.full(frequency.shape, 2.0)  # most coefficients also stand for their complex conjugate
+    weight = np.full(frequency.shape, 2.0)  # with the conjugates, which rfft2 omits except in the columns below
     weight[:, 0] = 1
     if width % 2 == 0:
         weight[:, -1] = 1

@@ -121,7 +121,7 @@ class DiagnosisRun:
         )
 
     def _set_finding(self, evidence: Evidence, p_value: float) -> CauseFinding:
-        """Return the finding. The cause is reported if all classes together show it, or if a few classes stand out."""
+        """Return the finding. The cause is reported if all classes together show it, or if a few classes alone do."""
         least = evidence.cause.least_effect
         assert least is not None, f"the row of {evidence.cause.name} has no least_effect"
         size = np.abs(evidence.effect) * np.sign(evidence.statistic)

@@ -71,7 +71,7 @@ class CauseFinding(CauseEstimate):
 
     Attributes:
         per_class: the effect in each class.
-        few_classes: labels of the classes that stand out, if only a few do.
+        few_classes: labels of the classes that show the cause, if only a few do.
         transform: the change `like`, as a study file specifies it.
         undo: the transform that reverts this change, if one exists.
         examples: example images of a reported cause.

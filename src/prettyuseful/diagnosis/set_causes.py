@@ -35,7 +35,7 @@ class Evidence:
         explained: share of the whole difference that the cause explains, 0-1.
         deviation: (units,) how much the statistic varies among real images, or None if not measured.
         images: (N,) bool, the synthetic images that show the cause, or None if single images do not.
-        candidate: the change of real images that stands for the cause, or None.
+        candidate: the change of real images that imitates the cause, or None.
     """
 
     cause: Cause
@@ -141,7 +141,7 @@ SET_CAUSES: Mapping[str, Callable[[MatchedComparison, Cause], Evidence]] = {
     "copies added": measure_copies,
     "coverage lost": measure_coverage,
 }
-"""The measurement of each cause that no change of pixels stands for, by the name of its row."""
+"""The measurement of each cause that no change of pixels imitates, by the name of its row."""
 
 
 def _suspect_labels(half: Half, real: ScaledFeatures, synthetic: ScaledFeatures, labels: np.ndarray) -> np.ndarray:

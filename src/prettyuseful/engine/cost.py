@@ -82,7 +82,7 @@ class Prices:
     cpu_hour: float | None = None
 
     def total(self, gpu_hours: float | None, cpu_hours: float | None) -> float | None:
-        """Return the money for these hours; None without prices, or if no priced hours are known."""
+        """Return the cost of these hours, in the currency of the prices; None without prices or known hours."""
         hours = ((gpu_hours, self.gpu_hour), (cpu_hours, self.cpu_hour))
         parts = [None if count is None else count * price for count, price in hours if price is not None]
         return _sum_known(parts) if parts else None

@@ -35,7 +35,7 @@ class Outcome:
 def select_missing_steps(steps: Mapping[str, Step], wanted: Iterable[str], store: Store) -> dict[str, Step]:
     """Return the steps that must run so that every wanted key is in the store, in the order of the plan.
 
-    A missing input is not made if all artifacts that need it are in the store.
+    A missing input is not computed if all artifacts that need it are in the store.
     """
     needed: set[str] = set()
     pending = set(wanted)

@@ -14,7 +14,7 @@ KEY_CONTEXT = "keyed"
 
 @dataclass(frozen=True)
 class Pinned(Generic[SourceT]):
-    """A thing outside the store: `source` says where to find it, `content` identifies it.
+    """A thing outside the store: `source` is its location, `content` identifies it.
 
     Only `content` is in a step's key: a digest of files, the commit of a hub repository, or a name with its version. So
     equal content under two paths is computed once, and changed content under one path is computed again.

@@ -117,7 +117,7 @@ def _load(source: Source, family: Family, sampling: Sampling, numerics: Numerics
     pipeline = load_parts(source, family, family.text, numerics)
     pipeline.to(numerics.device)
     denoiser = getattr(pipeline, family.denoiser)
-    if numerics.fuse_projections:  # before quantisation: layers cannot be created in 8 bits
+    if numerics.fuse_projections:  # fused before quantisation, because layers cannot be created in 8 bits
         _fuse(denoiser)
     if sampling.quantise == "float8":
         denoiser.enable_layerwise_casting(torch.float8_e4m3fn, getattr(torch, numerics.dtype))

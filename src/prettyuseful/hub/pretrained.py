@@ -52,7 +52,7 @@ def load_pretrained(kind: ModelKind, model: str, dtype: torch.dtype) -> tuple[An
                 ignore_mismatched_sizes=True,  # reported below, with the missing ones
                 **options,
             )
-            # After the network, whose error is clearer if there is nothing to load.
+            # The network is loaded first, because its error is clearer if the files are missing.
             processor = kind.processor.from_pretrained(path_or_id, **options)
     except Exception as error:  # a library may raise any error on a user's folder
         raise DataError(f"cannot load the {kind.label} {name!r}: {_explain(kind, path_or_id, error)}") from error

@@ -24,7 +24,7 @@ _OPTIONS = ("templates", "definitions", "captioner", "options")
 
 
 class PromptPlan(BareName):
-    """A prompt strategy with its options. A bare name stands for a strategy with its default options."""
+    """A prompt strategy with its options. A name alone means a strategy with its default options."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     bare_field: ClassVar[str] = "strategy"

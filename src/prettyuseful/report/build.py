@@ -19,7 +19,7 @@ from prettyuseful.analysis.published import CITATION, LINK, SOURCE, published
 from prettyuseful.analysis.summary import Summary
 from prettyuseful.engine.atomic import atomic_write_text
 from prettyuseful.errors import StoreError
-from prettyuseful.formatting import absolute_points, duration, number, percent, points, share, size
+from prettyuseful.formatting import absolute_points, duration, number, p_value, percent, points, share, size
 from prettyuseful.report import published_figures
 from prettyuseful.report.cells import (
     cell_results,
@@ -141,7 +141,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "share": lambda fraction: _MISSING if fraction is None else share(fraction),
+        "share": lambda fraction, decimals=1: _MISSING if fraction is None else share(fraction, decimals),
         "percent": lambda interval: _estimate(None if interval is None else percent(interval)),
         "points": lambda interval: _estimate(None if interval is None else points(interval)),
         "absolute_points": lambda interval: _estimate(absolute_points(interval)),
@@ -190,7 +190,7 @@ def _estimate(text: str | None) -> Markup:
 
 
 def _p_value(value: float | None) -> str:
-    return _MISSING if value is None else "< 0.001" if value < 0.0005 else f"{value:.3f}"
+    return _MISSING if value is None else p_value(value)
 
 
 def _swatch(style: SeriesStyle) -> Markup:

@@ -12,7 +12,7 @@ from prettyuseful.analysis.rows import Row
 from prettyuseful.analysis.statistics import Interval
 from prettyuseful.analysis.summary import Summary
 from prettyuseful.diagnosis.findings import CauseFinding, ChangeResult, Diagnosis
-from prettyuseful.formatting import share
+from prettyuseful.formatting import Estimate, share
 from prettyuseful.records import DatasetRecord
 from prettyuseful.report.drawing import Figure, annotation, axis, figure_layout, hover_text, line_shape, scatter
 from prettyuseful.report.series_style import DatasetKey, SeriesStyle
@@ -62,6 +62,11 @@ class DatasetDiagnosis:
     causes: tuple[ReportedCause, ...]
     changes: Figure
     small: bool
+
+    @property
+    def distance(self) -> Estimate:
+        """The distance from real images, with its interval."""
+        return Estimate(self.diagnosis.difference, self.diagnosis.low, self.diagnosis.high)
 
     @property
     def figures(self) -> tuple[Figure, ...]:
@@ -189,10 +194,10 @@ def _changes_figure(name: str, dataset: str, diagnosis: Diagnosis) -> Figure:
         annotations=labels,
     )
     top = sorted(tried, key=lambda change: -change.explained)[:3]
-    words = "; ".join(f"{change.like} {share(change.explained)}" for change in top)
+    words = "; ".join(f"{change.like} {share(change.explained, 0)}" for change in top)
     alt = f"Share of the difference between {dataset} and real images that each change explains: {words}."
     return Figure(name, alt, data, layout)
 
 
 def _hovers(changes: Sequence[ChangeResult]) -> list[str]:
-    return [hover_text(change.like, f"explains {share(change.explained)} of the difference") for change in changes]
+    return [hover_text(change.like, f"explains {share(change.explained, 0)} of the difference") for change in changes]

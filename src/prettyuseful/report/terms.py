@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 @dataclass(frozen=True)
 class Term:
-    """`hover`: one sentence beside the word. `details`: what the section adds. `phrases`: how sentences write it."""
+    """`hover`: text of the tooltip. `details`: further sentences of the glossary. `phrases`: spellings in texts."""
 
     id: str
     title: str

@@ -61,7 +61,7 @@ class MeasureSpec(StepSpec):
         numbers, by_class = {}, {}
         for metric in metrics:
             if metric.per == "set":
-                numbers[metric.name] = _set_number(metric, sides)
+                numbers[metric.name] = _number_of_all_classes(metric, sides)
             elif metric.per == "class":
                 numbers[metric.name], by_class[metric.name] = _class_numbers(metric, sides)
         return {
@@ -123,7 +123,7 @@ def _image_parts(metrics: Sequence[Metric], sides: Sequence[Side]) -> dict[str, 
     return parts
 
 
-def _set_number(metric: Metric, sides: Sequence[Side]) -> dict[str, Any]:
+def _number_of_all_classes(metric: Metric, sides: Sequence[Side]) -> dict[str, Any]:
     """Return the number of all classes together, and its values without each block."""
     arrays, (_, side_blocks) = [side.values for side in sides], _assign_side_blocks(sides)
     return _number(metric.number(*arrays), metric.leave_out_numbers(arrays, side_blocks))

@@ -72,7 +72,7 @@ class FolderTask:
     def images(self, split: Split, per_class: int) -> Iterator[Row]:
         if per_class > self.available(split):
             raise DataError(too_few_message(self, split, per_class))
-        # Files after the first `per_class` are decoded too, so that no broken file goes unreported.
+        # Files after the first `per_class` are decoded too, so that every broken file is reported.
         for _, rows in groupby(validated_rows(self._rows(split), str(self.root)), lambda row: row.label):
             yield from islice(rows, per_class)
 

@@ -132,9 +132,9 @@ class HubData:
     @cached_property
     def _columns(self) -> dict[Split, dict[str, Any]]:
         """For each split, one table per column. The format "arrow" avoids decoding."""
-        return {split: self._columns_of(split) for split in SPLITS}
+        return {split: self._read_columns(split) for split in SPLITS}
 
-    def _columns_of(self, split: Split) -> dict[str, Any]:
+    def _read_columns(self, split: Split) -> dict[str, Any]:
         tables, name = self._dataset.tables, self._split(split)
         if name not in tables:
             raise DataError(

@@ -1,6 +1,6 @@
 """ImageNet tasks: class lists, class names and definitions. The user provides the images, in folders or `datasets`.
 
-Names and glosses (definitions) come from WordNet, by way of timm's tables. The tables are read as files, because
+Names and glosses (definitions) come from WordNet; timm's tables contain them. The tables are read as files, because
 importing timm would load torch.
 """
 

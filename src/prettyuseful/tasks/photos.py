@@ -131,7 +131,7 @@ def _sample_crops(photograph: Photograph, label: int, split: Split, count: int) 
     rng = np.random.default_rng(derive_seed("photos", photograph.name, split))
     order = rng.permutation(len(blocks))
     free = BLOCK - CROP + 1
-    # A permutation of the offsets in each block ensures that no crop comes twice.
+    # A permutation of the offsets in each block ensures that no crop is repeated.
     offsets = [rng.permutation(free * free) for _ in blocks]
     for i in range(count):
         block = order[i % len(blocks)]

@@ -250,7 +250,9 @@ def test_too_many_labels_are_refused(tmp_path: Path, rows: list[Row], monkeypatc
         source_of(tmp_path / "a.tar", packed(captions)).counts()
 
 
-def test_shards_of_the_library_are_read(tmp_path: Path, rows: list[Row], classes: tuple[str, ...]) -> None:
+def test_shards_written_by_the_webdataset_library_are_read(
+    tmp_path: Path, rows: list[Row], classes: tuple[str, ...]
+) -> None:
     from webdataset import TarWriter
 
     path = tmp_path / "a.tar"

@@ -93,11 +93,11 @@ class Leases:
         return self._bucket.create(_name(key), content)
 
     def _renew_until(self, key: str, holder: dict[str, str], done: threading.Event) -> None:
-        beat = 0
+        renewals = 0
         while not done.wait(LEASE_SECONDS / _RENEWALS):
-            beat += 1
+            renewals += 1
             with suppress(StoreError):  # a later renewal may succeed; otherwise the lease expires
-                self._bucket.write(_name(key), json.dumps({**holder, "beat": beat}).encode())
+                self._bucket.write(_name(key), json.dumps({**holder, "beat": renewals}).encode())
 
 
 def _name(key: str) -> str:

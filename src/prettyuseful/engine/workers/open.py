@@ -25,7 +25,7 @@ def open_workers(on: str, store: Store, numerics: Numerics, width: int | None = 
     if on == "local":
         from prettyuseful.engine.workers.local import LocalWorkers
 
-        return LocalWorkers(store, width or local_width(numerics))
+        return LocalWorkers(store, width or local_parallelism(numerics))
     if on != "ray" and not on.startswith("ray://"):
         raise StudyError(f"invalid --on {on!r}; choose local, ray or ray://HOST:PORT")
     if width is not None:
@@ -37,7 +37,7 @@ def open_workers(on: str, store: Store, numerics: Numerics, width: int | None = 
     return RayWorkers(store, on)
 
 
-def local_width(numerics: Numerics) -> int:
+def local_parallelism(numerics: Numerics) -> int:
     """Return the number of steps that the CPU cores can run in parallel; 1 on an accelerator."""
     if numerics.device != "cpu":
         return 1
