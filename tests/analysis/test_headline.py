@@ -35,14 +35,24 @@ def test_verdict_follows_the_interval(low: float, high: float, verdict: str) -> 
     )
 
 
-def test_effective_real_images_come_second() -> None:
+@pytest.mark.parametrize(
+    ("effective", "sentence"),
+    [
+        (
+            EffectiveReal(4.4, 1.5, 7.3, "none", 1, 10),
+            "Its 10 images per class give the same accuracy as about 4.4 [1.5, 7.3] real images per class (effective "
+            "real images).",
+        ),
+        (
+            EffectiveReal(10, 7, None, "above", 1, 10),
+            "Effective real images per class of its 10 images: at least 10 (lower bound 7; most images tested).",
+        ),
+    ],
+)
+def test_effective_real_images_come_second(effective: EffectiveReal, sentence: str) -> None:
     summary = made_up_summary()
-    worth = EffectiveReal(4.4, 1.5, 7.3, "none", 1, 10)
-    rows = tuple(replace(row, worth=worth) for row in summary.rows)
-    assert replace(summary, rows=rows).headline[1] == (
-        "Its 10 images per class give the same accuracy as about 4.4 [1.5, 7.3] real images per class (effective real "
-        "images)."
-    )
+    rows = tuple(replace(row, worth=effective) for row in summary.rows)
+    assert replace(summary, rows=rows).headline[1] == sentence
 
 
 def test_main_cause_of_the_best_data_set_is_reported() -> None:

@@ -48,6 +48,8 @@ def _sentences(
         yield (
             f"Its {best.images_per_class} images per class give the same accuracy as {best.worth.text} real images per "
             "class (effective real images)."
+            if best.worth.censored in ("none", "below")
+            else f"Effective real images per class of its {best.images_per_class} images: {best.worth.text}."
         )
     yield from (_cause(dataset) for dataset in datasets if dataset.name == best.dataset and dataset.diagnosis)
     for pair in pairs:
@@ -91,4 +93,4 @@ def _cause(dataset: DatasetRecord) -> str:
         return f"The main reported cause is that {title} ({evidence})."
     if dataset.diagnosis.cause_unknown:
         return f"{dataset.name} differs significantly from real images, but no tested cause explains why."
-    return f"No cause is reported: {dataset.name} differs from real images no more than they differ from each other."
+    return f"No cause is reported: {dataset.name} does not differ significantly from real images."
