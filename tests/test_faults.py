@@ -68,6 +68,7 @@ def test_full_temporary_disk_is_a_one_line_error(
     assert last_line(run_folder).endswith("set TMPDIR to another folder for temporary files")
 
 
+@pytest.mark.slow  # the full disk stops a run by the same code
 def test_read_only_disk_is_a_one_line_error_and_loses_nothing(finished: Path, disk: Path, tmp_path: Path) -> None:
     command, run_folder = ["run", str(finished / "my.yaml")], tmp_path / "folder_of_run"
     assert mount(disk, "remount,size=500M")

@@ -44,6 +44,7 @@ def test_examples_without_input_files_run(name: str) -> None:
     assert call_here(*example(COMMANDS[name])).returncode == 0
 
 
+@pytest.mark.slow
 def test_the_example_of_generate_runs_and_quiet_prints_only_the_result(tmp_path: Path) -> None:
     result = call("--quiet", *example(COMMANDS["generate"]), cwd=tmp_path)
     assert (result.returncode, result.stdout, result.stderr) == (0, "80 images in images\n", "")
