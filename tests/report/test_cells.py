@@ -4,7 +4,7 @@ from dataclasses import replace
 from math import inf, nan
 
 import pytest
-from tests.made_up import study_file
+from tests.made_up import grey_png, study_file
 
 from prettyuseful.analysis.summary import Summary
 from prettyuseful.report import cells
@@ -12,6 +12,7 @@ from prettyuseful.report.series_style import series_styles
 from prettyuseful.study.reading import parse_study
 
 from .conftest import Make
+from .test_thumbnails import noise_png
 
 
 def results_of(summary: Summary) -> tuple[cells.CellResults, ...]:
@@ -50,6 +51,15 @@ def test_samples_show_one_set_of_real_images_and_every_generated_one(make: Make)
     assert (samples.images, samples.small) == (2, True)
     without = make(sample_images=0)
     assert cells.sample_images(without, series_styles(without)) is None
+
+
+def test_sample_images_are_shown_in_one_size(make: Make) -> None:
+    images = [["", ""], [grey_png(1, 0), grey_png(1, 1)], [noise_png(32)] * 2]
+    summary = make(image=lambda label, number: images[label][number])
+    samples = cells.sample_images(summary, series_styles(summary))
+    assert samples is not None
+    heights = [{sheet.height for sheet in sheets} for _, sheets in samples.lines]
+    assert heights == [{0}, {56}, {56}]
 
 
 def test_study_is_shown_as_it_was_written(small: Summary) -> None:

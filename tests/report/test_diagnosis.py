@@ -14,7 +14,7 @@ from prettyuseful.report.series_style import series_styles
 
 from .conftest import BLUR, Make
 
-WITH_COST = {
+WITH_COST: dict[str, Any] = {
     "rates": {"real": 0.9, "base": 0.6, "base.blurred-real": 0.7, "base.sharper": 0.65},
     "changed": {
         "base.blurred-real": {"of": "real", "transform": BLUR},
@@ -80,8 +80,8 @@ def test_reported_causes_are_findings_and_all_tested_causes_are_listed(make: Mak
 def test_worst_classes_follow_the_sign_of_the_cause(make: Make) -> None:
     [diagnosis] = diagnoses_of(make(diagnosed=["base"]))
     frequencies, coverage = diagnosis.causes
-    assert [words.split(" ")[0] for words in frequencies.worst] == ["fox", "dog", "cat"]  # a larger effect is worse
-    assert [words.split(" ")[0] for words in coverage.worst] == ["cat", "dog", "fox"]  # nearer neighbours are worse
+    assert [name for name, _ in frequencies.worst] == ["fox", "dog", "cat"]  # a larger effect is worse
+    assert [name for name, _ in coverage.worst] == ["cat", "dog", "fox"]  # nearer neighbours are worse
     assert coverage.few == ("fox",)
 
 
@@ -91,7 +91,7 @@ def test_finding_shows_evidence_examples_and_remedy(make: Make) -> None:
     for words in (
         "Fine detail is lost; images of a class are too similar to each other.",
         "Real images after this change come closest: blur of 0.8 px . It explains 86% of the difference",
-        "Only in a few classes: fox.",
+        "Only in a few classes: fox .",
         "Suggested remedy",
         "features 5, 1; colour 1, 0.5.",
         "real images of &lt;cat&gt;",
@@ -111,6 +111,13 @@ def test_measured_cost_of_a_cause_is_shown(make: Make) -> None:
     assert frequencies.costs.low < frequencies.costs.mean < frequencies.costs.high
     assert (coverage.costs, coverage.remedy) == (None, None)
     assert re.search(r"Accuracy falls by \d+\.\d points \[", visible_text(render(make(**WITH_COST))))
+    better = {**WITH_COST, "rates": {**WITH_COST["rates"], "base.blurred-real": 0.99}}
+    assert re.search(r"Accuracy rises by \d+\.\d points \[", visible_text(render(make(**better))))
+
+
+def test_class_names_in_plots_are_not_markup(make: Make) -> None:
+    [diagnosis] = diagnoses_of(make(diagnosed=["base"], classes=["<i>cat</i>", 'a "dog"']))
+    assert diagnosis.causes[0].figure.layout["yaxis"]["ticktext"] == ["&lt;i&gt;cat&lt;/i&gt;", 'a "dog"']
 
 
 def test_derived_data_sets_are_not_ranked_or_compared_with_their_origin(make: Make) -> None:

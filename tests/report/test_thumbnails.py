@@ -51,6 +51,13 @@ def test_format_fits_the_budget(budget: int) -> None:
     assert sum(len(encode_sheet(sheet, sheet_format).url) for sheet in sheets) <= 1.1 * budget
 
 
+def test_budget_holds_when_sheets_of_one_data_set_compress_better() -> None:
+    noise, flat = noise_png(96), grey_png(0, 0)
+    sheets = [[flat] if i % 24 == 0 else [noise] for i in range(24 * 24)]
+    sheet_format = choose_format(sheets, 1_500_000)
+    assert 551 * len(encode_sheet([noise], sheet_format).url) <= 1.1 * 1_500_000
+
+
 def test_small_images_stay_lossless_and_nothing_fits_no_budget() -> None:
     assert choose_format([[grey_png(0, 0)]] * 3, 1_000_000).quality is None
     assert choose_format([[noise_png(96)]], 1) == FORMATS[-1]

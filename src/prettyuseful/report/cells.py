@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from math import isfinite
 from typing import Any
@@ -180,13 +181,14 @@ def sample_images(summary: Summary, styles: Mapping[DatasetKey, SeriesStyle]) ->
     classes = summary.study.task.classes
     images = [[_images_of_class(dataset, label) for dataset in datasets] for label, _ in enumerate(classes)]
     sheet_format = choose_format([sheet for line in images for sheet in line], _SAMPLE_BYTES)
-    width = max((png_width(sheet[0]) for line in images[:1] for sheet in line if sheet), default=0)
+    width = max((png_width(sheet[0]) for line in images for sheet in line if sheet), default=0)
     shown_pixels = _SHOWN_PIXELS[len(datasets) > _FEW_COLUMNS]
-    scale = shown_pixels / max(1, min(width, sheet_format.pixels))
-    lines = tuple(
-        (name, tuple(_scale(encode_sheet(sheet, sheet_format), scale) for sheet in line))
-        for name, line in zip(classes, images, strict=True)
-    )
+
+    def encode_line(line: Sequence[Sequence[str]]) -> tuple[Sheet, ...]:
+        return tuple(_scale(encode_sheet(sheet, sheet_format), shown_pixels) for sheet in line)
+
+    with ThreadPoolExecutor() as threads:  # Pillow decodes, resizes and encodes outside of the interpreter lock
+        lines = tuple(zip(classes, threads.map(encode_line, images), strict=True))
     return SampleImages(
         columns=tuple(styles[dataset.name, dataset.images_per_class] for dataset in datasets),
         lines=lines,
@@ -196,7 +198,9 @@ def sample_images(summary: Summary, styles: Mapping[DatasetKey, SeriesStyle]) ->
     )
 
 
-def _scale(sheet: Sheet, scale: float) -> Sheet:
+def _scale(sheet: Sheet, shown_pixels: int) -> Sheet:
+    """Return the sheet with the size at which the longest side of its thumbnails is `shown_pixels`."""
+    scale = shown_pixels / max(1, sheet.side)
     return replace(sheet, width=round(sheet.width * scale), height=round(sheet.height * scale))
 
 

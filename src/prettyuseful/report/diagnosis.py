@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
 from prettyuseful.analysis.remedies import Remedy
@@ -14,7 +13,16 @@ from prettyuseful.analysis.summary import Summary
 from prettyuseful.diagnosis.findings import CauseFinding, ChangeResult, Diagnosis
 from prettyuseful.formatting import Estimate, share
 from prettyuseful.records import DatasetRecord
-from prettyuseful.report.drawing import Figure, annotation, axis, figure_layout, hover_text, line_shape, scatter
+from prettyuseful.report.drawing import (
+    Figure,
+    annotation,
+    axis,
+    figure_layout,
+    hover_text,
+    line_shape,
+    literal,
+    scatter,
+)
 from prettyuseful.report.series_style import DatasetKey, SeriesStyle
 from prettyuseful.report.thumbnails import SMALL_PIXELS, Sheet, SheetFormat, choose_format, encode_sheet, png_width
 
@@ -41,10 +49,13 @@ class ExampleRow:
 
 @dataclass(frozen=True)
 class ReportedCause:
-    """A reported cause with its evidence. `costs` and `remedy` are None where the study did not measure them."""
+    """A reported cause with its evidence. `costs` and `remedy` are None where the study did not measure them.
+
+    `worst`: the classes with the strongest effect, each with its effect. `few`: its classes, if it affects only a few.
+    """
 
     finding: CauseFinding
-    worst: tuple[str, ...]
+    worst: tuple[tuple[str, str], ...]
     few: tuple[str, ...]
     costs: Interval | None
     remedy: Remedy | None
@@ -126,7 +137,7 @@ def _reported_cause(
     )
     return ReportedCause(
         finding=cause,
-        worst=tuple(f"{classes[i]} ({cause.class_words(i)})" for i in cause.worst_classes[:_WORST_CLASSES]),
+        worst=tuple((classes[i], cause.class_words(i)) for i in cause.worst_classes[:_WORST_CLASSES]),
         few=tuple(classes[i] for i in cause.few_classes),
         costs=summary.intervention_effects.accuracy_cost(cause),
         remedy=summary.intervention_effects.remedy(dataset, cause),
@@ -153,7 +164,7 @@ def _class_figure(name: str, cause: CauseFinding, classes: Sequence[str]) -> Fig
         yaxis={
             **axis("", [-0.6, len(values) - 0.4]),
             "tickvals": list(range(len(values))),
-            "ticktext": [_shorten(classes[i]) for i in order],
+            "ticktext": [literal(_shorten(classes[i])) for i in order],
         },
         shapes=[line_shape(x0=0, x1=0, y0=0, y1=1, yref="paper", color="@muted")],
     )
@@ -182,7 +193,7 @@ def _changes_figure(name: str, dataset: str, diagnosis: Diagnosis) -> Figure:
             {**scatter(explained, [float(y)] * len(changes), faint), "hovertext": _hovers(changes)},
             {**scatter([best.explained], [float(y)], large), "hovertext": _hovers([best])},
         ]
-        text = f"<b>{family[0]}, {family[1]}</b>" + (f"   {escape(best.like)}" if best.explained > 0 else "")
+        text = f"<b>{family[0]}, {family[1]}</b>" + (f"   {literal(best.like)}" if best.explained > 0 else "")
         position: dict[str, Any] = {"x": 0, "y": y + 0.16, "xref": "paper", "xanchor": "left", "yanchor": "bottom"}
         labels.append(annotation(text, color="@ink", bgcolor="@veil", borderpad=1, **position))
     layout = figure_layout(

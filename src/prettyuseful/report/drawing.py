@@ -88,7 +88,7 @@ def series_marker(style: SeriesStyle, x: Sequence[float], y: Sequence[float], si
 def point_labels(labels: Sequence[str], positions: Sequence[str]) -> dict[str, Any]:
     return {
         "mode": "markers+text",
-        "text": [escape(label) for label in labels],
+        "text": [literal(label) for label in labels],
         "textposition": list(positions),
     }
 
@@ -113,5 +113,10 @@ def annotation(text: str, color: str = "@muted", size: int = 12, **position: Any
     return {"text": text, "showarrow": False, "font": {"color": color, "size": size}, **position}
 
 
+def literal(text: str) -> str:
+    """Return text that Plotly shows as it is. Plotly interprets tags, and it does not know `&quot;`."""
+    return escape(text, quote=False)
+
+
 def hover_text(title: str, *lines: str) -> str:
-    return "<br>".join([f"<b>{escape(title)}</b>", *(escape(line) for line in lines)])
+    return "<br>".join([f"<b>{literal(title)}</b>", *(literal(line) for line in lines)])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from html import escape
 from typing import Any
 
 from prettyuseful.analysis.rows import Row
@@ -18,6 +17,7 @@ from prettyuseful.report.drawing import (
     figure_layout,
     hover_text,
     line_shape,
+    literal,
     point_labels,
     series_marker,
     transfer_layout,
@@ -146,7 +146,7 @@ def _accuracy_traces(row: Row, style: SeriesStyle, y: float) -> list[dict[str, A
 
 def _row_labels(row: Row, style: SeriesStyle, y: float) -> list[dict[str, Any]]:
     assert row.to_real is not None
-    text = f"<b>{escape(style.long_label)}</b>   {percent(row.to_real)}"
+    text = f"<b>{literal(style.long_label)}</b>   {percent(row.to_real)}"
     position: dict[str, Any] = {"x": 0, "y": y + 0.08, "xref": "paper", "xanchor": "left", "yanchor": "bottom"}
     return [annotation(text, color="@ink", size=13, bgcolor="@veil", borderpad=1, **position)]
 

@@ -7,6 +7,7 @@ import binascii
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from random import Random
 
 from PIL import Image
 
@@ -46,11 +47,15 @@ FORMATS = (
 
 @dataclass(frozen=True)
 class Sheet:
-    """One image (a data URL) of several thumbnails; `width` and `height`: in natural pixels. `url` is empty without."""
+    """One image (a data URL) of several thumbnails; `url` is empty without.
+
+    `width` and `height`: in natural pixels. `side`: longest side of a thumbnail in natural pixels.
+    """
 
     url: str = ""
     width: int = 0
     height: int = 0
+    side: int = 0
     images: int = 0
 
 
@@ -61,13 +66,15 @@ def choose_format(
 
     `sheets`: base64 PNGs of each sheet. If no format is small enough, the smallest is returned.
     """
-    some = [sheet for sheet in sheets if sheet][:: max(1, len(sheets) // _MEASURED_SHEETS)]
+    filled = [sheet for sheet in sheets if sheet]
+    # A random sample: sheets at equal distances could all be of one data set.
+    some = Random(0).sample(filled, min(_MEASURED_SHEETS, len(filled)))
     widest = max((png_width(image) for sheet in some for image in sheet[:1]), default=0)
     for candidate in formats:
         if candidate.quality is None and widest > candidate.pixels:
             continue
         measured = sum(len(encode_sheet(sheet, candidate).url) for sheet in some)
-        if measured * len(sheets) <= budget * max(1, len(some)):
+        if measured * len(filled) <= budget * len(some):
             return candidate
     return formats[-1]
 
@@ -78,7 +85,8 @@ def encode_sheet(images: Sequence[str], sheet_format: SheetFormat) -> Sheet:
     if not thumbnails:
         return Sheet()
     if len(images) == 1 and sheet_format.quality is None and max(thumbnails[0].size) <= sheet_format.pixels:
-        return Sheet(f"data:image/png;base64,{images[0]}", *thumbnails[0].size, images=1)
+        size = thumbnails[0].size
+        return Sheet(f"data:image/png;base64,{images[0]}", *size, side=max(size), images=1)
     for thumbnail in thumbnails:
         thumbnail.thumbnail((sheet_format.pixels, sheet_format.pixels), Image.Resampling.BICUBIC)
     width, height = (max(thumbnail.size[side] for thumbnail in thumbnails) for side in (0, 1))
@@ -95,7 +103,7 @@ def encode_sheet(images: Sequence[str], sheet_format: SheetFormat) -> Sheet:
     else:
         sheet.save(buffer, "WEBP", quality=sheet_format.quality, method=2)
     url = f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"
-    return Sheet(url, *sheet.size, images=len(thumbnails))
+    return Sheet(url, *sheet.size, side=max(width, height), images=len(thumbnails))
 
 
 def sheet_columns(sheet_format: SheetFormat) -> int:
