@@ -27,7 +27,10 @@ from prettyuseful.analysis.statistics import accuracy, difference
 
 LEVEL, BOOTSTRAPS = 0.95, 500
 CountInterval = Callable[[np.ndarray, np.ndarray, np.ndarray], tuple[float, float]]
-"""Returns the ends of an interval for counts (seeds, groups), images (groups,) and classes (groups,)."""
+"""Returns the ends of an interval for counts (seeds, groups), images (groups,) and classes (groups,).
+
+Counts and images are divided by the images of their class, so that their ratio is a mean over classes.
+"""
 WORLDS = {
     "all vary": World(),
     "as in the demonstration": World(groups=(30, 60), images=(3, 8), centre=1.4, of_groups=1.2),
@@ -89,7 +92,7 @@ def crossed_difference(a: Tests, b: Tests) -> tuple[float, float]:
 
 
 def correct_counts(tests: Tests) -> np.ndarray:
-    return np.array([test.group_correct for test in tests], float)
+    return np.array([test.group_correct for test in tests], float) / class_sizes(tests)
 
 
 def counted_twice(sums: np.ndarray, sizes: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
@@ -150,7 +153,13 @@ def methods_of(interval: CountInterval) -> tuple[Method, Method]:
 
 
 def layout(tests: Tests) -> tuple[np.ndarray, np.ndarray]:
-    return np.array(tests[0].group_sizes, float), np.array(tests[0].group_labels)
+    return np.array(tests[0].group_sizes, float) / class_sizes(tests), np.array(tests[0].group_labels)
+
+
+def class_sizes(tests: Tests) -> np.ndarray:
+    """Return, for each group, the number of images of its class."""
+    labels = np.array(tests[0].group_labels)
+    return np.bincount(labels, tests[0].group_sizes)[labels]
 
 
 METHODS: dict[str, tuple[Method, Method]] = {

@@ -37,6 +37,15 @@ class OnTensors(Noise):
         return torch.from_numpy(super().generate(request))
 
 
+class Black(Noise):
+    """Images that show nothing, except the first of each request."""
+
+    def generate(self, request: Request) -> Any:
+        images = super().generate(request)
+        images[1:] = 0
+        return images
+
+
 class Hungry(Noise):
     """Raises the out-of-memory error of an accelerator for more than three images."""
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import logging
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.made_up import made_up_summary
 
 from prettyuseful import console
-from prettyuseful.console import StepProgress, check_table, print_out
+from prettyuseful.checks.places import CheckedSet, DataReport
+from prettyuseful.console import StepProgress, check_table, checked_sets_table, print_out, summary_table
+from prettyuseful.data.class_counts import ClassCounts
 from prettyuseful.engine.events import RunPlanned, StepEvent
 from prettyuseful.engine.step import Step
 from prettyuseful.engine.store.local import LocalStore
@@ -80,3 +84,23 @@ def test_no_colour_codes_outside_a_terminal(capsys: pytest.CaptureFixture[str]) 
     assert re.search("failed .*it is fast .*it is slow", text)
     assert "1 of 2 checks failed" in text
     assert "\x1b" not in text
+
+
+def test_checked_sets_are_listed_with_their_numbers(capsys: pytest.CaptureFixture[str]) -> None:
+    images = CheckedSet(name="a[red] place", role="train", images=12345, classes=7, notes=())
+    print_out(checked_sets_table(DataReport(sets=(images,), data={}, findings=())))
+    text = capsys.readouterr().out
+    assert re.search(r"set +role +images +classes", text)
+    assert re.search(r"a\[red\] place +train +12,345 +7", text)
+
+
+def test_metrics_of_different_numbers_of_images_say_the_number(capsys: pytest.CaptureFixture[str]) -> None:
+    summary = made_up_summary(metrics=("density", "kid"))
+    print_out(summary_table(summary))
+    assert "(n = " not in capsys.readouterr().out
+    last = summary.rows[-1]
+    few = tuple(replace(measure, images_per_class=ClassCounts(5)) for measure in last.distribution)
+    print_out(summary_table(replace(summary, rows=(*summary.rows[:-1], replace(last, distribution=few)))))
+    text = capsys.readouterr().out
+    assert (text.count("(n = 5)"), text.count("(n = 20)")) == (1, len(summary.rows) - 1)
+    assert "n: images per class that were compared" in text

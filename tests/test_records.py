@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from prettyuseful.data.class_counts import ClassCounts
 from prettyuseful.engine.store.local import LocalStore
 from prettyuseful.errors import DataError, StudyError
 from prettyuseful.plan.gather import gather_records
@@ -108,6 +109,35 @@ def test_every_record_has_its_own_file(tmp_path: Path, name: str) -> None:
         return  # rejecting the name is also correct
     records = gather_records(make_plan(study), LocalStore(tmp_path))
     assert len({record_name(record) for record in records}) == len(records)
+
+
+def test_unequal_numbers_of_images_are_lists_and_have_files_of_their_own(tmp_path: Path) -> None:
+    study = parse_study("version: 1\ntask: photos\ndatasets: {a: {generator: pocket-base, images_per_class: 9}}\n")
+    [head, real, *others] = gather_records(make_plan(study), LocalStore(tmp_path / "store"))
+    assert isinstance(real, DatasetRecord)
+    unequal = [
+        real.model_copy(update={"images_per_class": ClassCounts(numbers)})
+        for numbers in ([3] * 15 + [9], [9] + [3] * 15)
+    ]
+    runs = [
+        record.model_copy(
+            update={"images_per_class": unequal[0].images_per_class, "steps_of": unequal[1].images_per_class}
+        )
+        for record in others
+        if isinstance(record, RunRecord) and record.dataset == "real"
+    ]
+    write_records([head, real, *unequal, *runs], tmp_path / "records")
+    assert len(list((tmp_path / "records").iterdir())) == 4 + len(runs)
+    back = read_records(tmp_path / "records")
+    assert [record.images_per_class for record in back if isinstance(record, DatasetRecord)] == [
+        unequal[0].images_per_class,
+        unequal[1].images_per_class,
+        real.images_per_class,
+    ]
+    assert [record for record in back if isinstance(record, RunRecord)] == runs
+    contents = [json.loads(path.read_text("utf-8")) for path in (tmp_path / "records").glob("dataset@real*.json")]
+    numbers = [content["images_per_class"] for content in contents]
+    assert sorted(numbers, key=str) == sorted([9, [3] * 15 + [9], [9] + [3] * 15], key=str)
 
 
 def test_results_that_do_not_exist_are_missing(tmp_path: Path) -> None:

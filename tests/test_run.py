@@ -17,6 +17,7 @@ from datasets import load_dataset
 
 from prettyuseful.analysis.summary import summarise
 from prettyuseful.console import print_out, summary_table
+from prettyuseful.data.class_counts import ClassCounts
 from prettyuseful.data.dataset import Row, read_shard
 from prettyuseful.engine.events import Event
 from prettyuseful.engine.keys import derive_seed
@@ -234,6 +235,30 @@ def test_a_large_data_set_is_split_into_shards_in_order(
     assert [row.seed for row in rows] == seeds
 
 
+def test_repeated_images_are_found_when_they_are_generated(shared_task: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "import numpy as np\n"
+        "class Same:\n"
+        "    version = '1'\n"
+        "    def generate(self, request):\n"
+        "        ramp = np.arange(48, dtype=np.uint8)[:, None, None] * np.uint8(5)\n"
+        "        image = np.broadcast_to(ramp, (48, 48, 3)) * np.uint8(request.label)\n"
+        "        return np.stack([image] * len(request.seeds))\n"
+        "    def applied(self):\n"
+        "        return {}\n"
+    )
+    fields = {"generator": f"{tmp_path / 'mine.py'}:Same", "images_per_class": 4}
+    task = {"folder": str(shared_task)}
+    dataset = generate(fields, tmp_path / "out", task, store=tmp_path / "store", workers=1)
+    # The class 0 is black. Of the class 1, three images repeat the first one.
+    assert {finding.check: finding.count for finding in dataset.findings if finding.misleads} == {
+        "without_contrast": 4,
+        "repeated": 3,
+    }
+    assert sum("no contrast" in note for note in dataset.notes) == 1
+    assert any(note.startswith("3 of 8 images of mine.py-Same (37.5%) repeat") for note in dataset.notes)
+
+
 def test_a_data_set_is_not_written_over_its_source(shared_task: Path, finished: Path, tmp_path: Path) -> None:
     shutil.copytree(finished / "out" / "datasets" / "tiny", tmp_path / "mine")
     before = rows_in(tmp_path / "mine")
@@ -334,7 +359,8 @@ def test_effective_real_images_of_real_images_equal_their_number(shared_task: Pa
     """A control of the method: the data set consists of real images."""
     train_study(shared_task, tmp_path, "recipes: [small], real_curve: [2, 5]")
     summary = summarise(read_records(tmp_path / "out/records"))
-    assert [(point.images_per_class, point.steps_of) for point in summary.curve] == [(2, 5), (5, 5)]
+    two, five = ClassCounts(2), ClassCounts(5)
+    assert [(point.images_per_class, point.steps_of) for point in summary.curve] == [(two, five), (five, five)]
     effective = {row.dataset: row.worth for row in summary.rows}
     assert effective["real"] is None
     assert effective["again"] is not None

@@ -21,6 +21,7 @@ from docs_tables import DOCS, TABLES, fill_tables
 import prettyuseful
 from prettyuseful import cli, errors
 from prettyuseful.auditing.result import Audit
+from prettyuseful.checks.places import DataReport
 from prettyuseful.data.dataset import Row, shard_schema
 from prettyuseful.encoders.base import Encoder, TextEncoder
 from prettyuseful.encoders.table import EncoderRow
@@ -71,14 +72,20 @@ def _index() -> Iterator[str]:
 def commands() -> dict[str, Any]:
     """Return the commands of the application by name."""
     group: Any = typer.main.get_command(cli.app)
-    return {name: command for name, command in sorted(group.commands.items()) if not command.hidden}
+    found = dict[str, Any]()
+    for name, command in sorted(group.commands.items()):
+        if hasattr(command, "commands"):
+            found |= {f"{name} {part}": inner for part, inner in sorted(command.commands.items()) if not inner.hidden}
+        elif not command.hidden:
+            found[name] = command
+    return found
 
 
 def _command_line() -> Iterator[str]:
     group: Any = typer.main.get_command(cli.app)
     yield "Every command prints its options with `--help`. [Exit codes](exit-codes.md) are the same for all commands."
     rows = (
-        (f"[`{name}`](#{name})", sentence(Doc.parse(command.help or "").summary))
+        (f"[`{name}`](#{name.replace(' ', '-')})", sentence(Doc.parse(command.help or "").summary))
         for name, command in commands().items()
     )
     yield table(("Command", "What it does"), rows)
@@ -273,14 +280,16 @@ def _records() -> Iterator[str]:
     fields = {field.name: str(field.type) for field in shard_schema(["class"])}
     yield table(("Column", "Type", "Meaning"), ((f"`{n}`", f"`{kind}`", _COLUMNS[n]) for n, kind in fields.items()))
     known: set[str] = set()
-    for root in (StudyRecord, DatasetRecord, RunRecord, Manifest, Audit):
+    for root in (StudyRecord, DatasetRecord, RunRecord, Manifest, Audit, DataReport):
         yield from _documents(root, known)
     yield "## Documents of `--json`"
     yield (
         "`prettyuseful run --json` prints one document with `schema_version`, `complete`, `title`, `answer`, "
-        "`results`, `comparisons`, `problems`, and the paths of `report`, `records` and `datasets`. Of a result, "
-        "`metrics` holds an interval by metric (first encoder, images as they are); `distribution` holds all of them. "
-        "`prettyuseful audit --json` prints [`Audit`](#audit)."
+        "`results`, `comparisons`, `problems`, `findings`, and the paths of `report`, `records` and `datasets`. Of a "
+        "result, `metrics` holds an interval by metric (first encoder, images as they are); `distribution` holds all "
+        "of them. "
+        "`prettyuseful audit --json` prints [`Audit`](#audit), `prettyuseful check data --json` prints "
+        "[`DataReport`](#datareport)."
     )
 
 
@@ -301,7 +310,7 @@ def _documents(root: Any, known: set[str]) -> Iterator[str]:
 _GROUPS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "Run": (
         "Functions that run a study or a part of one.",
-        ("audit", "run_study", "generate", "make_steps", "estimate_cost", "study_status", "sweep_store"),
+        ("audit", "check_data", "run_study", "generate", "make_steps", "estimate_cost", "study_status", "sweep_store"),
     ),
     "Studies": (
         "A study as an object. `load_study` reads a file, `parse_study` a text.",
@@ -309,7 +318,7 @@ _GROUPS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     ),
     "Results": (
         "Results and records.",
-        ("StudyResult", "GeneratedDataset", "Summary", "summarise", "read_records", "open_store"),
+        ("StudyResult", "DataReport", "GeneratedDataset", "Summary", "summarise", "read_records", "open_store"),
     ),
     "Progress": ("Events that `on_event` receives.", ("RunPlanned", "StepEvent")),
     "Exceptions": (
@@ -485,6 +494,12 @@ PAGES = (
         "Causes of differences",
         "The causes of a difference from real images that a diagnosis can report.",
         _with_table("causes", "`causes.CAUSE.named` in `audit --fail-if` refers to these names."),
+    ),
+    Page(
+        "data-checks",
+        "Data checks",
+        "What is looked for in images before anything is trained; see [check data](../how-to/check-data.md).",
+        _with_table("checks", "`data.CHECK` in `--fail-if` is the number of images or classes that a check found."),
     ),
     Page("python", "Python interface", "The public functions and classes, generated from their docstrings.", _python),
     Page("errors", "Errors", "Every exception that prettyuseful raises on purpose.", _errors),

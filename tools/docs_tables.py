@@ -9,6 +9,7 @@ from pathlib import Path
 
 from docs_markdown import code, table
 
+from prettyuseful.checks.rows import CHECKS
 from prettyuseful.diagnosis.causes import CAUSES
 from prettyuseful.encoders.table import ENCODERS
 from prettyuseful.generators.base import Sampling
@@ -52,6 +53,11 @@ def _causes() -> Iterator[tuple[str, ...]]:
     for cause in CAUSES:
         dropped = f"`drop: {cause.id}`" if cause.drop else ""
         yield f"`{cause.id}`", cause.direction, f"{cause.title}. {cause.meaning}", " ".join(cause.advice), dropped
+
+
+def _checks() -> Iterator[tuple[str, ...]]:
+    for check in CHECKS.values():
+        yield f"`{check.id}`", check.severity, check.finds, check.unit, check.advice
 
 
 def _metrics() -> Iterator[tuple[str, ...]]:
@@ -196,6 +202,7 @@ TABLES = {
         Table("transforms", ("kind", "what it does"), _transforms),
         Table("encoders", ("name", "features", "weights", "default weights", "encodes text"), _encoders),
         Table("metrics", ("name", "what it measures", "value of", "range", "source"), _metrics),
+        Table("checks", ("check", "severity", "what it finds", "counts", "what to do"), _checks),
         Table("causes", ("cause", "direction", "what it means", "what to try", "can be dropped"), _causes),
         Table("studies", ("study", "what it does"), _studies),
     )

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from prettyuseful.analysis.summary import summarise as summarise
     from prettyuseful.auditing.audit import audit as audit
     from prettyuseful.bundled_studies import bundled_study as bundled_study
+    from prettyuseful.checks.places import DataReport as DataReport
+    from prettyuseful.checks.places import check_data as check_data
     from prettyuseful.engine.cost import Prices as Prices
     from prettyuseful.engine.events import RunPlanned as RunPlanned
     from prettyuseful.engine.events import StepEvent as StepEvent
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
     from prettyuseful.tasks.source import TaskSource as TaskSource
 
 _MODULE_OF = {
+    "DataReport": "checks.places",
     "DatasetPlan": "study.file",
     "EveryRunFailedError": "errors",
     "GeneratedDataset": "run",
@@ -61,6 +64,7 @@ _MODULE_OF = {
     "UserError": "errors",
     "audit": "auditing.audit",
     "bundled_study": "bundled_studies",
+    "check_data": "checks.places",
     "estimate_cost": "run",
     "generate": "run",
     "load_study": "study.reading",

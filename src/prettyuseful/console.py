@@ -15,8 +15,10 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 from rich.table import Table
 from rich.text import Text
 
+from prettyuseful.analysis.rows import Row
 from prettyuseful.analysis.statistics import Interval
 from prettyuseful.analysis.summary import Summary
+from prettyuseful.checks.places import DataReport
 from prettyuseful.engine.cost import Amounts, Cost, Prices, Rates
 from prettyuseful.engine.events import Event, RunPlanned
 from prettyuseful.engine.progress import RunProgress
@@ -119,6 +121,8 @@ def summary_table(summary: Summary) -> Table:
         "synth->real: accuracy on real test images of a classifier trained on the data set\n"
         "real->synth: accuracy on the data set of a classifier trained on real images"
     )
+    if summary.metrics_of_different_numbers:
+        caption += "\nn: images per class that were compared; compare a value only with the real images of the same n"
     if others:
         caption += f"\nmore metrics in the report and with --json: {others}"
     table = Table(title=summary.study.title, caption=caption, title_justify="left", caption_justify="left")
@@ -135,9 +139,16 @@ def summary_table(summary: Summary) -> Table:
             str(row.images_per_class),
             _or_missing(row.to_real, percent),
             "" if row.holds_real else _or_missing(row.from_real, percent),
-            *(_or_missing(row.metrics.get(name), number) for name in metrics),
+            *(_metric(summary, row, name) for name in metrics),
         )
     return table
+
+
+def _metric(summary: Summary, row: Row, name: str) -> str:
+    """Return the value of a metric, with the number of images if values of several numbers stand in one column."""
+    value = _or_missing(row.metrics.get(name), number)
+    is_noted = name in row.metrics and name in summary.metrics_of_different_numbers
+    return f"{value} (n = {row.metric_numbers[name]})" if is_noted else value
 
 
 def _or_missing(interval: Interval | None, format_interval: Callable[[Interval], str]) -> str:
@@ -255,6 +266,18 @@ def check_table(name: str, results: Sequence[CheckResult]) -> Table:
     for result in results:
         status = Text("failed", "red") if result.problem else Text("passed", "green")
         table.add_row(status, result.what, result.problem or "")
+    return table
+
+
+def checked_sets_table(report: DataReport) -> Table:
+    """Return the sets of images that were checked, with the number of images and classes of each."""
+    table = Table(box=SIMPLE_HEAD)
+    for heading in ("set", "role"):
+        table.add_column(heading, overflow="fold")
+    for heading in ("images", "classes"):
+        table.add_column(heading, justify="right")
+    for images in report.sets:
+        table.add_row(Text(images.name), images.role, f"{images.images:,}", f"{images.classes:,}")
     return table
 
 

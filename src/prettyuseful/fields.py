@@ -14,6 +14,7 @@ from pydantic_core import CoreSchema, PydanticCustomError, PydanticKnownError, c
 
 from prettyuseful.errors import UnknownNameError
 from prettyuseful.hub.ids import WEIGHTS, is_hub_id
+from prettyuseful.paths import exists, is_folder
 from prettyuseful.plugins import is_plugin, resolve_plugin_path
 from prettyuseful.registry import Registry
 
@@ -120,7 +121,7 @@ def resolve_path(text: str, folder: Path) -> str:
 
 def resolve_existing_path(text: str, folder: Path) -> str:
     """Return the absolute path if it exists; otherwise `text`, which is a name such as a hub id."""
-    return str(folder / text) if (folder / text).exists() else text
+    return str(folder / text) if exists(folder / text) else text
 
 
 def resolve_file_or_hub_id(text: str, folder: Path) -> str:
@@ -134,7 +135,7 @@ def resolve_file_or_hub_id(text: str, folder: Path) -> str:
 
 def resolve_existing_folder(text: str, folder: Path) -> str:
     """Return the absolute path if it is a folder; otherwise `text`, which is a name such as a hub id."""
-    return str(folder / text) if (folder / text).is_dir() else text
+    return str(folder / text) if is_folder(folder / text) else text
 
 
 def resolve_images_or_plugin(text: str, folder: Path) -> str:

@@ -17,6 +17,8 @@ from pydantic import (
     field_serializer,
 )
 
+from prettyuseful.checks.finding import Finding
+from prettyuseful.data.class_counts import ClassCounts
 from prettyuseful.diagnosis.findings import CauseFinding, Diagnosis
 from prettyuseful.engine.atomic import atomic_write_text
 from prettyuseful.engine.store.base import Manifest
@@ -43,11 +45,11 @@ CellNames = tuple[str, str, str]
 class TransferResult(BaseModel):
     """One test of one classifier on one data set; see also `metrics.transfer.Transfer`.
 
-    `kind`: what the classifier was trained and tested on. `tested_on`: name of the tested data set. `top1`, `top5`,
-    `per_class`: accuracies (0-1). `confusion[i][j]`: number of images of class i that were classified as class j. The
-    lists `groups`, `group_labels`, `group_sizes` and `group_correct` hold name, class, number of images and number of
-    correctly classified images of each test group. `calibration`: calibration metrics by name, see
-    `metrics.calibration.Calibration`.
+    `kind`: what the classifier was trained and tested on. `tested_on`: name of the tested data set. `top1`, `top5`:
+    accuracies (0-1), mean over classes. `per_class`: accuracy on each class. `confusion[i][j]`: number of images of
+    class i that were classified as class j. The lists `groups`, `group_labels`, `group_sizes` and `group_correct` hold
+    name, class, number of images and number of correctly classified images of each test group. `calibration`:
+    calibration metrics by name, see `metrics.calibration.Calibration`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -67,21 +69,22 @@ class TransferResult(BaseModel):
 class RunRecord(_Versioned):
     """One run: a classifier of one grid cell, trained on one data set with one training seed, and its tests.
 
-    `cause`: why it failed. `steps_of`: for points of the real-image curve, the images per class whose number of
-    training steps is used. `keys`: keys of its artifacts. `seconds`: wall time of each step. `last_epoch`: training log
-    of the last epoch. `environment`: software and hardware of the training. `transfers`: its tests.
+    `cause`: why it failed. `images_per_class`: a number, or a list of numbers if the classes have different ones.
+    `steps_of`: for points of the real-image curve, the images per class whose number of training steps is used. `keys`:
+    keys of its artifacts. `seconds`: wall time of each step. `last_epoch`: training log of the last epoch.
+    `environment`: software and hardware of the training. `transfers`: its tests.
     """
 
     record: Literal["run"] = "run"
     status: Literal["complete", "failed", "missing"]
     cause: str | None = None
     dataset: str
-    images_per_class: int
+    images_per_class: ClassCounts
     architecture: str
     recipe: str
     probe: str
     seed: int
-    steps_of: int | None = None
+    steps_of: ClassCounts | None = None
     keys: dict[str, str]
     seconds: dict[str, float] = {}
     last_epoch: dict[str, float] = {}
@@ -124,7 +127,7 @@ class MetricRecord(BaseModel):
 
     `words`: explanation in a sentence or two. `per`: the unit that has a value. `low`, `high`: bounds of the metric;
     null if unbounded. `share`: every value is 0 or 1. `k`: number of neighbours. `covers`: the source of variation that
-    intervals of the metric cover.
+    intervals of the metric cover. `depends_on_number`: the value also depends on how many images are compared.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -137,6 +140,7 @@ class MetricRecord(BaseModel):
     share: bool
     k: int | None
     covers: str
+    depends_on_number: bool = False
 
     @classmethod
     def from_metric(cls, metric: Metric) -> MetricRecord:
@@ -148,9 +152,10 @@ class MeasureResult(BaseModel):
 
     `subject`: the measured images: the data set (`data-set`), the other half of the real test images (`real-test`), or
     real training images (`real-train`). `encoder`: its name in the study. `reencoded`: how images were re-encoded; null
-    for the original images. `images_per_class`: images of each class, on either side. `parts[metric][class]`: values
-    per image; the metric is the mean over classes of the mean over images. `numbers[metric]`: metrics of the whole data
-    set; `by_class[metric][class]`: the same for each class.
+    for the original images. `images_per_class`: images of each class, on either side; 0 for classes that are left out,
+    because they have too few images. `parts[metric][class]`: values per image, for each class that is not left out; the
+    metric is the mean over classes of the mean over images. `numbers[metric]`: metrics of the whole data set;
+    `by_class[metric][class]`: the same for each class.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -166,12 +171,13 @@ class MeasureResult(BaseModel):
 class DatasetRecord(_Versioned):
     """A data set of the study: how it was made, its distribution metrics, its diagnosis and some of its images.
 
-    `cause`: why it failed. `control`: true for the real images, which are compared with other real images.
+    `cause`: why it failed. `images_per_class`: a number, or a list of numbers if the classes have different ones.
+    `control`: true for the real images, which are compared with other real images.
     `holds_real`: it contains real images, so classifiers trained on real images are not tested on it. `of`: the data
     set that this one is derived from. `generator`: origin of the images. `prompts`: name of the prompt strategy.
     `prompts_cut`: number of prompts that a tokenizer truncated, by tokenizer. `pretrain`: data set for pretraining.
     `applied`: settings that were applied when the images were made. `keys`: keys of its artifacts. `samples[class]`:
-    example images as base64 PNGs.
+    example images as base64 PNGs. `findings`: what the data checks found; null if they did not run on it.
     """
 
     record: Literal["dataset"] = "dataset"
@@ -179,7 +185,7 @@ class DatasetRecord(_Versioned):
     cause: str | None = None
     name: str
     control: bool
-    images_per_class: int
+    images_per_class: ClassCounts
     holds_real: bool = False
     of: str | None = None
     generator: Origin | None = None
@@ -193,12 +199,17 @@ class DatasetRecord(_Versioned):
     size_bytes: int | None = None
     measured: list[MeasureResult] = []
     diagnosis: Diagnosis | None = None
+    findings: tuple[Finding, ...] | None = None
     samples: list[list[str]] = []
 
     @property
     def named_causes(self) -> tuple[CauseFinding, ...]:
         """The reported causes of its diagnosis; empty without a diagnosis."""
         return self.diagnosis.named if self.diagnosis else ()
+
+    def diagnosed_classes(self, task: TaskRecord) -> tuple[str, ...]:
+        """Return the names of the classes of its diagnosis, which may leave out classes with few images."""
+        return (self.diagnosis.classes if self.diagnosis else ()) or tuple(task.classes)
 
 
 class CellGroupRecord(BaseModel):
@@ -211,7 +222,10 @@ class CellGroupRecord(BaseModel):
 
 
 class TaskRecord(BaseModel):
-    """The task: class names in order, accuracy of guessing (`chance`, 0-1), and source of its real images."""
+    """The task: class names in order, accuracy of guessing (`chance`, 0-1), and source of its real images.
+
+    `test_images_per_class`: a number, or a list of numbers if the classes have different ones.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     name: str
@@ -219,7 +233,7 @@ class TaskRecord(BaseModel):
     chance: float
     licence: str
     source: str
-    test_images_per_class: int
+    test_images_per_class: ClassCounts
 
 
 class HubModelRecord(BaseModel):
@@ -247,7 +261,7 @@ class StudyRecord(_Versioned):
 
     `file`: the content of the study file, without defaults. `metrics`: the measured metrics. `encoders`: the encoders
     of the metrics, each with a one-line description. `hub_models`: the models used from the model hub. `cell_groups`:
-    the grid cells.
+    the grid cells. `notes`: sentences on images and classes that were not used.
     """
 
     record: Literal["study"] = "study"
@@ -259,6 +273,7 @@ class StudyRecord(_Versioned):
     encoders: dict[str, str] = {}
     hub_models: list[HubModelRecord] = []
     cell_groups: list[CellGroupRecord]
+    notes: list[str] = []
     environment: Environment
 
     @field_serializer("file")
@@ -292,10 +307,10 @@ def run_label(data: str, cell: CellNames, seed: int) -> str:
     return "@".join([data, *cell, str(seed)])
 
 
-def dataset_label(name: str, images_per_class: int, steps_of: int | None = None) -> str:
+def dataset_label(name: str, images_per_class: ClassCounts, steps_of: ClassCounts | None = None) -> str:
     """Return a unique name of a data set: real images occur in several sizes and numbers of training steps."""
-    steps = "" if steps_of is None else f"@steps-of-{steps_of}"
-    return f"{REAL}@{images_per_class}{steps}" if name == REAL else name
+    steps = "" if steps_of is None else f"@steps-of-{steps_of.label}"
+    return f"{REAL}@{images_per_class.label}{steps}" if name == REAL else name
 
 
 def write_records(records: Sequence[Record], folder: Path) -> None:
@@ -334,7 +349,7 @@ def read_records(folder: Path) -> list[Record]:
         ) from None
 
 
-def _sort_key(record: Record, study: StudyRecord) -> tuple[int, ...]:
+def _sort_key(record: Record, study: StudyRecord) -> tuple[int | ClassCounts, ...]:
     """Sort records like the data sets and grid cells of the study file; real images come first."""
     if isinstance(record, StudyRecord):
         return (0,)
@@ -343,7 +358,7 @@ def _sort_key(record: Record, study: StudyRecord) -> tuple[int, ...]:
         return (1, names.index(record.name), record.images_per_class)
     cell = study.cells.index(record.cell)
     position = (seeds.index(record.seed), names.index(record.dataset), record.images_per_class)
-    return (2, cell, record.steps_of or 0, *position)
+    return (2, cell, record.steps_of or ClassCounts(0), *position)
 
 
 def schema(models: Iterable[type[BaseModel]] = (StudyRecord, DatasetRecord, RunRecord, Manifest)) -> dict[str, Any]:

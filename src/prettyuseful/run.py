@@ -11,6 +11,9 @@ from typing import Any
 import yaml
 from pydantic import BaseModel
 
+from prettyuseful.checks.finding import Finding
+from prettyuseful.checks.image_set import Sets
+from prettyuseful.checks.rows import check_images
 from prettyuseful.engine.cost import Cost, Prices, Rates, cost_of
 from prettyuseful.engine.events import OnEvent, ignore
 from prettyuseful.engine.execute import Outcome
@@ -33,6 +36,7 @@ from prettyuseful.results import (
     make_folder,
     write_results,
 )
+from prettyuseful.steps.checks import image_set
 from prettyuseful.study.file import REAL, DatasetPlan, Study
 from prettyuseful.study.numerics import StudyNumerics
 from prettyuseful.study.reading import parse_study
@@ -115,7 +119,9 @@ class GeneratedDataset:
     """A generated data set.
 
     `folder`: its files, a Hugging Face data set. `key`: key of its artifact. `images`: number of images. `prompts_cut`:
-    number of prompts that a tokenizer truncated, by tokenizer. `facts`: all facts of its manifest.
+    number of prompts that a tokenizer truncated, by tokenizer. `facts`: all facts of its manifest. `notes`: sentences
+    on the task's images, on class names in prompts, and on images without contrast. `findings`: what the data checks
+    found in these images alone, such as repeated images.
     """
 
     folder: Path
@@ -123,6 +129,8 @@ class GeneratedDataset:
     images: int
     prompts_cut: Mapping[str, int]
     facts: Mapping[str, Any]
+    notes: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
 
 def generate(
@@ -160,14 +168,31 @@ def generate(
     make_folder(folder)
     check_dataset_folder(folder)
     with Execution(store, workers, on, on_event).session(plan.study.numerics) as session:
-        outcome = session.run(plan.steps, [planned.key])
-        artifact = session.store.read(planned.key)
+        inspected_key = planned.keys.get("inspect", planned.key)
+        outcome = session.run(plan.steps, [planned.key, inspected_key])
+        artifact, inspected = session.store.read(planned.key), session.store.read(inspected_key)
     if artifact is None:
         causes = "; ".join(dict.fromkeys(outcome.failed.values()))
         raise StepFailedError(f"data set {planned.name!r} could not be made: {causes or 'a step is missing'}")
     export_dataset(artifact, planned, plan, folder)
     facts = artifact.manifest.facts
-    return GeneratedDataset(folder, planned.key, facts["images"], facts.get("prompts_cut", {}), facts)
+    findings: tuple[Finding, ...] = ()
+    if inspected is not None and inspected_key != planned.key:
+        findings = check_images(Sets((image_set(planned.name, "synthetic", inspected),)))
+    # Images without contrast are counted while they are generated.
+    warnings = [finding.words for finding in findings if finding.misleads and finding.check != "without_contrast"]
+    notes = (*plan.notes, *_contrast_notes(facts), *warnings)
+    return GeneratedDataset(folder, planned.key, facts["images"], facts.get("prompts_cut", {}), facts, notes, findings)
+
+
+def _contrast_notes(facts: Mapping[str, Any]) -> tuple[str, ...]:
+    count = facts.get("without_contrast", 0)
+    if not count:
+        return ()
+    return (
+        f"{count} of {facts['images']} images have no contrast: they are black or of one other colour, as after an "
+        "overflow or from a safety checker; look at them before you use them.",
+    )
 
 
 def estimate_cost(study: Study, store: Path | str = DEFAULT_STORE, prices: Prices | None = None) -> Cost:

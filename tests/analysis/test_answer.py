@@ -9,6 +9,7 @@ from prettyuseful.analysis.answer import answer
 from prettyuseful.analysis.remedies import InterventionEffects
 from prettyuseful.analysis.rows import Comparison, Row
 from prettyuseful.analysis.statistics import Interval
+from prettyuseful.data.class_counts import ClassCounts
 from prettyuseful.diagnosis.findings import CauseFinding, Diagnosis
 from prettyuseful.records import DatasetRecord, StudyRecord
 from prettyuseful.transforms.degradation import Blur
@@ -31,7 +32,7 @@ def row(name: str, accuracy: float | None, **more: Any) -> Row:
         "distribution": (),
     }
     to_real = None if accuracy is None else interval(accuracy)
-    return Row(name, 10, CELL, to_real, **{**nothing, "calibration": {}, **more})
+    return Row(name, ClassCounts(10), CELL, to_real, **{**nothing, "calibration": {}, **more})
 
 
 def answer_text(

@@ -10,6 +10,7 @@ from prettyuseful.analysis.effective import EffectiveReal
 from prettyuseful.analysis.headline import headline
 from prettyuseful.analysis.statistics import Interval
 from prettyuseful.analysis.summary import Summary
+from prettyuseful.data.class_counts import ClassCounts
 
 
 def with_gap(summary: Summary, low: float, high: float) -> Summary:
@@ -126,5 +127,5 @@ def test_headline_of_a_study_with_derived_data_sets_only() -> None:
 def test_headline_says_how_many_real_images_the_baseline_has() -> None:
     summary = made_up_summary()
     assert summary.headline[0].endswith("compared with the same number of real images.")
-    rows = [row if row.real else replace(row, images_per_class=500) for row in summary.rows]
+    rows = [row if row.real else replace(row, images_per_class=ClassCounts(500)) for row in summary.rows]
     assert headline(summary.datasets, rows, ())[0].endswith("compared with only 10 real images per class.")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from prettyuseful.analysis.statistics import (
     difference,
     grouped_difference,
     grouped_mean,
+    share_of_others,
     sign_flip_p,
     variance_of,
 )
@@ -189,9 +191,10 @@ def test_variance_of_unequal_groups_equals_the_bootstrap_variance(make_test: Mak
     for label in (0, 1):
         rows = np.flatnonzero(labels == label)
         weights = rng.multinomial(30, np.full(30, 1 / 30), 4000)
-        means += sizes[rows].sum() / sizes.sum() * (weights @ rights[:, rows].T) / (weights @ sizes[rows])[:, None]
+        means += (weights @ rights[:, rows].T) / (weights @ sizes[rows])[:, None] / 2  # every class counts alike
     assert covariances.groups == pytest.approx(np.cov(means.T) * 30 / 29, rel=0.12)
-    assert covariances.means == pytest.approx(rights.sum(axis=1) / sizes.sum())
+    rates = [rights[:, labels == label].sum(axis=1) / sizes[labels == label].sum() for label in (0, 1)]
+    assert covariances.means == pytest.approx(np.mean(rates, axis=0))
 
 
 def test_covariances_of_two_data_sets_give_the_variance_of_their_difference(make_test: MakeTest) -> None:
@@ -298,3 +301,65 @@ def test_classes_with_accuracy_0_or_1_still_have_an_interval() -> None:
     assert interval.mean == 0.75
     assert interval.low == pytest.approx(0.75 * (1 - missed))
     assert interval.high == pytest.approx(0.75 * (1 - missed) + missed)
+
+
+def unequal_test(correct: np.ndarray, labels: np.ndarray) -> TransferResult:
+    """A test on single images, `correct` (N,) 0 or 1, with classes of different sizes."""
+    fields: dict[str, Any] = {"kind": "synth_to_real", "tested_on": "real", "top1": 0.0, "top5": 1.0}
+    return TransferResult(
+        **fields,
+        per_class=[],
+        confusion=[],
+        groups=[f"g{i}" for i in range(len(labels))],
+        group_labels=labels.tolist(),
+        group_sizes=[1] * len(labels),
+        group_correct=correct.astype(int).tolist(),
+    )
+
+
+def test_accuracy_is_the_mean_over_classes_of_different_sizes() -> None:
+    labels = np.repeat([0, 1, 2], [5, 50, 500])
+    rng = np.random.default_rng(0)
+    a, b = (rng.random((3, 555)) < rate for rate in (0.7, 0.5))
+
+    def balanced(correct: np.ndarray) -> np.ndarray:
+        return np.asarray(np.mean([correct[:, labels == label].mean(axis=1) for label in range(3)], axis=0))
+
+    tests = [[unequal_test(row, labels) for row in rows] for rows in (a, b)]
+    assert accuracy(tests[0]).seeds == pytest.approx(balanced(a).tolist())
+    assert accuracy(tests[0]).mean == pytest.approx(balanced(a).mean())
+    assert difference(tests[0], tests[1]).mean == pytest.approx((balanced(a) - balanced(b)).mean())
+    assert crossed(tests).means == pytest.approx([balanced(a).mean(), balanced(b).mean()])
+
+
+def test_equal_classes_have_the_interval_of_unweighted_images(make_test: MakeTest) -> None:
+    rng = np.random.default_rng(1)
+    equal = [make_test(rng.integers(0, 11, 40)) for _ in range(3)]
+    images = sum(sum(test.group_correct) for test in equal) / (3 * 400)
+    assert accuracy(equal).mean == pytest.approx(images)
+    heavier = [test.model_copy(update={"group_sizes": [20, 10] * 20}) for test in equal]
+    assert accuracy(heavier).mean != pytest.approx(images)
+
+
+@pytest.mark.parametrize("counts", [(5, 60), (3, 20, 20), (1, 30, 30)])
+def test_intervals_cover_the_mean_over_unequal_classes(counts: tuple[int, ...]) -> None:
+    rng, labels = np.random.default_rng(0), np.repeat(np.arange(len(counts)), counts)
+    rates, covered, runs = np.linspace(0.8, 0.6, len(counts)), 0, 200
+    for _ in range(runs):
+        easy = rng.beta(rates[labels], 1 - rates[labels])  # images differ in difficulty
+        seeds = rng.normal(0, 0.02, (3, 1))
+        interval = accuracy([unequal_test(row, labels) for row in rng.random((3, len(labels))) < easy + seeds])
+        covered += interval.low <= rates.mean() <= interval.high
+    assert covered / runs > 0.92
+
+
+def test_a_small_class_limits_what_identical_results_say() -> None:
+    """The bound is the largest mean share of failures that may have stayed unseen, found here by a search."""
+    shares = np.linspace(0, 1, 2001)[:, None]
+    few, many = 5, 50
+    unseen = few * np.log1p(-shares * 0.9999) + many * np.log1p(-shares.T * 0.9999)
+    largest = ((shares + shares.T) / 2)[unseen >= np.log(0.025)].max()
+    assert share_of_others([few, many], 0.95) == pytest.approx(largest, abs=2e-3)
+    assert share_of_others([20, 20], 0.95) == share_of_others([40], 0.95) == 1 - 0.025 ** (1 / 40)
+    interval = accuracy([unequal_test(np.ones(55), np.repeat([0, 1], [few, many]))] * 3)
+    assert (interval.low, interval.high) == pytest.approx((1 - largest, 1), abs=2e-3)

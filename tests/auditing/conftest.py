@@ -61,13 +61,22 @@ def full_audit() -> Audit:
         "left_out": 0,
         "synth_to_real": ACCURACY,
         "real_to_synth": {"mean": 0.7, "low": 0.6, "high": 0.8},
+        "real_to_real": {"mean": 0.9, "low": 0.8, "high": 1.0},
         "gap": {"mean": -0.5, "low": -0.6, "high": -0.4},
-        "effective_real_images_per_class": {"estimate": 4.0, "low": None, "high": 6.25, "censored": "below"},
+        "effective_real_images_per_class": {
+            "estimate": 4.0,
+            "low": None,
+            "high": 6.25,
+            "censored": "below",
+            "smallest": 1,
+            "largest": 10,
+        },
         "difference": {"mean": 2.0, "low": 1.0, "high": 3.0, "p_value": 0.01, "differs": True},
         "causes": [CAUSE, {**CAUSE, "direction": "added", "named": False}],
         "per_class": per_class,
         "metrics": {"coverage": {"mean": 0.2, "low": 0.1, "high": 0.3}, "density": NOT_MEASURED},
         "controls": {"coverage": {"mean": 0.9, "low": 0.8, "high": 1.0}},
+        "metric_images_per_class": {"coverage": 10},
     }
     unmeasured = ("real_to_synth", "gap", "effective_real_images_per_class", "difference", "causes")
     second = {**first, **dict.fromkeys(unmeasured, NOT_MEASURED), "name": "second"}

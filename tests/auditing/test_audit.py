@@ -3,13 +3,20 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 from tests.auditing.colours import COLOURS, write_class_folders
+from tests.checks.pictures import clean, write_folder
 from tests.cli.commands import call_here
 
-from prettyuseful.auditing.audit import audit, plan_audit
+from prettyuseful.auditing.audit import audit, plan_audit, prepared
+from prettyuseful.auditing.gate import Gate
 from prettyuseful.auditing.result import NOT_MEASURED, Audit
+from prettyuseful.data.class_counts import ClassCounts
 from prettyuseful.errors import DataError, StoreError
+from prettyuseful.plan.study import make_plan
+from prettyuseful.records import DatasetRecord, dataset_label, read_records
 from prettyuseful.study.reading import load_study
 from prettyuseful.tasks.source import TaskSource
 
@@ -28,10 +35,26 @@ def command(folders: Path, *options: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(program, capture_output=True, text=True, timeout=300, check=False)
 
 
-def test_data_sets_are_limited_to_the_smallest_class(audit_result: Audit) -> None:
+def test_every_class_keeps_its_images_and_is_compared_with_equally_many_real_ones(audit_result: Audit) -> None:
     [synthetic_set] = audit_result.synthetic
-    assert (audit_result.images_per_class, synthetic_set.images_per_class, synthetic_set.left_out) == (10, 10, 8)
-    assert "limited to 10 images per class, the number that fake has" in audit_result.notes[0]
+    used = ClassCounts([14, 14, 10])  # blue, green, red
+    assert (audit_result.images_per_class, synthetic_set.images_per_class, synthetic_set.left_out) == (used, used, 0)
+    assert audit_result.as_json()["images_per_class"] == [14, 14, 10]
+    assert synthetic_set.real_to_real == audit_result.real_to_real
+    assert "every class is cut to the smaller number of its images, 10 to 14." in audit_result.notes[0]
+    assert "The class red has the fewest images: 10 images in fake." in audit_result.notes
+    assert [row[:2] for row in audit_result.table_rows()[1:]] == [("real", "10 to 14"), ("fake", "10 to 14")]
+
+
+def test_the_datasets_have_the_numbers_that_the_audit_states(audit_result: Audit, folders: Path) -> None:  # noqa: ARG001
+    records = read_records(folders / "out" / "records")
+    by_name = {record.name: record for record in records if isinstance(record, DatasetRecord)}
+    assert by_name["real"].images_per_class == by_name["fake"].images_per_class == ClassCounts([14, 14, 10])
+    for name, record in by_name.items():
+        folder = folders / "out" / "datasets" / dataset_label(name, record.images_per_class)
+        [file] = folder.glob("*.parquet")
+        labels = pq.read_table(file).column("label").to_pylist()
+        assert [labels.count(label) for label in range(3)] == [14, 14, 10]
 
 
 def test_the_three_transfer_accuracies_are_reported_overall_and_per_class(audit_result: Audit) -> None:
@@ -78,7 +101,7 @@ def real_source(folder: Path, groups: Path | None = None) -> TaskSource:
 
 def test_a_missing_class_is_reported(folders: Path, tmp_path: Path) -> None:
     other = write_class_folders(tmp_path / "other", {"red": 3, "green": 3}, 2)
-    with pytest.raises(DataError, match="blue"):
+    with pytest.raises(DataError, match=r"'blue'.*leave such classes out with --min-per-class 1"):
         audit(folders / "real", other, out=tmp_path / "out", store=tmp_path / "store")
     assert not (tmp_path / "store").exists()
 
@@ -116,7 +139,7 @@ def test_a_file_in_place_of_the_output_folder_is_reported(folders: Path, tmp_pat
 def test_parquet_shards_give_the_same_request_as_folders(folders: Path, audit_result: Audit) -> None:
     shards = folders / "out" / "datasets" / "fake"
     request = plan_audit(real_source(folders / "real"), [shards], "quick")
-    assert request.images_per_class == audit_result.images_per_class
+    assert request.images_per_class == {"fake": audit_result.images_per_class}
     assert request.left_out == {"fake": 0}
 
 
@@ -125,11 +148,46 @@ def test_with_one_image_per_class_only_transfer_accuracies_are_measured(tmp_path
         write_class_folders(tmp_path / name, dict.fromkeys(COLOURS, n), 4) for name, n in (("real", 10), ("fake", 1))
     )
     request = plan_audit(real_source(real), [fake], "quick")
-    assert request.images_per_class == 1
+    assert request.images_per_class == {"fake": ClassCounts(1)}
+    assert request.left_out == {"fake": 0}
     assert not request.study.diagnosis
     assert request.study.metrics == ()
     assert request.study.train.real_curve == ()
     assert len(request.notes) == 3
+
+
+def test_sets_of_different_numbers_do_not_limit_each_other(folders: Path, tmp_path: Path) -> None:
+    few = write_class_folders(tmp_path / "few", {"red": 3, "green": 2, "blue": 3}, 5)
+    (few / "misc").mkdir()
+    (few / "red" / "000.png").rename(few / "misc" / "stray.png")
+    write_class_folders(tmp_path / "more", {"red": 1}, 7)
+    (tmp_path / "more" / "red" / "000.png").rename(few / "red" / "000.png")
+    request = plan_audit(real_source(folders / "real"), [folders / "fake", few], "quick")
+    assert request.images_per_class == {"fake": ClassCounts([14, 14, 10]), "few": ClassCounts([3, 2, 3])}
+    assert request.left_out == {"fake": 0, "few": 1}
+    assert "1 class of few is no class of the task and is left out: misc (1 image)." in request.notes
+    plan = make_plan(request.study)
+    real = [dataset.images_per_class for dataset in plan.datasets if dataset.name == "real"]
+    assert real == [ClassCounts([3, 2, 3]), ClassCounts([14, 14, 10])]
+    tested = {run.images_per_class: set(run.evaluations) for run in plan.runs if run.dataset == "real"}
+    assert tested[real[0]] == {"real", "few"}
+    assert tested[real[1]] == {"real", "fake"}
+
+
+def test_small_classes_can_be_left_out(folders: Path, tmp_path: Path) -> None:
+    few = write_class_folders(tmp_path / "few", {"red": 3, "green": 2}, 5)
+    request = plan_audit(real_source(folders / "real"), [folders / "fake", few], "quick", min_per_class=1)
+    assert request.task.classes == make_plan(request.study).task.classes == ("green", "red")
+    assert request.images_per_class == {"fake": ClassCounts([14, 10]), "few": ClassCounts([2, 3])}
+    assert any(
+        "fewer than 1 image in a synthetic set" in note and "blue (0 images in few)" in note for note in request.notes
+    )
+
+
+def test_the_old_name_still_plans_an_audit(folders: Path) -> None:
+    with pytest.warns(DeprecationWarning, match="plan_audit"):
+        request = prepared(folders / "real", [folders / "fake"], None, None, "quick")
+    assert request.study == plan_audit(real_source(folders / "real"), [folders / "fake"], "quick").study
 
 
 def test_an_audit_in_which_every_run_fails_writes_its_partial_result(
@@ -153,3 +211,21 @@ def test_an_audit_in_which_every_run_fails_writes_its_partial_result(
     assert "every run failed; the first cause: " in result.stderr
     assert result.stdout.splitlines()[-1] == f"report: {tmp_path / 'out' / 'report.html'}"
     assert load_study(tmp_path / "out" / "study.yaml").datasets.keys() == {"fake"}
+
+
+def test_copies_of_test_images_and_black_images_are_named(tmp_path: Path) -> None:
+    for folder, first, count in (("real", 0, 14), ("test", 1000, 12), ("fake", 2000, 12)):
+        write_folder(tmp_path / folder, clean(first, count))
+    write_folder(tmp_path / "fake", {"a/x.jpg": clean(1000)["a/000.jpg"], "b/y.png": Image.new("RGB", (48, 48))})
+    source = TaskSource(real=str(tmp_path / "real"), test=str(tmp_path / "test"))
+    result = audit(source, tmp_path / "fake", out=tmp_path / "out", store=tmp_path / "store", workers=1)
+    assert result.answer[0] == (
+        "1 of 14 images of fake (7.1%) is a copy of 1 of the 12 real test images, byte for byte."
+    )
+    assert result.warnings == ("1 of 14 images of fake (7.1%) has no contrast: 1 black.",)
+    [synthetic_set] = result.synthetic
+    assert result.data == synthetic_set.data
+    assert isinstance(result.data, dict)
+    assert result.data["leaked"] == result.data["without_contrast"] == 1
+    assert "Before you trust the numbers" in Path(result.report).read_text("utf-8")
+    assert Gate.parse("data.leaked > 0").satisfied_by(result) == ["fake: data.leaked is 1"]

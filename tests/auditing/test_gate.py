@@ -4,6 +4,7 @@ import pytest
 
 from prettyuseful.auditing.gate import Gate
 from prettyuseful.auditing.result import Audit
+from prettyuseful.checks.places import DataReport
 from prettyuseful.errors import GateError
 
 
@@ -19,6 +20,7 @@ from prettyuseful.errors import GateError
         ("metrics.coverage.mena < 1", "did you mean 'mean'"),
         ("metrics.covrage.mean < 1", "unknown name 'covrage' in metrics.covrage.mean; did you mean 'coverage'"),
         ("controls.vendi-per-clas.mean < 1", "did you mean 'vendi-per-class'"),
+        ("data.leeked > 0", "unknown name 'leeked' in data.leeked; did you mean 'leaked'"),
     ],
 )
 def test_invalid_conditions_are_rejected_when_parsed(condition: str, message: str) -> None:
@@ -92,3 +94,23 @@ def test_fields_without_a_value_are_reported_in_one_line(full_audit: Audit, cond
         Gate.parse(condition).satisfied_by(full_audit.model_copy(update={"synthetic": sets}))
     assert message in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_data_checks_are_fields_of_each_set(full_audit: Audit) -> None:
+    first, second = full_audit.synthetic
+    first, second = (
+        images.model_copy(update={"data": {"leaked": count}}) for images, count in ((first, 3), (second, 0))
+    )
+    audit = full_audit.model_copy(update={"synthetic": (first, second)})
+    assert Gate.parse("data.leaked > 0").satisfied_by(audit) == ["first: data.leaked is 3"]
+    with pytest.raises(GateError, match=r"data\.leaked was not measured"):
+        Gate.parse("data.leaked > 0").satisfied_by(full_audit)
+
+
+def test_a_condition_on_data_checks_alone_has_their_fields() -> None:
+    report = DataReport(sets=(), data={"leaked": 2, "repeated": 0}, findings=())
+    gate = Gate.parse("data.leaked > 1 and not data.repeated", (DataReport,))
+    assert gate.satisfied_by_data(report) == ["data.leaked is 2, data.repeated is 0"]
+    assert Gate.parse("data.leaked > 2", (DataReport,)).satisfied_by_data(report) == []
+    with pytest.raises(GateError, match="unknown field 'gap'; valid fields: schema_version, sets, data, findings"):
+        Gate.parse("gap.mean < 0", (DataReport,))

@@ -62,7 +62,8 @@ def test_help_shows_all_choices() -> None:
     assert "[quick|full]" in call_here("audit", "--help").stdout
     assert "[local|ray|ray://HOST:PORT]" in call_here("run", "--help").stdout
     assert "[imagefolder|webdataset]" in call_here("export", "--help").stdout
-    assert "[generator|probe]" in call_here("check", "--help").stdout
+    commands = re.findall(r"^\W*(\w+)  +Check ", call_here("check", "--help").stdout, re.MULTILINE)
+    assert commands == ["data", "generator", "probe"]
 
 
 def test_the_main_help_lists_commands_by_topic_and_all_exit_codes() -> None:
@@ -82,7 +83,7 @@ def test_the_version_is_printed() -> None:
     [
         ("runn", "unknown command 'runn'; did you mean 'run'?; see `prettyuseful --help`"),
         ("run", "missing argument 'STUDY'; see `prettyuseful run --help`"),
-        ("check", "missing argument 'KIND'; choose one of generator, probe; see `prettyuseful check --help`"),
+        ("check generator", "missing argument 'CLASS'; see `prettyuseful check --help`"),
         (
             "run x.yaml --wrokers 2",
             "unknown option '--wrokers'; did you mean '--workers'?; see `prettyuseful run --help`",
@@ -181,3 +182,10 @@ def test_missing_results_are_printed_and_exit_with_code_1(capsys: pytest.Capture
 def test_json_is_indented_and_keeps_unicode(capsys: pytest.CaptureFixture[str]) -> None:
     print_json({"name": "röt"})
     assert capsys.readouterr().out == '{\n  "name": "röt"\n}\n'
+
+
+def test_a_name_of_thousands_of_characters_is_shortened() -> None:
+    result = call_here("generate", "x" * 5_000, "--images-per-class", "1", "--out", "o")
+    assert result.returncode == 2
+    assert result.stderr.count("\n") == 1
+    assert len(result.stderr) < 2_100

@@ -33,6 +33,7 @@ def test_generate_writes_a_data_set(shared_task: Path, pipeline_folder: Path, tm
     assert result.stdout.splitlines() == [
         f"10 images in {tmp_path / 'out'}",
         "2 prompts were longer than tokenizer accepts and were truncated",
+        f"{shared_task}: training images are read from 'train', test images from 'test'.",
     ]
     progress = re.compile(r"\d+ steps to run, .*|done in .*|\d+/\d+ steps  .*")
     assert [line for line in result.stderr.splitlines() if not progress.fullmatch(line)] == []
@@ -99,7 +100,7 @@ def test_an_out_of_memory_error_suggests_a_smaller_micro_batch(
     assert steps() == ["prompt"]
     result = generate(planted("Hungry"), shared_task, tmp_path / "out", "--numerics", "{micro_batch: 2}")
     assert result.returncode == 0, result.stderr
-    assert steps() == ["collect", "generate", "generate", "prompt"]
+    assert steps() == ["collect", "generate", "generate", "inspect", "prompt"]
 
 
 def test_a_failing_generator_exits_with_code_1(
@@ -113,3 +114,17 @@ def test_a_failing_generator_exits_with_code_1(
         "error: data set 'planted_generators.py-Ailing' could not be made: RuntimeError: no luck with blue"
     )
     assert "Traceback" not in result.stderr
+
+
+def test_images_without_contrast_and_changed_class_names_are_reported(
+    folder_task: Path, planted: Callable[[str], str], tmp_path: Path
+) -> None:
+    for split in ("train", "test"):
+        (folder_task / split / "red").rename(folder_task / split / "dark_red")
+    task = f"{{folder: {folder_task}, classes: {{blue: n01440764}}}}"
+    result = call(*arguments(planted("Black"), folder_task, tmp_path / "out", "--task", task))
+    notes = result.stdout.splitlines()[1:]
+    assert "Class names in prompts: 'n01440764' is 'tench', 'dark_red' is 'dark red'." in notes
+    assert any(note.startswith("8 of 10 images have no contrast: they are black") for note in notes)
+    rows = [row for shard in sorted((tmp_path / "out").glob("*.parquet")) for row in read_shard(shard)]
+    assert {row.prompt for row in rows} == {"tench", "dark red"}

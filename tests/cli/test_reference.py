@@ -1,17 +1,16 @@
-"""The commands list, schema and check."""
+"""The commands list and schema."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from tests.cli.commands import call, call_here, one_error
 
-from prettyuseful.cli.reference import CheckKind, NameKind
-from prettyuseful.names import CHECKS, KINDS
+from prettyuseful.cli.reference import NameKind
+from prettyuseful.names import KINDS
 
 
 @pytest.mark.parametrize(
@@ -73,21 +72,3 @@ def test_schema_prints_json() -> None:
 
 def test_the_choices_are_those_of_the_names_module() -> None:
     assert tuple(NameKind) == KINDS
-    assert tuple(CheckKind) == tuple(CHECKS)
-
-
-def test_check_reports_what_is_wrong_with_a_user_defined_generator(planted: Callable[[str], str]) -> None:
-    good = call("check", "generator", planted("Noise"))
-    assert good.returncode == 0, good.stderr
-    assert "all 9 checks passed" in good.stdout
-    bad = call("check", "generator", planted("Forgetful"), "--json")
-    assert bad.returncode == 2
-    problems = {result["what"]: result["problem"] for result in json.loads(bad.stdout)}
-    assert problems["images have the right shape and type"] is None
-    assert str(problems["the same request gives the same images"]).endswith("take all randomness from the seeds")
-
-
-def test_a_user_error_in_check_is_reported_on_one_line(planted: Callable[[str], str]) -> None:
-    assert "did you mean 'generator'?" in one_error(call_here("check", "generatr", planted("Noise")))
-    assert "did you mean 'Noise'?" in one_error(call_here("check", "generator", planted("Nois")))
-    assert "module:Class or file.py:Class" in one_error(call_here("check", "generator", "pocket-base"))

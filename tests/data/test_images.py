@@ -2,35 +2,32 @@ from __future__ import annotations
 
 import contextlib
 import io
-import struct
+import json
 import subprocess
 import sys
-import zlib
+from pathlib import Path
+from typing import Any
 
+import datasets
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from tests.data.hostile_images import CASES, LARGEST
+from tests.data.odd_images import HEIGHT, WIDTH, OddImage, can_write, exif, odd_images, picture, png
+from tests.data.odd_images import saved as save
 
-from prettyuseful.data.images import decode, encode_jpeg, encode_png, to_square
+from prettyuseful.data.image_facts import ImageFacts
+from prettyuseful.data.images import decode, encode_jpeg, encode_png, image_facts, open_image, to_square
 from prettyuseful.errors import DataError
 
-
-def saved(image: Image.Image, kind: str = "PNG") -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, kind)
-    return buffer.getvalue()
+ROOT = Path(__file__).parents[2]
 
 
-def png_header(width: int, height: int) -> bytes:
-    """A PNG file whose header claims a large image, with almost no data."""
-
-    def chunk(kind: bytes, content: bytes) -> bytes:
-        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
-
-    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"x"))
+def saved(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
+    return save(image, kind, **options)
 
 
 GOOD = saved(Image.fromarray(np.random.default_rng(0).integers(0, 255, (20, 30, 3), np.uint8)))
@@ -42,8 +39,8 @@ GOOD = saved(Image.fromarray(np.random.default_rng(0).integers(0, 255, (20, 30, 
         (b"hello, I am a text file", "not an image"),
         (b"", "not an image"),
         (GOOD[: len(GOOD) // 2], "broken image"),
-        (png_header(20_000, 20_000), "too large"),
-        (png_header(9_000, 9_000), "too large"),
+        (png((20_000, 20_000, 8, 2), b"x"), "too large"),
+        (png((9_000, 9_000, 8, 2), b"x"), "too large"),
     ],
 )
 def test_unreadable_images_are_rejected_by_name(data: bytes, message: str) -> None:
@@ -86,18 +83,83 @@ def test_square_of_the_right_size_is_unchanged() -> None:
     assert np.array_equal(to_square(Image.fromarray(pixels), 32), pixels[:, 8:40])
 
 
-@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
-def test_16_bit_greys_keep_their_brightness(kind: str) -> None:
-    greys = np.linspace(0, 65535, 32 * 32).reshape(32, 32).astype(np.uint16)
-    decoded = np.asarray(decode(saved(Image.fromarray(greys), kind), "x"))
-    assert np.abs(decoded[..., 0].astype(int) - greys // 257).max() <= 1  # not clipped to white at 255
+def checked(odd: OddImage, shown: np.ndarray, facts: ImageFacts) -> None:
+    assert shown.shape == odd.shown.shape
+    assert np.abs(shown.astype(int) - odd.shown).max() <= odd.within
+    assert {name: getattr(facts, name) for name in odd.facts} == odd.facts
+    assert (facts.width, facts.height) == (WIDTH, HEIGHT)
 
 
-def test_transparent_pixels_keep_their_colour() -> None:
-    pixels = np.zeros((4, 4, 4), np.uint8)
-    pixels[:2] = (255, 0, 0, 255)
-    decoded = np.asarray(decode(saved(Image.fromarray(pixels)), "x"))
-    assert decoded[0, 0].tolist() == [255, 0, 0]
+@pytest.mark.parametrize("kind", odd_images())
+def test_pixels_are_what_a_viewer_shows_and_the_facts_say_why(kind: str) -> None:
+    if not can_write(kind):
+        pytest.skip("this Pillow has no AVIF")
+    odd = odd_images()[kind]()
+    image, facts = open_image(odd.data, f"x{odd.suffix}")
+    assert image.mode == "RGB"
+    checked(odd, np.asarray(image), facts)
+    assert np.array_equal(np.asarray(decode(odd.data, f"x{odd.suffix}")), np.asarray(image))
+    assert image_facts(odd.data, f"x{odd.suffix}") == facts
+
+
+def test_decoded_images_carry_nothing_of_the_file() -> None:
+    """Otherwise the profile that was applied would be written into a copy."""
+    odd = odd_images()["PNG, another profile"]()
+    assert decode(odd.data, "x").info == {}
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_orientation_agrees_with_datasets_and_torchvision(kind: str, orientation: int) -> None:
+    data = odd_images()["JPEG, orientation 1"]().data if kind == "JPEG" else saved(Image.fromarray(picture()))
+    tags = exif(orientation)
+    with Image.open(io.BytesIO(data)) as image:
+        buffer = io.BytesIO()
+        image.save(buffer, kind, exif=tags, **({"quality": 98} if kind == "JPEG" else {}))
+    ours = np.asarray(decode(buffer.getvalue(), "x")).astype(int)
+    theirs = np.asarray(datasets.Image().decode_example({"bytes": buffer.getvalue(), "path": None}))
+    assert np.array_equal(ours, theirs)
+    io_image = pytest.importorskip("torchvision.io")
+    tensor = torch.frombuffer(bytearray(buffer.getvalue()), dtype=torch.uint8)
+    vision = io_image.decode_image(tensor, mode="RGB", apply_exif_orientation=True).permute(1, 2, 0).numpy()
+    assert ours.shape == vision.shape
+    assert np.abs(ours - vision).max() <= (3 if kind == "JPEG" else 0)
+
+
+def test_least_side_reads_large_jpeg_images_reduced() -> None:
+    data = saved(Image.new("RGB", (1600, 800), "red"), "JPEG", exif=exif(6))
+    image, facts = open_image(data, "x", least_side=64)
+    assert image.size == (100, 200)
+    assert (facts.width, facts.height, facts.orientation) == (800, 1600, 6)
+
+
+def _costs(group: str) -> dict[str, dict[str, Any]]:
+    command = [sys.executable, "-m", "tests.data.hostile_images", group]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT)
+    results = {result["name"]: result for result in map(json.loads, done.stdout.splitlines())}
+    assert set(results) == set({"cases": CASES, "largest": LARGEST}[group])
+    return results
+
+
+def _check_costs(group: str) -> None:
+    for name, result in _costs(group).items():
+        words = {"cases": CASES, "largest": LARGEST}[group][name][1]
+        message = result["message"]
+        assert not result["crash"], f"{name}: {message}"
+        assert bool(words) == bool(message), f"{name}: {message}"
+        assert words in (message or ""), f"{name}: {message}"
+        assert message is None or ("\n" not in message and message.startswith("hostile.png: ")), f"{name}: {message}"
+        assert result["memory"] < 1 << 30, f"{name}: {result['memory']:,} bytes"
+        assert result["seconds"] < 5, f"{name}: {result['seconds']:.1f} s"
+
+
+def test_hostile_images_cost_little() -> None:
+    _check_costs("cases")
+
+
+@pytest.mark.slow
+def test_the_largest_images_need_less_than_a_gigabyte() -> None:
+    _check_costs("largest")
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "TGA", "ICO", "JPEG2000", "AVIF"])

@@ -65,6 +65,9 @@ def parse_command(arguments: list[str]) -> dict[str, Any]:
     except typer.Exit:  # --help, --version
         return {}
     name, command, rest = group.resolve_command(context, [*context._protected_args, *context.args])
+    while hasattr(command, "commands"):  # a group of commands, such as `check`
+        context = command.make_context(name, rest, parent=context)
+        name, command, rest = command.resolve_command(context, [*context._protected_args, *context.args])
     values: dict[str, Any] = command.make_context(name, rest, parent=context).params
     return {"command": name, **values}
 
@@ -86,7 +89,7 @@ def test_commands_are_valid(block: Block) -> None:
 
 
 def test_an_invalid_command_fails() -> None:
-    for text in ("rum", "run --wrokers 1 a.yaml", "run", "audit --real x --synthetic y --budget no"):
+    for text in ("rum", "run --wrokers 1 a.yaml", "run", "audit --real x --synthetic y --budget no", "check dta x"):
         with pytest.raises(Exception, match=r"(?i)no such|missing|not one of"):
             parse_command(text.split())
     assert parse_command(["run", "a.yaml", "--workers", "2"])["workers"] == 2

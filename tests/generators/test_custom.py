@@ -68,6 +68,15 @@ def test_arrays_and_tensors_are_accepted(images: Any) -> None:
         (np.zeros((3, 4, 5, 3), np.uint8), "3 images for 2 seeds"),
         (np.zeros((2, 4, 5, 3)), "float64, not uint8"),
         (torch.zeros(2, 4, 5, 3), "float32, not uint8"),
+        (
+            np.stack([np.zeros((4, 5, 3)), np.full((4, 5, 3), np.nan)]),
+            "float64, not uint8 from 0 to 255, and 1 of 2 hold values that are not finite (NaN or infinite)",
+        ),
+        (
+            torch.full((2, 4, 5, 3), torch.inf, dtype=torch.bfloat16),
+            "bfloat16, not uint8 from 0 to 255, and 2 of 2",
+        ),
+        (np.zeros((2, 4, 5, 3), np.int64), "int64, not uint8 from 0 to 255"),
     ],
 )
 def test_invalid_output_is_reported(images: Any, expected: str) -> None:

@@ -31,6 +31,7 @@ from tests.generators.reference_pipelines import (
     to_uint8,
 )
 
+from prettyuseful.errors import DataError
 from prettyuseful.generators.encoder import PromptEncoder
 from prettyuseful.generators.sampler import DiffusersSampler
 from prettyuseful.numerics import DType, Numerics
@@ -200,6 +201,18 @@ def test_requested_attention_kernel_is_used(tiny_model_name: ModelName) -> None:
         assert np.abs(chosen.astype(int) - plain).max() <= 1
         with pytest.raises(RuntimeError, match=r"No (viable backend|available kernel)"):
             generate_images(tiny_model_name(kind), numerics=Numerics(attention="cudnn"))  # not available on a CPU
+
+
+def test_values_that_are_not_finite_are_refused(tiny_model_name: ModelName) -> None:
+    """As pixels they would be black."""
+    name = tiny_model_name("sd")
+    sampling, numerics = settings(name, cfg=1.0), Numerics()
+    sampler = DiffusersSampler(name, sampling, numerics)
+    with torch.no_grad():
+        sampler.pipeline.vae.decoder.conv_out.bias.fill_(torch.nan)
+    embedding = load_embeddings(name, sampling, numerics)
+    with pytest.raises(DataError, match=r"2 of 2 images hold values that are not finite .* with float32; set another"):
+        sampler.sample(embedding, SEEDS[:2])
 
 
 def test_layout_and_fusion_do_not_change_the_images(name: str) -> None:

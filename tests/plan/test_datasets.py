@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 from tests.plan.plans import BASE, dataset, keys, specs
 
+from prettyuseful.data.class_counts import ClassCounts
 from prettyuseful.errors import DataError, UnknownNameError
 from prettyuseful.generators.base import Sampling
 from prettyuseful.plan.study import Plan, make_plan
 from prettyuseful.steps.changed import ChangeSpec
+from prettyuseful.steps.datasets import ImportSpec
 from prettyuseful.steps.generation import GenerateSpec
 from prettyuseful.steps.prompts import EncodeSpec
 from prettyuseful.study.reading import load_study
@@ -114,7 +116,7 @@ def test_a_mix_combines_other_data_sets(plan_of: PlanOf) -> None:
     plan = plan_of(
         f"{BASE}both: {{mix: {{real: 3 per class, base: 4}}}}\ndeep: {{mix: {{both: 6, more: 2 per class}}}}"
     )
-    assert [dataset(plan, name).images_per_class for name in ("both", "deep")] == [7, 8]
+    assert [dataset(plan, name).images_per_class for name in ("both", "deep")] == [ClassCounts(7), ClassCounts(8)]
     mixes = {step.label: step for step in plan.steps.values() if step.spec.kind == "mix"}
     both, deep = mixes["mix both"], mixes["mix deep"]
     assert both.inputs["base"] == dataset(plan, "base").keys["dataset"]
@@ -247,7 +249,7 @@ def test_errors_keep_their_type(plan_of: PlanOf) -> None:
 def test_transforms_are_applied_at_the_size_of_training(plan_of: PlanOf) -> None:
     plan = plan_of("soft: {of: real, transform: {kind: blur, width: 0.1}, images_per_class: 4}")
     [spec] = specs(plan, ChangeSpec)
-    assert (spec.per_class, spec.stored_size, spec.transform.source.kind) == (4, 32, "blur")
+    assert (spec.per_class, spec.stored_size, spec.transform.source.kind) == (ClassCounts(4), 32, "blur")
     soft = dataset(plan, "soft")
     assert soft.origin is not None
     assert soft.origin.kind == "changed"
@@ -302,3 +304,31 @@ def test_a_curve_uses_only_its_curve_seeds(plan_of: PlanOf) -> None:
     plan = plan_of("soft: {of: real, transform: {kind: blur, width: 0.1}, images_per_class: 4}", more=train)
     assert {run.seed for run in plan.runs if run.steps_of} == {1}
     assert {run.seed for run in plan.runs if not run.steps_of} == {0, 1}
+
+
+# Names of classes
+
+
+def test_classes_of_a_data_set_may_have_the_names_before_renaming(folder_task: Path, tmp_path: Path) -> None:
+    """Or after it."""
+    for name, new in (("before", "red"), ("after", "crimson")):
+        shutil.copytree(folder_task / "train", tmp_path / name)
+        (tmp_path / name / "red").rename(tmp_path / name / new)
+    (tmp_path / "study.yaml").write_text(
+        f"version: 1\ntask: {{folder: {folder_task}, classes: {{red: crimson}}}}\ndatasets:\n"
+        + "".join(f"  {name}: {{generator: ./{name}, images_per_class: 4}}\n" for name in ("before", "after"))
+        + "metrics: []\n"
+    )
+    plan = make_plan(load_study(tmp_path / "study.yaml"))
+    assert plan.task.classes == ("blue", "crimson")
+    imports = specs(plan, ImportSpec)
+    assert [(spec.classes, spec.names) for spec in imports] == [(("blue", "crimson"), {"red": "crimson"})] * 2
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "weights"])
+def test_weights_that_are_no_pipeline_are_refused_with_the_remedy(plan_of: PlanOf, tmp_path: Path, name: str) -> None:
+    (tmp_path / "weights").mkdir(exist_ok=True)
+    for file in ("model.safetensors", "weights/model.safetensors"):
+        (tmp_path / file).write_bytes(b"x" * 20)
+    with pytest.raises(UnknownNameError, match="convert it once with diffusers"):
+        plan_of(f"a: {{generator: '{tmp_path / name}', images_per_class: 9}}")

@@ -3,14 +3,17 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
+from prettyuseful.data.class_counts import ClassCounts
 from prettyuseful.engine.step import Step
 from prettyuseful.errors import DataError
-from prettyuseful.plan.diagnosis import min_images_per_class
+from prettyuseful.plan.diagnosis import diagnosed_classes, min_images_per_class
 from prettyuseful.plan.study import Plan, make_plan
 from prettyuseful.steps.classifiers import TrainSpec
-from prettyuseful.steps.diagnosis import DiagnoseSpec, HalfSpec
+from prettyuseful.steps.diagnosis import DiagnoseSpec, HalfSpec, KeepClassesSpec
 from prettyuseful.study.reading import parse_study
 
 STUDY = """
@@ -48,7 +51,7 @@ def test_the_largest_set_of_real_images_is_halved_and_a_classifier_trained_on_ea
     assert sorted(step.spec.model_dump()["part"] for step in halves) == [0, 1]
     [pixels] = {step.inputs["pixels"] for step in halves}
     real = max((d for d in plan.datasets if d.name == "real"), key=lambda dataset: dataset.images_per_class)
-    assert real.images_per_class == 20
+    assert real.images_per_class == ClassCounts(20)
     assert plan.steps[pixels].inputs["dataset"] == real.keys["dataset"]
     classifiers = half_trainings(plan)
     assert {step.inputs["pixels"] for step in classifiers} == {step.key for step in halves}
@@ -143,7 +146,7 @@ def test_needed_images_per_class_decrease_with_the_number_of_classes() -> None:
     ("one", "two", "message"),
     [
         (11, 11, "16 classes needs 12 images per class of real, which has 11"),
-        (5, 12, "16 classes needs 6 images per class of one, which has 5"),
+        (5, 5, "16 classes needs 12 images per class of real, which has 10"),
     ],
 )
 def test_too_few_images_are_reported_with_the_needed_number(one: int, two: int, message: str) -> None:
@@ -155,6 +158,48 @@ def test_too_few_images_are_reported_with_the_needed_number(one: int, two: int, 
     assert "'diagnosis: false'" in str(error.value)
     assert "\n" not in str(error.value)
     plan_study(text.replace("diagnosis: true", "diagnosis: false"))
+
+
+def test_a_data_set_with_too_few_images_is_left_out_with_a_note() -> None:
+    text = STUDY.replace("per_class: 12}", "per_class: 5}").replace("{one: 6, two: 6}", "{one: 5, two: 5}")
+    plan = plan_study(text)
+    assert {d.name for d in plan.datasets if "diagnose" in d.keys} == {"two", "half"}
+    assert plan.notes == (
+        "Causes of one are not diagnosed: a diagnosis with 16 classes needs 6 images per class of one, which has 5.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("real", "other", "kept"),
+    [
+        (12, 6, 16),
+        (11, 6, 0),
+        ([12] * 15 + [11], 6, 0),  # 15 classes need 24 images of each
+        ([24] * 15 + [11], 12, 15),
+        ([96, 96] + [11] * 14, 48, 2),
+        ([96] + [11] * 15, 48, 0),
+    ],
+)
+def test_classes_with_too_few_images_are_left_out(real: int | list[int], other: int, kept: int) -> None:
+    assert diagnosed_classes(ClassCounts(real), ClassCounts(other), 16) == tuple(range(kept))
+
+
+def test_a_diagnosis_without_a_small_class_keeps_the_others(tmp_path: Path) -> None:
+    for split, extra in (("train", 0), ("test", 100)):
+        for label, count in (("a", 96), ("b", 4), ("c", 96)):
+            (tmp_path / "task" / split / label).mkdir(parents=True)
+            for i in range(count):
+                image = np.full((8, 8, 3), (i + extra) % 256, np.uint8)
+                Image.fromarray(image).save(tmp_path / "task" / split / label / f"{i}.png")
+    images = "{generator: %s, images_per_class: all}" % (tmp_path / "task" / "test")
+    text = f"version: 1\ntask: {{folder: {tmp_path / 'task'}}}\ndatasets: {{fake: {images}}}\nmetrics: []\n"
+    plan = plan_study(f"{text}diagnosis: true\n")
+    kept = steps_of(plan, KeepClassesSpec)
+    assert {step.spec.model_dump()["labels"] for step in kept} == {(0, 2)}
+    [diagnosis] = steps_of(plan, DiagnoseSpec)
+    assert diagnosis.inputs["pixels"] in {step.key for step in kept}
+    assert {plan.steps[step.inputs["pixels"]].key for step in steps_of(plan, HalfSpec)} < {step.key for step in kept}
+    assert "The diagnosis of fake leaves out classes with too few images: b." in plan.notes
 
 
 def test_the_minimum_number_of_images_is_accepted() -> None:

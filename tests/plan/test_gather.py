@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from prettyuseful.data.class_counts import ClassCounts
 from prettyuseful.engine.execute import Outcome
 from prettyuseful.engine.store.local import LocalStore
 from prettyuseful.plan.gather import gather_records
@@ -53,6 +54,18 @@ def test_gathered_records_equal_the_written_records(plan: Plan, finished: Path) 
     assert {measure.subject for measure in real.measured} == {"real-test", "real-train"}
 
 
+def test_findings_of_the_data_checks_are_in_the_records_of_what_was_checked(
+    plan: Plan, finished: Path, empty: LocalStore
+) -> None:
+    datasets = datasets_of(gather_records(plan, LocalStore(finished / "store")))
+    for name in ("real", "tiny"):
+        found = datasets[name].findings
+        assert found is not None
+        assert {finding.check for finding in found} >= {"few_images"}
+        assert {finding.set for finding in found} <= {name, "real test"}
+    assert all(dataset.findings is None for dataset in datasets_of(gather_records(plan, empty)).values())
+
+
 def test_transfer_kinds_depend_on_training_and_test_data(plan: Plan, finished: Path) -> None:
     kinds = {
         (run.dataset, transfer.tested_on): transfer.kind
@@ -72,7 +85,7 @@ def test_with_an_empty_store_all_results_are_missing(plan: Plan, empty: LocalSto
     records = gather_records(plan, empty)
     study = study_of(records)
     assert (study.title, study.file, study.task.name) == ("small", plan.study, plan.task.name)
-    assert (study.task.chance, study.task.test_images_per_class) == (0.5, 14)
+    assert (study.task.chance, study.task.test_images_per_class) == (0.5, ClassCounts(14))
     assert {run.status for run in runs_of(records)} == {"missing"}
     for record in datasets_of(records).values():
         assert (record.status, record.measured, record.samples) == ("missing", [], [])

@@ -109,7 +109,24 @@ def test_impossible_measurements_are_rejected_when_planned(
 
 def test_too_few_images_are_rejected_when_planned(study_text: StudyText) -> None:
     plan_study(study_text(images=3, more="metrics: [kid]\n"))
-    with pytest.raises(DataError, match=r"metrics: at least 3 images per class are needed.*the smallest has 2"):
+    with pytest.raises(DataError, match=r"metrics: at least 3 images per class are needed.*at most 2 can be compared"):
         plan_study(study_text(images=2, more="metrics: [kid]\n"))
     with pytest.raises(DataError, match="coverage: at least 6 images per class are needed for 5 nearest neighbours"):
         plan_study(study_text(images=5, more="metrics: [kid, coverage]\n"))
+
+
+def test_a_small_data_set_does_not_limit_the_metrics_of_others() -> None:
+    """Every data set has a control of the same number: the halves of the real test images."""
+    few = (
+        "  few: {generator: pocket-base, images_per_class: 4}\n  many: {generator: pocket-base, images_per_class: 40}\n"
+    )
+    text = f"version: 1\ntask: photos\ndatasets:\n{few}metrics: [kid, coverage]\n"
+    plan = plan_study(text)
+    specs = [step.spec for step in plan.steps.values() if isinstance(step.spec, MeasureSpec)]
+    for control in (False, True):
+        numbers = {(spec.family.source, spec.per_class.value) for spec in specs if spec.control == control}
+        assert numbers == {("kid", 4), ("kid", 40), ("manifold", 40)}
+    assert plan.notes == (
+        "Not measured for few, because most classes have fewer than 6 images, synthetic or real test images of one "
+        "half: coverage.",
+    )

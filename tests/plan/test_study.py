@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from tests.plan.plans import PROBED, STUDY, kinds, plan_study
 
+from prettyuseful.data.class_counts import ClassCounts
 from prettyuseful.errors import DataError, UnknownNameError
 
 
@@ -111,12 +112,12 @@ def test_a_curve_is_trained_for_the_steps_of_the_data_sets() -> None:
     plan = plan_study(STUDY.replace("train: {", "train: {real_curve: [10, 20, 40], "))
     curve = [run for run in plan.runs if run.steps_of is not None]
     (count,) = {run.images_per_class for run in plan.runs if run.dataset != "real"}
-    assert {(run.images_per_class, run.steps_of) for run in curve} == {(n, count) for n in (10, 20, 40)}
+    assert {(run.images_per_class, run.steps_of) for run in curve} == {(ClassCounts(n), count) for n in (10, 20, 40)}
     for run in curve:
         recipe = plan.steps[run.train].spec.model_dump()["recipe"]
-        batch = min(recipe["batch_size"], run.images_per_class * 16)
-        usual = run.cell.recipe.epochs * (count * 16 // min(recipe["batch_size"], count * 16))
-        per_epoch = run.images_per_class * 16 // batch
+        batch = min(recipe["batch_size"], run.images_per_class.total(16))
+        usual = run.cell.recipe.epochs * (count.total(16) // min(recipe["batch_size"], count.total(16)))
+        per_epoch = run.images_per_class.total(16) // batch
         assert abs(recipe["epochs"] * per_epoch - usual) <= per_epoch / 2
         assert list(run.evaluations) == ["real"]
 

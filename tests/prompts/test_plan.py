@@ -94,3 +94,20 @@ def test_user_defined_strategy_is_imported_when_resolved(tmp_path: Path) -> None
     assert resolved.options == {"word": "a"}
     assert resolved.per_class(5) == 2
     assert str(tmp_path) not in str(resolved.strategy.content)
+
+
+def test_prompts_have_words_for_class_names_that_are_none() -> None:
+    task = Classes(classes=("n01440764", "hot_dog", "crane"), definitions={"crane": "a bird", "hot_dog": "a food"})
+    resolved = plan({"strategy": "template", "templates": ["a {}"]}).resolve(task)
+    assert resolved.classes == task.classes
+    assert resolved.words.words == ("tench", "hot dog", "crane")
+    assert resolved.words.notes == ("Class names in prompts: 'n01440764' is 'tench', 'hot_dog' is 'hot dog'.",)
+    assert plan("definition").resolve(task).options["definitions"] == {"crane": "a bird", "hot dog": "a food"}
+    given = {"strategy": "definition", "definitions": {"n01440764": "a fish"}}
+    assert plan(given).resolve(task).options == {"definitions": {"tench": "a fish"}}
+
+
+def test_class_names_without_meaning_are_refused_by_every_strategy() -> None:
+    for strategy in ("class-name", "template", "definition", "caption"):
+        with pytest.raises(DataError, match=r"name them in the task, such as classes: \{12: name in words\}"):
+            plan(strategy).resolve(Classes(classes=("12", "cat"), definitions={"cat": "x"}))

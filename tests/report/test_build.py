@@ -14,6 +14,7 @@ import pytest
 from prettyuseful.analysis.published import published
 from prettyuseful.analysis.ranking import holm
 from prettyuseful.analysis.summary import Summary, summarise
+from prettyuseful.checks.finding import Finding, Severity
 from prettyuseful.errors import StoreError
 from prettyuseful.records import read_records
 from prettyuseful.report.build import render, write_report
@@ -301,3 +302,56 @@ def test_p_values_of_exploratory_pairs_are_holm_adjusted(make: Make) -> None:
     assert [pair.p for pair in pairs] == list(holm([p for p in unadjusted if p is not None]))
     planned = make(rates=rates, changed={"c": {"generator": "pocket-base", "control": "a"}}).comparisons
     assert [pair.p for pair in planned if pair.planned] == [pair.to_real.p for pair in planned if pair.planned]
+
+
+def with_findings(summary: Summary, *findings: Finding) -> Summary:
+    """Return the summary with these findings of the data checks on its last data set."""
+    *others, last = (data.model_copy(update={"findings": ()}) for data in summary.datasets)
+    return replace(summary, datasets=(*others, last.model_copy(update={"findings": findings})))
+
+
+def data_finding(severity: Severity, check: str, words: str, *examples: str) -> Finding:
+    return Finding(
+        check=check, severity=severity, set="base", count=1, total=9, words=words, advice="Look.", examples=examples
+    )
+
+
+def test_findings_of_the_data_checks_come_before_the_answer(small: Summary) -> None:
+    findings = (
+        data_finding("error", "leaked", "9 images are copies.", HOSTILE),
+        data_finding("note", "few_images", "2 classes are small."),
+        data_finding("warning", "repeated", "3 images repeat."),
+    )
+    html = render(with_findings(small, *findings))
+    text = Page(html).sections["answer"]
+    places = [
+        text.index(part)
+        for part in (
+            "Before you trust the numbers",
+            "Test images in what is trained on. 9 images are copies. Look.",
+            "Repeated images. 3 images repeat.",
+            "1 more note on the files",
+            "2 classes are small.",
+            small.headline[0][:30],
+        )
+    ]
+    assert places == sorted(places)
+    assert text.count("9 images are copies.") == 1
+    assert HOSTILE not in html
+    assert HOSTILE in text
+
+
+def test_a_study_whose_data_are_clean_has_one_quiet_line(small: Summary) -> None:
+    text = Page(render(with_findings(small))).sections["answer"]
+    assert "The data checks found nothing that misleads" in text
+    assert "Before you trust" not in text
+    assert "data checks" not in Page(render(small)).text  # they did not run
+
+
+def test_the_copied_answer_begins_with_errors_and_warnings(small: Summary) -> None:
+    summary = with_findings(
+        small, data_finding("error", "leaked", "9 images are copies."), data_finding("warning", "repeated", "3 repeat.")
+    )
+    markdown = answer_markdown(summary, ())
+    assert "## Before you trust the numbers\n\n- 9 images are copies.\n- 3 repeat.\n\n## Answer\n" in markdown
+    assert markdown.count("9 images are copies.") == 1

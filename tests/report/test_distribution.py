@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from prettyuseful.analysis.summary import Summary
+from prettyuseful.data.class_counts import ClassCounts
 from prettyuseful.names import list_names
 from prettyuseful.report.build import render
 from prettyuseful.report.distribution import summarise_distribution
@@ -56,3 +58,24 @@ def test_table_without_plot_and_nothing_without_metrics(make: Make) -> None:
 
 def test_overlapping_intervals_have_no_mark(make: Make) -> None:
     assert "the file format may explain part of this value" not in render(make(metrics=("density", "coverage")))
+
+
+def test_metrics_of_different_numbers_of_images_say_the_number(make: Make) -> None:
+    summary = make(metrics=("density", "kid"))
+    assert not summary.metrics_of_different_numbers
+    assert ">n = " not in render(summary)
+    rows = tuple(
+        replace(row, distribution=tuple(replace(m, images_per_class=ClassCounts([5, 7])) for m in row.distribution))
+        if row.dataset == "base"
+        else row
+        for row in summary.rows
+    )
+    changed = replace(summary, rows=rows)
+    distribution = summarise_distribution(changed, series_styles(changed))
+    assert distribution is not None
+    assert [table.of_different_numbers for table in distribution.tables] == [{"density"}]  # KID is unbiased
+    assert changed.metrics_of_different_numbers == {"density"}
+    page = render(changed)
+    assert page.count(">n = 5 to 7") == 2  # in the table of results and in that of metrics
+    assert page.count(">n = 20") == 2 + 3  # the other two sets in both, and real train images
+    assert "compare a value only with the control of the same n" in page

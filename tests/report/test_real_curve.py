@@ -7,6 +7,7 @@ import pytest
 from prettyuseful.analysis.effective import EffectiveReal
 from prettyuseful.analysis.rows import CurvePoint
 from prettyuseful.analysis.summary import Summary
+from prettyuseful.data.class_counts import ClassCounts
 from prettyuseful.report.build import render
 from prettyuseful.report.real_curve import real_curves
 from prettyuseful.report.series_style import series_styles
@@ -17,7 +18,8 @@ def with_curve(small: Summary) -> Summary:
     """A summary with a real curve of three points, one data set on it and one below it."""
     (real,) = (row for row in small.rows if row.real)
     assert real.to_real is not None
-    curve = tuple(CurvePoint(real.cell, 10, n, replace(real.to_real, mean=0.5 + n / 100)) for n in (5, 10, 40))
+    ten, accuracies = ClassCounts(10), {n: replace(real.to_real, mean=0.5 + n / 100) for n in (5, 10, 40)}
+    curve = tuple(CurvePoint(real.cell, ten, ClassCounts(n), accuracy) for n, accuracy in accuracies.items())
     inside = EffectiveReal(12.0, 7.0, None, "none", 5, 40)
     below = EffectiveReal(5.0, None, 6.0, "below", 5, 40)
     worth = {"base": inside, "curated": below}

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image
 
+from prettyuseful.data.class_counts import ClassCounts
 from prettyuseful.data.dataset import Row, read_shard
 from prettyuseful.data.images import to_short_side
 from prettyuseful.engine.step import Job, StepSpec
@@ -60,11 +61,12 @@ class Told(StepSpec):
     kind = "told"
     labels: tuple[int, ...]
     copies: tuple[int, ...]
+    classes: tuple[str, ...] = ()
 
     def make(self, job: Job) -> dict[str, object]:
         content = {"labels": list(self.labels), "copies": list(self.copies)}
         (job.folder / "rows.json").write_text(json.dumps(content), "utf-8")
-        return {}
+        return {"classes": list(self.classes)} if self.classes else {}
 
 
 def test_dropped_images_are_replaced_by_others_of_their_class(make: Make, load: Callable[[int], Artifact]) -> None:
@@ -81,6 +83,26 @@ def test_dropped_images_are_replaced_by_others_of_their_class(make: Make, load: 
     assert {row.data for row in rows if row.label == 0} == kept
     assert [row.data for row in rows if row.label == 1] == [row.data for row in before if row.label == 1]
     assert [row.data for row in rows if row.path.startswith("again-2/")] == [before[reds[1]].data, before[reds[3]].data]
+
+
+def test_rows_of_a_diagnosis_of_some_classes_are_those_of_these_classes(
+    make: Make, load: Callable[[int], Artifact]
+) -> None:
+    real = load(4)
+    before, classes = read_rows(real), real.manifest.facts["classes"]
+    result = make(
+        DropSpec(cause="labels"), dataset=real, diagnosis=make(Told(labels=(1,), copies=(), classes=(classes[1],)))
+    )
+    second = [i for i, row in enumerate(before) if row.label == 1][1]
+    changed = [i for i, (old, new) in enumerate(zip(before, read_rows(result), strict=True)) if old.data != new.data]
+    assert changed == [second]
+
+
+def test_unequal_numbers_of_images_are_changed(make: Make, load: Callable[[int], Artifact]) -> None:
+    spec = ChangeSpec(
+        transform=Blur(width=0.1).pin(), stored_size=8, per_class=ClassCounts([1, 3]), numerics=Numerics()
+    )
+    assert [row.label for row in read_rows(make(spec, dataset=load(4)))] == [0, 1, 1, 1]
 
 
 def test_a_class_without_remaining_images_is_left_unchanged(make: Make, load: Callable[[int], Artifact]) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from prettyuseful.data.class_counts import ClassCounts
 from prettyuseful.data.dataset import Row, read_shard
 from prettyuseful.data.export import export_dataset
 from prettyuseful.data.sources.open import open_source
@@ -22,12 +23,12 @@ CLASSES = ("blue", "red")
 
 
 Make = Callable[..., Artifact]
-Import = Callable[[Path, int], Artifact]
+Import = Callable[[Path, ClassCounts | int], Artifact]
 
 
 @pytest.fixture
 def imported(make: Make) -> Import:
-    def of(place: Path, per_class: int) -> Artifact:
+    def of(place: Path, per_class: ClassCounts | int) -> Artifact:
         images = Pinned(source=str(place), content=open_source(str(place)).fingerprint())
         return make(ImportSpec(images=images, classes=CLASSES, per_class=per_class))
 
@@ -52,15 +53,25 @@ def test_an_exported_data_set_can_be_imported(imported: Import, finished: Path, 
     result = imported(place, 5)
     assert result.manifest.facts["images"] == 10
     assert result.manifest.facts["applied"]["format"] in ("parquet", "imagefolder", "webdataset")
-    written = [
-        row
+    written = {
+        row.data: row
         for path in sorted((finished / "out" / "datasets" / "tiny").glob("*.parquet"))
         for row in read_shard(path)
-        if int(Path(row.path).stem) < 5
-    ]
-    assert [(row.data, row.label) for row in read_rows(result)] == [(row.data, row.label) for row in written]
+    }
+    rows = read_rows(result)
+    originals = [written[row.data] for row in rows]
+    assert len({row.data for row in rows}) == 10
+    assert [row.label for row in rows] == [row.label for row in originals] == [0] * 5 + [1] * 5
     if result.manifest.facts["applied"]["format"] != "imagefolder":  # which has no prompts or seeds
-        assert [(row.prompt, row.seed) for row in read_rows(result)] == [(row.prompt, row.seed) for row in written]
+        assert [(row.prompt, row.seed) for row in rows] == [(row.prompt, row.seed) for row in originals]
+    directly = imported(finished / "out" / "datasets" / "tiny", 5)
+    assert [row.data for row in read_rows(directly)] == [row.data for row in rows]  # whatever the files are called
+
+
+def test_every_class_has_its_own_number_of_images(imported: Import, shared_task: Path) -> None:
+    result, more = imported(shared_task / "train", ClassCounts([1, 3])), imported(shared_task / "train", 3)
+    assert [row.label for row in read_rows(result)] == [0, 1, 1, 1]
+    assert {row.data for row in read_rows(result)} < {row.data for row in read_rows(more)}
 
 
 def test_keys_do_not_depend_on_the_location_of_images(imported: Import, shared_task: Path, folder_task: Path) -> None:
@@ -78,7 +89,7 @@ def test_a_large_import_is_written_to_several_files(
     names = [entry.name for entry in result.manifest.files]
     assert names == [f"data-{i:05d}-of-00003.parquet" for i in range(3)]
     assert [len(list(read_shard(result.path(name)))) for name in names] == [3, 3, 2]
-    assert [row.path for row in read_rows(result)] == [f"{name}/{i:03d}.png" for name in CLASSES for i in range(4)]
+    assert [row.label for row in read_rows(result)] == [0] * 4 + [1] * 4
 
 
 def test_a_mix_takes_the_first_images_of_each_class_and_keeps_their_bytes(

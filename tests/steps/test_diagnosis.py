@@ -23,7 +23,7 @@ from prettyuseful.engine.store.local import LocalStore
 from prettyuseful.errors import DataError
 from prettyuseful.numerics import Numerics, TrainingNumerics
 from prettyuseful.steps.classifiers import TrainSpec
-from prettyuseful.steps.diagnosis import DiagnoseSpec, HalfSpec, TrySpec
+from prettyuseful.steps.diagnosis import DiagnoseSpec, HalfSpec, KeepClassesSpec, TrySpec
 from prettyuseful.steps.probe import ProbeSpec
 from prettyuseful.tasks.photos import PHOTOGRAPHS, load_photograph
 from prettyuseful.training.recipes import SMALL, Recipe, View
@@ -37,6 +37,18 @@ VIEW = View(SIDE, SIDE)
 RECIPE: Recipe = replace(
     SMALL, stored_size=SIDE, resize=SIDE, epochs=4, augmentation=replace(SMALL.augmentation, size=SIDE)
 )
+
+
+def test_some_classes_are_kept_with_labels_from_0(make: Make) -> None:
+    before = make(PlantedSpec())
+    artifact = make(KeepClassesSpec(labels=(0, 2)), pixels=before)
+    pixels, all_pixels = opened(artifact), opened(before)
+    rows = np.flatnonzero(all_pixels.labels != 1)
+    assert pixels.labels.tolist() == (all_pixels.labels[rows] // 2).tolist()
+    assert pixels.groups.tolist() == all_pixels.groups[rows].tolist()
+    assert all(np.array_equal(pixels[i], all_pixels[int(row)]) for i, row in enumerate(rows))
+    names = before.manifest.facts["classes"]
+    assert artifact.manifest.facts == {"classes": [names[0], names[2]], "images": len(rows)}
 
 
 def opened(artifact: Artifact) -> Pixels:
@@ -190,7 +202,8 @@ def test_a_diagnosis_reports_the_cause_with_examples(blurred: Artifact) -> None:
     assert [cause.row.name for cause in result.named] == ["high-frequencies lost"]
     assert [len(example.images) for example in result.named[0].examples] == [6, 6, 6]
     facts = blurred.manifest.facts
-    assert facts == {"images": 26 * len(NAMES), "differs": True, "named": ["high-frequencies lost"]}
+    named = ["high-frequencies lost"]
+    assert facts == {"images": 26 * len(NAMES), "classes": list(result.classes), "differs": True, "named": named}
 
 
 def test_images_like_real_ones_have_no_reported_cause(world: World) -> None:

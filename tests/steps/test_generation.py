@@ -295,3 +295,12 @@ def test_other_failures_are_not_reported_as_out_of_memory(own: Callable[..., Mak
 def test_invalid_images_raise_an_error(own: Callable[..., Maker], kind: str, problem: str) -> None:
     with pytest.raises(DataError, match=f"tiny: {problem}.*; run `prettyuseful check generator`"):
         own(kind).rows()
+
+
+def test_images_without_contrast_are_counted(own: Callable[..., Maker]) -> None:
+    maker = own("Black")
+    shards = [maker.shard(first, first + 1) for first in range(3)]  # of 4, 4 and 2 images
+    assert [shard.manifest.facts["without_contrast"] for shard in shards] == [3, 3, 1]
+    keys = {f"{i}": shard.manifest.key for i, shard in enumerate(shards)}
+    collected = maker.make(CollectSpec(classes=CLASSES, images_per_class=5), keys)
+    assert collected.manifest.facts["without_contrast"] == 7

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
+from prettyuseful.data.class_counts import ClassCounts
 from prettyuseful.data.dataset import read_shard
 from prettyuseful.data.images import decode
 from prettyuseful.encoders.source import EncoderSource
@@ -95,6 +96,21 @@ def test_a_metric_of_whole_sets_equals_the_pure_function(make: Make, sides: Any,
     assert result["images_per_class"] == [PER_CLASS, PER_CLASS]
     assert len(number["without"]) > 5
     assert np.mean(number["without"]) == pytest.approx(number["value"], rel=0.3)
+
+
+def test_every_class_is_compared_with_equally_many_real_images(make: Make, sides: Any) -> None:
+    """Class 0 has 4 images on either side, class 1 is left out."""
+    spec = MeasureSpec(family=Pinned[str](source="kid", content="kid"), control=False, per_class=ClassCounts([4, 0]))
+    result = make(spec, reference=sides[0], candidate=sides[1]).manifest.facts
+    assert result["images_per_class"] == [4, 0]
+    (real, labels, groups), (other, other_labels, other_groups) = map(arrays, sides)
+    first, second = split_halves(groups, np.flatnonzero(labels == 0))
+    candidate = other[draw_balanced(other_groups, np.flatnonzero(other_labels == 0), 4)]
+    reference = real[draw_balanced(groups, first, 4)]
+    assert result["numbers"]["kid"]["value"] == pytest.approx(kid(reference, candidate))
+    control = make(spec.model_copy(update={"control": True}), reference=sides[0]).manifest.facts
+    assert control["images_per_class"] == [4, 0]
+    assert control["numbers"]["kid"]["value"] == pytest.approx(kid(reference, real[draw_balanced(groups, second, 4)]))
 
 
 def test_vendi_is_measured_for_all_images_and_per_class(make: Make, sides: Any) -> None:

@@ -19,6 +19,7 @@ from prettyuseful.prompts.captioners.source import CaptionerSource
 from prettyuseful.prompts.strategies import PROMPT_STRATEGIES
 from prettyuseful.steps.datasets import LoadSpec
 from prettyuseful.steps.prompts import CaptionSpec, EncodeSpec, PromptSpec
+from prettyuseful.tasks.folder import FolderTask
 from prettyuseful.tasks.source import TaskSource
 
 CLASSES = ("blue", "red")
@@ -55,8 +56,10 @@ def test_captions_made_in_parts_keep_the_order_of_images(make: Make, greys: Path
     assert all(part.manifest.facts["applied"] == {"model": "describer"} for part in parts.values())
     actual = read_prompts(make(PromptSpec(strategy=PROMPT_STRATEGIES.pin("caption"), classes=CLASSES), **parts))
     words = ("very dark", "dark", "medium", "bright", "very bright")
-    raised = [f"a {word} flat picture, grey tones, smooth, no main direction" for word in words]
-    assert actual == [[f"{name}, {caption}" for caption in raised] for name in CLASSES]
+    drawn = [words[int(Path(row.path).stem)] for row in FolderTask(greys).images("train", 5)]
+    captions = [f"a {word} flat picture, grey tones, smooth, no main direction" for word in drawn]
+    blue, red = captions[:5], captions[5:]
+    assert actual == [[f"blue, {caption}" for caption in blue], [f"red, {caption}" for caption in red]]
 
 
 @pytest.mark.parametrize(
@@ -72,6 +75,16 @@ def test_every_strategy_writes_its_prompts(
 ) -> None:
     spec = PromptSpec(strategy=PROMPT_STRATEGIES.pin(strategy), classes=CLASSES, options=options)
     assert read_prompts(make(spec)) == prompts
+
+
+def test_prompts_have_words_for_class_names_that_are_none(make: Make) -> None:
+    template = PROMPT_STRATEGIES.pin("template")
+    spec = PromptSpec(
+        strategy=template, classes=("n01440764", "red"), words={"n01440764": "tench"}, options={"templates": ["a {}"]}
+    )
+    artifact = make(spec)
+    assert read_prompts(artifact) == [["a tench"], ["a red"]]
+    assert json.loads(artifact.path("prompts.json").read_text("utf-8"))["classes"] == ["n01440764", "red"]
 
 
 def test_each_prompt_is_encoded_separately(make: Make, pipeline_folder: Path) -> None:

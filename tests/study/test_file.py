@@ -8,6 +8,7 @@ import yaml
 from pydantic import ValidationError
 from tests.study.texts import EXAMPLE, error_message
 
+from prettyuseful.data.class_counts import ClassCounts
 from prettyuseful.errors import StudyError
 from prettyuseful.generators.base import Sampling
 from prettyuseful.prompts.captioners.source import CaptionerSource
@@ -63,7 +64,7 @@ def test_a_mix_counts_per_class(count: str) -> None:
         "100", "100 per class"
     )
     assert parse_study(text).datasets["both"].mix == {"real": 50, "base": 100}
-    assert parse_study(text).datasets["both"].count == 150
+    assert parse_study(text).datasets["both"].count == ClassCounts(150)
     if count != "'50'":
         jsonschema.validate(yaml.safe_load(text), json_schema())
 
@@ -186,11 +187,13 @@ def plan(**fields: Any) -> DatasetPlan:
 
 def test_count_and_dependencies_of_a_data_set() -> None:
     generated = plan(generator="x", images_per_class=5, pretrain="other")
-    assert (generated.count, generated.dependencies) == (5, ("other",))
+    assert (generated.count, generated.dependencies) == (ClassCounts(5), ("other",))
     mixed = plan(mix={"real": 3, "a": "4 per class"})
-    assert (mixed.count, mixed.dependencies) == (7, ("real", "a"))
+    assert (mixed.count, mixed.dependencies) == (ClassCounts(7), ("real", "a"))
     changed = plan(of="a", transform={"kind": "edges"}, images_per_class=2)
-    assert (changed.count, changed.dependencies) == (2, ("a",))
+    assert (changed.count, changed.dependencies) == (ClassCounts(2), ("a",))
+    assert plan(generator="x", images_per_class=[5, "2 per class"]).count == ClassCounts([5, 2])
+    assert plan(generator="x", images_per_class="all").count is None
 
 
 @pytest.mark.parametrize(

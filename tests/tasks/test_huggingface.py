@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -9,6 +10,8 @@ from typing import Any
 import pytest
 
 from prettyuseful.errors import DataError
+from prettyuseful.tasks.base import available
+from prettyuseful.tasks.class_choice import ClassChoice
 from prettyuseful.tasks.huggingface import HubData, HubTask, hub_task
 
 from .conftest import make_dataset, picture, save_parquet
@@ -31,12 +34,32 @@ def task_of(folder: Path | str, **names: Any) -> HubTask:
 def test_labels_name_the_classes_and_bytes_are_the_original_ones(fruit: Path) -> None:
     task = task_of(fruit)
     assert (task.name, task.classes, task.licence, dict(task.definitions)) == ("fruit", tuple(NAMES), "CC0", {})
-    assert (task.available("train"), task.available("test")) == (4, 2)
-    rows = list(task.images("train", 2))
-    assert [row.label for row in rows] == [0, 0, 1, 1, 2, 2]
-    assert [row.path for row in rows] == [f"train/000000{i}" for i in (1, 5, 2, 3, 0, 4)]
-    assert [row.data for row in rows] == [picture(i) for i in (1, 5, 2, 3, 0, 4)]
-    assert all(row.group == row.path for row in rows)
+    assert (available(task, "train"), available(task, "test")) == (4, 2)
+    rows = list(task.images("train", 4))
+    assert [row.label for row in rows] == [label for label in (0, 1, 2) for _ in range(4)]
+    assert [row.data for row in rows] == [picture(int(row.path.removeprefix("train/"))) for row in rows]
+    assert all(row.group == hashlib.sha256(row.data).hexdigest()[:32] for row in rows)
+
+
+def test_what_is_drawn_depends_on_contents_not_on_the_order_of_rows(fruit: Path, tmp_path: Path) -> None:
+    from datasets import load_dataset
+
+    splits = load_dataset(str(fruit))
+    reversed_splits = {name: split.select(range(len(split))[::-1]) for name, split in splits.items()}
+    task = task_of(save_parquet(tmp_path / "reversed", **reversed_splits))
+    drawn, again = ([(r.data, r.label, r.group) for r in t.images("train", 2)] for t in (task_of(fruit), task))
+    assert drawn == again
+
+
+def test_classes_are_named_left_out_and_noted(fruit: Path) -> None:
+    choice = ClassChoice(names={NAMES[0]: "sweet"}, leave_out=(NAMES[1],))
+    task = hub_task(HubData(str(fruit)), "CC0", choice)
+    assert task.classes == ("sweet", NAMES[2])
+    whole = list(task_of(fruit).images("train", 2))
+    assert [row.data for row in task.images("train", 2)] == [row.data for row in whole[:2] + whole[4:]]
+    assert task.notes == (f"The task leaves out {NAMES[1]}.",)
+    with pytest.raises(DataError, match="classes: fruit has no class 'absent'"):
+        hub_task(HubData(str(fruit)), "CC0", ClassChoice(names={"absent": "x"}))
 
 
 def test_a_smaller_request_is_a_prefix_and_splits_share_no_group(fruit: Path) -> None:
@@ -105,7 +128,7 @@ def test_lists_of_labels_are_refused(tmp_path: Path) -> None:
 
 
 def test_request_for_too_many_images_reports_the_available_number(fruit: Path) -> None:
-    with pytest.raises(DataError, match="task fruit has only 2 test images per class, but 3 were requested"):
+    with pytest.raises(DataError, match="task fruit has only 2 test images of the class 'plum', but 3 were requested"):
         list(task_of(fruit).images("test", 3))
 
 

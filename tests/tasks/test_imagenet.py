@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -9,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from prettyuseful.data.class_counts import ClassCounts
+from prettyuseful.data.wordnet import glosses, lemmas, synsets_per_lemma
 from prettyuseful.errors import DataError
-from prettyuseful.tasks.base import Task
+from prettyuseful.tasks.base import Task, available
 from prettyuseful.tasks.huggingface import HubData
-from prettyuseful.tasks.imagenet import ClassList, glosses, imagenet_1k, imagenet_200, lemmas, load_class_list
+from prettyuseful.tasks.imagenet import _AMBIGUOUS, ClassList, imagenet_1k, imagenet_200, load_class_list
 
 from .conftest import make_dataset, picture, save_parquet
 
@@ -87,11 +90,9 @@ def test_definitions_are_of_classes_and_begin_with_their_gloss(listed: ClassList
 
 
 def test_listed_ambiguous_names_are_not_ambiguous_in_the_tables() -> None:
-    from prettyuseful.tasks import imagenet
-
-    known = imagenet._AMBIGUOUS.split()
+    known = _AMBIGUOUS.split()
     assert set(known) <= set(ALL.classes)
-    assert all(imagenet._synsets_per_lemma()[name.casefold()] == 1 for name in known)
+    assert all(synsets_per_lemma()[name.casefold()] == 1 for name in known)
 
 
 def test_names_and_task_sources_load_neither_torch_nor_timm_nor_datasets() -> None:
@@ -105,14 +106,6 @@ print(*{"torch", "timm", "datasets", "pyarrow"} & set(sys.modules))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
-
-
-def test_timm_without_tables_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    from prettyuseful.tasks import imagenet
-
-    monkeypatch.setattr(imagenet, "find_spec", lambda _: None)
-    with pytest.raises(DataError, match=r"no table imagenet_synsets\.txt.*constraints\.txt"):
-        imagenet._timm_lines("imagenet_synsets.txt")
 
 
 # From a folder.
@@ -140,7 +133,7 @@ def own(whole: Path, tmp_path: Path) -> Path:
 def test_an_imagenet_folder_is_a_task(whole: Path) -> None:
     task = imagenet_200(whole)
     assert (task.name, len(task.classes)) == ("imagenet-200", 200)
-    assert (task.available("train"), task.available("test")) == (3, 2)
+    assert (available(task, "train"), available(task, "test")) == (3, 2)
     assert task.classes[TWO_HUNDRED.synsets.index("n01443537")] == "goldfish"
     assert task.definitions == TWO_HUNDRED.definitions
     assert "non-commercial" in task.licence
@@ -153,24 +146,40 @@ def test_labels_follow_the_list_and_a_smaller_request_is_a_prefix(whole: Path) -
     assert [row.label for row in more] == [label for label in range(200) for _ in range(3)]
     assert fewer == [row for i, row in enumerate(more) if i % 3 < 2]
     assert all(row.path.split("/")[1] == TWO_HUNDRED.synsets[row.label] for row in more)
-    assert more[4].path == f"train/{TWO_HUNDRED.synsets[1]}/{TWO_HUNDRED.synsets[1]}_1.JPEG"
-    assert more[4].data == (whole / more[4].path).read_bytes()
+    assert all(row.data == (whole / row.path).read_bytes() for row in more)
+    assert [row.path for row in more] != sorted(row.path for row in more)
     assert all(row.group == row.path for row in more)
     assert not {row.group for row in more} & {row.group for row in task.images("test", 2)}
 
 
 def test_only_requested_images_are_decoded(own: Path) -> None:
-    synset = TWO_HUNDRED.synsets[7]
-    (own / f"train/{synset}/{synset}_2.JPEG").write_text("no image")
+    last = list(imagenet_200(own).images("train", 3))[3 * 7 + 2].path
+    (own / last).write_text("no image")
     task = imagenet_200(own)
     assert len(list(task.images("train", 2))) == 400
-    with pytest.raises(DataError, match=rf"ilsvrc/train/{synset}/{synset}_2\.JPEG: not an image"):
+    with pytest.raises(DataError, match=f"ilsvrc/{re.escape(last)}: not an image"):
         list(task.images("train", 3))
+
+
+def test_files_that_are_no_images_are_skipped_and_counted(own: Path) -> None:
+    before = list(imagenet_200(own).images("train", 3))
+    for synset in TWO_HUNDRED.synsets[:2]:
+        (own / "train" / synset / "Thumbs.db").write_text("x")
+    task = imagenet_200(own)
+    assert list(task.images("train", 3)) == before
+    (note,) = task.notes
+    assert "2 files are no images and are skipped (2 Thumbs.db)" in note
+
+
+def test_special_files_are_refused(own: Path) -> None:
+    os.mkfifo(own / "train" / TWO_HUNDRED.synsets[0] / "pipe.JPEG")
+    with pytest.raises(DataError, match=r"pipe\.JPEG is not a regular file"):
+        imagenet_200(own)
 
 
 def test_test_folder_is_used_if_val_is_missing(own: Path) -> None:
     (own / "val").rename(own / "test")
-    assert imagenet_200(own).available("test") == 2
+    assert available(imagenet_200(own), "test") == 2
     (own / "test").rename(own / "heldout")
     with pytest.raises(DataError, match=r"no folder 'val' or 'test'; expected val/<synset>/<images>"):
         imagenet_200(own)
@@ -179,7 +188,7 @@ def test_test_folder_is_used_if_val_is_missing(own: Path) -> None:
 def test_unlabelled_test_images_of_imagenet_are_not_used(own: Path) -> None:
     (own / "test").mkdir()
     (own / "test" / "ILSVRC2012_test_00000001.JPEG").write_bytes(picture(1))
-    assert imagenet_200(own).available("test") == 2
+    assert available(imagenet_200(own), "test") == 2
 
 
 def test_missing_and_empty_classes_are_reported(own: Path) -> None:
@@ -228,7 +237,7 @@ def test_fingerprint_ignores_other_classes_and_the_location(own: Path) -> None:
 
 
 def test_request_for_too_many_images_reports_the_available_number(whole: Path) -> None:
-    with pytest.raises(DataError, match="task imagenet-200 has only 3 train images per class, but 4 were requested"):
+    with pytest.raises(DataError, match="has only 3 train images of the class 'goldfish', but 4 were requested"):
         list(imagenet_200(whole).images("train", 4))
 
 
@@ -247,7 +256,7 @@ def parquet(folder: Path, names: list[str]) -> HubData:
 
 
 def given(task: Task) -> list[bytes]:
-    return [row.data for row in task.images("train", 1)]
+    return [row.data for row in task.images("train", ClassCounts(1))]
 
 
 def test_synset_names_lead_to_the_classes_in_any_order(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from prettyuseful.errors import UnknownNameError
+from prettyuseful.tasks.base import available
 from prettyuseful.tasks.huggingface import HubTask
 from prettyuseful.tasks.imagenet import load_class_list
 from prettyuseful.tasks.source import TaskSource
@@ -35,7 +36,7 @@ def test_imagenet_task_tests_on_validation_with_a_fast_fingerprint(tmp_path: Pat
     folder = save_parquet(tmp_path / "copy", train=one_each, validation=one_each)
     task = TaskSource(name="imagenet-200", huggingface=str(folder)).open()
     assert isinstance(task, HubTask)
-    assert (task.data.test, task.data.by_contents, task.available("test")) == ("validation", False, 1)
+    assert (task.data.test, task.data.by_contents, available(task, "test")) == ("validation", False, 1)
 
 
 def test_fingerprint_of_a_folder_depends_on_its_contents(tmp_path: Path) -> None:
@@ -54,7 +55,9 @@ def test_fingerprint_of_a_folder_depends_on_its_contents(tmp_path: Path) -> None
         ({"name": "imagenet-200"}, "imagenet-200 has no images; add folder .* or huggingface, such as ILSVRC"),
         ({"name": "imagenet-1k", "folder": "x", "huggingface": "a/b"}, "set only one of folder, huggingface and real"),
         ({"folder": "x", "huggingface": "a/b"}, "set only one of folder, huggingface and real"),
-        ({"folder": "x", "label": "fine", "test": "val"}, "only huggingface data sets use label, test; remove it"),
+        ({"name": "photos", "label": "fine", "test": "val"}, "the task photos does not use label, test; remove it"),
+        ({"name": "photos", "leave_out": ["cat"]}, "only folder, huggingface and real without a name use leave_out"),
+        ({"name": "imagenet-1k", "folder": "x", "classes": {"a": "b"}}, "without a name use classes; remove it"),
         ({"name": "photos", "train": "test"}, "only huggingface data sets use train; remove it"),
         ({"name": "photos", "licence": "CC0"}, "the task photos has a fixed licence"),
         ({"huggingface": "a/b", "test": "train"}, "train and test are the same split, train"),

@@ -55,15 +55,26 @@ def test_every_class_is_tested_on(images: Images) -> None:
 
 
 def test_the_first_images_are_of_many_groups() -> None:
-    paths = {f"{group}/{i}": group for group in "abcde" for i in range(20)}
-    order = interleave_groups(paths)
-    assert sorted(order) == sorted(paths)
-    assert all({paths[path] for path in order[turn : turn + 5]} == set("abcde") for turn in range(0, 100, 5))
-    assert order == interleave_groups(dict(reversed(paths.items())))
+    groups = {f"{group}/{i}": group for group in "abcde" for i in range(20)}
+    ids = {path: f"id of {path}" for path in groups}
+    order = interleave_groups(groups, ids)
+    assert sorted(order) == sorted(groups)
+    assert all({groups[path] for path in order[turn : turn + 5]} == set("abcde") for turn in range(0, 100, 5))
+    assert order == interleave_groups(dict(reversed(groups.items())), ids)
+
+
+def test_order_depends_on_content_not_on_paths() -> None:
+    groups = {f"{i}": f"group {i % 7}" for i in range(40)}
+    before = interleave_groups(groups, {path: f"content {path}" for path in groups})
+    renamed = {f"{(int(path) * 3) % 40}.png": path for path in groups}
+    after = interleave_groups(
+        {new: groups[old] for new, old in renamed.items()}, {new: f"content {old}" for new, old in renamed.items()}
+    )
+    assert [renamed[path] for path in after] == before
 
 
 def test_interleaved_order_is_not_sorted() -> None:
     paths = {f"{i:03d}": f"{i:03d}" for i in range(200)}
-    first = [int(path) for path in interleave_groups(paths)[:50]]
+    first = [int(path) for path in interleave_groups(paths, paths)[:50]]
     assert 60 < sum(first) / 50 < 140
     assert first != sorted(first)

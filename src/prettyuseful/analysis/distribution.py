@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import stats
 
-from prettyuseful.analysis.statistics import LEVEL, Interval, grouped_mean
+from prettyuseful.analysis.statistics import LEVEL, Interval, grouped_mean, share_of_others
+from prettyuseful.data.class_counts import ClassCounts
 from prettyuseful.errors import DataError
 from prettyuseful.records import DatasetRecord, GroupedParts, MeasureResult, MetricRecord, Subject, WholeNumber
 
@@ -17,14 +18,15 @@ from prettyuseful.records import DatasetRecord, GroupedParts, MeasureResult, Met
 class Measure:
     """The value of one metric of one subject by one encoder; `subject` and `encoder` as in `records.MeasureResult`.
 
-    `value`: on the original images. `reencoded`: on re-encoded images, where both sides are resized to squares of
-    `side` pixels and JPEG-compressed with the same quality. `format_may_explain`: the two intervals do not overlap, so
-    the image format may explain part of `value`.
+    `images_per_class`: on either side. `value`: on the original images. `reencoded`: on re-encoded images, where both
+    sides are resized to squares of `side` pixels and JPEG-compressed with the same quality. `format_may_explain`: the
+    two intervals do not overlap, so the image format may explain part of `value`.
     """
 
     metric: str
     encoder: str
     subject: Subject
+    images_per_class: ClassCounts
     value: Interval
     reencoded: Interval | None = None
     side: int | None = None
@@ -45,7 +47,7 @@ def summarise_measures(dataset: DatasetRecord, metrics: Iterable[MetricRecord]) 
         for metric, interval in _intervals(result, rows)
     }
     originals = [
-        Measure(metric, result.encoder, result.subject, interval)
+        Measure(metric, result.encoder, result.subject, _images_per_class(result), interval)
         for result in dataset.measured
         if not result.reencoded
         for metric, interval in _intervals(result, rows)
@@ -61,11 +63,26 @@ def primary_metrics(measures: Iterable[Measure]) -> dict[str, Interval]:
 
     For the real images these compare the two halves of the real test images.
     """
-    primary: dict[str, Interval] = {}
+    return {name: measure.value for name, measure in primary_measures(measures).items()}
+
+
+def primary_measures(measures: Iterable[Measure]) -> dict[str, Measure]:
+    """Return the measures whose values `primary_metrics` returns."""
+    primary: dict[str, Measure] = {}
     for measure in measures:
         if measure.subject != "real-train":
-            primary.setdefault(measure.metric, measure.value)
+            primary.setdefault(measure.metric, measure)
     return primary
+
+
+def metrics_of_different_numbers(measures: Iterable[Measure], metrics: Iterable[MetricRecord]) -> frozenset[str]:
+    """Return the metrics that depend on the number of images and were measured on different numbers."""
+    numbers: dict[str, set[ClassCounts]] = {}
+    for measure in measures:
+        numbers.setdefault(measure.metric, set()).add(measure.images_per_class)
+    return frozenset(
+        metric.name for metric in metrics if metric.depends_on_number and len(numbers.get(metric.name, ())) > 1
+    )
 
 
 def jackknife_interval(number: WholeNumber, covers: str, level: float = LEVEL) -> Interval:
@@ -79,6 +96,11 @@ def jackknife_interval(number: WholeNumber, covers: str, level: float = LEVEL) -
     error = float(np.sqrt((blocks - 1) / blocks * ((estimates - estimates.mean()) ** 2).sum()))
     half = float(stats.t.ppf((1 + level) / 2, blocks - 1)) * error
     return Interval(number.value, number.value - half, number.value + half, level, covers, error, blocks - 1)
+
+
+def _images_per_class(result: MeasureResult) -> ClassCounts:
+    """Return the images of each class on either side, without the classes that are left out."""
+    return ClassCounts(tuple(count for count in result.images_per_class if count))
 
 
 def _with_reencoded(measure: Measure, reencoded: Interval | None, side: int | None) -> Measure:
@@ -102,7 +124,9 @@ def _grouped_interval(metric: MetricRecord, classes: Sequence[GroupedParts], cov
     interval = grouped_mean(classes, covers)
     if metric.share and interval.dof is None and round(interval.mean, 9) in (0, 1):
         # All images agree, so the variance is 0: use the Clopper-Pearson bound on the share of other images.
-        other = 1 - ((1 - interval.level) / 2) ** (1 / sum(len(part.groups) for part in classes))
+        groups = [len(part.groups) for part in classes]
+        equal_classes = len({sum(part.sizes) for part in classes}) == 1
+        other = share_of_others([sum(groups)] if equal_classes else groups, interval.level)
         return replace(interval, low=interval.mean * (1 - other), high=interval.mean * (1 - other) + other)
     return _clip_to_bounds(metric, interval)
 

@@ -34,26 +34,28 @@ class EffectiveReal:
     low: float | None
     high: float | None
     censored: Literal["none", "below", "above", "plateau"]
-    smallest: int
-    largest: int
+    smallest: float
+    largest: float
 
     @property
     def text(self) -> str:
         """Such as `about 43 [31, 60]`, `fewer than 10` or `at least 300 (lower bound 210; most images tested)`."""
         if self.censored == "below":
             if self.high is None or self.high <= self.smallest:
-                return f"fewer than {self.smallest}"
-            return f"fewer than {self.smallest} (upper bound {count(self.high)})"
-        low = f"fewer than {self.smallest}" if self.low is None else count(self.low)
+                return f"fewer than {count(self.smallest)}"
+            return f"fewer than {count(self.smallest)} (upper bound {count(self.high)})"
+        low = f"fewer than {count(self.smallest)}" if self.low is None else count(self.low)
         if self.censored != "none":
             reason = "more real images do not help" if self.censored == "plateau" else "most images tested"
             return f"at least {count(self.estimate)} (lower bound {low}; {reason})"
-        high = f"more than {self.largest}" if self.high is None else count(self.high)
+        high = f"more than {count(self.largest)}" if self.high is None else count(self.high)
         return f"about {count(self.estimate)} [{low}, {high}]"
 
 
 def effective_real_images(
-    curve: Mapping[int, Sequence[TransferResult]], synthetic: Sequence[TransferResult], level: float = LEVEL
+    curve: Mapping[int, Sequence[TransferResult]] | Mapping[float, Sequence[TransferResult]],
+    synthetic: Sequence[TransferResult],
+    level: float = LEVEL,
 ) -> EffectiveReal:
     """Return the number of real images per class at which the Real->Real curve reaches the accuracy of `synthetic`.
 
@@ -63,17 +65,19 @@ def effective_real_images(
     deterministic.
 
     Args:
-        curve: tests by number of images per class (at least two numbers); one test per training seed, in one order.
+        curve: tests by number of images per class, or its mean over unequal classes; at least two numbers, and one
+            test per training seed, in one order.
         synthetic: tests of the data set, on the same seeds in the same order.
         level: of the interval.
 
     Raises:
         ValueError: fewer than two numbers, or different test groups or seeds.
     """
-    sizes = sorted(curve)
+    sizes: list[float] = sorted(curve)
     if len(sizes) < 2:
         raise ValueError("a curve needs at least two numbers of images per class")
-    covariances = crossed([*(curve[n] for n in sizes), synthetic])
+    tests: dict[float, Sequence[TransferResult]] = dict(curve.items())
+    covariances = crossed([*(tests[n] for n in sizes), synthetic])
     rng = np.random.default_rng(derive_seed("effective real images"))
     drawn = [_invert_curve(sizes, means)[0] for means in joint_draws(covariances, rng, _DRAWS)]
     low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2], method="inverted_cdf")
@@ -92,7 +96,7 @@ def effective_real_images(
     return EffectiveReal(value, **bounds, censored="none", smallest=sizes[0], largest=sizes[-1])
 
 
-def _invert_curve(sizes: Sequence[int], means: np.ndarray) -> tuple[float, int | None]:
+def _invert_curve(sizes: Sequence[float], means: np.ndarray) -> tuple[float, float | None]:
     """Return the images per class (0 below the curve, infinite above it or on its plateau) and the plateau's start.
 
     `means`: (len(sizes) + 1,), the accuracies of the curve followed by that of the data set.

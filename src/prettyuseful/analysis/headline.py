@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from prettyuseful.analysis.answer import significant_pairs_sentence
-from prettyuseful.analysis.rows import Comparison, Row
+from prettyuseful.analysis.rows import Comparison, Row, baseline_of
+from prettyuseful.data.class_counts import ClassCounts
 from prettyuseful.formatting import percent, points, share
 from prettyuseful.records import DatasetRecord
 
@@ -33,14 +34,13 @@ def headline(
     name = (
         f"The best of {len(candidates)} {kind}, {best.dataset}," if len(candidates) > 1 else f"Data set {best.dataset}"
     )
-    real_counts = (row.images_per_class for row in in_cell if row.real)
-    real_count = max((count for count in real_counts if count <= best.images_per_class), default=0)
+    real_count = baseline_of(best.images_per_class, (row.images_per_class for row in in_cell if row.real))
     pairs = [pair for pair in comparisons if pair.cell == best.cell]
     return tuple(_sentences(name, best, real_count, datasets, pairs))[:_MAX_SENTENCES]
 
 
 def _sentences(
-    name: str, best: Row, real_count: int, datasets: Sequence[DatasetRecord], pairs: Sequence[Comparison]
+    name: str, best: Row, real_count: ClassCounts | None, datasets: Sequence[DatasetRecord], pairs: Sequence[Comparison]
 ) -> Iterator[str]:
     """Yield sentences from the most important to the least; `real_count`: real images per class of the baseline."""
     yield _usefulness(name, best, real_count)
@@ -64,7 +64,7 @@ def _sentences(
         yield significant_pairs_sentence(exploratory)
 
 
-def _usefulness(name: str, best: Row, real_count: int) -> str:
+def _usefulness(name: str, best: Row, real_count: ClassCounts | None) -> str:
     assert best.to_real is not None
     accuracy = f"a classifier trained on it reaches {percent(best.to_real)} accuracy on real test images"
     if best.gap is None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from prettyuseful.analysis.distribution import Measure
+from prettyuseful.analysis.distribution import Measure, primary_measures
 from prettyuseful.analysis.effective import EffectiveReal
 from prettyuseful.analysis.ranking import RankRange
 from prettyuseful.analysis.statistics import Interval
+from prettyuseful.data.class_counts import ClassCounts
 from prettyuseful.records import CellNames, TransferResult
 from prettyuseful.study.file import REAL
 
@@ -21,19 +23,20 @@ Tests = dict[int, TransferResult]
 class Row:
     """The results of one data set in one grid cell. Accuracies are fractions (0-1).
 
-    `to_real`: accuracy on real test images of classifiers trained on this data set (Synth->Real; Real->Real for the
-    real images). `from_real`: accuracy on this data set of classifiers trained on real images (Real->Synth). `gap`:
-    `to_real` minus the accuracy with equally many real training images, paired. `seeds`: accuracy on real images for
-    each training seed; `per_class`: their mean for each class. `metrics`: interval of each metric on the original
-    images, by the first encoder of the study that has it; `distribution`: all measurements. `calibration`: top-5
-    accuracy and calibration metrics on real images for each training seed. `rank_range`: rank among the generated data
-    sets of the cell, over the seeds that all of them have. `worth`: effective real images per class, if the study has a
-    curve of real images. `holds_real`: the data set contains real images, so classifiers trained on real images are not
-    tested on it. `of`: the data set that this one is derived from.
+    `images_per_class`: training images of each class. `to_real`: accuracy on real test images of classifiers trained on
+    this data set (Synth->Real; Real->Real for the real images). `from_real`: accuracy on this data set of classifiers
+    trained on real images (Real->Synth). `gap`: `to_real` minus the accuracy with equally many real training images,
+    paired. `seeds`: accuracy on real images for each training seed; `per_class`: their mean for each class. `metrics`:
+    interval of each metric on the original images, by the first encoder of the study that has it; `distribution`: all
+    measurements. `calibration`: top-5 accuracy and calibration metrics on real images for each training seed.
+    `rank_range`: rank among the generated data sets of the cell, over the seeds that all of them have. `worth`:
+    effective real images per class, if the study has a curve of real images. `holds_real`: the data set contains real
+    images, so classifiers trained on real images are not tested on it. `of`: the data set that this one is derived
+    from.
     """
 
     dataset: str
-    images_per_class: int
+    images_per_class: ClassCounts
     cell: Cell
     to_real: Interval | None
     from_real: Interval | None
@@ -51,6 +54,11 @@ class Row:
     @property
     def real(self) -> bool:
         return self.dataset == REAL
+
+    @property
+    def metric_numbers(self) -> dict[str, ClassCounts]:
+        """The images per class, on either side, of the values in `metrics`."""
+        return {name: measure.images_per_class for name, measure in primary_measures(self.distribution).items()}
 
 
 @dataclass(frozen=True)
@@ -80,6 +88,24 @@ class CurvePoint:
     """
 
     cell: Cell
-    steps_of: int
-    images_per_class: int
+    steps_of: ClassCounts
+    images_per_class: ClassCounts
     to_real: Interval
+
+    @property
+    def position(self) -> float:
+        """Where the point lies on the curve."""
+        return curve_position(self.images_per_class)
+
+
+def curve_position(counts: ClassCounts) -> float:
+    """Return where a number of real images lies on the curve: images per class, or their mean over unequal classes."""
+    return counts.smallest if counts.equal else counts.mean
+
+
+def baseline_of(images_per_class: ClassCounts, real: Iterable[ClassCounts]) -> ClassCounts | None:
+    """Return the largest of several sets of real images that has no more images of any class than a data set.
+
+    For a data set that is compared with equally many real images, this is the set with the same numbers.
+    """
+    return max((counts for counts in real if counts.fits(images_per_class)), default=None)

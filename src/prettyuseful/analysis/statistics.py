@@ -1,7 +1,8 @@
 """Confidence intervals of accuracies, of their paired differences and of grouped means.
 
 Results vary with the training seed and with the choice of test images, which are resampled in groups. Seeds and test
-groups are crossed: every seed is tested on every group. `docs/concepts/statistics.md` explains the method and lists its
+groups are crossed: every seed is tested on every group. Accuracy is the mean over classes, so every class has the same
+weight, however many test images it has. `docs/concepts/statistics.md` explains the method and lists its
 measured coverage. Each interval names the sources of variation that it covers.
 """
 
@@ -23,6 +24,8 @@ MANY_SEEDS = 10
 SEEDS_FOR_A_TEST = 6
 """Fewer seeds cannot give a sign-flip p-value of 0.05 or less: with 5, the smallest is 2 / 2**5 = 0.0625."""
 _EXACT_SEEDS, _DRAWS = 12, 9999
+_PRIOR_GROUPS = 2
+"""In unequal classes, the variance between all groups counts as much as this many groups of the class itself."""
 _ROUNDING = 1e-9
 _ONE_DRAW = "training images were generated once: the interval does not cover another draw of the generator"
 
@@ -72,7 +75,7 @@ class Crossed:
 
 
 def accuracy(tests: Sequence[TransferResult], level: float = LEVEL) -> Interval:
-    """Return the top-1 accuracy of one grid cell with its interval, as fractions (0-1).
+    """Return the top-1 accuracy of one grid cell (mean over classes) with its interval, as fractions (0-1).
 
     `tests` holds one test per training seed, all on the same images. The variance has two-way crossed components
     (seeds, test groups within classes, and their interaction) with Satterthwaite's degrees of freedom. Where all groups
@@ -81,7 +84,7 @@ def accuracy(tests: Sequence[TransferResult], level: float = LEVEL) -> Interval:
     rates = _rates(tests)
     interval = _interval(rates, level)
     if interval.dof is None:
-        interval = _clopper_pearson(interval, len(rates.sizes), lowest=0.0)
+        interval = _clopper_pearson(interval, rates.share_of_others(level), lowest=0.0)
     return replace(interval, low=max(0.0, interval.low), high=min(1.0, interval.high), notes=_notes(len(tests)))
 
 
@@ -96,10 +99,10 @@ def difference(a: Sequence[TransferResult], b: Sequence[TransferResult], level: 
     first, second = _rates(a), _rates(b)
     if len(a) != len(b) or not np.array_equal(first.sizes, second.sizes) or a[0].groups != b[0].groups:
         raise ValueError("paired differences need the same test groups and equally many seeds")
-    interval = _interval(_Rates(first.sums - second.sums, first.sizes, first.classes), level)
+    interval = _interval(replace(first, sums=first.sums - second.sums), level)
     if interval.dof is None:
         p = min(1.0, 2 * 0.5 ** len(first.sizes)) if interval.mean else 1.0  # a sign test of the identical groups
-        interval = _clopper_pearson(interval, len(first.sizes), lowest=-1.0)
+        interval = _clopper_pearson(interval, first.share_of_others(level), lowest=-1.0)
     else:
         p = float(2 * stats.t.sf(abs(interval.mean) / interval.error, interval.dof))
     seed_p = sign_flip_p(interval.seeds) if len(a) >= SEEDS_FOR_A_TEST else None
@@ -116,12 +119,12 @@ def grouped_difference(a: Sequence[GroupedParts], b: Sequence[GroupedParts], cov
     if [part.groups for part in a] != [part.groups for part in b]:
         return None
     first, second = _grouped_rates(a), _grouped_rates(b)
-    interval = _interval(_Rates(first.sums - second.sums, first.sizes, first.classes), LEVEL)
+    interval = _interval(replace(first, sums=first.sums - second.sums), LEVEL)
     return replace(interval, covers=covers, seeds=())
 
 
 def crossed(tests: Sequence[Sequence[TransferResult]]) -> Crossed:
-    """Return the mean accuracies of K data sets and their covariances.
+    """Return the mean accuracies (means over classes) of K data sets and their covariances.
 
     `tests[k]` has one test per training seed of data set k. All data sets are tested on the same groups with the same
     seeds, so the covariances include the difficulty that they share.
@@ -132,7 +135,7 @@ def crossed(tests: Sequence[Sequence[TransferResult]]) -> Crossed:
     if len({(len(by_seed), *by_seed[0].groups, *by_seed[0].group_sizes) for by_seed in tests}) != 1:
         raise ValueError("all data sets need the same test groups and equally many seeds")
     rates = [_rates(by_seed) for by_seed in tests]
-    return _crossed(np.stack([rate.sums for rate in rates]), rates[0].sizes, rates[0].classes)
+    return _crossed(np.stack([rate.sums for rate in rates]), rates[0])
 
 
 def joint_draws(crossed: Crossed, rng: np.random.Generator, count: int) -> np.ndarray:
@@ -160,11 +163,45 @@ def sign_flip_p(differences: Sequence[float]) -> float:
 
 @dataclass(frozen=True)
 class _Rates:
-    """`sums` (seeds, groups) over `sizes` (groups,); `classes` (groups,) holds the class index of each group."""
+    """`sums` (seeds, groups) over `sizes` (groups,); `classes` (groups,) holds the class index of each group.
+
+    `equal_classes`: False for accuracies on classes with different numbers of test images, some of which may be very
+    small. Metrics leave such classes out.
+    """
 
     sums: np.ndarray
     sizes: np.ndarray
     classes: np.ndarray
+    equal_classes: bool = True
+
+    def share_of_others(self, level: float) -> float:
+        """Return `share_of_others` for these groups; with equal classes, all groups count alike."""
+        counts = np.unique(self.classes, return_counts=True)[1]
+        return share_of_others([len(self.classes)] if self.equal_classes else counts.tolist(), level)
+
+
+def share_of_others(groups: Sequence[int], level: float) -> float:
+    """Return an upper bound (Clopper-Pearson) of the share of other groups where all groups of a class are equal.
+
+    The bound is that of the mean over classes: the largest mean of the shares p_c for which the probability of seeing
+    none, the product of (1 - p_c) ** n_c, is at least (1 - level) / 2. It assumes that the few groups of small classes
+    say little about these classes.
+
+    Args:
+        groups: the number n_c of groups of each class.
+        level: of the two-sided interval.
+    """
+    if len(set(groups)) == 1:
+        return float(1 - ((1 - level) / 2) ** (1 / sum(groups)))
+    log_tail = float(np.log((1 - level) / 2))
+    counts = np.sort(np.asarray(groups, float))
+    # At the maximum 1 - p_c is proportional to n_c (Lagrange) in the classes with p_c > 0, which are the smallest.
+    for active in range(1, len(counts) + 1):
+        some = counts[:active]
+        log_factor = (log_tail - float((some * np.log(some)).sum())) / float(some.sum())
+        if active == len(counts) or log_factor + np.log(counts[active]) >= 0:
+            break
+    return float((1 - np.exp(log_factor) * some).sum() / len(counts))
 
 
 def _grouped_rates(classes: Sequence[GroupedParts]) -> _Rates:
@@ -178,20 +215,27 @@ def _grouped_rates(classes: Sequence[GroupedParts]) -> _Rates:
 
 
 def _rates(tests: Sequence[TransferResult]) -> _Rates:
-    return _Rates(
-        np.array([test.group_correct for test in tests], float),
-        np.array(tests[0].group_sizes, float),
-        np.array(tests[0].group_labels),
-    )
+    sums = np.array([test.group_correct for test in tests], float)
+    sizes, classes = np.array(tests[0].group_sizes, float), np.array(tests[0].group_labels)
+    _, index = np.unique(classes, return_inverse=True)
+    totals = np.bincount(index, weights=sizes)
+    if (totals == totals[0]).all():
+        return _Rates(sums, sizes, classes)
+    # Divided by the images of its class, every group contributes to a mean over classes.
+    return _Rates(sums / totals[index], sizes / totals[index], classes, equal_classes=False)
 
 
 def _interval(rates: _Rates, level: float) -> Interval:
-    crossed = _crossed(rates.sums[None], rates.sizes, rates.classes)
+    crossed = _crossed(rates.sums[None], rates)
     per_seed = tuple((rates.sums.sum(axis=1) / rates.sizes.sum()).tolist())
     seeds, mean = len(per_seed), float(crossed.means[0])
     covers = f"{seeds} training seeds and the choice of test images" if seeds > 1 else "the choice of test images"
     if np.unique(rates.classes, return_counts=True)[1].min() == 1:
-        covers += ", except in classes whose test images form a single group"
+        covers += (
+            ", except in classes whose test images form a single group"
+            if rates.equal_classes
+            else ", which is assumed to be that of the others in classes whose test images form a single group"
+        )
     variance, dof = variance_of(crossed)
     error = variance**0.5
     if error < _ROUNDING:  # rounding errors of equal terms
@@ -220,11 +264,11 @@ def variance_of(crossed: Crossed) -> tuple[float, float]:
     return variance, max(1.0, dof)
 
 
-def _crossed(sums: np.ndarray, sizes: np.ndarray, classes: np.ndarray) -> Crossed:
-    """Linearise the ratio of `sums` (K, seeds, groups) to `sizes` (groups,) in the weights of the groups."""
-    order = np.argsort(classes, kind="stable")
-    sums, sizes = sums[..., order], sizes[order]
-    _, starts, index, counts = np.unique(classes[order], return_index=True, return_inverse=True, return_counts=True)
+def _crossed(sums: np.ndarray, rates: _Rates) -> Crossed:
+    """Linearise the ratio of `sums` (K, seeds, groups) to the sizes of `rates` in the weights of the groups."""
+    order = np.argsort(rates.classes, kind="stable")
+    sums, sizes, classes = sums[..., order], rates.sizes[order], rates.classes[order]
+    _, starts, index, counts = np.unique(classes, return_index=True, return_inverse=True, return_counts=True)
     total, seeds = sizes.sum(), sums.shape[1]
 
     def by_class(values: np.ndarray) -> np.ndarray:
@@ -232,11 +276,12 @@ def _crossed(sums: np.ndarray, sizes: np.ndarray, classes: np.ndarray) -> Crosse
 
     # The deviation of each group from its class's rate, as its contribution to the mean; classes are fixed.
     deviation = (sums - (by_class(sums) / by_class(sizes))[..., index] * sizes) / total
-    # Unbiased variance: n residuals around their mean have (n - 1) / n of the variance; a single group has none.
-    correction = np.where(counts > 1, counts / np.maximum(counts - 1, 1), 0.0)[index]
+    own, pooled, dof_counts = _variance_weights(counts, rates.equal_classes)
+    correction = own[index] + counts[index] ** 2 * pooled.sum()
     mean_deviation = deviation.mean(axis=1)
     group_covariance = (mean_deviation * correction) @ mean_deviation.T
-    class_variances = by_class((mean_deviation**2).sum(axis=0) * correction)
+    squares = (mean_deviation**2).sum(axis=0)
+    class_variances = by_class(squares * own[index]) + pooled * (squares * counts[index] ** 2).sum()
     means = sums.sum(axis=2) / total
     seed_covariance = shared = np.zeros_like(group_covariance)
     if seeds > 1:
@@ -250,8 +295,29 @@ def _crossed(sums: np.ndarray, sizes: np.ndarray, classes: np.ndarray) -> Crosse
         groups=group_covariance,
         seeds=seed_covariance,
         shared=shared,
-        group_dof=_group_dof(class_variances, counts),
+        group_dof=_group_dof(class_variances, dof_counts),
         seed_dof=seeds - 1,
+    )
+
+
+def _variance_weights(counts: np.ndarray, equal_classes: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return how the squared deviations of groups estimate the variance of each class, from (C,) numbers of groups.
+
+    The first array (C,) weights the deviations of the groups of the class itself. The second one (C,) weights those of
+    all groups, in units of one group. The third one (C,) holds the number of groups that the estimate is worth.
+
+    With unequal classes, a class of few groups has the weight of any other. The variance of its groups is then
+    estimated from all groups, too, because a few groups that agree by chance would make the interval too narrow.
+    """
+    pooled_dof = int((counts - 1).sum())
+    if equal_classes or not pooled_dof:
+        # Unbiased variance: n residuals around their mean have (n - 1) / n of the variance; a single group has none.
+        return np.where(counts > 1, counts / np.maximum(counts - 1, 1), 0.0), np.zeros(len(counts)), counts
+    weights = 1 / ((counts - 1 + _PRIOR_GROUPS) * counts)
+    return (
+        counts**2 * weights,
+        _PRIOR_GROUPS * weights / pooled_dof,
+        np.minimum(counts + _PRIOR_GROUPS, pooled_dof + 1),
     )
 
 
@@ -273,12 +339,12 @@ def _t_draws(rng: np.random.Generator, count: int, covariance: np.ndarray, dof: 
     return np.asarray(normal * (dof / rng.chisquare(dof, count))[:, None] ** 0.5)
 
 
-def _clopper_pearson(interval: Interval, groups: int, lowest: float) -> Interval:
-    """Return the interval for `groups` with identical results.
+def _clopper_pearson(interval: Interval, other: float, lowest: float) -> Interval:
+    """Return the interval for groups with identical results.
 
-    It assumes that the largest share of other groups that is consistent with the data has the lowest or highest value.
+    It assumes that the share `other` of other groups, the largest that is consistent with the data, has the lowest or
+    highest value.
     """
-    other = 1 - ((1 - interval.level) / 2) ** (1 / groups)
     mean = interval.mean * (1 - other)
     return replace(interval, low=mean + lowest * other, high=mean + other)
 

@@ -10,17 +10,20 @@ from itertools import combinations, product
 import numpy as np
 
 from prettyuseful.analysis.answer import answer
-from prettyuseful.analysis.distribution import primary_metrics, summarise_measures
+from prettyuseful.analysis.checks import study_findings
+from prettyuseful.analysis.distribution import metrics_of_different_numbers, primary_metrics, summarise_measures
 from prettyuseful.analysis.effective import EffectiveReal, effective_real_images
 from prettyuseful.analysis.headline import headline
 from prettyuseful.analysis.ranking import RankRange, holm, rank_datasets
 from prettyuseful.analysis.remedies import InterventionEffects
-from prettyuseful.analysis.rows import Cell, Comparison, CurvePoint, Row, Tests
+from prettyuseful.analysis.rows import Cell, Comparison, CurvePoint, Row, Tests, baseline_of, curve_position
 from prettyuseful.analysis.statistics import LEVEL, Interval, accuracy, difference, grouped_difference
+from prettyuseful.checks.finding import Finding
+from prettyuseful.data.class_counts import ClassCounts
 from prettyuseful.records import DatasetRecord, MetricRecord, Record, RunRecord, StudyRecord, TransferResult
 from prettyuseful.study.file import REAL
 
-_DatasetSize = tuple[str, int]
+_DatasetSize = tuple[str, ClassCounts]
 """The name of a data set and its images per class: real images occur in several sizes."""
 
 
@@ -47,6 +50,12 @@ class Summary:
         return not self.problems
 
     @cached_property
+    def metrics_of_different_numbers(self) -> frozenset[str]:
+        """The metrics that depend on the number of images and were measured on different numbers of images."""
+        measures = (measure for row in self.rows for measure in row.distribution)
+        return metrics_of_different_numbers(measures, self.study.metrics)
+
+    @cached_property
     def intervention_effects(self) -> InterventionEffects:
         """The measured effects of causes and remedies, each from the first grid cell that has it."""
         gaps: dict[str, Interval] = {}
@@ -61,8 +70,33 @@ class Summary:
 
     @cached_property
     def answer(self) -> tuple[str, ...]:
-        """The answer to the study's question in sentences, for its first grid cell."""
-        return tuple(answer(self.study, self.datasets, self.rows, self.comparisons, self.intervention_effects))
+        """The answer to the study's question in sentences, for its first grid cell.
+
+        Findings of the data checks that make the numbers wrong come first.
+        """
+        return self.errors + tuple(
+            answer(self.study, self.datasets, self.rows, self.comparisons, self.intervention_effects)
+        )
+
+    @cached_property
+    def findings(self) -> tuple[Finding, ...]:
+        """What the data checks found, errors first."""
+        return study_findings(self.study, self.datasets, self.runs)
+
+    @property
+    def errors(self) -> tuple[str, ...]:
+        """Findings of the data checks that make the numbers wrong, one sentence each."""
+        return tuple(finding.words for finding in self.findings if finding.severity == "error")
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Findings of the data checks that may mislead, one sentence each."""
+        return tuple(finding.words for finding in self.findings if finding.severity == "warning")
+
+    @property
+    def checked(self) -> bool:
+        """Whether the data checks ran."""
+        return any(dataset.findings is not None for dataset in self.datasets)
 
     @cached_property
     def headline(self) -> tuple[str, ...]:
@@ -115,9 +149,9 @@ def _tests_by_seed(runs: Sequence[RunRecord], tested_on: str = REAL) -> Tests:
     return {run.seed: test for run in runs for test in run.transfers if test.tested_on == tested_on}
 
 
-def _curves(runs: Sequence[RunRecord]) -> dict[tuple[Cell, int], dict[int, Tests]]:
+def _curves(runs: Sequence[RunRecord]) -> dict[tuple[Cell, ClassCounts], dict[ClassCounts, Tests]]:
     """Return the tests of the real-image curves by (cell, `steps_of`), then by images per class."""
-    grouped: dict[tuple[Cell, int], dict[int, list[RunRecord]]] = {}
+    grouped: dict[tuple[Cell, ClassCounts], dict[ClassCounts, list[RunRecord]]] = {}
     for run in runs:
         if run.steps_of is not None:
             grouped.setdefault((run.cell, run.steps_of), {}).setdefault(run.images_per_class, []).append(run)
@@ -127,12 +161,12 @@ def _curves(runs: Sequence[RunRecord]) -> dict[tuple[Cell, int], dict[int, Tests
     }
 
 
-def _effective_real(curve: Mapping[int, Tests], dataset_tests: Tests) -> EffectiveReal | None:
+def _effective_real(curve: Mapping[ClassCounts, Tests], dataset_tests: Tests) -> EffectiveReal | None:
     """Use the seeds that the data set and every point of the curve have; None without such seeds or a curve."""
     shared = sorted(set(dataset_tests).intersection(*curve.values()))
     if len(curve) < 2 or not shared:
         return None
-    points = {n: [tests[seed] for seed in shared] for n, tests in curve.items()}
+    points = {curve_position(counts): [tests[seed] for seed in shared] for counts, tests in curve.items()}
     return effective_real_images(points, [dataset_tests[seed] for seed in shared])
 
 
@@ -181,9 +215,8 @@ def _calibration(tests: Sequence[TransferResult]) -> dict[str, tuple[float, ...]
 
 def _baseline(dataset: DatasetRecord, tests: dict[_DatasetSize, Tests]) -> Tests:
     """Return the Real->Real tests with as many real images as the data set has, or the most available."""
-    real = sorted((n, tests_of_size) for (name, n), tests_of_size in tests.items() if name == REAL)
-    fitting = [tests_of_size for n, tests_of_size in real if n <= dataset.images_per_class]
-    return fitting[-1] if fitting else {}
+    counts = baseline_of(dataset.images_per_class, (counts for name, counts in tests if name == REAL))
+    return {} if counts is None else tests[REAL, counts]
 
 
 def _rank_ranges(datasets: Sequence[DatasetRecord], tests: Mapping[_DatasetSize, Tests]) -> dict[str, RankRange]:

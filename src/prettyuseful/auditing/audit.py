@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from prettyuseful.analysis.rows import Row
 from prettyuseful.analysis.statistics import Interval
 from prettyuseful.analysis.summary import Summary
 from prettyuseful.auditing.interventions import interventions
+from prettyuseful.auditing.matching import match_set, matching_notes, small_classes, small_classes_note
 from prettyuseful.auditing.result import (
     NOT_MEASURED,
     Audit,
@@ -31,18 +34,20 @@ from prettyuseful.auditing.result import (
     Value,
     curve_sizes,
 )
-from prettyuseful.data.sources.open import open_source
+from prettyuseful.checks.rows import count_by_check
+from prettyuseful.data.class_counts import ClassCounts
 from prettyuseful.diagnosis.findings import CauseEstimate, Diagnosis
 from prettyuseful.engine.events import OnEvent, ignore
 from prettyuseful.engine.session import Execution, Session
 from prettyuseful.errors import DataError, EveryRunFailedError
-from prettyuseful.plan.diagnosis import min_images_per_class
+from prettyuseful.plan.diagnosis import diagnosed_classes, min_images_per_class
 from prettyuseful.plan.study import Plan, make_plan
+from prettyuseful.records import DatasetRecord
 from prettyuseful.results import StudyResult
 from prettyuseful.run import DEFAULT_STORE, run_plan
-from prettyuseful.study.file import REAL, Study
+from prettyuseful.study.file import ALL, REAL, Study
 from prettyuseful.study.reading import parse_study
-from prettyuseful.tasks.base import native_size
+from prettyuseful.tasks.base import Task, native_size
 from prettyuseful.tasks.real import RealTask
 from prettyuseful.tasks.source import TaskSource
 
@@ -63,6 +68,7 @@ def audit(
     workers: int | None = None,
     on: str = "local",
     on_event: OnEvent = ignore,
+    min_per_class: int = 0,
 ) -> Audit:
     """Audit one or several sets of synthetic images as training data, compared with real images.
 
@@ -78,6 +84,7 @@ def audit(
         workers: number of worker processes, see `run_study`.
         on: where steps are computed, see `run_study`.
         on_event: called with every event of the run.
+        min_per_class: classes with fewer real training images, or with fewer images in a synthetic set, are left out.
 
     Raises:
         UserError: images, classes or folders cannot be used.
@@ -85,7 +92,7 @@ def audit(
     """
     folders = [synthetic] if isinstance(synthetic, Path | str) else list(synthetic)
     source = real if isinstance(real, TaskSource) else TaskSource(real=str(real))
-    request = plan_audit(source, [Path(folder) for folder in folders], budget)
+    request = plan_audit(source, [Path(folder) for folder in folders], budget, min_per_class)
     plan = make_plan(request.study)
     with Execution(store, workers, on, on_event).session(request.study.numerics) as session:
         return run_audit(request, plan, session, Path(out))
@@ -95,42 +102,49 @@ def audit(
 class AuditRequest:
     """An audit before it runs.
 
-    `text`: the study as YAML. `left_out`: for each data set, the number of images that are not used. `notes`: how the
-    data sets are prepared.
+    `text`: the study as YAML. `images_per_class`: the images of each class of each data set that are used. `left_out`:
+    for each data set, the number of images that are not used. `notes`: how the data sets are prepared.
     """
 
     study: Study
     text: str
     task: RealTask
-    images_per_class: int
+    images_per_class: Mapping[str, ClassCounts]
     left_out: Mapping[str, int]
     notes: tuple[str, ...]
     budget: Budget
 
 
-def plan_audit(real: TaskSource, synthetic: Sequence[Path], budget: Budget) -> AuditRequest:
+def plan_audit(real: TaskSource, synthetic: Sequence[Path], budget: Budget, min_per_class: int = 0) -> AuditRequest:
     """Create the study of an audit.
+
+    Real and synthetic images are matched class by class: of each class, every synthetic set is compared with equally
+    many real images. `min_per_class`: classes with fewer real training images, or with fewer images in a synthetic set,
+    are left out.
 
     Raises:
         UserError: images or classes cannot be used.
     """
-    task = real.open()
-    if not isinstance(task, RealTask):
-        raise DataError("an audit needs a folder of real images; use TaskSource(real=...)")
+    task = _open_task(real)
     names = _dataset_names(synthetic)
-    counts = {name: open_source(str(folder)).counts() for name, folder in zip(names, synthetic, strict=True)}
-    available = {
-        REAL: task.available("train"),
-        **{name: min(class_counts.values(), default=0) for name, class_counts in counts.items()},
-    }
-    smallest = min(available, key=lambda name: available[name])
-    count = available[smallest]
-    if not count:
-        raise DataError(f"{smallest} has a class without images; add images to it, or remove the class everywhere")
+    sources = {name: real.open_images(str(folder)) for name, folder in zip(names, synthetic, strict=True)}
+    min_per_class = min_per_class or real.min_per_class
+    notes: list[str] = []
+    if min_per_class:
+        small = small_classes(sources, task.classes, min_per_class)
+        notes += [small_classes_note(small, min_per_class)] if small else []
+        real = real.model_copy(
+            update={"min_per_class": min_per_class, "leave_out": tuple(dict.fromkeys([*real.leave_out, *small]))}
+        )
+        task = _open_task(real)
+    sets = [match_set(name, source, task) for name, source in sources.items()]
+    used = {matched.name: matched.used for matched in sets}
     needed_for_causes = min_images_per_class(len(task.classes))
-    small_images, with_diagnosis = native_size(task) <= _SMALL_IMAGES, count >= needed_for_causes
-    with_metrics = min(count, task.available("test")) >= _MIN_METRIC_IMAGES
-    notes = [f"Every data set is limited to {count} images per class, the number that {smallest} has."]
+    reference = reduce(ClassCounts.raise_to, used.values())
+    with_diagnosis = any(diagnosed_classes(reference, counts, len(task.classes)) for counts in used.values())
+    small_images, with_metrics = native_size(task) <= _SMALL_IMAGES, any(_has_metrics(c, task) for c in used.values())
+    notes += [*task.notes, *(note for source in sources.values() for note in source.notes(task.classes))]
+    notes += matching_notes(sets, task)
     if not with_diagnosis:
         notes.append(f"Causes were not diagnosed: this needs at least {needed_for_causes} images per class.")
     if not with_metrics:
@@ -138,15 +152,18 @@ def plan_audit(real: TaskSource, synthetic: Sequence[Path], budget: Budget) -> A
             f"Density and coverage were not measured: this needs at least {_MIN_METRIC_IMAGES} images and "
             f"{_MIN_METRIC_IMAGES} real test images per class."
         )
-    curve = curve_sizes(count)
+    curve = curve_sizes(max(counts.largest for counts in used.values()))
     content = {
         "version": 1,
         "title": f"Audit of {', '.join(names)}",
         "question": f"Are these images useful training data for the {len(task.classes)} classes of {task.name}, and if "
         "not, why?",
-        "task": real.model_dump(exclude_defaults=True),
+        "task": real.model_dump(mode="json", exclude_defaults=True),
         "datasets": {
-            name: {"generator": str(folder), "images_per_class": count}
+            name: {
+                "generator": str(folder),
+                "images_per_class": used[name].as_json() if used[name].equal else ALL,
+            }
             for name, folder in zip(names, synthetic, strict=True)
         },
         "train": {
@@ -160,8 +177,31 @@ def plan_audit(real: TaskSource, synthetic: Sequence[Path], budget: Budget) -> A
         "diagnosis": with_diagnosis,
     }
     text = _to_yaml(content)
-    left_out = {name: sum(class_counts.values()) - count * len(class_counts) for name, class_counts in counts.items()}
-    return AuditRequest(parse_study(text, "audit"), text, task, count, left_out, tuple(notes), budget)
+    left_out = {matched.name: matched.left_out(len(task.classes)) for matched in sets}
+    study = parse_study(text, "audit")
+    return AuditRequest(study, text, task, used, left_out, tuple(dict.fromkeys(notes)), budget)
+
+
+def prepared(
+    real: Path, synthetic: Sequence[Path], test: Path | None, groups: Path | None, budget: Budget
+) -> AuditRequest:
+    """Return `plan_audit` of the same images. Deprecated: use `plan_audit`."""
+    warnings.warn("prepared() has the new name plan_audit()", DeprecationWarning, stacklevel=2)
+    source = TaskSource(real=str(real), test=str(test) if test else None, groups=str(groups) if groups else None)
+    return plan_audit(source, synthetic, budget)
+
+
+def _open_task(real: TaskSource) -> RealTask:
+    task = real.open()
+    if not isinstance(task, RealTask):
+        raise DataError("an audit needs a folder of real images; use TaskSource(real=...)")
+    return task
+
+
+def _has_metrics(per_class: ClassCounts, task: Task) -> bool:
+    """Whether most classes have enough synthetic and real test images for density and coverage."""
+    enough = per_class.limit(task.counts("test")).without_small(_MIN_METRIC_IMAGES)
+    return 2 * sum(enough[label] > 0 for label in range(len(task.classes))) >= len(task.classes)
 
 
 def run_audit(request: AuditRequest, plan: Plan, session: Session, out: Path) -> Audit:
@@ -195,7 +235,9 @@ def _to_yaml(study: Mapping[str, Any]) -> str:
 
 def _build_audit(request: AuditRequest, result: StudyResult) -> Audit:
     summary, split_summary = result.summary, request.task.split_summary
-    rows = {row.dataset: row for row in summary.rows}
+    rows = {row.dataset: row for row in summary.rows if not row.real}
+    real_rows = {row.images_per_class: row for row in summary.rows if row.real}
+    largest = max(request.images_per_class.values())
     records = {dataset.name: dataset for dataset in summary.datasets}
     train, test = (sum(split_summary.images[split]) for split in ("train", "test"))
     return Audit(
@@ -206,27 +248,29 @@ def _build_audit(request: AuditRequest, result: StudyResult) -> Audit:
             classes=request.task.classes,
             chance=1 / len(request.task.classes),
             real_images=train + (test if split_summary.hold_out is not None else 0),
-            test_images_per_class=request.task.available("test"),
+            test_images_per_class=ClassCounts(request.task.counts("test")),
             split=Split(train=train, test=test, hold_out=split_summary.hold_out, seed=split_summary.seed),
             groups=Groups(test=split_summary.groups, by=split_summary.grouped_by),
         ),
-        images_per_class=request.images_per_class,
-        real_to_real=_value(rows[REAL].to_real, rows[REAL].seeds),
+        images_per_class=largest,
+        real_to_real=_value(real_rows[largest].to_real, real_rows[largest].seeds),
         synthetic=tuple(
-            _synthetic_set(request, summary, rows[name], rows[REAL], records[name].diagnosis)
+            _synthetic_set(request, summary, rows[name], real_rows[request.images_per_class[name]], records[name])
             for name in request.left_out
         ),
         answer=summary.answer,
-        notes=request.notes,
+        notes=tuple(dict.fromkeys([*request.notes, *summary.study.notes])),
         problems=summary.problems,
         report=str(result.report),
+        data=count_by_check(summary.findings) if summary.checked else NOT_MEASURED,
+        findings=summary.findings,
     )
 
 
 def _synthetic_set(
-    request: AuditRequest, summary: Summary, row: Row, real: Row, diagnosis: Diagnosis | None
+    request: AuditRequest, summary: Summary, row: Row, real: Row, dataset: DatasetRecord
 ) -> SyntheticSet:
-    classes, runs = request.task.classes, summary.runs
+    classes, runs, diagnosis = request.task.classes, summary.runs, dataset.diagnosis
     real_to_synth_tests = [
         test for run in runs for test in run.transfers if run.dataset == REAL and test.tested_on == row.dataset
     ]
@@ -237,7 +281,9 @@ def _synthetic_set(
                 test.per_class
                 for run in runs
                 for test in run.transfers
-                if run.dataset == name and test.tested_on == REAL and run.steps_of is None
+                if (run.dataset, run.images_per_class) == (name, row.images_per_class)
+                and test.tested_on == REAL
+                and run.steps_of is None
             ]
         )
         for name in (row.dataset, REAL)
@@ -249,10 +295,11 @@ def _synthetic_set(
         left_out=request.left_out[row.dataset],
         synth_to_real=_value(row.to_real, row.seeds),
         real_to_synth=_value(row.from_real, [test.top1 for test in real_to_synth_tests]),
+        real_to_real=_value(real.to_real, real.seeds),
         gap=_value(row.gap),
         effective_real_images_per_class=NOT_MEASURED
         if worth is None
-        else EffectiveImages(estimate=worth.estimate, low=worth.low, high=worth.high, censored=worth.censored),
+        else EffectiveImages(**{name: getattr(worth, name) for name in EffectiveImages.model_fields}),
         difference=NOT_MEASURED
         if diagnosis is None
         else Difference(
@@ -262,7 +309,7 @@ def _synthetic_set(
             p_value=diagnosis.p_value,
             differs=diagnosis.differs,
         ),
-        causes=NOT_MEASURED if diagnosis is None else _causes(summary, row.dataset, diagnosis, classes),
+        causes=NOT_MEASURED if diagnosis is None else _causes(summary, dataset, diagnosis),
         per_class=tuple(
             ClassResult(
                 name=name,
@@ -274,18 +321,29 @@ def _synthetic_set(
         ),
         metrics={name: _value(interval) for name, interval in row.metrics.items()},
         controls={name: _value(interval) for name, interval in real.metrics.items()},
+        metric_images_per_class=row.metric_numbers,
+        data=_data(summary, row.dataset),
     )
 
 
-def _causes(summary: Summary, name: str, diagnosis: Diagnosis, classes: Sequence[str]) -> tuple[AuditedCause, ...]:
+def _data(summary: Summary, name: str) -> Mapping[str, int] | NotMeasured:
+    """Return what the data checks found in a data set and in the real images that it is compared with."""
+    if not summary.checked:
+        return NOT_MEASURED
+    others = {dataset.name for dataset in summary.datasets if not dataset.control and dataset.name != name}
+    return count_by_check(finding for finding in summary.findings if finding.set not in others)
+
+
+def _causes(summary: Summary, dataset: DatasetRecord, diagnosis: Diagnosis) -> tuple[AuditedCause, ...]:
     shared_fields, effects = set(CauseEstimate.model_fields), summary.intervention_effects
+    classes = dataset.diagnosed_classes(summary.study.task)
     return tuple(
         AuditedCause(
             **cause.model_dump(include=shared_fields),
             per_class=dict(zip(classes, cause.per_class, strict=True)),
             few_classes=tuple(classes[i] for i in cause.few_classes),
             accuracy_cost=_value(effects.accuracy_cost(cause)),
-            gain=_value(remedy.gain if (remedy := effects.remedy(name, cause)) else None),
+            gain=_value(remedy.gain if (remedy := effects.remedy(dataset.name, cause)) else None),
         )
         for cause in diagnosis.causes
     )

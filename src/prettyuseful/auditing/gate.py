@@ -11,6 +11,8 @@ from pydantic import BaseModel
 
 from prettyuseful.auditing.expression import Condition, Constant, Field, Scalar, holds, leaves, parse
 from prettyuseful.auditing.result import NOT_MEASURED, Audit, AuditedCause, SyntheticSet
+from prettyuseful.checks.places import DataReport
+from prettyuseful.checks.rows import check_ids
 from prettyuseful.diagnosis.causes import cause_ids
 from prettyuseful.errors import GateError, did_you_mean
 from prettyuseful.metrics.rows import METRICS
@@ -23,27 +25,32 @@ class Gate:
     """A condition such as `synth_to_real.high < 0.5`; the audit fails if any synthetic set satisfies it.
 
     Fields are those of a synthetic set in the audit's JSON, or else of the whole audit. `causes.coverage.named` refers
-    to the first cause with the id `coverage`, and `per_class.cat.synth_to_real.mean` to the class `cat`.
+    to the first cause with the id `coverage`, `per_class.cat.synth_to_real.mean` to the class `cat`, and `data.leaked`
+    to the number of images that a data check found. A condition on data checks alone has the fields of a `DataReport`.
     """
 
     condition: Condition
 
     @classmethod
-    def parse(cls, text: str) -> Gate:
+    def parse(cls, text: str, models: Sequence[type[BaseModel]] = (SyntheticSet, Audit)) -> Gate:
         """Parse a condition and check its fields.
 
+        Args:
+            text: the condition.
+            models: the models that have the fields; error messages list the fields of the first one.
+
         Raises:
-            GateError: `text` is not a condition, or it names a field that no audit has.
+            GateError: `text` is not a condition, or it names a field that none of the models has.
         """
         gate = cls(parse(text))
-        known = [*SyntheticSet.model_fields, *Audit.model_fields]
+        known = [name for model in models for name in model.model_fields]
         for field in gate._fields():
             if field.parts[0] not in known:
                 raise GateError(
                     f"--fail-if: unknown field {field.parts[0]!r}{did_you_mean(field.parts[0], known)}; "
-                    f"valid fields: {', '.join(SyntheticSet.model_fields)}"
+                    f"valid fields: {', '.join(models[0].model_fields)}"
                 )
-            _check_field(field)
+            _check_field(field, next(model for model in models if field.parts[0] in model.model_fields))
         return gate
 
     def satisfied_by(self, audit: Audit) -> list[str]:
@@ -64,19 +71,33 @@ class Gate:
                 lines.append(f"{synthetic_set['name']}: {values}")
         return lines
 
+    def satisfied_by_data(self, report: DataReport) -> list[str]:
+        """Return one line with the values of the fields if the result of data checks satisfies the condition.
+
+        Raises:
+            GateError: a field that the result does not have.
+        """
+        document = report.as_json()
+
+        def value_of(field: Field) -> Scalar:
+            return _value(field, document, document)
+
+        if not holds(self.condition, value_of):
+            return []
+        return [", ".join(f"{field} is {value_of(field)}" for field in self._fields())]
+
     def _fields(self) -> Iterator[Field]:
         for leaf in leaves(self.condition):
             operands = (leaf,) if isinstance(leaf, Field | Constant) else (leaf.left, leaf.right)
             yield from (operand for operand in operands if isinstance(operand, Field))
 
 
-def _check_field(field: Field) -> None:
+def _check_field(field: Field, model: type[BaseModel]) -> None:
     """Follow a field through the types of the JSON models, as far as these determine the valid names.
 
     Raises:
         GateError: an unknown name.
     """
-    model: type[BaseModel] = SyntheticSet if field.parts[0] in SyntheticSet.model_fields else Audit
     parts = iter(field.parts)
     for part in parts:
         _check_name(part, list(model.model_fields), field)
@@ -84,6 +105,8 @@ def _check_field(field: Field) -> None:
         item = next(parts, None) if is_collection else None
         if item is not None and item_model is AuditedCause:
             _check_name(item, cause_ids(), field)
+        if item is not None and part == "data":
+            _check_name(item, check_ids(), field)
         if item is not None and part in _BY_METRIC:
             _check_name(item, list(METRICS.rows), field)
         if item_model is None or (is_collection and item is None):
@@ -115,7 +138,9 @@ def _value(field: Field, synthetic_set: dict[str, Any], document: dict[str, Any]
     value: Any = synthetic_set if field.parts[0] in synthetic_set else document
     for part in field.parts:
         if isinstance(value, list):
-            value = next((item for item in value if part in (item.get("id"), item.get("name"))), None)
+            value = next(
+                (item for item in value if isinstance(item, dict) and part in (item.get("id"), item.get("name"))), None
+            )
         else:
             value = value.get(part, value) if isinstance(value, dict) and part in value else None
         if value == NOT_MEASURED:

@@ -28,7 +28,7 @@ def interventions(datasets: Iterable[DatasetRecord]) -> dict[str, dict[str, Any]
 
 
 def _interventions_for(dataset: DatasetRecord, cause: CauseFinding) -> dict[str, dict[str, Any]]:
-    count = {"images_per_class": dataset.images_per_class}
+    count = {"images_per_class": dataset.images_per_class.as_json()}
     derived = {"of": dataset.name, **count, "control": dataset.name}
     if drop := cause.row.drop:
         return {f"{dataset.name}.{drop.dataset}": {**derived, "drop": cause.id}}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from html import escape
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from prettyuseful.checks.finding import Finding
+from prettyuseful.data.class_counts import ClassCounts
 from prettyuseful.diagnosis.findings import CauseEstimate
 from prettyuseful.formatting import count, percent, points
 
@@ -39,13 +41,16 @@ class EffectiveImages(_Frozen):
     `low`, `high`: ends of the 95% interval; null where they lie outside the tested numbers. `censored`: whether the
     accuracy lies outside the curve of real images. It is `none` if not; `below` if fewer real images than the smallest
     tested number are enough; `above` if more than the largest tested number are needed; `plateau` if the accuracy is as
-    high as with any number from the estimate on. The estimate is then the nearest tested number.
+    high as with any number from the estimate on. The estimate is then the nearest tested number. `smallest`, `largest`:
+    the ends of the curve: real images per class, or their mean over unequal classes.
     """
 
     estimate: float
     low: float | None
     high: float | None
     censored: Literal["none", "below", "above", "plateau"]
+    smallest: float
+    largest: float
 
 
 class Difference(_Frozen):
@@ -89,18 +94,23 @@ class ClassResult(_Frozen):
 class SyntheticSet(_Frozen):
     """The results of one synthetic data set.
 
-    `images_per_class`: images used. `left_out`: images not used, because all data sets are limited to the same number
-    per class. `synth_to_real`: accuracy on real test images after training on this data set. `real_to_synth`: accuracy
-    on this data set after training on real images. `gap`: `synth_to_real` minus `real_to_real`, paired. `causes`: of
-    the difference from real images, the largest first. `per_class`: accuracies of each class. `metrics`: distribution
-    metrics of the data set with real test images as reference; `controls`: the same metrics of real images.
+    `images_per_class`: images used of each class, a number or a list of numbers. `left_out`: images not used, because
+    there are fewer real ones of their class, or because they belong to no class of the task. `synth_to_real`: accuracy
+    on real test images after training on this data set; all accuracies are means over classes. `real_to_synth`:
+    accuracy on this data set after training on real images. `real_to_real`: accuracy after training on exactly as many
+    real images of each class. `gap`: `synth_to_real` minus `real_to_real`, paired. `causes`: of the difference from
+    real images, the largest first. `per_class`: accuracies of each class. `metrics`: distribution metrics of the data
+    set with real test images as reference; `controls`: the same metrics of equally many real images;
+    `metric_images_per_class`: images of each class on either side that a metric was measured on. `data`: for each data
+    check, the number of images (or classes) that it found in this data set and in the real images.
     """
 
     name: str
-    images_per_class: int
+    images_per_class: ClassCounts
     left_out: int
     synth_to_real: Value | NotMeasured
     real_to_synth: Value | NotMeasured
+    real_to_real: Value | NotMeasured
     gap: Value | NotMeasured
     effective_real_images_per_class: EffectiveImages | NotMeasured
     difference: Difference | NotMeasured
@@ -108,6 +118,8 @@ class SyntheticSet(_Frozen):
     per_class: tuple[ClassResult, ...]
     metrics: Mapping[str, Value | NotMeasured]
     controls: Mapping[str, Value | NotMeasured]
+    metric_images_per_class: Mapping[str, ClassCounts]
+    data: Mapping[str, int] | NotMeasured = NOT_MEASURED
 
 
 class Split(_Frozen):
@@ -137,14 +149,14 @@ class AuditedTask(_Frozen):
     """The real images.
 
     `chance`: accuracy of guessing (0-1). `real_images`: number of images, without images given by `--test`.
-    `test_images_per_class`: real test images of each class.
+    `test_images_per_class`: real test images of each class, a number or a list of numbers.
     """
 
     name: str
     classes: tuple[str, ...]
     chance: float
     real_images: int
-    test_images_per_class: int
+    test_images_per_class: ClassCounts
     split: Split
     groups: Groups
 
@@ -153,29 +165,40 @@ class Audit(_Frozen):
     """The result of an audit. Accuracies and other fractions are 0-1; values that were not measured are `not_measured`.
 
     `complete`: nothing is missing or failed; otherwise `problems` has one sentence for each problem.
-    `images_per_class`: images of every data set that were used. `real_to_real`: accuracy after training on equally many
-    real images. `answer`: the results in sentences. `notes`: how the data sets were prepared. `report`: path of the
-    HTML report.
+    `images_per_class`: real training images of each class, a number or a list of numbers. `real_to_real`: accuracy
+    after training on them. A synthetic set with other numbers has a `real_to_real` of its own. `answer`: the results in
+    sentences. `notes`: how the data sets were prepared. `report`: path of the HTML report. `data`: for each data check,
+    the number of images (or classes) that it found in all data sets. `findings`: what was found, errors first.
     """
 
     schema_version: Literal[1] = 1
     budget: Budget
     complete: bool
     task: AuditedTask
-    images_per_class: int
+    images_per_class: ClassCounts
     real_to_real: Value | NotMeasured
     synthetic: tuple[SyntheticSet, ...]
     answer: tuple[str, ...]
     notes: tuple[str, ...]
     problems: tuple[str, ...]
     report: str
+    data: Mapping[str, int] | NotMeasured = NOT_MEASURED
+    findings: tuple[Finding, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Return the document that `prettyuseful audit --json` prints."""
         return self.model_dump(mode="json")
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Findings of the data checks that may mislead. Those that make numbers wrong are in the answer."""
+        return tuple(finding.words for finding in self.findings if finding.severity == "warning")
+
     def table_rows(self) -> list[tuple[str, ...]]:
-        """Return a text table: the column headings, the real images, and one row for each synthetic data set."""
+        """Return a text table: the column headings, the real images, and one row for each synthetic data set.
+
+        There is a row of real images for each number of images that a synthetic data set is compared with.
+        """
         headings = (
             "trained on",
             "images/class",
@@ -184,14 +207,19 @@ class Audit(_Frozen):
             "difference from real",
             "effective real/class",
         )
-        real = ("real", str(self.images_per_class), _format_value(self.real_to_real, percent), "", "", "")
-        return [headings, real, *(_table_row(entry, curve_sizes(self.images_per_class)) for entry in self.synthetic)]
+        real = {self.images_per_class: self.real_to_real}
+        real |= {entry.images_per_class: entry.real_to_real for entry in self.synthetic}
+        return [
+            headings,
+            *(("real", str(n), _format_value(real[n], percent), "", "", "") for n in sorted(real)),
+            *(_table_row(entry) for entry in self.synthetic),
+        ]
 
     def _repr_html_(self) -> str:
         headings, *rows = self.table_rows()
         head = _html_row(headings, "th")
         body = "".join(_html_row(row, "td") for row in rows)
-        text = "".join(f"<p>{escape(line)}</p>" for line in (*self.answer, *self.notes, *self.problems))
+        text = "".join(f"<p>{escape(line)}</p>" for line in (*self.warnings, *self.answer, *self.notes, *self.problems))
         return f"<table><thead>{head}</thead><tbody>{body}</tbody></table>{text}<p>{escape(self.report)}</p>"
 
 
@@ -200,14 +228,14 @@ def curve_sizes(images_per_class: int) -> list[int]:
     return sorted({max(1, round(fraction * images_per_class)) for fraction in _CURVE_FRACTIONS})
 
 
-def _table_row(synthetic_set: SyntheticSet, sizes: Sequence[int]) -> tuple[str, ...]:
+def _table_row(synthetic_set: SyntheticSet) -> tuple[str, ...]:
     return (
         synthetic_set.name,
         str(synthetic_set.images_per_class),
         _format_value(synthetic_set.synth_to_real, percent),
         _format_value(synthetic_set.real_to_synth, percent),
         _format_value(synthetic_set.gap, points),
-        _format_effective_images(synthetic_set.effective_real_images_per_class, sizes),
+        _format_effective_images(synthetic_set.effective_real_images_per_class),
     )
 
 
@@ -215,12 +243,12 @@ def _format_value(value: Value | NotMeasured, formatter: Callable[[Value], str])
     return "not measured" if value == NOT_MEASURED else formatter(value)
 
 
-def _format_effective_images(value: EffectiveImages | NotMeasured, sizes: Sequence[int]) -> str:
-    """Format as `1.7 [< 1, 2.8]`; one-sided as `< 1 [< 2.8]` or `>= 24 [> 17]`. `sizes`: the tested numbers."""
+def _format_effective_images(value: EffectiveImages | NotMeasured) -> str:
+    """Format as `1.7 [< 1, 2.8]`; one-sided as `< 1 [< 2.8]` or `>= 24 [> 17]`."""
     if value == NOT_MEASURED:
         return "not measured"
-    low = f"< {sizes[0]}" if value.low is None else count(value.low)
-    high = f"> {sizes[-1]}" if value.high is None else count(value.high)
+    low = f"< {count(value.smallest)}" if value.low is None else count(value.low)
+    high = f"> {count(value.largest)}" if value.high is None else count(value.high)
     match value.censored:
         case "none":
             return f"{count(value.estimate)} [{low}, {high}]"

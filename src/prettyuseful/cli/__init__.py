@@ -6,12 +6,12 @@ import signal
 import sys
 import traceback
 
-from prettyuseful.cli import audits, studies, datasets, stores, reference  # isort: skip (the order of the help)
+from prettyuseful.cli import audits, studies, datasets, checks, stores, reference  # isort: skip (the order of the help)
 from prettyuseful.cli.app import app
 from prettyuseful.cli.exit_codes import EXIT_CODES, ExitCode
 from prettyuseful.redaction import redact
 
-__all__ = ["EXIT_CODES", "app", "audits", "datasets", "main", "reference", "stores", "studies"]
+__all__ = ["EXIT_CODES", "app", "audits", "checks", "datasets", "main", "reference", "stores", "studies"]
 
 
 def main() -> None:

@@ -20,6 +20,7 @@ from prettyuseful import __version__
 from prettyuseful.cli.exit_codes import EXIT_CODES, ExitCode
 from prettyuseful.errors import PrettyUsefulError, StudyError, UserError, did_you_mean, one_line
 from prettyuseful.redaction import redact
+from prettyuseful.untrusted_text import UnreadableTextError, load_yaml
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -60,7 +61,11 @@ class Command(_PlainHelp, TyperCommand):
     """A command with plain types in its help."""
 
 
-class _CommandGroup(_PlainHelp, TyperGroup):
+class CommandGroup(_PlainHelp, TyperGroup):
+    """A group of commands with plain types in its help."""
+
+
+class _Application(CommandGroup):
     """Turns an exception of a command into one line on stderr and an exit code."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -74,16 +79,22 @@ class _CommandGroup(_PlainHelp, TyperGroup):
         try:
             return super().invoke(ctx)
         except PrettyUsefulError as error:
-            print(f"error: {redact(str(error))}", file=sys.stderr)
+            print(f"error: {_shortened(one_line(redact(str(error))))}", file=sys.stderr)
             raise typer.Exit(ExitCode.USER_ERROR if isinstance(error, UserError) else ExitCode.FAILED) from None
         except _UsageError as error:
             if type(error).__name__ == "NoArgsIsHelpError":
                 raise
-            print(f"error: {_usage_message(error, ctx)}", file=sys.stderr)
+            print(f"error: {_shortened(_usage_message(error, ctx))}", file=sys.stderr)
             raise typer.Exit(ExitCode.USER_ERROR) from None
         except KeyboardInterrupt:
             print("interrupted; run the same command again to continue", file=sys.stderr)
             raise typer.Exit(ExitCode.INTERRUPTED) from None
+
+
+def _shortened(message: str) -> str:
+    """Return a message without the middle of a name of thousands of characters in it."""
+    half = _MAX_MESSAGE // 2
+    return message if len(message) <= _MAX_MESSAGE else f"{message[:half]}...{message[-half:]}"
 
 
 def _usage_message(error: Any, ctx: Any) -> str:
@@ -98,8 +109,9 @@ def _usage_message(error: Any, ctx: Any) -> str:
         name, value, choices = choice[1], choice[2], re.findall(r"'([^']*)'", choice[3])
         return choice_message(name, value, choices)
     if command := re.fullmatch(r"No such command '(.*?)'.*", message):
-        hint = did_you_mean(command[1], ctx.command.list_commands(ctx))
-        return f"unknown command {command[1]!r}{hint}; see `prettyuseful --help`"
+        group = error.ctx  # of the group of commands, such as `check`
+        hint = did_you_mean(command[1], group.command.list_commands(group))
+        return f"unknown command {command[1]!r}{hint}; see `{help_command}`"
     message = re.sub(r"^Invalid value for '(.*?)'", r"invalid \1", message)
     message = re.sub(r"\. Choose from: ", "; choose one of ", message)
     message = re.sub(r": Input should be (.*?)(, unable to parse.*)?$", r": it must be \1", message)
@@ -114,7 +126,7 @@ def choice_message(name: str, value: str, choices: Sequence[str]) -> str:
 
 _EXIT_CODE_HELP = "\n".join(f"{row.code:>5}  {row.meaning}" for row in EXIT_CODES)
 app = typer.Typer(
-    cls=_CommandGroup,
+    cls=_Application,
     help="Measure whether images of a text-to-image model are useful training data, how certain the result is, and "
     "what causes a difference to real images.",
     epilog=f"Exit codes:\n{_EXIT_CODE_HELP}\n\nExample: prettyuseful demo",
@@ -242,11 +254,13 @@ JsonOption = Annotated[
 ]
 StudyArgument = Annotated[Path, typer.Argument(metavar="STUDY", help="Study file (YAML).", show_default=False)]
 DEFAULT_STORE = "prettyuseful-store"
+_MAX_SHOWN = 100
+_MAX_MESSAGE = 2_000
 
 
 def print_json(value: object) -> None:
-    """Print one JSON document to stdout."""
-    print(json.dumps(value, indent=2, ensure_ascii=False))
+    """Print one JSON document to stdout; an object in it is written as its `as_json()`."""
+    print(json.dumps(value, indent=2, ensure_ascii=False, default=lambda part: part.as_json()))
 
 
 def print_missing(problems: Iterable[str]) -> None:
@@ -265,9 +279,10 @@ def exit_if_missing(problems: Iterable[str]) -> None:
 
 def parse_yaml(option: str, value: str) -> Any:
     """Return the value of an option that is written in YAML, as in a study file."""
-    import yaml
-
     try:
-        return yaml.safe_load(value)
-    except yaml.YAMLError:
-        raise StudyError(f"{option}: {value!r} is not valid YAML; write it as in a study file") from None
+        return load_yaml(value)
+    except UnreadableTextError as error:
+        shown = value if len(value) <= _MAX_SHOWN else f"{value[:_MAX_SHOWN]}..."
+        if error.problem.startswith("not valid YAML"):
+            raise StudyError(f"{option}: {shown!r} is not valid YAML; write it as in a study file") from None
+        raise StudyError(f"{option}: {error.problem}; write it as in a study file") from None

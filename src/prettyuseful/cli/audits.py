@@ -58,6 +58,17 @@ def audit(
             rich_help_panel=Panel.DATA,
         ),
     ] = None,
+    min_per_class: Annotated[
+        int,
+        typer.Option(
+            "--min-per-class",
+            min=0,
+            metavar="N",
+            help="Leave out classes with fewer real training images, or fewer images in a synthetic data set.",
+            show_default="every class must have images",
+            rich_help_panel=Panel.DATA,
+        ),
+    ] = 0,
     budget: Annotated[
         Budget,
         typer.Option(
@@ -71,7 +82,8 @@ def audit(
         typer.Option(
             "--fail-if",
             metavar="EXPR",
-            help="Exit with code 1 if any data set satisfies EXPR, such as 'synth_to_real.high < 0.7'.",
+            help="Exit with code 1 if any data set satisfies EXPR, such as 'synth_to_real.high < 0.7' or "
+            "'data.leaked > 0'.",
             rich_help_panel=Panel.GATE,
         ),
     ] = None,
@@ -93,13 +105,16 @@ def audit(
     out = out or Path("audit-results")
     with StepProgress() as progress:
         try:
-            result, failure = run_audit(source, synthetic, budget.value, out, store, workers, on, progress), None
+            result = run_audit(source, synthetic, budget.value, out, store, workers, on, progress, min_per_class)
+            failure = None
         except EveryRunFailedError as error:
             result, failure = error.result, error
     if as_json:
         print_json(result.as_json())
     else:
         print_out(audit_table(result.table_rows()))
+        for warning in result.warnings:
+            print_out(f"warning: {warning}")
         for line in (*result.answer, *result.notes):
             print_out(line)
         print_out(f"report: {result.report}")

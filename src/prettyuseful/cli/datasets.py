@@ -20,6 +20,7 @@ from prettyuseful.cli.app import (
     parse_yaml,
     print_json,
 )
+from prettyuseful.paths import is_folder
 
 
 @app.command(
@@ -110,16 +111,20 @@ def generate(
             fields[key] = parse_yaml(f"--{key}", value)
     if seed is not None:
         fields["seed"] = seed
-    task_source: Any = {"folder": task} if Path(task).is_dir() else parse_yaml("--task", task)
+    task_source: Any = {"folder": task} if is_folder(task) else parse_yaml("--task", task)
     numerics_fields = parse_yaml("--numerics", numerics) if numerics else None
     with StepProgress() as progress:
         dataset = generate_dataset(fields, out, task_source, numerics_fields, store, workers, on, progress)
     if as_json:
-        print_json({"schema_version": 1, "dataset": str(out), "key": dataset.key, **dataset.facts})
+        findings = [finding.model_dump(mode="json") for finding in dataset.findings]
+        more = {**dataset.facts, "notes": list(dataset.notes), "findings": findings}
+        print_json({"schema_version": 1, "dataset": str(out), "key": dataset.key, **more})
     else:
         print_out(f"{dataset.images} images in {out}")
         for tokenizer, count in dataset.prompts_cut.items():
             print_out(f"{count} prompts were longer than {tokenizer} accepts and were truncated")
+        for note in dataset.notes:
+            print_out(note)
 
 
 @app.command(

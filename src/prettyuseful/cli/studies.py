@@ -204,6 +204,8 @@ def _print_result(result: StudyResult, as_json: bool) -> None:
         print_json(_result_json(result))
         return
     print_out(summary_table(result.summary))
+    for warning in result.summary.warnings:
+        print_out(f"warning: {warning}")
     for sentence in result.summary.answer:
         print_out(sentence)
     print_out(f"report: {result.report}")
@@ -219,6 +221,7 @@ def _result_json(result: StudyResult) -> dict[str, Any]:
         "results": [asdict(row) for row in summary.rows],
         "comparisons": [asdict(comparison) for comparison in summary.comparisons],
         "problems": list(summary.problems),
+        "findings": [finding.model_dump(mode="json") for finding in summary.findings],
         "report": str(result.report),
         "records": str(result.records),
         "datasets": {name: str(path) for name, path in result.datasets.items()},

@@ -14,7 +14,7 @@ from itertools import count
 from pathlib import Path, PurePosixPath
 
 from prettyuseful.data.dataset import Row, read_shard, shard_classes
-from prettyuseful.data.sources.imagefolder import CLASS_FILE
+from prettyuseful.data.sources.file_kinds import CLASS_FILE
 from prettyuseful.data.sources.safe_reading import catch_parse_errors, printable
 from prettyuseful.errors import DataError, UnknownNameError, did_you_mean
 

@@ -5,14 +5,40 @@ from __future__ import annotations
 import base64
 import io
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from prettyuseful.data.image_colours import UnclearRangeError, read_low_bytes, to_srgb, turn
+from prettyuseful.data.image_facts import ImageFacts, bits_per_channel, count_frames, jpeg_quality, orientation
+from prettyuseful.data.image_formats import (
+    IMAGE_SUFFIXES,
+    RAW_PHOTOGRAPH,
+    decoders,
+    explain_unreadable,
+    format_name,
+    is_raw_photograph,
+)
+from prettyuseful.data.image_limits import MAX_PIXELS, TooCostlyError, check_bytes, check_opened, open_stream
 from prettyuseful.errors import DataError
 
-MAX_PIXELS = 64_000_000
-"""Larger images are rejected before decoding."""
+__all__ = [
+    "IMAGE_SUFFIXES",
+    "JPEG_QUALITY",
+    "MAX_PIXELS",
+    "ImageFacts",
+    "decode",
+    "encode_jpeg",
+    "encode_png",
+    "image_facts",
+    "open_image",
+    "thumbnail",
+    "to_short_side",
+    "to_square",
+]
 
 JPEG_QUALITY = 95
 _THUMBNAIL = 96
@@ -20,7 +46,9 @@ _MAX_ASPECT = 4  # long side over short side
 
 
 def decode(data: bytes, name: str) -> Image.Image:
-    """Decode an image file to RGB.
+    """Decode an image file to RGB as a viewer shows it: upright, in sRGB colours, on white.
+
+    Of an animation or a document with several pages, the first is taken.
 
     Args:
         data: bytes of the file.
@@ -29,22 +57,89 @@ def decode(data: bytes, name: str) -> Image.Image:
     Raises:
         DataError: the bytes are not an image, are broken, or have more than `MAX_PIXELS` pixels.
     """
+    with _opened(data, name) as image:
+        bits, turned = bits_per_channel(image, data), image.format == "TIFF"
+        image.load()
+        colours = to_srgb(image, bits, partial(_low_bytes, data, name))
+        return turn(colours.image, 1 if turned else orientation(image))
+
+
+def open_image(data: bytes, name: str, least_side: int | None = None) -> tuple[Image.Image, ImageFacts]:
+    """Decode an image file as `decode` does, and return what the file is.
+
+    Args:
+        data: bytes of the file.
+        name: name of the image in error messages.
+        least_side: for JPEG, the returned image may be smaller than in the file, by 2, 4 or 8, with sides of at least
+            this many pixels. That is several times as fast. The facts state the size in the file.
+
+    Raises:
+        DataError: as for `decode`.
+    """
+    with _opened(data, name) as image:
+        mode, bits, frames, size = image.mode, bits_per_channel(image, data), count_frames(image, data), image.size
+        exif = orientation(image) if image.format == "TIFF" else 0
+        if least_side is not None and mode in ("RGB", "L"):
+            image.draft(mode, (least_side, least_side))
+        is_reduced = image.size != size
+        image.load()
+        colours = to_srgb(image, bits, partial(_low_bytes, data, name))
+        shown = turn(colours.image, 1 if exif else orientation(image))
+        if not is_reduced:
+            size = shown.size
+        elif orientation(image) > 4:
+            size = size[::-1]
+        facts = ImageFacts(
+            format=format_name(image.format),
+            width=size[0],
+            height=size[1],
+            mode=mode,
+            orientation=exif or orientation(image),
+            transparent=colours.transparent,
+            bits=bits,
+            scaled=colours.scaled,
+            icc=colours.icc,
+            jpeg_quality=jpeg_quality(image),
+            frames=frames,
+            ignored_profile=colours.ignored_profile,
+        )
+        return shown, facts
+
+
+def image_facts(data: bytes, name: str) -> ImageFacts:
+    """Return what an image file is. The image is decoded, so that a broken one is named.
+
+    Raises:
+        DataError: as for `decode`.
+    """
+    return open_image(data, name)[1]
+
+
+def _low_bytes(data: bytes, name: str) -> Image.Image | None:
+    with Image.open(open_stream(data), formats=decoders(data, name)) as image:
+        return read_low_bytes(image)
+
+
+@contextmanager
+def _opened(data: bytes, name: str) -> Iterator[Image.Image]:
+    """Open an image file with one of the allowed decoders, within limits; turn any exception into a DataError."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns about large images; MAX_PIXELS limits them
-            with Image.open(io.BytesIO(data)) as image:
-                if image.width * image.height > MAX_PIXELS:
-                    raise DataError(
-                        f"{name}: {image.width} x {image.height} pixels is too large (limit {MAX_PIXELS:,} pixels); "
-                        "resize or remove it"
-                    )
-                return _to_rgb(image)
+            check_bytes(data)
+            with Image.open(open_stream(data), formats=decoders(data, name)) as image:
+                if is_raw_photograph(image):
+                    raise DataError(f"{name}: {RAW_PHOTOGRAPH.explanation}")
+                check_opened(image, data)
+                yield image
     except DataError:
         raise
+    except (TooCostlyError, UnclearRangeError) as error:
+        raise DataError(f"{name}: {error}") from None
     except Image.DecompressionBombError:
         raise DataError(f"{name}: too large (limit {MAX_PIXELS:,} pixels); resize or remove it") from None
     except UnidentifiedImageError:
-        raise DataError(f"{name}: not an image that Pillow can read; remove or convert it") from None
+        raise DataError(f"{name}: {explain_unreadable(data)}") from None
     except Exception as error:  # a decoder may raise anything on hostile bytes
         raise DataError(f"{name}: broken image ({' '.join(str(error).split())}); replace or remove it") from None
 
@@ -89,14 +184,6 @@ def thumbnail(image: Image.Image) -> str:
 def encode_jpeg(pixels: np.ndarray) -> bytes:
     """Encode (H, W, 3) uint8 pixels as JPEG, with quality 95 and Pillow's chroma subsampling, as in the paper."""
     return _encode(pixels, "JPEG", quality=JPEG_QUALITY)
-
-
-def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I"):  # 16-bit grey values, which Pillow's conversion would clip at 255
-        grey = np.asarray(image).astype(np.float64)
-        scale = 255 / 65535 if grey.max(initial=0) > 255 or image.mode.startswith("I;16") else 1.0
-        image = Image.fromarray((grey * scale).round().clip(0, 255).astype(np.uint8))
-    return image.convert("RGB")
 
 
 def _encode(pixels: np.ndarray, kind: str, **options: int) -> bytes:

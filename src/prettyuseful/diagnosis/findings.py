@@ -115,6 +115,7 @@ class Diagnosis(_Result):
         differs: the data set differs significantly from real images.
         tried: every candidate change, by family, from weak to strong.
         by_kind: by kind of features, the distance from real images and from real images after the selected changes.
+        classes: names of the classes that were diagnosed, by label; empty if they are those of the task.
     """
 
     causes: tuple[CauseFinding, ...]
@@ -125,6 +126,7 @@ class Diagnosis(_Result):
     differs: bool
     tried: tuple[ChangeResult, ...] = ()
     by_kind: dict[str, tuple[float, float]] = {}
+    classes: tuple[str, ...] = ()
 
     @property
     def named(self) -> tuple[CauseFinding, ...]:

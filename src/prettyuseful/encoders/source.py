@@ -19,6 +19,7 @@ from prettyuseful.hub.commits import check_resolved
 from prettyuseful.hub.files import pin_model_source
 from prettyuseful.hub.ids import is_hub_id
 from prettyuseful.numerics import Numerics
+from prettyuseful.paths import exists, is_file
 from prettyuseful.plugins import is_plugin
 from prettyuseful.registry import import_target
 
@@ -165,7 +166,7 @@ def _check_timm(name: str) -> None:
 
 def _short_name(path_or_id: str) -> str:
     """Return the name of a folder or file, or the hub id."""
-    return Path(path_or_id).resolve().name if Path(path_or_id).exists() else path_or_id
+    return Path(path_or_id).resolve().name if exists(path_or_id) else path_or_id
 
 
 def _content_fields(weights: Pinned[Any]) -> dict[str, Any]:
@@ -175,7 +176,7 @@ def _content_fields(weights: Pinned[Any]) -> dict[str, Any]:
 
 def _pin_model_source(path_or_id: str) -> Pinned[str]:
     folder = Path(path_or_id)
-    if (folder / "config.json").is_file() or (
+    if is_file(folder / "config.json") or (
         is_hub_id(path_or_id) and not path_or_id.startswith(".") and not folder.exists()
     ):
         return pin_model_source(path_or_id)

@@ -29,7 +29,10 @@ def output_problem(images: Any, request: Request) -> str | None:
     if shape[0] != len(request.seeds):
         return f"it returned {shape[0]} images for {len(request.seeds)} seeds"
     if dtype != "uint8":
-        return f"its images are {dtype}, not uint8 from 0 to 255"
+        values = as_array(images.float() if hasattr(images, "float") else images)
+        broken = int((~np.isfinite(values).all(axis=(1, 2, 3))).sum()) if values.dtype.kind == "f" else 0
+        not_finite = f", and {broken} of {shape[0]} hold values that are not finite (NaN or infinite)" if broken else ""
+        return f"its images are {dtype}, not uint8 from 0 to 255{not_finite}"
     return None
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from prettyuseful.errors import DataError, one_line
+from prettyuseful.paths import is_folder
+from prettyuseful.untrusted_text import MAX_JSON_BYTES, load_json, read_text
 
 
 def read_hub_json(repository: str, revision: str | None, file: str) -> dict[str, Any]:
@@ -23,12 +24,13 @@ def read_hub_json(repository: str, revision: str | None, file: str) -> dict[str,
     before = logger.level
     logger.setLevel(logging.ERROR)  # its warnings would be printed before our one-line message
     try:
-        content = json.loads(Path(hf_hub_download(repository, file, revision=revision)).read_text("utf-8"))
-        return dict(content)
+        path = Path(hf_hub_download(repository, file, revision=revision))
+        return dict(load_json(read_text(path, MAX_JSON_BYTES)))
     except (OSError, ValueError, TypeError) as error:
         if type(error).__name__ in ("EntryNotFoundError", "RemoteEntryNotFoundError"):
             raise DataError(
-                f"{repository!r} is not a diffusers pipeline: it has no {file}; give another repository, or a folder"
+                f"{repository!r} is not a diffusers pipeline: it has no {file} (single-file checkpoints and LoRA "
+                "weights are not supported); give another repository, or a folder that diffusers' save_pretrained wrote"
             ) from error
         raise DataError(explain_load_error(repository, repository, gated=False, error=error)) from error
     finally:
@@ -40,7 +42,7 @@ def explain_load_error(name: str, source: str, gated: bool, error: BaseException
     error_names = {type(cause).__name__ for cause in _error_chain(error)}
     text = one_line(str(error))
     prefix = f"cannot load the generator {name!r}: "
-    if Path(source).is_dir():
+    if is_folder(source):
         return f"{prefix}its folder {source} is incomplete ({text[:200]}); download the model again"
     # The hub's message about a missing repository mentions gated ones too, so the type of the error decides.
     if "GatedRepoError" in error_names or ("gated repo" in text and "RepositoryNotFoundError" not in error_names):

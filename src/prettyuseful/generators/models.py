@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -15,10 +14,13 @@ from prettyuseful.generators import pocket
 from prettyuseful.generators.base import Origin, Sampling
 from prettyuseful.generators.families import FAMILIES, Family, family_of_pipeline
 from prettyuseful.generators.hub import read_hub_json
+from prettyuseful.generators.weights import unsupported_weights
 from prettyuseful.hub.commits import UNRESOLVED, resolve
 from prettyuseful.hub.files import folder_fingerprint
 from prettyuseful.hub.ids import is_hub_id, split_revision
 from prettyuseful.numerics import DType
+from prettyuseful.paths import exists, is_file, is_folder
+from prettyuseful.untrusted_text import MAX_JSON_BYTES, load_json, read_text
 
 _POCKET = "pocket:"
 _REFINER_SEPARATOR = "+"  # separates the revision of a model from that of its refiner
@@ -372,9 +374,11 @@ def find_model(name: str) -> Model:
     row, _, revision = name.partition("@")
     if row in MODELS and not (revision and MODELS[row].path_or_id.startswith(_POCKET)):
         return MODELS[row].at_revision(revision) if revision else MODELS[row]
+    if problem := unsupported_weights(name):
+        raise UnknownNameError(problem)
     if is_pipeline_folder(name):
         return _infer_model(Path(name).resolve().name, name, lambda file: _read_json(Path(name) / file))
-    if is_hub_id(name) and not Path(name).exists():
+    if is_hub_id(name) and not exists(name):
         return _infer_model(name, name, lambda file: read_hub_json(*split_revision(name), file))
     near = did_you_mean(name.lower(), MODELS)
     raise UnknownNameError(
@@ -393,7 +397,7 @@ def memory_needed(name: str, part: Literal["sampling", "encoding"], dtype: DType
 
 
 def is_pipeline_folder(name: str) -> bool:
-    return (Path(name) / "model_index.json").is_file()
+    return is_file(Path(name) / "model_index.json")
 
 
 def pin_model(name: str) -> Pinned[str]:
@@ -407,7 +411,7 @@ def pin_model(name: str) -> Pinned[str]:
     model = find_model(name)
     if model.path_or_id.startswith(_POCKET):
         return Pinned(source=name, content=pocket.fingerprint(model.path_or_id.removeprefix(_POCKET)))
-    if Path(model.path_or_id).is_dir():
+    if is_folder(model.path_or_id):
         return Pinned(source=name, content=folder_fingerprint(Path(model.path_or_id)))
     commits = [resolve(path_or_id) for path_or_id in (model.path_or_id, model.refiner) if path_or_id]
     known = UNRESOLVED not in [commit.sha for commit in commits]
@@ -454,6 +458,6 @@ def _infer_model(name: str, path_or_id: str, read: Any) -> Model:
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        return dict(json.loads(path.read_text("utf-8")))
+        return dict(load_json(read_text(path, MAX_JSON_BYTES)))
     except (OSError, ValueError, TypeError) as error:
         raise DataError(f"cannot read {path}: {' '.join(str(error).split())}; download the model again") from error

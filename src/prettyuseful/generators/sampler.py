@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from prettyuseful.errors import DataError
 from prettyuseful.generators.base import Sampling
 from prettyuseful.generators.families import FAMILIES, Family
 from prettyuseful.generators.loading import load_parts
@@ -88,8 +89,19 @@ class DiffusersSampler:
                     image=latents,
                     denoising_start=_HANDOVER,
                 )
+        self._check_finite(images)
         pixels: torch.Tensor = images.float().mul(255).round().byte()
         return pixels.permute(0, 2, 3, 1).contiguous()
+
+    def _check_finite(self, images: torch.Tensor) -> None:
+        """Raise a DataError if values are NaN or infinite; as pixels they would be black."""
+        finite = images.isfinite().flatten(1).all(dim=1)
+        if broken := int((~finite).sum()):
+            raise DataError(
+                f"{self.model.id}: {broken} of {len(images)} images hold values that are not finite (NaN or infinite) "
+                f"with {self.numerics.dtype}; set another number format, such as numerics: {{dtype: bfloat16}} or "
+                "float32"
+            )
 
     def _call(self, pipeline: Any, family: Family, embedding: Any, seeds: tuple[int, ...], **overrides: Any) -> Any:
         sampling = self.sampling

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
+
+from prettyuseful.paths import is_folder
 
 WEIGHTS = ".safetensors"
 """Suffix of weight files."""
@@ -17,7 +18,7 @@ def is_hub_id(name: str) -> bool:
 
 def split_revision(name: str) -> tuple[str, str | None]:
     """Split a hub id into repository and revision (None for the newest). A folder is returned unchanged."""
-    if Path(name).is_dir():
+    if is_folder(name):
         return name, None
     repository, _, revision = name.partition("@")
     return repository, revision or None

@@ -11,6 +11,7 @@ import torch
 from prettyuseful.errors import DataError, one_line
 from prettyuseful.hub.ids import split_revision
 from prettyuseful.hub.library_logs import capture_library_logs
+from prettyuseful.paths import is_folder
 
 _MAX_CHARACTERS = 200
 
@@ -67,7 +68,7 @@ def load_pretrained(kind: ModelKind, model: str, dtype: torch.dtype) -> tuple[An
 
 def model_label(model: str) -> str:
     """Return the name of a model folder, or the hub id, for records and messages."""
-    return Path(model).resolve().name if Path(model).is_dir() else model
+    return Path(model).resolve().name if is_folder(model) else model
 
 
 def _explain(kind: ModelKind, path_or_id: str, error: Exception) -> str:
@@ -78,7 +79,7 @@ def _explain(kind: ModelKind, path_or_id: str, error: Exception) -> str:
         return "it requires code of its own, which is never executed; give a model that is part of transformers"
     if any(f"Unrecognized {part}" in text for part in ("configuration class", "processing class", "image processor")):
         return kind.wrong_kind_advice
-    if Path(path_or_id).is_dir():
+    if is_folder(path_or_id):
         return f"{text[:_MAX_CHARACTERS]}; download the model again"
     if "couldn't connect" in text or "offline mode" in text:
         return (

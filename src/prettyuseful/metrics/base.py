@@ -49,6 +49,8 @@ class Metric:
         share: every value is 0 or 1.
         k: number of neighbours, passed to the function as `k`, or None.
         fewest: smallest number of images per class, real and synthetic.
+        depends_on_number: the value also depends on how many images are compared, so the report states their number
+            where data sets differ in it.
         family: metrics of one family share one function, which one step calls once for all of them. Default: the name.
         comes_with: another metric; a study that lists that one also measures this one.
         leave_out: for `per="set"`, a faster equivalent of `metrics.jackknife.leave_out_blocks`. Its arguments are the
@@ -72,6 +74,7 @@ class Metric:
     share: bool = False
     k: int | None = None
     fewest: int = 3
+    depends_on_number: bool = False
     family: str = ""
     comes_with: str | None = None
     leave_out: Callable[..., np.ndarray] | None = None

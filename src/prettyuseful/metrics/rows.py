@@ -37,6 +37,7 @@ METRICS = Registry(
             low=0.0,
             k=NEIGHBOURS,
             fewest=NEIGHBOURS + 1,
+            depends_on_number=True,
         ),
         Metric(
             name="coverage",
@@ -51,6 +52,7 @@ METRICS = Registry(
             share=True,
             k=NEIGHBOURS,
             fewest=NEIGHBOURS + 1,
+            depends_on_number=True,
         ),
         Metric(
             name="precision",
@@ -65,6 +67,7 @@ METRICS = Registry(
             share=True,
             k=NEIGHBOURS,
             fewest=NEIGHBOURS + 1,
+            depends_on_number=True,
         ),
         Metric(
             name="recall",
@@ -79,6 +82,7 @@ METRICS = Registry(
             share=True,
             k=NEIGHBOURS,
             fewest=NEIGHBOURS + 1,
+            depends_on_number=True,
         ),
         Metric(
             name="frechet",
@@ -89,6 +93,7 @@ METRICS = Registry(
             function=frechet_distance,
             per="set",
             low=0.0,
+            depends_on_number=True,
         ),
         Metric(
             name="kid",
@@ -112,6 +117,7 @@ METRICS = Registry(
             per="set",
             low=0.0,
             high=40.0,
+            depends_on_number=True,
         ),
         Metric(
             name="vendi",
@@ -123,6 +129,7 @@ METRICS = Registry(
             reads="synthetic",
             per="set",
             low=1.0,
+            depends_on_number=True,
         ),
         Metric(
             name="vendi-per-class",
@@ -136,6 +143,7 @@ METRICS = Registry(
             reads="synthetic",
             per="class",
             low=1.0,
+            depends_on_number=True,
         ),
         Metric(
             name="nearest",
@@ -146,6 +154,7 @@ METRICS = Registry(
             part="distance",
             per="synthetic image",
             low=0.0,
+            depends_on_number=True,
         ),
         Metric(
             name="clip-score",

@@ -12,9 +12,12 @@ import numpy as np
 class Transfer:
     """Accuracies as fractions 0-1, and counts per source group. A group contains images of one class.
 
+    Accuracies are means over the classes that have test images (balanced accuracy). With equally many test images of
+    every class they are the share of correctly classified images.
+
     Attributes:
-        top1: accuracy.
-        top5: share of images whose label is among the five highest logits.
+        top1: accuracy, mean over classes.
+        top5: share of images whose label is among the five highest logits, mean over classes.
         per_class: accuracy on each class.
         confusion: `confusion[i][j]` counts the images of class i that are predicted as class j.
         group_labels: class of each group.
@@ -37,7 +40,7 @@ class Transfer:
 
 
 def transfer(logits: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> Transfer:
-    """Return the accuracy of a classifier on a test set.
+    """Return the accuracy of a classifier on a test set; every class has the same weight.
 
     With fewer than five classes, top-5 accuracy is 1. Among equal logits the lowest class is predicted, as by `argmax`.
 
@@ -58,8 +61,8 @@ def transfer(logits: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> Tran
         np.char.add(np.char.add(labels.astype(str), "/"), groups.astype(str)), return_index=True, return_inverse=True
     )
     return Transfer(
-        top1=float(correct.mean()),
-        top5=float((rank < 5).mean()),
+        top1=_class_mean(correct, labels),
+        top5=_class_mean(rank < 5, labels),
         per_class=(np.diag(confusion) / np.maximum(confusion.sum(axis=1), 1)).tolist(),
         confusion=confusion.tolist(),
         group_labels=labels[first].tolist(),
@@ -67,3 +70,11 @@ def transfer(logits: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> Tran
         group_correct=np.bincount(index, weights=correct, minlength=len(names)).astype(int).tolist(),
         groups=names.tolist(),
     )
+
+
+def _class_mean(values: np.ndarray, labels: np.ndarray) -> float:
+    """Return the mean over classes of the mean (N,) value of the images of a class."""
+    _, index, sizes = np.unique(labels, return_inverse=True, return_counts=True)
+    if (sizes == sizes[0]).all():
+        return float(values.mean())
+    return float((np.bincount(index, weights=values) / sizes).mean())

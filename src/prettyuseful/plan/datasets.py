@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from prettyuseful.data.class_counts import ClassCounts
 from prettyuseful.data.pixels import StoredSize
 from prettyuseful.diagnosis.causes import droppable
 from prettyuseful.engine.pinned import Pinned
 from prettyuseful.errors import DataError, prefix_location
 from prettyuseful.generators.base import Origin
 from prettyuseful.generators.micro_batches import BatchPlan
-from prettyuseful.generators.models import MODELS, find_model, is_pipeline_folder, pin_model
+from prettyuseful.generators.models import find_model, pin_model
 from prettyuseful.generators.settings import resolve_sampling
 from prettyuseful.numerics import DType
+from prettyuseful.plan.counts import existing_images
 from prettyuseful.plan.planned import PlanContext, PlannedDataset
 from prettyuseful.plan.prompts import PROMPTS_PER_STEP, PinnedModel, PromptPlanner
 from prettyuseful.plan.real import RealImages, add_sample
@@ -68,56 +70,56 @@ class DatasetPlanner:
             UserError: its generator, prompts, sampling or the data sets it is made from cannot be used.
         """
         if name not in self._planned:
-            plan = self.context.study.datasets[name]
+            plan, per_class = self.context.study.datasets[name], self.context.counts[name]
             with prefix_location(f"data set {name!r}"):
-                steps = self._add_steps(name, plan)
+                steps = self._add_steps(name, plan, per_class)
             keys = {"dataset": steps.dataset, "sample": add_sample(self.context, steps.dataset, name)}
             if steps.prompts is not None:
                 keys["prompt"] = steps.prompts
             self._planned[name] = PlannedDataset(
-                name, plan.count, keys, steps.origin, plan, self._pretraining(plan), prompts=plan.prompts.label
+                name, per_class, keys, steps.origin, plan, self._pretraining(plan, per_class), plan.prompts.label
             )
         return self._planned[name]
 
-    def _pretraining(self, plan: DatasetPlan) -> PlannedDataset | None:
+    def _pretraining(self, plan: DatasetPlan, per_class: ClassCounts) -> PlannedDataset | None:
         """Return the data set for pretraining; real images are as many as the data set has."""
         if plan.pretrain is None:
             return None
         if plan.pretrain == REAL:
-            return self.real.train_dataset(self.real.limit(plan.count))
+            return self.real.train_dataset(self.real.limit(per_class))
         return self.plan(plan.pretrain)
 
-    def _add_steps(self, name: str, plan: DatasetPlan) -> _DatasetSteps:
+    def _add_steps(self, name: str, plan: DatasetPlan, per_class: ClassCounts) -> _DatasetSteps:
         if plan.mix is not None:
             return self._add_mix(name, plan.mix)
         if plan.of is not None:
-            return self._add_change(name, plan, plan.of)
+            return self._add_change(name, plan, plan.of, per_class)
         source = str(plan.generator)
         if is_plugin(source):
             _reject_field(plan, "sampling", "a user-defined generator has its own settings")
             origin = Origin(plugin_id(source), "custom", note="a user-defined generator")
             pinned = Pinned(source=source, content=plugin_fingerprint(source))
-            return self._add_generation(name, plan, _Generator(origin, pinned))
-        if source not in MODELS and not is_pipeline_folder(source):
-            from prettyuseful.data.sources.open import is_source
-
-            if is_source(source):
-                return self._add_import(name, plan, source)
+            return self._add_generation(name, plan, per_class.smallest, _Generator(origin, pinned))
+        if existing_images(source):
+            return self._add_import(name, plan, source, per_class)
         model, pinned = find_model(source), pin_model(source)
         diffusion = PinnedModel(model, pinned, resolve_sampling(plan.sampling, model))
-        return self._add_generation(name, plan, _Generator(model.origin, pinned, model.dtype, diffusion))
+        return self._add_generation(
+            name, plan, per_class.smallest, _Generator(model.origin, pinned, model.dtype, diffusion)
+        )
 
-    def _add_import(self, name: str, plan: DatasetPlan, path: str) -> _DatasetSteps:
+    def _add_import(self, name: str, plan: DatasetPlan, path: str, per_class: ClassCounts) -> _DatasetSteps:
         from prettyuseful.data.sources.class_names import match_large_classes
-        from prettyuseful.data.sources.open import open_source
 
         for field_name in ("prompts", "sampling", "seed"):
             _reject_field(plan, field_name, "the images already exist")
-        source = open_source(path)
-        match_large_classes(source, self.classes, plan.count)
+        source = self.context.open_images(path)
+        match_large_classes(source, self.classes, per_class)
+        self.context.notes.extend(source.notes(self.classes))
         images = Pinned(source=path, content=source.fingerprint())
-        spec = ImportSpec(images=images, classes=self.classes, per_class=plan.count)
-        key = self.graph.add(spec, {}, f"import {name}", plan.count * len(self.classes))
+        names = self.context.study.task.classes
+        spec = ImportSpec(images=images, classes=self.classes, per_class=per_class, names=names)
+        key = self.graph.add(spec, {}, f"import {name}", per_class.total(len(self.classes)))
         return _DatasetSteps(key, Origin(name, "folder", note=f"images from {source.kind}"))
 
     def _add_mix(self, name: str, mix: Mapping[str, int]) -> _DatasetSteps:
@@ -130,9 +132,9 @@ class DatasetPlanner:
         counts = ", ".join(f"{count} {part}" for part, count in mix.items())
         return _DatasetSteps(key, Origin(f"mix of {' and '.join(mix)}", "mix", note=f"{counts} per class"))
 
-    def _add_change(self, name: str, plan: DatasetPlan, of: str) -> _DatasetSteps:
-        units = plan.count * len(self.classes)
-        dataset = self.real.load_step("train", plan.count) if of == REAL else self.plan(of).key
+    def _add_change(self, name: str, plan: DatasetPlan, of: str, per_class: ClassCounts) -> _DatasetSteps:
+        units = per_class.total(len(self.classes))
+        dataset = self.real.load_step("train", per_class) if of == REAL else self.plan(of).key
         if plan.transform is None:
             assert plan.drop is not None
             inputs = {"dataset": dataset, "diagnosis": self.diagnose(self.plan(of))}
@@ -142,17 +144,19 @@ class DatasetPlanner:
         spec = ChangeSpec(
             transform=plan.transform.pin(),
             stored_size=self.stored_size,
-            per_class=plan.count,
+            per_class=per_class,
             numerics=self.context.study.numerics.step_numerics(),
         )
         key = self.graph.add(spec, {"dataset": dataset}, f"change {of}: {name}", units)
         return _DatasetSteps(key, Origin(f"{of} changed", "changed", note=f"{of} after {plan.transform.kind}"))
 
-    def _add_generation(self, name: str, plan: DatasetPlan, generator: _Generator) -> _DatasetSteps:
+    def _add_generation(self, name: str, plan: DatasetPlan, count: int, generator: _Generator) -> _DatasetSteps:
         numerics = self.context.study.numerics.generation_numerics(generator.dtype)
-        resolved_prompts, real_count = plan.prompts.resolve(self.context.task), self.real.limit(plan.count)
+        resolved_prompts = plan.prompts.resolve(self.context.task)
+        self.context.notes.extend(resolved_prompts.words.notes)
+        real_count = self.real.limit(ClassCounts(count)).smallest  # captions of equally many images of every class
         per_class = resolved_prompts.per_class(real_count)
-        batches = BatchPlan.for_class(plan.count, per_class, self.context.study.numerics.micro_batch)
+        batches = BatchPlan.for_class(count, per_class, self.context.study.numerics.micro_batch)
         prompts = self.prompts.add_prompts(resolved_prompts, plan.prompts.label, real_count)
         # Encode all prompts before sampling, so text encoder and denoiser are never in memory together.
         embeddings = (
@@ -182,8 +186,8 @@ class DatasetPlanner:
                 inputs = {"prompts": prompts, **{f"embeddings {part:05d}": embeddings[part] for part in parts}}
                 step_label = f"generate {name}: {class_name} {images[0]}-{images[-1] + 1}"
                 shards[f"{len(shards):05d}"] = self.graph.add(spec, inputs, step_label, len(images))
-        collect = CollectSpec(classes=self.classes, images_per_class=plan.count)
-        key = self.graph.add(collect, shards, f"collect {name}", plan.count * len(self.classes))
+        collect = CollectSpec(classes=self.classes, images_per_class=count)
+        key = self.graph.add(collect, shards, f"collect {name}", count * len(self.classes))
         return _DatasetSteps(key, generator.origin, prompts)
 
 

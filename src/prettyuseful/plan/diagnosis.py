@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
-from functools import cached_property
 
+from prettyuseful.data.class_counts import ClassCounts
 from prettyuseful.diagnosis.images import MIN_IMAGES, parts_per_class
 from prettyuseful.errors import DataError
 from prettyuseful.plan.cells import PlannedCell
 from prettyuseful.plan.classifiers import ClassifierPlanner
 from prettyuseful.plan.planned import PlanContext, PlannedDataset
-from prettyuseful.steps.diagnosis import DiagnoseSpec, HalfSpec, TrySpec
+from prettyuseful.plan.real import RealImages
+from prettyuseful.steps.diagnosis import DiagnoseSpec, HalfSpec, KeepClassesSpec, TrySpec
+from prettyuseful.tasks.base import summarise_names
 
 
 def min_images_per_class(classes: int) -> int:
@@ -18,24 +21,51 @@ def min_images_per_class(classes: int) -> int:
     return 2 * MIN_IMAGES * parts_per_class(classes)
 
 
+def diagnosed_classes(real: ClassCounts, other: ClassCounts, classes: int) -> tuple[int, ...]:
+    """Return the labels of the classes that have enough real and other images for a diagnosis; empty without two.
+
+    The fewer classes there are, the more images of each are needed.
+    """
+    kept = tuple(range(classes))
+    while len(kept) > 1:
+        needed = min_images_per_class(len(kept))
+        enough = tuple(label for label in kept if real[label] >= needed and other[label] >= needed // 2)
+        if enough == kept:
+            return kept
+        kept = enough
+    return ()
+
+
 class DiagnosisPlanner:
-    """Plans the diagnosis of data sets, with the training images in `real` as reference and classifiers of `cell`."""
+    """Plans the diagnosis of data sets, with real training images as reference and classifiers of `cell`."""
 
     def __init__(
-        self, context: PlanContext, classifiers: ClassifierPlanner, real: PlannedDataset, cell: PlannedCell
+        self, context: PlanContext, classifiers: ClassifierPlanner, real: RealImages, cell: PlannedCell
     ) -> None:
-        self.graph, self.study, self.classes = context.graph, context.study, len(context.task.classes)
+        self.context, self.graph, self.study = context, context.graph, context.study
+        self.classes = context.task.classes
         self.classifiers, self.real, self.cell = classifiers, real, cell
+        self._references: dict[tuple[int, ...], dict[str, str]] = {}
 
-    def with_diagnosis(self, dataset: PlannedDataset) -> PlannedDataset:
-        """Return the data set with its diagnosis step; real images and derived data sets are returned unchanged.
+    def with_diagnoses(self, datasets: Sequence[PlannedDataset]) -> list[PlannedDataset]:
+        """Return the data sets with their diagnosis steps; real images and derived data sets stay unchanged.
+
+        A data set or a class with too few images is left out, and the notes of the plan say so.
 
         Raises:
-            DataError: too few images.
+            DataError: no data set has enough images.
         """
-        if dataset.plan is None or dataset.plan.of is not None:
-            return dataset
-        return replace(dataset, keys={**dataset.keys, "diagnose": self.key(dataset)})
+        diagnosable = [dataset for dataset in datasets if dataset.plan is not None and dataset.plan.of is None]
+        small = [dataset for dataset in diagnosable if not self._kept(dataset)]
+        if small and len(small) == len(diagnosable):
+            raise self._too_few(small[0])
+        self.context.notes.extend(f"Causes of {d.name} are not diagnosed: {self._reason(d)}." for d in small)
+        return [
+            replace(dataset, keys={**dataset.keys, "diagnose": self.key(dataset)})
+            if dataset in diagnosable and dataset not in small
+            else dataset
+            for dataset in datasets
+        ]
 
     def key(self, dataset: PlannedDataset) -> str:
         """Return the key of the step that diagnoses a data set.
@@ -43,20 +73,52 @@ class DiagnosisPlanner:
         Raises:
             DataError: too few images.
         """
-        min_images = min_images_per_class(self.classes)
-        for images, needed in ((self.real, min_images), (dataset, min_images // 2)):
-            if images.images_per_class < needed:
-                raise DataError(
-                    f"a diagnosis with {self.classes} classes needs {needed} images per class of {images.name}, "
-                    f"which has {images.images_per_class}; use more images, or set 'diagnosis: false'"
-                )
+        kept = self._kept(dataset)
+        if not kept:
+            raise self._too_few(dataset)
+        if len(kept) < len(self.classes):
+            names = summarise_names([name for label, name in enumerate(self.classes) if label not in kept])
+            self.context.notes.append(
+                f"The diagnosis of {dataset.name} leaves out classes with too few images: {names}."
+            )
         spec = DiagnoseSpec(view=self.cell.view, numerics=self.study.numerics.inference_numerics())
-        inputs = {**self._reference, "pixels": self.classifiers.images.key(dataset.key, self.cell)}
+        inputs = {**self._reference(kept), "pixels": self._pixels(dataset, kept)}
         return self.graph.add(spec, inputs, f"diagnose {dataset.name}", self.graph.units(dataset.key))
 
-    @cached_property
-    def _reference(self) -> dict[str, str]:
-        pixels = self.classifiers.images.key(self.real.key, self.cell)
+    def _kept(self, dataset: PlannedDataset) -> tuple[int, ...]:
+        return diagnosed_classes(self.real.reference.images_per_class, dataset.images_per_class, len(self.classes))
+
+    def _too_few(self, dataset: PlannedDataset) -> DataError:
+        return DataError(f"{self._reason(dataset)}; use more images, or set 'diagnosis: false'")
+
+    def _reason(self, dataset: PlannedDataset) -> str:
+        """Return how many images a diagnosis needs, and what limits it: real images, or the data set."""
+        needed, count = min_images_per_class(len(self.classes)), len(self.classes)
+        reference = self.real.reference
+        images, needed = (reference, needed) if reference.images_per_class.smallest < needed else (dataset, needed // 2)
+        numbers = images.images_per_class
+        has = f"has {numbers}"
+        if not numbers.equal:
+            label = min(range(count), key=lambda label: numbers[label])
+            has += f" (the fewest of the class {self.classes[label]!r})"
+        return f"a diagnosis with {count} classes needs {needed} images per class of {images.name}, which {has}"
+
+    def _pixels(self, dataset: PlannedDataset, kept: tuple[int, ...]) -> str:
+        """Return the key of the decoded images of some classes of a data set."""
+        pixels = self.classifiers.images.key(dataset.key, self.cell)
+        if len(kept) == len(self.classes):
+            return pixels
+        units = sum(dataset.images_per_class[label] for label in kept)
+        label = f"keep {len(kept)} classes of {dataset.name}"
+        return self.graph.add(KeepClassesSpec(labels=kept), {"pixels": pixels}, label, units)
+
+    def _reference(self, kept: tuple[int, ...]) -> dict[str, str]:
+        if kept not in self._references:
+            self._references[kept] = self._add_reference(kept)
+        return self._references[kept]
+
+    def _add_reference(self, kept: tuple[int, ...]) -> dict[str, str]:
+        pixels = self._pixels(self.real.reference, kept)
         units, seed = self.graph.units(pixels) / 2, self.study.train.seeds[0]
         halves = [
             self.graph.add(HalfSpec(part=part), {"pixels": pixels}, f"half {part} of the real train images", units)

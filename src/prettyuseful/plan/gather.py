@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from prettyuseful.checks.finding import Finding
+from prettyuseful.data.class_counts import ClassCounts
 from prettyuseful.diagnosis.findings import Diagnosis
 from prettyuseful.engine.execute import Outcome
 from prettyuseful.engine.store.base import Manifest, Store
@@ -27,6 +29,7 @@ from prettyuseful.records import (
     TransferKind,
     TransferResult,
 )
+from prettyuseful.steps.checks import FINDINGS
 from prettyuseful.study.file import REAL
 
 
@@ -59,7 +62,7 @@ class _RecordBuilder:
                 chance=1 / len(task.classes),
                 licence=task.licence,
                 source=task.source,
-                test_images_per_class=task.available("test"),
+                test_images_per_class=ClassCounts(task.counts("test")),
             ),
             metrics=[MetricRecord.from_metric(metric) for metric in self.plan.metrics],
             encoders=dict(self.plan.encoders),
@@ -70,6 +73,7 @@ class _RecordBuilder:
                 )
                 for group in self.plan.groups
             ],
+            notes=list(self.plan.notes),
             environment=environment(),
         )
 
@@ -102,6 +106,7 @@ class _RecordBuilder:
             size_bytes=sum(entry.size for entry in images.files) if images else None,
             measured=self._measured(dataset, manifests),
             diagnosis=self._diagnosis(manifests.get("diagnose")),
+            findings=self._findings(manifests.get("check")),
             samples=self._samples(manifests.get("sample")),
         )
 
@@ -149,19 +154,23 @@ class _RecordBuilder:
         return None
 
     def _measured(self, dataset: PlannedDataset, manifests: Mapping[str, Manifest]) -> list[MeasureResult]:
-        """Return one result for each encoder, subject and encoding; missing measurements are left out."""
-        results: dict[tuple[str, str, bool], dict[str, Any]] = {}
+        """Return one result for each encoder, subject, encoding and number of images; missing ones are left out."""
+        results: dict[tuple[str, str, bool, tuple[int, ...]], dict[str, Any]] = {}
         metrics = {metric.name for metric in self.plan.metrics}
         for measure in dataset.measures:
             manifest, reencoding = manifests.get(measure.label), self._reencoding(measure)
             if manifest is None or (measure.reencoded and reencoding is None):
                 continue
-            result = results.setdefault(
-                (measure.encoder, measure.subject, measure.reencoded is not None),
-                {"encoder": measure.encoder, "subject": measure.subject, "reencoded": reencoding},
-            )
             facts = manifest.facts
-            result["images_per_class"] = facts["images_per_class"]
+            result = results.setdefault(
+                (measure.encoder, measure.subject, measure.reencoded is not None, tuple(facts["images_per_class"])),
+                {
+                    "encoder": measure.encoder,
+                    "subject": measure.subject,
+                    "reencoded": reencoding,
+                    "images_per_class": facts["images_per_class"],
+                },
+            )
             for name in ("parts", "numbers", "by_class"):
                 values = {metric: value for metric, value in facts[name].items() if metric in metrics}
                 result[name] = {**result.get(name, {}), **values}
@@ -181,6 +190,12 @@ class _RecordBuilder:
     def _diagnosis(self, manifest: Manifest | None) -> Diagnosis | None:
         artifact = self.store.read(manifest.key) if manifest else None
         return Diagnosis.model_validate_json(artifact.path("diagnosis.json").read_bytes()) if artifact else None
+
+    def _findings(self, manifest: Manifest | None) -> tuple[Finding, ...] | None:
+        artifact = self.store.read(manifest.key) if manifest else None
+        if artifact is None:
+            return None
+        return tuple(map(Finding.model_validate, json.loads(artifact.path(FINDINGS).read_text("utf-8"))))
 
     def _kind(self, trained_on: str, tested_on: str) -> TransferKind:
         if tested_on != REAL:

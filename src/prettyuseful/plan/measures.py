@@ -4,24 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
+from prettyuseful.data.class_counts import ClassCounts
 from prettyuseful.encoders.source import REAL_TRAINED, EncoderSource
 from prettyuseful.encoders.table import ENCODERS
-from prettyuseful.engine.graph import Graph
 from prettyuseful.engine.pinned import Pinned
 from prettyuseful.errors import DataError, StudyError, prefix_location
 from prettyuseful.metrics.base import Metric, Reads
 from prettyuseful.metrics.rows import METRICS, pinned_family, requested_metrics
 from prettyuseful.numerics import Numerics
 from prettyuseful.plan.cells import PlannedCell
-from prettyuseful.plan.planned import PlannedDataset, PlannedMeasure
+from prettyuseful.plan.planned import PlanContext, PlannedDataset, PlannedMeasure
 from prettyuseful.records import Subject
 from prettyuseful.steps.classifiers import EvaluateSpec
 from prettyuseful.steps.embed import EmbedSpec, EmbedTextSpec
 from prettyuseful.steps.measures import MeasureSpec
 from prettyuseful.steps.reencode import ReencodeSpec
-from prettyuseful.study.file import REAL, Study
-from prettyuseful.tasks.base import Task
+from prettyuseful.study.file import REAL
+from prettyuseful.tasks.base import summarise_names
 
 PROMPT = "a photo of a {}"
 _MIN_IMAGES = 3  # images per class that any metric needs
@@ -29,16 +30,23 @@ _MIN_IMAGES = 3  # images per class that any metric needs
 
 @dataclass(frozen=True)
 class _Family:
-    """A family of metrics that are measured in one step; `name` appears in labels."""
+    """A family of metrics that are measured in one step; `name` appears in labels.
+
+    `metrics`: names of the requested metrics. `fewest`: images of a class that they need on either side.
+    """
 
     name: str
     reads: Reads
     pinned: Pinned[str]
+    metrics: tuple[str, ...]
+    fewest: int
 
 
 @dataclass
 class MeasurePlanner:
     """Adds the steps that measure data sets to the graph.
+
+    Every data set is compared with equally many real images, class by class, whatever the other data sets have.
 
     `test`: key of the step of the real test images. `classifier`: key of the training of the study's first classifier
     on real images, whose grid cell is `cell`. `pixels`: returns the key of a data set's images as that cell uses them.
@@ -47,9 +55,7 @@ class MeasurePlanner:
         UserError: an unknown metric, or two metrics with one name.
     """
 
-    study: Study
-    task: Task
-    graph: Graph
+    context: PlanContext
     test: str
     classifier: str
     cell: PlannedCell
@@ -57,6 +63,7 @@ class MeasurePlanner:
     _pinned: dict[str, Pinned[EncoderSource]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.study, self.task, self.graph = self.context.study, self.context.task, self.context.graph
         with prefix_location("metrics"):
             self.metrics = requested_metrics(self.study.metrics)
             self._families = _families(self.metrics)
@@ -64,8 +71,10 @@ class MeasurePlanner:
     def with_measures(self, datasets: Sequence[PlannedDataset]) -> list[PlannedDataset]:
         """Return the data sets with their measurements.
 
+        A data set or class with too few images for a metric is left out of it, and the notes of the plan say so.
+
         Raises:
-            UserError: too few images, an unknown encoder, or an encoder that lacks what a metric needs.
+            UserError: no data set has enough images, an unknown encoder, or an encoder that lacks what a metric needs.
         """
         self._check(datasets)
         planned = []
@@ -95,19 +104,60 @@ class MeasurePlanner:
         for encoder in self.study.encoders:
             with prefix_location("encoders"):
                 self._pinned[encoder.name] = encoder.pin()
-        self.per_class = min([self.task.available("test") // 2, *(dataset.images_per_class for dataset in datasets)])
+        synthetic = [dataset for dataset in datasets if dataset.name != REAL]
+        most = max(self._compared(dataset).largest for dataset in datasets)
         requirement = (
-            f"in every data set and in half of the real test images, but the smallest has {self.per_class}; use more "
-            "images, or disable metrics with 'metrics: []'"
+            f"in a data set and in half of the real test images, but at most {most} can be compared; use more images, "
+            "or disable metrics with 'metrics: []'"
         )
-        limit = max(self.per_class, _MIN_IMAGES)
-        if unmet := [metric for metric in self.metrics.values() if metric.fewest > limit]:
+        measurable = [f for f in self._families if any(self._measured(dataset, f) for dataset in datasets)]
+        names_met = {name for family in measurable for name in family.metrics}
+        unmet = [metric for name, metric in self.metrics.items() if name not in names_met]
+        if unmet and most < _MIN_IMAGES and all(metric.fewest <= _MIN_IMAGES for metric in unmet):
+            raise DataError(f"metrics: at least {_MIN_IMAGES} images per class are needed {requirement}")
+        if unmet:
             k, fewest = unmet[0].k, unmet[0].fewest
             names = ", ".join(metric.name for metric in unmet if (metric.k, metric.fewest) == (k, fewest))
             reason = f" for {k} nearest neighbours" if k else ""
             raise DataError(f"{names}: at least {fewest} images per class are needed{reason} {requirement}")
-        if self.per_class < _MIN_IMAGES:
-            raise DataError(f"metrics: at least {_MIN_IMAGES} images per class are needed {requirement}")
+        for dataset in synthetic:
+            self.context.notes.extend(self._notes(dataset))
+
+    def _compared(self, dataset: PlannedDataset) -> ClassCounts:
+        """Return the images of each class that can be compared with equally many real ones.
+
+        There are as many real training images, and two halves of the real test images of this size, so that real
+        images can be compared with real images in equal numbers.
+        """
+        return dataset.images_per_class.limit(self.task.counts("train")).limit(self._half_of_test)
+
+    @cached_property
+    def _half_of_test(self) -> ClassCounts:
+        return ClassCounts(tuple(count // 2 for count in self.task.counts("test")))
+
+    def _measured(self, dataset: PlannedDataset, family: _Family) -> ClassCounts:
+        """Return the images of each class that a family is measured on; without any if most classes have too few."""
+        classes = range(len(self.task.classes))
+        enough = self._compared(dataset).without_small(family.fewest)
+        return enough if 2 * sum(enough[label] > 0 for label in classes) >= len(classes) else ClassCounts(0)
+
+    def _notes(self, dataset: PlannedDataset) -> Iterator[str]:
+        """Yield one sentence for each number of images that some class of the data set does not have."""
+        compared = self._compared(dataset)
+        for fewest in sorted({family.fewest for family in self._families}):
+            families = [family for family in self._families if family.fewest == fewest]
+            names = ", ".join(self.metrics[name].name for family in families for name in family.metrics)
+            small = [name for label, name in enumerate(self.task.classes) if compared[label] < fewest]
+            if not self._measured(dataset, families[0]):
+                yield (
+                    f"Not measured for {dataset.name}, because most classes have fewer than {fewest} images, synthetic "
+                    f"or real test images of one half: {names}."
+                )
+            elif small:
+                yield (
+                    f"Classes with fewer than {fewest} images, synthetic or real test images of one half, are left out "
+                    f"of {names} of {dataset.name}: {summarise_names(small)}."
+                )
 
     def _plan_measures(self, dataset: PlannedDataset) -> Iterator[PlannedMeasure]:
         """Plan the measurements of original and re-encoded images.
@@ -116,14 +166,16 @@ class MeasurePlanner:
         """
         images = dataset.keys["dataset"]
         subjects: tuple[Subject, ...] = ("real-test", "real-train") if dataset.name == REAL else ("data-set",)
-        reencoded = self._add_reencoding(images, self.test, dataset.name)
-        test_reencoded = self._add_reencoding(self.test, images, "real test images")
+        compared = self._compared(dataset)
+        reencoded = self._add_reencoding(images, self.test, dataset.name, compared)
+        test_reencoded = self._add_reencoding(self.test, images, "real test images", None)
         for encoder, family in self._encoder_families():
-            for subject in subjects:
+            per_class = self._measured(dataset, family)
+            for subject in subjects if per_class else ():
                 if family.reads == "logits" and not self._logits_are_valid(dataset, subject):
                     continue
                 for candidate, test, reencoding in ((images, self.test, None), (reencoded, test_reencoded, reencoded)):
-                    key = self._add_measure(dataset.name, encoder, family, subject, test, candidate)
+                    key = self._add_measure(dataset.name, encoder, family, subject, test, candidate, per_class)
                     yield PlannedMeasure(encoder.label, family.name, subject, key, reencoding)
 
     def _encoder_families(self) -> Iterator[tuple[EncoderSource, _Family]]:
@@ -143,13 +195,20 @@ class MeasurePlanner:
         """Return False for images that the classifier may have been trained on: it would agree with their labels."""
         return subject == "real-test" or REAL not in self.study.image_sources(dataset.name)
 
-    def _add_reencoding(self, dataset: str, other: str, label: str) -> str:
+    def _add_reencoding(self, dataset: str, other: str, label: str, per_class: ClassCounts | None) -> str:
         units = self.graph.units(dataset)
-        spec = ReencodeSpec(per_class=None if dataset == self.test else self.per_class)
+        spec = ReencodeSpec(per_class=per_class)
         return self.graph.add(spec, {"dataset": dataset, "other": other}, f"re-encode {label}", units)
 
     def _add_measure(
-        self, name: str, encoder: EncoderSource, family: _Family, subject: Subject, test: str, candidate: str
+        self,
+        name: str,
+        encoder: EncoderSource,
+        family: _Family,
+        subject: Subject,
+        test: str,
+        candidate: str,
+        per_class: ClassCounts,
     ) -> str:
         control = subject == "real-test"
         inputs_for = self._logits if family.reads == "logits" else self._features
@@ -158,8 +217,8 @@ class MeasurePlanner:
             inputs |= inputs_for("candidate", encoder, candidate, name)
         if family.reads == "texts":
             inputs["texts"] = self._add_text_embeddings(encoder)
-        spec = MeasureSpec(family=family.pinned, control=control, per_class=self.per_class)
-        units = self.per_class * len(self.task.classes)
+        spec = MeasureSpec(family=family.pinned, control=control, per_class=per_class)
+        units = per_class.total(len(self.task.classes))
         return self.graph.add(spec, inputs, f"measure {family.name} of {name} by {encoder.label}", units)
 
     def _features(self, role: str, encoder: EncoderSource, dataset: str, label: str) -> dict[str, str]:
@@ -195,8 +254,16 @@ class MeasurePlanner:
 
 def _families(metrics: Mapping[str, Metric]) -> tuple[_Family, ...]:
     """Return the families of the requested metrics; every user-defined metric is its own family."""
-    families: dict[str, _Family] = {}
+    names_by_family: dict[str, list[str]] = {}
     for name, metric in metrics.items():
-        family_name = metric.family if name in METRICS else metric.name
-        families.setdefault(family_name, _Family(family_name, metric.reads, pinned_family(name)))
-    return tuple(families.values())
+        names_by_family.setdefault(metric.family if name in METRICS else metric.name, []).append(name)
+    return tuple(
+        _Family(
+            name=family,
+            reads=metrics[names[0]].reads,
+            pinned=pinned_family(names[0]),
+            metrics=tuple(names),
+            fewest=max(_MIN_IMAGES, *(metrics[name].fewest for name in names)),
+        )
+        for family, names in names_by_family.items()
+    )

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
+from prettyuseful.data.class_counts import ClassCounts
+from prettyuseful.data.sources.base import SampledSource
 from prettyuseful.engine.graph import Graph
 from prettyuseful.generators.base import Origin
 from prettyuseful.plan.cells import PlannedCell
+from prettyuseful.plan.counts import dataset_counts
 from prettyuseful.records import Subject
 from prettyuseful.study.file import DatasetPlan, Study
 from prettyuseful.tasks.base import Task
@@ -15,11 +19,31 @@ from prettyuseful.tasks.base import Task
 
 @dataclass(frozen=True)
 class PlanContext:
-    """The study, its task and the graph of steps, shared by all planners."""
+    """The study, its task and the graph of steps, shared by all planners.
+
+    `notes`: sentences for readers of the results on images that are not used, added while planning.
+    """
 
     study: Study
     task: Task
     graph: Graph
+    notes: list[str] = field(default_factory=list)
+    _sources: dict[str, SampledSource] = field(default_factory=dict)
+
+    def open_images(self, place: str) -> SampledSource:
+        """Return the images of a folder, tar shards or Parquet files; a place that is read twice is opened once."""
+        if place not in self._sources:
+            self._sources[place] = self.study.task.open_images(place)
+        return self._sources[place]
+
+    @cached_property
+    def counts(self) -> Mapping[str, ClassCounts]:
+        """The images of each class of every data set of the study, by name.
+
+        Raises:
+            UserError: see `dataset_counts`.
+        """
+        return dataset_counts(self.study, self.task, self.open_images)
 
 
 @dataclass(frozen=True)
@@ -52,7 +76,7 @@ class PlannedDataset:
     """
 
     name: str
-    images_per_class: int
+    images_per_class: ClassCounts
     keys: Mapping[str, str]
     origin: Origin | None = None
     plan: DatasetPlan | None = None
@@ -75,9 +99,9 @@ class PlannedRun:
     """
 
     dataset: str
-    images_per_class: int
+    images_per_class: ClassCounts
     cell: PlannedCell
     seed: int
     train: str
     evaluations: Mapping[str, str]
-    steps_of: int | None = None
+    steps_of: ClassCounts | None = None

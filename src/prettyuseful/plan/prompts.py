@@ -39,8 +39,9 @@ class PromptPlanner:
 
         `real_images`: number of real images per class to caption, for strategies that use captions.
         """
-        inputs = self._add_captions(prompts.captioner, real_images) if prompts.captioner else {}
-        spec = PromptSpec(strategy=prompts.strategy, classes=prompts.classes, options=prompts.options)
+        words = prompts.words.changed
+        inputs = self._add_captions(prompts.captioner, words, real_images) if prompts.captioner else {}
+        spec = PromptSpec(strategy=prompts.strategy, classes=prompts.classes, words=words, options=prompts.options)
         return self.context.graph.add(spec, inputs, f"write {label} prompts", 1)
 
     def add_embeddings(
@@ -70,12 +71,12 @@ class PromptPlanner:
             for index, (first, stop) in enumerate(_ranges(per_class * len(self.task.classes)))
         }
 
-    def _add_captions(self, captioner: CaptionerSource, per_class: int) -> dict[str, str]:
+    def _add_captions(self, captioner: CaptionerSource, words: dict[str, str], per_class: int) -> dict[str, str]:
         images = self.real.load_step("train", per_class)
         pinned, numerics = captioner.pin(), self.context.study.numerics.generation_numerics("bfloat16")
         return {
             f"captions {index:05d}": self.context.graph.add(
-                CaptionSpec(captioner=pinned, first=first, stop=stop, numerics=numerics),
+                CaptionSpec(captioner=pinned, first=first, stop=stop, numerics=numerics, words=words),
                 {"images": images},
                 f"caption real train images {first}-{stop}",
                 stop - first,

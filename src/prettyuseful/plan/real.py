@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, reduce
 
+from prettyuseful.data.class_counts import ClassCounts
 from prettyuseful.engine.pinned import Pinned
-from prettyuseful.errors import DataError
 from prettyuseful.plan.planned import PlanContext, PlannedDataset
 from prettyuseful.steps.datasets import LoadSpec, SampleSpec
 from prettyuseful.study.file import REAL
-from prettyuseful.tasks.base import Split, too_few_message
+from prettyuseful.tasks.base import Split, check_available
 
 _SAMPLES_PER_CLASS = 8
 
@@ -21,42 +21,52 @@ class RealImages:
         self.context, self.task = context, context.task
         self._source = Pinned(source=context.study.task, content=self.task.fingerprint())
 
-    def load_step(self, split: Split, per_class: int) -> str:
-        """Add the step that loads the first `per_class` images of every class, and return its key.
+    def load_step(self, split: Split, per_class: ClassCounts | int) -> str:
+        """Add the step that loads the first `per_class` images of each class, and return its key.
 
         Raises:
             DataError: the task has fewer images.
         """
-        if per_class > self.task.available(split):
-            raise DataError(too_few_message(self.task, split, per_class))
+        per_class = check_available(self.task, split, per_class)
         spec = LoadSpec(task=self._source, split=split, per_class=per_class)
-        units = per_class * len(self.task.classes)
+        units = per_class.total(len(self.task.classes))
         return self.context.graph.add(spec, {}, f"load {per_class} real {split} images per class", units)
 
-    def train_dataset(self, per_class: int) -> PlannedDataset:
-        """Return the data set of the first `per_class` real training images of every class."""
+    def train_dataset(self, per_class: ClassCounts) -> PlannedDataset:
+        """Return the data set of the first `per_class` real training images of each class."""
         key = self.load_step("train", per_class)
         return PlannedDataset(REAL, per_class, {"dataset": key, "sample": add_sample(self.context, key, REAL)})
 
     @cached_property
     def test_step(self) -> str:
         """The key of the step that loads all test images."""
-        return self.load_step("test", self.task.available("test"))
-
-    def limit(self, per_class: int) -> int:
-        """Return `per_class`, limited to the number of real training images that the task has."""
-        return min(per_class, self.task.available("train"))
+        return self.load_step("test", ClassCounts(self.task.counts("test")))
 
     @cached_property
-    def baselines(self) -> dict[int, PlannedDataset]:
+    def available(self) -> ClassCounts:
+        """The real training images of each class."""
+        return ClassCounts(self.task.counts("train"))
+
+    def limit(self, per_class: ClassCounts) -> ClassCounts:
+        """Return `per_class`, limited to the number of real training images that each class of the task has."""
+        return per_class.limit(self.available)
+
+    @cached_property
+    def baselines(self) -> dict[ClassCounts, PlannedDataset]:
         """Data sets of as many real training images as each data set has; by images per class, in ascending order."""
-        sizes = {self.limit(plan.count) for plan in self.context.study.datasets.values()}
+        sizes = {self.limit(counts) for counts in self.context.counts.values()}
         return {per_class: self.train_dataset(per_class) for per_class in sorted(sizes)}
 
     @property
     def largest(self) -> PlannedDataset:
         """The largest baseline."""
         return self.baselines[max(self.baselines)]
+
+    @cached_property
+    def reference(self) -> PlannedDataset:
+        """For each class the most images that a baseline has. With equal numbers this is the largest baseline."""
+        per_class = reduce(ClassCounts.raise_to, self.baselines)
+        return self.baselines.get(per_class) or self.train_dataset(per_class)
 
 
 def add_sample(context: PlanContext, dataset: str, name: str) -> str:

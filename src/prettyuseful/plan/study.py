@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import product
 
+from prettyuseful.data.class_counts import ClassCounts
 from prettyuseful.engine.execute import select_missing_steps
 from prettyuseful.engine.graph import Graph
 from prettyuseful.engine.step import Step
@@ -14,6 +15,7 @@ from prettyuseful.errors import DataError
 from prettyuseful.hub.commits import Commit, commits_in
 from prettyuseful.metrics.base import Metric
 from prettyuseful.plan.cells import CellGroup, PlannedCell, cell_groups, check_names, reference_cell
+from prettyuseful.plan.checks import CheckPlanner
 from prettyuseful.plan.classifiers import ClassifierPlanner, PixelPlanner
 from prettyuseful.plan.datasets import DatasetPlanner
 from prettyuseful.plan.diagnosis import DiagnosisPlanner
@@ -38,6 +40,8 @@ class Plan:
     metrics: tuple[Metric, ...] = ()
     encoders: Mapping[str, str] = field(default_factory=dict)
     """The encoders of the metrics by name, each with a one-line description."""
+    notes: tuple[str, ...] = ()
+    """Sentences on images and classes that are not used."""
 
     @property
     def result_keys(self) -> list[str]:
@@ -72,7 +76,7 @@ def make_plan(study: Study) -> Plan:
     classifiers = ClassifierPlanner(context, images)
     real = RealImages(context)
     test_step, baselines = real.test_step, real.baselines
-    diagnoses = DiagnosisPlanner(context, classifiers, real.largest, reference)
+    diagnoses = DiagnosisPlanner(context, classifiers, real, reference)
     planner = DatasetPlanner(context, real, reference.recipe.stored_size, diagnoses.key)
     synthetic = {name: planner.plan(name) for name in study.datasets}
     _check_controls(synthetic)
@@ -93,12 +97,24 @@ def make_plan(study: Study) -> Plan:
         # Features come from the first classifier of the study that is trained on the largest set of real images.
         feature_run = (REAL, real.largest.images_per_class, reference)
         first = next(run for run in runs if (run.dataset, run.images_per_class, run.cell) == feature_run)
-        measures = MeasurePlanner(study, context.task, context.graph, test_step, first.train, reference, images.key)
+        measures = MeasurePlanner(context, test_step, first.train, reference, images.key)
         datasets, metrics = measures.with_measures(datasets), tuple(measures.metrics.values())
         encoders = measures.encoders
     if study.diagnosis:
-        datasets = [diagnoses.with_diagnosis(dataset) for dataset in datasets]
-    return Plan(study, context.task, context.graph.steps, tuple(datasets), groups, tuple(runs), metrics, encoders)
+        datasets = diagnoses.with_diagnoses(datasets)
+    checks = CheckPlanner(context, real)
+    datasets = [checks.with_checks(dataset) for dataset in datasets]
+    return Plan(
+        study=study,
+        task=context.task,
+        steps=context.graph.steps,
+        datasets=tuple(datasets),
+        groups=groups,
+        runs=tuple(runs),
+        metrics=metrics,
+        encoders=encoders,
+        notes=tuple(dict.fromkeys([*context.task.notes, *context.notes])),
+    )
 
 
 def _tested_datasets(
@@ -122,12 +138,21 @@ def _curves(
 ) -> Iterator[PlannedRun]:
     """Yield the runs of the real-image curves: one curve for the number of training steps of each data set size."""
     classes, study = len(context.task.classes), context.study
-    for steps_of in sorted({plan.count for plan in study.datasets.values()}):
-        for n in sorted(study.train.real_curve):
-            dataset = PlannedDataset(REAL, n, {"dataset": real.load_step("train", n)})
-            recipe = match_steps(cell.recipe, n * classes, steps_of * classes)
+    for steps_of in sorted(set(context.counts.values())):
+        for per_class in _curve_points(sorted(study.train.real_curve), real):
+            dataset = PlannedDataset(REAL, per_class, {"dataset": real.load_step("train", per_class)})
+            recipe = match_steps(cell.recipe, per_class.total(classes), steps_of.total(classes))
             run = classifiers.plan_run(dataset, replace(cell, recipe=recipe), seed, {REAL: real.test_step})
             yield replace(run, cell=cell, steps_of=steps_of)
+
+
+def _curve_points(numbers: Iterable[int], real: RealImages) -> list[ClassCounts]:
+    """Return the images of each class of the points of a curve of real images.
+
+    A point of n has up to n images of each class; n is at most the number that the largest class has.
+    """
+    points = (ClassCounts(n) if n > real.available.largest else real.limit(ClassCounts(n)) for n in numbers)
+    return list(dict.fromkeys(points))
 
 
 def _check_controls(datasets: Mapping[str, PlannedDataset]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
@@ -12,6 +13,7 @@ from prettyuseful.errors import StudyError
 from prettyuseful.fields import BareName, RegisteredName
 from prettyuseful.plugins import is_plugin
 from prettyuseful.prompts.captioners.source import CaptionerSource
+from prettyuseful.prompts.class_words import ClassWords, class_words
 from prettyuseful.prompts.strategies import (
     PROMPT_STRATEGIES,
     ClassList,
@@ -63,10 +65,14 @@ class PromptPlan(BareName):
             UserError: the strategy does not support these options or this task.
         """
         row = self._validated_row()
+        words = class_words(task.classes)
         with PROMPT_STRATEGIES.guard(self.strategy):
-            options = row.options(getattr(self, row.option_key) if row.option_key else None, task)
+            value = getattr(self, row.option_key) if row.option_key else None
+            if row.option_key == "definitions" and value is not None:
+                value = words.rename_keys(value)
+            options = row.options(value, _TaskInWords(task.name, words.words, words.rename_keys(task.definitions)))
         captioner = (self.captioner or CaptionerSource()) if row.needs_captions else None
-        return ResolvedPrompts(PROMPT_STRATEGIES.pin(self.strategy), tuple(task.classes), options, captioner)
+        return ResolvedPrompts(PROMPT_STRATEGIES.pin(self.strategy), tuple(task.classes), words, options, captioner)
 
     def _validated_row(self) -> PromptStrategy:
         """Return the strategy; raise StudyError for options that it does not support."""
@@ -85,11 +91,24 @@ class PromptPlan(BareName):
 
 
 @dataclass(frozen=True)
+class _TaskInWords:
+    """The part of a task that a prompt strategy can use, with the words for prompts as the names of the classes."""
+
+    name: str
+    classes: tuple[str, ...]
+    definitions: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class ResolvedPrompts:
-    """The prompt strategy of a data set with its options. `captioner` captions the real training images, or is None."""
+    """The prompt strategy of a data set with its options. `captioner` captions the real training images, or is None.
+
+    `words`: what prompts say for each class.
+    """
 
     strategy: Pinned[str]
     classes: tuple[str, ...]
+    words: ClassWords
     options: dict[str, JsonValue]
     captioner: CaptionerSource | None
 
@@ -97,5 +116,5 @@ class ResolvedPrompts:
         """Return the number of prompts per class; `real_images` is the number of real training images per class."""
         if self.captioner is not None:
             return real_images
-        prompts = write_prompts(self.strategy.source, PromptRequest(self.classes, self.options))
+        prompts = write_prompts(self.strategy.source, PromptRequest(self.words.words, self.options))
         return len(prompts.prompts[0])

@@ -17,6 +17,7 @@ from plotly.offline import get_plotlyjs
 
 from prettyuseful.analysis.published import CITATION, LINK, SOURCE, published
 from prettyuseful.analysis.summary import Summary
+from prettyuseful.checks.rows import CHECKS
 from prettyuseful.engine.atomic import atomic_write_text
 from prettyuseful.errors import StoreError
 from prettyuseful.formatting import absolute_points, duration, number, p_value, percent, points, share, size
@@ -116,19 +117,22 @@ def _context(summary: Summary) -> dict[str, Any]:
         "pocket": uses_pocket_models(summary),
         "terms": TERMS,
         "more_findings": _more_findings(summary),
+        "misleading": any(finding.misleads for finding in summary.findings),
+        "check_titles": {check.id: check.title for check in CHECKS.values()},
+        "class_checks": [check.id for check in CHECKS.values() if check.unit == "classes"],
         "markdown_json": _script_json(answer_markdown(summary, cells[0].rows if cells else ())),
         "figures_json": _script_json(_figures_by_name([*figures, *from_paper.values()])),
     }
 
 
 def _more_findings(summary: Summary) -> list[str]:
-    """Return the sentences of the answer that contain more than the headline."""
-    headline = " ".join(summary.headline)
+    """Return the sentences of the answer that contain more than the headline and the findings of the data checks."""
+    known = " ".join([*summary.headline, *summary.errors])
     estimates = {sentence: re.findall(ESTIMATE, sentence) for sentence in summary.answer}
     return [
         sentence
         for sentence, numbers in estimates.items()
-        if sentence not in headline and not (numbers and all(number in headline for number in numbers))
+        if sentence not in known and not (numbers and all(number in known for number in numbers))
     ]
 
 

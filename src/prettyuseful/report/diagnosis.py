@@ -108,7 +108,7 @@ def _dataset_diagnosis(
         row=row,
         diagnosis=diagnosis,
         causes=tuple(
-            _reported_cause(summary, dataset.name, cause, f"{number}-{i}", image_format)
+            _reported_cause(summary, dataset, cause, f"{number}-{i}", image_format)
             for i, cause in enumerate(diagnosis.named)
         ),
         changes=_changes_figure(f"changes-{number}", dataset.name, diagnosis),
@@ -122,9 +122,9 @@ def _example_images(dataset: DatasetRecord) -> list[str]:
 
 
 def _reported_cause(
-    summary: Summary, dataset: str, cause: CauseFinding, number: str, image_format: SheetFormat
+    summary: Summary, dataset: DatasetRecord, cause: CauseFinding, number: str, image_format: SheetFormat
 ) -> ReportedCause:
-    classes = summary.study.task.classes
+    classes = dataset.diagnosed_classes(summary.study.task)
     examples = (
         ExampleRow(
             example.words,
@@ -140,7 +140,7 @@ def _reported_cause(
         worst=tuple((classes[i], cause.class_words(i)) for i in cause.worst_classes[:_WORST_CLASSES]),
         few=tuple(classes[i] for i in cause.few_classes),
         costs=summary.intervention_effects.accuracy_cost(cause),
-        remedy=summary.intervention_effects.remedy(dataset, cause),
+        remedy=summary.intervention_effects.remedy(dataset.name, cause),
         figure=_class_figure(f"by-class-{number}", cause, classes),
         examples=tuple(examples),
     )

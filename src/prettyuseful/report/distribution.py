@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from prettyuseful.analysis.distribution import Measure
+from prettyuseful.analysis.distribution import Measure, metrics_of_different_numbers
 from prettyuseful.analysis.rows import Row
 from prettyuseful.analysis.summary import Summary
 from prettyuseful.records import MeasureResult, MetricRecord, Subject
@@ -33,6 +33,12 @@ class MetricTable:
     description: str
     metrics: tuple[MetricRecord, ...]
     rows: tuple[MetricRow, ...]
+
+    @property
+    def of_different_numbers(self) -> frozenset[str]:
+        """The metrics that depend on the number of images and were measured on different numbers."""
+        measures = (measure for row in self.rows for measure in row.measures if measure)
+        return metrics_of_different_numbers(measures, self.metrics)
 
     @property
     def sides(self) -> tuple[int, ...]:
@@ -114,6 +120,6 @@ def _describe(summary: Summary, encoder: str, metrics: Sequence[MetricRecord]) -
 
 
 def _images_per_class(results: Sequence[MeasureResult]) -> str:
-    counts = [count for result in results for count in result.images_per_class]
+    counts = [count for result in results for count in result.images_per_class if count]
     low, high = min(counts), max(counts)
     return str(low) if low == high else f"{low} to {high}"

@@ -17,9 +17,11 @@ def answer_markdown(summary: Summary, rows: Sequence[Row]) -> str:
     parts = [f"# {_one_line(study.title)}"]
     if study.question:
         parts.append(_one_line(study.question))
+    if cautions := [*summary.errors, *summary.warnings]:
+        parts.append(f"## Before you trust the numbers\n\n{_list(cautions)}\n\n## Answer")
     parts.append("\n".join(_one_line(sentence) for sentence in summary.headline))
-    if summary.answer:
-        parts.append("## Findings\n\n" + "\n".join(f"- {_one_line(sentence)}" for sentence in summary.answer))
+    if findings := [sentence for sentence in summary.answer if sentence not in summary.errors]:
+        parts.append(f"## Findings\n\n{_list(findings)}")
     if rows:
         parts.append(f"## Accuracy on real test images\n\n{_table(rows)}")
         parts.append("In brackets: 95% intervals.")
@@ -45,6 +47,10 @@ def _table(rows: Sequence[Row]) -> str:
             cells.append(row.worth.text if row.worth else _MISSING)
         lines.append(cells)
     return "\n".join("| " + " | ".join(_one_line(cell).replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def _list(sentences: Sequence[str]) -> str:
+    return "\n".join(f"- {_one_line(sentence)}" for sentence in sentences)
 
 
 def _one_line(text: str) -> str:

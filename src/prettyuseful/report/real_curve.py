@@ -10,7 +10,8 @@ from typing import Any
 from prettyuseful.analysis.effective import EffectiveReal
 from prettyuseful.analysis.rows import CurvePoint, Row
 from prettyuseful.analysis.summary import Summary
-from prettyuseful.formatting import percent, share
+from prettyuseful.data.class_counts import ClassCounts
+from prettyuseful.formatting import count, percent, share
 from prettyuseful.report.cells import cell_title
 from prettyuseful.report.drawing import (
     PLOT_AREA,
@@ -38,7 +39,7 @@ class RealCurve:
     """
 
     title: str
-    steps_of: int
+    steps_of: ClassCounts
     rows: tuple[Row, ...]
     figure: Figure
 
@@ -66,7 +67,7 @@ def _figure(
     styles: Mapping[DatasetKey, SeriesStyle],
     chance: float,
 ) -> Figure:
-    sizes = [point.images_per_class for point in curve]
+    sizes = [point.position for point in curve]
     x_range = (log10(sizes[0] / 1.5), log10(sizes[-1] * 1.5))
     intervals = [point.to_real for point in curve] + [row.to_real for row in rows if row.to_real]
     y_range = axis_range([chance, *(end for interval in intervals for end in (interval.low, interval.high))])
@@ -89,7 +90,7 @@ def _figure(
             **axis("real images per class", x_range),
             "type": "log",
             "tickvals": sizes,
-            "ticktext": [str(n) for n in sizes],
+            "ticktext": [count(n) for n in sizes],
         },
         yaxis=axis("accuracy on real test images", y_range, tickformat=".0%"),
         shapes=[line_shape(x0=0, x1=1, y0=chance, y1=chance, xref="paper", color="@muted", dash="dot")],

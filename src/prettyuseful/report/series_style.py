@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from prettyuseful.analysis.summary import Summary
+from prettyuseful.data.class_counts import ClassCounts
+from prettyuseful.records import DatasetRecord
 
-DatasetKey = tuple[str, int]
+DatasetKey = tuple[str, ClassCounts]
 """Name and images per class of a data set: there may be several sets of real images that differ only in size."""
 
 _COLORS = 8
@@ -51,17 +54,29 @@ class SeriesStyle:
 def series_styles(summary: Summary) -> dict[DatasetKey, SeriesStyle]:
     """Return the style of each data set: neutral for real images, by order in the study for the others."""
     controls = [dataset for dataset in summary.datasets if dataset.control]
-    styles, generated = {}, 0
+    styles: dict[DatasetKey, SeriesStyle] = {}
+    generated = 0
     for dataset in summary.datasets:
         key = (dataset.name, dataset.images_per_class)
         if dataset.control:
-            label = dataset.name if len(controls) == 1 else f"{dataset.name} ({dataset.images_per_class} per class)"
+            label = _control_label(dataset, controls, summary.datasets)
             styles[key] = SeriesStyle(label, "real", "diamond")
         else:
             color, symbol = f"series-{generated % _COLORS}", _SYMBOLS[generated % len(_SYMBOLS)]
             styles[key] = SeriesStyle(dataset.name, color, symbol)
             generated += 1
     return styles
+
+
+def _control_label(dataset: DatasetRecord, controls: Sequence[DatasetRecord], datasets: Sequence[DatasetRecord]) -> str:
+    """Return `real`, with the images per class if there are several sizes, and with whose they are if these agree."""
+    if len(controls) == 1:
+        return dataset.name
+    numbers = str(dataset.images_per_class)
+    matched = [d.name for d in datasets if not d.control and d.images_per_class == dataset.images_per_class]
+    is_ambiguous = [str(control.images_per_class) for control in controls].count(numbers) > 1
+    like = f", as {matched[0]}" if is_ambiguous and matched else ""
+    return f"{dataset.name} ({numbers} per class{like})"
 
 
 def _shorten(label: str, max_length: int) -> str:

@@ -25,7 +25,8 @@ TERMS = (
         "synth-real",
         "Synth→Real",
         "Accuracy on real test images of a classifier trained only on the images of this data set.",
-        "This is the measure of usefulness in this report.",
+        "This is the measure of usefulness in this report. Accuracy is the mean over classes: every class has the same "
+        "weight, however many test images it has.",
         ("Synth→Real",),
     ),
     Term(
@@ -40,7 +41,7 @@ TERMS = (
         "real-real",
         "Real→Real",
         "The reference: accuracy on real test images of a classifier trained on real images.",
-        "It uses equally many real images per class, or as many as the task has.",
+        "It uses equally many real images of each class, or as many as the task has.",
         ("Real→Real",),
     ),
     Term(

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from prettyuseful.data.class_counts import ClassCounts
 from prettyuseful.data.dataset import Row, shard_name, write_shard
 from prettyuseful.data.pixels import StoredSize
 from prettyuseful.diagnosis.causes import DroppableCause
@@ -33,14 +34,15 @@ class ChangeSpec(StepSpec):
     pace: ClassVar[float] = 0.002
     transform: Pinned[TransformSource]
     stored_size: StoredSize
-    per_class: int
+    per_class: ClassCounts
     numerics: Numerics
 
     def make(self, job: Job) -> dict[str, Any]:
         self.numerics.apply()
         classes = read_classes(job, "dataset")
         rows = job.track_progress(
-            self._apply_transform(_take_first(read_rows(job, "dataset"), self.per_class)), self.per_class * len(classes)
+            self._apply_transform(_take_first(read_rows(job, "dataset"), self.per_class)),
+            self.per_class.total(len(classes)),
         )
         count = write_shard(job.folder / shard_name(0, 1), rows, classes)
         return {
@@ -80,7 +82,10 @@ class DropSpec(StepSpec):
         classes = read_classes(job, "dataset")
         affected = json.loads(job.inputs["diagnosis"].path("rows.json").read_text("utf-8"))
         rows = list(read_rows(job, "dataset"))
-        drop = set(affected[self.cause])
+        # The diagnosis may leave classes out; its rows are those of the remaining classes.
+        diagnosed = job.inputs["diagnosis"].manifest.facts.get("classes") or classes
+        diagnosed_rows = [i for i, row in enumerate(rows) if classes[row.label] in diagnosed]
+        drop = {diagnosed_rows[i] for i in affected[self.cause]}
         kept = [
             [row for i, row in enumerate(rows) if row.label == label and i not in drop] for label in range(len(classes))
         ]
@@ -94,11 +99,11 @@ class DropSpec(StepSpec):
         return {"classes": list(classes), "images": count, "applied": {"drop": self.cause, "dropped": dropped}}
 
 
-def _take_first(rows: Iterable[Row], per_class: int) -> Iterator[Row]:
+def _take_first(rows: Iterable[Row], per_class: ClassCounts) -> Iterator[Row]:
     counts: dict[int, int] = {}
     for row in rows:
         counts[row.label] = counts.get(row.label, 0) + 1
-        if counts[row.label] <= per_class:
+        if counts[row.label] <= per_class[row.label]:
             yield row
 
 

@@ -9,6 +9,9 @@ from itertools import islice
 from math import ceil
 from typing import Any, ClassVar
 
+from pydantic import Field
+
+from prettyuseful.data.class_counts import ClassCounts
 from prettyuseful.data.dataset import Row, shard_name, write_shard
 from prettyuseful.engine.pinned import Pinned
 from prettyuseful.engine.step import Job, StepSpec
@@ -20,26 +23,27 @@ _SHARD_IMAGES = 5000
 
 
 class LoadSpec(StepSpec):
-    """Load the first `per_class` real images of every class into one shard. Images keep their bytes."""
+    """Load the first `per_class` real images of each class into one shard. Images keep their bytes."""
 
     kind: ClassVar[str] = "load"
     version: ClassVar[int] = 2
     pace: ClassVar[float] = 0.0006
     task: Pinned[TaskSource]
     split: Split
-    per_class: int
+    per_class: ClassCounts
 
     def make(self, job: Job) -> dict[str, Any]:
         task = self.task.source.open()
-        rows = _report_progress(task.images(self.split, self.per_class), self.per_class * len(task.classes), job)
+        total = self.per_class.total(len(task.classes))
+        rows = _report_progress(task.images(self.split, self.per_class), total, job)
         count = write_shard(job.folder / shard_name(0, 1), rows, task.classes)
         return {"classes": list(task.classes), "images": count}
 
 
 class ImportSpec(StepSpec):
-    """Import the first `per_class` images of every class from a folder, tar shards or Parquet files.
+    """Import a draw of `per_class` images of each class from a folder, tar shards or Parquet files.
 
-    Images keep their bytes.
+    Images keep their bytes. `names`: what the task calls classes that have other names in the images.
     """
 
     kind: ClassVar[str] = "import"
@@ -47,13 +51,16 @@ class ImportSpec(StepSpec):
     pace: ClassVar[float] = 0.002
     images: Pinned[str]
     classes: tuple[str, ...]
-    per_class: int
+    per_class: ClassCounts
+    names: dict[str, str] = Field({})
 
     def make(self, job: Job) -> dict[str, Any]:
         from prettyuseful.data.sources.open import open_source
+        from prettyuseful.data.sources.renamed import rename_classes
 
-        source = open_source(self.images.source)
-        count = _write_shards(job, source.rows(self.classes, self.per_class), self.classes, self.per_class)
+        source = rename_classes(open_source(self.images.source), self.names)
+        total = self.per_class.total(len(self.classes))
+        count = _write_shards(job, source.rows(self.classes, self.per_class), self.classes, total)
         return {"classes": list(self.classes), "images": count, "applied": {"format": source.kind}}
 
 
@@ -71,7 +78,8 @@ class MixSpec(StepSpec):
     def make(self, job: Job) -> dict[str, Any]:
         facts = {name: job.inputs[name].manifest.facts for name, _ in self.parts}
         classes = facts[self.parts[0][0]]["classes"]
-        count = _write_shards(job, self._rows(job), classes, sum(per_class for _, per_class in self.parts))
+        total = len(classes) * sum(per_class for _, per_class in self.parts)
+        count = _write_shards(job, self._rows(job), classes, total)
         applied = {name: part_facts.get("applied", {}) for name, part_facts in facts.items()}
         return {"classes": classes, "images": count, "applied": {"mix": dict(self.parts), "parts": applied}}
 
@@ -110,10 +118,9 @@ def _report_progress(rows: Iterator[Row], total: int, job: Job) -> Iterator[Row]
         yield row
 
 
-def _write_shards(job: Job, rows: Iterable[Row], classes: Iterable[str], per_class: int) -> int:
+def _write_shards(job: Job, rows: Iterable[Row], classes: Iterable[str], total: int) -> int:
     """Write rows to several files, because one large file would need too much memory to read."""
     classes = tuple(classes)
-    total = per_class * len(classes)
     shards, remaining = ceil(total / _SHARD_IMAGES), _report_progress(iter(rows), total, job)
     return sum(
         write_shard(job.folder / shard_name(index, shards), islice(remaining, _SHARD_IMAGES), classes)

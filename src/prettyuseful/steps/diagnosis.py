@@ -27,6 +27,22 @@ MAX_IMAGES = 1024
 _MIN_PER_CLASS = 12
 
 
+class KeepClassesSpec(StepSpec):
+    """Keep the images of some classes of `pixels`; their labels are counted from 0 again, in the order of `labels`."""
+
+    kind: ClassVar[str] = "keep-classes"
+    pace: ClassVar[float] = 0.0005
+    labels: tuple[int, ...]
+
+    def make(self, job: Job) -> dict[str, Any]:
+        pixels, classes = read_pixels(job, "pixels"), read_classes(job, "pixels")
+        new_label = {label: number for number, label in enumerate(self.labels)}
+        rows = np.flatnonzero(np.isin(pixels.labels, self.labels)).tolist()
+        images = ((pixels[i], new_label[int(pixels.labels[i])], str(pixels.groups[i])) for i in rows)
+        write_pixels(job.folder, job.track_progress(images, len(rows)))
+        return {"classes": [classes[label] for label in self.labels], "images": len(rows)}
+
+
 class HalfSpec(StepSpec):
     """Select one of two halves of decoded images, class by class. The halves share no group."""
 
@@ -91,7 +107,7 @@ class DiagnoseSpec(StepSpec):
 
     The input `classifier 0` was not trained on `half 0`, and `classifier 1` was not trained on `half 1`. `tries 0` and
     `tries 1` are the results of `TrySpec` for the halves. The step stores a `findings.Diagnosis` in `diagnosis.json`
-    and, in `rows.json`, the rows of the images that show a cause, by the id of each cause whose images can be dropped.
+    and, in `rows.json`, the rows of `pixels` that show a cause, by the id of each cause whose images can be dropped.
     """
 
     kind: ClassVar[str] = "diagnose"
@@ -111,12 +127,13 @@ class DiagnoseSpec(StepSpec):
         pixels = read_pixels(job, "pixels")
         rows = _sample_rows(pixels, 2 * MAX_IMAGES)
         run = DiagnosisRun(reference, _to_squares(pixels.take(rows), self))
-        diagnosis = add_examples(run, read_classes(job, "half 0"))
+        classes = read_classes(job, "half 0")
+        diagnosis = add_examples(run, classes).model_copy(update={"classes": classes})
         write_json(job.folder / "diagnosis.json", diagnosis.model_dump(mode="json"))
         rows_by_cause = {cause: rows[mask].tolist() for cause, mask in run.droppable_images.items()}
         write_json(job.folder / "rows.json", rows_by_cause)
         named = [cause.row.name for cause in diagnosis.named]
-        return {"images": len(rows), "differs": diagnosis.differs, "named": named}
+        return {"images": len(rows), "classes": list(classes), "differs": diagnosis.differs, "named": named}
 
 
 _REFERENCE_INPUTS = ("half 0", "half 1", "classifier 0", "classifier 1", "tries 0", "tries 1")

@@ -43,7 +43,7 @@ class GenerateSpec(StepSpec):
     """
 
     kind: ClassVar[str] = "generate"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     pace: ClassVar[float] = 0.03
     generates: ClassVar[bool] = True
     generator: str
@@ -64,6 +64,7 @@ class GenerateSpec(StepSpec):
         prompts, draw, applied = read_prompts(job, "prompts"), *self._open(job)
         name, rows, pending = prompts.classes[self.label], [], deque[Future[list[Row]]]()
         total = len(batches.image_indices(self.first, self.stop))
+        flat: list[str] = []  # paths of images without contrast
         # The device samples the next micro-batch while threads fetch and encode the images of the previous one.
         with ThreadPoolExecutor(_WRITERS) as writers:
             for number in range(self.first, self.stop):
@@ -74,13 +75,18 @@ class GenerateSpec(StepSpec):
                 fetch = _start_host_copy(
                     self._draw_or_explain(draw, request, self.label * self.prompts + number % self.prompts)
                 )
-                pending.append(writers.submit(self._rows, fetch, request, indices))
+                pending.append(writers.submit(self._rows, fetch, request, indices, flat))
                 while len(pending) > _AHEAD:
                     rows += pending.popleft().result()
                 job.progress(len(rows) / total)
             rows += [row for future in pending for row in future.result()]
         count = write_shard(job.folder / "shard.parquet", sorted(rows, key=lambda row: row.path), prompts.classes)
-        return {"images": count, "applied": applied(), "cut": self._truncated_prompts(job)}
+        return {
+            "images": count,
+            "without_contrast": len(flat),
+            "applied": applied(),
+            "cut": self._truncated_prompts(job),
+        }
 
     @property
     def rate_class(self) -> str:
@@ -146,14 +152,19 @@ class GenerateSpec(StepSpec):
             f"{self.generator}: {len(request.seeds)} images per micro-batch exceed the memory; {advice}"
         )
 
-    def _rows(self, fetch: Callable[[], np.ndarray], request: Request, indices: list[int]) -> list[Row]:
+    def _rows(
+        self, fetch: Callable[[], np.ndarray], request: Request, indices: list[int], flat: list[str]
+    ) -> list[Row]:
         from prettyuseful.data.images import encode_jpeg
+        from prettyuseful.generators.contrast import has_contrast
 
         rows = []
         for index, seed, image in zip(indices, request.seeds, fetch(), strict=True):
             if index < self.images:  # the rest is padding
                 path = f"{request.class_name}/{index:06d}.jpg"
                 data = encode_jpeg(np.ascontiguousarray(image))
+                if not has_contrast(image):
+                    flat.append(path)
                 rows.append(Row(data, path, self.label, path, None, request.prompt, seed, self.generator))
         return rows
 
@@ -168,7 +179,7 @@ class CollectSpec(StepSpec):
     """Combine the shards of a generated data set, in order, under file names in the style of Hugging Face."""
 
     kind: ClassVar[str] = "collect"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     pace: ClassVar[float] = 0.00002
     classes: tuple[str, ...]
     images_per_class: int
@@ -183,6 +194,7 @@ class CollectSpec(StepSpec):
             "images": self.images_per_class * len(self.classes),
             "bytes": sum(shard.files[0].size for shard in shards),
             "generation_seconds": round(sum(shard.seconds for shard in shards), 1),
+            "without_contrast": sum(shard.facts["without_contrast"] for shard in shards),
             "applied": shards[0].facts["applied"],
             "prompts_cut": dict(Counter(name for names in cut.values() for name in names)),
         }

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from prettyuseful.data.class_counts import ClassCounts
 from prettyuseful.engine.pinned import Pinned
 from prettyuseful.engine.step import Job, StepSpec
 from prettyuseful.errors import DataError
@@ -33,10 +34,10 @@ class MeasureSpec(StepSpec):
     """Compute one family of metrics of a data set against the real test images, in one feature space.
 
     The real test images are split into two halves that share no group. The first half is the reference. With `control`,
-    the second half is compared with it instead of a data set (there is no input `candidate`). Both halves and the
-    candidate are reduced to equal numbers of images per class. Metrics with one value per image are stored as sums by
-    class and group (`parts`). Other metrics (`numbers`, `by_class`) are stored with their values when a block of groups
-    is left out of both sides.
+    the second half is compared with it instead of a data set (there is no input `candidate`). Both sides are reduced to
+    the same number of images of each class, at most `per_class`; a class with 0 is left out. Metrics with one value per
+    image are stored as sums by class and group (`parts`). Other metrics (`numbers`, `by_class`) are stored with their
+    values when a block of groups is left out of both sides.
 
     The inputs `reference` and `candidate` contain features or logits, labels and groups. If they contain pixels, the
     logits come from `reference values` and `candidate values`. The input `texts` has one row per class.
@@ -48,7 +49,7 @@ class MeasureSpec(StepSpec):
     grows: ClassVar[bool] = False
     family: Pinned[str]
     control: bool
-    per_class: int
+    per_class: ClassCounts
 
     def make(self, job: Job) -> dict[str, Any]:
         with METRICS.guard(self.family.source):
@@ -56,7 +57,7 @@ class MeasureSpec(StepSpec):
 
     def _measure(self, job: Job) -> dict[str, Any]:
         metrics = family_rows(self.family.source)
-        reference, candidate = self._select_images(job)
+        reference, candidate, classes = self._select_images(job)
         sides = _function_arguments(metrics[0], reference, candidate, job)
         numbers, by_class = {}, {}
         for metric in metrics:
@@ -65,7 +66,7 @@ class MeasureSpec(StepSpec):
             elif metric.per == "class":
                 numbers[metric.name], by_class[metric.name] = _class_numbers(metric, sides)
         return {
-            "images_per_class": np.unique(reference.labels, return_counts=True)[1].tolist(),
+            "images_per_class": np.bincount(reference.labels, minlength=classes).tolist(),
             "parts": _image_parts([metric for metric in metrics if metric.per_image], sides),
             "numbers": numbers,
             "by_class": by_class,
@@ -76,19 +77,21 @@ class MeasureSpec(StepSpec):
         name = self.family.source
         return f"measure {plugin_id(name) if is_plugin(name) else name}"
 
-    def _select_images(self, job: Job) -> tuple[Side, Side]:
+    def _select_images(self, job: Job) -> tuple[Side, Side, int]:
+        """Return the images of both sides, and the number of classes, with those that are left out."""
         real = _read_side(job, "reference")
         other = None if self.control else _read_side(job, "candidate")
         reference, candidate = [], []
         for label in np.unique(real.labels):
             first, second = split_halves(real.groups, np.flatnonzero(real.labels == label))
-            count = min(len(first), len(second), self.per_class)
+            count = min(len(first), len(second), self.per_class[label])
             source, rows = (real, second) if other is None else (other, np.flatnonzero(other.labels == label))
             if len(rows) < count:
                 raise DataError(f"class {label} (from 0) has {len(rows)} images, but {count} are needed; add images")
             reference.append(draw_balanced(real.groups, first, count))
             candidate.append(draw_balanced(source.groups, rows, count))
-        return real.take(np.concatenate(reference)), (other or real).take(np.concatenate(candidate))
+        classes = int(real.labels.max()) + 1
+        return real.take(np.concatenate(reference)), (other or real).take(np.concatenate(candidate)), classes
 
 
 def _read_side(job: Job, name: str) -> Side:

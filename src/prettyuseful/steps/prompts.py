@@ -21,15 +21,19 @@ from prettyuseful.steps.inputs import read_classes, read_prompts, read_slice, wr
 
 
 class CaptionSpec(StepSpec):
-    """Caption the images `first` to `stop` of a data set, one caption per image."""
+    """Caption the images `first` to `stop` of a data set, one caption per image.
+
+    `words` are what the question says for classes whose names are no words, by class name.
+    """
 
     kind: ClassVar[str] = "caption"
     pace: ClassVar[float] = 0.0006
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     captioner: Pinned[CaptionerSource]
     first: int
     stop: int
     numerics: Numerics
+    words: dict[str, str] = Field({})
 
     def make(self, job: Job) -> dict[str, Any]:
         from prettyuseful.data.images import decode
@@ -38,7 +42,8 @@ class CaptionSpec(StepSpec):
         self.numerics.apply()
         captioner, classes = open_captioner(self.captioner, self.numerics), read_classes(job, "images")
         rows = list(read_slice(job, "images", self.first, self.stop))
-        pictures = [Picture(decode(row.data, row.path), classes[row.label], row.path, row.place) for row in rows]
+        names = [self.words.get(name, name) for name in classes]
+        pictures = [Picture(decode(row.data, row.path), names[row.label], row.path, row.place) for row in rows]
         captions = captioner.captions(pictures)
         write_json(job.folder / "captions.json", [[row.label, c] for row, c in zip(rows, captions, strict=True)])
         return {"captions": len(captions), "applied": captioner.applied()}
@@ -55,21 +60,24 @@ class CaptionSpec(StepSpec):
 class PromptSpec(StepSpec):
     """Write the prompts of every class by one strategy. For a strategy that needs captions, the inputs are their parts.
 
-    `options` are the resolved options of the strategy.
+    `options` are the resolved options of the strategy. `words` are what prompts say for classes whose names are no
+    words, by class name.
     """
 
     kind: ClassVar[str] = "prompt"
     pace: ClassVar[float] = 0.01
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     strategy: Pinned[str]
     classes: tuple[str, ...]
+    words: dict[str, str] = Field({})
     options: dict[str, JsonValue] = Field({})
 
     def make(self, job: Job) -> dict[str, Any]:
         parts = (json.loads(job.inputs[name].path("captions.json").read_text("utf-8")) for name in sorted(job.inputs))
         captions = tuple((label, text) for part in parts for label, text in part)
-        prompts = write_prompts(self.strategy.source, PromptRequest(self.classes, self.options, captions))
-        write_json(job.folder / "prompts.json", {"classes": prompts.classes, "prompts": prompts.prompts})
+        words = tuple(self.words.get(name, name) for name in self.classes)
+        prompts = write_prompts(self.strategy.source, PromptRequest(words, self.options, captions))
+        write_json(job.folder / "prompts.json", {"classes": self.classes, "prompts": prompts.prompts})
         return {"prompts": sum(len(options) for options in prompts.prompts)}
 
 

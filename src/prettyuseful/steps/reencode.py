@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from prettyuseful.data.class_counts import ClassCounts
 from prettyuseful.data.dataset import Row, shard_name, write_shard
 from prettyuseful.data.images import decode, to_square
 from prettyuseful.engine.step import Job, StepSpec
@@ -29,7 +30,7 @@ class ReencodeSpec(StepSpec):
     kind: ClassVar[str] = "re-encode"
     pace: ClassVar[float] = 0.001
     quality: int = 90
-    per_class: int | None = None
+    per_class: ClassCounts | None = None
 
     def make(self, job: Job) -> dict[str, Any]:
         facts = {name: job.inputs[name].manifest.facts for name in ("dataset", "other")}
@@ -46,7 +47,7 @@ class ReencodeSpec(StepSpec):
         mask = np.full(len(rows), self.per_class is None)
         if self.per_class is not None:
             for label in np.unique(labels):
-                mask[draw_balanced(groups, np.flatnonzero(labels == label), self.per_class)] = True
+                mask[draw_balanced(groups, np.flatnonzero(labels == label), self.per_class[label])] = True
         return mask
 
     def _encode(self, row: Row, side: int) -> Row:

@@ -18,6 +18,7 @@ from pydantic import (
     model_validator,
 )
 
+from prettyuseful.data.class_counts import ClassCounts
 from prettyuseful.diagnosis.causes import DroppableCause
 from prettyuseful.encoders.source import REAL_TRAINED, EncoderSource
 from prettyuseful.errors import did_you_mean
@@ -41,6 +42,8 @@ REAL = "real"
 """The reserved name of the task's real images among the data sets."""
 DEFAULT = "default"
 """The reserved name for the default recipe of each probe."""
+ALL = "all"
+"""The value of `images_per_class` with which every class keeps the images that it has."""
 
 
 MetricName = Annotated[str, RegisteredName(METRICS)]
@@ -113,8 +116,11 @@ class DatasetPlan(_Strict):
         description="drop images of the data set in of that the diagnosis reports: labels (class labels that look "
         "wrong) or copies (near-duplicates of real images); other images of the same class are repeated in their place",
     )
-    images_per_class: PerClass | None = Field(
-        None, description="number of images per class, 1 to 1,000,000; required, except for a mix"
+    images_per_class: PerClass | Literal["all"] | Annotated[tuple[PerClass, ...], Field(min_length=2)] | None = Field(
+        None,
+        description="number of images per class, 1 to 1,000,000; required, except for a mix. For images that exist "
+        "also all: every class keeps the images that it has, but at most as many as there are real training images of "
+        "the class; or a list with one number for each class of the task, in order",
     )
     prompts: PromptPlan = Field(PromptPlan(), description="prompt strategy of the generator")
     seed: int = Field(0, ge=0, description="seed of image generation; another seed gives other images")
@@ -149,9 +155,12 @@ class DatasetPlan(_Strict):
         return self
 
     @property
-    def count(self) -> int:
-        """Images per class."""
-        return sum(self.mix.values()) if self.mix else self.images_per_class or 0
+    def count(self) -> ClassCounts | None:
+        """Images of each class; None for `all`, which depends on the images."""
+        if self.mix is not None:
+            return ClassCounts(sum(self.mix.values()))
+        numbers = self.images_per_class
+        return None if numbers is None or isinstance(numbers, str) else ClassCounts(numbers)
 
     @property
     def dependencies(self) -> tuple[str, ...]:
@@ -355,13 +364,15 @@ class Study(_Strict):
                 if part != REAL and part not in datasets:
                     hint = did_you_mean(part, [REAL, *datasets])
                     raise ValueError(f"{name!r} refers to {part!r}, which is not a data set of the study{hint}")
-                needed = plan.count if part == plan.of else (plan.mix or {}).get(part, 0)
-                available = datasets[part].count if part != REAL else 1_000_000
-                if needed > available:
+                needed = plan.count if part == plan.of else ClassCounts((plan.mix or {}).get(part, 0))
+                available = datasets[part].count if part != REAL else None
+                if needed is None or available is None:  # the number of images is known when the study is planned
+                    continue
+                if not needed.fits(available):
                     raise ValueError(
                         f"{name!r} takes {needed} images per class of {part!r}, which has only {available}"
                     )
-                if plan.drop and part == plan.of and needed < available:
+                if plan.drop and part == plan.of and needed != available:
                     raise ValueError(f"{name!r} drops images of {part!r}: set its images_per_class to {available}")
             if name in _all_dependencies(plan, datasets):
                 raise ValueError(f"{name!r} depends on itself, through mix, of or pretrain")

@@ -20,6 +20,7 @@ Keys = tuple[Any, ...]
 _UNKNOWN_KEY = ("extra_forbidden", "invalid_key")
 _CUSTOM_ERRORS = ("value_error", "assertion_error")  # raised by our validators, with complete messages
 _PYDANTIC_ERRORS = get_args(ErrorType)
+_MAX_ERRORS = 100  # one is printed; a hostile file has a hundred thousand
 _MISSING: Any = object()  # the value at a path that is not in the file
 
 
@@ -38,7 +39,8 @@ def find_problems(error: ValidationError, model: type[BaseModel], content: objec
     For a union, only the problems of the most likely branch are reported. Problems of a whole mapping or list are left
     out where a problem inside it explains them.
     """
-    errors = [_Error(tuple(details["loc"]), details) for details in error.errors(include_url=False)]
+    details = error.errors(include_url=False)[:_MAX_ERRORS]
+    errors = [_Error(tuple(detail["loc"]), detail) for detail in details]
     problems = [*_Location((), content).problems(Slot.from_annotation(model), errors)]
     containers = {problem.keys[:depth] for problem in problems for depth in range(len(problem.keys))}
     innermost = (problem for problem in problems if problem.keys not in containers)

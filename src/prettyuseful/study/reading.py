@@ -10,11 +10,12 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from prettyuseful.errors import StudyError, one_line
+from prettyuseful.errors import StudyError
 from prettyuseful.plugins import plugin_id
 from prettyuseful.study.file import Study
 from prettyuseful.study.paths import resolve_paths
 from prettyuseful.study.problems import find_problems
+from prettyuseful.untrusted_text import MAX_YAML_BYTES, UnreadableTextError, load_yaml_tree, read_text
 
 
 def load_study(path: Path | str) -> Study:
@@ -25,9 +26,9 @@ def load_study(path: Path | str) -> Study:
     """
     path = Path(path)
     try:
-        text = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+        text = read_text(path, MAX_YAML_BYTES)
+    except (OSError, UnreadableTextError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error.problem
         raise StudyError(f"cannot read the study file {path}: {reason}") from error
     study = parse_study(text, str(path))
     resolved = resolve_paths(study, path.parent)
@@ -43,7 +44,11 @@ def parse_study(text: str, name: str = "study") -> Study:
     Raises:
         StudyError: see `load_study`.
     """
-    content, tree = _load_yaml(text, name)
+    try:
+        content, tree = load_yaml_tree(text)
+    except UnreadableTextError as error:
+        location = name if error.line is None else f"{name}:{error.line}"
+        raise StudyError(f"{location}: {error.problem}") from error
     if not isinstance(content, Mapping):
         raise StudyError(
             f"{name}: a study file must be a mapping with the keys version, task and datasets; "
@@ -62,28 +67,6 @@ def json_schema() -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Study.model_json_schema()}
 
 
-def _load_yaml(text: str, name: str) -> tuple[Any, yaml.Node | None]:
-    """Return the content of a YAML text and its node tree, which holds the line numbers."""
-    loader = None
-    try:
-        loader = yaml.SafeLoader(text)
-        tree = loader.get_single_node()
-        duplicate = _repeated_key(tree)
-        content = loader.construct_document(tree) if tree is not None and duplicate is None else None
-    except Exception as error:  # PyYAML raises many kinds of errors
-        mark = getattr(error, "problem_mark", None)
-        location = f"{name}:{mark.line + 1}" if mark else name
-        problem = getattr(error, "problem", None) or one_line(str(error))
-        raise StudyError(f"{location}: not valid YAML: {problem}") from error
-    finally:
-        if loader is not None:
-            loader.dispose()
-    if duplicate is not None:
-        line = duplicate.start_mark.line + 1
-        raise StudyError(f"{name}:{line}: duplicate key {duplicate.value!r}; rename or remove one")
-    return content, tree
-
-
 def _line(tree: yaml.Node | None, keys: Sequence[Any]) -> int:
     """Return the line (from 1) of the node at the path `keys`, or of the deepest node that exists on this path."""
     constructor = yaml.constructor.SafeConstructor()
@@ -91,7 +74,7 @@ def _line(tree: yaml.Node | None, keys: Sequence[Any]) -> int:
     for key in keys:
         if isinstance(node, yaml.MappingNode):
             # Use the last one: keys merged in by << come before the mapping's own keys.
-            pairs = [(k, v) for k, v in node.value if constructor.construct_object(k, deep=True) == key]
+            pairs = [(k, v) for k, v in node.value if _is_key(k, key, constructor)]
             if not pairs:
                 break
             line, node = pairs[-1][0].start_mark.line + 1, pairs[-1][1]
@@ -103,26 +86,7 @@ def _line(tree: yaml.Node | None, keys: Sequence[Any]) -> int:
     return line
 
 
-def _repeated_key(tree: yaml.Node | None) -> yaml.Node | None:
-    """Return the second of two equal keys in one mapping.
-
-    Every node is visited once, because aliases can make a small file exponentially large.
-    """
-    visited: set[int] = set()
-    nodes = [tree]
-    while nodes:
-        node = nodes.pop()
-        if node is None or id(node) in visited:
-            continue
-        visited.add(id(node))
-        if isinstance(node, yaml.MappingNode):
-            keys: set[str] = set()
-            for key, value in node.value:
-                if isinstance(key, yaml.ScalarNode):
-                    if key.value in keys:
-                        return key
-                    keys.add(key.value)
-                nodes.append(value)
-        elif isinstance(node, yaml.SequenceNode):
-            nodes.extend(node.value)
-    return None
+def _is_key(node: yaml.Node, key: Any, constructor: yaml.constructor.SafeConstructor) -> bool:
+    if node.tag == "tag:yaml.org,2002:str":  # nearly all; to construct them costs seconds in a large file
+        return bool(node.value == key)
+    return bool(constructor.construct_object(node, deep=True) == key)

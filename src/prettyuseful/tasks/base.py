@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain, islice, repeat
+from statistics import median_low
 from typing import Literal, Protocol
 
+from prettyuseful.data.class_counts import ClassCounts
 from prettyuseful.data.dataset import Row
 from prettyuseful.data.images import decode
 from prettyuseful.errors import DataError
@@ -13,6 +16,7 @@ Split = Literal["train", "test"]
 SPLITS: tuple[Split, ...] = ("train", "test")
 
 _MAX_LISTED = 5  # broken files or missing classes that one error lists
+_SIZE_SAMPLE = 64  # training images whose sizes are compared
 
 
 class Task(Protocol):
@@ -37,35 +41,58 @@ class Task(Protocol):
     @property
     def source(self) -> str: ...
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences on the images that a reader of the results should know, such as how many files were skipped."""
+
     def fingerprint(self) -> str:
         """Return a digest that changes whenever an image, a label or a group changes."""
 
-    def available(self, split: Split) -> int:
-        """Return the number of images in the smallest class of a split."""
+    def counts(self, split: Split) -> tuple[int, ...]:
+        """Return the number of images of each class of a split."""
 
-    def images(self, split: Split, per_class: int) -> Iterator[Row]:
-        """Yield the first `per_class` images of each class, class by class.
+    def images(self, split: Split, per_class: ClassCounts) -> Iterator[Row]:
+        """Yield `per_class[label]` images of each class, class by class.
 
-        For each class, a smaller `per_class` gives a prefix of a larger one.
+        The images of a class have a fixed order, so a smaller number gives a prefix of a larger one.
 
         Raises:
             DataError: an image cannot be read, or a class has too few images.
         """
 
 
+def available(task: Task, split: Split) -> int:
+    """Return the number of images in the smallest class of a split."""
+    return min(task.counts(split))
+
+
 def native_size(task: Task) -> int:
-    """Return the short side in pixels of the first training image."""
-    row = next(iter(task.images("train", 1)))
-    return min(decode(row.data, row.path).size)
+    """Return the median short side in pixels of up to 64 training images, spread over the classes."""
+    counts, classes = task.counts("train"), len(task.classes)
+    spread = [_SIZE_SAMPLE * (i + 1) // classes - _SIZE_SAMPLE * i // classes for i in range(classes)]
+    per_class = ClassCounts(tuple(map(min, counts, spread)))
+    # Without the limit, a task would also check the images that were not requested.
+    rows = islice(task.images("train", per_class), per_class.total(classes))
+    return median_low(min(decode(row.data, row.path).size) for row in rows)
 
 
-def too_few_message(task: Task, split: Split, per_class: int) -> str:
-    """Return the error message for a `per_class` that exceeds the images of the smallest class."""
-    available = task.available(split)
-    return (
-        f"task {task.name} has only {available} {split} images per class, but {per_class} were requested; "
-        f"lower images_per_class to at most {available}"
-    )
+def check_available(task: Task, split: Split, per_class: ClassCounts | int) -> ClassCounts:
+    """Check that every class of a split has the requested number of images, and return the numbers.
+
+    Raises:
+        DataError: a class has fewer images.
+    """
+    counts, per_class = task.counts(split), ClassCounts(per_class) if isinstance(per_class, int) else per_class
+    small = [label for label, count in enumerate(counts) if per_class[label] > count]
+    if small:
+        label = min(small, key=lambda label: counts[label])
+        more = f" ({len(small)} classes have too few)" if len(small) > 1 else ""
+        raise DataError(
+            f"task {task.name} has only {counts[label]} {split} images of the class {task.classes[label]!r}, but "
+            f"{per_class[label]} were requested{more}; lower images_per_class to at most {counts[label]}, "
+            "or set it to all"
+        )
+    return per_class
 
 
 def summarise_names(names: Iterable[str], separator: str = ", ") -> str:
@@ -75,7 +102,7 @@ def summarise_names(names: Iterable[str], separator: str = ", ") -> str:
     return separator.join(listed[:_MAX_LISTED]) + more
 
 
-def validated_rows(rows: Iterable[Row], location: str) -> Iterator[Row]:
+def validated_rows(rows: Iterable[Row], location: str, others: Iterable[Row] = ()) -> Iterator[Row]:
     """Yield the rows up to the first image that cannot be decoded.
 
     The remaining rows are checked too, so that one error lists all broken images.
@@ -83,17 +110,18 @@ def validated_rows(rows: Iterable[Row], location: str) -> Iterator[Row]:
     Args:
         rows: labelled images.
         location: the folder or data set that the paths of the rows are relative to; error messages name it.
+        others: images that are checked after `rows`, but not yielded.
 
     Raises:
         DataError: after the last row, if any image cannot be decoded.
     """
     broken: list[str] = []
-    for row in rows:
+    for row, is_wanted in chain(zip(rows, repeat(True)), zip(others, repeat(False))):
         try:
             decode(row.data, f"{location}/{row.path}")
         except DataError as error:
             broken.append(str(error))
-        if not broken:
+        if is_wanted and not broken:
             yield row
     if broken:
         raise DataError(summarise_names(broken, "; "))

@@ -5,8 +5,9 @@ Images keep their original bytes; `data.images.decode` decodes them. Code from t
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -16,13 +17,17 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
+from prettyuseful.data.class_counts import ClassCounts
 from prettyuseful.data.dataset import Row
-from prettyuseful.engine.keys import digest, files_fingerprint
+from prettyuseful.data.sources.drawing import DRAW_SEED
+from prettyuseful.engine.keys import derive_seed, digest, files_fingerprint
 from prettyuseful.errors import DataError, did_you_mean, one_line
-from prettyuseful.tasks.base import SPLITS, Split, summarise_names, too_few_message, validated_rows
-from prettyuseful.tasks.folder import visible_files
+from prettyuseful.tasks.base import SPLITS, Split, check_available, summarise_names, validated_rows
+from prettyuseful.tasks.class_choice import ClassChoice
+from prettyuseful.tasks.files import list_files
 
 _HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*(@[\w./-]+)?")
+_BATCH = 100  # images that are read at once
 _SAVED = ("dataset_dict.json", "state.json")  # files that `save_to_disk` writes
 
 
@@ -34,8 +39,8 @@ class HubData:
     folder.
 
     `path`: a hub id, optionally with `@revision`, or a local folder. `image`, `label`: names of the columns. `train`,
-    `test`: names of the splits. `by_contents`: compute the fingerprint of a folder from the contents of its files, not
-    only from their paths, sizes and modification times.
+    `test`: names of the splits. `by_contents`: draw images by their contents, and compute the fingerprint of a
+    folder from the contents of its files; otherwise by indices, and from paths, sizes and modification times.
 
     Raises:
         DataError: at the first access, if the data set cannot be opened, or has no such split, column or labels.
@@ -97,25 +102,55 @@ class HubData:
 
     def row(self, split: Split, index: int, label: int) -> Row:
         """Return image `index` of a split as a row with the given label of the task."""
-        path = f"{self._split(split)}/{index:07d}"
+        path = self._path(split, index)
         stored = self._columns[split]["image"][index][self.image][0].as_py()
+        return Row(self._bytes(stored, path), path, label, group=self.image_ids(split)[index])
+
+    def image_ids(self, split: Split) -> Sequence[str]:
+        """Return what identifies each image of a split: the digest of its bytes, or its index if these are not read."""
+        return self._image_ids[split]
+
+    @cached_property
+    def _image_ids(self) -> Mapping[Split, Sequence[str]]:
+        return {split: self._read_image_ids(split) for split in SPLITS}
+
+    def _read_image_ids(self, split: Split) -> list[str]:
+        table = self._columns[split]["image"]
+        if not self.by_contents:
+            return [self._path(split, index) for index in range(len(table))]
+        ids: list[str] = []
+        for batch in table.iter(_BATCH):
+            for stored in batch[self.image].to_pylist():
+                data = self._find_bytes(stored)
+                ids.append(hashlib.sha256(data).hexdigest()[:32] if data else self._path(split, len(ids)))
+        return ids
+
+    def _path(self, split: Split, index: int) -> str:
+        return f"{self._split(split)}/{index:07d}"
+
+    def _bytes(self, stored: Any, path: str) -> bytes:
+        """Return the encoded image of a value in the column of images."""
+        data = self._find_bytes(stored)
+        if data is None:
+            raise DataError(f"{self.title}/{path}: the column {self.image!r} has no image; add it or remove the row")
+        return data
+
+    def _find_bytes(self, stored: Any) -> bytes | None:
         stored = stored if isinstance(stored, dict) else {"bytes": stored}
         data, file = stored["bytes"], Path(stored.get("path") or "")
         # Read only files inside the folder, because the fingerprint covers no others.
         if data is None and file.is_file() and (self._folder is None or file.resolve().is_relative_to(self._folder)):
             data = file.read_bytes()
-        if data is None:
-            raise DataError(f"{self.title}/{path}: the column {self.image!r} has no image; add it or remove the row")
-        return Row(data, path, label, group=path)
+        return None if data is None else bytes(data)
 
     def fingerprint(self) -> str:
         """Return a digest of the hub revision or the files of the folder, and of the names of columns and splits."""
         if self._folder is None:
             content = self._dataset.revision
         elif self.by_contents:
-            content = files_fingerprint(self._folder, (self._folder / f.path for f in visible_files(self._folder)))
+            content = files_fingerprint(self._folder, (self._folder / f.path for f in list_files(self._folder)))
         else:
-            content = digest(list(visible_files(self._folder)))
+            content = digest(list(list_files(self._folder)))
         return digest([self.title, content, self.image, self.label, self.train, self.test])
 
     @cached_property
@@ -206,10 +241,12 @@ class _LoadedDataset(NamedTuple):
 class HubTask:
     """Real images of a Hugging Face data set.
 
-    The path of an image is its split and its index. Only requested images are decoded.
+    The path of an image is its split and its index. Images are drawn by their contents, or by their indices where these
+    are not read. Only requested images are decoded.
 
     `data`: the data set. `classes`: names of the classes. `numbers`: the label in the data set of each class; images
-    with other labels are left out. `definitions`: meanings of ambiguous class names.
+    with other labels are left out. `definitions`: meanings of ambiguous class names. `notes`: see
+    `Task`.
 
     Raises:
         DataError: see `HubData`; or a class has no image in a split, or there are fewer than two classes.
@@ -221,6 +258,7 @@ class HubTask:
     numbers: tuple[int, ...]
     licence: str
     definitions: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.classes) < 2:
@@ -237,22 +275,21 @@ class HubTask:
     def fingerprint(self) -> str:
         return digest([self.data.fingerprint(), self.classes, self.numbers])
 
-    def available(self, split: Split) -> int:
-        return min(map(len, self._indices[split]))
+    def counts(self, split: Split) -> tuple[int, ...]:
+        return tuple(map(len, self._indices[split]))
 
-    def images(self, split: Split, per_class: int) -> Iterator[Row]:
-        if per_class > self.available(split):
-            raise DataError(too_few_message(self, split, per_class))
+    def images(self, split: Split, per_class: ClassCounts | int) -> Iterator[Row]:
+        per_class = check_available(self, split, per_class)
         rows = (
             self.data.row(split, int(index), label)
             for label, indices in enumerate(self._indices[split])
-            for index in indices[:per_class]
+            for index in indices[: per_class[label]]
         )
         yield from validated_rows(rows, self.data.title)
 
     @cached_property
     def _indices(self) -> dict[Split, list[np.ndarray]]:
-        """For each split and class, the row indices of its images."""
+        """For each split and class, the row indices of its images in the order of the draw."""
         import numpy as np
 
         indices: dict[Split, list[np.ndarray]] = {}
@@ -260,10 +297,31 @@ class HubTask:
             labels = self.data.labels(split)
             order = np.argsort(labels, kind="stable")
             starts, ends = (np.searchsorted(labels[order], self.numbers, side) for side in ("left", "right"))
-            indices[split] = [order[start:end] for start, end in zip(starts, ends, strict=True)]
+            ids = self.data.image_ids(split)
+            seeds = np.array([derive_seed("draw", DRAW_SEED, image_id) for image_id in ids], np.int64)
+            drawn = (order[start:end] for start, end in zip(starts, ends, strict=True))
+            indices[split] = [rows[np.argsort(seeds[rows], kind="stable")] for rows in drawn]
         return indices
 
 
-def hub_task(data: HubData, licence: str) -> HubTask:
-    """Return the task whose classes are all labels of a data set."""
-    return HubTask(data, data.title, data.label_names, tuple(range(len(data.label_names))), licence)
+def hub_task(data: HubData, licence: str, choice: ClassChoice | None = None) -> HubTask:
+    """Return the task whose classes are the labels of a data set, except those that `choice` leaves out."""
+    import numpy as np
+
+    choice, names = choice or ClassChoice(), data.label_names
+    choice.check(names, data.title)
+    words = tuple(choice.names.get(name, name) for name in names)
+    if len(set(words)) < len(words):
+        raise DataError(f"classes: two labels of {data.title} have the same name; give each label its own name")
+    wanted = choice.without_left_out(words)
+    train = np.bincount(data.labels("train"), minlength=len(names)).tolist()
+    counts = {name: count for name, count in zip(words, train, strict=True) if name in wanted}
+    classes = choice.large_enough(counts)
+    return HubTask(
+        data=data,
+        name=data.title,
+        classes=classes,
+        numbers=tuple(words.index(name) for name in classes),
+        licence=licence,
+        notes=choice.notes(names, counts),
+    )

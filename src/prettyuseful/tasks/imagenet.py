@@ -1,26 +1,29 @@
 """ImageNet tasks: class lists, class names and definitions. The user provides the images, in folders or `datasets`.
 
-Names and glosses (definitions) come from WordNet; timm's tables contain them. The tables are read as files, because
-importing timm would load torch.
+Names and glosses (definitions) come from WordNet; see `data.wordnet`.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib import resources
-from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
+from prettyuseful.data.class_counts import ClassCounts
 from prettyuseful.data.dataset import Row
-from prettyuseful.engine.keys import digest
+from prettyuseful.data.sources.drawing import DRAW_SEED
+from prettyuseful.data.sources.file_kinds import skipped_note
+from prettyuseful.data.sources.safe_reading import catch_os_errors, printable, read_file
+from prettyuseful.data.sources.walker import walk
+from prettyuseful.data.wordnet import glosses, lemmas, synset_names, synsets_per_lemma, timm_lines
+from prettyuseful.engine.keys import derive_seed, digest
 from prettyuseful.errors import DataError
-from prettyuseful.tasks.base import SPLITS, Split, Task, summarise_names, too_few_message, validated_rows
-from prettyuseful.tasks.folder import visible_files
+from prettyuseful.tasks.base import SPLITS, Split, check_available, summarise_names, validated_rows
 from prettyuseful.tasks.huggingface import HubData, HubTask
 
 LICENCE = "ImageNet's terms of access: non-commercial research and education; the photographs are their owners'"
@@ -44,23 +47,8 @@ class ClassList:
 
     @cached_property
     def classes(self) -> tuple[str, ...]:
-        """A unique name for each synset: its first lemma. Names differ even if case is ignored.
-
-        If two synsets of the list share their first lemma (crane the bird, crane the machine), each takes its next
-        lemma that is free, or else the shared lemma with the start of its gloss, as in
-        `crane (large long-necked wading bird)`.
-        """
-        first = Counter(lemmas()[synset][0].casefold() for synset in self.synsets)
-
-        def name(synset: str) -> str:
-            lemma, *others = lemmas()[synset]
-            if first[lemma.casefold()] == 1:
-                return lemma
-            free = (other for other in others if other.casefold() not in first)
-            head = re.split(r"[;,]| of | that | for ", glosses()[synset])[0]
-            return next(free, f"{lemma} ({head})")
-
-        return tuple(map(name, self.synsets))
+        """A unique name for each synset; see `synset_names`."""
+        return synset_names(self.synsets)
 
     @cached_property
     def definitions(self) -> dict[str, str]:
@@ -68,7 +56,7 @@ class ClassList:
 
         A name is ambiguous if it is also a lemma of another synset in timm's tables, or is listed in `_AMBIGUOUS`.
         """
-        meanings, known = _synsets_per_lemma(), set(_AMBIGUOUS.split())
+        meanings, known = synsets_per_lemma(), set(_AMBIGUOUS.split())
         return {
             name: re.sub(r"^\([^)]*\) ", "", glosses()[synset].split(";")[0])
             for name, synset in zip(self.classes, self.synsets, strict=True)
@@ -80,28 +68,17 @@ class ClassList:
 def load_class_list(name: str) -> ClassList:
     """Return the classes of `imagenet-1k`, or of `imagenet-200`: the 200 classes of Tiny ImageNet, as in the paper."""
     if name == "imagenet-1k":
-        return ClassList(name, tuple(_timm_lines("imagenet_synsets.txt")))
+        return ClassList(name, tuple(timm_lines("imagenet_synsets.txt")))
     return ClassList(name, tuple(resources.files(__package__).joinpath("imagenet_200.txt").read_text("utf-8").split()))
-
-
-@cache
-def lemmas() -> Mapping[str, Sequence[str]]:
-    """Return the lemmas (words) of each synset of ImageNet-21k, the most common first."""
-    return {synset: words.split(", ") for synset, words in _read_table("imagenet_synset_to_lemma.txt")}
-
-
-@cache
-def glosses() -> Mapping[str, str]:
-    """Return the gloss (definition) of each synset of ImageNet-21k."""
-    return dict(_read_table("imagenet_synset_to_definition.txt"))
 
 
 @dataclass(frozen=True)
 class ImageNetFolder:
     """ImageNet in a folder, with one folder per class named by its synset: `train/n01443537` and `val/n01443537`.
 
-    Folders of other classes are ignored. The fingerprint uses paths, sizes and modification times, because reading more
-    than a million files would take minutes for every plan. So a copy with other modification times is another task.
+    Folders of other classes are ignored. The images of a class are drawn by a hash of their names, which all copies of
+    ImageNet share, and the fingerprint uses paths, sizes and modification times, because reading more than a million
+    files would take minutes for every plan. So a copy with other modification times is another task.
 
     Raises:
         DataError: a split is missing, or has no images of a class.
@@ -146,18 +123,27 @@ class ImageNetFolder:
     def fingerprint(self) -> str:
         return digest([self.classes, [[files.fingerprint for files in self._class_files[split]] for split in SPLITS]])
 
-    def available(self, split: Split) -> int:
-        return min(len(files.paths) for files in self._class_files[split])
+    @cached_property
+    def notes(self) -> tuple[str, ...]:
+        notes = (
+            skipped_note(
+                printable(self._folder(split)), sum((files.skipped for files in self._class_files[split]), Counter())
+            )
+            for split in SPLITS
+        )
+        return tuple(note for note in notes if note)
 
-    def images(self, split: Split, per_class: int) -> Iterator[Row]:
-        if per_class > self.available(split):
-            raise DataError(too_few_message(self, split, per_class))
+    def counts(self, split: Split) -> tuple[int, ...]:
+        return tuple(len(files.paths) for files in self._class_files[split])
+
+    def images(self, split: Split, per_class: ClassCounts | int) -> Iterator[Row]:
+        per_class = check_available(self, split, per_class)
         yield from validated_rows(self._rows(split, per_class), str(self.root))
 
-    def _rows(self, split: Split, per_class: int) -> Iterator[Row]:
+    def _rows(self, split: Split, per_class: ClassCounts) -> Iterator[Row]:
         for label, files in enumerate(self._class_files[split]):
-            for path in files.paths[:per_class]:
-                yield Row((self.root / path).read_bytes(), path, label, group=path)
+            for path in files.paths[: per_class[label]]:
+                yield Row(read_file(self.root / path), path, label, group=path)
 
     @cached_property
     def _class_files(self) -> dict[Split, list[_ClassFiles]]:
@@ -182,28 +168,39 @@ class ImageNetFolder:
 
 
 class _ClassFiles(NamedTuple):
-    """The files of a class in order, and the digest of their paths, sizes and modification times."""
+    """The images of a class in the order of the draw, the digest of their paths, sizes and modification times, and the
+    number of files that are no images, by kind."""
 
     paths: list[str]
     fingerprint: str
+    skipped: Counter[str]
 
 
 def _list_class_files(root: Path, folder: str) -> _ClassFiles:
-    files = list(visible_files(root, folder)) if (root / folder).is_dir() else []
-    return _ClassFiles([file.path for file in files], digest(files))
+    if not (root / folder).is_dir():
+        return _ClassFiles([], digest([]), Counter())
+    top = walk(root / folder)
+    if problems := [problem for part in top.walk() for problem in part.problems]:
+        raise DataError(summarise_names(problems, "; "))
+    names = sorted(top.image_paths())
+    with catch_os_errors(printable(root / folder)):
+        statuses = [(root / folder / name).stat() for name in names]
+    files = [(f"{folder}/{n}", s.st_size, s.st_mtime_ns) for n, s in zip(names, statuses, strict=True)]
+    order = sorted(names, key=lambda name: (derive_seed("draw", DRAW_SEED, name), name))
+    return _ClassFiles([f"{folder}/{name}" for name in order], digest(files), top.all_skipped())
 
 
-def imagenet_200(images: Path | HubData) -> Task:
+def imagenet_200(images: Path | HubData) -> ImageNetFolder | HubTask:
     """Return the task of the 200 classes of Tiny ImageNet, in full resolution, as in the paper."""
     return _make_task("imagenet-200", images)
 
 
-def imagenet_1k(images: Path | HubData) -> Task:
+def imagenet_1k(images: Path | HubData) -> ImageNetFolder | HubTask:
     """Return the task of the 1,000 classes of ILSVRC 2012."""
     return _make_task("imagenet-1k", images)
 
 
-def _make_task(name: str, images: Path | HubData) -> Task:
+def _make_task(name: str, images: Path | HubData) -> ImageNetFolder | HubTask:
     class_list = load_class_list(name)
     if isinstance(images, Path):
         return ImageNetFolder(images, class_list)
@@ -250,25 +247,3 @@ def label_synsets(data: HubData) -> tuple[str, ...]:
 def _matches_synset(name: str, synset: str) -> bool:
     words = {word.casefold() for word in lemmas()[synset]}
     return not words.isdisjoint(word.strip().casefold() for word in name.split(","))
-
-
-@cache
-def _synsets_per_lemma() -> Counter[str]:
-    """Return the number of synsets that have each lemma, ignoring case."""
-    return Counter(lemma for words in lemmas().values() for lemma in {word.casefold() for word in words})
-
-
-def _read_table(name: str) -> Iterator[tuple[str, str]]:
-    for line in _timm_lines(name):
-        synset, _, text = line.partition("\t")
-        yield synset, text
-
-
-def _timm_lines(name: str) -> list[str]:
-    """Return the lines of one of timm's tables."""
-    spec = find_spec("timm")
-    for package in (spec and spec.submodule_search_locations) or ():
-        table = Path(package) / "data" / "_info" / name
-        if table.is_file():
-            return table.read_text("utf-8").splitlines()
-    raise DataError(f"the installed timm has no table {name}; install the timm version in constraints.txt")

@@ -15,11 +15,12 @@ from types import MappingProxyType
 import numpy as np
 from PIL import Image
 
+from prettyuseful.data.class_counts import ClassCounts
 from prettyuseful.data.dataset import Row
 from prettyuseful.data.images import encode_png
 from prettyuseful.engine.keys import derive_seed
 from prettyuseful.errors import DataError
-from prettyuseful.tasks.base import Split, too_few_message
+from prettyuseful.tasks.base import Split, check_available
 
 BLOCK, CROP, SIDE = 64, 48, 32
 _AVAILABLE: dict[Split, int] = {"train": 300, "test": 200}
@@ -109,19 +110,19 @@ class PhotosTask:
     licence = "; ".join(f"{photograph.name}: {photograph.licence}, {photograph.credit}" for photograph in PHOTOGRAPHS)
     source = "photographs bundled with scikit-image and scikit-learn"
     definitions: Mapping[str, str] = MappingProxyType({})
+    notes: tuple[str, ...] = ()
 
     def fingerprint(self) -> str:
         # The digests in PHOTOGRAPHS pin the pixels; `load_photograph` checks them.
         return f"photos-v1-{derive_seed([p.sha256 for p in PHOTOGRAPHS]):016x}"
 
-    def available(self, split: Split) -> int:
-        return _AVAILABLE[split]
+    def counts(self, split: Split) -> tuple[int, ...]:
+        return (_AVAILABLE[split],) * len(PHOTOGRAPHS)
 
-    def images(self, split: Split, per_class: int) -> Iterator[Row]:
-        if per_class > _AVAILABLE[split]:
-            raise DataError(too_few_message(self, split, per_class))
+    def images(self, split: Split, per_class: ClassCounts | int) -> Iterator[Row]:
+        per_class = check_available(self, split, per_class)
         for label, photograph in enumerate(PHOTOGRAPHS):
-            yield from _sample_crops(photograph, label, split, per_class)
+            yield from _sample_crops(photograph, label, split, per_class[label])
 
 
 def _sample_crops(photograph: Photograph, label: int, split: Split, count: int) -> Iterator[Row]:

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
-from prettyuseful.data.dataset import Row
 from prettyuseful.data.sources.base import SampledSource
 from prettyuseful.data.sources.class_names import match_classes
 from prettyuseful.engine.keys import digest
 from prettyuseful.errors import DataError
-from prettyuseful.tasks.base import SPLITS, Split, summarise_names, too_few_message, validated_rows
-from prettyuseful.tasks.groups import groups_from_file, near_duplicate_groups
-from prettyuseful.tasks.splitting import SPLIT_SEED, held_out_groups, interleave_groups
+from prettyuseful.tasks.base import SPLITS, Split
+from prettyuseful.tasks.class_choice import ClassChoice
+from prettyuseful.tasks.groups import near_duplicate_groups
+from prettyuseful.tasks.groups_file import GroupsFile, read_groups
+from prettyuseful.tasks.sampled import SampledTask
+from prettyuseful.tasks.splitting import SPLIT_SEED, held_out_groups
 
 HOLD_OUT = 0.2
 """Default share of the real images that are held out for tests."""
-
-_SPLIT_NAMES = frozenset({"train", "test", "val", "validation"})
 
 
 @dataclass(frozen=True)
@@ -48,11 +47,8 @@ class SplitSummary:
 
 
 @dataclass(frozen=True)
-class RealTask:
+class RealTask(SampledTask):
     """Real images, of which whole groups are held out for tests unless test images are given.
-
-    The classes are those of `real`. Images come in a pseudo-random order that alternates between groups, so that the
-    first images come from many groups.
 
     `real`: images to train on. `test`: images to test on; None holds out a share of `real`. `groups`: file with the
     group of every image; None puts near-duplicates into one group. `hold_out`: share of `real` to test on.
@@ -66,116 +62,94 @@ class RealTask:
     groups: Path | None = None
     hold_out: float = HOLD_OUT
     licence: str = "not stated"
+    choice: ClassChoice = field(default_factory=ClassChoice)
 
     def __post_init__(self) -> None:
-        if set(self.real.counts()) <= _SPLIT_NAMES:
-            raise DataError(
-                f"{self.real.location} holds {' and '.join(sorted(self.real.counts()))}, not classes; "
-                "give them separately: one as the real images to train on, the other as the test images"
-            )
-        if len(self.classes) < 2:
-            raise DataError(f"a task needs at least 2 classes; {self.real.location} has {len(self.classes)}")
-        if self.test is not None:
-            known = match_classes(self.test, self.classes)
-            if unmatched := sorted(set(self.test.counts()) - set(known)):
-                raise DataError(
-                    f"{self.test.location} has classes that {self.real.location} lacks: {summarise_names(unmatched)}; "
-                    f"add images to {self.real.location}, or remove the classes"
-                )
+        self.check_classes()
 
     @property
     def name(self) -> str:
         return Path(self.real.location).name or "real"
 
-    @cached_property
-    def classes(self) -> tuple[str, ...]:
-        return self.real.class_names()
-
-    @property
-    def definitions(self) -> Mapping[str, str]:
-        return {}
-
     @property
     def source(self) -> str:
         return f"{self.name}, {self.split_summary.description}"
 
-    def fingerprint(self) -> str:
-        return self._fingerprint
+    @property
+    def original_sources(self) -> Mapping[Split, SampledSource]:
+        return {"train": self.real, "test": self.test or self.real}
 
-    def available(self, split: Split) -> int:
-        return min(self.split_summary.images[split])
+    @property
+    def further_notes(self) -> tuple[str, ...]:
+        return self._groups_file.notes(list(self.original_sources.values())) if self._groups_file else ()
 
-    def images(self, split: Split, per_class: int) -> Iterator[Row]:
-        if per_class > self.available(split):
-            raise DataError(too_few_message(self, split, per_class))
-        source, groups = self._sources[split], self.groups_by_split[split]
-        label_of = {
-            path: label for label, paths in enumerate(self._paths_by_split[split]) for path in paths[:per_class]
-        }
-        rows = (
-            Row(data, sample.path, label_of[sample.path], groups[sample.path], place=sample.fields.get("place"))
-            for sample, data in source.read_in_order([*label_of])
-        )
-        yield from validated_rows(rows, source.location)
+    def counts(self, split: Split) -> tuple[int, ...]:
+        return self.split_summary.images[split]
 
     @cached_property
     def split_summary(self) -> SplitSummary:
-        split = self.test is None
-        test_groups = {self.groups_by_split["test"][path] for paths in self._paths_by_split["test"] for path in paths}
+        images = {split: super(RealTask, self).counts(split) for split in SPLITS}
+        self._check_training_images(images["train"])
+        self._check_test_images()
+        groups, is_split = self.groups_by_split["test"], self.test is None
         return SplitSummary(
-            images={split: tuple(map(len, self._paths_by_split[split])) for split in SPLITS},
-            groups=len(test_groups),
+            images=images,
+            groups=len({groups[path] for paths in self._paths["test"] for path in paths}),
             grouped_by="file" if self.groups else "near-duplicates",
-            hold_out=self.hold_out if split else None,
-            seed=SPLIT_SEED if split else None,
+            hold_out=self.hold_out if is_split else None,
+            seed=SPLIT_SEED if is_split else None,
         )
 
     @cached_property
     def groups_by_split(self) -> Mapping[Split, Mapping[str, str]]:
-        """For each split, the group of every image of its source, by path."""
-
         def groups_of(source: SampledSource) -> Mapping[str, str]:
-            return groups_from_file(source, self.groups) if self.groups else near_duplicate_groups(source)
+            return self._groups_file.groups_of(source) if self._groups_file else near_duplicate_groups(source)
 
-        real_groups = groups_of(self.real)
-        return {"train": real_groups, "test": groups_of(self.test) if self.test else real_groups}
+        groups = groups_of(self.real)
+        return {"train": groups, "test": groups_of(self.test) if self.test else groups}
 
     @property
-    def _sources(self) -> Mapping[Split, SampledSource]:
-        return {"train": self.real, "test": self.test or self.real}
+    def all_images_are_decoded(self) -> bool:
+        return self.groups is None
+
+    def is_in(self, split: Split, group: str) -> bool:
+        return self.test is not None or (group in self._held_out) == (split == "test")
 
     @cached_property
-    def _paths_by_split(self) -> Mapping[Split, list[list[str]]]:
-        """For each split and class, the paths of its images in order."""
-        result: dict[Split, list[list[str]]] = {}
-        for split, source in self._sources.items():
-            index = match_classes(source, self.classes)
-            labels = {sample.path: index[sample.label] for sample in source.samples()}
-            groups = self.groups_by_split[split]
-            if self.test is None:
-                test_groups = held_out_groups([(label, groups[path]) for path, label in labels.items()], self.hold_out)
-                labels = {path: n for path, n in labels.items() if (groups[path] in test_groups) == (split == "test")}
-            groups_of_class: list[dict[str, str]] = [{} for _ in self.classes]
-            for path, label in labels.items():
-                groups_of_class[label][path] = groups[path]
-            result[split] = [interleave_groups(paths) for paths in groups_of_class]
-        self._check_training_images(result)
-        return result
+    def _groups_file(self) -> GroupsFile | None:
+        return read_groups(self.groups) if self.groups else None
 
-    def _check_training_images(self, paths_by_split: Mapping[Split, list[list[str]]]) -> None:
+    @cached_property
+    def _held_out(self) -> set[str]:
+        """The groups of `real` to test on."""
+        source, groups = self.sources["train"], self.groups_by_split["train"]
+        index = match_classes(source, self._wanted_classes)
+        images = [(index[s.label], groups[s.path]) for s in source.samples() if s.label in index]
+        return held_out_groups(images, self.hold_out)
+
+    def _check_training_images(self, counts: Sequence[int]) -> None:
         """Raise a DataError if a class has no training images left."""
-        missing = [name for name, paths in zip(self.classes, paths_by_split["train"], strict=True) if not paths]
+        missing = [name for name, count in zip(self.classes, counts, strict=True) if not count]
         if missing:
-            counts = Counter({name: self.real.counts()[name] for name in missing})
-            name, count = counts.most_common()[0]
+            largest = max(missing, key=lambda name: self.sources["train"].counts()[name])
+            count = self.sources["train"].counts()[largest]
             amount = "one image" if count == 1 else f"{count} images in too few groups"
             raise DataError(
-                f"{self.real.location}: class {name!r} has {amount}, so no training image is left after holding out "
-                f"test images ({len(missing)} of {len(self.classes)} classes); add images, or give separate test images"
+                f"{self.real.location}: class {largest!r} has {amount}, so no training image is left after holding out "
+                f"test images ({len(missing)} of {len(self.classes)} classes); add images, leave classes out with "
+                "min_per_class: 1, or give separate test images"
             )
 
-    @cached_property
-    def _fingerprint(self) -> str:
-        sources = [source.fingerprint() for source in (self.real, self.test) if source is not None]
-        groups = [sorted(self.groups_by_split[split].items()) for split in SPLITS]
-        return digest(["real", 1, sources, self.classes, groups, self.hold_out if self.test is None else None])
+    def _check_test_images(self) -> None:
+        """Raise a DataError if all given test images are training images too; fewer are found by the data checks."""
+        if self.test is None:
+            return
+        train, test = set(self.real.content_ids().values()), set(self.test.content_ids().values())
+        if test <= train:
+            raise DataError(
+                f"{self.test.location}: every test image is also a training image in {self.real.location}; "
+                "give other test images, or none, so that some of the real images are held out"
+            )
+
+    def fingerprint(self) -> str:
+        return digest(["real", 2, super().fingerprint(), self.hold_out if self.test is None else None])

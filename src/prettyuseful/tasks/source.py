@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
-from prettyuseful.data.sources.open import open_source
+from prettyuseful.data.sources.base import SampledSource
+from prettyuseful.data.sources.open import Columns, open_source, open_splits
+from prettyuseful.data.sources.renamed import rename_classes
 from prettyuseful.errors import DataError
 from prettyuseful.fields import (
     BareName,
@@ -22,6 +24,7 @@ from prettyuseful.fields import (
 from prettyuseful.plugins import is_plugin
 from prettyuseful.registry import Registry, import_target
 from prettyuseful.tasks.base import Task
+from prettyuseful.tasks.class_choice import ClassChoice
 from prettyuseful.tasks.folder import FolderTask
 from prettyuseful.tasks.huggingface import HubData, hub_task
 from prettyuseful.tasks.real import HOLD_OUT, RealTask
@@ -65,12 +68,20 @@ TASKS = Registry(
     ),
 )
 
+
+def _to_text(value: object) -> object:
+    """Accept a number that a study file has as a class name, because class names may be numbers."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+ClassName = Annotated[str, BeforeValidator(_to_text), Field(min_length=1)]
+
 _TEST_IMAGES = RelativePath(resolve_images_or_plugin, only_if=lambda task: task.real is not None)
 
 
 class TaskSource(BareName):
-    """The real images: a named task, a folder with `train/<class>` and `test/<class>`, a Hugging Face data set, or
-    unsplit real images, of which some are held out for tests."""
+    """The real images: a named task, a folder with training and test images, a Hugging Face data set, or unsplit real
+    images, of which some are held out for tests."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     bare_field: ClassVar[str] = "name"
@@ -79,8 +90,9 @@ class TaskSource(BareName):
     )
     folder: Annotated[str, RelativePath(resolve_path)] | None = Field(
         None,
-        description="an ImageFolder tree with train/<class> and test/<class>; for an imagenet task, train/<synset> and "
-        "val/<synset>",
+        description="training and test images: train/<class> and test/<class> (or val, valid, validation or dev where "
+        "there is no test), or a folder of Parquet files or .tar shards with splits; for an imagenet task, "
+        "train/<synset> and val/<synset>",
     )
     huggingface: Annotated[str, RelativePath(resolve_existing_folder)] | None = Field(
         None, description="hub id, optionally with @revision, or local folder of an image classification data set"
@@ -88,30 +100,47 @@ class TaskSource(BareName):
     real: Annotated[str, RelativePath(resolve_images_or_plugin)] | None = Field(
         None,
         description="real images (class folders, .tar shards or Parquet files); some are held out for tests, unless "
-        "test gives test images",
+        "test gives test images or the place has a test split",
     )
     groups: Annotated[str, RelativePath(resolve_path)] | None = Field(
         None,
-        description="a .csv, .tsv or .jsonl file with the path and group of each image of real and test; groups are "
-        "resampled and split as a whole; by default, near-duplicates form a group",
+        description="a .csv, .tsv or .jsonl file with the path and group (also patient, video, scene and the like) of "
+        "each image of real and test; groups are resampled and split as a whole; by default, near-duplicates form a "
+        "group",
     )
     hold_out: float = Field(HOLD_OUT, gt=0, le=0.5, description="share of real to test on, by whole groups")
-    image: str = Field("image", description="column of images in the Hugging Face data set")
-    label: str = Field("label", description="column of labels in the Hugging Face data set: a ClassLabel or strings")
+    image: str | None = Field(
+        None, description="column of images (default for huggingface: image; else the only column that fits)"
+    )
+    label: str | None = Field(
+        None, description="column of labels (default for huggingface: label; else the only column that fits)"
+    )
+    classes: dict[ClassName, ClassName] = Field(
+        {}, description="names of classes in words, by the name that the images give, such as {n01440764: tench}"
+    )
+    leave_out: tuple[ClassName, ...] = Field((), description="classes that the task leaves out")
+    min_per_class: int = Field(
+        0, ge=0, description="classes with fewer training images are left out, and named in the notes"
+    )
     train: str = Field("train", description="split of the Hugging Face data set to train on")
     test: Annotated[str, _TEST_IMAGES] | None = Field(
         None,
-        description="with huggingface: split to test on (default: test; for imagenet tasks: validation); with real: "
-        "path of the test images",
+        description="with huggingface: split to test on (default: test; for imagenet tasks: validation); with folder: "
+        "name of the split to test on, such as val; with real: path of the test images",
     )
     licence: str = Field("not stated", description="licence of the images, for the report")
 
     @model_validator(mode="after")
     def _check_fields(self) -> TaskSource:
         self._check_image_source()
-        hub_fields = ("image", "label", "train", *(() if self.real else ("test",)))
-        if self.huggingface is None and (misplaced := self._other_than_default(*hub_fields)):
+        if self.huggingface is None and (misplaced := self._other_than_default("train")):
             raise ValueError(f"only huggingface data sets use {misplaced}; remove it")
+        existing = self.name is None and (self.folder or self.huggingface or self.real)
+        if not existing and (misplaced := self._other_than_default("classes", "leave_out", "min_per_class")):
+            raise ValueError(f"only folder, huggingface and real without a name use {misplaced}; remove it")
+        has_columns = existing or self.huggingface
+        if not has_columns and (misplaced := self._other_than_default("image", "label", "test")):
+            raise ValueError(f"the task {self.name} does not use {misplaced}; remove it")
         if self.real is None and (misplaced := self._other_than_default("groups", "hold_out")):
             raise ValueError(f"only real uses {misplaced}; remove it")
         if self.real is not None and self.test is not None and self._other_than_default("hold_out"):
@@ -162,12 +191,14 @@ class TaskSource(BareName):
             DataError: the images cannot be read, or their classes cannot be used.
         """
         if self.real is not None:
+            real, test = self._open_real(self.real)
             return RealTask(
-                real=open_source(self.real),
-                test=open_source(self.test) if self.test else None,
+                real=real,
+                test=test,
                 groups=Path(self.groups) if self.groups else None,
                 hold_out=self.hold_out,
                 licence=self.licence,
+                choice=self._choice,
             )
         if self.name is not None:
             row, images = TASKS[self.name], self._images()
@@ -180,7 +211,36 @@ class TaskSource(BareName):
             with TASKS.guard(self.name):
                 return import_target(row.make)(*images)
         source = self._images()[0]
-        return FolderTask(source, self.licence) if isinstance(source, Path) else hub_task(source, self.licence)
+        if isinstance(source, Path):
+            return FolderTask(source, self.licence, self.test, self._columns, self._choice)
+        return hub_task(source, self.licence, self._choice)
+
+    def _open_real(self, place: str) -> tuple[SampledSource, SampledSource | None]:
+        """Return the real images to train on and to test on; None for the latter holds some out.
+
+        The test images of a place with splits are used, unless other ones or a share to hold out are given.
+        """
+        if self.test is not None:
+            return open_source(place, "train", self._columns), open_source(self.test, "test", self._columns)
+        if self._other_than_default("hold_out"):
+            return open_source(place, "train", self._columns), None
+        return open_splits(place, self._columns)
+
+    def open_images(self, place: str) -> SampledSource:
+        """Open images that are compared with this task, under the class names of the task.
+
+        Raises:
+            DataError: see `open_source`.
+        """
+        return rename_classes(open_source(place), self.classes)
+
+    @property
+    def _columns(self) -> Columns:
+        return Columns(self.image, self.label)
+
+    @property
+    def _choice(self) -> ClassChoice:
+        return ClassChoice(self.classes, self.leave_out, self.min_per_class)
 
     def _images(self) -> tuple[Path | HubData, ...]:
         """Return the images that the user provides; an empty tuple if the task includes its images."""
@@ -188,5 +248,5 @@ class TaskSource(BareName):
             return (Path(self.folder),)
         if self.huggingface is None:
             return ()
-        columns_and_splits = (self.image, self.label, self.train, self._test_split)
+        columns_and_splits = (self.image or "image", self.label or "label", self.train, self._test_split)
         return (HubData(self.huggingface, *columns_and_splits, by_contents=self.name is None),)

@@ -41,14 +41,21 @@ def held_out_groups(images: Iterable[tuple[int, str]], share: float) -> set[str]
     return held_out
 
 
-def interleave_groups(paths: Mapping[str, str]) -> list[str]:
+def interleave_groups(groups: Mapping[str, str], ids: Mapping[str, str]) -> list[str]:
     """Return paths in a fixed pseudo-random order: the first image of every group, then the second, and so on.
 
+    The order depends on the groups and on the content of the images, not on their paths.
+
     Args:
-        paths: the group of each path.
+        groups: the group of each path.
+        ids: the content id of each path.
     """
+
+    def rank(name: str) -> tuple[int, str]:
+        return derive_seed("dealt", SPLIT_SEED, name), name
+
     by_group: dict[str, list[str]] = defaultdict(list)
-    for path in sorted(paths, key=lambda path: derive_seed("dealt", SPLIT_SEED, path)):
-        by_group[paths[path]].append(path)
-    rounds = {path: turn for group_paths in by_group.values() for turn, path in enumerate(group_paths)}
-    return sorted(paths, key=lambda path: (rounds[path], derive_seed("dealt", SPLIT_SEED, paths[path])))
+    for path in sorted(groups, key=lambda path: rank(ids[path])):
+        by_group[groups[path]].append(path)
+    rounds = {path: turn for paths in by_group.values() for turn, path in enumerate(paths)}
+    return sorted(groups, key=lambda path: (rounds[path], rank(groups[path])))

@@ -22,6 +22,7 @@ from prettyuseful.engine.pinned import Pinned
 from prettyuseful.errors import DataError, one_line
 from prettyuseful.hub.commits import resolve
 from prettyuseful.hub.ids import WEIGHTS, is_hub_id
+from prettyuseful.paths import exists
 from prettyuseful.training.architectures import check_architecture, check_input_size
 from prettyuseful.training.classifier import Classifier, Design
 from prettyuseful.training.recipes import Trains
@@ -80,7 +81,7 @@ class Pretrained:
 
 def is_hub_weights(source: str) -> bool:
     """Return whether `source` is a hub id, not a file."""
-    return is_hub_id(source) and not source.endswith(WEIGHTS) and not Path(source).exists()
+    return is_hub_id(source) and not source.endswith(WEIGHTS) and not exists(source)
 
 
 def pin_weights(architecture: str, source: str | None) -> Pinned[str | None]:

@@ -15,6 +15,7 @@ from prettyuseful.hub.commits import resolve
 from prettyuseful.hub.files import folder_fingerprint
 from prettyuseful.hub.ids import is_hub_id
 from prettyuseful.numerics import Numerics
+from prettyuseful.paths import exists, is_file, is_folder
 from prettyuseful.transforms.base import Formula, Transform, TransformSource, grey_image
 
 DEPTH_MODELS = {
@@ -41,7 +42,7 @@ class Depth(TransformSource):
     def pin(self) -> Pinned[TransformSource]:
         location = self._model_location()
         content: dict[str, JsonValue] = {"kind": self.kind, "version": self.version}
-        if Path(location).is_dir():
+        if is_folder(location):
             return Pinned(source=self, content={**content, "model": folder_fingerprint(Path(location))})
         commit = resolve(location)
         source = self.model_copy(update={"model": commit.id})
@@ -54,7 +55,7 @@ class Depth(TransformSource):
 
     def _model_location(self) -> str:
         location = DEPTH_MODELS.get(self.model, self.model)
-        if (Path(location) / "config.json").is_file() or (is_hub_id(location) and not Path(location).exists()):
+        if is_file(Path(location) / "config.json") or (is_hub_id(location) and not exists(location)):
             return location
         raise UnknownNameError(
             f"unknown depth model {location!r}{did_you_mean(location, DEPTH_MODELS)}; "

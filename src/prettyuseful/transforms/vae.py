@@ -14,6 +14,7 @@ from prettyuseful.generators.models import MODELS, Model, find_model, is_pipelin
 from prettyuseful.hub.commits import resolve
 from prettyuseful.hub.files import folder_fingerprint
 from prettyuseful.numerics import Numerics
+from prettyuseful.paths import is_folder
 from prettyuseful.plugins import is_plugin
 from prettyuseful.transforms.base import Transform, TransformSource
 
@@ -55,7 +56,7 @@ class Vae(TransformSource):
         """Return this transform with its generator pinned to a commit, and the content of the VAE."""
         model = self._model()
         with pipeline_path(model.source) as path_or_id:
-            if not Path(path_or_id).is_dir():
+            if not is_folder(path_or_id):
                 generator = pin_model(self.generator).source
                 commit = resolve(find_model(generator).path_or_id)
                 return self.model_copy(update={"generator": generator}), commit.content

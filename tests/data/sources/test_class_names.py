@@ -7,8 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from prettyuseful.data.class_counts import ClassCounts
 from prettyuseful.data.dataset import Row
-from prettyuseful.data.sources.class_names import match_classes, match_large_classes
+from prettyuseful.data.sources.class_names import (
+    match_classes,
+    match_large_classes,
+    merge_spellings,
+    numbering_note,
+    spelling_notes,
+)
 from prettyuseful.data.sources.protocol import Kind
 from prettyuseful.errors import DataError
 
@@ -23,13 +30,23 @@ class Counts:
     kind: Kind = "webdataset"
     location: str = "my-images"
 
+    @property
+    def labels_are_names(self) -> bool:
+        return self.kind == "imagefolder"
+
     def fingerprint(self) -> str:
         return ""
+
+    def content_ids(self) -> dict[str, str]:
+        return {}
+
+    def notes(self, classes: Sequence[str] | None = None) -> tuple[str, ...]:  # noqa: ARG002
+        return ()
 
     def counts(self) -> dict[str, int]:
         return self.class_counts
 
-    def rows(self, classes: Sequence[str], per_class: int) -> Iterator[Row]:
+    def rows(self, classes: Sequence[str], per_class: ClassCounts | int) -> Iterator[Row]:
         raise NotImplementedError
 
 
@@ -38,7 +55,7 @@ def source(*names: str, kind: Kind = "webdataset") -> Counts:
 
 
 def plain(name: str) -> str:
-    return " ".join(name.casefold().replace("_", " ").split())
+    return " ".join(name.casefold().replace("_", " ").replace("-", " ").split())
 
 
 @given(NAMES)
@@ -90,7 +107,69 @@ def test_ambiguous_name_is_refused() -> None:
 def test_shards_may_number_the_classes() -> None:
     assert match_classes(source("1", "0"), ["cat", "dog"]) == {"1": 1, "0": 0}
     assert match_classes(source("01", "00"), ["cat", "dog"]) == {"01": 1, "00": 0}
-    assert match_classes(source("1", "0"), ["1", "0"]) == {"1": 0, "0": 1}
+    assert match_classes(source("0", "1", "2"), ["0", "1", "2"]) == {"0": 0, "1": 1, "2": 2}
+
+
+@pytest.mark.parametrize("classes", [["1", "0"], ["cat", "0"], ["10", "2"], ["2", "10"]])
+def test_numbers_that_could_be_names_or_positions_are_asked_about(classes: list[str]) -> None:
+    with pytest.raises(DataError, match=r"could be the class '.', or the class at position ., which is"):
+        match_classes(source("0", "1"), classes)
+    with pytest.raises(DataError, match=r"no images of|which is"):
+        match_classes(source("0", "1", kind="imagefolder"), [*classes, "more"])
+
+
+def test_numbers_that_are_names_are_names_if_as_positions_they_leave_out_classes() -> None:
+    assert match_classes(source("0", "2"), ["0", "2", "5"], allow_missing=True) == {"0": 0, "2": 1}
+    assert match_classes(source("1", "0", kind="imagefolder"), ["1", "0"]) == {"1": 0, "0": 1}
+
+
+@pytest.mark.parametrize(
+    ("available", "classes", "note"),
+    [
+        (source("dog", "cat"), ["cat", "dog"], ""),
+        (source("0", "1", kind="imagefolder"), ["0", "1"], ""),
+        (source("1", "0"), None, "my-images: labels are numbers without names."),
+        (
+            source("1", "0"),
+            ["cat", "dog"],
+            "my-images: labels are numbers without names: 0 = cat, 1 = dog, by alphabetical order of the task's "
+            "classes.",
+        ),
+        (
+            source("1", "0"),
+            ["dog", "cat"],
+            "my-images: labels are numbers without names: 0 = dog, 1 = cat, by the order of the task's classes.",
+        ),
+        (
+            source("1", "0"),
+            ["0", "1"],
+            "my-images: labels are numbers without names, which are also the names of the task's classes.",
+        ),
+    ],
+)
+def test_the_note_says_which_number_is_which_class(available: Counts, classes: list[str] | None, note: str) -> None:
+    assert numbering_note(available, classes) == note
+
+
+def test_spellings_take_the_name_of_the_most_frequent_one() -> None:
+    counts = {"Cat": 3, "cat": 9, "golden-retriever": 2, "golden_retriever": 1, "owl": 1, "café": 1, "cafe\u0301": 2}
+    merged = merge_spellings(counts, [])
+    assert merged == {
+        "Cat": "cat",
+        "cat": "cat",
+        "golden-retriever": "golden-retriever",
+        "golden_retriever": "golden-retriever",
+        "café": "cafe\u0301",
+        "cafe\u0301": "cafe\u0301",
+    }
+    assert merge_spellings(counts, ["Cat", "cat"]).keys() & {"Cat", "cat"} == set()
+
+
+def test_many_merged_spellings_are_counted() -> None:
+    counts = {name: 1 for i in range(8) for name in (f"Class {i}", f"class_{i}")}
+    notes = spelling_notes("here", counts, merge_spellings(counts, []))
+    assert len(notes) == 6
+    assert notes[-1] == "here: 3 more classes have several spellings, which are merged."
 
 
 @pytest.mark.parametrize(

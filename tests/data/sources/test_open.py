@@ -56,7 +56,18 @@ def test_a_name_that_looks_like_a_pattern_is_a_name(here: Path) -> None:
 def test_generators_are_not_sources(here: Path) -> None:
     (here / "pipeline").mkdir()
     (here / "pipeline" / "model_index.json").write_text("{}")
-    for name in ("pipeline", "stabilityai/sd-turbo", "owner/name@main", "pocket-base", "", "x" * 5000, "a\0b"):
+    (here / "labels.csv").write_text("x")
+    assert is_source("labels.csv")
+    for name in (
+        "owner/name.csv",
+        "pipeline",
+        "stabilityai/sd-turbo",
+        "owner/name@main",
+        "pocket-base",
+        "",
+        "x" * 5000,
+        "a\0b",
+    ):
         assert not is_source(name), name
     assert is_source("nowhere/*.tar")
 
@@ -64,7 +75,7 @@ def test_generators_are_not_sources(here: Path) -> None:
 @pytest.mark.parametrize(
     ("location", "message"),
     [
-        ("nowhere", "nowhere is not a source of images"),
+        ("nowhere", "nowhere: no such folder or file"),
         ("nowhere.tar", r"nowhere\.tar: no such file; "),
         ("tars/data-{000001..000007}.tar", r"data-000003\.tar, .*-000005\.tar and 2 more: no such files"),
         ("tars/x-*.tar", r"tars/x-\*\.tar: no such file"),
@@ -73,12 +84,20 @@ def test_generators_are_not_sources(here: Path) -> None:
         ("a\n.tar", r"a\\n\.tar: no such file"),
         ("empty", "empty contains neither class folders nor"),
         ("mixed", r"mixed holds class folders and \.tar"),
+        ("zipped", r"zipped contains neither class folders nor .*; unpack images\.zip first"),
+        ("images.zip", r"images\.zip is an archive that is not read; unpack it"),
+        ("rows.arrow", r"rows\.arrow is a data set that Hugging Face's save_to_disk wrote"),
+        ("numbers.csv", r"numbers\.csv lists no images with labels|numbers\.csv names no images"),
         ("both", r"both holds \.tar and \.parquet"),
     ],
 )
 def test_invalid_locations_are_rejected_by_name(here: Path, location: str, message: str) -> None:
-    for folder in ("empty/.git", "mixed/dog", "both"):
+    for folder in ("empty/.git", "mixed/dog", "both", "zipped"):
         (here / folder).mkdir(parents=True)
+    (here / "mixed/dog/0.png").write_bytes(b"x")
+    (here / "numbers.csv").write_text("a,b\n1,2\n")
+    for name in ("images.zip", "zipped/images.zip", "rows.arrow"):
+        (here / name).write_bytes(b"x")
     for name in ("mixed/a.tar", "both/a.tar", "both/a.parquet", "empty/README.md"):
         (here / name).write_text("")
     with pytest.raises(DataError, match=message) as error:

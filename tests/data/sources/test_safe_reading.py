@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,9 @@ from prettyuseful.data.sources.safe_reading import (
     MAX_BYTES,
     catch_os_errors,
     catch_parse_errors,
+    check_label,
     check_name,
+    check_regular,
     check_size,
     printable,
     read_file,
@@ -107,3 +110,21 @@ def test_errors_show_both_ends_of_long_text() -> None:
     assert len(text) == 303
     assert text.startswith("a" * 150 + "...")
     assert text.endswith("z" * 150)
+
+
+def test_only_regular_files_are_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "a").write_bytes(b"data")
+    assert check_regular(tmp_path / "a") == 4
+    for path in (tmp_path / "pipe", tmp_path, Path("/dev/zero")):
+        for read in (read_file, check_regular):
+            with pytest.raises(DataError, match="is not a regular file; repair or remove it"):
+                read(path)
+
+
+def test_class_names_have_no_control_characters() -> None:
+    assert check_label("caf\u00e9 \u732b \U0001f431", "here") == "caf\u00e9 \u732b \U0001f431"
+    for name in ("a\nb", "\x1b[31mred", "a\x00", "\u202egnp", "a\x7f"):
+        with pytest.raises(DataError, match="has control characters") as error:
+            check_label(name, "here")
+        assert str(error.value).isprintable()

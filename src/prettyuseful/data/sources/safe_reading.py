@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import stat
+import unicodedata
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +16,7 @@ MAX_BYTES = 1 << 28
 
 _MAX_NAME = 1000
 _MAX_PRINTED = 300
+_DIRECTIONS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # they reorder text
 _FIELDS = {"path": str, "group": str, "place": str, "prompt": str, "generator": str, "seed": int}
 
 
@@ -24,7 +27,7 @@ def catch_os_errors(location: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise DataError(
-            f"{location}: cannot be read ({_one_line(error.strerror or error)}); repair or remove it"
+            f"{location}: cannot be read ({one_line_error(error.strerror or error)}); repair or remove it"
         ) from None
 
 
@@ -37,20 +40,39 @@ def catch_parse_errors(location: str, what: str = "broken") -> Iterator[None]:
     except DataError:
         raise
     except Exception as error:
-        raise DataError(f"{location}: {what} ({_one_line(error)}); download or write it again") from None
+        raise DataError(f"{location}: {what} ({one_line_error(error)}); download or write it again") from None
 
 
 def read_file(path: Path) -> bytes:
-    """Return the bytes of a file of at most `MAX_BYTES`."""
+    """Return the bytes of a regular file of at most `MAX_BYTES`."""
     location = printable(path)
     with catch_os_errors(location):
-        check_size(path.stat().st_size, location)
+        check_size(check_regular(path), location)
         return path.read_bytes()
+
+
+def check_regular(path: Path) -> int:
+    """Check that a path is a file, and not a pipe or a device, which could be read for ever, and return its size.
+
+    Raises:
+        DataError: it is something else, or does not exist.
+    """
+    location = printable(path)
+    with catch_os_errors(location):
+        status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise DataError(f"{location} is not a regular file; repair or remove it")
+    return status.st_size
 
 
 def check_size(size: int, location: str, limit: int = MAX_BYTES) -> None:
     if size > limit:
         raise DataError(f"{location}: {size:,} bytes is too large (limit {limit:,} bytes); shrink or remove it")
+
+
+def is_name(text: str) -> bool:
+    """Return whether `text` can be the name of a class or file: not empty, not too long, and valid Unicode."""
+    return bool(text) and len(text) <= _MAX_NAME and _fits_parquet(text)
 
 
 def check_name(text: str, location: str) -> str:
@@ -59,9 +81,23 @@ def check_name(text: str, location: str) -> str:
     Raises:
         DataError: it is empty, too long, or not UTF-8.
     """
-    if text and len(text) <= _MAX_NAME and _fits_parquet(text):
+    if is_name(text):
         return text
     raise DataError(f"{location}: '{printable(text)}' is not a valid name; use 1 to {_MAX_NAME:,} UTF-8 characters")
+
+
+def check_label(text: str, location: str) -> str:
+    """Return `text` if it is valid as the name of a class.
+
+    Raises:
+        DataError: see `check_name`; or it has control characters, which could alter what a terminal shows.
+    """
+    check_name(text, location)
+    if any(unicodedata.category(letter) == "Cc" or letter in _DIRECTIONS for letter in text):
+        raise DataError(
+            f"{location}: the class name '{printable(text)}' has control characters; use letters, digits and spaces"
+        )
+    return text
 
 
 def row_fields(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -80,7 +116,8 @@ def printable(text: object) -> str:
     return text if text.isprintable() else text.encode("unicode_escape").decode("ascii")
 
 
-def _one_line(error: object) -> str:
+def one_line_error(error: object) -> str:
+    """Return the text of an error of a parser on one line, escaped and shortened."""
     return printable(one_line(str(error)))
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from prettyuseful.engine.store.bucket import Bucket
 from prettyuseful.errors import StoreError
+from prettyuseful.untrusted_text import load_json
 
 LEASE_SECONDS = 60.0
 """Seconds until a lease expires after its last renewal."""
@@ -124,6 +125,6 @@ def _start_ticks(pid: int) -> str | None:
 def _holder_has_exited(content: bytes) -> bool:
     """Whether the holder was a process of this machine that has exited."""
     with suppress(ValueError, KeyError, TypeError):
-        *machine, pid, start = str(json.loads(content)["process"]).split(" ")
+        *machine, pid, start = str(load_json(content)["process"]).split(" ")
         return tuple(machine) == _machine() and start != "0" and _start_ticks(int(pid)) != start
     return False

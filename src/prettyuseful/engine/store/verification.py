@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from prettyuseful.engine.store.base import ArtifactCheck, FileEntry, Manifest
 from prettyuseful.errors import CorruptArtifactError
+from prettyuseful.untrusted_text import load_json
 
 DIFFERS = "differs from its manifest"
 MISSING = "is missing"
@@ -49,6 +50,6 @@ def failure_from_json(text: str | bytes) -> str:
         ValueError: the record is incomplete.
     """
     try:
-        return str(json.loads(text)["cause"])
+        return str(load_json(text)["cause"])
     except (KeyError, TypeError) as error:
         raise ValueError("the record has no cause") from error

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from PIL import Image
 
-from prettyuseful.errors import one_line
-
 PAPER_INSTRUCTION = (
     "Describe this photo in five to six sentences: the background, the foreground, the objects and their details, and "
     "the angle from which the camera sees them. Write plain prose without an introduction, a list or a title."
 )
 """Our wording of the paper's instruction. The prompt is `<class>, <caption>`."""
-
-_THINKING = re.compile(r"<think>.*?(</think>|\Z)", re.DOTALL)
-_REFUSAL = re.compile(r"(i'?m|i am) (very )?(sorry|unable|not able)|sorry,|i (can't|cannot|won't)|as an ai\b", re.I)
-_MAX_CHARACTERS = 80
 
 
 @dataclass(frozen=True)
@@ -57,22 +50,6 @@ class Captioner(Protocol):
             StepFailedError: a picture could not be captioned; the message names it.
             UserError: the captioner is set up wrongly.
         """
-
-
-def clean_caption(answer: str) -> str:
-    """Return a model's answer as one line of printable characters, without `<think>` parts and outer quotes.
-
-    Raises:
-        ValueError: the answer is empty or a refusal.
-    """
-    text = one_line(_THINKING.sub(" ", answer))
-    if len(text) > 1 and text[0] + text[-1] in ('""', "“”"):
-        text = text[1:-1].strip()
-    if not text:
-        raise ValueError("the answer is empty")
-    if _REFUSAL.match(text.replace("\u2019", "'")):
-        raise ValueError(f"the model refused ({text[:_MAX_CHARACTERS]!r})")
-    return text
 
 
 def join_names(names: Sequence[str], limit: int = 5) -> str:

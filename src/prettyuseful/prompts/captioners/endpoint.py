@@ -22,7 +22,8 @@ import numpy as np
 
 from prettyuseful.data.images import encode_png
 from prettyuseful.errors import PrettyUsefulError, StepFailedError, UserError, one_line
-from prettyuseful.prompts.captioners.base import Picture, clean_caption, join_names
+from prettyuseful.prompts.captioners.answers import clean_caption
+from prettyuseful.prompts.captioners.base import Picture, join_names
 
 T = TypeVar("T")
 

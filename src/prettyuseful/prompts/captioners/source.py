@@ -19,6 +19,7 @@ from prettyuseful.hub.commits import check_resolved
 from prettyuseful.hub.files import pin_model_source
 from prettyuseful.hub.ids import is_hub_id
 from prettyuseful.numerics import Numerics
+from prettyuseful.paths import is_file
 from prettyuseful.prompts.captioners.base import PAPER_INSTRUCTION, Captioner
 
 DESCRIBER = "describer"
@@ -96,7 +97,7 @@ class CaptionerSource(BareName):
             return "endpoint"
         if self.model == DESCRIBER:
             return DESCRIBER
-        if (Path(self.model) / "config.json").is_file() or is_hub_id(self.model):
+        if is_file(Path(self.model) / "config.json") or is_hub_id(self.model):
             return "vision-language"
         raise UnknownNameError(
             f"unknown captioner {self.model!r}{did_you_mean(self.model, [DESCRIBER])}; known: {DESCRIBER}, a hub id "

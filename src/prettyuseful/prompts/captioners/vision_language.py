@@ -10,7 +10,8 @@ from transformers import AutoModelForImageTextToText, AutoProcessor
 from prettyuseful.errors import DataError, StepFailedError, one_line
 from prettyuseful.hub.pretrained import ModelKind, load_pretrained, model_label
 from prettyuseful.numerics import Numerics
-from prettyuseful.prompts.captioners.base import Picture, clean_caption
+from prettyuseful.prompts.captioners.answers import clean_caption
+from prettyuseful.prompts.captioners.base import Picture
 
 _GREEDY = {"do_sample": False, "num_beams": 1, "temperature": None, "top_p": None, "top_k": None}
 _MAX_CHARACTERS = 200

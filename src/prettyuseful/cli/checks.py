@@ -1,0 +1,132 @@
+"""Commands that check what a user brings: images, and classes of the user's own."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from prettyuseful.cli.app import Command, CommandGroup, JsonOption, Panel, app, print_json
+from prettyuseful.cli.exit_codes import ExitCode
+
+if TYPE_CHECKING:
+    from prettyuseful.checks.finding import Finding
+
+check = typer.Typer(
+    cls=CommandGroup,
+    help="Check images, or your own generator or probe class.",
+    epilog="Example: prettyuseful check data my-images",
+    no_args_is_help=True,
+)
+app.add_typer(check, name="check", rich_help_panel=Panel.DATA_SETS)
+_MAX_EXAMPLES = 3
+
+_ClassArgument = Annotated[
+    str, typer.Argument(metavar="CLASS", help="Your class, as module:Class or file.py:Class.", show_default=False)
+]
+
+
+@check.command(
+    cls=Command, epilog="Example: prettyuseful check data --real photos --test new-photos --synthetic generated"
+)
+def data(
+    places: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="PLACE",
+            help="Images: a folder, .tar or Parquet; repeat for several sets.",
+            show_default=False,
+        ),
+    ] = None,
+    real: Annotated[
+        Path | None, typer.Option("--real", help="Real images to train on.", rich_help_panel=Panel.DATA)
+    ] = None,
+    test: Annotated[
+        Path | None,
+        typer.Option(
+            "--test",
+            help="Real test images.",
+            show_default="the test images in --real, if it has any",
+            rich_help_panel=Panel.DATA,
+        ),
+    ] = None,
+    synthetic: Annotated[
+        list[Path] | None,
+        typer.Option("--synthetic", help="Synthetic images; repeat for several sets.", rich_help_panel=Panel.DATA),
+    ] = None,
+    fail_if: Annotated[
+        str | None,
+        typer.Option(
+            "--fail-if",
+            metavar="EXPR",
+            help="Exit with code 1 if the result satisfies EXPR, such as 'data.leaked > 0'.",
+            rich_help_panel=Panel.GATE,
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check images for copies, leaks, black images, odd files and unequal classes, in seconds."""
+    from prettyuseful.auditing.gate import Gate
+    from prettyuseful.checks.places import DataReport, check_data
+    from prettyuseful.console import checked_sets_table, print_out
+
+    gate = Gate.parse(fail_if, (DataReport,)) if fail_if else None
+    result = check_data(*(places or ()), real=real, test=test, synthetic=synthetic or ())
+    if as_json:
+        print_json(result.as_json())
+    else:
+        print_out(checked_sets_table(result))
+        for line in _finding_lines(result.findings):
+            print_out(line)
+    satisfied = gate.satisfied_by_data(result) if gate else []
+    for line in satisfied:
+        print(f"failed: {line}", file=sys.stderr)
+    if satisfied:
+        raise typer.Exit(ExitCode.FAILED)
+
+
+@check.command(cls=Command, epilog="Example: prettyuseful check generator my_generator.py:MyGenerator")
+def generator(name: _ClassArgument, as_json: JsonOption = False) -> None:
+    """Check your own generator class against the interface."""
+    _check_class("generator", name, as_json)
+
+
+@check.command(cls=Command, epilog="Example: prettyuseful check probe my_probe.py:MyProbe")
+def probe(name: _ClassArgument, as_json: JsonOption = False) -> None:
+    """Check your own probe class against the interface."""
+    _check_class("probe", name, as_json)
+
+
+def _check_class(kind: str, name: str, as_json: bool) -> None:
+    from prettyuseful.console import check_table, print_out
+    from prettyuseful.errors import UnknownNameError
+    from prettyuseful.names import CHECKS
+    from prettyuseful.plugins import is_plugin, load_plugin
+
+    if not is_plugin(name):
+        raise UnknownNameError(f"invalid CLASS {name!r}; write it as module:Class or file.py:Class")
+    load_plugin(name)
+    results = CHECKS[kind].run(name)
+    if as_json:
+        print_json([asdict(result) for result in results])
+    else:
+        print_out(check_table(name, results))
+    if any(result.problem for result in results):
+        raise typer.Exit(ExitCode.USER_ERROR)
+
+
+def _finding_lines(findings: Sequence[Finding]) -> Iterator[str]:
+    """Yield each finding, and for errors and warnings also images and advice."""
+    for finding in findings:
+        yield f"{finding.severity}: {finding.words}"
+        if finding.misleads:
+            # Unreadable images are all listed: each needs a repair.
+            shown = finding.examples if finding.check == "unreadable" else finding.examples[:_MAX_EXAMPLES]
+            yield from (f"    {example}" for example in shown)
+            yield f"    {finding.advice}"
+    if not findings:
+        yield "nothing found"

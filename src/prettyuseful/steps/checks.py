@@ -1,0 +1,64 @@
+"""Steps that check images: inspect each data set once, then compare it with the real images."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, ClassVar
+
+from prettyuseful.checks.image_set import ImageSet, ImageTable, Role
+from prettyuseful.engine.step import Job, StepSpec
+from prettyuseful.engine.store.base import Artifact
+from prettyuseful.steps.inputs import read_classes, read_rows, write_json
+
+FINDINGS = "findings.json"
+_TITLES: dict[Role, str] = {"train": "real training images", "test": "real test images"}
+
+
+class InspectSpec(StepSpec):
+    """Read every image of a data set once: facts on the file, a digest, and a small grey thumbnail."""
+
+    kind: ClassVar[str] = "inspect"
+    pace: ClassVar[float] = 0.002
+
+    def make(self, job: Job) -> dict[str, Any]:
+        from prettyuseful.checks.inspection import EncodedImage, inspect_images
+
+        rows = job.track_progress(read_rows(job, "dataset"), job.inputs["dataset"].manifest.facts["images"])
+        images = (EncodedImage(partial(bytes, row.data), row.path, row.path, row.label, row.group) for row in rows)
+        table = inspect_images(images, read_classes(job, "dataset"))
+        table.save(job.folder)
+        return {"images": len(table)}
+
+
+class CheckSpec(StepSpec):
+    """Run the data checks on the inspected images `images` of the data set `name`.
+
+    Synthetic images are compared with the inspected real images in `train` and `test`. If `images` are the real
+    training images, the test images are checked, too. The step stores findings in `findings.json`.
+    """
+
+    kind: ClassVar[str] = "check"
+    pace: ClassVar[float] = 0.0002
+    grows: ClassVar[bool] = False
+    name: str
+    role: Role
+
+    def make(self, job: Job) -> dict[str, Any]:
+        from prettyuseful.checks.image_set import Sets
+        from prettyuseful.checks.rows import check_images
+
+        images = image_set(self.name, self.role, job.inputs["images"])
+        test = image_set(f"{self.name} test" if self.role == "train" else "real test", "test", job.inputs["test"])
+        if self.role == "train":
+            sets = Sets((images, test))
+        else:
+            sets = Sets((images,), (image_set("real", "train", job.inputs["train"]), test))
+        findings = check_images(sets)
+        write_json(job.folder / FINDINGS, [finding.model_dump(mode="json") for finding in findings])
+        return {"findings": [finding.check for finding in findings]}
+
+
+def image_set(name: str, role: Role, inspected: Artifact) -> ImageSet:
+    """Return inspected images as a set with a role."""
+    table = ImageTable.load(inspected.path("images.json"), inspected.path("images.npz"))
+    return ImageSet(name, role, table, _TITLES.get(role, ""))

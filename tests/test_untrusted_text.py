@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.hostile_text import JSON, YAML
+from tests.runs import COMMAND
+
+from prettyuseful.untrusted_text import UnreadableTextError, load_json, load_yaml, load_yaml_tree, read_text
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.mark.parametrize("group", ["yaml", "json"])
+def test_hostile_texts_cost_little(group: str) -> None:
+    cases = {"yaml": YAML, "json": JSON}[group]
+    command = [sys.executable, "-m", "tests.hostile_text", group]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT)
+    results: list[dict[str, Any]] = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [result["name"] for result in results] == list(cases)
+    for result in results:
+        name, message, words = result["name"], result["message"], cases[result["name"]][1]
+        assert not result["crash"], f"{name}: {message}"
+        assert bool(message) == bool(words), f"{name}: {message}"
+        assert words in (message or ""), f"{name}: {message}"
+        assert len(message or "") < 600, name
+        assert "\n" not in (message or ""), name
+        assert result["memory"] < 1 << 30, f"{name}: {result['memory']:,} bytes"
+        assert result["seconds"] < 5, f"{name}: {result['seconds']:.1f} s"
+
+
+def test_aliases_and_merge_keys_of_honest_files_are_read() -> None:
+    text = "base: &base {steps: 2, seed: 0}\nruns:\n- {<<: *base, seed: 1}\n- *base\n"
+    runs = load_yaml(text)["runs"]
+    assert runs == [{"steps": 2, "seed": 1}, {"steps": 2, "seed": 0}]
+
+
+def test_lines_are_those_of_the_text() -> None:
+    content, tree = load_yaml_tree("a: 1\nb:\n  c: 2\n")
+    assert content == {"a": 1, "b": {"c": 2}}
+    assert tree is not None
+    assert tree.value[1][1].value[0][0].start_mark.line == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "problem"),
+    [
+        ("a: 1\nb: [", 2, "not valid YAML"),
+        ("a: 1\na: 2", 2, "duplicate key 'a'"),
+        ("a: 1\nb: {c: 1, c: 2}", 2, "duplicate key 'c'"),
+        ("a: \x07", None, "not valid YAML"),
+    ],
+)
+def test_problems_of_yaml_have_their_line(text: str, line: int | None, problem: str) -> None:
+    with pytest.raises(UnreadableTextError) as error:
+        load_yaml(text)
+    assert error.value.line == line
+    assert problem in error.value.problem
+    assert "\n" not in str(error.value)
+
+
+def test_an_empty_text_is_nothing() -> None:
+    assert load_yaml("") is None
+    assert load_yaml("# a comment\n") is None
+
+
+def test_long_lists_of_classes_are_read() -> None:
+    """ImageNet has 21,841 of them."""
+    assert len(load_yaml("classes: [" + ", ".join(f"name {n}" for n in range(21_841)) + "]")["classes"]) == 21_841
+
+
+def test_json_is_read_from_text_and_bytes() -> None:
+    assert load_json('{"a": [1, null]}') == load_json(b'{"a": [1, null]}') == {"a": [1, None]}
+
+
+def test_files_are_read_up_to_a_limit(tmp_path: Path) -> None:
+    path = tmp_path / "text"
+    path.write_bytes("é".encode() * 5)
+    assert read_text(path, 10) == "é" * 5
+    with pytest.raises(UnreadableTextError, match=r"too long \(limit 9 bytes\)"):
+        read_text(path, 9)
+    with pytest.raises(UnreadableTextError, match="too long"):
+        read_text(Path("/dev/zero"), 1_000)
+    path.write_bytes(b"\xff")
+    with pytest.raises(UnreadableTextError, match="not UTF-8"):
+        read_text(path, 9)
+
+
+BOMB = "a0: &a0 {k: 1}\n" + "".join(f"a{n}: &a{n} {{<<: [{', '.join([f'*a{n - 1}'] * 9)}]}}\n" for n in range(1, 30))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["run", "bomb.yaml"], "bomb.yaml:6: more than 30,000 values"),
+        (["plan", "brackets.yaml"], "brackets.yaml:1: nested more than 100 levels deep"),
+        (["generate", "pocket-base", "--images-per-class", "1", "--out", "o", "--task", BOMB], "--task: more than"),
+        (
+            ["generate", "pocket-base", "--images-per-class", "1", "--out", "o", "--prompts", "[" * 5_000],
+            "--prompts: nested",
+        ),
+        (["generate", "model", "--images-per-class", "1", "--out", "o"], "model_index.json"),
+    ],
+)
+def test_hostile_texts_are_one_line_and_exit_code_2(arguments: list[str], words: str, tmp_path: Path) -> None:
+    (tmp_path / "bomb.yaml").write_text(BOMB)
+    (tmp_path / "brackets.yaml").write_text("[" * 100_000)
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "model_index.json").write_text("[" * 100_000)
+    command = [*COMMAND, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert words in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert "Traceback" not in done.stderr
