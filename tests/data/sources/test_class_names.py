@@ -128,22 +128,23 @@ def test_numbers_that_are_names_are_names_if_as_positions_they_leave_out_classes
     [
         (source("dog", "cat"), ["cat", "dog"], ""),
         (source("0", "1", kind="imagefolder"), ["0", "1"], ""),
-        (source("1", "0"), None, "my-images: labels are numbers without names."),
+        (source("1", "0"), None, "my-images: every label is a number without a name."),
         (
             source("1", "0"),
             ["cat", "dog"],
-            "my-images: labels are numbers without names: 0 = cat, 1 = dog, by alphabetical order of the task's "
+            "my-images: every label is a number without a name: 0 = cat, 1 = dog, by alphabetical order of the task's "
             "classes.",
         ),
         (
             source("1", "0"),
             ["dog", "cat"],
-            "my-images: labels are numbers without names: 0 = dog, 1 = cat, by the order of the task's classes.",
+            "my-images: every label is a number without a name: 0 = dog, 1 = cat, by the order of the task's classes.",
         ),
         (
             source("1", "0"),
             ["0", "1"],
-            "my-images: labels are numbers without names, which are also the names of the task's classes.",
+            "my-images: every label is a number without a name, and these numbers are also the names of the "
+            "task's classes.",
         ),
     ],
 )

@@ -124,7 +124,7 @@ def test_fields_of_rows_are_taken_from_tables(tmp_path: Path) -> None:
     (row,) = source.rows(["pet"], 1)
     assert (row.group, row.seed, row.prompt in {"a cat", "a dog", "a owl"}) == ("g", 3, True)
     assert source.notes(["pet"])[-1].endswith(
-        "labels are numbers without names: 0 = pet, by alphabetical order of the task's classes."
+        "every label is a number without a name: 0 = pet, by alphabetical order of the task's classes."
     )
 
 

@@ -82,12 +82,12 @@ def numbering_note(source: ImageSource, classes: Sequence[str] | None) -> str:
     """
     if not _are_numbers(source):
         return ""
-    start = f"{source.location}: labels are numbers without names"
+    start = f"{source.location}: every label is a number without a name"
     if classes is None:
         return f"{start}."
     index = match_classes(source, classes)
     if all(name == classes[label] for name, label in index.items()):
-        return f"{start}, which are also the names of the task's classes."
+        return f"{start}, and these numbers are also the names of the task's classes."
     listed = [f"{name} = {classes[label]}" for name, label in sorted(index.items(), key=lambda item: item[1])]
     order = ", by alphabetical order of the task's classes" if list(classes) == sorted(classes) else ""
     order = order or ", by the order of the task's classes"
