@@ -202,7 +202,7 @@ def estimate_cost(study: Study, store: Path | str = DEFAULT_STORE, prices: Price
         UserError: the study cannot be used.
     """
     plan = make_plan(study)
-    opened = open_store(store) if store_exists(store) else None
+    opened = open_store(store, writable=False) if store_exists(store) else None
     missing = plan.missing_steps(opened) if opened else plan.steps
     return cost_of(
         plan.steps, missing, Rates(opened.list() if opened else ()), local_parallelism(study.numerics), prices
@@ -215,7 +215,7 @@ def study_status(study: Study, store: Path | str = DEFAULT_STORE) -> Status:
     Raises:
         UserError: the study cannot be used, or there is no store.
     """
-    plan, opened = make_plan(study), open_store(store, must_exist=True)
+    plan, opened = make_plan(study), open_store(store, must_exist=True, writable=False)
     return status_of(plan.steps, plan.missing_steps(opened), opened)
 
 
@@ -225,7 +225,7 @@ def sweep_store(studies: Iterable[Study], store: Path | str = DEFAULT_STORE, rem
     Raises:
         UserError: a study cannot be used, the commit of a model is unknown, or there is no store.
     """
-    opened = open_store(store, must_exist=True)
+    opened = open_store(store, must_exist=True, writable=remove)
     plans = [make_plan(study) for study in studies]
     for plan in plans:
         # Keys contain commits of models: if one is unknown, artifacts of the study would look unused.

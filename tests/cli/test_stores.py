@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 from tests.cli.commands import call_here, one_error
-from tests.engine.store.locations import manifest
+from tests.engine.store.locations import key_of, manifest
 
+from prettyuseful.engine.step import manifest_of
 from prettyuseful.engine.store.local import LocalStore
 from prettyuseful.plan.study import make_plan
 from prettyuseful.study.reading import load_study
 
-OTHER = "ab" * 32
+OTHER = key_of("other")
 
 
 @pytest.fixture
@@ -29,9 +30,10 @@ def study(shared_task: Path, tmp_path: Path) -> Path:
 def store(study: Path, tmp_path: Path) -> LocalStore:
     """A store with an artifact of the study, and an artifact with a file that no study uses."""
     store = LocalStore(tmp_path / "store")
-    store.commit(manifest(key=next(iter(make_plan(load_study(study)).steps))))
+    step = next(iter(make_plan(load_study(study)).steps.values()))
+    store.commit(manifest_of(step, (), {}, 1.0))
     (tmp_path / "source").write_bytes(b"precious bytes")
-    store.commit(manifest((store.put_file("file", tmp_path / "source"),), key=OTHER))
+    store.commit(manifest((store.put_file("file", tmp_path / "source"),), "other"))
     return store
 
 
@@ -57,6 +59,14 @@ def test_gc_does_not_ask_with_yes(study: Path, store: LocalStore) -> None:
     result = call_here("gc", study, "--store", store.root, "--yes")
     assert (result.returncode, result.stderr) == (0, "")
     assert OTHER not in keys(store)
+
+
+def test_gc_deletes_nothing_with_dry_run(study: Path, store: LocalStore) -> None:
+    before = keys(store)
+    result = call_here("gc", study, "--store", store.root, "--dry-run")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.endswith("1 artifacts and 1 files (14 bytes) are unused\n")
+    assert keys(store) == before
 
 
 def test_verify_lists_damaged_artifacts(store: LocalStore) -> None:

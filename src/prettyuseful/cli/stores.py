@@ -25,6 +25,7 @@ def gc(
     ],
     store: StoreOption = DEFAULT_STORE,
     yes: Annotated[bool, typer.Option("--yes", help="Delete without confirmation.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be deleted.")] = False,
 ) -> None:
     """Delete the artifacts in a store that no given study uses."""
     from prettyuseful.console import print_out
@@ -38,6 +39,8 @@ def gc(
         print_out(f"nothing to delete: everything in {store} is used by these studies or less than a day old")
         return
     print_out(f"{store}: {unused.artifacts} artifacts and {unused.files} files ({size(unused.bytes)}) are unused")
+    if dry_run:
+        return
     if yes or typer.confirm("Delete them?", err=True):
         sweep_store(kept, store, remove=True)
         print_out("deleted")
@@ -49,7 +52,7 @@ def verify(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> N
     from prettyuseful.console import print_out
     from prettyuseful.engine.store.open import open_store
 
-    checks = list(open_store(store, must_exist=True).check())
+    checks = list(open_store(store, must_exist=True, writable=False).check())
     broken = [check for check in checks if check.problem]
     if as_json:
         print_json({"schema_version": 1, "artifacts": len(checks), "broken": [asdict(check) for check in broken]})

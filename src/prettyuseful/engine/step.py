@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import shutil
-import tempfile
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -143,7 +142,7 @@ def run_step(step: Step, store: Store, progress: Progress) -> Manifest | None:
 
     Raises:
         CorruptArtifactError: an input is missing in the store or incomplete.
-        StoreError: the store cannot be written, or the disk with temporary files is full.
+        StoreError: the store cannot be written, or a disk is full.
         PrettyUsefulError: raised by the step; StepFailedError for any other exception.
     """
     try:
@@ -154,8 +153,8 @@ def run_step(step: Step, store: Store, progress: Progress) -> Manifest | None:
     except Exception as error:  # libraries and user-defined classes may raise anything, even unpicklable exceptions
         if isinstance(error, OSError) and error.errno in _DISK_FULL:
             raise StoreError(
-                f"{step.label}: no space left for {error.filename or tempfile.gettempdir()}; free disk space, or set "
-                "TMPDIR to another folder for temporary files"
+                f"{step.label}: no space left for {error.filename or 'temporary files'}; free disk space, or choose a "
+                "store on another disk with --store"
             ) from error
         raise StepFailedError(redact(one_line(f"{type(error).__name__}: {error}"))) from error
 
@@ -168,31 +167,36 @@ def _run_step(step: Step, store: Store, progress: Progress) -> Manifest | None:
             return None
         if (artifact := store.read(step.key)) is not None:
             return artifact.manifest
-        with tempfile.TemporaryDirectory(prefix="prettyuseful-") as scratch:
+        with store.scratch(step.key) as scratch:
             started = time.perf_counter()
             inputs = {name: _input(store, key) for name, key in step.inputs.items()}
-            job = Job(inputs, Path(scratch), store.checkpoint_dir(step.key), progress)
+            job = Job(inputs, scratch, store.checkpoint_dir(step.key), progress)
             # Set explicitly: defaults differ between machines, and the number of threads changes the last bits.
             with limit_linear_algebra_threads(step.spec.needs.threads):
                 facts = step.spec.make(job)
-            files = [store.put_file(path.name, path) for path in sorted(Path(scratch).iterdir())]
-            manifest = Manifest(
-                key=step.key,
-                step=step.spec.kind,
-                version=step.spec.version,
-                spec=step.spec.key_content(),
-                inputs=dict(step.inputs),
-                files=(*job.adopted, *files),
-                facts=facts,
-                environment=environment().model_dump(),
-                created=datetime.now(UTC).isoformat(timespec="seconds"),
-                seconds=round(time.perf_counter() - started, 3),
-                units=step.units,
-                rate_class=step.spec.rate_class,
-            )
-            committed = store.commit(manifest).manifest
+            files = [store.put_file(path.name, path) for path in sorted(scratch.iterdir())]
+            seconds = round(time.perf_counter() - started, 3)
+            committed = store.commit(manifest_of(step, (*job.adopted, *files), facts, seconds)).manifest
             shutil.rmtree(job.checkpoint_dir, ignore_errors=True)
             return committed
+
+
+def manifest_of(step: Step, files: Iterable[FileEntry], facts: dict[str, Any], seconds: float) -> Manifest:
+    """Return the manifest with which the artifact of a step is committed now."""
+    return Manifest(
+        key=step.key,
+        step=step.spec.kind,
+        version=step.spec.version,
+        spec=step.spec.key_content(),
+        inputs=dict(step.inputs),
+        files=tuple(files),
+        facts=facts,
+        environment=environment().model_dump(),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        seconds=seconds,
+        units=step.units,
+        rate_class=step.spec.rate_class,
+    )
 
 
 def _input(store: Store, key: str) -> Artifact:

@@ -9,19 +9,26 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from prettyuseful.engine.keys import digest
 from prettyuseful.engine.store.base import GRACE_SECONDS, FileEntry, Manifest, Store
 from prettyuseful.engine.store.open import open_store
 from prettyuseful.engine.store.remote import RemoteStore
 
-KEY = "ab" * 32
+
+def key_of(name: str) -> str:
+    """Return the key of the artifact `manifest(name=name)`."""
+    return digest(["load", 1, {"name": name}, {}])
 
 
-def manifest(files: tuple[FileEntry, ...] = (), key: str = KEY, **facts: object) -> Manifest:
+KEY = key_of("")
+
+
+def manifest(files: tuple[FileEntry, ...] = (), name: str = "", **facts: object) -> Manifest:
     return Manifest(
-        key=key,
+        key=key_of(name),
         step="load",
         version=1,
-        spec={},
+        spec={"name": name},
         inputs={},
         files=files,
         facts=facts,

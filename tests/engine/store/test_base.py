@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -29,17 +30,70 @@ def test_manifest_is_parsed_as_written(entry: FileEntry) -> None:
     assert Manifest.parse(written.as_text().encode()) == written
 
 
-def test_invalid_manifest_or_other_version_is_none() -> None:
-    content = json.loads(manifest().as_text())
-    assert Manifest.parse(json.dumps(content).encode()) == manifest()
-    more, another = content | {"more": 1}, content | {"schema_version": content["schema_version"] + 1}
-    less = {name: value for name, value in content.items() if name != "files"}
-    for invalid in (b"", b"{", b"\xff", b"[]", *(json.dumps(c).encode() for c in (more, less, another))):
-        assert Manifest.parse(invalid) is None
+def sealed(content: dict[str, Any]) -> bytes:
+    """Return the text of a manifest with this content and the right checksum, as somebody could forge it."""
+    body = json.dumps(content, indent=1).removesuffix("\n}")
+    return f'{body},\n "checksum": "{hashlib.sha256(body.encode()).hexdigest()}"\n}}\n'.encode()
+
+
+def content_of(written: Manifest) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(written.as_text())
+    del content["checksum"]
+    return content
+
+
+def test_every_changed_byte_of_a_manifest_is_noticed(entry: FileEntry) -> None:
+    text = manifest((entry,), accuracy=0.625).as_text().encode()
+    for position in range(len(text)):
+        changed = bytearray(text)
+        changed[position] ^= 1
+        assert Manifest.parse(bytes(changed)) is None, f"{position}: {changed!r}"
+    assert Manifest.parse(text[:-1]) is None
+    assert Manifest.parse(text + b"\n") is None
+
+
+def test_manifest_of_version_1_is_read_without_checksum(entry: FileEntry) -> None:
+    written = manifest((entry,))
+    parsed = Manifest.parse(json.dumps(content_of(written) | {"schema_version": 1}).encode())
+    assert parsed == written.model_copy(update={"schema_version": 1})
+
+
+ENTRY = {"name": "file", "size": 1, "sha256": "a" * 64}
+HOSTILE_NAMES = [
+    "../../x", "/etc/passwd", "a/b", "..", ".", "", "a\\b", "C:x", "a\0b", "a\nb", "\x1b[2J", "x" * 256,
+    "ü" * 128, "\ud800",
+]  # fmt: skip
+HOSTILE_DIGESTS = ["", "../../../../etc/passwd", "A" * 64, "a" * 63, "a" * 65, "a" * 64 + "\n", 1, None, ["a" * 64]]
+FORGED: list[dict[str, Any]] = [
+    {"more": 1}, {"schema_version": 3}, {"schema_version": 1}, {"schema_version": "2.5"},
+    {"key": "../../x"}, {"key": "b" * 64}, {"version": 2}, {"spec": {"name": "y"}}, {"inputs": {"dataset": "a" * 64}},
+    {"step": "train"}, {"inputs": {"dataset": "../x"}}, {"spec": {"rate": float("nan")}}, {"spec": []},
+    {"facts": {"accuracy": float("nan")}}, {"facts": {"deep": [{"x": float("inf")}]}}, {"facts": []},
+    {"environment": {"x": float("-inf")}}, {"seconds": float("inf")}, {"seconds": -1.0}, {"units": float("nan")},
+    {"units": -1}, {"created": 1}, {"rate_class": None}, {"files": [ENTRY, ENTRY]}, {"files": {}}, {"files": [1]},
+    {"files": [ENTRY | {"size": -1}]}, {"files": [ENTRY | {"size": 1 << 63}]}, {"files": [ENTRY | {"size": 1.5}]},
+    {"files": [ENTRY | {"size": "1"}]}, {"files": [ENTRY | {"mode": 511}]},
+    *({"files": [ENTRY | {"name": name}]} for name in HOSTILE_NAMES),
+    *({"files": [ENTRY | {"sha256": digest}]} for digest in HOSTILE_DIGESTS),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("change", FORGED, ids=repr)
+def test_forged_manifest_is_none(change: dict[str, Any]) -> None:
+    whole = content_of(manifest((FileEntry.model_validate(ENTRY),)))
+    assert Manifest.parse(sealed(whole)) is not None
+    assert Manifest.parse(sealed(whole | change)) is None
+
+
+@pytest.mark.parametrize(
+    "text", [b"", b"{", b"\xff", b"[]", b"[" * 100_000, b"1" * 100_000, b'{"key": 1}', b',\n "checksum": "'], ids=len
+)
+def test_text_that_is_no_manifest_is_none(text: bytes) -> None:
+    assert Manifest.parse(text) is None
 
 
 def test_file_is_found_by_name(entry: FileEntry) -> None:
-    parsed = manifest((FileEntry(name="first", size=0, sha256="0"), entry))
+    parsed = manifest((FileEntry(name="first", size=0, sha256="0" * 64), entry))
     assert parsed.file("ä file") == entry
     with pytest.raises(CorruptArtifactError, match=rf"^artifact {KEY[:12]} \(load\) has no file 'file'$"):
         parsed.file("file")

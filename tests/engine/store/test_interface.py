@@ -13,9 +13,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.engine.store.locations import KEY, StoreLocation, manifest, manifest_name, object_name
+from tests.engine.store.locations import KEY, StoreLocation, key_of, manifest, manifest_name, object_name
 
-from prettyuseful.engine.keys import digest
 from prettyuseful.engine.store.base import Store
 from prettyuseful.errors import CorruptArtifactError
 
@@ -45,9 +44,9 @@ def test_nothing_is_readable_before_the_commit(location: StoreLocation, store: S
 @given(content=st.binary(max_size=2000), name=st.sampled_from(["a", "data-00000-of-00001.parquet", "ä b"]))
 def test_bytes_are_read_as_written(location: StoreLocation, store: Store, content: bytes, name: str) -> None:
     entry = location.put(store, content, name)
-    key = digest([name, entry.sha256])
-    store.commit(manifest((entry,), key=key))
-    artifact = location.open().read(key)
+    unique = f"{name} {entry.sha256}"
+    store.commit(manifest((entry,), unique))
+    artifact = location.open().read(key_of(unique))
     assert artifact is not None
     assert artifact.path(name).read_bytes() == content
 
@@ -139,19 +138,19 @@ def test_artifact_with_a_missing_file_is_ignored_and_reported(location: StoreLoc
 
 def test_manifest_with_a_wrong_file_name_is_ignored(location: StoreLocation, store: Store) -> None:
     store.commit(manifest())
-    other = "cd" * 32
+    other = key_of("other")
     content = location.fs.cat_file(location.path(manifest_name()))
-    location.fs.makedirs(location.path("manifests/cd"), exist_ok=True)
+    location.fs.makedirs(location.path(f"manifests/{other[:2]}"), exist_ok=True)
     location.fs.pipe_file(location.path(manifest_name(other)), content)
     assert store.read(other) is None
 
 
 def test_select_existing_handles_many_keys(location: StoreLocation, store: Store) -> None:
-    complete, torn = [f"{i:064d}" for i in range(5)], "e" * 64
-    for key in (*complete, torn):
-        store.commit(manifest((location.put(store, key.encode()),), key=key))
-    location.damage(manifest_name(torn), b"{")
-    assert store.select_existing([*complete, torn, *(f"{i:064d}" for i in range(1000, 1100))]) == set(complete)
+    for name in ("a", "b", "c", "torn"):
+        store.commit(manifest((location.put(store, name.encode()),), name))
+    location.damage(manifest_name(key_of("torn")), b"{")
+    complete = {key_of(name) for name in "abc"}
+    assert store.select_existing([*complete, key_of("torn"), *(key_of(f"{i}") for i in range(100))]) == complete
 
 
 def test_claim_is_exclusive_and_ends_with_its_process(location: StoreLocation, store: Store) -> None:
@@ -193,8 +192,8 @@ def test_format_of_manifests_is_unchanged(location: StoreLocation, store: Store)
     store.commit(manifest((location.put(store, b"x"),)))
     content = json.loads(location.fs.cat_file(location.path(manifest_name())))
     assert sorted(content) == [
-        "created", "environment", "facts", "files", "inputs", "key", "rate_class", "schema_version", "seconds", "spec",
-        "step", "units", "version",
+        "checksum", "created", "environment", "facts", "files", "inputs", "key", "rate_class", "schema_version",
+        "seconds", "spec", "step", "units", "version",
     ]  # fmt: skip
 
 
@@ -209,11 +208,10 @@ def test_failure_is_recorded_until_the_commit(location: StoreLocation, store: St
 
 
 def test_check_reports_problems_and_changes_nothing(location: StoreLocation, store: Store) -> None:
-    whole, flipped, lost, torn = (f"{i}" * 64 for i in range(4))
-    store.commit(manifest((location.put(store, b"whole"),), key=whole))
-    for key, content in ((flipped, b"flipped"), (lost, b"lost")):
-        store.commit(manifest((location.put(store, content),), key=key))
-    store.commit(manifest(key=torn))
+    whole, flipped, lost, torn = (key_of(name) for name in ("whole", "flipped", "lost", "torn"))
+    for name in ("whole", "flipped", "lost"):
+        store.commit(manifest((location.put(store, name.encode()),), name))
+    store.commit(manifest(name="torn"))
     flipped_file, lost_file = (object_name(location.put(store, content)) for content in (b"flipped", b"lost"))
     location.damage(flipped_file, b"flippet")
     location.fs.rm_file(location.path(lost_file))
@@ -223,7 +221,7 @@ def test_check_reports_problems_and_changes_nothing(location: StoreLocation, sto
         whole: None,
         flipped: "file file differs from its manifest",
         lost: "file file is missing",
-        torn: "its manifest cannot be read, or belongs to another artifact",
+        torn: "its manifest is not valid, or belongs to another artifact",
     }
     assert location.fs.exists(location.path(flipped_file))
 
@@ -231,11 +229,12 @@ def test_check_reports_problems_and_changes_nothing(location: StoreLocation, sto
 def test_sweep_keeps_needed_claimed_and_recent_files(
     location: StoreLocation, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kept, unused, busy = "1" * 64, "2" * 64, "3" * 64
-    shared, own, young, old = (location.put(store, content) for content in (b"shared", b"own", b"young", b"oldest"))
-    store.commit(manifest((shared,), key=kept))
-    store.commit(manifest((shared, own), key=unused))
-    store.commit(manifest(key=busy))
+    kept, unused, busy = key_of("kept"), key_of("unused"), key_of("busy")
+    shared, own = location.put(store, b"shared", "shared"), location.put(store, b"own")
+    young, old = location.put(store, b"young"), location.put(store, b"oldest")
+    store.commit(manifest((shared,), "kept"))
+    store.commit(manifest((shared, own), "unused"))
+    store.commit(manifest(name="busy"))
     store.record_failure("4" * 64, "not in any study")
     location.make_old(object_name(old), monkeypatch)
     with store.claim(busy):

@@ -8,6 +8,7 @@ import fsspec
 import pytest
 from tests.engine.store.locations import KEY
 
+from prettyuseful.engine.processes import process_identity
 from prettyuseful.engine.store import leases
 from prettyuseful.engine.store.bucket import Bucket
 from prettyuseful.engine.store.leases import Leases
@@ -111,7 +112,7 @@ def test_invalid_lease_expires_like_a_valid_one(
 
 
 def test_exited_process_is_distinguished_from_one_with_the_same_pid(bucket: Bucket) -> None:
-    here = leases._process_identity()
+    here = process_identity()
     *machine, pid, start = here.split(" ")
     assert Path(f"/proc/{pid}").exists()
     older = " ".join((*machine, pid, str(int(start) - 1)))

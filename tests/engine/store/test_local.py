@@ -6,6 +6,7 @@ import pytest
 from tests.engine.store.locations import manifest
 
 from prettyuseful.engine.store.base import FileEntry
+from prettyuseful.engine.store.folder import SafeFolder
 from prettyuseful.engine.store.local import LocalStore
 from prettyuseful.errors import CorruptArtifactError, StoreError
 
@@ -42,11 +43,11 @@ def test_simultaneous_readers_both_report_damage(store: LocalStore, monkeypatch:
     artifact = store.commit(manifest((entry,)))
     path = object_of(store, entry)
 
-    def hash_while_another_worker_renames_it(file: Path) -> str:
-        file.rename(file.with_suffix(".corrupt"))
+    def hash_while_another_worker_renames_it(*_: object) -> str:
+        path.rename(path.with_suffix(".corrupt"))
         return "another digest"
 
-    monkeypatch.setattr("prettyuseful.engine.store.objects.file_sha256", hash_while_another_worker_renames_it)
+    monkeypatch.setattr(SafeFolder, "sha256", hash_while_another_worker_renames_it)
     with pytest.raises(CorruptArtifactError):
         artifact.path("file")
     assert not path.exists()

@@ -6,22 +6,29 @@ from pathlib import Path
 
 import pytest
 
+from prettyuseful.engine.store.folder import SafeFolder
 from prettyuseful.engine.store.objects import DamagedError, ObjectFolder
 
 CONTENT, OTHER = b"precious bytes", b"precious bytfs"
 NAME = sha256(CONTENT).hexdigest()
 
 
+def open_objects(root: Path) -> ObjectFolder:
+    folder = SafeFolder(root)
+    folder.create("objects")
+    return ObjectFolder(folder)
+
+
 @pytest.fixture
 def objects(tmp_path: Path) -> ObjectFolder:
-    return ObjectFolder(tmp_path / "new" / "root")
+    return open_objects(tmp_path / "new" / "root")
 
 
 @pytest.fixture
 def path(objects: ObjectFolder, tmp_path: Path) -> Path:
-    """A file that was copied into the folder."""
+    """A file that was moved into the folder."""
     (tmp_path / "source").write_bytes(CONTENT)
-    objects.copy(NAME, tmp_path / "source")
+    objects.take(NAME, tmp_path / "source")
     return objects.path(NAME)
 
 
@@ -30,21 +37,21 @@ def damage(path: Path) -> None:
     path.write_bytes(OTHER)
 
 
-def test_file_is_read_only_and_named_by_its_digest(objects: ObjectFolder, path: Path) -> None:
-    assert path == objects.root / "objects" / NAME[:2] / NAME == objects.verified_path(NAME)
+def test_file_is_read_only_and_named_by_its_digest(objects: ObjectFolder, path: Path, tmp_path: Path) -> None:
+    assert path == tmp_path / "new" / "root" / "objects" / NAME[:2] / NAME == objects.verified_path(NAME)
     assert path.read_bytes() == CONTENT
-    assert path.stat().st_mode & 0o777 == 0o444
-    assert list(objects.drafts.iterdir()) == []
+    assert path.stat().st_mode & 0o222 == 0
+    assert list((tmp_path / "new" / "root" / "tmp").iterdir()) == []
 
 
-def test_interrupted_write_leaves_no_file(objects: ObjectFolder) -> None:
+def test_interrupted_write_leaves_no_file(objects: ObjectFolder, tmp_path: Path) -> None:
     def write(draft: Path) -> None:
         draft.write_bytes(CONTENT[:3])
         raise OSError("no network")
 
     with pytest.raises(OSError, match="no network"):
         objects.add(NAME, write)
-    assert list(objects.drafts.iterdir()) == []
+    assert list((tmp_path / "new" / "root" / "tmp").iterdir()) == []
     with pytest.raises(FileNotFoundError):
         objects.verified_path(NAME)
 
@@ -76,4 +83,4 @@ def test_bytes_are_hashed_once(objects: ObjectFolder, path: Path) -> None:
     os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
     assert objects.verified_path(NAME) == path
     with pytest.raises(DamagedError):
-        ObjectFolder(objects.root).verified_path(NAME)
+        open_objects(path.parents[2]).verified_path(NAME)

@@ -92,13 +92,13 @@ def test_listing_reads_each_manifest_once(store: RemoteStore, location: StoreLoc
     def fail(*_: object) -> bytes:
         raise AssertionError
 
-    monkeypatch.setattr(Bucket, "read", fail)
+    monkeypatch.setattr(Bucket, "read_up_to", fail)
     assert list(RemoteStore(location.url, store.cache).list()) == manifests
 
 
 def test_unwritable_cache_is_a_one_line_error(location: StoreLocation, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
-    with pytest.raises(StoreError, match=r"cannot write to the cache .*file.*PRETTYUSEFUL_CACHE"):
+    with pytest.raises(StoreError, match=r"cannot use the cache .*file.*PRETTYUSEFUL_CACHE"):
         RemoteStore(location.url, tmp_path / "file")
 
 
@@ -107,7 +107,7 @@ def test_full_cache_is_reported(store: RemoteStore, monkeypatch: pytest.MonkeyPa
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(store._bucket._fs, "get_file", raise_full)
-    with pytest.raises(StoreError, match=r"cannot write to the cache .*No space left"):
+    with pytest.raises(StoreError, match=r"cannot use the cache .*No space left"):
         read_file(store)
     assert list((store.cache / "tmp").iterdir()) == []
 

@@ -2,29 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Set
+import hashlib
+import re
+from collections.abc import Collection, Iterator, Mapping, Set
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Annotated, Any, Protocol, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from prettyuseful.engine.keys import file_sha256
+from prettyuseful.engine.keys import digest, file_sha256
 from prettyuseful.errors import CorruptArtifactError
+from prettyuseful.untrusted_text import MAX_JSON_BYTES, UnreadableTextError, load_json
 
-MANIFEST_VERSION = 1
+MANIFEST_VERSION = 2
+"""Manifests of version 1 have no checksum; they are still read."""
 GRACE_SECONDS = 24 * 3600.0
 """Seconds before a file without a manifest may be deleted; another process may be about to commit it."""
 
+MAX_MANIFEST_BYTES = MAX_JSON_BYTES
+"""A longer file is no manifest."""
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_CHECKSUM_LINE = b',\n "checksum": "'
+
+
+def is_digest(text: str) -> bool:
+    """Whether this is a SHA-256 in 64 hexadecimal digits, as keys and the names of files are."""
+    return _DIGEST.fullmatch(text) is not None
+
+
+def _check_digest(text: str) -> str:
+    if not is_digest(text):
+        raise ValueError("not 64 hexadecimal digits")
+    return text
+
+
+def _check_file_name(name: str) -> str:
+    """Check that a name is one plain component of a path, on every system."""
+    if name in ("", ".", "..") or len(name.encode()) > 255 or not name.isprintable() or set(name) & set("/\\:"):
+        raise ValueError("not a plain file name")
+    return name
+
+
+Digest = Annotated[str, AfterValidator(_check_digest)]
+Number = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
 
 class FileEntry(BaseModel):
-    """A file of an artifact: its name, its size in bytes and the SHA-256 of its bytes."""
+    """A file of an artifact: its name without folders, its size in bytes and the SHA-256 of its bytes."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    name: str
-    size: int = Field(ge=0)
-    sha256: str
+    name: Annotated[str, AfterValidator(_check_file_name)]
+    size: int = Field(ge=0, lt=1 << 63, strict=True)
+    sha256: Digest
 
     @classmethod
     def from_file(cls, name: str, source: Path) -> Self:
@@ -50,36 +82,59 @@ class Manifest(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     schema_version: int = MANIFEST_VERSION
-    key: str
+    key: Digest
     step: str
     version: int
     spec: dict[str, Any]
-    inputs: dict[str, str]
+    inputs: dict[str, Digest]
     files: tuple[FileEntry, ...]
     facts: dict[str, Any]
     environment: dict[str, Any]
     created: str
-    seconds: float
-    units: float
+    seconds: Number
+    units: Number
     rate_class: str
 
     @classmethod
     def parse(cls, text: bytes) -> Self | None:
-        """Parse a manifest; return None if it is invalid or of another schema version."""
+        """Parse a manifest, which may come from anybody.
+
+        Returns:
+            None if it is not valid: a file name with folders, a digest that is none, a number that is not finite, a key
+            that does not belong to step, spec and inputs, or a checksum that does not belong to the text.
+        """
+        body, mark, end = text.rpartition(_CHECKSUM_LINE)
         try:
-            manifest = cls.model_validate_json(text)
-        except ValidationError:
+            content = load_json(body + b"\n}" if mark else text)
+            manifest = cls.model_validate(content)
+            names = {entry.name for entry in manifest.files}
+            if len(names) != len(manifest.files) or manifest.key != manifest._key() or not manifest._is_finite():
+                return None
+        except (UnreadableTextError, ValidationError, ValueError):
             return None
-        return manifest if manifest.schema_version == MANIFEST_VERSION else None
+        if manifest.schema_version == 1 and not mark:
+            return manifest
+        is_whole = end == f'{hashlib.sha256(body).hexdigest()}"\n}}\n'.encode()
+        return manifest if manifest.schema_version == MANIFEST_VERSION and is_whole else None
 
     def as_text(self) -> str:
-        return self.model_dump_json(indent=1) + "\n"
+        """Return the JSON text; its last line is the SHA-256 of what precedes it."""
+        body = self.model_dump_json(indent=1).removesuffix("\n}")
+        return f'{body}{_CHECKSUM_LINE.decode()}{hashlib.sha256(body.encode()).hexdigest()}"\n}}\n'
 
     def file(self, name: str) -> FileEntry:
         for entry in self.files:
             if entry.name == name:
                 return entry
         raise CorruptArtifactError(f"artifact {self.key[:12]} ({self.step}) has no file {name!r}")
+
+    def _key(self) -> str:
+        return digest([self.step, self.version, self.spec, self.inputs])
+
+    def _is_finite(self) -> bool:
+        """Whether all numbers are finite; JSON knows no others, Python's reader does."""
+        digest([self.facts, self.environment])  # ValueError for NaN and infinities
+        return True
 
 
 @dataclass(frozen=True)
@@ -115,7 +170,12 @@ class Artifact(Protocol):
 
 
 class Store(Protocol):
-    """A store of artifacts. `read` never returns an artifact whose manifest or file sizes are wrong."""
+    """A store of artifacts. `read` never returns an artifact whose manifest or file sizes are wrong.
+
+    A store may come from anybody: no method reads, writes or removes anything outside it. Any method may raise
+    StoreError: something in the store cannot be read or written, for lack of a permission or because of a fault. That
+    is never taken for a missing or broken artifact.
+    """
 
     @property
     def url(self) -> str:
@@ -136,15 +196,24 @@ class Store(Protocol):
     def commit(self, manifest: Manifest) -> Artifact:
         """Publish the manifest atomically. The first commit of a key wins; its artifact is returned."""
 
+    def scratch(self, key: str) -> AbstractContextManager[Path]:
+        """Create an empty folder for the unfinished files of a step, and delete it afterwards.
+
+        What a killed process left is deleted when a store is opened for writing on the same machine, or by `sweep`.
+        """
+
     def checkpoint_dir(self, key: str) -> Path:
         """Return the folder for checkpoints of a step. The step creates it; it may be deleted safely, and is deleted
         when the key is committed."""
 
     def claim(self, key: str) -> AbstractContextManager[bool]:
-        """Claim `key`; yield False if another process holds it. Claims only avoid double work."""
+        """Claim `key`; yield False if another process holds it and shows signs of life.
+
+        Claims only avoid double work. Where they are not possible, every claim succeeds.
+        """
 
     def claimed_keys(self) -> set[str]:
-        """Return the keys that any process has claimed."""
+        """Return the keys that any process has claimed and shows signs of life for."""
 
     def record_failure(self, key: str, cause: str) -> None:
         """Record why a step failed. The record is deleted when the artifact is committed."""
@@ -158,5 +227,8 @@ class Store(Protocol):
     def sweep(self, keep: Set[str], remove: bool) -> SweepResult:
         """Count, and with `remove` delete, all artifacts except `keep`, and the files that no artifact needs.
 
-        Claimed artifacts and files younger than a day are kept.
+        Claimed artifacts and files younger than a day are kept. Nothing is deleted before what refers to it.
         """
+
+    def swept(self) -> Mapping[str, str]:
+        """Return the keys of artifacts that sweeps have deleted, with the time of the last one (ISO 8601, UTC)."""

@@ -57,6 +57,19 @@ class Bucket:
         with self._translate_errors():
             return bytes(self._fs.cat_file(self._path(name)))
 
+    def read_up_to(self, name: str, limit: int) -> bytes | None:
+        """Return the bytes of a file; None if it is longer than `limit`."""
+        with self._translate_errors():
+            try:
+                content = bytes(self._fs.cat_file(self._path(name), start=0, end=limit + 1))
+            except FileNotFoundError:
+                raise
+            except Exception:  # storage has no ranges of an empty file
+                if self._fs.info(self._path(name))["size"]:
+                    raise
+                content = b""
+        return content if len(content) <= limit else None
+
     def upload(self, source: Path, name: str) -> None:
         with self._translate_errors():
             self._fs.put_file(str(source), self._path(name))

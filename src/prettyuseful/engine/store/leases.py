@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import threading
 import time
 import uuid
@@ -12,6 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from prettyuseful.engine.processes import LifeSign, has_exited, patience, process_identity
 from prettyuseful.engine.store.bucket import Bucket
 from prettyuseful.errors import StoreError
 from prettyuseful.untrusted_text import load_json
@@ -44,7 +44,7 @@ class Leases:
     @contextmanager
     def hold(self, key: str) -> Iterator[bool]:
         """Try to acquire a lease; yield whether it was acquired. A thread renews it until the end of the block."""
-        holder = {"id": uuid.uuid4().hex, "process": _process_identity()}
+        holder = {"id": uuid.uuid4().hex, "process": process_identity()}
         if not self._acquire(key, holder):
             yield False
             return
@@ -94,8 +94,10 @@ class Leases:
         return self._bucket.create(_name(key), content)
 
     def _renew_until(self, key: str, holder: dict[str, str], done: threading.Event) -> None:
-        renewals = 0
+        renewals, life = 0, LifeSign()
         while not done.wait(LEASE_SECONDS / _RENEWALS):
+            if not life.is_shown(patience()):
+                continue
             renewals += 1
             with suppress(StoreError):  # a later renewal may succeed; otherwise the lease expires
                 self._bucket.write(_name(key), json.dumps({**holder, "beat": renewals}).encode())
@@ -105,26 +107,8 @@ def _name(key: str) -> str:
     return f"leases/{key}.json"
 
 
-def _process_identity() -> str:
-    """Identify this process by machine, boot, process id and start time."""
-    return " ".join((*_machine(), str(os.getpid()), _start_ticks(os.getpid()) or "0"))
-
-
-def _machine() -> tuple[str, str]:
-    boot = Path("/proc/sys/kernel/random/boot_id")
-    return os.uname().nodename, boot.read_text().strip() if boot.exists() else "unknown"
-
-
-def _start_ticks(pid: int) -> str | None:
-    """Return the start time of a process in ticks since boot; None if there is no such process."""
-    with suppress(OSError, IndexError):
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
-    return None
-
-
 def _holder_has_exited(content: bytes) -> bool:
     """Whether the holder was a process of this machine that has exited."""
     with suppress(ValueError, KeyError, TypeError):
-        *machine, pid, start = str(load_json(content)["process"]).split(" ")
-        return tuple(machine) == _machine() and start != "0" and _start_ticks(int(pid)) != start
+        return has_exited(str(load_json(content)["process"]))
     return False

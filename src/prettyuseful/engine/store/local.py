@@ -3,36 +3,46 @@
 objects/ab/abcd...        files, named by the SHA-256 of their bytes
 manifests/12/1234....json one per artifact, written last, never changed
 locks/1234....lock        advisory claims, released by the system when a process exits
-tmp/                      unfinished writes; may be deleted when nothing runs
+tmp/                      unfinished files
 checkpoints/1234.../      checkpoints of unfinished steps; may be deleted safely
 failures/1234....json     why a step failed; deleted when the step succeeds
+sweeps/12ab....json       which artifacts a sweep has deleted, and when
 """
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import os
-import shutil
-import time
-from collections.abc import Collection, Iterator, Set
-from contextlib import contextmanager, suppress
+from collections.abc import Collection, Iterable, Iterator, Mapping, Set
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from prettyuseful.engine.atomic import atomic_write, fsync, temporary_file
-from prettyuseful.engine.keys import file_sha256
-from prettyuseful.engine.store.base import GRACE_SECONDS, ArtifactCheck, FileEntry, Manifest, SweepResult
-from prettyuseful.engine.store.objects import DamagedError, ObjectFolder
-from prettyuseful.engine.store.verification import (
-    DIFFERS,
-    MISSING,
-    corrupt_artifact_error,
+from prettyuseful.engine.store.base import (
+    GRACE_SECONDS,
+    MAX_MANIFEST_BYTES,
+    ArtifactCheck,
+    FileEntry,
+    Manifest,
+    SweepResult,
+    is_digest,
+)
+from prettyuseful.engine.store.folder import SafeFolder, age, size_and_count
+from prettyuseful.engine.store.folder import remove as remove_path
+from prettyuseful.engine.store.journal import (
+    MAX_RECORD_BYTES,
     failure_from_json,
     failure_to_json,
-    verify_manifests,
+    merge_sweeps,
+    new_sweep_name,
+    sweep_to_json,
 )
+from prettyuseful.engine.store.locks import Locks
+from prettyuseful.engine.store.objects import DamagedError, ObjectFolder
+from prettyuseful.engine.store.scratch import create_scratch, remove_abandoned, remove_scratch, unneeded_drafts
+from prettyuseful.engine.store.verification import DIFFERS, MISSING, corrupt_artifact_error, verify_manifests
 from prettyuseful.errors import CorruptArtifactError, StoreError
+
+_FOLDERS = ("manifests", "objects", "locks", "failures", "sweeps", "checkpoints")
 
 
 @dataclass(frozen=True)
@@ -47,79 +57,77 @@ class LocalArtifact:
 
 
 class LocalStore:
-    """A store in a folder, see `store.base.Store`. Opening it creates the folder and checks that it is writable.
+    """A store in a folder, see `store.base.Store`.
+
+    Opening it creates the folder, checks that it is writable, and deletes the scratch folders of processes that have
+    exited; unless `writable` is false, then nothing is written.
 
     Raises:
-        StoreError: the folder cannot be created or written.
+        StoreError: the folder cannot be created, written or read.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, writable: bool = True) -> None:
         self.root = root.expanduser().absolute()
-        try:
-            self._objects = ObjectFolder(self.root)
-            for name in ("manifests", "locks", "failures"):
-                (self.root / name).mkdir(exist_ok=True)
-            with temporary_file(self._objects.drafts):
-                pass
-        except OSError as error:
-            raise StoreError(
-                f"cannot write to the store {self.root}: {error.strerror or error}; "
-                "make the folder writable or choose another one with --store"
-            ) from error
+        self._folder = SafeFolder(self.root)
+        self._objects, self._locks = ObjectFolder(self._folder), Locks(self._folder)
+        with self._writing("make the folder writable or choose another one with --store"):
+            if writable:
+                self._folder.create(*_FOLDERS)
+                with self._folder.draft():
+                    pass
+                remove_abandoned(self._folder)
 
     @property
     def url(self) -> str:
         return str(self.root)
 
     def read(self, key: str) -> LocalArtifact | None:
-        manifest = self._manifest(self._manifest_path(key))
-        if manifest is None or manifest.key != key:
+        manifest = self._manifest(key)
+        if manifest is None:
             return None
-        for entry in manifest.files:
-            try:
-                if self._objects.path(entry.sha256).stat().st_size != entry.size:
-                    return None
-            except FileNotFoundError:
-                return None
-        return LocalArtifact(manifest, self)
+        with self._reading():
+            is_complete = all(self._objects.size(entry.sha256) == entry.size for entry in manifest.files)
+        return LocalArtifact(manifest, self) if is_complete else None
 
     def select_existing(self, keys: Collection[str]) -> set[str]:
         return {key for key in keys if self.read(key) is not None}
 
+    @contextmanager
+    def scratch(self, key: str) -> Iterator[Path]:
+        with self._writing():
+            scratch = create_scratch(self._folder, key)
+        try:
+            yield scratch
+        finally:
+            remove_scratch(scratch)
+
     def checkpoint_dir(self, key: str) -> Path:
-        return self.root / "checkpoints" / key
+        with self._writing():
+            path = self._folder.make_folder("checkpoints") / key
+            if os.path.lexists(path) and (path.is_symlink() or not path.is_dir()):
+                self._folder.move_away(path)
+        return path
 
     def put_file(self, name: str, source: Path) -> FileEntry:
-        entry = FileEntry.from_file(name, source)
-        try:
-            self._objects.copy(entry.sha256, source)
-        except OSError as error:
-            raise _write_error(error, self.root) from error
+        with self._writing():
+            entry = FileEntry.from_file(name, source)
+            self._objects.take(entry.sha256, source)
         return entry
 
     def list(self) -> Iterator[Manifest]:
-        for path in sorted((self.root / "manifests").glob("*/*.json")):
-            if (manifest := self._manifest(path)) is not None:
+        for key in self._keys():
+            if (manifest := self._manifest(key)) is not None:
                 yield manifest
 
     def commit(self, manifest: Manifest) -> LocalArtifact:
-        target = self._manifest_path(manifest.key)
-        try:
-            target.parent.mkdir(exist_ok=True)
-            if target.exists() and self.read(manifest.key) is None:
-                # The existing manifest is unusable; delete it, so that this commit wins.
-                with suppress(FileNotFoundError):
-                    target.unlink()
-            with temporary_file(self._objects.drafts) as draft:
-                draft.write_text(manifest.as_text(), encoding="utf-8")
-                fsync(draft)
-                with suppress(FileExistsError):
-                    os.link(draft, target)
-                fsync(target.parent)
-        except OSError as error:
-            raise _write_error(error, self.root) from error
+        names, content = _manifest_names(manifest.key), manifest.as_text().encode()
+        with self._writing():
+            if not self._folder.create_once(content, *names) and self.read(manifest.key) is None:
+                # What is there is unusable; remove it, so that this commit wins.
+                self._folder.move_away(self._folder.path(*names))
+                self._folder.create_once(content, *names)
         with suppress(OSError):
-            self._failure_path(manifest.key).unlink(missing_ok=True)
+            self._folder.remove(*_failure_names(manifest.key))
         winner = self.read(manifest.key)
         if winner is None:
             raise CorruptArtifactError(
@@ -129,120 +137,170 @@ class LocalStore:
 
     @contextmanager
     def claim(self, key: str) -> Iterator[bool]:
-        try:
-            lock = self._lock_path(key).open("a")
-        except OSError as error:
-            raise _write_error(error, self.root) from error
-        with lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                if error.errno not in (errno.EAGAIN, errno.EACCES):
-                    raise StoreError(f"cannot lock in the store {self.root}: {error.strerror}") from error
-                yield False
-                return
-            yield True
+        with ExitStack() as stack:
+            with self._writing():
+                claimed = stack.enter_context(self._locks.hold(key))
+            yield claimed
 
     def claimed_keys(self) -> set[str]:
-        keys = set()
-        for path in (self.root / "locks").glob("*.lock"):
-            # A shared lock: readers do not block each other; a simultaneous claim fails and is retried.
-            with suppress(FileNotFoundError), path.open() as lock:
-                try:
-                    fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-                except OSError:
-                    keys.add(path.stem)
-        return keys
+        with self._reading():
+            return self._locks.held_keys()
 
     def record_failure(self, key: str, cause: str) -> None:
-        try:
-            with atomic_write(self._failure_path(key), self._objects.drafts) as draft:
-                draft.write_text(failure_to_json(cause), encoding="utf-8")
-        except OSError as error:
-            raise _write_error(error, self.root) from error
+        with self._writing(), self._folder.write("failures", f"{key}.json") as draft:
+            draft.write_text(failure_to_json(cause), encoding="utf-8")
 
     def failures(self) -> dict[str, str]:
         causes = {}
-        for path in (self.root / "failures").glob("*.json"):
-            with suppress(OSError, ValueError):
-                if not self._manifest_path(path.stem).exists():
-                    causes[path.stem] = failure_from_json(path.read_text("utf-8"))
+        with self._reading():
+            for entry in self._folder.entries("failures"):
+                key = entry.name.removesuffix(".json")
+                if is_digest(key) and self._folder.stat(*_manifest_names(key)) is None:
+                    record = self._folder.read(MAX_RECORD_BYTES, *_failure_names(key))
+                    with suppress(ValueError):
+                        causes[key] = failure_from_json(record or b"")
         return causes
 
+    def swept(self) -> Mapping[str, str]:
+        with self._reading():
+            names = [entry.name for entry in self._folder.entries("sweeps") if entry.name.endswith(".json")]
+            return merge_sweeps(self._folder.read(MAX_RECORD_BYTES, "sweeps", name) for name in names)
+
     def check(self) -> Iterator[ArtifactCheck]:
-        paths = sorted((self.root / "manifests").glob("*/*.json"))
-        yield from verify_manifests(((path.stem, self._manifest(path)) for path in paths), self._problem)
+        yield from verify_manifests(self._manifests_or_problems(), self._problem)
 
     def sweep(self, keep: Set[str], remove: bool) -> SweepResult:
-        keep = keep | self.claimed_keys()
-        manifests = {path.stem: path for path in (self.root / "manifests").glob("*/*.json")}
-        unused = [path for key, path in manifests.items() if key not in keep]
-        kept = [self._manifest(path) for key, path in manifests.items() if key in keep]
-        needed = {entry.sha256 for manifest in kept if manifest for entry in manifest.files}
-        unreferenced = {
-            e.sha256 for path in unused if (manifest := self._manifest(path)) for e in manifest.files
-        } - needed
-        files = [path for path in (self.root / "objects").glob("*/*") if self._is_removable(path, needed, unreferenced)]
-        files += [path for path in (self.root / "tmp").iterdir() if _age(path) > GRACE_SECONDS]
-        files += [path for path in (self.root / "failures").glob("*.json") if path.stem not in keep]
-        unneeded = [path for path in (self.root / "checkpoints").glob("*") if path.name not in keep]
-        files += [path for folder in unneeded for path in folder.rglob("*") if path.is_file()]
-        swept = SweepResult(len(unused), len(files), sum(path.lstat().st_size for path in files))
+        with self._reading():
+            claimed = self.claimed_keys()
+            keys, spare = self._keys(), self._misplaced("manifests")
+            kept = {key: self._manifest(key) for key in keys if key in keep | claimed}
+            unused = [key for key in keys if kept.get(key) is None]
+            needed = _files(kept.values())
+            unreferenced = _files(self._manifest(key) for key in unused) - needed
+            spare += self._misplaced("objects")
+            spare += [path for path in self._object_paths() if _is_removable(path, needed, unreferenced)]
+            spare += unneeded_drafts(self._folder, claimed)
+            for name in ("failures", "checkpoints", "locks"):
+                least_age = GRACE_SECONDS if name == "locks" else -1.0
+                paths = [Path(entry.path) for entry in self._folder.entries(name)]
+                spare += [path for path in paths if path.stem not in keep | claimed and age(path) > least_age]
+            sizes_and_counts = [size_and_count(path) for path in spare]
         if remove:
-            try:
-                for path in (*unused, *files):  # manifests first: no manifest may refer to a deleted file
-                    path.unlink(missing_ok=True)
-                for folder in unneeded:
-                    shutil.rmtree(folder, ignore_errors=True)
-            except OSError as error:
-                raise _write_error(error, self.root) from error
-        return swept
+            self._remove(unused, spare)
+        sizes, counts = zip((0, 0), *sizes_and_counts, strict=True)
+        return SweepResult(len(unused), sum(counts), sum(sizes))
 
-    def _is_removable(self, path: Path, needed: Set[str], unreferenced: Set[str]) -> bool:
-        """Whether a sweep may delete an object: only deleted artifacts need it, or none does and it is old enough."""
-        return path.name in unreferenced or (path.name not in needed and _age(path) > GRACE_SECONDS)
+    def _remove(self, unused: Collection[str], spare: Iterable[Path]) -> None:
+        """Delete artifacts and files: manifests first, since no manifest may refer to a deleted file."""
+        with self._writing():
+            if unused:
+                with self._folder.write("sweeps", new_sweep_name()) as draft:
+                    draft.write_text(sweep_to_json(unused), encoding="utf-8")
+            for key in unused:
+                self._folder.remove(*_manifest_names(key))
+            needed = _files(self.list())  # a step may have been committed meanwhile
+            for path in spare:
+                if path.name not in needed:
+                    remove_path(path)
+
+    def _misplaced(self, folder: str) -> list[Path]:
+        """Return the links, and what is older than a day and no file of ours, in a folder with folders of files."""
+        misplaced = []
+        for outer in self._folder.entries(folder):
+            if outer.is_symlink() or not outer.is_dir(follow_symlinks=False):
+                misplaced.append(outer)
+                continue
+            suffix = ".json" if folder == "manifests" else ""
+            for entry in self._folder.entries(folder, outer.name):
+                name = entry.name.removesuffix(suffix)
+                is_ours = is_digest(name) and name.startswith(outer.name) and entry.is_file(follow_symlinks=False)
+                if not is_ours or not entry.name.endswith(suffix):
+                    misplaced.append(entry)
+        return [Path(entry.path) for entry in misplaced if entry.is_symlink() or age(entry) > GRACE_SECONDS]
+
+    def _object_paths(self) -> Iterator[Path]:
+        for outer in self._folder.entries("objects"):
+            for entry in self._folder.entries("objects", outer.name):
+                if is_digest(entry.name) and entry.is_file(follow_symlinks=False):
+                    yield Path(entry.path)
+
+    def _keys(self) -> list[str]:
+        """Return the keys of all manifests, valid or not, in order."""
+        keys = []
+        with self._reading():
+            for outer in self._folder.entries("manifests"):
+                for entry in self._folder.entries("manifests", outer.name):
+                    key = entry.name.removesuffix(".json")
+                    if key != entry.name and is_digest(key) and key.startswith(outer.name):
+                        keys.append(key)
+        return keys
+
+    def _manifests_or_problems(self) -> Iterator[tuple[str, Manifest | str | None]]:
+        for key in self._keys():
+            try:
+                yield key, self._manifest(key)
+            except StoreError as error:
+                yield key, f"its manifest {error}"
 
     def _problem(self, entry: FileEntry) -> str | None:
         try:
-            return None if file_sha256(self._objects.path(entry.sha256)) == entry.sha256 else DIFFERS
-        except FileNotFoundError:
-            return MISSING
+            digest = self._objects.sha256(entry.sha256)
         except OSError as error:
             return f"cannot be read ({error.strerror})"
+        if digest is None:
+            return MISSING
+        return None if digest == entry.sha256 and self._objects.size(digest) == entry.size else DIFFERS
 
     def verified_path(self, entry: FileEntry, manifest: Manifest) -> Path:
         """Return the path of a file, after verifying its bytes once per process."""
         try:
-            return self._objects.verified_path(entry.sha256)
+            with self._reading():
+                return self._objects.verified_path(entry.sha256)
         except DamagedError:
             # It was renamed, so the next run makes it again.
             raise corrupt_artifact_error(entry, manifest, DIFFERS, self.url) from None
         except FileNotFoundError:
             raise corrupt_artifact_error(entry, manifest, MISSING, self.url) from None
 
-    def _manifest_path(self, key: str) -> Path:
-        return self.root / "manifests" / key[:2] / f"{key}.json"
+    def _manifest(self, key: str) -> Manifest | None:
+        with self._reading():
+            content = self._folder.read(MAX_MANIFEST_BYTES, *_manifest_names(key))
+        manifest = None if content is None else Manifest.parse(content)
+        return manifest if manifest is not None and manifest.key == key else None
 
-    def _failure_path(self, key: str) -> Path:
-        return self.root / "failures" / f"{key}.json"
-
-    def _lock_path(self, key: str) -> Path:
-        return self.root / "locks" / f"{key}.lock"
-
-    @staticmethod
-    def _manifest(path: Path) -> Manifest | None:
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Convert errors of reading: what cannot be read is not missing, and not broken."""
         try:
-            return Manifest.parse(path.read_bytes())
-        except OSError:
-            return None
+            yield
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise StoreError(
+                f"cannot read {error.filename or 'a file'} in the store {self.root}: {error.strerror or error}; "
+                "ask its owner for permission, or choose another store with --store"
+            ) from error
+
+    @contextmanager
+    def _writing(self, remedy: str = "free disk space or choose another store") -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise StoreError(f"cannot write to the store {self.root}: {error.strerror or error}; {remedy}") from error
 
 
-def _write_error(error: OSError, root: Path) -> StoreError:
-    return StoreError(
-        f"cannot write to the store {root}: {error.strerror or error}; free disk space or choose another store"
-    )
+def _files(manifests: Iterable[Manifest | None]) -> set[str]:
+    return {entry.sha256 for manifest in manifests if manifest for entry in manifest.files}
 
 
-def _age(path: Path) -> float:
-    """Return the seconds since the file was written."""
-    return time.time() - path.lstat().st_mtime
+def _is_removable(path: Path, needed: Set[str], unreferenced: Set[str]) -> bool:
+    """Whether a sweep may delete an object: only deleted artifacts need it, or none does and it is old enough."""
+    return path.name in unreferenced or (path.name not in needed and age(path) > GRACE_SECONDS)
+
+
+def _manifest_names(key: str) -> tuple[str, str, str]:
+    return "manifests", key[:2], f"{key}.json"
+
+
+def _failure_names(key: str) -> tuple[str, str]:
+    return "failures", f"{key}.json"

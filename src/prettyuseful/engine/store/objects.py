@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
-from prettyuseful.engine.atomic import atomic_write
-from prettyuseful.engine.keys import file_sha256
+from prettyuseful.engine.store.folder import SafeFolder
+
+_READ_ONLY = 0o444
 
 
 class DamagedError(Exception):
@@ -15,39 +19,61 @@ class DamagedError(Exception):
 
 
 class ObjectFolder:
-    """The files `root`/objects/ab/abcd...; `root`/tmp holds unfinished files. Methods may raise OSError."""
+    """The files objects/ab/abcd... in a folder. Methods may raise OSError."""
 
-    def __init__(self, root: Path) -> None:
-        self.root, self.drafts = root, root / "tmp"
+    def __init__(self, folder: SafeFolder) -> None:
+        self._folder = folder
         self._verified: set[tuple[str, int, int]] = set()
-        for folder in (root / "objects", self.drafts):
-            folder.mkdir(parents=True, exist_ok=True)
 
     def path(self, sha256: str) -> Path:
-        return self.root / "objects" / sha256[:2] / sha256
+        return self._folder.path(*_names(sha256))
+
+    def size(self, sha256: str) -> int | None:
+        """Return the size of a file in bytes; None if there is no such file."""
+        status = self._folder.stat(*_names(sha256))
+        return None if status is None else status.st_size
+
+    def sha256(self, sha256: str) -> str | None:
+        """Return the SHA-256 of the bytes of a file; None if there is no such file."""
+        return self._folder.sha256(*_names(sha256))
 
     def add(self, sha256: str, write: Callable[[Path], object]) -> None:
         """Add a file atomically; `write` is called with a temporary path to write the bytes to."""
-        with atomic_write(self.path(sha256), self.drafts) as draft:
+        with self._folder.write(*_names(sha256), mode=_READ_ONLY) as draft:
             write(draft)
-            draft.chmod(0o444)
 
-    def copy(self, sha256: str, source: Path) -> None:
-        self.add(sha256, lambda draft: shutil.copyfile(source, draft))
+    def take(self, sha256: str, source: Path) -> None:
+        """Add a file by moving it; from another disk it is copied."""
+        self.add(sha256, lambda draft: _move(source, draft))
 
     def verified_path(self, sha256: str) -> Path:
         """Return the path of a file, after hashing its bytes once per process, size and modification time.
 
         Raises:
-            DamagedError: the bytes do not match the name; the file was renamed to `.corrupt`.
+            DamagedError: the bytes do not match the name; the file was renamed to `.corrupt`, if that is allowed.
             FileNotFoundError: there is no such file.
         """
-        path = self.path(sha256)
-        stat = path.stat()
-        version = (sha256, stat.st_size, stat.st_mtime_ns)
+        path, status = self.path(sha256), self._folder.stat(*_names(sha256))
+        if status is None:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+        version = (sha256, status.st_size, status.st_mtime_ns)
         if version not in self._verified:
-            if file_sha256(path) != sha256:
-                path.rename(path.with_suffix(".corrupt"))
+            if self.sha256(sha256) != sha256:
+                with suppress(OSError):
+                    path.rename(path.with_suffix(".corrupt"))
                 raise DamagedError(str(path))
             self._verified.add(version)
         return path
+
+
+def _names(sha256: str) -> tuple[str, str, str]:
+    return "objects", sha256[:2], sha256
+
+
+def _move(source: Path, target: Path) -> None:
+    try:
+        source.replace(target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        shutil.copyfile(source, target)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
 from prettyuseful.engine.store.base import Store
@@ -10,12 +11,13 @@ from prettyuseful.engine.store.local import LocalStore
 from prettyuseful.errors import StoreError
 
 
-def open_store(location: Path | str, must_exist: bool = False) -> Store:
+def open_store(location: Path | str, must_exist: bool = False, writable: bool = True) -> Store:
     """Open the store in a folder or at a URL of object storage (`s3://bucket/folder`). Create it if it does not exist.
 
     Args:
         location: a folder or a URL.
         must_exist: do not create a store.
+        writable: if false, nothing is created or written; artifacts can be read and verified.
 
     Raises:
         StoreError: the store cannot be written, is of an unknown kind, or does not exist although it must.
@@ -25,8 +27,8 @@ def open_store(location: Path | str, must_exist: bool = False) -> Store:
     if url := _url(location):
         from prettyuseful.engine.store.remote import RemoteStore
 
-        return RemoteStore(url, _cache())
-    return LocalStore(_folder(location))
+        return RemoteStore(url, _cache(), writable)
+    return LocalStore(_folder(location), writable)
 
 
 def store_exists(location: Path | str) -> bool:
@@ -35,7 +37,15 @@ def store_exists(location: Path | str) -> bool:
         from prettyuseful.engine.store.remote import RemoteStore
 
         return RemoteStore.exists(url)
-    return (_folder(location) / "manifests").is_dir()
+    try:
+        return stat.S_ISDIR((_folder(location).expanduser() / "manifests").stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise StoreError(
+            f"cannot read the store {location}: {error.strerror or error}; ask its owner for permission, or choose "
+            "another store with --store"
+        ) from error
 
 
 def _url(location: Path | str) -> str | None:
@@ -43,6 +53,8 @@ def _url(location: Path | str) -> str | None:
 
 
 def _folder(location: Path | str) -> Path:
+    if "\0" in str(location):
+        raise StoreError("the path of the store contains a null character; choose another one with --store")
     return Path(str(location).removeprefix("file://"))
 
 

@@ -3,7 +3,8 @@
 store.json                {"version": 1}
 objects/ab/abcd...        as in a folder's store,
 manifests/12/1234....json as in a folder's store,
-failures/1234....json     as in a folder's store; stores can be copied file by file
+failures/1234....json     as in a folder's store,
+sweeps/12ab....json       as in a folder's store; stores can be copied file by file
 leases/1234....json       claims, renewed by their holders
 
 Files that this machine reads or writes stay in a local cache, as do checkpoints.
@@ -11,24 +12,38 @@ Files that this machine reads or writes stay in a local cache, as do checkpoints
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Set
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Collection, Iterable, Iterator, Mapping, Set
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from shutil import rmtree
 
-from prettyuseful.engine.atomic import atomic_write
 from prettyuseful.engine.keys import digest, file_sha256
-from prettyuseful.engine.store.base import GRACE_SECONDS, ArtifactCheck, FileEntry, Manifest, SweepResult
+from prettyuseful.engine.store.base import (
+    GRACE_SECONDS,
+    MAX_MANIFEST_BYTES,
+    ArtifactCheck,
+    FileEntry,
+    Manifest,
+    SweepResult,
+    is_digest,
+)
 from prettyuseful.engine.store.bucket import Bucket
+from prettyuseful.engine.store.folder import SafeFolder
+from prettyuseful.engine.store.folder import remove as remove_path
+from prettyuseful.engine.store.journal import (
+    failure_from_json,
+    failure_to_json,
+    merge_sweeps,
+    new_sweep_name,
+    sweep_to_json,
+)
 from prettyuseful.engine.store.leases import Leases
 from prettyuseful.engine.store.objects import DamagedError, ObjectFolder
+from prettyuseful.engine.store.scratch import create_scratch, remove_abandoned, remove_scratch, unneeded_drafts
 from prettyuseful.engine.store.verification import (
     DIFFERS,
     MISSING,
     corrupt_artifact_error,
-    failure_from_json,
-    failure_to_json,
     verify_manifests,
 )
 from prettyuseful.errors import CorruptArtifactError, StoreError
@@ -56,18 +71,19 @@ class RemoteStore:
         StoreError: the storage is not writable, lacks exclusive creation, or cannot be reached (from any method).
     """
 
-    def __init__(self, url: str, cache: Path) -> None:
+    def __init__(self, url: str, cache: Path, writable: bool = True) -> None:
         self._bucket = Bucket(url)
         self.url = self._bucket.url
         self._leases = Leases(self._bucket)
         self.cache = cache.expanduser().absolute()
-        self._state_folder = self.cache / "stores" / digest(self.url)[:16]
-        try:
-            self._objects = ObjectFolder(self.cache)
-            self._state_folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise self._cache_error(error) from error
-        self._check_conditional_writes()
+        self._folder = SafeFolder(self.cache)
+        self._objects = ObjectFolder(self._folder)
+        self._state = ("stores", digest(self.url)[:16])
+        if writable:
+            with self._caching():
+                self._folder.create("objects", "stores")
+                remove_abandoned(self._folder)
+            self._check_conditional_writes()
 
     def _check_conditional_writes(self) -> None:
         """Check that the storage is writable and rejects a second creation of a file, which commits need."""
@@ -89,8 +105,8 @@ class RemoteStore:
         return Bucket(url).size(_MARK) is not None
 
     def read(self, key: str) -> RemoteArtifact | None:
-        manifest = self._manifest(_manifest_name(key))
-        if manifest is None or manifest.key != key:
+        manifest = self._manifest(key)
+        if manifest is None:
             return None
         sizes_match = self._bucket.map_concurrently(
             lambda e: self._bucket.size(_object_name(e.sha256)) == e.size, manifest.files
@@ -105,12 +121,10 @@ class RemoteStore:
         return {key for key, artifact in zip(candidates, artifacts, strict=True) if artifact}
 
     def put_file(self, name: str, source: Path) -> FileEntry:
-        entry = FileEntry.from_file(name, source)
-        try:
-            self._objects.copy(entry.sha256, source)
-        except OSError as error:
-            raise self._cache_error(error) from error
-        self._bucket.upload(source, _object_name(entry.sha256))
+        with self._caching():
+            entry = FileEntry.from_file(name, source)
+            self._objects.take(entry.sha256, source)
+        self._bucket.upload(self._objects.path(entry.sha256), _object_name(entry.sha256))
         return entry
 
     def list(self) -> Iterator[Manifest]:
@@ -133,9 +147,20 @@ class RemoteStore:
             )
         return winner
 
+    @contextmanager
+    def scratch(self, key: str) -> Iterator[Path]:
+        """Create the folder in the cache on this machine."""
+        with self._caching():
+            scratch = create_scratch(self._folder, key)
+        try:
+            yield scratch
+        finally:
+            remove_scratch(scratch)
+
     def checkpoint_dir(self, key: str) -> Path:
         """Return a folder on this machine; another machine that takes the step over starts from the beginning."""
-        return self._state_folder / "checkpoints" / key
+        with self._caching():
+            return self._folder.make_folder(*self._state, "checkpoints") / key
 
     def claim(self, key: str) -> AbstractContextManager[bool]:
         return self._leases.hold(key)
@@ -148,61 +173,78 @@ class RemoteStore:
 
     def failures(self) -> dict[str, str]:
         causes = {}
-        names = list(self._bucket.sizes("failures"))
-        done = self._manifest_keys() if names else set()
-        for name, content in zip(names, self._bucket.map_concurrently(self._content, names), strict=True):
+        keys = [key for name in self._bucket.sizes("failures") if is_digest(key := Path(name).stem)]
+        done = self._manifest_keys() if keys else set()
+        names = [_failure_name(key) for key in keys]
+        for key, content in zip(keys, self._bucket.map_concurrently(self._content, names), strict=True):
             with suppress(ValueError):
-                if (key := Path(name).stem) not in done and content is not None:
+                if key not in done and content is not None:
                     causes[key] = failure_from_json(content)
         return causes
+
+    def swept(self) -> Mapping[str, str]:
+        names = [name for name in self._bucket.sizes("sweeps") if name.endswith(".json")]
+        return merge_sweeps(self._bucket.map_concurrently(self._content, names))
 
     def check(self) -> Iterator[ArtifactCheck]:
         """Verify the bytes in the storage, ignoring the cache."""
         keys = sorted(self._manifest_keys())
-        manifests = self._bucket.map_concurrently(self._manifest, map(_manifest_name, keys))
+        manifests = self._bucket.map_concurrently(self._manifest, keys)
         yield from verify_manifests(zip(keys, manifests, strict=True), self._problem)
 
     def sweep(self, keep: Set[str], remove: bool) -> SweepResult:
-        keep = keep | self.claimed_keys()
-        manifests = self._bucket.sizes("manifests")
-        pairs = zip(manifests, self._bucket.map_concurrently(self._manifest, manifests), strict=True)
-        by_key = {Path(name).stem: manifest for name, manifest in pairs}
-        files = {key: {e.sha256 for e in manifest.files} if manifest else set() for key, manifest in by_key.items()}
-        needed = set[str]().union(*(files[key] for key in by_key if key in keep))
-        unreferenced = set[str]().union(*(files[key] for key in by_key if key not in keep)) - needed
-        unused = [name for name in manifests if Path(name).stem not in keep]
+        claimed = self.claimed_keys()
+        keep = keep | claimed
+        keys = sorted(self._manifest_keys())
+        by_key = dict(zip(keys, self._bucket.map_concurrently(self._manifest, keys), strict=True))
+        unused = [key for key in keys if key not in keep or by_key[key] is None]
+        needed = _files(by_key[key] for key in keys if key in keep)
+        unreferenced = _files(by_key[key] for key in unused) - needed
         objects = self._bucket.sizes("objects")
+        manifest_sizes = self._bucket.sizes("manifests")
+        sizes = objects | manifest_sizes
+        ours = {_manifest_name(key) for key in keys}
         left_over = [name for name in objects if Path(name).name not in needed | unreferenced]
+        left_over += [name for name in manifest_sizes if name not in ours]
         ages = dict(zip(left_over, self._bucket.map_concurrently(self._bucket.age, left_over), strict=True))
-        spare = {
-            n: size for n, size in objects.items() if Path(n).name in unreferenced or ages.get(n, 0) > GRACE_SECONDS
-        }
+        spare = {n: size for n, size in sizes.items() if Path(n).name in unreferenced or ages.get(n, 0) > GRACE_SECONDS}
         for folder in ("failures", "leases"):
             spare |= {n: size for n, size in self._bucket.sizes(folder).items() if Path(n).stem not in keep}
-        unneeded = [path for path in (self._state_folder / "checkpoints").glob("*") if path.name not in keep]
+        with self._caching():
+            # The cache serves other stores, too, so only what this store has left in it is swept.
+            checkpoints = [Path(entry.path) for entry in self._folder.entries(*self._state, "checkpoints")]
+            local = [path for path in checkpoints if path.name not in keep]
+            local += unneeded_drafts(self._folder, claimed)
         if remove:
-            # Manifests first: no manifest may refer to a deleted file.
-            for _ in self._bucket.map_concurrently(self._bucket.remove, unused):
-                pass
-            for _ in self._bucket.map_concurrently(self._bucket.remove, spare):
-                pass
-            for path in unneeded:
-                rmtree(path, ignore_errors=True)
+            self._remove(unused, spare, local)
         return SweepResult(len(unused), len(spare), sum(spare.values()))
+
+    def _remove(self, unused: Collection[str], spare: Collection[str], local: Collection[Path]) -> None:
+        """Delete artifacts and files: manifests first, since no manifest may refer to a deleted file."""
+        if unused:
+            self._bucket.write(f"sweeps/{new_sweep_name()}", sweep_to_json(unused).encode())
+        for _ in self._bucket.map_concurrently(self._bucket.remove, map(_manifest_name, unused)):
+            pass
+        needed = _files(self.list()) if spare else set()  # a step may have been committed meanwhile
+        spare = [name for name in spare if Path(name).name not in needed]
+        for _ in self._bucket.map_concurrently(self._bucket.remove, spare):
+            pass
+        with self._caching():
+            for path in local:
+                remove_path(path)
 
     def verified_path(self, entry: FileEntry, manifest: Manifest) -> Path:
         """Return the path of a file in the cache, after verifying its bytes once per process."""
         try:
-            with suppress(DamagedError, FileNotFoundError):
+            with self._caching():
+                with suppress(DamagedError, FileNotFoundError):
+                    return self._objects.verified_path(entry.sha256)
+                self._download(entry, manifest)
                 return self._objects.verified_path(entry.sha256)
-            self._download(entry, manifest)
-            return self._objects.verified_path(entry.sha256)
         except FileNotFoundError:
             raise corrupt_artifact_error(entry, manifest, MISSING, self.url) from None
         except DamagedError:
             raise corrupt_artifact_error(entry, manifest, DIFFERS, self.url) from None
-        except OSError as error:
-            raise self._cache_error(error) from error
 
     def _download(self, entry: FileEntry, manifest: Manifest) -> None:
         name = _object_name(entry.sha256)
@@ -220,25 +262,30 @@ class RemoteStore:
         self._objects.add(entry.sha256, download)
 
     def _manifest_keys(self) -> set[str]:
-        return {Path(name).stem for name in self._bucket.sizes("manifests")}
+        """Return the keys of all manifests, valid or not."""
+        names = set(self._bucket.sizes("manifests"))
+        return {key for name in names if is_digest(key := Path(name).stem) and _manifest_name(key) == name}
 
     def _content(self, name: str) -> bytes | None:
+        """Return the bytes of a manifest or record; None if it does not exist or is too long."""
         with suppress(FileNotFoundError):
-            return self._bucket.read(name)
+            return self._bucket.read_up_to(name, MAX_MANIFEST_BYTES)
         return None
 
-    def _manifest(self, name: str) -> Manifest | None:
-        content = self._content(name)
-        return None if content is None else Manifest.parse(content)
+    def _manifest(self, key: str) -> Manifest | None:
+        content = self._content(_manifest_name(key))
+        manifest = None if content is None else Manifest.parse(content)
+        return manifest if manifest is not None and manifest.key == key else None
 
     def _read_cached_manifest(self, key: str) -> Manifest | None:
-        cached = self._state_folder / "manifests" / key[:2] / f"{key}.json"
+        names = (*self._state, "manifests", key[:2], f"{key}.json")
         with suppress(OSError):
-            if (manifest := Manifest.parse(cached.read_bytes())) is not None:
+            manifest = Manifest.parse(self._folder.read(MAX_MANIFEST_BYTES, *names) or b"")
+            if manifest is not None and manifest.key == key:
                 return manifest
-        manifest = self._manifest(_manifest_name(key))
+        manifest = self._manifest(key)
         if manifest is not None:
-            with suppress(OSError), atomic_write(cached, self._objects.drafts) as draft:
+            with suppress(OSError), self._folder.write(*names) as draft:
                 draft.write_text(manifest.as_text(), encoding="utf-8")
         return manifest
 
@@ -248,11 +295,22 @@ class RemoteStore:
         except FileNotFoundError:
             return MISSING
 
-    def _cache_error(self, error: OSError) -> StoreError:
-        return StoreError(
-            f"cannot write to the cache {self.cache} of the store {self.url}: {error.strerror or error}; free disk "
-            "space or set PRETTYUSEFUL_CACHE to another folder"
-        )
+    @contextmanager
+    def _caching(self) -> Iterator[None]:
+        """Convert errors of the cache on this machine."""
+        try:
+            yield
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise StoreError(
+                f"cannot use the cache {self.cache} of the store {self.url}: {error.strerror or error}; free disk "
+                "space or set PRETTYUSEFUL_CACHE to another folder"
+            ) from error
+
+
+def _files(manifests: Iterable[Manifest | None]) -> set[str]:
+    return {entry.sha256 for manifest in manifests if manifest for entry in manifest.files}
 
 
 def _object_name(sha256: str) -> str:

@@ -1,0 +1,139 @@
+"""Claims in a folder: locks of the file system, whose holders show signs of life. They avoid double work only."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+
+from prettyuseful.engine.processes import LifeSign, patience
+from prettyuseful.engine.store.folder import SafeFolder, age
+
+LOCK_SECONDS = 120.0
+"""Seconds after which a lock without a sign of life is ignored."""
+_SIGNS = 8  # per `LOCK_SECONDS`
+_HELD = (errno.EAGAIN, errno.EACCES)
+_FOLDER, _SUFFIX = "locks", ".lock"
+
+
+@dataclass(frozen=True)
+class _Observation:
+    """The last sign of life of a lock's holder, and since when there was no other (monotonic clock)."""
+
+    sign: int
+    since: float
+
+
+class Locks:
+    """The locks `locks/<key>.lock` in a folder, which the system releases when a process exits.
+
+    The holder of a lock changes the time of its file as long as its process works. A lock whose file has not changed
+    for `LOCK_SECONDS`, by the monotonic clock of the observer, is held by a process that was stopped or is stuck.
+    Where a file system has no locks, or an account may not use them, every claim succeeds.
+    """
+
+    def __init__(self, folder: SafeFolder) -> None:
+        self._folder = folder
+        self._observations: dict[str, _Observation] = {}
+
+    @contextmanager
+    def hold(self, key: str) -> Iterator[bool]:
+        """Try to acquire a lock; yield whether the key may be worked on."""
+        handle = self._open(key)
+        if handle is None:
+            yield True
+            return
+        try:
+            if not _try_to_lock(handle, fcntl.LOCK_EX):
+                yield self._is_abandoned(key, os.fstat(handle).st_mtime_ns)
+                return
+            done = threading.Event()
+            _give_sign(handle)
+            signs = threading.Thread(target=_show_life, args=(handle, done), daemon=True)
+            signs.start()
+            try:
+                yield True
+            finally:
+                done.set()
+                signs.join()
+        finally:
+            os.close(handle)
+
+    def held_keys(self) -> set[str]:
+        """Return the keys of locks that are held with signs of life, if the clocks of the machines agree."""
+        keys = set()
+        for entry in self._folder.entries(_FOLDER):
+            if not entry.name.endswith(_SUFFIX) or age(entry) > LOCK_SECONDS:
+                continue
+            with suppress(PermissionError):
+                handle = self._folder.open_handle(os.O_RDONLY, _FOLDER, entry.name)
+                if handle is None:
+                    continue
+                # A shared lock: observers do not block each other; a simultaneous claim fails and is tried again.
+                if not _try_to_lock(handle, fcntl.LOCK_SH):
+                    keys.add(entry.name.removesuffix(_SUFFIX))
+                os.close(handle)
+        return keys
+
+    def _open(self, key: str) -> int | None:
+        """Return the file descriptor of a lock file; None if this account may not use it."""
+        with suppress(PermissionError):
+            return self._open_own(key)
+        with suppress(PermissionError):
+            handle = self._folder.open_handle(os.O_RDONLY, *_names(key))
+            # Another account's file, whose time this account cannot change: replace it if nobody holds it.
+            if handle is None or not _try_to_lock(handle, fcntl.LOCK_EX):
+                return handle
+            with suppress(OSError):
+                self._folder.path(*_names(key)).unlink()
+                own = self._open_own(key)
+                os.close(handle)
+                return own
+            return handle
+        return None
+
+    def _open_own(self, key: str) -> int | None:
+        flags = os.O_RDWR | os.O_CREAT
+        self._folder.make_folder(_FOLDER)
+        handle = self._folder.open_handle(flags, *_names(key))
+        if handle is None:  # something else is in the place of the file
+            self._folder.move_away(self._folder.path(*_names(key)))
+            handle = self._folder.open_handle(flags, *_names(key))
+        self._folder.give_to_group(self._folder.path(*_names(key)))
+        return handle
+
+    def _is_abandoned(self, key: str, sign: int) -> bool:
+        last, now = self._observations.get(key), time.monotonic()
+        if last is None or last.sign != sign:
+            last = self._observations[key] = _Observation(sign, now)
+        return now - last.since >= LOCK_SECONDS
+
+
+def _try_to_lock(handle: int, kind: int) -> bool:
+    """Try to lock a file; True also where the file system has no locks."""
+    try:
+        fcntl.flock(handle, kind | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno not in _HELD
+    return True
+
+
+def _show_life(handle: int, done: threading.Event) -> None:
+    life = LifeSign()
+    while not done.wait(LOCK_SECONDS / _SIGNS):
+        if life.is_shown(patience()):
+            _give_sign(handle)
+
+
+def _give_sign(handle: int) -> None:
+    with suppress(OSError):
+        os.utime(handle)
+
+
+def _names(key: str) -> tuple[str, str]:
+    return _FOLDER, f"{key}{_SUFFIX}"
