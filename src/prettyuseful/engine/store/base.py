@@ -221,6 +221,9 @@ class Store(Protocol):
     def failures(self) -> dict[str, str]:
         """Return the causes of failed steps by key, without those that have succeeded since."""
 
+    def broken(self, keys: Collection[str]) -> Mapping[str, str]:
+        """Return, of these keys, those that were committed but cannot be read any more, with what is wrong."""
+
     def check(self) -> Iterator[ArtifactCheck]:
         """Verify every manifest and the bytes of all its files. Nothing is changed."""
 

@@ -41,9 +41,8 @@ class SafeFolder:
 
     def create(self, *folders: str) -> None:
         """Create the root and the folders below it unless they exist."""
-        self.root.mkdir(parents=True, exist_ok=True)
-        mode = self.root.stat().st_mode
-        self._group_access = mode & _GROUP_ACCESS if mode & stat.S_ISGID else 0
+        _make_root(self.root)
+        self._group_access = _group_access(self.root)
         for name in ("tmp", *folders):
             self.make_folder(name)
 
@@ -209,6 +208,23 @@ class SafeFolder:
         if access := self._group_access & mode:
             with suppress(PermissionError):  # another account has created the folder meanwhile
                 path.chmod(stat.S_IMODE(path.lstat().st_mode) | access)
+
+
+def _make_root(path: Path) -> None:
+    """Create a folder and its parents; in the folder of a group they get its permissions."""
+    if path.is_dir():
+        return
+    _make_root(path.parent)
+    path.mkdir(exist_ok=True)
+    if access := _group_access(path.parent):
+        with suppress(PermissionError):
+            path.chmod(stat.S_IMODE(path.stat().st_mode) | access)
+
+
+def _group_access(folder: Path) -> int:
+    """Return the permissions of the group of a folder with the set-group-ID bit, 0 of other folders."""
+    mode = folder.stat().st_mode
+    return mode & _GROUP_ACCESS if mode & stat.S_ISGID else 0
 
 
 def remove(path: Path) -> None:

@@ -11,6 +11,7 @@ sweeps/12ab....json       which artifacts a sweep has deleted, and when
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Set
 from contextlib import ExitStack, contextmanager, suppress
@@ -39,9 +40,16 @@ from prettyuseful.engine.store.journal import (
 from prettyuseful.engine.store.locks import Locks
 from prettyuseful.engine.store.objects import DamagedError, ObjectFolder
 from prettyuseful.engine.store.scratch import create_scratch, remove_abandoned, remove_scratch, unneeded_drafts
-from prettyuseful.engine.store.verification import DIFFERS, MISSING, corrupt_artifact_error, verify_manifests
+from prettyuseful.engine.store.verification import (
+    DIFFERS,
+    MISSING,
+    corrupt_artifact_error,
+    problem_of_sizes,
+    verify_manifests,
+)
 from prettyuseful.errors import CorruptArtifactError, StoreError
 
+_MAKE_WRITABLE = "make the folder writable or choose another one with --store"
 _FOLDERS = ("manifests", "objects", "locks", "failures", "sweeps", "checkpoints")
 
 
@@ -70,7 +78,7 @@ class LocalStore:
         self.root = root.expanduser().absolute()
         self._folder = SafeFolder(self.root)
         self._objects, self._locks = ObjectFolder(self._folder), Locks(self._folder)
-        with self._writing("make the folder writable or choose another one with --store"):
+        with self._writing():
             if writable:
                 self._folder.create(*_FOLDERS)
                 with self._folder.draft():
@@ -165,6 +173,12 @@ class LocalStore:
         with self._reading():
             names = [entry.name for entry in self._folder.entries("sweeps") if entry.name.endswith(".json")]
             return merge_sweeps(self._folder.read(MAX_RECORD_BYTES, "sweeps", name) for name in names)
+
+    def broken(self, keys: Collection[str]) -> Mapping[str, str]:
+        with self._reading():
+            committed = [key for key in keys if self._folder.stat(*_manifest_names(key)) is not None]
+            problems = ((key, problem_of_sizes(self._manifest(key), self._objects.size)) for key in committed)
+            return {key: problem for key, problem in problems if problem is not None}
 
     def check(self) -> Iterator[ArtifactCheck]:
         yield from verify_manifests(self._manifests_or_problems(), self._problem)
@@ -282,10 +296,13 @@ class LocalStore:
             ) from error
 
     @contextmanager
-    def _writing(self, remedy: str = "free disk space or choose another store") -> Iterator[None]:
+    def _writing(self) -> Iterator[None]:
+        """Convert errors of writing."""
         try:
             yield
         except OSError as error:
+            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+            remedy = "free disk space or choose another store" if full else _MAKE_WRITABLE
             raise StoreError(f"cannot write to the store {self.root}: {error.strerror or error}; {remedy}") from error
 
 

@@ -44,6 +44,7 @@ from prettyuseful.engine.store.verification import (
     DIFFERS,
     MISSING,
     corrupt_artifact_error,
+    problem_of_sizes,
     verify_manifests,
 )
 from prettyuseful.errors import CorruptArtifactError, StoreError
@@ -185,6 +186,14 @@ class RemoteStore:
     def swept(self) -> Mapping[str, str]:
         names = [name for name in self._bucket.sizes("sweeps") if name.endswith(".json")]
         return merge_sweeps(self._bucket.map_concurrently(self._content, names))
+
+    def broken(self, keys: Collection[str]) -> Mapping[str, str]:
+        committed = sorted(self._manifest_keys() & set(keys))
+        problems = self._bucket.map_concurrently(self._problem_of_sizes, committed)
+        return {key: problem for key, problem in zip(committed, problems, strict=True) if problem is not None}
+
+    def _problem_of_sizes(self, key: str) -> str | None:
+        return problem_of_sizes(self._manifest(key), lambda sha256: self._bucket.size(_object_name(sha256)))
 
     def check(self) -> Iterator[ArtifactCheck]:
         """Verify the bytes in the storage, ignoring the cache."""

@@ -41,6 +41,19 @@ def verify_manifests(
         yield ArtifactCheck(manifest.key, printable(manifest.step), "; ".join(problems) or None)
 
 
+def problem_of_sizes(manifest: Manifest | None, size_of: Callable[[str], int | None]) -> str | None:
+    """Return what keeps an artifact from being read: its manifest, or a file that is missing or has another size.
+
+    `size_of` returns the size of a file, given its SHA-256, or None.
+    """
+    if manifest is None:
+        return NOT_VALID
+    for entry in manifest.files:
+        if (size := size_of(entry.sha256)) != entry.size:
+            return f"file {entry.name} {MISSING if size is None else DIFFERS}"
+    return None
+
+
 def printable(text: str) -> str:
     """Return the text without characters that control a terminal."""
     return "".join(char if char.isprintable() else "?" for char in text)
