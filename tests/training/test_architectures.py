@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 import torch
 
@@ -18,6 +21,17 @@ def test_unknown_names_suggest_similar_architectures() -> None:
         check_architecture("smal")
     with pytest.raises(UnknownNameError, match="did you mean 'resnet50"):
         build("resnet_50", 2, 32)
+
+
+def test_known_architectures_are_found_without_importing_pytorch() -> None:
+    script = (
+        "import sys\n"
+        "from prettyuseful.training.architectures import check_architecture\n"
+        "for name in ('small', 'bagnet17', 'resnet18', 'resnet50.a1_in1k', 'vit_small_patch16_224'):\n"
+        "    check_architecture(name)\n"
+        "assert not {'torch', 'timm'} & sys.modules.keys()"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
 
 
 @pytest.mark.parametrize("size", [32, 96])

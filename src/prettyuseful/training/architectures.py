@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from prettyuseful.errors import DataError, UnknownNameError, did_you_mean, one_line
+from prettyuseful.errors import DataError, UnknownNameError, did_you_mean
 from prettyuseful.memory import is_out_of_memory
+from prettyuseful.redaction import redact_line
 from prettyuseful.registry import Registry, import_target
 
 if TYPE_CHECKING:
@@ -103,7 +107,7 @@ def _catch_size_errors(name: str, size: int) -> Iterator[None]:
         if is_out_of_memory(error):
             raise
         raise DataError(
-            f"{name} does not support images of {size} x {size} pixels ({one_line(str(error))[:200]}); "
+            f"{name} does not support images of {size} x {size} pixels ({redact_line(str(error), 200)}); "
             "choose a recipe with another size, or another architecture"
         ) from error
 
@@ -114,6 +118,8 @@ def check_architecture(name: str) -> None:
     Raises:
         UnknownNameError: neither prettyuseful nor timm has the architecture or its weights; suggests similar names.
     """
+    if name in ARCHITECTURES or _is_in_timm_sources(name):
+        return
     import timm
 
     known = [*ARCHITECTURES.rows, *timm.list_models()]
@@ -127,3 +133,20 @@ def check_architecture(name: str) -> None:
             f"unknown architecture {name!r}{did_you_mean(name, known)}; "
             f"known: {', '.join(ARCHITECTURES.rows)} and all timm ids"
         )
+
+
+def _is_in_timm_sources(name: str) -> bool:
+    """Whether timm's sources register the model, and its weights if the name has some.
+
+    Importing timm loads PyTorch: 10 seconds and 700 MiB, which planning does not need for anything else.
+    """
+    package = find_spec("timm")
+    if package is None or not package.submodule_search_locations:
+        return False
+    model, dot, _ = name.partition(".")
+    registration = re.compile(rf"^@register_model\ndef {re.escape(model)}\(", re.MULTILINE)
+    for path in Path(package.submodule_search_locations[0], "models").glob("*.py"):
+        text = path.read_text("utf-8")
+        if registration.search(text):
+            return not dot or f"'{name}'" in text or f'"{name}"' in text
+    return False
