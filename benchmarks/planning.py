@@ -24,8 +24,7 @@ from typing import Any, ClassVar
 import yaml
 
 from prettyuseful.engine.execute import execute
-from prettyuseful.engine.step import Job, Step, StepSpec, run_step
-from prettyuseful.engine.store.base import Manifest
+from prettyuseful.engine.step import Job, Step, StepSpec, manifest_of, run_step
 from prettyuseful.engine.store.local import LocalStore
 from prettyuseful.engine.workers.local import LocalWorkers
 from prettyuseful.plan.study import Plan, make_plan
@@ -88,21 +87,7 @@ def _fill(plan: Plan, root: Path) -> None:
     for key, step in plan.steps.items():
         path = root / "manifests" / key[:2] / f"{key}.json"
         path.parent.mkdir(exist_ok=True)
-        manifest = Manifest(
-            key=key,
-            step=step.spec.kind,
-            version=step.spec.version,
-            spec=step.spec.key_content(),
-            inputs=dict(step.inputs),
-            files=(),
-            facts={},
-            environment={},
-            created="",
-            seconds=1.0,
-            units=step.units,
-            rate_class=step.spec.rate_class,
-        )
-        path.write_text(manifest.model_dump_json(indent=1), encoding="utf-8")
+        path.write_text(manifest_of(step, (), {}, 1.0).as_text(), encoding="utf-8")
 
 
 class NothingSpec(StepSpec):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Literal
 
 from pydantic import Field
@@ -28,24 +29,41 @@ class StudyNumerics(TrainingNumerics):
         dtype = self.dtype if self.dtype != "auto" else native if self.device == "cuda" else "float32"
         excluded = {"micro_batch", "dtype", "memory_format", "images_at_once"}
         return Numerics(
-            **self.model_dump(exclude=excluded), dtype=dtype, memory_format=self._resolve_memory_format("contiguous")
+            **self.model_dump(exclude=excluded), dtype=dtype, memory_format=self.resolve_memory_format("contiguous")
         )
 
     def training_numerics(self) -> TrainingNumerics:
         """Return the settings of training; auto is bfloat16 autocast and channels_last on a GPU, float32 on a CPU."""
-        half = self.dtype in ("bfloat16", "float16") or (self.dtype == "auto" and self.device == "cuda")
-        shared = self.model_dump(include={"device", "threads", "compile", "images_at_once"})
-        memory_format = self._resolve_memory_format("channels_last" if self.device == "cuda" else "contiguous")
-        return TrainingNumerics(**shared, dtype="bfloat16" if half else "float32", memory_format=memory_format)
+        return _training_numerics(self)
 
     def inference_numerics(self) -> Numerics:
         """Return the settings of classifier inference."""
-        return Numerics(**self.training_numerics().model_dump(exclude={"images_at_once"}))
+        return _inference_numerics(self)
 
     def step_numerics(self) -> Numerics:
         """Return the settings of all other steps; settings that do not affect them must not enter their keys."""
-        shared = self.model_dump(include={"device", "threads", "compile"})
-        return Numerics(**shared, memory_format=self._resolve_memory_format("contiguous"))
+        return _step_numerics(self)
 
-    def _resolve_memory_format(self, auto: MemoryFormat) -> MemoryFormat:
+    def resolve_memory_format(self, auto: MemoryFormat) -> MemoryFormat:
+        """Return the memory format, or the one given for `auto`."""
         return auto if self.memory_format == "auto" else self.memory_format
+
+
+# A plan of thousands of steps shares these objects.
+@lru_cache(16)
+def _training_numerics(study: StudyNumerics) -> TrainingNumerics:
+    half = study.dtype in ("bfloat16", "float16") or (study.dtype == "auto" and study.device == "cuda")
+    shared = study.model_dump(include={"device", "threads", "compile", "images_at_once"})
+    memory_format = study.resolve_memory_format("channels_last" if study.device == "cuda" else "contiguous")
+    return TrainingNumerics(**shared, dtype="bfloat16" if half else "float32", memory_format=memory_format)
+
+
+@lru_cache(16)
+def _inference_numerics(study: StudyNumerics) -> Numerics:
+    return Numerics(**_training_numerics(study).model_dump(exclude={"images_at_once"}))
+
+
+@lru_cache(16)
+def _step_numerics(study: StudyNumerics) -> Numerics:
+    shared = study.model_dump(include={"device", "threads", "compile"})
+    return Numerics(**shared, memory_format=study.resolve_memory_format("contiguous"))

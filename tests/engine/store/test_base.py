@@ -85,6 +85,14 @@ def test_forged_manifest_is_none(change: dict[str, Any]) -> None:
     assert Manifest.parse(sealed(whole | change)) is None
 
 
+def test_number_that_is_read_as_infinity_is_invalid() -> None:
+    whole = content_of(manifest(accuracy=0.625))
+    for text in ("1e400", "-1e400", "1.5E+999", "[1, 2e309]", '{"x": 1e1000}'):
+        body = json.dumps(whole, indent=1).replace("0.625", text).removesuffix("\n}")
+        sealed_text = f'{body},\n "checksum": "{hashlib.sha256(body.encode()).hexdigest()}"\n}}\n'
+        assert Manifest.parse(sealed_text.encode()) is None, text
+
+
 @pytest.mark.parametrize(
     "text", [b"", b"{", b"\xff", b"[]", b"[" * 100_000, b"1" * 100_000, b'{"key": 1}', b',\n "checksum": "'], ids=len
 )

@@ -136,6 +136,20 @@ def test_artifact_with_a_missing_file_is_ignored_and_reported(location: StoreLoc
     assert checked.problem == "file data-00000-of-00001.parquet is missing"
 
 
+def test_broken_artifacts_are_named_with_their_problems(location: StoreLocation, store: Store) -> None:
+    entries = {name: location.put(store, name.encode()) for name in ("whole", "missing", "short", "torn")}
+    for name, entry in entries.items():
+        store.commit(manifest((entry,), name))
+    location.fs.rm_file(location.path(object_name(entries["missing"])))
+    location.damage(object_name(entries["short"]), b"s")
+    location.damage(manifest_name(key_of("torn")), b"{")
+    assert location.open().broken([key_of(name) for name in (*entries, "never made")]) == {
+        key_of("missing"): "file file is missing",
+        key_of("short"): "file file differs from its manifest",
+        key_of("torn"): "its manifest is not valid, or belongs to another artifact",
+    }
+
+
 def test_manifest_with_a_wrong_file_name_is_ignored(location: StoreLocation, store: Store) -> None:
     store.commit(manifest())
     other = key_of("other")

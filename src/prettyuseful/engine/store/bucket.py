@@ -12,7 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from prettyuseful.errors import StoreError, StoreUnavailableError, one_line
+from prettyuseful.errors import StoreError, StoreUnavailableError
+from prettyuseful.redaction import redact_line
 
 _MAX_CONCURRENT = 16  # requests at once
 _CHUNK = 1 << 20
@@ -140,7 +141,7 @@ class Bucket:
 
 
 def _storage_error(url: str, error: Exception) -> StoreError:
-    kind, message = type(error).__name__, one_line(str(error))
+    kind, message = type(error).__name__, redact_line(str(error))
     if isinstance(error, PermissionError) or "Credential" in kind:
         return StoreError(
             f"the store {url} denies access ({message or kind}); check the credentials in the environment; "

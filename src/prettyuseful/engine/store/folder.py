@@ -35,6 +35,7 @@ class SafeFolder:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._root_text = str(root)
         self.drafts = root / "tmp"
         self._safe_folders: set[tuple[str, ...]] = {()}
         self._group_access = 0
@@ -49,12 +50,16 @@ class SafeFolder:
     def path(self, *names: str) -> Path:
         return self.root.joinpath(*names)
 
+    def _join(self, names: Iterable[str]) -> str:
+        """Return the path as text: many times faster than `path`."""
+        return "/".join((self._root_text, *names))
+
     def stat(self, *names: str) -> os.stat_result | None:
         """Return the status of a regular file, or None."""
         if not self._is_inside(names[:-1]):
             return None
         with _no_file():
-            status = os.lstat(self.path(*names))
+            status = os.lstat(self._join(names))
             return status if stat.S_ISREG(status.st_mode) else None
         return None
 
@@ -74,7 +79,7 @@ class SafeFolder:
             return None
         with _no_file():
             # O_NONBLOCK: a pipe must not wait for its writer.
-            handle = os.open(self.path(*names), flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, _READ_WRITE)
+            handle = os.open(self._join(names), flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, _READ_WRITE)
             if stat.S_ISREG(os.fstat(handle).st_mode):
                 return handle
             os.close(handle)
@@ -82,9 +87,19 @@ class SafeFolder:
 
     def read(self, limit: int, *names: str) -> bytes | None:
         """Return the bytes of a regular file; None if there is none, or if it has more than `limit` bytes."""
-        with self.open(*names) as file:
-            content = None if file is None else file.read(limit + 1)
-        return content if content is not None and len(content) <= limit else None
+        handle = self.open_handle(os.O_RDONLY, *names)
+        if handle is None:
+            return None
+        try:
+            size = os.fstat(handle).st_size
+            if size > limit:
+                return None
+            content = os.read(handle, size + 1)
+            while len(content) < size and (more := os.read(handle, size + 1 - len(content))):
+                content += more
+            return content
+        finally:
+            os.close(handle)
 
     def sha256(self, *names: str) -> str | None:
         """Return the SHA-256 of the bytes of a regular file, or None."""
@@ -186,7 +201,9 @@ class SafeFolder:
 
     def _is_inside(self, folders: Iterable[str]) -> bool:
         """Whether these folders, one in the other, exist below the root and none is a link."""
-        part: tuple[str, ...] = ()
+        folders, part = tuple(folders), ()
+        if folders in self._safe_folders:
+            return True
         for name in folders:
             part = (*part, name)
             if part in self._safe_folders:

@@ -186,18 +186,24 @@ class LocalStore:
     def sweep(self, keep: Set[str], remove: bool) -> SweepResult:
         with self._reading():
             claimed = self.claimed_keys()
-            keys, spare = self._keys(), self._misplaced("manifests")
-            kept = {key: self._manifest(key) for key in keys if key in keep | claimed}
-            unused = [key for key in keys if kept.get(key) is None]
-            needed = _files(kept.values())
-            unreferenced = _files(self._manifest(key) for key in unused) - needed
+            keep = keep | claimed
+            spare, unused = self._misplaced("manifests"), []
+            needed, unreferenced = set[str](), set[str]()
+            for key in self._keys():
+                manifest = self._manifest(key)
+                if manifest is None or key not in keep:
+                    unused.append(key)
+                    unreferenced |= _files([manifest])
+                else:
+                    needed |= _files([manifest])
+            unreferenced -= needed
             spare += self._misplaced("objects")
             spare += [path for path in self._object_paths() if _is_removable(path, needed, unreferenced)]
             spare += unneeded_drafts(self._folder, claimed)
             for name in ("failures", "checkpoints", "locks"):
                 least_age = GRACE_SECONDS if name == "locks" else -1.0
                 paths = [Path(entry.path) for entry in self._folder.entries(name)]
-                spare += [path for path in paths if path.stem not in keep | claimed and age(path) > least_age]
+                spare += [path for path in paths if path.stem not in keep and age(path) > least_age]
             sizes_and_counts = [size_and_count(path) for path in spare]
         if remove:
             self._remove(unused, spare)

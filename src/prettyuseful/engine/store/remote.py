@@ -205,10 +205,14 @@ class RemoteStore:
         claimed = self.claimed_keys()
         keep = keep | claimed
         keys = sorted(self._manifest_keys())
-        by_key = dict(zip(keys, self._bucket.map_concurrently(self._manifest, keys), strict=True))
-        unused = [key for key in keys if key not in keep or by_key[key] is None]
-        needed = _files(by_key[key] for key in keys if key in keep)
-        unreferenced = _files(by_key[key] for key in unused) - needed
+        unused, needed, unreferenced = [], set[str](), set[str]()
+        for key, manifest in zip(keys, self._bucket.map_concurrently(self._manifest, keys), strict=True):
+            if manifest is None or key not in keep:
+                unused.append(key)
+                unreferenced |= _files([manifest])
+            else:
+                needed |= _files([manifest])
+        unreferenced -= needed
         objects = self._bucket.sizes("objects")
         manifest_sizes = self._bucket.sizes("manifests")
         sizes = objects | manifest_sizes
