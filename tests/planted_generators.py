@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import textwrap
 from typing import Any, ClassVar
 
 import numpy as np
@@ -90,6 +92,25 @@ class Leaky(Noise):
     def generate(self, request: Request) -> Any:
         url = f"http://me:{os.environ['CANARY_PASSWORD']}@host/{request.prompt}"
         raise RuntimeError(f"401 for {url} with {dict(os.environ)}")
+
+
+class Wordy(Noise):
+    """Says secrets in its settings, and prints them in forms that libraries use."""
+
+    def applied(self) -> dict[str, object]:
+        return {"api_key": "canary", "url": os.environ["DATABASE_URL"], "names": [os.environ["GPG_PASSPHRASE"]]}
+
+    def generate(self, request: Request) -> Any:
+        logging.getLogger("prettyuseful").info("with key\n  %s", os.environ["DEPLOY"].replace("\n", "\n  "))
+        return super().generate(request)
+
+
+class Wrapping(Noise):
+    """Raises an error of several lines, each with a part of a secret."""
+
+    def generate(self, request: Request) -> Any:
+        secrets = f"{os.environ['GPG_PASSPHRASE']} {os.environ['API_KEYS']}"
+        raise RuntimeError(textwrap.fill(f"wrong: {secrets} for {request.prompt}", 20))
 
 
 class Bright(Noise):

@@ -67,6 +67,29 @@ def test_a_run_without_steps_prints_nothing(planned: RunPlanned, capsys: pytest.
     assert capsys.readouterr().err == ""
 
 
+def test_a_run_first_says_how_many_steps_run_and_why(
+    step: Step, planned: RunPlanned, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = replace(step, spec=SampleSpec(per_class=2))
+    whole = replace(planned, plan={step.key: step, other.key: other})
+    with StepProgress() as progress:
+        progress(whole)
+        progress(replace(whole, steps={other.key: other}))
+    first, second, third, fourth, done = capsys.readouterr().err.splitlines()
+    assert (first, second) == ("1 of 2 steps to run: the store has none of them", "1 at a time")
+    assert (third, fourth) == ("1 further step to run: the store has none of them", "1 at a time")
+    assert done.startswith("done in ")
+    with StepProgress(explains=False) as progress:
+        progress(whole)
+    assert capsys.readouterr().err.startswith("1 step to run, 1 at a time\n")
+
+
+def test_a_run_says_that_nothing_is_to_do(planned: RunPlanned, capsys: pytest.CaptureFixture[str]) -> None:
+    with StepProgress() as progress:
+        progress(RunPlanned({}, 1, planned.store, planned.steps))
+    assert capsys.readouterr().err == "its one step is in the store\n"
+
+
 def test_quiet_hides_progress(
     step: Step, planned: RunPlanned, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -84,6 +107,12 @@ def test_no_colour_codes_outside_a_terminal(capsys: pytest.CaptureFixture[str]) 
     assert re.search("failed .*it is fast .*it is slow", text)
     assert "1 of 2 checks failed" in text
     assert "\x1b" not in text
+
+
+def test_printed_text_has_no_secrets(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CANARY_KEY", "canary-1234")
+    print_out("failed: generate: 401 for canary-1234")
+    assert capsys.readouterr().out == "failed: generate: 401 for [CANARY_KEY]\n"
 
 
 def test_checked_sets_are_listed_with_their_numbers(capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.cli.commands import call_here, one_error
 from tests.runs import COMMAND, count_manifests, files_by_key, finish, records, start
 
 from prettyuseful.engine.store.local import LocalStore
@@ -86,6 +87,37 @@ def test_read_only_disk_is_a_one_line_error_and_loses_nothing(finished: Path, di
     assert count_manifests(disk) == count
     finish(command, run_folder, 1, disk / "store")
     assert files_by_key(disk) == files_by_key(finished)
+
+
+@pytest.mark.parametrize("command", ["run", "generate", "export", "report"])
+def test_full_or_read_only_disk_of_results_is_a_one_line_error_and_the_same_command_continues(
+    finished: Path, disk: Path, tmp_path: Path, pipeline_folder: Path, shared_task: Path, command: str
+) -> None:
+    """Everything is in the store already, so that only results are written."""
+    shutil.copytree(finished / "store", tmp_path / "store")
+    store: list[object] = ["--store", tmp_path / "store", "--workers", 1]
+    sampling = ["--sampling", "{steps: 2}", "--numerics", "{micro_batch: 4}"]
+    options: dict[str, list[object]] = {
+        "run": [finished / "my.yaml", *store],
+        "generate": [pipeline_folder, "--images-per-class", 7, "--task", shared_task, *sampling, *store],
+        "export": [finished / "out" / "datasets" / "tiny"],
+        "report": [finished / "out"],
+    }
+    arguments = ["--quiet", command, *options[command], "--out", disk / "out"]
+    for size, message in (("4k", "No space left on device"), ("12k", "No space left on device")):
+        assert mount(disk, f"remount,size={size}")
+        assert message in one_error(call_here(*arguments))
+        assert not list(disk.rglob(".*"))
+    assert mount(disk, "remount,size=500M,ro")
+    assert "Read-only file system" in one_error(call_here(*arguments))
+    assert mount(disk, "remount,size=500M,rw")
+    assert call_here(*arguments).returncode == 0
+    expected = {"run": finished / "out", "generate": finished / "out" / "datasets" / "tiny"}.get(command)
+    if expected:
+        shards = sorted(expected.rglob("*.parquet"))
+        for shard in shards:
+            assert (disk / "out" / shard.relative_to(expected)).read_bytes() == shard.read_bytes()
+        assert len(list((disk / "out").rglob("*.parquet"))) == len(shards)
 
 
 def test_damage_is_reported_and_repaired(finished: Path, tmp_path: Path) -> None:

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf, nan
 
-from prettyuseful.formatting import count, digits, duration, number, p_value, percent, points, share, size
+from prettyuseful.formatting import count, digits, duration, finite, number, p_value, percent, points, share, size
 
 
 @dataclass(frozen=True)
@@ -39,3 +40,7 @@ def test_durations_use_the_largest_fitting_unit() -> None:
 
 def test_sizes_have_decimal_units() -> None:
     assert [size(n) for n in (512, 1_500_000, 2_000_000_000)] == ["512 bytes", "1.5 MB", "2.0 GB"]
+
+
+def test_numbers_that_are_not_finite_become_null() -> None:
+    assert finite({"a": [1.0, nan, -inf], "b": (2, "x")}) == {"a": [1.0, None, None], "b": [2, "x"]}

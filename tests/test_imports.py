@@ -17,6 +17,7 @@ LAYERS = (
     ("errors", "redaction", "memory", "formatting", "paths"),
     ("numerics", "untrusted_text"),
     ("engine",),
+    ("output_files",),
     ("hub", "plugins", "interface_checks"),
     ("registry",),
     ("fields", "metrics"),

@@ -10,8 +10,9 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import partial
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 from typing import Any
 
@@ -110,9 +111,21 @@ def test_killed_driver_can_be_restarted(run: list[str], uninterrupted: Path, tmp
     assert_equal(run_folder, uninterrupted)
 
 
-@pytest.fixture
-def client_address() -> Iterator[str]:
-    """The address of a cluster that accepts remote drivers."""
+TOKEN = "a" * 40
+
+
+@pytest.fixture(params=["", TOKEN], ids=["open", "token"])
+def client_address(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The address of a cluster that accepts remote drivers, with and without a token."""
+    monkeypatch.setenv("RAY_AUTH_MODE", "token" if request.param else "disabled")
+    monkeypatch.setenv("RAY_AUTH_TOKEN", request.param)
+    with cluster() as (_, client_address):
+        yield client_address
+
+
+@contextmanager
+def cluster() -> Iterator[tuple[str, str]]:
+    """The addresses of a cluster for drivers on this machine and for remote ones."""
     pytest.importorskip("ray")
     port, client_port = free_port(), free_port()
     command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", "--num-cpus=2"]
@@ -125,7 +138,7 @@ def client_address() -> Iterator[str]:
         with suppress(OSError), socket.create_connection(("127.0.0.1", client_port), timeout=1):
             break
         time.sleep(0.2)
-    yield f"ray://127.0.0.1:{client_port}"
+    yield f"127.0.0.1:{port}", f"ray://127.0.0.1:{client_port}"
     head.terminate()
     head.wait(timeout=60)
 
@@ -141,3 +154,85 @@ def test_remote_driver(run: list[str], uninterrupted: Path, tmp_path: Path, clie
     run_folder = tmp_path / "ray"
     end(start(run, run_folder, client_address), run_folder)
     assert_equal(run_folder, uninterrupted)
+
+
+@slow
+def test_wrong_token_is_one_line(run: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAY_AUTH_MODE", "token")
+    monkeypatch.setenv("RAY_AUTH_TOKEN", TOKEN)
+    with cluster() as (address, client_address):
+        for token in ("", "b" * 40):
+            monkeypatch.setenv("RAY_AUTH_MODE", "token" if token else "disabled")
+            monkeypatch.setenv("RAY_AUTH_TOKEN", token)
+            for place, on in ((address, "ray"), ("", client_address)):
+                monkeypatch.setenv("RAY_ADDRESS", place)
+                run_folder = tmp_path / f"{on[:4]}{bool(token)}"
+                assert start(run, run_folder, on).wait(timeout=120) == 2
+                (line,) = (run_folder / "log").read_text().splitlines()
+                assert line.startswith(f"error: --on {on}: ")
+                assert "set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN_PATH to a file with its token" in line
+
+
+@slow
+def test_own_cluster_is_private_and_ends_with_its_driver(
+    run: list[str], uninterrupted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("ray")
+    monkeypatch.setenv("RAY_ADDRESS", "local")
+    folders = Path("/tmp")
+    before = set(folders.glob("prettyuseful-ray-*"))
+    run_folder = tmp_path / "ray"
+    started = start(run, run_folder)
+    wait_until(partial(_has_finished_in_total, 3), started, run_folder)
+    (folder,) = set(folders.glob("prettyuseful-ray-*")) - before
+    assert folder.stat().st_mode & 0o077 == 0
+    processes = runs.session_processes(started.pid)
+    addresses = {address for pid in processes for address in listening_addresses(pid)}
+    assert addresses
+    assert all(host.is_loopback for host, _ in addresses), addresses
+    for port in (port for pid in processes if name(pid) == "gcs_server" for _, port in listening_addresses(pid)):
+        assert "asks for another token" in connect_without_token(f"127.0.0.1:{port}", tmp_path, run)
+    started.kill()
+    started.wait()
+    deadline = time.monotonic() + 10  # Ray's agents alone would wait for a minute
+    while left := runs.session_processes(started.pid):
+        assert time.monotonic() < deadline, [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in left]
+        time.sleep(0.1)
+    assert set(folders.glob("prettyuseful-ray-*")) <= before
+    end(start(run, run_folder), run_folder)
+    assert_equal(run_folder, uninterrupted)
+    assert set(folders.glob("prettyuseful-ray-*")) <= before
+
+
+def name(pid: int) -> str:
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    return ""
+
+
+def connect_without_token(address: str, tmp_path: Path, run: list[str]) -> str:
+    """Return what a run says that tries to use the cluster."""
+    run_folder = tmp_path / "stranger"
+    # Otherwise Ray replaces the address of the loopback interface by that of the machine.
+    environment = {**os.environ, "RAY_ADDRESS": address, "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+    assert runs.start([*run, "--on", "ray"], run_folder, workers=None, environment=environment).wait(timeout=120) == 2
+    return (run_folder / "log").read_text()
+
+
+def listening_addresses(pid: int) -> set[tuple[IPv4Address | IPv6Address, int]]:
+    """Return the addresses of the TCP sockets of a process that listen."""
+    inodes = set()
+    with suppress(OSError):
+        for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+            with suppress(OSError):
+                inodes.add(descriptor.readlink().name.removeprefix("socket:[").removesuffix("]"))
+    found: set[tuple[IPv4Address | IPv6Address, int]] = set()
+    for table in ("tcp", "tcp6"):
+        for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
+            fields = line.split()
+            host, _, port = fields[1].partition(":")
+            if fields[3] == "0A" and fields[9] in inodes:
+                words = [bytes.fromhex(host[i : i + 8])[::-1] for i in range(0, len(host), 8)]
+                address = ip_address(b"".join(words))
+                found.add((getattr(address, "ipv4_mapped", None) or address, int(port, 16)))
+    return found

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+from collections.abc import Callable
+from math import inf, nan
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -163,5 +167,94 @@ def test_records_of_another_study_are_reported(finished: Path, tmp_path: Path, c
         content["file"] = {}
     path.write_text(json.dumps(content))
     with pytest.raises(DataError, match=r"run the study again") as error:
+        read_records(tmp_path / "records")
+    assert "\n" not in str(error.value)
+
+
+def change_record(folder: Path, kind: str, change: Callable[[dict[str, Any]], Any]) -> Path:
+    """Change the content of a record in a folder; return its file."""
+    path = next(folder.glob({"study": "study.json", "run": "run@real*@0.json", "dataset": "dataset@tiny.json"}[kind]))
+    content = json.loads(path.read_text("utf-8"))
+    change(content)
+    path.write_text(json.dumps(content))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("kind", "keys", "value", "problem"),
+    [
+        ("run", "transfers.0.top1", nan, "transfers.0.top1 is nan, which is not a finite number"),
+        ("run", "transfers.0.top1", inf, "transfers.0.top1 is inf, which is not a finite number"),
+        ("run", "transfers.0.top1", 1.5, "transfers.0.top1: expected a number from 0 to 1, got 1.5"),
+        ("run", "transfers.0.top1", "0.5", "transfers.0.top1: expected a number from 0 to 1, got '0.5'"),
+        ("run", "transfers.0.top1", None, "transfers.0.top1: expected a number from 0 to 1, got null"),
+        ("run", "transfers.0.confusion.0.0", -1, "transfers.0.confusion.0.0: expected"),
+        ("run", "transfers.0.confusion.0.0", True, "transfers.0.confusion.0.0: expected"),
+        ("run", "transfers.0.confusion.0.0", 2.5, "transfers.0.confusion.0.0: expected"),
+        ("run", "transfers.0.confusion.0.0", 10**30, "is a number of more than 18 digits"),
+        ("run", "transfers.0.confusion.0", [1], "transfers.0.confusion is not a table of 2 x 2 numbers"),
+        ("run", "transfers.0.per_class", [1.0], "transfers.0.per_class has 1 values for 2 classes"),
+        ("run", "transfers.0.group_labels.0", 7, "transfers.0.group_labels does not hold the labels 0 to 1"),
+        ("run", "transfers.0.group_sizes", [], r"transfers.0.group_sizes has 0 values for \d+ groups"),
+        ("run", "transfers.0.group_sizes.0", 0, "transfers.0.group_sizes holds 0"),
+        ("run", "transfers.0.group_correct.0", 999, "transfers.0.group_correct is larger than group_sizes"),
+        ("run", "transfers.0.groups.0", "another", "the test groups of 'real' differ"),
+        ("run", "transfers.0.calibration.ece", nan, "transfers.0.calibration.ece is nan"),
+        ("run", "seconds.train", -1, "seconds.train: expected a number of 0 or more"),
+        ("run", "seed", True, "seed: expected a whole number, got true"),
+        ("run", "images_per_class", -7, "images_per_class"),
+        ("dataset", "applied.steps", inf, "applied.steps is inf"),
+        ("dataset", "size_bytes", -1, "size_bytes: expected"),
+        ("dataset", "measured.0.images_per_class", [7], "measured.0.images_per_class has 1 values for 2 classes"),
+        ("dataset", "measured.0.parts.density", [], "measured.0.parts.density has 0 values for 2 classes"),
+        ("dataset", "measured.0.parts.density.0.sizes.0", 0, "measured.0.parts.density has not one sum and one size"),
+        ("study", "task.chance", nan, "task.chance is nan"),
+        ("study", "task.classes", "red", "task.classes: expected a list"),
+        ("study", "file.train.seeds.0", "x", "file.train.seeds.0: expected"),
+    ],
+)
+def test_hostile_values_are_reported_with_file_and_field(
+    finished: Path, tmp_path: Path, kind: str, keys: str, value: Any, problem: str
+) -> None:
+    def change(content: dict[str, Any]) -> None:
+        *outer, last = [int(key) if key.isdigit() else key for key in keys.split(".")]
+        part: Any = content
+        for key in outer:
+            part = part[key]
+        part[last] = value
+
+    shutil.copytree(finished / "out" / "records", tmp_path / "records")
+    path = change_record(tmp_path / "records", kind, change)
+    with pytest.raises(DataError, match=problem) as error:
+        read_records(tmp_path / "records")
+    if "groups.0" not in keys:
+        assert str(error.value).startswith(str(path))
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("field", ["schema_version", "dataset", "seed", "keys"])
+def test_a_missing_field_is_reported(finished: Path, tmp_path: Path, field: str) -> None:
+    shutil.copytree(finished / "out" / "records", tmp_path / "records")
+    change_record(tmp_path / "records", "run", lambda content: content.pop(field))
+    if field == "schema_version":  # it has a default
+        assert read_records(tmp_path / "records")
+        return
+    with pytest.raises(DataError, match=f"'{field}' is missing"):
+        read_records(tmp_path / "records")
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "link to nothing", "copy"])
+def test_files_that_are_no_records_of_their_own_are_reported(finished: Path, tmp_path: Path, kind: str) -> None:
+    shutil.copytree(finished / "out" / "records", tmp_path / "records")
+    odd = tmp_path / "records" / "odd.json"
+    if kind == "pipe":
+        os.mkfifo(odd)
+    elif kind == "folder":
+        odd.mkdir()
+    elif kind == "copy":
+        shutil.copy(tmp_path / "records" / "study.json", odd)
+    else:
+        odd.symlink_to(tmp_path / "missing")
+    with pytest.raises(DataError, match=r"odd\.json") as error:
         read_records(tmp_path / "records")
     assert "\n" not in str(error.value)

@@ -27,7 +27,7 @@ from prettyuseful.errors import DataError, EveryRunFailedError, StoreError, Stud
 from prettyuseful.metrics import METRICS
 from prettyuseful.plan.study import make_plan
 from prettyuseful.records import DatasetRecord, RunRecord, StudyRecord, read_records
-from prettyuseful.run import dataset_study, generate, run_study, sweep_store
+from prettyuseful.run import dataset_study, explain, generate, run_study, sweep_store
 from prettyuseful.study.file import DatasetPlan, Study
 from prettyuseful.study.numerics import StudyNumerics
 from prettyuseful.study.reading import load_study, parse_study
@@ -115,7 +115,9 @@ def test_exported_data_sets_can_be_loaded_with_datasets(finished: Path, tmp_path
     record = next(
         r for r in read_records(finished / "out" / "records") if isinstance(r, DatasetRecord) and r.name == "captioned"
     )
-    assert Manifest.model_validate_json((folder / "manifest.json").read_text()).key == record.keys["dataset"]
+    manifest = Manifest.parse((folder / "manifest.json").read_bytes())
+    assert manifest is not None
+    assert manifest.key == record.keys["dataset"]
 
 
 def test_a_failed_step_gives_failed_records(
@@ -401,3 +403,34 @@ def test_every_metric_with_two_encoders(finished: Path, tmp_path: Path, clip_fol
         expected = next(test.top1 for test in first.transfers if test.tested_on == row.dataset)
         assert row.metrics["label-agreement"].mean == pytest.approx(expected)
     assert "Metrics by clip-vit-b-32" in result.report.read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "why"),
+    [
+        ("{steps: 2}}\n  captioned", "{steps: 3}}\n  captioned", "sampling.steps changed from 2 to 3"),
+        ("seeds: [0, 1]", "seeds: [0, 7]", "seed changed from 1 to 7"),
+        ("seeds: [0, 1]", "seeds: [0, 1, 2]", "the store has none of them"),
+        ("numerics: {", "numerics: {threads: 2, ", "numerics.threads changed from 1 to 2"),
+        ("train: {", "train: {probes: [edges], ", "the store has none of them"),
+        ("seeds", "weights: {}, seeds", ""),
+    ],
+)
+def test_a_changed_study_is_explained(finished: Path, old: str, new: str, why: str) -> None:
+    text = (finished / "my.yaml").read_text("utf-8")
+    assert old in text
+    explanation = explain(parse_study(text.replace(old, new)), finished / "store")
+    assert explanation.why == why
+    assert len(explanation.groups) == bool(why)
+
+
+def test_changed_images_of_the_task_explain_all_that_is_made_from_them(
+    folder_task: Path, study_text: Callable[..., str], tmp_path: Path
+) -> None:
+    study = parse_study(study_text(task=folder_task, more="metrics: []\n"))
+    run_study(study, tmp_path / "store", tmp_path / "out", workers=1)
+    next((folder_task / "train" / "red").iterdir()).write_bytes((folder_task / "train/red/001.png").read_bytes())
+    (group,) = explain(study, tmp_path / "store").groups
+    assert group.words == f"content of the task changed ({folder_task})"
+    assert {"load", "train", "evaluate"} <= group.kinds.keys()
+    assert "generate" not in group.kinds

@@ -15,10 +15,23 @@ import pytest
 from tests.runs import COMMAND, start
 
 CANARY = "canary"
+KEY = "PRIVATE" + " KEY"  # in two parts, so that no scanner takes this file for a key
 SECRETS = {
     "HF_TOKEN": "hf_canary0123456789",
     "CAPTION_KEY": "sk-canary/4f9a7c",
     "CANARY_PASSWORD": "canary-password",
+    "SMTP_PASS": "pass-canary",
+    "MYSQL_PWD": "pwd-canary",
+    "AZURE_PAT": "pat-canary",
+    "SESSION_COOKIE": "session=cookie-canary; lang=en",
+    "SERVICE_JWT": "jwt.canary.0123",
+    "API_KEYS": "first-canary,second-canary",
+    "GPG_PASSPHRASE": "correct horse canary staple",
+    "DATABASE_URL": "postgres://me:canary/db-pw@host/db",
+    "STORAGE": "DefaultEndpointsProtocol=https;AccountName=x;AccountKey=canary0123456789canary==;EndpointSuffix=x",
+    "ALERTS": "https://hooks.slack.com/services/T00/B00/canarycanary",
+    "PRESIGNED": "https://host/a?X-Amz-Date=1&X-Amz-Signature=canary0123456789",
+    "DEPLOY": "\n".join((f"-----BEGIN {KEY}-----", *["canary+/AB12" * 5] * 3, f"-----END {KEY}-----")),
     # conftest.py sets the credentials of the storage: canary-access-key, canary-secret-key
 }
 
@@ -69,10 +82,12 @@ def study(tmp_path: Path, shared_task: Path, planted: Callable[[str], str], endp
         f"version: 1\ntask: {{folder: {shared_task}}}\nmetrics: []\ntrain: {{seeds: [0]}}\ndatasets:\n"
         f"  normal: {{generator: '{planted('Noise')}', images_per_class: 4}}\n"
         f"  leaky: {{generator: '{planted('Leaky')}', images_per_class: 4}}\n"
+        f"  wrapping: {{generator: '{planted('Wrapping')}', images_per_class: 4}}\n"
+        f"  wordy: {{generator: '{planted('Wordy')}', images_per_class: 4}}\n"
         f"  caption:\n    generator: '{planted('Noise')}'\n    images_per_class: 4\n    prompts: {{strategy: caption, "
         f"captioner: {{model: seer, endpoint: '{endpoint}', api_key_env: CAPTION_KEY}}}}\n"
     )
-    return ["run", str(tmp_path / "study.yaml")]
+    return ["-v", "run", str(tmp_path / "study.yaml")]
 
 
 def test_no_secret_is_printed_or_stored(
@@ -82,11 +97,18 @@ def test_no_secret_is_printed_or_stored(
     assert start(study(tmp_path, shared_task, planted, endpoint), run_folder, 2, url).wait(timeout=240) == 1
     log = (run_folder / "log").read_text()
     assert "401 for http" in log
+    assert "wrong: [GPG_PASSPHRASE] [API_KEYS]" in log
     assert Captions.keys == {f"Bearer {SECRETS['CAPTION_KEY']}"}
     fsspec.filesystem("s3", skip_instance_cache=True).get(url, str(tmp_path / "downloaded"), recursive=True)
     assert any("401 for http" in path.read_text() for path in (tmp_path / "downloaded" / "failures").iterdir())
     for folder in (run_folder, tmp_path / "downloaded", tmp_path / "cache"):
         assert files_with_canaries(folder) == []
+    record = json.loads((run_folder / "out" / "records" / "dataset@wordy.json").read_text())
+    assert record["applied"] == {
+        "api_key": "[secret]",
+        "url": "postgres://[credentials]@host/db",
+        "names": ["[GPG_PASSPHRASE]"],
+    }
     assert (run_folder / "out" / "report.html").exists()
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,15 @@ import pytest
 from tests.hostile_text import JSON, YAML
 from tests.runs import COMMAND
 
-from prettyuseful.untrusted_text import UnreadableTextError, load_json, load_yaml, load_yaml_tree, read_text
+from prettyuseful.untrusted_text import (
+    UnreadableTextError,
+    load_exact_json,
+    load_json,
+    load_yaml,
+    load_yaml_tree,
+    read_bytes,
+    read_text,
+)
 
 ROOT = Path(__file__).parents[1]
 
@@ -75,6 +84,50 @@ def test_long_lists_of_classes_are_read() -> None:
 
 def test_json_is_read_from_text_and_bytes() -> None:
     assert load_json('{"a": [1, null]}') == load_json(b'{"a": [1, null]}') == {"a": [1, None]}
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (b'{"a": [1, {"b": NaN}]}', "a.1.b is nan, which is not a finite number"),
+        (b'{"a": -Infinity}', "a is -inf, which is not a finite number"),
+        (b'{"a": 1e400}', "a is inf, which is not a finite number"),
+        (b"[1" + b"0" * 30 + b"]", "0 is a number of more than 18 digits"),
+        (b"1" * 5000, "a number of thousands of digits"),
+        (b'{"a": {"b": 1, "b": 2}}', "duplicate key 'b'"),
+        (b"[" * 100_000, "nested too deeply"),
+        (b"NaN" + b"[" * 900, "nested too deeply|not valid JSON"),
+        (b'["\xe9"]', "not UTF-8 text"),
+        ('["a"]'.encode("utf-16"), "not UTF-8 text"),
+        (b'\xef\xbb\xbf["a"]', "not valid JSON"),
+        (b"[" + b"[]," * 2_000_000 + b"[]]", "more than 2,000,000 lists and mappings"),
+        (b"", "not valid JSON"),
+    ],
+    ids=range(13),
+)
+def test_exact_json_has_finite_numbers_and_each_key_once(text: bytes, problem: str) -> None:
+    with pytest.raises(UnreadableTextError, match=problem) as error:
+        load_exact_json(text)
+    assert len(str(error.value)) < 300
+    assert "\n" not in str(error.value)
+
+
+def test_unusual_text_and_numbers_of_exact_json_are_read() -> None:
+    text = b'{"NaN": "Infinity 1e999", "a": [1e300, 1.2345678901234567890123, 123456789012345678, null]}'
+    assert load_exact_json(text) == json.loads(text)
+
+
+def test_only_regular_files_of_some_length_are_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "file").write_bytes(b"\xff" * 10)
+    assert read_bytes(tmp_path / "file", 10) == b"\xff" * 10
+    with pytest.raises(UnreadableTextError, match=r"too long \(limit 9 bytes\)"):
+        read_bytes(tmp_path / "file", 9)
+    for path in (tmp_path, tmp_path / "pipe", Path("/dev/zero")):
+        with pytest.raises(UnreadableTextError, match="not a regular file"):
+            read_bytes(path, 10)
+    with pytest.raises(FileNotFoundError):
+        read_bytes(tmp_path / "missing", 10)
 
 
 def test_files_are_read_up_to_a_limit(tmp_path: Path) -> None:

@@ -291,6 +291,15 @@ def _records() -> Iterator[str]:
         "`prettyuseful audit --json` prints [`Audit`](#audit), `prettyuseful check data --json` prints "
         "[`DataReport`](#datareport)."
     )
+    yield (
+        "`prettyuseful explain --json` prints `schema_version` 1, the number of all `steps`, how many are `to_run`, a "
+        "`summary` in one line, and `causes` and `reasons`. A cause has a `kind` (see "
+        "[stores](../how-to/stores.md#why-is-a-step-run-again)), `words`, the number of `steps` that it explains, the "
+        "`first` of them, and `step_kinds`, their number by kind. A reason has the `step`, its `key`, a `kind`, "
+        "`words`, the `changes` (`field`, `before`, `after`), the changed `inputs` (`name`, `step`), the "
+        "`first_causes` (`step`, `kind`, `words`), and the key of the `nearest` artifact. `plan --json` has the same "
+        "`summary` and `causes`."
+    )
 
 
 def _documents(root: Any, known: set[str]) -> Iterator[str]:
@@ -310,7 +319,17 @@ def _documents(root: Any, known: set[str]) -> Iterator[str]:
 _GROUPS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "Run": (
         "Functions that run a study or a part of one.",
-        ("audit", "check_data", "run_study", "generate", "make_steps", "estimate_cost", "study_status", "sweep_store"),
+        (
+            "audit",
+            "check_data",
+            "run_study",
+            "generate",
+            "make_steps",
+            "estimate_cost",
+            "explain",
+            "study_status",
+            "sweep_store",
+        ),
     ),
     "Studies": (
         "A study as an object. `load_study` reads a file, `parse_study` a text.",

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from prettyuseful.results import StudyResult as StudyResult
     from prettyuseful.run import GeneratedDataset as GeneratedDataset
     from prettyuseful.run import estimate_cost as estimate_cost
+    from prettyuseful.run import explain as explain
     from prettyuseful.run import generate as generate
     from prettyuseful.run import make_steps as make_steps
     from prettyuseful.run import run_study as run_study
@@ -66,6 +67,7 @@ _MODULE_OF = {
     "bundled_study": "bundled_studies",
     "check_data": "checks.places",
     "estimate_cost": "run",
+    "explain": "run",
     "generate": "run",
     "load_study": "study.reading",
     "make_plan": "plan.study",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from types import TracebackType
 
 from rich.box import SIMPLE_HEAD
@@ -21,11 +21,14 @@ from prettyuseful.analysis.summary import Summary
 from prettyuseful.checks.places import DataReport
 from prettyuseful.engine.cost import Amounts, Cost, Prices, Rates
 from prettyuseful.engine.events import Event, RunPlanned
+from prettyuseful.engine.explain import Explanation, explain_steps
+from prettyuseful.engine.history import History
 from prettyuseful.engine.progress import RunProgress
 from prettyuseful.engine.status import Status
 from prettyuseful.engine.step import Step
 from prettyuseful.formatting import duration, number, percent, size
 from prettyuseful.interface_checks import CheckResult
+from prettyuseful.redaction import redact, redact_line
 
 _MAX_METRICS = 4  # metric columns that fit into a terminal
 _LINE_INTERVAL = 5.0  # seconds between progress lines when stderr is not a terminal
@@ -37,10 +40,14 @@ class StepProgress:
 
     It counts completed steps. It shows the remaining time only where measured times allow an estimate. It shows
     nothing while the level of the logger `prettyuseful` is above INFO (`--quiet`).
+
+    Args:
+        explains: first say why steps run. Several processes that share the steps of a study need not all say it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, explains: bool = True) -> None:
         self.run: RunProgress | None = None
+        self.explains = explains
         self.is_quiet = _logger.level > logging.INFO
         self.started = time.monotonic()
         self.last_line = self.next_update = 0.0
@@ -82,7 +89,12 @@ class StepProgress:
 
     def _begin(self, planned: RunPlanned) -> None:
         further = "further " if self.run and self.run.total else ""
-        rates = Rates(planned.store.list() if planned.steps else ())
+        history = History()
+        rates = Rates(history.record(planned.store.list()) if planned.steps else ())
+        is_explained = self.explains and bool(planned.plan) and not self.is_quiet
+        if is_explained and (planned.steps or not further):
+            explanation = explain_steps(planned.plan, planned.steps, planned.store, history)
+            self._print(escape(redact_line(explanation.further_summary if further else explanation.summary)))
         if self.run is None:
             self.run = RunProgress(planned, rates)
         else:
@@ -93,8 +105,9 @@ class StepProgress:
         if planned.steps:
             left = self.run.seconds_left()
             remaining_time = "" if left is None else f", about {duration(left)}"
-            count = f"{len(planned.steps)} {further}step{'' if len(planned.steps) == 1 else 's'}"
-            self._print(f"{count} to run{remaining_time}, {planned.workers} at a time")
+            count = f"{len(planned.steps)} {further}step{'' if len(planned.steps) == 1 else 's'} to run"
+            count_and_time = remaining_time.removeprefix(", ") if is_explained else f"{count}{remaining_time}"
+            self._print(", ".join(filter(None, (count_and_time, f"{planned.workers} at a time"))))
 
     def _update(self, run: RunProgress, step: Step) -> None:
         labels = escape(", ".join(step.label for step, _ in run.running.values()))
@@ -240,6 +253,28 @@ def status_table(status: Status) -> Table:
     return table
 
 
+def explanation_lines(
+    explanation: Explanation, selected: Collection[Step] | None = None, every: bool = False
+) -> Iterator[str]:
+    """Yield why steps run: a line for each cause, for each of the `selected` steps, or for `every` missing step."""
+    reasons = {reason.key: reason for reason in explanation.reasons}
+    if selected is not None:
+        for step in selected:
+            reason = reasons.get(step.key)
+            words = "it does not run: its result, or all that is made from it, is in the store"
+            yield f"{step.label} ({step.key[:12]}): {reason.words if reason else words}"
+        return
+    if every or not reasons:
+        yield explanation.summary
+        yield from (f"{reason.step}: {reason.words}" for reason in reasons.values())
+        return
+    yield f"{len(reasons):,} of {explanation.steps:,} steps to run:"
+    for group in explanation.groups:
+        kinds = ", ".join(f"{count:,} {kind}" for kind, count in group.kinds.items())
+        yield f"{group.steps:,} step{'' if group.steps == 1 else 's'}: {group.words} ({kinds}; first: {group.first})"
+    yield "a line for each step: add --all; for one step: add a part of its name"
+
+
 def names_table(kind: str, names: Mapping[str, str]) -> Table:
     """Return names with one line of description each."""
     table = Table(box=None)
@@ -281,6 +316,12 @@ def checked_sets_table(report: DataReport) -> Table:
     return table
 
 
+def print_line(text: str) -> None:
+    """Print one line of text to stdout, without wrapping it; secrets are replaced."""
+    print(redact_line(text))
+
+
 def print_out(content: object) -> None:
-    """Print text or a table to stdout; when stdout is not a terminal, without wrapping at 80 columns."""
+    """Print text or a table to stdout; when stdout is not a terminal, without wrapping at 80 columns; secrets are replaced in text."""
+    content = redact(content) if isinstance(content, str) else content
     Console(width=None if sys.stdout.isatty() else 240, highlight=False, markup=False).print(content)

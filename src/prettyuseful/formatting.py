@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from math import floor, log10
-from typing import NamedTuple, Protocol
+from collections.abc import Mapping
+from math import floor, isfinite, log10
+from typing import Any, NamedTuple, Protocol
 
 _MAX_DECIMALS = 6
 
@@ -94,3 +95,14 @@ def size(count: int) -> str:
             break
         amount, unit = amount / 1000, larger
     return f"{amount:.0f} {unit}" if unit == "bytes" else f"{amount:.1f} {unit}"
+
+
+def finite(value: Any) -> Any:
+    """Return a JSON value in which NaN and infinite numbers are None, because JSON does not have them."""
+    if isinstance(value, float):
+        return value if isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(item) for item in value]
+    return value

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from prettyuseful.errors import PrettyUsefulError, one_line
-from prettyuseful.redaction import redact
+from prettyuseful.errors import PrettyUsefulError
+from prettyuseful.redaction import redact_line
 
 SingleCheck = tuple[str, Callable[[], None], bool]
 """What is checked, a function that raises an error if the check fails, and whether later checks depend on it."""
@@ -40,7 +40,7 @@ def run_checks(checks: Iterable[SingleCheck]) -> Iterator[CheckResult]:
             check()
             yield CheckResult(what)
         except Exception as error:  # user-defined code may raise anything
-            message = redact(one_line(str(error)))
+            message = redact_line(str(error))
             if not isinstance(error, PrettyUsefulError):
                 message = f"it failed with {type(error).__name__}: {message}"
             yield CheckResult(what, message)

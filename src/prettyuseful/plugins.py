@@ -12,7 +12,8 @@ from types import CodeType, ModuleType
 from typing import Any
 
 from prettyuseful.engine.keys import digest, file_sha256
-from prettyuseful.errors import DataError, UnknownNameError, did_you_mean, one_line
+from prettyuseful.errors import DataError, UnknownNameError, did_you_mean
+from prettyuseful.redaction import redact_line
 
 _PLUGIN = re.compile(r"(?P<module>[\w./\\~-]+|.+\.py):(?P<attribute>[A-Za-z_]\w*)")
 
@@ -43,11 +44,12 @@ def load_plugin(name: str) -> Any:
             raise UnknownNameError(
                 f"no module {module!r} for {name!r}; run in the folder that contains it, or install it"
             ) from None
-        raise UnknownNameError(f"cannot import {name!r}: {error}; install the missing package") from error
+        message = redact_line(str(error))
+        raise UnknownNameError(f"cannot import {name!r}: {message}; install the missing package") from error
     except UnknownNameError:
         raise
     except (Exception, SystemExit) as error:  # user-defined code may raise anything
-        message = f"{type(error).__name__}: {one_line(str(error))}"
+        message = f"{type(error).__name__}: {redact_line(str(error))}"
         raise UnknownNameError(f"cannot import {name!r}: {message}") from error
     if not hasattr(imported, attribute):
         hint = did_you_mean(attribute, [known for known in vars(imported) if not known.startswith("_")])
@@ -70,7 +72,7 @@ def instantiate_plugin(name: str, methods: Iterable[str], kind: str) -> Any:
     try:
         plugin = plugin_class()
     except (Exception, SystemExit) as error:  # user-defined code may raise anything
-        message = f"{type(error).__name__}: {one_line(str(error))}"
+        message = f"{type(error).__name__}: {redact_line(str(error))}"
         raise DataError(f"{plugin_id(name)}() failed: {message}") from error
     for method in methods:
         if not callable(getattr(plugin, method, None)):

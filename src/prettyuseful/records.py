@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -11,7 +11,6 @@ from pydantic import (
     ConfigDict,
     Field,
     JsonValue,
-    TypeAdapter,
     ValidationError,
     WithJsonSchema,
     field_serializer,
@@ -20,15 +19,29 @@ from pydantic import (
 from prettyuseful.checks.finding import Finding
 from prettyuseful.data.class_counts import ClassCounts
 from prettyuseful.diagnosis.findings import CauseFinding, Diagnosis
-from prettyuseful.engine.atomic import atomic_write_text
 from prettyuseful.engine.store.base import Manifest
 from prettyuseful.errors import DataError
 from prettyuseful.generators.base import Origin
 from prettyuseful.metrics.base import Metric, Per
 from prettyuseful.numerics import Environment
+from prettyuseful.output_files import convert_write_errors, draft_folder, is_own_file, make_folder, write_text
 from prettyuseful.study.file import REAL, Study
+from prettyuseful.study.problems import find_problems
+from prettyuseful.untrusted_text import (
+    MAX_JSON_BYTES,
+    UnreadableTextError,
+    load_exact_json,
+    load_json,
+    read_bytes,
+    read_text,
+)
 
 RECORD_VERSION: Literal[3] = 3
+
+
+Count = Annotated[int, Field(ge=0, le=10**12)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Seconds = Annotated[float, Field(ge=0)]
 
 
 class _Versioned(BaseModel):
@@ -55,14 +68,14 @@ class TransferResult(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
     kind: TransferKind
     tested_on: str
-    top1: float
-    top5: float
-    per_class: list[float]
-    confusion: list[list[int]]
+    top1: Share
+    top5: Share
+    per_class: list[Share]
+    confusion: list[list[Count]]
     groups: list[str]
-    group_labels: list[int]
-    group_sizes: list[int]
-    group_correct: list[int]
+    group_labels: list[Count]
+    group_sizes: list[Count]
+    group_correct: list[Count]
     calibration: dict[str, float] = {}
 
 
@@ -86,7 +99,7 @@ class RunRecord(_Versioned):
     seed: int
     steps_of: ClassCounts | None = None
     keys: dict[str, str]
-    seconds: dict[str, float] = {}
+    seconds: dict[str, Seconds] = {}
     last_epoch: dict[str, float] = {}
     environment: Environment | None = None
     transfers: list[TransferResult] = []
@@ -103,7 +116,7 @@ class GroupedParts(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
     groups: list[str]
     sums: list[float]
-    sizes: list[int]
+    sizes: list[Count]
 
 
 class WholeNumber(BaseModel):
@@ -118,8 +131,8 @@ class Reencoding(BaseModel):
     """How both sides are re-encoded before feature extraction: centre squares of `side` pixels, JPEG `quality`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    side: int
-    quality: int
+    side: Annotated[int, Field(ge=1, le=65_536)]
+    quality: Annotated[int, Field(ge=1, le=100)]
 
 
 class MetricRecord(BaseModel):
@@ -138,7 +151,7 @@ class MetricRecord(BaseModel):
     low: float | None
     high: float | None
     share: bool
-    k: int | None
+    k: Count | None
     covers: str
     depends_on_number: bool = False
 
@@ -162,7 +175,7 @@ class MeasureResult(BaseModel):
     subject: Subject
     encoder: str
     reencoded: Reencoding | None = None
-    images_per_class: list[int]
+    images_per_class: list[Count]
     parts: dict[str, list[GroupedParts]] = {}
     numbers: dict[str, WholeNumber] = {}
     by_class: dict[str, list[WholeNumber]] = {}
@@ -190,13 +203,13 @@ class DatasetRecord(_Versioned):
     of: str | None = None
     generator: Origin | None = None
     prompts: str | None = None
-    prompts_cut: dict[str, int] = {}
+    prompts_cut: dict[str, Count] = {}
     seed: int | None = None
     pretrain: str | None = None
     applied: dict[str, JsonValue] = {}
     keys: dict[str, str]
-    generation_seconds: float | None = None
-    size_bytes: int | None = None
+    generation_seconds: Seconds | None = None
+    size_bytes: Annotated[int, Field(ge=0)] | None = None
     measured: list[MeasureResult] = []
     diagnosis: Diagnosis | None = None
     findings: tuple[Finding, ...] | None = None
@@ -230,7 +243,7 @@ class TaskRecord(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
     name: str
     classes: list[str]
-    chance: float
+    chance: Share
     licence: str
     source: str
     test_images_per_class: ClassCounts
@@ -287,7 +300,9 @@ class StudyRecord(_Versioned):
 
 
 Record = StudyRecord | DatasetRecord | RunRecord
-_ADAPTER: TypeAdapter[Record] = TypeAdapter(Annotated[Record, Field(discriminator="record")])
+_MODELS: dict[str, type[Record]] = {"study": StudyRecord, "dataset": DatasetRecord, "run": RunRecord}
+MAX_RECORD_BYTES = 128_000_000
+"""Longer record files are rejected. A thousand classes and thirteen data sets need 100 MB."""
 
 
 def record_name(record: Record) -> str:
@@ -296,10 +311,20 @@ def record_name(record: Record) -> str:
         case StudyRecord():
             return "study.json"
         case DatasetRecord():
-            return f"dataset@{dataset_label(record.name, record.images_per_class)}.json"
+            return dataset_file(dataset_label(record.name, record.images_per_class))
         case RunRecord():
             data = dataset_label(record.dataset, record.images_per_class, record.steps_of)
-            return f"run@{run_label(data, record.cell, record.seed)}.json"
+            return run_file(run_label(data, record.cell, record.seed))
+
+
+def dataset_file(label: str) -> str:
+    """Return the name of the file of the record of a data set."""
+    return f"dataset@{label}.json"
+
+
+def run_file(label: str) -> str:
+    """Return the name of the file of the record of a run."""
+    return f"run@{label}.json"
 
 
 def run_label(data: str, cell: CellNames, seed: int) -> str:
@@ -313,40 +338,152 @@ def dataset_label(name: str, images_per_class: ClassCounts, steps_of: ClassCount
     return f"{REAL}@{images_per_class.label}{steps}" if name == REAL else name
 
 
+RECORD_MARK = b'"schema_version"'
+"""What every record file contains near its beginning."""
+
+
 def write_records(records: Sequence[Record], folder: Path) -> None:
-    """Write each record to its file, atomically, and remove files of runs and data sets that no longer exist."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write each record to its file, atomically, and remove the records of runs and data sets that no longer exist.
+
+    Other files are kept. If the folder is a symbolic link, nothing is removed from it.
+
+    Raises:
+        StoreError: a file cannot be written, or belongs to somebody else.
+    """
+    make_folder(folder)
     names = {record_name(record): record for record in records}
-    for name, record in names.items():
-        atomic_write_text(folder / name, record.model_dump_json(indent=1) + "\n")
-    for stale in {*folder.glob("run@*.json"), *folder.glob("dataset@*.json")} - {folder / name for name in names}:
-        stale.unlink()
+    with convert_write_errors(folder), draft_folder(folder) as drafts:
+        for name, record in names.items():
+            write_text(folder / name, record.model_dump_json(indent=1) + "\n", RECORD_MARK, drafts)
+        if not folder.is_symlink():
+            for path in folder.iterdir():
+                if path.name not in names and _is_old_record(path):
+                    path.unlink()
+
+
+def _is_old_record(path: Path) -> bool:
+    """Return whether a file is a record of a data set or a run, also of an earlier version, under its own name."""
+    if not (path.name.startswith(("dataset@", "run@")) and is_own_file(path, RECORD_MARK)):
+        return False
+    try:
+        content = load_json(read_text(path, MAX_JSON_BYTES))
+        counts = ClassCounts(content["images_per_class"])
+        if content["record"] == "dataset":
+            return path.name == dataset_file(dataset_label(content["name"], counts))
+        steps_of = content.get("steps_of")
+        data = dataset_label(content["dataset"], counts, None if steps_of is None else ClassCounts(steps_of))
+        cell = (content["architecture"], content["recipe"], content["probe"])
+        return path.name == run_file(run_label(data, cell, content["seed"]))
+    except (OSError, UnreadableTextError, KeyError, TypeError, ValueError, AttributeError):
+        return False
 
 
 def read_records(folder: Path) -> list[Record]:
     """Read the records in a folder: the study, its data sets and its runs, in the order of the study file.
 
     Raises:
-        DataError: the folder has no records, or a file is not a valid record.
+        DataError: the folder has no records, a file is not a valid record, or the records do not belong together.
     """
-    records = []
-    for path in sorted(folder.glob("*.json")):
-        try:
-            records.append(_ADAPTER.validate_json(path.read_bytes()))
-        except (OSError, ValidationError) as error:
-            problem = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
-            raise DataError(
-                f"{path} is not a record of version {RECORD_VERSION}: {problem}; run the study again"
-            ) from None
-    study = next((record for record in records if isinstance(record, StudyRecord)), None)
+    records = {path: _read_record(path) for path in sorted(folder.glob("*.json"))}
+    study = next((record for record in records.values() if isinstance(record, StudyRecord)), None)
     if study is None:
         raise DataError(f"no study.json in {folder}; give the folder `records` that `prettyuseful run` wrote")
+    known: dict[str, Path] = {}
+    tested: dict[str, list[str]] = {}
+    for path, record in records.items():
+        if (first := known.setdefault(record_name(record), path)) != path:
+            raise DataError(f"{path} is the same record as {first.name}; remove one of them")
+        if problem := _find_inconsistency(record, study.task):
+            raise DataError(f"{path}: {problem}; run the study again")
+        for transfer in record.transfers if isinstance(record, RunRecord) else ():
+            if tested.setdefault(transfer.tested_on, transfer.groups) != transfer.groups:
+                raise DataError(
+                    f"{path}: the test groups of {transfer.tested_on!r} differ from those in other records; run the "
+                    "study again"
+                )
     try:
-        return sorted(records, key=lambda record: _sort_key(record, study))
+        return sorted(records.values(), key=lambda record: _sort_key(record, study))
     except (KeyError, ValueError, TypeError):
         raise DataError(
             f"{folder} contains records of different studies; run the study again with another output folder"
         ) from None
+
+
+def _read_record(path: Path) -> Record:
+    """Read a record, which may come from anybody."""
+    try:
+        text = read_bytes(path, MAX_RECORD_BYTES)
+        content = load_exact_json(text)
+        name = content.get("record") if isinstance(content, dict) else None
+        model = _MODELS.get(name) if isinstance(name, str) else None
+        if model is None:
+            raise UnreadableTextError(f"'record' must be {', '.join(_MODELS)}")
+        try:
+            return model.model_validate_json(text, strict=True)
+        except ValidationError as error:
+            raise UnreadableTextError(find_problems(error, model, content)[0].message) from None
+    except (OSError, UnreadableTextError) as error:
+        problem = error.problem if isinstance(error, UnreadableTextError) else error.strerror or str(error)
+        raise DataError(f"{path} is not a record of version {RECORD_VERSION}: {problem}; run the study again") from None
+
+
+def _find_inconsistency(record: Record, task: TaskRecord) -> str | None:
+    """Return in which field a list has not one element for each class or group, or a label is not of a class."""
+    classes = len(task.classes)
+    found: Iterable[str] = ()
+    match record:
+        case RunRecord():
+            found = (
+                f"transfers.{index}.{problem}"
+                for index, transfer in enumerate(record.transfers)
+                for problem in _transfer_problems(transfer, classes)
+            )
+        case DatasetRecord():
+            found = (*_measure_problems(record, classes), *_diagnosis_problems(record, task))
+        case StudyRecord():
+            found = [] if classes else ["task.classes is empty"]
+    return next(iter(found), None)
+
+
+def _transfer_problems(transfer: TransferResult, classes: int) -> Iterator[str]:
+    if len(transfer.per_class) != classes:
+        yield f"per_class has {len(transfer.per_class)} values for {classes} classes"
+    if len(transfer.confusion) != classes or any(len(row) != classes for row in transfer.confusion):
+        yield f"confusion is not a table of {classes} x {classes} numbers"
+    for name in ("group_labels", "group_sizes", "group_correct"):
+        if len(values := getattr(transfer, name)) != len(transfer.groups):
+            yield f"{name} has {len(values)} values for {len(transfer.groups)} groups"
+    if not transfer.groups:
+        yield "groups is empty"
+    if set(transfer.group_labels) != set(range(classes)):
+        yield f"group_labels does not hold the labels 0 to {classes - 1}"
+    if not all(transfer.group_sizes):
+        yield "group_sizes holds 0"
+    if any(correct > size for correct, size in zip(transfer.group_correct, transfer.group_sizes, strict=False)):
+        yield "group_correct is larger than group_sizes"
+
+
+def _measure_problems(record: DatasetRecord, classes: int) -> Iterator[str]:
+    for index, measure in enumerate(record.measured):
+        used = sum(number > 0 for number in measure.images_per_class)
+        if len(measure.images_per_class) != classes:
+            yield f"measured.{index}.images_per_class has {len(measure.images_per_class)} values for {classes} classes"
+        for kind, metrics in (("parts", measure.parts), ("by_class", measure.by_class)):
+            for name, values in metrics.items():
+                if len(values) != used:
+                    yield f"measured.{index}.{kind}.{name} has {len(values)} values for {used} classes"
+        for name, parts in measure.parts.items():
+            if any(not len(part.groups) == len(part.sums) == len(part.sizes) > 0 or 0 in part.sizes for part in parts):
+                yield f"measured.{index}.parts.{name} has not one sum and one size above 0 for each group"
+
+
+def _diagnosis_problems(record: DatasetRecord, task: TaskRecord) -> Iterator[str]:
+    classes = len(record.diagnosed_classes(task))
+    for index, cause in enumerate(record.diagnosis.causes if record.diagnosis else ()):
+        if len(cause.per_class) != classes:
+            yield f"diagnosis.causes.{index}.per_class has {len(cause.per_class)} values for {classes} classes"
+        if not all(0 <= label < classes for label in cause.few_classes):
+            yield f"diagnosis.causes.{index}.few_classes holds a label that no class has"
 
 
 def _sort_key(record: Record, study: StudyRecord) -> tuple[int | ClassCounts, ...]:

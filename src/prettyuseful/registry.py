@@ -13,8 +13,9 @@ from typing import Any, Generic, Protocol, TypeVar, cast, get_type_hints
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from prettyuseful.engine.pinned import Pinned
-from prettyuseful.errors import DataError, PrettyUsefulError, UnknownNameError, did_you_mean, one_line
+from prettyuseful.errors import DataError, PrettyUsefulError, UnknownNameError, did_you_mean
 from prettyuseful.plugins import is_plugin, load_plugin, plugin_fingerprint, plugin_id
+from prettyuseful.redaction import redact_line
 
 
 class Row(Protocol):
@@ -144,7 +145,7 @@ class Registry(Generic[RowT]):
         except (Exception, SystemExit) as error:  # user-defined code may raise anything
             if name in self.rows or not is_plugin(name):
                 raise
-            message = f"{type(error).__name__}: {one_line(str(error))}"
+            message = f"{type(error).__name__}: {redact_line(str(error))}"
             raise DataError(f"{self.kind} {plugin_id(name)}: {message}") from error
 
     def pin(self, name: str) -> Pinned[str]:

@@ -1,28 +1,45 @@
-"""The output folder of a study: data sets, training logs and the report, next to the records."""
+"""The output folder of a study: data sets, training logs and the report, next to the records.
+
+Only files that an earlier run has written are replaced or removed; whatever else lies in the folder is kept.
+"""
 
 from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+import uuid
 from dataclasses import dataclass
+from datetime import datetime
 from importlib.util import find_spec
 from pathlib import Path
 
 from prettyuseful.analysis.summary import Summary, summarise
-from prettyuseful.data.dataset import dataset_card
+from prettyuseful.data.dataset import SHARD_MARK, dataset_card, is_shard_name
 from prettyuseful.engine.store.base import Artifact, Store
+from prettyuseful.engine.store.verification import report_unusable_contents
 from prettyuseful.errors import StoreError
+from prettyuseful.output_files import (
+    check_writable,
+    convert_write_errors,
+    draft_folder,
+    is_own_file,
+    make_folder,
+    move_to,
+    replaceable,
+    sweep_drafts,
+    write_text,
+)
 from prettyuseful.plan.planned import PlannedDataset
 from prettyuseful.plan.study import Plan
-from prettyuseful.records import Record, dataset_label, run_label
-from prettyuseful.report.build import write_report
+from prettyuseful.records import RECORD_MARK, Record, dataset_file, run_file
+from prettyuseful.report.build import REPORT_MARK, write_report
 
-LOG = "epochs.jsonl"
-_DATASET_FILES = re.compile(r"data-\d{5}-of-\d{5}\.parquet|README\.md|manifest\.json|\..*")
+LOG, CARD, MANIFEST, REPORT = "epochs.jsonl", "README.md", "manifest.json", "report.html"
+EVENTS = "events.out.tfevents.0000000000.prettyuseful"
+"""The name of TensorBoard's file of a training; TensorBoard finds such files by the beginning of their names."""
+LOG_MARK = b'"epoch"'
+_DATASET_MARKS = {CARD: b"Written by prettyuseful.", MANIFEST: b'"rate_class"'}
 
 
 @dataclass(frozen=True)
@@ -44,87 +61,108 @@ class StudyResult:
         return self.summary.complete
 
 
+def check_output_folder(plan: Plan, out: Path) -> None:
+    """Create the output folder of a study, and check that its results can be written there, before they are made.
+
+    Raises:
+        StoreError: the folder cannot be written, or a file of somebody else has the name of a result.
+    """
+    make_folder(out)
+    check_writable(out)
+    replaceable(out / REPORT, REPORT_MARK)
+    for dataset in plan.datasets:
+        replaceable(out / "records" / dataset_file(dataset.label), RECORD_MARK)
+        for name, mark in _DATASET_MARKS.items():
+            replaceable(out / "datasets" / dataset.label / name, mark)
+    for run in plan.runs:
+        replaceable(out / "records" / run_file(run.label), RECORD_MARK)
+        replaceable(out / "training" / run.label / LOG, LOG_MARK)
+
+
 def write_results(plan: Plan, store: Store, records: list[Record], out: Path) -> StudyResult:
     """Write training logs, data sets and the report; the records are already written, even for an interrupted run."""
     export_training_logs(plan, store, out / "training")
     summary = summarise(records)
     return StudyResult(
         summary=summary,
-        report=write_report(summary, out / "report.html"),
+        report=write_report(summary, out / REPORT, REPORT_MARK),
         records=out / "records",
         datasets=_export_datasets(plan, store, out / "datasets"),
     )
 
 
-def make_folder(folder: Path) -> None:
-    """Create a folder with its parents.
-
-    Raises:
-        StoreError: it cannot be created.
-    """
-    with convert_write_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-
-
-@contextmanager
-def convert_write_errors(folder: Path) -> Iterator[None]:
-    """Convert errors of writing to this folder into a StoreError with a one-line message."""
-    try:
-        yield
-    except OSError as error:
-        raise StoreError(
-            f"cannot write to {error.filename or folder}: {error.strerror or error}; free some space, or choose "
-            "another folder with --out"
-        ) from error
-
-
 def check_dataset_folder(folder: Path) -> None:
-    """Check that a folder contains no files except those of a data set.
+    """Check that a folder can be written, and contains no files except hidden ones and those of a data set.
 
     Raises:
-        StoreError: it contains another file.
+        StoreError: it cannot be written, or contains another file.
     """
-    if foreign := [path.name for path in folder.iterdir() if not _DATASET_FILES.fullmatch(path.name)]:
-        raise StoreError(f"{folder} contains other files ({foreign[0]}); choose an empty folder with --out")
+    check_writable(folder)
+    with convert_write_errors(folder):
+        for path in sorted(folder.iterdir()):
+            if path.name in _DATASET_MARKS:
+                replaceable(path, _DATASET_MARKS[path.name])
+            elif not path.name.startswith(".") and not _is_own_shard(path):
+                raise StoreError(f"{folder} contains other files ({path.name}); choose an empty folder with --out")
 
 
 def export_dataset(artifact: Artifact, dataset: PlannedDataset, plan: Plan, folder: Path) -> None:
-    """Write a Hugging Face data set: hard links to (or copies of) the files in the store, a card and the manifest."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write a Hugging Face data set: hard links to (or copies of) the files in the store, a card and the manifest.
+
+    Shards of an earlier data set in the folder are removed; other files are kept. If the folder is a symbolic link,
+    nothing is removed from it.
+
+    Raises:
+        StoreError: a file cannot be written, or belongs to somebody else.
+    """
     names = {entry.name for entry in artifact.manifest.files}
-    for stale in folder.glob("data-*.parquet"):
-        if stale.name not in names:
-            stale.unlink()
-    for name in names:
-        source, target = artifact.path(name), folder / name
-        if target.exists() and target.samefile(source):
-            continue
-        _link_or_copy(source, target)
+    if odd := sorted(name for name in names if not is_shard_name(name)):
+        raise StoreError(
+            f"the artifact {dataset.key[:12]} of the store is not a data set, because it contains the file {odd[0]!r}; "
+            "check the store with `prettyuseful verify`"
+        )
     origin = _describe_origin(dataset, plan)
     description = f"{dataset.images_per_class} images per class of the task {plan.task.name}, {origin}."
-    (folder / "README.md").write_text(dataset_card(folder.name, plan.task.classes, description), encoding="utf-8")
-    (folder / "manifest.json").write_text(artifact.manifest.as_text(), encoding="utf-8")
+    make_folder(folder)
+    with convert_write_errors(folder), draft_folder(folder) as drafts:
+        for name in sorted(names):
+            _link_or_copy(artifact.path(name), folder / name, drafts)
+        if not folder.is_symlink():
+            for path in folder.iterdir():
+                if path.name not in names and _is_own_shard(path):
+                    path.unlink()
+        card = dataset_card(folder.name, plan.task.classes, description)
+        write_text(folder / CARD, card, _DATASET_MARKS[CARD], drafts)
+        write_text(folder / MANIFEST, artifact.manifest.as_text(), _DATASET_MARKS[MANIFEST], drafts)
 
 
 def export_training_logs(plan: Plan, store: Store, folder: Path) -> None:
     """Write one folder per finished training, with the name of its record.
 
-    It contains the log of the epochs as JSON lines, and as TensorBoard files if that package is installed.
+    It contains the log of the epochs as JSON lines, and as a TensorBoard file if that package is installed. Other files
+    are kept.
+
+    Raises:
+        StoreError: a file cannot be written, or belongs to somebody else.
+        CorruptArtifactError: a log in the store is none.
     """
     for run in plan.runs:
-        artifact = store.read(run.train)
-        if artifact is None:
-            continue
-        data = dataset_label(run.dataset, run.images_per_class, run.steps_of)
-        target = folder / run_label(data, run.cell.names, run.seed)
-        text = artifact.path(LOG).read_text("utf-8")
-        if (target / LOG).is_file() and (target / LOG).read_text("utf-8") == text:
-            continue
-        shutil.rmtree(target, ignore_errors=True)
-        target.mkdir(parents=True)
+        if (artifact := store.read(run.train)) is not None:
+            with report_unusable_contents(plan.steps[run.train].label, [run.train], store.url):
+                _export_training_log(artifact, folder / run.label)
+
+
+def _export_training_log(artifact: Artifact, folder: Path) -> None:
+    text = artifact.path(LOG).read_text("utf-8")
+    with convert_write_errors(folder):
+        log = replaceable(folder / LOG, LOG_MARK)
+        if log.is_file() and log.read_bytes() == text.encode("utf-8"):
+            sweep_drafts(folder)
+            return
+        make_folder(folder)
         if find_spec("tensorboard"):
-            _write_events(target, text)
-        (target / LOG).write_text(text, encoding="utf-8")
+            _write_events(folder / EVENTS, text, datetime.fromisoformat(artifact.manifest.created).timestamp())
+        write_text(folder / LOG, text, LOG_MARK)
 
 
 def _export_datasets(plan: Plan, store: Store, folder: Path) -> dict[str, Path]:
@@ -134,20 +172,27 @@ def _export_datasets(plan: Plan, store: Store, folder: Path) -> dict[str, Path]:
         artifact = store.read(dataset.key)
         if artifact is None:
             continue
-        name = dataset_label(dataset.name, dataset.images_per_class)
-        folders[name] = folder / name
-        export_dataset(artifact, dataset, plan, folder / name)
+        folders[dataset.label] = folder / dataset.label
+        export_dataset(artifact, dataset, plan, folder / dataset.label)
     return folders
 
 
-def _link_or_copy(source: Path, target: Path) -> None:
-    draft = target.with_name(f".{target.name}.{os.getpid()}")
-    draft.unlink(missing_ok=True)
-    try:
-        os.link(source, draft)
-    except OSError:  # another disk, or a file system without hard links
-        shutil.copyfile(source, draft)
-    draft.replace(target)
+def _is_own_shard(path: Path) -> bool:
+    return is_shard_name(path.name) and is_own_file(path, SHARD_MARK)
+
+
+def _link_or_copy(source: Path, target: Path, drafts: Path) -> None:
+    path = replaceable(target, SHARD_MARK)
+    if path.exists() and path.samefile(source):
+        return
+    with draft_folder(path.parent, drafts) as folder:
+        draft = folder / uuid.uuid4().hex
+        try:
+            os.link(source, draft)
+        except OSError:  # another disk, or a file system without hard links
+            with source.open("rb") as stored, draft.open("wb") as copy:
+                shutil.copyfileobj(stored, copy)
+        draft.replace(path)
 
 
 def _describe_origin(dataset: PlannedDataset, plan: Plan) -> str:
@@ -157,12 +202,23 @@ def _describe_origin(dataset: PlannedDataset, plan: Plan) -> str:
     return origin.note if origin.kind in ("folder", "mix", "changed") else f"generated by {origin.id}"
 
 
-def _write_events(folder: Path, text: str) -> None:
-    from torch.utils.tensorboard import SummaryWriter
+def _write_events(target: Path, text: str, time: float) -> None:
+    """Write a log of epochs as a file of TensorBoard."""
+    from tensorboard.compat.proto.event_pb2 import Event  # type: ignore[import-untyped]
+    from tensorboard.compat.proto.summary_pb2 import Summary as EventSummary  # type: ignore[import-untyped]
+    from tensorboard.summary.writer.record_writer import RecordWriter  # type: ignore[import-untyped]
 
-    with SummaryWriter(str(folder)) as writer:
-        for line in text.splitlines():
-            values = json.loads(line)
-            epoch = values.pop("epoch")
-            for name, value in values.items():
-                writer.add_scalar(name, value, epoch)
+    events = [Event(wall_time=time, file_version="brain.Event:2")]
+    for line in text.splitlines():
+        values = json.loads(line)
+        epoch = values.pop("epoch")
+        for name, value in values.items():
+            summary = EventSummary(value=[EventSummary.Value(tag=name, simple_value=value)])
+            events.append(Event(wall_time=time, step=epoch, summary=summary))
+    path = replaceable(target)
+    with draft_folder(path.parent) as drafts:
+        with (drafts / EVENTS).open("wb") as file:
+            writer = RecordWriter(file)
+            for event in events:
+                writer.write(event.SerializeToString())
+        move_to(drafts / EVENTS, path)

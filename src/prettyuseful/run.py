@@ -17,13 +17,17 @@ from prettyuseful.checks.rows import check_images
 from prettyuseful.engine.cost import Cost, Prices, Rates, cost_of
 from prettyuseful.engine.events import OnEvent, ignore
 from prettyuseful.engine.execute import Outcome
+from prettyuseful.engine.explain import Explanation, explain_steps
+from prettyuseful.engine.history import History
 from prettyuseful.engine.session import Execution, Session
 from prettyuseful.engine.status import Status, status_of
-from prettyuseful.engine.store.base import SweepResult
+from prettyuseful.engine.step import Step
+from prettyuseful.engine.store.base import Store, SweepResult
 from prettyuseful.engine.store.open import open_store, store_exists
 from prettyuseful.engine.workers.open import local_parallelism
 from prettyuseful.errors import EveryRunFailedError, StepFailedError, StoreError, StudyError
 from prettyuseful.hub.commits import check_resolved
+from prettyuseful.output_files import convert_write_errors, make_folder
 from prettyuseful.plan.gather import gather_records
 from prettyuseful.plan.planned import PlannedDataset
 from prettyuseful.plan.study import Plan, make_plan
@@ -31,9 +35,8 @@ from prettyuseful.records import RunRecord, write_records
 from prettyuseful.results import (
     StudyResult,
     check_dataset_folder,
-    convert_write_errors,
+    check_output_folder,
     export_dataset,
-    make_folder,
     write_results,
 )
 from prettyuseful.steps.checks import image_set
@@ -42,6 +45,7 @@ from prettyuseful.study.numerics import StudyNumerics
 from prettyuseful.study.reading import parse_study
 
 DEFAULT_STORE = "prettyuseful-store"
+_MAX_NAME = 80  # characters of the name of a data set that is named after its generator
 
 
 def run_study(
@@ -79,7 +83,7 @@ def run_plan(plan: Plan, session: Session, out: Path) -> StudyResult:
     """Run a plan like `run_study`, in an open session."""
     if any(out.resolve() == path.resolve() for path in plan.study.task.paths):
         raise StoreError(f"{out} contains the images of the task; choose another folder with --out")
-    make_folder(out)
+    check_output_folder(plan, out)
     outcome = Outcome()
     with convert_write_errors(out):
         try:
@@ -201,12 +205,44 @@ def estimate_cost(study: Study, store: Path | str = DEFAULT_STORE, prices: Price
     Raises:
         UserError: the study cannot be used.
     """
-    plan = make_plan(study)
-    opened = open_store(store, writable=False) if store_exists(store) else None
-    missing = plan.missing_steps(opened) if opened else plan.steps
-    return cost_of(
-        plan.steps, missing, Rates(opened.list() if opened else ()), local_parallelism(study.numerics), prices
-    )
+    plan, opened = make_plan(study), _open_existing(store)
+    missing, manifests = _missing_steps(plan, opened), opened.list() if opened else ()
+    return cost_of(plan.steps, missing, Rates(manifests), local_parallelism(study.numerics), prices)
+
+
+def explain(study: Study, store: Path | str = DEFAULT_STORE) -> Explanation:
+    """Explain why the missing steps of a study must run. Computes nothing and does not create the store.
+
+    Example: `print(explain(load_study("study.yaml")).summary)` prints "12 of 216 steps to run: recipe `quick` changed
+    its learning rate from 0.001 to 0.003".
+
+    Returns:
+        The reasons by step, the causes with the number of steps that each explains, and a sentence. A step is compared
+        with the artifact of its kind in the store that differs from it in the fewest fields and inputs.
+
+    Raises:
+        UserError: the study or the store cannot be used.
+    """
+    plan, opened = make_plan(study), _open_existing(store)
+    return explain_steps(plan.steps, _missing_steps(plan, opened), opened)
+
+
+def estimate_and_explain(study: Study, store: Path | str, prices: Prices) -> tuple[Cost, Explanation]:
+    """Return `estimate_cost` and `explain` of a study, which is planned once, as are the manifests read."""
+    plan, opened, history = make_plan(study), _open_existing(store), History()
+    missing = _missing_steps(plan, opened)
+    rates = Rates(history.record(opened.list() if opened else ()))
+    cost = cost_of(plan.steps, missing, rates, local_parallelism(study.numerics), prices)
+    return cost, explain_steps(plan.steps, missing, opened, history)
+
+
+def _open_existing(store: Path | str) -> Store | None:
+    """Open a store for reading; None if it does not exist."""
+    return open_store(store, writable=False) if store_exists(store) else None
+
+
+def _missing_steps(plan: Plan, store: Store | None) -> Mapping[str, Step]:
+    return plan.steps if store is None else plan.missing_steps(store)
 
 
 def study_status(study: Study, store: Path | str = DEFAULT_STORE) -> Status:
@@ -245,7 +281,7 @@ def dataset_study(
         StudyError: a value that is not valid in a study file.
     """
     fields = _to_plain_data(dataset)
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(str(fields.get("generator", ""))).name).strip("-._")
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(str(fields.get("generator", ""))).name)[:_MAX_NAME].strip("-._")
     content = {
         "version": 1,
         "task": {"folder": str(task)} if isinstance(task, Path) else _to_plain_data(task),

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
+import re
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +25,10 @@ _MAX_DEPTH = 100
 _MAX_DIGITS = 100
 _MAX_KEY_DIGITS = 15  # Python finds longer ones with equal hash values slowly, a minute for 30,000
 _MAX_PROBLEM = 200
+_MAX_CONTAINERS = 2_000_000  # lists and mappings of a JSON text; each needs about 60 bytes
+_MAX_BITS = 63
+# Where none of these stands, all numbers are finite and of usual length.
+_UNUSUAL_NUMBER = re.compile(rb"NaN|Infinity|[eE]\+?\d{3}|\d{19}")
 
 
 class UnreadableTextError(ValueError):
@@ -35,6 +42,23 @@ class UnreadableTextError(ValueError):
     def __init__(self, problem: str, line: int | None = None) -> None:
         super().__init__(problem if line is None else f"line {line}: {problem}")
         self.problem, self.line = problem, line
+
+
+def read_bytes(path: Path, limit: int) -> bytes:
+    """Return the content of a regular file of at most `limit` bytes.
+
+    Raises:
+        OSError: the file cannot be read.
+        UnreadableTextError: the file is too long, or no file but a folder or a pipe.
+    """
+    if not path.is_file():
+        path.stat()  # FileNotFoundError
+        raise UnreadableTextError("not a regular file")
+    with path.open("rb") as file:
+        content = file.read(limit + 1)
+    if len(content) > limit:
+        raise UnreadableTextError(f"the file is too long (limit {limit:,} bytes)")
+    return content
 
 
 def read_text(path: Path, limit: int) -> str:
@@ -68,6 +92,55 @@ def load_json(text: str | bytes) -> Any:
         raise UnreadableTextError("not usable JSON: nested too deeply") from None
     except ValueError as error:  # broken JSON, bytes that are not UTF-8, a number of thousands of digits
         raise UnreadableTextError(f"not valid JSON: {one_line(str(error))[:_MAX_PROBLEM]}") from None
+
+
+def load_exact_json(text: bytes) -> Any:
+    """Return the content of a JSON text of any length whose numbers are used for results.
+
+    Raises:
+        UnreadableTextError: it is not valid JSON, nested too deeply, or holds too many lists and mappings, a key twice,
+            or a number that is not finite or has more than 18 digits; the message names where the number is.
+    """
+    if text.count(b"[") + text.count(b"{") > _MAX_CONTAINERS:
+        raise UnreadableTextError(f"more than {_MAX_CONTAINERS:,} lists and mappings")
+    try:
+        content = json.loads(text.decode("utf-8"), object_pairs_hook=_unique_keys)
+        problem = _number_problem(content, ()) if _UNUSUAL_NUMBER.search(text) else None
+    except UnreadableTextError:
+        raise
+    except RecursionError:
+        raise UnreadableTextError("not usable JSON: nested too deeply") from None
+    except UnicodeDecodeError:
+        raise UnreadableTextError("not UTF-8 text") from None
+    except ValueError as error:
+        if "integer string conversion" in str(error):
+            raise UnreadableTextError("a number of thousands of digits") from None
+        raise UnreadableTextError(f"not valid JSON: {one_line(str(error))[:_MAX_PROBLEM]}") from None
+    if problem:
+        raise UnreadableTextError(problem)
+    return content
+
+
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    mapping = dict(pairs)
+    if len(mapping) < len(pairs):
+        keys = Counter(key for key, _ in pairs)
+        raise UnreadableTextError(f"duplicate key {one_line(keys.most_common(1)[0][0])[:_MAX_PROBLEM]!r}")
+    return mapping
+
+
+def _number_problem(value: Any, keys: tuple[Any, ...]) -> str | None:
+    """Return where the first number is that no result can have, and what is wrong with it."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return f"{_path(keys)} is {value}, which is not a finite number"
+    if isinstance(value, int) and value.bit_length() > _MAX_BITS:
+        return f"{_path(keys)} is a number of more than 18 digits"
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return next((problem for key, part in items if (problem := _number_problem(part, (*keys, key)))), None)
+
+
+def _path(keys: tuple[Any, ...]) -> str:
+    return one_line(".".join(map(str, keys)))[:_MAX_PROBLEM] or "the value"
 
 
 def load_yaml(text: str) -> Any:

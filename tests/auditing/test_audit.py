@@ -1,4 +1,5 @@
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -229,3 +230,22 @@ def test_copies_of_test_images_and_black_images_are_named(tmp_path: Path) -> Non
     assert result.data["leaked"] == result.data["without_contrast"] == 1
     assert "Before you trust the numbers" in Path(result.report).read_text("utf-8")
     assert Gate.parse("data.leaked > 0").satisfied_by(result) == ["fake: data.leaked is 1"]
+
+
+def test_a_study_file_of_the_user_is_not_replaced(folders: Path, tmp_path: Path) -> None:
+    (tmp_path / "study.yaml").write_text("title: mine")
+    source = TaskSource(real=str(folders / "real"))
+    with pytest.raises(StoreError, match=r"study\.yaml is not a file of prettyuseful, and is not replaced"):
+        audit(source, folders / "fake", out=tmp_path, store=folders / "store", workers=1)
+    assert [path.name for path in tmp_path.iterdir()] == ["study.yaml"]
+    assert (tmp_path / "study.yaml").read_text() == "title: mine"
+
+
+def test_long_names_of_folders_give_names_of_data_sets_that_fit_into_file_names(folders: Path, tmp_path: Path) -> None:
+    long = [tmp_path / ("x" * 250 + end) for end in "ab"]
+    for path in long:
+        path.symlink_to(tmp_path / f"to-{path.name[:240]}{path.name[-1]}")
+        shutil.copytree(folders / "fake", path.resolve())
+    request = plan_audit(TaskSource(real=str(folders / "real")), long, "quick")
+    assert [len(name) for name in request.study.datasets] == [80, 82]
+    make_plan(request.study)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import shlex
 from collections.abc import Callable
+from math import inf, nan
 from pathlib import Path
 from typing import Any
 
@@ -182,6 +184,32 @@ def test_missing_results_are_printed_and_exit_with_code_1(capsys: pytest.Capture
 def test_json_is_indented_and_keeps_unicode(capsys: pytest.CaptureFixture[str]) -> None:
     print_json({"name": "röt"})
     assert capsys.readouterr().out == '{\n  "name": "röt"\n}\n'
+
+
+def test_json_has_no_secrets_and_only_finite_numbers(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CANARY_KEY", "canary-1234")
+    print_json({"a": [1.5, nan, inf], "words": "canary-1234", "applied": {"api_key": "sk-any"}})
+    content = json.loads(capsys.readouterr().out)
+    assert content == {"a": [1.5, None, None], "words": "[CANARY_KEY]", "applied": {"api_key": "[secret]"}}
+
+
+@pytest.mark.parametrize(
+    "arguments", [("run", "a.yaml", "s3://me:canary-1234@host/a"), ("list", "--canary-1234"), ("canary-1234",)]
+)
+def test_wrong_arguments_are_shown_without_secrets(arguments: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CANARY_KEY", "canary-1234")
+    result = call_here(*arguments)
+    assert result.returncode == 2
+    assert "canary" not in result.stderr
+
+
+def test_a_secret_is_replaced_before_a_value_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CANARY_KEY", "canary-1234")
+    with pytest.raises(StudyError) as error:
+        parse_yaml("--task", "{" + " " * 92 + "canary-1234")
+    assert "canary" not in str(error.value)
 
 
 def test_a_name_of_thousands_of_characters_is_shortened() -> None:

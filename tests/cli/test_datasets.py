@@ -35,7 +35,7 @@ def test_generate_writes_a_data_set(shared_task: Path, pipeline_folder: Path, tm
         "2 prompts were longer than tokenizer accepts and were truncated",
         f"{shared_task}: training images are read from 'train', test images from 'test'.",
     ]
-    progress = re.compile(r"\d+ steps to run, .*|done in .*|\d+/\d+ steps  .*")
+    progress = re.compile(r"\d+ of \d+ steps to run: .*|1 at a time|done in .*|\d+/\d+ steps  .*")
     assert [line for line in result.stderr.splitlines() if not progress.fullmatch(line)] == []
     assert "steps to run" in result.stderr
     again = generate(pipeline_folder, shared_task, tmp_path / "out", *options, "--json", "--quiet")

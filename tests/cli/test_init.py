@@ -56,3 +56,23 @@ def test_an_internal_error_prints_its_traceback_without_secrets() -> None:
     assert result.stderr.startswith("Traceback")
     assert result.stderr.splitlines()[-1] == "RuntimeError: [CANARY_KEY]"
     assert "canary" not in result.stderr
+
+
+@pytest.mark.parametrize("buffered", ["", "1"])
+@pytest.mark.parametrize("command", [("list", "metrics", "--json"), ("paper",), ("--help",), ("--version",)])
+def test_a_full_disk_behind_stdout_is_a_one_line_error(command: tuple[str, ...], buffered: str) -> None:
+    environment = {**os.environ, "PYTHONUNBUFFERED": buffered}
+    with Path("/dev/full").open("w") as full:
+        result = subprocess.run([*PROGRAM, *command], stdout=full, stderr=subprocess.PIPE, text=True, env=environment)
+    message = "error: cannot write the output: No space left on device; redirect it to another file\n"
+    assert (result.returncode, result.stderr) == (2, message)
+
+
+@pytest.mark.parametrize("command", [("list", "metrics", "--json"), ("schema",)])  # a short and a long output
+def test_a_reader_that_stops_early_is_no_error_of_the_program(command: tuple[str, ...]) -> None:
+    process = subprocess.Popen([*PROGRAM, *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    assert process.stderr.read() == ""
+    assert process.wait(timeout=60) == 1

@@ -88,7 +88,7 @@ def test_steps_only_runs_the_steps_and_writes_no_report(tmp_path: Path, study_te
     ]
     steps = json.loads(call_here("plan", tmp_path / "my.yaml", "--store", tmp_path / DEFAULT_STORE, "--json").stdout)
     assert steps["left"] == 0
-    reasons = [line for line in lines if re.fullmatch("run .*: its result is not in the store", line)]
+    reasons = [line for line in lines if re.fullmatch("run .*: the store has no such step", line)]
     assert len(reasons) == steps["steps"]
     assert f"store: {tmp_path / DEFAULT_STORE}" in lines
     assert any(line.startswith("workers: local, 1 at a time") for line in lines)
@@ -131,7 +131,8 @@ def test_plan_estimates_the_cost(
     assert "CPU time" in table
     assert "money" in table
     assert "disk: unknown" in table
-    assert call_here("plan", "my.yaml", "--price-per-gpu-hour", -1).returncode == 2
+    for price in ("-1", "nan", "inf", "-inf", "1e400", "cheap", ""):
+        assert "--price-per-gpu-hour" in one_error(call_here("plan", "my.yaml", "--price-per-gpu-hour", price))
 
 
 def test_run_does_not_write_results_into_the_task_folder(folder_task: Path, study_text: Callable[..., str]) -> None:
@@ -184,3 +185,98 @@ def test_paper_prints_the_trends_as_text_and_as_json() -> None:
 
 def test_an_unknown_bundled_study_suggests_the_nearest_one() -> None:
     assert "did you mean 'paper-in-small'" in one_error(call_here("demo", "--study", "paper-in-smal"))
+
+
+@pytest.fixture
+def changed(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """Call a command, in this process, on the finished study after its learning rate was changed."""
+    text = (finished / "my.yaml").read_text("utf-8").replace("train: {", "train: {recipes: [mine], ")
+    (tmp_path / "new.yaml").write_text(f"{text}recipes: {{mine: {{like: small, learning_rate: 0.001}}}}\n")
+    monkeypatch.chdir(tmp_path)
+
+    def run(command: str, *arguments: object) -> str:
+        result = call_here(command, "new.yaml", "--store", finished / "store", *arguments)
+        assert (result.returncode, result.stderr) == (0, "")
+        return result.stdout
+
+    return run
+
+
+CHANGE = "recipe `mine` changed its learning rate from 0.003 to 0.001"
+
+
+def test_explain_says_in_one_line_what_one_change_means(changed: Callable[..., str]) -> None:
+    head, line, hint = changed("explain").splitlines()
+    assert (match := re.fullmatch(r"(\d+) of (\d+) steps to run:", head))
+    assert 1 < int(match[1]) < int(match[2])
+    assert line.startswith(f"{match[1]} steps: {CHANGE} (")
+    assert re.search(r" train, .* evaluate.*; first: train small on 7 real, seed 0\)$", line)
+    assert "--all" in hint
+
+
+def test_explain_all_prints_a_line_for_each_step(changed: Callable[..., str]) -> None:
+    head, *lines = changed("explain", "--all").splitlines()
+    assert (match := re.fullmatch(rf"(\d+) of \d+ steps to run: {re.escape(CHANGE)}", head))
+    assert len(lines) == int(match[1])
+    assert f"train small on tiny, seed 1: {CHANGE}" in lines
+    assert f"test small on tiny, seed 1 on real: input classifier (train small on tiny, seed 1): {CHANGE}" in lines
+
+
+def test_explain_explains_the_step_with_a_name(changed: Callable[..., str]) -> None:
+    (line,) = changed("explain", "train small on tiny, seed 1").splitlines()
+    assert re.fullmatch(rf"train small on tiny, seed 1 \([0-9a-f]{{12}}\): {re.escape(CHANGE)}", line)
+    key = line.split("(")[1][:12]
+    assert changed("explain", key).splitlines() == [line]
+    assert changed("explain", "collect tiny").endswith("): it does not run: its result, or all that is made from it, "
+                                                       "is in the store\n")  # fmt: skip
+
+
+@pytest.mark.usefixtures("changed")
+def test_explain_rejects_a_name_that_no_step_or_several_steps_have() -> None:
+    for name, message in (("trian", "did you mean 'train'?"), ("seed 1", "names of steps contain 'seed 1'")):
+        assert message in one_error(call_here("explain", "new.yaml", name, "--store", "none"))
+
+
+def test_explain_prints_json(changed: Callable[..., str]) -> None:
+    document = json.loads(changed("explain", "--json"))
+    assert document["schema_version"] == 1
+    assert set(document) == {"schema_version", "steps", "to_run", "summary", "causes", "reasons"}
+    (cause,) = document["causes"]
+    assert set(cause) == {"kind", "words", "steps", "first", "step_kinds"}
+    assert (cause["kind"], cause["steps"]) == ("changed", document["to_run"])
+    assert sum(cause["step_kinds"].values()) == document["to_run"] == len(document["reasons"])
+    first = document["reasons"][0]
+    assert first["changes"] == [{"field": "recipe.learning_rate", "before": 0.003, "after": 0.001}]
+    assert set(first) == {"step", "key", "kind", "words", "changes", "inputs", "first_causes", "nearest"}
+    one = json.loads(changed("explain", "train small on tiny, seed 1", "--json"))
+    assert [reason["step"] for reason in one["reasons"]] == ["train small on tiny, seed 1"]
+    assert {**one, "reasons": []} == {**document, "reasons": []}
+
+
+def test_plan_says_why_steps_run(changed: Callable[..., str]) -> None:
+    assert re.search(rf"^\d+ of \d+ steps to run: {re.escape(CHANGE)}$", changed("plan"), re.MULTILINE)
+    document = json.loads(changed("plan", "--json"))
+    assert document["summary"] == f"{document['left']} of {document['steps']} steps to run: {CHANGE}"
+    assert [cause["words"] for cause in document["causes"]] == [CHANGE]
+
+
+def test_explain_writes_nothing_and_needs_no_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, study_text: Callable[..., str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my.yaml").write_text(study_text())
+    lines = call_here("explain", "my.yaml", "--store", "no/such/place").stdout.splitlines()
+    assert re.fullmatch(r"(\d+) steps: the store has no such step \(.*\)", lines[1])
+    assert [path.name for path in tmp_path.iterdir()] == ["my.yaml"]
+
+
+def test_run_says_why_steps_run_and_workers_do_not(tmp_path: Path, study_text: Callable[..., str]) -> None:
+    (tmp_path / "my.yaml").write_text(study_text(more="metrics: []\n"))
+    first = call("run", "my.yaml", "--workers", 1, "--steps-only", cwd=tmp_path)
+    assert re.match(r"\d+ steps to run, 1 at a time\n", first.stderr)
+    assert " of " not in first.stderr.splitlines()[0]
+    again = call("run", "my.yaml", "--workers", 1, cwd=tmp_path)
+    assert re.match(r"all \d+ steps are in the store\n", again.stderr)
+    (tmp_path / "my.yaml").write_text(study_text(more="metrics: []\n", seeds="[1]"))
+    changed = call("run", "my.yaml", "--workers", 1, cwd=tmp_path)
+    assert re.match(r"4 of \d+ steps to run: seed changed from 0 to 1\n(about .*, )?1 at a time\n", changed.stderr)

@@ -2,8 +2,13 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import subprocess
+import sys
 import tarfile
+import unicodedata
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,8 +19,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from prettyuseful.data.dataset import Row
-from prettyuseful.data.export import export_imagefolder, export_webdataset
+from prettyuseful.data.dataset import Row, shard_name, write_shard
+from prettyuseful.data.export import export_dataset, export_imagefolder, export_webdataset
 from prettyuseful.data.images import encode_jpeg, encode_png
 from prettyuseful.data.sources.class_names import normalised
 from prettyuseful.data.sources.open import open_source
@@ -155,6 +160,11 @@ HOSTILE = st.sampled_from(
         "x" * 300,
         "é" * 200,
         "CON ",
+        "con",
+        "nul.txt",
+        "LPT1",
+        "caf\u00e9",
+        "cafe\u0301",
         "__x__",
         "\udcff",
         "cat",
@@ -201,6 +211,11 @@ def test_hostile_names_are_made_safe_and_read_back(
     assert len(tree) == len(rows) + 1
     assert {len(path.relative_to(parent).parts) for path in tree} == {2, 3}
     assert {path.name for path in parent.iterdir()} == {"export_imagefolder", "export_webdataset"}
+    for name in {part for path in tree for part in path.relative_to(parent).parts}:
+        assert len(name.encode()) <= 255
+        assert name.partition(".")[0].upper() not in {"CON", "NUL", "LPT1"}  # devices on Windows
+    # A file system that ignores case, or composes letters, holds as many files.
+    assert len({unicodedata.normalize("NFC", str(path)).casefold() for path in tree}) == len(tree)
 
 
 def test_each_class_gets_a_different_folder(tmp_path: Path) -> None:
@@ -284,3 +299,125 @@ def test_formats_that_webdataset_readers_skip_are_rejected(tmp_path: Path) -> No
 @pytest.mark.parametrize("export", EXPORTS)
 def test_exporting_no_rows_gives_an_empty_data_set(tmp_path: Path, export: Callable[..., int]) -> None:
     assert export([], CLASSES, tmp_path) == 0
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Path:
+    """A data set folder of two shards."""
+    folder = tmp_path / "dataset"
+    folder.mkdir()
+    for index in range(2):
+        write_shard(folder / shard_name(index, 2), ROWS[index * 5 : index * 5 + 5], CLASSES)
+    return folder
+
+
+def test_only_the_shards_of_a_data_set_are_exported(dataset: Path, tmp_path: Path) -> None:
+    (dataset / "data-mine.parquet").write_text("not a table")
+    assert export_dataset(dataset, "imagefolder", tmp_path / "out") == 10
+    (dataset / shard_name(0, 2)).unlink()
+    os.mkfifo(dataset / shard_name(0, 2))
+    with pytest.raises(DataError, match="is not a regular file"):
+        export_dataset(dataset, "imagefolder", tmp_path / "new")
+    with pytest.raises(DataError, match="File name too long"):
+        export_dataset(tmp_path / ("x" * 300), "imagefolder", tmp_path / "new")
+
+
+# Exports again and again, and kills each export before another of the calls that change the output folder.
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from prettyuseful.data.export import export_dataset
+dataset, form, out = Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3])
+calls = 0
+def before(function):
+    def call(*args, **kwargs):
+        global calls
+        calls += 1
+        if calls == number:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return function(*args, **kwargs)
+    return call
+for name in ("mkdir", "rename", "replace", "unlink", "rmdir", "symlink"):
+    setattr(os, name, before(getattr(os, name)))
+number = 0
+while True:
+    number += 1
+    if (child := os.fork()) == 0:
+        calls = 0
+        target = out / str(number)
+        export_dataset(dataset, form, target)
+        os._exit(0)
+    if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) != -signal.SIGKILL:
+        break
+print(number - 1)
+"""
+
+
+@pytest.mark.parametrize("form", ["imagefolder", "webdataset"])
+def test_a_killed_export_never_blocks_the_next_one(dataset: Path, tmp_path: Path, form: str) -> None:
+    export_dataset(dataset, form, tmp_path / "expected")
+    expected = contents(tmp_path / "expected")
+    (tmp_path / "killed").mkdir()
+    command = [sys.executable, "-c", KILLED, str(dataset), form, str(tmp_path / "killed")]
+    kills = int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    assert kills >= 7
+    half = 0
+    for out in sorted((tmp_path / "killed").iterdir()):
+        visible = {name: data for name, data in contents(out).items() if name[0] != "."}
+        half += 0 < len(visible) < len(expected)
+        if visible == expected and not list(out.glob(".*/complete.json")):
+            continue  # it was killed when it had ended
+        assert export_dataset(dataset, form, out) == 10
+        assert contents(out) == expected
+    assert half > 0 or form == "webdataset"  # some were killed while their files were moved
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_an_export_that_was_killed_is_completed_only_with_its_own_files(dataset: Path, tmp_path: Path) -> None:
+    """Another export completes it, too, but then the folder is not empty."""
+    (tmp_path / "killed").mkdir()
+    command = [sys.executable, "-c", KILLED, str(dataset), "imagefolder", str(tmp_path / "killed")]
+    subprocess.run(command, capture_output=True, check=True)
+    outs = [out for out in (tmp_path / "killed").iterdir() if list(out.glob(".*/complete.json"))]
+    outs = [out for out in outs if list(out.glob(".*/files/*"))]  # not all files have been moved
+    assert len(outs) > 1
+    for out in outs[:-1]:
+        with pytest.raises(DataError, match="is not empty"):
+            export_dataset(dataset, "webdataset", out)
+        assert open_source(str(out)).counts() == dict.fromkeys(CLASSES, 5)
+        assert not list(out.glob(".*"))
+    # What is moved comes from the hidden folder itself, not from where a link leads.
+    (mine := tmp_path / "mine").mkdir()
+    (mine / "file").write_text("mine")
+    (hidden,) = outs[-1].glob(".*")
+    (hidden / "files").rename(tmp_path / "away")
+    (hidden / "files").symlink_to(mine)
+    with suppress(DataError):  # if some files have been moved
+        export_dataset(dataset, "imagefolder", outs[-1])
+    assert (mine / "file").read_text() == "mine"
+    assert "file" not in contents(outs[-1])
+
+
+def test_a_file_that_appears_during_an_export_is_kept(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+
+    def rows() -> Iterator[Row]:
+        yield from ROWS
+        (out / "polar bear").mkdir()
+        (out / "polar bear" / "mine").write_text("mine")
+
+    with pytest.raises(DataError, match=r"polar bear exists"):
+        export_imagefolder(rows(), CLASSES, out)
+    assert contents(out) == {"polar bear/mine": b"mine"}
+
+
+def test_names_from_a_data_set_do_not_lead_out_of_the_folder(tmp_path: Path) -> None:
+    classes = ["../../x", f"{tmp_path}/x", "..", "a\0b", "\ud800", "x" * 300, "\N{SNOWMAN}" * 100, "NUL", "a/../../b"]
+    rows = [Row(PNG, name, label, name) for label, name in enumerate(classes)]
+    for export in EXPORTS:
+        assert export(rows, classes, tmp_path / "parent" / export.__name__) == len(classes)
+    assert [path.name for path in tmp_path.iterdir()] == ["parent"]
+    assert len(list((tmp_path / "parent" / "export_imagefolder").glob("*/*.png"))) == len(classes)

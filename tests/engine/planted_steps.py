@@ -39,10 +39,11 @@ class FailSpec(StepSpec):
     kind: ClassVar[str] = "train"
     pace: ClassVar[float] = 0.01
     user: bool = False
+    variable: str = ""
 
     def make(self, job: Job) -> dict[str, Any]:
         del job
-        raise DataError("a broken image") if self.user else RuntimeError("no luck")
+        raise DataError("a broken image") if self.user else RuntimeError(os.environ.get(self.variable, "no luck"))
 
 
 class KillSpec(WriteSpec):
@@ -56,6 +57,32 @@ class KillSpec(WriteSpec):
         if left:
             flag.write_text(left[1:])
             os.kill(os.getpid(), signal.SIGKILL)
+        return super().make(job)
+
+
+class StopSpec(WriteSpec):
+    """Stops its own process as many times as the flag file has letters."""
+
+    flag: str
+
+    def make(self, job: Job) -> dict[str, Any]:
+        flag = Path(self.flag)
+        left = flag.read_text()
+        if left:
+            flag.write_text(left[1:])
+            os.kill(os.getpid(), signal.SIGSTOP)
+        return super().make(job)
+
+
+class BusySpec(WriteSpec):
+    """Computes, without any report of progress."""
+
+    seconds: float
+
+    def make(self, job: Job) -> dict[str, Any]:
+        deadline = time.monotonic() + self.seconds
+        while time.monotonic() < deadline:
+            sum(range(1000))
         return super().make(job)
 
 

@@ -3,15 +3,19 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable
+from math import inf, nan
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
 
 from prettyuseful.console import cost_table
 from prettyuseful.engine.cost import Cost, Prices, Rates, cost_of, on_gpu
+from prettyuseful.engine.keys import digest
 from prettyuseful.engine.step import Step
 from prettyuseful.engine.store.base import FileEntry, Manifest
+from prettyuseful.errors import UserError
 from prettyuseful.numerics import Numerics
 from prettyuseful.plan.study import make_plan
 from prettyuseful.prompts.strategies import PROMPT_STRATEGIES
@@ -26,7 +30,7 @@ def prompt(units: float, name: str = "a") -> Step:
 
 
 def manifest(seconds: float, units: float) -> Manifest:
-    content = {"key": "k", "step": "prompt", "version": 1, "spec": {}, "inputs": {}, "files": [], "facts": {}}
+    content = {"key": digest("k"), "step": "prompt", "version": 1, "spec": {}, "inputs": {}, "files": [], "facts": {}}
     run = {"environment": {}, "created": "", "seconds": seconds, "units": units, "rate_class": "prompt"}
     return Manifest.model_validate({**content, **run})
 
@@ -105,8 +109,13 @@ def evaluation_manifest(device: str, seconds: float, units: float) -> Manifest:
 
 def artifact(key: str, rate_class: str, units: float, inputs: tuple[str, ...] = (), **files: int) -> Manifest:
     """Return a manifest with files of given names and sizes; the name also identifies the content."""
-    entries = tuple(FileEntry(name=name, size=size, sha256=name) for name, size in files.items())
-    fields = {"key": key, "rate_class": rate_class, "inputs": {name: name for name in inputs}, "files": entries}
+    entries = tuple(FileEntry(name=name, size=size, sha256=digest(name)) for name, size in files.items())
+    fields = {
+        "key": digest(key),
+        "rate_class": rate_class,
+        "inputs": {name: digest(name) for name in inputs},
+        "files": entries,
+    }
     return manifest(1, units).model_copy(update=fields)
 
 
@@ -144,6 +153,24 @@ def test_money_is_hours_times_prices() -> None:
 
     assert [money(None, None), money(3, None), money(None, 0.5), money(3, 0.5)] == [None, 6, 2, 8]
     assert money(0, 0) == 0
+
+
+@pytest.mark.parametrize("unit", ["gpu", "cpu"])
+def test_prices_are_finite_numbers(unit: str) -> None:
+    prices: list[Any] = [nan, inf, -inf, -1, 1e400, 1e10, 10**400, 10**5000, "2", True, []]
+    for price in prices:
+        with pytest.raises(UserError, match=rf"price per {unit.upper()} hour \(--price-per-{unit}-hour\)") as error:
+            Prices(**{f"{unit}_hour": price})
+        assert len(str(error.value)) < 200
+        assert "\n" not in str(error.value)
+
+
+def test_hostile_manifests_are_no_measurements() -> None:
+    odd = [manifest(1e308, 1), manifest(1, 5e-324), evaluation_manifest("cuda", 1, 1)]
+    specs: list[dict[str, Any]] = [{"numerics": [1]}, {"numerics": {"device": [1]}}, {"numerics": "x"}]
+    odd += [evaluation_manifest("cpu", 1e9, 1e-6).model_copy(update={"spec": spec}) for spec in specs]
+    cost = cost_all(evaluate("cpu"), prompt(2), rates=Rates(odd), prices=Prices(1e9, 1e9))
+    json.dumps(cost.as_json(), allow_nan=False)
 
 
 def test_unknown_amounts_are_not_zero() -> None:

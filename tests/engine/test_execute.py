@@ -10,7 +10,7 @@ from types import ModuleType
 import pytest
 from tests.engine.running import content, run, step
 
-from prettyuseful.engine.events import Event
+from prettyuseful.engine.events import Event, StepEvent
 from prettyuseful.engine.execute import Outcome, select_missing_steps
 from prettyuseful.engine.store.local import LocalStore
 from prettyuseful.errors import DataError, StoreError, StoreUnavailableError
@@ -62,6 +62,25 @@ def test_failure_blocks_only_dependent_steps(planted_steps: ModuleType, store: L
     assert outcome.failed == {bad.key: "RuntimeError: no luck"}
     assert outcome.blocked == {after.key, second_after.key}
     assert outcome.completed == {good.key}
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_causes_of_failures_have_no_secrets(
+    planted_steps: ModuleType,
+    store: LocalStore,
+    workers: int,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setenv("MY_PASSPHRASE", "canary one\ncanary two")
+    monkeypatch.setenv("WORDS", "401:\n  canary one\n  canary two")
+    bad = step(planted_steps.FailSpec(variable="WORDS"))
+    events: list[Event] = []
+    outcome = run(store, bad, workers=workers, events=events)
+    expected = "RuntimeError: 401: [MY_PASSPHRASE]"
+    assert outcome.failed == store.failures() == {bad.key: expected}
+    assert [event.cause for event in events if isinstance(event, StepEvent) and event.kind == "failed"] == [expected]
+    assert "canary" not in caplog.text
 
 
 def test_user_error_stops_the_run_and_keeps_artifacts(planted_steps: ModuleType, store: LocalStore) -> None:

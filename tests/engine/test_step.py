@@ -39,6 +39,11 @@ class Adopting(Note):
         return super().make(job)
 
 
+class Counting(Note):
+    def make(self, job: Job) -> dict[str, Any]:
+        return {**super().make(job), "mean": float("nan")}
+
+
 class Broken(Note):
     def make(self, job: Job) -> dict[str, Any]:
         super().make(job)
@@ -93,6 +98,12 @@ def test_failed_step_leaves_no_artifact(store: LocalStore) -> None:
     assert list(store.list()) == []
     with store.claim(step(Broken()).key) as claimed:
         assert claimed
+
+
+def test_facts_that_json_does_not_have_fail_the_step(store: LocalStore) -> None:
+    with pytest.raises(StepFailedError, match="facts of the step cannot be written as JSON"):
+        run_step(step(Counting()), store, print)
+    assert list(store.list()) == []
 
 
 def test_adopted_file_is_in_both_artifacts(store: LocalStore) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -126,5 +127,22 @@ def test_unresolved_commit_is_rejected_when_opened() -> None:
 
 
 def test_revision_cannot_escape_the_cache(tmp_path: Path) -> None:
-    commits._cache_answer(tmp_path / "cache", "we/model", "../../../evil", "f" * 40)
-    assert [*tmp_path.iterdir()] == []
+    for revision in ("../../../evil", f"{tmp_path}/evil"):
+        commits._cache_answer(tmp_path / "cache", "we/model", revision, "f" * 40)
+        assert [*tmp_path.iterdir()] == []
+        (tmp_path / "evil").write_text("f" * 40)
+        assert commits._cached_commit(tmp_path / "cache", "we/model", revision) is None
+        (tmp_path / "evil").unlink()
+
+
+def test_a_commit_is_cached_as_a_file_of_its_own(tmp_path: Path) -> None:
+    refs = tmp_path / "models--we--model" / "refs"
+    for revision in ("main", "v1/x"):
+        commits._cache_answer(tmp_path, "we/model", revision, "f" * 40)
+        assert commits._cached_commit(tmp_path, "we/model", revision) == "f" * 40
+    assert sorted(path.name for path in refs.rglob("*")) == ["main", "v1", "x"]
+    (refs / "main").unlink()
+    os.mkfifo(refs / "main")
+    commits._cache_answer(tmp_path, "we/model", "main", "e" * 40)
+    assert (refs / "main").is_fifo()
+    assert [path.name for path in (tmp_path / "models--we--model").iterdir()] == ["refs"]

@@ -7,7 +7,7 @@ import pytest
 from tests.plan.plans import PROBED, STUDY, kinds, plan_study
 
 from prettyuseful.data.class_counts import ClassCounts
-from prettyuseful.errors import DataError, UnknownNameError
+from prettyuseful.errors import DataError, StudyError, UnknownNameError
 
 
 def test_every_step_comes_after_its_inputs() -> None:
@@ -132,3 +132,18 @@ def test_features_come_from_unchanged_images() -> None:
 def test_an_unknown_probe_is_reported_with_the_names_of_the_study() -> None:
     with pytest.raises(UnknownNameError, match="unknown probe 'coars'; did you mean 'coarse'"):
         plan_study(PROBED.replace("edges, coarse", "edges, coars"))
+
+
+def test_names_that_are_too_long_for_files_are_rejected_when_planned(tmp_path: Path) -> None:
+    text = "version: 1\ntask: photos\ndatasets: {NAME: {generator: pocket-base, images_per_class: 9}}\n"
+    fits = 255 - len("run@@small@small@rgb@0.json")
+    for name in ("a" * fits, "a" * 80):
+        plan = plan_study(text.replace("NAME", name))
+        assert {dataset.name for dataset in plan.datasets} == {"real", name}
+        (tmp_path / f"run@{max(run.label for run in plan.runs)}.json").touch()
+    for excess, name in ((1, "b" * (fits + 1)), (4, "b" * (fits + 4))):
+        with pytest.raises(StudyError, match=rf"the name 'b+' is too long.*shorten the name by {excess} characters"):
+            plan_study(text.replace("NAME", name))
+    recipes = f"recipes: {{{'c' * 240}: {{like: small}}}}\ntrain: {{recipes: [{'c' * 240}]}}\n"
+    with pytest.raises(StudyError, match=r"the name 'c+' is too long"):
+        plan_study(text.replace("NAME", "a") + recipes)

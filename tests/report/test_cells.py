@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from math import inf, nan
 
 import pytest
 from tests.made_up import grey_png, study_file
@@ -82,7 +81,3 @@ def test_study_is_shown_as_it_was_written(small: Summary) -> None:
 )
 def test_settings_are_written_as_text(value: object, text: str) -> None:
     assert cells.settings_as_text({"cfg": value}) == (("guidance (cfg)", text),)
-
-
-def test_numbers_that_are_not_finite_become_null() -> None:
-    assert cells.finite({"a": [1.0, nan, -inf], "b": (2, "x")}) == {"a": [1.0, None, None], "b": [2, "x"]}

@@ -9,10 +9,13 @@ import pytest
 import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from tests.redaction.texts import RANDOM
 from tests.study.texts import EXAMPLE, error_message
 
 from prettyuseful.errors import StudyError
 from prettyuseful.study.reading import json_schema, load_study, parse_study
+
+SECRET = "hf_" + "canary0123456789" * 2
 
 BLUR = "'sigma' in probes.p.transform (blur)"  # the only missing required key is suggested
 
@@ -270,3 +273,32 @@ def test_a_user_defined_metric_in_two_spellings_is_a_duplicate(tmp_path: Path) -
     )
     with pytest.raises(StudyError, match="metrics: mine:OWN is listed twice in different spellings; remove one"):
         load_study(file)
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        (f"title: 'with {SECRET}'", "2: title"),
+        (f"question: a\ntitle: |\n  one\n  {SECRET}", "3: title"),
+        (f"datasets: {{a: {{generator: x, api_key: {SECRET}}}}}", "2: datasets.a.api_key"),
+        (f"{SECRET}: 1", "2: [token]"),
+        ("task: {huggingface: 'https://me:canary-pw@host/a'}", "2: task.huggingface"),
+        ("title: value-of-a-variable", None),
+    ],
+)
+def test_a_study_must_not_contain_secrets(text: str, place: str | None) -> None:
+    with pytest.raises(StudyError) as error:
+        parse_study(f"version: 1\n{text}\n", "my.yaml")
+    assert "canary" not in str(error.value)
+    assert ("contains a secret" in str(error.value)) == (place is not None)
+    assert str(error.value).startswith(f"my.yaml:{place}" if place else "my.yaml")
+
+
+def test_a_study_must_not_contain_the_value_of_a_secret_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_PASSWORD", "photos")
+    monkeypatch.setenv("MY_TOKEN", RANDOM)
+    text = f"version: 1\ntask: photos\n# {RANDOM}\ndatasets: {{a: {{generator: pocket-base, images_per_class: 1}}}}\n"
+    assert parse_study(text).task is not None  # a comment is in no result, and the password is a word
+    with pytest.raises(StudyError, match="question contains a secret") as error:
+        parse_study(f"{text}question: about {RANDOM}\n")
+    assert RANDOM not in str(error.value)

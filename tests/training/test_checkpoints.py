@@ -281,3 +281,34 @@ def test_unwritable_folder_is_a_one_line_error(tmp_path: Path, monkeypatch: pyte
     with pytest.raises(ZeroDivisionError):
         kept.save(2, {})
     assert [path.name[:9] for path in tmp_path.iterdir() if path.name != "file"] == ["v1-000001"]
+
+
+def test_files_of_others_and_links_are_neither_read_nor_deleted(tmp_path: Path) -> None:
+    outside, folder = tmp_path / "outside", tmp_path / "folder"
+    kept = Checkpoints(outside)
+    kept.save(9, {"lines": "of somebody else"})
+    (theirs,) = outside.iterdir()
+    folder.mkdir()
+    (folder / theirs.name).symlink_to(theirs)
+    (folder / f"v1-000008-{'0' * 64}.pt").mkdir()
+    os.mkfifo(folder / f"v1-000007-{'0' * 64}.pt")
+    for name in ("mine.draft", "tmpmine.draft", "v1-000001-mine.pt"):
+        (folder / name).write_text("mine")
+        os.utime(folder / name, (0, 0))
+    before = sorted(path.name for path in folder.iterdir())
+    checkpoints = Checkpoints(folder)
+    assert checkpoints.latest() is None
+    for epoch in (1, 2, 3):
+        checkpoints.save(epoch, {"epoch": epoch})
+    assert checkpoints.latest() == (3, {"epoch": 3})
+    own = [path.name for path in folder.iterdir() if path.name.startswith(("v1-000002", "v1-000003"))]
+    assert sorted(path.name for path in folder.iterdir()) == sorted([*before, *own])
+    assert theirs.exists()
+
+
+def test_a_link_in_place_of_the_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "folder").symlink_to(tmp_path / "outside")
+    with pytest.raises(StoreError, match="is a symbolic link; delete the link"):
+        Checkpoints(tmp_path / "folder")
+    assert list((tmp_path / "outside").iterdir()) == []

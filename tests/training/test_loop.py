@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from math import nan
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from prettyuseful.training.inference import penultimate_features, predict
 from prettyuseful.training.initialisation import init_classifier
 from prettyuseful.training.loop import train
 from prettyuseful.training.recipes import SMALL, View, view_of
+from prettyuseful.training.validation import BestCheckpoint
 
 NUMERICS = TrainingNumerics()
 TINY = replace(SMALL, epochs=4, batch_size=16)
@@ -97,6 +99,14 @@ def test_training_starts_from_the_given_weights(pixels: Pixels, tmp_path: Path) 
     assert all(torch.equal(still[name], value) for name, value in before.items() if "weight" in name)
     on = weights(fit_from(first, pixels, tmp_path, epochs=1))
     assert not torch.equal(on["head.weight"], weights(fit(pixels, tmp_path, epochs=1))["head.weight"])
+
+
+def test_a_validation_loss_that_is_not_finite_stops_the_training(
+    pixels: Pixels, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(BestCheckpoint, "validate", lambda *_: {"validation_loss": nan, "validation_accuracy": 0.5})
+    with pytest.raises(StepFailedError, match="validation loss is not finite in epoch 1 of 4"):
+        fit(pixels, tmp_path, checkpoint="lowest-validation-loss")
 
 
 def test_a_loss_that_is_not_finite_stops_the_training(pixels: Pixels, tmp_path: Path) -> None:

@@ -40,6 +40,7 @@ from prettyuseful.diagnosis.findings import CauseEstimate, Diagnosis
 from prettyuseful.engine.events import OnEvent, ignore
 from prettyuseful.engine.session import Execution, Session
 from prettyuseful.errors import DataError, EveryRunFailedError
+from prettyuseful.output_files import make_folder, replaceable, write_text
 from prettyuseful.plan.diagnosis import diagnosed_classes, min_images_per_class
 from prettyuseful.plan.study import Plan, make_plan
 from prettyuseful.records import DatasetRecord
@@ -51,11 +52,15 @@ from prettyuseful.tasks.base import Task, native_size
 from prettyuseful.tasks.real import RealTask
 from prettyuseful.tasks.source import TaskSource
 
+STUDY_FILE = "study.yaml"
+STUDY_MARK = b"title: Audit of "
+"""What the study file of every audit contains near its beginning."""
 _SMALL_IMAGES = 64  # pixels; larger images are classified by a larger network
 _METRICS: Mapping[Budget, list[str]] = {
     "quick": ["density", "coverage"],
     "full": ["density", "coverage", "precision", "recall", "frechet", "kid", "vendi"],
 }
+_MAX_NAME = 80  # characters of the name of a data set
 _MIN_METRIC_IMAGES = 12  # images per class that density and coverage need
 
 
@@ -209,6 +214,8 @@ def run_audit(request: AuditRequest, plan: Plan, session: Session, out: Path) ->
 
     With budget `full`, a second run adds data sets that measure the cost and the gain of each reported cause.
     """
+    make_folder(out)
+    replaceable(out / STUDY_FILE, STUDY_MARK)
     result = _run(request, plan, session, out)
     if request.budget == "full" and (added := interventions(result.summary.datasets)):
         content = yaml.safe_load(request.text)
@@ -223,7 +230,7 @@ def _run(request: AuditRequest, plan: Plan, session: Session, out: Path) -> Stud
         result, failure = run_plan(plan, session, out), None
     except EveryRunFailedError as error:
         result, failure = error.result, error
-    (out / "study.yaml").write_text(request.text, encoding="utf-8")
+    write_text(out / STUDY_FILE, request.text, STUDY_MARK)
     if failure:
         raise EveryRunFailedError(str(failure), _build_audit(request, result)) from None
     return result
@@ -367,7 +374,9 @@ def _dataset_names(folders: Sequence[Path]) -> list[str]:
     """Return unique valid data set names, made from the names of the folders."""
     names: list[str] = []
     for folder in folders:
-        base = re.sub(r"[^A-Za-z0-9._-]+", "-", folder.resolve().name).strip("-._") or "synthetic"
+        # Short enough for the names of files and of data sets that are derived from it.
+        name = re.sub(r"[^A-Za-z0-9._-]+", "-", folder.resolve().name)[:_MAX_NAME]
+        base = name.strip("-._") or "synthetic"
         base = "synthetic" if base == REAL else base
         name, number = base, 2
         while name in names:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 Severity = Literal["error", "warning", "note"]
 """`error`: the numbers are wrong. `warning`: they may mislead. `note`: worth knowing."""
@@ -26,8 +26,8 @@ class Finding(BaseModel):
     severity: Severity
     set: str
     against: str | None = None
-    count: int
-    total: int
+    count: int = Field(ge=0)
+    total: int = Field(ge=0)
     words: str
     advice: str
     examples: tuple[str, ...] = ()

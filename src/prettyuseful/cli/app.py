@@ -18,8 +18,9 @@ from typer.core import TyperCommand, TyperGroup
 
 from prettyuseful import __version__
 from prettyuseful.cli.exit_codes import EXIT_CODES, ExitCode
-from prettyuseful.errors import PrettyUsefulError, StudyError, UserError, did_you_mean, one_line
-from prettyuseful.redaction import redact
+from prettyuseful.errors import PrettyUsefulError, StudyError, UserError, did_you_mean
+from prettyuseful.formatting import finite
+from prettyuseful.redaction import redact_line, redact_strings
 from prettyuseful.untrusted_text import UnreadableTextError, load_yaml
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ class _Application(CommandGroup):
         try:
             return super().invoke(ctx)
         except PrettyUsefulError as error:
-            print(f"error: {_shortened(one_line(redact(str(error))))}", file=sys.stderr)
+            print(f"error: {_shortened(redact_line(str(error)))}", file=sys.stderr)
             raise typer.Exit(ExitCode.USER_ERROR if isinstance(error, UserError) else ExitCode.FAILED) from None
         except _UsageError as error:
             if type(error).__name__ == "NoArgsIsHelpError":
@@ -103,8 +104,8 @@ def _usage_message(error: Any, ctx: Any) -> str:
     if option := getattr(error, "option_name", None) if type(error).__name__ == "NoSuchOption" else None:
         params = error.ctx.command.get_params(error.ctx)
         visible = [name for param in params if not getattr(param, "hidden", False) for name in param.opts]
-        return f"unknown option {option!r}{did_you_mean(option, visible)}; see `{help_command}`"
-    message = one_line(error.format_message()).replace("Value error, ", "").rstrip(".")
+        return f"unknown option {redact_line(option)!r}{did_you_mean(option, visible)}; see `{help_command}`"
+    message = redact_line(error.format_message()).replace("Value error, ", "").rstrip(".")
     if choice := re.fullmatch(r"Invalid value for '(.*?)'.*?: '(.*)' is not one of (.*)", message):
         name, value, choices = choice[1], choice[2], re.findall(r"'([^']*)'", choice[3])
         return choice_message(name, value, choices)
@@ -140,7 +141,7 @@ class _StderrHandler(logging.Handler):
     """Writes log lines to the current `sys.stderr` (a progress bar may replace it), without secrets."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        print(redact(one_line(self.format(record))), file=sys.stderr)
+        print(redact_line(self.format(record)), file=sys.stderr)
 
 
 def _print_version(requested: bool) -> None:
@@ -259,14 +260,18 @@ _MAX_MESSAGE = 2_000
 
 
 def print_json(value: object) -> None:
-    """Print one JSON document to stdout; an object in it is written as its `as_json()`."""
-    print(json.dumps(value, indent=2, ensure_ascii=False, default=lambda part: part.as_json()))
+    """Print one JSON document to stdout; an object in it is written as its `as_json()`.
+
+    Numbers that are not finite are null, and secrets are replaced.
+    """
+    plain = json.loads(json.dumps(value, default=lambda part: part.as_json()))
+    print(json.dumps(redact_strings(finite(plain)), indent=2, ensure_ascii=False, allow_nan=False))
 
 
 def print_missing(problems: Iterable[str]) -> None:
     """Print to stderr which results are missing."""
     for problem in problems:
-        print(f"missing: {problem}", file=sys.stderr)
+        print(f"missing: {redact_line(problem)}", file=sys.stderr)
 
 
 def exit_if_missing(problems: Iterable[str]) -> None:
@@ -282,6 +287,7 @@ def parse_yaml(option: str, value: str) -> Any:
     try:
         return load_yaml(value)
     except UnreadableTextError as error:
+        value = redact_line(value)
         shown = value if len(value) <= _MAX_SHOWN else f"{value[:_MAX_SHOWN]}..."
         if error.problem.startswith("not valid YAML"):
             raise StudyError(f"{option}: {shown!r} is not valid YAML; write it as in a study file") from None

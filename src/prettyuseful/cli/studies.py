@@ -1,4 +1,4 @@
-"""Commands for studies: run, demo, plan, status, report, paper."""
+"""Commands for studies: run, demo, plan, explain, status, report, paper."""
 
 from __future__ import annotations
 
@@ -106,16 +106,54 @@ def plan(
     as_json: JsonOption = False,
 ) -> None:
     """List the steps of a study: which are done, and the estimated time, images, disk space and money for the rest."""
-    from prettyuseful.console import cost_table, print_out
+    from prettyuseful.console import cost_table, print_line, print_out
     from prettyuseful.engine.cost import Prices
-    from prettyuseful.run import estimate_cost
+    from prettyuseful.run import estimate_and_explain
     from prettyuseful.study.reading import load_study
 
-    cost = estimate_cost(load_study(study), store, Prices(gpu_hour, cpu_hour))
+    prices = Prices(gpu_hour, cpu_hour)
+    cost, explanation = estimate_and_explain(load_study(study), store, prices)
     if as_json:
-        print_json(cost.as_json())
+        print_json({**cost.as_json(), "summary": explanation.summary, "causes": explanation.groups})
     else:
         print_out(cost_table(cost))
+        print_line(explanation.summary)
+
+
+@app.command(
+    cls=Command, rich_help_panel=Panel.STUDIES, epilog="Example: prettyuseful explain study.yaml 'collect base'"
+)
+def explain(
+    study: StudyArgument,
+    step: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[STEP]",
+            help="Explain one step: its name, a part of it that no other name has, or the beginning of its key.",
+            show_default=False,
+        ),
+    ] = None,
+    every: Annotated[
+        bool,
+        typer.Option("--all", help="Print a line for each step, not for each cause.", rich_help_panel=Panel.OUTPUT),
+    ] = False,
+    store: StoreOption = DEFAULT_STORE,
+    as_json: JsonOption = False,
+) -> None:
+    """Explain why steps of a study must run, although the store has others: what is new, and what changed."""
+    from prettyuseful.console import explanation_lines, print_line
+    from prettyuseful.run import explain as explain_study
+    from prettyuseful.study.reading import load_study
+
+    explanation = explain_study(load_study(study), store)
+    selected = explanation.plan.values() if step is None else explanation.find(step)
+    if as_json:
+        keys = {found.key for found in selected}
+        reasons = [reason for reason in explanation.reasons if reason.key in keys]
+        print_json({**explanation.as_json(), "reasons": reasons})
+        return
+    for line in explanation_lines(explanation, None if step is None else selected, every):
+        print_line(line)
 
 
 @app.command(cls=Command, rich_help_panel=Panel.STUDIES, epilog="Example: prettyuseful status study.yaml")
@@ -151,11 +189,14 @@ def report(
     """Build the HTML report again from the records of a study, without running any step."""
     from prettyuseful.analysis.summary import summarise
     from prettyuseful.console import print_out
+    from prettyuseful.output_files import is_stream
     from prettyuseful.records import read_records
     from prettyuseful.report.build import write_report
 
     summary = summarise(read_records(records / "records" if (records / "records").is_dir() else records))
-    print_out(str(write_report(summary, out)))
+    write_report(summary, out)
+    if not is_stream(out):  # the report itself may have been written to stdout
+        print_out(str(out))
     exit_if_missing(summary.problems)
 
 
@@ -191,7 +232,7 @@ def _run_steps_only(study: Study, store: str, workers: int | None, on: str) -> N
     from prettyuseful.console import StepProgress
     from prettyuseful.run import make_steps
 
-    with StepProgress() as progress:
+    with StepProgress(explains=False) as progress:  # many processes may run the same steps
         outcome = make_steps(study, store, workers, on, progress)
     if outcome.failed:
         raise typer.Exit(ExitCode.FAILED)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 SHARD_SCHEMA_VERSION = 1
+SHARD_MARK = b"prettyuseful"
+"""What every shard contains near its end, in its metadata."""
 _ROWS_PER_GROUP = 100
 
 
@@ -112,9 +115,17 @@ def shard_name(index: int, count: int) -> str:
     return f"data-{index:05d}-of-{count:05d}.parquet"
 
 
+def is_shard_name(name: str) -> bool:
+    """Whether a file name is one that `shard_name` makes."""
+    return _SHARD_NAME.fullmatch(name) is not None
+
+
+_SHARD_NAME = re.compile(r"data-[0-9]{5,}-of-[0-9]{5,}\.parquet")
+
+
 def dataset_card(name: str, classes: Sequence[str], description: str) -> str:
     """Return the README.md of a data set folder. Its header makes the folder a Hugging Face data set."""
-    header = "---\nconfigs:\n- config_name: default\n  data_files: data-*.parquet\n---\n"
+    header = "---\nconfigs:\n- config_name: default\n  data_files: data-*-of-*.parquet\n---\n"
     listing = ", ".join(classes)
     return f"{header}# {name}\n\n{description}\n\n{len(classes)} classes: {listing}.\n\nWritten by prettyuseful.\n"
 

@@ -24,6 +24,7 @@ from prettyuseful.data.image_formats import (
 )
 from prettyuseful.data.image_limits import MAX_PIXELS, TooCostlyError, check_bytes, check_opened, open_stream
 from prettyuseful.errors import DataError
+from prettyuseful.redaction import redact_line
 
 __all__ = [
     "IMAGE_SUFFIXES",
@@ -141,7 +142,7 @@ def _opened(data: bytes, name: str) -> Iterator[Image.Image]:
     except UnidentifiedImageError:
         raise DataError(f"{name}: {explain_unreadable(data)}") from None
     except Exception as error:  # a decoder may raise anything on hostile bytes
-        raise DataError(f"{name}: broken image ({' '.join(str(error).split())}); replace or remove it") from None
+        raise DataError(f"{name}: broken image ({redact_line(str(error))}); replace or remove it") from None
 
 
 def to_square(image: Image.Image, size: int) -> np.ndarray:

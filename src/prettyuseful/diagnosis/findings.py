@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from prettyuseful.diagnosis.causes import CAUSES, Cause, CauseId, Direction
 
@@ -49,7 +49,7 @@ class CauseEstimate(_Result):
     effect: float
     low: float
     high: float
-    p_adjusted: float
+    p_adjusted: float = Field(ge=0, le=1)
     explained: float
     named: bool
     like: str
@@ -122,7 +122,7 @@ class Diagnosis(_Result):
     difference: float
     low: float
     high: float
-    p_value: float
+    p_value: float = Field(ge=0, le=1)
     differs: bool
     tried: tuple[ChangeResult, ...] = ()
     by_kind: dict[str, tuple[float, float]] = {}

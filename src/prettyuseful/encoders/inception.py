@@ -23,8 +23,9 @@ from torchvision.models.inception import (
 
 from prettyuseful.data.pixels import Pixels
 from prettyuseful.encoders.extraction import extract_features
-from prettyuseful.errors import DataError, one_line
+from prettyuseful.errors import DataError
 from prettyuseful.numerics import Numerics
+from prettyuseful.redaction import redact_line
 
 SIDE = 299
 CLASSES = 1008
@@ -131,5 +132,5 @@ def _load(network: nn.Module, file: Path | str) -> None:
         raise DataError(f"cannot read the weights {file}: {error.strerror or error}; {_DOWNLOAD_HINT}") from error
     except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, TypeError, AttributeError, ValueError) as error:
         raise DataError(
-            f"{file} does not hold the weights of FID's Inception ({one_line(str(error))[:200]}); {_DOWNLOAD_HINT}"
+            f"{file} does not hold the weights of FID's Inception ({redact_line(str(error), 200)}); {_DOWNLOAD_HINT}"
         ) from error

@@ -38,10 +38,3 @@ def atomic_write(target: Path, drafts: Path) -> Iterator[Path]:
         fsync(draft)
         draft.replace(target)
         fsync(target.parent)
-
-
-def atomic_write_text(target: Path, text: str) -> None:
-    """Write a text file atomically: readers see the old or the new content, never a part."""
-    with temporary_file(target.parent) as draft:
-        draft.write_text(text, encoding="utf-8")
-        draft.replace(target)

@@ -11,8 +11,13 @@ from typing import Any
 
 from prettyuseful.engine.step import Step, StepSpec
 from prettyuseful.engine.store.base import Manifest
+from prettyuseful.errors import UserError
 
 _START_UP = 8.0  # seconds until the workers have imported their libraries
+# A measurement with other numbers is no measurement, and would make sums infinite.
+_MIN_UNITS, _MAX_SECONDS = 1e-6, 1e9
+_MAX_SHOWN_BITS = 256
+MAX_PRICE = 1_000_000_000
 RateKey = tuple[str, str]
 """A rate class and a device type."""
 
@@ -34,21 +39,20 @@ class Rates:
 
     def __init__(self, manifests: Iterable[Manifest] = ()) -> None:
         paces: dict[RateKey, list[float]] = defaultdict(list)
-        timed: list[Manifest] = []
-        files: dict[str, dict[str, int]] = {}
+        timed: list[tuple[str, str, float, tuple[str, ...]]] = []  # key, rate class, units, inputs: manifests are large
+        files: dict[str, tuple[tuple[str, int], ...]] = {}
         for manifest in manifests:
-            files[manifest.key] = {entry.sha256: entry.size for entry in manifest.files}
-            if manifest.units > 0:
-                device = (manifest.spec.get("numerics") or {}).get("device", "cpu")
-                paces[manifest.rate_class, device].append(manifest.seconds / manifest.units)
-                timed.append(manifest)
+            files[manifest.key] = tuple((entry.sha256, entry.size) for entry in manifest.files)
+            if manifest.units >= _MIN_UNITS and manifest.seconds <= _MAX_SECONDS:  # manifests may come from anybody
+                paces[manifest.rate_class, _device(manifest)].append(manifest.seconds / manifest.units)
+                timed.append((manifest.key, manifest.rate_class, manifest.units, tuple(manifest.inputs.values())))
         sizes: dict[str, list[tuple[float, float]]] = defaultdict(list)
-        for manifest in timed:
+        for key, rate_class, units, inputs in timed:
             # Files that an input has too were adopted, so they add nothing. Skip steps whose inputs were deleted.
-            if all(other in files for other in manifest.inputs.values()):
-                adopted = set().union(*(files[other] for other in manifest.inputs.values()))
-                added = sum(size for sha256, size in files[manifest.key].items() if sha256 not in adopted)
-                sizes[manifest.rate_class].append((added, added / manifest.units))
+            if all(other in files for other in inputs):
+                adopted = {sha256 for other in inputs for sha256, _ in files[other]}
+                added = sum(size for sha256, size in files[key] if sha256 not in adopted)
+                sizes[rate_class].append((added, added / units))
         self._measured = {pace: median(values) for pace, values in paces.items()}
         self._sizes = {
             name: (median(total for total, _ in values), median(per_unit for _, per_unit in values))
@@ -74,12 +78,32 @@ class Rates:
         return per_unit * step.units if step.spec.grows else total
 
 
+def _device(manifest: Manifest) -> str:
+    numerics = manifest.spec.get("numerics")
+    return str(numerics.get("device", "cpu")) if isinstance(numerics, dict) else "cpu"
+
+
 @dataclass(frozen=True)
 class Prices:
-    """Prices per hour of one GPU (with its machine) and of one CPU thread, in any currency; None: no price."""
+    """Prices per hour of one GPU (with its machine) and of one CPU thread, in any currency; None: no price.
+
+    Raises:
+        UserError: a price is not a number from 0 to a billion.
+    """
 
     gpu_hour: float | None = None
     cpu_hour: float | None = None
+
+    def __post_init__(self) -> None:
+        for unit, price in (("gpu", self.gpu_hour), ("cpu", self.cpu_hour)):
+            is_number = isinstance(price, int | float) and not isinstance(price, bool)
+            if price is not None and not (is_number and 0 <= price <= MAX_PRICE):  # NaN is not
+                is_huge = isinstance(price, int) and price.bit_length() > _MAX_SHOWN_BITS
+                shown = "a number of many digits" if is_huge else f"{price!r:.40}"
+                raise UserError(
+                    f"invalid price per {unit.upper()} hour (--price-per-{unit}-hour): {shown}; give a number from 0 "
+                    f"to {MAX_PRICE:,}, such as 2.5"
+                )
 
     def total(self, gpu_hours: float | None, cpu_hours: float | None) -> float | None:
         """Return the cost of these hours, in the currency of the prices; None without prices or known hours."""

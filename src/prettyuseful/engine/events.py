@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from prettyuseful.engine.step import Step
@@ -14,13 +14,15 @@ from prettyuseful.engine.store.base import Store
 class RunPlanned:
     """The steps that will run, by key, in order, with up to `workers` at the same time. It is the first event.
 
-    A run that adds steps later, such as a full audit, reports another one.
+    `plan`: all steps that the results are made from, also those in the store. A run that adds steps later, such as a
+    full audit, reports another event.
     """
 
     kind: ClassVar[Literal["planned"]] = "planned"
     steps: Mapping[str, Step]
     workers: int
     store: Store
+    plan: Mapping[str, Step] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,12 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 
 from prettyuseful.engine.events import OnEvent, RunPlanned, StepEvent
+from prettyuseful.engine.explain import explain_steps
 from prettyuseful.engine.step import Resources, Step
 from prettyuseful.engine.store.base import Store
 from prettyuseful.engine.workers.base import LostWorkerError, Workers
-from prettyuseful.errors import CorruptArtifactError, PrettyUsefulError, StoreUnavailableError, UserError, one_line
-from prettyuseful.redaction import redact
+from prettyuseful.errors import CorruptArtifactError, PrettyUsefulError, StoreUnavailableError, UserError
+from prettyuseful.redaction import redact_line
 
 _logger = logging.getLogger("prettyuseful")
 _MAX_ATTEMPTS = 3
@@ -61,10 +62,25 @@ def execute(
     Raises:
         UserError: a step found a mistake of the user. Finished artifacts stay in the store.
     """
+    wanted = list(wanted)
     todo = select_missing_steps(steps, wanted, store)
     _logger.debug("%d of %d steps must run", len(todo), len(steps))
-    on_event(RunPlanned(todo, workers.width, store))
-    return _Scheduler(steps, store, workers, on_event).run(todo)
+    plan = _with_inputs(steps, wanted)
+    on_event(RunPlanned(todo, workers.width, store, plan))
+    scheduler = _Scheduler(steps, store, workers, on_event)
+    if _logger.isEnabledFor(logging.DEBUG):
+        scheduler.reasons = {reason.key: reason.words for reason in explain_steps(plan, todo, store).reasons}
+    return scheduler.run(todo)
+
+
+def _with_inputs(steps: Mapping[str, Step], wanted: Iterable[str]) -> dict[str, Step]:
+    """Return the wanted steps and all that they are made from, in the order of the plan."""
+    needed: set[str] = set()
+    pending = set(wanted)
+    while pending:
+        needed |= pending
+        pending = {k for key in pending for k in steps[key].inputs.values()} - needed
+    return {key: step for key, step in steps.items() if key in needed}
 
 
 class _Scheduler:
@@ -117,11 +133,11 @@ class _Scheduler:
             if self.store.read(key) is not None:
                 self._finish(key)
                 continue
-            # If a crash kills other workers too, a step on its last attempt runs alone.
+            # Its workers may have run out of memory that other steps used, so the last attempt has it alone.
             is_last_attempt = any(
                 self.attempts.get(k) == _MAX_ATTEMPTS - 1 for k in (key, *(s.key for s in self.running.values()))
             )
-            if self.workers.crash_kills_siblings and self.running and is_last_attempt:
+            if self.workers.shares_memory and self.running and is_last_attempt:
                 self._make_ready(key)
                 return
             _logger.debug("run %s: %s", self.steps[key].label, self.reasons.get(key, "its result is not in the store"))
@@ -164,10 +180,11 @@ class _Scheduler:
         except PrettyUsefulError as error:  # other steps continue
             self._fail(key, str(error))
         except Exception as error:  # from submitting the step, such as a pickling error
-            self._fail(key, redact(one_line(f"{type(error).__name__}: {error}")))
+            self._fail(key, f"{type(error).__name__}: {error}")
 
     def _retry(self, key: str, cause: str, lost: Iterable[str] = ()) -> None:
         self.attempts[key] = self.attempts.get(key, 0) + 1
+        cause = redact_line(cause)
         if self.attempts[key] >= _MAX_ATTEMPTS:
             self._fail(key, cause)
             return
@@ -188,6 +205,7 @@ class _Scheduler:
                     self._make_ready(other)
 
     def _fail(self, key: str, cause: str) -> None:
+        cause = redact_line(cause)  # it is stored, logged, and sent to observers
         self.outcome.failed[key] = cause
         self.store.record_failure(key, cause)
         _logger.error("failed: %s: %s", self.steps[key].label, cause)

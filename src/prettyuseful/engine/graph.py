@@ -14,9 +14,16 @@ class Graph:
 
     steps: dict[str, Step] = field(default_factory=dict)
 
-    def add(self, spec: StepSpec, inputs: Mapping[str, str], label: str, units: float) -> str:
-        """Add the step unless the graph has it, and return its key."""
-        step = Step(spec, dict(inputs), label, units)
+    def add(
+        self,
+        spec: StepSpec,
+        inputs: Mapping[str, str],
+        label: str,
+        units: float,
+        names: Mapping[str, str] | None = None,
+    ) -> str:
+        """Add the step unless the graph has it, and return its key. See `Step` for the parameters."""
+        step = Step(spec, dict(inputs), label, units, names)
         self.steps.setdefault(step.key, step)
         return step.key
 

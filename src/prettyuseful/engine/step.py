@@ -18,9 +18,9 @@ from pydantic import BaseModel, ConfigDict
 from prettyuseful.engine.keys import digest
 from prettyuseful.engine.pinned import KEY_CONTEXT, Pinned
 from prettyuseful.engine.store.base import Artifact, FileEntry, Manifest, Store
-from prettyuseful.errors import CorruptArtifactError, PrettyUsefulError, StepFailedError, StoreError, one_line
+from prettyuseful.errors import CorruptArtifactError, PrettyUsefulError, StepFailedError, StoreError
 from prettyuseful.numerics import Numerics, environment, limit_linear_algebra_threads
-from prettyuseful.redaction import redact
+from prettyuseful.redaction import redact, redact_line
 
 Progress = Callable[[float], None]
 Item = TypeVar("Item")
@@ -122,12 +122,17 @@ class StepSpec(BaseModel, ABC):
 
 @dataclass(frozen=True)
 class Step:
-    """A spec with input keys by name. `label`: a readable name; `units`: amount of work, in the unit of its kind."""
+    """A spec with input keys by name.
+
+    `label`: a readable name; `units`: amount of work, in the unit of its kind; `names`: what the study calls fields of
+    the spec, such as the name of the recipe. None of them is in the key.
+    """
 
     spec: StepSpec
     inputs: Mapping[str, str]
     label: str
     units: float
+    names: Mapping[str, str] | None = None
 
     @cached_property
     def key(self) -> str:
@@ -156,7 +161,7 @@ def run_step(step: Step, store: Store, progress: Progress) -> Manifest | None:
                 f"{step.label}: no space left for {error.filename or 'temporary files'}; free disk space, or choose a "
                 "store on another disk with --store"
             ) from error
-        raise StepFailedError(redact(one_line(f"{type(error).__name__}: {error}"))) from error
+        raise StepFailedError(redact_line(f"{type(error).__name__}: {error}")) from error
 
 
 def _run_step(step: Step, store: Store, progress: Progress) -> Manifest | None:
@@ -173,7 +178,7 @@ def _run_step(step: Step, store: Store, progress: Progress) -> Manifest | None:
             job = Job(inputs, scratch, store.checkpoint_dir(step.key), progress)
             # Set explicitly: defaults differ between machines, and the number of threads changes the last bits.
             with limit_linear_algebra_threads(step.spec.needs.threads):
-                facts = step.spec.make(job)
+                facts = _check_facts(step.spec.make(job))
             files = [store.put_file(path.name, path) for path in sorted(scratch.iterdir())]
             seconds = round(time.perf_counter() - started, 3)
             committed = store.commit(manifest_of(step, (*job.adopted, *files), facts, seconds)).manifest
@@ -197,6 +202,19 @@ def manifest_of(step: Step, files: Iterable[FileEntry], facts: dict[str, Any], s
         units=step.units,
         rate_class=step.spec.rate_class,
     )
+
+
+def _check_facts(facts: dict[str, Any]) -> dict[str, Any]:
+    """Return the facts of a step.
+
+    Raises:
+        StepFailedError: JSON does not have a value of the facts, such as NaN; a manifest with it could not be read.
+    """
+    try:
+        digest(facts)
+    except (TypeError, ValueError) as error:
+        raise StepFailedError(f"the facts of the step cannot be written as JSON: {redact_line(str(error))}") from error
+    return facts
 
 
 def _input(store: Store, key: str) -> Artifact:

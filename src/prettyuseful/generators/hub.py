@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from prettyuseful.errors import DataError, one_line
+from prettyuseful.errors import DataError
 from prettyuseful.paths import is_folder
+from prettyuseful.redaction import redact_line
 from prettyuseful.untrusted_text import MAX_JSON_BYTES, load_json, read_text
 
 
@@ -40,7 +41,7 @@ def read_hub_json(repository: str, revision: str | None, file: str) -> dict[str,
 def explain_load_error(name: str, source: str, gated: bool, error: BaseException) -> str:
     """Return one line: why the model `name` cannot be loaded from `source` (a hub id or a folder), and what to do."""
     error_names = {type(cause).__name__ for cause in _error_chain(error)}
-    text = one_line(str(error))
+    text = redact_line(str(error))
     prefix = f"cannot load the generator {name!r}: "
     if is_folder(source):
         return f"{prefix}its folder {source} is incomplete ({text[:200]}); download the model again"

@@ -16,6 +16,7 @@ from prettyuseful.generators.hub import explain_load_error
 from prettyuseful.generators.models import Source, pipeline_path
 from prettyuseful.hub.library_logs import capture_library_logs
 from prettyuseful.numerics import Numerics
+from prettyuseful.redaction import redact_line
 
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -46,7 +47,7 @@ def load_parts(source: Source, family: Family, excluded: Iterable[str], numerics
     if missing := next((message for message in messages if "newly initialized" in message), None):
         raise DataError(
             f"the weights of the generator {source.name!r} are incomplete and would be initialised at random: "
-            f"{' '.join(_COLOURS.sub('', missing).split())[:200]}; download the model again"
+            f"{redact_line(_COLOURS.sub('', missing), 200)}; download the model again"
         )
     pipeline.set_progress_bar_config(disable=True)
     return pipeline

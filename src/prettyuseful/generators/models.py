@@ -20,6 +20,7 @@ from prettyuseful.hub.files import folder_fingerprint
 from prettyuseful.hub.ids import is_hub_id, split_revision
 from prettyuseful.numerics import DType
 from prettyuseful.paths import exists, is_file, is_folder
+from prettyuseful.redaction import redact_line
 from prettyuseful.untrusted_text import MAX_JSON_BYTES, load_json, read_text
 
 _POCKET = "pocket:"
@@ -460,4 +461,4 @@ def _read_json(path: Path) -> dict[str, Any]:
     try:
         return dict(load_json(read_text(path, MAX_JSON_BYTES)))
     except (OSError, ValueError, TypeError) as error:
-        raise DataError(f"cannot read {path}: {' '.join(str(error).split())}; download the model again") from error
+        raise DataError(f"cannot read {path}: {redact_line(str(error))}; download the model again") from error

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
-from prettyuseful.engine.atomic import atomic_write_text
-from prettyuseful.errors import DataError
+from prettyuseful.errors import DataError, StoreError
 from prettyuseful.hub.ids import split_revision
+from prettyuseful.output_files import draft_folder, write_text
 
 UNRESOLVED = "unresolved"
 """Placeholder for the commit if neither the hub nor the local cache knows it."""
@@ -127,8 +127,9 @@ _TIMEOUT = 10.0  # seconds
 
 def _cached_commit(cache: Path, repository: str, revision: str) -> str | None:
     """Return the commit that the local cache holds for a revision, or None."""
+    file = _ref_file(cache, repository, revision)
     try:
-        return _ref_file(cache, repository, revision).read_text("utf-8").strip() or None
+        return (file.read_text("utf-8").strip() or None) if file and file.is_file() else None
     except (OSError, UnicodeDecodeError):
         return None
 
@@ -139,19 +140,23 @@ def _cache_answer(cache: Path, repository: str, revision: str, sha: str) -> None
     The hub library does so only for models that it loads by the name of a branch. An existing entry is kept if only its
     snapshot is in the cache, because that snapshot still works without a network.
     """
-    if sha == UNRESOLVED or ".." in revision:
-        return
     file, snapshots = _ref_file(cache, repository, revision), _folder(cache, repository) / "snapshots"
+    if sha == UNRESOLVED or file is None:
+        return
     before = _cached_commit(cache, repository, revision)
     if before and (snapshots / before).is_dir() and not (snapshots / sha).is_dir():
         return
-    with suppress(OSError):
+    with suppress(OSError, StoreError):
         file.parent.mkdir(parents=True, exist_ok=True)
-        atomic_write_text(file, sha)
+        # The hub library takes every file in `refs` for a branch, so the draft lies beside that folder.
+        with draft_folder(_folder(cache, repository)) as drafts:
+            write_text(file, sha, drafts=drafts)
 
 
-def _ref_file(cache: Path, repository: str, revision: str) -> Path:
-    """Return the file of the local cache that holds the commit of a branch."""
+def _ref_file(cache: Path, repository: str, revision: str) -> Path | None:
+    """Return the file of the local cache that holds the commit of a branch; None if the name leads elsewhere."""
+    if revision.startswith("/") or ".." in revision:
+        return None
     return _folder(cache, repository) / "refs" / revision
 
 

@@ -8,10 +8,11 @@ from typing import Any
 
 import torch
 
-from prettyuseful.errors import DataError, one_line
+from prettyuseful.errors import DataError
 from prettyuseful.hub.ids import split_revision
 from prettyuseful.hub.library_logs import capture_library_logs
 from prettyuseful.paths import is_folder
+from prettyuseful.redaction import redact_line
 
 _MAX_CHARACTERS = 200
 
@@ -72,7 +73,7 @@ def model_label(model: str) -> str:
 
 
 def _explain(kind: ModelKind, path_or_id: str, error: Exception) -> str:
-    text = one_line(str(error))
+    text = redact_line(str(error))
     if "gated repo" in text:
         return "it is gated; accept its licence on the model's page, log in with `hf auth login`, and run again"
     if "trust_remote_code" in text:

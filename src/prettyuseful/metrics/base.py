@@ -9,8 +9,9 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from prettyuseful.errors import DataError, one_line
+from prettyuseful.errors import DataError
 from prettyuseful.metrics.jackknife import leave_out_blocks
+from prettyuseful.redaction import redact_line
 
 Per = Literal["synthetic image", "real image", "set", "class"]
 Reads = Literal["both", "synthetic", "texts", "logits"]
@@ -88,7 +89,7 @@ class Metric:
         try:
             problem = self._problem()
         except TypeError as error:
-            problem = one_line(str(error))
+            problem = redact_line(str(error))
         if problem:
             raise DataError(f"metric {self.name!r}: {problem}")
 
@@ -171,6 +172,6 @@ class Metric:
             return np.asarray(part, np.float64)
         except (TypeError, ValueError, AttributeError) as error:
             raise DataError(
-                f"metric {self.name!r} returned {repr(returned)[:80]}: {one_line(str(error))}; return one finite "
+                f"metric {self.name!r} returned {repr(returned)[:80]}: {redact_line(str(error))}; return one finite "
                 f"number per {self.per}"
             ) from error

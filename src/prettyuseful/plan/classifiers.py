@@ -12,6 +12,7 @@ from prettyuseful.plan.planned import PlanContext, PlannedDataset, PlannedRun
 from prettyuseful.steps.classifiers import DecodeSpec, EvaluateSpec, TrainSpec
 from prettyuseful.steps.probe import ProbeSpec
 from prettyuseful.study.file import REAL
+from prettyuseful.training.recipes import View
 from prettyuseful.transforms.base import TransformSource
 
 
@@ -53,6 +54,7 @@ class ClassifierPlanner:
     def __init__(self, context: PlanContext, images: PixelPlanner) -> None:
         self.context, self.images = context, images
         self._weights: dict[str, Pinned[str | None]] = {}
+        self._tests: dict[View, EvaluateSpec] = {}
 
     def plan_run(self, dataset: PlannedDataset, cell: PlannedCell, seed: int, tests: Mapping[str, str]) -> PlannedRun:
         """Plan one classifier and its tests.
@@ -66,7 +68,10 @@ class ClassifierPlanner:
 
     def add_test(self, classifier: str, dataset: str, cell: PlannedCell, label: str) -> str:
         """Add the step that tests a classifier on the images of the step `dataset`, and return its key."""
-        spec = EvaluateSpec(view=cell.view, numerics=self.context.study.numerics.inference_numerics())
+        if cell.view not in self._tests:  # one object for thousands of tests
+            numerics = self.context.study.numerics.inference_numerics()
+            self._tests[cell.view] = EvaluateSpec(view=cell.view, numerics=numerics)
+        spec = self._tests[cell.view]
         units = self.context.graph.units(dataset) * cell.view.crops**2
         inputs = {"classifier": classifier, "pixels": self.images.key(dataset, cell)}
         return self.context.graph.add(spec, inputs, label, units)
@@ -85,7 +90,8 @@ class ClassifierPlanner:
             weights=self._pretrained_weights(cell.architecture) if pretrained else None,
         )
         inputs = {"pixels": pixels} | ({} if start is None else {"start": start})
-        return self.context.graph.add(spec, inputs, label, self.context.graph.units(pixels) * cell.recipe.epochs)
+        units = self.context.graph.units(pixels) * cell.recipe.epochs
+        return self.context.graph.add(spec, inputs, label, units, {"recipe": cell.recipe_name})
 
     def _add_run_training(self, dataset: PlannedDataset, cell: PlannedCell, seed: int) -> str:
         start = self._add_run_training(dataset.pretrain, cell, seed) if dataset.pretrain else None

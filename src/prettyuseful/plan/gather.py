@@ -11,6 +11,7 @@ from prettyuseful.data.class_counts import ClassCounts
 from prettyuseful.diagnosis.findings import Diagnosis
 from prettyuseful.engine.execute import Outcome
 from prettyuseful.engine.store.base import Manifest, Store
+from prettyuseful.engine.store.verification import report_unusable_contents
 from prettyuseful.hub.commits import Commit
 from prettyuseful.numerics import Environment, environment
 from prettyuseful.plan.planned import PlannedDataset, PlannedMeasure, PlannedRun
@@ -37,13 +38,19 @@ def gather_records(plan: Plan, store: Store, outcome: Outcome | None = None) -> 
     """Return the records of a study from the artifacts in the store.
 
     A result that is not in the store has the status `failed`, with its cause, or `missing`.
+
+    Raises:
+        CorruptArtifactError: an artifact holds something else than its step writes.
     """
     builder = _RecordBuilder(plan, store, outcome or Outcome())
-    return [
-        builder.study(),
-        *(builder.dataset(dataset) for dataset in plan.datasets),
-        *(builder.run(run) for run in plan.runs),
-    ]
+    records: list[Record] = [builder.study()]
+    for dataset in plan.datasets:
+        with report_unusable_contents(f"data set {dataset.name}", dataset.keys.values(), store.url):
+            records.append(builder.dataset(dataset))
+    for run in plan.runs:
+        with report_unusable_contents(plan.steps[run.train].label, [run.train], store.url):
+            records.append(builder.run(run))
+    return records
 
 
 class _RecordBuilder:

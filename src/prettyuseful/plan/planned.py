@@ -12,7 +12,7 @@ from prettyuseful.engine.graph import Graph
 from prettyuseful.generators.base import Origin
 from prettyuseful.plan.cells import PlannedCell
 from prettyuseful.plan.counts import dataset_counts
-from prettyuseful.records import Subject
+from prettyuseful.records import Subject, dataset_label, run_label
 from prettyuseful.study.file import DatasetPlan, Study
 from prettyuseful.tasks.base import Task
 
@@ -89,6 +89,11 @@ class PlannedDataset:
         """The key of its images."""
         return self.keys["dataset"]
 
+    @property
+    def label(self) -> str:
+        """A name that is unique in the study, for files."""
+        return dataset_label(self.name, self.images_per_class)
+
 
 @dataclass(frozen=True)
 class PlannedRun:
@@ -105,3 +110,9 @@ class PlannedRun:
     train: str
     evaluations: Mapping[str, str]
     steps_of: ClassCounts | None = None
+
+    @property
+    def label(self) -> str:
+        """A name that is unique in the study, for files."""
+        data = dataset_label(self.dataset, self.images_per_class, self.steps_of)
+        return run_label(data, self.cell.names, self.seed)

@@ -11,9 +11,10 @@ from prettyuseful.engine.execute import select_missing_steps
 from prettyuseful.engine.graph import Graph
 from prettyuseful.engine.step import Step
 from prettyuseful.engine.store.base import Store
-from prettyuseful.errors import DataError
+from prettyuseful.errors import DataError, StudyError
 from prettyuseful.hub.commits import Commit, commits_in
 from prettyuseful.metrics.base import Metric
+from prettyuseful.output_files import MAX_NAME_BYTES
 from prettyuseful.plan.cells import CellGroup, PlannedCell, cell_groups, check_names, reference_cell
 from prettyuseful.plan.checks import CheckPlanner
 from prettyuseful.plan.classifiers import ClassifierPlanner, PixelPlanner
@@ -22,6 +23,7 @@ from prettyuseful.plan.diagnosis import DiagnosisPlanner
 from prettyuseful.plan.measures import MeasurePlanner
 from prettyuseful.plan.planned import PlanContext, PlannedDataset, PlannedRun
 from prettyuseful.plan.real import RealImages
+from prettyuseful.records import dataset_file, run_file
 from prettyuseful.study.file import REAL, Study
 from prettyuseful.tasks.base import Task, native_size
 from prettyuseful.training.recipes import match_steps
@@ -104,6 +106,7 @@ def make_plan(study: Study) -> Plan:
         datasets = diagnoses.with_diagnoses(datasets)
     checks = CheckPlanner(context, real)
     datasets = [checks.with_checks(dataset) for dataset in datasets]
+    _check_file_names(datasets, runs)
     return Plan(
         study=study,
         task=context.task,
@@ -115,6 +118,23 @@ def make_plan(study: Study) -> Plan:
         encoders=encoders,
         notes=tuple(dict.fromkeys([*context.task.notes, *context.notes])),
     )
+
+
+def _check_file_names(datasets: Iterable[PlannedDataset], runs: Iterable[PlannedRun]) -> None:
+    """Check that the results of each data set and each run can be written to files with their names.
+
+    Raises:
+        StudyError: a file would have a longer name than file systems allow.
+    """
+    names = {dataset_file(dataset.label): [dataset.name] for dataset in datasets}
+    names |= {run_file(run.label): [run.dataset, *run.cell.names] for run in runs}
+    size, parts = max((len(file_name.encode("utf-8")), parts) for file_name, parts in names.items())
+    if size > MAX_NAME_BYTES:
+        raise StudyError(
+            f"the name {max(parts, key=len)!r} is too long: names of data sets, architectures, recipes and probes are "
+            f"parts of file names, and a file name would have {size} bytes, but file systems allow {MAX_NAME_BYTES}; "
+            f"shorten the name by {size - MAX_NAME_BYTES} characters"
+        )
 
 
 def _tested_datasets(

@@ -18,13 +18,12 @@ from plotly.offline import get_plotlyjs
 from prettyuseful.analysis.published import CITATION, LINK, SOURCE, published
 from prettyuseful.analysis.summary import Summary
 from prettyuseful.checks.rows import CHECKS
-from prettyuseful.engine.atomic import atomic_write_text
 from prettyuseful.errors import StoreError
-from prettyuseful.formatting import absolute_points, duration, number, p_value, percent, points, share, size
+from prettyuseful.formatting import absolute_points, duration, finite, number, p_value, percent, points, share, size
+from prettyuseful.output_files import write_text
 from prettyuseful.report import published_figures
 from prettyuseful.report.cells import (
     cell_results,
-    finite,
     lead_rows,
     sample_images,
     settings_as_text,
@@ -45,20 +44,26 @@ _FOLDER = Path(__file__).parent
 _MISSING = "\N{EN DASH}"
 
 
-def write_report(summary: Summary, path: Path) -> Path:
-    """Write the report atomically. The same summary gives the same bytes.
+REPORT_MARK = b'class="kicker">prettyuseful'
+"""What every report contains near its beginning."""
+
+
+def write_report(summary: Summary, path: Path, mark: bytes | None = None) -> Path:
+    """Write the report atomically, or write it to a device or a pipe. The same summary gives the same bytes.
+
+    `mark`: see `output_files.write_text`; REPORT_MARK, unless the user has named this file.
 
     Raises:
         StoreError: the file cannot be written.
     """
-    if path.is_dir():
-        raise StoreError(f"cannot write the report to {path}: it is a folder; name a file with --out")
     try:
-        atomic_write_text(path, render(summary))
-    except OSError as error:
-        reason = error.strerror or str(error)
+        write_text(path, render(summary), mark)
+    except StoreError as error:
+        if not isinstance(error.__cause__, OSError):
+            raise
         raise StoreError(
-            f"cannot write the report to {path}: {reason}; name a file in a writable folder with --out"
+            f"cannot write the report to {path}: {error.__cause__.strerror}; name a file in a writable folder with "
+            "--out"
         ) from error
     return path
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from math import isfinite
 from typing import Any
 
 import yaml
@@ -248,14 +247,3 @@ def _as_text(value: object) -> str:
 
 def uses_pocket_models(summary: Summary) -> bool:
     return any(d.generator is not None and is_pocket(d.generator.id) for d in summary.datasets)
-
-
-def finite(value: Any) -> Any:
-    """Return a JSON value in which NaN and infinite numbers are None, because JSON does not have them."""
-    if isinstance(value, float):
-        return value if isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {key: finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [finite(item) for item in value]
-    return value

@@ -21,6 +21,7 @@ from prettyuseful.generators.pocket import is_pocket
 from prettyuseful.hub.commits import check_resolved
 from prettyuseful.memory import is_out_of_memory, largest_fitting_count
 from prettyuseful.numerics import Numerics
+from prettyuseful.redaction import redact_strings
 from prettyuseful.steps.inputs import read_prompts
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ class GenerateSpec(StepSpec):
         return {
             "images": count,
             "without_contrast": len(flat),
-            "applied": applied(),
+            "applied": redact_strings(applied()),  # of user-defined classes, too
             "cut": self._truncated_prompts(job),
         }
 

@@ -55,4 +55,4 @@ def read_classifier(job: Job, name: str, numerics: Numerics) -> Classifier:
 
 
 def write_json(path: Path, value: Any) -> None:
-    path.write_text(json.dumps(value, ensure_ascii=False), encoding="utf-8")
+    path.write_text(json.dumps(value, ensure_ascii=False, allow_nan=False), encoding="utf-8")

@@ -17,6 +17,7 @@ from prettyuseful.hub.commits import check_resolved
 from prettyuseful.numerics import Numerics
 from prettyuseful.prompts.captioners.source import DESCRIBER, CaptionerSource, open_captioner
 from prettyuseful.prompts.strategies import PromptRequest, write_prompts
+from prettyuseful.redaction import redact_strings
 from prettyuseful.steps.inputs import read_classes, read_prompts, read_slice, write_json
 
 
@@ -46,7 +47,7 @@ class CaptionSpec(StepSpec):
         pictures = [Picture(decode(row.data, row.path), names[row.label], row.path, row.place) for row in rows]
         captions = captioner.captions(pictures)
         write_json(job.folder / "captions.json", [[row.label, c] for row, c in zip(rows, captions, strict=True)])
-        return {"captions": len(captions), "applied": captioner.applied()}
+        return {"captions": len(captions), "applied": redact_strings(captioner.applied())}
 
     @property
     def rate_class(self) -> str:

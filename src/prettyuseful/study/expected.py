@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from prettyuseful.errors import one_line
 from prettyuseful.fields import BareName
+from prettyuseful.redaction import redact_line
 from prettyuseful.study.schema import Slot, shape_of
 
 _MAX_VALUE_LENGTH = 60  # characters of a value in a message
@@ -58,7 +58,7 @@ def describe_value(value: Any, private: bool = False) -> str:
         return "text" if isinstance(value, str) else "a number" if isinstance(value, int | float) else "another value"
     if isinstance(value, float) and not math.isfinite(value):
         return f"{value}, which is not finite"
-    text = one_line(repr(value) if isinstance(value, str | int | float) else str(value))
+    text = redact_line(repr(value) if isinstance(value, str | int | float) else str(value))
     return text if len(text) <= _MAX_VALUE_LENGTH else f"{text[:_MAX_VALUE_LENGTH]}..."
 
 

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from prettyuseful.errors import StudyError
 from prettyuseful.plugins import plugin_id
+from prettyuseful.redaction import contains_secret, redact_line
 from prettyuseful.study.file import Study
 from prettyuseful.study.paths import resolve_paths
 from prettyuseful.study.problems import find_problems
@@ -49,6 +50,12 @@ def parse_study(text: str, name: str = "study") -> Study:
     except UnreadableTextError as error:
         location = name if error.line is None else f"{name}:{error.line}"
         raise StudyError(f"{location}: {error.problem}") from error
+    if contains_secret(text) and (keys := _find_secret(content)) is not None:
+        place = redact_line(".".join(map(str, keys)))
+        raise StudyError(
+            f"{name}:{_line(tree, keys)}: {place} contains a secret, such as a token or a password; results contain "
+            "the study, so keep secrets in environment variables"
+        )
     if not isinstance(content, Mapping):
         raise StudyError(
             f"{name}: a study file must be a mapping with the keys version, task and datasets; "
@@ -65,6 +72,19 @@ def parse_study(text: str, name: str = "study") -> Study:
 def json_schema() -> dict[str, Any]:
     """Return the JSON schema of study files, for editors."""
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Study.model_json_schema()}
+
+
+def _find_secret(content: Any) -> tuple[Any, ...] | None:
+    """Return the keys of the first text that contains a secret, or of the value whose key does."""
+    if isinstance(content, str):
+        return () if contains_secret(content) else None
+    items = content.items() if isinstance(content, Mapping) else enumerate(content) if isinstance(content, list) else ()
+    for key, value in items:
+        if isinstance(key, str) and contains_secret(key):
+            return (key,)
+        if (keys := _find_secret(value)) is not None:
+            return (key, *keys)
+    return None
 
 
 def _line(tree: yaml.Node | None, keys: Sequence[Any]) -> int:

@@ -21,7 +21,8 @@ from prettyuseful.data.class_counts import ClassCounts
 from prettyuseful.data.dataset import Row
 from prettyuseful.data.sources.drawing import DRAW_SEED
 from prettyuseful.engine.keys import derive_seed, digest, files_fingerprint
-from prettyuseful.errors import DataError, did_you_mean, one_line
+from prettyuseful.errors import DataError, did_you_mean
+from prettyuseful.redaction import redact_line
 from prettyuseful.tasks.base import SPLITS, Split, check_available, summarise_names, validated_rows
 from prettyuseful.tasks.class_choice import ClassChoice
 from prettyuseful.tasks.files import list_files
@@ -218,7 +219,7 @@ class HubData:
     def _open_error_message(self, error: Exception) -> str:
         from datasets.exceptions import DatasetNotFoundError
 
-        reason = one_line(str(error))[:300] or type(error).__name__
+        reason = redact_line(str(error), 300) or type(error).__name__
         if self._folder:
             remedy = "the folder must contain one data set that `datasets.load_dataset` can read, e.g. Parquet files"
         elif "gated" in reason:

@@ -1,13 +1,15 @@
 """Checkpoints of a training, so that it can resume after an interruption; on a CPU the final weights stay the same.
 
 A checkpoint is a file of `torch.save` (readable with `weights_only`), named `v1-000012-<SHA-256 of its bytes>.pt`. So a
-single rename publishes the file together with its checksum.
+single rename publishes the file together with its checksum. Files of other names, links and pipes in its folder are
+neither read nor deleted.
 """
 
 from __future__ import annotations
 
 import os
 import pickle
+import re
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -20,12 +22,14 @@ from torch import nn
 
 from prettyuseful.engine.atomic import fsync
 from prettyuseful.engine.keys import file_sha256
-from prettyuseful.errors import StepFailedError, StoreError, one_line
+from prettyuseful.errors import StepFailedError, StoreError
+from prettyuseful.redaction import redact_line
 
 VERSION = 1
 _MAX_KEPT = 2
-_ANY_VERSION = f"v*-{'[0-9]' * 6}-{'?' * 64}.pt"
-_CURRENT_VERSION = _ANY_VERSION.replace("*", str(VERSION), 1)
+_ANY_VERSION = re.compile(r"v\d+-\d{6}-[0-9a-f]{64}\.pt", re.ASCII)
+_CURRENT_VERSION = re.compile(rf"v{VERSION}-\d{{6}}-[0-9a-f]{{64}}\.pt", re.ASCII)
+_DRAFT = re.compile(r"tmp[a-z0-9_]{8}\.draft")
 # Age in seconds at which a draft must come from a killed process.
 _STALE = 3600
 
@@ -40,7 +44,7 @@ class Checkpoints:
     costs little even with short epochs. `warnings`: messages for the user about checkpoints that `latest` ignored.
 
     Raises:
-        StoreError: the folder cannot be created or written.
+        StoreError: the folder cannot be created or written, or is a link to another folder.
     """
 
     def __init__(self, folder: Path, every: float = 60.0) -> None:
@@ -50,6 +54,8 @@ class Checkpoints:
         self._saved = time.monotonic()
         with _catch_disk_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
+            if folder.is_symlink():
+                raise StoreError(f"the folder of checkpoints {folder} is a symbolic link; delete the link")
             with tempfile.TemporaryFile(dir=folder):
                 pass
 
@@ -91,7 +97,7 @@ class Checkpoints:
         """
         corrupt, latest = [], None
         with _catch_disk_errors(self.folder):
-            for path in sorted(self.folder.glob(_CURRENT_VERSION), reverse=True):
+            for path in reversed(self._files(_CURRENT_VERSION)):
                 epoch, state = int(path.name.split("-")[1]), _read(path)
                 if state is not None:
                     latest = epoch, state
@@ -104,13 +110,23 @@ class Checkpoints:
         ]
         self.warnings += [
             f"the checkpoint {path.name} in {self.folder} was written by another version of prettyuseful and is ignored"
-            for path in sorted(set(self.folder.glob(_ANY_VERSION)) - set(self.folder.glob(_CURRENT_VERSION)))
+            for path in self._files(_ANY_VERSION)
+            if not _CURRENT_VERSION.fullmatch(path.name)
         ]
         return latest
 
+    def _files(self, name: re.Pattern[str]) -> list[Path]:
+        """Return the regular files with names of this form, in the order of their names."""
+        with os.scandir(self.folder) as entries:
+            return sorted(
+                Path(entry.path)
+                for entry in entries
+                if name.fullmatch(entry.name) and entry.is_file(follow_symlinks=False)
+            )
+
     def _delete_old_files(self) -> None:
-        old = sorted(self.folder.glob(_CURRENT_VERSION))[:-_MAX_KEPT]
-        stale = [path for path in self.folder.glob("*.draft") if time.time() - path.stat().st_mtime > _STALE]
+        old = self._files(_CURRENT_VERSION)[:-_MAX_KEPT]
+        stale = [path for path in self._files(_DRAFT) if time.time() - path.stat().st_mtime > _STALE]
         for path in (*old, *stale):
             path.unlink(missing_ok=True)
 
@@ -168,7 +184,7 @@ def restore(
         if average is not None:
             average.load_state_dict(state["average"])
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        reason = one_line(str(error))[:200]
+        reason = redact_line(str(error), 200)
         raise StepFailedError(
             f"the checkpoint belongs to another training ({reason}); delete it and run again"
         ) from error

@@ -19,10 +19,11 @@ from torch import nn
 
 from prettyuseful.engine.keys import derive_seed, file_sha256
 from prettyuseful.engine.pinned import Pinned
-from prettyuseful.errors import DataError, one_line
+from prettyuseful.errors import DataError
 from prettyuseful.hub.commits import resolve
 from prettyuseful.hub.ids import WEIGHTS, is_hub_id
 from prettyuseful.paths import exists
+from prettyuseful.redaction import redact_line
 from prettyuseful.training.architectures import check_architecture, check_input_size
 from prettyuseful.training.classifier import Classifier, Design
 from prettyuseful.training.recipes import Trains
@@ -219,9 +220,9 @@ def _catch_download_errors(name: str) -> Iterator[None]:
         yield
     except (OSError, RuntimeError, ValueError, SafetensorError) as error:
         unreachable = isinstance(error, (LocalEntryNotFoundError, OfflineModeIsEnabled, ConnectionError, URLError))
-        reason = "they are not on this machine and cannot be downloaded" if unreachable else one_line(str(error))[:200]
+        reason = "they are not on this machine and cannot be downloaded" if unreachable else redact_line(str(error))
         raise DataError(
-            f"cannot load the pretrained weights {name}: {reason}; with a network connection, run "
+            f"cannot load the pretrained weights {name}: {reason[:200]}; with a network connection, run "
             f"`python -c \"import timm; timm.create_model('{name}', pretrained=True)\"` once, or give a file of weights"
         ) from error
     finally:

@@ -57,7 +57,7 @@ def train(
         progress: called after each epoch with the finished fraction, 0 to 1.
 
     Raises:
-        StepFailedError: the loss is not finite.
+        StepFailedError: a loss is not finite.
         DataError: the recipe cannot be used with these images.
         MemoryLimitError: the memory of the device is too small; the message gives the number of images that fit.
     """
@@ -106,6 +106,8 @@ class _Training:
                     raise StepFailedError(f"the loss is not finite in epoch {epoch} of {epochs}")
                 if self.best:
                     line |= self.best.validate(self.classifier)
+                    if not math.isfinite(line["validation_loss"]):
+                        raise StepFailedError(f"the validation loss is not finite in epoch {epoch} of {epochs}")
                 lines.append(json.dumps(line) + "\n")
                 file.write(lines[-1])
                 file.flush()

@@ -8,10 +8,11 @@ import numpy as np
 from pydantic import Field, JsonValue
 
 from prettyuseful.engine.pinned import Pinned
-from prettyuseful.errors import DataError, one_line
+from prettyuseful.errors import DataError
 from prettyuseful.fields import RelativePath, resolve_plugin
 from prettyuseful.numerics import Numerics
 from prettyuseful.plugins import instantiate_plugin, plugin_fingerprint, plugin_id
+from prettyuseful.redaction import redact_line
 from prettyuseful.transforms.base import Transform, TransformSource
 
 
@@ -45,7 +46,7 @@ class CheckedTransform:
         try:
             result = self.transform.apply(images)
         except (Exception, SystemExit) as error:  # user code may raise anything
-            raise DataError(f"{self.name}: apply failed: {type(error).__name__}: {one_line(str(error))}") from error
+            raise DataError(f"{self.name}: apply failed: {type(error).__name__}: {redact_line(str(error))}") from error
         if problem := output_problem(result, len(images)):
             raise DataError(f"{self.name}: {problem}; run `prettyuseful check probe`")
         return result

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -11,6 +15,7 @@ from types import ModuleType
 
 import pytest
 from tests.engine.running import content, run, step
+from tests.runs import kill
 
 from prettyuseful.engine.events import Event
 from prettyuseful.engine.store.local import LocalStore
@@ -123,3 +128,95 @@ def test_step_that_kills_its_workers_fails_alone(planted_steps: ModuleType, stor
     assert outcome.failed.keys() == {dying.key}
     assert "died" in outcome.failed[dying.key]
     assert outcome.completed == {s.key for s in other}
+
+
+def test_stopped_worker_is_killed_and_its_step_is_tried_on_another(
+    planted_steps: ModuleType, store: LocalStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PRETTYUSEFUL_PATIENCE", "1.5")
+    (tmp_path / "flag").write_text("x")
+    stopping = step(planted_steps.StopSpec(text="alive", flag=str(tmp_path / "flag")))
+    busy = step(planted_steps.BusySpec(text="busy", seconds=3))
+    events: list[Event] = []
+    outcome = run(store, stopping, busy, workers=2, events=events)
+    assert outcome.failed == {}
+    assert (content(store, stopping), content(store, busy)) == ("alive", "busy")
+    retried = [event for event in events if event.kind == "retried"]
+    assert [event.step for event in retried] == [stopping], "a worker that computes for longer than the patience lives"
+    assert "gave no sign of life for 1.5 s" in retried[0].cause
+
+
+def test_step_that_always_hangs_fails_after_three_attempts(
+    planted_steps: ModuleType, store: LocalStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PRETTYUSEFUL_PATIENCE", "0.7")
+    waiting = step(planted_steps.SlowSpec(text="waits without waking up", seconds=60))
+    good = step(planted_steps.WriteSpec(text="good"))
+    events: list[Event] = []
+    outcome = run(store, waiting, good, workers=2, events=events)
+    assert outcome.failed.keys() == {waiting.key}
+    assert "no sign of life" in outcome.failed[waiting.key]
+    assert outcome.completed == {good.key}
+    assert [event.kind for event in events].count("retried") == 2
+
+
+def test_process_that_cannot_even_be_killed_does_not_block_the_run(
+    planted_steps: ModuleType, store: LocalStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one that waits for a dead file system: it exits only when the system call returns."""
+    monkeypatch.setenv("PRETTYUSEFUL_PATIENCE", "0.7")
+    monkeypatch.setattr("prettyuseful.engine.workers.local._EXIT_SECONDS", 0.5)
+    monkeypatch.setattr("prettyuseful.engine.workers.local._Process.kill", lambda _: None)
+    (tmp_path / "flag").write_text("x")
+    stopping = step(planted_steps.StopSpec(text="stopped", flag=str(tmp_path / "flag")))
+    pids = set(child_pids())
+    with LocalWorkers(store, 2) as workers:
+        lost = workers.submit(stopping)
+        while not lost.done():
+            assert list(workers.progress_events()) == []
+            time.sleep(0.05)
+        with pytest.raises(LostWorkerError, match="no sign of life"):
+            lost.result()
+        (stopped,) = set(child_pids()) - pids
+        assert workers.submit(step(planted_steps.WriteSpec(text="other"))).result(60) is True
+        ended = time.monotonic()
+    try:
+        assert time.monotonic() - ended < 5
+        assert stopped in child_pids()
+    finally:
+        os.kill(stopped, signal.SIGKILL)
+
+
+def test_idle_worker_that_has_died_costs_no_attempt(planted_steps: ModuleType, two_workers: LocalWorkers) -> None:
+    pids = set(child_pids())
+    assert two_workers.submit(step(planted_steps.WriteSpec(text="a"))).result(60) is True
+    (worker,) = set(child_pids()) - pids
+    os.kill(worker, signal.SIGKILL)
+    while worker in child_pids():
+        time.sleep(0.01)
+    assert two_workers.submit(step(planted_steps.WriteSpec(text="b"))).result(60) is True
+
+
+def test_stopped_worker_does_not_outlive_a_killed_run(planted_steps: ModuleType, tmp_path: Path) -> None:
+    del planted_steps
+    (tmp_path / "flag").write_text("x")
+    script = (
+        "import sys; from pathlib import Path; sys.path[:0] = sys.argv[3:]; import planted_steps\n"
+        "from tests.engine.running import run, step; from prettyuseful.engine.store.local import LocalStore\n"
+        "if __name__ == '__main__':\n"
+        "    run(LocalStore(Path(sys.argv[1])), step(planted_steps.StopSpec(text='a', flag=sys.argv[2])), workers=2)\n"
+    )
+    (tmp_path / "stopped.py").write_text(script)
+    folders = [str(Path(__file__).parents[1]), str(Path(__file__).parents[3])]
+    arguments = [str(tmp_path / "stopped.py"), str(tmp_path / "store"), str(tmp_path / "flag"), *folders]
+    parent = subprocess.Popen([sys.executable, *arguments], start_new_session=True)
+    while (tmp_path / "flag").read_text():
+        assert parent.poll() is None
+        time.sleep(0.02)
+    time.sleep(0.2)
+    kill(parent)  # and check that none of its processes is left
+
+
+def child_pids() -> list[int]:
+    """Return the worker processes of this process."""
+    return [int(p.pid or 0) for p in multiprocessing.active_children()]

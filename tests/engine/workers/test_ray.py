@@ -82,6 +82,24 @@ def test_killed_worker_is_replaced(planted_steps: ModuleType, store: LocalStore,
     )
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("ray_cluster")
+def test_stopped_worker_is_killed_and_its_step_is_tried_on_another(
+    planted_steps: ModuleType, store: LocalStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PRETTYUSEFUL_PATIENCE", "5")
+    (tmp_path / "flag").write_text("x")
+    stopping = step(planted_steps.StopSpec(text="alive", flag=str(tmp_path / "flag")))
+    busy = step(planted_steps.BusySpec(text="busy", seconds=10))
+    events: list[Event] = []
+    outcome = run(store, stopping, busy, on_event=events.append)
+    assert outcome.failed == {}
+    assert outcome.completed == {stopping.key, busy.key}
+    retried = [e for e in events if isinstance(e, StepEvent) and e.kind == "retried"]
+    assert [e.step for e in retried] == [stopping], "an actor that computes for longer than the patience lives"
+    assert "gave no sign of life for 5 s" in retried[0].cause
+
+
 @pytest.mark.usefixtures("ray_cluster")
 def test_step_that_kills_its_workers_fails(planted_steps: ModuleType, store: LocalStore, tmp_path: Path) -> None:
     (tmp_path / "flag").write_text("x" * 9)

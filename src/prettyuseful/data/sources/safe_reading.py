@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from prettyuseful.errors import DataError, one_line
+from prettyuseful.errors import DataError
+from prettyuseful.redaction import redact_line
 
 MAX_BYTES = 1 << 28
 """Larger image files are rejected before reading."""
@@ -118,7 +119,7 @@ def printable(text: object) -> str:
 
 def one_line_error(error: object) -> str:
     """Return the text of an error of a parser on one line, escaped and shortened."""
-    return printable(one_line(str(error)))
+    return printable(redact_line(str(error)))
 
 
 def _fits_parquet(value: str | int) -> bool:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
 from prettyuseful.engine.store.base import ArtifactCheck, FileEntry, Manifest
 from prettyuseful.errors import CorruptArtifactError
+from prettyuseful.redaction import redact_line
 
+_MAX_PROBLEM = 200
 DIFFERS = "differs from its manifest"
 MISSING = "is missing"
 NOT_VALID = "its manifest is not valid, or belongs to another artifact"
@@ -18,6 +21,24 @@ def corrupt_artifact_error(entry: FileEntry, manifest: Manifest, problem: str, u
         f"file {entry.name} of artifact {manifest.key[:12]} ({manifest.step}) {problem} "
         f"in the store {url}; run the study again to recreate it"
     )
+
+
+@contextmanager
+def report_unusable_contents(what: str, keys: Iterable[str], url: str) -> Iterator[None]:
+    """Convert errors over the contents of artifacts, which are intact but were not written by prettyuseful.
+
+    Raises:
+        CorruptArtifactError: names the result `what` and the artifacts.
+    """
+    try:
+        yield
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        problem = type(error).__name__ if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+        raise CorruptArtifactError(
+            f"{what}: artifacts in the store {url} hold results that prettyuseful cannot have written "
+            f"({redact_line(problem, _MAX_PROBLEM)}); delete the manifests {', '.join(key[:12] for key in keys)} "
+            "and run again, or use another store"
+        ) from error
 
 
 def verify_manifests(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -12,7 +13,7 @@ from prettyuseful.errors import PrettyUsefulError
 
 
 class LostWorkerError(PrettyUsefulError):
-    """The worker of a step was killed, ran out of memory, or its machine was lost. The step may succeed on a retry."""
+    """The worker of a step was killed, ran out of memory, hung, or its machine was lost. A retry may succeed."""
 
 
 class Workers(Protocol):
@@ -29,8 +30,8 @@ class Workers(Protocol):
         """Number of one-thread steps that can run at the same time now."""
 
     @property
-    def crash_kills_siblings(self) -> bool:
-        """Whether the crash of one worker also stops the steps of other workers."""
+    def shares_memory(self) -> bool:
+        """Whether all steps use the memory of one machine. A step on its last attempt then runs alone."""
 
     def room_for(self, step: Step, running: Collection[Step]) -> bool:
         """Whether the step can run now together with the running ones.
@@ -47,3 +48,12 @@ class Workers(Protocol):
 
     def progress_events(self) -> Iterable[tuple[str, float]]:
         """Return the progress since the last call: pairs of step key and finished fraction (0-1)."""
+
+
+def set_first_result(future: Future[bool], result: bool | Exception) -> None:
+    """Set the result unless there is one: a worker may finish at the moment at which it is given up."""
+    with suppress(InvalidStateError):
+        if isinstance(result, Exception):
+            future.set_exception(result)
+        else:
+            future.set_result(result)

@@ -2,159 +2,246 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 import threading
 import time
 from collections.abc import Collection, Iterable
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import Future
 from contextlib import suppress
+from multiprocessing import Pipe
+from multiprocessing.context import SpawnProcess
 from queue import Empty, SimpleQueue
-from typing import Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from tqdm.std import TqdmDefaultWriteLock
 
-from prettyuseful.engine.step import Step, run_step
+from prettyuseful.engine.step import Progress, Step, run_step
 from prettyuseful.engine.store.base import Store
 from prettyuseful.engine.store.open import open_store
-from prettyuseful.engine.workers.base import LostWorkerError
+from prettyuseful.engine.workers.base import LostWorkerError, set_first_result
 from prettyuseful.engine.workers.guard import NO_WORKER_MESSAGE
-from prettyuseful.errors import StudyError
+from prettyuseful.engine.workers.life import Usage, Watch, exit_with_parent, read_patience, read_usage
+from prettyuseful.errors import PrettyUsefulError, StepFailedError, StudyError
+from prettyuseful.redaction import redact_line
 
-_WORKER_READY = ""
-"""A worker sends this instead of a step key when it has started."""
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
 
+    _Connection = Connection[Any, Any]
 
-class _ProgressQueue(Protocol):
-    def put(self, item: Any) -> None: ...
-
-    def get_nowait(self) -> Any: ...
+_POLL_SECONDS = 1.0
+_EXIT_SECONDS = 5.0
+"""Seconds in which a process must exit. A process that waits for a dead file system does not exit even if killed."""
 
 
 class LocalWorkers:
     """Worker processes on this machine, started by spawn. With `width=1`, steps run in this process.
 
-    See `workers.base.Workers`.
+    Each process has its own connection and shares no lock with others, so that one that is killed or hangs never
+    disturbs them. See `workers.base.Workers`.
     """
 
-    crash_kills_siblings = True
+    shares_memory = True
 
     def __init__(self, store: Store, width: int) -> None:
         self.store, self.width = store, width
-        self._context = multiprocessing.get_context("spawn")
-        self._queue: _ProgressQueue = SimpleQueue() if width == 1 else self._context.Queue()
-        self._pool: ProcessPoolExecutor | None = None
-        self._any_worker_ready, self._failed_starts = False, 0
-        self._pending_events: list[tuple[str, float]] = []
+        self._patience = read_patience()
+        self._workers: list[_Worker] = []
+        self._progress: SimpleQueue[tuple[str, float]] = SimpleQueue()
 
     def __enter__(self) -> Self:
-        if self.width > 1:
-            self._start()
+        self._any_worker_ready, self._failed_starts = False, 0
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self._stop(kill=kind is not None)
+        for worker in self._workers:
+            worker.stop(kill=kind is not None)
+        deadline = time.monotonic() + _EXIT_SECONDS
+        for worker in self._workers:
+            worker.wait(deadline)
+        self._workers = []
 
     def room_for(self, step: Step, running: Collection[Step]) -> bool:
         del step
         return len(running) < self.width
 
     def submit(self, step: Step) -> Future[bool]:
-        future: Future[bool] = Future()
-        if self._pool is None:
-            try:
-                future.set_result(_run(step, self.store, self._queue))
-            except Exception as error:
-                future.set_exception(error)
-            return future
-        try:
-            inner = self._pool.submit(_run_in_worker, step, self.store.url)
-        except BrokenProcessPool:  # a worker has died; all steps of the pool were reported as lost
-            self._receive()
-            self._failed_starts += not self._any_worker_ready
-            if self._failed_starts > 1:  # a single failure may be an accident
-                raise StudyError(NO_WORKER_MESSAGE) from None
-            self._stop(kill=True)
-            self._start()
-            inner = self._pool.submit(_run_in_worker, step, self.store.url)
-        inner.add_done_callback(lambda done: _copy_result(done, future))
-        return future
+        if self.width == 1:
+            return _run_here(step, self.store, lambda fraction: self._progress.put((step.key, fraction)))
+        self._remove_ended()
+        if not self._any_worker_ready and self._failed_starts > 1:  # a single failure may be an accident
+            raise StudyError(NO_WORKER_MESSAGE)
+        worker = next((worker for worker in self._workers if not worker.is_busy), None)
+        if worker is None:
+            worker = _Worker(self.store.url, self._progress)
+            self._workers.append(worker)
+        return worker.submit(step, Watch(self._patience))
 
     def progress_events(self) -> Iterable[tuple[str, float]]:
-        self._receive()
-        received, self._pending_events = self._pending_events, []
-        return received
-
-    def _receive(self) -> None:
+        for worker in self._workers:
+            worker.kill_if_hung()
         with suppress(Empty):
             while True:
-                key, fraction = self._queue.get_nowait()
-                if key == _WORKER_READY:
-                    self._any_worker_ready = True
-                else:
-                    self._pending_events.append((key, fraction))
+                yield self._progress.get_nowait()
 
-    def _start(self) -> None:
-        # A new queue: a killed worker may have held the lock of the old one.
-        self._queue = self._context.Queue()
-        self._pool = ProcessPoolExecutor(
-            self.width, self._context, initializer=_initialise_worker, initargs=(os.getpid(), self._queue)
-        )
-
-    def _stop(self, kill: bool) -> None:
-        if self._pool is None:
-            return
-        processes = list((getattr(self._pool, "_processes", None) or {}).values())
-        self._pool.shutdown(wait=not kill, cancel_futures=True)
-        if kill:
-            for process in processes:
-                process.kill()
-        self._pool = None
+    def _remove_ended(self) -> None:
+        self._any_worker_ready |= any(worker.is_ready for worker in self._workers)
+        ended = [worker for worker in self._workers if worker.has_ended]
+        self._failed_starts += sum(not worker.is_ready for worker in ended)
+        for worker in ended:
+            worker.stop(kill=True)
+        self._workers = [worker for worker in self._workers if worker not in ended]
 
 
-def _copy_result(done: Future[bool], future: Future[bool]) -> None:
-    if done.cancelled():
-        future.cancel()
-    elif (error := done.exception()) is None:
-        future.set_result(done.result())
-    elif isinstance(error, BrokenProcessPool):
-        future.set_exception(LostWorkerError("its worker process died (killed or out of memory)"))
-    else:
+def _run_here(step: Step, store: Store, progress: Progress) -> Future[bool]:
+    future: Future[bool] = Future()
+    try:
+        future.set_result(run_step(step, store, progress) is not None)
+    except Exception as error:
         future.set_exception(error)
+    return future
 
 
-_worker_queue: _ProgressQueue | None = None
+class _Process(SpawnProcess):
+    """A process that nobody waits for endlessly, not even Python when it exits."""
+
+    def join(self, timeout: float | None = None) -> None:
+        super().join(_EXIT_SECONDS if timeout is None else timeout)
 
 
-def _initialise_worker(parent: int, queue: _ProgressQueue) -> None:
-    """Runs once in every worker: Ctrl-C is left to the parent, and the worker exits with the parent."""
-    global _worker_queue
-    _worker_queue = queue
+_Message = tuple[Literal["ready", "progress", "end"], Any]
+"""What a worker sends: that it has started, a finished fraction, the result or exception of a step."""
+
+
+class _Worker:
+    """A worker process, and the thread of this process that starts it, sends it steps and receives its messages."""
+
+    def __init__(self, url: str, progress: SimpleQueue[tuple[str, float]]) -> None:
+        self.is_ready = False
+        self._url, self._progress = url, progress
+        self._process: _Process | None = None
+        self._steps: SimpleQueue[Step | None] = SimpleQueue()
+        self._current: tuple[Step, Future[bool], Watch] | None = None
+        self._is_lost, self._must_die = False, False
+        # On Linux, the process is killed when the thread ends that started it: see `exit_with_parent`.
+        self._thread = threading.Thread(target=self._converse, daemon=True)
+        self._thread.start()
+
+    @property
+    def is_busy(self) -> bool:
+        return self._current is not None
+
+    @property
+    def has_ended(self) -> bool:
+        return self._is_lost or (self._process is not None and not self._process.is_alive())
+
+    def submit(self, step: Step, watch: Watch) -> Future[bool]:
+        future: Future[bool] = Future()
+        self._current = step, future, watch
+        self._steps.put(step)
+        return future
+
+    def kill_if_hung(self) -> None:
+        """Kill the process if its step has shown no sign of life for longer than the patience."""
+        if (current := self._current) is None or not (watch := current[2]).is_due():
+            return
+        pid = self._process.pid if self._process else None
+        if watch.look(read_usage(pid) if pid else Usage()):
+            self._is_lost = True  # at once: a process that waits for a dead file system may never exit
+            self._finish(LostWorkerError(watch.cause))
+            self.stop(kill=True)
+
+    def stop(self, kill: bool) -> None:
+        self._must_die = kill
+        self._steps.put(None)
+        if kill and self._process is not None:
+            self._process.kill()
+
+    def wait(self, deadline: float) -> None:
+        """Wait for the end of the process; kill it at the deadline."""
+        self._thread.join(max(0.0, deadline - time.monotonic()))
+        if self._process is not None and self._process.is_alive():
+            self._process.kill()
+
+    def _converse(self) -> None:
+        """Run steps until the process is stopped or lost. This is the only code that runs in the thread."""
+        try:
+            connection, other_end = Pipe()
+            with connection:
+                with other_end:
+                    process = _Process(target=_serve, args=(os.getpid(), other_end, self._url))
+                    process.start()
+                self._process = process
+                if self._must_die:
+                    process.kill()
+                while (step := self._steps.get()) is not None:
+                    self._run(step, connection, process)
+            process.join()
+        except Exception as error:
+            self._is_lost = True
+            reason = "died (killed or out of memory)" if self._process else f"did not start ({error})"
+            self._finish(LostWorkerError(f"its worker process {reason}"))
+
+    def _run(self, step: Step, connection: _Connection, process: _Process) -> None:
+        """Run a step in the process.
+
+        Raises:
+            EOFError, OSError: the process has died.
+        """
+        try:
+            connection.send(step)
+            kind, value = _receive(connection, process)
+            while kind != "end":
+                self.is_ready = True
+                if kind == "progress":
+                    self._progress.put((step.key, value))
+                    if self._current is not None:
+                        self._current[2].sign()
+                kind, value = _receive(connection, process)
+        except (EOFError, OSError):
+            raise
+        except Exception as error:  # such as a pickling error
+            value = error
+        self._finish(value)
+
+    def _finish(self, result: bool | Exception) -> None:
+        current, self._current = self._current, None
+        if current is not None:
+            set_first_result(current[1], result)
+
+
+def _receive(connection: _Connection, process: _Process) -> _Message:
+    """Return the next message. A dead process is noticed even if its child processes keep the connection open."""
+    while not connection.poll(_POLL_SECONDS):
+        if not process.is_alive() and not connection.poll():
+            raise EOFError
+    message: _Message = connection.recv()
+    return message
+
+
+def _serve(parent: int, connection: _Connection, url: str) -> None:
+    """Run the steps that arrive, in a worker process, until the connection is closed. Ctrl-C is left to the parent."""
+    exit_with_parent(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Workers show no progress bars, and a killed worker would leak the semaphore of tqdm.
     TqdmDefaultWriteLock.mp_lock = None
-    threading.Thread(target=_exit_with_parent, args=(parent,), daemon=True).start()
-    queue.put((_WORKER_READY, 0.0))
+    sending = threading.Lock()
+    store: Store | None = None  # one for all steps, so that files are hashed once per process
 
+    def send(*message: Any) -> None:
+        with sending:
+            connection.send(message)
 
-def _exit_with_parent(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(0.5)
-    os._exit(1)
-
-
-_stores: dict[str, Store] = {}
-
-
-def _run_in_worker(step: Step, url: str) -> bool:
-    """Run a step in a worker. Each process keeps its store object, so that files are hashed once per process."""
-    assert _worker_queue is not None
-    if url not in _stores:
-        _stores[url] = open_store(url)
-    return _run(step, _stores[url], _worker_queue)
-
-
-def _run(step: Step, store: Store, queue: _ProgressQueue) -> bool:
-    return run_step(step, store, lambda fraction: queue.put((step.key, fraction))) is not None
+    send("ready", None)
+    while True:
+        try:
+            step: Step = connection.recv()
+            store = store or open_store(url)
+            send("end", run_step(step, store, lambda fraction: send("progress", fraction)) is not None)
+        except (EOFError, BrokenPipeError, ConnectionResetError):
+            return
+        except PrettyUsefulError as error:
+            send("end", error)
+        except Exception as error:  # a step that cannot be unpickled here, or an exception that cannot be pickled
+            send("end", StepFailedError(redact_line(f"{type(error).__name__}: {error}")))

@@ -7,8 +7,8 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import Future
-from contextlib import suppress
-from dataclasses import dataclass
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, Self
@@ -16,19 +16,28 @@ from typing import Any, Self
 from prettyuseful.engine.step import Resources, Step, run_step
 from prettyuseful.engine.store.base import Store
 from prettyuseful.engine.store.open import open_store
-from prettyuseful.engine.workers.base import LostWorkerError
-from prettyuseful.errors import PrettyUsefulError, StepFailedError, StudyError, one_line
+from prettyuseful.engine.workers.base import LostWorkerError, set_first_result
+from prettyuseful.engine.workers.life import Watch, read_patience
+from prettyuseful.engine.workers.ray_cluster import ray_cluster
+from prettyuseful.engine.workers.ray_observers import ActorProcess, Observers
+from prettyuseful.errors import PrettyUsefulError, StepFailedError, StudyError
+from prettyuseful.redaction import redact, redact_line
 
 _LOST = "its Ray worker or node was lost (killed or out of memory)"
+_LOOK_SECONDS = 10.0
+"""Seconds between two looks whether an actor is alive."""
 
 
 @dataclass(eq=False)
 class _WorkerActor:
-    """An actor, its resources, and the rate class of its last step."""
+    """An actor, its resources, its process, and its last step with the result that is awaited."""
 
     actor: Any
     needs: Resources
-    rate_class: str
+    process: ActorProcess
+    step: Step = field(init=False)
+    future: Future[bool] = field(init=False)
+    watch: Watch = field(init=False)
 
 
 class RayWorkers:
@@ -42,40 +51,36 @@ class RayWorkers:
         StudyError: Ray is not installed, or the cluster cannot be reached.
     """
 
-    crash_kills_siblings = False
+    shares_memory = False
 
     def __init__(self, store: Store, address: str) -> None:
         self.store, self.address = store, address
         self.idle: list[_WorkerActor] = []
         self.busy: list[_WorkerActor] = []
         self._returned: SimpleQueue[tuple[_WorkerActor, bool]] = SimpleQueue()
-        self._started_ray = False
+        self._patience = read_patience()
 
     def __enter__(self) -> Self:
         self._ray = _import_ray()
-        if not self._ray.is_initialized():
-            address = None if self.address == "ray" else self.address
-            os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-            try:
-                self._ray.init(address, log_to_driver=False, logging_level="ERROR")
-            except Exception as error:
-                raise StudyError(
-                    f"--on {self.address}: cannot reach a Ray cluster ({type(error).__name__}); start one with "
-                    "`ray start`, or give another address"
-                ) from error
-            self._started_ray = True
-        self._actor_class = self._ray.remote(_StepRunner)
-        self._progress = self._ray.remote(_ProgressBuffer).options(num_cpus=0, max_restarts=-1).remote()
-        self._pending_progress = self._progress.take.remote()
+        with ExitStack() as stack:
+            stack.enter_context(ray_cluster(self._ray, self.address))
+            self._start()
+            self._cluster = stack.pop_all()
         return self
 
+    def _start(self) -> None:
+        self._actor_class = self._ray.remote(_StepRunner)
+        self._observers = Observers(self._ray, self._patience)
+        self._progress = self._ray.remote(_ProgressBuffer).options(num_cpus=0, max_restarts=-1).remote()
+        self._pending_progress = self._progress.take.remote()
+
     def __exit__(self, *_: object) -> None:
-        for worker in [*self.idle, *self.busy]:
-            self._ray.kill(worker.actor)
-        self._ray.kill(self._progress)
-        self.idle, self.busy = [], []
-        if self._started_ray:
-            self._ray.shutdown()
+        with self._cluster:
+            for worker in [*self.idle, *self.busy]:
+                self._ray.kill(worker.actor)
+            self._ray.kill(self._progress)
+            self._observers.stop()
+            self.idle, self.busy = [], []
 
     @property
     def width(self) -> int:
@@ -88,27 +93,27 @@ class RayWorkers:
         return self._fits([needs, *(other.spec.needs for other in running)])
 
     def submit(self, step: Step) -> Future[bool]:
-        future: Future[bool] = Future()
-        worker = self._acquire_actor(step)
+        worker, future = self._acquire_actor(step), Future[bool]()
+        worker.step, worker.future = step, future
+        worker.watch = Watch(self._patience, longest_interval=_LOOK_SECONDS)
         self.busy.append(worker)
 
         def on_done(done: Future[Any]) -> None:  # runs in a thread of Ray
             error = done.exception()
             self._returned.put((worker, error is None))
             if error is not None:
-                future.set_exception(self._translate_error(error))
-                return
-            completed, exception = done.result()
-            if exception is not None:
-                future.set_exception(exception)
+                set_first_result(future, self._translate_error(error))
             else:
-                future.set_result(completed)
+                completed, exception = done.result()
+                set_first_result(future, exception or completed)
 
         worker.actor.work.remote(step, self._progress).future().add_done_callback(on_done)
         return future
 
     def progress_events(self) -> Iterable[tuple[str, float]]:
         self._collect_returned()
+        for worker in list(self.busy):
+            self._kill_if_hung(worker)
         # If the cluster has lost nodes, idle actors must not block the start of waiting ones.
         if self.idle and not self._fits(worker.needs for worker in (*self.idle, *self.busy)):
             self._kill_idle()
@@ -116,8 +121,21 @@ class RayWorkers:
         if not ready:
             return
         with suppress(self._ray.exceptions.RayError):  # its node was lost; Ray restarts the actor elsewhere
-            yield from self._ray.get(self._pending_progress)
+            for key, fraction in self._ray.get(self._pending_progress):
+                for worker in self.busy:
+                    if worker.step.key == key:
+                        worker.watch.sign()
+                yield key, fraction
         self._pending_progress = self._progress.take.remote()
+
+    def _kill_if_hung(self, worker: _WorkerActor) -> None:
+        """Kill the actor if its step has shown no sign of life for longer than the patience."""
+        if not worker.watch.is_due() or (answer := self._observers.read_usage(worker.process)) is None:
+            return
+        if worker.watch.look(answer.usage):
+            self.busy.remove(worker)
+            set_first_result(worker.future, LostWorkerError(worker.watch.cause))
+            self._ray.kill(worker.actor)
 
     def _acquire_actor(self, step: Step) -> _WorkerActor:
         """Return an idle actor with the same resources, or stop idle actors and start a new one."""
@@ -125,19 +143,16 @@ class RayWorkers:
         needs = step.spec.needs
         candidates = [worker for worker in self.idle if worker.needs == needs]
         if candidates:
-            worker = next((worker for worker in candidates if worker.rate_class == step.spec.rate_class), candidates[0])
+            same_class = (worker for worker in candidates if worker.step.spec.rate_class == step.spec.rate_class)
+            worker = next(same_class, candidates[0])
             self.idle.remove(worker)
-            worker.rate_class = step.spec.rate_class
             return worker
         self._kill_idle()  # they hold resources that the new actor may need
         options: dict[str, Any] = {"num_cpus": needs.threads, "num_gpus": needs.gpus, "max_restarts": 0}
         if needs.memory:
             options["memory"] = needs.memory
-        return _WorkerActor(
-            self._actor_class.options(**options).remote(self.store.url, str(Path.cwd()), sys.path),
-            needs,
-            step.spec.rate_class,
-        )
+        actor = self._actor_class.options(**options).remote(self.store.url, str(Path.cwd()), sys.path)
+        return _WorkerActor(actor, needs, ActorProcess(actor.locate.remote()))
 
     def _translate_error(self, error: BaseException) -> PrettyUsefulError:
         """Distinguish lost workers from other errors of Ray, such as a class that is not installed on the node."""
@@ -152,13 +167,15 @@ class RayWorkers:
             error, exceptions.ActorUnschedulableError
         ):
             return LostWorkerError(_LOST)
-        return StepFailedError(one_line(f"on Ray: {str(error).strip().splitlines()[-1]}"))
+        return StepFailedError(redact_line(f"on Ray: {redact(str(error)).strip().splitlines()[-1]}"))
 
     def _collect_returned(self) -> None:
         """Mark actors with finished steps as idle. If one was lost, stop all idle ones: their node may be lost too."""
         with suppress(Empty):
             while True:
                 worker, alive = self._returned.get_nowait()
+                if worker not in self.busy:  # it was killed because it hung
+                    continue
                 self.busy.remove(worker)
                 if alive:
                     self.idle.append(worker)
@@ -218,6 +235,10 @@ class _StepRunner:
         self._url = url
         self._store: Store | None = None
 
+    def locate(self) -> tuple[str, int]:
+        """Return the node and the process id."""
+        return _import_ray().get_runtime_context().get_node_id(), os.getpid()
+
     def work(self, step: Step, progress: Any) -> tuple[bool, PrettyUsefulError | None]:
         """Run a step. Exceptions are returned, because Ray would wrap them in a traceback."""
         try:
@@ -236,4 +257,6 @@ def _import_ray() -> Any:
         import ray
     except ImportError:
         raise StudyError("--on ray needs Ray; install prettyuseful[ray]") from None
+    if not hasattr(ray._raylet, "AuthenticationTokenLoader"):
+        raise StudyError(f"--on ray needs Ray 2.52 or later, not {ray.__version__}; install prettyuseful[ray] again")
     return ray

@@ -21,9 +21,10 @@ import httpx2
 import numpy as np
 
 from prettyuseful.data.images import encode_png
-from prettyuseful.errors import PrettyUsefulError, StepFailedError, UserError, one_line
+from prettyuseful.errors import PrettyUsefulError, StepFailedError, UserError
 from prettyuseful.prompts.captioners.answers import clean_caption
 from prettyuseful.prompts.captioners.base import Picture, join_names
+from prettyuseful.redaction import contains_secret, redact_line
 
 T = TypeVar("T")
 
@@ -210,8 +211,8 @@ class EndpointCaptioner:
             ) from None
         if refused or choice.get("finish_reason") == "content_filter":
             raise _RetryableError(self._sanitise(f"the model refused ({refused or 'content filter'}", ")"))
-        if text and len(self._key) >= _MIN_SECRET_LENGTH and self._key in text:
-            raise _RetryableError("the answer contains the API key")
+        if text and ((len(self._key) >= _MIN_SECRET_LENGTH and self._key in text) or contains_secret(text)):
+            raise _RetryableError("the answer contains the API key or another secret")
         self._served_models.add(self._sanitise(str(reply.get("model", "not said"))))
         try:
             return clean_caption(text or "")
@@ -262,9 +263,8 @@ class EndpointCaptioner:
         return f"the captioner {self.model!r} at {self.url}"
 
     def _sanitise(self, text: str, end: str = "") -> str:
-        """Return a server's message as one truncated line, without the key."""
-        text = one_line(text)
-        return (text.replace(self._key, "***") if self._key else text)[:_MAX_CHARACTERS] + end
+        """Return a server's message as one truncated line, without the key and other secrets."""
+        return redact_line(text.replace(self._key, "***") if self._key else text, _MAX_CHARACTERS) + end
 
     def _client(self) -> httpx2.AsyncClient:
         try:

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 import torch
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
-from prettyuseful.errors import DataError, StepFailedError, one_line
+from prettyuseful.errors import DataError, StepFailedError
 from prettyuseful.hub.pretrained import ModelKind, load_pretrained, model_label
 from prettyuseful.numerics import Numerics
 from prettyuseful.prompts.captioners.answers import clean_caption
 from prettyuseful.prompts.captioners.base import Picture
+from prettyuseful.redaction import redact_line
 
 _GREEDY = {"do_sample": False, "num_beams": 1, "temperature": None, "top_p": None, "top_k": None}
 _MAX_CHARACTERS = 200
@@ -77,7 +78,8 @@ class VisionLanguageCaptioner:
             answer = tokens[0, inputs["input_ids"].shape[1] :]
             return clean_caption(self.processor.decode(answer, skip_special_tokens=True))
         except (ValueError, RuntimeError) as error:  # an unsupported shape, too little memory, an empty answer
+            reason = redact_line(str(error), _MAX_CHARACTERS)
             raise StepFailedError(
-                f"the captioner {self.name!r} cannot caption {picture.name}: {one_line(str(error))[:_MAX_CHARACTERS]}; "
+                f"the captioner {self.name!r} cannot caption {picture.name}: {reason}; "
                 "change the picture, the instruction or the model"
             ) from error
