@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,33 @@ CLASSES = {"red": (200, 40, 40), "blue": (40, 40, 200)}
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Whole studies first: of two processes, none should be left with the longest tests at the end."""
     items.sort(key=lambda item: item.path.parent != Path(__file__).parent)
+
+
+def skip_in_garbage_collection() -> None:
+    """Exempt all objects that exist now: with the modules of torch and diffusers, a collection takes half a second."""
+    gc.collect()
+    gc.freeze()
+
+
+def pytest_collection_finish() -> None:
+    skip_in_garbage_collection()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any]) -> Generator[None, Any, Any]:
+    result = yield
+    if fixturedef.scope == "session":  # it may have imported more, and its value stays
+        skip_in_garbage_collection()
+    return result
+
+
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    if nextitem is not None and nextitem.path != item.path:
+        skip_in_garbage_collection()
+
+
+def pytest_unconfigure() -> None:
+    gc.unfreeze()
 
 
 PLANTED = Path(__file__).parent / "planted_generators.py"
@@ -145,17 +173,31 @@ def shared_task(tmp_path_factory: pytest.TempPathFactory) -> Path:
 StudyText = Callable[..., str]
 
 
-@pytest.fixture
-def ray_cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """Two raylets of one CPU each on this machine; `--on ray` finds them by RAY_ADDRESS."""
+RAY_NODE = {"num_cpus": 1, "object_store_memory": 80_000_000}
+# A killed node refuses connections, so it is known to be lost after a second. A busy one has 10 s to answer.
+RAY_HEALTH = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 500, "health_check_failure_threshold": 2}
+
+
+@pytest.fixture(scope="module")
+def started_cluster() -> Iterator[Any]:
+    """A Ray cluster for the tests of a file: to start one takes seconds."""
     cluster = pytest.importorskip("ray.cluster_utils").Cluster
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        head = {**RAY_NODE, "include_dashboard": False, "_system_config": RAY_HEALTH}
+        started = cluster(initialize_head=True, head_node_args=head)
+        yield started
+        started.shutdown()
+
+
+@pytest.fixture
+def ray_cluster(started_cluster: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Two raylets of one CPU each on this machine; `--on ray` finds them by RAY_ADDRESS. A test may remove one."""
+    if not started_cluster.worker_nodes:
+        started_cluster.add_node(**RAY_NODE)
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-    node = {"num_cpus": 1, "object_store_memory": 80_000_000}
-    found = cluster(initialize_head=True, head_node_args={**node, "include_dashboard": False})
-    found.add_node(**node)
-    monkeypatch.setenv("RAY_ADDRESS", found.address)
-    yield found
-    found.shutdown()
+    monkeypatch.setenv("RAY_ADDRESS", started_cluster.address)
+    return started_cluster
 
 
 @pytest.fixture(scope="session")
@@ -172,11 +214,17 @@ def study_text(shared_task: Path, pipeline_folder: Path) -> StudyText:
     return text
 
 
-@pytest.fixture(scope="session")
-def run(tmp_path_factory: pytest.TempPathFactory, study_text: StudyText) -> list[str]:
-    """The command that runs a small study, for a process of its own."""
+@pytest.fixture(scope="session", params=["a class of one's own", pytest.param("a pipeline", marks=pytest.mark.slow)])
+def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, shared_task: Path) -> list[str]:
+    """The command that runs a small study, for a process of its own: one with a pipeline needs seconds to import it."""
     path = tmp_path_factory.mktemp("study") / "study.yaml"
-    path.write_text(study_text(seeds="[0, 1]"))
+    if request.param == "a pipeline":
+        path.write_text(request.getfixturevalue("study_text")(seeds="[0, 1]"))
+    else:
+        path.write_text(
+            f"version: 1\ntask: {{folder: {shared_task}}}\ntrain: {{seeds: [0, 1]}}\nnumerics: {{micro_batch: 4}}\n"
+            f"datasets: {{tiny: {{generator: '{PLANTED}:Noise', images_per_class: 7, prompts: template}}}}\n"
+        )
     return ["run", str(path)]
 
 
@@ -186,7 +234,7 @@ def uninterrupted(run: list[str], tmp_path_factory: pytest.TempPathFactory) -> P
     from tests.runs import finish
 
     folder = tmp_path_factory.mktemp("uninterrupted") / "run"
-    finish(run, folder, workers=1)
+    finish(run, folder)
     return folder
 
 
@@ -259,5 +307,5 @@ def s3_url(s3_server: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> s
     }.items():
         monkeypatch.setenv(name, value)
     bucket = f"bucket-{uuid.uuid4().hex}"
-    fsspec.filesystem("s3", skip_instance_cache=True).mkdir(bucket)
+    fsspec.filesystem("s3", use_listings_cache=False).mkdir(bucket)
     return f"s3://{bucket}"

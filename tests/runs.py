@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tests.cli.commands import call_here
+
 from prettyuseful.engine.keys import file_sha256
 from prettyuseful.engine.store.base import Store
 from prettyuseful.engine.store.local import LocalStore
@@ -37,13 +39,16 @@ def start(
         )
 
 
-def finish(command: list[str], folder: Path, workers: int = 1, store: Path | str | None = None) -> None:
-    assert start(command, folder, workers, store).wait(timeout=240) == 0, (folder / "log").read_text()
+def finish(command: list[str], folder: Path, store: Path | str | None = None) -> None:
+    """Run a command like `start`, but in this process, which has imported everything already. It must succeed."""
+    run_command(*command, "--store", str(store or folder / "store"), "--out", str(folder / "out"), "--workers", "1")
 
 
 def run_command(*command: str) -> str:
-    """Run a command that must succeed, and return its output."""
-    return subprocess.run([*COMMAND, *command], capture_output=True, text=True, check=True).stdout
+    """Run a command in this process. It must succeed; return its output."""
+    result = call_here(*command)
+    assert result.returncode == 0, result.stderr
+    return result.stdout
 
 
 def count_manifests(folder: Path) -> int:

@@ -15,7 +15,7 @@ from prettyuseful.checks.places import CheckedSet, DataReport
 from prettyuseful.console import StepProgress, check_table, checked_sets_table, print_out, summary_table
 from prettyuseful.data.class_counts import ClassCounts
 from prettyuseful.engine.events import RunPlanned, StepEvent
-from prettyuseful.engine.step import Step
+from prettyuseful.engine.step import Step, manifest_of
 from prettyuseful.engine.store.local import LocalStore
 from prettyuseful.interface_checks import CheckResult
 from prettyuseful.steps.datasets import SampleSpec
@@ -82,6 +82,16 @@ def test_a_run_first_says_how_many_steps_run_and_why(
     with StepProgress(explains=False) as progress:
         progress(whole)
     assert capsys.readouterr().err.startswith("1 step to run, 1 at a time\n")
+
+
+def test_a_run_says_which_field_changed(step: Step, planned: RunPlanned, capsys: pytest.CaptureFixture[str]) -> None:
+    planned.store.commit(manifest_of(step, (), {}, 1.0))
+    other = replace(step, spec=SampleSpec(per_class=2))
+    with StepProgress() as progress:
+        progress(replace(planned, steps={other.key: other}, plan={other.key: other}))
+    first, second, _ = capsys.readouterr().err.splitlines()
+    assert first == "1 of 1 steps to run: per_class changed from 1 to 2"
+    assert second == "about 1.0 s, 1 at a time"
 
 
 def test_a_run_says_that_nothing_is_to_do(planned: RunPlanned, capsys: pytest.CaptureFixture[str]) -> None:

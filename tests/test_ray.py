@@ -23,6 +23,7 @@ from tests.runs import count_manifests, datasets, files_by_key, records
 from prettyuseful.engine.store.local import LocalStore
 
 slow = pytest.mark.slow  # they need an idle machine
+of_pipeline = pytest.mark.parametrize("run", ["a pipeline"], indirect=True)
 
 
 def start(command: list[str], run_folder: Path, on: str = "ray") -> subprocess.Popen[bytes]:
@@ -80,6 +81,7 @@ def test_study_on_two_nodes_gives_the_same_results(run: list[str], uninterrupted
 
 
 @slow
+@of_pipeline
 def test_killed_workers_and_nodes_do_not_change_the_results(
     run: list[str], uninterrupted: Path, tmp_path: Path, ray_cluster: Any
 ) -> None:
@@ -98,6 +100,7 @@ def test_killed_workers_and_nodes_do_not_change_the_results(
 
 
 @slow
+@of_pipeline
 @pytest.mark.usefixtures("ray_cluster")
 def test_killed_driver_can_be_restarted(run: list[str], uninterrupted: Path, tmp_path: Path) -> None:
     run_folder = tmp_path / "ray"
@@ -150,6 +153,7 @@ def free_port() -> int:
 
 
 @slow
+@of_pipeline
 def test_remote_driver(run: list[str], uninterrupted: Path, tmp_path: Path, client_address: str) -> None:
     run_folder = tmp_path / "ray"
     end(start(run, run_folder, client_address), run_folder)

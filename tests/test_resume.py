@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import pytest
 from tests.runs import count_manifests, datasets, files_by_key, finish, kill_after, records, run_command, start
 
 from prettyuseful.run import generate
@@ -13,7 +16,7 @@ from prettyuseful.run import generate
 def test_resumed_run_gives_the_same_results(run: list[str], uninterrupted: Path, tmp_path: Path) -> None:
     killed = tmp_path / "killed"
     total = count_manifests(uninterrupted)
-    for count in (1, 3, 6, 10):
+    for count in (3, 20):
         kill_after(count, run, killed)
         assert count_manifests(killed) < total
         files_by_key(killed)
@@ -23,21 +26,29 @@ def test_resumed_run_gives_the_same_results(run: list[str], uninterrupted: Path,
     assert files_by_key(killed) == files_by_key(uninterrupted)
 
 
-def test_resumed_generation_gives_the_same_images(pipeline_folder: Path, shared_task: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["Noise", pytest.param("a pipeline", marks=pytest.mark.slow)])
+def test_resumed_generation_gives_the_same_images(
+    kind: str, planted: Callable[[str], str], shared_task: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     """Several prompts and shards per class; killed while some shards are unfinished."""
+    prompts: dict[str, Any] = {"strategy": "template", "templates": ["{}", "a {}", "the {}"]}
+    generator, per_class, sampling = planted("Noise"), 605, {}  # it is fast: many shards must be left after the kill
+    if kind == "a pipeline":
+        generator, per_class = str(request.getfixturevalue("pipeline_folder")), 105
+        sampling = {"sampling": {"steps": 2}}
     uninterrupted, killed = tmp_path / "whole", tmp_path / "killed"
-    prompts, sampling = {"strategy": "template", "templates": ["{}", "a {}", "the {}"]}, {"steps": 2}
-    fields = {"images_per_class": 105, "prompts": prompts, "sampling": sampling}
-    dataset, task = {"generator": str(pipeline_folder), **fields}, {"folder": str(shared_task)}
+    dataset = {"generator": generator, "images_per_class": per_class, "prompts": prompts, **sampling}
+    task = {"folder": str(shared_task)}
     generate(dataset, uninterrupted / "out", task, {"micro_batch": 10}, uninterrupted / "store", workers=1)
-    command = ["generate", str(pipeline_folder), "--task", str(shared_task), "--images-per-class", "105"]
-    command += ["--prompts", json.dumps(prompts), "--sampling", json.dumps(sampling), "--numerics", "micro_batch: 10"]
+    command = ["generate", generator, "--task", str(shared_task), "--images-per-class", str(per_class)]
+    command += ["--prompts", json.dumps(prompts), "--numerics", "micro_batch: 10"]
+    command += [part for key, value in sampling.items() for part in (f"--{key}", json.dumps(value))]
     kill_after(4, command, killed)
     assert datasets(killed) == {}
     files_by_key(killed)
     finish(command, killed)
     assert datasets(killed) == datasets(uninterrupted)
-    assert len(datasets(uninterrupted)) == 4
+    assert len(datasets(uninterrupted)) == 2 * -(-per_class // 100)
     assert files_by_key(killed) == files_by_key(uninterrupted)
 
 

@@ -65,6 +65,7 @@ def start(study_file: Path, store: Path, out: Path) -> subprocess.Popen[bytes]:
     )
 
 
+@pytest.mark.slow  # test_resume.py and test_object_storage.py let two processes share a store
 def test_two_runs_share_a_store(
     study_file: Path, uninterrupted: dict[str, list[tuple[str, str]]], tmp_path: Path
 ) -> None:

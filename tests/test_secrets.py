@@ -90,11 +90,12 @@ def study(tmp_path: Path, shared_task: Path, planted: Callable[[str], str], endp
     return ["-v", "run", str(tmp_path / "study.yaml")]
 
 
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_no_secret_is_printed_or_stored(
-    canaries: str, tmp_path: Path, shared_task: Path, planted: Callable[[str], str], endpoint: str
+    workers: int, canaries: str, tmp_path: Path, shared_task: Path, planted: Callable[[str], str], endpoint: str
 ) -> None:
     run_folder, url = tmp_path / "run", f"{canaries}/store"
-    assert start(study(tmp_path, shared_task, planted, endpoint), run_folder, 2, url).wait(timeout=240) == 1
+    assert start(study(tmp_path, shared_task, planted, endpoint), run_folder, workers, url).wait(timeout=240) == 1
     log = (run_folder / "log").read_text()
     assert "401 for http" in log
     assert "wrong: [GPG_PASSPHRASE] [API_KEYS]" in log

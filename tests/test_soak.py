@@ -30,6 +30,7 @@ KILLS = 40
 SEED = 20261124
 
 
+@pytest.mark.parametrize("run", ["a pipeline"], indirect=True)
 @pytest.mark.parametrize("kind", ["folder", "s3"])
 def test_random_kills_do_not_change_the_results(
     run: list[str], uninterrupted: Path, tmp_path: Path, kind: str, request: pytest.FixtureRequest
@@ -66,7 +67,7 @@ def test_random_kills_do_not_change_the_results(
 
 
 def end(run: list[str], run_folder: Path, store: Store, uninterrupted: Path) -> None:
-    finish(run, run_folder, 2, store.url)
+    finish(run, run_folder, store.url)
     assert datasets(run_folder) == datasets(uninterrupted) != {}
     assert records(run_folder) == records(uninterrupted)
     assert files_by_key(run_folder, store) == files_by_key(uninterrupted)

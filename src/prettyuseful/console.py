@@ -322,6 +322,6 @@ def print_line(text: str) -> None:
 
 
 def print_out(content: object) -> None:
-    """Print text or a table to stdout; when stdout is not a terminal, without wrapping at 80 columns; secrets are replaced in text."""
+    """Print text or a table to stdout, without wrapping at 80 columns when it is no terminal; secrets are replaced."""
     content = redact(content) if isinstance(content, str) else content
     Console(width=None if sys.stdout.isatty() else 240, highlight=False, markup=False).print(content)

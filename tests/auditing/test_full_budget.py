@@ -2,24 +2,31 @@
 
 import json
 import sys
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
 import numpy as np
 import pytest
+import yaml
 from PIL import Image
+from tests.photographs import SomePhotos
 
-from prettyuseful.auditing.audit import audit
+from prettyuseful.auditing.audit import audit, plan_audit
+from prettyuseful.auditing.audit import run_audit as audit_of
 from prettyuseful.auditing.gate import Gate
 from prettyuseful.auditing.result import NOT_MEASURED, Audit, audit_schema
 from prettyuseful.diagnosis.images import LabelledImages
-from prettyuseful.study.reading import load_study
+from prettyuseful.engine.session import Execution
+from prettyuseful.plan.study import make_plan
+from prettyuseful.study.reading import load_study, parse_study
 from prettyuseful.tasks.source import TaskSource
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 from planted.defects import DEFECTS
-from planted.worlds import Photos
 
+Run = Callable[[Path], Audit]
 PER_CLASS = 30
 
 
@@ -32,7 +39,7 @@ def save(folder: Path, images: LabelledImages) -> Path:
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root, world, rng = tmp_path_factory.mktemp("full"), Photos(0, per_class=PER_CLASS), np.random.default_rng(0)
+    root, world, rng = tmp_path_factory.mktemp("full"), SomePhotos(0, per_class=PER_CLASS), np.random.default_rng(0)
     first, second = world.halves
     real = LabelledImages(
         *(np.concatenate([getattr(first, field), getattr(second, field)]) for field in ("pixels", "labels", "groups"))
@@ -48,6 +55,20 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run_audit(folders: Path) -> Audit:
+    """Run the study of a full audit with two training seeds and without a curve, which other tests cover."""
+    source = TaskSource(real=str(folders / "real"), groups=str(folders / "groups.csv"))
+    request = plan_audit(source, [folders / "soft"], "full")
+    content = yaml.safe_load(request.text)
+    assert content["train"]["seeds"] == [0, 1, 2]
+    content["train"] |= {"seeds": [0, 1], "real_curve": []}
+    text = yaml.safe_dump(content, sort_keys=False)
+    request = replace(request, text=text, study=parse_study(text, "audit"))
+    plan = make_plan(request.study)
+    with Execution(folders / "store", workers=1).session(request.study.numerics) as session:
+        return audit_of(request, plan, session, folders / "out")
+
+
+def run_complete_audit(folders: Path) -> Audit:
     return audit(
         TaskSource(real=str(folders / "real"), groups=str(folders / "groups.csv")),
         folders / "soft",
@@ -58,9 +79,15 @@ def run_audit(folders: Path) -> Audit:
     )
 
 
+@pytest.fixture(scope="module", params=[run_audit, pytest.param(run_complete_audit, marks=pytest.mark.slow)])
+def run(request: pytest.FixtureRequest) -> Run:
+    chosen: Run = request.param
+    return chosen
+
+
 @pytest.fixture(scope="module")
-def audit_result(folders: Path) -> Audit:
-    return run_audit(folders)
+def audit_result(run: Run, folders: Path) -> Audit:
+    return run(folders)
 
 
 def test_the_blur_is_reported_and_its_cost_is_measured(audit_result: Audit) -> None:
@@ -101,7 +128,7 @@ def test_the_json_matches_its_schema_and_conditions_may_use_costs(audit_result: 
     assert Gate.parse("causes.high-frequencies.accuracy_cost.mean > 0.03").satisfied_by(audit_result)
 
 
-def test_a_second_run_reuses_the_store_and_gives_the_same_result(audit_result: Audit, folders: Path) -> None:
+def test_a_second_run_reuses_the_store_and_gives_the_same_result(run: Run, audit_result: Audit, folders: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in (folders / "store").rglob("*") if path.is_file()}
-    assert run_audit(folders) == audit_result
+    assert run(folders) == audit_result
     assert {path: path.stat().st_mtime_ns for path in (folders / "store").rglob("*") if path.is_file()} == before

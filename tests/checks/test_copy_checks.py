@@ -46,6 +46,12 @@ def test_places_without_a_role_and_synthetic_sets_are_compared_with_each_other()
     assert [hit.set for hit in shared(Sets(tuple(made)))] == ["two"]
 
 
+def test_two_places_with_one_role_are_compared_with_each_other() -> None:
+    for role in ("train", "test"):
+        first, second = image_set(clean(0), role, "first"), image_set(clean(0), role, "second")
+        assert [(hit.set, hit.count) for hit in shared(Sets((first, second)))] == [("second", 24)]
+
+
 def test_repeats_are_counted_without_their_first_image() -> None:
     images = {**clean(0), "a/again.png": encoded(picture(0)), "a/more.jpg": clean(0)["a/000.jpg"]}
     (hit,) = repeated(Sets((image_set(images),)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from contextlib import chdir
 from pathlib import Path
 
 from typer.testing import CliRunner
@@ -17,12 +18,15 @@ def call(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedPro
     return subprocess.run([*PROGRAM, *map(str, arguments)], capture_output=True, text=True, cwd=cwd, timeout=240)
 
 
-def call_here(*arguments: object, typed: str | None = None) -> subprocess.CompletedProcess[str]:
-    """Call a command in this process, which has imported everything already. For commands that run no steps.
+def call_here(
+    *arguments: object, typed: str | None = None, cwd: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Call a command in this process, which has imported everything already: a new one needs seconds for that.
 
     `typed` is the input of the user.
     """
-    result = CliRunner().invoke(app, [*map(str, arguments)], input=typed, catch_exceptions=False)
+    with chdir(cwd or Path.cwd()):
+        result = CliRunner().invoke(app, [*map(str, arguments)], input=typed, catch_exceptions=False)
     return subprocess.CompletedProcess([*map(str, arguments)], result.exit_code, result.stdout, result.stderr)
 
 

@@ -8,6 +8,7 @@ import logging
 import weakref
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import pytest
@@ -37,9 +38,13 @@ LIMITS: dict[str, dict[str, int]] = {
 }
 
 
+shared_encoder = cache(PromptEncoder)
+"""Encoders that no test changes."""
+
+
 @pytest.fixture
 def encoder(name: str) -> PromptEncoder:
-    return PromptEncoder(name, Numerics())
+    return shared_encoder(name, Numerics())
 
 
 def modules(holder: PromptEncoder | DiffusersSampler) -> dict[str, Any]:
@@ -119,7 +124,7 @@ def test_negative_prompt_has_every_embedding_of_a_prompt(encoder: PromptEncoder)
 
 @pytest.mark.parametrize("kind", ["sdxl", REFINED])
 def test_sdxl_uses_zeros_without_a_negative(tiny_model_name: Named, kind: str) -> None:
-    encoder = PromptEncoder(tiny_model_name(kind), Numerics())
+    encoder = shared_encoder(tiny_model_name(kind), Numerics())
     none, empty = encoder.encode_negative(None), encoder.encode_negative("")
     for name in ("negative_prompt_embeds", "negative_pooled_prompt_embeds"):
         assert not none[name].any()
@@ -130,7 +135,7 @@ def test_sdxl_uses_zeros_without_a_negative(tiny_model_name: Named, kind: str) -
 
 @pytest.mark.parametrize(("kind", "tokenizer"), [(kind, tokenizer) for kind in KINDS for tokenizer in LIMITS[kind]])
 def test_too_long_returns_the_tokenizers_that_truncate(tiny_model_name: Named, kind: str, tokenizer: str) -> None:
-    encoder, limits = PromptEncoder(tiny_model_name(kind), Numerics()), LIMITS[kind]
+    encoder, limits = shared_encoder(tiny_model_name(kind), Numerics()), LIMITS[kind]
     fitting = text_of(limits[tokenizer], encoder, tokenizer)
     assert tokenizer not in encoder.too_long(fitting)
     assert set(encoder.too_long(f"a {fitting}")) == {

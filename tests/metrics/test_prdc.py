@@ -78,7 +78,7 @@ def tiles(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("kind", MAKERS)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(
     real=st.integers(10, 60),
     synthetic=st.integers(10, 60),
@@ -95,7 +95,7 @@ def test_agrees_with_the_full_table(kind: str, real: int, synthetic: int, width:
         assert same(manifold(a, b, k, "cosine"), by_tables(a, b, k, "cosine"))
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(
     real=st.integers(10, 60),
     synthetic=st.integers(10, 60),
@@ -164,7 +164,7 @@ def test_constant_features_give_defined_values(distance: Distance, value: float)
     assert manifold(spread, x, distance=distance).recall == manifold(x, spread, distance=distance).coverage == 0.0
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(seed=st.integers(0, 999), k=st.integers(1, 6))
 def test_invariant_to_order(seed: int, k: int) -> None:
     rng = np.random.default_rng(seed)
@@ -175,7 +175,7 @@ def test_invariant_to_order(seed: int, k: int) -> None:
         assert np.array_equal(getattr(before, part)[moved], getattr(after, part))
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(seed=st.integers(0, 999), distance=st.sampled_from(["euclidean", "cosine"]))
 def test_invariant_to_rotation(seed: int, distance: Distance) -> None:
     rng = np.random.default_rng(seed)
@@ -192,7 +192,7 @@ def test_cosine_distance_is_invariant_to_length() -> None:
     assert not same(manifold(a, b), manifold(a * longer, b))
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(seed=st.integers(0, 999), times=st.integers(2, 4))
 def test_repeating_synthetic_images_lowers_only_recall(seed: int, times: int) -> None:
     """Coverage does not change; the synthetic neighbourhoods shrink and are empty with more than k copies."""
@@ -206,7 +206,7 @@ def test_repeating_synthetic_images_lowers_only_recall(seed: int, times: int) ->
     assert often.recall == 0 or times < 4
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(seed=st.integers(0, 999), times=st.integers(2, 4))
 def test_repeated_real_images(seed: int, times: int) -> None:
     """The real neighbourhoods shrink and contain fewer images; recall does not change."""
@@ -263,7 +263,7 @@ def test_a_single_non_finite_value_raises_an_error(side: str, value: float) -> N
         manifold(sets["real"], sets["synthetic"])
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(
     k=st.integers(1, 6),
     extra=st.integers(1, 30),
@@ -279,7 +279,7 @@ def test_a_permuted_set_against_itself(k: int, extra: int, distance: Distance, s
     assert result.density == pytest.approx(1)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(k=st.integers(1, 4), seed=st.integers(0, 99))
 def test_more_than_k_copies_have_empty_neighbourhoods(k: int, seed: int) -> None:
     a = normal(np.random.default_rng(seed), 8, 3)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from .test_thumbnails import noise_png
 
 pytestmark = pytest.mark.skipif(chromium.find() is None, reason="no Chromium on this machine")
 
+slow = partial(pytest.param, marks=pytest.mark.slow)
 LONG = "a-data-set-with-a-very-long-name-that-goes-on-and-on"
 PLOTS = "[...document.querySelectorAll('[data-figure]')]"
 OPEN_PLOTS = "[...document.querySelectorAll('[data-figure]')].filter(plot => plot.checkVisibility())"
@@ -63,8 +65,7 @@ def draw_all(browser: Browser) -> None:
         browser.until(f"{plot}.querySelector('.main-svg') !== null")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (390, "dark"), slow(1440, "dark"), slow(390, "light")])
 def test_page_draws_all_plots_and_fits_the_width(browser: Browser, report: Path, width: int, scheme: str) -> None:
     browser.emulate(width, scheme)
     browser.open(report)

@@ -31,7 +31,7 @@ def shared(sets: Sets) -> Iterator[Hit]:
     """Pairs of sets that neither `leaked` nor `copied` compares. Each pair is compared once."""
     for number, images in enumerate(sets.checked):
         for earlier in sets.checked[:number]:
-            if {images.role, earlier.role} in ({"synthetic"}, {"other"}) or "other" in (images.role, earlier.role):
+            if images.role == earlier.role or "other" in (images.role, earlier.role):
                 yield from _copies(images, earlier)
 
 

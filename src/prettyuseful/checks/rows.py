@@ -50,7 +50,7 @@ _ROWS = (
     Check(
         id="shared",
         title="Copies between sets",
-        finds="Images that occur in two synthetic sets, or in two places without a role.",
+        finds="Images that occur in two sets of one role, such as two synthetic sets, or in places without a role.",
         severity="warning",
         advice="Remove them from one of the sets; or, if one is for tests, give it as such.",
         function=copy_checks.shared,

@@ -48,6 +48,8 @@ def run_as(user: int, call: Callable[[], T], umask: int = 0o022) -> T:
     with os.fdopen(reader, "rb") as pipe:
         content = pipe.read()
     os.waitpid(child, 0)
+    value: T
+    raised: BaseException | None
     value, raised = pickle.loads(content)
     if raised is not None:
         raise raised

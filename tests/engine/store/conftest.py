@@ -19,7 +19,7 @@ def location(request: pytest.FixtureRequest, tmp_path: Path) -> StoreLocation:
         fs.store.clear()
         return StoreLocation("memory://bucket/store", fs, tmp_path, shared=False)
     url = request.getfixturevalue("s3_url")
-    fs = fsspec.filesystem("s3", use_listings_cache=False, skip_instance_cache=True)
+    fs = fsspec.filesystem("s3", use_listings_cache=False)
     return StoreLocation(f"{url}/store", fs, tmp_path, shared=True)
 
 

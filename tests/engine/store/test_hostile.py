@@ -117,11 +117,14 @@ class Tamperer:
         self.empty(path)
         os.mkfifo(path)
 
-    def folder(self, path: Path) -> None:
-        """Put a folder with a file in the place of a file."""
+    def folder(self, path: Path, inner_link: str | None = None) -> None:
+        """Put a folder with a file, or with a link, in the place of a file."""
         self.empty(path)
         path.mkdir()
-        (path / "inner").write_bytes(b"x")
+        if inner_link is None:
+            (path / "inner").write_bytes(b"x")
+        else:
+            self.link(path / "inner", inner_link)
         os.utime(path, OLD)
 
     def file(self, path: Path, content: bytes = b"x") -> None:
@@ -213,8 +216,7 @@ TAMPERED: dict[str, Callable[[Tamperer], object]] = {
     "draft linked": lambda t: t.link(t.tmp / "draft", "file"),
     "draft folder linked": lambda t: t.link(t.tmp / "stray.scratch", "folder"),
     "old draft folder": lambda t: t.folder(t.tmp / "old"),
-    "old draft folder with a link": lambda t: (t.folder(t.tmp / "old"), t.link(t.tmp / "old" / "x", "folder"),
-                                               os.utime(t.tmp / "old", OLD)),
+    "old draft folder with a link": lambda t: t.folder(t.tmp / "old", inner_link="folder"),
     "abandoned scratch linked": lambda t: t.abandon("folder"),
     "owner linked": lambda t: t.link(t.tmp / "ab.owner", "file"),
     "owner is a pipe": lambda t: t.pipe(t.tmp / "ab.owner"),

@@ -40,7 +40,7 @@ def test_nothing_is_readable_before_the_commit(location: StoreLocation, store: S
     assert store.select_existing([KEY]) == set()
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(content=st.binary(max_size=2000), name=st.sampled_from(["a", "data-00000-of-00001.parquet", "ä b"]))
 def test_bytes_are_read_as_written(location: StoreLocation, store: Store, content: bytes, name: str) -> None:
     entry = location.put(store, content, name)
@@ -57,9 +57,9 @@ def test_the_first_commit_wins(location: StoreLocation, store: Store) -> None:
 
 
 def test_one_of_simultaneous_commits_wins_in_threads(location: StoreLocation) -> None:
-    racers = [location.open() for _ in range(6)]
-    with ThreadPoolExecutor(6) as pool:
-        winners = set(pool.map(lambda i: racers[i].commit(manifest(who=i)).manifest.facts["who"], range(6)))
+    racers = [location.open() for _ in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        winners = set(pool.map(lambda i: racers[i].commit(manifest(who=i)).manifest.facts["who"], range(4)))
     assert len(winners) == 1
 
 

@@ -19,7 +19,7 @@ RUN = (
 )
 GENERATE = (
     "made = generate({{'generator': '{task}/train', 'images_per_class': 2}}, 'out', {{'folder': '{task}'}}, "
-    "store='store', workers=2); print('images:', made.images)\n"
+    "store='store', workers={workers}); print('images:', made.images)\n"
 )
 
 
@@ -40,12 +40,12 @@ def test_missing_guard_is_reported_once(shared_task: Path, tmp_path: Path) -> No
 
 
 def test_single_worker_needs_no_guard(shared_task: Path, tmp_path: Path) -> None:
-    process = run_script(tmp_path, shared_task, RUN.format(workers=1))
-    assert (process.returncode, process.stdout, process.stderr) == (0, "complete: True\n", "")
+    process = run_script(tmp_path, shared_task, GENERATE.format(task=shared_task, workers=1))
+    assert (process.returncode, process.stdout, process.stderr) == (0, "images: 4\n", "")
 
 
 def test_several_workers_run_with_a_guard(shared_task: Path, tmp_path: Path) -> None:
-    call = GENERATE.format(task=shared_task)
+    call = GENERATE.format(task=shared_task, workers=2)
     process = run_script(tmp_path, shared_task, f"if __name__ == '__main__': {call}")
     assert (process.returncode, process.stdout, process.stderr) == (0, "images: 4\n", "")
 

@@ -58,7 +58,7 @@ class SafeFolder:
         """Return the status of a regular file, or None."""
         if not self._is_inside(names[:-1]):
             return None
-        with _no_file():
+        with _IgnoreMissing():
             status = os.lstat(self._join(names))
             return status if stat.S_ISREG(status.st_mode) else None
         return None
@@ -77,7 +77,7 @@ class SafeFolder:
         """Return the file descriptor of a regular file, or None."""
         if not self._is_inside(names[:-1]):
             return None
-        with _no_file():
+        with _IgnoreMissing():
             # O_NONBLOCK: a pipe must not wait for its writer.
             handle = os.open(self._join(names), flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, _READ_WRITE)
             if stat.S_ISREG(os.fstat(handle).st_mode):
@@ -115,7 +115,7 @@ class SafeFolder:
         """Return what a folder contains, in the order of the names; nothing if there is no folder."""
         if not self._is_inside(names):
             return []
-        with _no_file(), os.scandir(self.path(*names)) as entries:
+        with _IgnoreMissing(), os.scandir(self.path(*names)) as entries:
             return sorted(entries, key=lambda entry: entry.name)
         return []
 
@@ -201,15 +201,15 @@ class SafeFolder:
 
     def _is_inside(self, folders: Iterable[str]) -> bool:
         """Whether these folders, one in the other, exist below the root and none is a link."""
-        folders, part = tuple(folders), ()
-        if folders in self._safe_folders:
+        names, part = tuple(folders), tuple[str, ...]()
+        if names in self._safe_folders:
             return True
-        for name in folders:
+        for name in names:
             part = (*part, name)
             if part in self._safe_folders:
                 continue
             path = self.path(*part)
-            with _no_file():
+            with _IgnoreMissing():
                 mode = os.lstat(path).st_mode
                 if stat.S_ISDIR(mode):
                     self._safe_folders.add(part)
@@ -273,11 +273,11 @@ def age(path: Path | os.DirEntry[str]) -> float:
         return 0.0
 
 
-@contextmanager
-def _no_file() -> Iterator[None]:
-    """Continue after the block if there is no such file."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in _NO_FILE:
-            raise
+class _IgnoreMissing:
+    """Continues after the block if there is no such file."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> bool:
+        return isinstance(error, OSError) and error.errno in _NO_FILE

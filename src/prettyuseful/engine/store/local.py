@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping, Set
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -187,7 +187,7 @@ class LocalStore:
         with self._reading():
             claimed = self.claimed_keys()
             keep = keep | claimed
-            spare, unused = self._misplaced("manifests"), []
+            spare, unused = [*self._misplaced("manifests")], []
             needed, unreferenced = set[str](), set[str]()
             for key in self._keys():
                 manifest = self._manifest(key)
@@ -223,20 +223,18 @@ class LocalStore:
                 if path.name not in needed:
                     remove_path(path)
 
-    def _misplaced(self, folder: str) -> list[Path]:
-        """Return the links, and what is older than a day and no file of ours, in a folder with folders of files."""
-        misplaced = []
+    def _misplaced(self, folder: str) -> Iterator[Path]:
+        """Yield the links, and what is older than a day and no file of ours, in a folder with folders of files."""
+        suffix = ".json" if folder == "manifests" else ""
         for outer in self._folder.entries(folder):
             if outer.is_symlink() or not outer.is_dir(follow_symlinks=False):
-                misplaced.append(outer)
+                yield from _links_and_old([outer])
                 continue
-            suffix = ".json" if folder == "manifests" else ""
             for entry in self._folder.entries(folder, outer.name):
                 name = entry.name.removesuffix(suffix)
                 is_ours = is_digest(name) and name.startswith(outer.name) and entry.is_file(follow_symlinks=False)
                 if not is_ours or not entry.name.endswith(suffix):
-                    misplaced.append(entry)
-        return [Path(entry.path) for entry in misplaced if entry.is_symlink() or age(entry) > GRACE_SECONDS]
+                    yield from _links_and_old([entry])
 
     def _object_paths(self) -> Iterator[Path]:
         for outer in self._folder.entries("objects"):
@@ -244,7 +242,7 @@ class LocalStore:
                 if is_digest(entry.name) and entry.is_file(follow_symlinks=False):
                     yield Path(entry.path)
 
-    def _keys(self) -> list[str]:
+    def _keys(self) -> Sequence[str]:
         """Return the keys of all manifests, valid or not, in order."""
         keys = []
         with self._reading():
@@ -310,6 +308,10 @@ class LocalStore:
             full = error.errno in (errno.ENOSPC, errno.EDQUOT)
             remedy = "free disk space or choose another store" if full else _MAKE_WRITABLE
             raise StoreError(f"cannot write to the store {self.root}: {error.strerror or error}; {remedy}") from error
+
+
+def _links_and_old(entries: Iterable[os.DirEntry[str]]) -> Iterator[Path]:
+    return (Path(entry.path) for entry in entries if entry.is_symlink() or age(entry) > GRACE_SECONDS)
 
 
 def _files(manifests: Iterable[Manifest | None]) -> set[str]:
