@@ -177,35 +177,45 @@ def test_wrong_token_is_one_line(run: list[str], tmp_path: Path, monkeypatch: py
                 assert "set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN_PATH to a file with its token" in line
 
 
+OPEN = """
+import sys
+from pathlib import Path
+from prettyuseful.engine.store.local import LocalStore
+from prettyuseful.engine.workers.open import open_workers
+from prettyuseful.numerics import Numerics
+with open_workers("ray", LocalStore(Path(sys.argv[1])), Numerics()) as workers:
+    print(workers.width, flush=True)
+    sys.stdin.read()
+"""
+
+
 @slow
-def test_own_cluster_is_private_and_ends_with_its_driver(
-    run: list[str], uninterrupted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("killed", [True, False])
+def test_own_cluster_is_private_and_ends_with_its_run(
+    run: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed: bool
 ) -> None:
     pytest.importorskip("ray")
     monkeypatch.setenv("RAY_ADDRESS", "local")
-    folders = Path("/tmp")
-    before = set(folders.glob("prettyuseful-ray-*"))
-    run_folder = tmp_path / "ray"
-    started = start(run, run_folder)
-    wait_until(partial(_has_finished_in_total, 3), started, run_folder)
-    (folder,) = set(folders.glob("prettyuseful-ray-*")) - before
+    folders = set(Path("/tmp").glob("prettyuseful-ray-*"))
+    command, pipe = [sys.executable, "-c", OPEN, str(tmp_path / "store")], subprocess.PIPE
+    owner = subprocess.Popen(command, stdin=pipe, stdout=pipe, start_new_session=True)
+    assert owner.stdout is not None
+    assert int(owner.stdout.readline()) >= 1
+    (folder,) = set(Path("/tmp").glob("prettyuseful-ray-*")) - folders
     assert folder.stat().st_mode & 0o077 == 0
-    processes = runs.session_processes(started.pid)
-    addresses = {address for pid in processes for address in listening_addresses(pid)}
-    assert addresses
-    assert all(host.is_loopback for host, _ in addresses), addresses
-    for port in (port for pid in processes if name(pid) == "gcs_server" for _, port in listening_addresses(pid)):
-        assert "asks for another token" in connect_without_token(f"127.0.0.1:{port}", tmp_path, run)
-    started.kill()
-    started.wait()
+    listening = {pid: listening_addresses(pid) for pid in runs.session_processes(owner.pid)}
+    (port,) = (port for pid, addresses in listening.items() if name(pid) == "gcs_server" for _, port in addresses)
+    assert len(listening) > 5
+    assert all(host.is_loopback for addresses in listening.values() for host, _ in addresses), listening
+    assert killed or "asks for another token" in run_without_token(f"127.0.0.1:{port}", run, tmp_path / "stranger")
+    if killed:
+        owner.kill()
+    owner.communicate()
     deadline = time.monotonic() + 10  # Ray's agents alone would wait for a minute
-    while left := runs.session_processes(started.pid):
-        assert time.monotonic() < deadline, [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in left]
+    while left := runs.session_processes(owner.pid):
+        assert time.monotonic() < deadline, [name(pid) for pid in left]
         time.sleep(0.1)
-    assert set(folders.glob("prettyuseful-ray-*")) <= before
-    end(start(run, run_folder), run_folder)
-    assert_equal(run_folder, uninterrupted)
-    assert set(folders.glob("prettyuseful-ray-*")) <= before
+    assert not folder.exists()
 
 
 def name(pid: int) -> str:
@@ -214,9 +224,8 @@ def name(pid: int) -> str:
     return ""
 
 
-def connect_without_token(address: str, tmp_path: Path, run: list[str]) -> str:
-    """Return what a run says that tries to use the cluster."""
-    run_folder = tmp_path / "stranger"
+def run_without_token(address: str, run: list[str], run_folder: Path) -> str:
+    """Return the messages of a run that tries to use the cluster."""
     # Otherwise Ray replaces the address of the loopback interface by that of the machine.
     environment = {**os.environ, "RAY_ADDRESS": address, "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
     assert runs.start([*run, "--on", "ray"], run_folder, workers=None, environment=environment).wait(timeout=120) == 2

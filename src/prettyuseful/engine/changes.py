@@ -169,7 +169,7 @@ def _sentence(change: Change) -> str:
     if change.commit_of is not None:
         return f"commit of {_shown(change.commit_of)} changed{_values(change)}"
     if _is_digest(change.before) and _is_digest(change.after):
-        source = f" ({_shown(change.source)})" if change.source and not change.varies else ""
+        source = f" ({_shown_path(change.source)})" if change.source and not change.varies else ""
         return f"content of the {_spaced(one_line(change.field))} changed{source}"
     return f"{one_line(change.field)} changed{_values(change)}"
 
@@ -214,6 +214,11 @@ def _shown(value: JsonValue) -> str:
     if _HASH.fullmatch(text):
         return text[:12]
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
+
+
+def _shown_path(path: str) -> str:
+    path = one_line(path)
+    return path if len(path) <= _LONGEST else f"...{path[3 - _LONGEST :]}"
 
 
 def _is_digest(value: JsonValue) -> bool:
