@@ -160,8 +160,16 @@ def test_remote_driver(run: list[str], uninterrupted: Path, tmp_path: Path, clie
     assert_equal(run_folder, uninterrupted)
 
 
+@pytest.fixture
+def small_run(shared_task: Path, tmp_path: Path) -> list[str]:
+    """The command of a study that never gets a worker."""
+    study = f"version: 1\ntask: {{folder: {shared_task}}}\ndatasets: {{copy: {{generator: {shared_task}/train}}}}\n"
+    (tmp_path / "study.yaml").write_text(study)
+    return ["run", str(tmp_path / "study.yaml")]
+
+
 @slow
-def test_wrong_token_is_one_line(run: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wrong_token_is_one_line(small_run: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAY_AUTH_MODE", "token")
     monkeypatch.setenv("RAY_AUTH_TOKEN", TOKEN)
     with cluster() as (address, client_address):
@@ -171,7 +179,7 @@ def test_wrong_token_is_one_line(run: list[str], tmp_path: Path, monkeypatch: py
             for place, on in ((address, "ray"), ("", client_address)):
                 monkeypatch.setenv("RAY_ADDRESS", place)
                 run_folder = tmp_path / f"{on[:4]}{bool(token)}"
-                assert start(run, run_folder, on).wait(timeout=120) == 2
+                assert start(small_run, run_folder, on).wait(timeout=120) == 2
                 (line,) = (run_folder / "log").read_text().splitlines()
                 assert line.startswith(f"error: --on {on}: ")
                 assert "set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN_PATH to a file with its token" in line
@@ -192,7 +200,7 @@ with open_workers("ray", LocalStore(Path(sys.argv[1])), Numerics()) as workers:
 @slow
 @pytest.mark.parametrize("killed", [True, False])
 def test_own_cluster_is_private_and_ends_with_its_run(
-    run: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed: bool
+    small_run: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed: bool
 ) -> None:
     pytest.importorskip("ray")
     monkeypatch.setenv("RAY_ADDRESS", "local")
@@ -207,7 +215,9 @@ def test_own_cluster_is_private_and_ends_with_its_run(
     (port,) = (port for pid, addresses in listening.items() if name(pid) == "gcs_server" for _, port in addresses)
     assert len(listening) > 5
     assert all(host.is_loopback for addresses in listening.values() for host, _ in addresses), listening
-    assert killed or "asks for another token" in run_without_token(f"127.0.0.1:{port}", run, tmp_path / "stranger")
+    assert killed or "asks for another token" in run_without_token(
+        f"127.0.0.1:{port}", small_run, tmp_path / "stranger"
+    )
     if killed:
         owner.kill()
     owner.communicate()

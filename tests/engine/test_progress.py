@@ -47,7 +47,7 @@ def finish_step(run: RunProgress, step: Step, clock: Clock, seconds: float) -> N
 
 
 def manifest(seconds: float) -> Manifest:
-    content = {"key": "k", "step": "sample", "version": 1, "spec": {}, "inputs": {}, "files": [], "facts": {}}
+    content = {"key": "a" * 64, "step": "sample", "version": 1, "spec": {}, "inputs": {}, "files": [], "facts": {}}
     run = {"environment": {}, "created": "", "seconds": seconds, "units": 1.0, "rate_class": "sample"}
     return Manifest.model_validate({**content, **run})
 

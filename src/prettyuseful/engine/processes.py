@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from contextlib import suppress
@@ -9,7 +10,8 @@ from pathlib import Path
 
 from prettyuseful.errors import StudyError
 
-_PATIENCE_VARIABLE = "PRETTYUSEFUL_PATIENCE"
+PATIENCE = 300.0
+"""Seconds without a sign of life after which a process is given up; PRETTYUSEFUL_PATIENCE changes it."""
 
 
 def process_identity() -> str:
@@ -66,17 +68,14 @@ def _busy_seconds() -> float:
     return time.process_time() - time.thread_time()
 
 
-def patience() -> float:
-    """Return the seconds for which a process may show no sign of life: `$PRETTYUSEFUL_PATIENCE`, or 300.
+def read_patience() -> float:
+    """Return the seconds without a sign of life after which a process is given up: PRETTYUSEFUL_PATIENCE, or 300.
 
     Raises:
-        StudyError: the variable is not a positive number.
+        StudyError: PRETTYUSEFUL_PATIENCE is not a positive number.
     """
-    text = os.environ.get(_PATIENCE_VARIABLE, "300")
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds < float("inf"):
-        raise StudyError(f"{_PATIENCE_VARIABLE} is {text!r}; give a positive number of seconds, or unset it")
-    return seconds
+    text = os.environ.get("PRETTYUSEFUL_PATIENCE", "").strip() or str(PATIENCE)
+    with suppress(ValueError):
+        if 0 < (seconds := float(text)) < math.inf:
+            return seconds
+    raise StudyError(f"PRETTYUSEFUL_PATIENCE is {text!r}; set it to a positive number of seconds, such as {PATIENCE:g}")

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from prettyuseful.engine.workers.life import PATIENCE, Usage, Watch, read_patience, read_usage
+from prettyuseful.engine.processes import PATIENCE, read_patience
+from prettyuseful.engine.workers.life import Usage, Watch, read_usage
 from prettyuseful.errors import StudyError
 
 needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="no /proc")

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from prettyuseful.engine.processes import LifeSign, has_exited, patience, process_identity
+from prettyuseful.engine.processes import LifeSign, has_exited, process_identity, read_patience
 from prettyuseful.engine.store.bucket import Bucket
 from prettyuseful.errors import StoreError
 from prettyuseful.untrusted_text import load_json
@@ -96,7 +96,7 @@ class Leases:
     def _renew_until(self, key: str, holder: dict[str, str], done: threading.Event) -> None:
         renewals, life = 0, LifeSign()
         while not done.wait(LEASE_SECONDS / _RENEWALS):
-            if not life.is_shown(patience()):
+            if not life.is_shown(read_patience()):
                 continue
             renewals += 1
             with suppress(StoreError):  # a later renewal may succeed; otherwise the lease expires

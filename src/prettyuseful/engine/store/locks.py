@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
-from prettyuseful.engine.processes import LifeSign, patience
+from prettyuseful.engine.processes import LifeSign, read_patience
 from prettyuseful.engine.store.folder import SafeFolder, age
 
 LOCK_SECONDS = 120.0
@@ -126,7 +126,7 @@ def _try_to_lock(handle: int, kind: int) -> bool:
 def _show_life(handle: int, done: threading.Event) -> None:
     life = LifeSign()
     while not done.wait(LOCK_SECONDS / _SIGNS):
-        if life.is_shown(patience()):
+        if life.is_shown(read_patience()):
             _give_sign(handle)
 
 

@@ -7,7 +7,6 @@ and child processes compute, read or write. A thread that only keeps a claim or 
 from __future__ import annotations
 
 import ctypes
-import math
 import os
 import signal
 import sys
@@ -18,27 +17,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from prettyuseful.errors import StudyError
-
-PATIENCE = 300.0
-"""Seconds without a sign of life after which a worker is killed; the environment variable PRETTYUSEFUL_PATIENCE
-changes it."""
 _COMPUTED_SECONDS, _COMPUTED_SHARE = 1.0, 0.01  # of CPU time, by threads other than the step's and by child processes
 _COPIED_BYTES = 1_000_000
 _TICKS = os.sysconf("SC_CLK_TCK")
-
-
-def read_patience() -> float:
-    """Return the patience in seconds.
-
-    Raises:
-        StudyError: PRETTYUSEFUL_PATIENCE is not a positive number.
-    """
-    text = os.environ.get("PRETTYUSEFUL_PATIENCE", "").strip() or str(PATIENCE)
-    with suppress(ValueError):
-        if 0 < (seconds := float(text)) < math.inf:
-            return seconds
-    raise StudyError(f"PRETTYUSEFUL_PATIENCE is {text!r}; set it to a positive number of seconds, such as {PATIENCE:g}")
 
 
 @dataclass(frozen=True)

@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from tqdm.std import TqdmDefaultWriteLock
 
+from prettyuseful.engine.processes import read_patience
 from prettyuseful.engine.step import Progress, Step, run_step
 from prettyuseful.engine.store.base import Store
 from prettyuseful.engine.store.open import open_store
 from prettyuseful.engine.workers.base import LostWorkerError, set_first_result
 from prettyuseful.engine.workers.guard import NO_WORKER_MESSAGE
-from prettyuseful.engine.workers.life import Usage, Watch, exit_with_parent, read_patience, read_usage
+from prettyuseful.engine.workers.life import Usage, Watch, exit_with_parent, read_usage
 from prettyuseful.errors import PrettyUsefulError, StepFailedError, StudyError
 from prettyuseful.redaction import redact_line
 

@@ -13,11 +13,12 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, Self
 
+from prettyuseful.engine.processes import read_patience
 from prettyuseful.engine.step import Resources, Step, run_step
 from prettyuseful.engine.store.base import Store
 from prettyuseful.engine.store.open import open_store
 from prettyuseful.engine.workers.base import LostWorkerError, set_first_result
-from prettyuseful.engine.workers.life import Watch, read_patience
+from prettyuseful.engine.workers.life import Watch
 from prettyuseful.engine.workers.ray_cluster import ray_cluster
 from prettyuseful.engine.workers.ray_observers import ActorProcess, Observers
 from prettyuseful.errors import PrettyUsefulError, StepFailedError, StudyError
