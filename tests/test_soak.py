@@ -33,8 +33,17 @@ SEED = 20261124
 @pytest.mark.parametrize("run", ["a pipeline"], indirect=True)
 @pytest.mark.parametrize("kind", ["folder", "s3"])
 def test_random_kills_do_not_change_the_results(
-    run: list[str], uninterrupted: Path, tmp_path: Path, kind: str, request: pytest.FixtureRequest
+    run: list[str],
+    uninterrupted: Path,
+    tmp_path: Path,
+    kind: str,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    temporary, cache = tmp_path / "temporary", tmp_path / "cache"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    monkeypatch.setenv("PRETTYUSEFUL_CACHE", str(cache))
     random_source, kills, rounds, moments = random.Random(SEED), Counter[str](), 0, list[int]()
     while kills["leader"] + kills["worker"] < KILLS:
         rounds += 1
@@ -63,6 +72,9 @@ def test_random_kills_do_not_change_the_results(
             if running.poll() == 0:
                 break
         end(run, run_folder, store, uninterrupted)
+        unfinished = (run_folder / "store" if kind == "folder" else cache) / "tmp"
+        assert list(unfinished.iterdir()) == [], "the last start has deleted what killed runs have left"
+        assert list(temporary.glob("prettyuseful*")) == []
     print(f"\n{kind}: {rounds} studies, killed: {dict(kills)}, numbers of finished artifacts: {sorted(moments)}")
 
 
