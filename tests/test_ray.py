@@ -163,8 +163,10 @@ def test_remote_driver(run: list[str], uninterrupted: Path, tmp_path: Path, clie
 @pytest.fixture
 def small_run(shared_task: Path, tmp_path: Path) -> list[str]:
     """The command of a study that never gets a worker."""
-    study = f"version: 1\ntask: {{folder: {shared_task}}}\ndatasets: {{copy: {{generator: {shared_task}/train}}}}\n"
-    (tmp_path / "study.yaml").write_text(study)
+    (tmp_path / "study.yaml").write_text(
+        f"version: 1\ntask: {{folder: {shared_task}}}\n"
+        f"datasets: {{copy: {{generator: {shared_task}/train, images_per_class: 2}}}}\n"
+    )
     return ["run", str(tmp_path / "study.yaml")]
 
 

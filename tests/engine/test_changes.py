@@ -92,6 +92,9 @@ def test_changed_content_is_said_with_its_location() -> None:
 def test_changes_with_different_values_are_merged_without_the_values() -> None:
     several = [changes({"steps": 25, "images": 10}, {"steps": 30, "images": n}) for n in (20, 30)]
     assert describe(merge_changes(several)) == "steps changed from 25 to 30 and images changed"
+    several = [changes({"a": 0, "b": 0, "cfg": 1}, {"a": n, "b": n, "cfg": 2}) for n in (1, 2)]
+    assert describe(merge_changes(several)) == "cfg changed from 1 to 2, and so did a and b"
+    several = [changes({"steps": 25, "images": 10}, {"steps": 30, "images": 20})]
     assert describe(merge_changes(several[:1])) == "steps changed from 25 to 30 and images from 10 to 20"
 
 

@@ -70,12 +70,12 @@ def changes_between(before: Mapping[str, JsonValue], step: Step, after: Mapping[
 
 
 def merge_changes(several: Sequence[Sequence[Change]]) -> tuple[Change, ...]:
-    """Return the common changes of several steps, of which the same fields changed."""
-    first = several[0]
-    return tuple(
+    """Return the common changes of several steps, of which the same fields changed; those with equal values first."""
+    merged = [
         replace(change, varies=any(other[i] is not change and other[i] != change for other in several))
-        for i, change in enumerate(first)
-    )
+        for i, change in enumerate(several[0])
+    ]
+    return tuple(sorted(merged, key=lambda change: change.varies))
 
 
 def _equal(one: JsonValue, other: JsonValue) -> bool:
@@ -134,19 +134,25 @@ def _source(change: Change, step: Step) -> str | None:
 def describe(changes: Sequence[Change]) -> str:
     """Return changes in words, such as "recipe `quick` changed its learning rate from 0.001 to 0.003"."""
     parts: list[str] = []
+    # Fields without values are named together.
+    others = [one_line(change.field) for change in changes[:_LISTED] if change.varies and change.name is None]
     for change in changes[:_LISTED]:
         first, _, rest = change.field.partition(".")
+        if change.name is None and change.varies and len(others) > 1:
+            continue
         if change.name is None:
             is_listed = bool(parts) and changes[0].name is None and " changed from " in parts[0]
             sentence = _sentence(change)
             parts.append(sentence.replace(" changed from ", " from ", 1) if is_listed else sentence)
-        elif parts and change.name == changes[len(parts) - 1].name:
+        elif parts and change.name == changes[0].name:
             parts.append(f"its {_spaced(rest)}{_values(change)}")
         else:
             parts.append(f"{first} `{_shown(change.name)}` changed its {_spaced(rest)}{_values(change)}")
     if len(changes) > _LISTED:
-        parts.append(_more(len(changes) - _LISTED))
-    return _joined(parts)
+        (others if len(others) > 1 else parts).append(_more(len(changes) - _LISTED))
+    if len(others) < 2:
+        return _joined(parts)
+    return f"{_joined(parts)}, and so did {_joined(others)}" if parts else f"{_joined(others)} changed"
 
 
 def describe_difference(changes: Sequence[Change]) -> str:

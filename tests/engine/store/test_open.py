@@ -50,3 +50,28 @@ def test_store_exists_after_opening_it(location: StoreLocation) -> None:
     assert not store_exists(location.url)
     location.open()
     assert store_exists(location.url)
+
+
+@pytest.mark.parametrize(
+    ("location", "message"),
+    [
+        ("", "is empty"),
+        ("file://", "is empty"),
+        ("a\0b", "contains a null character"),
+        ("/" + "x" * 256, "is too long"),
+        ("/" + "ü" * 128, "is too long"),
+        ("/x" * 2000, "is too long"),
+    ],
+)
+def test_path_that_no_store_can_have_is_rejected(location: str, message: str) -> None:
+    for call in (open_store, store_exists):
+        with pytest.raises(StoreError, match=rf"^the path of the store {message}.*--store$"):
+            call(location)
+
+
+def test_file_in_the_place_of_a_store_is_rejected(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    for location in (tmp_path / "file", tmp_path / "file" / "store", Path("/dev/null")):
+        assert not store_exists(location)
+        with pytest.raises(StoreError, match="Not a directory"):
+            open_store(location)

@@ -231,6 +231,8 @@ def _make_root(path: Path) -> None:
     """Create a folder and its parents; in the folder of a group they get its permissions."""
     if path.is_dir():
         return
+    if os.path.lexists(path):
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
     _make_root(path.parent)
     path.mkdir(exist_ok=True)
     if access := _group_access(path.parent):

@@ -10,6 +10,9 @@ from prettyuseful.engine.store.base import Store
 from prettyuseful.engine.store.local import LocalStore
 from prettyuseful.errors import StoreError
 
+_MAX_PATH, _MAX_NAME = 3900, 255
+"""Bytes. The system allows 4095 for a path; the longest one in a store has 150 more than the store's own."""
+
 
 def open_store(location: Path | str, must_exist: bool = False, writable: bool = True) -> Store:
     """Open the store in a folder or at a URL of object storage (`s3://bucket/folder`). Create it if it does not exist.
@@ -53,9 +56,22 @@ def _url(location: Path | str) -> str | None:
 
 
 def _folder(location: Path | str) -> Path:
-    if "\0" in str(location):
-        raise StoreError("the path of the store contains a null character; choose another one with --store")
-    return Path(str(location).removeprefix("file://"))
+    """Return the folder of a store.
+
+    Raises:
+        StoreError: no folder can have this path.
+    """
+    text = str(location).removeprefix("file://")
+    path = os.fsencode(Path(text).expanduser().absolute()) if text and "\0" not in text else b""
+    if not path:
+        problem = "contains a null character" if text else "is empty"
+        raise StoreError(f"the path of the store {problem}; choose another one with --store")
+    if len(path) > _MAX_PATH or max(map(len, path.split(b"/"))) > _MAX_NAME:
+        raise StoreError(
+            f"the path of the store is too long (limits: {_MAX_PATH} bytes in all, {_MAX_NAME} for each folder); choose "
+            "a shorter one with --store"
+        )
+    return Path(text)
 
 
 def _cache() -> Path:
