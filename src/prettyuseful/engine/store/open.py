@@ -68,7 +68,7 @@ def _folder(location: Path | str) -> Path:
         raise StoreError(f"the path of the store {problem}; choose another one with --store")
     if len(path) > _MAX_PATH or max(map(len, path.split(b"/"))) > _MAX_NAME:
         raise StoreError(
-            f"the path of the store is too long (limits: {_MAX_PATH} bytes in all, {_MAX_NAME} for each folder); choose "
+            f"the path of the store is too long (limits: {_MAX_PATH} bytes, and {_MAX_NAME} for a folder); choose "
             "a shorter one with --store"
         )
     return Path(text)
