@@ -35,9 +35,10 @@ def start_as(user: int, study: Path, folder: Path, *options: str) -> subprocess.
     # The capability only lets the account read the interpreter, which may be in a private folder of root.
     account = ["setpriv", f"--reuid={user}", f"--regid={GROUP}", "--clear-groups"]
     account += ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
+    shutil.copy(study, folder / "my.yaml")  # the command asks the system whether the account itself may read it
     places = ["--store", str(folder / "store"), "--out", str(home / "out")]
     return subprocess.Popen(
-        [*account, *COMMAND, "run", str(study), "--workers", "1", *places, *options],
+        [*account, *COMMAND, "run", str(folder / "my.yaml"), "--workers", "1", *places, *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
