@@ -164,7 +164,7 @@ def test_remote_driver(run: list[str], uninterrupted: Path, tmp_path: Path, clie
 def small_run(shared_task: Path, tmp_path: Path) -> list[str]:
     """The command of a study that never gets a worker."""
     (tmp_path / "study.yaml").write_text(
-        f"version: 1\ntask: {{folder: {shared_task}}}\n"
+        f"version: 1\ntask: {{folder: {shared_task}}}\nmetrics: []\n"
         f"datasets: {{copy: {{generator: {shared_task}/train, images_per_class: 2}}}}\n"
     )
     return ["run", str(tmp_path / "study.yaml")]

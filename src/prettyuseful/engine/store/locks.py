@@ -40,6 +40,7 @@ class Locks:
     def __init__(self, folder: SafeFolder) -> None:
         self._folder = folder
         self._observations: dict[str, _Observation] = {}
+        self._signs = _Signs()
 
     @contextmanager
     def hold(self, key: str) -> Iterator[bool]:
@@ -52,15 +53,8 @@ class Locks:
             if not _try_to_lock(handle, fcntl.LOCK_EX):
                 yield self._is_abandoned(key, os.fstat(handle).st_mtime_ns)
                 return
-            done = threading.Event()
-            _give_sign(handle)
-            signs = threading.Thread(target=_show_life, args=(handle, done), daemon=True)
-            signs.start()
-            try:
+            with self._signs.given_for(handle):
                 yield True
-            finally:
-                done.set()
-                signs.join()
         finally:
             os.close(handle)
 
@@ -123,11 +117,39 @@ def _try_to_lock(handle: int, kind: int) -> bool:
     return True
 
 
-def _show_life(handle: int, done: threading.Event) -> None:
-    life = LifeSign()
-    while not done.wait(LOCK_SECONDS / _SIGNS):
-        if life.is_shown(read_patience()):
-            _give_sign(handle)
+class _Signs:
+    """One thread that changes the times of all lock files that this process holds."""
+
+    def __init__(self) -> None:
+        self._handles = set[int]()
+        self._thread: threading.Thread | None = None
+        self._mutex = threading.Lock()  # no sign is given for a handle that is closed
+
+    @contextmanager
+    def given_for(self, handle: int) -> Iterator[None]:
+        _give_sign(handle)
+        with self._mutex:
+            self._handles.add(handle)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._give, daemon=True)
+                self._thread.start()
+        try:
+            yield
+        finally:
+            with self._mutex:
+                self._handles.discard(handle)
+
+    def _give(self) -> None:
+        life = LifeSign()
+        while True:
+            time.sleep(LOCK_SECONDS / _SIGNS)
+            is_alive = life.is_shown(read_patience())
+            with self._mutex:
+                if not self._handles:
+                    self._thread = None
+                    return
+                for handle in self._handles if is_alive else ():
+                    _give_sign(handle)
 
 
 def _give_sign(handle: int) -> None:

@@ -17,10 +17,11 @@ _MAX_OWNER_BYTES = 1000
 
 def create_scratch(folder: SafeFolder, key: str) -> Path:
     """Create an empty folder in `tmp`, beside a file that names its process and its step."""
-    name = uuid.uuid4().hex
-    with folder.write("tmp", f"{name}{_OWNER}") as draft:
-        draft.write_text(f"{process_identity()}\n{key}\n", encoding="utf-8")
-    scratch = folder.path("tmp", f"{name}{_SCRATCH}")
+    scratch = folder.make_folder("tmp") / f"{uuid.uuid4().hex}{_SCRATCH}"
+    owner = scratch.with_suffix(_OWNER)
+    with owner.open("x", encoding="utf-8") as file:  # not flushed to the disk: a machine that stops needs no owner
+        file.write(f"{process_identity()}\n{key}\n")
+    folder.give_to_group(owner)
     scratch.mkdir()
     return scratch
 
