@@ -4,13 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from prettyuseful.engine.atomic import atomic_write, fsync, temporary_file
-
-
-def fill_and_fail(target: Path, drafts: Path) -> None:
-    with atomic_write(target, drafts) as draft:
-        draft.write_text("half of it")
-        raise RuntimeError("interrupted")
+from prettyuseful.engine.atomic import fsync, temporary_file
 
 
 def test_fsync_of_files_folders_and_missing_paths(tmp_path: Path) -> None:
@@ -33,28 +27,3 @@ def test_temporary_file_is_deleted_after_an_error(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="interrupted"), temporary_file(tmp_path):
         raise RuntimeError("interrupted")
     assert list(tmp_path.iterdir()) == []
-
-
-def test_file_is_replaced_atomically(tmp_path: Path) -> None:
-    target = tmp_path / "new" / "folder" / "file"
-    for content in ("first", "second"):
-        before = target.read_text() if target.exists() else None
-        with atomic_write(target, tmp_path) as draft:
-            draft.write_text(content)
-            assert (target.read_text() if target.exists() else None) == before, (
-                "the file is replaced only after the write"
-            )
-        assert target.read_text() == content
-    assert [path.name for path in tmp_path.iterdir()] == ["new"]
-
-
-def test_error_keeps_the_old_file(tmp_path: Path) -> None:
-    for content in (None, "before"):
-        target, drafts = tmp_path / "file", tmp_path / "drafts"
-        drafts.mkdir(exist_ok=True)
-        if content:
-            target.write_text(content)
-        with pytest.raises(RuntimeError, match="interrupted"):
-            fill_and_fail(target, drafts)
-        assert (target.read_text() if target.exists() else None) == content
-        assert list(drafts.iterdir()) == []

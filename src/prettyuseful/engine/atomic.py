@@ -1,4 +1,4 @@
-"""Atomic and durable file writes."""
+"""Temporary files, and files that are flushed to the disk."""
 
 from __future__ import annotations
 
@@ -27,14 +27,3 @@ def temporary_file(folder: Path) -> Iterator[Path]:
         yield draft
     finally:
         draft.unlink(missing_ok=True)
-
-
-@contextmanager
-def atomic_write(target: Path, drafts: Path) -> Iterator[Path]:
-    """Yield a temporary file in the folder `drafts`; flush it to the disk and move it to `target` at the end."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with temporary_file(drafts) as draft:
-        yield draft
-        fsync(draft)
-        draft.replace(target)
-        fsync(target.parent)
