@@ -36,14 +36,18 @@ def test_file_is_read_as_written(folder: SafeFolder) -> None:
     assert list(folder.drafts.iterdir()) == []
 
 
+def fail_in_the_middle(folder: SafeFolder) -> None:
+    with folder.write("things", "a") as draft:
+        draft.write_bytes(b"half of it")
+        raise RuntimeError("interrupted")
+
+
 def test_interrupted_write_keeps_the_old_file(folder: SafeFolder) -> None:
     for content in (None, b"before"):
         if content:
             write(folder, content, "things", "a")
-        with pytest.raises(RuntimeError, match="interrupted"), folder.write("things", "a") as draft:
-            draft.write_bytes(b"half of it")
-            assert folder.read(99, "things", "a") == content
-            raise RuntimeError("interrupted")
+        with pytest.raises(RuntimeError, match="interrupted"):
+            fail_in_the_middle(folder)
         assert folder.read(99, "things", "a") == content
         assert list(folder.drafts.iterdir()) == []
 
