@@ -25,7 +25,7 @@ MAX_MANIFEST_BYTES = MAX_JSON_BYTES
 """A longer file is no manifest."""
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
-_LARGE_NUMBER = re.compile(rb"\d[eE]\+?\d{3,}[\s,\]}]")  # 1e400 is read as infinity
+_LARGE_NUMBER = re.compile(rb"[eE]\+?\d{3,}[\s,\]}]")  # 1e400 is read as infinity
 _CHECKSUM_LINE = b',\n "checksum": "'
 
 

@@ -12,7 +12,6 @@ import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
 
 from prettyuseful.engine.atomic import fsync, temporary_file
 
@@ -63,16 +62,6 @@ class SafeFolder:
             return status if stat.S_ISREG(status.st_mode) else None
         return None
 
-    @contextmanager
-    def open(self, *names: str) -> Iterator[BinaryIO | None]:
-        """Open a regular file for reading; yield None if there is none."""
-        handle = self.open_handle(os.O_RDONLY, *names)
-        if handle is None:
-            yield None
-            return
-        with os.fdopen(handle, "rb") as file:
-            yield file
-
     def open_handle(self, flags: int, *names: str) -> int | None:
         """Return the file descriptor of a regular file, or None."""
         if not self._is_inside(names[:-1]):
@@ -103,12 +92,15 @@ class SafeFolder:
 
     def sha256(self, *names: str) -> str | None:
         """Return the SHA-256 of the bytes of a regular file, or None."""
-        with self.open(*names) as file:
-            if file is None:
-                return None
-            hasher = hashlib.sha256()
-            while chunk := file.read(_CHUNK):
+        handle = self.open_handle(os.O_RDONLY, *names)
+        if handle is None:
+            return None
+        hasher = hashlib.sha256()
+        try:
+            while chunk := os.read(handle, _CHUNK):
                 hasher.update(chunk)
+        finally:
+            os.close(handle)
         return hasher.hexdigest()
 
     def entries(self, *names: str) -> list[os.DirEntry[str]]:
