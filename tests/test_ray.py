@@ -141,9 +141,11 @@ def cluster() -> Iterator[tuple[str, str]]:
         with suppress(OSError), socket.create_connection(("127.0.0.1", client_port), timeout=1):
             break
         time.sleep(0.2)
-    yield f"127.0.0.1:{port}", f"ray://127.0.0.1:{client_port}"
-    head.terminate()
-    head.wait(timeout=60)
+    try:
+        yield f"127.0.0.1:{port}", f"ray://127.0.0.1:{client_port}"
+    finally:
+        head.terminate()
+        head.wait(timeout=60)
 
 
 def free_port() -> int:
