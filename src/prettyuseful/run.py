@@ -231,7 +231,8 @@ def estimate_and_explain(study: Study, store: Path | str, prices: Prices) -> tup
     """Return `estimate_cost` and `explain` of a study, which is planned once, as are the manifests read."""
     plan, opened, history = make_plan(study), _open_existing(store), History()
     missing = _missing_steps(plan, opened)
-    rates = Rates(history.record(opened.list() if opened else ()))
+    manifests = opened.list() if opened else ()
+    rates = Rates(history.record(manifests) if missing else manifests)
     cost = cost_of(plan.steps, missing, rates, local_parallelism(study.numerics), prices)
     return cost, explain_steps(plan.steps, missing, opened, history)
 
