@@ -46,9 +46,10 @@ class FailSpec(StepSpec):
         raise DataError("a broken image") if self.user else RuntimeError(os.environ.get(self.variable, "no luck"))
 
 
-class KillSpec(WriteSpec):
-    """Kills its own process as many times as the flag file has letters."""
+class SignalSpec(WriteSpec):
+    """Sends a signal to its own process as many times as the flag file has letters."""
 
+    number: ClassVar[signal.Signals]
     flag: str
 
     def make(self, job: Job) -> dict[str, Any]:
@@ -56,22 +57,20 @@ class KillSpec(WriteSpec):
         left = flag.read_text()
         if left:
             flag.write_text(left[1:])
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), self.number)
         return super().make(job)
 
 
-class StopSpec(WriteSpec):
-    """Stops its own process as many times as the flag file has letters."""
+class KillSpec(SignalSpec):
+    """Kills its own process."""
 
-    flag: str
+    number = signal.SIGKILL
 
-    def make(self, job: Job) -> dict[str, Any]:
-        flag = Path(self.flag)
-        left = flag.read_text()
-        if left:
-            flag.write_text(left[1:])
-            os.kill(os.getpid(), signal.SIGSTOP)
-        return super().make(job)
+
+class StopSpec(SignalSpec):
+    """Stops its own process."""
+
+    number = signal.SIGSTOP
 
 
 class BusySpec(WriteSpec):

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from prettyuseful.data.sources.safe_reading import printable
+from prettyuseful.paths import is_file, is_folder
 
 _SINGLE_FILES = frozenset({".safetensors", ".ckpt", ".pt", ".pth", ".bin", ".gguf"})
 _LORA_FILES = ("pytorch_lora_weights.safetensors", "pytorch_lora_weights.bin", "adapter_config.json")
@@ -34,13 +35,13 @@ def unsupported_weights(name: str) -> str | None:
     if _ANY_URL.match(name) or _URL.match(name):
         return _explain_url(name)
     path, shown = Path(name), printable(name)
-    if path.suffix.lower() in _SINGLE_FILES and not _is_folder(path):
-        if not _is_file(path):
+    if path.suffix.lower() in _SINGLE_FILES and not is_folder(path):
+        if not is_file(path):
             return f"{shown}: no such file; single-file checkpoints are not supported either: {_CONVERT}"
         if _holds_lora(path):
             return f"{shown} holds LoRA weights, which are not a whole model; {_FUSE}"
         return f"{shown} is a single-file checkpoint, which is not supported; {_CONVERT}"
-    if not _is_folder(path) or (path / "model_index.json").exists():
+    if not is_folder(path) or (path / "model_index.json").exists():
         return None
     if any((path / file).is_file() for file in _LORA_FILES):
         return f"{shown} holds LoRA weights, which are not a whole model; {_FUSE}"
@@ -90,17 +91,3 @@ def _holds_lora(file: Path) -> bool:
     except OSError:
         return False
     return _LORA_KEYS.search(header) is not None
-
-
-def _is_folder(path: Path) -> bool:
-    try:
-        return path.is_dir()
-    except OSError:  # the name is too long for the file system
-        return False
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except OSError:
-        return False

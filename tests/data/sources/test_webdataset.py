@@ -2,33 +2,21 @@ from __future__ import annotations
 
 import contextlib
 import gzip
-import io
 import subprocess
 import tarfile
 import tracemalloc
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from layout_examples import Files, tar
 
 from prettyuseful.data.dataset import Row
 from prettyuseful.data.sources.parquet import ParquetSource
 from prettyuseful.data.sources.webdataset import WebDatasetSource
 from prettyuseful.errors import DataError
-
-Files = Sequence[tuple[str, bytes]]
-
-
-def packed(files: Files, kind: int = tarfile.USTAR_FORMAT) -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w", format=kind) as tar:
-        for name, data in files:
-            member = tarfile.TarInfo(name)
-            member.size = len(data)
-            tar.addfile(member, io.BytesIO(data))
-    return buffer.getvalue()
 
 
 def source_of(path: Path, data: bytes) -> WebDatasetSource:
@@ -44,7 +32,7 @@ def files(rows: list[Row]) -> Files:
 def test_shards_are_read_in_their_order(tmp_path: Path, rows: list[Row], files: Files) -> None:
     paths = (tmp_path / "a.tar", tmp_path / "b.tar")
     for path, part in zip(paths, (files[:6], files[6:]), strict=True):
-        path.write_bytes(packed(part))
+        path.write_bytes(tar(part))
     source = WebDatasetSource("here", paths)
     assert source.counts() == {"0": 3, "1": 3}
     assert [sample.path for sample in source.samples()] == [f"{'ab'[i // 3]}.tar/{i}.jpg" for i in range(6)]
@@ -73,7 +61,7 @@ LABELS: list[tuple[Files, str, str | None]] = [
 
 @pytest.mark.parametrize(("beside", "label", "prompt"), LABELS)
 def test_labels_and_prompts(tmp_path: Path, rows: list[Row], beside: Files, label: str, prompt: str | None) -> None:
-    source = source_of(tmp_path / "a.tar", packed([*beside, ("0.PNG", rows[0].data)]))
+    source = source_of(tmp_path / "a.tar", tar([*beside, ("0.PNG", rows[0].data)]))
     assert source.counts() == {label: 1}
     content_id = source.content_ids()["a.tar/0.PNG"]
     assert list(source.rows((label,), 1)) == [Row(rows[0].data, "a.tar/0.PNG", 0, content_id, prompt=prompt)]
@@ -81,14 +69,14 @@ def test_labels_and_prompts(tmp_path: Path, rows: list[Row], beside: Files, labe
 
 def test_files_outside_of_samples_are_ignored(tmp_path: Path, files: Files) -> None:
     extra = [("README", b"x"), ("._0.jpg", b"x"), ("./._1.jpg", b"x"), ("d/.x/..y", b"x"), ("__meta__/x.json", b"x")]
-    assert source_of(tmp_path / "a.tar", packed([*extra, *files])).counts() == {"0": 3, "1": 3}
+    assert source_of(tmp_path / "a.tar", tar([*extra, *files])).counts() == {"0": 3, "1": 3}
 
 
 def test_folders_in_a_tar_keep_equal_names_apart(tmp_path: Path, rows: list[Row]) -> None:
     tree = [
         (f"{folder}/v1.0/0.{kind}", data) for folder in "ab" for kind, data in (("cls", b"1"), ("jpg", rows[0].data))
     ]
-    assert source_of(tmp_path / "a.tar", packed([("./" + name, data) for name, data in tree])).counts() == {"1": 2}
+    assert source_of(tmp_path / "a.tar", tar([("./" + name, data) for name, data in tree])).counts() == {"1": 2}
 
 
 BAD: list[tuple[Callable[[bytes], Files], str]] = [
@@ -120,7 +108,7 @@ BAD: list[tuple[Callable[[bytes], Files], str]] = [
 def test_invalid_samples_are_rejected_by_name(
     tmp_path: Path, rows: list[Row], files_of: Callable[[bytes], Files], message: str
 ) -> None:
-    source = source_of(tmp_path / "a.tar", packed(files_of(rows[2].data)))
+    source = source_of(tmp_path / "a.tar", tar(files_of(rows[2].data)))
     with pytest.raises(DataError, match=message) as error:
         list(source.rows(("1",), 1))
     assert "\n" not in str(error.value)
@@ -134,9 +122,9 @@ def test_files_that_are_not_tar_are_rejected(tmp_path: Path, data: bytes) -> Non
 
 
 def test_compressed_tars_are_read_whatever_their_names(tmp_path: Path, rows: list[Row], files: Files) -> None:
-    source = source_of(tmp_path / "a.tar", gzip.compress(packed(files)))
+    source = source_of(tmp_path / "a.tar", gzip.compress(tar(files)))
     assert sorted(row.data for row in source.rows(("x", "y"), 3)) == sorted(row.data for row in rows)
-    (tmp_path / "a.tar").write_bytes(gzip.compress(packed(files))[:-30])
+    (tmp_path / "a.tar").write_bytes(gzip.compress(tar(files))[:-30])
     with pytest.raises(DataError, match=r"b\.tar: broken tar"):
         source_of(tmp_path / "b.tar", (tmp_path / "a.tar").read_bytes()).counts()
 
@@ -150,19 +138,19 @@ def test_missing_shard_is_reported(tmp_path: Path) -> None:
 @pytest.mark.parametrize("between", [b"", bytes(10240), bytes(512)])
 def test_concatenated_tars_are_read_to_the_end(tmp_path: Path, files: Files, between: bytes) -> None:
     """`cat a.tar b.tar` and `tar -A`; equal names in both stay apart."""
-    source = source_of(tmp_path / "a.tar", packed(files) + between + packed(files))
+    source = source_of(tmp_path / "a.tar", tar(files) + between + tar(files))
     assert source.counts() == {"0": 6, "1": 6}
     assert [path for path in source.content_ids() if "#" in path] == [f"a.tar/{i}.jpg#2" for i in range(6)]
     appended = tmp_path / "b.tar"
-    appended.write_bytes(packed(files))
-    (tmp_path / "c.tar").write_bytes(packed(files))
+    appended.write_bytes(tar(files))
+    (tmp_path / "c.tar").write_bytes(tar(files))
     subprocess.run(["tar", "-A", "-f", str(appended), str(tmp_path / "c.tar")], check=True)
     assert WebDatasetSource("b", (appended,)).counts() == {"0": 6, "1": 6}
 
 
 def test_something_behind_the_end_of_a_tar_is_reported(tmp_path: Path, files: Files) -> None:
     with pytest.raises(DataError, match="truncated or damaged at byte"):
-        source_of(tmp_path / "a.tar", packed(files) + b"x" * 512).counts()
+        source_of(tmp_path / "a.tar", tar(files) + b"x" * 512).counts()
 
 
 def test_images_in_class_folders_with_descriptions_without_label(tmp_path: Path, rows: list[Row]) -> None:
@@ -171,7 +159,7 @@ def test_images_in_class_folders_with_descriptions_without_label(tmp_path: Path,
         for i, name in enumerate(("cat", "dog"))
         for kind, data in (("jpg", rows[i].data), ("json", b'{"prompt": "a pet"}'))
     ]
-    source = source_of(tmp_path / "a.tar", packed(files))
+    source = source_of(tmp_path / "a.tar", tar(files))
     assert source.counts() == {"cat": 1, "dog": 1}
     assert [row.prompt for row in source.rows(("cat", "dog"), 1)] == ["a pet", "a pet"]
 
@@ -208,7 +196,7 @@ def test_hard_links_and_sparse_files_say_how_to_pack_them(tmp_path: Path, rows: 
 
 
 def test_truncated_tar_is_reported(tmp_path: Path, files: Files) -> None:
-    whole = packed(files)
+    whole = tar(files)
     end = len(whole.rstrip(b"\0"))
     for size in sorted({*range(0, end, 97), *range(512, end, 512), end}):
         with pytest.raises(DataError, match=r"a\.tar"):
@@ -216,7 +204,7 @@ def test_truncated_tar_is_reported(tmp_path: Path, files: Files) -> None:
 
 
 def test_no_sample_is_lost_to_a_damaged_header(tmp_path: Path, files: Files) -> None:
-    whole = bytearray(packed(files))
+    whole = bytearray(tar(files))
     last = whole.rindex(b"5.jpg")
     whole[last] ^= 1  # invalid checksum
     with pytest.raises(DataError, match=f"truncated or damaged at byte {last:,}"):
@@ -229,7 +217,7 @@ def test_damaged_tars_are_read_or_raise_data_error(
     tmp_path_factory: pytest.TempPathFactory, rows: list[Row], data: st.DataObject
 ) -> None:
     kind = data.draw(st.sampled_from([tarfile.PAX_FORMAT, tarfile.GNU_FORMAT]))
-    whole = bytearray(packed([("é" * 80 + ".cls", b"1"), ("é" * 80 + ".jpg", rows[2].data)], kind))
+    whole = bytearray(tar([("é" * 80 + ".cls", b"1"), ("é" * 80 + ".jpg", rows[2].data)], kind))
     for location, value in data.draw(
         st.lists(st.tuples(st.integers(0, len(whole) - 1), st.integers(0, 255)), max_size=8)
     ):
@@ -276,7 +264,7 @@ HOSTILE = [
 
 @pytest.mark.parametrize(("start", "message"), HOSTILE)
 def test_hostile_tars_are_refused(tmp_path: Path, rows: list[Row], start: bytes, message: str) -> None:
-    good = packed([("1.cls", b"1"), ("1.jpg", rows[2].data)])
+    good = tar([("1.cls", b"1"), ("1.jpg", rows[2].data)])
     tracemalloc.start()
     try:
         with pytest.raises(DataError, match=message):
@@ -289,7 +277,7 @@ def test_hostile_tars_are_refused(tmp_path: Path, rows: list[Row], start: bytes,
 
 def test_links_and_special_files_that_are_no_images_are_skipped(tmp_path: Path, files: Files) -> None:
     start = header("passwd", kind=b"2") + header("pipe", kind=b"6") + header("x", kind=b"g") * 2000
-    source = source_of(tmp_path / "a.tar", start + packed(files))
+    source = source_of(tmp_path / "a.tar", start + tar(files))
     assert source.counts() == {"0": 3, "1": 3}
     assert source.notes()[0].endswith("2 files are no images and are skipped (1 links, 1 special files).")
 
@@ -298,8 +286,8 @@ def test_paths_in_member_names_are_not_followed(tmp_path: Path, rows: list[Row])
     inside = tmp_path / "in"
     inside.mkdir()
     names = ("../../etc/0", "/etc/1")
-    tar = packed([(f"{name}.{kind}", data) for name in names for kind, data in (("cls", b"1"), ("jpg", rows[2].data))])
-    result = [row.path for row in source_of(inside / "a.tar", tar).rows(("1",), 2)]
+    archive = tar([(f"{name}.{kind}", data) for name in names for kind, data in (("cls", b"1"), ("jpg", rows[2].data))])
+    result = [row.path for row in source_of(inside / "a.tar", archive).rows(("1",), 2)]
     assert sorted(result) == ["a.tar/../../etc/0.jpg", "a.tar//etc/1.jpg"]
     assert [path.name for path in tmp_path.rglob("*")] == ["in", "a.tar"]
 
@@ -307,7 +295,7 @@ def test_paths_in_member_names_are_not_followed(tmp_path: Path, rows: list[Row])
 def test_a_large_image_is_refused_before_it_is_read(tmp_path: Path) -> None:
     path = tmp_path / "a.tar"
     with path.open("wb") as file:
-        file.write(packed([("0.cls", b"1")])[:1024] + header("0.jpg", b"%011o\0" % (1 << 30)))
+        file.write(tar([("0.cls", b"1")])[:1024] + header("0.jpg", b"%011o\0" % (1 << 30)))
         file.truncate((1 << 30) + 4096)  # sparse
     source = WebDatasetSource(str(path), (path,))
     assert source.counts() == {"1": 1}
@@ -316,7 +304,7 @@ def test_a_large_image_is_refused_before_it_is_read(tmp_path: Path) -> None:
 
 
 def test_memory_does_not_grow_with_the_number_of_samples(tmp_path: Path, rows: list[Row]) -> None:
-    many = packed([(f"{i}.{kind}", data) for i in range(1500) for kind, data in (("cls", b"1"), ("jpg", rows[2].data))])
+    many = tar([(f"{i}.{kind}", data) for i in range(1500) for kind, data in (("cls", b"1"), ("jpg", rows[2].data))])
     source = source_of(tmp_path / "a.tar", many)
     del many
     tracemalloc.start()
@@ -330,7 +318,7 @@ def test_too_many_labels_are_refused(tmp_path: Path, rows: list[Row], monkeypatc
     monkeypatch.setattr("prettyuseful.data.sources.base._MAX_CLASSES", 3)
     captions = [(f"{i}.{kind}", data) for i in range(5) for kind, data in (("txt", b"%d" % i), ("jpg", rows[2].data))]
     with pytest.raises(DataError, match="more than 3 labels; are they captions"):
-        source_of(tmp_path / "a.tar", packed(captions)).counts()
+        source_of(tmp_path / "a.tar", tar(captions)).counts()
 
 
 def test_shards_written_by_the_webdataset_library_are_read(
@@ -348,8 +336,8 @@ def test_shards_written_by_the_webdataset_library_are_read(
 
 
 def test_the_fingerprint_changes_with_contents_and_names(tmp_path: Path, files: Files) -> None:
-    source = source_of(tmp_path / "a.tar", packed(files))
-    assert source_of(tmp_path / "b.tar", packed(files)).fingerprint() != source.fingerprint()
+    source = source_of(tmp_path / "a.tar", tar(files))
+    assert source_of(tmp_path / "b.tar", tar(files)).fingerprint() != source.fingerprint()
     (tmp_path / "sub").mkdir()
-    assert source_of(tmp_path / "sub" / "a.tar", packed(files)).fingerprint() == source.fingerprint()
-    assert source_of(tmp_path / "sub" / "a.tar", packed(files[2:])).fingerprint() != source.fingerprint()
+    assert source_of(tmp_path / "sub" / "a.tar", tar(files)).fingerprint() == source.fingerprint()
+    assert source_of(tmp_path / "sub" / "a.tar", tar(files[2:])).fingerprint() != source.fingerprint()

@@ -29,6 +29,7 @@ from prettyuseful.data.sources.table import Listing, TableSource, is_metadata, r
 from prettyuseful.data.sources.walker import Folder, walk
 from prettyuseful.data.sources.webdataset import WebDatasetSource, read_layout
 from prettyuseful.errors import DataError
+from prettyuseful.paths import exists, is_folder
 
 __all__ = ["Columns", "is_source", "open_source", "open_splits"]
 
@@ -51,8 +52,8 @@ def is_source(location: str) -> bool:
     if suffix in SHARD_SUFFIXES:
         return True
     if suffix in TABLE_SUFFIXES or file_kind(location) in ("archive", "arrow"):
-        return _exists(location)
-    return _is_folder(location) and not (Path(location) / "model_index.json").exists()
+        return exists(location)
+    return location != "" and is_folder(location) and not (Path(location) / "model_index.json").exists()
 
 
 def open_source(location: str, split: str | None = None, columns: Columns = _ANY_COLUMNS) -> SampledSource:
@@ -172,36 +173,22 @@ class _Place:
 
 
 def _find_place(location: str, columns: Columns) -> _Place:
-    if _is_folder(location):
+    if location and is_folder(location):
         return _folder_place(location, columns)
     suffix = suffix_of(location)
-    if _exists(location) and file_kind(location) == "archive":
+    if exists(location) and file_kind(location) == "archive":
         raise DataError(f"{printable(location)} is an archive that is not read; unpack it and give the folder")
-    if _exists(location) and file_kind(location) == "arrow":
+    if exists(location) and file_kind(location) == "arrow":
         raise _arrow_error(location, str(Path(location).parent))
-    if file_kind(Path(location).name) == "table" and _exists(location):
+    if file_kind(Path(location).name) == "table" and exists(location):
         return _table_place(location, columns)
     if suffix not in SHARD_SUFFIXES:
-        if not _exists(location):
+        if not exists(location):
             raise DataError(f"{printable(location)}: no such folder or file; check the path")
         raise DataError(
             f"{printable(location)} is not a source of images; give a folder of class folders, .tar or .parquet files"
         )
     return _shards_place(location, _shards(location), columns)
-
-
-def _exists(location: str) -> bool:
-    try:
-        return Path(location).exists()
-    except (OSError, ValueError):
-        return False
-
-
-def _is_folder(location: str) -> bool:
-    try:
-        return bool(location) and Path(location).is_dir()
-    except (OSError, ValueError):  # the name is too long for the file system, or no name at all
-        return False
 
 
 def _folder_place(location: str, columns: Columns) -> _Place:
@@ -487,13 +474,13 @@ def _arrow_error(location: str, folder: str) -> DataError:
 
 def _shards(location: str) -> tuple[Path, ...]:
     """Return the files that match a name or a pattern. All of them must exist."""
-    if _exists(location):
+    if exists(location):
         return (Path(location),)
     names = list(islice(_expand_braces(location), _MAX_SHARDS + 1))
     if len(names) > _MAX_SHARDS:
         raise DataError(f"{printable(location)} matches more than {_MAX_SHARDS:,} files; use a narrower pattern")
     # `Path.glob` rejects absolute patterns, and includes hidden files.
-    matches = [[name] if _exists(name) else sorted(glob.glob(name)) for name in names]  # noqa: PTH207
+    matches = [[name] if exists(name) else sorted(glob.glob(name)) for name in names]  # noqa: PTH207
     if missing := [name for name, files in zip(names, matches, strict=True) if not files]:
         raise DataError(f"{_join_first(missing)}: no such file{'s' if len(missing) > 1 else ''}; check the path")
     return tuple(dict.fromkeys(Path(file) for files in matches for file in files))

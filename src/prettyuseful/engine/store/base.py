@@ -91,18 +91,19 @@ class Manifest(BaseModel):
     rate_class: str
 
     @classmethod
-    def parse(cls, text: bytes) -> Self | None:
+    def parse(cls, text: bytes, key: str | None = None) -> Self | None:
         """Parse a manifest, which may come from anybody.
 
         Returns:
-            None if it is not valid: a file name with folders, a digest that is none, a number that is not finite, a key
-            that does not belong to step, spec and inputs, or a checksum that does not belong to the text.
+            None if it is not the one of `key`, if a key is given, or if it is not valid: a file name with folders, a
+            digest that is none, a number that is not finite, a key that does not belong to step, spec and inputs, or a
+            checksum that does not belong to the text.
         """
         body, mark, end = text.rpartition(_CHECKSUM_LINE)
         try:
             manifest = cls.model_validate_json(body + b"\n}" if mark else text)
             names = {entry.name for entry in manifest.files}
-            if len(names) != len(manifest.files) or manifest.key != manifest._key():
+            if len(names) != len(manifest.files) or manifest.key != manifest._key() or key not in (None, manifest.key):
                 return None
             # Those of the spec are finite, else it had no key.
             if b"NaN" in text or b"Infinity" in text or _LARGE_NUMBER.search(text, max(0, text.find(b'"facts"'))):

@@ -4,29 +4,20 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from prettyuseful.engine.processes import LifeSign, has_exited, process_identity, read_patience
 from prettyuseful.engine.store.bucket import Bucket
+from prettyuseful.engine.store.observations import Observations
 from prettyuseful.errors import StoreError
 from prettyuseful.untrusted_text import load_json
 
 LEASE_SECONDS = 60.0
 """Seconds until a lease expires after its last renewal."""
 _RENEWALS = 4  # per `LEASE_SECONDS`
-
-
-@dataclass(frozen=True)
-class _Observation:
-    """The content of a lease, and since when it has not changed (monotonic clock)."""
-
-    content: bytes
-    since: float
 
 
 class Leases:
@@ -38,7 +29,7 @@ class Leases:
 
     def __init__(self, bucket: Bucket) -> None:
         self._bucket = bucket
-        self._observations: dict[str, _Observation] = {}
+        self._observations = Observations()
         self._own_keys: set[str] = set()
 
     @contextmanager
@@ -85,10 +76,8 @@ class Leases:
             current = self._bucket.read(_name(key))
         except FileNotFoundError:  # just released
             return self._bucket.create(_name(key), content)
-        last, now = self._observations.get(key), time.monotonic()
-        if last is None or last.content != current:
-            last = self._observations[key] = _Observation(current, now)
-        if now - last.since < LEASE_SECONDS and not _holder_has_exited(current):
+        unchanged = self._observations.unchanged_seconds(key, current)
+        if unchanged < LEASE_SECONDS and not _holder_has_exited(current):
             return False
         self._bucket.remove(_name(key))
         return self._bucket.create(_name(key), content)

@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,16 +39,19 @@ from prettyuseful.engine.store.journal import (
 )
 from prettyuseful.engine.store.locks import Locks
 from prettyuseful.engine.store.objects import DamagedError, ObjectFolder
-from prettyuseful.engine.store.scratch import create_scratch, remove_abandoned, remove_scratch, unneeded_drafts
+from prettyuseful.engine.store.scratch import remove_abandoned, scratch_folder, unneeded_drafts
+from prettyuseful.engine.store.sweeping import Division, files_of
 from prettyuseful.engine.store.verification import (
     DIFFERS,
     MISSING,
     corrupt_artifact_error,
+    lost_artifact_error,
     problem_of_sizes,
     verify_manifests,
 )
-from prettyuseful.errors import CorruptArtifactError, StoreError
+from prettyuseful.errors import StoreError
 
+_SUFFIX = ".json"
 _MAKE_WRITABLE = "make the folder writable or choose another one with --store"
 _FOLDERS = ("manifests", "objects", "locks", "failures", "sweeps", "checkpoints")
 
@@ -100,14 +103,8 @@ class LocalStore:
     def select_existing(self, keys: Collection[str]) -> set[str]:
         return {key for key in keys if self.read(key) is not None}
 
-    @contextmanager
-    def scratch(self, key: str) -> Iterator[Path]:
-        with self._writing():
-            scratch = create_scratch(self._folder, key)
-        try:
-            yield scratch
-        finally:
-            remove_scratch(scratch)
+    def scratch(self, key: str) -> AbstractContextManager[Path]:
+        return scratch_folder(self._folder, key, self._writing)
 
     def checkpoint_dir(self, key: str) -> Path:
         with self._writing():
@@ -138,9 +135,7 @@ class LocalStore:
             self._folder.remove(*_failure_names(manifest.key))
         winner = self.read(manifest.key)
         if winner is None:
-            raise CorruptArtifactError(
-                f"the store {self.root} lost the artifact {manifest.key[:12]} during the commit; run the study again"
-            )
+            raise lost_artifact_error(manifest.key, self.url)
         return winner
 
     @contextmanager
@@ -187,18 +182,9 @@ class LocalStore:
         with self._reading():
             claimed = self.claimed_keys()
             keep = keep | claimed
-            spare, unused = [*self._misplaced("manifests")], []
-            needed, unreferenced = set[str](), set[str]()
-            for key in self._keys():
-                manifest = self._manifest(key)
-                if manifest is None or key not in keep:
-                    unused.append(key)
-                    unreferenced |= _files([manifest])
-                else:
-                    needed |= _files([manifest])
-            unreferenced -= needed
-            spare += self._misplaced("objects")
-            spare += [path for path in self._object_paths() if _is_removable(path, needed, unreferenced)]
+            division = Division.of(((key, self._manifest(key)) for key in self._keys()), keep)
+            spare = [*self._misplaced("manifests"), *self._misplaced("objects")]
+            spare += [path for path in self._object_paths() if division.is_removable(path.name, age(path))]
             spare += unneeded_drafts(self._folder, claimed)
             for name in ("failures", "checkpoints", "locks"):
                 least_age = GRACE_SECONDS if name == "locks" else -1.0
@@ -206,11 +192,11 @@ class LocalStore:
                 spare += [path for path in paths if path.stem not in keep and age(path) > least_age]
             sizes_and_counts = [size_and_count(path) for path in spare]
         if remove:
-            self._remove(unused, spare)
+            self._remove(division.unused, spare)
         sizes, counts = zip((0, 0), *sizes_and_counts, strict=True)
-        return SweepResult(len(unused), sum(counts), sum(sizes))
+        return SweepResult(len(division.unused), sum(counts), sum(sizes))
 
-    def _remove(self, unused: Collection[str], spare: Iterable[Path]) -> None:
+    def _remove(self, unused: Collection[str], spare: Collection[Path]) -> None:
         """Delete artifacts and files: manifests first, since no manifest may refer to a deleted file."""
         with self._writing():
             if unused:
@@ -218,40 +204,43 @@ class LocalStore:
                     draft.write_text(sweep_to_json(unused), encoding="utf-8")
             for key in unused:
                 self._folder.remove(*_manifest_names(key))
-            needed = _files(self.list())  # a step may have been committed meanwhile
+            needed = files_of(self.list()) if spare else set()  # a step may have been committed meanwhile
             for path in spare:
                 if path.name not in needed:
                     remove_path(path)
 
     def _misplaced(self, folder: str) -> Iterator[Path]:
         """Yield the links, and what is older than a day and no file of ours, in a folder with folders of files."""
-        suffix = ".json" if folder == "manifests" else ""
-        for outer in self._folder.entries(folder):
-            if outer.is_symlink() or not outer.is_dir(follow_symlinks=False):
-                yield from _links_and_old([outer])
-                continue
-            for entry in self._folder.entries(folder, outer.name):
-                name = entry.name.removesuffix(suffix)
-                is_ours = is_digest(name) and name.startswith(outer.name) and entry.is_file(follow_symlinks=False)
-                if not is_ours or not entry.name.endswith(suffix):
-                    yield from _links_and_old([entry])
+        for entry, is_named_as_ours in self._entries(folder):
+            if not (is_named_as_ours and entry.is_file(follow_symlinks=False)) and (
+                entry.is_symlink() or age(entry) > GRACE_SECONDS
+            ):
+                yield Path(entry.path)
 
     def _object_paths(self) -> Iterator[Path]:
-        for outer in self._folder.entries("objects"):
-            for entry in self._folder.entries("objects", outer.name):
-                if is_digest(entry.name) and entry.is_file(follow_symlinks=False):
-                    yield Path(entry.path)
+        for entry, _ in self._entries("objects"):
+            if is_digest(entry.name) and entry.is_file(follow_symlinks=False):
+                yield Path(entry.path)
 
     def _keys(self) -> Sequence[str]:
         """Return the keys of all manifests, valid or not, in order."""
-        keys = []
         with self._reading():
-            for outer in self._folder.entries("manifests"):
-                for entry in self._folder.entries("manifests", outer.name):
-                    key = entry.name.removesuffix(".json")
-                    if key != entry.name and is_digest(key) and key.startswith(outer.name):
-                        keys.append(key)
-        return keys
+            return [
+                entry.name.removesuffix(_SUFFIX)
+                for entry, is_named_as_ours in self._entries("manifests")
+                if is_named_as_ours
+            ]
+
+    def _entries(self, folder: str) -> Iterator[tuple[os.DirEntry[str], bool]]:
+        """Yield what a folder with folders of files contains, and whether it has the name and place of such a file."""
+        suffix = _SUFFIX if folder == "manifests" else ""
+        for outer in self._folder.entries(folder):
+            if outer.is_symlink() or not outer.is_dir(follow_symlinks=False):
+                yield outer, False
+                continue
+            for entry in self._folder.entries(folder, outer.name):
+                name = entry.name.removesuffix(suffix)
+                yield entry, entry.name.endswith(suffix) and is_digest(name) and name.startswith(outer.name)
 
     def _manifests_or_problems(self) -> Iterator[tuple[str, Manifest | str | None]]:
         for key in self._keys():
@@ -283,8 +272,7 @@ class LocalStore:
     def _manifest(self, key: str) -> Manifest | None:
         with self._reading():
             content = self._folder.read(MAX_MANIFEST_BYTES, *_manifest_names(key))
-        manifest = None if content is None else Manifest.parse(content)
-        return manifest if manifest is not None and manifest.key == key else None
+        return None if content is None else Manifest.parse(content, key)
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
@@ -308,19 +296,6 @@ class LocalStore:
             full = error.errno in (errno.ENOSPC, errno.EDQUOT)
             remedy = "free disk space or choose another store" if full else _MAKE_WRITABLE
             raise StoreError(f"cannot write to the store {self.root}: {error.strerror or error}; {remedy}") from error
-
-
-def _links_and_old(entries: Iterable[os.DirEntry[str]]) -> Iterator[Path]:
-    return (Path(entry.path) for entry in entries if entry.is_symlink() or age(entry) > GRACE_SECONDS)
-
-
-def _files(manifests: Iterable[Manifest | None]) -> set[str]:
-    return {entry.sha256 for manifest in manifests if manifest for entry in manifest.files}
-
-
-def _is_removable(path: Path, needed: Set[str], unreferenced: Set[str]) -> bool:
-    """Whether a sweep may delete an object: only deleted artifacts need it, or none does and it is old enough."""
-    return path.name in unreferenced or (path.name not in needed and age(path) > GRACE_SECONDS)
 
 
 def _manifest_names(key: str) -> tuple[str, str, str]:

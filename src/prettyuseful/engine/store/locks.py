@@ -9,24 +9,16 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 
 from prettyuseful.engine.processes import LifeSign, read_patience
 from prettyuseful.engine.store.folder import SafeFolder, age
+from prettyuseful.engine.store.observations import Observations
 
 LOCK_SECONDS = 120.0
 """Seconds after which a lock without a sign of life is ignored."""
 _SIGNS = 8  # per `LOCK_SECONDS`
 _HELD = (errno.EAGAIN, errno.EACCES)
 _FOLDER, _SUFFIX = "locks", ".lock"
-
-
-@dataclass(frozen=True)
-class _Observation:
-    """The last sign of life of a lock's holder, and since when there was no other (monotonic clock)."""
-
-    sign: int
-    since: float
 
 
 class Locks:
@@ -39,7 +31,7 @@ class Locks:
 
     def __init__(self, folder: SafeFolder) -> None:
         self._folder = folder
-        self._observations: dict[str, _Observation] = {}
+        self._observations = Observations()
         self._signs = _Signs()
 
     @contextmanager
@@ -51,7 +43,8 @@ class Locks:
             return
         try:
             if not _try_to_lock(handle, fcntl.LOCK_EX):
-                yield self._is_abandoned(key, os.fstat(handle).st_mtime_ns)
+                sign = os.fstat(handle).st_mtime_ns
+                yield self._observations.unchanged_seconds(key, sign) >= LOCK_SECONDS
                 return
             with self._signs.given_for(handle):
                 yield True
@@ -100,12 +93,6 @@ class Locks:
             handle = self._folder.open_handle(flags, *_names(key))
         self._folder.give_to_group(self._folder.path(*_names(key)))
         return handle
-
-    def _is_abandoned(self, key: str, sign: int) -> bool:
-        last, now = self._observations.get(key), time.monotonic()
-        if last is None or last.sign != sign:
-            last = self._observations[key] = _Observation(sign, now)
-        return now - last.since >= LOCK_SECONDS
 
 
 def _try_to_lock(handle: int, kind: int) -> bool:

@@ -12,14 +12,13 @@ Files that this machine reads or writes stay in a local cache, as do checkpoints
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Set
+from collections.abc import Collection, Iterator, Mapping, Set
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from prettyuseful.engine.keys import digest, file_sha256
 from prettyuseful.engine.store.base import (
-    GRACE_SECONDS,
     MAX_MANIFEST_BYTES,
     ArtifactCheck,
     FileEntry,
@@ -39,15 +38,17 @@ from prettyuseful.engine.store.journal import (
 )
 from prettyuseful.engine.store.leases import Leases
 from prettyuseful.engine.store.objects import DamagedError, ObjectFolder
-from prettyuseful.engine.store.scratch import create_scratch, remove_abandoned, remove_scratch, unneeded_drafts
+from prettyuseful.engine.store.scratch import remove_abandoned, scratch_folder, unneeded_drafts
+from prettyuseful.engine.store.sweeping import Division, files_of
 from prettyuseful.engine.store.verification import (
     DIFFERS,
     MISSING,
     corrupt_artifact_error,
+    lost_artifact_error,
     problem_of_sizes,
     verify_manifests,
 )
-from prettyuseful.errors import CorruptArtifactError, StoreError
+from prettyuseful.errors import StoreError
 
 _MARK = "store.json"
 _MANY = 64  # number of keys from which one listing is cheaper than one request per key
@@ -143,20 +144,12 @@ class RemoteStore:
         self._bucket.remove(_failure_name(manifest.key))
         winner = self.read(manifest.key)
         if winner is None:
-            raise CorruptArtifactError(
-                f"the store {self.url} lost the artifact {manifest.key[:12]} during the commit; run the study again"
-            )
+            raise lost_artifact_error(manifest.key, self.url)
         return winner
 
-    @contextmanager
-    def scratch(self, key: str) -> Iterator[Path]:
+    def scratch(self, key: str) -> AbstractContextManager[Path]:
         """Create the folder in the cache on this machine."""
-        with self._caching():
-            scratch = create_scratch(self._folder, key)
-        try:
-            yield scratch
-        finally:
-            remove_scratch(scratch)
+        return scratch_folder(self._folder, key, self._caching)
 
     def checkpoint_dir(self, key: str) -> Path:
         """Return a folder on this machine; another machine that takes the step over starts from the beginning."""
@@ -205,22 +198,17 @@ class RemoteStore:
         claimed = self.claimed_keys()
         keep = keep | claimed
         keys = sorted(self._manifest_keys())
-        unused, needed, unreferenced = [], set[str](), set[str]()
-        for key, manifest in zip(keys, self._bucket.map_concurrently(self._manifest, keys), strict=True):
-            if manifest is None or key not in keep:
-                unused.append(key)
-                unreferenced |= _files([manifest])
-            else:
-                needed |= _files([manifest])
-        unreferenced -= needed
+        manifests = self._bucket.map_concurrently(self._manifest, keys)
+        division = Division.of(zip(keys, manifests, strict=True), keep)
         objects = self._bucket.sizes("objects")
         manifest_sizes = self._bucket.sizes("manifests")
-        sizes = objects | manifest_sizes
         ours = {_manifest_name(key) for key in keys}
-        left_over = [name for name in objects if Path(name).name not in needed | unreferenced]
+        known = division.needed | division.unreferenced
+        left_over = [name for name in objects if Path(name).name not in known]
         left_over += [name for name in manifest_sizes if name not in ours]
         ages = dict(zip(left_over, self._bucket.map_concurrently(self._bucket.age, left_over), strict=True))
-        spare = {n: size for n, size in sizes.items() if Path(n).name in unreferenced or ages.get(n, 0) > GRACE_SECONDS}
+        sizes = objects | manifest_sizes
+        spare = {n: size for n, size in sizes.items() if division.is_removable(Path(n).name, ages.get(n, 0))}
         for folder in ("failures", "leases"):
             spare |= {n: size for n, size in self._bucket.sizes(folder).items() if Path(n).stem not in keep}
         with self._caching():
@@ -229,8 +217,8 @@ class RemoteStore:
             local = [path for path in checkpoints if path.name not in keep]
             local += unneeded_drafts(self._folder, claimed)
         if remove:
-            self._remove(unused, spare, local)
-        return SweepResult(len(unused), len(spare), sum(spare.values()))
+            self._remove(division.unused, spare, local)
+        return SweepResult(len(division.unused), len(spare), sum(spare.values()))
 
     def _remove(self, unused: Collection[str], spare: Collection[str], local: Collection[Path]) -> None:
         """Delete artifacts and files: manifests first, since no manifest may refer to a deleted file."""
@@ -238,7 +226,7 @@ class RemoteStore:
             self._bucket.write(f"sweeps/{new_sweep_name()}", sweep_to_json(unused).encode())
         for _ in self._bucket.map_concurrently(self._bucket.remove, map(_manifest_name, unused)):
             pass
-        needed = _files(self.list()) if spare else set()  # a step may have been committed meanwhile
+        needed = files_of(self.list()) if spare else set()  # a step may have been committed meanwhile
         spare = [name for name in spare if Path(name).name not in needed]
         for _ in self._bucket.map_concurrently(self._bucket.remove, spare):
             pass
@@ -287,14 +275,12 @@ class RemoteStore:
 
     def _manifest(self, key: str) -> Manifest | None:
         content = self._content(_manifest_name(key))
-        manifest = None if content is None else Manifest.parse(content)
-        return manifest if manifest is not None and manifest.key == key else None
+        return None if content is None else Manifest.parse(content, key)
 
     def _read_cached_manifest(self, key: str) -> Manifest | None:
         names = (*self._state, "manifests", key[:2], f"{key}.json")
         with suppress(OSError):
-            manifest = Manifest.parse(self._folder.read(MAX_MANIFEST_BYTES, *names) or b"")
-            if manifest is not None and manifest.key == key:
+            if manifest := Manifest.parse(self._folder.read(MAX_MANIFEST_BYTES, *names) or b"", key):
                 return manifest
         manifest = self._manifest(key)
         if manifest is not None:
@@ -320,10 +306,6 @@ class RemoteStore:
                 f"cannot use the cache {self.cache} of the store {self.url}: {error.strerror or error}; free disk "
                 "space or set PRETTYUSEFUL_CACHE to another folder"
             ) from error
-
-
-def _files(manifests: Iterable[Manifest | None]) -> set[str]:
-    return {entry.sha256 for manifest in manifests if manifest for entry in manifest.files}
 
 
 def _object_name(sha256: str) -> str:

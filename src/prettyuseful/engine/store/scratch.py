@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Set
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Set
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 from prettyuseful.engine.processes import has_exited, process_identity
@@ -15,8 +15,23 @@ _OWNER, _SCRATCH = ".owner", ".scratch"
 _MAX_OWNER_BYTES = 1000
 
 
-def create_scratch(folder: SafeFolder, key: str) -> Path:
-    """Create an empty folder in `tmp`, beside a file that names its process and its step."""
+@contextmanager
+def scratch_folder(
+    folder: SafeFolder, key: str, convert_errors: Callable[[], AbstractContextManager[None]]
+) -> Iterator[Path]:
+    """Create an empty folder in `tmp`, beside a file that names its process and its step, and delete it afterwards.
+
+    `convert_errors` converts errors of the creation.
+    """
+    with convert_errors():
+        scratch = _create(folder, key)
+    try:
+        yield scratch
+    finally:
+        _remove(scratch)
+
+
+def _create(folder: SafeFolder, key: str) -> Path:
     scratch = folder.make_folder("tmp") / f"{uuid.uuid4().hex}{_SCRATCH}"
     owner = scratch.with_suffix(_OWNER)
     with owner.open("x", encoding="utf-8") as file:  # not flushed to the disk: a machine that stops needs no owner
@@ -26,7 +41,7 @@ def create_scratch(folder: SafeFolder, key: str) -> Path:
     return scratch
 
 
-def remove_scratch(scratch: Path) -> None:
+def _remove(scratch: Path) -> None:
     with suppress(OSError):  # a sweep deletes it later
         remove(scratch)
         remove(scratch.with_suffix(_OWNER))
@@ -36,7 +51,7 @@ def remove_abandoned(folder: SafeFolder) -> None:
     """Delete the folders whose processes, on this machine, have exited."""
     for entry in folder.entries("tmp"):
         if entry.name.endswith(_OWNER) and has_exited(_owner(folder, entry.name)[0]):
-            remove_scratch(Path(entry.path).with_suffix(_SCRATCH))
+            _remove(Path(entry.path).with_suffix(_SCRATCH))
 
 
 def unneeded_drafts(folder: SafeFolder, claimed: Set[str]) -> Iterator[Path]:

@@ -23,6 +23,11 @@ def corrupt_artifact_error(entry: FileEntry, manifest: Manifest, problem: str, u
     )
 
 
+def lost_artifact_error(key: str, url: str) -> CorruptArtifactError:
+    """Return the error for an artifact that cannot be read directly after its commit."""
+    return CorruptArtifactError(f"the store {url} lost the artifact {key[:12]} during the commit; run the study again")
+
+
 @contextmanager
 def report_unusable_contents(what: str, keys: Iterable[str], url: str) -> Iterator[None]:
     """Convert errors over the contents of artifacts, which are intact but were not written by prettyuseful.
