@@ -175,7 +175,7 @@ class _Rates:
     equal_classes: bool = True
 
     def share_of_others(self, level: float) -> float:
-        """Return `share_of_others` for these groups; with equal classes, all groups count alike."""
+        """Return `share_of_others` for these groups; with equal classes, all groups have equal weights."""
         counts = np.unique(self.classes, return_counts=True)[1]
         return share_of_others([len(self.classes)] if self.equal_classes else counts.tolist(), level)
 

@@ -20,7 +20,7 @@ several sources in each class: in n01440764_10026, the number is the class."""
 
 
 def source_of(paths: Sequence[str], labels: Sequence[int] | np.ndarray) -> list[str | None]:
-    """Return the source of each image by its file name, such as `cat/video_001`; None if the name tells of none.
+    """Return the source of each image by its file name, such as `cat/video_001`; None if the name has no source.
 
     Plain counters (`img_0001`) tell of none. A source has at least two images.
     """

@@ -31,7 +31,7 @@ class ImageFormat:
 
 
 # Decoders that start another program (EPS, WMF), that hold other images (ICO, ICNS, IPTC) or that are written in pure
-# Python and therefore slow (QOI, DDS, BLP, FITS) are left out: nobody collects photographs in them.
+# Python and therefore slow (QOI, DDS, BLP, FITS) are left out: they hold no collections of photographs.
 # The most frequent formats come first, since Pillow tries them in this order.
 FORMATS = (
     ImageFormat("JPEG", "JpegImagePlugin", ("JPEG",), (".jpg", ".jpeg", ".jpe", ".jfif")),

@@ -182,5 +182,5 @@ def _grouped(inputs: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
 
 
 def _value_key(path: str, value: JsonValue) -> tuple[str, type, JsonValue]:
-    """Return a hashable name of a value, which tells 1, 1.0 and True apart, as keys do."""
+    """Return a hashable name of a value, which differs for 1, 1.0 and True, as keys do."""
     return path, type(value), canonical_json(value) if isinstance(value, (list, dict)) else value

@@ -73,7 +73,7 @@ class Locks:
             return self._open_own(key)
         with suppress(PermissionError):
             handle = self._folder.open_handle(os.O_RDONLY, *_names(key))
-            # Another account's file, whose time this account cannot change: replace it if nobody holds it.
+            # Another account's file, whose time this account cannot change: replace it if it is not held.
             if handle is None or not _try_to_lock(handle, fcntl.LOCK_EX):
                 return handle
             with suppress(OSError):

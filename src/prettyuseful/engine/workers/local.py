@@ -105,7 +105,7 @@ def _run_here(step: Step, store: Store, progress: Progress) -> Future[bool]:
 
 
 class _Process(SpawnProcess):
-    """A process that nobody waits for endlessly, not even Python when it exits."""
+    """A process for whose end nothing waits without a limit, not even Python when it exits."""
 
     def join(self, timeout: float | None = None) -> None:
         super().join(_EXIT_SECONDS if timeout is None else timeout)
