@@ -341,6 +341,28 @@ def test_findings_of_the_data_checks_come_before_the_answer(small: Summary) -> N
     assert HOSTILE in text
 
 
+def test_many_findings_are_one_line_for_each_check(small: Summary) -> None:
+    """The answer stays on the first screen."""
+    kinds: list[tuple[Severity, str]] = [("error", "leaked"), ("warning", "repeated")]
+    findings = [
+        data_finding(severity, check, f"{number} {check}.").model_copy(update={"set": f"set-{number}"})
+        for number in range(3)
+        for severity, check in kinds
+    ]
+    text = Page(render(with_findings(small, *findings))).sections["answer"]
+    places = [
+        text.index(part)
+        for part in (
+            "Test images in what is trained on: set-0, set-1, set-2",
+            "2 leaked. Look.",
+            "Repeated images: set-0, set-1, set-2",
+            "2 repeated. Look.",
+            small.headline[0][:30],
+        )
+    ]
+    assert places == sorted(places)
+
+
 def test_a_study_whose_data_are_clean_has_one_quiet_line(small: Summary) -> None:
     text = Page(render(with_findings(small))).sections["answer"]
     assert "The data checks found nothing that misleads" in text
