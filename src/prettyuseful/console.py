@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -15,10 +16,6 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from prettyuseful.analysis.rows import Row
-from prettyuseful.analysis.statistics import Interval
-from prettyuseful.analysis.summary import Summary
-from prettyuseful.checks.places import DataReport
 from prettyuseful.engine.cost import Amounts, Cost, Prices, Rates
 from prettyuseful.engine.events import Event, RunPlanned
 from prettyuseful.engine.explain import Explanation, explain_steps
@@ -29,6 +26,12 @@ from prettyuseful.engine.step import Step
 from prettyuseful.formatting import duration, number, percent, size
 from prettyuseful.interface_checks import CheckResult
 from prettyuseful.redaction import redact, redact_line
+
+if TYPE_CHECKING:
+    from prettyuseful.analysis.rows import Row
+    from prettyuseful.analysis.statistics import Interval
+    from prettyuseful.analysis.summary import Summary
+    from prettyuseful.checks.places import DataReport
 
 _MAX_METRICS = 4  # metric columns that fit into a terminal
 _LINE_INTERVAL = 5.0  # seconds between progress lines when stderr is not a terminal

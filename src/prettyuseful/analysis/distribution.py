@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import stats
 
+from prettyuseful import student
 from prettyuseful.analysis.statistics import LEVEL, Interval, grouped_mean, share_of_others
 from prettyuseful.data.class_counts import ClassCounts
 from prettyuseful.errors import DataError
@@ -94,7 +94,7 @@ def jackknife_interval(number: WholeNumber, covers: str, level: float = LEVEL) -
     estimates = np.array(number.without)
     blocks = len(estimates)
     error = float(np.sqrt((blocks - 1) / blocks * ((estimates - estimates.mean()) ** 2).sum()))
-    half = float(stats.t.ppf((1 + level) / 2, blocks - 1)) * error
+    half = student.quantile(level, blocks - 1) * error
     return Interval(number.value, number.value - half, number.value + half, level, covers, error, blocks - 1)
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy.optimize import isotonic_regression
 
 from prettyuseful.analysis.statistics import LEVEL, crossed, joint_draws
 from prettyuseful.engine.keys import derive_seed
@@ -101,6 +100,8 @@ def _invert_curve(sizes: Sequence[float], means: np.ndarray) -> tuple[float, flo
 
     `means`: (len(sizes) + 1,), the accuracies of the curve followed by that of the data set.
     """
+    from scipy.optimize import isotonic_regression
+
     fit, target = np.asarray(isotonic_regression(means[:-1]).x), float(means[-1])
     flat = int(np.flatnonzero(fit > fit[-1] - FLAT)[0])
     plateau = sizes[flat] if flat < len(sizes) - 1 else None

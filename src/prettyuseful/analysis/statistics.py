@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
-from scipy import stats
 
+from prettyuseful import student
 from prettyuseful.engine.keys import derive_seed
 from prettyuseful.records import GroupedParts, TransferResult
 
@@ -104,7 +104,7 @@ def difference(a: Sequence[TransferResult], b: Sequence[TransferResult], level: 
         p = min(1.0, 2 * 0.5 ** len(first.sizes)) if interval.mean else 1.0  # a sign test of the identical groups
         interval = _clopper_pearson(interval, first.share_of_others(level), lowest=-1.0)
     else:
-        p = float(2 * stats.t.sf(abs(interval.mean) / interval.error, interval.dof))
+        p = 2 * float(student.upper_tail(abs(interval.mean) / interval.error, interval.dof))
     seed_p = sign_flip_p(interval.seeds) if len(a) >= SEEDS_FOR_A_TEST else None
     return replace(interval, notes=_notes(len(a)), p=p, seed_p=seed_p)
 
@@ -240,7 +240,7 @@ def _interval(rates: _Rates, level: float) -> Interval:
     error = variance**0.5
     if error < _ROUNDING:  # rounding errors of equal terms
         return Interval(mean, mean, mean, level, covers, seeds=per_seed)
-    half = float(stats.t.ppf((1 + level) / 2, dof)) * error
+    half = student.quantile(level, dof) * error
     return Interval(mean, mean - half, mean + half, level, covers, error, dof, per_seed)
 
 

@@ -8,7 +8,6 @@ from functools import lru_cache
 from itertools import permutations
 
 import numpy as np
-from scipy import stats
 
 from prettyuseful.analysis.statistics import LEVEL
 from prettyuseful.engine.keys import derive_seed
@@ -81,7 +80,9 @@ def trend_test(dates: Sequence[float], values: Sequence[float], families: Sequen
     if _constant(x) or _constant(y):
         raise ValueError("a trend needs dates and values that are not all equal")
     rho, p, least = _spearman(x, y)
-    theil_sen = stats.theilslopes(y, x, LEVEL)
+    from scipy.stats import theilslopes
+
+    theil_sen = theilslopes(y, x, LEVEL)
     family_p = _family_p(x, y, families) if families is not None else None
     return Trend(
         n=len(x),
@@ -135,7 +136,9 @@ def _p_value(permuted: np.ndarray, observed: float, exact: bool) -> float:
 
 def _unit_ranks(rows: np.ndarray) -> np.ndarray:
     """Return the ranks of each row (ties: mean rank), centred and scaled to length 1: dot products are correlations."""
-    ranks = stats.rankdata(rows, axis=1)
+    from scipy.stats import rankdata
+
+    ranks = rankdata(rows, axis=1)
     ranks -= ranks.mean(axis=1, keepdims=True)
     length = np.sqrt((ranks**2).sum(axis=1, keepdims=True))
     return np.asarray(ranks / np.where(length > 0, length, 1.0))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.stats import t as student
 
+from prettyuseful import student
 from prettyuseful.engine.keys import derive_seed
 
 FLIPS = 20_000
@@ -46,13 +46,13 @@ def outliers_p(values: np.ndarray, least: float) -> np.ndarray:
     squares = (values**2).sum() - values**2
     spread = np.sqrt(np.maximum(squares - (count - 1) * others**2, 0) / (count - 2))
     width = np.maximum(spread, least) * np.sqrt(1 + 1 / (count - 1))
-    return np.asarray(np.minimum(1, count * student.sf((values - others) / width, count - 2)))
+    return np.asarray(np.minimum(1, count * student.upper_tail((values - others) / width, count - 2)))
 
 
 def mean_interval(values: np.ndarray, level: float = 0.95) -> tuple[float, float, float]:
     """Return the mean over units and the lower and upper end of its Student interval."""
     mean, count = float(values.mean()), len(values)
-    half = float(student.ppf((1 + level) / 2, count - 1) * values.std(ddof=1) / np.sqrt(count))
+    half = student.quantile(level, count - 1) * float(values.std(ddof=1) / np.sqrt(count))
     return mean, mean - half, mean + half
 
 

@@ -43,11 +43,11 @@ def test_simultaneous_readers_both_report_damage(store: LocalStore, monkeypatch:
     artifact = store.commit(manifest((entry,)))
     path = object_of(store, entry)
 
-    def hash_while_another_worker_renames_it(*_: object) -> str:
+    def hash_while_another_worker_renames_it(*_: object) -> tuple[str, int]:
         path.rename(path.with_suffix(".corrupt"))
-        return "another digest"
+        return "another digest", entry.size
 
-    monkeypatch.setattr(SafeFolder, "sha256", hash_while_another_worker_renames_it)
+    monkeypatch.setattr(SafeFolder, "sha256_and_size", hash_while_another_worker_renames_it)
     with pytest.raises(CorruptArtifactError):
         artifact.path("file")
     assert not path.exists()

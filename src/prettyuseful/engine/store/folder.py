@@ -64,23 +64,29 @@ class SafeFolder:
 
     def open_handle(self, flags: int, *names: str) -> int | None:
         """Return the file descriptor of a regular file, or None."""
+        opened = self._open(flags, names)
+        return None if opened is None else opened[0]
+
+    def _open(self, flags: int, names: tuple[str, ...]) -> tuple[int, int] | None:
+        """Return the file descriptor of a regular file and its size in bytes, or None."""
         if not self._is_inside(names[:-1]):
             return None
         with _IgnoreMissing():
             # O_NONBLOCK: a pipe must not wait for its writer.
             handle = os.open(self._join(names), flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, _READ_WRITE)
-            if stat.S_ISREG(os.fstat(handle).st_mode):
-                return handle
+            status = os.fstat(handle)
+            if stat.S_ISREG(status.st_mode):
+                return handle, status.st_size
             os.close(handle)
         return None
 
     def read(self, limit: int, *names: str) -> bytes | None:
         """Return the bytes of a regular file; None if there is none, or if it has more than `limit` bytes."""
-        handle = self.open_handle(os.O_RDONLY, *names)
-        if handle is None:
+        opened = self._open(os.O_RDONLY, names)
+        if opened is None:
             return None
+        handle, size = opened
         try:
-            size = os.fstat(handle).st_size
             if size > limit:
                 return None
             content = os.read(handle, size + 1)
@@ -90,18 +96,19 @@ class SafeFolder:
         finally:
             os.close(handle)
 
-    def sha256(self, *names: str) -> str | None:
-        """Return the SHA-256 of the bytes of a regular file, or None."""
-        handle = self.open_handle(os.O_RDONLY, *names)
-        if handle is None:
+    def sha256_and_size(self, *names: str) -> tuple[str, int] | None:
+        """Return the SHA-256 and the number of the bytes of a regular file, or None."""
+        opened = self._open(os.O_RDONLY, names)
+        if opened is None:
             return None
-        hasher = hashlib.sha256()
+        (handle, size), hasher, read = opened, hashlib.sha256(), 0
         try:
-            while chunk := os.read(handle, _CHUNK):
+            while chunk := os.read(handle, min(_CHUNK, size + 1)):  # a large buffer takes longer than a small file
                 hasher.update(chunk)
+                read += len(chunk)
         finally:
             os.close(handle)
-        return hasher.hexdigest()
+        return hasher.hexdigest(), read
 
     def entries(self, *names: str) -> list[os.DirEntry[str]]:
         """Return what a folder contains, in the order of the names; nothing if there is no folder."""

@@ -251,12 +251,12 @@ class LocalStore:
 
     def _problem(self, entry: FileEntry) -> str | None:
         try:
-            digest = self._objects.sha256(entry.sha256)
+            size = self._objects.size_if_intact(entry.sha256)
+        except FileNotFoundError:
+            return MISSING
         except OSError as error:
             return f"cannot be read ({error.strerror})"
-        if digest is None:
-            return MISSING
-        return None if digest == entry.sha256 and self._objects.size(digest) == entry.size else DIFFERS
+        return None if size == entry.size else DIFFERS
 
     def verified_path(self, entry: FileEntry, manifest: Manifest) -> Path:
         """Return the path of a file, after verifying its bytes once per process."""

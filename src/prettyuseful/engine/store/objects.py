@@ -33,9 +33,17 @@ class ObjectFolder:
         status = self._folder.stat(*_names(sha256))
         return None if status is None else status.st_size
 
-    def sha256(self, sha256: str) -> str | None:
-        """Return the SHA-256 of the bytes of a file; None if there is no such file."""
-        return self._folder.sha256(*_names(sha256))
+    def size_if_intact(self, sha256: str) -> int | None:
+        """Return the size of a file in bytes after hashing it; None if its name is not its SHA-256.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+        """
+        found = self._folder.sha256_and_size(*_names(sha256))
+        if found is None:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self.path(sha256)))
+        digest, size = found
+        return size if digest == sha256 else None
 
     def add(self, sha256: str, write: Callable[[Path], object]) -> None:
         """Add a file atomically; `write` is called with a temporary path to write the bytes to."""
@@ -58,7 +66,7 @@ class ObjectFolder:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
         version = (sha256, status.st_size, status.st_mtime_ns)
         if version not in self._verified:
-            if self.sha256(sha256) != sha256:
+            if self.size_if_intact(sha256) is None:
                 with suppress(OSError):
                     path.rename(path.with_suffix(".corrupt"))
                 raise DamagedError(str(path))
