@@ -208,6 +208,7 @@ def test_own_cluster_is_private_and_ends_with_its_run(
 ) -> None:
     pytest.importorskip("ray")
     monkeypatch.setenv("RAY_ADDRESS", "local")
+    monkeypatch.delenv("TMPDIR", raising=False)
     folders = set(Path("/tmp").glob("prettyuseful-ray-*"))
     command, pipe = [sys.executable, "-c", OPEN, str(tmp_path / "store")], subprocess.PIPE
     owner = subprocess.Popen(command, stdin=pipe, stdout=pipe, start_new_session=True)
