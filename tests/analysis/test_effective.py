@@ -1,11 +1,13 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pytest
 
-from prettyuseful.analysis.effective import EffectiveReal, effective_real_images
+from prettyuseful.analysis.effective import EffectiveReal
+from prettyuseful.analysis.effective import effective_real_images as effective_real_images_of_model
+from prettyuseful.analysis.statistics import Replicate, fit
 from prettyuseful.records import TransferResult
 
 CLASSES, GROUPS, SIZE = 8, 12, 20
@@ -36,6 +38,14 @@ def drawn_tests(accuracy: float, seed: int, seeds: int = 5, noise: float = 0.01)
             )
         )
     return tests
+
+
+def effective_real_images(
+    curve: Mapping[int, Sequence[TransferResult]], synthetic: Sequence[TransferResult]
+) -> EffectiveReal:
+    tests = {**curve, "synthetic": synthetic}
+    model = fit({name: {Replicate(0, i): test for i, test in enumerate(rows)} for name, rows in tests.items()})
+    return effective_real_images_of_model(model, {float(n): n for n in curve}, "synthetic")
 
 
 def curve_of(accuracies: Sequence[float], **more: float) -> dict[int, list[TransferResult]]:
@@ -101,8 +111,6 @@ def test_results_are_deterministic_and_work_with_one_seed() -> None:
     assert isinstance(first, EffectiveReal)
 
 
-def test_too_few_points_and_different_seeds_are_rejected() -> None:
+def test_a_curve_of_one_point_is_rejected() -> None:
     with pytest.raises(ValueError, match="at least two numbers"):
         effective_real_images({10: drawn_tests(0.5, 1)}, drawn_tests(0.5, 2))
-    with pytest.raises(ValueError, match="equally many seeds"):
-        effective_real_images(curve_of(RISING), drawn_tests(0.5, 2, seeds=2))

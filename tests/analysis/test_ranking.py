@@ -6,12 +6,21 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from prettyuseful.analysis.ranking import holm, rank_datasets
-from prettyuseful.analysis.statistics import difference
+from prettyuseful.analysis.ranking import Ranking, holm, holm_levels
+from prettyuseful.analysis.ranking import rank_datasets as rank_datasets_of_model
+from prettyuseful.analysis.statistics import CellModel, Replicate, fit
 from prettyuseful.records import TransferResult
 
 MakeTest = Callable[..., TransferResult]
 DataSets = dict[str, list[TransferResult]]
+
+
+def model_of(tests: DataSets) -> CellModel:
+    return fit({n: {Replicate(0, i): test for i, test in enumerate(rows)} for n, rows in tests.items()})
+
+
+def rank_datasets(tests: DataSets) -> Ranking:
+    return rank_datasets_of_model(model_of(tests), list(tests))
 
 
 def data_sets(make_test: MakeTest, rates: dict[str, float], rng: np.random.Generator, seeds: int = 3) -> DataSets:
@@ -66,8 +75,9 @@ def test_pairs_hold_paired_and_simultaneous_intervals(make_test: MakeTest) -> No
     ranking = rank_datasets(tests)
     assert [(pair.a, pair.b) for pair in ranking.pairs] == [("c", "b"), ("c", "a"), ("b", "a")]
     pair = ranking.pairs[1]
-    assert pair.interval == difference(tests["c"], tests["a"])
-    assert pair.simultaneous == difference(tests["c"], tests["a"], 1 - 0.05 / 3)
+    model = model_of(tests)
+    assert pair.interval == model.difference("c", "a")
+    assert pair.simultaneous == model.difference("c", "a", 1 - 0.05 / 3)
     assert pair.simultaneous.low < pair.interval.low
     one_sided = [float(each.interval.p or 0) / 2 for each in ranking.pairs]
     assert [each.p for each in ranking.pairs] == pytest.approx(holm([*one_sided, *(1 - p for p in one_sided)])[:3])
@@ -111,11 +121,16 @@ def test_a_single_data_set_has_rank_1(make_test: MakeTest) -> None:
     assert (rank_range.rank, rank_range.low, rank_range.high, rank_range.rank_probabilities) == (1, 1, 1, (1.0,))
 
 
-def test_ranking_needs_the_same_tests_for_all_data_sets(make_test: MakeTest) -> None:
-    with pytest.raises(ValueError, match="same test groups"):
-        rank_datasets({"a": [make_test([3, 4, 5, 6])], "b": [make_test([3, 4])]})
-    with pytest.raises(ValueError, match="same test groups"):
-        rank_datasets({})
+def test_ranking_needs_a_data_set(make_test: MakeTest) -> None:
+    with pytest.raises(ValueError, match="at least one data set"):
+        rank_datasets_of_model(model_of({"a": [make_test([3, 4, 5, 6])]}), [])
+
+
+def test_data_sets_without_a_common_seed_are_not_compared(make_test: MakeTest) -> None:
+    tests = {name: {Replicate(0, seed): make_test([3, 4, 5, 6])} for seed, name in enumerate("ab")}
+    ranking = rank_datasets_of_model(fit(tests), ["a", "b"])
+    assert ranking.pairs == ()
+    assert [(rank_range.low, rank_range.high) for rank_range in ranking.rank_ranges] == [(1, 2), (1, 2)]
 
 
 def test_holm_adjusted_p_values_are_monotone() -> None:
@@ -134,3 +149,15 @@ def test_holm_rejects_the_same_hypotheses_as_the_step_down_procedure() -> None:
                 break
             rejected.add(int(i))
         assert {i for i, adjusted in enumerate(holm(p.tolist())) if adjusted <= 0.05} == rejected
+
+
+def test_intervals_at_the_levels_of_holm_exclude_zero_where_the_adjusted_p_is_small() -> None:
+    p = [0.03, 0.001, 0.012, 0.5]
+    assert holm_levels(p) == pytest.approx((1 - 0.05 / 2, 1 - 0.05 / 4, 1 - 0.05 / 3, 1 - 0.05 / 2))
+    rng = np.random.default_rng(1)
+    for _ in range(50):
+        p = rng.uniform(0, 0.06, 5).tolist()
+        significant = [adjusted <= 0.05 for adjusted in holm(p)]
+        assert [value <= 1 - level for value, level in zip(p, holm_levels(p), strict=True)] == significant
+    assert holm_levels([0.2]) == pytest.approx((0.95,))
+    assert holm_levels([]) == ()

@@ -1,22 +1,24 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import pytest
 from scipy import stats
 
+from prettyuseful import student
 from prettyuseful.analysis.statistics import (
-    Crossed,
+    CellModel,
+    Component,
+    Interval,
+    Replicate,
     accuracy,
-    crossed,
     difference,
+    fit,
     grouped_difference,
     grouped_mean,
     share_of_others,
-    sign_flip_p,
-    variance_of,
 )
 from prettyuseful.records import GroupedParts, TransferResult
 
@@ -143,85 +145,156 @@ def test_covers_mentions_classes_with_a_single_group(make_test: MakeTest) -> Non
     assert "a single group" in accuracy([make_test([5, 6])]).covers
 
 
-def make_crossed(groups: float, seeds: float, shared: float, n_seeds: int) -> Crossed:
-    group_part, seed_part, shared_part = (np.array([[value]]) for value in (groups, seeds, shared))
-    return Crossed(np.array([0.5]), group_part, seed_part, shared_part, group_dof=20.0, seed_dof=n_seeds - 1)
+def component(interval: Interval, name: str) -> Component:
+    (found,) = (part for part in interval.components if part.name == name)
+    return found
 
 
-def test_the_seed_by_group_interaction_is_counted_once(make_test: MakeTest) -> None:
-    """With one class and groups of equal size, these are the mean squares of a two-way table without replication."""
+def by_seed(tests: Sequence[TransferResult], first: int = 0, draw: int = 0) -> dict[Replicate, TransferResult]:
+    return {Replicate(draw, seed): test for seed, test in enumerate(tests, start=first)}
+
+
+def test_components_are_the_mean_squares_of_a_table_of_seeds_and_groups(make_test: MakeTest) -> None:
+    """With one class and groups of equal size, this is a two-way table without replication."""
     right = np.random.default_rng(3).integers(0, 11, (4, 12)) // np.array([[1], [2], [1], [3]])
     tests = [make_test(row, classes=1) for row in right]
     rates, n = right / 10, right.size
     of_seed, of_group, grand = rates.mean(axis=1), rates.mean(axis=0), rates.mean()
     rest = rates - of_seed[:, None] - of_group + grand
     squares = 12 * of_seed.var(ddof=1), 4 * of_group.var(ddof=1), (rest**2).sum() / (3 * 11)
-    covariances = crossed([tests])
-    measured = [part.item() for part in (covariances.seeds, covariances.groups, covariances.shared)]
-    assert measured == pytest.approx([square / n for square in squares])
-    assert (covariances.seed_dof, covariances.group_dof) == (3, 11)
     of_seeds, of_groups, shared = (square / n for square in squares)
-    variance = of_seeds + of_groups - shared
-    dof = variance**2 / (of_seeds**2 / 3 + of_groups**2 / 11 + shared**2 / 33)
     interval = accuracy(tests)
-    assert (interval.error, interval.dof) == pytest.approx((variance**0.5, dof))
-    assert interval.high - interval.mean == pytest.approx(stats.t.ppf(0.975, dof) * variance**0.5)
+    assert interval.shared == pytest.approx(shared)
+    assert component(interval, "training seeds") == Component("training seeds", pytest.approx(of_seeds), 3, 4)
+    images = component(interval, "test images")
+    assert (images.variance, images.dof, images.count) == pytest.approx((max(of_groups - shared, 0), 11, 12))
+    assert interval.error == pytest.approx((images.variance + of_seeds) ** 0.5)
     assert interval.seeds == pytest.approx(of_seed)
+    half = sum(stats.t.ppf(0.975, part.dof) ** 2 * part.variance for part in interval.components) ** 0.5
+    assert interval.high - interval.mean == pytest.approx(half)
 
 
-def test_a_negative_seed_component_does_not_narrow_the_interval() -> None:
-    assert variance_of(make_crossed(4.0, 0.5, 1.0, n_seeds=9)) == (4.0, 20.0)
-    variance, dof = variance_of(make_crossed(4.0, 0.5, 1.0, n_seeds=10))
-    assert variance == 3.5
-    assert dof == pytest.approx(3.5**2 / (4**2 / 20 + 0.5**2 / 9 + 1 / 180))
-    assert variance_of(make_crossed(4.0, 1.5, 5.0, n_seeds=10)) == (1.5, 9.0)  # never below the smaller part
+def test_a_few_seeds_that_agree_by_chance_borrow_from_other_data_sets(make_test: MakeTest) -> None:
+    rng = np.random.default_rng(0)
+    varying = {name: by_seed([make_test([8 - 2 * i] * 20) for i in rng.permutation(3)]) for name in "abc"}
+    agreeing = by_seed([make_test([5] * 20)] * 3)
+    alone, among = fit({"x": agreeing}).accuracy("x"), fit({"x": agreeing, **varying}).accuracy("x")
+    assert not any(part.variance for part in alone.components)
+    seeds = component(among, "training seeds")
+    own = np.var([0.8, 0.6, 0.4], ddof=1) / 3
+    assert seeds.variance == pytest.approx(2 * (3 * own / 4) / 4)  # two of four degrees of freedom are the prior's
+    assert seeds.dof == 4
+    # Data sets that vary more than the others keep their own variance.
+    kept = component(fit({"x": agreeing, **varying}).accuracy("a"), "training seeds")
+    assert (kept.variance, kept.dof) == pytest.approx((own, 4))
 
 
-def test_variance_of_unequal_groups_equals_the_bootstrap_variance(make_test: MakeTest) -> None:
-    """The bootstrap resamples whole groups within classes, with the same weights for all seeds and data sets."""
-    rng, labels = np.random.default_rng(0), np.arange(60) % 2
-    sizes, easy = rng.integers(1, 21, 60), rng.uniform(0.2, 1, 60)
-    tests = [
-        [make_test(rng.binomial(sizes, easy)).model_copy(update={"group_sizes": sizes.tolist()}) for _ in range(3)]
-        for _ in range(2)
+def test_two_data_sets_alone_borrow_nothing_for_their_difference(make_test: MakeTest) -> None:
+    a, b, c = ([make_test(np.full(20, right)) for right in rights] for rights in ([3, 4, 5], [6, 6, 6], [2, 6, 9]))
+    assert component(difference(a, b), "training seeds").dof == 2
+    model = fit({"a": by_seed(a), "b": by_seed(b), "c": by_seed(c)})
+    among = model.difference("a", "b")
+    assert among is not None
+    assert component(among, "training seeds").dof == 3
+    assert among.mean == pytest.approx(difference(a, b).mean)
+
+
+def test_differences_use_the_seeds_that_both_have(make_test: MakeTest) -> None:
+    rng = np.random.default_rng(1)
+    tests = [make_test(rng.integers(0, 11, 20)) for _ in range(4)]
+    model = fit({"a": by_seed(tests[:3]), "b": by_seed(tests[1:], first=2), "c": by_seed(tests[:1], first=9)})
+    interval = model.difference("a", "b")
+    assert interval is not None
+    assert interval.seeds == pytest.approx([tests[2].top1 - tests[1].top1])
+    assert model.difference("a", "c") is None
+    assert len(model.accuracy("b").seeds) == 3
+
+
+def test_draws_of_the_generator_are_a_part_of_the_variance(make_test: MakeTest) -> None:
+    drawn = {**by_seed([make_test([6] * 20)] * 3), **by_seed([make_test([8] * 20)] * 3, draw=1)}
+    once = by_seed([make_test([5] * 20)] * 3)
+    model = fit({"a": drawn, "b": once, "c": drawn})
+    interval = model.accuracy("a")
+    assert interval.mean == pytest.approx(0.7)
+    assert component(interval, "draws") == Component("draws", pytest.approx(0.01), 1, 2)
+    assert interval.covers == "draws of the generator, 3 training seeds and the choice of test images"
+    assert interval.notes[1] == "the interval covers other draws of the generator, estimated from 2"
+    one_side, both = model.difference("a", "b"), model.difference("a", "c")
+    assert one_side is not None
+    assert both is not None
+    assert component(one_side, "draws").variance == pytest.approx(0.01)
+    assert component(both, "draws") == Component("draws", pytest.approx(0.02), 2, 2)
+    assert "does not cover another draw" in one_side.notes[1]
+
+
+def test_a_seed_that_failed_for_one_draw_is_left_out(make_test: MakeTest) -> None:
+    tests = {**by_seed([make_test([6] * 20)] * 3), **by_seed([make_test([8] * 20)] * 2, draw=1)}
+    assert len(fit({"a": tests}).accuracy("a").seeds) == 2
+    nothing_in_common = {**by_seed([make_test([6] * 20)] * 3), **by_seed([make_test([8] * 20)], first=7, draw=1)}
+    interval = fit({"a": nothing_in_common}).accuracy("a")
+    assert (interval.mean, len(interval.seeds)) == (pytest.approx(0.6), 3)
+
+
+def spanning_tests(rng: np.random.Generator, sources: int, noise: float, seeds: int = 3) -> list[TransferResult]:
+    """Ten classes with 40 images each, from sources that have images of all classes and are more or less difficult."""
+    easy, hits = rng.normal(0, 1, sources), []
+    of_source = rng.multinomial(40, np.full(sources, 1 / sources), 10)
+    labels, names = np.nonzero(of_source)
+    sizes = of_source[labels, names]
+    for _ in range(seeds):
+        rates = 1 / (1 + np.exp(-easy[names] * noise - rng.normal(0.5, 0.1)))
+        hits.append(rng.binomial(sizes, rates))
+    fields: dict[str, Any] = {"kind": "synth_to_real", "tested_on": "real", "top1": 0.0, "top5": 1.0}
+    return [
+        TransferResult(
+            **fields,
+            per_class=[],
+            confusion=[],
+            groups=[f"{label}/camera {name}" for label, name in zip(labels, names, strict=True)],
+            group_labels=labels.tolist(),
+            group_sizes=sizes.tolist(),
+            group_correct=correct.tolist(),
+        )
+        for correct in hits
     ]
-    covariances = crossed(tests)
-    rights = np.array([[test.group_correct for test in by_seed] for by_seed in tests]).mean(axis=1)
-    means = np.zeros((4000, 2))
-    for label in (0, 1):
-        rows = np.flatnonzero(labels == label)
-        weights = rng.multinomial(30, np.full(30, 1 / 30), 4000)
-        means += (weights @ rights[:, rows].T) / (weights @ sizes[rows])[:, None] / 2  # every class counts alike
-    assert covariances.groups == pytest.approx(np.cov(means.T) * 30 / 29, rel=0.12)
-    rates = [rights[:, labels == label].sum(axis=1) / sizes[labels == label].sum() for label in (0, 1)]
-    assert covariances.means == pytest.approx(np.mean(rates, axis=0))
 
 
-def test_covariances_of_two_data_sets_give_the_variance_of_their_difference(make_test: MakeTest) -> None:
-    rng = np.random.default_rng(2)
-    hard = rng.integers(0, 8, 40)
-    a, b = ([make_test(hard + shift + rng.integers(0, 3, 40)) for shift in (0, i)] for i in (0, 1))
-    covariances, interval = crossed([a, b]), difference(a, b)
-    contrast = np.array([1, -1])
-    parts = [contrast @ part @ contrast for part in (covariances.groups, covariances.seeds, covariances.shared)]
-    assert interval.error**2 == pytest.approx(parts[0] + max(0.0, parts[1] - parts[2]))
-    assert covariances.groups[0, 1] > 0.5 * covariances.groups[0, 0]  # the same groups are hard for both
+def test_sources_with_images_of_several_classes_vary_as_a_whole() -> None:
+    rng, covered, trials = np.random.default_rng(0), 0, 200
+    nodes, weights = np.polynomial.hermite_e.hermegauss(40)
+    truth = float(weights @ (1 / (1 + np.exp(-0.5 - nodes * (0.7**2 + 0.1**2) ** 0.5))) / weights.sum())
+    for _ in range(trials):
+        interval = accuracy(spanning_tests(rng, 8, 0.7))
+        covered += interval.low <= truth <= interval.high
+    assert covered / trials >= 0.9
+    images = component(accuracy(spanning_tests(rng, 8, 0.7)), "test images")
+    assert images.count == 8
+    assert images.dof <= 7
+
+
+def test_a_model_needs_the_same_test_images(make_test: MakeTest) -> None:
     with pytest.raises(ValueError, match="same test groups"):
-        crossed([a, b[:1]])
+        fit({"a": by_seed([make_test([1, 2])]), "b": by_seed([make_test([1, 2, 3, 4])])})
+    with pytest.raises(ValueError, match="at least one test"):
+        CellModel({})
 
 
-def test_degrees_of_freedom_are_those_of_the_only_class_that_varies(make_test: MakeTest) -> None:
-    even, one_class = [4, 5, 6, 5] * 6, [0, 5, 10, 5] * 6  # classes take turns: the first has 0, 10, 0, 10, ...
-    assert crossed([[make_test(even)]]).group_dof <= 22
-    assert crossed([[make_test(one_class)]]).group_dof == 11
-    assert crossed([[make_test([5] * 4)]]).group_dof == 1
+def test_draws_of_means_have_the_variance_of_the_interval(make_test: MakeTest) -> None:
+    rng = np.random.default_rng(2)
+    hard = rng.integers(0, 8, 60)
+    tests = {n: by_seed([make_test(np.clip(hard + rng.integers(0, 3, 60), 0, 10)) for _ in range(12)]) for n in "ab"}
+    model = fit(tests)
+    drawn = model.draws(["a", "b"], np.random.default_rng(0), 40_000)
+    assert drawn.mean(axis=0) == pytest.approx([model.accuracy("a").mean, model.accuracy("b").mean], abs=1e-3)
+    assert drawn[:, 0].std() == pytest.approx(model.accuracy("a").error, rel=0.15)
+    assert np.corrcoef(drawn.T)[0, 1] > 0.5  # the same images are hard for both
 
 
 @pytest.mark.parametrize(
     ("seeds", "note"),
     [
         (1, "one training seed: the variation between training runs is unknown"),
-        (3, "3 training seeds: no seed-level test is possible with fewer than 6"),
+        (3, "3 training seeds: with fewer than 10, inspect the result of each seed"),
         (6, "6 training seeds: with fewer than 10, inspect the result of each seed"),
         (10, "10 training seeds"),
     ],
@@ -233,20 +306,18 @@ def test_notes_explain_the_limits_of_the_number_of_seeds(make_test: MakeTest, se
         assert interval.notes[0] == note
         assert "does not cover another draw of the generator" in interval.notes[1]
         assert len(interval.seeds) == seeds
-    assert (difference(a, b).seed_p is None) == (seeds < 6)
+    assert (difference(a, b).seed_p is None) == (seeds == 1)
     assert accuracy(a).p is None
 
 
-def test_the_seed_level_test_enumerates_all_sign_flips() -> None:
-    values = [0.03, 0.01, 0.04, -0.01, 0.05, 0.02]
-    scipy_result = stats.permutation_test(
-        [values], np.mean, permutation_type="samples", alternative="two-sided", n_resamples=10_000
-    )
-    assert sign_flip_p(values) == pytest.approx(scipy_result.pvalue)
-    assert sign_flip_p([0.1] * 6) == 2 / 2**6
-    assert sign_flip_p([0.1] * 5) > 0.05
-    assert sign_flip_p([0.1] * 20) == 1 / 10_000
-    assert sign_flip_p([0.0] * 6) == 1.0
+def test_the_seed_level_p_value_leaves_out_the_choice_of_images(make_test: MakeTest) -> None:
+    a, b = ([make_test([right, right + 1, 3, 6] * 10) for right in rights] for rights in ([6, 7, 9], [5, 5, 5]))
+    interval = difference(a, b)
+    seeds = component(interval, "training seeds")
+    assert interval.seed_p == pytest.approx(student.p_value(interval.mean, [(seeds.variance, 2.0)]))
+    assert interval.p is not None
+    assert interval.seed_p is not None
+    assert interval.seed_p <= interval.p
 
 
 def test_p_and_interval_agree(make_test: MakeTest) -> None:
@@ -255,8 +326,8 @@ def test_p_and_interval_agree(make_test: MakeTest) -> None:
     b = [make_test(rng.integers(1, 8, 60)) for _ in range(3)]
     interval = difference(a, b)
     assert interval.p is not None
-    touching_zero = difference(a, b, 1 - interval.p)
-    assert min(abs(touching_zero.low), abs(touching_zero.high)) < 1e-9
+    for touching_zero in (difference(a, b, 1 - interval.p), interval.at(1 - interval.p)):
+        assert min(abs(touching_zero.low), abs(touching_zero.high)) < 1e-9
     assert difference(b, a).p == pytest.approx(interval.p)
 
 
@@ -298,7 +369,7 @@ def test_classes_with_accuracy_0_or_1_still_have_an_interval() -> None:
     )
     interval = accuracy([test])
     missed = 1 - 0.025 ** (1 / 24)
-    assert interval.mean == 0.75
+    assert interval.mean == pytest.approx(0.75)
     assert interval.low == pytest.approx(0.75 * (1 - missed))
     assert interval.high == pytest.approx(0.75 * (1 - missed) + missed)
 
@@ -329,7 +400,6 @@ def test_accuracy_is_the_mean_over_classes_of_different_sizes() -> None:
     assert accuracy(tests[0]).seeds == pytest.approx(balanced(a).tolist())
     assert accuracy(tests[0]).mean == pytest.approx(balanced(a).mean())
     assert difference(tests[0], tests[1]).mean == pytest.approx((balanced(a) - balanced(b)).mean())
-    assert crossed(tests).means == pytest.approx([balanced(a).mean(), balanced(b).mean()])
 
 
 def test_equal_classes_have_the_interval_of_unweighted_images(make_test: MakeTest) -> None:

@@ -95,7 +95,7 @@ def jackknife_interval(number: WholeNumber, covers: str, level: float = LEVEL) -
     blocks = len(estimates)
     error = float(np.sqrt((blocks - 1) / blocks * ((estimates - estimates.mean()) ** 2).sum()))
     half = student.quantile(level, blocks - 1) * error
-    return Interval(number.value, number.value - half, number.value + half, level, covers, error, blocks - 1)
+    return Interval(number.value, number.value - half, number.value + half, level, covers, error)
 
 
 def _images_per_class(result: MeasureResult) -> ClassCounts:
@@ -122,7 +122,7 @@ def _intervals(result: MeasureResult, rows: Mapping[str, MetricRecord]) -> Itera
 
 def _grouped_interval(metric: MetricRecord, classes: Sequence[GroupedParts], covers: str) -> Interval:
     interval = grouped_mean(classes, covers)
-    if metric.share and interval.dof is None and round(interval.mean, 9) in (0, 1):
+    if metric.share and not interval.components and round(interval.mean, 9) in (0, 1):
         # All images agree, so the variance is 0: use the Clopper-Pearson bound on the share of other images.
         groups = [len(part.groups) for part in classes]
         equal_classes = len({sum(part.sizes) for part in classes}) == 1

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
-from prettyuseful.analysis.statistics import LEVEL, crossed, joint_draws
+from prettyuseful.analysis.statistics import LEVEL, CellModel
 from prettyuseful.engine.keys import derive_seed
 from prettyuseful.formatting import count
-from prettyuseful.records import TransferResult
 
 _DRAWS = 4000
 FLAT = 0.01
@@ -52,35 +51,31 @@ class EffectiveReal:
 
 
 def effective_real_images(
-    curve: Mapping[int, Sequence[TransferResult]] | Mapping[float, Sequence[TransferResult]],
-    synthetic: Sequence[TransferResult],
-    level: float = LEVEL,
+    model: CellModel, curve: Mapping[float, Hashable], synthetic: Hashable, level: float = LEVEL
 ) -> EffectiveReal:
     """Return the number of real images per class at which the Real->Real curve reaches the accuracy of `synthetic`.
 
     The curve is the isotonic regression of the mean accuracies, interpolated linearly over the logarithm of the number
-    of images. The interval comes from joint draws of all accuracies: each draw uses the same training seeds and test
-    groups for the curve and the data set, so their common variation does not widen the interval. The draws are
-    deterministic.
+    of images. The interval comes from joint draws of all accuracies: each draw uses the same test images for the curve
+    and the data set, so their common variation does not widen the interval. The draws are deterministic.
 
     Args:
-        curve: tests by number of images per class, or its mean over unequal classes; at least two numbers, and one
-            test per training seed, in one order.
-        synthetic: tests of the data set, on the same seeds in the same order.
+        model: of the curve and the data set, see `statistics.fit`.
+        curve: name in the model by number of images per class, or its mean over unequal classes; at least two numbers.
+        synthetic: name of the data set in the model.
         level: of the interval.
 
     Raises:
-        ValueError: fewer than two numbers, or different test groups or seeds.
+        ValueError: fewer than two numbers.
     """
     sizes: list[float] = sorted(curve)
     if len(sizes) < 2:
         raise ValueError("a curve needs at least two numbers of images per class")
-    tests: dict[float, Sequence[TransferResult]] = dict(curve.items())
-    covariances = crossed([*(tests[n] for n in sizes), synthetic])
+    names = [*(curve[n] for n in sizes), synthetic]
     rng = np.random.default_rng(derive_seed("effective real images"))
-    drawn = [_invert_curve(sizes, means)[0] for means in joint_draws(covariances, rng, _DRAWS)]
+    drawn = [_invert_curve(sizes, means)[0] for means in model.draws(names, rng, _DRAWS)]
     low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2], method="inverted_cdf")
-    value, plateau = _invert_curve(sizes, covariances.means)
+    value, plateau = _invert_curve(sizes, np.array([model.accuracy(name).mean for name in names]))
     bounds = {
         "low": float(low) if low > 0 else None,
         "high": float(max(high, sizes[0])) if math.isfinite(high) else None,

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 
-from prettyuseful.analysis.statistics import LEVEL, Crossed, Interval, crossed, difference, joint_draws
+from prettyuseful.analysis.statistics import LEVEL, CellModel, Interval
 from prettyuseful.engine.keys import derive_seed
-from prettyuseful.records import TransferResult
 
 _DRAWS = 20_000
 
@@ -23,8 +23,8 @@ class Pair:
     over all pairs in both directions: with probability 95%, every pair with p of at most 0.05 is in the right order.
     """
 
-    a: str
-    b: str
+    a: Any
+    b: Any
     interval: Interval
     simultaneous: Interval
     p: float
@@ -38,7 +38,7 @@ class RankRange:
     `rank_probabilities[i]` is the probability of rank i + 1, estimated from joint draws of all means.
     """
 
-    name: str
+    name: Any
     mean: float
     rank: int
     low: int
@@ -55,46 +55,47 @@ class Ranking:
     level: float
 
 
-def rank_datasets(tests: Mapping[str, Sequence[TransferResult]], level: float = LEVEL) -> Ranking:
-    """Rank data sets by accuracy.
+def rank_datasets(model: CellModel, names: Sequence[Any], level: float = LEVEL) -> Ranking:
+    """Rank data sets of a grid cell by accuracy.
 
     The best rank of a data set is 1 + the number of data sets that are significantly better, Holm-adjusted over all
     pairs and both directions (Mogstad, Romano, Shaikh and Wilhelm, Review of Economic Studies 2024). Rank probabilities
-    come from joint draws of all means: each draw uses the same test groups and training seeds for every data set. The
-    draws are deterministic.
+    come from joint draws of all means. The draws are deterministic.
 
     Args:
-        tests: by data set, one test per training seed; the seeds have the same order for all data sets.
+        model: of the cell, see `statistics.fit`.
+        names: data sets to rank; pairs that share no training seed are not compared.
         level: confidence level of the intervals and rank ranges.
 
     Raises:
-        ValueError: `tests` is empty, or the data sets differ in test groups or in the number of seeds.
+        ValueError: there are no names.
     """
-    covariances = crossed(list(tests.values()))
-    order = np.argsort(-covariances.means, kind="stable")
-    names = [list(tests)[i] for i in order]
-    name_pairs = list(combinations(names, 2))
-    intervals = [difference(tests[a], tests[b], level) for a, b in name_pairs]
-    simultaneous_level = 1 - (1 - level) / max(1, len(name_pairs))
-    simultaneous = [difference(tests[a], tests[b], simultaneous_level) for a, b in name_pairs]
-    one_sided = [(interval.p or 0.0) / 2 for interval in intervals]
-    adjusted = holm([*one_sided, *(1 - p for p in one_sided)])[: len(name_pairs)]
+    if not names:
+        raise ValueError("a ranking needs at least one data set")
+    drawn = model.draws(names, np.random.default_rng(derive_seed("ranking")), _DRAWS)
+    means = {name: model.accuracy(name).mean for name in names}
+    ranked = sorted(names, key=lambda name: -means[name])
+    compared = {(a, b): d for a, b in combinations(ranked, 2) if (d := model.difference(a, b, level))}
+    simultaneous_level = 1 - (1 - level) / max(1, len(compared))
+    one_sided = [_one_sided(interval) for interval in compared.values()]
+    adjusted = holm([*one_sided, *(1 - p for p in one_sided)])[: len(compared)]
     pairs = [
-        Pair(a, b, interval, wide_interval, p)
-        for (a, b), interval, wide_interval, p in zip(name_pairs, intervals, simultaneous, adjusted, strict=True)
+        Pair(a, b, interval, interval.at(simultaneous_level), p)
+        for ((a, b), interval), p in zip(compared.items(), adjusted, strict=True)
     ]
     significant = [pair for pair in pairs if pair.p <= 1 - level]
-    probabilities = _rank_probabilities(covariances)[order]
+    probabilities = dict(zip(names, _rank_probabilities(drawn), strict=True))
+    better = [(pair.a, pair.b) if pair.interval.mean >= 0 else (pair.b, pair.a) for pair in significant]
     rank_ranges = [
         RankRange(
             name=name,
-            mean=float(covariances.means[i]),
+            mean=means[name],
             rank=rank,
-            low=1 + sum(pair.b == name for pair in significant),
-            high=len(names) - sum(pair.a == name for pair in significant),
-            rank_probabilities=tuple(row.tolist()),
+            low=1 + sum(worse == name for _, worse in better),
+            high=len(names) - sum(best == name for best, _ in better),
+            rank_probabilities=tuple(probabilities[name].tolist()),
         )
-        for rank, (name, i, row) in enumerate(zip(names, order, probabilities, strict=True), start=1)
+        for rank, name in enumerate(ranked, start=1)
     ]
     return Ranking(tuple(rank_ranges), tuple(pairs), level)
 
@@ -112,10 +113,32 @@ def holm(p: Sequence[float]) -> tuple[float, ...]:
     return tuple(adjusted.tolist())
 
 
-def _rank_probabilities(covariances: Crossed) -> np.ndarray:
-    """Return a (K, K) array whose entry [k, i] is the probability that data set k has rank i + 1."""
-    rng, k = np.random.default_rng(derive_seed("ranking")), len(covariances.means)
-    drawn = joint_draws(covariances, rng, _DRAWS)
-    tie_breaks = rng.random(drawn.shape)
+def holm_levels(p: Sequence[float], level: float = LEVEL) -> tuple[float, ...]:
+    """Return the confidence levels (N,) at which Holm's procedure tests (N,) p-values, in the same order.
+
+    An interval of its pair's level excludes zero exactly where the adjusted p-value is at most 1 - `level`.
+    """
+    values, alpha = np.asarray(p, float), 1 - level
+    levels, remaining = np.empty(len(values)), len(values)
+    for index in np.argsort(values, kind="stable"):
+        levels[index] = 1 - alpha / remaining
+        remaining -= bool(values[index] <= alpha / remaining)
+    return tuple(levels.tolist())
+
+
+def _one_sided(interval: Interval) -> float:
+    """Return the p-value of "not larger", from the two-sided one."""
+    half = (interval.p or 0.0) / 2
+    return half if interval.mean >= 0 else 1 - half
+
+
+def _rank_probabilities(drawn: np.ndarray) -> np.ndarray:
+    """Return a (K, K) array whose entry [k, i] is the probability that data set k has rank i + 1.
+
+    Args:
+        drawn: (draws, K) mean accuracies.
+    """
+    count = drawn.shape[1]
+    tie_breaks = np.random.default_rng(derive_seed("ties")).random(drawn.shape)
     ranks = np.argsort(np.lexsort((tie_breaks, -drawn), axis=1), axis=1)
-    return np.stack([np.bincount(column, minlength=k) for column in ranks.T]) / _DRAWS
+    return np.stack([np.bincount(column, minlength=count) for column in ranks.T]) / len(drawn)

@@ -1,43 +1,66 @@
 """Confidence intervals of accuracies, of their paired differences and of grouped means.
 
-Results vary with the training seed and with the choice of test images, which are resampled in groups. Seeds and test
-groups are crossed: every seed is tested on every group. Accuracy is the mean over classes, so every class has the same
-weight, however many test images it has. `docs/concepts/statistics.md` explains the method and lists its
-measured coverage. Each interval names the sources of variation that it covers.
+Results vary with the draw of the generator, with the training seed and with the choice of test images. Seeds and test
+images are crossed: every seed is tested on every image, and so is every data set. Accuracy is the mean over classes, so
+every class has the same weight, however many test images it has. `docs/concepts/statistics.md` explains the method and
+lists its measured coverage. Each interval names the sources of variation that it covers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import product
+from functools import cached_property
+from itertools import combinations
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from prettyuseful import student
-from prettyuseful.engine.keys import derive_seed
+from prettyuseful.analysis.clusters import Clusters
 from prettyuseful.records import GroupedParts, TransferResult
 
 LEVEL = 0.95
 MANY_SEEDS = 10
-"""With at least this many training seeds, a negative estimate of a variance component is used as it is."""
-SEEDS_FOR_A_TEST = 6
-"""Fewer seeds cannot give a sign-flip p-value of 0.05 or less: with 5, the smallest is 2 / 2**5 = 0.0625."""
-_EXACT_SEEDS, _DRAWS = 12, 9999
-_PRIOR_GROUPS = 2
-"""In unequal classes, the variance between all groups counts as much as this many groups of the class itself."""
+"""With fewer training seeds than this, a note asks to inspect the result of each."""
+_PRIOR_DOF = 2.0
+"""What the other data sets of a grid cell say about the variation between seeds counts as much as three seeds."""
 _ROUNDING = 1e-9
-_ONE_DRAW = "training images were generated once: the interval does not cover another draw of the generator"
+
+
+class Replicate(NamedTuple):
+    """One training run of a data set: which draw of its generator, and which training seed."""
+
+    draw: int
+    seed: int
+
+
+Tests = Mapping[Replicate, TransferResult]
+"""The tests of the classifiers of one data set, all on the same images."""
+
+
+@dataclass(frozen=True)
+class Component:
+    """What one source of variation adds to the variance of an estimate.
+
+    `dof`: degrees of freedom of `variance`. `count`: number of sources of test images, training seeds or draws.
+    """
+
+    name: Literal["test images", "training seeds", "draws"]
+    variance: float
+    dof: float
+    count: int
 
 
 @dataclass(frozen=True)
 class Interval:
     """An estimate with its two-sided confidence interval at `level`.
 
-    `covers`: the sources of variation that the interval covers, as text. `error`: standard error. `dof`: degrees of
-    freedom of the t distribution, None where nothing varied. `seeds`: the estimate of each training seed. `notes`:
-    limits of the interval. For differences, `p` is the two-sided p-value of zero by the same t distribution, and
-    `seed_p` that of a sign-flip test on the seeds, None with too few seeds.
+    `covers`: the sources of variation that the interval covers, as text. `error`: standard error. `seeds`: the estimate
+    of each training seed. `notes`: limits of the interval. For differences, `p` is the two-sided p-value of zero by the
+    same model, and `seed_p` that for other training seeds but the same test images, None with one seed.
+    `components`: the parts of the variance, empty where nothing varied. `shared`: the part of the seeds' variance that
+    is what a seed does with one source of test images and not with another.
     """
 
     mean: float
@@ -46,138 +69,286 @@ class Interval:
     level: float
     covers: str
     error: float = 0.0
-    dof: float | None = None
     seeds: tuple[float, ...] = ()
     notes: tuple[str, ...] = ()
     p: float | None = None
     seed_p: float | None = None
+    components: tuple[Component, ...] = ()
+    shared: float = 0.0
 
     @property
     def excludes_zero(self) -> bool:
         return self.low > 0 or self.high < 0
 
+    @property
+    def parts(self) -> tuple[student.Part, ...]:
+        return tuple((component.variance, component.dof) for component in self.components)
+
+    def at(self, level: float) -> Interval:
+        """Return the interval at another level. Where nothing varied, it stays as it is."""
+        if not self.components or level == self.level:
+            return self
+        half = student.half_width(level, self.parts)
+        return replace(self, low=self.mean - half, high=self.mean + half, level=level)
+
 
 @dataclass(frozen=True)
-class Crossed:
-    """The `means` (K,) of K data sets and three covariance matrices (K, K) of these means.
+class _Fitted:
+    """The tests of one data set: (S,) `means` by seed and (D,) `draw_means`; (S, G) `residuals` by seed and source."""
 
-    `groups`: variation over test groups, of the mean over seeds. `seeds`: variation over seeds, on these groups. Both
-    contain the seed-by-group interaction `shared`, so the covariance of the means is `groups + seeds - shared`.
-    Degrees of freedom: `group_dof` is at least 1; `seed_dof` is 0 with one seed.
+    seeds: tuple[int, ...]
+    means: np.ndarray
+    draw_means: np.ndarray
+    residuals: np.ndarray
+
+    def of_seeds(self, seeds: Sequence[int]) -> _Fitted:
+        rows = [self.seeds.index(seed) for seed in seeds]
+        return replace(self, seeds=tuple(seeds), means=self.means[rows], residuals=self.residuals[rows])
+
+
+class CellModel:
+    """All data sets of one grid cell, tested on the same images.
+
+    The variance of an estimate is the sum of that over sources of test images (without what a seed does with one source
+    and not with another), of that over training seeds, and of that over draws. Intervals, p-values and ranks use these
+    parts with the degrees of freedom of each, see `student.half_width`.
+
+    A few seeds agree by chance. So the variance over seeds is not taken lower than its moderated value, for which all
+    data sets of the cell count as a prior of 2 degrees of freedom (after Smyth, Statistical Applications in Genetics
+    and Molecular Biology 3, 2004).
+
+    Args:
+        tests: by name of the data set, its tests. Seeds that some of the draws of a data set lack are not used.
+
+    Raises:
+        ValueError: there are no tests, or the data sets are tested on different images.
     """
 
-    means: np.ndarray
-    groups: np.ndarray
-    seeds: np.ndarray
-    shared: np.ndarray
-    group_dof: float
-    seed_dof: int
+    def __init__(self, tests: Mapping[Any, Tests]) -> None:
+        if not tests or not all(tests.values()):
+            raise ValueError("a model needs at least one test of every data set")
+        one = next(iter(next(iter(tests.values())).values()))
+        if any(
+            test.groups != one.groups or test.group_sizes != one.group_sizes
+            for by_replicate in tests.values()
+            for test in by_replicate.values()
+        ):
+            raise ValueError("all data sets need the same test groups")
+        labels = np.array(one.group_labels)
+        names = np.array([_source_name(*pair) for pair in zip(one.groups, labels.tolist(), strict=True)])
+        self.clusters = Clusters(names, labels, np.array(one.group_sizes))
+        self.datasets: dict[Hashable, _Fitted] = {name: self._fitted(one) for name, one in tests.items()}
+
+    def accuracy(self, name: Hashable, level: float = LEVEL) -> Interval:
+        """Return the accuracy of a data set (mean over classes) with its interval, as fractions (0-1).
+
+        Where all sources of test images of each class have equal results, a Clopper-Pearson bound is used.
+        """
+        fitted = self.datasets[name]
+        prior = _mean([_variance(other.means) for other in self.datasets.values() if len(other.seeds) > 1])
+        others = sum(len(other.seeds) - 1 for key, other in self.datasets.items() if key != name)
+        interval = self._interval(fitted.means, fitted.residuals, [fitted.draw_means], prior, others, level)
+        if not interval.components:
+            interval = _clopper_pearson(interval, self._share_of_others(level), lowest=0.0)
+        return replace(interval, low=max(0.0, interval.low), high=min(1.0, interval.high))
+
+    def difference(self, a: Hashable, b: Hashable, level: float = LEVEL) -> Interval | None:
+        """Return the accuracy of `a` minus that of `b`, paired by test image and by the training seeds that both have.
+
+        Draws of two data sets are independent. None if no seed is shared.
+        """
+        seeds = self._shared_seeds(a, b)
+        if not seeds:
+            return None
+        first, second = (self.datasets[name].of_seeds(seeds) for name in (a, b))
+        prior, others = self._prior_of_differences
+        own = len(seeds) - 1
+        interval = self._interval(
+            first.means - second.means,
+            first.residuals - second.residuals,
+            [first.draw_means, second.draw_means],
+            prior,
+            others - own,
+            level,
+        )
+        if not interval.components:
+            differs = abs(interval.mean) > _ROUNDING
+            p = min(1.0, 2 * 0.5**self.clusters.count) if differs else 1.0  # a sign test of the identical sources
+            return replace(_clopper_pearson(interval, self._share_of_others(level), lowest=-1.0), p=p)
+        of_runs = [(c.variance, c.dof) for c in interval.components if c.name != "test images"]
+        return replace(
+            interval,
+            p=student.p_value(interval.mean, interval.parts),
+            seed_p=student.p_value(interval.mean, of_runs) if of_runs else None,
+        )
+
+    def draws(self, names: Sequence[Hashable], rng: np.random.Generator, count: int) -> np.ndarray:
+        """Draw (count, K) mean accuracies of K data sets: a draw has the same test images and seeds for all of them."""
+        fitted = [self.datasets[name] for name in names]
+        means = np.array([one.means.mean() for one in fitted])
+        intervals = [self.accuracy(name) for name in names]
+        covariance = self.clusters.covariance(np.stack([one.residuals.mean(axis=0) for one in fitted]))
+        covariance = covariance - np.diag([interval.shared for interval in intervals])
+        dof = min((c.dof for i in intervals for c in i.components if c.name == "test images"), default=1.0)
+        drawn = means + _t_draws(rng, count, covariance, dof)
+        if (seeds := self._seed_covariance(names)) is not None:
+            drawn = drawn + _t_draws(rng, count, *seeds)
+        for number, interval in enumerate(intervals):
+            for part in interval.components:
+                if part.name == "draws" or (part.name == "training seeds" and seeds is None):
+                    drawn[:, number] += rng.standard_t(part.dof, count) * part.variance**0.5
+        return np.asarray(drawn)
+
+    def _seed_covariance(self, names: Sequence[Hashable]) -> tuple[np.ndarray, float] | None:
+        """Return the moderated covariance (K, K) of means over seeds, and its degrees of freedom.
+
+        The prior has one variance and one covariance for all data sets. None with fewer than two seeds in common.
+        """
+        fitted = [self.datasets[name] for name in names]
+        common = tuple(seed for seed in fitted[0].seeds if all(seed in other.seeds for other in fitted))
+        own_dof = len(common) - 1
+        if own_dof < 1:
+            return None
+        means = np.stack([one.of_seeds(common).means for one in fitted])
+        own = np.atleast_2d(np.cov(means)) / len(common)
+        prior_dof = min(_PRIOR_DOF, (len(names) - 2) * own_dof / 2) if len(names) > 1 else 0.0
+        variance = float(np.trace(own)) / len(names)
+        covariance = (float(own.sum()) - len(names) * variance) / max(1, len(names) * (len(names) - 1))
+        prior = np.full_like(own, covariance) + np.eye(len(names)) * (variance - covariance)
+        return (prior_dof * prior + own_dof * own) / (prior_dof + own_dof), own_dof + prior_dof
+
+    def _shared_seeds(self, a: Hashable, b: Hashable) -> tuple[int, ...]:
+        others = set(self.datasets[b].seeds)
+        return tuple(seed for seed in self.datasets[a].seeds if seed in others)
+
+    @cached_property
+    def _prior_of_differences(self) -> tuple[float, float]:
+        """The mean variance over seeds of the differences of all pairs, and its degrees of freedom."""
+        variances, dofs = [], [0.0]
+        for a, b in combinations(self.datasets, 2):
+            if len(seeds := self._shared_seeds(a, b)) > 1:
+                first, second = (self.datasets[name].of_seeds(seeds).means for name in (a, b))
+                variances.append(_variance(first - second))
+                dofs.append(len(seeds) - 1)
+        return _mean(variances), (len(self.datasets) - 1) * max(dofs)
+
+    def _fitted(self, tests: Tests) -> _Fitted:
+        draws = sorted({replicate.draw for replicate in tests})
+        complete = [s for s in sorted({r.seed for r in tests}) if all(Replicate(d, s) in tests for d in draws)]
+        if not complete:
+            draws = draws[:1]
+            complete = sorted(replicate.seed for replicate in tests if replicate.draw == draws[0])
+        sums = np.array([[tests[Replicate(d, s)].group_correct for s in complete] for d in draws], float)
+        means = self.clusters.means(sums)
+        residuals = self.clusters.residuals(sums.mean(axis=0))
+        return _Fitted(tuple(complete), means.mean(axis=0), means.mean(axis=1), residuals)
+
+    def _interval(
+        self,
+        means: np.ndarray,
+        residuals: np.ndarray,
+        draw_means: Sequence[np.ndarray],
+        prior: float,
+        others: float,
+        level: float,
+    ) -> Interval:
+        """Return the interval of a mean over seeds.
+
+        Args:
+            means: (S,) by seed. `residuals`: (S, G) by seed and source of test images. `draw_means`: by data set, (D,).
+            prior: variance over seeds of the other data sets, which has `others` degrees of freedom.
+        """
+        seeds, mean, variation = len(means), float(means.mean()), self.clusters.variation(residuals)
+        components = [
+            Component(
+                "test images",
+                max(variation.sources - variation.shared, 0.0),
+                variation.dof,
+                self.clusters.count,
+            )
+        ]
+        if seeds > 1:
+            own, prior_dof = _variance(means), min(_PRIOR_DOF, others / 2)
+            moderated = (prior_dof * prior + (seeds - 1) * own) / (prior_dof + seeds - 1)
+            components.append(Component("training seeds", max(own, moderated), seeds - 1 + prior_dof, seeds))
+        drawn = [values for values in draw_means if len(values) > 1]
+        if drawn:
+            variance = sum(_variance(values) for values in drawn)
+            components.append(
+                Component("draws", variance, sum(len(values) - 1 for values in drawn), min(map(len, drawn)))
+            )
+        total = sum(component.variance for component in components)
+        interval = Interval(
+            mean,
+            mean,
+            mean,
+            LEVEL,
+            self._covers(seeds, bool(drawn)),
+            seeds=tuple(means.tolist()),
+            notes=_notes(seeds, [len(values) for values in draw_means]),
+        )
+        if total**0.5 < _ROUNDING:  # rounding errors of equal terms
+            return replace(interval, level=level)
+        interval = replace(interval, error=total**0.5, components=tuple(components), shared=variation.shared)
+        half = student.half_width(level, interval.parts)
+        return replace(interval, low=mean - half, high=mean + half, level=level)
+
+    def _covers(self, seeds: int, has_draws: bool) -> str:
+        names = ["draws of the generator"] if has_draws else []
+        names += [f"{seeds} training seeds"] if seeds > 1 else []
+        covers = " and ".join(
+            [", ".join(names), "the choice of test images"] if names else ["the choice of test images"]
+        )
+        if self.clusters.single:
+            covers += (
+                ", except in classes whose test images form a single group"
+                if self.clusters.equal_classes
+                else ", which is assumed to be that of the others in classes whose test images form a single group"
+            )
+        return covers
+
+    def _share_of_others(self, level: float) -> float:
+        """Return `share_of_others` for these sources; with equal classes, all have equal weights."""
+        counts = self.clusters.sources_by_class
+        return share_of_others([self.clusters.count] if self.clusters.equal_classes else counts.tolist(), level)
+
+
+def fit(tests: Mapping[Any, Tests]) -> CellModel:
+    """Return the model of the data sets of one grid cell, see `CellModel`."""
+    return CellModel(tests)
 
 
 def accuracy(tests: Sequence[TransferResult], level: float = LEVEL) -> Interval:
-    """Return the top-1 accuracy of one grid cell (mean over classes) with its interval, as fractions (0-1).
-
-    `tests` holds one test per training seed, all on the same images. The variance has two-way crossed components
-    (seeds, test groups within classes, and their interaction) with Satterthwaite's degrees of freedom. Where all groups
-    of each class have equal results, the variance is 0 and a Clopper-Pearson bound on the groups is used instead.
-    """
-    rates = _rates(tests)
-    interval = _interval(rates, level)
-    if interval.dof is None:
-        interval = _clopper_pearson(interval, rates.share_of_others(level), lowest=0.0)
-    return replace(interval, low=max(0.0, interval.low), high=min(1.0, interval.high), notes=_notes(len(tests)))
+    """Return the accuracy of a data set that is judged alone, with one test per training seed, see `CellModel`."""
+    return fit({"": _by_seed(tests)}).accuracy("", level)
 
 
 def difference(a: Sequence[TransferResult], b: Sequence[TransferResult], level: float = LEVEL) -> Interval:
-    """Return the accuracy of `a` minus the accuracy of `b`, paired by test image and training seed.
+    """Return the paired difference of two data sets that are judged alone, see `CellModel`.
 
-    The seeds of `a` and `b` are in the same order. `seed_p` is the p-value of `sign_flip_p`, from six seeds on.
+    Args:
+        a: one test per training seed; those of `b` have the same seeds in the same order.
 
     Raises:
         ValueError: `a` and `b` differ in test groups or in the number of seeds.
     """
-    first, second = _rates(a), _rates(b)
-    if len(a) != len(b) or not np.array_equal(first.sizes, second.sizes) or a[0].groups != b[0].groups:
-        raise ValueError("paired differences need the same test groups and equally many seeds")
-    interval = _interval(replace(first, sums=first.sums - second.sums), level)
-    if interval.dof is None:
-        p = min(1.0, 2 * 0.5 ** len(first.sizes)) if interval.mean else 1.0  # a sign test of the identical groups
-        interval = _clopper_pearson(interval, first.share_of_others(level), lowest=-1.0)
-    else:
-        p = 2 * float(student.upper_tail(abs(interval.mean) / interval.error, interval.dof))
-    seed_p = sign_flip_p(interval.seeds) if len(a) >= SEEDS_FOR_A_TEST else None
-    return replace(interval, notes=_notes(len(a)), p=p, seed_p=seed_p)
+    if len(a) != len(b):
+        raise ValueError("paired differences need equally many seeds")
+    interval = fit({"a": _by_seed(a), "b": _by_seed(b)}).difference("a", "b", level)
+    assert interval is not None
+    return interval
 
 
 def grouped_mean(classes: Sequence[GroupedParts], covers: str, level: float = LEVEL) -> Interval:
     """Return the mean over classes of the mean over images; groups are the units of resampling."""
-    return replace(_interval(_grouped_rates(classes), level), covers=covers, seeds=())
+    return _grouped_interval(_clusters(classes), _sums(classes), covers, level)
 
 
 def grouped_difference(a: Sequence[GroupedParts], b: Sequence[GroupedParts], covers: str) -> Interval | None:
     """Return the paired difference of two grouped means; None if their groups differ."""
     if [part.groups for part in a] != [part.groups for part in b]:
         return None
-    first, second = _grouped_rates(a), _grouped_rates(b)
-    interval = _interval(replace(first, sums=first.sums - second.sums), LEVEL)
-    return replace(interval, covers=covers, seeds=())
-
-
-def crossed(tests: Sequence[Sequence[TransferResult]]) -> Crossed:
-    """Return the mean accuracies (means over classes) of K data sets and their covariances.
-
-    `tests[k]` has one test per training seed of data set k. All data sets are tested on the same groups with the same
-    seeds, so the covariances include the difficulty that they share.
-
-    Raises:
-        ValueError: the data sets differ in test groups or in the number of seeds.
-    """
-    if len({(len(by_seed), *by_seed[0].groups, *by_seed[0].group_sizes) for by_seed in tests}) != 1:
-        raise ValueError("all data sets need the same test groups and equally many seeds")
-    rates = [_rates(by_seed) for by_seed in tests]
-    return _crossed(np.stack([rate.sums for rate in rates]), rates[0])
-
-
-def joint_draws(crossed: Crossed, rng: np.random.Generator, count: int) -> np.ndarray:
-    """Draw (count, K) means; each draw uses the same test groups and training seeds for every data set."""
-    drawn = crossed.means + _t_draws(rng, count, crossed.groups, crossed.group_dof)
-    if crossed.seed_dof:
-        drawn = drawn + _t_draws(rng, count, crossed.seeds - crossed.shared, crossed.seed_dof)
-    return np.asarray(drawn)
-
-
-def sign_flip_p(differences: Sequence[float]) -> float:
-    """Return the two-sided p-value of a sign-flip test: (N,) differences whose distribution is symmetric around zero.
-
-    Exact for up to 12 differences. For more, it uses 9999 random sign patterns (deterministic) and the observed one.
-    """
-    values = np.asarray(differences, float)
-    if len(values) <= _EXACT_SEEDS:
-        signs = np.array(list(product((1, -1), repeat=len(values))))
-    else:
-        drawn = np.random.default_rng(derive_seed("sign flips")).choice((1, -1), (_DRAWS, len(values)))
-        signs = np.vstack([np.ones(len(values)), drawn])
-    sums = np.abs(signs @ values)
-    return float((sums >= sums[0] * (1 - _ROUNDING)).mean())
-
-
-@dataclass(frozen=True)
-class _Rates:
-    """`sums` (seeds, groups) over `sizes` (groups,); `classes` (groups,) holds the class index of each group.
-
-    `equal_classes`: False for accuracies on classes with different numbers of test images, some of which may be very
-    small. Metrics leave such classes out.
-    """
-
-    sums: np.ndarray
-    sizes: np.ndarray
-    classes: np.ndarray
-    equal_classes: bool = True
-
-    def share_of_others(self, level: float) -> float:
-        """Return `share_of_others` for these groups; with equal classes, all groups have equal weights."""
-        counts = np.unique(self.classes, return_counts=True)[1]
-        return share_of_others([len(self.classes)] if self.equal_classes else counts.tolist(), level)
+    return _grouped_interval(_clusters(a), _sums(a) - _sums(b), covers, LEVEL)
 
 
 def share_of_others(groups: Sequence[int], level: float) -> float:
@@ -204,132 +375,41 @@ def share_of_others(groups: Sequence[int], level: float) -> float:
     return float((1 - np.exp(log_factor) * some).sum() / len(counts))
 
 
-def _grouped_rates(classes: Sequence[GroupedParts]) -> _Rates:
-    # Every class has the same weight, however many images it has.
-    totals = [sum(part.sizes) for part in classes]
-    return _Rates(
-        np.concatenate([np.array(part.sums) / n for part, n in zip(classes, totals, strict=True)])[None, :],
-        np.concatenate([np.array(part.sizes) / n for part, n in zip(classes, totals, strict=True)]),
-        np.repeat(np.arange(len(classes)), [len(part.sizes) for part in classes]),
-    )
+def _by_seed(tests: Sequence[TransferResult]) -> Tests:
+    return {Replicate(0, seed): test for seed, test in enumerate(tests)}
 
 
-def _rates(tests: Sequence[TransferResult]) -> _Rates:
-    sums = np.array([test.group_correct for test in tests], float)
-    sizes, classes = np.array(tests[0].group_sizes, float), np.array(tests[0].group_labels)
-    _, index = np.unique(classes, return_inverse=True)
-    totals = np.bincount(index, weights=sizes)
-    if (totals == totals[0]).all():
-        return _Rates(sums, sizes, classes)
-    # Divided by the images of its class, every group contributes to a mean over classes.
-    return _Rates(sums / totals[index], sizes / totals[index], classes, equal_classes=False)
+def _source_name(group: str, label: int) -> str:
+    """Return the name of the source of a test group, which is "class/source"."""
+    return group.removeprefix(f"{label}/")
 
 
-def _interval(rates: _Rates, level: float) -> Interval:
-    crossed = _crossed(rates.sums[None], rates)
-    per_seed = tuple((rates.sums.sum(axis=1) / rates.sizes.sum()).tolist())
-    seeds, mean = len(per_seed), float(crossed.means[0])
-    covers = f"{seeds} training seeds and the choice of test images" if seeds > 1 else "the choice of test images"
-    if np.unique(rates.classes, return_counts=True)[1].min() == 1:
-        covers += (
-            ", except in classes whose test images form a single group"
-            if rates.equal_classes
-            else ", which is assumed to be that of the others in classes whose test images form a single group"
-        )
-    variance, dof = variance_of(crossed)
-    error = variance**0.5
-    if error < _ROUNDING:  # rounding errors of equal terms
-        return Interval(mean, mean, mean, level, covers, seeds=per_seed)
-    half = student.quantile(level, dof) * error
-    return Interval(mean, mean - half, mean + half, level, covers, error, dof, per_seed)
+def _clusters(classes: Sequence[GroupedParts]) -> Clusters:
+    labels = np.repeat(np.arange(len(classes)), [len(part.groups) for part in classes])
+    names = [name for part in classes for name in part.groups]
+    return Clusters(np.array(names), labels, np.concatenate([part.sizes for part in classes]))
 
 
-def variance_of(crossed: Crossed) -> tuple[float, float]:
-    """Return the variance of one mean (K = 1) and its degrees of freedom, at least 1.
-
-    A negative seed component counts as zero: otherwise a few seeds that agree by chance would make the interval
-    narrower than the test images alone allow. From `MANY_SEEDS` seeds on that is too conservative (coverage of 97-98 %
-    where seeds do not matter); then the unbiased estimate is used, but not less than the smaller of its two components.
-    """
-    groups, seeds, shared = (float(part[0, 0]) for part in (crossed.groups, crossed.seeds, crossed.shared))
-    by_groups, by_seeds = (groups, crossed.group_dof), (seeds, float(crossed.seed_dof))
-    variance = groups + seeds - shared
-    if seeds <= shared and crossed.seed_dof + 1 < MANY_SEEDS:
-        variance, dof = by_groups
-    elif variance <= min(groups, seeds):
-        variance, dof = min(by_groups, by_seeds)
-    else:
-        squares = groups**2 / crossed.group_dof + seeds**2 / crossed.seed_dof
-        dof = variance**2 / (squares + shared**2 / (crossed.group_dof * crossed.seed_dof))
-    return variance, max(1.0, dof)
+def _sums(classes: Sequence[GroupedParts]) -> np.ndarray:
+    return np.concatenate([np.array(part.sums, float) for part in classes])
 
 
-def _crossed(sums: np.ndarray, rates: _Rates) -> Crossed:
-    """Linearise the ratio of `sums` (K, seeds, groups) to the sizes of `rates` in the weights of the groups."""
-    order = np.argsort(rates.classes, kind="stable")
-    sums, sizes, classes = sums[..., order], rates.sizes[order], rates.classes[order]
-    _, starts, index, counts = np.unique(classes, return_index=True, return_inverse=True, return_counts=True)
-    total, seeds = sizes.sum(), sums.shape[1]
-
-    def by_class(values: np.ndarray) -> np.ndarray:
-        return np.asarray(np.add.reduceat(values, starts, axis=-1))
-
-    # The deviation of each group from its class's rate, as its contribution to the mean; classes are fixed.
-    deviation = (sums - (by_class(sums) / by_class(sizes))[..., index] * sizes) / total
-    own, pooled, dof_counts = _variance_weights(counts, rates.equal_classes)
-    correction = own[index] + counts[index] ** 2 * pooled.sum()
-    mean_deviation = deviation.mean(axis=1)
-    group_covariance = (mean_deviation * correction) @ mean_deviation.T
-    squares = (mean_deviation**2).sum(axis=0)
-    class_variances = by_class(squares * own[index]) + pooled * (squares * counts[index] ** 2).sum()
-    means = sums.sum(axis=2) / total
-    seed_covariance = shared = np.zeros_like(group_covariance)
-    if seeds > 1:
-        centred = means - means.mean(axis=1, keepdims=True)
-        seed_covariance = centred @ centred.T / (seeds * (seeds - 1))
-        interaction = deviation - mean_deviation[:, None]
-        flat = interaction.reshape(len(interaction), -1)
-        shared = (interaction * correction).reshape(len(interaction), -1) @ flat.T / (seeds * (seeds - 1))
-    return Crossed(
-        means=means.mean(axis=1),
-        groups=group_covariance,
-        seeds=seed_covariance,
-        shared=shared,
-        group_dof=_group_dof(class_variances, dof_counts),
-        seed_dof=seeds - 1,
-    )
+def _grouped_interval(clusters: Clusters, sums: np.ndarray, covers: str, level: float) -> Interval:
+    mean, variation = float(clusters.means(sums)), clusters.variation(clusters.residuals(sums)[None])
+    if variation.sources**0.5 < _ROUNDING:
+        return Interval(mean, mean, mean, level, covers)
+    component = Component("test images", variation.sources, variation.dof, clusters.count)
+    interval = Interval(mean, mean, mean, 0.0, covers, variation.sources**0.5, components=(component,))
+    return interval.at(level)
 
 
-def _variance_weights(counts: np.ndarray, equal_classes: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return how the squared deviations of groups estimate the variance of each class, from (C,) numbers of groups.
-
-    The first array (C,) weights the deviations of the groups of the class itself. The second one (C,) weights those of
-    all groups, in units of one group. The third one (C,) holds the number of groups that the estimate is worth.
-
-    With unequal classes, a class of few groups has the weight of any other. The variance of its groups is then
-    estimated from all groups, too, because a few groups that agree by chance would make the interval too narrow.
-    """
-    pooled_dof = int((counts - 1).sum())
-    if equal_classes or not pooled_dof:
-        # Unbiased variance: n residuals around their mean have (n - 1) / n of the variance; a single group has none.
-        return np.where(counts > 1, counts / np.maximum(counts - 1, 1), 0.0), np.zeros(len(counts)), counts
-    weights = 1 / ((counts - 1 + _PRIOR_GROUPS) * counts)
-    return (
-        counts**2 * weights,
-        _PRIOR_GROUPS * weights / pooled_dof,
-        np.minimum(counts + _PRIOR_GROUPS, pooled_dof + 1),
-    )
+def _variance(values: np.ndarray) -> float:
+    """Return the variance of the mean of values."""
+    return float(values.var(ddof=1) / len(values))
 
 
-def _group_dof(variances: np.ndarray, counts: np.ndarray) -> float:
-    """Return the degrees of freedom (at least 1) of the sum of (C,) class variances, each from `counts` groups.
-
-    Satterthwaite's formula is too low where classes have few groups: with two groups each, intervals are 1.4 times too
-    wide. Welch's form (Biometrika 34, 1947) is not. The upper limit is the pooled variance of equally varying classes.
-    """
-    squares = float((variances**2 / (counts + 1)).sum())
-    welch = float(variances.sum()) ** 2 / squares - 2 if squares else 1.0
-    return max(1.0, min(welch, float((counts - 1).sum())))
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values) if values else 0.0
 
 
 def _t_draws(rng: np.random.Generator, count: int, covariance: np.ndarray, dof: float) -> np.ndarray:
@@ -349,13 +429,13 @@ def _clopper_pearson(interval: Interval, other: float, lowest: float) -> Interva
     return replace(interval, low=mean + lowest * other, high=mean + other)
 
 
-def _notes(seeds: int) -> tuple[str, ...]:
+def _notes(seeds: int, draws: Sequence[int]) -> tuple[str, ...]:
     if seeds == 1:
         note = "one training seed: the variation between training runs is unknown"
-    elif seeds < SEEDS_FOR_A_TEST:
-        note = f"{seeds} training seeds: no seed-level test is possible with fewer than {SEEDS_FOR_A_TEST}"
     elif seeds < MANY_SEEDS:
         note = f"{seeds} training seeds: with fewer than {MANY_SEEDS}, inspect the result of each seed"
     else:
         note = f"{seeds} training seeds"
-    return note, _ONE_DRAW
+    if min(draws) > 1:
+        return note, f"the interval covers other draws of the generator, estimated from {min(draws)}"
+    return note, "training images were generated once: the interval does not cover another draw of the generator"
