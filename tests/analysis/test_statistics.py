@@ -9,7 +9,6 @@ from scipy import stats
 
 from prettyuseful import student
 from prettyuseful.analysis.statistics import (
-    CellModel,
     Component,
     Interval,
     Replicate,
@@ -276,7 +275,7 @@ def test_a_model_needs_the_same_test_images(make_test: MakeTest) -> None:
     with pytest.raises(ValueError, match="same test groups"):
         fit({"a": by_seed([make_test([1, 2])]), "b": by_seed([make_test([1, 2, 3, 4])])})
     with pytest.raises(ValueError, match="at least one test"):
-        CellModel({})
+        fit({})
 
 
 def test_draws_of_means_have_the_variance_of_the_interval(make_test: MakeTest) -> None:

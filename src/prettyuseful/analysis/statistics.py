@@ -118,26 +118,14 @@ class CellModel:
     and Molecular Biology 3, 2004).
 
     Args:
-        tests: by name of the data set, its tests. Seeds that some of the draws of a data set lack are not used.
-
-    Raises:
-        ValueError: there are no tests, or the data sets are tested on different images.
+        clusters: the test images.
+        correct: by name of the data set and replicate, the number of correct images (M,) of each row of `clusters`.
+            Seeds that some of the draws of a data set lack are not used.
     """
 
-    def __init__(self, tests: Mapping[Any, Tests]) -> None:
-        if not tests or not all(tests.values()):
-            raise ValueError("a model needs at least one test of every data set")
-        one = next(iter(next(iter(tests.values())).values()))
-        if any(
-            test.groups != one.groups or test.group_sizes != one.group_sizes
-            for by_replicate in tests.values()
-            for test in by_replicate.values()
-        ):
-            raise ValueError("all data sets need the same test groups")
-        labels = np.array(one.group_labels)
-        names = np.array([_source_name(*pair) for pair in zip(one.groups, labels.tolist(), strict=True)])
-        self.clusters = Clusters(names, labels, np.array(one.group_sizes))
-        self.datasets: dict[Hashable, _Fitted] = {name: self._fitted(one) for name, one in tests.items()}
+    def __init__(self, clusters: Clusters, correct: Mapping[Any, Mapping[Replicate, np.ndarray]]) -> None:
+        self.clusters = clusters
+        self.datasets: dict[Hashable, _Fitted] = {name: self._fitted(one) for name, one in correct.items()}
 
     def accuracy(self, name: Hashable, level: float = LEVEL) -> Interval:
         """Return the accuracy of a data set (mean over classes) with its interval, as fractions (0-1).
@@ -232,13 +220,13 @@ class CellModel:
                 dofs.append(len(seeds) - 1)
         return _mean(variances), (len(self.datasets) - 1) * max(dofs)
 
-    def _fitted(self, tests: Tests) -> _Fitted:
+    def _fitted(self, tests: Mapping[Replicate, np.ndarray]) -> _Fitted:
         draws = sorted({replicate.draw for replicate in tests})
         complete = [s for s in sorted({r.seed for r in tests}) if all(Replicate(d, s) in tests for d in draws)]
         if not complete:
             draws = draws[:1]
             complete = sorted(replicate.seed for replicate in tests if replicate.draw == draws[0])
-        sums = np.array([[tests[Replicate(d, s)].group_correct for s in complete] for d in draws], float)
+        sums = np.array([[tests[Replicate(d, s)] for s in complete] for d in draws], float)
         means = self.clusters.means(sums)
         residuals = self.clusters.residuals(sums.mean(axis=0))
         return _Fitted(tuple(complete), means.mean(axis=0), means.mean(axis=1), residuals)
@@ -314,8 +302,27 @@ class CellModel:
 
 
 def fit(tests: Mapping[Any, Tests]) -> CellModel:
-    """Return the model of the data sets of one grid cell, see `CellModel`."""
-    return CellModel(tests)
+    """Return the model of the data sets of one grid cell from the tests of each, see `CellModel`.
+
+    Raises:
+        ValueError: there are no tests, or the data sets are tested on different images.
+    """
+    if not tests or not all(tests.values()):
+        raise ValueError("a model needs at least one test of every data set")
+    one = next(iter(next(iter(tests.values())).values()))
+    if any(
+        test.groups != one.groups or test.group_sizes != one.group_sizes
+        for by_replicate in tests.values()
+        for test in by_replicate.values()
+    ):
+        raise ValueError("all data sets need the same test groups")
+    names = [_source_name(group, label) for group, label in zip(one.groups, one.group_labels, strict=True)]
+    clusters = Clusters(np.array(names), np.array(one.group_labels), np.array(one.group_sizes))
+    correct = {
+        name: {replicate: np.array(test.group_correct) for replicate, test in by_replicate.items()}
+        for name, by_replicate in tests.items()
+    }
+    return CellModel(clusters, correct)
 
 
 def accuracy(tests: Sequence[TransferResult], level: float = LEVEL) -> Interval:
