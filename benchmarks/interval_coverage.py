@@ -24,7 +24,6 @@ import numpy as np
 from scipy import stats
 from simulation import WORLDS, World
 
-from prettyuseful.analysis.clusters import Clusters
 from prettyuseful.analysis.ranking import holm
 from prettyuseful.analysis.statistics import Interval
 from prettyuseful.engine.keys import derive_seed
@@ -101,8 +100,7 @@ def contains(interval: Interval, truth: float) -> bool:
 
 def former_half_width(world: World, counts: np.ndarray) -> float:
     """Return half the width of the former 95% interval of a mean from counts (S, rows)."""
-    sources, classes, sizes = world.rows
-    clusters = Clusters(np.unique(sources * (classes.max() + 1) + classes, return_inverse=True)[1], classes, sizes)
+    clusters = world.split_clusters
     means, seeds = clusters.means(counts), len(counts)
     variation = clusters.variation(clusters.residuals(counts))
     of_seeds = float(means.var(ddof=1) / seeds)

@@ -66,6 +66,12 @@ class World:
         return Clusters(*self.rows)
 
     @cached_property
+    def split_clusters(self) -> Clusters:
+        """The clusters if a source were split by class."""
+        sources, classes, sizes = self.rows
+        return Clusters(sources * (int(classes.max()) + 1) + classes, classes, sizes)
+
+    @cached_property
     def logits(self) -> np.ndarray:
         """The logit of each class."""
         classes = int(self.rows[1].max()) + 1

@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import hypot, log
 
 import numpy as np
 from scipy.special import stdtr, stdtrit
 
-_LEAST_LOG_P, _HALVINGS = -300.0, 60
+_LEAST_LOG_P, _LARGEST_LOG_P = -300.0, -1e-9
 
 Part = tuple[float, float]
 """The variance of a part of an estimate, and its degrees of freedom."""
@@ -40,12 +41,16 @@ def p_value(estimate: float, parts: Sequence[Part]) -> float:
     """Return the two-sided p-value of zero: the interval of level 1 - p ends at zero."""
     if not estimate or not any(variance > 0 for variance, _ in parts):
         return 0.0 if estimate else 1.0
-    low, high = _LEAST_LOG_P, 0.0
-    for _ in range(_HALVINGS):
-        middle = (low + high) / 2
-        ends = [-float(stdtrit(dof, 10**middle / 2)) for _, dof in parts]
-        if sum(end**2 * variance for end, (variance, _) in zip(ends, parts, strict=True)) > estimate**2:
-            low = middle
-        else:
-            high = middle
-    return float(min(1.0, 10**high))
+    from scipy.optimize import brentq
+
+    deviations = [(variance**0.5, dof) for variance, dof in parts if variance > 0]
+
+    def excess(log_p: float) -> float:
+        width = hypot(*(float(stdtrit(dof, 10**log_p / 2)) * deviation for deviation, dof in deviations))
+        return log(width / abs(estimate))
+
+    if excess(_LEAST_LOG_P) <= 0:
+        return 0.0
+    if excess(_LARGEST_LOG_P) >= 0:
+        return 1.0
+    return float(10 ** brentq(excess, _LEAST_LOG_P, _LARGEST_LOG_P, xtol=1e-12))
