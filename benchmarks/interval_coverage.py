@@ -59,13 +59,14 @@ def measure(cell: tuple[str, int, int, int]) -> dict[str, Any]:
     """Return the percentages of one cell."""
     name, datasets, seeds, trials = cell
     world, rng = WORLDS[name], np.random.default_rng(derive_seed("coverage", *cell))
-    truths = [world.truth(unstable=k == datasets - 1) for k in range(datasets)]
+    shifts, scales = [0.0] * datasets, [1.0] * (datasets - 1) + [world.unstable]
+    truths = [world.truth(scale=scale) for scale in scales]
     pairs = list(combinations(range(datasets), 2))
     counted = {"accuracy": 0.0, "difference": 0.0, "any": 0.0, **{str(tail): 0.0 for tail in TAILS}}
     widths: list[float] = []
     former: list[float] = []
     for trial in range(trials):
-        counts = world.counts(rng, datasets, seeds)
+        counts = world.counts(rng, shifts, scales, seeds)
         model = world.model(counts)
         counted["accuracy"] += _share(contains(model.accuracy(k), truths[k]) for k in range(datasets))
         intervals = [model.difference(a, b) for a, b in pairs]

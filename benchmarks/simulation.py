@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -22,14 +22,13 @@ Layout = Callable[[np.random.Generator], tuple[np.ndarray, np.ndarray, np.ndarra
 class World:
     """Data sets whose classifiers are correct on an image with the probability of a logistic model.
 
-    The logit is the sum of `centre`, a fixed effect of the class, `-gap` for every data set but the first, and random
-    effects with mean 0, which are normal unless `tails` is `heavy` (Student's t with 4 degrees of freedom, scaled).
+    The logit is the sum of `centre`, a fixed effect of the class, and random effects with mean 0. They are normal, unless
+    `tails` is `heavy`: Student's t with 4 degrees of freedom, scaled.
 
     Attributes:
         layout: the test images.
-        centre: mean logit of the first data set.
+        centre: mean logit.
         of_classes: standard deviation of the fixed effects of classes.
-        gap: difference of the mean logits.
         of_seeds: standard deviation of the effect of a training seed.
         of_seeds_in_class: standard deviation of the effect of a seed in one class.
         of_sources: standard deviation of the effect of a source on all its images.
@@ -44,7 +43,6 @@ class World:
     layout: Layout
     centre: float = 1.2
     of_classes: float = 0.8
-    gap: float = 0.0
     of_seeds: float = 0.2
     of_seeds_in_class: float = 0.4
     of_sources: float = 1.0
@@ -77,12 +75,16 @@ class World:
         classes = int(self.rows[1].max()) + 1
         return self.centre + self.of_classes * np.random.default_rng(derive_seed("world", 2)).standard_normal(classes)
 
-    def truth(self, dataset: int = 0, unstable: bool = False) -> float:
-        """The expected accuracy (mean over classes) of a data set over seeds, sources and images."""
-        scale = self.unstable if unstable else 1.0
+    def truth(self, shift: float = 0.0, scale: float = 1.0) -> float:
+        """Return the expected accuracy (mean over classes) of a data set over seeds, sources and images.
+
+        Args:
+            shift: added to the mean logit.
+            scale: factor of the effects of seeds.
+        """
         parts = [scale * self.of_seeds, scale * self.of_seeds_in_class, self.of_both]
         parts += [self.of_sources, self.of_sources_in_class]
-        logits = self.logits - (self.gap if dataset else 0.0)
+        logits = self.logits + shift
         if self.tails == "normal":
             effects = np.sqrt(sum(part**2 for part in parts)) * _NODES
             return float((_sigmoid(logits[:, None] + effects) @ _WEIGHTS).mean() / _WEIGHTS.sum())
@@ -90,18 +92,27 @@ class World:
         effects = np.sum([part * self._effects(rng, (400_000,)) for part in parts], axis=0)
         return float(np.mean([_sigmoid(logit + effects).mean() for logit in logits]))
 
-    def counts(self, rng: np.random.Generator, datasets: int, seeds: int) -> np.ndarray:
-        """Simulate one trial: return the correct images (datasets, seeds, rows)."""
+    def counts(
+        self, rng: np.random.Generator, shifts: Sequence[float], scales: Sequence[float], seeds: int
+    ) -> np.ndarray:
+        """Simulate one trial: return the correct images (datasets, seeds, rows).
+
+        Args:
+            rng: source of the random effects.
+            shifts: added to the mean logit of each data set.
+            scales: factors of the effects of seeds on each data set.
+            seeds: number of training seeds.
+        """
         sources, classes, sizes = self.rows
+        datasets = len(shifts)
         shape = (datasets, seeds, len(sizes))
 
         def shared(correlation: float, *ends: int) -> np.ndarray:
             common, own = self._effects(rng, (1, *ends)), self._effects(rng, (datasets, *ends))
             return np.asarray(correlation**0.5 * common + (1 - correlation) ** 0.5 * own)
 
-        scale = np.ones((datasets, 1, 1))
-        scale[-1] = self.unstable
-        logits = self.logits[classes] - self.gap * (np.arange(datasets) > 0)[:, None, None]
+        scale, shift = (np.array(values)[:, None, None] for values in (scales, shifts))
+        logits = self.logits[classes] + shift
         logits = logits + scale * self.of_seeds * shared(self.seed_correlation, seeds, 1)
         of_class = self._effects(rng, (datasets, seeds, len(self.logits)))
         logits = logits + scale * self.of_seeds_in_class * of_class[..., classes]

@@ -11,7 +11,7 @@ from math import hypot, log
 import numpy as np
 from scipy.special import stdtr, stdtrit
 
-_LEAST_LOG_P, _LARGEST_LOG_P = -300.0, -1e-9
+_LEAST_LOG_P, _LARGEST_LOG_P = -300.0, -1e-6  # nearer to 0, stdtrit may return 0 (4 degrees of freedom)
 
 Part = tuple[float, float]
 """The variance of a part of an estimate, and its degrees of freedom."""

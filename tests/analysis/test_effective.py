@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pytest
+from scipy.optimize import isotonic_regression
 
-from prettyuseful.analysis.effective import EffectiveReal
+from prettyuseful.analysis.effective import FLAT, EffectiveReal, invert_curve
 from prettyuseful.analysis.effective import effective_real_images as effective_real_images_of_model
 from prettyuseful.analysis.statistics import Replicate, fit
 from prettyuseful.records import TransferResult
@@ -114,3 +115,20 @@ def test_results_are_deterministic_and_work_with_one_seed() -> None:
 def test_a_curve_of_one_point_is_rejected() -> None:
     with pytest.raises(ValueError, match="at least two numbers"):
         effective_real_images({10: drawn_tests(0.5, 1)}, drawn_tests(0.5, 2))
+
+
+def test_many_curves_are_inverted_as_one_by_one_with_scipys_isotonic_regression() -> None:
+    rng = np.random.default_rng(0)
+    curves = np.round(rng.uniform(0.3, 0.7, (200, 4)) + np.linspace(0, 0.2, 4), 2)
+    targets = np.round(rng.uniform(0.3, 0.9, 200), 2)
+    values, plateaus = invert_curve(SIZES, np.column_stack([curves, targets]))
+    for curve, target, value, plateau in zip(curves, targets, values, plateaus, strict=True):
+        fit = isotonic_regression(curve).x
+        flat = int(np.flatnonzero(fit > fit[-1] - FLAT)[0])
+        assert plateau == SIZES[flat]
+        if target < fit[0] - 1e-9:
+            assert value == 0
+        elif (flat < 3 and target > fit[flat] + 1e-9) or target > fit[-1] + 1e-9:
+            assert np.isinf(value)
+        elif np.isfinite(value) and value > 0:
+            assert np.interp(np.log(value), np.log(SIZES), fit) == pytest.approx(target)

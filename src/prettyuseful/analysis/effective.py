@@ -73,9 +73,9 @@ def effective_real_images(
         raise ValueError("a curve needs at least two numbers of images per class")
     names = [*(curve[n] for n in sizes), synthetic]
     rng = np.random.default_rng(derive_seed("effective real images"))
-    drawn = [_invert_curve(sizes, means)[0] for means in model.draws(names, rng, _DRAWS)]
+    drawn, _ = invert_curve(sizes, model.draws(names, rng, _DRAWS))
     low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2], method="inverted_cdf")
-    value, plateau = _invert_curve(sizes, np.array([model.accuracy(name).mean for name in names]))
+    value, plateau = map(float, invert_curve(sizes, np.array([model.accuracy(name).mean for name in names])))
     bounds = {
         "low": float(low) if low > 0 else None,
         "high": float(max(high, sizes[0])) if math.isfinite(high) else None,
@@ -83,29 +83,45 @@ def effective_real_images(
     if value == 0:
         return EffectiveReal(sizes[0], **bounds, censored="below", smallest=sizes[0], largest=sizes[-1])
     if math.isinf(value):
-        kind: Literal["above", "plateau"] = "above" if plateau is None else "plateau"
-        estimate = sizes[-1] if plateau is None else plateau
-        low_end = min(bounds["low"], estimate) if bounds["low"] is not None else None
-        return EffectiveReal(estimate, low_end, None, kind, sizes[0], sizes[-1])
+        kind: Literal["above", "plateau"] = "above" if plateau == sizes[-1] else "plateau"
+        low_end = min(bounds["low"], plateau) if bounds["low"] is not None else None
+        return EffectiveReal(plateau, low_end, None, kind, sizes[0], sizes[-1])
     return EffectiveReal(value, **bounds, censored="none", smallest=sizes[0], largest=sizes[-1])
 
 
-def _invert_curve(sizes: Sequence[float], means: np.ndarray) -> tuple[float, float | None]:
-    """Return the images per class (0 below the curve, infinite above it or on its plateau) and the plateau's start.
+def invert_curve(sizes: Sequence[float], means: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return images per class (0 below the curve, infinite above it or on its plateau), and where the plateau begins.
 
-    `means`: (len(sizes) + 1,), the accuracies of the curve followed by that of the data set.
+    Args:
+        sizes: the S numbers of images per class of the curve, in ascending order.
+        means: (..., S + 1), the accuracies of the curve followed by that of the data set.
+
+    Returns:
+        Two arrays (...); the plateau begins at the last size if the curve still rises there.
     """
-    from scipy.optimize import isotonic_regression
+    fit, target, points = _isotonic(means[..., :-1]), means[..., -1], np.array(sizes, float)
+    flat = (fit > fit[..., -1:] - FLAT).argmax(axis=-1)
+    has_plateau, last = flat < len(points) - 1, fit[..., -1]
+    upper = np.minimum((fit >= target[..., None]).argmax(axis=-1), len(points) - 1)
+    lower = np.maximum(upper - 1, 0)
+    ends = [np.take_along_axis(fit, index[..., None], -1)[..., 0] for index in (lower, upper)]
+    rise = ends[1] - ends[0]
+    fraction = np.divide(target - ends[0], rise, out=np.zeros_like(target), where=rise > 0)
+    values = points[lower] * (points[upper] / points[lower]) ** fraction
+    at_plateau = target >= np.take_along_axis(fit, flat[..., None], -1)[..., 0]
+    values = np.where((at_plateau & has_plateau) | (target > last), math.inf, values)
+    return np.where(target < fit[..., 0], 0.0, values), points[flat]
 
-    fit, target = np.asarray(isotonic_regression(means[:-1]).x), float(means[-1])
-    flat = int(np.flatnonzero(fit > fit[-1] - FLAT)[0])
-    plateau = sizes[flat] if flat < len(sizes) - 1 else None
-    if target < fit[0]:
-        return 0.0, plateau
-    if target >= fit[flat] and (plateau is not None or target > fit[-1]):
-        return math.inf, plateau
-    i = int(np.flatnonzero(fit >= target)[0])
-    if i == 0:
-        return float(sizes[0]), plateau
-    fraction = (target - fit[i - 1]) / (fit[i] - fit[i - 1])
-    return float(sizes[i - 1] * (sizes[i] / sizes[i - 1]) ** fraction), plateau
+
+def _isotonic(values: np.ndarray) -> np.ndarray:
+    """Return the isotonic regression (..., S) of values with equal weights, by its formula of maxima of minima of means."""
+    count = values.shape[-1]
+    sums = np.concatenate([np.zeros((*values.shape[:-1], 1)), values.cumsum(axis=-1)], axis=-1)
+    fitted = []
+    for i in range(count):
+        least = [
+            np.min([(sums[..., k + 1] - sums[..., j]) / (k + 1 - j) for k in range(i, count)], axis=0)
+            for j in range(i + 1)
+        ]
+        fitted.append(np.max(least, axis=0))
+    return np.stack(fitted, axis=-1)
