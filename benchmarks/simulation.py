@@ -22,8 +22,8 @@ Layout = Callable[[np.random.Generator], tuple[np.ndarray, np.ndarray, np.ndarra
 class World:
     """Data sets whose classifiers are correct on an image with the probability of a logistic model.
 
-    The logit is the sum of `centre`, a fixed effect of the class, and random effects with mean 0. They are normal, unless
-    `tails` is `heavy`: Student's t with 4 degrees of freedom, scaled.
+    The logit is the sum of `centre`, a fixed effect of the class, and random effects with mean 0. They are normal,
+    unless `tails` is `heavy`: Student's t with 4 degrees of freedom, scaled.
 
     Attributes:
         layout: the test images.

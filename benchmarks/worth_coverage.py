@@ -2,8 +2,9 @@
 
 A curve of real images and a generated data set are simulated in the worlds of `simulation.py`. The mean logit rises
 with the logarithm of the number of real images. Each training seed of a point has another draw of real images, whose
-luck is a part of the effects of seeds: it doubles them where there are fewest images, and vanishes where there are most.
-The true number is found on the true curve by the same interpolation between its points. All numbers are percentages.
+luck is a part of the effects of seeds: it doubles them where there are fewest images, and vanishes where there are
+most. The true number is found on the true curve by the same interpolation between its points. All numbers are
+percentages.
 """
 
 from __future__ import annotations

@@ -33,6 +33,11 @@ def test_the_interval_of_level_1_minus_p_ends_at_zero(estimate: float, parts: li
     assert student.p_value(2 * estimate, parts) <= p
 
 
+def test_estimates_next_to_nothing_have_a_p_value() -> None:
+    assert student.p_value(1e-17, [(1e-4, 2.0)]) == pytest.approx(1)
+    assert student.p_value(0.3, [(1e-40, 2.0)]) < 1e-30
+
+
 def test_without_variance_only_zero_is_possible() -> None:
     assert student.p_value(0.0, [(1.0, 2.0)]) == 1.0
     assert student.p_value(0.1, [(0.0, 2.0)]) == 0.0

@@ -12,6 +12,7 @@ import numpy as np
 from scipy.special import stdtr, stdtrit
 
 _LEAST_LOG_P, _LARGEST_LOG_P = -300.0, -1e-6  # nearer to 0, stdtrit may return 0 (4 degrees of freedom)
+_TINY = 1e-300
 
 Part = tuple[float, float]
 """The variance of a part of an estimate, and its degrees of freedom."""
@@ -47,7 +48,7 @@ def p_value(estimate: float, parts: Sequence[Part]) -> float:
 
     def excess(log_p: float) -> float:
         width = hypot(*(float(stdtrit(dof, 10**log_p / 2)) * deviation for deviation, dof in deviations))
-        return log(width / abs(estimate))
+        return log(max(width, _TINY) / abs(estimate))
 
     if excess(_LEAST_LOG_P) <= 0:
         return 0.0

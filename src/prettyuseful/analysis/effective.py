@@ -114,7 +114,7 @@ def invert_curve(sizes: Sequence[float], means: np.ndarray) -> tuple[np.ndarray,
 
 
 def _isotonic(values: np.ndarray) -> np.ndarray:
-    """Return the isotonic regression (..., S) of values with equal weights, by its formula of maxima of minima of means."""
+    """Return the isotonic regression (..., S) of values with equal weights: maxima of minima of means."""
     count = values.shape[-1]
     sums = np.concatenate([np.zeros((*values.shape[:-1], 1)), values.cumsum(axis=-1)], axis=-1)
     fitted = []
