@@ -6,13 +6,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import hypot, log
+from math import exp, hypot, log
 
 import numpy as np
 from scipy.special import stdtr, stdtrit
 
-_LEAST_LOG_P, _LARGEST_LOG_P = -300.0, -1e-6  # nearer to 0, stdtrit may return 0 (4 degrees of freedom)
-_TINY = 1e-300
+_LEAST, _ROUNDING = 1e-300, 1e-9
 
 Part = tuple[float, float]
 """The variance of a part of an estimate, and its degrees of freedom."""
@@ -45,13 +44,15 @@ def p_value(estimate: float, parts: Sequence[Part]) -> float:
     from scipy.optimize import brentq
 
     deviations = [(variance**0.5, dof) for variance, dof in parts if variance > 0]
+    total, dofs = hypot(*(deviation for deviation, _ in deviations)), [dof for _, dof in deviations]
+    # With the quantiles of the most and of the fewest degrees of freedom for all parts, p is too small and too large.
+    bounds = [max(2 * float(stdtr(dof, -abs(estimate) / total)), _LEAST) for dof in (max(dofs), min(dofs))]
+    if bounds[1] <= _LEAST or bounds[0] > 1 - _ROUNDING or bounds[1] / bounds[0] < 1 + _ROUNDING:
+        return bounds[1] if bounds[1] > _LEAST else 0.0
 
     def excess(log_p: float) -> float:
-        width = hypot(*(float(stdtrit(dof, 10**log_p / 2)) * deviation for deviation, dof in deviations))
-        return log(max(width, _TINY) / abs(estimate))
+        width = hypot(*(float(stdtrit(dof, exp(log_p) / 2)) * deviation for deviation, dof in deviations))
+        return width / abs(estimate) - 1
 
-    if excess(_LEAST_LOG_P) <= 0:
-        return 0.0
-    if excess(_LARGEST_LOG_P) >= 0:
-        return 1.0
-    return float(10 ** brentq(excess, _LEAST_LOG_P, _LARGEST_LOG_P, xtol=1e-12))
+    low, high = log(bounds[0]) - _ROUNDING, log(bounds[1]) + _ROUNDING
+    return float(exp(brentq(excess, low, min(high, -_ROUNDING), xtol=1e-10)))

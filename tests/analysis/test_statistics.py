@@ -17,6 +17,7 @@ from prettyuseful.analysis.statistics import (
     fit,
     grouped_difference,
     grouped_mean,
+    share_interval,
     share_of_others,
 )
 from prettyuseful.records import GroupedParts, TransferResult
@@ -123,6 +124,18 @@ def test_grouped_differences_need_the_same_groups() -> None:
     assert interval is not None
     assert interval.mean == 0.25
     assert grouped_difference(parts([1, 1]), parts([1, 1], "cd"), "x") is None
+
+
+def test_shares_near_1_have_an_asymmetric_interval() -> None:
+    sums = [1.0] * 199 + [0.0]
+    classes = [GroupedParts(groups=[f"{i}" for i in range(200)], sums=sums, sizes=[1] * 200)]
+    interval = grouped_mean(classes, "x")
+    wilson = share_interval(interval)
+    low, high = stats.binomtest(199, 200).proportion_ci(method="wilson")
+    assert (wilson.low, wilson.high) == pytest.approx((low, high), abs=5e-4)
+    assert wilson.mean == interval.mean
+    wider = grouped_mean(classes, "x", dependence=4.0)
+    assert wider.error == pytest.approx(2 * interval.error)
 
 
 def test_intervals_are_deterministic(make_test: MakeTest) -> None:

@@ -346,16 +346,39 @@ def difference(a: Sequence[TransferResult], b: Sequence[TransferResult], level: 
     return interval
 
 
-def grouped_mean(classes: Sequence[GroupedParts], covers: str, level: float = LEVEL) -> Interval:
-    """Return the mean over classes of the mean over images; groups are the units of resampling."""
-    return _grouped_interval(_clusters(classes), _sums(classes), covers, level)
+def grouped_mean(
+    classes: Sequence[GroupedParts], covers: str, level: float = LEVEL, dependence: float = 1.0
+) -> Interval:
+    """Return the mean over classes of the mean over images; groups are the units of resampling.
+
+    `dependence`: factor of the variance, for values that depend on other images.
+    """
+    return _grouped_interval(_clusters(classes), _sums(classes), covers, level, dependence)
 
 
-def grouped_difference(a: Sequence[GroupedParts], b: Sequence[GroupedParts], covers: str) -> Interval | None:
-    """Return the paired difference of two grouped means; None if their groups differ."""
+def grouped_difference(
+    a: Sequence[GroupedParts], b: Sequence[GroupedParts], covers: str, dependence: float = 1.0
+) -> Interval | None:
+    """Return the paired difference of two grouped means, see `grouped_mean`; None if their groups differ."""
     if [part.groups for part in a] != [part.groups for part in b]:
         return None
-    return _grouped_interval(_clusters(a), _sums(a) - _sums(b), covers, LEVEL)
+    return _grouped_interval(_clusters(a), _sums(a) - _sums(b), covers, LEVEL, dependence)
+
+
+def share_interval(interval: Interval) -> Interval:
+    """Return Wilson's interval (1927) of a share, with the number of images that gives the interval's standard error.
+
+    Near 0 and 1 it is not symmetric, and holds where a symmetric one is too narrow. The interval must have an error.
+    """
+    (component,) = interval.components
+    quantile = student.quantile(interval.level, component.dof)
+    share = min(1.0, max(0.0, interval.mean))
+    number = share * (1 - share) / component.variance
+    if not number:
+        return interval
+    centre = (share + quantile**2 / (2 * number)) / (1 + quantile**2 / number)
+    half = quantile / (1 + quantile**2 / number) * (component.variance + quantile**2 / (4 * number**2)) ** 0.5
+    return replace(interval, low=centre - half, high=centre + half)
 
 
 def share_of_others(groups: Sequence[int], level: float) -> float:
@@ -401,12 +424,13 @@ def _sums(classes: Sequence[GroupedParts]) -> np.ndarray:
     return np.concatenate([np.array(part.sums, float) for part in classes])
 
 
-def _grouped_interval(clusters: Clusters, sums: np.ndarray, covers: str, level: float) -> Interval:
+def _grouped_interval(clusters: Clusters, sums: np.ndarray, covers: str, level: float, dependence: float) -> Interval:
     mean, variation = float(clusters.means(sums)), clusters.variation(clusters.residuals(sums)[None])
-    if variation.sources**0.5 < _ROUNDING:
+    variance = dependence * variation.sources
+    if variance**0.5 < _ROUNDING:
         return Interval(mean, mean, mean, level, covers)
-    component = Component("test images", variation.sources, variation.dof, clusters.count)
-    interval = Interval(mean, mean, mean, 0.0, covers, variation.sources**0.5, components=(component,))
+    component = Component("test images", variance, variation.dof, clusters.count)
+    interval = Interval(mean, mean, mean, 0.0, covers, variance**0.5, components=(component,))
     return interval.at(level)
 
 
