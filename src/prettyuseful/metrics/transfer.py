@@ -10,7 +10,9 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Transfer:
-    """Accuracies as fractions 0-1, and counts per source group. A group contains images of one class.
+    """Accuracies as fractions 0-1, and counts per source group and class.
+
+    A group with images of several classes has an entry for each, with the name "class/group".
 
     Accuracies are means over the classes that have test images (balanced accuracy). With equally many test images of
     every class they are the share of correctly classified images.
@@ -20,10 +22,10 @@ class Transfer:
         top5: share of images whose label is among the five highest logits, mean over classes.
         per_class: accuracy on each class.
         confusion: `confusion[i][j]` counts the images of class i that are predicted as class j.
-        group_labels: class of each group.
-        group_sizes: number of images of each group.
-        group_correct: number of correctly classified images of each group.
-        groups: names of the groups.
+        group_labels: class of each entry.
+        group_sizes: number of images of each entry.
+        group_correct: number of correctly classified images of each entry.
+        groups: names of the entries; `analysis.statistics` joins those of one group.
     """
 
     top1: float
@@ -56,7 +58,6 @@ def transfer(logits: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> Tran
     rank = (logits > logits[np.arange(len(labels)), labels][:, None]).sum(axis=1)
     confusion = np.zeros((classes, classes), np.int64)
     np.add.at(confusion, (labels, predicted), 1)
-    # A group with images of several classes is split by class.
     names, first, index = np.unique(
         np.char.add(np.char.add(labels.astype(str), "/"), groups.astype(str)), return_index=True, return_inverse=True
     )
