@@ -12,9 +12,10 @@ from tests.plan.plans import BASE, dataset, keys, specs
 from prettyuseful.data.class_counts import ClassCounts
 from prettyuseful.errors import DataError, UnknownNameError
 from prettyuseful.generators.base import Sampling
+from prettyuseful.plan.planned import PlannedRun
 from prettyuseful.plan.study import Plan, make_plan
 from prettyuseful.steps.changed import ChangeSpec
-from prettyuseful.steps.datasets import ImportSpec
+from prettyuseful.steps.datasets import ImportSpec, LoadFurtherSpec, LoadSpec
 from prettyuseful.steps.generation import GenerateSpec
 from prettyuseful.steps.prompts import EncodeSpec
 from prettyuseful.study.reading import load_study
@@ -304,6 +305,30 @@ def test_a_curve_uses_only_its_curve_seeds(plan_of: PlanOf) -> None:
     plan = plan_of("soft: {of: real, transform: {kind: blur, width: 0.1}, images_per_class: 4}", more=train)
     assert {run.seed for run in plan.runs if run.steps_of} == {1}
     assert {run.seed for run in plan.runs if not run.steps_of} == {0, 1}
+
+
+def test_each_seed_of_a_curve_has_another_draw_of_real_images(plan_of: PlanOf, folder_task: Path) -> None:
+    train = "train: {seeds: [0, 1, 2], real_curve: [1, 2, 4]}"
+    plan = plan_of("soft: {of: real, transform: {kind: blur, width: 0.1}, images_per_class: 4}", more=train)
+
+    def images(run: PlannedRun) -> set[str]:
+        step = plan.steps[run.train]
+        while not isinstance(step.spec, LoadSpec):
+            (step,) = (plan.steps[key] for key in step.inputs.values())
+        source = step.spec.task.source.open()
+        skipped = step.spec.skipped if isinstance(step.spec, LoadFurtherSpec) else ClassCounts(0)
+        until = ClassCounts([skipped[label] + step.spec.per_class[label] for label in range(len(source.classes))])
+        first = {row.path for row in source.images("train", skipped)}
+        return {row.path for row in source.images("train", until)} - first
+
+    drawn = {(run.images_per_class.smallest, run.seed): images(run) for run in plan.runs if run.steps_of}
+    classes = len(list((folder_task / "train").iterdir()))
+    assert {number: len(paths) for (number, _), paths in drawn.items()} == {n: n * classes for n in (1, 2, 4)}
+    assert not drawn[1, 0] & drawn[1, 1]
+    assert not drawn[1, 1] & drawn[1, 2]
+    assert not drawn[2, 0] & drawn[2, 1]
+    available = len(list((folder_task / "train" / "red").iterdir()))
+    assert (drawn[4, 0] == drawn[4, 1]) == (available == 4)  # where there are no others, the same images are used
 
 
 # Names of classes

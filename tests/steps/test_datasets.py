@@ -17,7 +17,8 @@ from prettyuseful.data.export import export_dataset
 from prettyuseful.data.sources.open import open_source
 from prettyuseful.engine.pinned import Pinned
 from prettyuseful.engine.store.base import Artifact
-from prettyuseful.steps.datasets import ImportSpec, MixSpec, SampleSpec
+from prettyuseful.steps.datasets import ImportSpec, LoadFurtherSpec, MixSpec, SampleSpec
+from prettyuseful.tasks.source import TaskSource
 
 CLASSES = ("blue", "red")
 
@@ -121,3 +122,15 @@ def test_samples_are_the_first_images_of_each_class(make: Make, load: Callable[[
         red, _, blue = picture.convert("RGB").resize((1, 1)).getpixel((0, 0))  # type: ignore[misc]
         assert picture.size == (24, 24)
     assert red > blue + 50
+
+
+def test_further_images_follow_the_skipped_ones_in_the_order_of_the_task(make: Make, folder_task: Path) -> None:
+    source = TaskSource(folder=str(folder_task))
+    task = source.open()
+    pinned = Pinned(source=source, content=task.fingerprint())
+    counts, skipped = ClassCounts([2] * len(task.classes)), ClassCounts([1] * len(task.classes))
+    artifact = make(LoadFurtherSpec(task=pinned, split="train", per_class=counts, skipped=skipped))
+    paths = {row.path for row in read_rows(artifact)}
+    until = {row.path for row in task.images("train", ClassCounts(3))}
+    assert paths == until - {row.path for row in task.images("train", ClassCounts(1))}
+    assert artifact.manifest.facts["images"] == 2 * len(task.classes)
