@@ -78,6 +78,7 @@ class MadeUpStudy:
     """Properties of a made-up study.
 
     `rates`: the share of correct answers of each data set, with the real images under the name `real`.
+    `draws`: the number of draws of data sets with more than one, whose results get worse with every draw.
     `sample_images`: number of sample images per class in each record; `image(label, number)` makes them.
     """
 
@@ -93,6 +94,7 @@ class MadeUpStudy:
     sample_images: int = 2
     image: Callable[[int, int], str] = grey_png
     failed: Sequence[str] = ()
+    draws: Mapping[str, int] = field(default_factory=dict)
     diagnosed: Sequence[str] = ()
     changed: dict[str, dict[str, Any]] = field(default_factory=dict)
 
@@ -102,9 +104,10 @@ def made_up_summary(**changes: Any) -> Summary:
     study = MadeUpStudy(**changes)
     datasets = [_dataset_record(study, name) for name in study.rates]
     runs = [
-        _run_record(study, name, architecture, seed)
+        _run_record(study, name, architecture, seed, draw)
         for architecture in study.architectures
         for name in study.rates
+        for draw in range(study.draws.get(name, 1))
         for seed in study.seeds
     ]
     return summarise([_study_record(study), *datasets, *runs])
@@ -147,6 +150,7 @@ def _dataset_record(study: MadeUpStudy, name: str) -> DatasetRecord:
         generator=None if real else Origin(study.generator, "diffusers", licence="Apache-2.0", note="tiny"),
         prompts=None if real else "class-name",
         seed=None if real else 0,
+        draws=study.draws.get(name, 1),
         applied={} if real else {"steps": 25, "cfg": 2.5, "safety_checker": "off"},
         keys={"dataset": "0123456789abcdef" * 4},
         generation_seconds=None if real else 12.5,
@@ -226,7 +230,7 @@ def _whole_number(value: float) -> WholeNumber:
     return WholeNumber(value=value, without=[value + shift for shift in (-0.01, 0.0, 0.01)])
 
 
-def _run_record(study: MadeUpStudy, name: str, architecture: str, seed: int) -> RunRecord:
+def _run_record(study: MadeUpStudy, name: str, architecture: str, seed: int, draw: int = 0) -> RunRecord:
     common: dict[str, Any] = {
         "dataset": name,
         "images_per_class": 10,
@@ -234,12 +238,13 @@ def _run_record(study: MadeUpStudy, name: str, architecture: str, seed: int) -> 
         "recipe": "small",
         "probe": "rgb",
         "seed": seed,
+        "draw": draw,
         "keys": {"train": "fedcba9876543210" * 4},
     }
     if name in study.failed:
         return RunRecord(status="failed", cause="it broke", **common)
     kind = "real_to_real" if name == "real" else "synth_to_real"
-    transfers = [_transfer_result(study, kind, "real", study.rates[name], seed)]
+    transfers = [_transfer_result(study, kind, "real", study.rates[name] - 0.1 * draw, seed)]
     if name == "real":
         generated = [(other, rate) for other, rate in study.rates.items() if other != "real"]
         transfers += [_transfer_result(study, "real_to_synth", other, 0.95 * rate, seed) for other, rate in generated]

@@ -86,6 +86,17 @@ class Ailing(Noise):
         raise RuntimeError(f"no luck with {request.prompt}")
 
 
+class Unlucky(Noise):
+    """Raises an error for the seeds in `refused`, a set that tests change."""
+
+    refused: ClassVar[set[int]] = set()
+
+    def generate(self, request: Request) -> Any:
+        if self.refused & set(request.seeds):
+            raise RuntimeError(f"no luck with {request.prompt}")
+        return super().generate(request)
+
+
 class Leaky(Noise):
     """Raises errors that contain secrets, as some libraries do."""
 

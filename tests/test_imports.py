@@ -29,7 +29,7 @@ LAYERS = (
     ("bundled_studies", "records"),
     ("plan", "analysis"),
     ("names", "report"),
-    ("results",),
+    ("results", "adaptive"),
     ("run",),
     ("auditing",),
     ("console",),

@@ -144,6 +144,33 @@ def test_unequal_numbers_of_images_are_lists_and_have_files_of_their_own(tmp_pat
     assert sorted(numbers, key=str) == sorted([9, [3] * 15 + [9], [9] + [3] * 15], key=str)
 
 
+def test_every_draw_has_records_of_its_own(tmp_path: Path) -> None:
+    text = "version: 1\ntask: photos\ndatasets: {a: {generator: pocket-base, images_per_class: 9, draws: 3}}\n"
+    records = gather_records(make_plan(parse_study(text)), LocalStore(tmp_path / "store"))
+    write_records(records, tmp_path / "records")
+    assert read_records(tmp_path / "records") == records
+    runs = [record for record in records if isinstance(record, RunRecord) and record.dataset == "a"]
+    assert [(run.seed, run.draw) for run in runs] == [(seed, draw) for seed in (0, 1, 2) for draw in (0, 1, 2)]
+    assert [run.dataset_title for run in runs[:3]] == ["a", "a, draw 1", "a, draw 2"]
+    assert [record_name(run) for run in runs[:2]] == [
+        "run@a@small@small@rgb@0.json",
+        "run@a@draw-1@small@small@rgb@0.json",
+    ]
+    one = gather_records(make_plan(parse_study(text.replace(", draws: 3", ""))), LocalStore(tmp_path / "store"))
+    write_records(one, tmp_path / "records")  # removes the records of draws that the study no longer has
+    assert read_records(tmp_path / "records") == one
+
+
+def test_records_without_draws_are_read_as_the_first_draw(finished: Path, tmp_path: Path) -> None:
+    shutil.copytree(finished / "out" / "records", tmp_path / "records")
+    for path in (tmp_path / "records").iterdir():
+        content = json.loads(path.read_text("utf-8"))
+        content.pop("draw", None)
+        content.pop("draws", None)
+        path.write_text(json.dumps(content))
+    assert read_records(tmp_path / "records") == read_records(finished / "out" / "records")
+
+
 def test_results_that_do_not_exist_are_missing(tmp_path: Path) -> None:
     study = parse_study("version: 1\ntask: photos\ndatasets: {a: {generator: pocket-base, images_per_class: 9}}\n")
     records = gather_records(make_plan(study), LocalStore(tmp_path))

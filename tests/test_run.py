@@ -26,6 +26,7 @@ from prettyuseful.engine.store.local import LocalStore
 from prettyuseful.errors import DataError, EveryRunFailedError, StoreError, StudyError, UserError
 from prettyuseful.metrics import METRICS
 from prettyuseful.plan.study import make_plan
+from prettyuseful.plugins import load_plugin
 from prettyuseful.records import DatasetRecord, RunRecord, StudyRecord, read_records
 from prettyuseful.run import dataset_study, explain, generate, run_study, sweep_store
 from prettyuseful.study.file import DatasetPlan, Study
@@ -75,6 +76,56 @@ def test_two_runs_share_a_store(
     assert files_of(store) == uninterrupted
     first, second = (read_records(tmp_path / f"out{i}" / "records") for i in range(2))
     assert first == second
+
+
+def test_a_failed_draw_leaves_the_others_usable_and_is_made_again(
+    planted: Callable[[str], str], shared_task: Path, tmp_path: Path
+) -> None:
+    text = (
+        f"version: 1\ntask: {{folder: {shared_task}}}\nmetrics: []\ntrain: {{seeds: [3]}}\ndatasets:\n"
+        f"  noise: {{generator: '{planted('Unlucky')}', images_per_class: 6, draws: 3}}\n"
+    )
+    study, store, out = parse_study(text), tmp_path / "store", tmp_path / "out"
+    refused = load_plugin(planted("Unlucky")).refused
+    refused.add(derive_seed(1, "red", "red", 0))  # the seed of an image of draw 1
+    try:
+        first = run_study(study, store, out, workers=1)
+    finally:
+        refused.clear()
+    made = files_of(store)
+    lost = [run for run in first.summary.runs if run.status == "failed"]
+    assert {(run.dataset, run.draw, run.seed) for run in lost} == {("noise", 1, 3)}
+    assert {run.cause for run in lost} == {"generate noise, draw 1: red 0-6: RuntimeError: no luck with red"}
+    assert first.summary.problems[0].startswith("small on noise, draw 1, seed 3: failed (generate noise, draw 1: red 0")
+    assert len(first.summary.problems) == 1
+    assert [(row.dataset, [*row.draws]) for row in first.summary.rows] == [("real", [0]), ("noise", [0, 2])]
+    assert all(row.to_real and len(row.seeds) == 1 for row in first.summary.rows)
+
+    whole = run_study(study, store, out, workers=1)
+    assert whole.complete
+    assert [[*row.draws] for row in whole.summary.rows] == [[0], [0, 1, 2]]
+    assert summarise(read_records(out / "records")).rows == whole.summary.rows
+    assert {record.name: record.draws for record in whole.summary.datasets} == {"real": 1, "noise": 3}
+    assert {key: files for key, files in files_of(store).items() if key in made} == made
+    assert sorted(path.name for path in (out / "datasets").iterdir()) == ["noise", "real@6"]
+    assert "This is draw 0 of 3." in (out / "datasets" / "noise" / "README.md").read_text()
+    assert (out / "records" / "run@noise@draw-2@small@small@rgb@3.json").is_file()
+    assert "Mean accuracy of each" in whole.report.read_text("utf-8")
+    assert sweep_store([study], store).artifacts == 0
+
+    one = parse_study(text.replace(", draws: 3", ""))
+    swept = make_plan(study).steps.keys() - make_plan(one).steps.keys()
+    assert sweep_store([one], store).artifacts == len(swept)
+
+
+def test_only_the_first_draw_is_generated_alone(
+    planted: Callable[[str], str], shared_task: Path, tmp_path: Path
+) -> None:
+    plan = {"generator": planted("Noise"), "images_per_class": 6, "draws": 3}
+    generated = generate(plan, tmp_path / "out", {"folder": str(shared_task)}, store=tmp_path / "store", workers=1)
+    assert generated.images == 12
+    assert "Only draw 0 of 3 is generated; `prettyuseful run` makes the others." in generated.notes
+    assert sum(manifest.step == "collect" for manifest in LocalStore(tmp_path / "store").list()) == 1
 
 
 def study_of(finished: Path) -> Study:

@@ -23,11 +23,12 @@ from prettyuseful.engine.history import History
 from prettyuseful.engine.progress import RunProgress
 from prettyuseful.engine.status import Status
 from prettyuseful.engine.step import Step
-from prettyuseful.formatting import duration, number, percent, size
+from prettyuseful.formatting import duration, number, p_value, percent, points, share, size
 from prettyuseful.interface_checks import CheckResult
 from prettyuseful.redaction import redact, redact_line
 
 if TYPE_CHECKING:
+    from prettyuseful.analysis.pooling import PooledStudies
     from prettyuseful.analysis.rows import Row
     from prettyuseful.analysis.statistics import Interval
     from prettyuseful.analysis.summary import Summary
@@ -227,6 +228,12 @@ def _cost_notes(cost: Cost) -> Iterator[str]:
         others = f", plus {total.unknown_steps:,} steps without a time estimate" if total.unknown_steps else ""
         workers = f"{cost.workers} worker{'' if cost.workers == 1 else 's'}"
         yield f"{qualifier} {duration(cost.seconds)} left with {workers}{others}"
+    if (most := cost.most) is not None:
+        more = "at least" if most.amounts.unknown_steps else "about"
+        yield (
+            f"results decide how many steps are needed: {cost.steps:,} to {most.steps:,}; {more} "
+            f"{duration(most.seconds)} left for all of them"
+        )
     if total.unsized_steps:
         yield f"disk: unknown for {total.unsized_steps:,} of {cost.left:,} steps; the store has no such step to measure"
     if prices.cpu_hour is None and prices.gpu_hour is not None and total.cpu_hours != 0:
@@ -276,6 +283,33 @@ def explanation_lines(
         kinds = ", ".join(f"{count:,} {kind}" for kind, count in group.kinds.items())
         yield f"{group.steps:,} step{'' if group.steps == 1 else 's'}: {group.words} ({kinds}; first: {group.first})"
     yield "a line for each step: add --all; for one step: add a part of its name"
+
+
+def pool_table(pooled: PooledStudies) -> Table:
+    """Return, for each difference, a line per study, one for their mean, one for a new study and heterogeneity."""
+    caption = (
+        "accuracy on real test images, mean [95% interval]; all studies: at the level at which Holm's procedure tests\n"
+        "tau: standard deviation of the true differences of studies; I2: its share of the variance between estimates\n"
+        "p: of zero, Holm-adjusted; in the line of heterogeneity, of equal true differences in all studies (Welch)"
+    )
+    table = Table(caption=caption, caption_justify="left")
+    table.add_column("difference", overflow="fold")
+    table.add_column("study", overflow="fold")
+    for heading in ("accuracy", "weight", "p"):
+        table.add_column(heading, justify="right")
+    for one in pooled.differences:
+        overall = one.overall
+        names = iter((pooled.title(one), one.family))
+        for study in one.studies:
+            table.add_row(next(names, ""), study.study, points(study.interval), share(study.weight, 0), "")
+        table.add_row("", "all studies", points(overall), "100%", p_value(one.p))
+        if overall.prediction is not None:
+            table.add_row("", "a new study", points(overall.prediction), "", "")
+        low, high = (f"{100 * end:.1f}" for end in (overall.tau.low, overall.tau.high))
+        i_squared = f"I2 {share(overall.i_squared.mean, 0)}"
+        tau = f"tau {100 * overall.tau.mean:.1f} points [{low}, {high.replace('nan', '?')}], {i_squared}"
+        table.add_row("", "heterogeneity", tau, "", p_value(overall.q_p), end_section=True)
+    return table
 
 
 def names_table(kind: str, names: Mapping[str, str]) -> Table:

@@ -25,7 +25,7 @@ from prettyuseful.generators.base import Origin
 from prettyuseful.metrics.base import Metric, Per
 from prettyuseful.numerics import Environment
 from prettyuseful.output_files import convert_write_errors, draft_folder, is_own_file, make_folder, write_text
-from prettyuseful.study.file import REAL, Study
+from prettyuseful.study.file import MAX_DRAWS, REAL, Study
 from prettyuseful.study.problems import find_problems
 from prettyuseful.untrusted_text import (
     MAX_JSON_BYTES,
@@ -85,7 +85,8 @@ class RunRecord(_Versioned):
     `cause`: why it failed. `images_per_class`: a number, or a list of numbers if the classes have different ones.
     `steps_of`: for points of the real-image curve, the images per class whose number of training steps is used. `keys`:
     keys of its artifacts. `seconds`: wall time of each step. `last_epoch`: training log of the last epoch.
-    `environment`: software and hardware of the training. `transfers`: its tests.
+    `environment`: software and hardware of the training. `transfers`: its tests. `draw`: the draw of the generator that
+    it was trained on, from 0; the images of draw d were generated with the seed of the data set plus d.
     """
 
     record: Literal["run"] = "run"
@@ -97,6 +98,7 @@ class RunRecord(_Versioned):
     recipe: str
     probe: str
     seed: int
+    draw: Annotated[int, Field(ge=0, lt=MAX_DRAWS)] = 0
     steps_of: ClassCounts | None = None
     keys: dict[str, str]
     seconds: dict[str, Seconds] = {}
@@ -108,6 +110,11 @@ class RunRecord(_Versioned):
     def cell(self) -> CellNames:
         """The grid cell."""
         return self.architecture, self.recipe, self.probe
+
+    @property
+    def dataset_title(self) -> str:
+        """The data set that it was trained on, such as `sd-1.5` or `sd-1.5, draw 2`."""
+        return dataset_title(self.dataset, self.draw)
 
 
 class GroupedParts(BaseModel):
@@ -190,7 +197,8 @@ class DatasetRecord(_Versioned):
     set that this one is derived from. `generator`: origin of the images. `prompts`: name of the prompt strategy.
     `prompts_cut`: number of prompts that a tokenizer truncated, by tokenizer. `pretrain`: data set for pretraining.
     `applied`: settings that were applied when the images were made. `keys`: keys of its artifacts. `samples[class]`:
-    example images as base64 PNGs. `findings`: what the data checks found; null if they did not run on it.
+    example images as base64 PNGs. `findings`: what the data checks found; null if they did not run on it. `draws`: how
+    often its images were generated. All else is about draw 0, except `generation_seconds`, which is the sum over draws.
     """
 
     record: Literal["dataset"] = "dataset"
@@ -205,6 +213,7 @@ class DatasetRecord(_Versioned):
     prompts: str | None = None
     prompts_cut: dict[str, Count] = {}
     seed: int | None = None
+    draws: Annotated[int, Field(ge=1, le=MAX_DRAWS)] = 1
     pretrain: str | None = None
     applied: dict[str, JsonValue] = {}
     keys: dict[str, str]
@@ -313,7 +322,7 @@ def record_name(record: Record) -> str:
         case DatasetRecord():
             return dataset_file(dataset_label(record.name, record.images_per_class))
         case RunRecord():
-            data = dataset_label(record.dataset, record.images_per_class, record.steps_of)
+            data = dataset_label(record.dataset, record.images_per_class, record.steps_of, record.draw)
             return run_file(run_label(data, record.cell, record.seed))
 
 
@@ -332,10 +341,20 @@ def run_label(data: str, cell: CellNames, seed: int) -> str:
     return "@".join([data, *cell, str(seed)])
 
 
-def dataset_label(name: str, images_per_class: ClassCounts, steps_of: ClassCounts | None = None) -> str:
-    """Return a unique name of a data set: real images occur in several sizes and numbers of training steps."""
-    steps = "" if steps_of is None else f"@steps-of-{steps_of.label}"
-    return f"{REAL}@{images_per_class.label}{steps}" if name == REAL else name
+def dataset_label(name: str, images_per_class: ClassCounts, steps_of: ClassCounts | None = None, draw: int = 0) -> str:
+    """Return a unique name of a data set or of a draw beyond the first one.
+
+    Real images occur in several sizes and numbers of training steps.
+    """
+    if name == REAL:
+        steps = "" if steps_of is None else f"@steps-of-{steps_of.label}"
+        return f"{REAL}@{images_per_class.label}{steps}"
+    return f"{name}@draw-{draw}" if draw else name
+
+
+def dataset_title(name: str, draw: int) -> str:
+    """Return the name of a data set for readers; the first draw is the data set itself."""
+    return f"{name}, draw {draw}" if draw else name
 
 
 RECORD_MARK = b'"schema_version"'
@@ -371,7 +390,8 @@ def _is_old_record(path: Path) -> bool:
         if content["record"] == "dataset":
             return path.name == dataset_file(dataset_label(content["name"], counts))
         steps_of = content.get("steps_of")
-        data = dataset_label(content["dataset"], counts, None if steps_of is None else ClassCounts(steps_of))
+        curve = None if steps_of is None else ClassCounts(steps_of)
+        data = dataset_label(content["dataset"], counts, curve, content.get("draw", 0))
         cell = (content["architecture"], content["recipe"], content["probe"])
         return path.name == run_file(run_label(data, cell, content["seed"]))
     except (OSError, UnreadableTextError, KeyError, TypeError, ValueError, AttributeError):
@@ -490,11 +510,11 @@ def _sort_key(record: Record, study: StudyRecord) -> tuple[int | ClassCounts, ..
     """Sort records like the data sets and grid cells of the study file; real images come first."""
     if isinstance(record, StudyRecord):
         return (0,)
-    names, seeds = [REAL, *study.file.datasets], list(study.file.train.seeds)
+    names, seeds = [REAL, *study.file.datasets], list(study.file.train.all_seeds)
     if isinstance(record, DatasetRecord):
         return (1, names.index(record.name), record.images_per_class)
     cell = study.cells.index(record.cell)
-    position = (seeds.index(record.seed), names.index(record.dataset), record.images_per_class)
+    position = (seeds.index(record.seed), names.index(record.dataset), record.images_per_class, record.draw)
     return (2, cell, record.steps_of or ClassCounts(0), *position)
 
 

@@ -74,7 +74,7 @@ def check_output_folder(plan: Plan, out: Path) -> None:
         replaceable(out / "records" / dataset_file(dataset.label), RECORD_MARK)
         for name, mark in _DATASET_MARKS.items():
             replaceable(out / "datasets" / dataset.label / name, mark)
-    for run in plan.runs:
+    for run in plan.all_runs:
         replaceable(out / "records" / run_file(run.label), RECORD_MARK)
         replaceable(out / "training" / run.label / LOG, LOG_MARK)
 
@@ -122,7 +122,9 @@ def export_dataset(artifact: Artifact, dataset: PlannedDataset, plan: Plan, fold
             "check the store with `prettyuseful verify`"
         )
     origin = _describe_origin(dataset, plan)
-    description = f"{dataset.images_per_class} images per class of the task {plan.task.name}, {origin}."
+    draws = 1 + sum(draw.name == dataset.name for draw in plan.more_draws)
+    drawn = f" This is draw {dataset.draw} of {draws}." if draws > 1 else ""
+    description = f"{dataset.images_per_class} images per class of the task {plan.task.name}, {origin}.{drawn}"
     make_folder(folder)
     with convert_write_errors(folder), draft_folder(folder) as drafts:
         for name in sorted(names):

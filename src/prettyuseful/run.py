@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import yaml
 from pydantic import BaseModel
 
+from prettyuseful.adaptive import largest_plan, needed_plan, run_looks
+from prettyuseful.analysis.detection import Compared, Detection, StudySizes, detect
+from prettyuseful.analysis.rows import baseline_of
+from prettyuseful.analysis.statistics import Replicate, fit
 from prettyuseful.checks.finding import Finding
 from prettyuseful.checks.image_set import Sets
 from prettyuseful.checks.rows import check_images
@@ -29,9 +34,10 @@ from prettyuseful.errors import EveryRunFailedError, StepFailedError, StoreError
 from prettyuseful.hub.commits import check_resolved
 from prettyuseful.output_files import convert_write_errors, make_folder
 from prettyuseful.plan.gather import gather_records
+from prettyuseful.plan.measured import measured_cells
 from prettyuseful.plan.planned import PlannedDataset
 from prettyuseful.plan.study import Plan, make_plan
-from prettyuseful.records import RunRecord, write_records
+from prettyuseful.records import RunRecord, dataset_label, write_records
 from prettyuseful.results import (
     StudyResult,
     check_dataset_folder,
@@ -45,6 +51,7 @@ from prettyuseful.study.numerics import StudyNumerics
 from prettyuseful.study.reading import parse_study
 
 DEFAULT_STORE = "prettyuseful-store"
+_PILOT_SEEDS = 3
 _MAX_NAME = 80  # characters of the name of a data set that is named after its generator
 
 
@@ -87,8 +94,9 @@ def run_plan(plan: Plan, session: Session, out: Path) -> StudyResult:
     outcome = Outcome()
     with convert_write_errors(out):
         try:
-            outcome = session.run(plan.steps, plan.result_keys)
+            outcome = run_looks(plan, session)
         finally:
+            plan = needed_plan(plan, session.store, outcome)
             records = gather_records(plan, session.store, outcome)
             write_records(records, out / "records")
         result = write_results(plan, session.store, records, out)
@@ -115,7 +123,7 @@ def make_steps(
     """
     plan = make_plan(study)
     with Execution(store, workers, on, on_event).session(study.numerics) as session:
-        return session.run(plan.steps, plan.result_keys)
+        return run_looks(plan, session)
 
 
 @dataclass(frozen=True)
@@ -185,8 +193,14 @@ def generate(
         findings = check_images(Sets((image_set(planned.name, "synthetic", inspected),)))
     # Images without contrast are counted while they are generated.
     warnings = [finding.words for finding in findings if finding.misleads and finding.check != "without_contrast"]
-    notes = (*plan.notes, *_contrast_notes(facts), *warnings)
+    notes = (*plan.notes, *_draw_notes(plan), *_contrast_notes(facts), *warnings)
     return GeneratedDataset(folder, planned.key, facts["images"], facts.get("prompts_cut", {}), facts, notes, findings)
+
+
+def _draw_notes(plan: Plan) -> tuple[str, ...]:
+    if not plan.more_draws:
+        return ()
+    return (f"Only draw 0 of {len(plan.more_draws) + 1} is generated; `prettyuseful run` makes the others.",)
 
 
 def _contrast_notes(facts: Mapping[str, Any]) -> tuple[str, ...]:
@@ -206,8 +220,7 @@ def estimate_cost(study: Study, store: Path | str = DEFAULT_STORE, prices: Price
         UserError: the study cannot be used.
     """
     plan, opened = make_plan(study), _open_existing(store)
-    missing, manifests = _missing_steps(plan, opened), opened.list() if opened else ()
-    return cost_of(plan.steps, missing, Rates(manifests), local_parallelism(study.numerics), prices)
+    return _cost_of(plan, opened, Rates(opened.list() if opened else ()), prices)
 
 
 def explain(study: Study, store: Path | str = DEFAULT_STORE) -> Explanation:
@@ -223,18 +236,142 @@ def explain(study: Study, store: Path | str = DEFAULT_STORE) -> Explanation:
     Raises:
         UserError: the study or the store cannot be used.
     """
-    plan, opened = make_plan(study), _open_existing(store)
+    opened = _open_existing(store)
+    plan = needed_plan(make_plan(study), opened)
     return explain_steps(plan.steps, _missing_steps(plan, opened), opened)
 
 
 def estimate_and_explain(study: Study, store: Path | str, prices: Prices) -> tuple[Cost, Explanation]:
     """Return `estimate_cost` and `explain` of a study, which is planned once, as are the manifests read."""
     plan, opened, history = make_plan(study), _open_existing(store), History()
-    missing = _missing_steps(plan, opened)
+    needed = needed_plan(plan, opened)
+    missing = _missing_steps(needed, opened)
     manifests = opened.list() if opened else ()
     rates = Rates(history.record(manifests) if missing else manifests)
-    cost = cost_of(plan.steps, missing, rates, local_parallelism(study.numerics), prices)
-    return cost, explain_steps(plan.steps, missing, opened, history)
+    return _cost_of(plan, opened, rates, prices), explain_steps(needed.steps, missing, opened, history)
+
+
+def _cost_of(plan: Plan, store: Store | None, rates: Rates, prices: Prices | None) -> Cost:
+    """Return the cost of the steps that are needed so far, and at most if results may ask for more."""
+    workers, needed, largest = (
+        local_parallelism(plan.study.numerics),
+        needed_plan(plan, store),
+        largest_plan(plan, store),
+    )
+    cost = cost_of(needed.steps, _missing_steps(needed, store), rates, workers, prices)
+    if len(largest.runs) == len(needed.runs):
+        return cost
+    return replace(cost, most=cost_of(largest.steps, _missing_steps(largest, store), rates, workers, prices))
+
+
+def study_power(study: Study, store: Path | str, difference: float) -> Detection:
+    """Return the power of a study for a true difference, and what it needs for 80% power. Computes no step.
+
+    The variances are those of tests in the store: of classifiers of the study's first configuration, or else of another
+    configuration on the same data sets and test images.
+
+    Args:
+        study: from `load_study` or `parse_study`.
+        store: see `run_study`.
+        difference: in units of accuracy (0-1): 0.02 for 2 points.
+
+    Raises:
+        UserError: the study or the store cannot be used.
+    """
+    plan, opened = make_plan(study), _open_existing(store)
+    manifests = list(opened.list()) if opened else []
+    cells = [cell for cell in measured_cells(plan, manifests) if cell.seeds > 1]
+    sizes = _study_sizes(plan, Rates(manifests))
+    if not cells:
+        return Detection(difference, sizes, ())
+    cell = cells[0]
+    model = fit({name: {Replicate(*run): test for run, test in tests.items()} for name, tests in cell.tests.items()})
+    compared = [pair for pair in _comparisons_of(plan) if {pair.a, pair.b} <= cell.tests.keys()]
+    whose = "of this study" if cell.planned else f"of another configuration ({cell.architecture}) on the same data sets"
+    source = f"variances from tests {whose} in the store, {cell.seeds} seeds"
+    return Detection(difference, sizes, detect([(pair, model) for pair in compared], difference, sizes), source)
+
+
+def run_pilot(
+    study: Study,
+    store: Path | str = DEFAULT_STORE,
+    workers: int | None = None,
+    on: str = "local",
+    on_event: OnEvent = ignore,
+) -> Outcome:
+    """Run the steps of a study for two of its data sets with three seeds, so that `study_power` knows the variances.
+
+    The study reuses the results. See `run_study` for the parameters.
+
+    Raises:
+        UserError: see `run_study`.
+    """
+    unused = (seed for seed in range(_PILOT_SEEDS + len(study.train.seeds)) if seed not in study.train.seeds)
+    seeds = (*study.train.seeds, *unused)[:_PILOT_SEEDS]
+    train = study.train.model_copy(update={"seeds": seeds, "until": None})
+    plan = make_plan(study.model_copy(update={"train": train}))
+    pair = _comparisons_of(plan)[0]
+    wanted = [
+        run.evaluations[REAL]
+        for run in plan.runs
+        if run.cell == plan.runs[0].cell and run.steps_of is None and run.draw == 0
+        if dataset_label(run.dataset, run.images_per_class) in (pair.a, pair.b)
+    ]
+    with Execution(store, workers, on, on_event).session(study.numerics) as session:
+        return session.run(plan.steps, wanted)
+
+
+def _comparisons_of(plan: Plan) -> list[Compared]:
+    """Return the comparisons of a study by labels of data sets: planned ones, other pairs, and those with real images.
+
+    Each has the number of comparisons that are corrected for each other.
+    """
+    datasets = plan.study.datasets
+    planned = [(name, dataset.control) for name, dataset in datasets.items() if dataset.control]
+    underived = [name for name, dataset in datasets.items() if dataset.of is None]
+    others = [
+        pair for pair in combinations(underived, 2) if pair not in planned and tuple(reversed(pair)) not in planned
+    ]
+    real = [dataset.images_per_class for dataset in plan.datasets if dataset.name == REAL]
+    counts = {dataset.name: dataset.images_per_class for dataset in plan.datasets if dataset.name != REAL}
+    baselines = {name: baseline_of(counts[name], real) for name in underived}
+    return [
+        *(Compared(a, b, "planned", len(planned)) for a, b in planned),
+        *(Compared(a, b, "exploratory", len(others)) for a, b in others),
+        *(Compared(name, dataset_label(REAL, number), "real") for name, number in baselines.items() if number),
+    ]
+
+
+def _study_sizes(plan: Plan, rates: Rates) -> StudySizes:
+    """Return the sizes of a study, with the estimated time of one more seed and of one more draw."""
+    last = plan.study.train.seeds[-1]
+    by_seed = [key for run in plan.runs if run.seed == last for key in (run.train, *run.evaluations.values())]
+    generated = {
+        dataset.name
+        for dataset in plan.datasets
+        if dataset.origin is not None and dataset.origin.kind in ("diffusers", "custom")
+    }
+    runs = [run for run in plan.runs if run.dataset in generated and run.draw == 0 and run.steps_of is None]
+    by_draw = {key for run in runs for key in (run.train, *run.evaluations.values())}
+    pending = [dataset.key for dataset in plan.datasets if dataset.name in generated]
+    while pending:  # its images; prompts and their encodings are the same in every draw
+        step = plan.steps[pending.pop()]
+        by_draw.add(step.key)
+        pending += [key for key in step.inputs.values() if plan.steps[key].spec.generates]
+    draws = {name: 1 + sum(draw.name == name for draw in plan.more_draws) for name in plan.study.datasets}
+    return StudySizes(
+        seeds=len(plan.study.train.all_seeds),
+        draws=draws,
+        test_images=sum(plan.task.counts("test")),
+        seed_seconds=_total_seconds(plan, set(by_seed), rates),
+        draw_seconds=_total_seconds(plan, by_draw, rates) if generated else None,
+    )
+
+
+def _total_seconds(plan: Plan, keys: Iterable[str], rates: Rates) -> float | None:
+    """Return the estimated seconds of steps on one worker; None if that of any is unknown."""
+    seconds = [rates.seconds(plan.steps[key]) for key in sorted(keys)]
+    return None if None in seconds else sum(value for value in seconds if value is not None)
 
 
 def _open_existing(store: Path | str) -> Store | None:
@@ -252,7 +389,8 @@ def study_status(study: Study, store: Path | str = DEFAULT_STORE) -> Status:
     Raises:
         UserError: the study cannot be used, or there is no store.
     """
-    plan, opened = make_plan(study), open_store(store, must_exist=True, writable=False)
+    opened = open_store(store, must_exist=True, writable=False)
+    plan = needed_plan(make_plan(study), opened)
     return status_of(plan.steps, plan.missing_steps(opened), opened)
 
 
@@ -268,7 +406,7 @@ def sweep_store(studies: Iterable[Study], store: Path | str = DEFAULT_STORE, rem
         # Keys contain commits of models: if one is unknown, artifacts of the study would look unused.
         for step, commit in plan.hub_commits():
             check_resolved(commit.content, step.label)
-    return opened.sweep({key for plan in plans for key in plan.steps}, remove)
+    return opened.sweep({key for plan in plans for key in plan.all_steps}, remove)
 
 
 def dataset_study(

@@ -1,14 +1,16 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from tests.made_up import MACHINE, study_file, task_record
 
 from prettyuseful.analysis.answer import answer
+from prettyuseful.analysis.power import detectable_sentence
 from prettyuseful.analysis.remedies import InterventionEffects
 from prettyuseful.analysis.rows import Comparison, Row
-from prettyuseful.analysis.statistics import Interval
+from prettyuseful.analysis.statistics import Component, Interval
 from prettyuseful.data.class_counts import ClassCounts
 from prettyuseful.diagnosis.findings import CauseFinding, Diagnosis
 from prettyuseful.records import DatasetRecord, StudyRecord
@@ -27,6 +29,7 @@ def row(name: str, accuracy: float | None, **more: Any) -> Row:
         "from_real": None,
         "gap": None,
         "seeds": (),
+        "draws": {},
         "per_class": (),
         "metrics": {},
         "distribution": (),
@@ -77,6 +80,30 @@ def test_a_planned_comparison_states_its_significance(mean: float, verdict: str)
     text = answer_text(row("a", 0.6), pairs=(pair,))
     assert f"Pre-registered comparison of a with its control b: +{100 * mean:.1f} points [" in text
     assert f"] accuracy on real images, {verdict}." in text
+
+
+def varied(mean: float, variance: float = 1e-4) -> Interval:
+    components = (Component("test images", variance, 60, 64), Component("training seeds", variance, 2, 3))
+    return replace(interval(mean), components=components)
+
+
+def test_what_is_not_significant_is_told_with_what_would_have_been_found() -> None:
+    unclear, clear = (Comparison("a", "b", CELL, True, varied(mean), None) for mean in (0.01, 0.05))
+    words = detectable_sentence(unclear.to_real)
+    text = answer_text(row("a", 0.6), pairs=(unclear,))
+    assert f"images, not significant (no clear difference; {words})." in text
+    assert "would have found" not in answer_text(row("a", 0.6), pairs=(clear,))
+
+
+def test_the_least_precise_exploratory_pair_says_what_would_have_been_found() -> None:
+    pairs = tuple(
+        Comparison(name, "z", CELL, False, varied(0.0, variance), None, detectable=variance)
+        for name, variance in (("a", 1e-4), ("b", 9e-4))
+    )
+    words = detectable_sentence(pairs[1].to_real)
+    both = answer_text(row("a", 0.6), pairs=pairs)
+    assert f"Between b and z, the least precise of 2 pairs without a clear difference, {words}." in both
+    assert f"Between b and z, {words}." in answer_text(row("a", 0.6), pairs=pairs[1:])
 
 
 def test_exploratory_pairs_are_counted_and_the_largest_differences_listed() -> None:

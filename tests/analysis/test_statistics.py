@@ -236,7 +236,14 @@ def test_draws_of_the_generator_are_a_part_of_the_variance(make_test: MakeTest) 
     assert both is not None
     assert component(one_side, "draws").variance == pytest.approx(0.01)
     assert component(both, "draws") == Component("draws", pytest.approx(0.02), 2, 2)
-    assert "does not cover another draw" in one_side.notes[1]
+    assert one_side.notes[1] == (
+        "the interval covers other draws of the generator of one of the two data sets, estimated from 2"
+    )
+    paired = fit({"a": drawn, "b": once, "c": drawn}, lambda a, b: {a, b} == {"a", "c"})
+    same_images, one_drawn = paired.difference("a", "c"), paired.difference("a", "b")
+    assert same_images is not None
+    assert not any(part.variance for part in same_images.components)
+    assert one_drawn == one_side
 
 
 def test_a_seed_that_failed_for_one_draw_is_left_out(make_test: MakeTest) -> None:

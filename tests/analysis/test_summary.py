@@ -28,7 +28,9 @@ def dataset(name: str, status: str = "complete", n: int = 10) -> DatasetRecord:
     )
 
 
-def run(name: str, seed: int, *tests: TransferResult, status: str = "complete", n: int = 10) -> RunRecord:
+def run(
+    name: str, seed: int, *tests: TransferResult, status: str = "complete", n: int = 10, draw: int = 0
+) -> RunRecord:
     return RunRecord.model_validate(
         {
             "dataset": name,
@@ -39,6 +41,7 @@ def run(name: str, seed: int, *tests: TransferResult, status: str = "complete", 
             "recipe": "small",
             "probe": "rgb",
             "seed": seed,
+            "draw": draw,
             "keys": {},
             "transfers": [t.model_dump() for t in tests],
         }
@@ -110,6 +113,26 @@ def test_deleted_records_are_reported(make_test: MakeTest) -> None:
     runs = [run(name, seed, make_test([5, 6, 7, 8])) for name, seed in (("real", 0), ("real", 1), ("good", 1))]
     summary = summarise([study, dataset("real"), dataset("good"), *runs])
     assert summary.problems == ("small on good, seed 0: its record is missing",)
+
+
+def test_missing_draws_are_reported_and_the_others_are_used(make_test: MakeTest) -> None:
+    group = CellGroupRecord(architecture="small", recipe="small", cells=[("small", "small", "rgb")])
+    study = STUDY.model_copy(update={"file": study_file({"good": {"draws": 3}}, seeds=[0, 1]), "cell_groups": [group]})
+    good = dataset("good").model_copy(update={"draws": 3})
+    right = {(0, 0): 5, (0, 1): 7, (1, 0): 4, (1, 1): 6}
+    runs = [run("good", seed, make_test([level] * 8), draw=draw) for (draw, seed), level in right.items()]
+    runs += [run("good", 0, status="failed", draw=2), *(run("real", seed, make_test([8, 9] * 4)) for seed in (0, 1))]
+    summary = summarise([study, dataset("real"), good, *runs])
+    assert summary.problems == (
+        "small on good, draw 2, seed 0: failed (train: RuntimeError: no luck)",
+        "small on good, draw 2, seed 1: its record is missing",
+    )
+    row = summary.rows[1]
+    assert row.draws == pytest.approx({0: 0.6, 1: 0.5})
+    assert row.seeds == pytest.approx((0.45, 0.65))
+    assert row.to_real is not None
+    assert row.to_real.mean == pytest.approx(0.55)
+    assert summary.rows[0].draws == pytest.approx({0: 0.85})
 
 
 def test_a_single_seed_is_reported(make_test: MakeTest) -> None:

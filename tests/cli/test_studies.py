@@ -271,3 +271,55 @@ def test_explain_writes_nothing_and_needs_no_store(
     lines = call_here("explain", "my.yaml", "--store", "no/such/place").stdout.splitlines()
     assert re.fullmatch(r"(\d+) steps: the store has no such step \(.*\)", lines[1])
     assert [path.name for path in tmp_path.iterdir()] == ["my.yaml"]
+
+
+def test_plan_names_the_pilot_where_nothing_is_measured(tmp_path: Path, study_text: Callable[..., str]) -> None:
+    (tmp_path / "my study.yaml").write_text(study_text())
+    result = call_here("plan", "my study.yaml", "--detect", "2", "--store", "no/where", cwd=tmp_path)
+    command = "prettyuseful plan 'my study.yaml' --detect 2 --pilot --store no/where"
+    assert result.stdout.splitlines()[-1].endswith(f"run a pilot, whose results the study reuses: {command}")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["my study.yaml"]
+
+
+def test_a_pilot_measures_variances_and_the_study_reuses_its_results(
+    tmp_path: Path, shared_task: Path, planted: Callable[[str], str]
+) -> None:
+    (tmp_path / "my.yaml").write_text(
+        f"version: 1\ntask: {{folder: {shared_task}}}\nmetrics: []\ntrain: {{seeds: [0]}}\ndatasets:\n"
+        f"  noise: {{generator: '{planted('Noise')}', images_per_class: 6, prompts: template}}\n"
+        f"  other: {{generator: '{planted('Noise')}', images_per_class: 6, prompts: template, seed: 9, "
+        "control: noise}\n"
+    )
+    plain = json.loads(call_here("plan", "my.yaml", "--json", cwd=tmp_path).stdout)
+    assert "detection" not in plain
+    result = call_here("plan", "my.yaml", "--detect", "20", "--pilot", "--workers", "1", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    lines = result.stdout.splitlines()
+    assert "variances from tests of this study in the store, 3 seeds" in "\n".join(lines)
+    assert any(line.startswith("other - noise (planned comparison, 95% interval): with one seed") for line in lines)
+    document = json.loads(call_here("plan", "my.yaml", "--detect", "20", "--json", cwd=tmp_path).stdout)
+    assert document["left"] < plain["left"]
+    left = {kind["kind"]: kind["left"] for kind in document["kinds"]}
+    assert (left["generate"], left["train"]) == (0, 1), "only the classifier on real images is missing"
+    (comparison,) = document["detection"]["comparisons"]
+    assert (comparison["a"], comparison["b"], comparison["power"]) == ("other", "noise", None)
+    assert comparison["needed_seeds"] >= 2
+    text = (tmp_path / "my.yaml").read_text().replace("seeds: [0]", "seeds: [0, 1, 2, 3]")
+    (tmp_path / "my.yaml").write_text(text)
+    lines = call_here("plan", "my.yaml", "--detect", "20", cwd=tmp_path).stdout.splitlines()
+    (line,) = (line for line in lines if line.startswith("other - noise "))
+    assert re.search(r"\d+% with 4 seeds and 28 test images; 80% from a difference of \S+ points on$", line)
+
+
+def test_results_that_do_not_vary_give_no_power(finished: Path) -> None:
+    """The classifiers of the tiny study all give one class to every image."""
+    result = call_here("plan", finished / "my.yaml", "--store", finished / "store", "--detect", "30")
+    assert result.stdout.splitlines()[-1].startswith("power: not known, because results in the store do not vary")
+    command = ("plan", finished / "my.yaml", "--store", finished / "store", "--detect", "30", "--json")
+    assert json.loads(call_here(*command).stdout)["detection"]["comparisons"] == []
+
+
+def test_a_difference_must_be_a_number_of_points() -> None:
+    for points in ("0", "-2", "101", "nan"):
+        assert "--detect" in one_error(call_here("plan", "my.yaml", "--detect", points))
+    assert "--detect 2" in one_error(call_here("plan", "my.yaml", "--pilot"))

@@ -147,3 +147,22 @@ def test_names_that_are_too_long_for_files_are_rejected_when_planned(tmp_path: P
     recipes = f"recipes: {{{'c' * 240}: {{like: small}}}}\ntrain: {{recipes: [{'c' * 240}]}}\n"
     with pytest.raises(StudyError, match=r"the name 'c+' is too long"):
         plan_study(text.replace("NAME", "a") + recipes)
+
+
+def test_a_plan_gets_the_steps_of_further_seeds_when_results_ask_for_them() -> None:
+    text = STUDY.replace("two: {", "two: {seed: 1, control: one, ")
+    fixed, plan = plan_study(text), plan_study(text.replace("seeds: [0, 1]", "seeds: [0, 1], until: sure, at_most: 4"))
+    assert [*plan.steps] == [*fixed.steps]
+    assert [run.label for run in plan.runs] == [run.label for run in fixed.runs]
+    assert fixed.all_steps == fixed.steps
+    cell = plan.runs[0].cell.names
+    more = plan.with_seeds({(cell, "two", 2)})
+    (added,) = (run for run in more.runs if run.seed == 2)
+    assert added.dataset == "two"
+    assert more.steps.keys() - plan.steps.keys() == {added.train, *added.evaluations.values()}
+    assert [key for key in plan.all_steps if key in more.steps] == [*more.steps]
+    assert {(run.dataset, run.seed) for run in plan.all_runs if run.seed > 1} == {
+        (name, seed) for name in ("one", "two") for seed in (2, 3)
+    }
+    every = plan.with_seeds({(cell, name, seed) for name in ("one", "two") for seed in (2, 3)})
+    assert every.steps == plan.all_steps

@@ -248,6 +248,16 @@ def test_section_how_it_was_made(page: Page) -> None:
     assert "pocket models are small models" in page.sections["reading"]
 
 
+def test_draws_are_shown_with_their_accuracies_and_runs(make: Make, page: Page) -> None:
+    drawn = Page(render(make(draws={"base": 3})))
+    [row] = make(draws={"base": 3}).rows[1:2]
+    values = ", ".join(f"{100 * value:.1f}%" for value in row.draws.values())
+    assert f"of the generator, over training seeds and without an interval: base {values}." in drawn.text
+    assert "3, numbered from 0, with the seeds 0 to 2; metrics, diagnosis" in drawn.text
+    assert "base, draw 2" in drawn.text
+    assert "without an interval: " not in page.text
+
+
 def test_special_properties_of_data_sets_are_listed(finished: Path, blended: Path) -> None:
     cut, mixed = (Page((folder / "out" / "report.html").read_text("utf-8")) for folder in (finished, blended))
     assert re.search(r"truncated by tokenizer\s*14 prompts longer than its limit", cut.sections["making"])

@@ -41,6 +41,13 @@ def test_cells_separate_finished_and_unfinished_rows(make: Make) -> None:
     assert (cell.finished, len(cell.unfinished)) == ((), 3)
 
 
+def test_draws_are_listed_where_there_are_several(make: Make) -> None:
+    [cell] = results_of(make(draws={"base": 3}))
+    [row] = cell.several_draws
+    assert (row.dataset, [*row.draws], len(row.seeds)) == ("base", [0, 1, 2], 3)
+    assert row.draws[0] > row.draws[1] > row.draws[2]
+
+
 def test_samples_show_one_set_of_real_images_and_every_generated_one(make: Make) -> None:
     summary = make()
     samples = cells.sample_images(summary, series_styles(summary))

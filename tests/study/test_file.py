@@ -159,6 +159,11 @@ def test_the_name_real_is_reserved() -> None:
         ),
         ("seed: 0", "drop: labels", "study.yaml:4: datasets.base: of needs exactly one of transform and drop"),
         ("seeds: [0, 1, 2]", "seeds: [0], curve_seeds: [1]", "train: curve_seeds contains 1, which is not in seeds"),
+        ("seeds: [0, 1, 2]", "until: certain", "study.yaml:5: train.until: expected 'sure', got 'certain'"),
+        ("seeds: [0, 1, 2]", "at_most: 9", "train: at_most needs until: sure; without it, seeds lists all training"),
+        ("seeds: [0, 1, 2]", "until: sure, seeds: [4]", "train: until: sure needs at least two seeds"),
+        ("seeds: [0, 1, 2]", "until: sure, at_most: 3", "at_most is 3, but seeds lists 3, and until: sure adds to them"),
+        ("seeds: [0, 1, 2]", "until: sure", "until: sure needs a planned comparison to decide; plan one in a data set"),
     ],
 )
 def test_conflicting_fields_are_reported_with_their_line(old: str, new: str, message: str) -> None:
@@ -267,3 +272,12 @@ def test_as_written_excludes_defaults() -> None:
         "datasets": {"base": yaml.safe_load(EXAMPLE)["datasets"]["base"] | {"prompts": {"strategy": "class-name"}}},
     }
     assert Study.model_validate(written) == parse_study(EXAMPLE)
+
+
+def test_seeds_that_may_be_added_follow_the_largest_one() -> None:
+    text = EXAMPLE.replace("train:", "  more: {generator: pocket-base, images_per_class: 100, control: base}\ntrain:")
+    assert parse_study(text).train.later_seeds == ()
+    sure = parse_study(text.replace("seeds: [0, 1, 2]", "until: sure")).train
+    assert (sure.seeds, sure.at_most, sure.all_seeds) == ((0, 1, 2), 12, tuple(range(12)))
+    others = parse_study(text.replace("seeds: [0, 1, 2]", "seeds: [7, 3], until: sure, at_most: 4")).train
+    assert (others.later_seeds, others.all_seeds) == ((8, 9), (7, 3, 8, 9))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from prettyuseful.analysis.power import detectable_sentence
 from prettyuseful.analysis.remedies import InterventionEffects, diagnosis_sentences
 from prettyuseful.analysis.rows import Comparison, Row
 from prettyuseful.formatting import absolute_points, percent, points, share
@@ -73,11 +74,18 @@ def _cost_sentences(datasets: Sequence[DatasetRecord], effects: InterventionEffe
 
 def _planned_sentence(pair: Comparison) -> str:
     coverage = "" if pair.coverage is None else f"; coverage {points(pair.coverage)}"
-    verdict = "significant" if pair.to_real.excludes_zero else "not significant"
+    verdict = "significant" if pair.to_real.excludes_zero else _not_significant(pair)
+    stopping = "" if pair.stopping is None else f"; {pair.stopping.words}"
     return (
         f"Pre-registered comparison of {pair.a} with its control {pair.b}: {points(pair.to_real)} accuracy on real "
-        f"images, {verdict}{coverage}."
+        f"images, {verdict}{stopping}{coverage}."
     )
+
+
+def _not_significant(pair: Comparison) -> str:
+    """Absence of evidence is told with what could have been seen."""
+    could_see = detectable_sentence(pair.to_real)
+    return f"not significant (no clear difference; {could_see})" if could_see else "not significant"
 
 
 def _exploratory_sentences(pairs: Sequence[Comparison]) -> Iterator[str]:
@@ -93,6 +101,11 @@ def _exploratory_sentences(pairs: Sequence[Comparison]) -> Iterator[str]:
         )
     if pairs:
         yield significant_pairs_sentence(pairs)
+    unclear = [pair for pair in pairs if not pair.to_real.excludes_zero and pair.detectable is not None]
+    if unclear:
+        widest = max(unclear, key=lambda pair: pair.detectable or 0.0)
+        which = f", the least precise of {len(unclear)} pairs without a clear difference" if len(unclear) > 1 else ""
+        yield f"Between {widest.a} and {widest.b}{which}, {detectable_sentence(widest.to_real)}."
 
 
 def significant_pairs_sentence(pairs: Sequence[Comparison]) -> str:

@@ -55,9 +55,10 @@ def _sentences(
     for pair in pairs:
         if pair.planned:
             verdict = "significant" if pair.to_real.excludes_zero else "not significant"
+            stopping = "" if pair.stopping is None else f" ({pair.stopping.words})"
             yield (
                 f"In the pre-registered comparison, the accuracy of {pair.a} differs from that of its control {pair.b} "
-                f"by {points(pair.to_real)}, which is {verdict}."
+                f"by {points(pair.to_real)}, which is {verdict}{stopping}."
             )
     exploratory = [pair for pair in pairs if not pair.planned]
     if exploratory:

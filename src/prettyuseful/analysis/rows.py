@@ -9,14 +9,12 @@ from prettyuseful.analysis.distribution import Measure, primary_measures
 from prettyuseful.analysis.effective import EffectiveReal
 from prettyuseful.analysis.ranking import RankRange
 from prettyuseful.analysis.statistics import Interval
+from prettyuseful.analysis.stopping import Stopping
 from prettyuseful.data.class_counts import ClassCounts
-from prettyuseful.records import CellNames, TransferResult
+from prettyuseful.records import CellNames
 from prettyuseful.study.file import REAL
 
 Cell = CellNames
-
-Tests = dict[int, TransferResult]
-"""The tests of the classifiers of one data set in one grid cell, by training seed."""
 
 
 @dataclass(frozen=True)
@@ -26,9 +24,10 @@ class Row:
     `images_per_class`: training images of each class. `to_real`: accuracy on real test images of classifiers trained on
     this data set (Synth->Real; Real->Real for the real images). `from_real`: accuracy on this data set of classifiers
     trained on real images (Real->Synth). `gap`: `to_real` minus the accuracy with equally many real training images,
-    paired. `seeds`: accuracy on real images for each training seed; `per_class`: their mean for each class. `metrics`:
-    interval of each metric on the original images, by the first encoder of the study that has it; `distribution`: all
-    measurements. `calibration`: top-5 accuracy and calibration metrics on real images for each training seed.
+    paired. `seeds`: accuracy on real images for each training seed, `draws`: for each draw of the generator, by its
+    number; both are means over the other. `per_class`: mean over all runs for each class. `metrics`: interval of each
+    metric on the original images, by the first encoder of the study that has it; `distribution`: all measurements.
+    `calibration`: top-5 accuracy and calibration metrics on real images for each run.
     `rank_range`: rank among the generated data sets of the cell, over the seeds that all of them have. `worth`:
     effective real images per class, if the study has a curve of real images. `holds_real`: the data set contains real
     images, so classifiers trained on real images are not tested on it. `of`: the data set that this one is derived
@@ -42,6 +41,7 @@ class Row:
     from_real: Interval | None
     gap: Interval | None
     seeds: tuple[float, ...]
+    draws: dict[int, float]
     per_class: tuple[float, ...]
     metrics: dict[str, Interval]
     distribution: tuple[Measure, ...]
@@ -65,10 +65,12 @@ class Row:
 class Comparison:
     """The accuracy of data set `a` minus that of data set `b` in one grid cell.
 
-    `planned`: the comparison is pre-registered: the study names `b` as the control of `a`, and the interval `to_real`
-    holds for this pair alone. All other pairs are exploratory: their intervals hold simultaneously for all exploratory
-    pairs of the cell (Bonferroni). `coverage`: the difference of the coverage metric. `p`: two-sided p-value of no
-    difference, Holm-adjusted for exploratory pairs; None where no test is possible.
+    `planned`: the comparison is pre-registered: the study names `b` as the control of `a`. The planned comparisons of a
+    cell are one family, all other pairs (exploratory) another one. `p`: two-sided p-value of no difference,
+    Holm-adjusted for the family; None where no test is possible. `to_real`: the interval at the level at which Holm's
+    procedure tests the pair, so that it excludes zero where `p` is at most 5 %. One planned comparison has a 95%
+    interval. `coverage`: the difference of the coverage metric. `stopping`: for planned comparisons of a study that
+    trains `until: sure`, why no more seeds were added; `to_real` and `p` allow for the looks at results.
     """
 
     a: str
@@ -78,6 +80,9 @@ class Comparison:
     to_real: Interval
     coverage: Interval | None
     p: float | None = None
+    stopping: Stopping | None = None
+    detectable: float | None = None
+    """The true difference that the study finds in 80% of cases, at the level of `to_real`; see `analysis.power`."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ lists its measured coverage. Each interval names the sources of variation that i
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import combinations
@@ -37,6 +37,9 @@ class Replicate(NamedTuple):
 
 Tests = Mapping[Replicate, TransferResult]
 """The tests of the classifiers of one data set, all on the same images."""
+
+
+ShareDraws = Callable[[Any, Any], bool]
 
 
 @dataclass(frozen=True)
@@ -121,10 +124,17 @@ class CellModel:
         clusters: the test images.
         correct: by name of the data set and replicate, the number of correct images (M,) of each row of `clusters`.
             Seeds that some of the draws of a data set lack are not used.
+        share_draws: whether draw d of two data sets has the same generated images, at least in part. Draws of other
+            data sets are independent.
     """
 
-    def __init__(self, clusters: Clusters, correct: Mapping[Any, Mapping[Replicate, np.ndarray]]) -> None:
-        self.clusters = clusters
+    def __init__(
+        self,
+        clusters: Clusters,
+        correct: Mapping[Any, Mapping[Replicate, np.ndarray]],
+        share_draws: ShareDraws = lambda a, b: False,  # noqa: ARG005
+    ) -> None:
+        self.clusters, self.share_draws = clusters, share_draws
         self.datasets: dict[Hashable, _Fitted] = {name: self._fitted(one) for name, one in correct.items()}
 
     def accuracy(self, name: Hashable, level: float = LEVEL) -> Interval:
@@ -143,7 +153,7 @@ class CellModel:
     def difference(self, a: Hashable, b: Hashable, level: float = LEVEL) -> Interval | None:
         """Return the accuracy of `a` minus that of `b`, paired by test image and by the training seeds that both have.
 
-        Draws of two data sets are independent. None if no seed is shared.
+        Draws are paired, too, where the data sets share them. None if no seed is shared.
         """
         seeds = self._shared_seeds(a, b)
         if not seeds:
@@ -154,7 +164,7 @@ class CellModel:
         interval = self._interval(
             first.means - second.means,
             first.residuals - second.residuals,
-            [first.draw_means, second.draw_means],
+            self._draws_of_difference(first, second, self.share_draws(a, b)),
             prior,
             others - own,
             level,
@@ -204,6 +214,13 @@ class CellModel:
         covariance = (float(own.sum()) - len(names) * variance) / max(1, len(names) * (len(names) - 1))
         prior = np.full_like(own, covariance) + np.eye(len(names)) * (variance - covariance)
         return (prior_dof * prior + own_dof * own) / (prior_dof + own_dof), own_dof + prior_dof
+
+    def _draws_of_difference(self, a: _Fitted, b: _Fitted, shared: bool) -> list[np.ndarray]:
+        """Return the means by draw whose variances add up: of the differences, or of either data set."""
+        common = min(len(a.draw_means), len(b.draw_means))
+        if shared and common > 1:
+            return [a.draw_means[:common] - b.draw_means[:common]]
+        return [a.draw_means, b.draw_means]
 
     def _shared_seeds(self, a: Hashable, b: Hashable) -> tuple[int, ...]:
         others = set(self.datasets[b].seeds)
@@ -301,7 +318,7 @@ class CellModel:
         return share_of_others([self.clusters.count] if self.clusters.equal_classes else counts.tolist(), level)
 
 
-def fit(tests: Mapping[Any, Tests]) -> CellModel:
+def fit(tests: Mapping[Any, Tests], share_draws: ShareDraws = lambda a, b: False) -> CellModel:  # noqa: ARG005
     """Return the model of the data sets of one grid cell from the tests of each, see `CellModel`.
 
     Raises:
@@ -322,7 +339,7 @@ def fit(tests: Mapping[Any, Tests]) -> CellModel:
         name: {replicate: np.array(test.group_correct) for replicate, test in by_replicate.items()}
         for name, by_replicate in tests.items()
     }
-    return CellModel(clusters, correct)
+    return CellModel(clusters, correct, share_draws)
 
 
 def accuracy(tests: Sequence[TransferResult], level: float = LEVEL) -> Interval:
@@ -467,6 +484,8 @@ def _notes(seeds: int, draws: Sequence[int]) -> tuple[str, ...]:
         note = f"{seeds} training seeds: with fewer than {MANY_SEEDS}, inspect the result of each seed"
     else:
         note = f"{seeds} training seeds"
-    if min(draws) > 1:
-        return note, f"the interval covers other draws of the generator, estimated from {min(draws)}"
+    if max(draws) > 1:
+        of_one = " of one of the two data sets" if min(draws) == 1 else ""
+        several = min(count for count in draws if count > 1)
+        return note, f"the interval covers other draws of the generator{of_one}, estimated from {several}"
     return note, "training images were generated once: the interval does not cover another draw of the generator"

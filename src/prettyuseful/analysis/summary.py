@@ -2,27 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import combinations, product
+from typing import Literal, TypeVar
 
 import numpy as np
 
 from prettyuseful.analysis.answer import answer
 from prettyuseful.analysis.checks import study_findings
-from prettyuseful.analysis.distribution import metrics_of_different_numbers, primary_metrics, summarise_measures
+from prettyuseful.analysis.distribution import (
+    dependence,
+    metrics_of_different_numbers,
+    primary_metrics,
+    summarise_measures,
+)
 from prettyuseful.analysis.effective import EffectiveReal, effective_real_images
 from prettyuseful.analysis.headline import headline
-from prettyuseful.analysis.ranking import RankRange, holm, rank_datasets
+from prettyuseful.analysis.power import detectable_difference
+from prettyuseful.analysis.ranking import RankRange, holm, holm_levels, rank_datasets
 from prettyuseful.analysis.remedies import InterventionEffects
-from prettyuseful.analysis.rows import Cell, Comparison, CurvePoint, Row, Tests, baseline_of, curve_position
-from prettyuseful.analysis.statistics import LEVEL, Interval, accuracy, difference, grouped_difference
+from prettyuseful.analysis.rows import Cell, Comparison, CurvePoint, Row, baseline_of, curve_position
+from prettyuseful.analysis.statistics import CellModel, Interval, Replicate, ShareDraws, Tests, fit, grouped_difference
+from prettyuseful.analysis.stopping import CellDecisions, Decision, Looks, decide_cell, planned_pairs
 from prettyuseful.checks.finding import Finding
 from prettyuseful.data.class_counts import ClassCounts
-from prettyuseful.records import DatasetRecord, MetricRecord, Record, RunRecord, StudyRecord, TransferResult
-from prettyuseful.study.file import REAL
+from prettyuseful.records import (
+    DatasetRecord,
+    MetricRecord,
+    Record,
+    RunRecord,
+    StudyRecord,
+    TransferResult,
+    dataset_title,
+)
+from prettyuseful.study.file import REAL, Study
 
+Name = TypeVar("Name", bound=Hashable)
 _DatasetSize = tuple[str, ClassCounts]
 """The name of a data set and its images per class: real images occur in several sizes."""
 
@@ -120,33 +137,50 @@ def summarise(records: Sequence[Record]) -> Summary:
     controls = {name: plan.control for name, plan in study.file.datasets.items() if plan.control}
     rows: list[Row] = []
     comparisons: list[Comparison] = []
+    stopped = _decisions(study, runs)
     for cell, runs_of_cell in by_cell.items():
-        tests = {dataset_size: _tests_by_seed(group) for dataset_size, group in runs_of_cell.items()}
-        rank_ranges = _rank_ranges(datasets, tests)
+        tests = {dataset_size: _tests(group) for dataset_size, group in runs_of_cell.items()}
+        model = _model(tests, partial(_share_draws, study.file))
+        rank_ranges = _rank_ranges(datasets, model)
         for dataset in datasets:
             dataset_size = (dataset.name, dataset.images_per_class)
             if dataset_size in runs_of_cell:
-                row = _row(dataset, cell, runs_of_cell, tests, study.metrics)
+                row = _row(dataset, cell, runs_of_cell, tests, model, study.metrics)
                 row = replace(row, rank_range=rank_ranges.get(dataset.name))
                 curve = curves.get((cell, dataset.images_per_class), {})
                 rows.append(row if row.holds_real else replace(row, worth=_effective_real(curve, tests[dataset_size])))
-        comparisons += _comparisons(datasets, cell, tests, controls)
+        found = _comparisons(datasets, cell, model, controls)
+        comparisons += [*_with_decisions(found, stopped[cell].decisions)] if cell in stopped else found
     records_with_status: list[DatasetRecord | RunRecord] = [*datasets, *runs]
     problems = (
         *(_problem_message(record) for record in records_with_status if record.status != "complete"),
-        *_missing_record_messages(study, runs),
+        *_missing_record_messages(study, datasets, runs, stopped),
     )
     points = tuple(
-        CurvePoint(cell, steps_of, n, accuracy([*tests_of_size.values()]))
+        CurvePoint(cell, steps_of, n, model.accuracy(n))
         for (cell, steps_of), curve in curves.items()
-        for n, tests_of_size in sorted(curve.items())
+        if (model := _model(curve))
+        for n in sorted(curve)
     )
     return Summary(study, datasets, runs, tuple(rows), tuple(comparisons), points, problems)
 
 
-def _tests_by_seed(runs: Sequence[RunRecord], tested_on: str = REAL) -> Tests:
-    runs = sorted(runs, key=lambda run: run.seed)
-    return {run.seed: test for run in runs for test in run.transfers if test.tested_on == tested_on}
+def _tests(runs: Sequence[RunRecord], tested_on: str = REAL) -> Tests:
+    runs = sorted(runs, key=lambda run: (run.draw, run.seed))
+    return {
+        Replicate(run.draw, run.seed): test for run in runs for test in run.transfers if test.tested_on == tested_on
+    }
+
+
+def _model(tests: Mapping[Name, Tests], share_draws: ShareDraws = lambda a, b: False) -> CellModel | None:  # noqa: ARG005
+    """Return the model of all data sets that have tests; None if there are none."""
+    tested = {name: by_replicate for name, by_replicate in tests.items() if by_replicate}
+    return fit(tested, share_draws) if tested else None
+
+
+def _share_draws(study: Study, a: _DatasetSize, b: _DatasetSize) -> bool:
+    """Return whether classifiers of both data sets are trained on images of the same generated data set."""
+    return bool((study.training_sources(a[0]) & study.training_sources(b[0])) - {REAL})
 
 
 def _curves(runs: Sequence[RunRecord]) -> dict[tuple[Cell, ClassCounts], dict[ClassCounts, Tests]]:
@@ -156,47 +190,42 @@ def _curves(runs: Sequence[RunRecord]) -> dict[tuple[Cell, ClassCounts], dict[Cl
         if run.steps_of is not None:
             grouped.setdefault((run.cell, run.steps_of), {}).setdefault(run.images_per_class, []).append(run)
     return {
-        curve: {n: tests for n, group in sizes.items() if (tests := _tests_by_seed(group))}
-        for curve, sizes in grouped.items()
+        curve: {n: tests for n, group in sizes.items() if (tests := _tests(group))} for curve, sizes in grouped.items()
     }
 
 
 def _effective_real(curve: Mapping[ClassCounts, Tests], dataset_tests: Tests) -> EffectiveReal | None:
-    """Use the seeds that the data set and every point of the curve have; None without such seeds or a curve."""
-    shared = sorted(set(dataset_tests).intersection(*curve.values()))
-    if len(curve) < 2 or not shared:
+    """Return the effective real images; None without tests or with fewer than two points of the curve."""
+    if len(curve) < 2 or not dataset_tests:
         return None
-    points = {curve_position(counts): [tests[seed] for seed in shared] for counts, tests in curve.items()}
-    return effective_real_images(points, [dataset_tests[seed] for seed in shared])
-
-
-def _paired_difference(a: Tests, b: Tests, level: float = LEVEL) -> Interval | None:
-    """Return the difference over the training seeds that both have; None if there are none."""
-    seeds = sorted(a.keys() & b.keys())
-    return difference([a[seed] for seed in seeds], [b[seed] for seed in seeds], level) if seeds else None
+    model = fit({**curve, REAL: dataset_tests})
+    return effective_real_images(model, {curve_position(counts): counts for counts in curve}, REAL)
 
 
 def _row(
     dataset: DatasetRecord,
     cell: Cell,
     runs_of_cell: dict[_DatasetSize, list[RunRecord]],
-    tests: dict[_DatasetSize, Tests],
+    tests: Mapping[_DatasetSize, Tests],
+    model: CellModel | None,
     metrics: Sequence[MetricRecord],
 ) -> Row:
-    by_seed = tests[dataset.name, dataset.images_per_class]
-    dataset_tests = list(by_seed.values())
+    dataset_size = (dataset.name, dataset.images_per_class)
+    dataset_tests = list(tests[dataset_size].values())
     real_runs = [run for (name, _), runs in runs_of_cell.items() if name == REAL for run in runs]
     measures = summarise_measures(dataset, metrics)
-    from_real = [] if dataset.control else list(_tests_by_seed(real_runs, tested_on=dataset.name).values())
+    from_real = {} if dataset.control else _tests(real_runs, tested_on=dataset.name)
     per_class = np.mean([test.per_class for test in dataset_tests], axis=0).tolist() if dataset_tests else ()
+    baseline = None if dataset.control else _baseline(dataset, tests)
     return Row(
         dataset=dataset.name,
         images_per_class=dataset.images_per_class,
         cell=cell,
-        to_real=accuracy(dataset_tests) if dataset_tests else None,
-        from_real=accuracy(from_real) if from_real else None,
-        gap=None if dataset.control else _paired_difference(by_seed, _baseline(dataset, tests)),
-        seeds=tuple(test.top1 for test in dataset_tests),
+        to_real=model.accuracy(dataset_size) if model and dataset_tests else None,
+        from_real=fit({REAL: from_real}).accuracy(REAL) if from_real else None,
+        gap=model.difference(dataset_size, baseline) if model and baseline and dataset_tests else None,
+        seeds=tuple(_mean_accuracies(tests[dataset_size], "seed").values()),
+        draws=_mean_accuracies(tests[dataset_size], "draw"),
         per_class=tuple(per_class),
         metrics=primary_metrics(measures),
         distribution=measures,
@@ -206,6 +235,14 @@ def _row(
     )
 
 
+def _mean_accuracies(tests: Tests, by: Literal["draw", "seed"]) -> dict[int, float]:
+    """Return the mean accuracy of each draw or of each training seed, in ascending order."""
+    values: dict[int, list[float]] = {}
+    for replicate, test in tests.items():
+        values.setdefault(getattr(replicate, by), []).append(test.top1)
+    return {number: sum(values[number]) / len(values[number]) for number in sorted(values)}
+
+
 def _calibration(tests: Sequence[TransferResult]) -> dict[str, tuple[float, ...]]:
     """Return top-5 accuracy and the calibration metrics that all tests have, one value per training seed."""
     names = set.intersection(*(set(test.calibration) for test in tests)) if tests else set()
@@ -213,50 +250,79 @@ def _calibration(tests: Sequence[TransferResult]) -> dict[str, tuple[float, ...]
     return {"top5": tuple(test.top5 for test in tests), **metrics}
 
 
-def _baseline(dataset: DatasetRecord, tests: dict[_DatasetSize, Tests]) -> Tests:
-    """Return the Real->Real tests with as many real images as the data set has, or the most available."""
+def _baseline(dataset: DatasetRecord, tests: Mapping[_DatasetSize, Tests]) -> _DatasetSize | None:
+    """Return the real images of the same number as the data set, or the most available, that have Real->Real tests."""
     counts = baseline_of(dataset.images_per_class, (counts for name, counts in tests if name == REAL))
-    return {} if counts is None else tests[REAL, counts]
+    return (REAL, counts) if counts is not None and tests[REAL, counts] else None
 
 
-def _rank_ranges(datasets: Sequence[DatasetRecord], tests: Mapping[_DatasetSize, Tests]) -> dict[str, RankRange]:
+def _rank_ranges(datasets: Sequence[DatasetRecord], model: CellModel | None) -> dict[str, RankRange]:
     """Return rank ranges by data set name; data sets derived from another one are not ranked."""
-    candidates = (d for d in datasets if not d.control and d.of is None)
-    tested = {d.name: by_seed for d in candidates if (by_seed := tests.get((d.name, d.images_per_class)))}
-    shared = sorted(set.intersection(*(set(by_seed) for by_seed in tested.values()))) if len(tested) > 1 else []
-    if not shared:
+    candidates = [(d.name, d.images_per_class) for d in datasets if not d.control and d.of is None]
+    tested = [dataset_size for dataset_size in candidates if model and dataset_size in model.datasets]
+    if model is None or len(tested) < 2:
         return {}
-    ranking = rank_datasets({name: [by_seed[seed] for seed in shared] for name, by_seed in tested.items()})
-    return {rank_range.name: rank_range for rank_range in ranking.rank_ranges}
+    return {rank_range.name[0]: rank_range for rank_range in rank_datasets(model, tested).rank_ranges}
 
 
 def _comparisons(
     datasets: Sequence[DatasetRecord],
     cell: Cell,
-    tests: Mapping[_DatasetSize, Tests],
+    model: CellModel | None,
     controls: Mapping[str, str],
 ) -> list[Comparison]:
     """Pre-registered comparisons first, then all other pairs of data sets that are not derived from another one."""
-    synthetic = {d.name: d for d in datasets if not d.control and tests.get((d.name, d.images_per_class))}
+    if model is None:
+        return []
+    synthetic = {d.name: d for d in datasets if not d.control and (d.name, d.images_per_class) in model.datasets}
     planned = [(a, b) for a, b in controls.items() if a in synthetic and b in synthetic]
     underived = [name for name, dataset in synthetic.items() if dataset.of is None]
     exploratory = [pair for pair in combinations(underived, 2) if pair not in planned and pair[::-1] not in planned]
-    simultaneous_level = 1 - (1 - LEVEL) / max(1, len(exploratory))
-    comparisons = []
-    for pair, level in [*((pair, LEVEL) for pair in planned), *((pair, simultaneous_level) for pair in exploratory)]:
-        a, b = (synthetic[name] for name in pair)
-        interval = _paired_difference(tests[a.name, a.images_per_class], tests[b.name, b.images_per_class], level)
-        if interval is not None:
-            coverage = _coverage_difference(a, b)
-            comparisons.append(Comparison(a.name, b.name, cell, pair in planned, interval, coverage, interval.p))
-    return _with_adjusted_p(comparisons)
+    return [
+        comparison
+        for pairs in (planned, exploratory)
+        for comparison in _family([(synthetic[a], synthetic[b]) for a, b in pairs], pairs is planned, cell, model)
+    ]
 
 
-def _with_adjusted_p(comparisons: Sequence[Comparison]) -> list[Comparison]:
-    """Replace the p-values of exploratory comparisons by Holm-adjusted ones."""
-    tested = [pair for pair in comparisons if not pair.planned and pair.p is not None]
-    adjusted = dict(zip(map(id, tested), holm([pair.p for pair in tested if pair.p is not None]), strict=True))
-    return [replace(pair, p=adjusted.get(id(pair), pair.p)) for pair in comparisons]
+def _family(
+    pairs: Sequence[tuple[DatasetRecord, DatasetRecord]], planned: bool, cell: Cell, model: CellModel
+) -> Iterator[Comparison]:
+    """Yield comparisons that are corrected for each other, see `Comparison`."""
+    compared = [
+        (a, b, interval)
+        for a, b in pairs
+        if (interval := model.difference((a.name, a.images_per_class), (b.name, b.images_per_class)))
+    ]
+    p = [interval.p or 0.0 for _, _, interval in compared]
+    for (a, b, interval), adjusted, level in zip(compared, holm(p), holm_levels(p), strict=True):
+        at_level, coverage = interval.at(level), _coverage_difference(a, b)
+        yield Comparison(
+            a.name, b.name, cell, planned, at_level, coverage, adjusted, detectable=detectable_difference(at_level)
+        )
+
+
+def _decisions(study: StudyRecord, runs: Sequence[RunRecord]) -> dict[Cell, CellDecisions]:
+    """Return the decisions of a study that trains `until: sure`, by grid cell; empty for others."""
+    if study.file.train.until is None:
+        return {}
+    by_cell: dict[Cell, list[RunRecord]] = {}
+    for run in runs:
+        if run.steps_of is None:
+            by_cell.setdefault(run.cell, []).append(run)
+    pairs, looks = planned_pairs(study.file), Looks.of(study.file.train)
+    return {cell: decide_cell(pairs, runs_of_cell, looks) for cell, runs_of_cell in by_cell.items()}
+
+
+def _with_decisions(comparisons: Iterable[Comparison], decisions: Iterable[Decision]) -> Iterator[Comparison]:
+    """Yield comparisons with the decisions on the planned ones; those that were never looked at are left out."""
+    by_pair = {(decision.a, decision.b): decision for decision in decisions}
+    for comparison in comparisons:
+        decision = by_pair.get((comparison.a, comparison.b)) if comparison.planned else None
+        if decision is None:
+            yield comparison
+        elif decision.interval is not None:
+            yield replace(comparison, to_real=decision.interval, p=decision.p, stopping=decision.stopping)
 
 
 def _coverage_difference(a: DatasetRecord, b: DatasetRecord) -> Interval | None:
@@ -268,17 +334,34 @@ def _coverage_difference(a: DatasetRecord, b: DatasetRecord) -> Interval | None:
     if not all(measured) or measured[0][0].encoder != measured[1][0].encoder:
         return None
     covers = "the choice of real test images, given these data sets"
-    return grouped_difference(measured[0][0].parts["coverage"], measured[1][0].parts["coverage"], covers)
+    parts = [results[0].parts["coverage"] for results in measured]
+    return grouped_difference(*parts, covers, dependence("real image"))
 
 
-def _missing_record_messages(study: StudyRecord, runs: Sequence[RunRecord]) -> list[str]:
-    """One message for each run of the study that has no record file, for example because it was deleted."""
-    datasets, seeds = [REAL, *study.file.datasets], study.file.train.seeds
-    recorded = {(run.dataset, run.cell, run.seed) for run in runs}
+def _missing_record_messages(
+    study: StudyRecord,
+    datasets: Sequence[DatasetRecord],
+    runs: Sequence[RunRecord],
+    stopped: Mapping[Cell, CellDecisions],
+) -> list[str]:
+    """One message for each run of the study that has no record file, for example because it was deleted.
+
+    Of the seeds that `until: sure` may add, only those are missing that a planned comparison needs.
+    """
+    draws = {dataset.name: dataset.draws for dataset in datasets}
+    drawn = [(name, draw) for name in [REAL, *study.file.datasets] for draw in range(draws.get(name, 1))]
+    recorded = {(run.dataset, run.draw, run.cell, run.seed) for run in runs}
+    needed = [*product(drawn, study.cells, study.file.train.seeds)]
+    needed += [
+        ((name, draw), cell, seed)
+        for cell, decided in stopped.items()
+        for (name, draw) in drawn
+        for seed in decided.added.get(name, ())
+    ]
     return [
-        f"{cell[0]} on {dataset}, seed {seed}: its record is missing"
-        for dataset, cell, seed in product(datasets, study.cells, seeds)
-        if (dataset, cell, seed) not in recorded
+        f"{cell[0]} on {dataset_title(name, draw)}, seed {seed}: its record is missing"
+        for (name, draw), cell, seed in needed
+        if (name, draw, cell, seed) not in recorded
     ]
 
 
@@ -286,6 +369,6 @@ def _problem_message(record: DatasetRecord | RunRecord) -> str:
     label = (
         f"data set {record.name}"
         if isinstance(record, DatasetRecord)
-        else f"{record.architecture} on {record.dataset}, seed {record.seed}"
+        else f"{record.architecture} on {record.dataset_title}, seed {record.seed}"
     )
     return f"{label}: {record.status}" + (f" ({record.cause})" if record.cause else "")

@@ -83,7 +83,7 @@ def audit(
         real: the real images: class folders, .tar shards or Parquet files. A fifth of them is held out for testing,
             unless a `TaskSource(real=..., test=..., groups=...)` names separate test images.
         synthetic: one or several folders of synthetic images of the same classes.
-        budget: "quick", or "full" for more metrics, curve seeds and measured costs of the reported causes.
+        budget: "quick", or "full" for more metrics and measured costs of the reported causes.
         out: folder of the results: `study.yaml`, records, data sets and `report.html`.
         store: folder or URL of the store, see `run_study`.
         workers: number of worker processes, see `run_study`.
@@ -176,7 +176,6 @@ def plan_audit(real: TaskSource, synthetic: Sequence[Path], budget: Budget, min_
             "recipes": ["default" if small_images else "quick"],
             "seeds": [0, 1, 2],
             "real_curve": curve if len(curve) > 1 else [],
-            **({"curve_seeds": [0]} if budget == "quick" else {}),
         },
         "metrics": _METRICS[budget] if with_metrics else [],
         "diagnosis": with_diagnosis,

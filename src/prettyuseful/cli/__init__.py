@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import TextIOWrapper
 
-from prettyuseful.cli import audits, studies, datasets, checks, stores, reference  # isort: skip (the order of the help)
+from prettyuseful.cli import audits, studies, pooling, datasets, checks, stores, reference  # isort: skip (the order of the help)
 from prettyuseful.cli.app import app
 from prettyuseful.cli.exit_codes import EXIT_CODES, ExitCode
 from prettyuseful.errors import StoreError, UserError
 from prettyuseful.redaction import redact, redact_line
 
-__all__ = ["EXIT_CODES", "app", "audits", "checks", "datasets", "main", "reference", "stores", "studies"]
+__all__ = ["EXIT_CODES", "app", "audits", "checks", "datasets", "main", "pooling", "reference", "stores", "studies"]
 
 
 def main() -> None:

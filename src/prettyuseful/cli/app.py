@@ -188,6 +188,7 @@ class Panel(StrEnum):
     OUTPUT = "Output"
     GATE = "Gate"
     COST = "Cost"
+    POWER = "Power"
 
 
 class Budget(StrEnum):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -24,9 +25,10 @@ from prettyuseful.cli.app import (
     print_json,
 )
 from prettyuseful.cli.exit_codes import ExitCode
-from prettyuseful.errors import EveryRunFailedError
+from prettyuseful.errors import EveryRunFailedError, UserError
 
 if TYPE_CHECKING:
+    from prettyuseful.analysis.detection import Detection
     from prettyuseful.results import StudyResult
     from prettyuseful.study.file import Study
 
@@ -103,6 +105,28 @@ def plan(
             rich_help_panel=Panel.COST,
         ),
     ] = None,
+    detect: Annotated[
+        float | None,
+        typer.Option(
+            "--detect",
+            metavar="POINTS",
+            help="Also say with which power the study finds a true difference of this many points of accuracy, and how "
+            "many seeds, test images and draws it needs for 80% power.",
+            show_default=False,
+            rich_help_panel=Panel.POWER,
+        ),
+    ] = None,
+    pilot: Annotated[
+        bool,
+        typer.Option(
+            "--pilot",
+            help="With --detect: first run the steps of the study for two of its data sets and three seeds, to measure "
+            "how much results vary.",
+            rich_help_panel=Panel.POWER,
+        ),
+    ] = False,
+    workers: WorkersOption = None,
+    on: OnOption = "local",
     as_json: JsonOption = False,
 ) -> None:
     """List the steps of a study: which are done, and the estimated time, images, disk space and money for the rest."""
@@ -112,12 +136,29 @@ def plan(
     from prettyuseful.study.reading import load_study
 
     prices = Prices(gpu_hour, cpu_hour)
-    cost, explanation = estimate_and_explain(load_study(study), store, prices)
+    if detect is not None and not 0 < detect <= 100:  # NaN is not
+        raise UserError(f"invalid difference (--detect): {detect}; give points of accuracy from 0 to 100, such as 2")
+    if pilot and detect is None:
+        raise UserError("--pilot measures variances for --detect; add the difference to detect, such as --detect 2")
+    loaded = load_study(study)
+    if pilot:
+        _run_pilot(loaded, store, workers, on)
+    cost, explanation = estimate_and_explain(loaded, store, prices)
+    detection = None if detect is None else _detection(loaded, store, detect)
     if as_json:
-        print_json({**cost.as_json(), "summary": explanation.summary, "causes": explanation.groups})
-    else:
-        print_out(cost_table(cost))
-        print_line(explanation.summary)
+        power = {} if detection is None else {"detection": detection.as_json()}
+        print_json({**cost.as_json(), "summary": explanation.summary, "causes": explanation.groups, **power})
+        return
+    print_out(cost_table(cost))
+    if loaded.train.until is not None:
+        seeds = f"{len(loaded.train.seeds)} to {loaded.train.at_most} training seeds"
+        print_line(f"{seeds}: they are added until every planned comparison is decided (until: sure)")
+    print_line(explanation.summary)
+    if detection is not None:
+        elsewhere = "" if store == DEFAULT_STORE else f" --store {shlex.quote(store)}"
+        command = f"prettyuseful plan {shlex.quote(str(study))} --detect {detect:g} --pilot{elsewhere}"
+        for line in detection.lines(command):
+            print_line(line)
 
 
 @app.command(
@@ -226,6 +267,22 @@ def _run(study: Study, store: str, out: Path, workers: int | None, on: str, as_j
     if failure:
         raise failure
     exit_if_missing(result.summary.problems)
+
+
+def _run_pilot(study: Study, store: str, workers: int | None, on: str) -> None:
+    from prettyuseful.console import StepProgress
+    from prettyuseful.run import run_pilot
+
+    with StepProgress() as progress:
+        outcome = run_pilot(study, store, workers, on, progress)
+    if outcome.failed:
+        raise typer.Exit(ExitCode.FAILED)
+
+
+def _detection(study: Study, store: str, points: float) -> Detection:
+    from prettyuseful.run import study_power
+
+    return study_power(study, store, points / 100)
 
 
 def _run_steps_only(study: Study, store: str, workers: int | None, on: str) -> None:

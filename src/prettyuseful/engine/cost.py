@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import chain
 from statistics import median
 from typing import Any
@@ -166,7 +166,10 @@ class KindCost:
 
 @dataclass(frozen=True)
 class Cost:
-    """The remaining cost of a plan. `seconds` is wall time with `workers` parallel workers."""
+    """The remaining cost of a plan. `seconds` is wall time with `workers` parallel workers.
+
+    `most`: the cost with all steps that results may ask for; None if no result asks for further steps.
+    """
 
     kinds: tuple[KindCost, ...]
     steps: int
@@ -175,9 +178,12 @@ class Cost:
     workers: int
     prices: Prices
     amounts: Amounts
+    most: Cost | None = None
 
     def as_json(self) -> dict[str, Any]:
-        return {**_flat_json(self), "kinds": [kind.as_json() for kind in self.kinds]}
+        fields = {**_flat_json(replace(self, most=None)), "kinds": [kind.as_json() for kind in self.kinds]}
+        del fields["most"]
+        return fields if self.most is None else {**fields, "at_most": self.most.as_json()}
 
 
 def cost_of(

@@ -65,7 +65,7 @@ def execute(
     wanted = list(wanted)
     todo = select_missing_steps(steps, wanted, store)
     _logger.debug("%d of %d steps must run", len(todo), len(steps))
-    plan = _with_inputs(steps, wanted)
+    plan = with_inputs(steps, wanted)
     on_event(RunPlanned(todo, workers.width, store, plan))
     scheduler = _Scheduler(steps, store, workers, on_event)
     if _logger.isEnabledFor(logging.DEBUG):
@@ -73,7 +73,7 @@ def execute(
     return scheduler.run(todo)
 
 
-def _with_inputs(steps: Mapping[str, Step], wanted: Iterable[str]) -> dict[str, Step]:
+def with_inputs(steps: Mapping[str, Step], wanted: Iterable[str]) -> dict[str, Step]:
     """Return the wanted steps and all that they are made from, in the order of the plan."""
     needed: set[str] = set()
     pending = set(wanted)

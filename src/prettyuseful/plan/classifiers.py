@@ -64,7 +64,7 @@ class ClassifierPlanner:
         train = self._add_run_training(dataset, cell, seed)
         label = _run_label(dataset, cell, seed)
         evaluations = {name: self.add_test(train, key, cell, f"test {label} on {name}") for name, key in tests.items()}
-        return PlannedRun(dataset.name, dataset.images_per_class, cell, seed, train, evaluations)
+        return PlannedRun(dataset.name, dataset.images_per_class, cell, seed, train, evaluations, draw=dataset.draw)
 
     def add_test(self, classifier: str, dataset: str, cell: PlannedCell, label: str) -> str:
         """Add the step that tests a classifier on the images of the step `dataset`, and return its key."""
@@ -110,5 +110,5 @@ class ClassifierPlanner:
 
 def _run_label(dataset: PlannedDataset, cell: PlannedCell, seed: int) -> str:
     probe = "" if cell.probe == "rgb" else f", {cell.probe}"
-    data = f"{dataset.images_per_class} {REAL}" if dataset.name == REAL else dataset.name
+    data = f"{dataset.images_per_class} {REAL}" if dataset.name == REAL else dataset.title
     return f"{cell.architecture} on {data}{probe}, seed {seed}"

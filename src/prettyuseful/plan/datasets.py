@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from prettyuseful.data.class_counts import ClassCounts
@@ -14,12 +14,13 @@ from prettyuseful.generators.base import Origin
 from prettyuseful.generators.micro_batches import BatchPlan
 from prettyuseful.generators.models import find_model, pin_model
 from prettyuseful.generators.settings import resolve_sampling
-from prettyuseful.numerics import DType
+from prettyuseful.numerics import DType, Numerics
 from prettyuseful.plan.counts import existing_images
 from prettyuseful.plan.planned import PlanContext, PlannedDataset
 from prettyuseful.plan.prompts import PROMPTS_PER_STEP, PinnedModel, PromptPlanner
 from prettyuseful.plan.real import RealImages, add_sample
 from prettyuseful.plugins import is_plugin, plugin_fingerprint, plugin_id
+from prettyuseful.records import dataset_title
 from prettyuseful.steps.changed import ChangeSpec, DropSpec
 from prettyuseful.steps.datasets import ImportSpec, MixSpec
 from prettyuseful.steps.generation import CollectSpec, GenerateSpec
@@ -45,8 +46,33 @@ class _Generator:
     model: PinnedModel | None = None
 
 
+@dataclass(frozen=True)
+class _SamplingSteps:
+    """What all draws of a generated data set share.
+
+    `prompts`: the key of its prompt step. `embeddings`: keys of the steps that encode its prompts, by index; empty for
+    a user-defined generator. `shards`: first and last micro-batch, and the indices of the images, of each shard of a
+    class. `micro_batch`: images per micro-batch.
+    """
+
+    prompts: str
+    embeddings: Mapping[int, str]
+    prompts_per_class: int
+    shards: tuple[tuple[int, int, Sequence[int]], ...]
+    micro_batch: int
+    numerics: Numerics
+
+    def embeddings_of(self, label: int, images: Sequence[int]) -> dict[str, str]:
+        """Return the inputs with the embedded prompts of some images of a class."""
+        if not self.embeddings:
+            return {}
+        prompts = (label * self.prompts_per_class + i % self.prompts_per_class for i in images)
+        parts = sorted({prompt // PROMPTS_PER_STEP for prompt in prompts})
+        return {f"embeddings {part:05d}": self.embeddings[part] for part in parts}
+
+
 class DatasetPlanner:
-    """Plans the data sets of a study, each once.
+    """Plans the data sets of a study and their draws, each once.
 
     `stored_size`: size of stored training images. `diagnose`: returns the key of the step that diagnoses a data set.
     """
@@ -61,52 +87,59 @@ class DatasetPlanner:
         self.context, self.real, self.stored_size, self.diagnose = context, real, stored_size, diagnose
         self.graph, self.classes = context.graph, context.task.classes
         self.prompts = PromptPlanner(context, real)
-        self._planned: dict[str, PlannedDataset] = {}
+        self._planned: dict[tuple[str, int], PlannedDataset] = {}
+        self._sampling: dict[str, _SamplingSteps] = {}
 
-    def plan(self, name: str) -> PlannedDataset:
-        """Return the planned data set with this name.
+    def plan(self, name: str, draw: int = 0) -> PlannedDataset:
+        """Return a draw of the data set with this name.
+
+        Images that exist are the same in every draw. Draws beyond the first one have no sample images in the report.
 
         Raises:
             UserError: its generator, prompts, sampling or the data sets it is made from cannot be used.
         """
-        if name not in self._planned:
+        if draw >= self.context.draws[name]:
+            draw = 0
+        if (name, draw) not in self._planned:
             plan, per_class = self.context.study.datasets[name], self.context.counts[name]
             with prefix_location(f"data set {name!r}"):
-                steps = self._add_steps(name, plan, per_class)
-            keys = {"dataset": steps.dataset, "sample": add_sample(self.context, steps.dataset, name)}
-            if steps.prompts is not None:
-                keys["prompt"] = steps.prompts
-            self._planned[name] = PlannedDataset(
-                name, per_class, keys, steps.origin, plan, self._pretraining(plan, per_class), plan.prompts.label
+                steps = self._add_steps(name, plan, per_class, draw)
+            keys = {"dataset": steps.dataset}
+            if draw == 0:
+                keys["sample"] = add_sample(self.context, steps.dataset, name)
+                if steps.prompts is not None:
+                    keys["prompt"] = steps.prompts
+            pretrain = self._pretraining(plan, per_class, draw)
+            self._planned[name, draw] = PlannedDataset(
+                name, per_class, keys, steps.origin, plan, pretrain, plan.prompts.label, draw=draw
             )
-        return self._planned[name]
+        return self._planned[name, draw]
 
-    def _pretraining(self, plan: DatasetPlan, per_class: ClassCounts) -> PlannedDataset | None:
+    def _pretraining(self, plan: DatasetPlan, per_class: ClassCounts, draw: int) -> PlannedDataset | None:
         """Return the data set for pretraining; real images are as many as the data set has."""
         if plan.pretrain is None:
             return None
         if plan.pretrain == REAL:
             return self.real.train_dataset(self.real.limit(per_class))
-        return self.plan(plan.pretrain)
+        return self.plan(plan.pretrain, draw)
 
-    def _add_steps(self, name: str, plan: DatasetPlan, per_class: ClassCounts) -> _DatasetSteps:
+    def _add_steps(self, name: str, plan: DatasetPlan, per_class: ClassCounts, draw: int) -> _DatasetSteps:
         if plan.mix is not None:
-            return self._add_mix(name, plan.mix)
+            return self._add_mix(name, plan.mix, draw)
         if plan.of is not None:
-            return self._add_change(name, plan, plan.of, per_class)
+            return self._add_change(name, plan, plan.of, per_class, draw)
         source = str(plan.generator)
         if is_plugin(source):
             _reject_field(plan, "sampling", "a user-defined generator has its own settings")
             origin = Origin(plugin_id(source), "custom", note="a user-defined generator")
             pinned = Pinned(source=source, content=plugin_fingerprint(source))
-            return self._add_generation(name, plan, per_class.smallest, _Generator(origin, pinned))
+            return self._add_generation(name, plan, per_class.smallest, _Generator(origin, pinned), draw)
         if existing_images(source):
             return self._add_import(name, plan, source, per_class)
         model, pinned = find_model(source), pin_model(source)
         diffusion = PinnedModel(model, pinned, resolve_sampling(plan.sampling, model))
-        return self._add_generation(
-            name, plan, per_class.smallest, _Generator(model.origin, pinned, model.dtype, diffusion)
-        )
+        generator = _Generator(model.origin, pinned, model.dtype, diffusion)
+        return self._add_generation(name, plan, per_class.smallest, generator, draw)
 
     def _add_import(self, name: str, plan: DatasetPlan, path: str, per_class: ClassCounts) -> _DatasetSteps:
         from prettyuseful.data.sources.class_names import match_large_classes
@@ -122,23 +155,23 @@ class DatasetPlanner:
         key = self.graph.add(spec, {}, f"import {name}", per_class.total(len(self.classes)))
         return _DatasetSteps(key, Origin(name, "folder", note=f"images from {source.kind}"))
 
-    def _add_mix(self, name: str, mix: Mapping[str, int]) -> _DatasetSteps:
+    def _add_mix(self, name: str, mix: Mapping[str, int], draw: int) -> _DatasetSteps:
         inputs = {
-            part: self.real.load_step("train", count) if part == REAL else self.plan(part).key
+            part: self.real.load_step("train", count) if part == REAL else self.plan(part, draw).key
             for part, count in mix.items()
         }
         units = sum(mix.values()) * len(self.classes)
-        key = self.graph.add(MixSpec(parts=tuple(mix.items())), inputs, f"mix {name}", units)
+        key = self.graph.add(MixSpec(parts=tuple(mix.items())), inputs, f"mix {dataset_title(name, draw)}", units)
         counts = ", ".join(f"{count} {part}" for part, count in mix.items())
         return _DatasetSteps(key, Origin(f"mix of {' and '.join(mix)}", "mix", note=f"{counts} per class"))
 
-    def _add_change(self, name: str, plan: DatasetPlan, of: str, per_class: ClassCounts) -> _DatasetSteps:
-        units = per_class.total(len(self.classes))
-        dataset = self.real.load_step("train", per_class) if of == REAL else self.plan(of).key
+    def _add_change(self, name: str, plan: DatasetPlan, of: str, per_class: ClassCounts, draw: int) -> _DatasetSteps:
+        units, title = per_class.total(len(self.classes)), dataset_title(name, draw)
+        dataset = self.real.load_step("train", per_class) if of == REAL else self.plan(of, draw).key
         if plan.transform is None:
             assert plan.drop is not None
-            inputs = {"dataset": dataset, "diagnosis": self.diagnose(self.plan(of))}
-            key = self.graph.add(DropSpec(cause=plan.drop), inputs, f"drop {plan.drop} of {of}: {name}", units)
+            inputs = {"dataset": dataset, "diagnosis": self.diagnose(self.plan(of, draw))}
+            key = self.graph.add(DropSpec(cause=plan.drop), inputs, f"drop {plan.drop} of {of}: {title}", units)
             note = f"{of} without {droppable()[plan.drop].words}"
             return _DatasetSteps(key, Origin(f"{of}, some images dropped", "changed", note=note))
         spec = ChangeSpec(
@@ -147,10 +180,41 @@ class DatasetPlanner:
             per_class=per_class,
             numerics=self.context.study.numerics.step_numerics(),
         )
-        key = self.graph.add(spec, {"dataset": dataset}, f"change {of}: {name}", units)
+        key = self.graph.add(spec, {"dataset": dataset}, f"change {of}: {title}", units)
         return _DatasetSteps(key, Origin(f"{of} changed", "changed", note=f"{of} after {plan.transform.kind}"))
 
-    def _add_generation(self, name: str, plan: DatasetPlan, count: int, generator: _Generator) -> _DatasetSteps:
+    def _add_generation(
+        self, name: str, plan: DatasetPlan, count: int, generator: _Generator, draw: int
+    ) -> _DatasetSteps:
+        """Add the steps of one draw; only its seed differs from that of the others."""
+        if name not in self._sampling:
+            self._sampling[name] = self._prepare_sampling(plan, count, generator)
+        sampling, title = self._sampling[name], dataset_title(name, draw)
+        shards: dict[str, str] = {}
+        for label, class_name in enumerate(self.classes):
+            for first, stop, images in sampling.shards:
+                spec = GenerateSpec(
+                    generator=generator.origin.id,
+                    model=generator.pinned,
+                    sampling=generator.model.sampling if generator.model else None,
+                    label=label,
+                    images=images[-1] + 1,
+                    prompts=sampling.prompts_per_class,
+                    first=first,
+                    stop=stop,
+                    seed=plan.seed + draw,
+                    micro_batch=sampling.micro_batch,
+                    numerics=sampling.numerics,
+                )
+                inputs = {"prompts": sampling.prompts, **sampling.embeddings_of(label, images)}
+                step_label = f"generate {title}: {class_name} {images[0]}-{images[-1] + 1}"
+                shards[f"{len(shards):05d}"] = self.graph.add(spec, inputs, step_label, len(images))
+        collect = CollectSpec(classes=self.classes, images_per_class=count)
+        key = self.graph.add(collect, shards, f"collect {title}", count * len(self.classes))
+        return _DatasetSteps(key, generator.origin, sampling.prompts)
+
+    def _prepare_sampling(self, plan: DatasetPlan, count: int, generator: _Generator) -> _SamplingSteps:
+        """Add the steps that write and encode the prompts of a data set, which all of its draws share."""
         numerics = self.context.study.numerics.generation_numerics(generator.dtype)
         resolved_prompts = plan.prompts.resolve(self.context.task)
         self.context.notes.extend(resolved_prompts.words.notes)
@@ -164,31 +228,8 @@ class DatasetPlanner:
             if generator.model is None
             else self.prompts.add_embeddings(prompts, per_class, generator.model, numerics)
         )
-        shard_ranges = [(first, stop, batches.image_indices(first, stop)) for first, stop in batches.shards()]
-        shards: dict[str, str] = {}
-        for label, class_name in enumerate(self.classes):
-            for first, stop, images in shard_ranges:
-                prompt_indices = [label * per_class + i % per_class for i in images] if embeddings else []
-                parts = sorted({index // PROMPTS_PER_STEP for index in prompt_indices})
-                spec = GenerateSpec(
-                    generator=generator.origin.id,
-                    model=generator.pinned,
-                    sampling=generator.model.sampling if generator.model else None,
-                    label=label,
-                    images=images[-1] + 1,
-                    prompts=per_class,
-                    first=first,
-                    stop=stop,
-                    seed=plan.seed,
-                    micro_batch=batches.size,
-                    numerics=numerics,
-                )
-                inputs = {"prompts": prompts, **{f"embeddings {part:05d}": embeddings[part] for part in parts}}
-                step_label = f"generate {name}: {class_name} {images[0]}-{images[-1] + 1}"
-                shards[f"{len(shards):05d}"] = self.graph.add(spec, inputs, step_label, len(images))
-        collect = CollectSpec(classes=self.classes, images_per_class=count)
-        key = self.graph.add(collect, shards, f"collect {name}", count * len(self.classes))
-        return _DatasetSteps(key, generator.origin, prompts)
+        shards = tuple((first, stop, batches.image_indices(first, stop)) for first, stop in batches.shards())
+        return _SamplingSteps(prompts, embeddings, per_class, shards, batches.size, numerics)
 
 
 def _reject_field(plan: DatasetPlan, field_name: str, reason: str) -> None:

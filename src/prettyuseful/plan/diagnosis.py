@@ -83,7 +83,7 @@ class DiagnosisPlanner:
             )
         spec = DiagnoseSpec(view=self.cell.view, numerics=self.study.numerics.inference_numerics())
         inputs = {**self._reference(kept), "pixels": self._pixels(dataset, kept)}
-        return self.graph.add(spec, inputs, f"diagnose {dataset.name}", self.graph.units(dataset.key))
+        return self.graph.add(spec, inputs, f"diagnose {dataset.title}", self.graph.units(dataset.key))
 
     def _kept(self, dataset: PlannedDataset) -> tuple[int, ...]:
         return diagnosed_classes(self.real.reference.images_per_class, dataset.images_per_class, len(self.classes))
@@ -109,7 +109,7 @@ class DiagnosisPlanner:
         if len(kept) == len(self.classes):
             return pixels
         units = sum(dataset.images_per_class[label] for label in kept)
-        label = f"keep {len(kept)} classes of {dataset.name}"
+        label = f"keep {len(kept)} classes of {dataset.title}"
         return self.graph.add(KeepClassesSpec(labels=kept), {"pixels": pixels}, label, units)
 
     def _reference(self, kept: tuple[int, ...]) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from prettyuseful.checks.finding import Finding
@@ -47,7 +47,15 @@ def gather_records(plan: Plan, store: Store, outcome: Outcome | None = None) -> 
     for dataset in plan.datasets:
         with report_unusable_contents(f"data set {dataset.name}", dataset.keys.values(), store.url):
             records.append(builder.dataset(dataset))
-    for run in plan.runs:
+    return [*records, *gather_runs(plan, plan.runs, store, outcome)]
+
+
+def gather_runs(
+    plan: Plan, runs: Iterable[PlannedRun], store: Store, outcome: Outcome | None = None
+) -> list[RunRecord]:
+    """Return the records of some runs of a plan, see `gather_records`."""
+    builder, records = _RecordBuilder(plan, store, outcome or Outcome()), []
+    for run in runs:
         with report_unusable_contents(plan.steps[run.train].label, [run.train], store.url):
             records.append(builder.run(run))
     return records
@@ -105,11 +113,12 @@ class _RecordBuilder:
             generator=dataset.origin,
             prompts=dataset.prompts if generated else None,
             seed=plan.seed if plan and generated else None,
+            draws=1 + sum(draw.name == dataset.name for draw in self.plan.more_draws),
             pretrain=plan.pretrain if plan else None,
             prompts_cut=images.facts.get("prompts_cut", {}) if images else {},
             applied=images.facts.get("applied", {}) if images else {},
             keys=dict(dataset.keys),
-            generation_seconds=images.facts.get("generation_seconds") if images else None,
+            generation_seconds=self._generation_seconds(dataset, images) if images else None,
             size_bytes=sum(entry.size for entry in images.files) if images else None,
             measured=self._measured(dataset, manifests),
             diagnosis=self._diagnosis(manifests.get("diagnose")),
@@ -129,6 +138,7 @@ class _RecordBuilder:
             recipe=run.cell.recipe_name,
             probe=run.cell.probe,
             seed=run.seed,
+            draw=run.draw,
             steps_of=run.steps_of,
             keys=keys,
             seconds={name: manifest.seconds for name, manifest in manifests.items()},
@@ -189,6 +199,13 @@ class _RecordBuilder:
             return None
         facts = artifact.manifest.facts
         return Reencoding(side=facts["side"], quality=facts["quality"])
+
+    def _generation_seconds(self, dataset: PlannedDataset, images: Manifest) -> float | None:
+        """Return the seconds of generating a data set and its further draws, as far as they are in the store."""
+        seconds: float | None = images.facts.get("generation_seconds")
+        artifacts = [self.store.read(draw.key) for draw in self.plan.more_draws if draw.name == dataset.name]
+        more = (artifact.manifest.facts.get("generation_seconds", 0) for artifact in artifacts if artifact)
+        return None if seconds is None else seconds + sum(more)
 
     def _samples(self, manifest: Manifest | None) -> list[list[str]]:
         artifact = self.store.read(manifest.key) if manifest else None

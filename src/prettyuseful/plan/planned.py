@@ -12,7 +12,8 @@ from prettyuseful.engine.graph import Graph
 from prettyuseful.generators.base import Origin
 from prettyuseful.plan.cells import PlannedCell
 from prettyuseful.plan.counts import dataset_counts
-from prettyuseful.records import Subject, dataset_label, run_label
+from prettyuseful.plan.draws import dataset_draws
+from prettyuseful.records import Subject, dataset_label, dataset_title, run_label
 from prettyuseful.study.file import DatasetPlan, Study
 from prettyuseful.tasks.base import Task
 
@@ -45,6 +46,15 @@ class PlanContext:
         """
         return dataset_counts(self.study, self.task, self.open_images)
 
+    @cached_property
+    def draws(self) -> Mapping[str, int]:
+        """The number of draws of every data set of the study, by name.
+
+        Raises:
+            UserError: see `dataset_draws`.
+        """
+        return dataset_draws(self.study)
+
 
 @dataclass(frozen=True)
 class PlannedMeasure:
@@ -72,7 +82,7 @@ class PlannedDataset:
     """A data set of the study; `keys` holds the keys of its artifacts, by step name.
 
     `plan`: its section of the study; None for real images. `pretrain`: the data set for pretraining. `prompts`: name of
-    its prompt strategy.
+    its prompt strategy. `draw`: which draw of the generator, from 0.
     """
 
     name: str
@@ -83,6 +93,7 @@ class PlannedDataset:
     pretrain: PlannedDataset | None = None
     prompts: str | None = None
     measures: tuple[PlannedMeasure, ...] = ()
+    draw: int = 0
 
     @property
     def key(self) -> str:
@@ -92,7 +103,12 @@ class PlannedDataset:
     @property
     def label(self) -> str:
         """A name that is unique in the study, for files."""
-        return dataset_label(self.name, self.images_per_class)
+        return dataset_label(self.name, self.images_per_class, draw=self.draw)
+
+    @property
+    def title(self) -> str:
+        """Its name for readers, such as `sd-1.5` or `sd-1.5, draw 2`."""
+        return dataset_title(self.name, self.draw)
 
 
 @dataclass(frozen=True)
@@ -100,7 +116,8 @@ class PlannedRun:
     """One classifier (a grid cell with a training seed) and its tests.
 
     `train`: key of the training step. `evaluations`: keys of the test steps, by tested data set. `steps_of`: for points
-    of the curve of real images, the images per class whose number of training steps is used.
+    of the curve of real images, the images per class whose number of training steps is used. `draw`: see
+    `PlannedDataset`.
     """
 
     dataset: str
@@ -110,9 +127,10 @@ class PlannedRun:
     train: str
     evaluations: Mapping[str, str]
     steps_of: ClassCounts | None = None
+    draw: int = 0
 
     @property
     def label(self) -> str:
         """A name that is unique in the study, for files."""
-        data = dataset_label(self.dataset, self.images_per_class, self.steps_of)
+        data = dataset_label(self.dataset, self.images_per_class, self.steps_of, self.draw)
         return run_label(data, self.cell.names, self.seed)

@@ -7,7 +7,7 @@ from functools import cached_property, reduce
 from prettyuseful.data.class_counts import ClassCounts
 from prettyuseful.engine.pinned import Pinned
 from prettyuseful.plan.planned import PlanContext, PlannedDataset
-from prettyuseful.steps.datasets import LoadSpec, SampleSpec
+from prettyuseful.steps.datasets import LoadFurtherSpec, LoadSpec, SampleSpec
 from prettyuseful.study.file import REAL
 from prettyuseful.tasks.base import Split, check_available
 
@@ -31,6 +31,26 @@ class RealImages:
         spec = LoadSpec(task=self._source, split=split, per_class=per_class)
         units = per_class.total(len(self.task.classes))
         return self.context.graph.add(spec, {}, f"load {per_class} real {split} images per class", units)
+
+    def further_train_step(self, per_class: ClassCounts, draw: int) -> str:
+        """Add the step that loads another draw of `per_class` real training images of each class; return its key.
+
+        Draws are taken from the order of the images one after the other. Where a class has too few images for that,
+        draws overlap: the last images are used again. Draw 0 consists of the first images.
+        """
+        per_class = check_available(self.task, "train", per_class)
+        available = self.available
+        skipped = ClassCounts(
+            [
+                min(draw * per_class[label], available[label] - per_class[label])
+                for label in range(len(self.task.classes))
+            ]
+        )
+        if not skipped:
+            return self.load_step("train", per_class)
+        spec = LoadFurtherSpec(task=self._source, split="train", per_class=per_class, skipped=skipped)
+        units = per_class.total(len(self.task.classes))
+        return self.context.graph.add(spec, {}, f"load {per_class} other real train images per class", units)
 
     def train_dataset(self, per_class: ClassCounts) -> PlannedDataset:
         """Return the data set of the first `per_class` real training images of each class."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 
 from prettyuseful.data.class_counts import ClassCounts
-from prettyuseful.engine.execute import select_missing_steps
+from prettyuseful.engine.execute import select_missing_steps, with_inputs
 from prettyuseful.engine.graph import Graph
 from prettyuseful.engine.step import Step
 from prettyuseful.engine.store.base import Store
@@ -23,7 +23,7 @@ from prettyuseful.plan.diagnosis import DiagnosisPlanner
 from prettyuseful.plan.measures import MeasurePlanner
 from prettyuseful.plan.planned import PlanContext, PlannedDataset, PlannedRun
 from prettyuseful.plan.real import RealImages
-from prettyuseful.records import dataset_file, run_file
+from prettyuseful.records import CellNames, dataset_file, run_file
 from prettyuseful.study.file import REAL, Study
 from prettyuseful.tasks.base import Task, native_size
 from prettyuseful.training.recipes import match_steps
@@ -31,7 +31,12 @@ from prettyuseful.training.recipes import match_steps
 
 @dataclass(frozen=True)
 class Plan:
-    """The plan of a study. `steps`: by key, in an order in which every step follows its inputs."""
+    """The plan of a study. `steps`: by key, in an order in which every step follows its inputs.
+
+    `datasets`: real images and the first draw of every data set. `more_draws`: the draws beyond the first, which only
+    serve to train classifiers. `runs`: of the seeds that are needed so far; `all_runs` and `all_steps` have those of
+    every seed that `until: sure` may add, too.
+    """
 
     study: Study
     task: Task
@@ -39,18 +44,33 @@ class Plan:
     datasets: tuple[PlannedDataset, ...]
     groups: tuple[CellGroup, ...]
     runs: tuple[PlannedRun, ...]
+    more_draws: tuple[PlannedDataset, ...] = ()
     metrics: tuple[Metric, ...] = ()
     encoders: Mapping[str, str] = field(default_factory=dict)
     """The encoders of the metrics by name, each with a one-line description."""
     notes: tuple[str, ...] = ()
     """Sentences on images and classes that are not used."""
+    all_runs: tuple[PlannedRun, ...] = ()
+    all_steps: Mapping[str, Step] = field(default_factory=dict)
 
     @property
     def result_keys(self) -> list[str]:
         """The keys of the artifacts that records and exported data sets are made from."""
         of_datasets = [key for dataset in self.datasets for key in dataset.keys.values()]
-        of_runs = [key for run in self.runs for key in (run.train, *run.evaluations.values())]
-        return list(dict.fromkeys([*of_datasets, *of_runs]))
+        return list(dict.fromkeys([*of_datasets, *_keys(self.runs)]))
+
+    def with_seeds(self, added: Container[tuple[CellNames, str, int]]) -> Plan:
+        """Return the plan with the runs of the first seeds and of the `added` cells, data sets and seeds."""
+        first = self.study.train.seeds
+        runs = [run for run in self.all_runs if run.seed in first or (run.cell.names, run.dataset, run.seed) in added]
+        plan = replace(self, runs=tuple(runs))
+        if len(runs) == len(self.all_runs):
+            return replace(plan, steps=dict(self.all_steps))
+        labels = {run.label for run in runs}
+        of_later = with_inputs(self.all_steps, _keys(run for run in self.all_runs if run.label not in labels))
+        of_plan = with_inputs(self.all_steps, plan.result_keys)
+        steps = {key: step for key, step in self.all_steps.items() if key in of_plan or key not in of_later}
+        return replace(plan, steps=steps)
 
     def hub_commits(self) -> Iterator[tuple[Step, Commit]]:
         """Yield each step that reads models of the hub, with the commit of each model."""
@@ -81,14 +101,20 @@ def make_plan(study: Study) -> Plan:
     diagnoses = DiagnosisPlanner(context, classifiers, real, reference)
     planner = DatasetPlanner(context, real, reference.recipe.stored_size, diagnoses.key)
     synthetic = {name: planner.plan(name) for name in study.datasets}
-    _check_controls(synthetic)
+    draws = [planner.plan(name, draw) for name in study.datasets for draw in range(context.draws[name])]
+    _check_controls(draws)
 
     runs: list[PlannedRun] = []
-    for cell, seed in product(dict.fromkeys(cell for group in groups for cell in group.cells), study.train.seeds):
+    compared = {name for dataset, plan in study.datasets.items() if plan.control for name in (dataset, plan.control)}
+    for cell, seed in product(dict.fromkeys(cell for group in groups for cell in group.cells), study.train.all_seeds):
+        if seed in study.train.later_seeds:
+            of_compared = [dataset for dataset in draws if dataset.name in compared]
+            runs += [classifiers.plan_run(dataset, cell, seed, {REAL: test_step}) for dataset in of_compared]
+            continue
         for dataset in baselines.values():
             tests = {REAL: test_step, **_tested_datasets(study, real, dataset, synthetic.values())}
             runs.append(classifiers.plan_run(dataset, cell, seed, tests))
-        runs += [classifiers.plan_run(dataset, cell, seed, {REAL: test_step}) for dataset in synthetic.values()]
+        runs += [classifiers.plan_run(dataset, cell, seed, {REAL: test_step}) for dataset in draws]
         if seed in (study.train.curve_seeds or study.train.seeds):
             runs += _curves(context, real, classifiers, cell, seed)
 
@@ -107,17 +133,26 @@ def make_plan(study: Study) -> Plan:
     checks = CheckPlanner(context, real)
     datasets = [checks.with_checks(dataset) for dataset in datasets]
     _check_file_names(datasets, runs)
-    return Plan(
+    plan = Plan(
         study=study,
         task=context.task,
         steps=context.graph.steps,
         datasets=tuple(datasets),
         groups=groups,
         runs=tuple(runs),
+        more_draws=tuple(dataset for dataset in draws if dataset.draw),
         metrics=metrics,
         encoders=encoders,
         notes=tuple(dict.fromkeys([*context.task.notes, *context.notes])),
+        all_runs=tuple(runs),
+        all_steps=context.graph.steps,
     )
+    return plan.with_seeds(()) if study.train.later_seeds else plan
+
+
+def _keys(runs: Iterable[PlannedRun]) -> list[str]:
+    """Return the keys of the classifiers and of their tests."""
+    return [key for run in runs for key in (run.train, *run.evaluations.values())]
 
 
 def _check_file_names(datasets: Iterable[PlannedDataset], runs: Iterable[PlannedRun]) -> None:
@@ -156,11 +191,15 @@ def _tested_datasets(
 def _curves(
     context: PlanContext, real: RealImages, classifiers: ClassifierPlanner, cell: PlannedCell, seed: int
 ) -> Iterator[PlannedRun]:
-    """Yield the runs of the real-image curves: one curve for the number of training steps of each data set size."""
+    """Yield the runs of the real-image curves: one curve for the number of training steps of each data set size.
+
+    Each training seed has another draw of real images, so that the variation over seeds contains that of the images.
+    """
     classes, study = len(context.task.classes), context.study
+    draw = (study.train.curve_seeds or study.train.seeds).index(seed)
     for steps_of in sorted(set(context.counts.values())):
         for per_class in _curve_points(sorted(study.train.real_curve), real):
-            dataset = PlannedDataset(REAL, per_class, {"dataset": real.load_step("train", per_class)})
+            dataset = PlannedDataset(REAL, per_class, {"dataset": real.further_train_step(per_class, draw)})
             recipe = match_steps(cell.recipe, per_class.total(classes), steps_of.total(classes))
             run = classifiers.plan_run(dataset, replace(cell, recipe=recipe), seed, {REAL: real.test_step})
             yield replace(run, cell=cell, steps_of=steps_of)
@@ -175,18 +214,25 @@ def _curve_points(numbers: Iterable[int], real: RealImages) -> list[ClassCounts]
     return list(dict.fromkeys(points))
 
 
-def _check_controls(datasets: Mapping[str, PlannedDataset]) -> None:
-    """Reject a data set whose control has exactly the same images.
+def _check_controls(draws: Sequence[PlannedDataset]) -> None:
+    """Reject a data set that has the same images as its control, also if only in some draws.
 
     Raises:
-        DataError: the images and the pretraining of both are the same.
+        DataError: the images and the pretraining of a draw of both are the same.
     """
-    for dataset in datasets.values():
-        control = datasets[dataset.plan.control] if dataset.plan and dataset.plan.control else None
-        if control is None or control.key != dataset.key:
+    made = {(draw.name, draw.key): draw for draw in draws}
+    for draw in draws:
+        name = draw.plan.control if draw.plan else None
+        control = made.get((name, draw.key)) if name else None
+        if control is None or control.plan is None or draw.plan is None or control.plan.pretrain != draw.plan.pretrain:
             continue
-        if control.plan and dataset.plan and control.plan.pretrain == dataset.plan.pretrain:
+        if control.draw == draw.draw:
             raise DataError(
-                f"data sets {dataset.name!r} and {control.name!r}, its control, have the same images: the same "
+                f"data sets {draw.name!r} and {control.name!r}, its control, have the same images: the same "
                 "generator, prompts, sampling and seed; change one of them, or remove the control"
             )
+        raise DataError(
+            f"data sets {draw.name!r} and {control.name!r}, its control, share images: draw {draw.draw} of "
+            f"{draw.name!r} is draw {control.draw} of {control.name!r}, because each draw adds one to the seed; choose "
+            "seeds that are further apart than there are draws"
+        )

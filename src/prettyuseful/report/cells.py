@@ -55,6 +55,11 @@ class CellResults:
         return tuple(row for row in self.rows if not row.to_real)
 
     @property
+    def several_draws(self) -> tuple[Row, ...]:
+        """The rows of data sets with results of more than one draw of the generator."""
+        return tuple(row for row in self.rows if len(row.draws) > 1)
+
+    @property
     def calibration(self) -> tuple[tuple[Row, tuple[tuple[float, float, float] | None, ...]], ...]:
         """Top-5 accuracy, calibration error, Brier score and log-likelihood: mean, lowest and highest training seed."""
         return tuple((row, tuple(_seed_range(row, name) for name in _CALIBRATION)) for row in self.finished)

@@ -55,8 +55,8 @@ TERMS = (
         "Interval",
         "Two numbers in brackets, such as 76.9% [72.7, 81.1]: the 95% confidence interval of the estimate.",
         "It covers the training seeds and the choice of test images, grouped by source (for example, all crops of one "
-        "photograph are one group). It does not cover a new run of the generator: every result holds for these data "
-        "sets, each generated once.",
+        "photograph are one group). It covers other draws of the generator only for data sets with several draws; for "
+        "all others the result holds for these images.",
         ("95% intervals",),
     ),
     Term(
@@ -65,6 +65,13 @@ TERMS = (
         "The random seed of one training run: initial weights, order of images and augmentation.",
         "Every classifier is trained once per seed. Intervals use Student's t, so few seeds make them wide.",
         ("training seeds", "training seed"),
+    ),
+    Term(
+        "draw",
+        "Draw",
+        "One set of images of a generator with one seed; another draw has other images of the same prompts.",
+        "With draws in the study, a data set is generated several times, and classifiers are trained on every draw. "
+        "Metrics and diagnosis are those of draw 0.",
     ),
     Term(
         "worth",
@@ -95,6 +102,15 @@ TERMS = (
         "The interval of the difference, corrected for multiple comparisons where needed, excludes 0.",
         "“Not significant” does not mean equal: the study may be too small to show the difference.",
         ("not significant", "significantly", "significant"),
+    ),
+    Term(
+        "detectable",
+        "Detectable difference",
+        "The true difference of accuracy that this study finds in 80% of cases, after the correction for several "
+        "comparisons.",
+        "It is estimated from how much results vary over training seeds and test images. Smaller true differences are "
+        "often missed.",
+        ("detectable difference",),
     ),
     Term(
         "pre-registered",

@@ -40,6 +40,24 @@ class LoadSpec(StepSpec):
         return {"classes": list(task.classes), "images": count}
 
 
+class LoadFurtherSpec(LoadSpec):
+    """Load `per_class` real images of each class after the first `skipped` ones into one shard."""
+
+    kind: ClassVar[str] = "load-further"
+    version: ClassVar[int] = 1
+    skipped: ClassCounts
+
+    def make(self, job: Job) -> dict[str, Any]:
+        task = self.task.source.open()
+        classes = range(len(task.classes))
+        until = ClassCounts([self.skipped[label] + self.per_class[label] for label in classes])
+        skipped = {row.path for row in task.images(self.split, self.skipped)}
+        rows = (row for row in task.images(self.split, until) if row.path not in skipped)
+        total = self.per_class.total(len(task.classes))
+        count = write_shard(job.folder / shard_name(0, 1), _report_progress(rows, total, job), task.classes)
+        return {"classes": list(task.classes), "images": count}
+
+
 class ImportSpec(StepSpec):
     """Import a draw of `per_class` images of each class from a folder, tar shards or Parquet files.
 

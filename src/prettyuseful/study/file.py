@@ -13,6 +13,7 @@ from pydantic import (
     ConfigDict,
     Field,
     SerializeAsAny,
+    ValidationInfo,
     WithJsonSchema,
     field_validator,
     model_validator,
@@ -42,6 +43,10 @@ REAL = "real"
 """The reserved name of the task's real images among the data sets."""
 DEFAULT = "default"
 """The reserved name for the default recipe of each probe."""
+MAX_DRAWS = 100
+"""The most draws of a generator that a data set may have."""
+MAX_SEEDS = 100
+"""The largest number of training seeds up to which a study may add seeds."""
 ALL = "all"
 """The value of `images_per_class` with which every class keeps the images that it has."""
 
@@ -86,7 +91,7 @@ PerClass = Annotated[
         }
     ),
 ]
-_GENERATION_FIELDS = ("prompts", "seed", "sampling")  # fields that only apply to generated images
+_GENERATION_FIELDS = ("prompts", "seed", "draws", "sampling")  # fields that only apply to generated images
 
 
 class DatasetPlan(_Strict):
@@ -124,6 +129,14 @@ class DatasetPlan(_Strict):
     )
     prompts: PromptPlan = Field(PromptPlan(), description="prompt strategy of the generator")
     seed: int = Field(0, ge=0, description="seed of image generation; another seed gives other images")
+    draws: int = Field(
+        1,
+        ge=1,
+        le=MAX_DRAWS,
+        description="number of draws: the images are generated this often, with seed, seed + 1, seed + 2 and so on, "
+        "and classifiers are trained on every draw, so that intervals can cover generation, too; only the first draw "
+        "is measured, diagnosed and exported",
+    )
     sampling: Literal["vendor", "paper"] | Sampling = Field(
         "vendor",
         description="sampling settings: vendor (recommended by the model's vendor), paper (used in the paper's code), "
@@ -240,7 +253,22 @@ class TrainPlan(_Strict):
         ("rgb",), min_length=1, description="names from `prettyuseful list probes` or from probes of this study"
     )
     seeds: tuple[int, ...] = Field(
-        (0, 1, 2), min_length=1, description="training seeds; every classifier is trained once per seed"
+        (0, 1, 2),
+        min_length=1,
+        description="training seeds; every classifier is trained once per seed; with until: sure, the seeds before the "
+        "first look",
+    )
+    until: Literal["sure"] | None = Field(
+        None,
+        description="sure: after seeds, add one training seed after the other for the data sets of every planned "
+        "comparison (control) until it is decided",
+    )
+    at_most: int = Field(
+        12,
+        ge=3,
+        le=MAX_SEEDS,
+        description="with until: sure, the number of seeds after which a comparison stays undecided; choose it before "
+        "any results, because the looks up to it share one error rate",
     )
     real_curve: tuple[PerClass, ...] = Field(
         (),
@@ -273,6 +301,30 @@ class TrainPlan(_Strict):
         if unknown := [seed for seed in self.curve_seeds or () if seed not in self.seeds]:
             raise ValueError(f"curve_seeds contains {unknown[0]}, which is not in seeds")
         return self
+
+    @model_validator(mode="after")
+    def _looks_are_possible(self) -> TrainPlan:
+        if self.until is None and "at_most" in self.model_fields_set:
+            raise ValueError("at_most needs until: sure; without it, seeds lists all training seeds")
+        if self.until is not None and len(self.seeds) < 2:
+            raise ValueError("until: sure needs at least two seeds: one seed says nothing about their variation")
+        if self.until is not None and self.at_most <= len(self.seeds):
+            raise ValueError(
+                f"at_most is {self.at_most}, but seeds lists {len(self.seeds)}, and until: sure adds to them; increase "
+                "at_most, or list fewer seeds"
+            )
+        return self
+
+    @property
+    def later_seeds(self) -> tuple[int, ...]:
+        """The seeds that may be added, in order: those that follow the largest of `seeds`."""
+        count = 0 if self.until is None else self.at_most - len(self.seeds)
+        return tuple(range(max(self.seeds) + 1, max(self.seeds) + 1 + count))
+
+    @property
+    def all_seeds(self) -> tuple[int, ...]:
+        """`seeds` and the seeds that may be added, in order."""
+        return self.seeds + self.later_seeds
 
     @field_validator("real_curve")
     @classmethod
@@ -310,6 +362,18 @@ class Study(_Strict):
     numerics: StudyNumerics = Field(
         StudyNumerics(), description="device, number format and batch settings of all steps"
     )
+
+    @field_validator("train")
+    @classmethod
+    def _seeds_are_added_for_a_comparison(cls, train: TrainPlan, info: ValidationInfo) -> TrainPlan:
+        datasets = info.data.get("datasets")
+        if train.until is not None and datasets and not any(plan.control for plan in datasets.values()):
+            example = "control: NAME" if len(datasets) < 2 else f"control: {next(iter(datasets))}"
+            raise ValueError(
+                f"until: sure needs a planned comparison to decide; plan one in a data set, for example with {example}; "
+                "to compare with real images, add the data set {mix: {real: N}} and name it as the control"
+            )
+        return train
 
     @field_validator("metrics")
     @classmethod
