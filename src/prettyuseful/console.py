@@ -221,7 +221,8 @@ def _hours(hours: float) -> str:
 
 def _cost_notes(cost: Cost) -> Iterator[str]:
     total, prices = cost.amounts, cost.prices
-    yield f"{cost.steps - cost.left:,} of {cost.steps:,} steps done"
+    done = f"{cost.steps - cost.left:,} of {cost.steps:,} steps done"
+    yield done if cost.left else "all results are in the store"
     if cost.left:
         qualifier = "at least" if total.unknown_steps else "about"
         others = f", plus {total.unknown_steps:,} steps without a time estimate" if total.unknown_steps else ""
@@ -246,7 +247,9 @@ def _amount(value: float | None, unknown_steps: int, format_value: Callable[[flo
 def status_table(status: Status) -> Table:
     """Return how many steps of each kind are done, running, failed and waiting."""
     done, steps = sum(kind.done for kind in status.kinds), sum(kind.steps for kind in status.kinds)
-    table = Table(caption=f"{done} of {steps} steps done", caption_justify="left")
+    # A step also counts as done if nothing missing is made from it.
+    caption = "all results are in the store" if done == steps else f"{done} of {steps} steps done"
+    table = Table(caption=caption, caption_justify="left")
     table.add_column("step")
     for heading in ("steps", "done", "running", "failed", "waiting"):
         table.add_column(heading, justify="right")

@@ -124,11 +124,13 @@ class DatasetPlanner:
 
     def _add_mix(self, name: str, mix: Mapping[str, int]) -> _DatasetSteps:
         inputs = {
-            part: self.real.load_step("train", count) if part == REAL else self.plan(part).key
+            part: self.real.load_step("train", count, f"mix of data set {name}")
+            if part == REAL
+            else self.plan(part).key
             for part, count in mix.items()
         }
         units = sum(mix.values()) * len(self.classes)
-        key = self.graph.add(MixSpec(parts=tuple(mix.items())), inputs, f"mix {name}", units)
+        key = self.graph.add(MixSpec(parts=tuple(mix.items())), inputs, f"mix {name}", units, {"dataset": name})
         counts = ", ".join(f"{count} {part}" for part, count in mix.items())
         return _DatasetSteps(key, Origin(f"mix of {' and '.join(mix)}", "mix", note=f"{counts} per class"))
 
@@ -165,6 +167,7 @@ class DatasetPlanner:
             else self.prompts.add_embeddings(prompts, per_class, generator.model, numerics)
         )
         shard_ranges = [(first, stop, batches.image_indices(first, stop)) for first, stop in batches.shards()]
+        names = {"dataset": name, "micro_batch": str(self.context.study.numerics.micro_batch)}
         shards: dict[str, str] = {}
         for label, class_name in enumerate(self.classes):
             for first, stop, images in shard_ranges:
@@ -185,7 +188,7 @@ class DatasetPlanner:
                 )
                 inputs = {"prompts": prompts, **{f"embeddings {part:05d}": embeddings[part] for part in parts}}
                 step_label = f"generate {name}: {class_name} {images[0]}-{images[-1] + 1}"
-                shards[f"{len(shards):05d}"] = self.graph.add(spec, inputs, step_label, len(images))
+                shards[f"{len(shards):05d}"] = self.graph.add(spec, inputs, step_label, len(images), names)
         collect = CollectSpec(classes=self.classes, images_per_class=count)
         key = self.graph.add(collect, shards, f"collect {name}", count * len(self.classes))
         return _DatasetSteps(key, generator.origin, prompts)

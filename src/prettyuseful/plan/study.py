@@ -49,6 +49,7 @@ class Plan:
     def result_keys(self) -> list[str]:
         """The keys of the artifacts that records and exported data sets are made from."""
         of_datasets = [key for dataset in self.datasets for key in dataset.keys.values()]
+        of_datasets += [m.reencoded for dataset in self.datasets for m in dataset.measures if m.reencoded]
         of_runs = [key for run in self.runs for key in (run.train, *run.evaluations.values())]
         return list(dict.fromkeys([*of_datasets, *of_runs]))
 
@@ -160,7 +161,9 @@ def _curves(
     classes, study = len(context.task.classes), context.study
     for steps_of in sorted(set(context.counts.values())):
         for per_class in _curve_points(sorted(study.train.real_curve), real):
-            dataset = PlannedDataset(REAL, per_class, {"dataset": real.load_step("train", per_class)})
+            dataset = PlannedDataset(
+                REAL, per_class, {"dataset": real.load_step("train", per_class, "train.real_curve")}
+            )
             recipe = match_steps(cell.recipe, per_class.total(classes), steps_of.total(classes))
             run = classifiers.plan_run(dataset, replace(cell, recipe=recipe), seed, {REAL: real.test_step})
             yield replace(run, cell=cell, steps_of=steps_of)
