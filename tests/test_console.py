@@ -97,7 +97,7 @@ def test_a_run_says_which_field_changed(step: Step, planned: RunPlanned, capsys:
 def test_a_run_says_that_nothing_is_to_do(planned: RunPlanned, capsys: pytest.CaptureFixture[str]) -> None:
     with StepProgress() as progress:
         progress(RunPlanned({}, 1, planned.store, planned.steps))
-    assert capsys.readouterr().err == "its one step is in the store\n"
+    assert capsys.readouterr().err == "all results are in the store: 0 of 1 steps to run\n"
 
 
 def test_quiet_hides_progress(

@@ -15,6 +15,11 @@ def failing(error: BaseException) -> Callable[[], None]:
     return check
 
 
+class SpeechlessError(BaseException):
+    def __str__(self) -> str:
+        raise ValueError("no words")
+
+
 def test_checks_run_in_order_up_to_a_failed_required_check() -> None:
     done: list[str] = []
     checks = [
@@ -45,13 +50,23 @@ def test_a_result_is_yielded_before_the_next_check_runs() -> None:
         (ValueError("no\n  cat\n"), "it failed with ValueError: no cat"),
         (OSError("401 for http://me:canary-1234@host"), "it failed with OSError: 401 for http://[credentials]@host"),
         (OSError("key canary-5678"), "it failed with OSError: key [CANARY_KEY]"),
+        (SystemExit("key canary-5678"), "it failed with SystemExit: key [CANARY_KEY]"),
+        (GeneratorExit("odd"), "it failed with GeneratorExit: odd"),
+        (SpeechlessError(), "it failed with SpeechlessError: its message cannot be shown (ValueError)"),
     ],
 )
-def test_an_error_is_one_line_without_secrets(error: Exception, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_is_one_line_without_secrets(
+    error: BaseException, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("CANARY_KEY", "canary-5678")
     assert list(run_checks([("it", failing(error), False)])) == [CheckResult("it", message)]
 
 
 def test_an_interruption_is_not_caught() -> None:
+    with pytest.raises(KeyboardInterrupt):
+        list(run_checks([("it", failing(KeyboardInterrupt()), False)]))
+
+
+def test_an_interruption_ends_the_checks() -> None:
     with pytest.raises(KeyboardInterrupt):
         list(run_checks([("it", failing(KeyboardInterrupt()), False)]))

@@ -12,10 +12,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.engine.test_deletion import make_deep
 
 from prettyuseful.engine.processes import process_identity
+from prettyuseful.engine.store.local import LocalStore
 from prettyuseful.errors import StoreError
 from prettyuseful.output_files import (
+    check_outside_stores,
     check_writable,
     convert_write_errors,
     draft_folder,
@@ -175,11 +178,34 @@ def test_a_folder_is_made_or_reported(tmp_path: Path) -> None:
     check_writable(tmp_path / "a" / "b")
     assert names(tmp_path / "a" / "b") == []
     (tmp_path / "file").touch()
-    for folder in (tmp_path / "file", tmp_path / "file" / "x", Path("/dev/full"), Path("/proc/x")):
-        with pytest.raises(StoreError, match=r"cannot write to .*; free some space, or choose another folder"):
+    (tmp_path / "loop").symlink_to("loop")
+    for folder in (tmp_path / "file", tmp_path / "file" / "x", tmp_path / "loop", Path("/dev/full")):
+        with pytest.raises(StoreError, match=r"cannot write to .*: it is no folder; choose another folder with --out"):
             make_folder(folder)
+    with pytest.raises(StoreError, match=r"cannot write to .*; free some space, or choose another folder"):
+        make_folder(Path("/proc/x"))
     with pytest.raises(StoreError, match="cannot write to"):
         check_writable(Path("/proc"))
+
+
+def test_results_do_not_lie_in_a_store(tmp_path: Path) -> None:
+    LocalStore(tmp_path / "store")
+    (tmp_path / "link").symlink_to(tmp_path / "store")
+    for name in ("store", "store/objects/83", "store/new/folder", "link", "link/x"):
+        with pytest.raises(StoreError, match=r"lies in the store .*store; choose another folder with --out"):
+            make_folder(tmp_path / name)
+    assert not (tmp_path / "store" / "new").exists()
+    make_folder(tmp_path / "beside")
+    check_outside_stores(tmp_path / "objects")
+
+
+def test_deep_drafts_of_a_killed_process_are_deleted(tmp_path: Path) -> None:
+    left = tmp_path / f".prettyuseful-{'0' * 32}"
+    left.mkdir()
+    (left / "owner").write_text(process_identity().rpartition(" ")[0] + " 1")
+    make_deep(left / "deep", 1_500)
+    write_text(tmp_path / "file", "x")
+    assert names(tmp_path) == ["file"]
 
 
 def test_drafts_are_deleted_after_an_error(tmp_path: Path) -> None:

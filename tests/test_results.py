@@ -125,6 +125,18 @@ def test_a_file_of_others_with_the_name_of_a_result_is_found_before_the_run(
     assert files(tmp_path).get(name, b"mine") == b"mine"
 
 
+def test_an_edited_card_is_kept(finished: Path, plan: Plan, out: Path, caplog: pytest.LogCaptureFixture) -> None:
+    card = out / "datasets" / "tiny" / "README.md"
+    before = card.read_text()
+    card.write_text(before + "my notes")
+    write_all(plan, finished, out)
+    assert card.read_text() == before + "my notes"
+    assert [record.message for record in caplog.records] == [f"{card} was edited and is kept; delete it for a new one"]
+    card.unlink()
+    write_all(plan, finished, out)
+    assert card.read_text() == before
+
+
 def test_links_in_the_output_folder_lead_to_no_deletion(finished: Path, plan: Plan, out: Path, tmp_path: Path) -> None:
     run = next((out / "training").iterdir())
     before = files(out)

@@ -461,7 +461,7 @@ def test_every_metric_with_two_encoders(finished: Path, tmp_path: Path, clip_fol
     ("old", "new", "why"),
     [
         ("{steps: 2}}\n  captioned", "{steps: 3}}\n  captioned", "sampling.steps changed from 2 to 3"),
-        ("seeds: [0, 1]", "seeds: [0, 7]", "seed changed from 1 to 7"),
+        ("seeds: [0, 1]", "seeds: [0, 7]", "training seed changed from 1 to 7"),
         ("seeds: [0, 1]", "seeds: [0, 1, 2]", "the store has none of them"),
         ("numerics: {", "numerics: {threads: 2, ", "numerics.threads changed from 1 to 2"),
         ("train: {", "train: {probes: [edges], ", "the store has none of them"),

@@ -222,7 +222,8 @@ def _hours(hours: float) -> str:
 
 def _cost_notes(cost: Cost) -> Iterator[str]:
     total, prices = cost.amounts, cost.prices
-    yield f"{cost.steps - cost.left:,} of {cost.steps:,} steps done"
+    done = f"{cost.steps - cost.left:,} of {cost.steps:,} steps done"
+    yield done if cost.left else "all results are in the store"
     if cost.left:
         qualifier = "at least" if total.unknown_steps else "about"
         others = f", plus {total.unknown_steps:,} steps without a time estimate" if total.unknown_steps else ""
@@ -253,7 +254,9 @@ def _amount(value: float | None, unknown_steps: int, format_value: Callable[[flo
 def status_table(status: Status) -> Table:
     """Return how many steps of each kind are done, running, failed and waiting."""
     done, steps = sum(kind.done for kind in status.kinds), sum(kind.steps for kind in status.kinds)
-    table = Table(caption=f"{done} of {steps} steps done", caption_justify="left")
+    # A step also counts as done if nothing missing is made from it.
+    caption = "all results are in the store" if done == steps else f"{done} of {steps} steps done"
+    table = Table(caption=caption, caption_justify="left")
     table.add_column("step")
     for heading in ("steps", "done", "running", "failed", "waiting"):
         table.add_column(heading, justify="right")
@@ -288,9 +291,10 @@ def explanation_lines(
 def pool_table(pooled: PooledStudies) -> Table:
     """Return, for each difference, a line per study, one for their mean, one for a new study and heterogeneity."""
     caption = (
-        "accuracy on real test images, mean [95% interval]; all studies: at the level at which Holm's procedure tests\n"
-        "tau: standard deviation of the true differences of studies; I2: its share of the variance between estimates\n"
-        "p: of zero, Holm-adjusted; in the line of heterogeneity, of equal true differences in all studies (Welch)"
+        "accuracy on real test images, with 95% intervals; p of zero, Holm-adjusted\n"
+        "all studies: mean, with the interval of the level at which Holm's procedure tests\n"
+        "tau: standard deviation of the true differences of studies\n"
+        "I2: share of tau in the variance between estimates; p of equal studies (Welch)"
     )
     table = Table(caption=caption, caption_justify="left")
     table.add_column("difference", overflow="fold")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from prettyuseful.errors import PrettyUsefulError
-from prettyuseful.redaction import redact_line
+from prettyuseful.redaction.exceptions import describe_error, message_of
 
 SingleCheck = tuple[str, Callable[[], None], bool]
 """What is checked, a function that raises an error if the check fails, and whether later checks depend on it."""
@@ -36,13 +36,18 @@ class InterfaceError(PrettyUsefulError):
 def run_checks(checks: Iterable[SingleCheck]) -> Iterator[CheckResult]:
     """Run checks in order. Stop after a failed check on which later checks depend."""
     for what, check, is_required in checks:
-        try:
-            check()
-            yield CheckResult(what)
-        except Exception as error:  # user-defined code may raise anything
-            message = redact_line(str(error))
-            if not isinstance(error, PrettyUsefulError):
-                message = f"it failed with {type(error).__name__}: {message}"
-            yield CheckResult(what, message)
-            if is_required:
-                return
+        problem = _problem_of(check)
+        yield CheckResult(what, problem)
+        if problem is not None and is_required:
+            return
+
+
+def _problem_of(check: Callable[[], None]) -> str | None:
+    try:
+        check()
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # user-defined code may raise anything, also SystemExit
+        is_ours = isinstance(error, PrettyUsefulError)
+        return message_of(error) if is_ours else f"it failed with {describe_error(error)}"
+    return None

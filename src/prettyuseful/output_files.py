@@ -10,7 +10,6 @@ from __future__ import annotations
 import errno
 import os
 import re
-import shutil
 import stat
 import sys
 import uuid
@@ -18,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from prettyuseful.engine.deletion import remove
 from prettyuseful.engine.processes import has_exited, process_identity
 from prettyuseful.errors import StoreError, one_line
 
@@ -31,6 +31,7 @@ _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS)  # of file systems wit
 _STANDARD_FILES = {"/dev/stdin": 0, "/dev/stdout": 1, "/dev/stderr": 2}
 _OPEN_FILE = re.compile(r"/(?:dev|proc/self)/fd/(\d{1,9})")
 _MAX_LINKS = 40
+_STORE_FOLDERS = ("manifests", "objects", "locks")
 _MARK_BYTES = 1 << 20  # of the beginning and of the end of a file, in which a mark is searched
 
 
@@ -47,6 +48,8 @@ def convert_write_errors(target: Path) -> Iterator[None]:
         place = error.filename or target
         if _HIDDEN.search(os.fsdecode(place)):
             place = target
+        if error.errno in (errno.EEXIST, errno.ENOTDIR):
+            raise StoreError(f"cannot write to {place}: it is no folder; choose another folder with --out") from error
         raise StoreError(
             f"cannot write to {place}: {one_line(error.strerror or str(error))}; free some space, or choose another "
             "folder with --out"
@@ -57,10 +60,24 @@ def make_folder(folder: Path) -> None:
     """Create a folder with its parents.
 
     Raises:
-        StoreError: it cannot be created.
+        StoreError: it cannot be created, or lies in a store.
     """
+    check_outside_stores(folder)
     with convert_write_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
+
+
+def check_outside_stores(path: Path) -> None:
+    """Check that a path for results does not lie in a store, where they would be mixed with its own files.
+
+    Raises:
+        StoreError: it does.
+    """
+    with convert_write_errors(path):
+        real = Path(os.path.realpath(path))
+        for folder in (real, *real.parents):
+            if all(os.path.isdir(folder / name) for name in _STORE_FOLDERS):  # noqa: PTH112  (never an error)
+                raise StoreError(f"{path} lies in the store {folder}; choose another folder with --out")
 
 
 def check_writable(folder: Path) -> None:
@@ -189,13 +206,13 @@ def exited_drafts(folder: Path, kind: str = "prettyuseful") -> list[Path]:
 
 def delete_drafts(draft: Path) -> None:
     """Delete a folder of drafts. Its owner comes last, so that a process that is killed meanwhile can be continued."""
-    with suppress(OSError):
+    with suppress(OSError):  # the next write tries again
         for path in draft.iterdir():
             if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path, ignore_errors=True)
+                remove(path)
             elif path.name != _OWNER:
                 path.unlink()
-    shutil.rmtree(draft, ignore_errors=True)
+        remove(draft)
 
 
 def _is_empty(folder: Path) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Iterable
@@ -13,7 +14,7 @@ from typing import Any
 
 from prettyuseful.engine.keys import digest, file_sha256
 from prettyuseful.errors import DataError, UnknownNameError, did_you_mean
-from prettyuseful.redaction import redact_line
+from prettyuseful.redaction.exceptions import describe_error, message_of
 
 _PLUGIN = re.compile(r"(?P<module>[\w./\\~-]+|.+\.py):(?P<attribute>[A-Za-z_]\w*)")
 
@@ -44,13 +45,12 @@ def load_plugin(name: str) -> Any:
             raise UnknownNameError(
                 f"no module {module!r} for {name!r}; run in the folder that contains it, or install it"
             ) from None
-        message = redact_line(str(error))
+        message = message_of(error)
         raise UnknownNameError(f"cannot import {name!r}: {message}; install the missing package") from error
-    except UnknownNameError:
+    except (UnknownNameError, KeyboardInterrupt):
         raise
-    except (Exception, SystemExit) as error:  # user-defined code may raise anything
-        message = f"{type(error).__name__}: {redact_line(str(error))}"
-        raise UnknownNameError(f"cannot import {name!r}: {message}") from error
+    except BaseException as error:  # user-defined code may raise anything
+        raise UnknownNameError(f"cannot import {name!r}: {describe_error(error)}") from error
     if not hasattr(imported, attribute):
         hint = did_you_mean(attribute, [known for known in vars(imported) if not known.startswith("_")])
         raise UnknownNameError(f"module {module!r} has no {attribute!r}{hint}")
@@ -71,9 +71,10 @@ def instantiate_plugin(name: str, methods: Iterable[str], kind: str) -> Any:
     plugin_class = load_plugin(name)
     try:
         plugin = plugin_class()
-    except (Exception, SystemExit) as error:  # user-defined code may raise anything
-        message = f"{type(error).__name__}: {redact_line(str(error))}"
-        raise DataError(f"{plugin_id(name)}() failed: {message}") from error
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # user-defined code may raise anything
+        raise DataError(f"{plugin_id(name)}() failed: {describe_error(error)}") from error
     for method in methods:
         if not callable(getattr(plugin, method, None)):
             raise DataError(f"{plugin_id(name)} has no method {method!r}; see `prettyuseful check {kind}`")
@@ -105,7 +106,7 @@ def plugin_id(name: str) -> str:
 
 def _plugin_file(name: str) -> Path:
     module = name.rpartition(":")[0]
-    file = Path(module).expanduser().resolve()
+    file = Path(os.path.realpath(Path(module).expanduser()))
     if not file.is_file():
         raise UnknownNameError(f"no file {module} for {name!r}; check the path")
     return file

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from prettyuseful.engine.pinned import Pinned
 from prettyuseful.errors import DataError, PrettyUsefulError, UnknownNameError, did_you_mean
 from prettyuseful.plugins import is_plugin, load_plugin, plugin_fingerprint, plugin_id
-from prettyuseful.redaction import redact_line
+from prettyuseful.redaction.exceptions import describe_error
 
 
 class Row(Protocol):
@@ -140,13 +140,12 @@ class Registry(Generic[RowT]):
         """Turn an exception of user-defined code into a DataError: one line that names the row."""
         try:
             yield
-        except PrettyUsefulError:
+        except (PrettyUsefulError, KeyboardInterrupt, GeneratorExit):
             raise
-        except (Exception, SystemExit) as error:  # user-defined code may raise anything
+        except BaseException as error:  # user-defined code may raise anything
             if name in self.rows or not is_plugin(name):
                 raise
-            message = f"{type(error).__name__}: {redact_line(str(error))}"
-            raise DataError(f"{self.kind} {plugin_id(name)}: {message}") from error
+            raise DataError(f"{self.kind} {plugin_id(name)}: {describe_error(error)}") from error
 
     def pin(self, name: str) -> Pinned[str]:
         """Return what identifies the row in a step's key: its name, or the content of the user's file."""

@@ -6,6 +6,7 @@ Only files that an earlier run has written are replaced or removed; whatever els
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 import uuid
@@ -15,7 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from prettyuseful.analysis.summary import Summary, summarise
-from prettyuseful.data.dataset import SHARD_MARK, dataset_card, is_shard_name
+from prettyuseful.data.dataset import SHARD_MARK, dataset_card, is_card_as_written, is_shard_name
 from prettyuseful.engine.store.base import Artifact, Store
 from prettyuseful.engine.store.verification import report_unusable_contents
 from prettyuseful.errors import StoreError
@@ -35,6 +36,7 @@ from prettyuseful.plan.study import Plan
 from prettyuseful.records import RECORD_MARK, Record, dataset_file, run_file
 from prettyuseful.report.build import REPORT_MARK, write_report
 
+_logger = logging.getLogger("prettyuseful")
 LOG, CARD, MANIFEST, REPORT = "epochs.jsonl", "README.md", "manifest.json", "report.html"
 EVENTS = "events.out.tfevents.0000000000.prettyuseful"
 """The name of TensorBoard's file of a training; TensorBoard finds such files by the beginning of their names."""
@@ -133,8 +135,11 @@ def export_dataset(artifact: Artifact, dataset: PlannedDataset, plan: Plan, fold
             for path in folder.iterdir():
                 if path.name not in names and _is_own_shard(path):
                     path.unlink()
-        card = dataset_card(folder.name, plan.task.classes, description)
-        write_text(folder / CARD, card, _DATASET_MARKS[CARD], drafts)
+        if _is_edited_card(folder / CARD):
+            _logger.warning("%s was edited and is kept; delete it for a new one", folder / CARD)
+        else:
+            card = dataset_card(folder.name, plan.task.classes, description)
+            write_text(folder / CARD, card, _DATASET_MARKS[CARD], drafts)
         write_text(folder / MANIFEST, artifact.manifest.as_text(), _DATASET_MARKS[MANIFEST], drafts)
 
 
@@ -150,7 +155,8 @@ def export_training_logs(plan: Plan, store: Store, folder: Path) -> None:
     """
     for run in plan.runs:
         if (artifact := store.read(run.train)) is not None:
-            with report_unusable_contents(plan.steps[run.train].label, [run.train], store.url):
+            label = plan.steps[run.train].label
+            with report_unusable_contents(artifact.manifest, label, store.url, "its log or its time"):
                 _export_training_log(artifact, folder / run.label)
 
 
@@ -177,6 +183,10 @@ def _export_datasets(plan: Plan, store: Store, folder: Path) -> dict[str, Path]:
         folders[dataset.label] = folder / dataset.label
         export_dataset(artifact, dataset, plan, folder / dataset.label)
     return folders
+
+
+def _is_edited_card(path: Path) -> bool:
+    return is_own_file(path, _DATASET_MARKS[CARD]) and not is_card_as_written(path.read_text("utf-8", "replace"))
 
 
 def _is_own_shard(path: Path) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -32,7 +33,7 @@ from prettyuseful.engine.store.open import open_store, store_exists
 from prettyuseful.engine.workers.open import local_parallelism
 from prettyuseful.errors import EveryRunFailedError, StepFailedError, StoreError, StudyError
 from prettyuseful.hub.commits import check_resolved
-from prettyuseful.output_files import convert_write_errors, make_folder
+from prettyuseful.output_files import check_outside_stores, convert_write_errors, make_folder
 from prettyuseful.plan.gather import gather_records
 from prettyuseful.plan.measured import measured_cells
 from prettyuseful.plan.planned import PlannedDataset
@@ -88,7 +89,7 @@ def run_study(
 
 def run_plan(plan: Plan, session: Session, out: Path) -> StudyResult:
     """Run a plan like `run_study`, in an open session."""
-    if any(out.resolve() == path.resolve() for path in plan.study.task.paths):
+    if any(os.path.realpath(out) == os.path.realpath(path) for path in plan.study.task.paths):
         raise StoreError(f"{out} contains the images of the task; choose another folder with --out")
     check_output_folder(plan, out)
     outcome = Outcome()
@@ -175,11 +176,13 @@ def generate(
     """
     plan = make_plan(dataset_study(dataset, task, numerics))
     folder, planned = Path(out), next(planned for planned in plan.datasets if planned.plan is not None)
-    if (source := _source_folder(planned)) and source.resolve().is_relative_to(folder.resolve()):
+    source = _source_folder(planned)
+    if source and Path(os.path.realpath(source)).is_relative_to(os.path.realpath(folder)):
         raise StoreError(f"{folder} contains the source images of the data set; choose another folder with --out")
     make_folder(folder)
     check_dataset_folder(folder)
     with Execution(store, workers, on, on_event).session(plan.study.numerics) as session:
+        check_outside_stores(folder)  # a new folder may have become the store
         inspected_key = planned.keys.get("inspect", planned.key)
         outcome = session.run(plan.steps, [planned.key, inspected_key])
         artifact, inspected = session.store.read(planned.key), session.store.read(inspected_key)

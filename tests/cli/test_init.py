@@ -58,6 +58,18 @@ def test_an_internal_error_prints_its_traceback_without_secrets() -> None:
     assert "canary" not in result.stderr
 
 
+def test_what_is_no_text_is_printed_as_its_escape() -> None:
+    """A path may hold any bytes."""
+    script = (
+        "import sys; from prettyuseful.cli import app, main\n"
+        "@app.command()\ndef path() -> None: print('a\\udcff')\n"
+        "sys.argv = ['prettyuseful', 'path']; main()"
+    )
+    environment = {**os.environ, "PYTHONIOENCODING": "utf-8:strict"}
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment)
+    assert (result.stdout, result.stderr) == ("a\\udcff\n", "")
+
+
 @pytest.mark.parametrize("buffered", ["", "1"])
 @pytest.mark.parametrize("command", [("list", "metrics", "--json"), ("paper",), ("--help",), ("--version",)])
 def test_a_full_disk_behind_stdout_is_a_one_line_error(command: tuple[str, ...], buffered: str) -> None:

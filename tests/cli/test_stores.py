@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from tests.cli.commands import call_here, one_error
 from tests.engine.store.locations import key_of, manifest
 
 from prettyuseful.engine.step import manifest_of
+from prettyuseful.engine.store.folder import SafeFolder
 from prettyuseful.engine.store.local import LocalStore
 from prettyuseful.plan.study import make_plan
 from prettyuseful.study.reading import load_study
@@ -73,17 +76,60 @@ def test_verify_lists_damaged_artifacts(store: LocalStore) -> None:
     result = call_here("verify", "--store", store.root)
     assert (result.returncode, result.stdout, result.stderr) == (0, "2 of 2 artifacts are intact\n", "")
     intact = json.loads(call_here("verify", "--store", store.root, "--json").stdout)
-    assert intact == {"schema_version": 1, "artifacts": 2, "broken": []}
+    assert intact == {"schema_version": 1, "artifacts": 2, "broken": [], "unreadable": []}
     artifact = store.read(OTHER)
     assert artifact is not None
     artifact.path("file").unlink()
     result = call_here("verify", "--store", store.root)
     assert result.returncode == 1
     assert result.stdout == f"damaged: load {OTHER[:12]}: file file is missing\n1 of 2 artifacts are intact\n"
-    assert result.stderr == "run the study again to replace the damaged artifacts\n"
+    assert result.stderr.startswith("to mend the store, add --discard, then run the study: ")
     result = call_here("verify", "--store", store.root, "--json")
     assert result.returncode == 1
     assert json.loads(result.stdout)["broken"] == [{"key": OTHER, "step": "load", "problem": "file file is missing"}]
+
+
+def test_verify_can_remove_damaged_artifacts(store: LocalStore) -> None:
+    artifact = store.read(OTHER)
+    assert artifact is not None
+    artifact.path("file").chmod(0o644)
+    artifact.path("file").write_bytes(b"precious bytfs")  # of the same size, so that no run would make it again
+    other = next(manifest.key for manifest in store.list() if manifest.key != OTHER)
+    assert OTHER in LocalStore(store.root).select_existing([OTHER])
+    result = call_here("verify", "--store", store.root, "--discard")
+    assert (result.returncode, result.stderr) == (
+        0, "removed 1 damaged artifact; run the study to make again what it needs of them\n"
+    )  # fmt: skip
+    assert LocalStore(store.root).select_existing([OTHER, other]) == {other}
+    assert call_here("verify", "--store", store.root).stdout == "1 of 1 artifacts are intact\n"
+
+
+@pytest.mark.parametrize("options", [[], ["--discard"]])
+def test_what_cannot_be_read_is_an_error_and_not_damage(
+    store: LocalStore, monkeypatch: pytest.MonkeyPatch, options: list[str]
+) -> None:
+    artifact = store.read(OTHER)
+    assert artifact is not None
+    path, read = artifact.path("file"), SafeFolder.sha256_and_size
+
+    def fail(self: SafeFolder, *names: str) -> tuple[str, int] | None:
+        if self.path(*names) == path:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))  # as `os.read` does, without a name
+        return read(self, *names)
+
+    monkeypatch.setattr(SafeFolder, "sha256_and_size", fail)
+    result = call_here("verify", "--store", store.root, *options)
+    assert (result.returncode, result.stdout) == (2, "1 of 2 artifacts are intact\n")
+    assert result.stderr == (
+        "error: 1 of 2 artifacts cannot be read, so they are not verified; the first one: cannot read "
+        f"{path} in the store {store.root}: Input/output error; ask its owner for permission, or choose another store "
+        "with --store\n"
+    )
+    report = json.loads(call_here("verify", "--store", store.root, "--json", *options).stdout)
+    assert report["broken"] == []
+    (entry,) = report["unreadable"]
+    assert (entry["key"], entry["step"]) == (OTHER, "load")
+    assert OTHER in store.select_existing([OTHER])
 
 
 def test_a_missing_store_is_a_user_error_and_is_not_created(study: Path, tmp_path: Path) -> None:

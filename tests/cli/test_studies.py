@@ -76,7 +76,7 @@ def test_run_prints_one_json_document_and_reuses_the_store(tmp_path: Path, study
     assert json.loads(call_here("plan", "my.yaml", "--json", cwd=tmp_path).stdout)["left"] == 0
     again = call_here("run", "my.yaml", "--json", cwd=tmp_path)
     assert json.loads(again.stdout) == content
-    assert again.stderr.splitlines()[0] == f"all {steps} steps are in the store"
+    assert again.stderr.splitlines()[0] == f"all results are in the store: 0 of {steps} steps to run"
 
 
 def test_steps_only_runs_the_steps_and_writes_no_report(tmp_path: Path, study_text: Callable[..., str]) -> None:

@@ -10,7 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from prettyuseful.data.dataset import Row, dataset_card, read_shard, shard_name, shard_schema, write_shard
+from prettyuseful.data.dataset import (
+    Row,
+    dataset_card,
+    is_card_as_written,
+    read_shard,
+    shard_name,
+    shard_schema,
+    write_shard,
+)
 from prettyuseful.data.images import encode_jpeg, encode_png
 
 CLASSES = ("cat", "dog")
@@ -89,3 +97,12 @@ def test_image_bytes_are_unchanged(folder: Path) -> None:
     first = table.column("image")[0].as_py()
     assert first["path"] == "cat/0.png"
     assert Image.open(io.BytesIO(first["bytes"])).format == "PNG"
+
+
+def test_an_edited_card_is_known() -> None:
+    card = dataset_card("pe\udcffts\n", CLASSES, "Two pets.")
+    assert "# pe ts\n" in card
+    assert is_card_as_written(card)
+    assert is_card_as_written(card[: card.index("<!--")])  # of an earlier version
+    for edited in (card + "notes", card.replace("Two", "Three"), "notes" + card, card.replace("<!--", "x <!--"), "x"):
+        assert not is_card_as_written(edited)

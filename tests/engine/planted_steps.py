@@ -5,9 +5,10 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import threading
 import time
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 
 from prettyuseful.engine.step import Job, StepSpec
 from prettyuseful.errors import DataError, StoreUnavailableError
@@ -44,6 +45,26 @@ class FailSpec(StepSpec):
     def make(self, job: Job) -> dict[str, Any]:
         del job
         raise DataError("a broken image") if self.user else RuntimeError(os.environ.get(self.variable, "no luck"))
+
+
+class ExitSpec(StepSpec):
+    """Raises what is no Exception, with the value of a variable; a thread of it fails, too."""
+
+    kind: ClassVar[str] = "train"
+    pace: ClassVar[float] = 0.01
+    variable: str
+    error: str
+
+    def make(self, job: Job) -> dict[str, Any]:
+        del job
+        secret = os.environ[self.variable]
+        thread = threading.Thread(target=lambda: self.fail(RuntimeError(f"thread {secret}")))
+        thread.start()
+        thread.join()
+        return self.fail({"exit": SystemExit, "interrupt": KeyboardInterrupt}[self.error](f"with {secret}"))
+
+    def fail(self, error: BaseException) -> NoReturn:
+        raise error
 
 
 class SignalSpec(WriteSpec):

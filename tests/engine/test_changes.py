@@ -80,7 +80,7 @@ def test_a_field_has_the_name_that_the_study_gives_it() -> None:
     numerics = {"numerics": {"threads": 2}}
     assert words(before, {**after, **numerics}, step) == (
         "recipe `quick` changed its learning rate from 0.001 to 0.003, its epochs from 2 to 3 and numerics.threads "
-        "changed from none to 2"
+        "changed from missing to 2"
     )
 
 

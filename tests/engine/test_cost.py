@@ -272,7 +272,7 @@ def test_table_omits_empty_columns() -> None:
     done = prompt(5)
     text = render(cost_of({done.key: done}, {}, Rates(), 1, Prices(1, 1)), 100)
     assert not any(word in text for word in ("time", "disk", "money"))
-    assert "1 of 1 steps done" in text
+    assert "all results are in the store" in text
 
 
 def test_table_names_hours_without_a_price() -> None:

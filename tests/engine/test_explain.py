@@ -84,7 +84,7 @@ def test_nothing_is_to_explain_when_the_store_has_everything(store: LocalStore, 
     run(store, first, write("b", first))
     explanation = explain(store, first, write("b", first))
     assert (explanation.reasons, explanation.groups, explanation.why) == ((), (), "")
-    assert explanation.summary == "all 2 steps are in the store"
+    assert explanation.summary == "all results are in the store: 0 of 2 steps to run"
 
 
 def chain(write: Any, text: str, *others: str) -> list[Step]:
@@ -262,7 +262,7 @@ def test_an_input_of_another_kind_is_named(store: LocalStore, write: Any) -> Non
     folder = named(PinnedSpec(images=Pinned("x", "y")), "import x")
     run(store, write("a"), write("test", write("a")), folder)
     assert words(explain(store, folder, write("test", folder))) == [
-        "test: input: input input 0 (import x): input input 0 is now import x"
+        "test: input: input input 0 (import x): it is now made from: import x"
     ]
 
 

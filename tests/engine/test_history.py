@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -13,6 +14,9 @@ from prettyuseful.engine.changes import changes_between, flatten
 from prettyuseful.engine.history import History, Neighbours
 from prettyuseful.engine.step import Step
 from prettyuseful.engine.store.base import Manifest
+from prettyuseful.numerics import TrainingNumerics
+from prettyuseful.steps.classifiers import TrainSpec
+from prettyuseful.training.recipes import SMALL
 
 NOON = "2026-11-29T12:00:00+00:00"
 LATER = "2026-11-29T13:00:00+00:00"
@@ -136,5 +140,36 @@ def test_no_artifact_is_nearer_than_the_nearest(planted_steps: ModuleType, data:
         assert key is None
         return
     best = min(map(distance, rows.values()))
-    latest = max(row.created for row in rows.values() if distance(row) == best)
-    assert key == min(row.key for row in rows.values() if distance(row) == best and row.created == latest)
+    ties = [row for row in rows.values() if distance(row) == best]
+    ties = [row for row in ties if row.inputs == dict(wanted.inputs)] or ties
+    latest = max(row.created for row in ties)
+    assert key == min(row.key for row in ties if row.created == latest)
+
+
+def test_of_equally_near_artifacts_the_one_with_the_nearest_inputs_is_taken(slow: Any) -> None:
+    near, far = step(slow(text="a", seconds=1)), step(slow(text="b", seconds=2))
+    own = step(slow(text="a", seconds=3))
+    tests = {source.key: step(slow(text="test", seconds=0), source) for source in (near, far, own)}
+    manifests = [made(near), made(far), made(own), made(tests[near.key]), made(tests[far.key], LATER)]
+    wanted = tests[own.key]
+    assert nearest(wanted, manifests, {own.key: own, wanted.key: wanted}) == tests[near.key].key
+
+
+@pytest.mark.parametrize("field", ["seed", "architecture"])
+def test_a_field_that_tells_steps_apart_counts_more_than_two_others(field: str) -> None:
+    """A former version with other settings is nearer than the step of another seed."""
+
+    def train(**changes: Any) -> Step:
+        recipe = replace(
+            SMALL, **{name: value for name, value in changes.items() if name not in ("seed", "architecture")}
+        )
+        fields = {
+            "seed": 0,
+            "architecture": "small",
+            **{k: v for k, v in changes.items() if k in ("seed", "architecture")},
+        }
+        return step(TrainSpec(recipe=recipe, numerics=TrainingNumerics(), **fields))
+
+    former = train(epochs=3, learning_rate=0.1, batch_size=8)
+    other = train(**{field: {"seed": 1, "architecture": "resnet18"}[field]})
+    assert nearest(train(), [made(former), made(other, LATER)]) == former.key

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
+from tests.engine.test_deletion import make_deep
 
 from prettyuseful.engine.pinned import Pinned
 from prettyuseful.engine.step import Job, Step, StepSpec, run_step
@@ -45,9 +46,11 @@ class Counting(Note):
 
 
 class Broken(Note):
+    error: ClassVar[BaseException] = RuntimeError("half-way")
+
     def make(self, job: Job) -> dict[str, Any]:
         super().make(job)
-        raise RuntimeError("half-way")
+        raise self.error
 
 
 def step(spec: StepSpec, **inputs: str) -> Step:
@@ -98,6 +101,30 @@ def test_failed_step_leaves_no_artifact(store: LocalStore) -> None:
     assert list(store.list()) == []
     with store.claim(step(Broken()).key) as claimed:
         assert claimed
+
+
+@pytest.mark.parametrize("kind", [SystemExit, GeneratorExit, BaseException])
+def test_step_that_raises_anything_fails_without_secrets(
+    store: LocalStore, kind: type[BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MY_TOKEN", "canary-1234")
+    monkeypatch.setattr(Broken, "error", kind("with\ncanary-1234"))
+    with pytest.raises(StepFailedError) as error:
+        run_step(step(Broken()), store, lambda _: None)
+    assert str(error.value) == f"{kind.__name__}: with [MY_TOKEN]"
+
+
+def test_interruption_is_no_failure_of_the_step(store: LocalStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Broken, "error", KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        run_step(step(Broken()), store, lambda _: None)
+
+
+def test_step_with_checkpoints_of_any_depth_is_committed(store: LocalStore) -> None:
+    deep = store.checkpoint_dir(step(Note()).key)
+    make_deep(deep, 1_500)
+    assert run_step(step(Note()), store, lambda _: None) is not None
+    assert not deep.exists()
 
 
 def test_facts_that_json_does_not_have_fail_the_step(store: LocalStore) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from prettyuseful.data.class_counts import ClassCounts
 from prettyuseful.engine.execute import Outcome
 from prettyuseful.engine.store.local import LocalStore
+from prettyuseful.errors import CorruptArtifactError
 from prettyuseful.plan.gather import gather_records
 from prettyuseful.plan.study import Plan, make_plan
 from prettyuseful.records import DatasetRecord, Record, RunRecord, StudyRecord, read_records
@@ -118,6 +121,52 @@ def test_records_of_unfinished_runs_hold_the_existing_results(plan: Plan, finish
     assert (whole.status, left.status, left.cause) == ("complete", "missing", None)
     assert left.transfers == [transfer for transfer in whole.transfers if transfer.tested_on != "tiny"]
     assert left.environment == whole.environment
+
+
+FORGERIES: dict[str, tuple[str, dict[str, Any], str]] = {
+    "share": ("evaluate", {"facts": {"top1": 2}}, "facts.top1 = 2: input should be less than or equal to 1"),
+    "groups": ("evaluate", {"facts": {"groups": None}}, "facts.groups: input should be a valid list"),
+    "other": ("evaluate", {"facts": {"odd": 1}}, "facts.odd = 1: extra inputs are not permitted"),
+    "epoch": ("train", {"facts": {"last_epoch": []}}, "facts.last_epoch: input should be a valid dictionary"),
+    "machine": ("train", {"environment": {"python": []}}, "environment.python: input should be a valid string"),
+    "metric": ("measure", {"facts": {"numbers": 1}}, "facts: AttributeError: 'int' object has no attribute 'items'"),
+    "classes": ("measure", {"facts": {"images_per_class": "x"}}, "facts.images_per_class"),
+    "quality": ("re-encode", {"facts": {"quality": "high"}}, "facts.quality = high: input should be a valid integer"),
+    "applied": ("collect", {"facts": {"applied": 1}}, "facts.applied = 1: input should be a valid dictionary"),
+    "sample": ("sample", {"files": b'[["a"], 1]'}, "samples.json.1 = 1: input should be a valid"),
+    "findings": ("check", {"files": b"{"}, "findings.json: invalid JSON"),
+}
+
+
+@pytest.mark.parametrize("name", FORGERIES)
+def test_what_nobody_can_have_written_is_named_and_can_be_made_again(
+    plan: Plan, finished: Path, tmp_path: Path, name: str
+) -> None:
+    kind, changes, problem = FORGERIES[name]
+    shutil.copytree(finished / "store", tmp_path / "store")
+    store = LocalStore(tmp_path / "store")
+    wanted = dict.fromkeys(plan.result_keys)
+    whole = next(manifest for manifest in store.list() if manifest.step == kind and manifest.key in wanted)
+    forged = whole
+    for field, change in changes.items():
+        if field == "files":
+            (tmp_path / "file").write_bytes(change)
+            files = [store.put_file(entry.name, tmp_path / "file") for entry in whole.files]
+            forged = forged.model_copy(update={"files": tuple(files)})
+        else:
+            forged = forged.model_copy(update={field: {**getattr(whole, field), **change}})
+    store.discard([whole.key])
+    store.commit(forged)
+    with pytest.raises(CorruptArtifactError) as raised:
+        gather_records(plan, store)
+    remedy = re.search(r"; delete (\S+) and run again", str(raised.value))
+    assert remedy is not None
+    assert f": the artifact {whole.key[:12]} in the store {store.url} holds" in str(raised.value)
+    assert problem in str(raised.value)
+    Path(remedy[1]).unlink()
+    assert list(plan.missing_steps(store)) == [whole.key]
+    store.commit(whole)
+    assert gather_records(plan, store) == gather_records(plan, LocalStore(finished / "store"))
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,19 @@ from prettyuseful.redaction.keys import is_secret_key
 
 @pytest.mark.parametrize(
     "name",
-    ["password", "Pwd", "api_key", "X-Api-Key", "AccountKey", "client secret", "access_token", "sig"],
+    [
+        "password",
+        "Pwd",
+        "bindpw",
+        "PSW",
+        "passcode",
+        "api_key",
+        "X-Api-Key",
+        "AccountKey",
+        "client secret",
+        "access_token",
+        "sig",
+    ],
 )
 def test_names_of_secrets(name: str) -> None:
     assert is_secret_key(name)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import textwrap
 from collections.abc import Callable
@@ -49,6 +50,18 @@ def test_a_part_of_a_random_value_is_replaced() -> None:
     assert index.redact(f"invalid value {RANDOM[:20]}... of a token") == "invalid value [MY_TOKEN]... of a token"
     assert index.redact(f"> {RANDOM[:15]}\n> {RANDOM[15:]}") == "> [MY_TOKEN]\n> [MY_TOKEN]"
     assert index.redact(f"{RANDOM[:6]} is short") == f"{RANDOM[:6]} is short"
+
+
+def test_a_part_of_a_hexadecimal_key_is_replaced() -> None:
+    key = hashlib.sha256(b"canary").hexdigest()
+    index = SecretIndex([("MY_KEY", key)])
+    assert index.redact(f"invalid {key[:42]}... of {key[-20:]}") == "invalid [MY_KEY]... of [MY_KEY]"
+
+
+def test_a_password_with_letters_of_many_languages_is_replaced_in_bytes() -> None:
+    password = "p\u00e4ss-\u0436\u0437\u0438-77"
+    index = SecretIndex([("MY_PASSWORD", password)])
+    assert index.redact(f"{password.encode()!r} {password!a}") == "b'[MY_PASSWORD]' '[MY_PASSWORD]'"
 
 
 def test_a_part_of_a_value_of_words_is_kept() -> None:

@@ -54,6 +54,8 @@ def test_values_without_secrets(value: str) -> None:
 
 def test_paths_need_not_exist(tmp_path: Path) -> None:
     assert is_path(str(tmp_path / "missing"))
+    assert not is_path(str(tmp_path / "missing"), exists=True)
+    assert is_path(str(tmp_path), exists=True)
     assert not is_path("/no-such-folder/x")
     assert not is_path("name")
     assert not is_path("/")

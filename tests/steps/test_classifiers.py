@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from safetensors.numpy import load_file
 
 from prettyuseful.engine.step import Step, run_step
@@ -108,3 +111,41 @@ def test_a_corrupted_checkpoint_is_skipped_with_a_warning(few: Artifact, store: 
     assert manifest is not None
     assert "the checkpoint of epoch 3" in manifest.facts["warnings"][0]
     assert "resumes from epoch 2" in manifest.facts["warnings"][0]
+
+
+def change(name: str, value: object) -> Callable[[dict[str, Any]], object]:
+    return lambda state: {**state, name: value}
+
+
+@pytest.mark.usefixtures("often")
+@pytest.mark.parametrize(
+    "forge",
+    [
+        lambda _: {},
+        lambda _: [["lines", 1]],
+        change("lines", 3),
+        change("lines", ["x"] * 3),
+        lambda state: {**state, "lines": state["lines"][:2]},
+        change("random", 6),
+        lambda state: {**state, "schedule": {**state["schedule"], "step": 5}},
+        lambda state: {**state, "model": {**state["model"], "more": torch.zeros(1)}},
+    ],
+)
+def test_a_training_begins_again_if_no_checkpoint_can_be_used(
+    few: Artifact, store: LocalStore, tmp_path: Path, forge: Callable[[dict[str, Any]], object]
+) -> None:
+    shutil.copytree(store.root, tmp_path / "elsewhere")
+    elsewhere = LocalStore(tmp_path / "elsewhere")
+    step = interrupt(store, training(epochs=6), few, at=0.5)
+    older, last = sorted(store.checkpoint_dir(step.key).glob("*.pt"))
+    older.unlink()
+    content = io.BytesIO()
+    torch.save(forge(torch.load(last, weights_only=True)), content)
+    last.rename(last.with_name(f"v1-000003-{hashlib.sha256(content.getvalue()).hexdigest()}.pt")).write_bytes(
+        content.getvalue()
+    )
+    manifest = run_step(step, store, lambda _: None)
+    assert manifest is not None
+    assert "the checkpoint of epoch 3" in manifest.facts["warnings"][0]
+    run_step(step, elsewhere, lambda _: None)
+    assert files(store, step) == files(elsewhere, step)

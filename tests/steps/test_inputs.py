@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from prettyuseful.data.dataset import write_shard
 from prettyuseful.engine.step import Job
-from prettyuseful.engine.store.base import Artifact
+from prettyuseful.engine.store.base import Artifact, Manifest
+from prettyuseful.errors import StepFailedError
 from prettyuseful.numerics import Numerics, TrainingNumerics
 from prettyuseful.prompts.strategies import PROMPT_STRATEGIES, Prompts
 from prettyuseful.steps.classifiers import DecodeSpec, TrainSpec
@@ -86,3 +89,42 @@ def test_pixels_and_classifiers_are_read_for_inference(
 def test_json_keeps_non_ascii_characters(tmp_path: Path) -> None:
     write_json(tmp_path / "x.json", {"names": ("é", "日本")})
     assert (tmp_path / "x.json").read_bytes().decode("utf-8") == '{"names": ["é", "日本"]}'
+
+
+@dataclass(frozen=True)
+class Forged:
+    """An artifact with other bytes, as a received store may contain."""
+
+    manifest: Manifest
+    file: Path
+
+    def path(self, name: str) -> Path:
+        del name
+        return self.file
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"label": -1}, "the label -1, but there are 2 classes"),
+        ({"label": 2**62}, "the label 4611686018427387904, but there are 2 classes"),
+        ({"label": None}, "the label None, but there are 2 classes"),
+        ({"path": None}, "an image without path or group"),
+        ({"group": None}, "an image without path or group"),
+        ({"data": None}, "an image without bytes"),
+        (None, "Parquet"),
+    ],
+)
+def test_rows_that_no_step_has_written_name_their_artifact(
+    dataset: Job, tmp_path: Path, change: dict[str, Any] | None, problem: str
+) -> None:
+    artifact, file = dataset.inputs["given"], tmp_path / "forged"
+    rows = [*read_rows(dataset, "given")]
+    if change is None:
+        file.write_bytes(b"no Parquet")
+    else:
+        write_shard(file, [rows[0], replace(rows[1], **change)], ("blue", "red"))
+    forged = job(tmp_path, Forged(artifact.manifest, file))
+    for read in (read_rows, lambda job, name: read_slice(job, name, 0, 2)):
+        with pytest.raises(StepFailedError, match=rf"of artifact {artifact.manifest.key[:12]} .*{problem}.*delete its"):
+            list(read(forged, "given"))

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import errno
+import hashlib
+import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,7 +16,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from prettyuseful.errors import StepFailedError, StoreError
 from prettyuseful.training import checkpoints
-from prettyuseful.training.checkpoints import Checkpoints, State, restore, training_state
+from prettyuseful.training.checkpoints import Checkpoints, State, is_like, restore, training_state
 from prettyuseful.training.small import SmallNet
 
 
@@ -138,6 +140,53 @@ def truncate_file(path: Path) -> None:
 
 def empty(path: Path) -> None:
     path.write_bytes(b"")
+
+
+HOSTILE = {
+    "stack": b"\x80\x02s.",
+    "memo": b"\x80\x02h\x05.",
+    "class": b"cos\nsystem\n(S'true'\ntR.",
+    "magic": b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02h\x05.",
+}
+
+
+@pytest.mark.parametrize("content", HOSTILE.values(), ids=HOSTILE)
+def test_hostile_bytes_with_their_checksum_are_a_corrupted_checkpoint(content: bytes, tmp_path: Path) -> None:
+    filled(tmp_path)
+    (tmp_path / f"v1-000009-{hashlib.sha256(content).hexdigest()}.pt").write_bytes(content)
+    kept = Checkpoints(tmp_path)
+    result = kept.latest()
+    assert result is not None
+    assert result[0] == 3
+    assert len([*tmp_path.glob("v1-000009-*.corrupt")]) == 1
+    assert "epoch 9" in kept.warnings[0]
+
+
+def test_checkpoint_that_cannot_be_used_is_discarded(tmp_path: Path) -> None:
+    filled(tmp_path)
+    kept = Checkpoints(tmp_path)
+    kept.discard(3, "of another training")
+    result = kept.latest()
+    assert result is not None
+    assert result[0] == 2
+    assert kept.warnings == [f"the checkpoint of epoch 3 in {tmp_path} is not used: of another training"]
+
+
+@pytest.mark.parametrize("name", ["model", "optimiser", "schedule", "generators", "random", "average"])
+@pytest.mark.parametrize("value", [None, 3, {}, {"step": 1}, [1], torch.zeros(2)])
+def test_state_with_odd_parts_is_of_another_training(name: str, value: object) -> None:
+    run = Run(small, torch.optim.Adam)
+    with pytest.raises(StepFailedError, match="belongs to another training"):
+        run.restore({**run.state(), name: value})
+
+
+def test_form_of_data() -> None:
+    own = {"a": [1, None, (0.5, True)], "b": torch.zeros(2)}
+    assert is_like({"a": [2.0, None, (1, 0)], "b": torch.ones(2)}, own)
+    for odd in ({"a": [1, None, (0.5, "x")]}, {"a": [1, None, [0.5, True]]}, {"a": [math.inf, None, (0.5, True)]}):
+        assert not is_like({**own, **odd}, own)
+    for odd_tensor in (torch.zeros(3), torch.zeros(2, dtype=torch.int64), [0.0, 0.0]):
+        assert not is_like({**own, "b": odd_tensor}, own)
 
 
 @pytest.mark.parametrize("damage", [flip_a_byte, truncate_file, empty])

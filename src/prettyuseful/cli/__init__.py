@@ -15,6 +15,7 @@ from prettyuseful.cli.app import app
 from prettyuseful.cli.exit_codes import EXIT_CODES, ExitCode
 from prettyuseful.errors import StoreError, UserError
 from prettyuseful.redaction import redact, redact_line
+from prettyuseful.redaction.exceptions import redact_uncaught_exceptions
 
 __all__ = ["EXIT_CODES", "app", "audits", "checks", "datasets", "main", "pooling", "reference", "stores", "studies"]
 
@@ -23,6 +24,7 @@ def main() -> None:
     """Run the command line; `exit_codes` lists the exit codes."""
     # Batch systems and containers stop a process with SIGTERM: treat it like Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    redact_uncaught_exceptions()
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout = _Output(sys.stdout)
     try:
@@ -48,7 +50,8 @@ class _Output(TextIOWrapper):
         super().__init__(
             stream.buffer,
             stream.encoding,
-            stream.errors,
+            # A path may hold what no text holds; in JSON this is its escape.
+            "backslashreplace" if stream.errors == "strict" else stream.errors,
             line_buffering=stream.line_buffering,
             write_through=stream.write_through,
         )

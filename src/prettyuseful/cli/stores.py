@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -47,19 +46,49 @@ def gc(
 
 
 @app.command(cls=Command, rich_help_panel=Panel.STORE, epilog="Example: prettyuseful verify --store prettyuseful-store")
-def verify(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> None:
+def verify(
+    store: StoreOption = DEFAULT_STORE,
+    discard: Annotated[
+        bool,
+        typer.Option(
+            "--discard", help="Remove the damaged artifacts from the store; the next run makes again what it needs."
+        ),
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
     """Verify the checksums of all files in a store."""
     from prettyuseful.console import print_out
     from prettyuseful.engine.store.open import open_store
+    from prettyuseful.errors import StoreError
 
-    checks = list(open_store(store, must_exist=True, writable=False).check())
+    opened = open_store(store, must_exist=True, writable=discard)
+    checks = list(opened.check())
     broken = [check for check in checks if check.problem]
+    unreadable = [check for check in checks if check.unreadable]
     if as_json:
-        print_json({"schema_version": 1, "artifacts": len(checks), "broken": [asdict(check) for check in broken]})
+        fields = ("key", "step", "problem"), ("key", "step", "unreadable")
+        damage, errors = (
+            [{name: getattr(check, name) for name in names} for check in listed]
+            for listed, names in zip((broken, unreadable), fields, strict=True)
+        )
+        print_json({"schema_version": 1, "artifacts": len(checks), "broken": damage, "unreadable": errors})
     else:
         for check in broken:
             print_out(f"damaged: {check.step} {check.key[:12]}: {check.problem}")
-        print_out(f"{len(checks) - len(broken)} of {len(checks)} artifacts are intact")
-    if broken:
-        print("run the study again to replace the damaged artifacts", file=sys.stderr)
+        intact = sum(not (check.problem or check.unreadable) for check in checks)
+        print_out(f"{intact} of {len(checks)} artifacts are intact")
+    if broken and discard:
+        opened.discard([check.key for check in broken])
+        message = f"removed {len(broken)} damaged artifact{'' if len(broken) == 1 else 's'}"
+        print(f"{message}; run the study to make again what it needs of them", file=sys.stderr)
+    elif broken:
+        print(
+            "to mend the store, add --discard, then run the study: the damaged artifacts are removed, and what the "
+            "study needs of them is made again",
+            file=sys.stderr,
+        )
+    if unreadable:
+        what = f"{len(unreadable)} of {len(checks)} artifacts cannot be read"
+        raise StoreError(f"{what}, so they are not verified; the first one: {unreadable[0].unreadable}")
+    if broken and not discard:
         raise typer.Exit(ExitCode.FAILED)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from prettyuseful.errors import one_line
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -123,11 +126,26 @@ def is_shard_name(name: str) -> bool:
 _SHARD_NAME = re.compile(r"data-[0-9]{5,}-of-[0-9]{5,}\.parquet")
 
 
+_CARD_HEADER = "---\nconfigs:\n- config_name: default\n  data_files: data-*-of-*.parquet\n---\n"
+_CARD_END = "Written by prettyuseful."
+
+
 def dataset_card(name: str, classes: Sequence[str], description: str) -> str:
     """Return the README.md of a data set folder. Its header makes the folder a Hugging Face data set."""
-    header = "---\nconfigs:\n- config_name: default\n  data_files: data-*-of-*.parquet\n---\n"
-    listing = ", ".join(classes)
-    return f"{header}# {name}\n\n{description}\n\n{len(classes)} classes: {listing}.\n\nWritten by prettyuseful.\n"
+    listing = one_line(", ".join(classes))
+    title = one_line(name)
+    text = f"{_CARD_HEADER}# {title}\n\n{description}\n\n{len(classes)} classes: {listing}.\n\n{_CARD_END}\n"
+    return f"{text}{_card_checksum(text)}"
+
+
+def is_card_as_written(text: str) -> bool:
+    """Return whether nobody has edited the text of `dataset_card`, as far as that can be known."""
+    before, end, after = text.rpartition(f"{_CARD_END}\n")
+    return text.startswith(_CARD_HEADER) and bool(end) and after in ("", _card_checksum(before + end))
+
+
+def _card_checksum(text: str) -> str:
+    return f"<!-- SHA-256 of the text above: {hashlib.sha256(text.encode()).hexdigest()} -->\n"
 
 
 def _chunks(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:

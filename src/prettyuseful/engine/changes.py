@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from enum import Enum
 from typing import Any
 
 from pydantic import BaseModel, JsonValue
@@ -21,14 +22,24 @@ _LISTED = 3  # changes and list items that are named; the others are counted
 Field = tuple[str, JsonValue]
 
 
+class Absent(Enum):
+    """Marks in the place of a value: the field does not exist on this side, or the value of the study is unknown."""
+
+    MISSING = "missing"
+    UNKNOWN = "unknown"
+
+
+MISSING, UNKNOWN = Absent.MISSING, Absent.UNKNOWN
+
+
 @dataclass(frozen=True)
 class Change:
     """A field that differs from an artifact in the store.
 
     Attributes:
-        field: its path, such as `recipe.learning_rate`.
-        before: the value in the store; None also if it has none.
-        after: the value of the study; None also if it has none.
+        field: its path, such as `recipe.learning_rate`, or what the study calls it.
+        before: the value in the store, or a mark.
+        after: the value of the study, or a mark.
         name: what the study calls the object that has the field, such as the name of the recipe.
         source: where the content is that changed, for something outside the store.
         commit_of: the repository, if the values are commits of one repository.
@@ -36,15 +47,26 @@ class Change:
     """
 
     field: str
-    before: JsonValue
-    after: JsonValue
+    before: JsonValue | Absent
+    after: JsonValue | Absent
     name: str | None = None
     source: str | None = None
     commit_of: str | None = None
     varies: bool = False
 
     def as_json(self) -> dict[str, JsonValue]:
-        return {"field": self.field, "before": self.before, "after": self.after}
+        before, after = (None if isinstance(value, Absent) else value for value in (self.before, self.after))
+        return {"field": self.field, "before": before, "after": after}
+
+    @property
+    def group(self) -> tuple[str, str | None, bool]:
+        """Equal for changes that are counted together: of one field, by a setting or by content."""
+        return self.field, self.name, _is_digest(self.before) and _is_digest(self.after)
+
+    @property
+    def is_known(self) -> bool:
+        """Whether it has the values of the study on both sides."""
+        return self.before is not UNKNOWN and self.after is not UNKNOWN
 
 
 def flatten(value: Mapping[str, Any], prefix: str = "", levels: int = _LEVELS) -> Iterator[Field]:
@@ -65,17 +87,38 @@ def changes_between(before: Mapping[str, JsonValue], step: Step, after: Mapping[
     """Return the flattened fields `after` of a step that differ from those of another, `before`, in their order."""
     differing = [path for path, value in after.items() if path not in before or not _equal(before[path], value)]
     differing += [path for path in before if path not in after]
-    changes = _merge_appearing(differing, before, after)
-    return tuple(replace(change, name=_name(change.field, step), source=_source(change, step)) for change in changes)
+    if len(differing) < 2 and all(path in before and path in after for path in differing):
+        merged: Iterable[tuple[str, JsonValue | Absent, JsonValue | Absent]] = (
+            (path, before[path], after[path]) for path in differing
+        )
+    else:
+        merged = _merge_appearing(differing, before, after)
+    return tuple(
+        Change(path, one, other, name_of(path, step), _source(path, one, other, step), _commit_of(path, before, after))
+        for path, one, other in merged
+    )
+
+
+def name_of(field: str, step: Step) -> str | None:
+    """Return what the study calls the object that has a field."""
+    first, _, rest = field.partition(".")
+    return step.names.get(first) if rest and step.names else None
 
 
 def merge_changes(several: Sequence[Sequence[Change]]) -> tuple[Change, ...]:
     """Return the common changes of several steps, of which the same fields changed; those with equal values first."""
-    merged = [
-        replace(change, varies=any(other[i] is not change and other[i] != change for other in several))
-        for i, change in enumerate(several[0])
-    ]
-    return tuple(sorted(merged, key=lambda change: change.varies))
+    by_group: dict[tuple[str, str | None, bool], list[Change]] = {change.group: [] for change in several[0]}
+    for changes in several:
+        for change in changes:
+            by_group[change.group].append(change)
+    return tuple(sorted(map(_merged, by_group.values()), key=lambda change: change.varies))
+
+
+def _merged(changes: Sequence[Change]) -> Change:
+    """Return one change for those of several steps; some of them may know the values of the study."""
+    known = [change for change in changes if change.is_known] or [c for c in changes if c.after is not UNKNOWN]
+    first, *others = known or changes
+    return replace(first, varies=any(other is not first and other != first for other in others))
 
 
 def _equal(one: JsonValue, other: JsonValue) -> bool:
@@ -87,15 +130,27 @@ def _equal(one: JsonValue, other: JsonValue) -> bool:
 
 def _merge_appearing(
     differing: Sequence[str], before: Mapping[str, JsonValue], after: Mapping[str, JsonValue]
-) -> Iterator[Change]:
-    """Yield the changes; a field that is a mapping on one side and a value on the other is one change."""
+) -> Iterator[tuple[str, JsonValue | Absent, JsonValue | Absent]]:
+    """Yield the changes with both values; a field that is a mapping on one side and a value on the other is one.
+
+    So is a mapping with other fields: of another kind only the kind is named.
+    """
     whole = {path for path in differing if any(other.startswith((f"{path}.", f"{path}[")) for other in differing)}
+    removed, added = ({_parent(p) for p in differing if p not in side} - {""} for side in (after, before))
+    replaced, of_other_kind = removed & added, {_parent(path) for path in differing if path.endswith(".kind")}
     for path in differing:
         if path in whole:
-            yield Change(path, _subtree(path, before), _subtree(path, after))
-        elif not any(path.startswith((f"{parent}.", f"{parent}[")) for parent in whole):
-            commit_of = _commit_of(path, before, after)
-            yield Change(path, before.get(path), after.get(path), commit_of=commit_of)
+            yield path, _subtree(path, before), _subtree(path, after)
+        elif any(path.startswith((f"{parent}.", f"{parent}[")) for parent in whole):
+            continue
+        elif (path in before and path in after) or not {_parent(path)} & (replaced | of_other_kind):
+            yield path, before.get(path, MISSING), after.get(path, MISSING)
+    for parent in sorted(replaced - of_other_kind):
+        yield parent, _subtree(parent, before), _subtree(parent, after)
+
+
+def _parent(path: str) -> str:
+    return path.rpartition(".")[0]
 
 
 def _subtree(path: str, fields: Mapping[str, JsonValue]) -> JsonValue:
@@ -114,16 +169,11 @@ def _commit_of(path: str, before: Mapping[str, JsonValue], after: Mapping[str, J
     return str(after[hub])
 
 
-def _name(field: str, step: Step) -> str | None:
-    first, _, rest = field.partition(".")
-    return step.names.get(first) if rest and step.names else None
-
-
-def _source(change: Change, step: Step) -> str | None:
+def _source(field: str, before: JsonValue | Absent, after: JsonValue | Absent, step: Step) -> str | None:
     """Return the location of something outside the store whose content changed, if it has one that can be shown."""
-    if not (_is_digest(change.before) and _is_digest(change.after)):
+    if not (_is_digest(before) and _is_digest(after)):
         return None
-    pinned = getattr(step.spec, change.field.partition(".")[0], None)
+    pinned = getattr(step.spec, field.partition(".")[0], None)
     source = pinned.source if isinstance(pinned, Pinned) else None
     if isinstance(source, BaseModel):
         settings = source.model_dump(mode="json", exclude_defaults=True)
@@ -183,8 +233,12 @@ def _sentence(change: Change) -> str:
 def _values(change: Change) -> str:
     """Return ` from 0.001 to 0.003`, or what was added to a list and removed from it; nothing if the values vary."""
     before, after = change.before, change.after
-    if change.varies:
+    if change.varies or after is UNKNOWN:
         return ""
+    if before is UNKNOWN:
+        return f" to {_shown(after)}"
+    if isinstance(before, dict) and isinstance(after, dict) and not _is_short(before, after):
+        return " (other settings)"
     if isinstance(before, list) and isinstance(after, list):
         return _list_values(before, after)
     if change.commit_of:
@@ -210,10 +264,19 @@ def _items(items: Sequence[JsonValue]) -> str:
     return shown if len(items) <= _LISTED else f"{shown} and {len(items) - _LISTED} more"
 
 
-def _shown(value: JsonValue) -> str:
+def _is_short(*mappings: Mapping[str, JsonValue]) -> bool:
+    """Whether mappings can be shown as they are: names with numbers."""
+    return all(isinstance(value, int) for mapping in mappings for value in mapping.values())
+
+
+def _shown(value: JsonValue | Absent) -> str:
     """Return a value on one line, shortened. It may come from the store of somebody else."""
+    if isinstance(value, Absent):
+        return value.value
     if value is None:
         return "none"
+    if isinstance(value, dict) and value and _is_short(value):
+        value = f"{{{', '.join(f'{name}: {number}' for name, number in value.items())}}}"
     text = one_line(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
     if not text:
         return "an empty text"
@@ -227,7 +290,7 @@ def _shown_path(path: str) -> str:
     return path if len(path) <= _LONGEST else f"...{path[3 - _LONGEST :]}"
 
 
-def _is_digest(value: JsonValue) -> bool:
+def _is_digest(value: JsonValue | Absent) -> bool:
     return isinstance(value, str) and _DIGEST.fullmatch(value) is not None
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
+from pydantic import JsonValue
+
 from prettyuseful.engine.changes import (
+    UNKNOWN,
     Change,
     changes_between,
     describe,
@@ -17,8 +20,10 @@ from prettyuseful.engine.changes import (
     merge_changes,
 )
 from prettyuseful.engine.history import History, MadeStep, Neighbours
-from prettyuseful.engine.step import Step
+from prettyuseful.engine.step import Step, StepSpec
 from prettyuseful.engine.store.base import Store
+from prettyuseful.engine.study_changes import in_words_of_the_study
+from prettyuseful.engine.study_fields import input_field
 from prettyuseful.errors import UnknownNameError, did_you_mean, one_line
 
 SCHEMA_VERSION = 1
@@ -40,7 +45,7 @@ class Cause:
     @cached_property
     def group(self) -> tuple[Any, ...]:
         """Equal for causes that are counted together: the same fields changed, or the same happened."""
-        return (self.kind, *((change.field, change.name) for change in self.changes)) if self.changes else (self.words,)
+        return (self.kind, frozenset(change.group for change in self.changes)) if self.changes else (self.words,)
 
 
 @dataclass(frozen=True)
@@ -72,7 +77,7 @@ class Reason:
             changed; `version`: another version of the step made the artifact in the store; `broken`: the artifact is
             damaged; `swept`: `gc` removed it; `failed`: the last attempt failed.
         causes: the first causes, the step's own first; at most eight.
-        changes: fields that differ from the nearest artifact.
+        changes: fields of the study that differ from those of the nearest artifact.
         inputs: inputs that differ from those of the nearest artifact.
         nearest: the key of the nearest artifact, if there is a similar one.
     """
@@ -171,7 +176,7 @@ class Explanation:
     def summary(self) -> str:
         """One line: how many steps run, and why."""
         if not self.reasons:
-            return f"all {self.steps:,} steps are in the store" if self.steps != 1 else "its one step is in the store"
+            return f"all results are in the store: 0 of {self.steps:,} steps to run"
         return f"{len(self.reasons):,} of {self.steps:,} steps to run: {self.why}"
 
     @property
@@ -257,6 +262,7 @@ class _Explainer:
         self.neighbours = Neighbours(history, steps)
         self.failures, self.swept, self.broken = store.failures(), store.swept(), store.broken(todo)
         self.causes: dict[str, tuple[FirstCause, ...]] = {}
+        self._last_fields: dict[str, tuple[StepSpec, dict[str, JsonValue]]] = {}
         self._shared = {(_NEW.kind, _NEW.words): _NEW}
 
     def reason(self, step: Step) -> Reason | None:
@@ -280,19 +286,21 @@ class _Explainer:
 
     def _compare(self, step: Step) -> Reason:
         """Explain a step by the nearest artifact in the store."""
-        fields = dict(flatten(step.spec.key_content())) if step.spec.kind in self.history.kinds else {}
+        fields = self._fields(step) if step.spec.kind in self.history.kinds else {}
         nearest = self.neighbours.nearest(step, fields)
         if nearest is None:
             return self._reason(step, "new", _NEW.words)
-        changes = changes_between(self.history.fields(nearest), step, fields)
-        if len(changes) > max(1, len(fields) // 2):
+        before = self.history.fields(nearest)
+        differing = changes_between(before, step, fields)
+        if len(differing) > max(1, len(fields) // 2):
             return self._reason(step, "new", _NEW.words)
         self.neighbours.predecessors[step.key] = nearest.key
         inputs = self._changed_inputs(step, nearest)
+        changes = in_words_of_the_study(differing, step, before, _fields_of(inputs))
         more: dict[str, Any] = {"changes": changes, "inputs": inputs, "nearest": nearest.key}
         if nearest.key in self.steps:  # not a former version of this step, but another step of the plan
             is_made_from_missing = any(key in self.todo for key in step.inputs.values())
-            if changes or nearest.version != step.spec.version or not is_made_from_missing:
+            if differing or nearest.version != step.spec.version or not is_made_from_missing:
                 more["inputs"] = tuple(i for i in inputs if step.inputs.get(i.name) in self.todo)
                 return self._reason(step, "new", _NEW.words, **more)
         if nearest.version != step.spec.version:
@@ -304,6 +312,14 @@ class _Explainer:
             return self._reason(step, "input", "", **more)
         return self._reason(step, "new", _NEW.words)  # fields that only look equal, such as `a.b` and `b` of `a`
 
+    def _fields(self, step: Step) -> dict[str, JsonValue]:
+        """Return the flattened fields of a step; thousands of tests share one spec."""
+        spec, fields = self._last_fields.get(step.spec.kind, (None, {}))
+        if spec is not step.spec:
+            fields = dict(flatten(step.spec.key_content()))
+            self._last_fields[step.spec.kind] = step.spec, fields
+        return fields
+
     def _reason(self, step: Step, kind: ReasonKind, words: str, **more: Any) -> Reason:
         changes = more.get("changes", ()) if kind == "changed" else ()
         own = () if kind == "input" else (FirstCause(step.label, self._cause(kind, words, changes)),)
@@ -313,31 +329,61 @@ class _Explainer:
 
     def _changed_inputs(self, step: Step, nearest: MadeStep) -> tuple[ChangedInput, ...]:
         changed = []
-        for name, key in step.inputs.items():
-            if nearest.inputs.get(name) != key:
-                causes = self.causes.get(key) or (self._exchanged(name, key, nearest.inputs.get(name)),)
-                changed.append(ChangedInput(name, self.steps[key].label, causes))
+        names = [name for name, key in step.inputs.items() if nearest.inputs.get(name) != key]
+        for name in sorted(names, key=lambda name: step.inputs[name] not in self.causes):  # the missing ones first
+            key = step.inputs[name]
+            changed.append(ChangedInput(name, self.steps[key].label, self._causes_of_input(step, name, nearest)))
         if removed := sorted(nearest.inputs.keys() - step.inputs.keys()):
             more = f" and {len(removed) - 1} more are" if len(removed) > 1 else " is"
             cause = self._cause("input", f"input {one_line(removed[0])}{more} not used any longer")
+            if field := input_field(step.spec.kind, removed[0]):
+                cause = self._changed((Change(field, UNKNOWN, UNKNOWN),))
             changed.append(ChangedInput(removed[0], "", (FirstCause(step.label, cause),)))
         return tuple(changed)
 
-    def _exchanged(self, name: str, key: str, former: str | None) -> FirstCause:
+    def _causes_of_input(self, step: Step, name: str, nearest: MadeStep) -> tuple[FirstCause, ...]:
+        key, former = step.inputs[name], nearest.inputs.get(name)
+        if former is None and (field := input_field(step.spec.kind, name)):
+            return (FirstCause(step.label, self._changed((Change(field, UNKNOWN, UNKNOWN),))),)
+        causes = self.causes.get(key)
+        if causes is None:
+            return (self._exchanged(key, former),)
+        before = self.history.made.get(former or "")
+        if causes[0].cause.kind == "new" and before is not None and nearest.key not in self.steps:
+            # The step had another input: what is new beside the other steps of the plan is a change of this step.
+            other, fields = self.steps[key], self.history.fields(before)
+            after = self._fields(other)
+            changes = changes_between(fields, other, after) if before.kind == other.spec.kind else ()
+            if 0 < len(changes) <= max(1, len(after) // 2):
+                changes = in_words_of_the_study(changes, other, fields, ())
+                return (FirstCause(other.label, self._changed(changes)), *causes)
+        return causes
+
+    def _exchanged(self, key: str, former: str | None) -> FirstCause:
         """Return in what an input from the store differs from the one before: in its fields, or in its own inputs."""
         step, made, before = self.steps[key], self.history.made.get(key), self.history.made.get(former or "")
         if made is not None and before is not None and made.kind == before.kind:
-            changes = changes_between(self.history.fields(before), step, self.history.fields(made))
-            if changes:
-                return FirstCause(step.label, self._cause("changed", describe(changes), changes))
+            fields = self.history.fields(before)
+            changes = changes_between(fields, step, self.history.fields(made))
+            if changes := in_words_of_the_study(changes, step, fields, ()):
+                return FirstCause(step.label, self._changed(changes))
             for inner, other in made.inputs.items():
                 if before.inputs.get(inner) != other and other in self.steps:
-                    return self._exchanged(inner, other, before.inputs.get(inner))
-        return FirstCause(step.label, self._cause("input", f"input {name} is now {step.label}"))
+                    return self._exchanged(other, before.inputs.get(inner))
+        return FirstCause(step.label, self._cause("input", f"it is now made from: {step.label}"))
+
+    def _changed(self, changes: tuple[Change, ...]) -> Cause:
+        return self._cause("changed", describe(changes), changes)
 
     def _cause(self, kind: ReasonKind, words: str, changes: tuple[Change, ...] = ()) -> Cause:
         """Return one object for equal causes, since many steps share one."""
         return self._shared.setdefault((kind, words), Cause(kind, words, changes))
+
+
+def _fields_of(inputs: Sequence[ChangedInput]) -> list[str]:
+    """Return the fields of the study because of which inputs changed."""
+    causes = [first.cause for changed in inputs for first in changed.causes]
+    return [field for cause in causes for field in ([change.field for change in cause.changes] or [cause.kind])]
 
 
 def _unique(causes: list[FirstCause]) -> tuple[FirstCause, ...]:

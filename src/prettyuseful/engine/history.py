@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from pydantic import JsonValue
@@ -13,11 +14,17 @@ from prettyuseful.engine.changes import flatten
 from prettyuseful.engine.keys import canonical_json
 from prettyuseful.engine.step import Step
 from prettyuseful.engine.store.base import Manifest
+from prettyuseful.engine.study_fields import study_field
 
 _ABSENT, _UNKNOWN = -1, -2  # codes of a field that a step does not have, and of a value that no artifact has
-_PLANNED = 3  # half fields
+_FIELD, _IDENTITY, _INTERNAL = 4, 16, 1
+"""How far artifacts are that differ in a field or input; in a field that tells the steps of a study apart, such as a
+seed; and in one that no study sets, because it follows from others."""
+_PLANNED = 6
 """An artifact that the plan itself uses is another step rather than a former version of the step: it is nearest only if
 it differs in at least two fields less than any artifact that the plan does not use."""
+_OTHER_KIND = 1000  # how far an input of another kind is
+_MOST_TIES = 256  # equally near artifacts whose inputs are compared
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,22 +95,51 @@ class Neighbours:
     """Finds, for steps of one plan, the artifact of the same kind that differs in the fewest fields and inputs.
 
     An input counts as equal if it is the nearest artifact of the step's own input (`predecessors`). Of equally near
-    artifacts the latest is taken, then the one with the smaller key.
+    artifacts the one whose inputs are nearest to those of the step is taken, then the latest, then the one with the
+    smaller key.
     """
 
-    def __init__(self, history: History, planned: Container[str]) -> None:
+    def __init__(self, history: History, planned: Mapping[str, Step]) -> None:
         self.history, self.planned = history, planned
         self.predecessors: dict[str, str] = {}
         self._tables: dict[str, _Table] = {}
+        self._distances: dict[str, tuple[str, np.ndarray]] = {}
 
     def nearest(self, step: Step, fields: Mapping[str, JsonValue]) -> MadeStep | None:
         """Return the nearest artifact to a step with these flattened fields; None if the store has none of its kind."""
         kind = step.spec.kind
         if kind not in self.history.kinds:
             return None
+        table = self._table(kind)
+        distance = table.distances(step, fields, self.predecessors)
+        first = int(np.argmin(distance))
+        if self._distance_of_inputs(step, table.rows[first]) == 0:
+            return table.rows[first]
+        ties = np.flatnonzero(distance == distance[first])[:_MOST_TIES]
+        return min((table.rows[int(tie)] for tie in ties), key=lambda row: self._distance_of_inputs(step, row))
+
+    def _table(self, kind: str) -> _Table:
         if kind not in self._tables:
             self._tables[kind] = _Table(self.history, kind, self.planned)
-        return self._tables[kind].nearest(step, fields, self.predecessors)
+        return self._tables[kind]
+
+    def _distance_of_inputs(self, step: Step, row: MadeStep) -> int:
+        """Return how far the inputs of an artifact are from those of a step."""
+        return sum(
+            self._distance_of_input(name, key, row.inputs[name])
+            for name, key in step.inputs.items()
+            if row.inputs.get(name, key) not in (key, self.predecessors.get(key))
+        )
+
+    def _distance_of_input(self, name: str, key: str, other: str) -> int:
+        made, own = self.history.made.get(other), self.planned.get(key)
+        if made is None or own is None or made.kind != own.spec.kind:
+            return _OTHER_KIND
+        table = self._table(made.kind)
+        if name not in self._distances or self._distances[name][0] != key:  # steps that follow share an input
+            fields = dict(flatten(own.spec.key_content()))
+            self._distances[name] = key, table.distances(own, fields, self.predecessors)
+        return int(self._distances[name][1][table.numbers[other]])
 
 
 class _Table:
@@ -124,13 +160,19 @@ class _Table:
                 _column(self.inputs, name, len(self.rows))[number] = code
         # Most fields have one value in all artifacts: they add the same to all distances.
         self.varying = {path: column for path, column in columns.items() if (column != column[0]).any()}
-        self.constant = {path: int(column[0]) for path, column in columns.items() if path not in self.varying}
+        self.weights = {path: _weight(kind, path) for path in columns}
         is_planned = np.array([row.key in planned for row in self.rows])
         self.start = (_PLANNED * is_planned).astype(np.int32)
         self.versions = np.array([row.version for row in self.rows])
         self._last: tuple[tuple[int, ...], np.ndarray] | None = None
 
-    def nearest(self, step: Step, fields: Mapping[str, JsonValue], predecessors: Mapping[str, str]) -> MadeStep:
+    @cached_property
+    def numbers(self) -> dict[str, int]:
+        """The rows of the artifacts by their keys."""
+        return {row.key: number for number, row in enumerate(self.rows)}
+
+    def distances(self, step: Step, fields: Mapping[str, JsonValue], predecessors: Mapping[str, str]) -> np.ndarray:
+        """Return how far each artifact is from a step."""
         codes = {path: self.history.code(path, value) for path, value in fields.items()}
         distance = self._differing_fields(step.spec.version, codes).copy()
         corresponding: list[np.ndarray] = []
@@ -144,27 +186,30 @@ class _Table:
             if former != keys and former in self.input_codes:
                 corresponding.append(column == self.input_codes[former])
                 differs &= ~corresponding[-1]
-            distance += differs
+            np.add(distance, _FIELD, out=distance, where=differs)
         for name in self.inputs.keys() - inputs.keys():
-            distance += self.inputs[name] != _ABSENT
-        distance *= 2
-        distance += self.start
-        distance *= len(corresponding) + 1
+            np.add(distance, _FIELD, out=distance, where=self.inputs[name] != _ABSENT)
+        if corresponding:
+            distance *= len(corresponding) + 1
         for same in corresponding:  # a difference, too, but less than any other
             distance += same
-        return self.rows[int(np.argmin(distance))]
+        return distance
 
     def _differing_fields(self, version: int, codes: Mapping[str, int]) -> np.ndarray:
-        """Return the number of fields that differ for each artifact; many steps have the same fields."""
+        """Return how far each artifact is by its fields; many steps have the same fields."""
         vector = (version, *codes.values())
         if self._last is None or self._last[0] != vector:
-            count = sum(codes.get(path, _ABSENT) != code for path, code in self.constant.items())
-            count += sum(path not in self.constant and path not in self.varying for path in codes)
-            differing = (self.versions != version).astype(np.int32) + count
+            # What adds the same to all distances is left out.
+            differing = self.start + (_FIELD * (self.versions != version)).astype(np.int32)
             for path, column in self.varying.items():
-                differing += column != codes.get(path, _ABSENT)
+                differing += self.weights[path] * (column != codes.get(path, _ABSENT))
             self._last = vector, differing
         return self._last[1]
+
+
+def _weight(kind: str, path: str) -> int:
+    row, _ = study_field(kind, path)
+    return _IDENTITY if row.identifies else _INTERNAL if row.is_internal else _FIELD
 
 
 def _column(columns: dict[str, np.ndarray], name: str, rows: int) -> np.ndarray:

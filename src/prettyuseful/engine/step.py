@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import errno
-import shutil
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -15,12 +15,14 @@ from typing import Any, ClassVar, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
+from prettyuseful.engine.deletion import remove
 from prettyuseful.engine.keys import digest
 from prettyuseful.engine.pinned import KEY_CONTEXT, Pinned
 from prettyuseful.engine.store.base import Artifact, FileEntry, Manifest, Store
 from prettyuseful.errors import CorruptArtifactError, PrettyUsefulError, StepFailedError, StoreError
 from prettyuseful.numerics import Numerics, environment, limit_linear_algebra_threads
 from prettyuseful.redaction import redact, redact_line
+from prettyuseful.redaction.exceptions import describe_error
 
 Progress = Callable[[float], None]
 Item = TypeVar("Item")
@@ -155,13 +157,15 @@ def run_step(step: Step, store: Store, progress: Progress) -> Manifest | None:
     except PrettyUsefulError as error:
         error.args = (redact(str(error)), *error.args[1:])
         raise
-    except Exception as error:  # libraries and user-defined classes may raise anything, even unpicklable exceptions
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # user-defined classes may raise anything, also SystemExit or what cannot be pickled
         if isinstance(error, OSError) and error.errno in _DISK_FULL:
             raise StoreError(
                 f"{step.label}: no space left for {error.filename or 'temporary files'}; free disk space, or choose a "
                 "store on another disk with --store"
             ) from error
-        raise StepFailedError(redact_line(f"{type(error).__name__}: {error}")) from error
+        raise StepFailedError(describe_error(error)) from error
 
 
 def _run_step(step: Step, store: Store, progress: Progress) -> Manifest | None:
@@ -182,7 +186,8 @@ def _run_step(step: Step, store: Store, progress: Progress) -> Manifest | None:
             files = [store.put_file(path.name, path) for path in sorted(scratch.iterdir())]
             seconds = round(time.perf_counter() - started, 3)
             committed = store.commit(manifest_of(step, (*job.adopted, *files), facts, seconds)).manifest
-            shutil.rmtree(job.checkpoint_dir, ignore_errors=True)
+            with suppress(OSError):
+                remove(job.checkpoint_dir)
             return committed
 
 

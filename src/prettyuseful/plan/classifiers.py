@@ -28,18 +28,19 @@ class PixelPlanner:
         """Return the key of the step that decodes the images of the step `dataset` and applies the cell's probe."""
         arguments = dataset, cell.recipe.stored_size, cell.probe
         if arguments not in self._keys:
-            self._keys[arguments] = self._add_steps(*arguments)
+            self._keys[arguments] = self._add_steps(*arguments, cell.recipe_name)
         return self._keys[arguments]
 
-    def _add_steps(self, dataset: str, size: StoredSize, probe: str) -> str:
+    def _add_steps(self, dataset: str, size: StoredSize, probe: str, recipe: str) -> str:
         graph = self.context.graph
         label, units = graph.steps[dataset].label, graph.units(dataset)
-        decoded = graph.add(DecodeSpec(stored_size=size), {"dataset": dataset}, f"decode {label}", units)
+        spec = DecodeSpec(stored_size=size)
+        decoded = graph.add(spec, {"dataset": dataset}, f"decode {label}", units, {"recipe": recipe})
         transform = self._transforms[probe]
         if transform is None:
             return decoded
-        spec = ProbeSpec(transform=transform, numerics=self.context.study.numerics.step_numerics())
-        return graph.add(spec, {"pixels": decoded}, f"probe {probe}: {label}", units)
+        probed = ProbeSpec(transform=transform, numerics=self.context.study.numerics.step_numerics())
+        return graph.add(probed, {"pixels": decoded}, f"probe {probe}: {label}", units)
 
     def _pinned_transform(self, name: str) -> Pinned[TransformSource] | None:
         """Return the transform of a probe; None if it has none."""
@@ -74,7 +75,7 @@ class ClassifierPlanner:
         spec = self._tests[cell.view]
         units = self.context.graph.units(dataset) * cell.view.crops**2
         inputs = {"classifier": classifier, "pixels": self.images.key(dataset, cell)}
-        return self.context.graph.add(spec, inputs, label, units)
+        return self.context.graph.add(spec, inputs, label, units, {"recipe": cell.recipe_name})
 
     def add_training(self, pixels: str, cell: PlannedCell, seed: int, label: str, start: str | None = None) -> str:
         """Add the step that trains on the decoded images of the step `pixels`, and return its key.

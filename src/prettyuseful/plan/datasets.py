@@ -157,11 +157,13 @@ class DatasetPlanner:
 
     def _add_mix(self, name: str, mix: Mapping[str, int], draw: int) -> _DatasetSteps:
         inputs = {
-            part: self.real.load_step("train", count) if part == REAL else self.plan(part, draw).key
+            part: self.real.load_step("train", count, f"mix of data set {name}")
+            if part == REAL
+            else self.plan(part, draw).key
             for part, count in mix.items()
         }
-        units = sum(mix.values()) * len(self.classes)
-        key = self.graph.add(MixSpec(parts=tuple(mix.items())), inputs, f"mix {dataset_title(name, draw)}", units)
+        units, title = sum(mix.values()) * len(self.classes), dataset_title(name, draw)
+        key = self.graph.add(MixSpec(parts=tuple(mix.items())), inputs, f"mix {title}", units, {"dataset": name})
         counts = ", ".join(f"{count} {part}" for part, count in mix.items())
         return _DatasetSteps(key, Origin(f"mix of {' and '.join(mix)}", "mix", note=f"{counts} per class"))
 
@@ -190,6 +192,7 @@ class DatasetPlanner:
         if name not in self._sampling:
             self._sampling[name] = self._prepare_sampling(plan, count, generator)
         sampling, title = self._sampling[name], dataset_title(name, draw)
+        names = {"dataset": name, "micro_batch": str(self.context.study.numerics.micro_batch)}
         shards: dict[str, str] = {}
         for label, class_name in enumerate(self.classes):
             for first, stop, images in sampling.shards:
@@ -208,7 +211,7 @@ class DatasetPlanner:
                 )
                 inputs = {"prompts": sampling.prompts, **sampling.embeddings_of(label, images)}
                 step_label = f"generate {title}: {class_name} {images[0]}-{images[-1] + 1}"
-                shards[f"{len(shards):05d}"] = self.graph.add(spec, inputs, step_label, len(images))
+                shards[f"{len(shards):05d}"] = self.graph.add(spec, inputs, step_label, len(images), names)
         collect = CollectSpec(classes=self.classes, images_per_class=count)
         key = self.graph.add(collect, shards, f"collect {title}", count * len(self.classes))
         return _DatasetSteps(key, generator.origin, sampling.prompts)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
-from typing import Any
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter
 
 from prettyuseful.checks.finding import Finding
 from prettyuseful.data.class_counts import ClassCounts
@@ -33,6 +35,11 @@ from prettyuseful.records import (
 from prettyuseful.steps.checks import FINDINGS
 from prettyuseful.study.file import REAL
 
+T = TypeVar("T")
+_SAMPLES = TypeAdapter(list[list[str]])
+_DIAGNOSIS = TypeAdapter(Diagnosis)
+_FINDINGS = TypeAdapter(tuple[Finding, ...])
+
 
 def gather_records(plan: Plan, store: Store, outcome: Outcome | None = None) -> list[Record]:
     """Return the records of a study from the artifacts in the store.
@@ -44,9 +51,7 @@ def gather_records(plan: Plan, store: Store, outcome: Outcome | None = None) -> 
     """
     builder = _RecordBuilder(plan, store, outcome or Outcome())
     records: list[Record] = [builder.study()]
-    for dataset in plan.datasets:
-        with report_unusable_contents(f"data set {dataset.name}", dataset.keys.values(), store.url):
-            records.append(builder.dataset(dataset))
+    records += map(builder.dataset, plan.datasets)
     return [*records, *gather_runs(plan, plan.runs, store, outcome)]
 
 
@@ -54,11 +59,8 @@ def gather_runs(
     plan: Plan, runs: Iterable[PlannedRun], store: Store, outcome: Outcome | None = None
 ) -> list[RunRecord]:
     """Return the records of some runs of a plan, see `gather_records`."""
-    builder, records = _RecordBuilder(plan, store, outcome or Outcome()), []
-    for run in runs:
-        with report_unusable_contents(plan.steps[run.train].label, [run.train], store.url):
-            records.append(builder.run(run))
-    return records
+    builder = _RecordBuilder(plan, store, outcome or Outcome())
+    return [*map(builder.run, runs)]
 
 
 class _RecordBuilder:
@@ -103,55 +105,68 @@ class _RecordBuilder:
         manifests, status = self._find_manifests(dataset.keys)
         plan, generated = dataset.plan, dataset.origin is not None and dataset.origin.kind in ("diffusers", "custom")
         images = manifests.get("dataset")
-        return DatasetRecord(
-            **status,
-            name=dataset.name,
-            control=dataset.name == REAL,
-            images_per_class=dataset.images_per_class,
-            holds_real=dataset.plan is not None and REAL in self.plan.study.image_sources(dataset.name),
-            of=plan.of if plan else None,
-            generator=dataset.origin,
-            prompts=dataset.prompts if generated else None,
-            seed=plan.seed if plan and generated else None,
-            draws=1 + sum(draw.name == dataset.name for draw in self.plan.more_draws),
-            pretrain=plan.pretrain if plan else None,
-            prompts_cut=images.facts.get("prompts_cut", {}) if images else {},
-            applied=images.facts.get("applied", {}) if images else {},
-            keys=dict(dataset.keys),
-            generation_seconds=self._generation_seconds(dataset, images) if images else None,
-            size_bytes=sum(entry.size for entry in images.files) if images else None,
-            measured=self._measured(dataset, manifests),
-            diagnosis=self._diagnosis(manifests.get("diagnose")),
-            findings=self._findings(manifests.get("check")),
-            samples=self._samples(manifests.get("sample")),
-        )
+        made = {
+            "measured": self._measured(dataset, manifests),
+            "diagnosis": self._diagnosis(manifests.get("diagnose")),
+            "findings": self._findings(manifests.get("check")),
+            "samples": self._samples(manifests.get("sample")),
+        }
+        with self._contents_of(images):  # what `made` holds is checked already
+            return DatasetRecord(
+                **status,
+                **made,
+                name=dataset.name,
+                control=dataset.name == REAL,
+                images_per_class=dataset.images_per_class,
+                holds_real=dataset.plan is not None and REAL in self.plan.study.image_sources(dataset.name),
+                of=plan.of if plan else None,
+                generator=dataset.origin,
+                prompts=dataset.prompts if generated else None,
+                seed=plan.seed if plan and generated else None,
+                draws=1 + sum(draw.name == dataset.name for draw in self.plan.more_draws),
+                pretrain=plan.pretrain if plan else None,
+                prompts_cut=images.facts.get("prompts_cut", {}) if images else {},
+                applied=images.facts.get("applied", {}) if images else {},
+                keys=dict(dataset.keys),
+                generation_seconds=self._generation_seconds(dataset, images) if images else None,
+                size_bytes=sum(entry.size for entry in images.files) if images else None,
+            )
 
     def run(self, run: PlannedRun) -> RunRecord:
         keys = {"train": run.train, **{f"evaluate {name}": key for name, key in run.evaluations.items()}}
         manifests, status = self._find_manifests(keys)
         trained = manifests.get("train")
-        return RunRecord(
-            **status,
-            dataset=run.dataset,
-            images_per_class=run.images_per_class,
-            architecture=run.cell.architecture,
-            recipe=run.cell.recipe_name,
-            probe=run.cell.probe,
-            seed=run.seed,
-            draw=run.draw,
-            steps_of=run.steps_of,
-            keys=keys,
-            seconds={name: manifest.seconds for name, manifest in manifests.items()},
-            last_epoch=trained.facts["last_epoch"] if trained else {},
-            environment=Environment.model_validate(trained.environment) if trained else None,
-            transfers=[
-                TransferResult(
-                    kind=self._kind(run.dataset, name), tested_on=name, **manifests[f"evaluate {name}"].facts
-                )
-                for name in run.evaluations
-                if f"evaluate {name}" in manifests
-            ],
-        )
+        tests = {name: manifests.get(f"evaluate {name}") for name in run.evaluations}
+        transfers = [self._transfer(run, name, manifest) for name, manifest in tests.items() if manifest]
+        with self._contents_of(trained, "environment"):
+            environment = Environment.model_validate(trained.environment) if trained else None
+        with self._contents_of(trained):
+            return RunRecord(
+                **status,
+                dataset=run.dataset,
+                images_per_class=run.images_per_class,
+                architecture=run.cell.architecture,
+                recipe=run.cell.recipe_name,
+                probe=run.cell.probe,
+                seed=run.seed,
+                draw=run.draw,
+                steps_of=run.steps_of,
+                keys=keys,
+                seconds={name: manifest.seconds for name, manifest in manifests.items()},
+                last_epoch=trained.facts["last_epoch"] if trained else {},
+                environment=environment,
+                transfers=transfers,
+            )
+
+    def _transfer(self, run: PlannedRun, tested_on: str, manifest: Manifest) -> TransferResult:
+        with self._contents_of(manifest):
+            return TransferResult(kind=self._kind(run.dataset, tested_on), tested_on=tested_on, **manifest.facts)
+
+    def _contents_of(self, manifest: Manifest | None, location: str = "facts") -> AbstractContextManager[None]:
+        """Report what is wrong in an artifact whose contents are read in the block."""
+        if manifest is None:
+            return nullcontext()
+        return report_unusable_contents(manifest, self.plan.steps[manifest.key].label, self.store.url, location)
 
     def _find_manifests(self, keys: Mapping[str, str]) -> tuple[dict[str, Manifest], dict[str, Any]]:
         artifacts = {name: self.store.read(key) for name, key in keys.items()}
@@ -178,18 +193,24 @@ class _RecordBuilder:
             manifest, reencoding = manifests.get(measure.label), self._reencoding(measure)
             if manifest is None or (measure.reencoded and reencoding is None):
                 continue
-            facts = manifest.facts
-            result = results.setdefault(
-                (measure.encoder, measure.subject, measure.reencoded is not None, tuple(facts["images_per_class"])),
-                {
+            with self._contents_of(manifest):
+                facts = manifest.facts
+                common: dict[str, Any] = {
                     "encoder": measure.encoder,
                     "subject": measure.subject,
                     "reencoded": reencoding,
                     "images_per_class": facts["images_per_class"],
-                },
-            )
-            for name in ("parts", "numbers", "by_class"):
-                values = {metric: value for metric, value in facts[name].items() if metric in metrics}
+                }
+                parts = {
+                    name: {metric: value for metric, value in facts[name].items() if metric in metrics}
+                    for name in ("parts", "numbers", "by_class")
+                }
+                MeasureResult.model_validate({**common, **parts})
+                result = results.setdefault(
+                    (measure.encoder, measure.subject, measure.reencoded is not None, tuple(facts["images_per_class"])),
+                    common,
+                )
+            for name, values in parts.items():
                 result[name] = {**result.get(name, {}), **values}
         return [MeasureResult.model_validate(result) for result in results.values()]
 
@@ -197,8 +218,9 @@ class _RecordBuilder:
         artifact = self.store.read(measure.reencoded) if measure.reencoded else None
         if artifact is None:
             return None
-        facts = artifact.manifest.facts
-        return Reencoding(side=facts["side"], quality=facts["quality"])
+        with self._contents_of(artifact.manifest):
+            facts = artifact.manifest.facts
+            return Reencoding(side=facts["side"], quality=facts["quality"])
 
     def _generation_seconds(self, dataset: PlannedDataset, images: Manifest) -> float | None:
         """Return the seconds of generating a data set and its further draws, as far as they are in the store."""
@@ -208,18 +230,21 @@ class _RecordBuilder:
         return None if seconds is None else seconds + sum(more)
 
     def _samples(self, manifest: Manifest | None) -> list[list[str]]:
-        artifact = self.store.read(manifest.key) if manifest else None
-        return json.loads(artifact.path("samples.json").read_text("utf-8")) if artifact else []
+        return self._file(manifest, "samples.json", _SAMPLES) or []
 
     def _diagnosis(self, manifest: Manifest | None) -> Diagnosis | None:
-        artifact = self.store.read(manifest.key) if manifest else None
-        return Diagnosis.model_validate_json(artifact.path("diagnosis.json").read_bytes()) if artifact else None
+        return self._file(manifest, "diagnosis.json", _DIAGNOSIS)
 
     def _findings(self, manifest: Manifest | None) -> tuple[Finding, ...] | None:
+        return self._file(manifest, FINDINGS, _FINDINGS)
+
+    def _file(self, manifest: Manifest | None, name: str, content: TypeAdapter[T]) -> T | None:
+        """Return the content of a JSON file of an artifact, if the store has it."""
         artifact = self.store.read(manifest.key) if manifest else None
         if artifact is None:
             return None
-        return tuple(map(Finding.model_validate, json.loads(artifact.path(FINDINGS).read_text("utf-8"))))
+        with self._contents_of(manifest, name):
+            return content.validate_json(artifact.path(name).read_bytes())
 
     def _kind(self, trained_on: str, tested_on: str) -> TransferKind:
         if tested_on != REAL:

@@ -21,8 +21,10 @@ class RealImages:
         self.context, self.task = context, context.task
         self._source = Pinned(source=context.study.task, content=self.task.fingerprint())
 
-    def load_step(self, split: Split, per_class: ClassCounts | int) -> str:
+    def load_step(self, split: Split, per_class: ClassCounts | int, number: str | None = None) -> str:
         """Add the step that loads the first `per_class` images of each class, and return its key.
+
+        `number`: what the study calls the number of images, if it is not `images_per_class`.
 
         Raises:
             DataError: the task has fewer images.
@@ -30,9 +32,10 @@ class RealImages:
         per_class = check_available(self.task, split, per_class)
         spec = LoadSpec(task=self._source, split=split, per_class=per_class)
         units = per_class.total(len(self.task.classes))
-        return self.context.graph.add(spec, {}, f"load {per_class} real {split} images per class", units)
+        names = {"per_class": number} if number else None
+        return self.context.graph.add(spec, {}, f"load {per_class} real {split} images per class", units, names)
 
-    def further_train_step(self, per_class: ClassCounts, draw: int) -> str:
+    def further_train_step(self, per_class: ClassCounts, draw: int, number: str | None = None) -> str:
         """Add the step that loads another draw of `per_class` real training images of each class; return its key.
 
         Draws are taken from the order of the images one after the other. Where a class has too few images for that,
@@ -47,14 +50,15 @@ class RealImages:
             ]
         )
         if not skipped:
-            return self.load_step("train", per_class)
+            return self.load_step("train", per_class, number)
         spec = LoadFurtherSpec(task=self._source, split="train", per_class=per_class, skipped=skipped)
         units = per_class.total(len(self.task.classes))
-        return self.context.graph.add(spec, {}, f"load {per_class} other real train images per class", units)
+        names = {"per_class": number} if number else None
+        return self.context.graph.add(spec, {}, f"load {per_class} other real train images per class", units, names)
 
-    def train_dataset(self, per_class: ClassCounts) -> PlannedDataset:
-        """Return the data set of the first `per_class` real training images of each class."""
-        key = self.load_step("train", per_class)
+    def train_dataset(self, per_class: ClassCounts, number: str | None = None) -> PlannedDataset:
+        """Return the data set of the first `per_class` real training images of each class; see `load_step`."""
+        key = self.load_step("train", per_class, number)
         return PlannedDataset(REAL, per_class, {"dataset": key, "sample": add_sample(self.context, key, REAL)})
 
     @cached_property
@@ -74,8 +78,11 @@ class RealImages:
     @cached_property
     def baselines(self) -> dict[ClassCounts, PlannedDataset]:
         """Data sets of as many real training images as each data set has; by images per class, in ascending order."""
-        sizes = {self.limit(counts) for counts in self.context.counts.values()}
-        return {per_class: self.train_dataset(per_class) for per_class in sorted(sizes)}
+        sizes: dict[ClassCounts, str | None] = {}
+        for name, counts in self.context.counts.items():
+            number = f"mix of data set {name}" if self.context.study.datasets[name].mix else None
+            sizes[self.limit(counts)] = number and sizes.get(self.limit(counts), number)
+        return {per_class: self.train_dataset(per_class, sizes[per_class]) for per_class in sorted(sizes)}
 
     @property
     def largest(self) -> PlannedDataset:

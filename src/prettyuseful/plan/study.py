@@ -57,6 +57,7 @@ class Plan:
     def result_keys(self) -> list[str]:
         """The keys of the artifacts that records and exported data sets are made from."""
         of_datasets = [key for dataset in self.datasets for key in dataset.keys.values()]
+        of_datasets += [m.reencoded for dataset in self.datasets for m in dataset.measures if m.reencoded]
         return list(dict.fromkeys([*of_datasets, *_keys(self.runs)]))
 
     def with_seeds(self, added: Container[tuple[CellNames, str, int]]) -> Plan:
@@ -199,7 +200,8 @@ def _curves(
     draw = (study.train.curve_seeds or study.train.seeds).index(seed)
     for steps_of in sorted(set(context.counts.values())):
         for per_class in _curve_points(sorted(study.train.real_curve), real):
-            dataset = PlannedDataset(REAL, per_class, {"dataset": real.further_train_step(per_class, draw)})
+            step = real.further_train_step(per_class, draw, "train.real_curve")
+            dataset = PlannedDataset(REAL, per_class, {"dataset": step})
             recipe = match_steps(cell.recipe, per_class.total(classes), steps_of.total(classes))
             run = classifiers.plan_run(dataset, replace(cell, recipe=recipe), seed, {REAL: real.test_step})
             yield replace(run, cell=cell, steps_of=steps_of)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 
 _SECRET_KEY = re.compile(
-    r".*(?:password|passwd|passphrase|secret|apikey|accesskey|secretkey|accountkey|privatekey|sharedaccesskey"
+    r".*(?:password|passwd|passwrd|passphrase|passcode|pword|pswd|secret|apikey|accesskey|secretkey|accountkey|privatekey|sharedaccesskey"
     r"|accesssignature|xamzsignature|xamzcredential|xgoogsignature|xgoogcredential)"
     r"|(?:.*(?:access|auth|bearer|refresh|id|session|security|api|hf|hub|github|gitlab|bot|csrf|xsrf|sas|user))?token"
-    r"|pwd|pass|sig|jwt|authorization|proxyauthorization|connectionstring|clientsecret"
+    r"|.*pwd?|psw|pass|sig|jwt|authorization|proxyauthorization|connectionstring|clientsecret"
 )
 
 

@@ -19,6 +19,7 @@ _PART = 12  # characters of a random value that are replaced where the rest of i
 _MAX_PARTS = 200_000
 _MAX_PART_SOURCE = 16_384  # characters of a value whose parts are known
 _GAPS = re.compile(r"[\s\x00-\x1f\x7f-\x9f\xad\u200b-\u200f\u2028-\u202e\u2060\ufeff]+")
+_HEXADECIMAL = re.compile(r"[0-9a-fA-F-]+")  # of a key; a digest of a file is no secret at all
 _WORD = re.compile(r"[A-Z]?[a-z]{1,15}|[A-Z]{1,15}|\d{1,15}")
 
 _Span = tuple[int, int, str]
@@ -76,7 +77,7 @@ class SecretIndex:
 
     def _add_parts(self, name: str, value: str) -> None:
         compact = _GAPS.sub("", value)[:_MAX_PART_SOURCE]
-        if len(compact) < 2 * _PART or not looks_random(compact):
+        if len(compact) < 2 * _PART or not (looks_random(compact) or _HEXADECIMAL.fullmatch(compact)):
             return
         for start in range(len(compact) - _PART + 1):
             part = compact[start : start + _PART]
@@ -158,6 +159,7 @@ def _forms(value: str) -> set[str]:
     encoded = {quote(value), quote(value, safe=""), quote_plus(value)}
     encoded |= {re.sub(r"%[0-9A-F]{2}", lambda match: match[0].lower(), form) for form in encoded}
     escaped = {json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1], repr(value)[1:-1]}
+    escaped |= {ascii(value)[1:-1], repr(value.encode("utf-8", "replace"))[2:-1]}
     return {value, *encoded, *escaped, html.escape(value), *_base64_forms(value.encode("utf-8", "replace"))}
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from prettyuseful.redaction.keys import is_secret_key
+from prettyuseful.redaction.pairs import USER_OPTION, logins
 from prettyuseful.redaction.randomness import looks_random
 
 _KEY_BEGIN = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
@@ -76,6 +77,12 @@ _ASSIGNMENT = re.compile(
     r"([\"']?\s{0,3}[:=]\s{0,3}b?[\"']?)([^\s\"'`,;&<>()\[\]{}|]++)(?!\()",
     re.IGNORECASE,
 )
+_OPTION = re.compile(r"(--([A-Za-z][\w-]{1,60})[ \t]{1,3}[\"']?)([^\s\"'-][^\s\"']*)")
+_MIN_PASSWORD = 4  # characters; less is a number or a switch
+# A name with a top-level domain, an address, or anything with a port: not the version in `name@1.2`.
+_HOST_NAME = re.compile(
+    r"//|localhost\b|\[|\d{1,3}(?:\.\d{1,3}){3}\b|[\w.-]+:\d{2,5}\b|[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2,}\b"
+)
 _NAME = re.compile(r"[A-Za-z0-9_.-]+\Z")
 _PLACEHOLDER = re.compile(r"\$.*|\w*\*+|\.\.\..*|%\w.*|None|True|False|null|true|false|none", re.DOTALL)
 
@@ -90,7 +97,10 @@ def redact_shapes(text: str) -> str:
     text = _SCHEME.sub(_redact_scheme, text)
     text = _COOKIE.sub(lambda match: f"{match[1]}[secret]", text)
     text = _IN_CONNECTION.sub(_redact_in_connection, text)
-    return _ASSIGNMENT.sub(_redact_assignment, text)
+    text = _ASSIGNMENT.sub(_redact_assignment, text)
+    text = _OPTION.sub(_redact_option, text)
+    text = USER_OPTION.sub(_redact_user_option, text)
+    return _redact_logins(text)
 
 
 def _redact_token(check: Callable[[str], bool], match: re.Match[str]) -> str:
@@ -147,6 +157,7 @@ def _is_basic(value: str) -> bool:
 
 def _redact_in_connection(match: re.Match[str]) -> str:
     is_secret = is_secret_key(match[2]) and not _PLACEHOLDER.match(match[3]) and not match[3].startswith(("<", "{"))
+    is_secret &= len(match[3].strip()) >= _MIN_PASSWORD
     return f"{match[1]}[secret]" if is_secret else match[0]
 
 
@@ -161,3 +172,21 @@ def _redact_assignment(match: re.Match[str]) -> str:
     if _looks_secret(value) or (is_password and not is_plain):
         return match[0][: match.start(2) - match.start()] + "[secret]"
     return match[0]
+
+
+def _redact_option(match: re.Match[str]) -> str:
+    return f"{match[1]}[secret]" if is_secret_key(match[2]) and _looks_secret(match[3]) else match[0]
+
+
+def _redact_user_option(match: re.Match[str]) -> str:
+    return match[0][: match.start(1) - match.start()] + "[secret]" if _looks_secret(match[1]) else match[0]
+
+
+def _redact_logins(text: str) -> str:
+    parts: list[str] = []
+    done = 0
+    for start, end in logins(text):
+        if start >= done and _looks_secret(text[start:end]) and _HOST_NAME.match(text, end + 1):
+            parts += text[done:start], "[secret]"
+            done = end
+    return "".join([*parts, text[done:]])

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from urllib.parse import unquote
+from urllib.parse import unquote, unquote_plus
 
 from prettyuseful.redaction.keys import is_secret_key
+from prettyuseful.redaction.pairs import secrets_in_pairs
 from prettyuseful.redaction.randomness import looks_random
 
 _URL = re.compile(r"://[^\s\"'<>`]+")
@@ -23,9 +24,11 @@ _ANY_WEBHOOK = re.compile(r"/(?:web)?hooks?/", re.IGNORECASE)
 _MIN_SEGMENT = 8
 _MIN_WEBHOOK = 16  # characters of the path behind `/webhook/`; less is a name
 _PATH_TOKEN = re.compile(r"[A-Za-z0-9_~%+=-]{20,}+(?!\.[A-Za-z0-9]{1,5}(?![A-Za-z0-9]))")
+_ENCODED_EQUALS = re.compile(r"%(?:25)?3[Dd]")
 _PARAMETER = re.compile(r"[^?&#;]+")
 _UNCLEAR_PARAMETERS = ("key", "code", "auth", "k", "hash")
 _MIN_UNCLEAR = 16  # characters of such a parameter; less is a name
+_USER_SCHEMES = ("ssh", "sftp", "rsync")  # a password is never a part of these without a colon
 # Their paths are names of files.
 _BUCKETS = ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "hf", "file", "memory")
 
@@ -84,6 +87,8 @@ def _credentials_length(scheme: str, rest: str) -> int:
         return 0
     authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
     user, at, host = authority.rpartition("@")
+    if scheme.endswith(_USER_SCHEMES) and last == len(user) and ":" not in user and not looks_random(user):
+        return 0  # a name of an account, such as git
     if at and (_HOST.fullmatch(host) or last == len(user) or (scheme in _BUCKETS and ":" not in user)):
         return len(user)
     if at:
@@ -117,4 +122,9 @@ def _path_spans(url: str, start: int) -> Iterator[Span]:
 def _is_secret_parameter(name: str, value: str) -> bool:
     if name.lower() in _UNCLEAR_PARAMETERS:
         return len(value) >= _MIN_UNCLEAR and any(map(str.isdigit, value))
-    return is_secret_key(name) or looks_random(value)
+    return is_secret_key(name) or looks_random(value) or any(secrets_in_pairs(_decoded(value)))
+
+
+def _decoded(value: str) -> str:
+    """Return a parameter that is a connection string, else an empty text."""
+    return unquote_plus(value) if _ENCODED_EQUALS.search(value) else ""

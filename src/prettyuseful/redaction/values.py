@@ -9,17 +9,20 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote_plus
 
 from prettyuseful.redaction.keys import is_secret_key
+from prettyuseful.redaction.pairs import logins, secrets_in_pairs
 from prettyuseful.redaction.randomness import looks_random
 from prettyuseful.redaction.urls import secrets_in_url
 
 MAX_VALUE = 65_536  # characters of a value that are looked at
 _MAX_DEPTH = 8  # of JSON
+_MAX_CODINGS = 2  # of a value that is encoded as a part of a URL, which may be encoded again
+_PERCENT = re.compile(r"%[0-9A-Fa-f]{2}")
 _PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----((?:[^-]|-(?!----))*)")
 _KEY_HEADER = re.compile(r"^.*:.*$", re.MULTILINE)  # of an encrypted key
 _PAIR = re.compile(r"\s*([^=;]{1,60}?)\s*=\s*([^;]+)")
-_SPACED_PAIR = re.compile(r"(?<!\S)(\w{1,60})\s*=\s*('[^']*'|\S+)")
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{40,}={0,2}")
 _TOKEN = re.compile(r"[A-Za-z0-9+/_.~-]{20,}+={0,2}(?!\.\w)")
 _PATH_PART = re.compile(r"[a-z][a-z_-]{2,}|.*\.[a-z]\w{0,4}")  # a word, or a name with an extension
@@ -37,9 +40,13 @@ def secret_parts(value: str, depth: int = 0) -> Iterator[str]:
     if "://" in value:
         for url in re.split(r"[\s,\"']+", value):
             yield from secrets_in_url(url)
-    for match in (_PAIR if ";" in value else _SPACED_PAIR).finditer(value):
+    for match in _PAIR.finditer(value) if ";" in value else ():
         if is_secret_key(match[1]):
             yield match[2].strip().strip("'\"")
+    yield from secrets_in_pairs(value)
+    yield from (value[start:end] for start, end in logins(value))
+    if depth < _MAX_CODINGS and (decoded := unquote_plus(value)) != value and _PERCENT.search(value):
+        yield from secret_parts(decoded, depth + 1)
     if value.lstrip()[:1] in ("{", "["):
         with suppress(ValueError, RecursionError):
             yield from _secrets_in_json(json.loads(value), depth)
@@ -53,11 +60,11 @@ def secret_parts(value: str, depth: int = 0) -> Iterator[str]:
             yield match[0]
 
 
-def is_path(value: str) -> bool:
-    """Return whether a value is an absolute path, whose file need not exist."""
+def is_path(value: str, exists: bool = False) -> bool:
+    """Return whether a value is an absolute path. Only its first folder must exist, unless `exists` is true."""
     with suppress(OSError, ValueError, RuntimeError):
         path = Path(value)
-        return path.is_absolute() and len(path.parts) > 1 and Path(*path.parts[:2]).exists()
+        return path.is_absolute() and len(path.parts) > 1 and (path if exists else Path(*path.parts[:2])).exists()
     return False
 
 

@@ -14,10 +14,22 @@ MIN_LENGTH = 6
 
 _MIN_ELEMENT = 8  # characters of an element of a list in a variable that need not hold a list
 _SECRET = re.compile(
-    r"TOKEN(?!IZ)|SECRET|PASSW|PASSPHRASE|CREDENTIAL|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY|WEBHOOK|COOKIE|CONN(?:ECTION)?_?STR"
-    r"|PASSCODE|MNEMONIC|SEED_?PHRASE|(?:^|_)(?:PASS|PWD|PW|PAT|PIN|JWT|CREDS?|BEARER|SALT)(?:_|$)|(?<!BY)(?<!COM)PASS$|PWD$|JWT$"
+    r"SECRET|PASSW|PASSPHRASE|CREDENTIAL|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY|WEBHOOK|COOKIE|CONN(?:ECTION)?_?STR"
+    r"|PASSCODE|MNEMONIC|(?:SEED|KEY)_?PHRASE|KENNWORT|MOT_?DE_?PASSE|CONTRASENA|[CX]SRF"
+    r"|(?:^|_)(?:PASS|PWD|PSWD?|PWORD|PW|PAT|PIN(?:_?CODE)?|PSK|JWT|CREDS?|BEARER|SALT|PEPPER|[TH]?OTP|SENHA)(?:_|$)"
+    r"|(?<!BY)(?<!COM)PASS$|(?:PW|PWD|PSWD|PWORD|JWT|CREDS)$"
+    r"|(?:BACKUP|RECOVERY|MFA|2FA|UNLOCK|ACTIVATION|AUTH|VERIFICATION|SECURITY)_?CODES?$"
+    r"|(?:API|ACCESS|REFRESH|AUTH|ID|BEARER|SESSION|SECURITY|HF|HUB|HUGGINGFACE|GITHUB|GITLAB|GH|BOT|DEPLOY|USER|CI|JOB)"
+    r"_?TOKENS?(?:_|$)"
 )
-_MAYBE_SECRET = re.compile(r"KEYS?(?:_?ID)?$|(?:^|_)(?:AUTH|AUTHORIZATION|HOOK|DSN|SAS|SIG|SIGNATURE|PEM)(?:_|$)")
+# Their values may as well be names, such as the key by which a table is sorted, or the token that ends a text.
+_MAYBE_SECRET = re.compile(
+    r"TOKEN(?!IZ)|TOK$|(?:KEYS?|SESSION)(?:_?(?:ID|\d{1,3}|PROD\w*|DEV\w*|STAG\w*|TEST\w*|LIVE|OLD|NEW|MAIN))?$"
+    r"|(?:^|_)(?:O?AUTH2?|AUTHORIZATION|HOOK|DSN|SAS|SIG|SIGNATURE|SIGNING|CIPHER|UNSEAL|PEM)(?:_|$)"
+)
+_IDENTIFIER_OF_DESKTOP = re.compile(r"^(?:XDG|TERM|DESKTOP|DBUS|GNOME|KDE|LC)_")
+_MAX_WORDS = 3  # of a name; more may be a passphrase
+_NAME_WORD = re.compile(r"[a-z]{2,}\d{0,2}|[A-Z][a-z]+|[A-Z]{2,}|v?\d{1,2}|[a-z]")
 _ALWAYS_SECRET = re.compile(r"WEBHOOK|(?:^|_)HOOK_UR[LI]$")
 # A name that ends in one of these says where a secret is or how it is used, and does not hold it.
 _SETTING = re.compile(
@@ -42,7 +54,7 @@ def secrets_in_variables(variables: Mapping[str, str]) -> Iterator[tuple[str, st
             continue
         value = value[:MAX_VALUE]
         secrets = set(secret_parts(value))
-        if not is_path(value) and _is_secret(name, value):
+        if _is_secret(name, value) and not _is_path(name, value):
             secrets |= {value, *_elements(name, value)}
         for secret in {form for part in secrets for form in (part.strip(), part.strip().strip("'\""))}:
             if len(secret) >= MIN_LENGTH and not _COMMON.fullmatch(secret):
@@ -52,7 +64,9 @@ def secrets_in_variables(variables: Mapping[str, str]) -> Iterator[tuple[str, st
 def holds_path_of_secrets(name: str) -> bool:
     """Return whether a variable gives the path of a file with a secret, such as `DB_PASSWORD_FILE`."""
     words = _upper_words(name)
-    return bool(re.search(r"_(?:FILE|PATH)$|CREDENTIALS$", words) and _SECRET.search(words))
+    return bool(
+        re.search(r"_(?:FILE|PATH)$|CREDENTIALS$", words) and re.search(f"TOKEN(?!IZ)|{_SECRET.pattern}", words)
+    )
 
 
 def _is_secret(name: str, value: str) -> bool:
@@ -62,9 +76,24 @@ def _is_secret(name: str, value: str) -> bool:
     if _SETTING.search(words):
         return False
     if _SECRET.search(words):
-        # A limit such as MAX_TOKENS.
-        return not (re.search(r"TOKENS$", words) and re.fullmatch(r"[\d_,.]{1,12}", value))
-    return bool(_MAYBE_SECRET.search(words)) and not re.fullmatch(r"[A-Za-z]{1,16}", value)
+        return True
+    if _IDENTIFIER_OF_DESKTOP.search(words) or not _MAYBE_SECRET.search(words):
+        return False
+    if re.search(r"TOKENS$", words) and re.fullmatch(r"[\d_,.]{1,12}", value):  # a limit such as MAX_TOKENS
+        return False
+    return not (re.fullmatch(r"[A-Za-z]{1,16}", value) or _reads_like_name(value))
+
+
+def _reads_like_name(value: str) -> bool:
+    """Return whether a value consists of a few words, as names such as `image_id`, `photos-v1` and `[MASK]`."""
+    words = [word for word in re.split(r"[\s_.,/|<>\[\]-]+", value) if word]
+    return len(words) <= _MAX_WORDS and all(map(_NAME_WORD.fullmatch, words))
+
+
+def _is_path(name: str, value: str) -> bool:
+    """Return whether a value is a path. What should be a password is one only if there is such a file."""
+    is_password = bool(_SECRET.search(_upper_words(name))) and not holds_path_of_secrets(name)
+    return is_path(value, exists=is_password)
 
 
 def _upper_words(name: str) -> str:

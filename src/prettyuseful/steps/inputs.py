@@ -13,21 +13,62 @@ if TYPE_CHECKING:
 from prettyuseful.data.dataset import Row, read_shard
 from prettyuseful.data.pixels import Pixels, load_pixels
 from prettyuseful.engine.step import Job
+from prettyuseful.engine.store.base import Artifact
+from prettyuseful.engine.store.verification import printable
+from prettyuseful.errors import StepFailedError
 from prettyuseful.numerics import Numerics
 from prettyuseful.prompts.strategies import Prompts
+from prettyuseful.redaction import redact_line
+
+_MAX_PROBLEM = 200
 
 
 def read_rows(job: Job, name: str) -> Iterator[Row]:
     """Yield the rows of a data set, shard by shard."""
     artifact = job.inputs[name]
     for entry in artifact.manifest.files:
-        yield from read_shard(artifact.path(entry.name))
+        yield from _checked_rows(artifact, entry.name)
 
 
 def read_slice(job: Job, name: str, first: int, stop: int) -> Iterator[Row]:
     """Yield the rows `first` to `stop` (exclusive) of a data set that has one shard."""
     artifact = job.inputs[name]
-    return read_shard(artifact.path(artifact.manifest.files[0].name), first, stop)
+    return _checked_rows(artifact, artifact.manifest.files[0].name, first, stop)
+
+
+def _checked_rows(artifact: Artifact, name: str, first: int = 0, stop: int | None = None) -> Iterator[Row]:
+    """Yield rows of a shard, which may come from anybody.
+
+    Raises:
+        StepFailedError: prettyuseful cannot have written them; names the artifact.
+    """
+    manifest, path = artifact.manifest, artifact.path(name)
+    classes = manifest.facts.get("classes")
+    try:
+        for row in read_shard(path, first, stop):
+            if problem := _problem_of(row, len(classes) if isinstance(classes, list) else None):
+                raise ValueError(problem)
+            yield row
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, OSError) as error:
+        problem = redact_line(str(error), _MAX_PROBLEM) if isinstance(error, ValueError) else type(error).__name__
+        raise StepFailedError(
+            f"file {name} of artifact {manifest.key[:12]} ({printable(manifest.step)}) holds rows that prettyuseful "
+            f"cannot have written ({problem}); delete its manifest and run again, or use another store"
+        ) from error
+
+
+def _problem_of(row: Row, classes: int | None) -> str | None:
+    data: object = row.data  # any column of the file may be empty
+    path: object = row.path
+    group: object = row.group
+    label: object = row.label
+    if not isinstance(data, bytes):
+        return "an image without bytes"
+    if not isinstance(path, str) or not isinstance(group, str):
+        return "an image without path or group"
+    if not isinstance(label, int) or not 0 <= label < (label + 1 if classes is None else classes):
+        return f"the label {label}, but there are {classes} classes"
+    return None
 
 
 def read_classes(job: Job, name: str) -> tuple[str, ...]:

@@ -7,8 +7,8 @@ neither read nor deleted.
 
 from __future__ import annotations
 
+import math
 import os
-import pickle
 import re
 import tempfile
 import time
@@ -115,6 +115,18 @@ class Checkpoints:
         ]
         return latest
 
+    def discard(self, epoch: int, problem: str) -> None:
+        """Rename the checkpoint of an epoch to `.corrupt`, because its state cannot be used.
+
+        Raises:
+            StoreError: the folder cannot be written.
+        """
+        with _catch_disk_errors(self.folder):
+            for path in self._files(_CURRENT_VERSION):
+                if int(path.name.split("-")[1]) == epoch:
+                    path.replace(path.with_suffix(".corrupt"))
+        self.warnings.append(f"the checkpoint of epoch {epoch} in {self.folder} is not used: {problem}")
+
     def _files(self, name: re.Pattern[str]) -> list[Path]:
         """Return the regular files with names of this form, in the order of their names."""
         with os.scandir(self.folder) as entries:
@@ -173,9 +185,14 @@ def restore(
     """Load a state of `training_state` into the same objects. The optimiser keeps the tensors of `state`.
 
     Raises:
-        StepFailedError: the state does not fit the objects, because it belongs to another training.
+        StepFailedError: the state does not fit the objects, because it belongs to another training. They may have parts
+            of it.
     """
     try:
+        if not is_like(state["schedule"], schedule.state_dict()):
+            raise ValueError("another schedule")
+        if not is_like(state["optimiser"].get("param_groups"), optimiser.state_dict()["param_groups"]):
+            raise ValueError("another optimiser")
         model.load_state_dict(state["model"])
         optimiser.load_state_dict(state["optimiser"])
         schedule.load_state_dict(state["schedule"])
@@ -183,14 +200,28 @@ def restore(
             generators[name].set_state(state["generators"][name])
         if average is not None:
             average.load_state_dict(state["average"])
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        torch.set_rng_state(state["random"])
+        if state["cuda_random"] is not None and torch.cuda.is_available():
+            torch.cuda.set_rng_state(state["cuda_random"])
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RuntimeError) as error:
         reason = redact_line(str(error), 200)
         raise StepFailedError(
             f"the checkpoint belongs to another training ({reason}); delete it and run again"
         ) from error
-    torch.set_rng_state(state["random"])
-    if state["cuda_random"] is not None and torch.cuda.is_available():
-        torch.cuda.set_rng_state(state["cuda_random"])
+
+
+def is_like(value: Any, own: Any) -> bool:
+    """Return whether data has the keys, the lengths, and the kinds of values of our own."""
+    if isinstance(own, dict):
+        has_keys = isinstance(value, dict) and value.keys() == own.keys()
+        return has_keys and all(is_like(value[key], own[key]) for key in own)
+    if isinstance(own, (list, tuple)):
+        return isinstance(value, type(own)) and len(value) == len(own) and all(map(is_like, value, own))
+    if isinstance(own, torch.Tensor):
+        return isinstance(value, torch.Tensor) and (value.shape, value.dtype) == (own.shape, own.dtype)
+    if isinstance(own, (int, float)):
+        return isinstance(value, (int, float)) and math.isfinite(value)
+    return type(value) is type(own)
 
 
 def _read(path: Path) -> State | None:
@@ -199,7 +230,9 @@ def _read(path: Path) -> State | None:
         return None
     try:
         return dict(torch.load(path, map_location="cpu", weights_only=True))
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, TypeError):
+    except (OSError, MemoryError):
+        raise
+    except Exception:  # bytes that nobody wrote as a checkpoint make the unpickler raise anything
         return None
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,7 +22,7 @@ from prettyuseful.memory import is_out_of_memory, largest_fitting_count
 from prettyuseful.numerics import TrainingNumerics
 from prettyuseful.training.augment import augment, augment_small, cutmix
 from prettyuseful.training.augmentations import SmallAugmentation
-from prettyuseful.training.checkpoints import Checkpoints, restore, training_state
+from prettyuseful.training.checkpoints import Checkpoints, State, is_like, restore, training_state
 from prettyuseful.training.classifier import Classifier
 from prettyuseful.training.crops import view_crops
 from prettyuseful.training.initialisation import trainable, training_mode
@@ -28,6 +31,7 @@ from prettyuseful.training.optimisers import make_optimiser, make_schedule
 from prettyuseful.training.recipes import Recipe, view_of
 from prettyuseful.training.sampling import sample_cutmix_patch, sample_parameters
 from prettyuseful.training.validation import BestCheckpoint, split_validation
+from prettyuseful.untrusted_text import load_json
 
 _LOADED_AT_ONCE = 64  # images; a batch is loaded in parts, because each part is padded to its widest and tallest image
 
@@ -93,11 +97,7 @@ class _Training:
         generators, done, lines = {"draws": self.generator}, 0, list[str]()
         epochs = self.recipe.epochs
         if (latest := checkpoints.latest()) is not None:
-            done, state = latest
-            lines = state["lines"]
-            if self.best:
-                self.best.state = state["lowest"]
-            restore(state, self.network, self.optimiser, self.schedule, generators)
+            done, lines = self._resume(latest, checkpoints, generators)
         with log.open("w", encoding="utf-8") as file:
             file.writelines(lines)
             for epoch in range(done + 1, epochs + 1):
@@ -120,6 +120,30 @@ class _Training:
             self.best.restore_weights(self.classifier)
         self.network.eval()
         return self.classifier
+
+    def _resume(
+        self, latest: tuple[int, State] | None, checkpoints: Checkpoints, generators: Mapping[str, torch.Generator]
+    ) -> tuple[int, list[str]]:
+        """Continue from the latest checkpoint that fits, and return its epoch and the lines of the log.
+
+        A checkpoint may come from anybody. If it does not fit, the state before it is restored.
+        """
+        start = copy.deepcopy(training_state(self.network, self.optimiser, self.schedule, generators))
+        while latest is not None:
+            epoch, state = latest
+            try:
+                restore(state, self.network, self.optimiser, self.schedule, generators)
+                lines = _lines_of(state, epoch, self.recipe.epochs)
+                if self.best:
+                    if not is_like(state.get("lowest"), {"loss": 0.0, "weights": start["model"]}):
+                        raise StepFailedError("the checkpoint has no weights with the lowest validation loss")
+                    self.best.state = state["lowest"]
+                return epoch, lines
+            except StepFailedError as error:
+                restore(start, self.network, self.optimiser, self.schedule, generators)
+                checkpoints.discard(epoch, str(error))
+            latest = checkpoints.latest()
+        return 0, []
 
     def epoch(self) -> dict[str, float]:
         """Train one epoch, and return the mean loss and the accuracy on the training images."""
@@ -168,6 +192,21 @@ class _Training:
         self.optimiser.step()
         self.schedule.step()
         return torch.stack([loss for loss, _ in results]).sum(), torch.cat([logits for _, logits in results])
+
+
+def _lines_of(state: State, epoch: int, epochs: int) -> list[str]:
+    """Return the lines of the log in a checkpoint after `epoch` of `epochs` epochs.
+
+    Raises:
+        StepFailedError: they are not what a training has written up to this epoch.
+    """
+    lines: Any = state.get("lines")
+    with suppress(ValueError, LookupError, TypeError):
+        contents = [load_json(line) for line in lines or ()]
+        is_ours = [json.dumps(content) + "\n" for content in contents] == lines
+        if is_ours and [content["epoch"] for content in contents] == [*range(1, epoch + 1)] and epoch <= epochs:
+            return list(lines)
+    raise StepFailedError(f"the checkpoint has not the log of {epoch} of {epochs} epochs")
 
 
 def _backward(

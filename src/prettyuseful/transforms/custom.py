@@ -12,7 +12,7 @@ from prettyuseful.errors import DataError
 from prettyuseful.fields import RelativePath, resolve_plugin
 from prettyuseful.numerics import Numerics
 from prettyuseful.plugins import instantiate_plugin, plugin_fingerprint, plugin_id
-from prettyuseful.redaction import redact_line
+from prettyuseful.redaction.exceptions import describe_error
 from prettyuseful.transforms.base import Transform, TransformSource
 
 
@@ -45,8 +45,10 @@ class CheckedTransform:
     def apply(self, images: np.ndarray) -> np.ndarray:
         try:
             result = self.transform.apply(images)
-        except (Exception, SystemExit) as error:  # user code may raise anything
-            raise DataError(f"{self.name}: apply failed: {type(error).__name__}: {redact_line(str(error))}") from error
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # user-defined code may raise anything
+            raise DataError(f"{self.name}: apply failed: {describe_error(error)}") from error
         if problem := output_problem(result, len(images)):
             raise DataError(f"{self.name}: {problem}; run `prettyuseful check probe`")
         return result

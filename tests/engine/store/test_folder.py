@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from prettyuseful.engine.store.folder import SafeFolder, remove, size_and_count
+from prettyuseful.engine.deletion import remove
+from prettyuseful.engine.store.folder import SafeFolder
 
 
 @pytest.fixture
@@ -92,16 +93,3 @@ def test_one_of_simultaneous_creations_wins(folder: SafeFolder) -> None:
         created = list(pool.map(lambda i: folder.create_once(b"%d" % i, "things", "a"), range(6)))
     assert sum(created) == 1
     assert folder.read(9, "things", "a") == b"%d" % created.index(True)
-
-
-def test_sizes_do_not_follow_links(folder: SafeFolder, tmp_path: Path) -> None:
-    (tmp_path / "large").write_bytes(b"x" * 100_000)
-    write(folder, b"four", "things", "a", "b")
-    folder.path("things", "a", "link").symlink_to(tmp_path / "large")
-    folder.path("things", "a", "folder").symlink_to(tmp_path)
-    size, count = size_and_count(folder.path("things"))
-    assert count == 3
-    assert size < 1000
-    remove(folder.path("things"))
-    assert (tmp_path / "large").exists()
-    assert size_and_count(folder.path("things")) == (0, 0)

@@ -240,6 +240,20 @@ def test_check_reports_problems_and_changes_nothing(location: StoreLocation, sto
     assert location.fs.exists(location.path(flipped_file))
 
 
+def test_discarded_artifacts_are_missing_and_can_be_made_again(location: StoreLocation, store: Store) -> None:
+    whole, torn, lost = (key_of(name) for name in ("whole", "torn", "lost"))
+    for name in ("whole", "torn", "lost"):
+        store.commit(manifest((location.put(store, b"bytes"),), name, who="first"))
+    location.damage(manifest_name(torn), b"{")
+    store.discard([torn, lost, key_of("never made")])
+    assert location.open().select_existing([whole, torn, lost]) == {whole}
+    assert [checked.problem for checked in location.open().check()] == [None]
+    store.commit(manifest((location.put(store, b"bytes"),), "torn", who="second"))
+    artifact = location.open().read(torn)
+    assert artifact is not None
+    assert artifact.manifest.facts == {"who": "second"}
+
+
 def test_sweep_keeps_needed_claimed_and_recent_files(
     location: StoreLocation, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -25,6 +25,10 @@ def test_long_cause_is_cut() -> None:
     assert len(failure_from_json(failure_to_json("x" * 1_000_000))) == 10_000
 
 
+def test_cause_is_one_printable_line() -> None:
+    assert failure_from_json('{"cause": "bad \\ud800\\u001b[2J\\n x"}') == "bad [2J x"
+
+
 def test_keys_of_sweeps_have_the_latest_time() -> None:
     first, second = (
         json.dumps({"time": time, "keys": keys}).encode()

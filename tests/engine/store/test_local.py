@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
-from tests.engine.store.locations import manifest
+from tests.engine.store.locations import key_of, manifest
 
 from prettyuseful.engine.store.base import FileEntry
 from prettyuseful.engine.store.folder import SafeFolder
+from prettyuseful.engine.store.journal import sweep_to_json
 from prettyuseful.engine.store.local import LocalStore
 from prettyuseful.errors import CorruptArtifactError, StoreError
 
@@ -51,3 +53,19 @@ def test_simultaneous_readers_both_report_damage(store: LocalStore, monkeypatch:
     with pytest.raises(CorruptArtifactError):
         artifact.path("file")
     assert not path.exists()
+
+
+def test_records_that_cannot_be_read_say_nothing(store: LocalStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("bad", "good"):
+        store.record_failure(key_of(name), f"{name} luck")
+        (store.root / "sweeps" / f"{name}.json").write_text(sweep_to_json([key_of(name)]))
+    read = SafeFolder.read
+
+    def read_all_but_bad(folder: SafeFolder, limit: int, *names: str) -> bytes | None:
+        if names[-1] in ("bad.json", f"{key_of('bad')}.json"):
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return read(folder, limit, *names)
+
+    monkeypatch.setattr(SafeFolder, "read", read_all_but_bad)
+    assert store.failures() == {key_of("good"): "good luck"}
+    assert store.swept().keys() == {key_of("good")}

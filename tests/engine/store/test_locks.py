@@ -4,6 +4,7 @@ import errno
 import fcntl
 import os
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -80,3 +81,41 @@ def test_lock_is_released_when_its_block_fails(folder: SafeFolder) -> None:
         raise ZeroDivisionError
     with Locks(folder).hold(KEY) as held:
         assert held
+
+
+@pytest.mark.parametrize("is_held", [False, True])
+def test_lock_with_a_name_outside_the_store_is_replaced_unless_it_is_held(tmp_path: Path, is_held: bool) -> None:
+    """Its time and its permissions are those of the file outside."""
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store").chmod(0o2775)
+    folder = SafeFolder(tmp_path / "store")
+    folder.create("locks")
+    outside = tmp_path / "outside"
+    outside.write_text("precious")
+    outside.chmod(0o600)
+    os.utime(outside, (1e9, 1e9))
+    os.link(outside, folder.path("locks", f"{KEY}.lock"))
+    with outside.open() as other:
+        if is_held:
+            fcntl.flock(other, fcntl.LOCK_EX)
+        with Locks(folder).hold(KEY) as held:
+            assert held != is_held
+            assert Locks(folder).held_keys() == (set() if is_held else {KEY})  # its holder gives no signs of life
+    status = outside.stat()
+    assert (stat.S_IMODE(status.st_mode), status.st_mtime) == (0o600, 1e9)
+    assert status.st_nlink == (2 if is_held else 1)
+
+
+def test_lock_with_a_name_outside_that_cannot_be_replaced_is_not_used(
+    folder: SafeFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise PermissionError
+
+    (tmp_path / "outside").touch()
+    os.utime(tmp_path / "outside", (1e9, 1e9))
+    os.link(tmp_path / "outside", folder.path("locks", f"{KEY}.lock"))
+    monkeypatch.setattr(Path, "unlink", fail)
+    with Locks(folder).hold(KEY) as held:
+        assert held
+    assert (tmp_path / "outside").stat().st_mtime == 1e9

@@ -7,7 +7,7 @@ from typing import Any
 
 import fsspec
 import pytest
-from tests.engine.store.locations import KEY, StoreLocation, manifest, manifest_name, object_name
+from tests.engine.store.locations import KEY, StoreLocation, key_of, manifest, manifest_name, object_name
 
 from prettyuseful.engine.store.bucket import Bucket
 from prettyuseful.engine.store.open import open_store, store_exists
@@ -160,3 +160,25 @@ def test_remote_store_can_be_copied_into_a_folder(store: RemoteStore, location: 
     assert artifact is not None
     assert artifact.path("file").read_bytes() == read_file(store).read_bytes()
     assert (tmp_path / "copy" / manifest_name()).exists()
+
+
+def test_file_of_another_size_is_not_read_by_a_check(
+    store: RemoteStore, location: StoreLocation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    location.damage(object_name(store.read(KEY).manifest.files[0]), b"longer than before")  # type: ignore[union-attr]
+    monkeypatch.setattr(Bucket, "sha256", None)
+    assert [check.problem for check in store.check()] == ["file file differs from its manifest"]
+
+
+def test_records_that_cannot_be_read_say_nothing(store: RemoteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("bad", "good"):
+        store.record_failure(key_of(name), f"{name} luck")
+    read = Bucket.read_up_to
+
+    def read_all_but_bad(bucket: Bucket, name: str, limit: int) -> bytes | None:
+        if key_of("bad") in name:
+            raise StoreError("access denied")
+        return read(bucket, name, limit)
+
+    monkeypatch.setattr(Bucket, "read_up_to", read_all_but_bad)
+    assert store.failures() == {key_of("good"): "good luck"}

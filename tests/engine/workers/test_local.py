@@ -74,6 +74,19 @@ def test_worker_processes_send_progress_and_errors(
     assert pid(store, reporting.key) != os.getpid()
 
 
+def test_worker_process_that_must_exit_says_why_without_secrets(
+    planted_steps: ModuleType, store: LocalStore, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MY_TOKEN", "canary-1234")
+    with LocalWorkers(store, 2) as workers:
+        for error, name in (("exit", "SystemExit"), ("interrupt", "KeyboardInterrupt")):
+            failed = workers.submit(step(planted_steps.ExitSpec(variable="MY_TOKEN", error=error)))
+            with pytest.raises(StepFailedError, match=rf"^{name}: with \[MY_TOKEN\]$"):
+                failed.result(60)
+    assert "thread [MY_TOKEN]" in (printed := capfd.readouterr().err)
+    assert "canary" not in printed
+
+
 def test_there_is_room_for_one_step_per_worker(planted_steps: ModuleType, two_workers: LocalWorkers) -> None:
     a, b, c = (step(planted_steps.WriteSpec(text=text)) for text in "abc")
     assert [two_workers.room_for(c, running) for running in ([], [a], [a, b])] == [True, True, False]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from posixpath import normpath
+from posixpath import normpath, realpath
 from typing import Any, ClassVar
 
 from prettyuseful.data.sources.base import Sample, ShardSource
@@ -272,7 +272,7 @@ def _read_beside(folder: Path, name: str, location: str) -> bytes:
     relative = normpath(name.replace("\\", "/"))
     path = folder / relative
     is_outside = relative.startswith(("/", "..")) or relative[1:3] == ":/" or "\0" in name
-    if is_outside or not path.resolve().is_relative_to(folder.resolve()):
+    if is_outside or not Path(realpath(path)).is_relative_to(realpath(folder)):
         raise DataError(
             f"{location} names the file '{printable(name)}', which is not in {printable(folder)}; embed the images, as "
             "datasets' to_parquet does"

@@ -132,11 +132,15 @@ class Manifest(BaseModel):
 
 @dataclass(frozen=True)
 class ArtifactCheck:
-    """The result of comparing an artifact with its manifest. `step` is empty if the manifest cannot be read."""
+    """The result of comparing an artifact with its manifest. `step` is empty if the manifest cannot be read.
+
+    `problem`: what is damaged. `unreadable`: which file cannot be read, and why; nothing is known about its content.
+    """
 
     key: str
     step: str
     problem: str | None
+    unreadable: str | None = None
 
 
 @dataclass(frozen=True)
@@ -219,6 +223,9 @@ class Store(Protocol):
 
     def check(self) -> Iterator[ArtifactCheck]:
         """Verify every manifest and the bytes of all its files. Nothing is changed."""
+
+    def discard(self, keys: Collection[str]) -> None:
+        """Delete the manifests of artifacts, valid or not, so that they are missing. Their files stay until a sweep."""
 
     def sweep(self, keep: Set[str], remove: bool) -> SweepResult:
         """Count, and with `remove` delete, all artifacts except `keep`, and the files that no artifact needs.

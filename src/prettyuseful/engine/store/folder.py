@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import shutil
 import stat
 import time
 import uuid
@@ -14,6 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from prettyuseful.engine.atomic import fsync, temporary_file
+from prettyuseful.engine.deletion import remove
 
 _CHUNK = 1 << 20
 _NO_FILE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.EISDIR, errno.ENAMETOOLONG)
@@ -219,11 +219,14 @@ class SafeFolder:
             return False
         return True
 
-    def give_to_group(self, path: Path, mode: int = _READ_WRITE) -> None:
-        """Give a new file or folder the permissions that the root's group has, if the root is a folder of a group."""
+    def give_to_group(self, path: Path | int, mode: int = _READ_WRITE) -> None:
+        """Give a new file or folder the permissions that the root's group has, if the root is a folder of a group.
+
+        `path`: its path, or the file descriptor of an open file.
+        """
         if access := self._group_access & mode:
             with suppress(PermissionError):  # another account has created the folder meanwhile
-                path.chmod(stat.S_IMODE(path.lstat().st_mode) | access)
+                os.chmod(path, stat.S_IMODE(os.stat(path).st_mode) | access)  # noqa: PTH101, PTH116
 
 
 def _make_root(path: Path) -> None:
@@ -243,27 +246,6 @@ def _group_access(folder: Path) -> int:
     """Return the permissions of the group of a folder with the set-group-ID bit, 0 of other folders."""
     mode = folder.stat().st_mode
     return mode & _GROUP_ACCESS if mode & stat.S_ISGID else 0
-
-
-def remove(path: Path) -> None:
-    """Delete a file, a link itself, or a folder with all that it contains; links in it are not followed."""
-    with suppress(FileNotFoundError):
-        if stat.S_ISDIR(os.lstat(path).st_mode):
-            shutil.rmtree(path)
-        else:
-            path.unlink()
-
-
-def size_and_count(path: Path) -> tuple[int, int]:
-    """Return the bytes and the number of the files at a path, without following links."""
-    try:
-        status = os.lstat(path)
-        if not stat.S_ISDIR(status.st_mode):
-            return status.st_size, 1
-        sizes = [size_and_count(Path(entry.path)) for entry in os.scandir(path)]
-    except FileNotFoundError:
-        return 0, 0
-    return sum(size for size, _ in sizes), sum(count for _, count in sizes)
 
 
 def age(path: Path | os.DirEntry[str]) -> float:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 from prettyuseful.engine.store.base import is_digest
+from prettyuseful.errors import one_line
 from prettyuseful.untrusted_text import MAX_JSON_BYTES, load_json
 
 MAX_RECORD_BYTES = MAX_JSON_BYTES
@@ -21,7 +22,7 @@ def failure_to_json(cause: str) -> str:
 
 
 def failure_from_json(text: str | bytes) -> str:
-    """Return the cause in the record of a failed step.
+    """Return the cause in the record of a failed step, on one line.
 
     Raises:
         ValueError: the record is incomplete.
@@ -29,7 +30,7 @@ def failure_from_json(text: str | bytes) -> str:
     record = load_json(text)
     if not isinstance(record, dict) or not isinstance(cause := record.get("cause"), str):
         raise ValueError("the record has no cause")
-    return cause[:_MAX_TEXT]
+    return one_line(cause[:_MAX_TEXT])
 
 
 def new_sweep_name() -> str:

@@ -18,6 +18,8 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, suppre
 from dataclasses import dataclass
 from pathlib import Path
 
+from prettyuseful.engine.deletion import remove as remove_path
+from prettyuseful.engine.deletion import size_and_count
 from prettyuseful.engine.store.base import (
     GRACE_SECONDS,
     MAX_MANIFEST_BYTES,
@@ -27,8 +29,7 @@ from prettyuseful.engine.store.base import (
     SweepResult,
     is_digest,
 )
-from prettyuseful.engine.store.folder import SafeFolder, age, size_and_count
-from prettyuseful.engine.store.folder import remove as remove_path
+from prettyuseful.engine.store.folder import SafeFolder, age
 from prettyuseful.engine.store.journal import (
     MAX_RECORD_BYTES,
     failure_from_json,
@@ -159,15 +160,20 @@ class LocalStore:
             for entry in self._folder.entries("failures"):
                 key = entry.name.removesuffix(".json")
                 if is_digest(key) and self._folder.stat(*_manifest_names(key)) is None:
-                    record = self._folder.read(MAX_RECORD_BYTES, *_failure_names(key))
                     with suppress(ValueError):
-                        causes[key] = failure_from_json(record or b"")
+                        causes[key] = failure_from_json(self._record(*_failure_names(key)) or b"")
         return causes
 
     def swept(self) -> Mapping[str, str]:
         with self._reading():
             names = [entry.name for entry in self._folder.entries("sweeps") if entry.name.endswith(".json")]
-            return merge_sweeps(self._folder.read(MAX_RECORD_BYTES, "sweeps", name) for name in names)
+            return merge_sweeps(self._record("sweeps", name) for name in names)
+
+    def _record(self, *names: str) -> bytes | None:
+        """Return the bytes of a record of a failure or a sweep; None if it cannot be read: no step depends on it."""
+        with suppress(OSError):
+            return self._folder.read(MAX_RECORD_BYTES, *names)
+        return None
 
     def broken(self, keys: Collection[str]) -> Mapping[str, str]:
         with self._reading():
@@ -176,7 +182,12 @@ class LocalStore:
             return {key: problem for key, problem in problems if problem is not None}
 
     def check(self) -> Iterator[ArtifactCheck]:
-        yield from verify_manifests(self._manifests_or_problems(), self._problem)
+        yield from verify_manifests(self._manifests_or_errors(), self._problem)
+
+    def discard(self, keys: Collection[str]) -> None:
+        with self._writing():
+            for key in keys:
+                self._folder.remove(*_manifest_names(key))
 
     def sweep(self, keep: Set[str], remove: bool) -> SweepResult:
         with self._reading():
@@ -242,21 +253,19 @@ class LocalStore:
                 name = entry.name.removesuffix(suffix)
                 yield entry, entry.name.endswith(suffix) and is_digest(name) and name.startswith(outer.name)
 
-    def _manifests_or_problems(self) -> Iterator[tuple[str, Manifest | str | None]]:
+    def _manifests_or_errors(self) -> Iterator[tuple[str, Manifest | StoreError | None]]:
         for key in self._keys():
             try:
                 yield key, self._manifest(key)
             except StoreError as error:
-                yield key, f"its manifest {error}"
+                yield key, error
 
     def _problem(self, entry: FileEntry) -> str | None:
-        try:
-            size = self._objects.size_if_intact(entry.sha256)
-        except FileNotFoundError:
-            return MISSING
-        except OSError as error:
-            return f"cannot be read ({error.strerror})"
-        return None if size == entry.size else DIFFERS
+        with self._reading(self._objects.path(entry.sha256)):
+            if (size := self._objects.size(entry.sha256)) is None:
+                return MISSING
+            # A file of another size, which may be huge, is not hashed.
+            return None if size == entry.size and self._objects.size_if_intact(entry.sha256) == size else DIFFERS
 
     def verified_path(self, entry: FileEntry, manifest: Manifest) -> Path:
         """Return the path of a file, after verifying its bytes once per process."""
@@ -270,20 +279,25 @@ class LocalStore:
             raise corrupt_artifact_error(entry, manifest, MISSING, self.url) from None
 
     def _manifest(self, key: str) -> Manifest | None:
-        with self._reading():
-            content = self._folder.read(MAX_MANIFEST_BYTES, *_manifest_names(key))
+        names = _manifest_names(key)
+        with self._reading(self._folder.path(*names)):
+            content = self._folder.read(MAX_MANIFEST_BYTES, *names)
         return None if content is None else Manifest.parse(content, key)
 
     @contextmanager
-    def _reading(self) -> Iterator[None]:
-        """Convert errors of reading: what cannot be read is not missing, and not broken."""
+    def _reading(self, path: Path | None = None) -> Iterator[None]:
+        """Convert errors of reading: what cannot be read is not missing, and not broken.
+
+        `path`: what is read, for errors that do not name it.
+        """
         try:
             yield
         except FileNotFoundError:
             raise
         except OSError as error:
+            what, why = error.filename or path or "a file", error.strerror or error
             raise StoreError(
-                f"cannot read {error.filename or 'a file'} in the store {self.root}: {error.strerror or error}; "
+                f"cannot read {what} in the store {self.root}: {why}; "
                 "ask its owner for permission, or choose another store with --store"
             ) from error
 

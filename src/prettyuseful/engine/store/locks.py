@@ -21,6 +21,10 @@ _HELD = (errno.EAGAIN, errno.EACCES)
 _FOLDER, _SUFFIX = "locks", ".lock"
 
 
+class _ForeignFileError(Exception):
+    """A lock file has a second name, a hard link."""
+
+
 class Locks:
     """The locks `locks/<key>.lock` in a folder, which the system releases when a process exits.
 
@@ -69,11 +73,12 @@ class Locks:
 
     def _open(self, key: str) -> int | None:
         """Return the file descriptor of a lock file; None if this account may not use it."""
-        with suppress(PermissionError):
+        with suppress(PermissionError, _ForeignFileError):
             return self._open_own(key)
-        with suppress(PermissionError):
+        with suppress(PermissionError, _ForeignFileError):
             handle = self._folder.open_handle(os.O_RDONLY, *_names(key))
-            # Another account's file, whose time this account cannot change: replace it if it is not held.
+            # Another account's file, whose time this account cannot change, or a file that has a name outside, whose
+            # time must not change: replace it if it is not held.
             if handle is None or not _try_to_lock(handle, fcntl.LOCK_EX):
                 return handle
             with suppress(OSError):
@@ -81,17 +86,28 @@ class Locks:
                 own = self._open_own(key)
                 os.close(handle)
                 return own
-            return handle
+            if os.fstat(handle).st_nlink == 1:
+                return handle
+            os.close(handle)
         return None
 
     def _open_own(self, key: str) -> int | None:
+        """Return the file descriptor of a lock file, whose time and permissions this account may change.
+
+        Raises:
+            _ForeignFileError: the file has further names, which may lie outside the store.
+        """
         flags = os.O_RDWR | os.O_CREAT
         self._folder.make_folder(_FOLDER)
         handle = self._folder.open_handle(flags, *_names(key))
         if handle is None:  # something else is in the place of the file
             self._folder.move_away(self._folder.path(*_names(key)))
             handle = self._folder.open_handle(flags, *_names(key))
-        self._folder.give_to_group(self._folder.path(*_names(key)))
+        if handle is not None:
+            if os.fstat(handle).st_nlink > 1:
+                os.close(handle)
+                raise _ForeignFileError
+            self._folder.give_to_group(handle)
         return handle
 
 

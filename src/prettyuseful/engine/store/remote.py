@@ -17,6 +17,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from prettyuseful.engine.deletion import remove as remove_path
 from prettyuseful.engine.keys import digest, file_sha256
 from prettyuseful.engine.store.base import (
     MAX_MANIFEST_BYTES,
@@ -28,7 +29,6 @@ from prettyuseful.engine.store.base import (
 )
 from prettyuseful.engine.store.bucket import Bucket
 from prettyuseful.engine.store.folder import SafeFolder
-from prettyuseful.engine.store.folder import remove as remove_path
 from prettyuseful.engine.store.journal import (
     failure_from_json,
     failure_to_json,
@@ -48,7 +48,7 @@ from prettyuseful.engine.store.verification import (
     problem_of_sizes,
     verify_manifests,
 )
-from prettyuseful.errors import StoreError
+from prettyuseful.errors import StoreError, StoreUnavailableError
 
 _MARK = "store.json"
 _MANY = 64  # number of keys from which one listing is cheaper than one request per key
@@ -170,7 +170,7 @@ class RemoteStore:
         keys = [key for name in self._bucket.sizes("failures") if is_digest(key := Path(name).stem)]
         done = self._manifest_keys() if keys else set()
         names = [_failure_name(key) for key in keys]
-        for key, content in zip(keys, self._bucket.map_concurrently(self._content, names), strict=True):
+        for key, content in zip(keys, self._bucket.map_concurrently(self._record, names), strict=True):
             with suppress(ValueError):
                 if key not in done and content is not None:
                     causes[key] = failure_from_json(content)
@@ -178,7 +178,16 @@ class RemoteStore:
 
     def swept(self) -> Mapping[str, str]:
         names = [name for name in self._bucket.sizes("sweeps") if name.endswith(".json")]
-        return merge_sweeps(self._bucket.map_concurrently(self._content, names))
+        return merge_sweeps(self._bucket.map_concurrently(self._record, names))
+
+    def _record(self, name: str) -> bytes | None:
+        """Return the bytes of a record of a failure or a sweep; None if it cannot be read: no step depends on it."""
+        try:
+            return self._content(name)
+        except StoreUnavailableError:
+            raise
+        except StoreError:
+            return None
 
     def broken(self, keys: Collection[str]) -> Mapping[str, str]:
         committed = sorted(self._manifest_keys() & set(keys))
@@ -192,7 +201,14 @@ class RemoteStore:
         """Verify the bytes in the storage, ignoring the cache."""
         keys = sorted(self._manifest_keys())
         manifests = self._bucket.map_concurrently(self._manifest, keys)
-        yield from verify_manifests(zip(keys, manifests, strict=True), self._problem)
+        sizes = self._bucket.sizes("objects")
+        yield from verify_manifests(
+            zip(keys, manifests, strict=True), lambda entry: self._problem(entry, sizes.get(_object_name(entry.sha256)))
+        )
+
+    def discard(self, keys: Collection[str]) -> None:
+        for _ in self._bucket.map_concurrently(self._bucket.remove, map(_manifest_name, keys)):
+            pass
 
     def sweep(self, keep: Set[str], remove: bool) -> SweepResult:
         claimed = self.claimed_keys()
@@ -288,7 +304,9 @@ class RemoteStore:
                 draft.write_text(manifest.as_text(), encoding="utf-8")
         return manifest
 
-    def _problem(self, entry: FileEntry) -> str | None:
+    def _problem(self, entry: FileEntry, size: int | None) -> str | None:
+        if size not in (None, entry.size):
+            return DIFFERS  # a file of another size, which may be huge, is not read
         try:
             return None if self._bucket.sha256(_object_name(entry.sha256)) == entry.sha256 else DIFFERS
         except FileNotFoundError:

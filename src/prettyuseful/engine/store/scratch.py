@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator, Set
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
+from prettyuseful.engine.deletion import remove
 from prettyuseful.engine.processes import has_exited, process_identity
 from prettyuseful.engine.store.base import GRACE_SECONDS
-from prettyuseful.engine.store.folder import SafeFolder, age, remove
+from prettyuseful.engine.store.folder import SafeFolder, age
 
 _OWNER, _SCRATCH = ".owner", ".scratch"
 _MAX_OWNER_BYTES = 1000

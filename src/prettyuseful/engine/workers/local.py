@@ -24,7 +24,7 @@ from prettyuseful.engine.workers.base import LostWorkerError, set_first_result
 from prettyuseful.engine.workers.guard import NO_WORKER_MESSAGE
 from prettyuseful.engine.workers.life import Usage, Watch, exit_with_parent, read_usage
 from prettyuseful.errors import PrettyUsefulError, StepFailedError, StudyError
-from prettyuseful.redaction import redact_line
+from prettyuseful.redaction.exceptions import describe_error, redact_uncaught_exceptions
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -225,6 +225,7 @@ def _serve(parent: int, connection: _Connection, url: str) -> None:
     """Run the steps that arrive, in a worker process, until the connection is closed. Ctrl-C is left to the parent."""
     exit_with_parent(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    redact_uncaught_exceptions()
     # Workers show no progress bars, and a killed worker would leak the semaphore of tqdm.
     TqdmDefaultWriteLock.mp_lock = None
     sending = threading.Lock()
@@ -244,5 +245,5 @@ def _serve(parent: int, connection: _Connection, url: str) -> None:
             return
         except PrettyUsefulError as error:
             send("end", error)
-        except Exception as error:  # a step that cannot be unpickled here, or an exception that cannot be pickled
-            send("end", StepFailedError(redact_line(f"{type(error).__name__}: {error}")))
+        except BaseException as error:  # a step that cannot be unpickled; KeyboardInterrupt of the step, not of Ctrl-C
+            send("end", StepFailedError(describe_error(error)))

@@ -23,6 +23,7 @@ from prettyuseful.engine.workers.ray_cluster import ray_cluster
 from prettyuseful.engine.workers.ray_observers import ActorProcess, Observers
 from prettyuseful.errors import PrettyUsefulError, StepFailedError, StudyError
 from prettyuseful.redaction import redact, redact_line
+from prettyuseful.redaction.exceptions import redact_uncaught_exceptions
 
 _LOST = "its Ray worker or node was lost (killed or out of memory)"
 _LOOK_SECONDS = 10.0
@@ -230,6 +231,7 @@ class _StepRunner:
 
     def __init__(self, url: str, folder: str, module_paths: list[str]) -> None:
         """Use the working folder and module paths of the driver if they exist, because studies refer to files there."""
+        redact_uncaught_exceptions()
         with suppress(OSError):
             os.chdir(folder)
         sys.path += [path for path in module_paths if path not in sys.path]

@@ -1,0 +1,160 @@
+"""What a study calls the fields of steps, and which fields follow from others.
+
+A step is described by its own fields, such as the range of images of a part. Users know the fields of their study: one
+edit there changes fields of many kinds of steps, and should be one cause.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from math import ceil
+
+from pydantic import JsonValue
+
+ANY = "*"
+_PARTS = re.compile(r"\.?[^.\[]+|\[\d+\]")
+
+
+@dataclass(frozen=True)
+class StudyField:
+    """What the study calls a field of a step.
+
+    Attributes:
+        words: the field of the study; `{dataset}` is replaced by the name of the step's data set.
+        follows: fields of the study that the field follows from. If one of them changed, in the step itself or in what
+            it is made from, the field is not named. `ANY`: it follows from any other change.
+        identifies: whether it tells the steps of one study apart, such as a seed or the number of a class.
+        exact: whether the values are those of the study.
+    """
+
+    words: str
+    follows: tuple[str, ...] = ()
+    identifies: bool = False
+    exact: bool = True
+
+    @property
+    def is_internal(self) -> bool:
+        """Whether no field of a study sets it directly."""
+        return ANY in self.follows and not self.identifies
+
+
+def _internal(words: str, identifies: bool = False) -> StudyField:
+    return StudyField(words, (ANY,), identifies)
+
+
+_CLASSES, _NUMBER = StudyField("classes"), StudyField("images_per_class")
+_GENERATOR = {
+    "generator": StudyField("generator"),
+    "model": StudyField("generator", ("generator",)),
+}
+_RANGE = {"first": _internal("first of the part", identifies=True), "stop": _internal("end of the part")}
+_VIEW = {
+    "view.size": StudyField("recipe.size", ("recipe",)),
+    "view.resize": StudyField("recipe.resize", ("recipe",)),
+    "view.crops": StudyField("crops of the probe"),
+}
+_EVERYWHERE = {
+    "numerics.dtype": StudyField("numerics.dtype", ("numerics.device",)),
+    "numerics.memory_format": StudyField("numerics.memory_format", ("numerics.device",)),
+}
+_OF_KIND: Mapping[str, Mapping[str, StudyField]] = {
+    "caption": {
+        **_RANGE,
+        "captioner": StudyField("prompts.captioner"),
+        "words": StudyField("names of classes in prompts", ("classes",)),
+    },
+    "change": {"per_class": _NUMBER, "stored_size": StudyField("recipe.stored_size")},
+    "check": {"name": StudyField("name of the data set", identifies=True), "role": _internal("role", identifies=True)},
+    "collect": {"classes": _CLASSES, "images_per_class": _NUMBER},
+    "decode": {"stored_size": StudyField("recipe.stored_size")},
+    "diagnose": _VIEW,
+    "drop": {"cause": StudyField("drop")},
+    "embed": {**_VIEW, "encoder": StudyField("encoder", identifies=True)},
+    "embed-text": {"encoder": StudyField("encoder", identifies=True), "texts": StudyField("classes", exact=False)},
+    "encode": {
+        **_GENERATOR,
+        **_RANGE,
+        "sequence": StudyField("generator", ("generator",), exact=False),
+        "guided": StudyField("sampling.cfg", ("generator",), exact=False),
+        "negative": StudyField("sampling.negative"),
+    },
+    "evaluate": _VIEW,
+    "generate": {
+        **_GENERATOR,
+        **_RANGE,
+        "seed": StudyField("seed of data set {dataset}", identifies=True),
+        "images": StudyField("images_per_class", ("numerics.micro_batch",), exact=False),
+        "micro_batch": StudyField("numerics.micro_batch"),
+        "prompts": _internal("number of prompts"),
+        "label": _internal("number of the class", identifies=True),
+    },
+    "half": {"part": _internal("half", identifies=True)},
+    "import": {"classes": _CLASSES, "per_class": StudyField("images_per_class", ("images",)), "names": _CLASSES},
+    "keep-classes": {"labels": _internal("classes with enough images")},
+    "load": {"split": _internal("split", identifies=True), "per_class": StudyField("images_per_class", ("task",))},
+    "measure": {
+        "family": StudyField("metric", identifies=True),
+        "control": _internal("control", identifies=True),
+        "per_class": StudyField("images_per_class", (ANY,), exact=False),
+    },
+    "mix": {"parts": StudyField("mix of data set {dataset}")},
+    "probe": {"transform": StudyField("probe.transform", identifies=True)},
+    "prompt": {
+        "strategy": StudyField("prompts.strategy", identifies=True),
+        "classes": _CLASSES,
+        "words": StudyField("names of classes in prompts", ("classes",)),
+        "options": StudyField("prompts", ("prompts.strategy",)),
+    },
+    "re-encode": {
+        "quality": _internal("quality of the real test images"),
+        "per_class": StudyField("images_per_class", (ANY,), exact=False),
+    },
+    "train": {
+        "architecture": StudyField("architecture", identifies=True),
+        "seed": StudyField("training seed", identifies=True),
+        "recipe.augmentation.size": StudyField("recipe.size"),
+        "recipe.checkpoint": StudyField("train.checkpoint"),
+        "weights": StudyField("train.weights", ("architecture", "recipe.weights")),
+    },
+    "try": {**_VIEW, "changes": _internal("changes that are tried")},
+}
+
+_OF_INPUT = {("train", "start"): "pretrain"}
+
+
+def input_field(kind: str, name: str) -> str | None:
+    """Return the field of the study that gives a kind of steps an input, if such steps exist without it."""
+    return _OF_INPUT.get((kind, name))
+
+
+@cache
+def study_field(kind: str, path: str) -> tuple[StudyField, str]:
+    """Return what the study calls a field of a kind of steps, and the part of its path that is below it."""
+    rows = _OF_KIND.get(kind, {})
+    for prefix in _prefixes(path):
+        if row := rows.get(prefix) or _EVERYWHERE.get(prefix):
+            return row, path[len(prefix) :]
+    return StudyField(path), ""
+
+
+def _prefixes(path: str) -> Iterator[str]:
+    """Yield a path such as `a.b[0].c`, and what it lies in, from the inside out."""
+    parts = _PARTS.findall(path)
+    for count in range(len(parts), 0, -1):
+        yield "".join(parts[:count])
+
+
+def is_within(field: str, parent: str) -> bool:
+    """Whether a field of a study is another one, or lies in it."""
+    return field == parent or field.startswith((f"{parent}.", f"{parent}[", f"{parent} "))
+
+
+def micro_batch_limit(fields: Mapping[str, JsonValue]) -> int | None:
+    """Return the number of images of a prompt, above which a setting for the images per batch has no effect."""
+    images, prompts = fields.get("images"), fields.get("prompts")
+    if not (isinstance(images, int) and isinstance(prompts, int) and prompts > 0):
+        return None
+    return ceil(images / prompts)
