@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -44,7 +45,7 @@ def drawn_tests(accuracy: float, seed: int, seeds: int = 5, noise: float = 0.01)
 def effective_real_images(
     curve: Mapping[int, Sequence[TransferResult]], synthetic: Sequence[TransferResult]
 ) -> EffectiveReal:
-    tests = {**curve, "synthetic": synthetic}
+    tests: dict[Any, Sequence[TransferResult]] = {**curve, "synthetic": synthetic}
     model = fit({name: {Replicate(0, i): test for i, test in enumerate(rows)} for name, rows in tests.items()})
     return effective_real_images_of_model(model, {float(n): n for n in curve}, "synthetic")
 

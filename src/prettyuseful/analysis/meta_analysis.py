@@ -5,7 +5,7 @@ the standard error s_i. Methods:
 
 - tau: Paule and Mandel (Journal of Research of the National Bureau of Standards 87, 1982), which Veroniki et al.
   (Research Synthesis Methods 7, 2016) recommend; its interval by the Q-profile (Viechtbauer, Statistics in Medicine 26,
-  2007), which always contains it.
+  2007) with Welch's distribution of Q, see below.
 - the mean: weights 1 / (s_i^2 + tau^2); an interval with Student's t and k - 1 degrees of freedom (Hartung and Knapp,
   Statistics in Medicine 20, 2001; Sidik and Jonkman, Statistics in Medicine 21, 2002), never narrower than the weights
   allow (Roever, Knapp and Friede, BMC Medical Research Methodology 15, 2015).

@@ -334,8 +334,8 @@ def _coverage_difference(a: DatasetRecord, b: DatasetRecord) -> Interval | None:
     if not all(measured) or measured[0][0].encoder != measured[1][0].encoder:
         return None
     covers = "the choice of real test images, given these data sets"
-    parts = [results[0].parts["coverage"] for results in measured]
-    return grouped_difference(*parts, covers, dependence("real image"))
+    first, second = (results[0].parts["coverage"] for results in measured)
+    return grouped_difference(first, second, covers, dependence("real image"))
 
 
 def _missing_record_messages(

@@ -60,6 +60,7 @@ _EVERYWHERE = {
     "numerics.dtype": StudyField("numerics.dtype", ("numerics.device",)),
     "numerics.memory_format": StudyField("numerics.memory_format", ("numerics.device",)),
 }
+_LOAD = {"split": _internal("split", identifies=True), "per_class": StudyField("images_per_class", ("task",))}
 _OF_KIND: Mapping[str, Mapping[str, StudyField]] = {
     "caption": {
         **_RANGE,
@@ -94,7 +95,8 @@ _OF_KIND: Mapping[str, Mapping[str, StudyField]] = {
     "half": {"part": _internal("half", identifies=True)},
     "import": {"classes": _CLASSES, "per_class": StudyField("images_per_class", ("images",)), "names": _CLASSES},
     "keep-classes": {"labels": _internal("classes with enough images")},
-    "load": {"split": _internal("split", identifies=True), "per_class": StudyField("images_per_class", ("task",))},
+    "load": _LOAD,
+    "load-further": {**_LOAD, "skipped": _internal("images of other draws", identifies=True)},
     "measure": {
         "family": StudyField("metric", identifies=True),
         "control": _internal("control", identifies=True),
