@@ -121,7 +121,11 @@ class Case:
 
 
 def mean_variances(found: Sequence[Trial], datasets: int) -> Variances:
-    """Return the mean of each variance over trials: the estimates are unbiased."""
+    """Return the mean of each variance over trials: the estimates are unbiased.
+
+    Degrees of freedom over groups are estimated, too. Their harmonic mean is used, because quantiles of Student's t are
+    about linear in their reciprocal.
+    """
 
     def mean(name: str) -> float:
         return float(np.mean([getattr(one, name) for one in found]))
@@ -132,7 +136,7 @@ def mean_variances(found: Sequence[Trial], datasets: int) -> Variances:
     return Variances(
         sizes,
         groups=max(mean("groups"), 0.0),
-        group_dof=float(np.mean([one.variances.group_dof for one in found])),
+        group_dof=1 / float(np.mean([1 / one.variances.group_dof for one in found])),
         seeds=mean("seeds"),
         shared=mean("shared"),
         prior_dof=found[0].variances.prior_dof,

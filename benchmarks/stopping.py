@@ -223,7 +223,7 @@ def _of_levels(levels: Callable[[], np.ndarray]) -> Rule:
 def _paths() -> np.ndarray:
     """Return absolute z-values (paths, looks) of means of normal values, without any difference."""
     steps = np.random.default_rng(derive_seed("paths")).standard_normal((400_000, len(COUNTS)))
-    return np.abs((steps * np.diff(COUNTS, prepend=0) ** 0.5).cumsum(axis=1) / COUNTS**0.5)
+    return np.asarray(np.abs((steps * np.diff(COUNTS, prepend=0) ** 0.5).cumsum(axis=1) / COUNTS**0.5))
 
 
 def _spent(spend: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
