@@ -110,7 +110,7 @@ def test_exploratory_pairs_are_counted_and_the_largest_differences_listed() -> N
     pairs = tuple(Comparison(name, "z", CELL, False, interval(mean), None) for name, mean in (("a", -0.1), ("b", 0.0)))
     text = answer_text(row("a", 0.6), pairs=pairs)
     assert "the accuracy of z on real images is 10.0 points [8.0, 12.0] higher than that of a." in text
-    assert "1 of 2 unplanned pairs differ significantly; their intervals are simultaneous (Bonferroni)." in text
+    assert "1 of 2 unplanned pairs differ significantly after Holm's correction for 2 comparisons." in text
 
 
 def test_a_single_training_seed_is_reported() -> None:

@@ -27,7 +27,7 @@ def test_headline_names_the_best_data_set_with_accuracy_and_difference() -> None
 
 @pytest.mark.parametrize(
     ("low", "high", "verdict"),
-    [(-0.2, -0.1, "less useful"), (0.1, 0.2, "more useful"), (-0.1, 0.2, "indistinguishable here from real images")],
+    [(-0.2, -0.1, "less useful"), (0.1, 0.2, "more useful"), (-0.1, 0.2, "not clearly different from real images")],
 )
 def test_verdict_follows_the_interval(low: float, high: float, verdict: str) -> None:
     assert (

@@ -162,7 +162,11 @@ def test_the_name_real_is_reserved() -> None:
         ("seeds: [0, 1, 2]", "until: certain", "study.yaml:5: train.until: expected 'sure', got 'certain'"),
         ("seeds: [0, 1, 2]", "at_most: 9", "train: at_most needs until: sure; without it, seeds lists all training"),
         ("seeds: [0, 1, 2]", "until: sure, seeds: [4]", "train: until: sure needs at least two seeds"),
-        ("seeds: [0, 1, 2]", "until: sure, at_most: 3", "at_most is 3, but seeds lists 3, and until: sure adds to them"),
+        (
+            "seeds: [0, 1, 2]",
+            "until: sure, at_most: 3",
+            "at_most is 3, but seeds lists 3, and until: sure adds to them",
+        ),
         ("seeds: [0, 1, 2]", "until: sure", "until: sure needs a planned comparison to decide; plan one in a data set"),
     ],
 )

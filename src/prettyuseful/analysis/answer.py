@@ -33,7 +33,10 @@ def answer(
     yield from diagnosis_sentences(datasets)
     yield from _cost_sentences(datasets, effects)
     in_cell = [pair for pair in comparisons if pair.cell == cell]
-    yield from map(_planned_sentence, (pair for pair in in_cell if pair.planned))
+    planned = [pair for pair in in_cell if pair.planned]
+    yield from map(_planned_sentence, planned)
+    if len(planned) > 1:
+        yield f"The {len(planned)} pre-registered comparisons are corrected for each other (Holm)."
     yield from _exploratory_sentences([pair for pair in in_cell if not pair.planned])
     if len(study.file.train.seeds) == 1:
         yield "There is only one training seed: the intervals do not cover the variation between training runs."
@@ -112,6 +115,6 @@ def significant_pairs_sentence(pairs: Sequence[Comparison]) -> str:
     """Return the sentence with the number of exploratory comparisons that are significant."""
     significant = sum(pair.to_real.excludes_zero for pair in pairs)
     return (
-        f"{significant} of {len(pairs)} unplanned pairs differ significantly; their intervals are simultaneous "
-        "(Bonferroni)."
+        f"{significant} of {len(pairs)} unplanned pairs differ significantly"
+        + (f" after Holm's correction for {len(pairs)} comparisons." if len(pairs) > 1 else ".")
     )

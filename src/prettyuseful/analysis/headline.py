@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from prettyuseful.analysis.answer import significant_pairs_sentence
+from prettyuseful.analysis.power import detectable_sentence
 from prettyuseful.analysis.rows import Comparison, Row, baseline_of
 from prettyuseful.data.class_counts import ClassCounts
 from prettyuseful.formatting import percent, points, share
@@ -75,10 +76,12 @@ def _usefulness(name: str, best: Row, real_count: ClassCounts | None) -> str:
     elif best.gap.low > 0:
         verdict = "more useful as training data than real images"
     else:
-        verdict = "indistinguishable here from real images as training data"
+        verdict = "not clearly different from real images as training data"
     same = real_count == best.images_per_class
     baseline = "the same number of real images" if same else f"only {real_count} real images per class"
-    return f"{name} is {verdict}: {accuracy}, {points(best.gap)} compared with {baseline}."
+    could_see = None if best.gap.excludes_zero else detectable_sentence(best.gap)
+    more = f"; {could_see}" if could_see else ""
+    return f"{name} is {verdict}: {accuracy}, {points(best.gap)} compared with {baseline}{more}."
 
 
 def _cause(dataset: DatasetRecord) -> str:

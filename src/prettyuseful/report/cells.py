@@ -71,8 +71,11 @@ class CellResults:
         return max([*ends, 0.01])
 
     @property
-    def simultaneous_level(self) -> float:
-        return max([pair.to_real.level for pair in self.comparisons], default=LEVEL)
+    def levels(self) -> str:
+        """The levels of the intervals of the comparisons, such as `95%` or `95% to 99.5%`."""
+        levels = sorted({pair.to_real.level for pair in self.comparisons}) or [LEVEL]
+        lowest, highest = (f"{100 * level:.1f}".removesuffix(".0") + "%" for level in (levels[0], levels[-1]))
+        return lowest if lowest == highest else f"{lowest} to {highest}"
 
 
 @dataclass(frozen=True)

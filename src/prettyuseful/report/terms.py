@@ -116,28 +116,29 @@ TERMS = (
         "pre-registered",
         "Pre-registered comparison",
         "A comparison that the study file planned before the runs (with control:).",
-        "Its 95% interval and p-value need no correction.",
+        "A single one has a 95% interval; several are one family and are corrected for each other (Holm).",
         ("Pre-registered comparison", "pre-registered comparison", "pre-registered"),
     ),
     Term(
         "exploratory",
         "Exploratory comparison",
-        "A comparison of two data sets that the study did not plan; it is corrected for the number of such pairs.",
+        "A comparison of two data sets that the study did not plan; all such pairs are one family (Holm).",
         "Treat a finding from it as a hypothesis for a new study.",
         ("Exploratory comparison", "exploratory", "unplanned pairs"),
     ),
     Term(
-        "bonferroni",
-        "Simultaneous interval (Bonferroni)",
-        "An interval at a higher confidence level, so that all intervals of the table hold together with 95%.",
-        "With m exploratory pairs each interval has the level 1 - 0.05 / m.",
-        ("Bonferroni", "simultaneous"),
+        "holm",
+        "Holm's correction",
+        "With it, none of the comparisons that are called significant is a false one, with 95% probability.",
+        "Of many comparisons, some differ by chance. The pair with the smallest p of m pairs is tested at 5% / m, the next one at 5% / (m - 1), and so on. Each "
+        "interval has the level at which its pair is tested, so it excludes zero where the adjusted p is at most 5%.",
+        ("Holm's correction", "Holm"),
     ),
     Term(
         "p-adjusted",
         "p, adjusted",
         "The p-value after correction for all hypotheses that were tested together.",
-        "Exploratory pairs use Holm's method. A diagnosis uses the permutation method of Westfall and Young (1993) "
+        "Comparisons use Holm's method. A diagnosis uses the permutation method of Westfall and Young (1993) "
         "over all causes, directions and strengths.",
         ("adjusted",),
     ),

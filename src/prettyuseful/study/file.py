@@ -370,8 +370,8 @@ class Study(_Strict):
         if train.until is not None and datasets and not any(plan.control for plan in datasets.values()):
             example = "control: NAME" if len(datasets) < 2 else f"control: {next(iter(datasets))}"
             raise ValueError(
-                f"until: sure needs a planned comparison to decide; plan one in a data set, for example with {example}; "
-                "to compare with real images, add the data set {mix: {real: N}} and name it as the control"
+                f"until: sure needs a planned comparison to decide; plan one in a data set, for example with {example}"
+                "; to compare with real images, add the data set {mix: {real: N}} and name it as the control"
             )
         return train
 
