@@ -301,6 +301,13 @@ def test_a_model_needs_the_same_test_images(make_test: MakeTest) -> None:
         fit({})
 
 
+def test_differences_are_at_most_100_points(make_test: MakeTest) -> None:
+    a, b = ([make_test([right, right + 1] * 10) for right in rights] for rights in ([9, 1], [1, 8]))
+    interval = difference(a, b)
+    assert (interval.low, interval.high) == (-1, 1)
+    assert (interval.at(0.999).low, interval.at(0.999).high) == (-1, 1)
+
+
 def test_draws_of_means_have_the_variance_of_the_interval(make_test: MakeTest) -> None:
     rng = np.random.default_rng(2)
     hard = rng.integers(0, 8, 60)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import combinations
+from math import inf
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -91,8 +92,9 @@ class Interval:
         """Return the interval at another level. Where nothing varied, it stays as it is."""
         if not self.components or level == self.level:
             return self
-        half = student.half_width(level, self.parts)
-        return replace(self, low=self.mean - half, high=self.mean + half, level=level)
+        half, largest = student.half_width(level, self.parts), inf if self.p is None else 1.0  # of a difference
+        low, high = max(-largest, self.mean - half), min(largest, self.mean + half)
+        return replace(self, low=low, high=high, level=level)
 
 
 @dataclass(frozen=True)
@@ -176,6 +178,8 @@ class CellModel:
         of_runs = [(c.variance, c.dof) for c in interval.components if c.name != "test images"]
         return replace(
             interval,
+            low=max(-1.0, interval.low),
+            high=min(1.0, interval.high),
             p=student.p_value(interval.mean, interval.parts),
             seed_p=student.p_value(interval.mean, of_runs) if of_runs else None,
         )
