@@ -114,7 +114,6 @@ def _exploratory_sentences(pairs: Sequence[Comparison]) -> Iterator[str]:
 def significant_pairs_sentence(pairs: Sequence[Comparison]) -> str:
     """Return the sentence with the number of exploratory comparisons that are significant."""
     significant = sum(pair.to_real.excludes_zero for pair in pairs)
-    return (
-        f"{significant} of {len(pairs)} unplanned pairs differ significantly"
-        + (f" after Holm's correction for {len(pairs)} comparisons." if len(pairs) > 1 else ".")
+    return f"{significant} of {len(pairs)} unplanned pairs differ significantly" + (
+        f" after Holm's correction for {len(pairs)} comparisons." if len(pairs) > 1 else "."
     )

@@ -130,8 +130,9 @@ TERMS = (
         "holm",
         "Holm's correction",
         "With it, none of the comparisons that are called significant is a false one, with 95% probability.",
-        "Of many comparisons, some differ by chance. The pair with the smallest p of m pairs is tested at 5% / m, the next one at 5% / (m - 1), and so on. Each "
-        "interval has the level at which its pair is tested, so it excludes zero where the adjusted p is at most 5%.",
+        "Of many comparisons, some differ by chance. The pair with the smallest p of m pairs is tested at 5% / m, the "
+        "next one at 5% / (m - 1), and so on. Each interval has the level at which its pair is tested, so it excludes "
+        "zero where the adjusted p is at most 5%.",
         ("Holm's correction", "Holm"),
     ),
     Term(
