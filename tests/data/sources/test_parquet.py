@@ -215,6 +215,21 @@ def test_truncated_files_are_reported_and_damaged_files_never_crash(
         list(source_of(path).rows(classes, 3))
 
 
+@pytest.mark.parametrize("bit", range(8))
+def test_a_changed_bit_of_the_footer_never_ends_the_process(
+    tmp_path: Path, rows: list[Row], classes: tuple[str, ...], bit: int
+) -> None:
+    """PyArrow's description of a column chunk ends the process where types or histograms contradict each other."""
+    path = tmp_path / "damaged.parquet"
+    write_shard(path, rows, classes)
+    whole = path.read_bytes()
+    footer = int.from_bytes(whole[-8:-4], "little") + 8
+    for location in range(len(whole) - footer + bit % 3, len(whole) - footer + 480, 3):
+        path.write_bytes(whole[:location] + bytes([whole[location] ^ 1 << bit]) + whole[location + 1 :])
+        with contextlib.suppress(DataError):
+            list(source_of(path).rows(classes, 3))
+
+
 def test_a_row_group_is_read_in_pieces(tmp_path: Path, rows: list[Row]) -> None:
     path = tmp_path / "a.parquet"
     large = rows[0].data + bytes(100_000)  # trailing bytes are ignored

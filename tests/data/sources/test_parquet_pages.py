@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prettyuseful.data.sources.parquet_pages import check_footer, read_pages
+from prettyuseful.data.sources.parquet_pages import check_footer, read_groups, read_pages
 from prettyuseful.errors import DataError
 
 
@@ -78,3 +78,19 @@ def test_damaged_footers_are_errors(tmp_path_factory: pytest.TempPathFactory, fo
             list(read_pages(file, 4, len(footer)))
     except (ValueError, DataError):
         pass
+
+
+@pytest.mark.parametrize("rows_of_a_group", [7, 100])
+def test_row_groups_and_chunks_are_those_that_arrow_states(tmp_path: Path, rows_of_a_group: int) -> None:
+    path = tmp_path / "a.parquet"
+    table = pa.table({"image": [{"bytes": b"x" * i, "path": str(i)} for i in range(40)], "label": ["a", "b"] * 20})
+    pq.write_table(table, path, row_group_size=rows_of_a_group)
+    stated = pq.read_metadata(path)
+    with path.open("rb") as file:
+        groups = list(read_groups(file))
+    assert [group.rows for group in groups] == [stated.row_group(i).num_rows for i in range(stated.num_row_groups)]
+    for i, group in enumerate(groups):
+        columns = [stated.row_group(i).column(j) for j in range(stated.num_columns)]
+        assert [chunk.size for chunk in group.chunks] == [column.total_compressed_size for column in columns]
+        starts = [min(c.data_page_offset, c.dictionary_page_offset or c.data_page_offset) for c in columns]
+        assert [chunk.start for chunk in group.chunks] == starts

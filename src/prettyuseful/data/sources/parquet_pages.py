@@ -21,7 +21,7 @@ _MAX_DEPTH = 50
 _MAX_ELEMENTS = 20_000  # of the schema
 _MAX_HEADER = 1 << 24
 _FIRST_READ = 1 << 12
-_I32, _BINARY, _LIST, _SET, _MAP, _STRUCT = 5, 8, 9, 10, 11, 12
+_I32, _I64, _BINARY, _LIST, _SET, _MAP, _STRUCT = 5, 6, 8, 9, 10, 11, 12
 
 
 class _Reader:
@@ -101,18 +101,10 @@ def check_footer(path: Path, location: str) -> None:
         ValueError: the footer is broken.
     """
     with path.open("rb") as file:
-        size = file.seek(0, 2)
-        if size < 12:
-            raise ValueError("the file is too small")
-        file.seek(size - 8)
-        end = file.read(8)
-        length = int.from_bytes(end[:4], "little")
-        if end[4:] != _MAGIC or length > size - 12:
-            raise ValueError("the end of the file is no Parquet footer")
+        length = _footer_length(file)
         if length > _MAX_FOOTER:
             raise _refused(location, f"its footer has {length:,} bytes")
-        file.seek(size - 8 - length)
-        reader = _Reader(file.read(length))
+        reader = _read_footer(file)
     try:
         for number, kind in reader.fields():
             if number == 2 and kind == _LIST:
@@ -167,6 +159,88 @@ def _check_chunks(reader: _Reader, location: str) -> None:
                     reader.skip(element)
             else:
                 reader.skip(kind)
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A column chunk: where it begins in the file, and its bytes."""
+
+    start: int
+    size: int
+
+
+@dataclass(frozen=True)
+class RowGroup:
+    """A row group: its number of rows, and a chunk for each column without columns in it, in their order."""
+
+    rows: int
+    chunks: tuple[Chunk, ...]
+
+
+def read_groups(file: IO[bytes]) -> Iterator[RowGroup]:
+    """Yield the row groups of a file whose footer was checked.
+
+    PyArrow has the same numbers, but ends the process where it finds a contradiction among them.
+
+    Raises:
+        ValueError: the footer is broken.
+    """
+    reader = _read_footer(file)
+    try:
+        for number, kind in reader.fields():
+            if number == 4 and kind == _LIST:
+                count, _ = reader.list_header()
+                for _ in range(count):
+                    yield _row_group(reader)
+                return
+            reader.skip(kind)
+    except IndexError:
+        raise ValueError("the footer is cut off") from None
+
+
+def _row_group(reader: _Reader) -> RowGroup:
+    rows, chunks = 0, []
+    for number, kind in reader.fields():
+        if number == 1 and kind == _LIST:
+            count, _ = reader.list_header()
+            chunks = [_chunk(reader) for _ in range(count)]
+        elif number == 3 and kind == _I64:
+            rows = reader.number()
+        else:
+            reader.skip(kind)
+    return RowGroup(rows, tuple(chunks))
+
+
+def _chunk(reader: _Reader) -> Chunk:
+    sizes = {7: 0, 9: 0, 11: 0}  # packed bytes, places of the data and of the dictionary
+    for number, kind in reader.fields():
+        if number != 3 or kind != _STRUCT:
+            reader.skip(kind)
+            continue
+        for inner, inner_kind in reader.fields():
+            if inner in sizes and inner_kind == _I64:
+                sizes[inner] = reader.number()
+            else:
+                reader.skip(inner_kind)
+    return Chunk(min(sizes[9], sizes[11] or sizes[9]), sizes[7])
+
+
+def _footer_length(file: IO[bytes]) -> int:
+    size = file.seek(0, 2)
+    if size < 12:
+        raise ValueError("the file is too small")
+    file.seek(size - 8)
+    end = file.read(8)
+    length = int.from_bytes(end[:4], "little")
+    if end[4:] != _MAGIC or length > size - 12:
+        raise ValueError("the end of the file is no Parquet footer")
+    return length
+
+
+def _read_footer(file: IO[bytes]) -> _Reader:
+    length = _footer_length(file)
+    file.seek(-8 - length, 2)
+    return _Reader(file.read(length))
 
 
 @dataclass(frozen=True)

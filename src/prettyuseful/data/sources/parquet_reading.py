@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from prettyuseful.data.sources.parquet_pages import check_footer, read_pages
+from prettyuseful.data.sources.parquet_pages import RowGroup, check_footer, read_groups, read_pages
 from prettyuseful.data.sources.safe_reading import (
     MAX_BYTES,
     catch_parse_errors,
@@ -70,9 +70,9 @@ class ParquetFile:
         """
         index = read = 0
         most = max(_ALLOWANCE, _MAX_RATIO * os.fstat(self.raw.fileno()).st_size)
-        for group in range(self.file.num_row_groups):
+        for number, group in enumerate(read_groups(self.raw)):
             size = self._check_group(group, columns, image)
-            for batch in self.file.iter_batches(size, row_groups=[group], columns=list(columns), use_threads=False):
+            for batch in self.file.iter_batches(size, row_groups=[number], columns=list(columns), use_threads=False):
                 for name in columns:
                     if name != image:
                         self._check_texts(batch.column(name), name)
@@ -86,20 +86,19 @@ class ParquetFile:
                     yield index, row
                     index += 1
 
-    def _check_group(self, index: int, columns: Sequence[str], image: str | None) -> int:
+    def _check_group(self, group: RowGroup, columns: Sequence[str], image: str | None) -> int:
         """Check the pages of the wanted columns of a row group, and return how many rows fit into memory."""
-        group = self.file.metadata.row_group(index)
-        rows = max(1, group.num_rows)
+        rows = max(1, group.rows)
         batch = _TEXT_ROWS if image is None else _ROWS
-        for i in range(group.num_columns):
-            chunk = group.column(i)
-            path = chunk.path_in_schema
+        paths = [self.file.schema.column(i).path for i in range(len(self.file.schema))]
+        if len(group.chunks) != len(paths):
+            raise DataError(f"{self.location}: broken Parquet: {len(paths)} columns, but {len(group.chunks)} chunks")
+        for path, chunk in zip(paths, group.chunks, strict=True):
             name = next((name for name in columns if path == name or path.startswith(f"{name}.")), None)
             if name is None:
                 continue
-            starts = [chunk.data_page_offset, chunk.dictionary_page_offset or chunk.data_page_offset]
             values = unpacked = 0
-            for page in read_pages(self.raw, min(starts), chunk.total_compressed_size):
+            for page in read_pages(self.raw, chunk.start, chunk.size):
                 limit = _MAX_PAGE if name == image else _MAX_TEXT_PAGE
                 if page.unpacked > limit or (
                     page.unpacked > _MAX_TEXT_PAGE and page.unpacked > _MAX_RATIO * max(1, page.packed)
