@@ -111,7 +111,7 @@ def test_step_that_kills_its_workers_fails(planted_steps: ModuleType, store: Loc
 
 
 def test_lost_node_fails_no_step(planted_steps: ModuleType, store: LocalStore, ray_cluster: Any) -> None:
-    steps = [step(planted_steps.SlowSpec(text=f"{i}", seconds=1)) for i in range(4)]
+    steps = [step(planted_steps.SlowSpec(text=f"{i}", seconds=1)) for i in range(8)]
     events: list[Event] = []
     started = threading.Event()
 
