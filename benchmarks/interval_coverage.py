@@ -13,7 +13,6 @@ All numbers are percentages of the trials.
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from itertools import combinations
@@ -22,7 +21,7 @@ from typing import Any
 
 import numpy as np
 from scipy import stats
-from simulation import WORLDS, World
+from simulation import WORLDS, World, parse_cells
 
 from prettyuseful.analysis.ranking import holm
 from prettyuseful.analysis.statistics import Interval
@@ -33,19 +32,7 @@ _FORMER_TRIALS = 200
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--trials", type=int, default=2000)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[3, 5, 10])
-    parser.add_argument("--datasets", type=int, nargs="+", default=[2, 5, 10])
-    parser.add_argument("--worlds", nargs="+", choices=list(WORLDS), default=list(WORLDS))
-    parser.add_argument("--processes", type=int, default=1)
-    options = parser.parse_args()
-    cells = [
-        (name, datasets, seeds, options.trials)
-        for name in options.worlds
-        for datasets in options.datasets
-        for seeds in options.seeds
-    ]
+    cells, options = parse_cells(__doc__.splitlines()[0], WORLDS, [2, 5, 10])
     print(f"{'world':44} sets seeds  accuracy difference  p<.005 p<.001  any pair  width", file=sys.stderr)
     results = []
     with Pool(options.processes) as pool:

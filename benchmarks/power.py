@@ -11,14 +11,13 @@ compared. The true differences are those that are predicted to be found with 40 
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from multiprocessing import Pool
 
 import numpy as np
-from simulation import WORLDS, World, nested
+from simulation import WORLDS, World, nested, parse_cells
 
 from prettyuseful.analysis.power import Variances
 from prettyuseful.analysis.statistics import Interval
@@ -177,19 +176,7 @@ def measure(cell: tuple[str, int, int, int]) -> tuple[tuple[str, int, int, int],
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--trials", type=int, default=2000)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[3, 5, 10])
-    parser.add_argument("--datasets", type=int, nargs="+", default=[2, 5])
-    parser.add_argument("--worlds", nargs="+", choices=list(ALL_WORLDS), default=list(ALL_WORLDS))
-    parser.add_argument("--processes", type=int, default=1)
-    options = parser.parse_args()
-    cells = [
-        (name, datasets, seeds, options.trials)
-        for name in options.worlds
-        for datasets in options.datasets
-        for seeds in options.seeds
-    ]
+    cells, options = parse_cells(__doc__.splitlines()[0], ALL_WORLDS, [2, 5])
     print(f"{'world':44} sets seeds level points  predicted simulated  error   from one study")
     furthest = 0.0
     with Pool(options.processes) as pool:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import argparse
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import product
 from typing import Literal
 
 import numpy as np
@@ -166,6 +168,20 @@ def spanning(classes: int, sources: int, images: int, share: float) -> Layout:
         return table[:, 0], table[:, 1], table[:, 2]
 
     return layout
+
+
+def parse_cells(
+    description: str, worlds: Collection[str], datasets: Sequence[int]
+) -> tuple[list[tuple[str, int, int, int]], argparse.Namespace]:
+    """Read the command line; return world, data sets, seeds and trials of each cell to measure, and the options."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--trials", type=int, default=2000)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[3, 5, 10])
+    parser.add_argument("--datasets", type=int, nargs="+", default=datasets)
+    parser.add_argument("--worlds", nargs="+", choices=list(worlds), default=list(worlds))
+    parser.add_argument("--processes", type=int, default=1)
+    options = parser.parse_args()
+    return [(*cell, options.trials) for cell in product(options.worlds, options.datasets, options.seeds)], options
 
 
 def _sigmoid(values: np.ndarray) -> np.ndarray:

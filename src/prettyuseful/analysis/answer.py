@@ -86,7 +86,7 @@ def _planned_sentence(pair: Comparison) -> str:
 
 
 def _not_significant(pair: Comparison) -> str:
-    """Absence of evidence is told with what could have been seen."""
+    """Return the verdict, with the difference that the study would have found: absence of evidence is no evidence."""
     could_see = detectable_sentence(pair.to_real)
     return f"not significant (no clear difference; {could_see})" if could_see else "not significant"
 

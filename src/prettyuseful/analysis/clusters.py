@@ -72,9 +72,8 @@ class Clusters:
         self.single = int((leverage > 1 - 1e-9).sum())
         self._factors = np.where(leverage > 1 - 1e-9, 0.0, np.maximum(1 - leverage, 1e-12) ** -0.5) * self.weights
         self._leverage = leverage
-        self._stratum_of_class = _strata(self._sources, self._classes)
         self._stratum = np.zeros(self.count, int)
-        self._stratum[self._sources] = self._stratum_of_class[self._classes]
+        self._stratum[self._sources] = _strata(self._sources, self._classes)[self._classes]
 
     @property
     def sources_by_class(self) -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from prettyuseful.analysis.statistics import Interval
@@ -42,7 +42,7 @@ class InterventionEffects:
         for dataset, gap in self.gaps.items():
             plan = self.study.file.datasets.get(dataset)
             if plan and plan.of == REAL and cause.transform and _as_dict(plan.transform) == cause.transform:
-                return replace(gap, mean=-gap.mean, low=-gap.high, high=-gap.low)
+                return -gap
         return None
 
     def remedy(self, dataset: str, cause: CauseFinding) -> Remedy | None:

@@ -115,9 +115,7 @@ class Replication:
 
     @property
     def swapped(self) -> Replication:
-        one, seeds = self.interval, tuple(-seed for seed in self.interval.seeds)
-        interval = replace(one, mean=-one.mean, low=-one.high, high=-one.low, seeds=seeds)
-        return replace(self, a=self.b, b=self.a, interval=interval)
+        return replace(self, a=self.b, b=self.a, interval=-self.interval)
 
     @cached_property
     def classifiers(self) -> frozenset[str]:

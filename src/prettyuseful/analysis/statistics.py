@@ -8,7 +8,7 @@ lists its measured coverage. Each interval names the sources of variation that i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import combinations
@@ -19,7 +19,7 @@ import numpy as np
 
 from prettyuseful import student
 from prettyuseful.analysis.clusters import Clusters
-from prettyuseful.records import GroupedParts, TransferResult
+from prettyuseful.records import GroupedParts, RunRecord, TransferResult
 
 LEVEL = 0.95
 MANY_SEEDS = 10
@@ -41,6 +41,11 @@ Tests = Mapping[Replicate, TransferResult]
 
 
 ShareDraws = Callable[[Any, Any], bool]
+"""Whether draw d of two data sets has the same generated images, at least in part."""
+
+
+def never(_a: Any, _b: Any) -> bool:
+    return False
 
 
 @dataclass(frozen=True)
@@ -88,6 +93,11 @@ class Interval:
     def parts(self) -> tuple[student.Part, ...]:
         return tuple((component.variance, component.dof) for component in self.components)
 
+    def __neg__(self) -> Interval:
+        """Return the interval of the negative estimate: of the same difference, with its data sets exchanged."""
+        seeds = tuple(-seed for seed in self.seeds)
+        return replace(self, mean=-self.mean, low=-self.high, high=-self.low, seeds=seeds)
+
     def at(self, level: float) -> Interval:
         """Return the interval at another level. Where nothing varied, it stays as it is."""
         if not self.components or level == self.level:
@@ -126,15 +136,14 @@ class CellModel:
         clusters: the test images.
         correct: by name of the data set and replicate, the number of correct images (M,) of each row of `clusters`.
             Seeds that some of the draws of a data set lack are not used.
-        share_draws: whether draw d of two data sets has the same generated images, at least in part. Draws of other
-            data sets are independent.
+        share_draws: draws of data sets that do not share them are independent.
     """
 
     def __init__(
         self,
         clusters: Clusters,
         correct: Mapping[Any, Mapping[Replicate, np.ndarray]],
-        share_draws: ShareDraws = lambda a, b: False,  # noqa: ARG005
+        share_draws: ShareDraws = never,
     ) -> None:
         self.clusters, self.share_draws = clusters, share_draws
         self.datasets: dict[Hashable, _Fitted] = {name: self._fitted(one) for name, one in correct.items()}
@@ -322,7 +331,15 @@ class CellModel:
         return share_of_others([self.clusters.count] if self.clusters.equal_classes else counts.tolist(), level)
 
 
-def fit(tests: Mapping[Any, Tests], share_draws: ShareDraws = lambda a, b: False) -> CellModel:  # noqa: ARG005
+def tests_of(runs: Iterable[RunRecord], tested_on: str) -> Tests:
+    """Return the tests of the runs of one data set on another one."""
+    ordered = sorted(runs, key=lambda run: (run.draw, run.seed))
+    return {
+        Replicate(run.draw, run.seed): test for run in ordered for test in run.transfers if test.tested_on == tested_on
+    }
+
+
+def fit(tests: Mapping[Any, Tests], share_draws: ShareDraws = never) -> CellModel:
     """Return the model of the data sets of one grid cell from the tests of each, see `CellModel`.
 
     Raises:

@@ -19,8 +19,8 @@ from typing import Literal
 
 from prettyuseful import student
 from prettyuseful.analysis.ranking import holm, holm_levels
-from prettyuseful.analysis.statistics import LEVEL, CellModel, Interval, Replicate, fit
-from prettyuseful.records import RunRecord, TransferResult, dataset_label
+from prettyuseful.analysis.statistics import LEVEL, CellModel, Interval, fit, tests_of
+from prettyuseful.records import RunRecord, dataset_label
 from prettyuseful.study.file import REAL, Study, TrainPlan
 
 LAST_SHARE = 0.5
@@ -164,14 +164,13 @@ class _Cell:
         self.comparisons = [_Comparison(pair) for pair in pairs]
         self.added: dict[str, list[int]] = {}
         self.done: dict[str, set[int]] = {}
-        self.tests: dict[str, dict[Replicate, TransferResult]] = {}
-        for run in sorted(runs, key=lambda run: (run.draw, run.seed)):
+        by_dataset: dict[str, list[RunRecord]] = {}
+        for run in runs:
             name = dataset_label(run.dataset, run.images_per_class)
+            by_dataset.setdefault(name, []).append(run)
             if run.status != "missing":
                 self.done.setdefault(name, set()).add(run.seed)
-            for test in run.transfers:
-                if test.tested_on == REAL:
-                    self.tests.setdefault(name, {})[Replicate(run.draw, run.seed)] = test
+        self.tests = {name: tests_of(of_one, REAL) for name, of_one in by_dataset.items()}
 
     def decide(self) -> CellDecisions:
         first = set(self.looks.seeds[: self.looks.first])

@@ -24,7 +24,16 @@ from prettyuseful.analysis.power import detectable_difference
 from prettyuseful.analysis.ranking import RankRange, holm, holm_levels, rank_datasets
 from prettyuseful.analysis.remedies import InterventionEffects
 from prettyuseful.analysis.rows import Cell, Comparison, CurvePoint, Row, baseline_of, curve_position
-from prettyuseful.analysis.statistics import CellModel, Interval, Replicate, ShareDraws, Tests, fit, grouped_difference
+from prettyuseful.analysis.statistics import (
+    CellModel,
+    Interval,
+    ShareDraws,
+    Tests,
+    fit,
+    grouped_difference,
+    never,
+    tests_of,
+)
 from prettyuseful.analysis.stopping import CellDecisions, Decision, Looks, decide_cell, planned_pairs
 from prettyuseful.checks.finding import Finding
 from prettyuseful.data.class_counts import ClassCounts
@@ -139,7 +148,7 @@ def summarise(records: Sequence[Record]) -> Summary:
     comparisons: list[Comparison] = []
     stopped = _decisions(study, runs)
     for cell, runs_of_cell in by_cell.items():
-        tests = {dataset_size: _tests(group) for dataset_size, group in runs_of_cell.items()}
+        tests = {dataset_size: tests_of(group, REAL) for dataset_size, group in runs_of_cell.items()}
         model = _model(tests, partial(_share_draws, study.file))
         rank_ranges = _rank_ranges(datasets, model)
         for dataset in datasets:
@@ -165,14 +174,7 @@ def summarise(records: Sequence[Record]) -> Summary:
     return Summary(study, datasets, runs, tuple(rows), tuple(comparisons), points, problems)
 
 
-def _tests(runs: Sequence[RunRecord], tested_on: str = REAL) -> Tests:
-    runs = sorted(runs, key=lambda run: (run.draw, run.seed))
-    return {
-        Replicate(run.draw, run.seed): test for run in runs for test in run.transfers if test.tested_on == tested_on
-    }
-
-
-def _model(tests: Mapping[Name, Tests], share_draws: ShareDraws = lambda a, b: False) -> CellModel | None:  # noqa: ARG005
+def _model(tests: Mapping[Name, Tests], share_draws: ShareDraws = never) -> CellModel | None:
     """Return the model of all data sets that have tests; None if there are none."""
     tested = {name: by_replicate for name, by_replicate in tests.items() if by_replicate}
     return fit(tested, share_draws) if tested else None
@@ -190,7 +192,8 @@ def _curves(runs: Sequence[RunRecord]) -> dict[tuple[Cell, ClassCounts], dict[Cl
         if run.steps_of is not None:
             grouped.setdefault((run.cell, run.steps_of), {}).setdefault(run.images_per_class, []).append(run)
     return {
-        curve: {n: tests for n, group in sizes.items() if (tests := _tests(group))} for curve, sizes in grouped.items()
+        curve: {n: tests for n, group in sizes.items() if (tests := tests_of(group, REAL))}
+        for curve, sizes in grouped.items()
     }
 
 
@@ -214,7 +217,7 @@ def _row(
     dataset_tests = list(tests[dataset_size].values())
     real_runs = [run for (name, _), runs in runs_of_cell.items() if name == REAL for run in runs]
     measures = summarise_measures(dataset, metrics)
-    from_real = {} if dataset.control else _tests(real_runs, tested_on=dataset.name)
+    from_real = {} if dataset.control else tests_of(real_runs, dataset.name)
     per_class = np.mean([test.per_class for test in dataset_tests], axis=0).tolist() if dataset_tests else ()
     baseline = None if dataset.control else _baseline(dataset, tests)
     return Row(
