@@ -52,7 +52,11 @@ def test_only_images_of_some_causes_can_be_dropped() -> None:
             "the distance to the nearest neighbours is 1.22 [0.90, 1.35] times that in real images",
             "0.90 times the distance",
         ),
-        ("texture added", "the distance to real images falls by 0.20 [-0.10, 0.30] standard deviations", "-0.1"),
+        (
+            "texture added",
+            "the distance to real images falls by 0.20 [-0.10, 0.30] of the distance between classes",
+            "-0.1",
+        ),
     ],
 )
 def test_the_unit_formats_the_effect(name: str, words: str, of_class: str) -> None:

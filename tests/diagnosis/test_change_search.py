@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -83,16 +85,21 @@ def make_round(tiny: Reference, *remaining: float, initial: float = 20.0) -> Sea
         CandidateFit(change, rest + noise[i])
         for i, (change, rest) in enumerate(zip(causes.values(), remaining, strict=False))
     ]
-    return SearchRound(np.full(16, initial), result)
+    return SearchRound(np.full(16, initial), between_classes=10.0, fits=result)
 
 
 def test_a_round_is_significant_if_its_best_fit_explains_enough(tiny: Reference) -> None:
     assert make_round(tiny, 5.0, 19.0).significant
     assert not make_round(tiny, 19.0, 19.5).significant  # 5 % of the difference
-    assert not make_round(tiny, 0.5, 1.0, initial=1.2).significant  # a gain below one standard deviation
+    small = make_round(tiny, 5.0, 19.0)
+    assert not replace(small, between_classes=1000.0).significant  # a gain of 1.5 % of the distance between classes
     assert make_round(tiny, 5.0, 19.0).p_value < 0.001
 
 
 def test_equivalent_causes_explain_as_much_as_the_best(tiny: Reference) -> None:
     result = make_round(tiny, 5.0, 5.0, 9.0)
     assert result.equivalent_causes() == (result.fits[1].candidate.cause.id,)
+    same, worse = result.rivals.items()
+    assert (same[0], worse[0]) == tuple(fit.candidate.cause.id for fit in result.fits[1:])
+    assert same[1] > 0.1
+    assert worse[1] < 0.001

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from prettyuseful.diagnosis.comparison import Comparison, explained_share
+from prettyuseful.diagnosis.comparison import Comparison, explained_share, unexplained_interval
 from prettyuseful.diagnosis.images import LabelledImages
 from prettyuseful.diagnosis.reference import Reference
 from prettyuseful.errors import DataError
@@ -43,3 +43,22 @@ def test_the_explained_share_is_based_on_mean_square_roots() -> None:
 def test_no_single_unit_dominates_the_explained_share() -> None:
     whole = np.array([1.0, 1.0, 1.0, 1000.0])
     assert explained_share(np.array([0.0, 0.0, 0.0, 1000.0]), whole) > 3 / 1003
+
+
+def test_only_a_changed_sample_has_a_small_p_value(tiny: Reference, unseen: LabelledImages) -> None:
+    assert Comparison(tiny, unseen).p_value > 0.05
+    assert Comparison(tiny, changed(unseen, Colour(saturation=0.3).apply)).p_value < 0.01
+
+
+def test_relative_distances_are_shares_of_the_distance_between_classes(tiny: Reference, unseen: LabelledImages) -> None:
+    comparison = Comparison(tiny, unseen)
+    assert comparison.relative(np.array([tiny.halves.between_classes])) == pytest.approx([1])
+
+
+def test_the_unexplained_share_has_an_interval_over_units() -> None:
+    initial = np.full(20, 9.0)
+    assert unexplained_interval(initial, initial) == (1, 1, 1)
+    assert unexplained_interval(np.zeros(20), initial) == (0, 0, 0)
+    mean, low, high = unexplained_interval(np.tile([0.0, 9.0], 10), initial)
+    assert mean == pytest.approx(0.25)
+    assert 0 < low < mean < high < 1

@@ -12,7 +12,7 @@ from prettyuseful.diagnosis.images import LabelledImages, rows_by_unit
 from prettyuseful.errors import DataError
 from prettyuseful.transforms.degradation import Blur
 
-from .world import CLASSES, SIDE, draw, extractor_of
+from .world import CLASSES, SIDE, draw, extractor_of, reference_of
 
 
 def half_of(images: LabelledImages, raw: RawFeatures | None = None) -> Half:
@@ -80,7 +80,6 @@ def test_energy_distances_are_in_units_of_the_noise(halves: Halves, unseen: Labe
     plain = half.real.samples[3].energy_distances(other.samples[3])
     assert result.shape == (16, len(KINDS))
     assert result[3] == pytest.approx(plain / half.real.within[3] / half.noise)
-    assert half.part_energy_distance(3, half.real.samples[3], other.samples[3]) == pytest.approx(result[3].sum())
 
 
 def test_distances_are_means_over_both_halves(halves: Halves, unseen: LabelledImages) -> None:
@@ -115,3 +114,24 @@ def test_the_images_of_both_halves_are_concatenated(halves: Halves) -> None:
     first, second = halves
     assert np.array_equal(halves.images.pixels, np.concatenate([first.images.pixels, second.images.pixels]))
     assert Sample.from_features(first.real.features).within.shape == (len(KINDS),)
+
+
+def test_the_distance_between_classes_does_not_depend_on_the_number_of_images() -> None:
+    few, many = (reference_of(draw(1, per_class=count), draw(2, per_class=count)).halves for count in (14, 42))
+    same_noise = many.between_classes * next(iter(many)).noise.mean()
+    assert few.between_classes * next(iter(few)).noise.mean() == pytest.approx(same_noise, rel=0.25)
+    assert many.between_classes > 2 * few.between_classes  # in units of the noise, which falls with more images
+
+
+def test_wide_features_are_projected_in_a_way_that_does_not_depend_on_the_images() -> None:
+    images = draw(1)
+    wide = np.random.default_rng(0).normal(size=(len(images), 300))
+    units = [np.flatnonzero(images.labels == label) for label in range(CLASSES)]
+
+    def half_of(features: np.ndarray) -> Half:
+        raw = replace(RawFeatures.extract(extractor_of(draw(2)), images.pixels), features=features)
+        return Half(images, units, extractor_of(draw(2)), raw)
+
+    first, second = (half_of(features).real.features.kinds["features"] for features in (wide, 2 * wide))
+    assert first.shape == (len(images), 128)
+    assert second == pytest.approx(first)  # in standard deviations

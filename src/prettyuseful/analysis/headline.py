@@ -94,6 +94,12 @@ def _cause(dataset: DatasetRecord) -> str:
             evidence = f"applied to real images, {main.like} explains {share(main.explained, 0)} of the difference"
         else:
             evidence = main.effect_words
+        unexplained = dataset.diagnosis.unexplained
+        if dataset.diagnosis.resemblance and unexplained:
+            return (
+                f"Its images are changed in a way that resembles {main.like} ({title}), but "
+                f"{share(unexplained.mean, 0)} of the difference is not explained."
+            )
         return f"The main reported cause is that {title} ({evidence})."
     if dataset.diagnosis.cause_unknown:
         return f"{dataset.name} differs significantly from real images, but no tested cause explains why."

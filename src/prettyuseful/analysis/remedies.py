@@ -8,7 +8,7 @@ from typing import Any
 
 from prettyuseful.analysis.statistics import Interval
 from prettyuseful.diagnosis.findings import CauseFinding, Diagnosis
-from prettyuseful.formatting import share
+from prettyuseful.formatting import percent, share
 from prettyuseful.records import DatasetRecord, StudyRecord
 from prettyuseful.study.file import REAL
 from prettyuseful.transforms.base import TransformSource
@@ -67,7 +67,12 @@ def diagnosis_sentences(datasets: Sequence[DatasetRecord]) -> list[str]:
 
 def _diagnosis_sentence(name: str, diagnosis: Diagnosis) -> str:
     if diagnosis.named:
-        return f"Reported causes for {name}, largest first: {'; '.join(map(_cause_phrase, diagnosis.named))}."
+        causes = "; ".join(map(_cause_phrase, diagnosis.named))
+        unexplained = diagnosis.unexplained
+        rest = f" Not explained: {percent(unexplained)}." if unexplained else ""
+        if diagnosis.resemblance:
+            return f"{name} is changed in a way that resembles these causes, largest first: {causes}.{rest}"
+        return f"Reported causes for {name}, largest first: {causes}.{rest}"
     if diagnosis.cause_unknown:
         return f"{name} differs significantly from real images; the cause is unknown."
     return f"{name} does not differ significantly from real images, so no cause is reported."

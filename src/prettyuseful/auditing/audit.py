@@ -314,6 +314,7 @@ def _synthetic_set(
             high=diagnosis.high,
             p_value=diagnosis.p_value,
             differs=diagnosis.differs,
+            unexplained=diagnosis.unexplained or NOT_MEASURED,
         ),
         causes=NOT_MEASURED if diagnosis is None else _causes(summary, dataset, diagnosis),
         per_class=tuple(

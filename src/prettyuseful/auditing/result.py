@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from prettyuseful.checks.finding import Finding
 from prettyuseful.data.class_counts import ClassCounts
-from prettyuseful.diagnosis.findings import CauseEstimate
+from prettyuseful.diagnosis.findings import CauseEstimate, ShareEstimate
 from prettyuseful.formatting import count, percent, points
 
 NotMeasured = Literal["not_measured"]
@@ -56,8 +56,8 @@ class EffectiveImages(_Frozen):
 class Difference(_Frozen):
     """The distance of the synthetic images from the real ones, with its 95% interval.
 
-    Unit: standard deviations of the distance between two halves of the real images. `differs`: the difference is
-    significant, or a cause is reported.
+    Unit: the mean distance between two classes of real images. `differs`: the difference is significant, or a cause is
+    reported. `unexplained`: the share of the difference that the reported causes do not explain.
     """
 
     mean: float
@@ -65,6 +65,7 @@ class Difference(_Frozen):
     high: float
     p_value: float
     differs: bool
+    unexplained: ShareEstimate | NotMeasured = NOT_MEASURED
 
 
 class AuditedCause(CauseEstimate):

@@ -51,12 +51,12 @@ _DISTANCE_RATIO = Unit(
     "log ratio of nearest-neighbour distances (0: as in real images)",
     lowest_is_worst=True,
 )
-_DEVIATIONS = Unit(
+_CLASS_DISTANCES = Unit(
     lambda effect, low, high: (
-        f"the distance to real images falls by {number(Estimate(effect, low, high))} standard deviations"
+        f"the distance to real images falls by {number(Estimate(effect, low, high))} of the distance between classes"
     ),
     lambda value: f"{value:.3g}",
-    "reduction of the distance to real images, in standard deviations",
+    "reduction of the distance to real images, as a share of the distance between classes",
 )
 
 
@@ -94,7 +94,7 @@ class Cause:
     title: str
     meaning: str
     advice: tuple[str, ...]
-    unit: Unit = _DEVIATIONS
+    unit: Unit = _CLASS_DISTANCES
     least_effect: float | None = None
     drop: Drop | None = None
 

@@ -21,8 +21,8 @@ from prettyuseful.diagnosis.signflip import adjusted_p, sign_p
 ALPHA = 0.05
 MIN_EXPLAINED = 0.2
 """Smallest share of the difference that a reported change explains."""
-MIN_GAIN = 1.0
-"""Smallest reduction of the distance by a reported change, in standard deviations of real against real."""
+MIN_GAIN = 0.02
+"""Smallest reduction of the distance by a reported change, as a share of the distance between classes."""
 _MAX_CHANGES = 3
 _SHARES = (0.25, 0.5, 0.75)
 
@@ -44,10 +44,11 @@ class CandidateFit:
 class SearchRound:
     """The fits of all candidates in one round of the search, the best first.
 
-    `initial` (units,): the distance before this round.
+    `initial` (units,): the distance before this round. `between_classes`: the distance between two classes.
     """
 
     initial: np.ndarray
+    between_classes: float
     fits: Sequence[CandidateFit]
 
     @property
@@ -63,18 +64,26 @@ class SearchRound:
     @property
     def significant(self) -> bool:
         """Whether the best fit is significant and explains enough of the difference to be reported."""
-        gain = float((self.initial - self.best.remaining).mean())
+        gain = float((self.initial - self.best.remaining).mean()) / self.between_classes
         enough = explained_share(self.best.remaining, self.initial) > MIN_EXPLAINED and gain > MIN_GAIN
         return enough and self.p_value < ALPHA
 
-    def equivalent_causes(self) -> tuple[str, ...]:
-        """Return the ids of other causes whose best fit is not significantly worse than the best of all."""
+    @cached_property
+    def rivals(self) -> dict[str, float]:
+        """By the ids of the other causes, the p-value of the best fit being better than the best fit of that cause.
+
+        The cause with the next best fit comes first.
+        """
         best_by_cause: dict[str, CandidateFit] = {}
         for fit in self.fits:
             if fit.candidate.cause.id != self.best.candidate.cause.id:
                 best_by_cause.setdefault(fit.candidate.cause.id, fit)
         least = damp(self.best.remaining)
-        return tuple(cause for cause, fit in best_by_cause.items() if sign_p(damp(fit.remaining) - least) >= ALPHA)
+        return {cause: sign_p(damp(fit.remaining) - least) for cause, fit in best_by_cause.items()}
+
+    def equivalent_causes(self) -> tuple[str, ...]:
+        """Return the ids of other causes whose best fit is not significantly worse than the best of all."""
+        return tuple(cause for cause, p_value in self.rivals.items() if p_value >= ALPHA)
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +124,8 @@ def search_changes(comparison: Comparison) -> ChangeSearch:
         used = {change.fit.candidate.cause.id for change in selected}
         unused = (candidate for candidate in reference.change_features if candidate.cause.id not in used)
         fits = fit_candidates(comparison, base, unused)
-        current = SearchRound(remaining, sorted(fits, key=lambda fit: fit.loss))
+        ranked = sorted(fits, key=lambda fit: fit.loss)
+        current = SearchRound(remaining, reference.halves.between_classes, ranked)
         first = first or current
         if not current.significant or len(selected) == _MAX_CHANGES:
             return ChangeSearch(first, tuple(selected), base)

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 
 from prettyuseful.diagnosis.features import UnitFeatures
 from prettyuseful.diagnosis.half import UnitPair
 from prettyuseful.diagnosis.images import LabelledImages, rows_by_unit
 from prettyuseful.diagnosis.reference import Reference
+from prettyuseful.diagnosis.two_sample import ClassImages, permutation_p
+from prettyuseful.engine.keys import derive_seed
+
+_RESAMPLES = 1_000
 
 
 class Comparison:
@@ -36,9 +42,41 @@ class Comparison:
         """Return the energy distance (units,) of the synthetic images from real images, changed or unchanged."""
         return self.reference.halves.energy_distance(real, self.features)
 
+    @cached_property
+    def p_value(self) -> float:
+        """The p-value of the hypothesis that synthetic and real images have the same distribution in every class.
+
+        Each half has a test of its own. Twice the mean of their p-values is valid however they depend on each other
+        (Vovk and Wang 2020, "Combining p-values via averaging").
+        """
+        by_half = [
+            permutation_p(
+                ClassImages(half.real.features.kinds, half.images.labels, half.images.groups),
+                ClassImages(other.features.kinds, self.synthetic.labels, self.synthetic.groups),
+            )
+            for half, other in zip(self.reference.halves, self.features, strict=True)
+        ]
+        return min(1.0, 2 * float(np.mean(by_half)))
+
+    def relative(self, distances: np.ndarray) -> np.ndarray:
+        """Return distances as shares of the mean distance between two classes of real images."""
+        return np.asarray(distances / self.reference.halves.between_classes)
+
     def mean_by_class(self, unit_values: np.ndarray) -> np.ndarray:
         """Return the means (classes,) of one value per unit."""
         return np.asarray(np.asarray(unit_values, float).reshape(self.reference.classes, -1).mean(axis=1))
+
+
+def unexplained_interval(remaining: np.ndarray, initial: np.ndarray) -> tuple[float, float, float]:
+    """Return the share, 0-1, of the `initial` distance (units,) in the `remaining` one, with its 95% interval.
+
+    The interval is the percentile bootstrap over units.
+    """
+    rng = np.random.default_rng(derive_seed("bootstrap of units"))
+    rows = rng.integers(len(initial), size=(_RESAMPLES, len(initial)))
+    shares = [1 - explained_share(remaining[row], initial[row]) for row in rows]
+    low, high = np.quantile(shares, [0.025, 0.975])
+    return 1 - explained_share(remaining, initial), float(low), float(high)
 
 
 def explained_share(remaining: np.ndarray, initial: np.ndarray) -> float:

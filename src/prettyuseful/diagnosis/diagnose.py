@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
 
 from prettyuseful.diagnosis.causes import CAUSES, Cause
 from prettyuseful.diagnosis.change_search import ALPHA, CandidateFit, ChangeSearch, search_changes
-from prettyuseful.diagnosis.comparison import Comparison, explained_share
+from prettyuseful.diagnosis.comparison import Comparison, explained_share, unexplained_interval
 from prettyuseful.diagnosis.distances import damp
 from prettyuseful.diagnosis.features import KINDS
-from prettyuseful.diagnosis.findings import CauseFinding, ChangeResult, Diagnosis
+from prettyuseful.diagnosis.findings import CauseFinding, ChangeResult, Diagnosis, NextBest, ShareEstimate
 from prettyuseful.diagnosis.images import LabelledImages
 from prettyuseful.diagnosis.reference import Reference
 from prettyuseful.diagnosis.set_causes import SET_CAUSES, Evidence, MatchedComparison
-from prettyuseful.diagnosis.signflip import adjusted_p, mean_interval, outliers_p, sign_p
+from prettyuseful.diagnosis.signflip import adjusted_p, mean_interval, outliers_p
 
 CLASS_ALPHA, CLASS_MIN_EFFECT = 0.002, 4
 """Significance level for a single class, and its smallest effect in multiples of the cause's `least_effect`.
@@ -82,18 +83,30 @@ class DiagnosisRun:
         causes = [self._set_finding(row, p_values[row]) for row in set_evidence]
         causes += self._change_findings({row: p_values[row] for row in change_evidence})
         ranked = sorted(causes, key=lambda cause: (not cause.named, -cause.explained, cause.p_adjusted))
-        mean, low, high = mean_interval(self.comparison.initial)
-        p_value = sign_p(self.reference.excess_distance(self.comparison.features))
+        mean, low, high = mean_interval(self.comparison.relative(self.comparison.initial))
+        p_value = self.comparison.p_value
+        differs = p_value < ALPHA or any(cause.named for cause in causes)
         return Diagnosis(
             causes=tuple(ranked),
             difference=mean,
             low=low,
             high=high,
             p_value=p_value,
-            differs=p_value < ALPHA or any(cause.named for cause in causes),
+            differs=differs,
+            unexplained=self._unexplained(causes) if differs else None,
             tried=self._change_results(change_evidence),
             by_kind=self._distances_by_kind(),
         )
+
+    def _unexplained(self, causes: Sequence[CauseFinding]) -> ShareEstimate:
+        """Return the share of the difference that remains after the selected changes, without the reported causes."""
+        named = {cause.row.name for cause in causes if cause.named}
+        remaining = self.matched.remaining.copy()
+        for name, evidence in self.set_evidence.items():
+            if name in named and evidence.remaining is not None:
+                remaining -= self.matched.remaining - evidence.remaining
+        mean, low, high = unexplained_interval(remaining, self.comparison.initial)
+        return ShareEstimate(mean=mean, low=low, high=high)
 
     def _change_results(self, evidence: list[Evidence]) -> tuple[ChangeResult, ...]:
         explained = {row.candidate: row.explained for row in evidence}
@@ -107,14 +120,17 @@ class DiagnosisRun:
     def _distances_by_kind(self) -> dict[str, tuple[float, float]]:
         """Return, by kind of features, the distance from real images before and after the selected changes."""
         halves, synthetic = self.reference.halves, self.comparison.features
-        before, after = (halves.energy_distance_by_kind(real, synthetic) for real in (halves.real, self.matched.real))
+        before, after = (
+            self.comparison.relative(halves.energy_distance_by_kind(real, synthetic))
+            for real in (halves.real, self.matched.real)
+        )
         return {kind: (float(before[k]), float(after[k])) for k, kind in enumerate(KINDS)}
 
     def _change_evidence(self, fit: CandidateFit) -> Evidence:
         initial = self.comparison.initial
         return Evidence(
             cause=fit.candidate.cause,
-            effect=initial - fit.remaining,
+            effect=self.comparison.relative(initial - fit.remaining),
             statistic=damp(initial) - damp(fit.remaining),
             explained=explained_share(fit.remaining, initial),
             candidate=fit.candidate,
@@ -150,11 +166,17 @@ class DiagnosisRun:
             before, after = (
                 explained_share(remaining, initial) for remaining in (change.round.initial, change.fit.remaining)
             )
-            gain = change.round.initial - change.fit.remaining
+            gain = self.comparison.relative(change.round.initial - change.fit.remaining)
             evidence = Evidence(cause, gain, gain, max(0.0, after - before), candidate=change.fit.candidate)
             p_value = findings[cause].p_adjusted if number == 0 else change.round.p_value
             finding = self._finding(evidence, p_value, named=True)
-            findings[cause] = finding.model_copy(update={"equivalent_to": change.round.equivalent_causes()})
+            rival = next(iter(change.round.rivals.items()), None)
+            findings[cause] = finding.model_copy(
+                update={
+                    "equivalent_to": change.round.equivalent_causes(),
+                    "next_best": None if rival is None else NextBest(cause=rival[0], p_value=rival[1]),
+                }
+            )
         return list(findings.values())
 
     def _finding(self, evidence: Evidence, p_value: float, named: bool) -> CauseFinding:

@@ -8,6 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from prettyuseful.diagnosis.causes import CAUSES, Cause, CauseId, Direction
 
+MAX_UNEXPLAINED = 0.3
+"""Largest unexplained share with which the main change of pixels is called the cause of a difference."""
+
 
 class _Result(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -27,6 +30,24 @@ class ExampleImages(_Result):
     titles: tuple[str, ...] = ()
 
 
+class ShareEstimate(_Result):
+    """A share, 0-1, with the ends of its 95% interval."""
+
+    mean: float = Field(ge=0, le=1)
+    low: float = Field(ge=0, le=1)
+    high: float = Field(ge=0, le=1)
+
+
+class NextBest(_Result):
+    """The cause that explains the difference best after a reported one.
+
+    `p_value`: of the hypothesis that it explains the difference as well as the reported cause.
+    """
+
+    cause: CauseId
+    p_value: float = Field(ge=0, le=1)
+
+
 class CauseEstimate(_Result):
     """The effect of one cause in one direction.
 
@@ -34,7 +55,7 @@ class CauseEstimate(_Result):
         effect: for `labels` and `copies`, the share of images, 0-1, minus the share among real images. For `coverage`,
             the log ratio of nearest-neighbour distances within a class to those of real images, below 0 if the images
             are closer to each other. For other causes, by how much the change `like` reduces the distance of real
-            images from the data set, in standard deviations of real against real.
+            images from the data set, as a share of the distance between two classes of real images.
         low: lower end of the 95% interval over classes.
         high: upper end of the interval.
         p_adjusted: p-value adjusted for all causes, directions and strengths (Westfall and Young 1993).
@@ -42,6 +63,7 @@ class CauseEstimate(_Result):
         named: the cause is significant and large enough to be reported.
         like: the equivalent change of real images, in words, or empty.
         equivalent_to: other causes that explain the difference equally well.
+        next_best: for a reported change of pixels, the cause that explains the difference best after it.
     """
 
     id: CauseId
@@ -54,6 +76,7 @@ class CauseEstimate(_Result):
     named: bool
     like: str
     equivalent_to: tuple[CauseId, ...]
+    next_best: NextBest | None = None
 
     @property
     def row(self) -> Cause:
@@ -108,11 +131,14 @@ class Diagnosis(_Result):
 
     Attributes:
         causes: all causes, reported ones first, then by the share of the difference that they explain.
-        difference: distance of the data set from real images, in standard deviations of real against real.
+        difference: distance of the data set from real images, as a share of the distance between two classes of real
+            images. It does not depend on the number of images.
         low: lower end of its 95% interval over classes.
         high: upper end of the interval.
         p_value: p-value of the difference.
         differs: the data set differs significantly from real images.
+        unexplained: share of the difference that the reported causes do not explain; None if there is no significant
+            difference.
         tried: every candidate change, by family, from weak to strong.
         by_kind: by kind of features, the distance from real images and from real images after the selected changes.
         classes: names of the classes that were diagnosed, by label; empty if they are those of the task.
@@ -124,6 +150,7 @@ class Diagnosis(_Result):
     high: float
     p_value: float = Field(ge=0, le=1)
     differs: bool
+    unexplained: ShareEstimate | None = None
     tried: tuple[ChangeResult, ...] = ()
     by_kind: dict[str, tuple[float, float]] = {}
     classes: tuple[str, ...] = ()
@@ -137,3 +164,12 @@ class Diagnosis(_Result):
     def cause_unknown(self) -> bool:
         """Whether the data set differs significantly while no cause is reported."""
         return self.differs and not self.named
+
+    @property
+    def resemblance(self) -> bool:
+        """Whether the main reported cause is a change of pixels, and the difference is largely unexplained.
+
+        The images are then changed in a way that resembles this cause, which need not be what happened to them.
+        """
+        is_change = bool(self.named) and bool(self.named[0].like)
+        return is_change and self.unexplained is not None and self.unexplained.mean > MAX_UNEXPLAINED

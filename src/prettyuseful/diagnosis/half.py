@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
+from itertools import combinations
 
 import numpy as np
 
 from prettyuseful.diagnosis.descriptors import describe
 from prettyuseful.diagnosis.features import Extractor, RawFeatures, Sample, ScaledFeatures, UnitFeatures
 from prettyuseful.diagnosis.images import LabelledImages, split_groups
+from prettyuseful.engine.keys import derive_seed
 from prettyuseful.errors import DataError
 
 ScaledPair = tuple[ScaledFeatures, ScaledFeatures]
@@ -21,9 +23,10 @@ ScaledPair = tuple[ScaledFeatures, ScaledFeatures]
 UnitPair = tuple[UnitFeatures, UnitFeatures]
 """The same, split into units. For real images: the images of each half. Otherwise: one set in both scales."""
 
-_MAX_AXES = 128  # more dimensions cost time and do not help with a few dozen images per class
+_MAX_DIMENSIONS = 128  # more cost time and do not help with a few dozen images per class
 _MIN_NOISE = 1e-9  # replaces a noise of 0, which identical images have
 _SPLITS = 8  # random splits of a unit into two parts, to estimate the distance of real images from real images
+_CLASS_PAIRS = 200  # pairs of classes whose distance is measured
 
 
 class Half:
@@ -44,7 +47,7 @@ class Half:
         self, images: LabelledImages, units: Sequence[np.ndarray], extractor: Extractor, raw: RawFeatures
     ) -> None:
         self.images, self.extractor = images, extractor
-        self._axes = _main_axes(raw.features.astype(np.float64))
+        self._projection = _projection(raw.features.shape[1])
         self._deviations = {
             kind: _within_deviation(values, images.labels) for kind, values in self._by_kind(raw).items()
         }
@@ -60,10 +63,6 @@ class Half:
         table = [sample.energy_distances(match) for sample, match in zip(real.samples, other.samples, strict=True)]
         return np.asarray(np.array(table) / self.real.within / self.noise)
 
-    def part_energy_distance(self, unit: int, part: Sample, other: Sample) -> float:
-        """Return the energy distance between some images of one unit and others, summed over kinds."""
-        return float((part.energy_distances(other) / self.real.within[unit] / self.noise).sum())
-
     @cached_property
     def noise(self) -> np.ndarray:
         """Standard deviation (kinds,) of the energy distance between two parts of a unit, relative to its spread."""
@@ -77,6 +76,16 @@ class Half:
                 "estimated; use images from more sources, or check the groups"
             )
         return np.asarray(np.maximum(np.sqrt(np.mean(np.square(distances), axis=0)), _MIN_NOISE))
+
+    @cached_property
+    def between_classes(self) -> float:
+        """Mean energy distance between the images of two classes, summed over kinds, in units of noise."""
+        labels = np.unique(self.images.labels)
+        samples = [self.sample(np.flatnonzero(self.images.labels == label)) for label in labels]
+        pairs = list(combinations(samples, 2))
+        chosen = np.random.default_rng(derive_seed("pairs of classes")).permutation(len(pairs))[:_CLASS_PAIRS]
+        distances = [pairs[i][0].energy_distances(pairs[i][1]) for i in chosen]
+        return float((np.mean(distances, axis=0) / self.real.within.mean(axis=0) / self.noise).sum())
 
     def splits(self) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
         """Yield several splits of each unit into two parts that share no group: the unit, and the rows of each part."""
@@ -92,7 +101,7 @@ class Half:
 
     def _by_kind(self, raw: RawFeatures) -> dict[str, np.ndarray]:
         features = raw.features.astype(np.float64)
-        return {"features": features if self._axes is None else features @ self._axes, **raw.descriptors}
+        return {"features": features if self._projection is None else features @ self._projection, **raw.descriptors}
 
 
 class Halves:
@@ -115,6 +124,14 @@ class Halves:
         descriptors = describe(pixels)
         first, second = (half.scale(RawFeatures(*half.extractor(pixels), descriptors)) for half in self)
         return first, second
+
+    @cached_property
+    def between_classes(self) -> float:
+        """The distance between the real images of two classes, mean over pairs of classes and halves.
+
+        It is the unit of reported distances, because it does not depend on the number of images.
+        """
+        return max(_MIN_NOISE, float(np.mean([half.between_classes for half in self])))
 
     def split(self, real: ScaledPair) -> UnitPair:
         """Split features of the real images, changed or not, into units."""
@@ -157,9 +174,14 @@ def _within_deviation(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return np.asarray(np.where(deviation > 1e-3 * largest, deviation, max(1e-3 * largest, 1e-12)))
 
 
-def _main_axes(features: np.ndarray) -> np.ndarray | None:
-    """Return the first 128 principal axes (d, 128) of features (N, d), or None if d is at most 128."""
-    if features.shape[1] <= _MAX_AXES:
+def _projection(dimensions: int) -> np.ndarray | None:
+    """Return a random projection (d, 128) to orthonormal axes, or None if d is at most 128.
+
+    It does not depend on the images. Principal axes of the real images would, and would describe them better than other
+    images of the same distribution.
+    """
+    if dimensions <= _MAX_DIMENSIONS:
         return None
-    axes: np.ndarray = np.linalg.svd(features - features.mean(axis=0), full_matrices=False)[2][:_MAX_AXES].T
+    rng = np.random.default_rng(derive_seed("projection of features"))
+    axes: np.ndarray = np.linalg.qr(rng.normal(size=(dimensions, _MAX_DIMENSIONS)))[0]
     return axes

@@ -9,7 +9,6 @@ from functools import cached_property
 import numpy as np
 
 from prettyuseful.diagnosis.candidates import Candidate, apply_changes, candidate_changes
-from prettyuseful.diagnosis.distances import damp
 from prettyuseful.diagnosis.features import Extractor, RawFeatures
 from prettyuseful.diagnosis.half import Half, Halves, ScaledPair, UnitPair
 from prettyuseful.diagnosis.images import LabelledImages, parts_per_class, rows_by_unit
@@ -79,22 +78,6 @@ class Reference:
             for half in self.halves
         )
         return self.halves.split((first, second))
-
-    def excess_distance(self, other: UnitPair) -> np.ndarray:
-        """Return how much farther other images are from one part of a unit than the other part of the unit is.
-
-        Distances are damped and averaged over splits and halves, (units,).
-        """
-        by_half = []
-        for half, other_features in zip(self.halves, other, strict=True):
-            excess: dict[int, list[float]] = {}
-            for unit, first, second in half.splits():
-                part = half.sample(first)
-                to_other = half.part_energy_distance(unit, part, other_features.samples[unit])
-                to_real = half.part_energy_distance(unit, part, half.sample(second))
-                excess.setdefault(unit, []).append(float(damp(to_other) - damp(to_real)))
-            by_half.append([float(np.mean(excess.get(unit, [np.nan]))) for unit in range(len(half.real.units))])
-        return np.asarray(np.nan_to_num(np.nanmean(by_half, axis=0)))
 
     @cached_property
     def neighbour_distance_deviation(self) -> np.ndarray:

@@ -36,6 +36,8 @@ class Evidence:
         deviation: (units,) how much the statistic varies among real images, or None if not measured.
         images: (N,) bool, the synthetic images that show the cause, or None if single images do not.
         candidate: the change of real images that imitates the cause, or None.
+        remaining: (units,) distance that remains once the cause is removed from the images, or None if it explains
+            none of the difference.
     """
 
     cause: Cause
@@ -45,6 +47,7 @@ class Evidence:
     deviation: np.ndarray | None = None
     images: np.ndarray | None = None
     candidate: Candidate | None = None
+    remaining: np.ndarray | None = None
 
 
 class MatchedComparison:
@@ -91,7 +94,7 @@ def measure_labels(matched: MatchedComparison, cause: Cause) -> Evidence:
     remaining = matched.reference.halves.energy_distance(matched.real, cleaned)
     effect = np.mean(shares, axis=0)
     explained = explained_share(remaining, matched.remaining) * matched.remaining_share
-    return Evidence(cause, effect, effect, explained, images=images)
+    return Evidence(cause, effect, effect, explained, images=images, remaining=remaining)
 
 
 def measure_copies(matched: MatchedComparison, cause: Cause) -> Evidence:
@@ -114,10 +117,12 @@ def measure_coverage(matched: MatchedComparison, cause: Cause) -> Evidence:
     """Measure the mean log nearest-neighbour distance of each unit, less that of real images.
 
     The cause explains the part of the energy distance that comes from smaller distances between the synthetic images.
+    Real images are taken with or without the selected changes, whichever are closer to each other: a change that
+    spreads real images, such as a higher contrast, would make any synthetic images look too similar.
     """
     rng = np.random.default_rng(derive_seed("diagnosis", "crowding"))
     groups = matched.synthetic.groups
-    effects, narrowing, remaining = [], 0.0, 0.0
+    effects, narrowing, distance = [], np.zeros(len(matched.remaining)), 0.0
     for half, real, synthetic in matched.halves:
         values = []
         for real_rows, rows, scale in zip(real.units, synthetic.units, half.real.within, strict=True):
@@ -126,14 +131,23 @@ def measure_coverage(matched: MatchedComparison, cause: Cause) -> Evidence:
             draws = [rows[sample_groups(groups[rows], count, rng)] for _ in range(_DRAWS)]
             real_draw = real_rows[sample_groups(half.images.groups[real_rows], count, rng)]
             mean = np.mean([mean_log_neighbour_distance(synthetic.features.take(draw), scale) for draw in draws])
-            values.append(mean - mean_log_neighbour_distance(real.features.take(real_draw), scale))
+            of_real = [mean_log_neighbour_distance(u.features.take(real_draw), scale) for u in (half.real, real)]
+            values.append(mean - min(of_real))
         effects.append(values)
-        narrowing += ((real.within - synthetic.within) / half.real.within / half.noise).sum()
-        remaining += half.energy_distances(real, synthetic).sum()
+        within = np.minimum(half.real.within, real.within)
+        narrowing += ((within - synthetic.within) / half.real.within / half.noise).sum(axis=1) / len(matched.halves)
+        distance += half.energy_distances(real, synthetic).sum() / len(matched.halves)
     effect = np.mean(effects, axis=0)
-    explained = float(np.clip(narrowing / remaining, 0, 1)) if remaining > 0 else 0.0
+    explained = float(np.clip(narrowing.sum() / distance, 0, 1)) if distance > 0 else 0.0
     deviation = matched.reference.neighbour_distance_deviation
-    return Evidence(cause, effect, -effect, explained * matched.remaining_share, deviation=deviation)
+    return Evidence(
+        cause,
+        effect,
+        -effect,
+        explained * matched.remaining_share,
+        deviation=deviation,
+        remaining=matched.remaining - np.maximum(narrowing, 0),
+    )
 
 
 SET_CAUSES: Mapping[str, Callable[[MatchedComparison, Cause], Evidence]] = {

@@ -188,12 +188,12 @@ TERMS = (
         ("calibration",),
     ),
     Term(
-        "deviations",
-        "Standard deviations of real against real",
-        "Unit of the distance: the standard deviation of the distance between two samples of real images.",
+        "class-distance",
+        "Distance between classes",
+        "Unit of the distance: the mean distance between the real images of two classes.",
         "The distance is the energy distance of image features. A value near 0 means that the data set differs from "
-        "real images no more than real images differ from each other.",
-        ("standard deviations",),
+        "real images no more than real images differ from each other; it does not grow with the number of images.",
+        ("distance between classes",),
     ),
     Term(
         "explained",
@@ -201,6 +201,13 @@ TERMS = (
         "How much closer real images come to the data set when the change (for example, a blur) is applied to them.",
         "100% means that the change reproduces the whole difference; several changes can overlap.",
         ("of the difference",),
+    ),
+    Term(
+        "unexplained",
+        "Unexplained share of the difference",
+        "The share of the difference from real images that remains after all reported causes.",
+        "Above 30%, the images are changed in a way that only resembles the reported causes.",
+        ("unexplained",),
     ),
     Term(
         "equivalent",
