@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from prettyuseful.diagnosis.causes import CAUSES, Cause
 from prettyuseful.transforms.base import Formula
-from prettyuseful.transforms.colour import Colour, ColourShift
+from prettyuseful.transforms.colour import ChannelGain, Colour, ColourShift, Posterise
 from prettyuseful.transforms.degradation import Blur, Jpeg, LowResolution, Noise, Sharpen, Smooth
-from prettyuseful.transforms.geometry import PatchShuffle, Zoom
+from prettyuseful.transforms.geometry import Flip, PatchShuffle, Rotate, Stretch, Zoom
 
 
 @dataclass(frozen=True)
@@ -174,6 +175,33 @@ def families(side: int) -> tuple[Family, ...]:
             _brighten,
         ),
         Family(
+            CAUSES["colour-cast added"],
+            (0.65, 0.8, 0.9, 1.1, 1.25, 1.5),
+            _warm,
+            "red multiplied by {} and blue divided by it (white balance)",
+            lambda g: _warm(1 / g),
+        ),
+        Family(
+            CAUSES["colour-cast added"],
+            (0.7, 0.85, 0.93, 1.08, 1.18, 1.4),
+            _green,
+            "green multiplied by {} and the other channels divided by its root",
+            lambda g: _green(1 / g),
+        ),
+        Family(
+            CAUSES["posterised added"], (2, 3, 4, 6, 9, 16), lambda n: Posterise(levels=int(n)), "{} values per channel"
+        ),
+        *(_rotation(degrees) for degrees in (90, 180, 270)),
+        Family(
+            CAUSES["orientation added"], (1,), lambda _: _UPSIDE_DOWN, "turning upside down", lambda _: _UPSIDE_DOWN
+        ),
+        Family(
+            CAUSES["aspect added"],
+            (0.6, 0.75, 0.87, 1.15, 1.33, 1.67),
+            lambda f: Stretch(factor=f),
+            "stretching to {} times the width",
+        ),
+        Family(
             CAUSES["scale-position added"],
             (1.1, 1.25, 1.45, 1.75, 2.2),
             lambda f: Zoom(factor=f),
@@ -183,6 +211,7 @@ def families(side: int) -> tuple[Family, ...]:
     )
 
 
+_UPSIDE_DOWN = Flip(axis="vertical")
 _GREY = 0.1  # a saturation factor up to this leaves no colour to restore
 
 
@@ -200,6 +229,26 @@ def _saturation(factor: float) -> Formula:
 
 def _inverse_saturation(factor: float) -> Formula | None:
     return Colour(saturation=1 / factor) if factor > _GREY else None
+
+
+def _warm(gain: float) -> Formula:
+    return ChannelGain(gains=(gain, 1.0, 1 / gain))
+
+
+def _green(gain: float) -> Formula:
+    return ChannelGain(gains=(gain**-0.5, gain, gain**-0.5))
+
+
+def _rotation(degrees: Literal[90, 180, 270]) -> Family:
+    """Return a family of one strength, because nothing lies between two right angles."""
+    back: dict[int, Literal[90, 180, 270]] = {90: 270, 180: 180, 270: 90}
+    return Family(
+        CAUSES["orientation added"],
+        (degrees,),
+        lambda _: Rotate(degrees=degrees),
+        "rotation by {} degrees anticlockwise",
+        lambda _: Rotate(degrees=back[degrees]),
+    )
 
 
 def _brighten(offset: float) -> Formula:

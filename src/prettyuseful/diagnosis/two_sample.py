@@ -75,4 +75,4 @@ def _energies(values: np.ndarray, members: np.ndarray) -> np.ndarray:
     within_y = table.sum() - within_x - 2 * across
     with np.errstate(divide="ignore", invalid="ignore"):
         energy = 2 * across / (m * n) - within_x / (m * (m - 1)) - within_y / (n * (n - 1))
-    return np.nan_to_num(energy)
+    return np.asarray(np.nan_to_num(energy))

@@ -10,6 +10,7 @@ from pydantic import Field
 from prettyuseful.transforms.base import Formula, to_uint8
 
 Part = Annotated[float, Field(ge=-1, le=1)]
+Gain = Annotated[float, Field(ge=0, le=4)]
 _RED, _GREEN, _BLUE = 0.299, 0.587, 0.114  # of luma (Rec. 601)
 _U, _V = 0.492, 0.877  # units of blue - luma and red - luma
 
@@ -47,3 +48,24 @@ class Colour(Formula):
         redder, bluer = chroma.imag / _V, chroma.real / _U
         greener = -(_RED * redder + _BLUE * bluer) / _GREEN  # so that the luma stays
         return to_uint8(np.stack([luma + redder, luma + greener, luma + bluer], axis=2))
+
+
+class ChannelGain(Formula):
+    """Multiply each channel by a gain, as a wrong white balance does, and clip."""
+
+    kind: Literal["channel-gain"] = "channel-gain"
+    gains: tuple[Gain, Gain, Gain] = Field((1.0, 1.0, 1.0), description="factors of red, green and blue")
+
+    def transform_image(self, image: np.ndarray) -> np.ndarray:
+        return to_uint8(image / 255 * np.array(self.gains))
+
+
+class Posterise(Formula):
+    """Round each channel to `levels` equally spaced values."""
+
+    kind: Literal["posterise"] = "posterise"
+    levels: int = Field(ge=2, le=256, description="values per channel")
+
+    def transform_image(self, image: np.ndarray) -> np.ndarray:
+        steps = self.levels - 1
+        return to_uint8(np.rint(image / 255 * steps) / steps)

@@ -69,3 +69,40 @@ class Zoom(Formula):
         sizes = [(side, scaled_side(side, self.factor)) for side in image.shape[:2]]
         margins = [((side - small) // 2, (side - small + 1) // 2) for side, small in sizes]
         return np.pad(resize_image(image, sizes[0][1], sizes[1][1]), [*margins, (0, 0)], mode="symmetric")
+
+
+class Rotate(Formula):
+    """Rotate an image anticlockwise by a multiple of 90 degrees; the pixels stay the same."""
+
+    kind: Literal["rotate"] = "rotate"
+    degrees: Literal[90, 180, 270] = Field(90, description="anticlockwise")
+
+    def transform_image(self, image: np.ndarray) -> np.ndarray:
+        return np.ascontiguousarray(np.rot90(image, self.degrees // 90))
+
+
+class Flip(Formula):
+    """Turn an image upside down (a vertical flip), or exchange left and right (a horizontal flip)."""
+
+    kind: Literal["flip"] = "flip"
+    axis: Literal["vertical", "horizontal"] = Field("vertical", description="the direction in which pixels move")
+
+    def transform_image(self, image: np.ndarray) -> np.ndarray:
+        return np.ascontiguousarray(image[::-1] if self.axis == "vertical" else image[:, ::-1])
+
+
+class Stretch(Formula):
+    """Change the aspect ratio of the content and keep the size of the image, by Pillow's anti-aliased bicubic filter.
+
+    The content becomes `factor` times as wide: from 1/4 to 4. Above 1, the central 1/factor of the width fills the
+    image; below 1, the central `factor` of the height does.
+    """
+
+    kind: Literal["stretch"] = "stretch"
+    factor: float = Field(ge=0.25, le=4, description="width divided by height, relative to the original")
+
+    def transform_image(self, image: np.ndarray) -> np.ndarray:
+        height, width = image.shape[:2]
+        across, down = min(1, 1 / self.factor), min(1, self.factor)
+        left, upper = width * (1 - across) / 2, height * (1 - down) / 2
+        return resize_image(image, height, width, (left, upper, width - left, height - upper))
