@@ -136,6 +136,8 @@ def main() -> None:
             if options.trials:
                 with options.trials.open("a", encoding="utf-8") as file:
                     file.write(json.dumps(asdict(new)) + "\n")
+    if options.table:
+        options.table.write_text(markdown_table(trials), "utf-8")
     seconds = {"seconds per diagnosis": _seconds(trials)} if options.time else {}
     minutes = round((time.perf_counter() - started) / 60, 1)
     print(json.dumps({"minutes": minutes, **seconds, **summarise(trials)}, indent=1))
@@ -156,6 +158,7 @@ def _parse_options() -> argparse.Namespace:
     parser.add_argument("--encoder", default="small", help="'small', 'efficientnet-lite0' or a timm id")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--trials", type=Path, help="file to which one JSON line per diagnosis is added")
+    parser.add_argument("--table", type=Path, help="file for a Markdown table of the outcomes of each kind")
     parser.add_argument("--time", action="store_true", help="print the seconds per diagnosis")
     options = parser.parse_args()
     options.side = dict(options.side)
@@ -374,6 +377,22 @@ def summarise(trials: Sequence[Trial]) -> dict[str, Any]:
             },
         },
     }
+
+
+def markdown_table(trials: Sequence[Trial]) -> str:
+    """Return a row per kind with its outcomes at each strength and the share of misleading ones."""
+    lines = ["| kind | right | medium | strong | misleading |", "| --- | --- | --- | --- | --- |"]
+    for kind, defect in OPEN_DEFECTS.items():
+        chosen = [trial for trial in trials if trial.kind == kind]
+        if chosen:
+            cells = [
+                ", ".join(f"{name} {count}" for name, count in _outcomes(chosen, kind, strength).items())
+                for strength in STRENGTHS
+            ]
+            misleading = sum(trial.verdict == "misleading" for trial in chosen)
+            cells = [kind, ", ".join(defect.accepted), *cells, f"{misleading} of {len(chosen)}"]
+            lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
 
 
 def _outcomes(trials: Sequence[Trial], kind: str, strength: str) -> dict[str, int]:

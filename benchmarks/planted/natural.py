@@ -109,8 +109,6 @@ def _read_square(file: Path, side: int) -> np.ndarray:
     with Image.open(file) as image:
         width, height = image.size
         short = min(width, height)
-        left, top = (width - short) / 2, (height - short) / 2
-        box = (left, top, left + short, top + short)
-        if short == side and width == height:
-            return np.asarray(image.convert("RGB"))
-        return np.asarray(image.convert("RGB").resize((side, side), Image.Resampling.BICUBIC, box))
+        left, top = (width - short) // 2, (height - short) // 2
+        square = image.convert("RGB").crop((left, top, left + short, top + short))
+    return np.asarray(square if short == side else square.resize((side, side), Image.Resampling.BICUBIC))
