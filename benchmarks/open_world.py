@@ -7,8 +7,8 @@ absent. Of each folder, `--real-sets` real sets are sampled. Other images get on
 `planted/open_world.py`, alternately at its medium and at its strong strength, or none, and are diagnosed.
 
 The outcome of a diagnosis is the first cause that it names, "unexplained" (the images differ, but no cause is named,
-or most of the difference is left), or "nothing". It is right if the row of the kind accepts it. Otherwise it is
-misleading, except for "unexplained" and for "nothing", which is a missed defect.
+or most of the difference is left), "nothing", or "declined" (too few images). It is right if the row of the kind
+accepts it. Otherwise it is misleading, except for "unexplained", and for "nothing" and "declined", which miss a defect.
 
 The JSON output contains the outcomes by kind, shares with Clopper-Pearson intervals, and for images without a defect
 how often they are said to differ (alarms) and how often a cause is named. `--trials FILE` receives one JSON line per
@@ -41,8 +41,11 @@ from prettyuseful.diagnosis.diagnose import diagnose
 from prettyuseful.diagnosis.features import Extractor
 from prettyuseful.diagnosis.findings import Diagnosis
 from prettyuseful.diagnosis.images import LabelledImages
+from prettyuseful.diagnosis.reference import Reference
+from prettyuseful.errors import DataError
 
 STRENGTHS = ("medium", "strong")
+DECLINED = "declined"
 MOST_UNEXPLAINED = 0.3
 """Above this share of the difference, a diagnosis that names a change of pixels says first that most is unexplained."""
 JPEG_QUALITY = 90
@@ -109,7 +112,8 @@ class Trial:
         """Of a defect: "right", "unexplained", "misleading" or "missed"."""
         if self.outcome in OPEN_DEFECTS[self.kind].accepted:
             return "right"
-        return {UNEXPLAINED: "unexplained", NOTHING: "missed"}.get(self.outcome, "misleading")
+        missed = {NOTHING: "missed", DECLINED: "missed"}
+        return {UNEXPLAINED: "unexplained", **missed}.get(self.outcome, "misleading")
 
 
 def main() -> None:
@@ -230,19 +234,28 @@ def run_trials(real: RealSet, planned: Sequence[Planned]) -> Iterator[Trial]:
         else:  # Data sets without a common image come first: they are independent of each other.
             images = world.draw_block(number) if number < world.disjoint else world.draw("unseen", rng)
         started = time.perf_counter()
-        diagnosis = diagnose(reference, images)
+        diagnosis = _diagnose(reference, images)
         yield Trial(
             *real.key,
             kind=kind,
             strength=STRENGTHS[number % 2] if kind else "",
             number=number,
-            outcome=outcome(diagnosis),
-            differs=diagnosis.differs,
-            named=tuple(dict.fromkeys(cause.id for cause in diagnosis.named)),
-            left=unexplained_share(diagnosis),
-            p_value=diagnosis.p_value,
+            outcome=outcome(diagnosis) if diagnosis else DECLINED,
+            differs=diagnosis.differs if diagnosis else False,
+            named=tuple(dict.fromkeys(cause.id for cause in diagnosis.named)) if diagnosis else (),
+            left=unexplained_share(diagnosis) if diagnosis else None,
+            p_value=diagnosis.p_value if diagnosis else 1.0,
             seconds=round(time.perf_counter() - started, 2),
         )
+
+
+def _diagnose(reference: Reference, images: LabelledImages) -> Diagnosis | None:
+    """Return the diagnosis, or None if there are too few images, which wrong labels or missing images can cause."""
+    try:
+        return diagnose(reference, images)
+    except DataError as error:
+        print(error, file=sys.stderr)
+        return None
 
 
 def outcome(diagnosis: Diagnosis) -> str:
