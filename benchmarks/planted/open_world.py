@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image, ImageDraw
-from scipy.ndimage import convolve, gaussian_filter, map_coordinates, median_filter
+from PIL import Image, ImageDraw, ImageFilter
+from scipy.ndimage import convolve, gaussian_filter, map_coordinates
 from skimage.restoration import denoise_bilateral
 
 from planted.defects import DEFECTS, Plant
@@ -132,7 +132,7 @@ def _text_mask(shape: tuple[int, ...], text: str, box: tuple[float, float, float
     return mask[:, :, None]
 
 
-def _blend(image: np.ndarray, colour: float | Sequence[float], mask: np.ndarray) -> np.ndarray:
+def _blend(image: np.ndarray, colour: float | Sequence[float] | np.ndarray, mask: np.ndarray) -> np.ndarray:
     return np.asarray(image * (1 - mask) + np.asarray(colour) * mask)
 
 
@@ -203,7 +203,7 @@ def _background_by_class(images: LabelledImages, size: float, world: World, rng:
 
 
 def _vignette(image: np.ndarray, amount: float, rng: np.random.Generator) -> np.ndarray:  # noqa: ARG001
-    return image * (1 - amount * np.clip(_radius(image), 0, 1.4)[:, :, None] ** 2 / 2)
+    return np.asarray(image * (1 - amount * np.clip(_radius(image), 0, 1.4)[:, :, None] ** 2 / 2))
 
 
 def _side_light(image: np.ndarray, amount: float, rng: np.random.Generator) -> np.ndarray:  # noqa: ARG001
@@ -275,7 +275,7 @@ def _nearest(image: np.ndarray, factor: float, rng: np.random.Generator) -> np.n
     side, small = image.shape[0], scaled_side(image.shape[0], factor)
     down = np.minimum((np.arange(small) + 0.5) * side / small, side - 1).astype(int)
     up = np.minimum((np.arange(side) + 0.5) * small / side, small - 1).astype(int)
-    return image[down][:, down][up][:, up]
+    return np.asarray(image[down][:, down][up][:, up])
 
 
 def _bicubic(image: np.ndarray, factor: float, rng: np.random.Generator | None = None) -> np.ndarray:  # noqa: ARG001
@@ -314,7 +314,7 @@ def _motion(image: np.ndarray, length: float, rng: np.random.Generator) -> np.nd
 def _median(image: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:  # noqa: ARG001
     """Median filter, which makes flat strokes as in an oil painting."""
     width = max(1, round(share * image.shape[0] / 2)) * 2 + 1
-    return median_filter(image, (width, width, 1))
+    return np.asarray(Image.fromarray(to_uint8(image)).filter(ImageFilter.MedianFilter(width))) / 255
 
 
 def _cartoon(image: np.ndarray, levels: float, rng: np.random.Generator) -> np.ndarray:  # noqa: ARG001
@@ -322,7 +322,7 @@ def _cartoon(image: np.ndarray, levels: float, rng: np.random.Generator) -> np.n
     flat = denoise_bilateral(image, sigma_color=0.1, sigma_spatial=image.shape[0] / 20, channel_axis=2)
     luma = _blur(flat, 0.02).mean(axis=2)
     edges = np.hypot(*np.gradient(luma)) * image.shape[0] / 32
-    return _posterise(flat, levels) * (1 - np.clip((edges - 0.05) * 12, 0, 1))[:, :, None]
+    return np.asarray(_posterise(flat, levels) * (1 - np.clip((edges - 0.05) * 12, 0, 1))[:, :, None])
 
 
 def _jpeg(image: np.ndarray, quality: float, rng: np.random.Generator) -> np.ndarray:  # noqa: ARG001
@@ -372,13 +372,13 @@ def _checkerboard(image: np.ndarray, amplitude: float, rng: np.random.Generator)
 def _grid(image: np.ndarray, darkness: float, rng: np.random.Generator) -> np.ndarray:  # noqa: ARG001
     """Darken every eighth row and column."""
     rows, columns = np.indices(image.shape[:2])
-    return image * (1 - darkness * ((rows % 8 == 0) | (columns % 8 == 0)))[:, :, None]
+    return np.asarray(image * (1 - darkness * ((rows % 8 == 0) | (columns % 8 == 0)))[:, :, None])
 
 
 def _moire(image: np.ndarray, amplitude: float, rng: np.random.Generator) -> np.ndarray:  # noqa: ARG001
     """Multiply by two fine gratings of slightly different directions, as in a photograph of a screen."""
     one, other = _waves(np.zeros_like(image), 1, 3.1, (0.97, 0.24)), _waves(np.zeros_like(image), 1, 2.9, (1.0, 0.0))
-    return image * (1 + amplitude * one * other)
+    return np.asarray(image * (1 + amplitude * one * other))
 
 
 def _interlacing(image: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:  # noqa: ARG001
