@@ -216,6 +216,11 @@ def _run(real: RealSet, planned: Sequence[Planned], queue: Any) -> None:
 
     torch.set_num_threads(1)
     try:
+        try:
+            real.world  # noqa: B018  # reads the images
+        except (ValueError, OSError) as error:
+            print(f"{real.folder}, {real.per_class} per class: skipped: {error}", file=sys.stderr)
+            return
         for trial in run_trials(real, planned):
             queue.put(trial)
     finally:
