@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import product
 from pathlib import Path
@@ -40,6 +40,9 @@ from prettyuseful.numerics import TrainingNumerics
 STRENGTHS = yaml.safe_load((Path(__file__).parent / "planted" / "strengths.yaml").read_text("utf-8"))
 SIZES = ("weak", "medium", "strong")
 NOTHING, UNKNOWN = "nothing", "cause unknown"
+
+ExtractorTraining = Callable[[LabelledImages, int, int], Extractor]
+"""Trains an extractor on images, for a number of classes, with a seed."""
 
 
 @dataclass(frozen=True)
@@ -244,10 +247,11 @@ def accuracy_losses(name: str, seeds: Sequence[int], defects: Sequence[str]) -> 
     }
 
 
-def reference_of(world: World, seed: int) -> Reference:
-    """Train a classifier on each half of the real set; return the reference."""
+def reference_of(world: World, seed: int, train: ExtractorTraining | None = None) -> Reference:
+    """Train a classifier on each half of the real set, by default with `extractor_of`; return the reference."""
+    train = train or extractor_of
     first, second = (
-        _extracted(half, extractor_of(other, world.classes, seed)) for half, other in (world.halves, world.halves[::-1])
+        _extracted(half, train(other, world.classes, seed)) for half, other in (world.halves, world.halves[::-1])
     )
     return Reference(first, second, world.classes)
 
