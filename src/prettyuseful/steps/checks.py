@@ -18,6 +18,7 @@ class InspectSpec(StepSpec):
     """Read every image of a data set once: facts on the file, a digest, and a small grey thumbnail."""
 
     kind: ClassVar[str] = "inspect"
+    version: ClassVar[int] = 2
     pace: ClassVar[float] = 0.002
 
     def make(self, job: Job) -> dict[str, Any]:
