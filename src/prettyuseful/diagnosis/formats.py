@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from math import exp, log
+from math import log
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
@@ -85,16 +84,15 @@ class FileFacts:
     def short_side(self) -> int:
         return min(self.width, self.height)
 
-    @cached_property
+    @property
     def format(self) -> FileFormat:
-        """What this file shares with others; the short side is rounded to steps of 2.4 %."""
-        side = max(1, round(exp(round(log(self.short_side) / _LOG_STEP) * _LOG_STEP)))
+        """What `diagnosis.same_format` needs to know."""
         return FileFormat(
             container=self.container,
             quality=self.jpeg_quality,
             subsampling=self.jpeg_subsampling,
             tables=self.jpeg_tables,
-            short_side=self.short_side if self.short_side < 64 else side,
+            short_side=self.short_side,
         )
 
 
@@ -332,22 +330,24 @@ def _sentence(different: frozenset[str], real: Sequence[FileFacts], synthetic: S
     if not different:
         return ""
     return "; ".join(
-        f"the {side} images {' and '.join(_predicates(different, facts))}"
+        f"the {side} images {_predicate(different, facts)}"
         for side, facts in (("real", real), ("synthetic", synthetic))
     )
 
 
-def _predicates(different: frozenset[str], facts: Sequence[FileFacts]) -> Iterable[str]:
+def _predicate(different: frozenset[str], facts: Sequence[FileFacts]) -> str:
+    parts = {
+        "short-side": f"a short side of {_side_words(facts)}",
+        "aspect-ratio": f"an aspect ratio of {_aspect_words(facts)}",
+        "colour-profile": _profile_words(facts),
+    }
+    have = [words for name, words in parts.items() if name in different]
+    verbs = [f"have {', '.join(have[:-1])}{' and ' if have[1:] else ''}{have[-1]}"] if have else []
     if different & {"container", "jpeg-quality", "chroma-subsampling"}:
-        yield f"are {compression_words(facts)}"
+        verbs.insert(0, f"are {compression_words(facts)}")
     elif "quantisation-tables" in different:
-        yield f"are JPEG with {_table_words(facts)}"
-    if "short-side" in different:
-        yield f"have a short side of {_side_words(facts)}"
-    if "aspect-ratio" in different:
-        yield f"have an aspect ratio of {_aspect_words(facts)}"
-    if "colour-profile" in different:
-        yield f"have {_profile_words(facts)}"
+        verbs.insert(0, f"are JPEG with {_table_words(facts)}")
+    return " and ".join(verbs)
 
 
 def compression_words(facts: Sequence[FileFacts]) -> str:

@@ -34,7 +34,8 @@ from prettyuseful.formatting import share
 
 _COARSENESS = ("4:4:4", "4:2:2", "4:2:0")  # from fine to coarse; Pillow writes these
 _DEFAULT_QUALITY = {"WEBP": 80, "AVIF": 75}  # of Pillow: the files do not say theirs
-_LOSSY = frozenset({"JPEG", "GIF", *_DEFAULT_QUALITY})
+_LOSSY = ("GIF", "AVIF", "WEBP", "JPEG")
+"""Containers that change pixels. Of two, an image is encoded in both, the later one last."""
 _COLOURS_OF_GIF = 256
 _MAX_ASPECT = 4  # as in `data.images.to_short_side`; JPEG has no sides above 65,535 px
 _SMALL_SHARE = 0.005
@@ -129,10 +130,17 @@ def apply(operations: Sequence[Operation], image: np.ndarray, path: str, own: Fi
 
 @dataclass(frozen=True)
 class Change:
-    """What is done to one image. `short_side`: reduce to this many pixels. `encode`: encode once in this format."""
+    """What is done to one image.
+
+    Args:
+        short_side: reduce the image to this many pixels.
+        encode: encode it in these formats, one after the other.
+        replace_chroma: subsampling of its file, if it is not to be subsampled a second time.
+    """
 
     short_side: int | None = None
-    encode: FileFormat | None = None
+    encode: tuple[FileFormat, ...] = ()
+    replace_chroma: str | None = None
 
 
 def common_format(own: FileFormat, other: FileFormat, match_sizes: bool) -> Change:
@@ -142,13 +150,15 @@ def common_format(own: FileFormat, other: FileFormat, match_sizes: bool) -> Chan
     both get the lower quality and the coarser subsampling of the two.
     """
     if match_sizes and own.short_side > SIZE_FACTOR * other.short_side:
-        return Change(other.short_side, other if other.container in _LOSSY else None)
+        return Change(other.short_side, (other,) if other.container in _LOSSY else ())
     if match_sizes and other.short_side > SIZE_FACTOR * own.short_side:
         return Change()
     if other.container not in _LOSSY:
         return Change()
+    if own.container in _LOSSY and _LOSSY.index(own.container) > _LOSSY.index(other.container):
+        return Change(encode=(other, own))
     if own.container != other.container:
-        return Change(encode=other)
+        return Change(encode=(other,))
     if own.quality is None or other.quality is None:
         return Change()
     target = own.model_copy(
@@ -158,7 +168,7 @@ def common_format(own: FileFormat, other: FileFormat, match_sizes: bool) -> Chan
             "tables": STANDARD_TABLES if own.tables != other.tables else own.tables,
         }
     )
-    return Change() if target == own else Change(encode=target)
+    return Change() if target == own else Change(encode=(target,), replace_chroma=own.subsampling)
 
 
 def _coarser(a: str | None, b: str | None) -> str | None:
@@ -177,26 +187,62 @@ def _draw(formats: Sequence[FormatShare], path: str) -> FileFormat:
     raise AssertionError("a number below the sum of the counts lies in one of them")
 
 
-def _apply_change(change: Change, image: np.ndarray) -> np.ndarray:
-    if change.short_side is not None and min(image.shape[:2]) > change.short_side:
-        image = to_short_side(Image.fromarray(image), change.short_side)
-    return image if change.encode is None else _encode(_crop(image, _MAX_ASPECT), change.encode)
+def _apply_change(change: Change, pixels: np.ndarray) -> np.ndarray:
+    if change.short_side is not None and min(pixels.shape[:2]) > change.short_side:
+        pixels = to_short_side(Image.fromarray(pixels), change.short_side)
+    if not change.encode:
+        return pixels
+    pixels = _crop(pixels, _MAX_ASPECT)
+    image = Image.fromarray(pixels)
+    if change.replace_chroma in ("4:2:2", "4:2:0"):
+        image = _with_chroma_of_file(image, down=change.replace_chroma == "4:2:0")
+    for target in change.encode:
+        image = _encode(image, target)
+    return np.asarray(image)
 
 
-def _encode(image: np.ndarray, target: FileFormat) -> np.ndarray:
+def _with_chroma_of_file(image: Image.Image, down: bool) -> Image.Image:
+    """Return an image (YCbCr) with the chroma samples that its JPEG file holds, each repeated.
+
+    Decoders of JPEG interpolate subsampled chroma (libjpeg's triangle filter), and encoders average it over 2 x 2
+    pixels: another pass would multiply each line of samples by [1, 6, 1] / 8. This solves for the samples, so that an
+    encoder finds them again and chroma is smoothed once only. `down`: vertically (4:2:0), too.
+    """
+    luma, *chroma = (np.asarray(channel) for channel in image.convert("YCbCr").split())
+    restored = [_unsmoothed(_unsmoothed(channel, 1), 0) if down else _unsmoothed(channel, 1) for channel in chroma]
+    channels = [luma, *(np.rint(values).clip(0, 255).astype(np.uint8) for values in restored)]
+    return Image.merge("YCbCr", [Image.fromarray(np.ascontiguousarray(channel)) for channel in channels])
+
+
+def _unsmoothed(values: np.ndarray, axis: int) -> np.ndarray:
+    from scipy.linalg import solve_banded
+
+    lines = np.moveaxis(values.astype(np.float64), axis, 0)
+    count = len(lines)
+    even = np.concatenate([lines, lines[-1:]]) if count % 2 else lines
+    means = (even[::2] + even[1::2]) / 2
+    if len(means) > 2:  # libjpeg does not interpolate fewer samples
+        bands = np.full((3, len(means)), 1 / 8)
+        bands[1] = 6 / 8
+        bands[1, [0, -1]] = 7 / 8
+        means = solve_banded((1, 1), bands, means)
+    return np.moveaxis(np.repeat(means, 2, axis=0)[:count], 0, axis)
+
+
+def _encode(image: Image.Image, target: FileFormat) -> Image.Image:
     """Return the image after it was encoded once; Pillow may lack WebP and AVIF, then it is returned as it is."""
     if target.container == "GIF":
-        return np.asarray(Image.fromarray(image).quantize(_COLOURS_OF_GIF).convert("RGB"))
+        return image.convert("RGB").quantize(_COLOURS_OF_GIF).convert("RGB")
     buffer = io.BytesIO()
     if target.container == "JPEG":
         chroma = _COARSENESS.index(target.subsampling) if target.subsampling in _COARSENESS else -1
-        Image.fromarray(image).save(buffer, "JPEG", quality=target.quality or 95, subsampling=chroma)
+        image.save(buffer, "JPEG", quality=target.quality or 95, subsampling=chroma)
     elif _can_write(target.container):
-        Image.fromarray(image).save(buffer, target.container, quality=_DEFAULT_QUALITY[target.container])
+        image.save(buffer, target.container, quality=_DEFAULT_QUALITY[target.container])
     else:
         return image
     with Image.open(buffer) as coded:
-        return np.asarray(coded.convert("RGB"))
+        return coded.convert("RGB")
 
 
 @lru_cache
@@ -258,7 +304,7 @@ def _change_words(changes: Sequence[tuple[Change, int]], total: int) -> Iterator
     part = sum(count for _, count in reduced) / total
     if part >= _SMALL_SHARE:
         yield f"{share(part, 0)} are reduced to a short side of {_range_words(reduced)} px"
-    encoded = [(change.encode, count) for change, count in changes if change.encode is not None]
+    encoded = [(target, count) for change, count in changes for target in change.encode]
     for container in sorted({target.container for target, _ in encoded}):
         targets = [(target, count) for target, count in encoded if target.container == container]
         part = sum(count for _, count in targets) / total
@@ -270,8 +316,8 @@ def _change_words(changes: Sequence[tuple[Change, int]], total: int) -> Iterator
             chroma = sorted({target.subsampling for target, _ in targets if target.subsampling})
             what += f" ({' or '.join(chroma)})" if chroma else ""
         elif container in _DEFAULT_QUALITY:
-            what += f" of quality {_DEFAULT_QUALITY[container]} (files do not state their own)"
-        yield f"{share(part, 0)} are encoded once as {what}"
+            what += f" of quality {_DEFAULT_QUALITY[container]} (the files do not state theirs)"
+        yield f"{share(part, 0)} are encoded again as {what}"
 
 
 def _range_words(values: Sequence[tuple[int, int]]) -> str:
