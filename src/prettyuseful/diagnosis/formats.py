@@ -19,7 +19,8 @@ from prettyuseful.data.image_facts import STANDARD_TABLES, ImageFacts
 from prettyuseful.engine.keys import derive_seed
 from prettyuseful.formatting import share
 
-ALPHA = 0.05
+ALPHA = 0.02
+"""Significance level. It is strict, because true differences of formats are seldom small."""
 LEAST_SHARE = 0.1
 """Smallest difference that is reported: the share of images of one side that would have to change to fit the other."""
 MAX_IMAGES = 2_000
@@ -143,7 +144,7 @@ class PropertyComparison(_Model):
         effect: share of the images of one side that would have to change to fit the other, 0-1: the total variation
             distance for categories, the Kolmogorov-Smirnov distance for quantities, beyond the tolerance.
         p_value: of a permutation test of groups within classes, Bonferroni-adjusted for all properties.
-        differs: `p_value` is below 0.05 and `effect` is at least 0.1.
+        differs: `p_value` is below 0.02 and `effect` is at least 0.1.
     """
 
     id: str

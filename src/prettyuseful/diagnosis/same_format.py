@@ -3,7 +3,10 @@
 Every image is paired with a format that is drawn from the other side, by a seed that depends on its path. The image is
 then given the format that both of the pair can have: the smaller short side, the lower JPEG quality, the coarser chroma
 subsampling. As the pairs of either side are drawn from the same two distributions, the results have the same
-distribution of formats on both sides. A side that is the poorer one in all pairs is left as it is.
+distribution of formats on both sides.
+
+Two JPEG images of different qualities are both encoded again. Compressing one of them twice leaves traces (double
+quantisation) in faint chroma, so both get chroma tables three times as coarse, which removes that detail from both.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, cast
 
 import numpy as np
 from PIL import Image, features
@@ -37,6 +40,7 @@ _DEFAULT_QUALITY = {"WEBP": 80, "AVIF": 75}  # of Pillow: the files do not say t
 _LOSSY = ("GIF", "AVIF", "WEBP", "JPEG")
 """Containers that change pixels. Of two, an image is encoded in both, the later one last."""
 _COLOURS_OF_GIF = 256
+_COARSE_CHROMA = 3  # odd: multiples of one step then never lie half-way between two of the other
 _MAX_ASPECT = 4  # as in `data.images.to_short_side`; JPEG has no sides above 65,535 px
 _SMALL_SHARE = 0.005
 
@@ -136,11 +140,13 @@ class Change:
         short_side: reduce the image to this many pixels.
         encode: encode it in these formats, one after the other.
         replace_chroma: subsampling of its file, if it is not to be subsampled a second time.
+        coarse_chroma: whether the quantisation of chroma in JPEG is coarser than usual, against traces of the first.
     """
 
     short_side: int | None = None
     encode: tuple[FileFormat, ...] = ()
     replace_chroma: str | None = None
+    coarse_chroma: bool = False
 
 
 def common_format(own: FileFormat, other: FileFormat, match_sizes: bool) -> Change:
@@ -168,6 +174,8 @@ def common_format(own: FileFormat, other: FileFormat, match_sizes: bool) -> Chan
             "tables": STANDARD_TABLES if own.tables != other.tables else own.tables,
         }
     )
+    if own.quality != other.quality:
+        return Change(encode=(target,), replace_chroma=own.subsampling, coarse_chroma=True)
     return Change() if target == own else Change(encode=(target,), replace_chroma=own.subsampling)
 
 
@@ -197,7 +205,7 @@ def _apply_change(change: Change, pixels: np.ndarray) -> np.ndarray:
     if change.replace_chroma in ("4:2:2", "4:2:0"):
         image = _with_chroma_of_file(image, down=change.replace_chroma == "4:2:0")
     for target in change.encode:
-        image = _encode(image, target)
+        image = _encode(image, target, change.coarse_chroma)
     return np.asarray(image)
 
 
@@ -229,20 +237,33 @@ def _unsmoothed(values: np.ndarray, axis: int) -> np.ndarray:
     return np.moveaxis(np.repeat(means, 2, axis=0)[:count], 0, axis)
 
 
-def _encode(image: Image.Image, target: FileFormat) -> Image.Image:
+def _encode(image: Image.Image, target: FileFormat, coarse_chroma: bool) -> Image.Image:
     """Return the image after it was encoded once; Pillow may lack WebP and AVIF, then it is returned as it is."""
     if target.container == "GIF":
         return image.convert("RGB").quantize(_COLOURS_OF_GIF).convert("RGB")
     buffer = io.BytesIO()
     if target.container == "JPEG":
         chroma = _COARSENESS.index(target.subsampling) if target.subsampling in _COARSENESS else -1
-        image.save(buffer, "JPEG", quality=target.quality or 95, subsampling=chroma)
+        luma_table, chroma_table = _tables(target.quality or 95)
+        if coarse_chroma:
+            chroma_table = [min(255, _COARSE_CHROMA * step) for step in chroma_table]
+        image.save(buffer, "JPEG", qtables=[luma_table, chroma_table], subsampling=chroma)
     elif _can_write(target.container):
         image.save(buffer, target.container, quality=_DEFAULT_QUALITY[target.container])
     else:
         return image
     with Image.open(buffer) as coded:
         return coded.convert("RGB")
+
+
+@lru_cache
+def _tables(quality: int) -> tuple[list[int], list[int]]:
+    """Return the tables of libjpeg for luma and chroma, as Pillow reads and writes them."""
+    buffer = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(buffer, "JPEG", quality=quality)
+    with Image.open(buffer) as image:
+        tables = cast("Any", image).quantization
+        return list(tables[0]), list(tables[1])
 
 
 @lru_cache
@@ -315,6 +336,8 @@ def _change_words(changes: Sequence[tuple[Change, int]], total: int) -> Iterator
             what += f" of quality {_range_words([(target.quality or 95, count) for target, count in targets])}"
             chroma = sorted({target.subsampling for target, _ in targets if target.subsampling})
             what += f" ({' or '.join(chroma)})" if chroma else ""
+            coarse = sum(count for change, count in changes if change.coarse_chroma) / total
+            what += f", {share(coarse, 0)} with coarser chroma" if coarse >= _SMALL_SHARE else ""
         elif container in _DEFAULT_QUALITY:
             what += f" of quality {_DEFAULT_QUALITY[container]} (the files do not state theirs)"
         yield f"{share(part, 0)} are encoded again as {what}"
