@@ -68,6 +68,13 @@ def test_the_effect_is_the_share_of_images_that_would_have_to_change() -> None:
     assert (container.real, container.synthetic) == ("PNG", "75% PNG, 25% JPEG of quality 60 (4:2:0)")
 
 
+def test_p_values_are_corrected_for_all_properties() -> None:
+    """The smallest p-value of 1,000 assignments to the sides is 0.001, and there are seven properties."""
+    found = {row.id: row.p_value for row in compare_formats(files(PNG), files(JPEG)).properties}
+    assert found["container"] == pytest.approx(0.001 * len(PROPERTIES))
+    assert found["short-side"] == 1
+
+
 def test_rare_files_of_another_format_are_no_difference() -> None:
     assert different(files(PNG, 400), [*files(PNG, 380), *files(JPEG, 20)]) == set()
 
