@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 from PIL import Image, features
 from tests.checks.pictures import picture
 
+from prettyuseful.data.dataset import Row
 from prettyuseful.data.image_facts import STANDARD_TABLES
 from prettyuseful.data.images import image_facts
+from prettyuseful.data.pixels import StoredSize, decode_rows
 from prettyuseful.diagnosis.descriptors import describe
 from prettyuseful.diagnosis.formats import FileFacts, FileFormat, FormatShare, compare_formats
 from prettyuseful.diagnosis.same_format import (
@@ -26,6 +28,7 @@ from prettyuseful.diagnosis.same_format import (
     apply,
     common_format,
     decode_as,
+    decode_rows_as,
     format_finding,
     same_format,
 )
@@ -255,6 +258,16 @@ def test_the_finding_says_how_each_side_was_encoded() -> None:
     assert found.vanished == ("structure lost",)
     assert [row.id for row in found.different] == ["container", "short-side"]
     assert format_finding(compare_formats([PNG] * 20, [PNG] * 20)) is None
+
+
+@pytest.mark.parametrize("size", ["native", 32])
+def test_rows_are_decoded_in_the_format_of_both_and_then_resized(size: StoredSize) -> None:
+    photo = picture(7, (64, 64))
+    rows = [Row(saved(photo, "PNG"), "cat/1.png", 1, group="g"), Row(jpeg(photo, 60), "dog/2.jpg", 0, group="h")]
+    plain = list(decode_rows([Row(jpeg(photo, 60), "dog/2.jpg", 1, group="g"), rows[1]], size))
+    found = list(decode_rows_as(recipe(JPEG, PNG).synthetic, rows, size))
+    assert [(label, group) for _, label, group in found] == [(1, "g"), (0, "h")]
+    assert all(np.array_equal(a[0], b[0]) for a, b in zip(found, plain, strict=True))
 
 
 def test_a_broken_image_is_named() -> None:

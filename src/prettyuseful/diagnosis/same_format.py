@@ -12,7 +12,7 @@ quantisation) in faint chroma, so both get chroma tables three times as coarse, 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Annotated, Any, Literal, cast
@@ -21,8 +21,10 @@ import numpy as np
 from PIL import Image, features
 from pydantic import BaseModel, ConfigDict, Field
 
+from prettyuseful.data.dataset import Row
 from prettyuseful.data.image_facts import STANDARD_TABLES
 from prettyuseful.data.images import open_image, to_short_side
+from prettyuseful.data.pixels import StoredSize
 from prettyuseful.diagnosis.formats import (
     SIZE_FACTOR,
     FileFacts,
@@ -110,6 +112,29 @@ def decode_as(operations: Sequence[Operation], data: bytes, path: str) -> np.nda
     """
     image, facts = open_image(data, path)
     return apply(operations, np.asarray(image), path, FileFacts.from_image(facts).format)
+
+
+def decode_rows_as(
+    operations: Sequence[Operation], rows: Iterable[Row], stored_size: StoredSize
+) -> Iterator[tuple[np.ndarray, int, str]]:
+    """Decode the image of each row as `data.pixels.decode_rows` does, with operations before it is resized.
+
+    Args:
+        operations: of this side.
+        rows: labelled images.
+        stored_size: short side of the results in pixels; `native` keeps the size.
+
+    Yields:
+        Pixels (H, W, 3) uint8, label and group.
+
+    Raises:
+        DataError: an image cannot be decoded; the message names it.
+    """
+    for row in rows:
+        pixels = decode_as(operations, row.data, row.path)
+        if stored_size != "native":
+            pixels = to_short_side(Image.fromarray(pixels), stored_size)
+        yield pixels, row.label, row.group
 
 
 def apply(operations: Sequence[Operation], image: np.ndarray, path: str, own: FileFormat) -> np.ndarray:
