@@ -26,9 +26,10 @@ class ImageTable:
 
     `ids`: digest of the encoded bytes. `paths`, `groups`: of each image. `labels` (N,): indices into `classes`.
     `formats`, `widths`, `heights`, `orientations`, `transparent`, `bits`, `scaled`, `profiles`, `qualities`, `frames`,
-    `subsamplings`, `tables`: see `data.image_facts.ImageFacts`; a quality of 0 and an empty text mean none. `contrasts` (N,): standard deviation in grey levels of
-    the colour channel that varies most. `brightness` (N,): mean grey level. `thumbnails` (N, 32, 32) uint8: grey.
-    `unreadable`: for each image that cannot be decoded, one line with its name and the reason.
+    `subsamplings`, `tables`: see `data.image_facts.ImageFacts`; a quality of 0 and an empty text mean none. `contrasts`
+    (N,): standard deviation in grey levels of the colour channel that varies most. `brightness` (N,): mean grey level.
+    `thumbnails` (N, 32, 32) uint8: grey. `unreadable`: for each image that cannot be decoded, one line with its name
+    and the reason.
     """
 
     classes: tuple[str, ...]
