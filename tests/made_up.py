@@ -11,6 +11,8 @@ from typing import Any
 
 from prettyuseful.analysis.summary import Summary, summarise
 from prettyuseful.diagnosis.findings import CauseFinding, ChangeResult, Diagnosis, ExampleImages
+from prettyuseful.diagnosis.formats import FileFacts, FormatFinding, compare_formats
+from prettyuseful.diagnosis.same_format import format_finding
 from prettyuseful.generators.base import Origin
 from prettyuseful.metrics import METRICS
 from prettyuseful.numerics import Environment
@@ -192,6 +194,14 @@ def _diagnosis(study: MadeUpStudy) -> Diagnosis:
         ),
         by_kind={"features": (5.0, 1.0), "colour": (1.0, 0.5)},
     )
+
+
+def made_up_format(*vanished: str) -> FormatFinding:
+    """Return the finding that real images are JPEG and others PNG, with the causes that vanish in one format."""
+    real = [FileFacts("JPEG", 64, 64, 60, "4:2:0", "standard")] * 20
+    found = format_finding(compare_formats(real, [FileFacts("PNG", 64, 64)] * 20), vanished)
+    assert found is not None
+    return found
 
 
 def _measured(study: MadeUpStudy, name: str) -> list[MeasureResult]:

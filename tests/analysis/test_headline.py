@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.made_up import made_up_summary
+from tests.made_up import made_up_format, made_up_summary
 
 from prettyuseful.analysis.effective import EffectiveReal
 from prettyuseful.analysis.headline import headline
@@ -77,6 +77,33 @@ def test_headline_without_a_reported_cause(differs: bool, words: str) -> None:
             dataset = dataset.model_copy(update={"diagnosis": diagnosis})
         changed.append(dataset)
     assert any(words in sentence for sentence in headline(changed, summary.rows, summary.comparisons))
+
+
+@pytest.mark.parametrize(
+    ("vanished", "end"),
+    [
+        (("structure lost", "texture added"), "2 causes disappear when both sides are given the same format."),
+        ((), "both sides are given the same format before causes are looked for."),
+    ],
+)
+def test_a_difference_of_formats_precedes_the_cause(vanished: tuple[str, ...], end: str) -> None:
+    summary = made_up_summary(diagnosed=["base"])
+    changed: list[Any] = [
+        dataset.model_copy(
+            update={"diagnosis": dataset.diagnosis.model_copy(update={"format": made_up_format(*vanished)})}
+        )
+        if dataset.diagnosis
+        else dataset
+        for dataset in summary.datasets
+    ]
+    sentences = headline(changed, summary.rows, summary.comparisons)
+    [at] = [i for i, sentence in enumerate(sentences) if sentence.startswith("The files differ in format: ")]
+    assert sentences[at] == (
+        "The files differ in format: the real images are JPEG of quality 60 (4:2:0); the synthetic images are PNG; "
+        f"{end}"
+    )
+    assert sentences[at + 1].startswith("The main reported cause is")
+    assert len(sentences) == len(summary.headline) + 1
 
 
 def test_pre_registered_comparison_precedes_exploratory_ones() -> None:

@@ -3,9 +3,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.made_up import MACHINE, study_file, task_record
+from tests.made_up import MACHINE, made_up_format, study_file, task_record
 
-from prettyuseful.analysis.remedies import InterventionEffects, Remedy, diagnosis_sentences
+from prettyuseful.analysis.remedies import InterventionEffects, Remedy, diagnosis_sentences, format_sentence
 from prettyuseful.analysis.statistics import Interval
 from prettyuseful.diagnosis.findings import CauseFinding, Diagnosis
 from prettyuseful.records import DatasetRecord, StudyRecord
@@ -90,3 +90,19 @@ def test_sentences_for_an_unknown_cause_and_for_no_difference() -> None:
     unnamed = cause("texture", "added", named=False)
     assert sentence(unnamed) == "ours differs significantly from real images; the cause is unknown."
     assert sentence(unnamed, differs=False).startswith("ours does not differ significantly from real images")
+
+
+def test_a_difference_of_formats_is_a_sentence_before_the_causes() -> None:
+    found = Diagnosis(
+        causes=(), difference=0.1, low=-1, high=1, p_value=0.5, differs=False, format=made_up_format("texture added")
+    )
+    record = DatasetRecord(status="complete", name="ours", control=False, images_per_class=9, keys={}, diagnosis=found)
+    assert format_sentence(record) == (
+        "ours: the files differ in format: the real images are JPEG of quality 60 (4:2:0); the synthetic images are "
+        "PNG; 1 cause disappears when both sides are given the same format."
+    )
+    assert diagnosis_sentences([record]) == [
+        format_sentence(record),
+        "ours does not differ significantly from real images, so no cause is reported.",
+    ]
+    assert format_sentence(record.model_copy(update={"diagnosis": None})) == ""

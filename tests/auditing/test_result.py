@@ -6,6 +6,7 @@ from typing import Any
 import jsonschema
 import pytest
 from pydantic import ValidationError
+from tests.made_up import made_up_format
 
 from prettyuseful.auditing.result import NOT_MEASURED, Audit, audit_schema
 
@@ -23,6 +24,18 @@ def test_notebook_html_is_escaped(audit_result: Audit) -> None:
 def test_the_json_of_a_full_audit_matches_its_schema_and_can_be_read(full_audit: Audit) -> None:
     jsonschema.validate(full_audit.as_json(), audit_schema())
     assert Audit.model_validate_json(json.dumps(full_audit.as_json())) == full_audit
+
+
+def test_a_difference_of_formats_is_part_of_the_json(full_audit: Audit) -> None:
+    first, *others = full_audit.synthetic
+    changed = full_audit.model_copy(
+        update={"synthetic": (first.model_copy(update={"format": made_up_format("texture added")}), *others)}
+    )
+    content = changed.as_json()
+    jsonschema.validate(content, audit_schema())
+    assert Audit.model_validate(content) == changed
+    assert content["synthetic"][0]["format"]["vanished"] == ["texture added"]
+    assert content["synthetic"][0]["format"]["properties"][0]["real"] == "JPEG of quality 60 (4:2:0)"
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,8 @@ def test_facts_on_every_file_are_kept_in_the_order_of_contents() -> None:
     turned = found.paths.index("a/turned.jpg")
     assert (found.widths[turned], found.heights[turned]) == (480, 640)
     assert (found.formats[turned], found.qualities[turned], found.orientations[turned]) == ("JPEG", 80, 6)
+    assert (found.subsamplings[turned], found.tables[turned]) == ("4:2:0", "standard")
+    assert (found.subsamplings[1 - turned], found.tables[1 - turned]) == ("", "")
     assert found.formats[1 - turned] == "PNG"
     assert found.qualities[1 - turned] == 0
     assert list(found.class_counts) == [1, 1]

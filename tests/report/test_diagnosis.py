@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from tests.made_up import made_up_format
 
 from prettyuseful.analysis.summary import Summary
 from prettyuseful.diagnosis.causes import CAUSES, Cause, Unit
@@ -143,3 +144,30 @@ def test_many_diagnoses_are_folded_except_for_the_first(make: Make) -> None:
     assert page.count('<details class="fold dataset" open>') == 1
     assert page.count('<details class="fold dataset">') == 3
     assert '<details class="fold dataset"' not in render(make(diagnosed=["base", "curated"]))
+
+
+def test_a_difference_of_formats_is_shown_before_all_causes(make: Make) -> None:
+    summary = with_diagnosis(make(diagnosed=["base"]), format=made_up_format("scale-position added"))
+    page = visible_text(render(summary))
+    words = (
+        "The files differ in format. Fine detail is lost; images of a class are too similar to each other.",
+        "The real images are JPEG of quality 60 (4:2:0); the synthetic images are PNG.",
+        "The real images are left as they are. The synthetic images: 100% are encoded again as JPEG of quality 60",
+        "not when both sides have the same format: scale-position added.",
+        "Save both sides in one format before training: a classifier can see compression.",
+        "Container JPEG of quality 60 (4:2:0) PNG 100% 0.007 yes",
+        "Real images after this change come closest",
+    )
+    positions = [page.index(part) for part in words]
+    assert positions == sorted(positions)
+    assert "files differ in format" not in visible_text(render(make(diagnosed=["base"])))
+
+
+def test_a_difference_of_formats_alone_is_no_other_difference(make: Make) -> None:
+    summary = with_diagnosis(make(diagnosed=["base"]), format=made_up_format(), causes=(), differs=False)
+    page = visible_text(render(summary))
+    assert (
+        "The files differ in format. No other cause reported. It does not differ significantly from real images when "
+        "both sides are given the same format."
+    ) in page
+    assert "No reported cause disappears" in page

@@ -7,9 +7,10 @@ from typing import Any, ClassVar
 from tests.checks.pictures import clean, encoded, picture
 
 from prettyuseful.data.dataset import Row, shard_name, write_shard
+from prettyuseful.diagnosis.formats import FileFacts
 from prettyuseful.engine.step import Job, StepSpec
 from prettyuseful.engine.store.base import Artifact
-from prettyuseful.steps.checks import FINDINGS, CheckSpec, InspectSpec, image_set
+from prettyuseful.steps.checks import FINDINGS, CheckSpec, InspectSpec, file_facts, image_set
 
 Make = Callable[..., Artifact]
 
@@ -66,3 +67,10 @@ def test_real_training_images_are_checked_together_with_the_test_images(make: Ma
 def test_clean_sets_have_no_findings(make: Make) -> None:
     artifact = make(CheckSpec(name="real", role="train"), images=inspected(make, 0), test=inspected(make, 100))
     assert findings(artifact) == []
+
+
+def test_the_formats_of_inspected_files_are_read_for_the_diagnosis(make: Make) -> None:
+    artifact = inspected(make, 0, 500)
+    facts = dict(zip(image_set("made", "synthetic", artifact).table.paths, file_facts(artifact), strict=True))
+    assert facts["a/copy-500.png"] == FileFacts("PNG", 48, 48, label=0, group="a/copy-500.png")
+    assert facts["b/001.jpg"] == FileFacts("JPEG", 48, 48, 95, "4:2:0", "standard", label=1, group="b/001.jpg")

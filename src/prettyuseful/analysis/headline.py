@@ -1,4 +1,4 @@
-"""The answer of a study in at most three sentences: is it useful, how many real images is it worth, and why."""
+"""The answer of a study in a few sentences: is it useful, how many real images is it worth, and why."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from prettyuseful.analysis.answer import significant_pairs_sentence
 from prettyuseful.analysis.power import detectable_sentence
+from prettyuseful.analysis.remedies import format_sentence
 from prettyuseful.analysis.rows import Comparison, Row, baseline_of
 from prettyuseful.data.class_counts import ClassCounts
 from prettyuseful.formatting import percent, points, share
@@ -22,6 +23,7 @@ def headline(
     They are about the generated data set with the highest accuracy: its accuracy against real images, its effective
     real images, and its main cause; where one of these is missing, pre-registered and exploratory comparisons follow.
     Data sets that contain real images or are derived from another one are used only if the study has no others.
+    There are at most three sentences, and one more if the files of the two sides differ in format.
     """
     in_cell = [row for row in rows if row.cell == rows[0].cell]
     finished = [row for row in in_cell if not row.real and row.to_real]
@@ -37,7 +39,8 @@ def headline(
     )
     real_count = baseline_of(best.images_per_class, (row.images_per_class for row in in_cell if row.real))
     pairs = [pair for pair in comparisons if pair.cell == best.cell]
-    return tuple(_sentences(name, best, real_count, datasets, pairs))[:_MAX_SENTENCES]
+    has_format = any(format_sentence(dataset) for dataset in datasets if dataset.name == best.dataset)
+    return tuple(_sentences(name, best, real_count, datasets, pairs))[: _MAX_SENTENCES + has_format]
 
 
 def _sentences(
@@ -52,7 +55,11 @@ def _sentences(
             if best.worth.censored in ("none", "below")
             else f"Effective real images per class of its {best.images_per_class} images: {best.worth.text}."
         )
-    yield from (_cause(dataset) for dataset in datasets if dataset.name == best.dataset and dataset.diagnosis)
+    for dataset in datasets:
+        if dataset.name == best.dataset and dataset.diagnosis:
+            if dataset.diagnosis.format:
+                yield dataset.diagnosis.format.summary
+            yield _cause(dataset)
     for pair in pairs:
         if pair.planned:
             verdict = "significant" if pair.to_real.excludes_zero else "not significant"

@@ -61,8 +61,20 @@ def _as_dict(transform: TransformSource | None) -> dict[str, Any] | None:
 
 
 def diagnosis_sentences(datasets: Sequence[DatasetRecord]) -> list[str]:
-    """Return one sentence for each data set that has a diagnosis."""
-    return [_diagnosis_sentence(dataset.name, dataset.diagnosis) for dataset in datasets if dataset.diagnosis]
+    """Return one sentence for each data set that has a diagnosis, after one on its file format if that differs."""
+    return [
+        sentence
+        for dataset in datasets
+        if dataset.diagnosis
+        for sentence in (format_sentence(dataset), _diagnosis_sentence(dataset.name, dataset.diagnosis))
+        if sentence
+    ]
+
+
+def format_sentence(dataset: DatasetRecord) -> str:
+    """Return the sentence that the files of a data set differ in format from those of real images, or nothing."""
+    finding = dataset.diagnosis.format if dataset.diagnosis else None
+    return f"{dataset.name}: {finding.summary[:1].lower()}{finding.summary[1:]}" if finding else ""
 
 
 def _diagnosis_sentence(name: str, diagnosis: Diagnosis) -> str:

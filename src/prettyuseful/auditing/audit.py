@@ -330,6 +330,7 @@ def _synthetic_set(
         controls={name: _value(interval) for name, interval in real.metrics.items()},
         metric_images_per_class=row.metric_numbers,
         data=_data(summary, row.dataset),
+        format=NOT_MEASURED if diagnosis is None else diagnosis.format,
     )
 
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from prettyuseful.checks.finding import Finding
 from prettyuseful.data.class_counts import ClassCounts
 from prettyuseful.diagnosis.findings import CauseEstimate, ShareEstimate
+from prettyuseful.diagnosis.formats import FormatFinding
 from prettyuseful.formatting import count, percent, points
 
 NotMeasured = Literal["not_measured"]
@@ -100,10 +101,12 @@ class SyntheticSet(_Frozen):
     on real test images after training on this data set; all accuracies are means over classes. `real_to_synth`:
     accuracy on this data set after training on real images. `real_to_real`: accuracy after training on exactly as many
     real images of each class. `gap`: `synth_to_real` minus `real_to_real`, paired. `causes`: of the difference from
-    real images, the largest first. `per_class`: accuracies of each class. `metrics`: distribution metrics of the data
-    set with real test images as reference; `controls`: the same metrics of equally many real images;
-    `metric_images_per_class`: images of each class on either side that a metric was measured on. `data`: for each data
-    check, the number of images (or classes) that it found in this data set and in the real images.
+    real images, the largest first. `format`: how the files of this data set differ in format from those of the real
+    images, null if they do not; causes are those that remain when both sides have the same format. `per_class`:
+    accuracies of each class. `metrics`: distribution metrics of the data set with real test images as reference;
+    `controls`: the same metrics of equally many real images; `metric_images_per_class`: images of each class on either
+    side that a metric was measured on. `data`: for each data check, the number of images (or classes) that it found in
+    this data set and in the real images.
     """
 
     name: str
@@ -121,6 +124,7 @@ class SyntheticSet(_Frozen):
     controls: Mapping[str, Value | NotMeasured]
     metric_images_per_class: Mapping[str, ClassCounts]
     data: Mapping[str, int] | NotMeasured = NOT_MEASURED
+    format: FormatFinding | NotMeasured | None = NOT_MEASURED
 
 
 class Split(_Frozen):

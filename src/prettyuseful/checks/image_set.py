@@ -17,7 +17,7 @@ SIDE = 32
 """Side of a thumbnail in pixels."""
 MIN_CONTRAST = 2.0
 """Standard deviation of a thumbnail in grey levels; an image with less is without contrast."""
-_TEXTS = ("ids", "paths", "groups", "formats", "scaled")
+_TEXTS = ("ids", "paths", "groups", "formats", "scaled", "subsamplings", "tables")
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,10 +25,11 @@ class ImageTable:
     """One row for each image, in the order of content ids, so that file names and their order have no influence.
 
     `ids`: digest of the encoded bytes. `paths`, `groups`: of each image. `labels` (N,): indices into `classes`.
-    `formats`, `widths`, `heights`, `orientations`, `transparent`, `bits`, `scaled`, `profiles`, `qualities`, `frames`:
-    see `data.image_facts.ImageFacts`; a quality of 0 means none. `contrasts` (N,): standard deviation in grey levels of
-    the colour channel that varies most. `brightness` (N,): mean grey level. `thumbnails` (N, 32, 32) uint8: grey.
-    `unreadable`: for each image that cannot be decoded, one line with its name and the reason.
+    `formats`, `widths`, `heights`, `orientations`, `transparent`, `bits`, `scaled`, `profiles`, `qualities`, `frames`,
+    `subsamplings`, `tables`: see `data.image_facts.ImageFacts`; a quality of 0 and an empty text mean none. `contrasts`
+    (N,): standard deviation in grey levels of the colour channel that varies most. `brightness` (N,): mean grey level.
+    `thumbnails` (N, 32, 32) uint8: grey. `unreadable`: for each image that cannot be decoded, one line with its name
+    and the reason.
     """
 
     classes: tuple[str, ...]
@@ -37,6 +38,8 @@ class ImageTable:
     groups: tuple[str, ...]
     formats: tuple[str, ...]
     scaled: tuple[str, ...]
+    subsamplings: tuple[str, ...]
+    tables: tuple[str, ...]
     labels: np.ndarray
     widths: np.ndarray
     heights: np.ndarray

@@ -102,6 +102,8 @@ def _inspect(image: EncodedImage, data: bytes | str) -> dict[str, Any] | str:
         "labels": image.label,
         "formats": facts.format,
         "scaled": facts.scaled or "",
+        "subsamplings": facts.jpeg_subsampling or "",
+        "tables": facts.jpeg_tables or "",
         "widths": facts.width,
         "heights": facts.height,
         "orientations": facts.orientation,

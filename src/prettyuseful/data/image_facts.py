@@ -1,9 +1,11 @@
-"""What an image file is, beside its pixels: format, orientation, depth, quality, number of frames."""
+"""What an image file is, beside its pixels: format, orientation, depth, compression, number of frames."""
 
 from __future__ import annotations
 
+import hashlib
 import re
 import struct
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -19,6 +21,9 @@ _BRIGHTNESS_TABLE = """
 16 11 10 16 24 40 51 61 12 12 14 19 26 58 60 55 14 13 16 24 40 57 69 56 14 17 22 29 51 87 80 62
 18 22 37 56 68 109 103 77 24 35 55 64 81 104 113 92 49 64 78 87 103 121 120 101 72 92 95 98 112 100 103 99
 """  # of libjpeg at quality 50 (ISO 10918-1, table K.1)
+_COLOUR_TABLE = "17 18 24 47 18 21 26 66 24 26 56 99 47 66 99 99" + 48 * " 99"  # table K.2, in another order
+STANDARD_TABLES = "standard"
+_SUBSAMPLING = {(1, 1): "4:4:4", (2, 1): "4:2:2", (2, 2): "4:2:0"}
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,9 @@ class ImageFacts:
         jpeg_quality: estimated from the quantisation tables, 1 to 100, or None for other formats.
         frames: frames of an animation or pages of a document; the first is taken.
         ignored_profile: whether the file has a colour profile that is broken or does not fit its mode.
+        jpeg_subsampling: of the chroma in a colour JPEG: "4:4:4", "4:2:2", "4:2:0" or "other"; otherwise None.
+        jpeg_tables: "standard" if a JPEG has the quantisation tables of libjpeg at this quality, otherwise the first 8
+            hex digits of a digest of its tables; None for other formats.
     """
 
     format: str
@@ -52,6 +60,8 @@ class ImageFacts:
     jpeg_quality: int | None = None
     frames: int = 1
     ignored_profile: bool = False
+    jpeg_subsampling: str | None = None
+    jpeg_tables: str | None = None
 
 
 def count_frames(image: Image.Image, data: bytes) -> int:
@@ -105,11 +115,41 @@ def orientation(image: Image.Image) -> int:
 
 def jpeg_quality(image: Image.Image) -> int | None:
     """Return the quality of libjpeg whose table is nearest to that of the brightness, 1 to 100; None if not a JPEG."""
-    tables = getattr(image, "quantization", None)
-    if not tables or len(tables[min(tables)]) != 64:
+    tables = _quantisation_tables(image)
+    return int(np.abs(_BRIGHTNESS - np.sort(tables[0])).sum(axis=1).argmin()) + 1 if tables else None
+
+
+def jpeg_subsampling(image: Image.Image) -> str | None:
+    """Return "4:4:4", "4:2:2", "4:2:0" or "other" for an opened JPEG with colours, otherwise None."""
+    factors = [tuple(component[1:3]) for component in getattr(image, "layer", ())]
+    if len(factors) < 3:
         return None
-    table = np.sort(np.asarray(tables[min(tables)]))
-    return int(np.abs(_TABLES - table).sum(axis=1).argmin()) + 1
+    (across, down), *colours = factors[:3]
+    return _SUBSAMPLING.get((across, down), "other") if colours == [(1, 1)] * 2 else _equal_factors(factors[:3])
+
+
+def jpeg_tables(image: Image.Image) -> str | None:
+    """Return "standard" for the quantisation tables of libjpeg, otherwise a short digest; None if not a JPEG."""
+    tables, quality = _quantisation_tables(image), jpeg_quality(image)
+    if not tables or quality is None:
+        return None
+    standard = (_BRIGHTNESS[quality - 1], _COLOURS[quality - 1])
+    if len(tables) <= 2 and all(
+        np.array_equal(np.sort(table), known) for table, known in zip(tables, standard, strict=False)
+    ):
+        return STANDARD_TABLES
+    return hashlib.blake2b(b"".join(table.astype(">u2").tobytes() for table in tables), digest_size=4).hexdigest()
+
+
+def _quantisation_tables(image: Image.Image) -> list[np.ndarray]:
+    """Return the tables (64,) of an opened JPEG, that of the brightness first; none if it is not a JPEG."""
+    tables: Mapping[int, Sequence[int]] = getattr(image, "quantization", None) or {}
+    found = [np.asarray(tables[number]) for number in sorted(tables)]
+    return found if all(len(table) == 64 for table in found) else []
+
+
+def _equal_factors(factors: Sequence[tuple[int, ...]]) -> str:
+    return "4:4:4" if len(set(factors)) == 1 else "other"
 
 
 def _exif_orientation(exif: bytes) -> int | None:
@@ -135,12 +175,12 @@ def _checked(value: object) -> int:
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
-def _standard_tables() -> np.ndarray:
-    """Return libjpeg's tables for the brightness at qualities 1 to 100, (100, 64), each sorted."""
-    base = np.array(_BRIGHTNESS_TABLE.split(), int)
+def _standard_tables(at_50: str) -> np.ndarray:
+    """Return the tables of libjpeg at qualities 1 to 100, (100, 64), each sorted."""
+    base = np.array(at_50.split(), int)
     quality = np.arange(1, 101)[:, None]
     scale = np.where(quality < 50, 5000 // quality, 200 - 2 * quality)
     return np.sort(((base * scale + 50) // 100).clip(1, 255), axis=1)
 
 
-_TABLES = _standard_tables()
+_BRIGHTNESS, _COLOURS = _standard_tables(_BRIGHTNESS_TABLE), _standard_tables(_COLOUR_TABLE)

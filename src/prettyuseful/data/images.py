@@ -13,7 +13,15 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from prettyuseful.data.image_colours import UnclearRangeError, read_low_bytes, to_srgb, turn
-from prettyuseful.data.image_facts import ImageFacts, bits_per_channel, count_frames, jpeg_quality, orientation
+from prettyuseful.data.image_facts import (
+    ImageFacts,
+    bits_per_channel,
+    count_frames,
+    jpeg_quality,
+    jpeg_subsampling,
+    jpeg_tables,
+    orientation,
+)
 from prettyuseful.data.image_formats import (
     IMAGE_SUFFIXES,
     RAW_PHOTOGRAPH,
@@ -103,6 +111,8 @@ def open_image(data: bytes, name: str, least_side: int | None = None) -> tuple[I
             jpeg_quality=jpeg_quality(image),
             frames=frames,
             ignored_profile=colours.ignored_profile,
+            jpeg_subsampling=jpeg_subsampling(image),
+            jpeg_tables=jpeg_tables(image),
         )
         return shown, facts
 

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from prettyuseful.diagnosis.causes import CAUSES, Cause, CauseId, Direction
+from prettyuseful.diagnosis.formats import FormatFinding
 
 MAX_UNEXPLAINED = 0.3
 """Largest unexplained share with which the main change of pixels is called the cause of a difference."""
@@ -142,6 +143,8 @@ class Diagnosis(_Result):
         tried: every candidate change, by family, from weak to strong.
         by_kind: by kind of features, the distance from real images and from real images after the selected changes.
         classes: names of the classes that were diagnosed, by label; empty if they are those of the task.
+        format: the difference of the file formats; None if they do not differ. All else was measured after both sides
+            had been given the same format.
     """
 
     causes: tuple[CauseFinding, ...]
@@ -154,6 +157,7 @@ class Diagnosis(_Result):
     tried: tuple[ChangeResult, ...] = ()
     by_kind: dict[str, tuple[float, float]] = {}
     classes: tuple[str, ...] = ()
+    format: FormatFinding | None = None
 
     @property
     def named(self) -> tuple[CauseFinding, ...]:

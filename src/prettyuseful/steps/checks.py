@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any, ClassVar
 
 from prettyuseful.checks.image_set import ImageSet, ImageTable, Role
+from prettyuseful.diagnosis.formats import FileFacts
 from prettyuseful.engine.step import Job, StepSpec
 from prettyuseful.engine.store.base import Artifact
 from prettyuseful.steps.inputs import read_classes, read_rows, write_json
@@ -18,6 +19,7 @@ class InspectSpec(StepSpec):
     """Read every image of a data set once: facts on the file, a digest, and a small grey thumbnail."""
 
     kind: ClassVar[str] = "inspect"
+    version: ClassVar[int] = 2
     pace: ClassVar[float] = 0.002
 
     def make(self, job: Job) -> dict[str, Any]:
@@ -62,3 +64,22 @@ def image_set(name: str, role: Role, inspected: Artifact) -> ImageSet:
     """Return inspected images as a set with a role."""
     table = ImageTable.load(inspected.path("images.json"), inspected.path("images.npz"))
     return ImageSet(name, role, table, _TITLES.get(role, ""))
+
+
+def file_facts(inspected: Artifact) -> list[FileFacts]:
+    """Return what the diagnosis compares of inspected image files: one entry per readable image."""
+    table = ImageTable.load(inspected.path("images.json"), inspected.path("images.npz"))
+    return [
+        FileFacts(
+            container=table.formats[row],
+            width=int(table.widths[row]),
+            height=int(table.heights[row]),
+            jpeg_quality=int(table.qualities[row]) or None,
+            jpeg_subsampling=table.subsamplings[row] or None,
+            jpeg_tables=table.tables[row] or None,
+            converted_profile=bool(table.profiles[row]),
+            label=int(table.labels[row]),
+            group=table.groups[row],
+        )
+        for row in range(len(table))
+    ]
