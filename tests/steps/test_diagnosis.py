@@ -247,7 +247,7 @@ def test_rows_list_the_near_duplicates_of_the_data_set(
     pixels = world.mixed(40, 24)
     result = world.diagnosed(pixels)
     rows = json.loads(result.path("rows.json").read_text("utf-8"))
-    assert sorted(rows) == ["copies", "labels"]
+    assert sorted(rows) == ["blank", "copies", "labels", "repeats"]
     real = np.array(rows["copies"]) % 64 >= 40  # the last 24 of 64 images per class are real
     assert real.sum() > 60
     assert (~real).sum() < 20

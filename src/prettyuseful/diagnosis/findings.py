@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from prettyuseful.diagnosis.causes import CAUSES, Cause, CauseId, Direction
+from prettyuseful.diagnosis.listed import ListedName
 
 
 class _Result(BaseModel):
@@ -25,6 +26,22 @@ class ExampleImages(_Result):
     words: str
     images: tuple[str, ...]
     titles: tuple[str, ...] = ()
+
+
+class ImageList(_Result):
+    """How many images a list has, see `listed.LISTED`.
+
+    Attributes:
+        finding: name of the list.
+        images: number of images in the list.
+        real_share: share of real images, 0-1, that would be in the list, or None if its length is fixed.
+        examples: its first images.
+    """
+
+    finding: ListedName
+    images: int = Field(ge=0)
+    real_share: float | None = None
+    examples: ExampleImages
 
 
 class CauseEstimate(_Result):
@@ -116,6 +133,7 @@ class Diagnosis(_Result):
         tried: every candidate change, by family, from weak to strong.
         by_kind: by kind of features, the distance from real images and from real images after the selected changes.
         classes: names of the classes that were diagnosed, by label; empty if they are those of the task.
+        lists: the lists of images, with their numbers.
     """
 
     causes: tuple[CauseFinding, ...]
@@ -127,6 +145,7 @@ class Diagnosis(_Result):
     tried: tuple[ChangeResult, ...] = ()
     by_kind: dict[str, tuple[float, float]] = {}
     classes: tuple[str, ...] = ()
+    lists: tuple[ImageList, ...] = ()
 
     @property
     def named(self) -> tuple[CauseFinding, ...]:
