@@ -100,7 +100,8 @@ def test_results_schemas_and_the_gate_accept_a_new_row(glare: Cause) -> None:
 def test_studies_accept_a_new_row_whose_images_can_be_dropped(glare: Cause, monkeypatch: pytest.MonkeyPatch) -> None:
     def options() -> list[str]:
         drop = json_schema()["$defs"]["DatasetPlan"]["properties"]["drop"]
-        return [name for option in drop["anyOf"] for name in option.get("enum", [])]
+        options = [part for option in drop["anyOf"] for part in option.get("oneOf", [])]
+        return [name for option in options for name in option.get("enum", [])]
 
     assert options() == ["labels", "copies", "repeats", "blank"]
     monkeypatch.setitem(CAUSES.rows, glare.name, Cause(**{**vars(glare), "drop": CAUSES["copies added"].drop}))

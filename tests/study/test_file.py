@@ -214,7 +214,7 @@ def test_count_and_dependencies_of_a_data_set() -> None:
             "of needs exactly one of transform and drop",
         ),
         ({"of": "real", "drop": "copies", "images_per_class": 2}, "drop does not apply to real images"),
-        ({"of": "a", "drop": "blur", "images_per_class": 2}, "'labels' or 'copies'"),
+        ({"of": "a", "drop": "blur", "images_per_class": 2}, "'labels', 'copies', 'repeats', 'blank'"),
         (
             {"of": "a", "transform": {"kind": "edges"}, "images_per_class": 2, "seed": 0},
             "seed does not apply to a derived data set",

@@ -102,7 +102,9 @@ class SyntheticSet(_Frozen):
     real images, the largest first. `per_class`: accuracies of each class. `metrics`: distribution metrics of the data
     set with real test images as reference; `controls`: the same metrics of equally many real images;
     `metric_images_per_class`: images of each class on either side that a metric was measured on. `data`: for each data
-    check, the number of images (or classes) that it found in this data set and in the real images.
+    check, the number of images (or classes) that it found in this data set and in the real images. `lists`: for each
+    list of images, such as `labels` or `repeats`, the number of its images. `list_file`: path of the CSV file with
+    these lists.
     """
 
     name: str
@@ -120,6 +122,8 @@ class SyntheticSet(_Frozen):
     controls: Mapping[str, Value | NotMeasured]
     metric_images_per_class: Mapping[str, ClassCounts]
     data: Mapping[str, int] | NotMeasured = NOT_MEASURED
+    lists: Mapping[str, int] | NotMeasured = NOT_MEASURED
+    list_file: str | None = None
 
 
 class Split(_Frozen):

@@ -52,7 +52,9 @@ def nearest_real(synthetic: np.ndarray, real: np.ndarray) -> tuple[np.ndarray, n
     thumbnails = normalised_thumbnails(synthetic)
     table = np.minimum(distances(thumbnails, originals), distances(thumbnails, mirrored))
     nearest = table.min(axis=1)
-    score = np.where(nearest < threshold, 1 - nearest / max(float(threshold), 1e-12), np.minimum(0, threshold - nearest))
+    score = np.where(
+        nearest < threshold, 1 - nearest / max(float(threshold), 1e-12), np.minimum(0, threshold - nearest)
+    )
     return table.argmin(axis=1), score
 
 

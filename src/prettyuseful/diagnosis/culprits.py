@@ -159,7 +159,9 @@ def _typicality(run: DiagnosisRun) -> np.ndarray:
         for label in range(run.reference.classes):
             rows, real_rows = np.flatnonzero(labels == label), half.images.labels == label
             for kind in KINDS:
-                near = _nearest_mean(distances(synthetic.features.kinds[kind][rows], real.features.kinds[kind][real_rows]))
+                near = _nearest_mean(
+                    distances(synthetic.features.kinds[kind][rows], real.features.kinds[kind][real_rows])
+                )
                 order = np.argsort(np.argsort(near, kind="stable"), kind="stable")
                 ranks[rows] += order / max(1, len(rows) - 1)
     return ranks / (2 * len(KINDS))

@@ -98,7 +98,9 @@ def _repeat_examples(run: DiagnosisRun, cause: CauseFinding, classes: Sequence[s
         return
     rows = rows[np.argsort(-evidence.scores[rows], kind="stable")[:EXAMPLES_PER_ROW]]
     yield _row(f"synthetic images of {classes[label]}", run.synthetic.pixels[rows])
-    yield _row("the image that each of them repeats, which may be mirrored", run.synthetic.pixels[evidence.others[rows]])
+    yield _row(
+        "the image that each of them repeats, which may be mirrored", run.synthetic.pixels[evidence.others[rows]]
+    )
 
 
 def _blank_examples(run: DiagnosisRun, _: CauseFinding, classes: Sequence[str]) -> Iterator[ExampleImages]:

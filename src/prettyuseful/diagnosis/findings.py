@@ -134,6 +134,7 @@ class Diagnosis(_Result):
         by_kind: by kind of features, the distance from real images and from real images after the selected changes.
         classes: names of the classes that were diagnosed, by label; empty if they are those of the task.
         lists: the lists of images, with their numbers.
+        images: number of images that were diagnosed and of which the lists are; 0 without lists.
     """
 
     causes: tuple[CauseFinding, ...]
@@ -146,6 +147,7 @@ class Diagnosis(_Result):
     by_kind: dict[str, tuple[float, float]] = {}
     classes: tuple[str, ...] = ()
     lists: tuple[ImageList, ...] = ()
+    images: int = Field(0, ge=0)
 
     @property
     def named(self) -> tuple[CauseFinding, ...]:

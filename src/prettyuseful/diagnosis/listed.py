@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Discriminator, Field, Tag, WithJsonSchema
+from pydantic.json_schema import JsonSchemaValue
 
 from prettyuseful.data.image_lists import ListedPath, read_image_list
+from prettyuseful.diagnosis.causes import DroppableCause
 from prettyuseful.errors import DataError, did_you_mean
 from prettyuseful.fields import BareName, ChoiceOf, RelativePath, resolve_path
 from prettyuseful.registry import Registry
@@ -98,13 +100,15 @@ LISTED = Registry(
 ListedName = Annotated[str, ChoiceOf(lambda: list(LISTED.rows))]
 
 
+_CSV_FILE: JsonSchemaValue = {"type": "string", "pattern": r"\.[cC][sS][vV]$"}
+
+
 class ImageSelection(BareName):
     """The images of a list that are dropped from a data set. `drop: findings/base.csv` stands for `{file: ...}`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
     bare_field: ClassVar[str] = "file"
-    file: Annotated[str, RelativePath(resolve_path)] = Field(
-        pattern=r"\.[cC][sS][vV]$",
+    file: Annotated[str, RelativePath(resolve_path), WithJsonSchema(_CSV_FILE)] = Field(
         description="a CSV file with the column path, and optionally class, finding and score, such as "
         "findings/NAME.csv of a study",
     )
@@ -151,3 +155,15 @@ class ImageSelection(BareName):
             raise DataError(
                 f"{self.file}: unknown finding {unknown[:80]!r}{hint}; valid findings: {', '.join(LISTED.rows)}"
             )
+
+
+def is_selection(value: object) -> bool:
+    """Return whether a value of `drop` in a study file is an `ImageSelection`, not the name of a cause."""
+    return isinstance(value, Mapping | ImageSelection) or (isinstance(value, str) and value.lower().endswith(".csv"))
+
+
+Droppable = Annotated[
+    Annotated[DroppableCause, Tag("cause")] | Annotated[ImageSelection, Tag("list")],
+    Discriminator(lambda value: "list" if is_selection(value) else "cause"),
+]
+"""What `drop` accepts: the name of a cause, a CSV file, or a mapping with a file."""

@@ -108,9 +108,7 @@ def find_set_repeats(images: LabelledImages, real: LabelledImages, classes: int)
     rng = np.random.default_rng(derive_seed("diagnosis", "repeats"))
     sides = [[_Side.of_class(side, label) for label in range(classes)] for side in (images, real)]
     counts = [min(map(len, pair)) for pair in zip(*sides, strict=True)]
-    draws, real_draws = (
-        [part.draw(count, rng) for part, count in zip(side, counts, strict=True)] for side in sides
-    )
+    draws, real_draws = ([part.draw(count, rng) for part, count in zip(side, counts, strict=True)] for side in sides)
     measured = [label for label in range(classes) if counts[label] >= MIN_IMAGES]
     found = SetRepeats(
         np.zeros(len(images), bool),

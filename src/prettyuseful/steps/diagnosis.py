@@ -129,7 +129,7 @@ class DiagnoseSpec(StepSpec):
         if "dataset" in job.inputs:
             real_rows = [_sample_rows(read_pixels(job, f"half {part}"), MAX_IMAGES) for part in (0, 1)]
             lists = write_culprits(job, run, rows, real_rows)
-            diagnosis = diagnosis.model_copy(update={"lists": lists})
+            diagnosis = diagnosis.model_copy(update={"lists": lists, "images": len(rows)})
         write_json(job.folder / "diagnosis.json", diagnosis.model_dump(mode="json"))
         rows_by_cause = {cause: rows[mask].tolist() for cause, mask in run.droppable_images.items()}
         write_json(job.folder / "rows.json", rows_by_cause)
