@@ -108,8 +108,14 @@ def _parse(columns: list[str], cells: list[str], location: str) -> ListedPath:
         score = float(values.get("score", "1"))
     except ValueError:
         raise DataError(f"{location}: the score {_shown(values['score'])!r} is no number; correct it") from None
-    texts = (values.get(name, "") for name in ("class", "finding"))
-    return ListedPath(values["path"], *texts, score, values.get("suggested", ""), values.get("other", ""))
+    return ListedPath(
+        path=values["path"],
+        class_name=values.get("class", ""),
+        finding=values.get("finding", ""),
+        score=score,
+        suggested=values.get("suggested", ""),
+        other=values.get("other", ""),
+    )
 
 
 def _shown(text: object) -> str:

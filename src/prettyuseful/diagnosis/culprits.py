@@ -73,7 +73,7 @@ def _limited(kind: ListKind, culprits: Sequence[Culprit], run: DiagnosisRun) -> 
     most = max(1, min(kind.per_class, kind.at_most // run.reference.classes))
     # Not more than half of a class, so that no image is among the most and the least typical ones.
     left = np.minimum(most, counts // 2)
-    kept = []
+    kept: list[Culprit] = []
     for culprit in ranked:
         label = run.synthetic.labels[culprit.row]
         if left[label] > 0 and len(kept) < kind.at_most:
