@@ -125,7 +125,9 @@ def drop_listed(folder: Path, *lines: ListedPath) -> DropListSpec:
     return DropListSpec.of(ImageSelection(file=str(folder / "list.csv")))
 
 
-def test_listed_images_are_dropped_by_path_and_class(make: Make, load: Callable[[int], Artifact], tmp_path: Path) -> None:
+def test_listed_images_are_dropped_by_path_and_class(
+    make: Make, load: Callable[[int], Artifact], tmp_path: Path
+) -> None:
     real = load(3)
     before, classes = read_rows(real), real.manifest.facts["classes"]
     first, second, other = before[0], before[1], next(row for row in before if row.label == 1)
