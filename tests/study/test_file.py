@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from tests.study.texts import EXAMPLE, error_message
 
 from prettyuseful.data.class_counts import ClassCounts
+from prettyuseful.diagnosis.listed import ImageSelection
 from prettyuseful.errors import StudyError
 from prettyuseful.generators.base import Sampling
 from prettyuseful.prompts.captioners.source import CaptionerSource
@@ -203,6 +204,16 @@ def test_count_and_dependencies_of_a_data_set() -> None:
     assert (changed.count, changed.dependencies) == (ClassCounts(2), ("a",))
     assert plan(generator="x", images_per_class=[5, "2 per class"]).count == ClassCounts([5, 2])
     assert plan(generator="x", images_per_class="all").count is None
+
+
+def test_a_drop_is_the_name_of_a_cause_or_a_list_of_images() -> None:
+    def drop(value: object) -> object:
+        return plan(of="a", images_per_class=2, drop=value).drop
+
+    assert drop("labels") == "labels"
+    assert drop("findings/a.csv") == ImageSelection(file="findings/a.csv")
+    selected = {"file": "a.csv", "findings": ["copies", "blank"], "at_least": 0.5}
+    assert drop(selected) == ImageSelection(file="a.csv", findings=("copies", "blank"), at_least=0.5)
 
 
 @pytest.mark.parametrize(
