@@ -225,7 +225,7 @@ def test_a_drop_is_the_name_of_a_cause_or_a_list_of_images() -> None:
             "of needs exactly one of transform and drop",
         ),
         ({"of": "real", "drop": "copies", "images_per_class": 2}, "drop does not apply to real images"),
-        ({"of": "a", "drop": "blur", "images_per_class": 2}, "'labels', 'copies', 'repeats', 'blank'"),
+        ({"of": "a", "drop": "blur", "images_per_class": 2}, "'labels' or 'copies' or 'repeats' or 'blank'"),
         (
             {"of": "a", "transform": {"kind": "edges"}, "images_per_class": 2, "seed": 0},
             "seed does not apply to a derived data set",
