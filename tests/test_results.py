@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -7,12 +8,16 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator  # type: ignore[import-untyped]
 
 from prettyuseful.data.class_counts import ClassCounts
 from prettyuseful.data.dataset import shard_name
+from prettyuseful.data.image_lists import ListedPath, format_image_list, read_image_list
+from prettyuseful.engine.step import Job, Step, StepSpec, run_step
 from prettyuseful.engine.store.base import Artifact, Manifest
 from prettyuseful.engine.store.local import LocalStore
 from prettyuseful.errors import StoreError
@@ -24,9 +29,11 @@ from prettyuseful.results import (
     check_dataset_folder,
     check_output_folder,
     export_dataset,
+    export_image_lists,
     export_training_logs,
     write_results,
 )
+from prettyuseful.steps.culprits import CULPRITS
 from prettyuseful.study.reading import load_study
 
 
@@ -266,3 +273,75 @@ def test_kill_while_results_are_written_leaves_nothing_that_stays(finished: Path
     assert files(tmp_path / "out").keys() == files(tmp_path / "expected").keys()
     assert not list((tmp_path / "out").rglob(".*"))
     assert read_records(tmp_path / "out" / "records") == gather_records(plan, LocalStore(finished / "store"))
+
+
+class Listed(StepSpec):
+    """Replaces a diagnosis: stores a list of images."""
+
+    kind = "listed"
+    paths: tuple[str, ...]
+
+    def make(self, job: Job) -> dict[str, object]:
+        lines = [ListedPath(path, "cat", "labels", 0.5) for path in self.paths]
+        (job.folder / CULPRITS).write_text(format_image_list(lines), "utf-8")
+        return {}
+
+
+class Lists:
+    """A store with diagnoses of `base`, and a folder to which their lists are written."""
+
+    def __init__(self, folder: Path) -> None:
+        self.store, self.folder, self.file = (
+            LocalStore(folder / "store"),
+            folder / "findings",
+            folder / "findings/base.csv",
+        )
+
+    def export(self, *paths: str) -> dict[str, Path]:
+        step = Step(Listed(paths=paths), {}, "a step", 1)
+        run_step(step, self.store, lambda _: None)
+        planned = SimpleNamespace(label="base", keys={"diagnose": step.key})
+        plan = SimpleNamespace(datasets=[SimpleNamespace(label="real", keys={}), planned])
+        return export_image_lists(cast("Plan", plan), self.store, self.folder)
+
+
+@pytest.fixture
+def lists(tmp_path: Path) -> Lists:
+    return Lists(tmp_path)
+
+
+def test_lists_of_images_are_written_and_replaced_by_the_next_run(lists: Lists) -> None:
+    assert lists.export("a.png") == {"base": lists.file}
+    assert "a.png,cat,labels,0.5000,," in lists.file.read_text("utf-8")
+    lists.export("b.png")
+    assert [line.path for line in read_image_list(lists.file)] == ["b.png"]
+    assert {path.name for path in lists.folder.iterdir()} == {"base.csv", "SHA256SUMS"}
+    digest = hashlib.sha256(lists.file.read_bytes()).hexdigest()
+    assert (lists.folder / "SHA256SUMS").read_text() == f"{digest}  base.csv\n"
+
+
+def test_a_list_that_the_user_has_edited_is_kept(lists: Lists, caplog: pytest.LogCaptureFixture) -> None:
+    lists.export("a.png", "b.png")
+    edited = lists.file.read_text("utf-8").replace("a.png,cat,labels,0.5000,,\n", "")
+    lists.file.write_text(edited, "utf-8")
+    for path in ("a.png", "c.png"):
+        assert lists.export(path) == {"base": lists.file}
+        assert lists.file.read_text("utf-8") == edited
+        assert "base.csv was edited and is kept" in caplog.messages[-1]
+    lists.file.unlink()
+    lists.export("c.png")
+    assert [line.path for line in read_image_list(lists.file)] == ["c.png"]
+
+
+def test_a_file_of_somebody_else_is_not_replaced(lists: Lists) -> None:
+    lists.folder.mkdir()
+    lists.file.write_text("path,mine\n")
+    with pytest.raises(StoreError, match=r"base\.csv is not a file of prettyuseful, and is not replaced"):
+        lists.export("a.png")
+    assert lists.file.read_text() == "path,mine\n"
+
+
+def test_a_study_without_diagnoses_has_no_lists(lists: Lists) -> None:
+    plan = SimpleNamespace(datasets=[SimpleNamespace(label="real", keys={})])
+    assert export_image_lists(cast("Plan", plan), lists.store, lists.folder) == {}
+    assert not lists.folder.exists()

@@ -1,22 +1,24 @@
-"""The output folder of a study: data sets, training logs and the report, next to the records.
+"""The output folder of a study: data sets, lists of images, training logs and the report, next to the records.
 
 Only files that an earlier run has written are replaced or removed; whatever else lies in the folder is kept.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import os
 import shutil
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from importlib.util import find_spec
 from pathlib import Path
 
 from prettyuseful.analysis.summary import Summary, summarise
 from prettyuseful.data.dataset import SHARD_MARK, dataset_card, is_card_as_written, is_shard_name
+from prettyuseful.data.image_lists import LIST_MARK
 from prettyuseful.engine.store.base import Artifact, Store
 from prettyuseful.engine.store.verification import report_unusable_contents
 from prettyuseful.errors import StoreError
@@ -35,12 +37,16 @@ from prettyuseful.plan.planned import PlannedDataset
 from prettyuseful.plan.study import Plan
 from prettyuseful.records import RECORD_MARK, Record, dataset_file, run_file
 from prettyuseful.report.build import REPORT_MARK, write_report
+from prettyuseful.steps.culprits import CULPRITS
 
 _logger = logging.getLogger("prettyuseful")
 LOG, CARD, MANIFEST, REPORT = "epochs.jsonl", "README.md", "manifest.json", "report.html"
 EVENTS = "events.out.tfevents.0000000000.prettyuseful"
 """The name of TensorBoard's file of a training; TensorBoard finds such files by the beginning of their names."""
 LOG_MARK = b'"epoch"'
+LISTS, SUMS = "findings", "SHA256SUMS"
+"""The folder of the lists of images, and its file with their checksums as written, as `sha256sum` prints them."""
+_SUMS_MARK = b".csv\n"
 _DATASET_MARKS = {CARD: b"Written by prettyuseful.", MANIFEST: b'"rate_class"'}
 
 
@@ -49,13 +55,15 @@ class StudyResult:
     """The results of a study.
 
     `summary`: all numbers and the answer. `report`: path of the HTML report. `records`: folder of JSON records.
-    `datasets`: a folder for each complete data set, by name.
+    `datasets`: a folder for each complete data set, by name. `image_lists`: the CSV file with the lists of images of
+    each diagnosed data set, by name.
     """
 
     summary: Summary
     report: Path
     records: Path
     datasets: dict[str, Path]
+    image_lists: dict[str, Path] = field(default_factory=dict)
 
     @property
     def complete(self) -> bool:
@@ -76,6 +84,9 @@ def check_output_folder(plan: Plan, out: Path) -> None:
         replaceable(out / "records" / dataset_file(dataset.label), RECORD_MARK)
         for name, mark in _DATASET_MARKS.items():
             replaceable(out / "datasets" / dataset.label / name, mark)
+        if "diagnose" in dataset.keys:
+            replaceable(out / LISTS / f"{dataset.label}.csv", LIST_MARK)
+            replaceable(out / LISTS / SUMS, _SUMS_MARK)
     for run in plan.all_runs:
         replaceable(out / "records" / run_file(run.label), RECORD_MARK)
         replaceable(out / "training" / run.label / LOG, LOG_MARK)
@@ -84,12 +95,13 @@ def check_output_folder(plan: Plan, out: Path) -> None:
 def write_results(plan: Plan, store: Store, records: list[Record], out: Path) -> StudyResult:
     """Write training logs, data sets and the report; the records are already written, even for an interrupted run."""
     export_training_logs(plan, store, out / "training")
-    summary = summarise(records)
+    summary, image_lists = summarise(records), export_image_lists(plan, store, out / LISTS)
     return StudyResult(
         summary=summary,
         report=write_report(summary, out / REPORT, REPORT_MARK),
         records=out / "records",
         datasets=_export_datasets(plan, store, out / "datasets"),
+        image_lists=image_lists,
     )
 
 
@@ -141,6 +153,50 @@ def export_dataset(artifact: Artifact, dataset: PlannedDataset, plan: Plan, fold
             card = dataset_card(folder.name, plan.task.classes, description)
             write_text(folder / CARD, card, _DATASET_MARKS[CARD], drafts)
         write_text(folder / MANIFEST, artifact.manifest.as_text(), _DATASET_MARKS[MANIFEST], drafts)
+
+
+def export_image_lists(plan: Plan, store: Store, folder: Path) -> dict[str, Path]:
+    """Write the lists of images of each diagnosed data set to a CSV file, and return the files by name.
+
+    A list that the user has edited is kept, with a warning.
+
+    Raises:
+        StoreError: a file cannot be written, or belongs to somebody else.
+    """
+    files: dict[str, Path] = {}
+    written = _read_sums(folder / SUMS)
+    for dataset in plan.datasets:
+        artifact = store.read(dataset.keys["diagnose"]) if "diagnose" in dataset.keys else None
+        if artifact is None or CULPRITS not in {entry.name for entry in artifact.manifest.files}:
+            continue
+        content = artifact.path(CULPRITS).read_bytes()
+        path = files[dataset.label] = folder / f"{dataset.label}.csv"
+        with convert_write_errors(path):
+            present = _sha256(replaceable(path, LIST_MARK).read_bytes()) if path.is_file() else None
+        if present not in (None, written.get(path.name), _sha256(content)):
+            _logger.warning("%s was edited and is kept; delete or rename it for a new one", path)
+            continue
+        make_folder(folder)
+        if present != _sha256(content):
+            write_text(path, content.decode("utf-8"), LIST_MARK)
+        written[path.name] = _sha256(content)
+    if files:
+        make_folder(folder)
+        sums = "".join(f"{digest}  {name}\n" for name, digest in sorted(written.items()))
+        write_text(folder / SUMS, sums, _SUMS_MARK)
+    return files
+
+
+def _read_sums(path: Path) -> dict[str, str]:
+    """Return the checksums of the lists as they were written, by name of the file."""
+    if not is_own_file(path, _SUMS_MARK):
+        return {}
+    lines = (line.split("  ", 1) for line in path.read_text("utf-8", "replace").splitlines())
+    return {line[1]: line[0] for line in lines if len(line) == 2 and line[1].endswith(".csv")}
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def export_training_logs(plan: Plan, store: Store, folder: Path) -> None:

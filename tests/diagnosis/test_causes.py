@@ -37,7 +37,7 @@ def test_ids_are_validated_and_listed_in_the_schema() -> None:
 
 
 def test_only_images_of_some_causes_can_be_dropped() -> None:
-    assert list(droppable()) == ["labels", "copies"]
+    assert list(droppable()) == ["labels", "copies", "repeats", "blank"]
     with pytest.raises(ValidationError, match="Input should be 'labels' or 'copies'"):
         TypeAdapter(DroppableCause).validate_python("coverage")
 
@@ -104,11 +104,12 @@ def test_results_schemas_and_the_gate_accept_a_new_row(glare: Cause) -> None:
 def test_studies_accept_a_new_row_whose_images_can_be_dropped(glare: Cause, monkeypatch: pytest.MonkeyPatch) -> None:
     def options() -> list[str]:
         drop = json_schema()["$defs"]["DatasetPlan"]["properties"]["drop"]
-        return [name for option in drop["anyOf"] for name in option.get("enum", [])]
+        options = [part for option in drop["anyOf"] for part in option.get("oneOf", [])]
+        return [name for option in options for name in option.get("enum", [])]
 
-    assert options() == ["labels", "copies"]
+    assert options() == ["labels", "copies", "repeats", "blank"]
     monkeypatch.setitem(CAUSES.rows, glare.name, Cause(**{**vars(glare), "drop": CAUSES["copies added"].drop}))
-    assert options() == ["labels", "copies", "glare"]
+    assert options() == ["labels", "copies", "repeats", "blank", "glare"]
 
 
 def test_an_unregistered_cause_is_rejected() -> None:

@@ -116,7 +116,7 @@ def test_a_single_collapsed_class_is_reported(reference: Reference, world: Photo
     pixels = images.pixels.copy()
     pixels[images.labels == 5] = pixels[np.flatnonzero(images.labels == 5)[0]]
     diagnosis = diagnose(reference, LabelledImages(pixels, images.labels, images.groups))
-    assert [(cause.id, cause.few_classes) for cause in diagnosis.named] == [("coverage", (5,))]
+    assert [(cause.id, cause.few_classes) for cause in diagnosis.named] == [("coverage", (5,)), ("repeats", (5,))]
 
 
 def test_the_diagnosis_does_not_depend_on_the_order_of_images(tiny: Reference, unseen: LabelledImages) -> None:

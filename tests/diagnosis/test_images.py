@@ -1,7 +1,14 @@
 import numpy as np
 import pytest
 
-from prettyuseful.diagnosis.images import LabelledImages, parts_per_class, rows_by_unit, sample_groups, split_groups
+from prettyuseful.diagnosis.images import (
+    LabelledImages,
+    half_rows,
+    parts_per_class,
+    rows_by_unit,
+    sample_groups,
+    split_groups,
+)
 from prettyuseful.errors import DataError
 
 
@@ -41,3 +48,13 @@ def test_sample_groups_draws_whole_groups_except_the_last() -> None:
     rows = sample_groups(groups, 10, np.random.default_rng(0))
     assert len(rows) == 10
     assert sorted(np.unique(groups[rows], return_counts=True)[1]) == [2, 4, 4]
+
+
+def test_halves_of_images_share_no_group_and_hold_every_row_once() -> None:
+    labels, groups = np.arange(40) % 2, np.array([f"{i // 4}" for i in range(40)])
+    first, second = (half_rows(labels, groups, part) for part in (0, 1))
+    assert sorted([*first, *second]) == list(range(40))
+    assert (np.diff(labels[first]) >= 0).all()
+    for label in (0, 1):
+        of_class = [set(groups[rows[labels[rows] == label]]) for rows in (first, second)]
+        assert not of_class[0] & of_class[1]

@@ -100,3 +100,39 @@ def test_a_blur_shows_no_other_cause_after_real_images_are_blurred_too(tiny: Ref
     assert comparison.remaining_share < 0.2
     assert comparison.remaining.mean() < 0.1 * comparison.comparison.initial.mean()
     assert measure("coverage lost", comparison).effect.mean() == pytest.approx(0, abs=0.2)
+
+
+def test_repeats_and_blanks_are_measured_against_real_images(tiny: Reference, unseen: LabelledImages) -> None:
+    pixels = unseen.pixels.copy()
+    for label in range(CLASSES):
+        rows = np.flatnonzero(unseen.labels == label)
+        pixels[rows[1::2]] = pixels[rows[0]]  # a half of each class repeats its first image
+        pixels[rows[2]] = 0
+    comparison = match(tiny, LabelledImages(pixels, unseen.labels, unseen.groups))
+    repeats, blanks = measure("repeats added", comparison), measure("blank added", comparison)
+    assert repeats.images is not None
+    assert blanks.images is not None
+    assert repeats.scores is not None
+    assert repeats.others is not None
+    first = np.array([np.flatnonzero(unseen.labels == label)[0] for label in unseen.labels])
+    assert repeats.images.mean() == pytest.approx(0.5, abs=0.06)
+    assert (repeats.others[repeats.images] == first[repeats.images]).mean() > 0.9
+    assert repeats.effect.mean() == pytest.approx(0.5, abs=0.1)
+    assert blanks.images.sum() == CLASSES
+    assert blanks.effect.mean() == pytest.approx(blanks.images.mean(), abs=0.01)
+    assert not (blanks.images & repeats.images).any()
+
+
+def test_near_duplicates_name_the_real_image(tiny: Reference, unseen: LabelledImages) -> None:
+    real = tiny.halves.images
+    pixels = unseen.pixels.copy()
+    source = np.array([np.flatnonzero(real.labels == label)[3] for label in range(CLASSES)])
+    target = np.array([np.flatnonzero(unseen.labels == label)[0] for label in range(CLASSES)])
+    pixels[target] = real.pixels[source]
+    evidence = measure("copies added", match(tiny, LabelledImages(pixels, unseen.labels, unseen.groups)))
+    assert evidence.images is not None
+    assert evidence.scores is not None
+    assert evidence.others is not None
+    assert evidence.images[target].all()
+    assert evidence.scores[target] == pytest.approx(1, abs=0.01)
+    assert evidence.others[target].tolist() == source.tolist()

@@ -137,6 +137,9 @@ def with_bundled_images(content: Mapping[str, Any], folder: Path) -> dict[str, A
             return [fit(entry, key) for entry in value]
         if isinstance(value, str) and value.endswith(_WEIGHTS):
             (folder / value).write_bytes(b"")
+        if isinstance(value, str) and value.endswith(".csv"):
+            (folder / value).parent.mkdir(parents=True, exist_ok=True)
+            (folder / value).write_text("path\nan-image.png\n", "utf-8")
         if key == "generator" and isinstance(value, str) and value not in MODELS and not is_plugin(value):
             return "pocket-base"
         if key in ("images_per_class", "mix", "real_curve"):

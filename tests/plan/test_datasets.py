@@ -300,6 +300,31 @@ def test_dropping_copies_needs_enough_images_for_a_diagnosis(
     assert "'a' drops images of 'base': set its images_per_class to 4" in error
 
 
+def test_images_of_a_list_are_dropped_without_a_diagnosis(plan_of: PlanOf, shared_task: Path, tmp_path: Path) -> None:
+    (tmp_path / "list.csv").write_text("path\na.png\n")
+    base = f"base: {{generator: {shared_task / 'train'}, images_per_class: 4}}"
+    dropped = f"checked: {{of: base, drop: {tmp_path / 'list.csv'}, images_per_class: 4, control: base}}"
+    plan = plan_of(f"{base}\n{dropped}")
+    step = plan.steps[dataset(plan, "checked").keys["dataset"]]
+    assert step.spec.kind == "drop-list"
+    assert step.inputs == {"dataset": dataset(plan, "base").keys["dataset"]}
+    assert "diagnose" not in {planned.spec.kind for planned in plan.steps.values()}
+    assert dataset(plan, "checked").origin.note == "base without the images listed in list.csv"  # type: ignore[union-attr]
+
+
+def test_a_list_that_cannot_be_used_is_reported(
+    error_message: Callable[..., str], shared_task: Path, tmp_path: Path
+) -> None:
+    base = f"base: {{generator: {shared_task / 'train'}, images_per_class: 4}}"
+    drop = f"checked: {{of: base, drop: {tmp_path / 'list.csv'}, images_per_class: 4}}"
+    assert "data set 'checked': cannot read the list of images" in error_message(f"{base}\n{drop}")
+    (tmp_path / "list.csv").write_text("path\n")
+    assert "lists no images; remove drop" in error_message(f"{base}\n{drop}")
+    drawn = "base: {generator: pocket-base, images_per_class: 4, draws: 2}"
+    (tmp_path / "list.csv").write_text("path\na.png\n")
+    assert "a list of images is about one draw, but 'base' has 2" in error_message(f"{drawn}\n{drop}")
+
+
 def test_a_curve_uses_only_its_curve_seeds(plan_of: PlanOf) -> None:
     train = "train: {seeds: [0, 1], real_curve: [2, 4], curve_seeds: [1]}"
     plan = plan_of("soft: {of: real, transform: {kind: blur, width: 0.1}, images_per_class: 4}", more=train)

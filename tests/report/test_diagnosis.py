@@ -2,14 +2,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.made_up import made_up_format
 
 from prettyuseful.analysis.summary import Summary
+from prettyuseful.data.image_lists import format_image_list
 from prettyuseful.diagnosis.causes import CAUSES, Cause, Unit
-from prettyuseful.report.build import render
+from prettyuseful.diagnosis.findings import ExampleImages, ImageList
+from prettyuseful.report.build import render, write_report
 from prettyuseful.report.diagnosis import DatasetDiagnosis, dataset_diagnoses
 from prettyuseful.report.series_style import series_styles
 
@@ -26,7 +29,7 @@ WITH_COST: dict[str, Any] = {
 
 
 def diagnoses_of(summary: Summary) -> tuple[DatasetDiagnosis, ...]:
-    return dataset_diagnoses(summary, series_styles(summary))
+    return dataset_diagnoses(summary, series_styles(summary), {})
 
 
 def with_diagnosis(summary: Summary, **update: Any) -> Summary:
@@ -171,3 +174,36 @@ def test_a_difference_of_formats_alone_is_no_other_difference(make: Make) -> Non
         "both sides are given the same format."
     ) in page
     assert "No reported cause disappears" in page
+
+
+def with_lists(summary: Summary) -> Summary:
+    image = next(image for dataset in summary.datasets for sample in dataset.samples for image in sample)
+    entries = [
+        ImageList(
+            finding=finding,
+            images=images,
+            real_share=share,
+            examples=ExampleImages(words="words", images=(image,), titles=("cat \u2192 <dog>",)),
+        )
+        for finding, images, share in (("repeats", 25, 0.01), ("most-typical", 20, None))
+    ]
+    return with_diagnosis(summary, lists=tuple(entries), images=200)
+
+
+def test_lists_of_images_are_counted_against_real_images_and_linked(make: Make, tmp_path: Path) -> None:
+    summary = with_lists(make(diagnosed=["base"]))
+    [diagnosis] = diagnoses_of(summary)
+    assert [(entry.kind.name, entry.images, entry.expected) for entry in diagnosis.lists] == [
+        ("repeats", 25, 2.0),
+        ("most-typical", 20, None),
+    ]
+    page = render(summary)
+    assert "Repeats within the set repeats 25 2 closer to another" in visible_text(page)
+    assert "cat \u2192 &lt;dog&gt;" in page
+    assert "findings/base.csv" not in page
+    (tmp_path / "findings").mkdir()
+    (tmp_path / "findings" / "base.csv").write_text("mine\n")
+    assert "findings/base.csv" not in write_report(summary, tmp_path / "report.html").read_text("utf-8")
+    (tmp_path / "findings" / "base.csv").write_text(format_image_list([]))
+    page = write_report(summary, tmp_path / "report.html").read_text("utf-8")
+    assert '<a href="findings/base.csv">' in page

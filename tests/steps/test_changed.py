@@ -4,17 +4,22 @@ import io
 import json
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from prettyuseful.data.class_counts import ClassCounts
 from prettyuseful.data.dataset import Row, read_shard
+from prettyuseful.data.image_lists import ListedPath, format_image_list
 from prettyuseful.data.images import to_short_side
+from prettyuseful.diagnosis.listed import ImageSelection
 from prettyuseful.engine.step import Job, StepSpec
 from prettyuseful.engine.store.base import Artifact
+from prettyuseful.errors import DataError
 from prettyuseful.numerics import Numerics
-from prettyuseful.steps.changed import ChangeSpec, DropSpec
+from prettyuseful.steps.changed import ChangeSpec, DropListSpec, DropSpec
 from prettyuseful.transforms.degradation import Blur
 
 from .conftest import Make
@@ -112,3 +117,58 @@ def test_a_class_without_remaining_images_is_left_unchanged(make: Make, load: Ca
     result = make(DropSpec(cause="copies"), dataset=real, diagnosis=raised)
     assert [row.data for row in read_rows(result)] == [row.data for row in before]
     assert result.manifest.facts["applied"]["dropped"] == 0
+
+
+def drop_listed(folder: Path, *lines: ListedPath) -> DropListSpec:
+    """Write a list of images and return the step that drops them."""
+    (folder / "list.csv").write_text(format_image_list(lines), "utf-8", newline="")
+    return DropListSpec.of(ImageSelection(file=str(folder / "list.csv")))
+
+
+def test_listed_images_are_dropped_by_path_and_class(
+    make: Make, load: Callable[[int], Artifact], tmp_path: Path
+) -> None:
+    real = load(3)
+    before, classes = read_rows(real), real.manifest.facts["classes"]
+    first, second, other = before[0], before[1], next(row for row in before if row.label == 1)
+    lines = [ListedPath(first.path, classes[0], "labels"), ListedPath(other.path, classes[1], "most-typical")]
+    result = make(drop_listed(tmp_path, *lines), dataset=real)
+    rows = read_rows(result)
+    assert result.manifest.facts["applied"] == {"drop": "list.csv", "dropped": 1}
+    changed = [old.path for old, new in zip(before, rows, strict=True) if old.data != new.data]
+    assert changed == [first.path]
+    assert rows[0].data == second.data
+    assert rows[0].path == f"again-2/{second.path}"
+
+
+@pytest.mark.parametrize(("path", "wrong_class"), [("absent.png", False), (None, True)])
+def test_a_listed_image_that_the_data_set_has_not_is_reported(
+    make: Make, load: Callable[[int], Artifact], tmp_path: Path, path: str | None, wrong_class: bool
+) -> None:
+    real = load(2)
+    row, classes = read_rows(real)[0], real.manifest.facts["classes"]
+    line = ListedPath(path or row.path, classes[1 if wrong_class else 0], "copies")
+    with pytest.raises(DataError, match=r"list\.csv: 1 of 1 images are not in the data set, such as") as raised:
+        make(drop_listed(tmp_path, line), dataset=real)
+    assert "\n" not in str(raised.value)
+
+
+def test_the_images_of_a_list_and_not_its_place_are_in_the_key(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    line = ListedPath("x.png", "cat", "labels", 0.5)
+    first = drop_listed(tmp_path / "a", line)
+    moved = drop_listed(tmp_path / "b", line, ListedPath("y.png", "cat", "off-class"))
+    other = drop_listed(tmp_path / "b", line, ListedPath("y.png", "cat", "blank"))
+    assert first.images.content == moved.images.content != other.images.content
+
+
+def test_a_list_that_changes_after_planning_is_not_used(
+    make: Make, load: Callable[[int], Artifact], tmp_path: Path
+) -> None:
+    real = load(2)
+    rows = read_rows(real)
+    spec = drop_listed(tmp_path, ListedPath(rows[0].path))
+    drop_listed(tmp_path, ListedPath(rows[1].path))
+    with pytest.raises(DataError, match=r"list\.csv was changed while the study ran"):
+        make(spec, dataset=real)

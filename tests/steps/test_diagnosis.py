@@ -13,6 +13,8 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
+from prettyuseful.data.dataset import Row, shard_name, write_shard
+from prettyuseful.data.image_lists import read_image_list
 from prettyuseful.data.pixels import Pixels, load_pixels, write_pixels
 from prettyuseful.diagnosis.findings import Diagnosis
 from prettyuseful.engine.cache import release_model
@@ -22,6 +24,7 @@ from prettyuseful.engine.store.local import LocalStore
 from prettyuseful.errors import DataError
 from prettyuseful.numerics import Numerics, TrainingNumerics
 from prettyuseful.steps.classifiers import TrainSpec
+from prettyuseful.steps.culprits import CULPRITS
 from prettyuseful.steps.diagnosis import DiagnoseSpec, HalfSpec, KeepClassesSpec, TrySpec
 from prettyuseful.steps.probe import ProbeSpec
 from prettyuseful.tasks.photos import PHOTOGRAPHS, load_photograph
@@ -155,6 +158,21 @@ class CropsSpec(StepSpec):
         return {"classes": list(NAMES), "images": len(NAMES) * (self.unseen + self.real)}
 
 
+class ImagesSpec(StepSpec):
+    """The data set from which decoded images could come: the path of each is its group, with an ending."""
+
+    kind: ClassVar[str] = "images"
+
+    def make(self, job: Job) -> dict[str, Any]:
+        pixels, facts = opened(job.inputs["pixels"]), job.inputs["pixels"].manifest.facts
+        rows = (
+            Row(b"-", f"{group}.png", int(label), str(group))
+            for label, group in zip(pixels.labels, pixels.groups, strict=True)
+        )
+        write_shard(job.folder / shard_name(0, 1), rows, facts["classes"])
+        return dict(facts)
+
+
 class World:
     """A store with all inputs of a diagnosis (real crops in two halves, classifiers), and data sets to diagnose."""
 
@@ -180,8 +198,11 @@ class World:
         blur = Blur(width=1.5 / SIDE)
         return self.make(ProbeSpec(transform=blur.pin(), numerics=Numerics()), pixels=pixels)
 
-    def diagnosed(self, pixels: Artifact) -> Artifact:
-        return self.make(DiagnoseSpec(view=VIEW, numerics=Numerics()), **self.reference, pixels=pixels)
+    def diagnosed(self, pixels: Artifact, **more: Artifact) -> Artifact:
+        return self.make(DiagnoseSpec(view=VIEW, numerics=Numerics()), **self.reference, pixels=pixels, **more)
+
+    def images(self, pixels: Artifact) -> Artifact:
+        return self.make(ImagesSpec(), pixels=pixels)
 
 
 @pytest.fixture(scope="module")
@@ -247,7 +268,7 @@ def test_rows_list_the_near_duplicates_of_the_data_set(
     pixels = world.mixed(40, 24)
     result = world.diagnosed(pixels)
     rows = json.loads(result.path("rows.json").read_text("utf-8"))
-    assert sorted(rows) == ["copies", "labels"]
+    assert sorted(rows) == ["blank", "copies", "labels", "repeats"]
     real = np.array(rows["copies"]) % 64 >= 40  # the last 24 of 64 images per class are real
     assert real.sum() > 60
     assert (~real).sum() < 20
@@ -260,6 +281,28 @@ def test_rows_list_the_near_duplicates_of_the_data_set(
         result.manifest.facts,
         bytes_of(result),
     )  # the same 52 images per class
+
+
+def test_lists_hold_the_paths_of_the_images_and_of_those_that_they_resemble(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("prettyuseful.steps.diagnosis.MAX_IMAGES", 26 * len(NAMES))  # 52 images per class of a data set
+    pixels = world.mixed(40, 24)
+    result = world.diagnosed(pixels, dataset=world.images(pixels), real=world.images(world.mixed(0, 48)))
+    lines = read_image_list(result.path(CULPRITS))
+    in_set = {f"{group}.png" for group in opened(pixels).groups}
+    assert {line.path for line in lines} <= in_set
+    assert all(line.path.startswith(f"{line.class_name}/") for line in lines)
+    copies = [line for line in lines if line.finding == "copies"]
+    same = [line.path == line.other for line in copies]  # a block of a photograph has one path on both sides
+    assert sum(same) > 60
+    assert len(same) - sum(same) < 20
+    assert all(line.score == pytest.approx(1, abs=0.01) for line in copies if line.path == line.other)
+    counts = Counter(line.finding for line in lines)
+    lists = {entry.finding: entry for entry in diagnosis_of(result).lists}
+    assert {finding: entry.images for finding, entry in lists.items()} == {name: counts[name] for name in lists}
+    assert counts["most-typical"] == counts["least-typical"] == 10 * len(NAMES)
+    assert diagnosis_of(result).images == 52 * len(NAMES)
 
 
 def test_too_few_images_raise_an_error(world: World) -> None:

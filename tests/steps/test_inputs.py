@@ -20,6 +20,7 @@ from prettyuseful.steps.classifiers import DecodeSpec, TrainSpec
 from prettyuseful.steps.inputs import (
     read_classes,
     read_classifier,
+    read_index,
     read_pixels,
     read_prompts,
     read_rows,
@@ -48,6 +49,11 @@ def test_rows_are_read_in_order_with_class_names(dataset: Job) -> None:
     assert [row.label for row in rows] == [0, 0, 0, 1, 1, 1]
     assert read_classes(dataset, "given") == ("blue", "red")
     assert [read_classes(dataset, "given")[row.label] in row.path for row in rows] == [True] * 6
+
+
+def test_the_index_of_a_data_set_has_the_paths_labels_and_groups_of_its_rows(dataset: Job) -> None:
+    rows = [(row.path, row.label, row.group) for row in read_rows(dataset, "given")]
+    assert list(read_index(dataset, "given")) == rows
 
 
 @pytest.mark.parametrize(("first", "stop"), [(0, 6), (2, 4), (5, 9), (6, 6)])

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from tests.study.texts import EXAMPLE, error_message
 
 from prettyuseful.data.class_counts import ClassCounts
+from prettyuseful.diagnosis.listed import ImageSelection
 from prettyuseful.errors import StudyError
 from prettyuseful.generators.base import Sampling
 from prettyuseful.prompts.captioners.source import CaptionerSource
@@ -205,6 +206,16 @@ def test_count_and_dependencies_of_a_data_set() -> None:
     assert plan(generator="x", images_per_class="all").count is None
 
 
+def test_a_drop_is_the_name_of_a_cause_or_a_list_of_images() -> None:
+    def drop(value: object) -> object:
+        return plan(of="a", images_per_class=2, drop=value).drop
+
+    assert drop("labels") == "labels"
+    assert drop("findings/a.csv") == ImageSelection(file="findings/a.csv")
+    selected = {"file": "a.csv", "findings": ["copies", "blank"], "at_least": 0.5}
+    assert drop(selected) == ImageSelection(file="a.csv", findings=("copies", "blank"), at_least=0.5)
+
+
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
@@ -214,7 +225,7 @@ def test_count_and_dependencies_of_a_data_set() -> None:
             "of needs exactly one of transform and drop",
         ),
         ({"of": "real", "drop": "copies", "images_per_class": 2}, "drop does not apply to real images"),
-        ({"of": "a", "drop": "blur", "images_per_class": 2}, "'labels' or 'copies'"),
+        ({"of": "a", "drop": "blur", "images_per_class": 2}, "'labels' or 'copies' or 'repeats' or 'blank'"),
         (
             {"of": "a", "transform": {"kind": "edges"}, "images_per_class": 2, "seed": 0},
             "seed does not apply to a derived data set",

@@ -261,7 +261,9 @@ def _build_audit(request: AuditRequest, result: StudyResult) -> Audit:
         images_per_class=largest,
         real_to_real=_value(real_rows[largest].to_real, real_rows[largest].seeds),
         synthetic=tuple(
-            _synthetic_set(request, summary, rows[name], real_rows[request.images_per_class[name]], records[name])
+            _synthetic_set(
+                request, summary, rows[name], real_rows[request.images_per_class[name]], records[name]
+            ).model_copy(update={"list_file": str(result.image_lists[name]) if name in result.image_lists else None})
             for name in request.left_out
         ),
         answer=summary.answer,
@@ -331,6 +333,7 @@ def _synthetic_set(
         metric_images_per_class=row.metric_numbers,
         data=_data(summary, row.dataset),
         format=NOT_MEASURED if diagnosis is None else diagnosis.format,
+        lists={entry.finding: entry.images for entry in diagnosis.lists} if diagnosis else NOT_MEASURED,
     )
 
 

@@ -106,7 +106,8 @@ class SyntheticSet(_Frozen):
     accuracies of each class. `metrics`: distribution metrics of the data set with real test images as reference;
     `controls`: the same metrics of equally many real images; `metric_images_per_class`: images of each class on either
     side that a metric was measured on. `data`: for each data check, the number of images (or classes) that it found in
-    this data set and in the real images.
+    this data set and in the real images. `lists`: for each list of images, such as `labels` or `repeats`, the number of
+    its images. `list_file`: path of the CSV file with these lists.
     """
 
     name: str
@@ -125,6 +126,8 @@ class SyntheticSet(_Frozen):
     metric_images_per_class: Mapping[str, ClassCounts]
     data: Mapping[str, int] | NotMeasured = NOT_MEASURED
     format: FormatFinding | NotMeasured | None = NOT_MEASURED
+    lists: Mapping[str, int] | NotMeasured = NOT_MEASURED
+    list_file: str | None = None
 
 
 class Split(_Frozen):

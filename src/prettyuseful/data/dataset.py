@@ -106,6 +106,16 @@ def read_shard(path: Path, first: int = 0, stop: int | None = None) -> Iterator[
             start += rows
 
 
+def read_shard_index(path: Path) -> Iterator[tuple[str, int, str]]:
+    """Yield path, label and group of each row of a shard, without reading the images."""
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path) as file:
+        for index in range(file.num_row_groups):
+            for row in file.read_row_group(index, columns=["image.path", "label", "group"]).to_pylist():
+                yield row["image"]["path"], row["label"], row["group"]
+
+
 def shard_classes(path: Path) -> tuple[str, ...]:
     """Return the class names in the metadata of a shard that `write_shard` wrote."""
     import pyarrow.parquet as pq

@@ -136,6 +136,30 @@ CAUSES = Registry(
             drop=Drop("without-copies", "near-duplicates of real images"),
         ),
         Cause(
+            "repeats",
+            "added",
+            "Images repeat each other",
+            "Images of a class are closer to another image of the class, or to its mirror image, than nearly all real "
+            "images are to each other.",
+            (
+                "Keep one of each group of repeats: the others add almost nothing.",
+                "Use more seeds and more prompts, and check whether images were duplicated to fill a class.",
+            ),
+            unit=_share_of("images"),
+            least_effect=0.05,
+            drop=Drop("without-repeats", "repeats of other images"),
+        ),
+        Cause(
+            "blank",
+            "added",
+            "Images show nothing",
+            "They are black or of one other colour, as after an overflow or from a safety checker.",
+            ("Drop them.", "Check the number format of the generator, and its safety checker."),
+            unit=_share_of("images"),
+            least_effect=0.01,
+            drop=Drop("without-blanks", "images without contrast"),
+        ),
+        Cause(
             "coverage",
             "lost",
             "Images of a class are too similar to each other",

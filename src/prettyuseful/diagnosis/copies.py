@@ -38,11 +38,24 @@ def near_duplicate_mask(synthetic: np.ndarray, real: np.ndarray) -> np.ndarray:
         synthetic: (N, H, W, 3) uint8 images of one class.
         real: (M, H, W, 3) uint8 images of the same class, M at least 2.
     """
+    return nearest_real(synthetic, real)[1] > 0
+
+
+def nearest_real(synthetic: np.ndarray, real: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the row of the nearest real image of each synthetic image, (N,), and how near it is, (N,).
+
+    This score is 1 for identical images and above 0 for near-duplicates, see `near_duplicate_mask`. It is 1 minus the
+    distance, in multiples of the threshold for near-duplicates.
+    """
     threshold = np.quantile(_real_distances(real).min(axis=1), RARE)
     originals, mirrored = normalised_thumbnails(real), normalised_thumbnails(real[:, :, ::-1])
     thumbnails = normalised_thumbnails(synthetic)
-    nearest = np.minimum(distances(thumbnails, originals), distances(thumbnails, mirrored)).min(axis=1)
-    return np.asarray(nearest < threshold)
+    table = np.minimum(distances(thumbnails, originals), distances(thumbnails, mirrored))
+    nearest = table.min(axis=1)
+    score = np.where(
+        nearest < threshold, 1 - nearest / max(float(threshold), 1e-12), np.minimum(0, threshold - nearest)
+    )
+    return table.argmin(axis=1), score
 
 
 def chance_duplicate_rate(real: np.ndarray) -> float:

@@ -89,6 +89,28 @@ def _copy_examples(run: DiagnosisRun, cause: CauseFinding, classes: Sequence[str
     yield _row("the nearest real image of each, which may be mirrored", real_pixels[nearest])
 
 
+def _repeat_examples(run: DiagnosisRun, cause: CauseFinding, classes: Sequence[str]) -> Iterator[ExampleImages]:
+    """Yield repeats and, for each of them, the image that it repeats."""
+    label, evidence = cause.worst_classes[0], run.set_evidence["repeats added"]
+    rows = _affected_rows("repeats added", run)
+    rows = rows[run.synthetic.labels[rows] == label]
+    if not len(rows) or evidence.scores is None or evidence.others is None:
+        return
+    rows = rows[np.argsort(-evidence.scores[rows], kind="stable")[:EXAMPLES_PER_ROW]]
+    yield _row(f"synthetic images of {classes[label]}", run.synthetic.pixels[rows])
+    yield _row(
+        "the image that each of them repeats, which may be mirrored", run.synthetic.pixels[evidence.others[rows]]
+    )
+
+
+def _blank_examples(run: DiagnosisRun, _: CauseFinding, classes: Sequence[str]) -> Iterator[ExampleImages]:
+    """Yield images without contrast."""
+    rows = _affected_rows("blank added", run)[:EXAMPLES_PER_ROW]
+    if len(rows):
+        titles = [classes[label] for label in run.synthetic.labels[rows]]
+        yield _row("images without contrast, with their classes", run.synthetic.pixels[rows], titles)
+
+
 def _coverage_examples(run: DiagnosisRun, cause: CauseFinding, classes: Sequence[str]) -> Iterator[ExampleImages]:
     """Yield the image with the closest neighbours, and these neighbours, among synthetic and among real images."""
     label, half = cause.worst_classes[0], next(iter(run.reference.halves))
@@ -111,6 +133,8 @@ def _coverage_examples(run: DiagnosisRun, cause: CauseFinding, classes: Sequence
 _EXAMPLES_BY_CAUSE: Mapping[str, _FindExamples] = {
     "labels lost": _label_examples,
     "copies added": _copy_examples,
+    "repeats added": _repeat_examples,
+    "blank added": _blank_examples,
     "coverage lost": _coverage_examples,
 }
 """By the name of a cause. All other causes are changes of pixels, shown by `_change_examples`."""

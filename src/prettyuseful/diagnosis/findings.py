@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from prettyuseful.diagnosis.causes import CAUSES, Cause, CauseId, Direction
 from prettyuseful.diagnosis.formats import FormatFinding
+from prettyuseful.diagnosis.listed import ListedName
 
 MAX_UNEXPLAINED = 0.3
 """Largest unexplained share with which the main change of pixels is called the cause of a difference."""
@@ -47,6 +48,20 @@ class NextBest(_Result):
 
     cause: CauseId
     p_value: float = Field(ge=0, le=1)
+class ImageList(_Result):
+    """How many images a list has, see `listed.LISTED`.
+
+    Attributes:
+        finding: name of the list.
+        images: number of images in the list.
+        real_share: share of real images, 0-1, that would be in the list, or None if its length is fixed.
+        examples: its first images.
+    """
+
+    finding: ListedName
+    images: int = Field(ge=0)
+    real_share: float | None = None
+    examples: ExampleImages
 
 
 class CauseEstimate(_Result):
@@ -145,6 +160,8 @@ class Diagnosis(_Result):
         classes: names of the classes that were diagnosed, by label; empty if they are those of the task.
         format: the difference of the file formats; None if they do not differ. All else was measured after both sides
             had been given the same format.
+        lists: the lists of images, with their numbers.
+        images: number of images that were diagnosed and of which the lists are; 0 without lists.
     """
 
     causes: tuple[CauseFinding, ...]
@@ -158,6 +175,8 @@ class Diagnosis(_Result):
     by_kind: dict[str, tuple[float, float]] = {}
     classes: tuple[str, ...] = ()
     format: FormatFinding | None = None
+    lists: tuple[ImageList, ...] = ()
+    images: int = Field(0, ge=0)
 
     @property
     def named(self) -> tuple[CauseFinding, ...]:

@@ -89,6 +89,12 @@ def split_groups(groups: np.ndarray, parts: int, purpose: str) -> np.ndarray:
     return part[index]
 
 
+def half_rows(labels: np.ndarray, groups: np.ndarray, part: int) -> np.ndarray:
+    """Return the rows of half 0 or 1 of images, class by class. The halves share no group."""
+    by_class = [np.flatnonzero(labels == label) for label in np.unique(labels)]
+    return np.concatenate([rows[split_groups(groups[rows], 2, "halves") == part] for rows in by_class])
+
+
 def sample_groups(groups: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
     """Draw `count` rows as whole groups in random order; only the last group may be incomplete."""
     names, index = np.unique(groups, return_inverse=True)

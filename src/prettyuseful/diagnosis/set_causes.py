@@ -1,4 +1,4 @@
-"""Causes that are measured on the whole data set: labels, copies and coverage.
+"""Causes that are measured on the whole data set: labels, copies, repeats, blanks and coverage.
 
 The synthetic images are compared with real images after the selected changes.
 """
@@ -14,13 +14,15 @@ from prettyuseful.diagnosis.candidates import Candidate, apply_changes
 from prettyuseful.diagnosis.causes import Cause
 from prettyuseful.diagnosis.change_search import ChangeSearch
 from prettyuseful.diagnosis.comparison import Comparison, explained_share
-from prettyuseful.diagnosis.copies import chance_duplicate_rate, near_duplicate_mask
+from prettyuseful.diagnosis.copies import chance_duplicate_rate, nearest_real
 from prettyuseful.diagnosis.features import Sample, ScaledFeatures, UnitFeatures
 from prettyuseful.diagnosis.half import Half, UnitPair
-from prettyuseful.diagnosis.images import sample_groups
+from prettyuseful.diagnosis.images import LabelledImages, sample_groups
 from prettyuseful.diagnosis.label_errors import confused_classes, suspect_labels
 from prettyuseful.diagnosis.neighbour_distance import mean_log_neighbour_distance
+from prettyuseful.diagnosis.repeats import find_set_repeats
 from prettyuseful.engine.keys import derive_seed
+from prettyuseful.generators.contrast import has_contrast
 
 _DRAWS = 4  # subsamples of the synthetic images, each as large as the unit of real images
 
@@ -35,6 +37,10 @@ class Evidence:
         explained: share of the whole difference that the cause explains, 0-1.
         deviation: (units,) how much the statistic varies among real images, or None if not measured.
         images: (N,) bool, the synthetic images that show the cause, or None if single images do not.
+        scores: (N,) how clearly each image shows the cause, 0-1, or None.
+        others: (N,) for each image that shows the cause, the row of the real image (for copies) or of the synthetic
+            image (for repeats) that it resembles, or None.
+        real_share: share of real images that would be among `images`, or None if unknown.
         candidate: the change of real images that imitates the cause, or None.
         remaining: (units,) distance that remains once the cause is removed from the images, or None if it explains
             none of the difference.
@@ -46,6 +52,9 @@ class Evidence:
     explained: float
     deviation: np.ndarray | None = None
     images: np.ndarray | None = None
+    scores: np.ndarray | None = None
+    others: np.ndarray | None = None
+    real_share: float | None = None
     candidate: Candidate | None = None
     remaining: np.ndarray | None = None
 
@@ -68,6 +77,15 @@ class MatchedComparison:
         self.remaining = comparison.distance(self.real)
         self.remaining_share = 1 - explained_share(self.remaining, comparison.initial)
 
+    def distance_without(self, images: np.ndarray, real: UnitPair) -> np.ndarray:
+        """Return the distance (units,) from `real` without the synthetic images of a mask (N,).
+
+        A unit that would have less than two images keeps them all.
+        """
+        kept = [rows[~images[rows]] if (~images[rows]).sum() > 1 else rows for rows in self.comparison.units]
+        first, second = (UnitFeatures.split(synthetic.features, kept) for synthetic in self.comparison.features)
+        return self.reference.halves.energy_distance(real, (first, second))
+
     @property
     def halves(self) -> list[tuple[Half, UnitFeatures, UnitFeatures]]:
         """Each half, its real images after the changes, and the synthetic images in its scale."""
@@ -81,20 +99,19 @@ def measure_labels(matched: MatchedComparison, cause: Cause) -> Evidence:
     these images are left out.
     """
     labels, units = matched.synthetic.labels, matched.comparison.units
-    masks, shares = [], []
+    masks, shares, real_shares = [], [], []
     for half, real, synthetic in matched.halves:
         suspect = _suspect_labels(half, real.features, synthetic.features, labels)
         suspect_real = suspect_labels(real.features.kinds["features"], real.features.logits, half.images.labels)
         shares.append(_unit_means(suspect, units) - _unit_means(suspect_real, half.real.units))
         masks.append(suspect)
+        real_shares.append(suspect_real.mean())
     images = np.logical_and(*masks)
-    kept = [rows[~images[rows]] if (~images[rows]).sum() > 1 else rows for rows in units]
-    first, second = (UnitFeatures.split(synthetic.features, kept) for synthetic in matched.comparison.features)
-    cleaned: UnitPair = (first, second)
-    remaining = matched.reference.halves.energy_distance(matched.real, cleaned)
+    remaining = matched.distance_without(images, matched.real)
     effect = np.mean(shares, axis=0)
     explained = explained_share(remaining, matched.remaining) * matched.remaining_share
-    return Evidence(cause, effect, effect, explained, images=images, remaining=remaining)
+    real_share = float(np.mean(real_shares))
+    return Evidence(cause, effect, effect, explained, images=images, real_share=real_share, remaining=remaining)
 
 
 def measure_copies(matched: MatchedComparison, cause: Cause) -> Evidence:
@@ -103,14 +120,66 @@ def measure_copies(matched: MatchedComparison, cause: Cause) -> Evidence:
     Near-duplicates explain none of the difference.
     """
     reference, synthetic, real = matched.reference, matched.synthetic, matched.reference.halves.images
-    images, chance = np.zeros(len(synthetic), bool), np.zeros(reference.classes)
+    scores, others = np.zeros(len(synthetic)), np.zeros(len(synthetic), np.int64)
+    chance = np.zeros(reference.classes)
     pixels = apply_changes(matched.changes, real.pixels)
     for label in range(reference.classes):
-        rows, real_pixels = np.flatnonzero(synthetic.labels == label), pixels[real.labels == label]
-        images[rows] = near_duplicate_mask(synthetic.pixels[rows], real_pixels)
-        chance[label] = chance_duplicate_rate(real_pixels)
+        rows, real_rows = np.flatnonzero(synthetic.labels == label), np.flatnonzero(real.labels == label)
+        nearest, scores[rows] = nearest_real(synthetic.pixels[rows], pixels[real_rows])
+        others[rows] = real_rows[nearest]
+        chance[label] = chance_duplicate_rate(pixels[real_rows])
+    images = scores > 0
     effect = _unit_means(images, matched.comparison.units) - np.repeat(chance, reference.parts)
-    return Evidence(cause, effect, effect, 0.0, images=images)
+    share = float(chance.mean())
+    return Evidence(cause, effect, effect, 0.0, images=images, scores=scores, others=others, real_share=share)
+
+
+def measure_repeats(matched: MatchedComparison, cause: Cause) -> Evidence:
+    """Measure the share of images that repeat an earlier image of their class, less the share among real images.
+
+    Images without contrast do not count. The cause explains the distance that disappears when repeats are left out,
+    with or without the selected changes: a few images that are repeated can look as if they were changed.
+    """
+    synthetic, real = matched.synthetic, matched.reference.halves.images
+    pixels = apply_changes(matched.changes, real.pixels)
+    found = find_set_repeats(synthetic, LabelledImages(pixels, real.labels, real.groups), matched.reference.classes)
+    effect = _unit_means(found.rates, matched.comparison.units) - np.repeat(found.real_shares, matched.reference.parts)
+    remaining = matched.distance_without(found.mask, matched.real)
+    unchanged = matched.distance_without(found.mask, matched.reference.halves.real)
+    return Evidence(
+        cause,
+        effect,
+        effect,
+        explained_share(unchanged, matched.comparison.initial),
+        images=found.mask,
+        scores=found.scores,
+        others=found.kept,
+        real_share=float(found.real_shares.mean()),
+        remaining=remaining,
+    )
+
+
+def measure_blanks(matched: MatchedComparison, cause: Cause) -> Evidence:
+    """Measure the share of images without contrast, less the share among real images.
+
+    The cause explains the distance that disappears when these images are left out.
+    """
+    synthetic, real = matched.synthetic, matched.reference.halves.images
+    images, real_images = _blank(synthetic), _blank(real)
+    classes = range(matched.reference.classes)
+    shares = np.array([real_images[real.labels == label].mean() for label in classes])
+    effect = _unit_means(images, matched.comparison.units) - np.repeat(shares, matched.reference.parts)
+    unchanged = matched.distance_without(images, matched.reference.halves.real)
+    return Evidence(
+        cause,
+        effect,
+        effect,
+        explained_share(unchanged, matched.comparison.initial),
+        images=images,
+        scores=images.astype(float),
+        real_share=float(shares.mean()),
+        remaining=matched.distance_without(images, matched.real),
+    )
 
 
 def measure_coverage(matched: MatchedComparison, cause: Cause) -> Evidence:
@@ -153,6 +222,8 @@ def measure_coverage(matched: MatchedComparison, cause: Cause) -> Evidence:
 SET_CAUSES: Mapping[str, Callable[[MatchedComparison, Cause], Evidence]] = {
     "labels lost": measure_labels,
     "copies added": measure_copies,
+    "repeats added": measure_repeats,
+    "blank added": measure_blanks,
     "coverage lost": measure_coverage,
 }
 """The measurement of each cause that no change of pixels imitates, by the name of its row."""
@@ -173,6 +244,10 @@ def _suspect_labels(half: Half, real: ScaledFeatures, synthetic: ScaledFeatures,
             if (other_class.energy_distances(images) < same_class.energy_distances(images)).all():
                 suspect[rows] = True
     return suspect
+
+
+def _blank(images: LabelledImages) -> np.ndarray:
+    return np.array([not has_contrast(image) for image in images.pixels], bool)
 
 
 def _unit_means(values: np.ndarray, units: Sequence[np.ndarray]) -> np.ndarray:

@@ -73,6 +73,7 @@ _OF_KIND: Mapping[str, Mapping[str, StudyField]] = {
     "decode": {"stored_size": StudyField("recipe.stored_size")},
     "diagnose": _VIEW,
     "drop": {"cause": StudyField("drop")},
+    "drop-list": {"images": StudyField("drop", exact=False)},
     "embed": {**_VIEW, "encoder": StudyField("encoder", identifies=True)},
     "embed-text": {"encoder": StudyField("encoder", identifies=True), "texts": StudyField("classes", exact=False)},
     "encode": {

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from prettyuseful.data.class_counts import ClassCounts
 from prettyuseful.data.pixels import StoredSize
 from prettyuseful.diagnosis.causes import droppable
+from prettyuseful.diagnosis.listed import ImageSelection
 from prettyuseful.engine.pinned import Pinned
 from prettyuseful.errors import DataError, prefix_location
 from prettyuseful.generators.base import Origin
@@ -21,7 +23,7 @@ from prettyuseful.plan.prompts import PROMPTS_PER_STEP, PinnedModel, PromptPlann
 from prettyuseful.plan.real import RealImages, add_sample
 from prettyuseful.plugins import is_plugin, plugin_fingerprint, plugin_id
 from prettyuseful.records import dataset_title
-from prettyuseful.steps.changed import ChangeSpec, DropSpec
+from prettyuseful.steps.changed import ChangeSpec, DropListSpec, DropSpec
 from prettyuseful.steps.datasets import ImportSpec, MixSpec
 from prettyuseful.steps.generation import CollectSpec, GenerateSpec
 from prettyuseful.study.file import REAL, DatasetPlan
@@ -170,6 +172,8 @@ class DatasetPlanner:
     def _add_change(self, name: str, plan: DatasetPlan, of: str, per_class: ClassCounts, draw: int) -> _DatasetSteps:
         units, title = per_class.total(len(self.classes)), dataset_title(name, draw)
         dataset = self.real.load_step("train", per_class) if of == REAL else self.plan(of, draw).key
+        if isinstance(plan.drop, ImageSelection):
+            return self._add_drop_list(plan.drop, of, dataset, f"drop listed images of {of}: {title}", units)
         if plan.transform is None:
             assert plan.drop is not None
             inputs = {"dataset": dataset, "diagnosis": self.diagnose(self.plan(of, draw))}
@@ -184,6 +188,18 @@ class DatasetPlanner:
         )
         key = self.graph.add(spec, {"dataset": dataset}, f"change {of}: {title}", units)
         return _DatasetSteps(key, Origin(f"{of} changed", "changed", note=f"{of} after {plan.transform.kind}"))
+
+    def _add_drop_list(
+        self, selection: ImageSelection, of: str, dataset: str, label: str, units: float
+    ) -> _DatasetSteps:
+        if self.context.draws[of] > 1:
+            raise DataError(
+                f"a list of images is about one draw, but {of!r} has {self.context.draws[of]}; set its draws to 1, or "
+                "drop by the name of a cause"
+            )
+        key = self.graph.add(DropListSpec.of(selection), {"dataset": dataset}, label, units)
+        note = f"{of} without the images listed in {Path(selection.file).name}"
+        return _DatasetSteps(key, Origin(f"{of}, some images dropped", "changed", note=note))
 
     def _add_generation(
         self, name: str, plan: DatasetPlan, count: int, generator: _Generator, draw: int

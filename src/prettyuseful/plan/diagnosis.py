@@ -82,7 +82,8 @@ class DiagnosisPlanner:
                 f"The diagnosis of {dataset.name} leaves out classes with too few images: {names}."
             )
         spec = DiagnoseSpec(view=self.cell.view, numerics=self.study.numerics.inference_numerics())
-        inputs = {**self._reference(kept), "pixels": self._pixels(dataset, kept)}
+        paths = {"dataset": dataset.key, "real": self.real.reference.key}
+        inputs = {**self._reference(kept), "pixels": self._pixels(dataset, kept), **paths}
         return self.graph.add(spec, inputs, f"diagnose {dataset.title}", self.graph.units(dataset.key))
 
     def _kept(self, dataset: PlannedDataset) -> tuple[int, ...]:

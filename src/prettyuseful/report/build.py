@@ -7,8 +7,9 @@ import hashlib
 import json
 import re
 from base64 import b64encode
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -18,9 +19,10 @@ from plotly.offline import get_plotlyjs
 from prettyuseful.analysis.published import CITATION, LINK, SOURCE, published
 from prettyuseful.analysis.summary import Summary
 from prettyuseful.checks.rows import CHECKS
+from prettyuseful.data.image_lists import LIST_MARK
 from prettyuseful.errors import StoreError
 from prettyuseful.formatting import absolute_points, duration, finite, number, p_value, percent, points, share, size
-from prettyuseful.output_files import write_text
+from prettyuseful.output_files import is_own_file, write_text
 from prettyuseful.report import published_figures
 from prettyuseful.report.cells import (
     cell_results,
@@ -49,7 +51,9 @@ REPORT_MARK = b'class="kicker">prettyuseful'
 
 
 def write_report(summary: Summary, path: Path, mark: bytes | None = None) -> Path:
-    """Write the report atomically, or write it to a device or a pipe. The same summary gives the same bytes.
+    """Write the report atomically, or write it to a device or a pipe.
+
+    It links the lists of images in the folder `findings` beside it. The same summary and lists give the same bytes.
 
     `mark`: see `output_files.write_text`; REPORT_MARK, unless the user has named this file.
 
@@ -57,7 +61,7 @@ def write_report(summary: Summary, path: Path, mark: bytes | None = None) -> Pat
         StoreError: the file cannot be written.
     """
     try:
-        write_text(path, render(summary), mark)
+        write_text(path, render(summary, _list_files(summary, path.parent)), mark)
     except StoreError as error:
         if not isinstance(error.__cause__, OSError):
             raise
@@ -68,14 +72,24 @@ def write_report(summary: Summary, path: Path, mark: bytes | None = None) -> Pat
     return path
 
 
-def render(summary: Summary) -> str:
-    """Return the HTML of the report."""
+def _list_files(summary: Summary, folder: Path) -> dict[str, str]:
+    """Return the addresses of the lists of images that a folder has, relative to it, by name of the data set."""
+    names = [dataset.name for dataset in summary.datasets if dataset.diagnosis]
+    files = {name: f"findings/{name}.csv" for name in names}
+    return {name: file for name, file in files.items() if is_own_file(folder / file, LIST_MARK)}
+
+
+def render(summary: Summary, list_files: Mapping[str, str] = MappingProxyType({})) -> str:
+    """Return the HTML of the report.
+
+    `list_files`: addresses of the lists of images, relative to the report, by name of the data set.
+    """
     plotly, script = get_plotlyjs(), _read("script.js")
     return (
         _environment()
         .get_template("template.html")
         .render(
-            **_context(summary),
+            **_context(summary, list_files),
             style=Markup(_read("style.css")),
             plotly=_compress(plotly),
             script=Markup(script),
@@ -84,7 +98,7 @@ def render(summary: Summary) -> str:
     )
 
 
-def _context(summary: Summary) -> dict[str, Any]:
+def _context(summary: Summary, list_files: Mapping[str, str]) -> dict[str, Any]:
     styles, paper = series_styles(summary), published()
     cells = cell_results(summary, styles)
     lead = lead_rows(cells)
@@ -95,7 +109,7 @@ def _context(summary: Summary) -> dict[str, Any]:
         "distribution": published_figures.published_distribution_figure(paper),
     }
     probes, curves = compare_probes(summary, styles), real_curves(summary, styles)
-    diagnoses = dataset_diagnoses(summary, styles)
+    diagnoses = dataset_diagnoses(summary, styles, list_files)
     figures = [figure for cell in cells for figure in (cell.accuracy, cell.transfer) if figure]
     figures += [distribution.figure] if distribution and distribution.figure else []
     figures += [*(comparison.figure for comparison in probes), *(curve.figure for curve in curves)]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from prettyuseful.analysis.remedies import Remedy
@@ -11,6 +11,7 @@ from prettyuseful.analysis.rows import Row
 from prettyuseful.analysis.statistics import Interval
 from prettyuseful.analysis.summary import Summary
 from prettyuseful.diagnosis.findings import CauseFinding, ChangeResult, Diagnosis
+from prettyuseful.diagnosis.listed import LISTED, ListKind
 from prettyuseful.formatting import Estimate, share
 from prettyuseful.records import DatasetRecord
 from prettyuseful.report.drawing import (
@@ -31,6 +32,7 @@ _MAX_CLASSES = 16  # in the plot by class
 _ROW_HEIGHT = 42  # pixels
 _LONGEST_NAME = 18
 _EXAMPLE_BYTES = 2_500_000  # of all example images in a page, as base64
+_LIST_BYTES = 1_500_000  # of all images of lists
 _EXAMPLE_FORMATS = (
     SheetFormat(1, SMALL_PIXELS, None),
     SheetFormat(1, 96, 85),
@@ -64,8 +66,21 @@ class ReportedCause:
 
 
 @dataclass(frozen=True)
+class ReportedList:
+    """A list of images. `images`: how many it has. `expected`: how many real images it would have, or None."""
+
+    kind: ListKind
+    images: int
+    expected: float | None
+    examples: ExampleRow
+
+
+@dataclass(frozen=True)
 class DatasetDiagnosis:
-    """The diagnosis of one data set. `row`: its results in the study's first grid cell."""
+    """The diagnosis of one data set. `row`: its results in the study's first grid cell.
+
+    `lists`: its lists of images; `list_file`: address of their CSV file, relative to the report, or empty.
+    """
 
     style: SeriesStyle
     row: Row | None
@@ -73,6 +88,8 @@ class DatasetDiagnosis:
     causes: tuple[ReportedCause, ...]
     changes: Figure
     small: bool
+    lists: tuple[ReportedList, ...]
+    list_file: str
 
     @property
     def distance(self) -> Estimate:
@@ -84,14 +101,25 @@ class DatasetDiagnosis:
         return self.changes, *(cause.figure for cause in self.causes)
 
 
-def dataset_diagnoses(summary: Summary, styles: Mapping[DatasetKey, SeriesStyle]) -> tuple[DatasetDiagnosis, ...]:
-    """Return one entry for each diagnosed data set, in the order of the study."""
+def dataset_diagnoses(
+    summary: Summary, styles: Mapping[DatasetKey, SeriesStyle], list_files: Mapping[str, str]
+) -> tuple[DatasetDiagnosis, ...]:
+    """Return one entry for each diagnosed data set, in the order of the study.
+
+    `list_files`: addresses of the lists of images, relative to the report, by name of the data set.
+    """
     datasets = {(dataset.name, dataset.images_per_class): dataset for dataset in summary.datasets}
     diagnosed = [(style, datasets[key]) for key, style in styles.items() if datasets[key].diagnosis]
     images = [[image] for _, dataset in diagnosed for image in _example_images(dataset)]
     image_format = choose_format(images, _EXAMPLE_BYTES, _EXAMPLE_FORMATS)
+    listed = [[image] for _, dataset in diagnosed for image in _listed_images(dataset)]
+    list_format = choose_format(listed, _LIST_BYTES, _EXAMPLE_FORMATS)
     return tuple(
-        _dataset_diagnosis(summary, style, dataset, number, image_format)
+        replace(
+            _dataset_diagnosis(summary, style, dataset, number, image_format),
+            lists=tuple(_reported_lists(dataset, list_format)),
+            list_file=list_files.get(dataset.name, ""),
+        )
         for number, (style, dataset) in enumerate(diagnosed)
     )
 
@@ -112,13 +140,29 @@ def _dataset_diagnosis(
             for i, cause in enumerate(diagnosis.named)
         ),
         changes=_changes_figure(f"changes-{number}", dataset.name, diagnosis),
-        small=max(map(png_width, _example_images(dataset)), default=0) <= SMALL_PIXELS,
+        small=max(map(png_width, [*_example_images(dataset), *_listed_images(dataset)]), default=0) <= SMALL_PIXELS,
+        lists=(),
+        list_file="",
     )
 
 
 def _example_images(dataset: DatasetRecord) -> list[str]:
     causes = dataset.diagnosis.named if dataset.diagnosis else ()
     return [image for cause in causes for example in cause.examples for image in example.images]
+
+
+def _listed_images(dataset: DatasetRecord) -> list[str]:
+    lists = dataset.diagnosis.lists if dataset.diagnosis else ()
+    return [image for entry in lists for image in entry.examples.images]
+
+
+def _reported_lists(dataset: DatasetRecord, image_format: SheetFormat) -> Iterator[ReportedList]:
+    diagnosis = dataset.diagnosis
+    for entry in diagnosis.lists if diagnosis else ():
+        shown = zip(entry.examples.images, entry.examples.titles, strict=False)
+        images = tuple((encode_sheet([image], image_format), title) for image, title in shown)
+        expected = None if entry.real_share is None or diagnosis is None else entry.real_share * diagnosis.images
+        yield ReportedList(LISTED[entry.finding], entry.images, expected, ExampleRow(entry.examples.words, images))
 
 
 def _reported_cause(

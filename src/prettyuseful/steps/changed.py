@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,9 +13,13 @@ import numpy as np
 from prettyuseful.data.class_counts import ClassCounts
 from prettyuseful.data.dataset import Row, shard_name, write_shard
 from prettyuseful.data.pixels import StoredSize
+from prettyuseful.data.sources.safe_reading import printable
 from prettyuseful.diagnosis.causes import DroppableCause
+from prettyuseful.diagnosis.listed import ImageSelection
+from prettyuseful.engine.keys import digest
 from prettyuseful.engine.pinned import Pinned
 from prettyuseful.engine.step import Job, StepSpec
+from prettyuseful.errors import DataError
 from prettyuseful.hub.commits import check_resolved
 from prettyuseful.numerics import Numerics
 from prettyuseful.steps.inputs import read_classes, read_rows
@@ -85,18 +90,61 @@ class DropSpec(StepSpec):
         # The diagnosis may leave classes out; its rows are those of the remaining classes.
         diagnosed = job.inputs["diagnosis"].manifest.facts.get("classes") or classes
         diagnosed_rows = [i for i, row in enumerate(rows) if classes[row.label] in diagnosed]
-        drop = {diagnosed_rows[i] for i in affected[self.cause]}
-        kept = [
-            [row for i, row in enumerate(rows) if row.label == label and i not in drop] for label in range(len(classes))
-        ]
-        repeats = [iter(_repeat(class_rows)) for class_rows in kept]
-        dropped, result = 0, []
-        for i, row in enumerate(rows):
-            replaced = i in drop and kept[row.label]
-            dropped += bool(replaced)
-            result.append(next(repeats[row.label]) if replaced else row)
-        count = write_shard(job.folder / shard_name(0, 1), result, classes)
-        return {"classes": list(classes), "images": count, "applied": {"drop": self.cause, "dropped": dropped}}
+        return _write_without(job, rows, {diagnosed_rows[i] for i in affected[self.cause]}, self.cause)
+
+
+class DropListSpec(StepSpec):
+    """Drop the images that a list names, by path and class, and replace them as `DropSpec` does.
+
+    The content of `images` is the digest of `ImageSelection.images`.
+    """
+
+    kind: ClassVar[str] = "drop-list"
+    pace: ClassVar[float] = 0.0005
+    images: Pinned[ImageSelection]
+
+    @classmethod
+    def of(cls, selection: ImageSelection) -> DropListSpec:
+        """Return the step for the images that a list selects at present.
+
+        Raises:
+            DataError: see `ImageSelection.images`.
+        """
+        return cls(images=Pinned(source=selection, content=digest([list(image) for image in selection.images()])))
+
+    def make(self, job: Job) -> dict[str, Any]:
+        selection, classes = self.images.source, read_classes(job, "dataset")
+        listed, file = selection.images(), printable(selection.file)
+        if DropListSpec.of(selection) != self:
+            raise DataError(f"{file} was changed while the study ran; run it again")
+        rows = list(read_rows(job, "dataset"))
+        known = {(row.path, name) for row in rows for name in (classes[row.label], "")}
+        if unknown := [image for image in listed if image not in known]:
+            path, name = unknown[0]
+            of_class = f" in the class {printable(name)}" if name else ""
+            raise DataError(
+                f"{file}: {len(unknown):,} of {len(listed):,} images are not in the data set, such as "
+                f"{printable(path)}{of_class}; give the list of this data set, or correct its paths"
+            )
+        chosen = set(listed)
+        drop = {i for i, row in enumerate(rows) if chosen & {(row.path, classes[row.label]), (row.path, "")}}
+        return _write_without(job, rows, drop, Path(selection.file).name)
+
+
+def _write_without(job: Job, rows: Sequence[Row], drop: Container[int], reason: str) -> dict[str, Any]:
+    """Write the rows, with those of `drop` replaced by other rows of their class, and return the facts."""
+    classes = read_classes(job, "dataset")
+    kept = [
+        [row for i, row in enumerate(rows) if row.label == label and i not in drop] for label in range(len(classes))
+    ]
+    repeats = [iter(_repeat(class_rows)) for class_rows in kept]
+    dropped, result = 0, []
+    for i, row in enumerate(rows):
+        replaced = i in drop and kept[row.label]
+        dropped += bool(replaced)
+        result.append(next(repeats[row.label]) if replaced else row)
+    count = write_shard(job.folder / shard_name(0, 1), result, classes)
+    return {"classes": list(classes), "images": count, "applied": {"drop": reason, "dropped": dropped}}
 
 
 def _take_first(rows: Iterable[Row], per_class: ClassCounts) -> Iterator[Row]:

@@ -51,16 +51,10 @@ class HalfSpec(StepSpec):
     part: int
 
     def make(self, job: Job) -> dict[str, Any]:
-        from prettyuseful.diagnosis.images import split_groups
+        from prettyuseful.diagnosis.images import half_rows
 
         pixels = read_pixels(job, "pixels")
-        rows = np.concatenate(
-            [
-                class_rows[split_groups(pixels.groups[class_rows], 2, "halves") == self.part]
-                for label in np.unique(pixels.labels)
-                for class_rows in [np.flatnonzero(pixels.labels == label)]
-            ]
-        )
+        rows = half_rows(pixels.labels, pixels.groups, self.part)
         write_pixels(job.folder, ((pixels[i], int(pixels.labels[i]), str(pixels.groups[i])) for i in rows))
         return {**job.inputs["pixels"].manifest.facts, "images": len(rows)}
 
@@ -108,10 +102,12 @@ class DiagnoseSpec(StepSpec):
     The input `classifier 0` was not trained on `half 0`, and `classifier 1` was not trained on `half 1`. `tries 0` and
     `tries 1` are the results of `TrySpec` for the halves. The step stores a `findings.Diagnosis` in `diagnosis.json`
     and, in `rows.json`, the rows of `pixels` that show a cause, by the id of each cause whose images can be dropped.
+    With the inputs `dataset` and `real`, from which `pixels` and both halves were decoded, it also stores lists of
+    images by path in `culprits.csv`.
     """
 
     kind: ClassVar[str] = "diagnose"
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     pace: ClassVar[float] = 0.005
     view: View
     numerics: Numerics
@@ -119,6 +115,7 @@ class DiagnoseSpec(StepSpec):
     def make(self, job: Job) -> dict[str, Any]:
         from prettyuseful.diagnosis.diagnose import DiagnosisRun
         from prettyuseful.diagnosis.examples import add_examples
+        from prettyuseful.steps.culprits import write_culprits
 
         self.numerics.apply()
         content = " ".join(job.inputs[name].manifest.key for name in _REFERENCE_INPUTS)
@@ -129,6 +126,10 @@ class DiagnoseSpec(StepSpec):
         run = DiagnosisRun(reference, _to_squares(pixels.take(rows), self))
         classes = read_classes(job, "half 0")
         diagnosis = add_examples(run, classes).model_copy(update={"classes": classes})
+        if "dataset" in job.inputs:
+            real_rows = [_sample_rows(read_pixels(job, f"half {part}"), MAX_IMAGES) for part in (0, 1)]
+            lists = write_culprits(job, run, rows, real_rows)
+            diagnosis = diagnosis.model_copy(update={"lists": lists, "images": len(rows)})
         write_json(job.folder / "diagnosis.json", diagnosis.model_dump(mode="json"))
         rows_by_cause = {cause: rows[mask].tolist() for cause, mask in run.droppable_images.items()}
         write_json(job.folder / "rows.json", rows_by_cause)

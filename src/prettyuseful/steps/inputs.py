@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from prettyuseful.training.classifier import Classifier
 
-from prettyuseful.data.dataset import Row, read_shard
+from prettyuseful.data.dataset import Row, read_shard, read_shard_index
 from prettyuseful.data.pixels import Pixels, load_pixels
 from prettyuseful.engine.step import Job
 from prettyuseful.engine.store.base import Artifact
@@ -30,6 +31,23 @@ def read_rows(job: Job, name: str) -> Iterator[Row]:
         yield from _checked_rows(artifact, entry.name)
 
 
+def read_index(job: Job, name: str) -> Iterator[tuple[str, int, str]]:
+    """Yield path, label and group of each image of a data set, without reading the images.
+
+    Raises:
+        StepFailedError: prettyuseful cannot have written the data set.
+    """
+    artifact = job.inputs[name]
+    classes = artifact.manifest.facts.get("classes")
+    for entry in artifact.manifest.files:
+        with _report_odd_rows(artifact, entry.name):
+            for path, label, group in read_shard_index(artifact.path(entry.name)):
+                row = Row(b"", path, label, group)
+                if problem := _problem_of(row, len(classes) if isinstance(classes, list) else None):
+                    raise ValueError(problem)
+                yield path, label, group
+
+
 def read_slice(job: Job, name: str, first: int, stop: int) -> Iterator[Row]:
     """Yield the rows `first` to `stop` (exclusive) of a data set that has one shard."""
     artifact = job.inputs[name]
@@ -42,13 +60,20 @@ def _checked_rows(artifact: Artifact, name: str, first: int = 0, stop: int | Non
     Raises:
         StepFailedError: prettyuseful cannot have written them; names the artifact.
     """
-    manifest, path = artifact.manifest, artifact.path(name)
-    classes = manifest.facts.get("classes")
-    try:
-        for row in read_shard(path, first, stop):
+    classes = artifact.manifest.facts.get("classes")
+    with _report_odd_rows(artifact, name):
+        for row in read_shard(artifact.path(name), first, stop):
             if problem := _problem_of(row, len(classes) if isinstance(classes, list) else None):
                 raise ValueError(problem)
             yield row
+
+
+@contextmanager
+def _report_odd_rows(artifact: Artifact, name: str) -> Iterator[None]:
+    """Turn errors of reading a shard into one line that names the artifact."""
+    manifest = artifact.manifest
+    try:
+        yield
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, OSError) as error:
         problem = redact_line(str(error), _MAX_PROBLEM) if isinstance(error, ValueError) else type(error).__name__
         raise StepFailedError(

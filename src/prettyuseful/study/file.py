@@ -20,7 +20,7 @@ from pydantic import (
 )
 
 from prettyuseful.data.class_counts import ClassCounts
-from prettyuseful.diagnosis.causes import DroppableCause
+from prettyuseful.diagnosis.listed import Droppable
 from prettyuseful.encoders.source import REAL_TRAINED, EncoderSource
 from prettyuseful.errors import did_you_mean
 from prettyuseful.fields import (
@@ -116,10 +116,11 @@ class DatasetPlan(_Strict):
     transform: SerializeAsAny[AnyTransform] | None = Field(
         None, description="transform applied to every image of the data set in of, at the size used for training"
     )
-    drop: DroppableCause | None = Field(
+    drop: Droppable | None = Field(
         None,
-        description="drop images of the data set in of that the diagnosis reports: labels (class labels that look "
-        "wrong) or copies (near-duplicates of real images); other images of the same class are repeated in their place",
+        description="drop images of the data set in of: those that the diagnosis reports as labels (class labels that "
+        "look wrong), copies (near-duplicates of real images), repeats (of other images of the set) or blank; or those "
+        "that a CSV file lists, such as findings/NAME.csv; other images of the same class are repeated in their place",
     )
     images_per_class: PerClass | Literal["all"] | Annotated[tuple[PerClass, ...], Field(min_length=2)] | None = Field(
         None,
