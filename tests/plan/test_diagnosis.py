@@ -88,7 +88,7 @@ def test_every_synthetic_data_set_is_diagnosed_once() -> None:
 
 def test_diagnoses_share_the_steps_of_real_images() -> None:
     with_diagnosis = steps_of(plan_study(STUDY), DiagnoseSpec)
-    own = ("pixels", "dataset")
+    own = ("pixels", "dataset", "inspected")
     references = [{name: key for name, key in step.inputs.items() if name not in own} for step in with_diagnosis]
     assert references[0] == references[1] == references[2]
 
@@ -114,7 +114,7 @@ def test_without_a_diagnosis_no_steps_are_planned() -> None:
     )
     new = set(diagnosed.steps) - set(plan.steps)
     assert set(plan.steps) < set(diagnosed.steps)
-    assert {diagnosed.steps[key].spec.kind for key in new} <= {"half", "train", "try", "diagnose"}
+    assert {diagnosed.steps[key].spec.kind for key in new} <= {"half", "train", "try", "diagnose", "inspect"}
     assert kinds(diagnosed)["train"] - kinds(plan)["train"] == 2
     assert not steps_of(plan, HalfSpec)
     assert not steps_of(plan, DiagnoseSpec)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 from collections import Counter
@@ -12,9 +13,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from prettyuseful.data.dataset import Row, shard_name, write_shard
 from prettyuseful.data.image_lists import read_image_list
+from prettyuseful.data.images import encode_png
 from prettyuseful.data.pixels import Pixels, load_pixels, write_pixels
 from prettyuseful.diagnosis.findings import Diagnosis
 from prettyuseful.engine.cache import release_model
@@ -23,6 +26,7 @@ from prettyuseful.engine.store.base import Artifact
 from prettyuseful.engine.store.local import LocalStore
 from prettyuseful.errors import DataError
 from prettyuseful.numerics import Numerics, TrainingNumerics
+from prettyuseful.steps.checks import InspectSpec
 from prettyuseful.steps.classifiers import TrainSpec
 from prettyuseful.steps.culprits import CULPRITS
 from prettyuseful.steps.diagnosis import DiagnoseSpec, HalfSpec, KeepClassesSpec, TrySpec
@@ -30,12 +34,13 @@ from prettyuseful.steps.probe import ProbeSpec
 from prettyuseful.tasks.photos import PHOTOGRAPHS, load_photograph
 from prettyuseful.training.recipes import SMALL, Recipe, View
 from prettyuseful.transforms.base import resize_image
-from prettyuseful.transforms.degradation import Blur
+from prettyuseful.transforms.degradation import Blur, Jpeg
 
 from .conftest import Make, make_in
 
 SIDE = 16
 VIEW = View(SIDE, SIDE)
+SPEC = DiagnoseSpec(view=VIEW, stored_size=SIDE, numerics=Numerics())
 RECIPE: Recipe = replace(
     SMALL, stored_size=SIDE, resize=SIDE, epochs=4, augmentation=replace(SMALL.augmentation, size=SIDE)
 )
@@ -159,18 +164,29 @@ class CropsSpec(StepSpec):
 
 
 class ImagesSpec(StepSpec):
-    """The data set from which decoded images could come: the path of each is its group, with an ending."""
+    """The data set from which decoded images could come: the path of each is its group, with an ending.
+
+    `jpeg`: quality of the files, or None for PNG.
+    """
 
     kind: ClassVar[str] = "images"
+    jpeg: int | None = None
 
     def make(self, job: Job) -> dict[str, Any]:
         pixels, facts = opened(job.inputs["pixels"]), job.inputs["pixels"].manifest.facts
         rows = (
-            Row(b"-", f"{group}.png", int(label), str(group))
-            for label, group in zip(pixels.labels, pixels.groups, strict=True)
+            Row(self._encode(pixels[i]), f"{pixels.groups[i]}.png", int(pixels.labels[i]), str(pixels.groups[i]))
+            for i in range(len(pixels))
         )
         write_shard(job.folder / shard_name(0, 1), rows, facts["classes"])
         return dict(facts)
+
+    def _encode(self, pixels: np.ndarray) -> bytes:
+        if self.jpeg is None:
+            return encode_png(pixels)
+        buffer = io.BytesIO()
+        Image.fromarray(pixels).save(buffer, "JPEG", quality=self.jpeg)
+        return buffer.getvalue()
 
 
 class World:
@@ -198,11 +214,20 @@ class World:
         blur = Blur(width=1.5 / SIDE)
         return self.make(ProbeSpec(transform=blur.pin(), numerics=Numerics()), pixels=pixels)
 
-    def diagnosed(self, pixels: Artifact, **more: Artifact) -> Artifact:
-        return self.make(DiagnoseSpec(view=VIEW, numerics=Numerics()), **self.reference, pixels=pixels, **more)
+    def inputs(self, pixels: Artifact, jpeg: int | None = None) -> dict[str, Artifact]:
+        """Return the inputs of a diagnosis of `pixels`, whose files are PNGs or JPEGs; real images are PNGs."""
+        dataset, real = self.images(pixels, jpeg), self.images(self.mixed(0, 48))
+        inspected = {"inspected": self.inspected(dataset), "inspected real": self.inspected(real)}
+        return {**self.reference, "pixels": pixels, "dataset": dataset, "real": real, **inspected}
 
-    def images(self, pixels: Artifact) -> Artifact:
-        return self.make(ImagesSpec(), pixels=pixels)
+    def diagnosed(self, pixels: Artifact, jpeg: int | None = None) -> Artifact:
+        return self.make(SPEC, **self.inputs(pixels, jpeg))
+
+    def images(self, pixels: Artifact, jpeg: int | None = None) -> Artifact:
+        return self.make(ImagesSpec(jpeg=jpeg), pixels=pixels)
+
+    def inspected(self, dataset: Artifact) -> Artifact:
+        return self.make(InspectSpec(), dataset=dataset)
 
 
 @pytest.fixture(scope="module")
@@ -232,8 +257,8 @@ def test_images_like_real_ones_have_no_reported_cause(world: World) -> None:
 
 def test_a_diagnosis_does_not_depend_on_earlier_ones_in_the_process(world: World, tmp_path: Path) -> None:
     sets = [world.mixed(20, 6), world.mixed(16, 10)]
-    inputs = {name: artifact.manifest.key for name, artifact in {**world.reference, "pixels": sets[1]}.items()}
-    step = Step(DiagnoseSpec(view=VIEW, numerics=Numerics()), inputs, "diagnose", 1)
+    inputs = {name: artifact.manifest.key for name, artifact in world.inputs(sets[1]).items()}
+    step = Step(SPEC, inputs, "diagnose", 1)
     shutil.copytree(world.store.root, tmp_path / "store")
     elsewhere = LocalStore(tmp_path / "store")
     release_model()
@@ -254,11 +279,29 @@ def test_a_cached_reference_is_not_reused_for_other_real_images(world: World, bl
     world.diagnosed(world.mixed(25, 1))
     # The first reference is cached now. The second one exchanges the halves and the classifiers.
     turned = {f"{name[:-1]}{1 - int(name[-1])}": artifact for name, artifact in world.reference.items()}
-    spec = DiagnoseSpec(view=VIEW, numerics=Numerics())
-    result = make_in(world.store, spec, **turned, pixels=pixels)
+    result = make_in(world.store, SPEC, **{**world.inputs(pixels), **turned})
     assert result.manifest.key != blurred.manifest.key
     assert diagnosis_of(result) != diagnosis_of(blurred)
     assert diagnosis_of(result).difference == pytest.approx(diagnosis_of(blurred).difference, rel=0.01)
+
+
+def test_both_sides_are_given_one_format_if_the_files_differ(world: World) -> None:
+    """The files are compressed JPEGs, of the same quality on neither side; pixels are what a decoder made of them."""
+    lossy = world.mixed(26, 0)
+    decoded = world.make(ProbeSpec(transform=Jpeg(quality=10).pin(), numerics=Numerics()), pixels=lossy)
+    plain = diagnosis_of(world.diagnosed(decoded))  # PNG files of compressed pixels: no difference of formats
+    assert plain.format is None
+    assert "texture added" in [cause.row.name for cause in plain.named]
+    inputs = world.inputs(decoded) | {
+        "dataset": world.images(lossy, jpeg=10),
+        "inspected": world.inspected(world.images(lossy, jpeg=10)),
+    }
+    result = diagnosis_of(world.make(SPEC, **inputs))
+    assert result.format is not None
+    assert result.format.sentence.startswith("the real images are PNG; the synthetic images are JPEG of quality 10")
+    assert "texture added" in result.format.vanished
+    assert "texture added" not in [cause.row.name for cause in result.named]
+    assert result.difference < plain.difference / 3
 
 
 def test_rows_list_the_near_duplicates_of_the_data_set(
@@ -274,9 +317,9 @@ def test_rows_list_the_near_duplicates_of_the_data_set(
     assert (~real).sum() < 20
     assert "copies" in {cause.id for cause in diagnosis_of(result).named}
     shutil.copytree(world.store.root, tmp_path / "store", ignore=shutil.ignore_patterns(f"{result.manifest.key}.json"))
-    spec, elsewhere = DiagnoseSpec(view=VIEW, numerics=Numerics()), LocalStore(tmp_path / "store")
+    elsewhere = LocalStore(tmp_path / "store")
     assert elsewhere.read(result.manifest.key) is None
-    again = make_in(elsewhere, spec, **world.reference, pixels=pixels)
+    again = make_in(elsewhere, SPEC, **world.inputs(pixels))
     assert (again.manifest.facts, bytes_of(again)) == (
         result.manifest.facts,
         bytes_of(result),
@@ -288,7 +331,7 @@ def test_lists_hold_the_paths_of_the_images_and_of_those_that_they_resemble(
 ) -> None:
     monkeypatch.setattr("prettyuseful.steps.diagnosis.MAX_IMAGES", 26 * len(NAMES))  # 52 images per class of a data set
     pixels = world.mixed(40, 24)
-    result = world.diagnosed(pixels, dataset=world.images(pixels), real=world.images(world.mixed(0, 48)))
+    result = world.diagnosed(pixels)
     lines = read_image_list(result.path(CULPRITS))
     in_set = {f"{group}.png" for group in opened(pixels).groups}
     assert {line.path for line in lines} <= in_set
@@ -314,7 +357,7 @@ def test_too_few_images_raise_an_error(world: World) -> None:
 def test_too_few_real_images_raise_an_error(world: World) -> None:
     half = world.make(HalfSpec(part=0), pixels=world.mixed(0, 40))
     tries = world.make(TrySpec.for_view(VIEW, Numerics()), half=half, classifier=world.reference["classifier 0"])
-    inputs = {**world.reference, "half 0": half, "tries 0": tries, "pixels": world.mixed(26, 0)}
+    inputs = {**world.inputs(world.mixed(26, 0)), "half 0": half, "tries 0": tries}
     with pytest.raises(DataError, match=r"class 0 of half of the real images has 20 images in 20 groups") as raised:
-        world.make(DiagnoseSpec(view=VIEW, numerics=Numerics()), **inputs)
+        world.make(SPEC, **inputs)
     assert "\n" not in str(raised.value)

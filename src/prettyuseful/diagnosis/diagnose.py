@@ -82,7 +82,7 @@ class DiagnosisRun:
         p_values = dict(zip(evidence, adjusted.tolist(), strict=True))
         causes = [self._set_finding(row, p_values[row]) for row in set_evidence]
         causes += self._change_findings({row: p_values[row] for row in change_evidence})
-        ranked = sorted(causes, key=lambda cause: (not cause.named, -cause.explained, cause.p_adjusted))
+        ranked = sorted(causes, key=lambda cause: (not cause.named, -cause.extent, cause.p_adjusted))
         mean, low, high = mean_interval(self.comparison.relative(self.comparison.initial))
         p_value = self.comparison.p_value
         differs = p_value < ALPHA or any(cause.named for cause in causes)

@@ -37,6 +37,14 @@ class RawFeatures:
         """Extract the features of (N, H, W, 3) uint8 images."""
         return cls(*extractor(pixels), describe(pixels))
 
+    def shift_by(self, before: RawFeatures, after: RawFeatures) -> RawFeatures:
+        """Return these features plus the difference `after - before`, which approximates one change after another."""
+        return RawFeatures(
+            self.features + after.features - before.features,
+            self.logits + after.logits - before.logits,
+            {k: values + after.descriptors[k] - before.descriptors[k] for k, values in self.descriptors.items()},
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class ScaledFeatures:

@@ -48,6 +48,8 @@ class NextBest(_Result):
 
     cause: CauseId
     p_value: float = Field(ge=0, le=1)
+
+
 class ImageList(_Result):
     """How many images a list has, see `listed.LISTED`.
 
@@ -100,6 +102,14 @@ class CauseEstimate(_Result):
         return CAUSES[f"{self.id} {self.direction}"]
 
     @property
+    def extent(self) -> float:
+        """The share of the difference that the cause explains, or of the images that show it, whichever is larger.
+
+        Reported causes are ordered by it.
+        """
+        return max(self.explained, self.effect) if self.row.drop else self.explained
+
+    @property
     def effect_words(self) -> str:
         """The effect with its interval, in the unit of the cause."""
         return self.row.unit.effect_words(self.effect, self.low, self.high)
@@ -146,7 +156,7 @@ class Diagnosis(_Result):
     """The result of a diagnosis.
 
     Attributes:
-        causes: all causes, reported ones first, then by the share of the difference that they explain.
+        causes: all causes, reported ones first, then by their extent.
         difference: distance of the data set from real images, as a share of the distance between two classes of real
             images. It does not depend on the number of images.
         low: lower end of its 95% interval over classes.

@@ -39,6 +39,17 @@ class ExtractedHalf:
     extractor: Extractor
     features: Sequence[RawFeatures]
 
+    def with_pixels(self, pixels: np.ndarray) -> ExtractedHalf:
+        """Return the half with its images in another version, such as after another compression.
+
+        Features are extracted once. Candidate changes are taken to move the features of the new version by as much as
+        they move those of the old one.
+        """
+        before, after = self.features[0], RawFeatures.extract(self.extractor, pixels)
+        images = LabelledImages(pixels, self.images.labels, self.images.groups)
+        moved = (changed.shift_by(before, after) for changed in self.features[1:])
+        return ExtractedHalf(images, self.extractor, [after, *moved])
+
 
 class Reference:
     """Real images in two halves that share no group, unchanged and after every candidate change.

@@ -12,7 +12,7 @@ import numpy as np
 
 from prettyuseful.diagnosis.candidates import Candidate, apply_changes
 from prettyuseful.diagnosis.causes import Cause
-from prettyuseful.diagnosis.change_search import ChangeSearch
+from prettyuseful.diagnosis.change_search import ALPHA, ChangeSearch
 from prettyuseful.diagnosis.comparison import Comparison, explained_share
 from prettyuseful.diagnosis.copies import chance_duplicate_rate, nearest_real
 from prettyuseful.diagnosis.features import Sample, ScaledFeatures, UnitFeatures
@@ -86,6 +86,17 @@ class MatchedComparison:
         first, second = (UnitFeatures.split(synthetic.features, kept) for synthetic in self.comparison.features)
         return self.reference.halves.energy_distance(real, (first, second))
 
+    def share_of_images(self, images: np.ndarray) -> float:
+        """Return the share of the difference, 0-1, that disappears without the synthetic images of a mask (N,).
+
+        Real images are unchanged, because a few images that are repeated can look as if they were changed. Without a
+        significant difference there is nothing to explain.
+        """
+        if self.comparison.p_value >= ALPHA:
+            return 0.0
+        remaining = self.distance_without(images, self.reference.halves.real)
+        return explained_share(remaining, self.comparison.initial)
+
     @property
     def halves(self) -> list[tuple[Half, UnitFeatures, UnitFeatures]]:
         """Each half, its real images after the changes, and the synthetic images in its scale."""
@@ -137,20 +148,18 @@ def measure_copies(matched: MatchedComparison, cause: Cause) -> Evidence:
 def measure_repeats(matched: MatchedComparison, cause: Cause) -> Evidence:
     """Measure the share of images that repeat an earlier image of their class, less the share among real images.
 
-    Images without contrast do not count. The cause explains the distance that disappears when repeats are left out,
-    with or without the selected changes: a few images that are repeated can look as if they were changed.
+    Images without contrast do not count. The cause explains the distance that disappears when repeats are left out.
     """
     synthetic, real = matched.synthetic, matched.reference.halves.images
     pixels = apply_changes(matched.changes, real.pixels)
     found = find_set_repeats(synthetic, LabelledImages(pixels, real.labels, real.groups), matched.reference.classes)
     effect = _unit_means(found.rates, matched.comparison.units) - np.repeat(found.real_shares, matched.reference.parts)
     remaining = matched.distance_without(found.mask, matched.real)
-    unchanged = matched.distance_without(found.mask, matched.reference.halves.real)
     return Evidence(
         cause,
         effect,
         effect,
-        explained_share(unchanged, matched.comparison.initial),
+        matched.share_of_images(found.mask),
         images=found.mask,
         scores=found.scores,
         others=found.kept,
@@ -169,12 +178,11 @@ def measure_blanks(matched: MatchedComparison, cause: Cause) -> Evidence:
     classes = range(matched.reference.classes)
     shares = np.array([real_images[real.labels == label].mean() for label in classes])
     effect = _unit_means(images, matched.comparison.units) - np.repeat(shares, matched.reference.parts)
-    unchanged = matched.distance_without(images, matched.reference.halves.real)
     return Evidence(
         cause,
         effect,
         effect,
-        explained_share(unchanged, matched.comparison.initial),
+        matched.share_of_images(images),
         images=images,
         scores=images.astype(float),
         real_share=float(shares.mean()),

@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from prettyuseful.checks.image_set import Role
+from prettyuseful.engine.graph import Graph
 from prettyuseful.plan.planned import PlanContext, PlannedDataset
 from prettyuseful.plan.real import RealImages
 from prettyuseful.steps.checks import CheckSpec, InspectSpec
+
+TRAINING_IMAGES = "the real training images"
 
 
 class CheckPlanner:
@@ -28,17 +31,17 @@ class CheckPlanner:
             return self._checked(dataset, self._train, "train", {}) if is_largest else dataset
         if dataset.plan.generator is None:
             return dataset
-        inspected = self._inspect(dataset.key, dataset.name)
+        inspected = inspect_step(self.graph, dataset.key, dataset.name)
         return self._checked(dataset, inspected, "synthetic", {"train": self._train})
 
     @property
     def _train(self) -> str:
-        return self._inspect(self.real.reference.key, "the real training images")
+        return inspect_step(self.graph, self.real.reference.key, TRAINING_IMAGES)
 
     def _checked(
         self, dataset: PlannedDataset, inspected: str, role: Role, references: Mapping[str, str]
     ) -> PlannedDataset:
-        test = self._inspect(self.real.test_step, "the real test images")
+        test = inspect_step(self.graph, self.real.test_step, "the real test images")
         check = self.graph.add(
             CheckSpec(name=dataset.name, role=role),
             {"images": inspected, "test": test, **references},
@@ -47,5 +50,7 @@ class CheckPlanner:
         )
         return replace(dataset, keys={**dataset.keys, "inspect": inspected, "check": check})
 
-    def _inspect(self, dataset: str, name: str) -> str:
-        return self.graph.add(InspectSpec(), {"dataset": dataset}, f"inspect {name}", self.graph.units(dataset))
+
+def inspect_step(graph: Graph, dataset: str, name: str) -> str:
+    """Add the step that inspects the files of the data set of a step, and return its key."""
+    return graph.add(InspectSpec(), {"dataset": dataset}, f"inspect {name}", graph.units(dataset))

@@ -9,6 +9,7 @@ from prettyuseful.data.class_counts import ClassCounts
 from prettyuseful.diagnosis.images import MIN_IMAGES, parts_per_class
 from prettyuseful.errors import DataError
 from prettyuseful.plan.cells import PlannedCell
+from prettyuseful.plan.checks import TRAINING_IMAGES, inspect_step
 from prettyuseful.plan.classifiers import ClassifierPlanner
 from prettyuseful.plan.planned import PlanContext, PlannedDataset
 from prettyuseful.plan.real import RealImages
@@ -81,9 +82,20 @@ class DiagnosisPlanner:
             self.context.notes.append(
                 f"The diagnosis of {dataset.name} leaves out classes with too few images: {names}."
             )
-        spec = DiagnoseSpec(view=self.cell.view, numerics=self.study.numerics.inference_numerics())
-        paths = {"dataset": dataset.key, "real": self.real.reference.key}
-        inputs = {**self._reference(kept), "pixels": self._pixels(dataset, kept), **paths}
+        spec = DiagnoseSpec(
+            view=self.cell.view,
+            stored_size=self.cell.recipe.stored_size,
+            numerics=self.study.numerics.inference_numerics(),
+        )
+        real = self.real.reference
+        inputs = {
+            **self._reference(kept),
+            "pixels": self._pixels(dataset, kept),
+            "dataset": dataset.key,
+            "real": real.key,
+            "inspected": inspect_step(self.graph, dataset.key, dataset.name),
+            "inspected real": inspect_step(self.graph, real.key, TRAINING_IMAGES),
+        }
         return self.graph.add(spec, inputs, f"diagnose {dataset.title}", self.graph.units(dataset.key))
 
     def _kept(self, dataset: PlannedDataset) -> tuple[int, ...]:

@@ -9,7 +9,8 @@ import numpy as np
 
 from prettyuseful.data.image_lists import ListedPath, format_image_list
 from prettyuseful.engine.step import Job
-from prettyuseful.steps.inputs import read_classes, read_index
+from prettyuseful.steps.diagnosed_images import DiagnosedIndex
+from prettyuseful.steps.inputs import read_classes
 
 if TYPE_CHECKING:
     from prettyuseful.diagnosis.culprits import Culprit
@@ -28,18 +29,14 @@ def write_culprits(
     Args:
         job: a job with the inputs `dataset` and `real`, of which the diagnosed images are a part.
         run: the diagnosis.
-        rows: the diagnosed rows of the images of the diagnosed classes of `dataset`.
-        real_rows: for each half of the real images, the rows that were used.
+        rows: the rows of `dataset`, see `DiagnosedIndex`.
+        real_rows: the rows of `real` in each half of the real images.
     """
     from prettyuseful.diagnosis.culprits import find_culprits, image_lists
-    from prettyuseful.diagnosis.images import half_rows
 
-    classes = read_classes(job, "half 0")
-    paths, _, _ = _diagnosed(job, "dataset", classes)
-    real_paths, real_labels, real_groups = _diagnosed(job, "real", classes)
-    halves = [half_rows(real_labels, real_groups, part)[used] for part, used in enumerate(real_rows)]
-    culprits = find_culprits(run)
-    own, real = paths[rows], real_paths[np.concatenate(halves)]
+    classes, culprits = read_classes(job, "half 0"), find_culprits(run)
+    own = DiagnosedIndex.read(job, "dataset", classes).paths[rows]
+    real = DiagnosedIndex.read(job, "real", classes).paths[np.concatenate(real_rows)]
     lines = (_line(culprit, own, real, run.synthetic.labels, classes) for culprit in culprits)
     (job.folder / CULPRITS).write_text(format_image_list(lines), "utf-8", newline="")
     return image_lists(run, culprits, classes)
@@ -57,15 +54,3 @@ def _line(
         suggested="" if culprit.suggested is None else classes[culprit.suggested],
         other="" if culprit.other is None else others[culprit.other],
     )
-
-
-def _diagnosed(job: Job, name: str, classes: Sequence[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return paths, labels and groups of the images of some classes of a data set; labels are counted in `classes`."""
-    names, new_label = read_classes(job, name), {class_name: label for label, class_name in enumerate(classes)}
-    index = [
-        (path, new_label[names[label]], group)
-        for path, label, group in read_index(job, name)
-        if names[label] in new_label
-    ]
-    paths, labels, groups = zip(*index, strict=True)
-    return np.array(paths, object), np.array(labels), np.array(groups, str)

@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from prettyuseful.data.pixels import Pixels, write_pixels
+from prettyuseful.data.pixels import Pixels, StoredSize, write_pixels
 from prettyuseful.engine.cache import cached_model
 from prettyuseful.engine.keys import digest
 from prettyuseful.engine.step import Job, StepSpec
 from prettyuseful.numerics import Numerics
+from prettyuseful.steps.checks import file_facts
+from prettyuseful.steps.diagnosed_images import MAX_IMAGES, Squares, real_rows, sample_rows
 from prettyuseful.steps.inputs import read_classes, read_classifier, read_pixels, write_json
 from prettyuseful.training.recipes import View
 
 if TYPE_CHECKING:
+    from prettyuseful.diagnosis.diagnose import DiagnosisRun
     from prettyuseful.diagnosis.features import Extractor, RawFeatures
-    from prettyuseful.diagnosis.images import LabelledImages
+    from prettyuseful.diagnosis.formats import FormatFinding
     from prettyuseful.diagnosis.reference import ExtractedHalf, Reference
     from prettyuseful.training.classifier import Classifier
-
-MAX_IMAGES = 1024
-"""Largest number of images of each half, as every one is processed after some 70 changes. A data set has twice this."""
-_MIN_PER_CLASS = 12
 
 
 class KeepClassesSpec(StepSpec):
@@ -84,7 +83,9 @@ class TrySpec(StepSpec):
         from prettyuseful.diagnosis.reference import extract_after_changes
 
         self.numerics.apply()
-        images, extractor = _half(job, "half", self), _extractor(job, "classifier", self)
+        pixels = read_pixels(job, "half")
+        images = Squares(self.view, "native", self.numerics.device).crop(pixels.take(sample_rows(pixels, MAX_IMAGES)))
+        extractor = _extractor(job, "classifier", self)
         count, extracted = 1 + len(candidate_changes(self.view.size)), []
         for raw in extract_after_changes(images, extractor):
             extracted.append(raw)
@@ -100,16 +101,19 @@ class DiagnoseSpec(StepSpec):
     """Diagnose why the images of `pixels` differ from the real images of `half 0` and `half 1`.
 
     The input `classifier 0` was not trained on `half 0`, and `classifier 1` was not trained on `half 1`. `tries 0` and
-    `tries 1` are the results of `TrySpec` for the halves. The step stores a `findings.Diagnosis` in `diagnosis.json`
-    and, in `rows.json`, the rows of `pixels` that show a cause, by the id of each cause whose images can be dropped.
-    With the inputs `dataset` and `real`, from which `pixels` and both halves were decoded, it also stores lists of
-    images by path in `culprits.csv`.
+    `tries 1` are the results of `TrySpec` for the halves. `dataset` and `real` are the encoded images from which
+    `pixels`, with short sides of `stored_size` pixels, and both halves were decoded; `inspected` and `inspected real`
+    are the facts on their files. If the formats of the files differ, both sides are given the same format first.
+
+    The step stores a `findings.Diagnosis` in `diagnosis.json`; in `rows.json`, the rows of `pixels` that show a cause,
+    by the id of each cause whose images can be dropped; and in `culprits.csv`, lists of images by path.
     """
 
     kind: ClassVar[str] = "diagnose"
     version: ClassVar[int] = 5
     pace: ClassVar[float] = 0.005
     view: View
+    stored_size: StoredSize
     numerics: Numerics
 
     def make(self, job: Job) -> dict[str, Any]:
@@ -119,25 +123,70 @@ class DiagnoseSpec(StepSpec):
 
         self.numerics.apply()
         content = " ".join(job.inputs[name].manifest.key for name in _REFERENCE_INPUTS)
-        reference = cached_model(_build_reference, _Inputs(self, job), content=content)
+        real = cached_model(_read_real, _Inputs(self, job), content=content)
         job.progress(0.3)
         pixels = read_pixels(job, "pixels")
-        rows = _sample_rows(pixels, 2 * MAX_IMAGES)
-        run = DiagnosisRun(reference, _to_squares(pixels.take(rows), self))
+        rows = sample_rows(pixels, 2 * MAX_IMAGES)
+        run, formats = self._with_one_format(
+            job, real, DiagnosisRun(real.reference, self.squares.crop(pixels.take(rows))), rows
+        )
         classes = read_classes(job, "half 0")
-        diagnosis = add_examples(run, classes).model_copy(update={"classes": classes})
-        if "dataset" in job.inputs:
-            real_rows = [_sample_rows(read_pixels(job, f"half {part}"), MAX_IMAGES) for part in (0, 1)]
-            lists = write_culprits(job, run, rows, real_rows)
-            diagnosis = diagnosis.model_copy(update={"lists": lists, "images": len(rows)})
+        diagnosis = add_examples(run, classes)
+        lists = write_culprits(job, run, rows, real.rows)
+        more = {"classes": classes, "format": formats, "lists": lists, "images": len(rows)}
+        diagnosis = diagnosis.model_copy(update=more)
         write_json(job.folder / "diagnosis.json", diagnosis.model_dump(mode="json"))
         rows_by_cause = {cause: rows[mask].tolist() for cause, mask in run.droppable_images.items()}
         write_json(job.folder / "rows.json", rows_by_cause)
         named = [cause.row.name for cause in diagnosis.named]
         return {"images": len(rows), "classes": list(classes), "differs": diagnosis.differs, "named": named}
 
+    @property
+    def squares(self) -> Squares:
+        return Squares(self.view, self.stored_size, self.numerics.device)
+
+    def _with_one_format(
+        self, job: Job, real: _Real, run: DiagnosisRun, rows: np.ndarray
+    ) -> tuple[DiagnosisRun, FormatFinding | None]:
+        """Return the diagnosis of images in one format, and the difference of formats; `run` if there is none.
+
+        `run`: the diagnosis of the images as they are. `rows`: the diagnosed rows of `dataset`.
+        """
+        from prettyuseful.diagnosis.diagnose import DiagnosisRun
+        from prettyuseful.diagnosis.formats import compare_formats
+        from prettyuseful.diagnosis.reference import Reference
+        from prettyuseful.diagnosis.same_format import format_finding, same_format
+
+        difference = compare_formats(file_facts(job.inputs["inspected real"]), file_facts(job.inputs["inspected"]))
+        finding = format_finding(difference)
+        if finding is None:
+            return run, None
+        recipe, reference, synthetic = same_format(difference), real.reference, run.synthetic
+        of_real, of_synthetic = finding.changes
+        if of_real.share > 0:
+            first, second = (
+                half.with_pixels(self.squares.decode(job, "real", half_rows, recipe.real).pixels)
+                for half, half_rows in zip(real.halves, real.rows, strict=True)
+            )
+            reference = Reference(first, second, reference.classes)
+        if of_synthetic.share > 0:
+            synthetic = self.squares.decode(job, "dataset", rows, recipe.synthetic)
+        after = DiagnosisRun(reference, synthetic)
+        remaining = {cause.row.name for cause in after.diagnosis.named}
+        vanished = [cause.row.name for cause in run.diagnosis.named if cause.row.name not in remaining]
+        return after, finding.model_copy(update={"vanished": tuple(vanished)})
+
 
 _REFERENCE_INPUTS = ("half 0", "half 1", "classifier 0", "classifier 1", "tries 0", "tries 1")
+
+
+@dataclass(frozen=True)
+class _Real:
+    """The real images of diagnoses; `rows`: those of each half, see `DiagnosedIndex`."""
+
+    halves: tuple[ExtractedHalf, ExtractedHalf]
+    rows: tuple[np.ndarray, np.ndarray]
+    reference: Reference
 
 
 class _Inputs:
@@ -153,23 +202,19 @@ class _Inputs:
         return hash(self.spec)
 
 
-def _build_reference(inputs: _Inputs) -> Reference:
+def _read_real(inputs: _Inputs) -> _Real:
     from prettyuseful.diagnosis.reference import Reference
 
     first, second = (_extracted_half(inputs.job, part, inputs.spec) for part in (0, 1))
-    return Reference(first, second, len(read_classes(inputs.job, "half 0")))
+    reference = Reference(first, second, len(read_classes(inputs.job, "half 0")))
+    return _Real((first, second), real_rows(inputs.job), reference)
 
 
 def _extracted_half(job: Job, part: int, spec: DiagnoseSpec) -> ExtractedHalf:
     from prettyuseful.diagnosis.reference import ExtractedHalf
 
-    images, extractor = _half(job, f"half {part}", spec), _extractor(job, f"classifier {part}", spec)
+    images, extractor = spec.squares.read_half(job, part), _extractor(job, f"classifier {part}", spec)
     return ExtractedHalf(images, extractor, _read_raw_features(job, f"tries {part}"))
-
-
-def _half(job: Job, name: str, spec: TrySpec | DiagnoseSpec) -> LabelledImages:
-    pixels = read_pixels(job, name)
-    return _to_squares(pixels.take(_sample_rows(pixels, MAX_IMAGES)), spec)
 
 
 def _extractor(job: Job, name: str, spec: TrySpec | DiagnoseSpec) -> Extractor:
@@ -195,26 +240,3 @@ def _extract(classifier: Classifier, view: View, squares: np.ndarray) -> tuple[n
     unlabelled = np.zeros(len(squares), np.int64)
     pixels = Pixels.from_array(squares, unlabelled, unlabelled.astype(str))
     return features_and_logits(classifier, pixels, View(view.size, view.size))  # already square
-
-
-def _sample_rows(pixels: Pixels, most: int) -> np.ndarray:
-    """Return the rows of about `most` images, the same number of every class, as whole groups."""
-    from prettyuseful.diagnosis.images import sample_groups
-
-    classes = np.unique(pixels.labels)
-    per_class = max(_MIN_PER_CLASS, most // len(classes))
-    rng = np.random.default_rng(0)
-    chosen = []
-    for label in classes:
-        rows = np.flatnonzero(pixels.labels == label)
-        chosen.append(np.sort(rows[sample_groups(pixels.groups[rows], per_class, rng)]))
-    return np.concatenate(chosen)
-
-
-def _to_squares(pixels: Pixels, spec: TrySpec | DiagnoseSpec) -> LabelledImages:
-    """Crop the images to the squares that the classifier sees."""
-    from prettyuseful.diagnosis.images import LabelledImages
-    from prettyuseful.training.crops import centre_crops
-
-    view = replace(spec.view, crops=1)
-    return LabelledImages(centre_crops(pixels, view, spec.numerics.device), pixels.labels, pixels.groups)

@@ -1,0 +1,129 @@
+"""The images that a diagnosis compares: a sample of a data set, and the real images in two halves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from prettyuseful.data.dataset import Row
+from prettyuseful.data.pixels import Pixels, StoredSize
+from prettyuseful.engine.step import Job
+from prettyuseful.steps.inputs import read_classes, read_index, read_pixels, read_rows
+from prettyuseful.training.recipes import View
+
+if TYPE_CHECKING:
+    from prettyuseful.diagnosis.images import LabelledImages
+    from prettyuseful.diagnosis.same_format import Operation
+
+MAX_IMAGES = 1024
+"""Largest number of images of each half; every one is processed after some 100 changes. A data set has twice this."""
+_MIN_PER_CLASS = 12
+
+
+@dataclass(frozen=True)
+class Squares:
+    """How images become the squares that a classifier sees.
+
+    `view`: its view. `stored_size`: short side of the decoded images in pixels. `device`: where images are resized.
+    """
+
+    view: View
+    stored_size: StoredSize
+    device: str
+
+    def crop(self, pixels: Pixels) -> LabelledImages:
+        """Return the centre squares of decoded images."""
+        from prettyuseful.diagnosis.images import LabelledImages
+        from prettyuseful.training.crops import centre_crops
+
+        view = replace(self.view, crops=1)
+        return LabelledImages(centre_crops(pixels, view, self.device), pixels.labels, pixels.groups)
+
+    def read_half(self, job: Job, part: int) -> LabelledImages:
+        """Return the sample of a half of the real images, the input `half 0` or `half 1`."""
+        pixels = read_pixels(job, f"half {part}")
+        return self.crop(pixels.take(sample_rows(pixels, MAX_IMAGES)))
+
+    def decode(self, job: Job, name: str, rows: np.ndarray, operations: Sequence[Operation]) -> LabelledImages:
+        """Return images of the data set `name`, decoded again with operations that change their format.
+
+        `rows`: see `DiagnosedIndex`.
+        """
+        from prettyuseful.diagnosis.same_format import decode_rows_as
+
+        classes = read_classes(job, "half 0")
+        chosen = DiagnosedIndex.read(job, name, classes).positions[rows]
+        order = np.argsort(chosen, kind="stable")
+        decoded = list(decode_rows_as(operations, _rows_at(job, name, chosen[order]), self.stored_size))
+        back = np.argsort(order, kind="stable")
+        images = [decoded[i][0] for i in back]
+        names, new_label = read_classes(job, name), {class_name: label for label, class_name in enumerate(classes)}
+        labels = np.array([new_label[names[decoded[i][1]]] for i in back])
+        groups = np.array([decoded[i][2] for i in back])
+        flat = np.concatenate([image.reshape(-1) for image in images])
+        return self.crop(Pixels((flat,), np.array([image.shape[:2] for image in images]), labels, groups))
+
+
+@dataclass(frozen=True)
+class DiagnosedIndex:
+    """The images of a data set that belong to the diagnosed classes, in the order of the data set.
+
+    A row number of a diagnosis counts these images only.
+
+    Attributes:
+        positions: (N,) position of each image in the data set.
+        paths: (N,) str objects.
+        labels: (N,) counted in the diagnosed classes.
+        groups: (N,) str.
+    """
+
+    positions: np.ndarray
+    paths: np.ndarray
+    labels: np.ndarray
+    groups: np.ndarray
+
+    @classmethod
+    def read(cls, job: Job, name: str, classes: Sequence[str]) -> DiagnosedIndex:
+        names, new_label = read_classes(job, name), {class_name: label for label, class_name in enumerate(classes)}
+        index = [
+            (position, path, new_label[names[label]], group)
+            for position, (path, label, group) in enumerate(read_index(job, name))
+            if names[label] in new_label
+        ]
+        positions, paths, labels, groups = zip(*index, strict=True)
+        return cls(np.array(positions), np.array(paths, object), np.array(labels), np.array(groups, str))
+
+
+def real_rows(job: Job) -> tuple[np.ndarray, np.ndarray]:
+    """Return the rows of `real` in the sample of each half of the real images; see `DiagnosedIndex`."""
+    from prettyuseful.diagnosis.images import half_rows
+
+    index = DiagnosedIndex.read(job, "real", read_classes(job, "half 0"))
+    first, second = (
+        half_rows(index.labels, index.groups, part)[sample_rows(read_pixels(job, f"half {part}"), MAX_IMAGES)]
+        for part in (0, 1)
+    )
+    return first, second
+
+
+def sample_rows(pixels: Pixels, most: int) -> np.ndarray:
+    """Return the rows of about `most` images, the same number of every class, as whole groups."""
+    from prettyuseful.diagnosis.images import sample_groups
+
+    classes = np.unique(pixels.labels)
+    per_class = max(_MIN_PER_CLASS, most // len(classes))
+    rng = np.random.default_rng(0)
+    chosen = []
+    for label in classes:
+        rows = np.flatnonzero(pixels.labels == label)
+        chosen.append(np.sort(rows[sample_groups(pixels.groups[rows], per_class, rng)]))
+    return np.concatenate(chosen)
+
+
+def _rows_at(job: Job, name: str, positions: np.ndarray) -> Iterator[Row]:
+    """Yield the rows of a data set at some positions, in ascending order."""
+    wanted = set(positions.tolist())
+    return (row for position, row in enumerate(read_rows(job, name)) if position in wanted)
