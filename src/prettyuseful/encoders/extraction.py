@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
+from typing import TypeVar
 
 import numpy as np
 import torch
 
 from prettyuseful.data.pixels import Pixels
 
+Item, Result = TypeVar("Item"), TypeVar("Result")
 BATCH = 16
 """Images per batch. The last batch is padded, so that the features of an image never depend on the batch size."""
 
@@ -19,6 +24,7 @@ def extract_features(
     preprocess: Callable[[np.ndarray], torch.Tensor],
     network: Callable[[torch.Tensor], torch.Tensor],
     device: str,
+    threads: int = 1,
 ) -> np.ndarray:
     """Return features (N, d) float32, on the CPU.
 
@@ -27,10 +33,29 @@ def extract_features(
         preprocess: turns an image (H, W, 3) uint8 into a tensor (3, S, S).
         network: turns a batch (BATCH, 3, S, S) into features (BATCH, d).
         device: of the network.
+        threads: that preprocess images.
     """
     batches = []
-    for start in range(0, len(pixels), BATCH):
-        images = [preprocess(pixels[i]) for i in range(start, min(start + BATCH, len(pixels)))]
+    prepared = map_in_order(lambda i: preprocess(pixels[i]), range(len(pixels)), threads)
+    while images := list(islice(prepared, BATCH)):
         padded = torch.stack([*images, *(images[-1:] * (BATCH - len(images)))])
         batches.append(network(padded.to(device))[: len(images)].float().cpu().numpy())
     return np.concatenate(batches)
+
+
+def map_in_order(function: Callable[[Item], Result], items: Iterable[Item], threads: int) -> Iterator[Result]:
+    """Yield the result for every item, in order, computed by `threads` threads a few items ahead.
+
+    Decoding and resizing release the interpreter lock. With one thread, everything is computed in the caller's.
+    """
+    if threads == 1:
+        yield from map(function, items)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        pending: deque[Future[Result]] = deque()
+        for item in items:
+            pending.append(pool.submit(function, item))
+            if len(pending) > 2 * threads:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()

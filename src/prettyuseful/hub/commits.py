@@ -13,6 +13,7 @@ from pydantic import JsonValue
 from prettyuseful.errors import DataError, StoreError
 from prettyuseful.hub.ids import split_revision
 from prettyuseful.output_files import draft_folder, write_text
+from prettyuseful.paths import is_folder
 
 UNRESOLVED = "unresolved"
 """Placeholder for the commit if neither the hub nor the local cache knows it."""
@@ -59,6 +60,17 @@ def resolve(name: str) -> Commit:
     """
     repository, revision = split_revision(name)
     return Commit(repository, _sha(repository, revision or "main"))
+
+
+def cached_snapshot(repository: str) -> Commit | None:
+    """Return the commit of the branch main whose files are in the local cache, without asking the hub."""
+    from huggingface_hub import constants
+
+    cache = Path(constants.HF_HUB_CACHE)
+    sha = _cached_commit(cache, repository, "main")
+    if sha is None or not is_folder(_folder(cache, repository) / "snapshots" / sha):
+        return None
+    return Commit(repository, sha)
 
 
 def check_resolved(content: JsonValue, name: str) -> None:
