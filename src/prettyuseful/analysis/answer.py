@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from prettyuseful.analysis.classifiers import classifier_words
 from prettyuseful.analysis.power import detectable_sentence
 from prettyuseful.analysis.remedies import InterventionEffects, diagnosis_sentences
 from prettyuseful.analysis.rows import Comparison, Row
@@ -48,14 +49,18 @@ def _accuracy_sentences(study: StudyRecord, rows: Sequence[Row]) -> Iterator[str
     for accuracy, row in measured:
         if row.real:
             yield (
-                f"Trained on {row.images_per_class} real images per class, the classifier ({row.cell[0]}) reaches "
+                f"Trained on {row.images_per_class} real images per class, {classifier_words(row.cell)} reaches "
                 f"{percent(accuracy)} accuracy on real test images; guessing reaches {share(study.task.chance)}."
             )
     generated = [(accuracy, row) for accuracy, row in measured if not row.real and row.of is None]
     generated.sort(key=lambda pair: -pair[0].mean)
     for accuracy, row in generated:
         gap = "" if row.gap is None else f", a difference of {points(row.gap)} from real images"
-        worth = "" if row.worth is None else f"; real images per class for the same accuracy: {row.worth.text}"
+        worth = ""
+        if row.worth is not None:
+            is_below = row.worth.censored == "below"
+            words = f"it {row.worth.comparison}" if is_below else f"real images per class for the same accuracy: {row.worth.text}"
+            worth = f"; {words}"
         yield f"Trained on {row.dataset}, it reaches {percent(accuracy)}{gap}{worth}."
     for accuracy, row in generated:
         if row.from_real and row.from_real.low > accuracy.high:

@@ -47,8 +47,7 @@ def _sentences(
     yield _usefulness(name, best, real_count)
     if best.worth:
         yield (
-            f"Its {best.images_per_class} images per class give the same accuracy as {best.worth.text} real images per "
-            "class (effective real images)."
+            f"With {best.images_per_class} images per class, it {best.worth.comparison} (effective real images)."
             if best.worth.censored in ("none", "below")
             else f"Effective real images per class of its {best.images_per_class} images: {best.worth.text}."
         )

@@ -37,8 +37,8 @@ _OTHER_STAGES = {
 _BLOCK = re.compile(r"_blocks\.(\d+)\.(\w+)\.(\w+)")
 
 
-def open_lite0(weights: str | None, numerics: Numerics) -> TimmModel:
-    """Return the encoder.
+class EfficientNetLite0(TimmModel):
+    """Pooled features of EfficientNet-Lite0 (Tan and Le 2019, without squeeze-and-excitation), as timm computes them.
 
     Args:
         weights: a file (safetensors with the names of timm, or a state dict of the package, saved by `torch.save`), or
@@ -48,13 +48,18 @@ def open_lite0(weights: str | None, numerics: Numerics) -> TimmModel:
     Raises:
         DataError: the weights are missing, changed, or of another model.
     """
-    assert EFFICIENTNET_LITE0.package is not None
+
+    def __init__(self, weights: str | None, numerics: Numerics) -> None:
+        super().__init__(EFFICIENTNET_LITE0.timm_id, weights, numerics, _find)
+
+
+def _find(weights: str | None) -> Pretrained:
     if weights is None:
-        weights = str(verified_file(EFFICIENTNET_LITE0.package))
-    pretrained = Pretrained.from_source(weights)
-    if not is_hub_weights(weights) and not weights.endswith(WEIGHTS):
-        pretrained = Lite0File(Path(weights))
-    return TimmModel(EFFICIENTNET_LITE0.timm_id, pretrained, numerics)
+        assert EFFICIENTNET_LITE0.package is not None
+        return Lite0File(verified_file(EFFICIENTNET_LITE0.package))
+    if is_hub_weights(weights) or weights.endswith(WEIGHTS):
+        return Pretrained.from_source(weights)
+    return Lite0File(Path(weights))
 
 
 @dataclass(frozen=True)

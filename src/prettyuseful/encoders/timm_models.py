@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any, cast
 
 import numpy as np
@@ -28,19 +29,26 @@ class TimmModel:
 
     Args:
         name: a timm id.
-        weights: where to read the weights.
+        weights: a safetensors file or a hub id; None for timm's own weights.
         numerics: device and threads.
+        find: returns where to read these weights.
 
     Raises:
         UnknownNameError: unknown timm id.
         DataError: the weights are missing or belong to another model.
     """
 
-    def __init__(self, name: str, weights: Pretrained, numerics: Numerics) -> None:
+    def __init__(
+        self,
+        name: str,
+        weights: str | None,
+        numerics: Numerics,
+        find: Callable[[str | None], Pretrained] = Pretrained.from_source,
+    ) -> None:
         config = preprocessing_config(name)
         # The last layer is not used, so one class suffices.
         design = Design(name, 1, config["input_size"][-1])
-        network = init_classifier(design, 0, weights).network.eval()
+        network = init_classifier(design, 0, find(weights)).network.eval()
         # Convolutions on CPUs take half the time in this format.
         self.network: Any = network.to(device=numerics.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.transform, self.numerics = create_transform(**config, is_training=False), numerics
@@ -56,11 +64,6 @@ class TimmModel:
     def _forward(self, batch: torch.Tensor) -> torch.Tensor:
         maps = self.network.forward_features(batch.contiguous(memory_format=torch.channels_last))
         return cast("torch.Tensor", self.network.forward_head(maps, pre_logits=True))
-
-
-def open_timm_model(name: str, weights: str | None, numerics: Numerics) -> TimmModel:
-    """Return the encoder with a safetensors file or a hub id as `weights`; None for timm's own weights."""
-    return TimmModel(name, Pretrained.from_source(weights), numerics)
 
 
 def preprocessing_config(name: str) -> dict[str, Any]:

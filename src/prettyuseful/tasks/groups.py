@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Container
 
 import numpy as np
 
@@ -23,8 +24,8 @@ def source_groups(source: SampledSource) -> dict[str, str]:
     return {sample.path: str(sample.fields.get("group", ids[sample.path])) for sample in source.samples()}
 
 
-def near_duplicate_groups(source: SampledSource) -> dict[str, str]:
-    """Return the group of every image of a source, by path.
+def near_duplicate_groups(source: SampledSource, only: Container[str] | None = None) -> dict[str, str]:
+    """Return the group of every image of a source, by path; `only`: the paths of the images that are looked at.
 
     Near-duplicates in the same class are put into one group. Groups that the source itself gives are kept together. A
     group takes its name from the source, or else the smallest content id of its images.
@@ -35,6 +36,8 @@ def near_duplicate_groups(source: SampledSource) -> dict[str, str]:
     vectors: dict[str, dict[str, np.ndarray]] = defaultdict(dict)
     broken: list[str] = []
     for sample in source.samples():
+        if only is not None and sample.path not in only:
+            continue
         try:
             vectors[sample.label][sample.path] = thumbnail_vectors(decode(sample.read(), sample.location))
         except DataError as error:
@@ -51,7 +54,7 @@ def near_duplicate_groups(source: SampledSource) -> dict[str, str]:
         components = near_duplicates([class_vectors[path] for path in paths])
         for path, component in zip(paths, components, strict=True):
             duplicate_groups[path] = (label, int(component))
-    paths = sorted(given)
+    paths = sorted(duplicate_groups)
     merged = merge_partitions([duplicate_groups[path] for path in paths], [given[path] for path in paths]).tolist()
     names: dict[int, str] = {}
     for path, group in zip(paths, merged, strict=True):
