@@ -15,5 +15,5 @@ def classifier_words(cell: Cell) -> str:
 def probe_words(encoder: str) -> str:
     """Return what is measured with a frozen encoder, and what it was trained on."""
     row = ENCODERS.rows.get(encoder)
-    seen = f", which was trained on {row.trained_on}," if row is not None and row.trained_on else ""
+    seen = f" (trained on {row.trained_on})" if row is not None and row.trained_on else ""
     return f"linear probe on frozen features of {encoder}{seen}"

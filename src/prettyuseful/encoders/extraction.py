@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
 from itertools import islice
-from typing import TypeVar
 
 import numpy as np
 import torch
 
 from prettyuseful.data.pixels import Pixels
+from prettyuseful.data.threads import map_in_order
 
-Item, Result = TypeVar("Item"), TypeVar("Result")
 BATCH = 16
 """Images per batch. The last batch is padded, so that the features of an image never depend on the batch size."""
 
@@ -41,21 +38,3 @@ def extract_features(
         padded = torch.stack([*images, *(images[-1:] * (BATCH - len(images)))])
         batches.append(network(padded.to(device))[: len(images)].float().cpu().numpy())
     return np.concatenate(batches)
-
-
-def map_in_order(function: Callable[[Item], Result], items: Iterable[Item], threads: int) -> Iterator[Result]:
-    """Yield the result for every item, in order, computed by `threads` threads a few items ahead.
-
-    Decoding and resizing release the interpreter lock. With one thread, everything is computed in the caller's.
-    """
-    if threads == 1:
-        yield from map(function, items)
-        return
-    with ThreadPoolExecutor(threads) as pool:
-        pending: deque[Future[Result]] = deque()
-        for item in items:
-            pending.append(pool.submit(function, item))
-            if len(pending) > 2 * threads:
-                yield pending.popleft().result()
-        while pending:
-            yield pending.popleft().result()

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
 
 from pydantic import JsonValue
 
@@ -73,6 +74,25 @@ def cached_snapshot(repository: str) -> Commit | None:
     return Commit(repository, sha)
 
 
+def is_reachable(repository: str) -> bool:
+    """Return whether the hub has a repository, within a few seconds; False in offline mode."""
+    from huggingface_hub import constants
+
+    if constants.HF_HUB_OFFLINE:
+        return False
+    found: list[str] = []
+
+    def ask() -> None:
+        with suppress(DataError):  # the hub answers, but does not have the repository
+            found.append(resolve(repository).sha)
+
+    # A name server that does not answer takes longer than any timeout of a request.
+    thread = Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(_PATIENCE)
+    return bool(found) and found[0] != UNRESOLVED
+
+
 def check_resolved(content: JsonValue, name: str) -> None:
     """Raise DataError if a part of a key holds a commit that could not be resolved when the study was planned."""
     for commit in commits_in(content):
@@ -135,6 +155,7 @@ def _query_hub(repository: str, revision: str, cache: str, offline: bool) -> str
 
 
 _TIMEOUT = 10.0  # seconds
+_PATIENCE = 4.0  # seconds, where the hub is one of several ways
 
 
 def _cached_commit(cache: Path, repository: str, revision: str) -> str | None:

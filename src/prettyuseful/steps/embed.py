@@ -10,8 +10,8 @@ import numpy as np
 
 from prettyuseful.data.dataset import Row
 from prettyuseful.data.pixels import Image, Pixels, decode_rows
+from prettyuseful.data.threads import map_in_order
 from prettyuseful.encoders.base import Encoder, TextEncoder
-from prettyuseful.encoders.extraction import map_in_order
 from prettyuseful.encoders.source import EncoderSource, open_encoder
 from prettyuseful.engine.pinned import Pinned
 from prettyuseful.engine.step import Job, StepSpec

@@ -141,8 +141,8 @@ class FrozenFeatures:
     changed.
     """
 
-    inverse_strengths: tuple[float, ...] = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
-    default_inverse_strength: float = 30.0
+    inverse_strengths: tuple[float, ...] = (3.0, 10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0, 10000.0)
+    default_inverse_strength: float = 300.0
     folds: int = 4
     stored_size: StoredSize = 256
 
