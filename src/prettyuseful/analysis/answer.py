@@ -58,9 +58,8 @@ def _accuracy_sentences(study: StudyRecord, rows: Sequence[Row]) -> Iterator[str
         gap = "" if row.gap is None else f", a difference of {points(row.gap)} from real images"
         worth = ""
         if row.worth is not None:
-            is_below = row.worth.censored == "below"
-            words = f"it {row.worth.comparison}" if is_below else f"real images per class for the same accuracy: {row.worth.text}"
-            worth = f"; {words}"
+            same = f"real images per class for the same accuracy: {row.worth.text}"
+            worth = f"; it is {row.worth.below_words}" if row.worth.censored == "below" else f"; {same}"
         yield f"Trained on {row.dataset}, it reaches {percent(accuracy)}{gap}{worth}."
     for accuracy, row in generated:
         if row.from_real and row.from_real.low > accuracy.high:

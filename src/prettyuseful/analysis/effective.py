@@ -51,14 +51,12 @@ class EffectiveReal:
 
 
     @property
-    def comparison(self) -> str:
-        """What a data set is, as the end of a sentence: `is less useful than 1 real image per class, the smallest
-        number tried`, or `gives the same accuracy as about 43 [31, 60] real images per class`.
+    def below_words(self) -> str:
+        """With `censored` `below`, the end of a sentence: `less useful than 1 real image per class, the smallest number
+        tried`.
         """
-        if self.censored == "below":
-            images = f"{count(self.smallest)} real image{'s' * (self.smallest != 1)} per class"
-            return f"is less useful than {images}, the smallest number tried{self._upper_bound}"
-        return f"gives the same accuracy as {self.text} real images per class"
+        images = f"{count(self.smallest)} real image{'s' * (self.smallest != 1)} per class"
+        return f"less useful than {images}, the smallest number tried{self._upper_bound}"
 
     @property
     def _upper_bound(self) -> str:
