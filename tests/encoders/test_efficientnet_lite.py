@@ -100,8 +100,7 @@ def test_a_safetensors_file_has_the_names_of_timm(
     save_file(network.state_dict(), tmp_path / "weights.safetensors")
     one = pixels.take(np.arange(1))
     features = [
-        EfficientNetLite0(str(file), Numerics()).features(one)
-        for file in (weights, tmp_path / "weights.safetensors")
+        EfficientNetLite0(str(file), Numerics()).features(one) for file in (weights, tmp_path / "weights.safetensors")
     ]
     np.testing.assert_array_equal(*features)
 

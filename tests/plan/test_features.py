@@ -54,7 +54,9 @@ def test_the_notes_say_what_intervals_cover(plan: Plan) -> None:
 
 
 def test_metrics_use_the_same_features(encoder: str) -> None:
-    study = frozen_study(encoder, more="").replace("metrics: []", "metrics: [density]").replace("_class: 5", "_class: 8")
+    study = (
+        frozen_study(encoder, more="").replace("metrics: []", "metrics: [density]").replace("_class: 5", "_class: 8")
+    )
     plan = plan_study(study)
     assert [*plan.encoders] == ["means"]
     tested = {plan.steps[run.evaluations[REAL]].inputs["features"] for run in plan.runs}
@@ -80,7 +82,7 @@ def test_a_diagnosis_is_left_out_with_a_note(encoder: str) -> None:
     ("old", "new", "message"),
     [
         ("recipes: [frozen-features]", "recipes: [frozen-features], probes: [rgb, edges]", "needs the probe rgb"),
-        ("metrics: []", "metrics: [agreement]", "needs a network that is trained on real images"),
+        ("metrics: []", "metrics: [label-agreement]", "needs a network that is trained on real images"),
         ("seeds: [0, 1, 2]", "seeds: [0, 1], until: sure", "until"),
         ("blur, width: 0.2}", "blur, width: 0.2}, pretrain: real", "pretrain needs networks"),
         ("metrics: []", "recipes: {mine: {like: frozen-features}}", "has no settings"),

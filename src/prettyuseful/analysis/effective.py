@@ -49,7 +49,6 @@ class EffectiveReal:
         high = f"more than {count(self.largest)}" if self.high is None else count(self.high)
         return f"about {count(self.estimate)} [{low}, {high}]"
 
-
     @property
     def below_words(self) -> str:
         """With `censored` `below`, the end of a sentence: `less useful than 1 real image per class, the smallest number

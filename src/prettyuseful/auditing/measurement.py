@@ -100,11 +100,7 @@ def _automatic(side: int) -> tuple[tuple[str, ...], list[str]]:
 def _weights_are_at_hand() -> bool:
     package = EFFICIENTNET_LITE0.package
     assert package is not None
-    return (
-        packaged_file(package) is not None
-        or cached_snapshot(package.hub) is not None
-        or is_reachable(package.hub)
-    )
+    return packaged_file(package) is not None or cached_snapshot(package.hub) is not None or is_reachable(package.hub)
 
 
 def _probe_note(name: str) -> str:

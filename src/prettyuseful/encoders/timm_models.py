@@ -54,9 +54,7 @@ class TimmModel:
         self.transform, self.numerics = create_transform(**config, is_training=False), numerics
 
     def features(self, pixels: Pixels) -> np.ndarray:
-        return extract_features(
-            pixels, self._preprocess, self._forward, self.numerics.device, self.numerics.threads
-        )
+        return extract_features(pixels, self._preprocess, self._forward, self.numerics.device, self.numerics.threads)
 
     def _preprocess(self, image: np.ndarray) -> torch.Tensor:
         return cast("torch.Tensor", self.transform(Image.fromarray(image)))

@@ -168,9 +168,7 @@ _PRETRAINED = [
 def _check_weights(study: Study, cells: Iterable[AnyCell]) -> None:
     pretrained = list(
         dict.fromkeys(
-            cell.architecture
-            for cell in cells
-            if isinstance(cell, FrozenCell) or cell.recipe.weights == "pretrained"
+            cell.architecture for cell in cells if isinstance(cell, FrozenCell) or cell.recipe.weights == "pretrained"
         )
     )
     for name in study.train.weights:

@@ -260,9 +260,7 @@ class MeasurePlanner:
         inputs = {"classifier": trained.classifier, "pixels": trained.pixels(dataset, trained.cell)}
         numerics = self.study.numerics.inference_numerics()
         spec = EmbedSpec(encoder=self.features.pinned(encoder), view=trained.cell.view, numerics=numerics)
-        return {
-            role: self.graph.add(spec, inputs, f"embed {label} by {encoder.label}", self.graph.units(dataset))
-        }
+        return {role: self.graph.add(spec, inputs, f"embed {label} by {encoder.label}", self.graph.units(dataset))}
 
     def _logits(self, role: str, _: EncoderSource, dataset: str, label: str) -> dict[str, str]:
         trained = self.trained

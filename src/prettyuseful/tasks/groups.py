@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Container
+from collections.abc import Set
 
 import numpy as np
 
 from prettyuseful.data.images import decode
 from prettyuseful.data.near_duplicates import merge_partitions, near_duplicates, thumbnail_vectors
 from prettyuseful.data.sources.base import SampledSource
+from prettyuseful.engine.keys import digest
 from prettyuseful.errors import DataError
 
 _MAX_LISTED = 5  # broken images that one error lists
@@ -24,7 +25,7 @@ def source_groups(source: SampledSource) -> dict[str, str]:
     return {sample.path: str(sample.fields.get("group", ids[sample.path])) for sample in source.samples()}
 
 
-def near_duplicate_groups(source: SampledSource, only: Container[str] | None = None) -> dict[str, str]:
+def near_duplicate_groups(source: SampledSource, only: Set[str] | None = None) -> dict[str, str]:
     """Return the group of every image of a source, by path; `only`: the paths of the images that are looked at.
 
     Near-duplicates in the same class are put into one group. Groups that the source itself gives are kept together. A
@@ -33,6 +34,20 @@ def near_duplicate_groups(source: SampledSource, only: Container[str] | None = N
     Raises:
         DataError: images cannot be decoded; the message lists them.
     """
+    key = digest([source.fingerprint(), sorted(only) if only is not None else None])
+    if key not in _found:
+        if len(_found) == _REMEMBERED:
+            _found.pop(next(iter(_found)))
+        _found[key] = _near_duplicate_groups(source, only)
+    return dict(_found[key])
+
+
+_found: dict[str, dict[str, str]] = {}
+"""Groups that this process has found, by the content of the images: a task is opened by planning and by each load."""
+_REMEMBERED = 8
+
+
+def _near_duplicate_groups(source: SampledSource, only: Set[str] | None) -> dict[str, str]:
     vectors: dict[str, dict[str, np.ndarray]] = defaultdict(dict)
     broken: list[str] = []
     for sample in source.samples():
