@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from tests.frozen import frozen_study, write_encoder
 from tests.plan.plans import keys, plan_study
@@ -119,7 +117,7 @@ def test_names_that_cannot_be_used_are_reported(name: str, message: str) -> None
         plan_study(frozen_study(name))
 
 
-def test_an_encoder_needs_the_recipe_for_it(encoder: str) -> None:
+def test_an_encoder_needs_the_recipe_for_it() -> None:
     text = frozen_study("dinov2-b-14").replace('["', '[small, "').replace("[frozen-features]", "[small]")
     with pytest.raises(UnknownNameError, match="unknown architecture 'dinov2-b-14'"):
         plan_study(text)

@@ -18,7 +18,6 @@ from prettyuseful.run import run_study
 from prettyuseful.study.file import REAL
 from prettyuseful.study.reading import parse_study
 
-
 COLOURS = {"blue": (100, 100, 140), "red": (140, 100, 100)}
 
 

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 from prettyuseful.analysis.classifiers import classifier_words
 from prettyuseful.analysis.power import detectable_sentence
 from prettyuseful.analysis.remedies import InterventionEffects, diagnosis_sentences
-from prettyuseful.analysis.rows import Comparison, Row
+from prettyuseful.analysis.rows import Cell, Comparison, Row
 from prettyuseful.formatting import absolute_points, percent, points, share
 from prettyuseful.records import DatasetRecord, StudyRecord
+from prettyuseful.training.recipes import FROZEN_FEATURES
 
 _MAX_EXPLORATORY_SENTENCES = 4
 
@@ -39,6 +40,7 @@ def answer(
     if len(planned) > 1:
         yield f"The {len(planned)} pre-registered comparisons are corrected for each other (Holm)."
     yield from _exploratory_sentences([pair for pair in in_cell if not pair.planned])
+    yield from _agreement_sentences(rows, cell)
     if len(study.file.train.seeds) == 1:
         yield "There is only one training seed: the intervals do not cover the variation between training runs."
 
@@ -67,6 +69,24 @@ def _accuracy_sentences(study: StudyRecord, rows: Sequence[Row]) -> Iterator[str
                 f"The classifier trained on real images recognises {percent(row.from_real)} of the images of "
                 f"{row.dataset}: they are easier to recognise than to learn from."
             )
+
+
+def _agreement_sentences(rows: Sequence[Row], cell: Cell) -> Iterator[str]:
+    """Compare networks that are trained from scratch with linear probes on frozen features, where both are measured."""
+    first = {row.dataset: row.gap for row in rows if row.cell == cell and row.gap and row.of is None}
+    for row in rows:
+        gap = first.get(row.dataset)
+        is_other = (row.cell[1] == FROZEN_FEATURES) != (cell[1] == FROZEN_FEATURES)
+        if not is_other or gap is None or row.gap is None:
+            continue
+        if not (gap.excludes_zero and row.gap.excludes_zero):
+            verdict = "at least one of the two measurements is not clear"
+        else:
+            verdict = "the two measurements " + ("agree" if gap.mean * row.gap.mean > 0 else "contradict each other")
+        yield (
+            f"Measured in another way, by {classifier_words(row.cell)}, {row.dataset} differs from real images by "
+            f"{points(row.gap)}, compared with {points(gap)} by {classifier_words(cell)}: {verdict} on its usefulness."
+        )
 
 
 def _cost_sentences(datasets: Sequence[DatasetRecord], effects: InterventionEffects) -> Iterator[str]:

@@ -37,8 +37,8 @@ class EffectiveReal:
 
     @property
     def text(self) -> str:
-        """For tables: `about 43 [31, 60]`, `less useful than 10, the smallest number tried (upper bound 12)` or `at least
-        300 (lower bound 210; most images tested)`.
+        """For tables: `about 43 [31, 60]`, `less useful than 10, the smallest number tried (upper bound 12)` or
+        `at least 300 (lower bound 210; most images tested)`.
         """
         if self.censored == "below":
             return f"less useful than {count(self.smallest)}, the smallest number tried{self._upper_bound}"

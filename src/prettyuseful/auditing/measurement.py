@@ -104,8 +104,9 @@ def _weights_are_at_hand() -> bool:
 
 
 def _probe_note(name: str) -> str:
+    probe = probe_words(ENCODERS.label(name))
     return (
-        f"Accuracies with the recipe {FROZEN_FEATURES} are those of a {probe_words(ENCODERS.label(name))}, so they also "
+        f"Accuracies with the recipe {FROZEN_FEATURES} are those of a {probe}, so they also "
         "depend on what the encoder has learnt before. Budgets quick and standard are different measurements: standard "
         "trains networks from scratch, on the images of each data set alone."
     )

@@ -165,12 +165,13 @@ class AuditedTask(_Frozen):
 class Audit(_Frozen):
     """The result of an audit. Accuracies and other fractions are 0-1; values that were not measured are `not_measured`.
 
-    `complete`: nothing is missing or failed; otherwise `problems` has one sentence for each problem.
-    `classifiers`: what the accuracies are measured with, such as a linear probe on a frozen encoder. `encoders`: the
-    frozen encoders, by name; results are those of the first configuration. `images_per_class`: real training images of
-    each class, a number or a list of numbers. `real_to_real`: accuracy after training on them. A synthetic set with other numbers has a `real_to_real` of its own. `answer`: the results in
-    sentences. `notes`: how the data sets were prepared. `report`: path of the HTML report. `data`: for each data check,
-    the number of images (or classes) that it found in all data sets. `findings`: what was found, errors first.
+    `complete`: nothing is missing or failed; otherwise `problems` has one sentence for each problem. `classifiers`:
+    what the accuracies are measured with, such as a linear probe on a frozen encoder. `encoders`: the frozen encoders,
+    by name; results are those of the first configuration. `images_per_class`: real training images of each class, a
+    number or a list of numbers. `real_to_real`: accuracy after training on them. A synthetic set with other numbers has
+    a `real_to_real` of its own. `answer`: the results in sentences. `notes`: how the data sets were prepared. `report`:
+    path of the HTML report. `data`: for each data check, the number of images (or classes) that it found in all data
+    sets. `findings`: what was found, errors first.
     """
 
     schema_version: Literal[1] = 1

@@ -8,7 +8,6 @@ from functools import cached_property
 from prettyuseful.data.class_counts import ClassCounts
 from prettyuseful.encoders.source import EncoderSource
 from prettyuseful.engine.pinned import Pinned
-from prettyuseful.errors import prefix_location
 from prettyuseful.plan.cells import FrozenCell
 from prettyuseful.plan.planned import PlanContext, PlannedDataset, PlannedRun
 from prettyuseful.plan.real import RealImages

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.optimize import minimize
@@ -38,7 +39,8 @@ class LinearProbe:
 
     def logits(self, features: np.ndarray) -> np.ndarray:
         """Return the logits (N, classes) float32 of features (N, d)."""
-        return (features.astype(np.float64) @ self.weights + self.bias).astype(np.float32)
+        logits: np.ndarray = (features.astype(np.float64) @ self.weights + self.bias).astype(np.float32)
+        return logits
 
 
 def fit_linear_probe(
@@ -168,7 +170,7 @@ def _solve(
         return float(loss), gradient.ravel()
 
     begin = np.zeros((width + 1, classes)) if start is None else start
-    options = {"maxiter": _MAX_ITERATIONS, "maxcor": 20, "gtol": tolerance, "ftol": tolerance * 1e-4, "maxls": 50}
+    options: Any = {"maxiter": _MAX_ITERATIONS, "maxcor": 20, "gtol": tolerance, "ftol": tolerance * 1e-4, "maxls": 50}
     found = minimize(loss_and_gradient, begin.ravel(), jac=True, method="L-BFGS-B", options=options)
     solution: np.ndarray = found.x.reshape(width + 1, classes)
     solution[-1] -= solution[-1].mean()  # the loss does not depend on it
