@@ -166,9 +166,9 @@ def plan_audit(
     reference = reduce(ClassCounts.raise_to, used.values())
     with_diagnosis = any(diagnosed_classes(reference, counts, len(task.classes)) for counts in used.values())
     with_metrics = any(_has_metrics(counts, task) for counts in used.values())
-    notes += measurement.notes
     notes += [*task.notes, *(note for source in sources.values() for note in source.notes(task.classes))]
     notes += matching_notes(sets, task)
+    notes += measurement.notes
     if not with_diagnosis:
         notes.append(f"Causes were not diagnosed: this needs at least {needed_for_causes} images per class.")
     if not with_metrics:

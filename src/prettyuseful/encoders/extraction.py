@@ -22,19 +22,21 @@ def extract_features(
     network: Callable[[torch.Tensor], torch.Tensor],
     device: str,
     threads: int = 1,
+    batch: int = BATCH,
 ) -> np.ndarray:
     """Return features (N, d) float32, on the CPU.
 
     Args:
         pixels: N images.
         preprocess: turns an image (H, W, 3) uint8 into a tensor (3, S, S).
-        network: turns a batch (BATCH, 3, S, S) into features (BATCH, d).
+        network: turns a batch (N, 3, S, S) into features (N, d).
         device: of the network.
         threads: that preprocess images.
+        batch: images per batch.
     """
     batches = []
     prepared = map_in_order(lambda i: preprocess(pixels[i]), range(len(pixels)), threads)
-    while images := list(islice(prepared, BATCH)):
-        padded = torch.stack([*images, *(images[-1:] * (BATCH - len(images)))])
+    while images := list(islice(prepared, batch)):
+        padded = torch.stack([*images, *(images[-1:] * (batch - len(images)))])
         batches.append(network(padded.to(device))[: len(images)].float().cpu().numpy())
     return np.concatenate(batches)

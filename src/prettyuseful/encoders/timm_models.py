@@ -14,11 +14,15 @@ from pydantic import JsonValue
 from timm.data import create_transform, resolve_data_config
 
 from prettyuseful.data.pixels import Pixels
-from prettyuseful.encoders.extraction import extract_features
+from prettyuseful.encoders.extraction import BATCH, extract_features
 from prettyuseful.engine.pinned import Pinned
 from prettyuseful.numerics import Numerics
 from prettyuseful.training.classifier import Design
 from prettyuseful.training.initialisation import Pretrained, init_classifier, pin_weights
+
+
+_CPU_BATCH = 4
+"""On CPUs, larger tensors are given back to the system after each layer, which takes a third of the time."""
 
 
 class TimmModel:
@@ -54,7 +58,9 @@ class TimmModel:
         self.transform, self.numerics = create_transform(**config, is_training=False), numerics
 
     def features(self, pixels: Pixels) -> np.ndarray:
-        return extract_features(pixels, self._preprocess, self._forward, self.numerics.device, self.numerics.threads)
+        device = self.numerics.device
+        batch = _CPU_BATCH if device == "cpu" else BATCH
+        return extract_features(pixels, self._preprocess, self._forward, device, self.numerics.threads, batch)
 
     def _preprocess(self, image: np.ndarray) -> torch.Tensor:
         return cast("torch.Tensor", self.transform(Image.fromarray(image)))
