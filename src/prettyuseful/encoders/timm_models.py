@@ -20,7 +20,6 @@ from prettyuseful.numerics import Numerics
 from prettyuseful.training.classifier import Design
 from prettyuseful.training.initialisation import Pretrained, init_classifier, pin_weights
 
-
 _CPU_BATCH = 4
 """On CPUs, larger tensors are given back to the system after each layer, which takes a third of the time."""
 

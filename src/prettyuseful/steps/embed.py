@@ -13,6 +13,7 @@ from prettyuseful.data.pixels import Image, Pixels, decode_rows
 from prettyuseful.data.threads import map_in_order
 from prettyuseful.encoders.base import Encoder, TextEncoder
 from prettyuseful.encoders.source import EncoderSource, open_encoder
+from prettyuseful.encoders.table import EFFICIENTNET_LITE0
 from prettyuseful.engine.pinned import Pinned
 from prettyuseful.engine.step import Job, StepSpec
 from prettyuseful.numerics import Numerics
@@ -20,6 +21,7 @@ from prettyuseful.steps.inputs import read_classes, read_classifier, read_pixels
 from prettyuseful.training.recipes import View
 
 _CHUNK = 64  # images that are decoded at a time
+_LITE_PACE = 0.02  # seconds per image
 
 
 class EmbedSpec(StepSpec):
@@ -70,6 +72,8 @@ class EmbedSpec(StepSpec):
 
     @property
     def assumed_pace(self) -> float | None:
+        if self.encoder.source.name == EFFICIENTNET_LITE0.name:
+            return _LITE_PACE
         return self.pace if self.view is not None else None
 
 
