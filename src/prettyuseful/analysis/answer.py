@@ -80,12 +80,13 @@ def _agreement_sentences(rows: Sequence[Row], cell: Cell) -> Iterator[str]:
         if not is_other or gap is None or row.gap is None:
             continue
         if not (gap.excludes_zero and row.gap.excludes_zero):
-            verdict = "at least one of the two measurements is not clear"
+            verdict = "at least one of these differences is not significant"
         else:
-            verdict = "the two measurements " + ("agree" if gap.mean * row.gap.mean > 0 else "contradict each other")
+            agrees = gap.mean * row.gap.mean > 0
+            verdict = f"the two measurements {'agree' if agrees else 'contradict each other'} on its usefulness"
         yield (
             f"Measured in another way, by {classifier_words(row.cell)}, {row.dataset} differs from real images by "
-            f"{points(row.gap)}, compared with {points(gap)} by {classifier_words(cell)}: {verdict} on its usefulness."
+            f"{points(row.gap)}, compared with {points(gap)} by {classifier_words(cell)}: {verdict}."
         )
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from prettyuseful.analysis.classifiers import probe_words
 from prettyuseful.auditing.result import Budget
 from prettyuseful.encoders.packaged_weights import packaged_file
 from prettyuseful.encoders.table import EFFICIENTNET_LITE0, ENCODERS
 from prettyuseful.errors import prefix_location
+from prettyuseful.fields import resolve_plugin
 from prettyuseful.hub.commits import cached_snapshot, is_reachable
 from prettyuseful.plan.cells import check_encoder_or_architecture
 from prettyuseful.training.recipes import FROZEN_FEATURES
@@ -63,7 +65,8 @@ def choose_measurement(encoder: str | Sequence[str], budget: Budget, side: int, 
         UnknownNameError: an encoder does not exist.
     """
     names = [encoder] if isinstance(encoder, str) else list(encoder)
-    chosen = tuple(dict.fromkeys(name for name in names if name != AUTO))
+    # An absolute file, because the study is written to another folder.
+    chosen = tuple(dict.fromkeys(resolve_plugin(name, Path.cwd()) for name in names if name != AUTO))
     with prefix_location("encoder"):
         for name in chosen:
             check_encoder_or_architecture(name)
