@@ -20,7 +20,7 @@ from prettyuseful.prompts.plan import PromptPlan
 from prettyuseful.prompts.strategies import PROMPT_STRATEGIES
 from prettyuseful.tasks.source import TASKS
 from prettyuseful.training.augmentations import Augmentation, SmallAugmentation
-from prettyuseful.training.recipes import RECIPES
+from prettyuseful.training.recipes import RECIPES, FrozenFeatures
 from prettyuseful.transforms.probes import PROBES
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -92,6 +92,9 @@ def _architectures() -> Iterator[tuple[str, ...]]:
 
 def _recipes() -> Iterator[tuple[str, ...]]:
     for row in RECIPES:
+        if isinstance(row.recipe, FrozenFeatures):
+            yield f"`{row.name}`", row.summary, "the encoder's", "exact", "L-BFGS", "none"
+            continue
         recipe, augmentation = row.recipe, row.recipe.augmentation
         crops = isinstance(augmentation, Augmentation) and augmentation.scale is None
         size = f"{augmentation.size} of {recipe.stored_size} px" if crops else f"{augmentation.size} px"

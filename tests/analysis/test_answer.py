@@ -141,3 +141,22 @@ def test_the_accuracy_cost_of_a_cause_is_reported_where_it_was_measured() -> Non
         "Accuracy cost of high-frequencies lost for soft, if it has no other defect: training on real images after "
         "blur of 1 px lowers accuracy by 10.0 points [8.0, 12.0]."
     ) in answer_text(*rows, datasets=(soft,))
+
+
+FROZEN = ("efficientnet-lite0", "frozen-features", "rgb")
+
+
+@pytest.mark.parametrize(
+    ("gap", "other", "verdict"),
+    [
+        (-0.3, -0.1, "the two measurements agree on its usefulness"),
+        (0.1, -0.1, "the two measurements contradict each other on its usefulness"),
+        (-0.3, 0.01, "at least one of these differences is not significant"),
+    ],
+)
+def test_networks_and_frozen_features_are_compared(gap: float, other: float, verdict: str) -> None:
+    first, second = row("soft", 0.5, gap=interval(gap)), row("soft", 0.7, gap=interval(other))
+    lines = answer_text(row("real", 0.8), first, replace(row("real", 0.8), cell=FROZEN), replace(second, cell=FROZEN))
+    assert f"{verdict}." in lines
+    assert "by a linear probe on frozen features of efficientnet-lite0 (trained on ImageNet), soft differs" in lines
+    assert "Measured in another way" not in answer_text(row("real", 0.8), first)

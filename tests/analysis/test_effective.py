@@ -79,7 +79,9 @@ def test_intervals_cover_the_true_number() -> None:
 
 def test_accuracies_beyond_the_curve_are_censored() -> None:
     below = effective_real_images(curve_of(RISING), drawn_tests(0.2, 1))
-    assert (below.censored, below.estimate, below.low, below.text) == ("below", 10, None, "fewer than 10")
+    assert (below.censored, below.estimate, below.low) == ("below", 10, None)
+    assert below.text == "less useful than 10, the smallest number tried"
+    assert below.below_words == "less useful than 10 real images per class, the smallest number tried"
     above = effective_real_images(curve_of(RISING), drawn_tests(0.85, 1))
     assert (above.censored, above.estimate, above.high) == ("above", 80, None)
     assert above.text == "at least 80 (lower bound 80; most images tested)"
@@ -95,7 +97,7 @@ def test_on_a_plateau_the_estimate_is_where_it_begins() -> None:
 def test_interval_ends_beyond_the_curve_are_open() -> None:
     low = effective_real_images(curve_of(RISING), drawn_tests(0.405, 1, noise=0.03))
     assert low.low is None
-    assert "fewer than 10" in low.text
+    assert "below 10" in low.text or "less useful than 10" in low.text
     high = effective_real_images(curve_of(RISING), drawn_tests(0.695, 1, noise=0.03))
     assert high.high is None
     assert "more than 80" in high.text or "at least 80" in high.text
@@ -133,3 +135,11 @@ def test_many_curves_are_inverted_as_one_by_one_with_scipys_isotonic_regression(
             assert np.isinf(value)
         elif np.isfinite(value) and value > 0:
             assert np.interp(np.log(value), np.log(SIZES), fit) == pytest.approx(target)
+
+
+def test_a_worth_below_one_image_is_said_in_words() -> None:
+    one = EffectiveReal(1, None, 1.0, "below", 1, 7)
+    assert one.below_words == "less useful than 1 real image per class, the smallest number tried"
+    assert EffectiveReal(1, None, 2.4, "below", 1, 7).text == (
+        "less useful than 1, the smallest number tried (upper bound 2.4)"
+    )

@@ -45,6 +45,10 @@ def test_verdict_follows_the_interval(low: float, high: float, verdict: str) -> 
             "real images).",
         ),
         (
+            EffectiveReal(1, None, None, "below", 1, 10),
+            "Its 10 images per class are less useful than 1 real image per class, the smallest number tried.",
+        ),
+        (
             EffectiveReal(10, 7, None, "above", 1, 10),
             "Effective real images per class of its 10 images: at least 10 (lower bound 7; most images tested).",
         ),

@@ -154,7 +154,7 @@ def test_with_one_image_per_class_only_transfer_accuracies_are_measured(tmp_path
     assert not request.study.diagnosis
     assert request.study.metrics == ()
     assert request.study.train.real_curve == ()
-    assert len(request.notes) == 3
+    assert len(request.notes) == 4
 
 
 def test_sets_of_different_numbers_do_not_limit_each_other(folders: Path, tmp_path: Path) -> None:

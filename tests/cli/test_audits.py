@@ -13,7 +13,11 @@ from tests.cli.commands import call, call_here, one_error
     [
         (("--fail-if", "synth_to_rael.high < 1"), "'synth_to_rael'; did you mean 'synth_to_real'?"),
         (("--fail-if", "synth_to_real.high <"), "a field or a value is missing"),
-        (("--budget", "quik"), "invalid --budget 'quik'; choose quick or full; did you mean 'quick'?"),
+        (("--budget", "quik"), "invalid --budget 'quik'; choose quick, standard or full; did you mean 'quick'?"),
+        (
+            ("--encoder", "dinov2-b14"),
+            "encoder: unknown encoder or architecture 'dinov2-b14'; did you mean 'dinov2-b-14'?",
+        ),
         (("--workers", "0"), "invalid --workers: it must be greater than or equal to 1"),
         (("--on", "rai"), "invalid --on 'rai'; choose local, ray or ray://HOST:PORT"),
         (("--synthetic", "{task}/none"), "none"),

@@ -12,7 +12,7 @@ from tests.hub_server import Hub, commit, go_offline, use_local_hub
 
 from prettyuseful.errors import DataError
 from prettyuseful.hub import commits
-from prettyuseful.hub.commits import UNRESOLVED, Commit, check_resolved, resolve
+from prettyuseful.hub.commits import UNRESOLVED, Commit, cached_snapshot, check_resolved, is_reachable, resolve
 
 
 @pytest.fixture
@@ -146,3 +146,21 @@ def test_a_commit_is_cached_as_a_file_of_its_own(tmp_path: Path) -> None:
     commits._cache_answer(tmp_path, "we/model", "main", "e" * 40)
     assert (refs / "main").is_fifo()
     assert [path.name for path in (tmp_path / "models--we--model").iterdir()] == ["refs"]
+
+
+def test_a_snapshot_in_the_cache_is_found_without_the_hub(hub: Hub, tmp_path: Path) -> None:
+    resolve("we/model")
+    assert cached_snapshot("we/model") is None, "the commit is known, but its files are not there"
+    (tmp_path / "cache" / "models--we--model" / "snapshots" / hub.sha("we/model")).mkdir(parents=True)
+    assert cached_snapshot("we/model") == Commit("we/model", hub.sha("we/model"))
+
+
+@pytest.mark.usefixtures("hub")
+def test_a_hub_is_reachable_if_it_has_the_repository_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert is_reachable("we/model")
+    assert not is_reachable("we/unknown")
+    clear_answers()
+    monkeypatch.setattr(commits, "_PATIENCE", 0.0)
+    assert not is_reachable("we/model@v1")
+    go_offline(monkeypatch)
+    assert not is_reachable("we/model")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from prettyuseful.plan.cells import AnyCell, PlannedCell
 from prettyuseful.plan.planned import PlannedDataset
 from prettyuseful.plan.study import Plan, make_plan
 from prettyuseful.study.reading import parse_study
@@ -34,6 +35,12 @@ more: {generator: pocket-base, images_per_class: 6, seed: 1}
 
 def dataset(plan: Plan, name: str) -> PlannedDataset:
     return next(dataset for dataset in plan.datasets if dataset.name == name)
+
+
+def trained(cell: AnyCell) -> PlannedCell:
+    """Return a cell whose networks are trained."""
+    assert isinstance(cell, PlannedCell)
+    return cell
 
 
 def specs(plan: Plan, kind: type) -> list[Any]:

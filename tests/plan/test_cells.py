@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.plan.plans import trained
 
 from prettyuseful.errors import StudyError, UnknownNameError
 from prettyuseful.plan.cells import cell_groups, check_names
@@ -39,7 +40,7 @@ def test_probes_have_default_recipes_for_small_and_large_images(size: int, recip
     assert [cell.architecture for cell in small.cells] == ["small", "small", "bagnet9"]
     assert [cell.architecture for cell in resnet.cells] == ["resnet50", "resnet50", "bagnet9"]
     assert small.cells[2] == resnet.cells[2]  # trained once, reported in both groups
-    assert small.cells[2].view == crop
+    assert trained(small.cells[2]).view == crop
 
 
 def test_a_recipe_of_the_study_is_used_for_every_probe() -> None:
@@ -53,22 +54,23 @@ def test_a_recipe_of_the_study_is_used_for_every_probe() -> None:
 def test_a_study_changes_a_recipe() -> None:
     own = "recipes: {longer: {like: small, epochs: 30, size: 48, resize: 48, stored_size: native}}"
     ((cell,),) = (group.cells for group in cell_groups(study("{recipes: [longer]}", own), fixed_size(32)))
-    assert (cell.recipe.epochs, cell.recipe.stored_size, cell.recipe.augmentation.size) == (30, "native", 48)
-    assert cell.recipe.learning_rate == SMALL.learning_rate
-    assert cell.view == View(48, 48)
+    recipe = trained(cell).recipe
+    assert (recipe.epochs, recipe.stored_size, recipe.augmentation.size) == (30, "native", 48)
+    assert recipe.learning_rate == SMALL.learning_rate
+    assert trained(cell).view == View(48, 48)
 
 
 def test_a_study_changes_the_settings_of_a_probe() -> None:
     own = "probes: {texture: {recipe: small, crops: 1}, mine: {architecture: resnet18, transform: {kind: edges}}}"
     (group,) = cell_groups(study("{probes: [texture, mine], recipes: [quick]}", own), fixed_size(32))
     assert [cell.names for cell in group.cells] == [("bagnet9", "small", "texture"), ("resnet18", "quick", "mine")]
-    assert group.cells[0].view == View(32, 32, 1)
+    assert trained(group.cells[0]).view == View(32, 32, 1)
 
 
 def test_the_checkpoint_of_the_paper_can_be_selected() -> None:
     (group,) = cell_groups(study("{checkpoint: lowest-validation-loss}"), fixed_size(32))
-    assert group.cells[0].recipe.checkpoint == "lowest-validation-loss"
-    assert cell_groups(study(), fixed_size(32))[0].cells[0].recipe.checkpoint == "last"
+    assert trained(group.cells[0]).recipe.checkpoint == "lowest-validation-loss"
+    assert trained(cell_groups(study(), fixed_size(32))[0].cells[0]).recipe.checkpoint == "last"
 
 
 @pytest.mark.parametrize(
@@ -119,7 +121,7 @@ def test_a_study_can_change_a_user_defined_recipe(tmp_path: Path) -> None:
         "recipes: {longer: {like: mine.py:SLOW, epochs: 3}}\ntrain: {recipes: [longer]}\n"
     )
     ((cell,),) = (group.cells for group in cell_groups(load_study(file), fixed_size(32)))
-    assert (cell.recipe.batch_size, cell.recipe.epochs) == (8, 3)
+    assert (trained(cell).recipe.batch_size, trained(cell).recipe.epochs) == (8, 3)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import timm
 from safetensors.torch import save_file
-from tests.plan.plans import BASE, PROBED, STUDY, dataset, kinds, plan_study, specs
+from tests.plan.plans import BASE, PROBED, STUDY, dataset, kinds, plan_study, specs, trained
 
 from prettyuseful.errors import DataError, UnknownNameError
 from prettyuseful.plan.study import Plan
@@ -119,7 +119,7 @@ def test_images_are_decoded_once_for_all_classifiers(plan_of: PlanOf) -> None:
 def test_work_units_count_images_times_epochs_or_crops(plan_of: PlanOf) -> None:
     plan = plan_of(BASE, "train: {seeds: [0], probes: [rgb, texture]}")
     [plain, texture] = [run for run in plan.runs if run.dataset == "base"]
-    assert plan.steps[plain.train].units == 12 * plain.cell.recipe.epochs
+    assert plan.steps[plain.train].units == 12 * trained(plain.cell).recipe.epochs
     assert plan.steps[plain.evaluations["real"]].units == 28
     assert plan.steps[texture.evaluations["real"]].units == 28 * 4
 

@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from tests.plan.plans import PROBED, STUDY, kinds, plan_study
+from tests.plan.plans import PROBED, STUDY, kinds, plan_study, trained
 
 from prettyuseful.data.class_counts import ClassCounts
 from prettyuseful.errors import DataError, StudyError, UnknownNameError
@@ -116,7 +116,7 @@ def test_a_curve_is_trained_for_the_steps_of_the_data_sets() -> None:
     for run in curve:
         recipe = plan.steps[run.train].spec.model_dump()["recipe"]
         batch = min(recipe["batch_size"], run.images_per_class.total(16))
-        usual = run.cell.recipe.epochs * (count.total(16) // min(recipe["batch_size"], count.total(16)))
+        usual = trained(run.cell).recipe.epochs * (count.total(16) // min(recipe["batch_size"], count.total(16)))
         per_epoch = run.images_per_class.total(16) // batch
         assert abs(recipe["epochs"] * per_epoch - usual) <= per_epoch / 2
         assert list(run.evaluations) == ["real"]

@@ -42,4 +42,4 @@ def test_data_sets_are_drawn_where_they_meet_the_curve(with_curve: Summary) -> N
     assert "base: about 12 [7, more than 40]" in real_curve.figure.alt
     page = render(with_curve)
     assert "about 12 [7, more than 40]" in page
-    assert "fewer than 5 (upper bound 6)" in page
+    assert "less useful than 5, the smallest number tried (upper bound 6)" in page

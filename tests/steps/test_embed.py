@@ -33,7 +33,7 @@ def test_every_image_is_embedded_at_its_original_size(
         )
     assert np.load(result.path("labels.npy")).tolist() == [label for _, label, _ in images]
     assert np.load(result.path("groups.npy")).tolist() == [group for _, _, group in images]
-    assert result.manifest.facts == {"images": 10, "dimensions": 12}
+    assert result.manifest.facts == {"images": 10, "dimensions": 12, "classes": 2}
 
 
 def test_the_chunk_size_does_not_change_features(

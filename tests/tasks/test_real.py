@@ -242,3 +242,17 @@ def test_test_images_that_are_all_training_images_are_refused(folder: Folder, tm
         available(RealTask(real, open_source(str(part))), "test")
     other = folder({"cat": 3, "dog": 3}, "others")
     assert available(RealTask(real, other), "test") == 3
+
+
+def test_test_images_are_limited_in_whole_groups_and_the_notes_say_so(folder: Folder) -> None:
+    real, test = folder({"cat": 8, "dog": 8}), folder({"cat": 20, "dog": 40}, "test")
+    task = RealTask(real, test, test_images=20)
+    assert task.counts("test") == (10, 10)
+    assert task.counts("train") == (8, 8)
+    assert any(note.startswith("20 of the 60 real test images are used") for note in task.notes)
+    assert len(task.groups_by_split["test"]) == 20, "the others are not looked at"
+    assert task.fingerprint() != RealTask(real, test).fingerprint()
+    assert RealTask(real, test, test_images=60).counts("test") == (20, 40)
+    held_out = RealTask(folder({"cat": 40, "dog": 40}, "more"), test_images=6)
+    assert held_out.counts("test") == (3, 3)
+    assert held_out.counts("train") == (32, 32), "test images that are not used are never trained on"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prettyuseful.tasks.splitting import held_out_groups, interleave_groups
+from prettyuseful.tasks.splitting import held_out_groups, interleave_groups, limited_groups
 
 Images = list[tuple[int, str]]
 
@@ -78,3 +78,11 @@ def test_interleaved_order_is_not_sorted() -> None:
     first = [int(path) for path in interleave_groups(paths, paths)[:50]]
     assert 60 < sum(first) / 50 < 140
     assert first != sorted(first)
+
+
+def test_a_limit_takes_whole_groups_and_about_equally_many_images_of_each_class() -> None:
+    images = [(label, f"{label}-{i // 3}") for label in range(3) for i in range(30 if label else 6)]
+    chosen = limited_groups(images, 9)
+    counts = [sum(group in chosen for own, group in images if own == label) for label in range(3)]
+    assert counts == [6, 9, 9]
+    assert limited_groups(reversed(images), 9) == chosen

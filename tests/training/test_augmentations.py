@@ -29,8 +29,9 @@ def test_augmentations_are_frozen_and_serialisable(kind: SmallAugmentation | Aug
         kind.size = 5  # type: ignore[misc]
 
 
-@pytest.mark.parametrize("row", RECIPES, ids=lambda row: row.name)
+@pytest.mark.parametrize("row", [row for row in RECIPES if isinstance(row.recipe, Recipe)], ids=lambda row: row.name)
 def test_recipe_is_restored_from_a_manifest(row: NamedRecipe) -> None:
+    assert isinstance(row.recipe, Recipe)
     again = RECIPE.validate_json(RECIPE.dump_json(row.recipe))
     assert again == row.recipe
     assert type(again.augmentation) is type(row.recipe.augmentation)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from prettyuseful.training.augmentations import Augmentation
 from prettyuseful.training.recipes import (
     FINE_TUNING,
+    FROZEN_FEATURES,
     LINEAR_PROBE,
     PAPER,
     PAPER_PROBE,
@@ -16,6 +17,7 @@ from prettyuseful.training.recipes import (
     SMALL,
     SMALL_TEXTURE,
     TEXTURE,
+    FrozenFeatures,
     NamedRecipe,
     Recipe,
     View,
@@ -70,14 +72,16 @@ def test_the_papers_recipe() -> None:
 
 
 def test_two_recipes_use_pretrained_weights() -> None:
-    pretrained = {row.name: row.recipe.trains for row in RECIPES if row.recipe.weights == "pretrained"}
+    recipes = {row.name: row.recipe for row in RECIPES if isinstance(row.recipe, Recipe)}
+    pretrained = {name: recipe.trains for name, recipe in recipes.items() if recipe.weights == "pretrained"}
     assert pretrained == {"fine-tuning": "all", "linear-probe": "head"}
     assert (FINE_TUNING.resize, LINEAR_PROBE.resize) == (224, 224)
 
 
-@pytest.mark.parametrize("row", RECIPES, ids=lambda row: row.name)
+@pytest.mark.parametrize("row", [row for row in RECIPES if isinstance(row.recipe, Recipe)], ids=lambda row: row.name)
 def test_every_recipe_is_consistent(row: NamedRecipe) -> None:
     recipe = row.recipe
+    assert isinstance(recipe, Recipe)
     assert row.summary
     assert isinstance(recipe.resize, int)
     assert recipe.augmentation.size <= recipe.resize
@@ -85,3 +89,10 @@ def test_every_recipe_is_consistent(row: NamedRecipe) -> None:
     assert 0 < recipe.validation < 1
     with pytest.raises(FrozenInstanceError):
         recipe.epochs = 1  # type: ignore[misc]
+
+
+def test_frozen_features_try_strengths_in_order_and_have_a_default_among_them() -> None:
+    recipe = RECIPES[FROZEN_FEATURES].recipe
+    assert isinstance(recipe, FrozenFeatures)
+    assert [*recipe.inverse_strengths] == sorted(recipe.inverse_strengths)
+    assert recipe.default_inverse_strength in recipe.inverse_strengths

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from prettyuseful.analysis.classifiers import classifier_words
 from prettyuseful.analysis.power import detectable_sentence
 from prettyuseful.analysis.remedies import InterventionEffects, diagnosis_sentences
-from prettyuseful.analysis.rows import Comparison, Row
+from prettyuseful.analysis.rows import Cell, Comparison, Row
 from prettyuseful.formatting import absolute_points, percent, points, share
 from prettyuseful.records import DatasetRecord, StudyRecord
+from prettyuseful.training.recipes import FROZEN_FEATURES
 
 _MAX_EXPLORATORY_SENTENCES = 4
 
@@ -38,6 +40,7 @@ def answer(
     if len(planned) > 1:
         yield f"The {len(planned)} pre-registered comparisons are corrected for each other (Holm)."
     yield from _exploratory_sentences([pair for pair in in_cell if not pair.planned])
+    yield from _agreement_sentences(rows, cell)
     if len(study.file.train.seeds) == 1:
         yield "There is only one training seed: the intervals do not cover the variation between training runs."
 
@@ -48,14 +51,17 @@ def _accuracy_sentences(study: StudyRecord, rows: Sequence[Row]) -> Iterator[str
     for accuracy, row in measured:
         if row.real:
             yield (
-                f"Trained on {row.images_per_class} real images per class, the classifier ({row.cell[0]}) reaches "
+                f"Trained on {row.images_per_class} real images per class, {classifier_words(row.cell)} reaches "
                 f"{percent(accuracy)} accuracy on real test images; guessing reaches {share(study.task.chance)}."
             )
     generated = [(accuracy, row) for accuracy, row in measured if not row.real and row.of is None]
     generated.sort(key=lambda pair: -pair[0].mean)
     for accuracy, row in generated:
         gap = "" if row.gap is None else f", a difference of {points(row.gap)} from real images"
-        worth = "" if row.worth is None else f"; real images per class for the same accuracy: {row.worth.text}"
+        worth = ""
+        if row.worth is not None:
+            same = f"real images per class for the same accuracy: {row.worth.text}"
+            worth = f"; it is {row.worth.below_words}" if row.worth.censored == "below" else f"; {same}"
         yield f"Trained on {row.dataset}, it reaches {percent(accuracy)}{gap}{worth}."
     for accuracy, row in generated:
         if row.from_real and row.from_real.low > accuracy.high:
@@ -63,6 +69,25 @@ def _accuracy_sentences(study: StudyRecord, rows: Sequence[Row]) -> Iterator[str
                 f"The classifier trained on real images recognises {percent(row.from_real)} of the images of "
                 f"{row.dataset}: they are easier to recognise than to learn from."
             )
+
+
+def _agreement_sentences(rows: Sequence[Row], cell: Cell) -> Iterator[str]:
+    """Compare networks that are trained from scratch with linear probes on frozen features, where both are measured."""
+    first = {row.dataset: row.gap for row in rows if row.cell == cell and row.gap and row.of is None}
+    for row in rows:
+        gap = first.get(row.dataset)
+        is_other = (row.cell[1] == FROZEN_FEATURES) != (cell[1] == FROZEN_FEATURES)
+        if not is_other or gap is None or row.gap is None:
+            continue
+        if not (gap.excludes_zero and row.gap.excludes_zero):
+            verdict = "at least one of these differences is not significant"
+        else:
+            agrees = gap.mean * row.gap.mean > 0
+            verdict = f"the two measurements {'agree' if agrees else 'contradict each other'} on its usefulness"
+        yield (
+            f"Measured in another way, by {classifier_words(row.cell)}, {row.dataset} differs from real images by "
+            f"{points(row.gap)}, compared with {points(gap)} by {classifier_words(cell)}: {verdict}."
+        )
 
 
 def _cost_sentences(datasets: Sequence[DatasetRecord], effects: InterventionEffects) -> Iterator[str]:

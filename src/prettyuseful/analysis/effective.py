@@ -37,17 +37,30 @@ class EffectiveReal:
 
     @property
     def text(self) -> str:
-        """Such as `about 43 [31, 60]`, `fewer than 10` or `at least 300 (lower bound 210; most images tested)`."""
+        """For tables: `about 43 [31, 60]`, `less useful than 10, the smallest number tried (upper bound 12)` or
+        `at least 300 (lower bound 210; most images tested)`.
+        """
         if self.censored == "below":
-            if self.high is None or self.high <= self.smallest:
-                return f"fewer than {count(self.smallest)}"
-            return f"fewer than {count(self.smallest)} (upper bound {count(self.high)})"
-        low = f"fewer than {count(self.smallest)}" if self.low is None else count(self.low)
+            return f"less useful than {count(self.smallest)}, the smallest number tried{self._upper_bound}"
+        low = f"below {count(self.smallest)}" if self.low is None else count(self.low)
         if self.censored != "none":
             reason = "more real images do not help" if self.censored == "plateau" else "most images tested"
             return f"at least {count(self.estimate)} (lower bound {low}; {reason})"
         high = f"more than {count(self.largest)}" if self.high is None else count(self.high)
         return f"about {count(self.estimate)} [{low}, {high}]"
+
+    @property
+    def below_words(self) -> str:
+        """With `censored` `below`, the end of a sentence: `less useful than 1 real image per class, the smallest number
+        tried`.
+        """
+        images = f"{count(self.smallest)} real image{'s' * (self.smallest != 1)} per class"
+        return f"less useful than {images}, the smallest number tried{self._upper_bound}"
+
+    @property
+    def _upper_bound(self) -> str:
+        reaches = self.high is not None and self.high > self.smallest
+        return f" (upper bound {count(self.high)})" if reaches and self.high is not None else ""
 
 
 def effective_real_images(

@@ -49,12 +49,13 @@ def _sentences(
     """Yield sentences from the most important to the least; `real_count`: real images per class of the baseline."""
     yield _usefulness(name, best, real_count)
     if best.worth:
-        yield (
-            f"Its {best.images_per_class} images per class give the same accuracy as {best.worth.text} real images per "
-            "class (effective real images)."
-            if best.worth.censored in ("none", "below")
-            else f"Effective real images per class of its {best.images_per_class} images: {best.worth.text}."
-        )
+        its, text = f"Its {best.images_per_class} images per class", best.worth.text
+        if best.worth.censored == "below":
+            yield f"{its} are {best.worth.below_words}."
+        elif best.worth.censored == "none":
+            yield f"{its} give the same accuracy as {text} real images per class (effective real images)."
+        else:
+            yield f"Effective real images per class of its {best.images_per_class} images: {text}."
     for dataset in datasets:
         if dataset.name == best.dataset and dataset.diagnosis:
             if dataset.diagnosis.format:

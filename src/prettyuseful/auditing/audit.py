@@ -18,6 +18,7 @@ from prettyuseful.analysis.statistics import Interval
 from prettyuseful.analysis.summary import Summary
 from prettyuseful.auditing.interventions import interventions
 from prettyuseful.auditing.matching import match_set, matching_notes, small_classes, small_classes_note
+from prettyuseful.auditing.measurement import AUTO, TEST_IMAGES, Measurement, choose_measurement
 from prettyuseful.auditing.result import (
     NOT_MEASURED,
     Audit,
@@ -37,6 +38,7 @@ from prettyuseful.auditing.result import (
 from prettyuseful.checks.rows import count_by_check
 from prettyuseful.data.class_counts import ClassCounts
 from prettyuseful.diagnosis.findings import CauseEstimate, Diagnosis
+from prettyuseful.encoders.table import ENCODERS
 from prettyuseful.engine.events import OnEvent, ignore
 from prettyuseful.engine.session import Execution, Session
 from prettyuseful.errors import DataError, EveryRunFailedError
@@ -55,9 +57,9 @@ from prettyuseful.tasks.source import TaskSource
 STUDY_FILE = "study.yaml"
 STUDY_MARK = b"title: Audit of "
 """What the study file of every audit contains near its beginning."""
-_SMALL_IMAGES = 64  # pixels; larger images are classified by a larger network
 _METRICS: Mapping[Budget, list[str]] = {
     "quick": ["density", "coverage"],
+    "standard": ["density", "coverage"],
     "full": ["density", "coverage", "precision", "recall", "frechet", "kid", "vendi"],
 }
 _MAX_NAME = 80  # characters of the name of a data set
@@ -74,6 +76,7 @@ def audit(
     on: str = "local",
     on_event: OnEvent = ignore,
     min_per_class: int = 0,
+    encoder: str | Sequence[str] = AUTO,
 ) -> Audit:
     """Audit one or several sets of synthetic images as training data, compared with real images.
 
@@ -83,13 +86,16 @@ def audit(
         real: the real images: class folders, .tar shards or Parquet files. A fifth of them is held out for testing,
             unless a `TaskSource(real=..., test=..., groups=...)` names separate test images.
         synthetic: one or several folders of synthetic images of the same classes.
-        budget: "quick", or "full" for more metrics and measured costs of the reported causes.
+        budget: "quick" measures photographs with linear probes on a frozen pretrained encoder; "standard" trains
+            networks from scratch; "full" also measures more metrics and the costs of the reported causes.
         out: folder of the results: `study.yaml`, records, data sets and `report.html`.
         store: folder or URL of the store, see `run_study`.
         workers: number of worker processes, see `run_study`.
         on: where steps are computed, see `run_study`.
         on_event: called with every event of the run.
         min_per_class: classes with fewer real training images, or with fewer images in a synthetic set, are left out.
+        encoder: "auto", or one or several names of encoders (`prettyuseful list encoders`) or timm ids. With budgets
+            above quick, encoders that are named give a second measurement.
 
     Raises:
         UserError: images, classes or folders cannot be used.
@@ -97,7 +103,7 @@ def audit(
     """
     folders = [synthetic] if isinstance(synthetic, Path | str) else list(synthetic)
     source = real if isinstance(real, TaskSource) else TaskSource(real=str(real))
-    request = plan_audit(source, [Path(folder) for folder in folders], budget, min_per_class)
+    request = plan_audit(source, [Path(folder) for folder in folders], budget, min_per_class, encoder)
     plan = make_plan(request.study)
     with Execution(store, workers, on, on_event).session(request.study.numerics) as session:
         return run_audit(request, plan, session, Path(out))
@@ -118,14 +124,21 @@ class AuditRequest:
     left_out: Mapping[str, int]
     notes: tuple[str, ...]
     budget: Budget
+    measurement: Measurement
 
 
-def plan_audit(real: TaskSource, synthetic: Sequence[Path], budget: Budget, min_per_class: int = 0) -> AuditRequest:
+def plan_audit(
+    real: TaskSource,
+    synthetic: Sequence[Path],
+    budget: Budget,
+    min_per_class: int = 0,
+    encoder: str | Sequence[str] = AUTO,
+) -> AuditRequest:
     """Create the study of an audit.
 
     Real and synthetic images are matched class by class: of each class, every synthetic set is compared with equally
     many real images. `min_per_class`: classes with fewer real training images, or with fewer images in a synthetic set,
-    are left out.
+    are left out. `encoder`: see `audit`.
 
     Raises:
         UserError: images or classes cannot be used.
@@ -143,13 +156,19 @@ def plan_audit(real: TaskSource, synthetic: Sequence[Path], budget: Budget, min_
         )
         task = _open_task(real)
     sets = [match_set(name, source, task) for name, source in sources.items()]
+    most = max(matched.used.total(len(task.classes)) for matched in sets)
+    measurement = choose_measurement(encoder, budget, native_size(task), most)
+    if measurement.is_frozen and real.test_images is None and sum(task.counts("test")) > TEST_IMAGES:
+        real = real.model_copy(update={"test_images": TEST_IMAGES})
+        task = _open_task(real)
     used = {matched.name: matched.used for matched in sets}
     needed_for_causes = min_images_per_class(len(task.classes))
     reference = reduce(ClassCounts.raise_to, used.values())
     with_diagnosis = any(diagnosed_classes(reference, counts, len(task.classes)) for counts in used.values())
-    small_images, with_metrics = native_size(task) <= _SMALL_IMAGES, any(_has_metrics(c, task) for c in used.values())
+    with_metrics = any(_has_metrics(counts, task) for counts in used.values())
     notes += [*task.notes, *(note for source in sources.values() for note in source.notes(task.classes))]
     notes += matching_notes(sets, task)
+    notes += measurement.notes
     if not with_diagnosis:
         notes.append(f"Causes were not diagnosed: this needs at least {needed_for_causes} images per class.")
     if not with_metrics:
@@ -157,7 +176,7 @@ def plan_audit(real: TaskSource, synthetic: Sequence[Path], budget: Budget, min_
             f"Density and coverage were not measured: this needs at least {_MIN_METRIC_IMAGES} images and "
             f"{_MIN_METRIC_IMAGES} real test images per class."
         )
-    curve = curve_sizes(max(counts.largest for counts in used.values()))
+    curve = curve_sizes(max(counts.largest for counts in used.values()), fine=measurement.is_frozen)
     content = {
         "version": 1,
         "title": f"Audit of {', '.join(names)}",
@@ -172,18 +191,19 @@ def plan_audit(real: TaskSource, synthetic: Sequence[Path], budget: Budget, min_
             for name, folder in zip(names, synthetic, strict=True)
         },
         "train": {
-            "architectures": ["small" if small_images else "resnet18"],
-            "recipes": ["default" if small_images else "quick"],
-            "seeds": [0, 1, 2],
+            "architectures": list(measurement.architectures),
+            "recipes": list(measurement.recipes),
+            "seeds": list(measurement.seeds),
             "real_curve": curve if len(curve) > 1 else [],
         },
         "metrics": _METRICS[budget] if with_metrics else [],
+        **({"encoders": list(measurement.encoders)} if measurement.is_frozen else {}),
         "diagnosis": with_diagnosis,
     }
     text = _to_yaml(content)
     left_out = {matched.name: matched.left_out(len(task.classes)) for matched in sets}
     study = parse_study(text, "audit")
-    return AuditRequest(study, text, task, used, left_out, tuple(dict.fromkeys(notes)), budget)
+    return AuditRequest(study, text, task, used, left_out, tuple(dict.fromkeys(notes)), budget, measurement)
 
 
 def prepared(
@@ -241,8 +261,9 @@ def _to_yaml(study: Mapping[str, Any]) -> str:
 
 def _build_audit(request: AuditRequest, result: StudyResult) -> Audit:
     summary, split_summary = result.summary, request.task.split_summary
-    rows = {row.dataset: row for row in summary.rows if not row.real}
-    real_rows = {row.images_per_class: row for row in summary.rows if row.real}
+    first = [row for row in summary.rows if row.cell == summary.rows[0].cell]  # of several measurements
+    rows = {row.dataset: row for row in first if not row.real}
+    real_rows = {row.images_per_class: row for row in first if row.real}
     largest = max(request.images_per_class.values())
     records = {dataset.name: dataset for dataset in summary.datasets}
     train, test = (sum(split_summary.images[split]) for split in ("train", "test"))
@@ -272,13 +293,16 @@ def _build_audit(request: AuditRequest, result: StudyResult) -> Audit:
         report=str(result.report),
         data=count_by_check(summary.findings) if summary.checked else NOT_MEASURED,
         findings=summary.findings,
+        classifiers=request.measurement.words,
+        encoders=tuple(map(ENCODERS.label, request.measurement.encoders)),
     )
 
 
 def _synthetic_set(
     request: AuditRequest, summary: Summary, row: Row, real: Row, dataset: DatasetRecord
 ) -> SyntheticSet:
-    classes, runs, diagnosis = request.task.classes, summary.runs, dataset.diagnosis
+    classes, diagnosis = request.task.classes, dataset.diagnosis
+    runs = [run for run in summary.runs if run.cell == row.cell]
     real_to_synth_tests = [
         test for run in runs for test in run.transfers if run.dataset == REAL and test.tested_on == row.dataset
     ]

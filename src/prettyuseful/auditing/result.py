@@ -16,8 +16,9 @@ from prettyuseful.formatting import count, percent, points
 
 NotMeasured = Literal["not_measured"]
 NOT_MEASURED: NotMeasured = "not_measured"
-Budget = Literal["quick", "full"]
+Budget = Literal["quick", "standard", "full"]
 _CURVE_FRACTIONS = (0.02, 0.1, 0.3, 1.0)  # of the images per class; the points of the curve of real images
+_FINE_FRACTIONS = (0.02, 0.05, 0.1, 0.2, 0.35, 0.6, 1.0)  # where a classifier costs little
 
 
 class _Frozen(BaseModel):
@@ -172,11 +173,13 @@ class AuditedTask(_Frozen):
 class Audit(_Frozen):
     """The result of an audit. Accuracies and other fractions are 0-1; values that were not measured are `not_measured`.
 
-    `complete`: nothing is missing or failed; otherwise `problems` has one sentence for each problem.
-    `images_per_class`: real training images of each class, a number or a list of numbers. `real_to_real`: accuracy
-    after training on them. A synthetic set with other numbers has a `real_to_real` of its own. `answer`: the results in
-    sentences. `notes`: how the data sets were prepared. `report`: path of the HTML report. `data`: for each data check,
-    the number of images (or classes) that it found in all data sets. `findings`: what was found, errors first.
+    `complete`: nothing is missing or failed; otherwise `problems` has one sentence for each problem. `classifiers`:
+    what the accuracies are measured with, such as a linear probe on a frozen encoder. `encoders`: the frozen encoders,
+    by name; results are those of the first configuration. `images_per_class`: real training images of each class, a
+    number or a list of numbers. `real_to_real`: accuracy after training on them. A synthetic set with other numbers has
+    a `real_to_real` of its own. `answer`: the results in sentences. `notes`: how the data sets were prepared. `report`:
+    path of the HTML report. `data`: for each data check, the number of images (or classes) that it found in all data
+    sets. `findings`: what was found, errors first.
     """
 
     schema_version: Literal[1] = 1
@@ -192,6 +195,8 @@ class Audit(_Frozen):
     report: str
     data: Mapping[str, int] | NotMeasured = NOT_MEASURED
     findings: tuple[Finding, ...] = ()
+    classifiers: str = ""
+    encoders: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Return the document that `prettyuseful audit --json` prints."""
@@ -231,9 +236,10 @@ class Audit(_Frozen):
         return f"<table><thead>{head}</thead><tbody>{body}</tbody></table>{text}<p>{escape(self.report)}</p>"
 
 
-def curve_sizes(images_per_class: int) -> list[int]:
-    """Return the numbers of real images per class that the curve of real images has in an audit."""
-    return sorted({max(1, round(fraction * images_per_class)) for fraction in _CURVE_FRACTIONS})
+def curve_sizes(images_per_class: int, fine: bool = False) -> list[int]:
+    """Return the numbers of real images per class that the curve of real images has in an audit; more if `fine`."""
+    fractions = _FINE_FRACTIONS if fine else _CURVE_FRACTIONS
+    return sorted({max(1, round(fraction * images_per_class)) for fraction in fractions})
 
 
 def _table_row(synthetic_set: SyntheticSet) -> tuple[str, ...]:

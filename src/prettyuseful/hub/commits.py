@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
 
 from pydantic import JsonValue
 
 from prettyuseful.errors import DataError, StoreError
 from prettyuseful.hub.ids import split_revision
 from prettyuseful.output_files import draft_folder, write_text
+from prettyuseful.paths import is_folder
 
 UNRESOLVED = "unresolved"
 """Placeholder for the commit if neither the hub nor the local cache knows it."""
@@ -59,6 +61,36 @@ def resolve(name: str) -> Commit:
     """
     repository, revision = split_revision(name)
     return Commit(repository, _sha(repository, revision or "main"))
+
+
+def cached_snapshot(repository: str) -> Commit | None:
+    """Return the commit of the branch main whose files are in the local cache, without asking the hub."""
+    from huggingface_hub import constants
+
+    cache = Path(constants.HF_HUB_CACHE)
+    sha = _cached_commit(cache, repository, "main")
+    if sha is None or not is_folder(_folder(cache, repository) / "snapshots" / sha):
+        return None
+    return Commit(repository, sha)
+
+
+def is_reachable(repository: str) -> bool:
+    """Return whether the hub has a repository, within a few seconds; False in offline mode."""
+    from huggingface_hub import constants
+
+    if constants.HF_HUB_OFFLINE:
+        return False
+    found: list[str] = []
+
+    def ask() -> None:
+        with suppress(DataError):  # the hub answers, but does not have the repository
+            found.append(resolve(repository).sha)
+
+    # A name server that does not answer takes longer than any timeout of a request.
+    thread = Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(_PATIENCE)
+    return bool(found) and found[0] != UNRESOLVED
 
 
 def check_resolved(content: JsonValue, name: str) -> None:
@@ -123,6 +155,7 @@ def _query_hub(repository: str, revision: str, cache: str, offline: bool) -> str
 
 
 _TIMEOUT = 10.0  # seconds
+_PATIENCE = 4.0  # seconds, where the hub is one of several ways
 
 
 def _cached_commit(cache: Path, repository: str, revision: str) -> str | None:

@@ -118,8 +118,8 @@ def _images(dataset: PlannedDataset) -> tuple[str, ...]:
 def _test_images(plan: Plan) -> str:
     """Return the key of the step that loads the real test images."""
     key = plan.runs[0].evaluations[REAL]
-    while (step := plan.steps[key]).spec.kind != "decode":
-        key = step.inputs["pixels"]
+    while "dataset" not in (step := plan.steps[key]).inputs:
+        key = step.inputs["features"] if "features" in step.inputs else step.inputs["pixels"]
     return step.inputs["dataset"]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from prettyuseful.data.class_counts import ClassCounts
@@ -13,16 +13,17 @@ from prettyuseful.engine.pinned import Pinned
 from prettyuseful.errors import DataError, StudyError, prefix_location
 from prettyuseful.metrics.base import Metric, Reads
 from prettyuseful.metrics.rows import METRICS, pinned_family, requested_metrics
-from prettyuseful.numerics import Numerics
-from prettyuseful.plan.cells import PlannedCell
+from prettyuseful.plan.cells import AnyCell, FrozenCell, PlannedCell
+from prettyuseful.plan.features import FeaturePlanner
 from prettyuseful.plan.planned import PlanContext, PlannedDataset, PlannedMeasure
 from prettyuseful.records import Subject
 from prettyuseful.steps.classifiers import EvaluateSpec
 from prettyuseful.steps.embed import EmbedSpec, EmbedTextSpec
 from prettyuseful.steps.measures import MeasureSpec
 from prettyuseful.steps.reencode import ReencodeSpec
-from prettyuseful.study.file import REAL
+from prettyuseful.study.file import REAL, Study
 from prettyuseful.tasks.base import summarise_names
+from prettyuseful.training.recipes import FROZEN_FEATURES
 
 PROMPT = "a photo of a {}"
 _MIN_IMAGES = 3  # images per class that any metric needs
@@ -42,14 +43,40 @@ class _Family:
     fewest: int
 
 
+@dataclass(frozen=True)
+class TrainedOnReal:
+    """The study's first network that is trained on real images, as an encoder.
+
+    `classifier`: key of its training. `cell`: its grid cell. `pixels`: returns the key of a data set's images as that
+    cell uses them.
+    """
+
+    classifier: str
+    cell: PlannedCell
+    pixels: Callable[[str, PlannedCell], str]
+
+
+def used_encoders(study: Study, cells: Sequence[AnyCell]) -> tuple[EncoderSource, ...]:
+    """Return the encoders of the metrics.
+
+    In a study that trains no network, the real-trained classifier is a linear probe on frozen features: the encoder of
+    the first cell takes its place.
+    """
+    if any(isinstance(cell, PlannedCell) for cell in cells):
+        return study.encoders
+    frozen = [cell.encoder for cell in cells if isinstance(cell, FrozenCell)]
+    chosen = (frozen[0] if encoder.is_task_classifier else encoder for encoder in study.encoders)
+    return tuple({encoder.name: encoder for encoder in chosen}.values())
+
+
 @dataclass
 class MeasurePlanner:
     """Adds the steps that measure data sets to the graph.
 
     Every data set is compared with equally many real images, class by class, whatever the other data sets have.
 
-    `test`: key of the step of the real test images. `classifier`: key of the training of the study's first classifier
-    on real images, whose grid cell is `cell`. `pixels`: returns the key of a data set's images as that cell uses them.
+    `test`: key of the step of the real test images. `features`: plans the features of published encoders. `encoders`:
+    that are used. `trained`: the study's first classifier on real images; None if the study trains no network.
 
     Raises:
         UserError: an unknown metric, or two metrics with one name.
@@ -57,10 +84,9 @@ class MeasurePlanner:
 
     context: PlanContext
     test: str
-    classifier: str
-    cell: PlannedCell
-    pixels: Callable[[str, PlannedCell], str]
-    _pinned: dict[str, Pinned[EncoderSource]] = field(default_factory=dict)
+    features: FeaturePlanner
+    encoders_used: Sequence[EncoderSource]
+    trained: TrainedOnReal | None
 
     def __post_init__(self) -> None:
         self.study, self.task, self.graph = self.context.study, self.context.task, self.context.graph
@@ -87,8 +113,9 @@ class MeasurePlanner:
     @property
     def encoders(self) -> dict[str, str]:
         """The encoders of the metrics by name, each with a one-line description."""
-        real = f"penultimate layer of {self.study.train.architectures[0]} trained on the task's real images"
-        requested = {encoder.label: encoder for encoder in self.study.encoders}
+        architecture = self.trained.cell.architecture if self.trained else ""
+        real = f"penultimate layer of {architecture} trained on the task's real images"
+        requested = {encoder.label: encoder for encoder in self.encoders_used}
         if any(metric.reads == "logits" for metric in self.metrics.values()):
             requested.setdefault(REAL_TRAINED, EncoderSource(name=REAL_TRAINED))
         return {name: real if name == REAL_TRAINED else encoder.words for name, encoder in requested.items()}
@@ -96,14 +123,19 @@ class MeasurePlanner:
     def _check(self, datasets: Sequence[PlannedDataset]) -> None:
         """Check encoders and numbers of images now, because the error would otherwise occur after the training."""
         for metric in self.metrics.values():
-            if metric.reads == "texts" and not any(encoder.encodes_text for encoder in self.study.encoders):
+            if metric.reads == "logits" and self.trained is None:
+                raise StudyError(
+                    f"metrics: {metric.name} needs a network that is trained on real images, which the recipe "
+                    f"{FROZEN_FEATURES} does not train; remove it, or add another recipe"
+                )
+            if metric.reads == "texts" and not any(encoder.encodes_text for encoder in self.encoders_used):
                 raise StudyError(
                     f"metrics: {metric.name} needs an encoder that also embeds texts; add one to encoders, such as "
                     f"{next(row.name for row in ENCODERS if row.encodes_text)}"
                 )
-        for encoder in self.study.encoders:
+        for encoder in self.encoders_used:
             with prefix_location("encoders"):
-                self._pinned[encoder.name] = encoder.pin()
+                self.features.pinned(encoder)
         synthetic = [dataset for dataset in datasets if dataset.name != REAL]
         most = max(self._compared(dataset).largest for dataset in datasets)
         requirement = (
@@ -183,7 +215,7 @@ class MeasurePlanner:
 
         Metrics of logits always use the classifier trained on real images.
         """
-        for encoder in self.study.encoders:
+        for encoder in self.encoders_used:
             for family in self._families:
                 if family.reads != "logits" and (family.reads != "texts" or encoder.encodes_text):
                     yield encoder, family
@@ -222,34 +254,30 @@ class MeasurePlanner:
         return self.graph.add(spec, inputs, f"measure {family.name} of {name} by {encoder.label}", units)
 
     def _features(self, role: str, encoder: EncoderSource, dataset: str, label: str) -> dict[str, str]:
-        if encoder.is_task_classifier:
-            inputs = {"classifier": self.classifier, "pixels": self.pixels(dataset, self.cell)}
-            view, numerics = self.cell.view, self.study.numerics.inference_numerics()
-        else:
-            inputs, view, numerics = {"dataset": dataset}, None, self._numerics
-        spec = EmbedSpec(encoder=self._pinned[encoder.name], view=view, numerics=numerics)
-        key = self.graph.add(spec, inputs, f"embed {label} by {encoder.label}", self.graph.units(dataset))
-        return {role: key}
+        trained = self.trained
+        if trained is None or not encoder.is_task_classifier:
+            return {role: self.features.key(dataset, encoder, label)}
+        inputs = {"classifier": trained.classifier, "pixels": trained.pixels(dataset, trained.cell)}
+        numerics = self.study.numerics.inference_numerics()
+        spec = EmbedSpec(encoder=self.features.pinned(encoder), view=trained.cell.view, numerics=numerics)
+        return {role: self.graph.add(spec, inputs, f"embed {label} by {encoder.label}", self.graph.units(dataset))}
 
     def _logits(self, role: str, _: EncoderSource, dataset: str, label: str) -> dict[str, str]:
-        pixels = self.pixels(dataset, self.cell)
-        spec = EvaluateSpec(view=self.cell.view, numerics=self.study.numerics.inference_numerics())
-        units = self.graph.units(dataset) * self.cell.view.crops**2
-        inputs = {"classifier": self.classifier, "pixels": pixels}
+        trained = self.trained
+        assert trained is not None  # checked before
+        pixels, view = trained.pixels(dataset, trained.cell), trained.cell.view
+        spec = EvaluateSpec(view=view, numerics=self.study.numerics.inference_numerics())
+        units = self.graph.units(dataset) * view.crops**2
+        inputs = {"classifier": trained.classifier, "pixels": pixels}
         return {role: pixels, f"{role} values": self.graph.add(spec, inputs, f"test on {label}", units)}
 
     def _add_text_embeddings(self, encoder: EncoderSource) -> str:
         spec = EmbedTextSpec(
-            encoder=self._pinned[encoder.name],
+            encoder=self.features.pinned(encoder),
             texts=tuple(PROMPT.format(name) for name in self.task.classes),
-            numerics=self._numerics,
+            numerics=self.study.numerics.step_numerics(),
         )
         return self.graph.add(spec, {}, f"embed class names by {encoder.label}", len(self.task.classes))
-
-    @property
-    def _numerics(self) -> Numerics:
-        """Published encoders run in float32, so that results are comparable with published numbers."""
-        return self.study.numerics.step_numerics()
 
 
 def _families(metrics: Mapping[str, Metric]) -> tuple[_Family, ...]:

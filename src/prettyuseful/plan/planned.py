@@ -10,7 +10,7 @@ from prettyuseful.data.class_counts import ClassCounts
 from prettyuseful.data.sources.base import SampledSource
 from prettyuseful.engine.graph import Graph
 from prettyuseful.generators.base import Origin
-from prettyuseful.plan.cells import PlannedCell
+from prettyuseful.plan.cells import AnyCell
 from prettyuseful.plan.counts import dataset_counts
 from prettyuseful.plan.draws import dataset_draws
 from prettyuseful.records import Subject, dataset_label, dataset_title, run_label
@@ -122,7 +122,7 @@ class PlannedRun:
 
     dataset: str
     images_per_class: ClassCounts
-    cell: PlannedCell
+    cell: AnyCell
     seed: int
     train: str
     evaluations: Mapping[str, str]

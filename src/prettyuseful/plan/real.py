@@ -56,6 +56,16 @@ class RealImages:
         names = {"per_class": number} if number else None
         return self.context.graph.add(spec, {}, f"load {per_class} other real train images per class", units, names)
 
+    def further_step(self, per_class: ClassCounts, skipped: ClassCounts) -> str:
+        """Add the step that loads `per_class` real training images of each class after `skipped` ones; return its key.
+
+        Raises:
+            DataError: the task has fewer images.
+        """
+        spec = LoadFurtherSpec(task=self._source, split="train", per_class=per_class, skipped=skipped)
+        units = per_class.total(len(self.task.classes))
+        return self.context.graph.add(spec, {}, f"load {per_class} further real train images per class", units)
+
     def train_dataset(self, per_class: ClassCounts, number: str | None = None) -> PlannedDataset:
         """Return the data set of the first `per_class` real training images of each class; see `load_step`."""
         key = self.load_step("train", per_class, number)

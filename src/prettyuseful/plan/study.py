@@ -15,18 +15,27 @@ from prettyuseful.errors import DataError, StudyError
 from prettyuseful.hub.commits import Commit, commits_in
 from prettyuseful.metrics.base import Metric
 from prettyuseful.output_files import MAX_NAME_BYTES
-from prettyuseful.plan.cells import CellGroup, PlannedCell, cell_groups, check_names, reference_cell
+from prettyuseful.plan.cells import (
+    AnyCell,
+    CellGroup,
+    FrozenCell,
+    PlannedCell,
+    cell_groups,
+    check_names,
+    reference_cell,
+)
 from prettyuseful.plan.checks import CheckPlanner
 from prettyuseful.plan.classifiers import ClassifierPlanner, PixelPlanner
 from prettyuseful.plan.datasets import DatasetPlanner
 from prettyuseful.plan.diagnosis import DiagnosisPlanner
-from prettyuseful.plan.measures import MeasurePlanner
+from prettyuseful.plan.features import FeaturePlanner, ProbePlanner
+from prettyuseful.plan.measures import MeasurePlanner, TrainedOnReal, used_encoders
 from prettyuseful.plan.planned import PlanContext, PlannedDataset, PlannedRun
 from prettyuseful.plan.real import RealImages
 from prettyuseful.records import CellNames, dataset_file, run_file
 from prettyuseful.study.file import REAL, Study
 from prettyuseful.tasks.base import Task, native_size
-from prettyuseful.training.recipes import match_steps
+from prettyuseful.training.recipes import FROZEN_FEATURES, match_steps
 
 
 @dataclass(frozen=True)
@@ -93,21 +102,23 @@ def make_plan(study: Study) -> Plan:
     check_names(study)
     context = PlanContext(study, study.task.open(), Graph())
     groups = cell_groups(study, lambda: native_size(context.task))
-    reference = reference_cell(groups[0])
+    references = [reference_cell(group) for group in groups]
+    cells = list(dict.fromkeys(cell for group in groups for cell in group.cells))
+    reference, trained = references[0], next((cell for cell in references if isinstance(cell, PlannedCell)), None)
 
     images = PixelPlanner(context)
-    classifiers = ClassifierPlanner(context, images)
-    real = RealImages(context)
+    features, real = FeaturePlanner(context), RealImages(context)
+    classifiers = Classifiers(ClassifierPlanner(context, images), ProbePlanner(context, features, real))
     test_step, baselines = real.test_step, real.baselines
-    diagnoses = DiagnosisPlanner(context, classifiers, real, reference)
-    planner = DatasetPlanner(context, real, reference.recipe.stored_size, diagnoses.key)
+    diagnoses = DiagnosisPlanner(context, classifiers.networks, real, trained) if trained else None
+    planner = DatasetPlanner(context, real, reference.recipe.stored_size, diagnoses.key if diagnoses else _no_diagnosis)
     synthetic = {name: planner.plan(name) for name in study.datasets}
     draws = [planner.plan(name, draw) for name in study.datasets for draw in range(context.draws[name])]
     _check_controls(draws)
 
     runs: list[PlannedRun] = []
     compared = {name for dataset, plan in study.datasets.items() if plan.control for name in (dataset, plan.control)}
-    for cell, seed in product(dict.fromkeys(cell for group in groups for cell in group.cells), study.train.all_seeds):
+    for cell, seed in product(cells, study.train.all_seeds):
         if seed in study.train.later_seeds:
             of_compared = [dataset for dataset in draws if dataset.name in compared]
             runs += [classifiers.plan_run(dataset, cell, seed, {REAL: test_step}) for dataset in of_compared]
@@ -123,14 +134,21 @@ def make_plan(study: Study) -> Plan:
     metrics: tuple[Metric, ...] = ()
     encoders: Mapping[str, str] = {}
     if study.metrics:
-        # Features come from the first classifier of the study that is trained on the largest set of real images.
-        feature_run = (REAL, real.largest.images_per_class, reference)
-        first = next(run for run in runs if (run.dataset, run.images_per_class, run.cell) == feature_run)
-        measures = MeasurePlanner(context, test_step, first.train, reference, images.key)
+        measures = MeasurePlanner(
+            context,
+            test_step,
+            features,
+            used_encoders(study, references),
+            _trained_on_real(runs, real, trained, images) if trained else None,
+        )
         datasets, metrics = measures.with_measures(datasets), tuple(measures.metrics.values())
         encoders = measures.encoders
-    if study.diagnosis:
+    if study.diagnosis and diagnoses:
         datasets = diagnoses.with_diagnoses(datasets)
+    elif study.diagnosis:
+        context.notes.append(f"Causes are not diagnosed: the recipe {FROZEN_FEATURES} trains no networks.")
+    if any(isinstance(cell, FrozenCell) for cell in cells):
+        classifiers.probes.add_notes()
     checks = CheckPlanner(context, real)
     datasets = [checks.with_checks(dataset) for dataset in datasets]
     _check_file_names(datasets, runs)
@@ -149,6 +167,37 @@ def make_plan(study: Study) -> Plan:
         all_steps=context.graph.steps,
     )
     return plan.with_seeds(()) if study.train.later_seeds else plan
+
+
+@dataclass(frozen=True)
+class Classifiers:
+    """Plans classifiers of either kind: networks that are trained, and linear probes on frozen features."""
+
+    networks: ClassifierPlanner
+    probes: ProbePlanner
+
+    def plan_run(self, dataset: PlannedDataset, cell: AnyCell, seed: int, tests: Mapping[str, str]) -> PlannedRun:
+        """Plan one classifier and its tests, see `ClassifierPlanner.plan_run`."""
+        if isinstance(cell, FrozenCell):
+            return self.probes.plan_run(dataset, cell, seed, tests)
+        return self.networks.plan_run(dataset, cell, seed, tests)
+
+
+def _no_diagnosis(dataset: PlannedDataset) -> str:
+    """Raise the error for a data set that drops images which a diagnosis reports."""
+    raise StudyError(
+        f"drop needs a diagnosis of {dataset.name!r}, but the recipe {FROZEN_FEATURES} trains no networks for one; "
+        "add another recipe, or remove the data set that drops images"
+    )
+
+
+def _trained_on_real(
+    runs: Iterable[PlannedRun], real: RealImages, cell: PlannedCell, images: PixelPlanner
+) -> TrainedOnReal:
+    """Return the first network of the study that is trained on the largest set of real images."""
+    wanted = (REAL, real.largest.images_per_class, cell)
+    first = next(run for run in runs if (run.dataset, run.images_per_class, run.cell) == wanted)
+    return TrainedOnReal(first.train, cell, images.key)
 
 
 def _keys(runs: Iterable[PlannedRun]) -> list[str]:
@@ -190,7 +239,7 @@ def _tested_datasets(
 
 
 def _curves(
-    context: PlanContext, real: RealImages, classifiers: ClassifierPlanner, cell: PlannedCell, seed: int
+    context: PlanContext, real: RealImages, classifiers: Classifiers, cell: AnyCell, seed: int
 ) -> Iterator[PlannedRun]:
     """Yield the runs of the real-image curves: one curve for the number of training steps of each data set size.
 
@@ -200,6 +249,10 @@ def _curves(
     draw = (study.train.curve_seeds or study.train.seeds).index(seed)
     for steps_of in sorted(set(context.counts.values())):
         for per_class in _curve_points(sorted(study.train.real_curve), real):
+            if isinstance(cell, FrozenCell):  # draws are taken from features, and there are no steps to match
+                run = classifiers.plan_run(PlannedDataset(REAL, per_class, {}), cell, seed, {REAL: real.test_step})
+                yield replace(run, steps_of=steps_of)
+                continue
             step = real.further_train_step(per_class, draw, "train.real_curve")
             dataset = PlannedDataset(REAL, per_class, {"dataset": step})
             recipe = match_steps(cell.recipe, per_class.total(classes), steps_of.total(classes))

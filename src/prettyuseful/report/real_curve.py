@@ -29,19 +29,27 @@ from prettyuseful.report.drawing import (
 )
 from prettyuseful.report.label_positions import text_positions
 from prettyuseful.report.series_style import DatasetKey, SeriesStyle
+from prettyuseful.training.recipes import FROZEN_FEATURES
 
 
 @dataclass(frozen=True)
 class RealCurve:
     """The curve of one grid cell and the data sets that meet it.
 
-    `steps_of`: every point of the curve takes as many training steps as this number of images per class.
+    `steps_of`: every point of the curve takes as many training steps as this number of images per class. Linear probes
+    take no steps (`is_exact`).
     """
 
     title: str
     steps_of: ClassCounts
     rows: tuple[Row, ...]
     figure: Figure
+    is_exact: bool = False
+
+    @property
+    def compared(self) -> str:
+        """What is compared with the curve."""
+        return f"{'data sets' if self.is_exact else 'training steps'} of {self.steps_of} images per class"
 
 
 def real_curves(summary: Summary, styles: Mapping[DatasetKey, SeriesStyle]) -> tuple[RealCurve, ...]:
@@ -56,7 +64,7 @@ def real_curves(summary: Summary, styles: Mapping[DatasetKey, SeriesStyle]) -> t
         )
         if rows:
             figure = _figure(f"real-curve-{number}", points, rows, styles, summary.study.task.chance)
-            curves.append(RealCurve(cell_title(cell), steps_of, rows, figure))
+            curves.append(RealCurve(cell_title(cell), steps_of, rows, figure, cell[1] == FROZEN_FEATURES))
     return tuple(curves)
 
 

@@ -79,7 +79,7 @@ TERMS = (
         "The number of real images per class that gives the same accuracy as this data set.",
         "Classifiers are trained on different numbers of real images with equally many training steps. The accuracy of "
         "the data set is located on that curve. Nothing is extrapolated beyond its ends: the result then reads "
-        "“fewer than” or “at least”.",
+        "“less useful than” or “at least”.",
         ("effective real images", "real images per class for the same accuracy"),
     ),
     Term(

@@ -51,11 +51,18 @@ class LoadFurtherSpec(LoadSpec):
         task = self.task.source.open()
         classes = range(len(task.classes))
         until = ClassCounts([self.skipped[label] + self.per_class[label] for label in classes])
-        skipped = {row.path for row in task.images(self.split, self.skipped)}
-        rows = (row for row in task.images(self.split, until) if row.path not in skipped)
+        rows = self._rest(task.images(self.split, until))
         total = self.per_class.total(len(task.classes))
         count = write_shard(job.folder / shard_name(0, 1), _report_progress(rows, total, job), task.classes)
         return {"classes": list(task.classes), "images": count}
+
+    def _rest(self, rows: Iterable[Row]) -> Iterator[Row]:
+        """Yield the rows after the first `skipped` of each class: the images of a class have a fixed order."""
+        seen: Counter[int] = Counter()
+        for row in rows:
+            seen[row.label] += 1
+            if seen[row.label] > self.skipped[row.label]:
+                yield row
 
 
 class ImportSpec(StepSpec):

@@ -8,16 +8,20 @@ from typing import Any, ClassVar, cast
 
 import numpy as np
 
-from prettyuseful.data.pixels import Pixels, decode_rows
+from prettyuseful.data.dataset import Row
+from prettyuseful.data.pixels import Image, Pixels, decode_rows
+from prettyuseful.data.threads import map_in_order
 from prettyuseful.encoders.base import Encoder, TextEncoder
 from prettyuseful.encoders.source import EncoderSource, open_encoder
+from prettyuseful.encoders.table import EFFICIENTNET_LITE0
 from prettyuseful.engine.pinned import Pinned
 from prettyuseful.engine.step import Job, StepSpec
 from prettyuseful.numerics import Numerics
-from prettyuseful.steps.inputs import read_classifier, read_pixels, read_rows
+from prettyuseful.steps.inputs import read_classes, read_classifier, read_pixels, read_rows
 from prettyuseful.training.recipes import View
 
 _CHUNK = 64  # images that are decoded at a time
+_LITE_PACE = 0.02  # seconds per image
 
 
 class EmbedSpec(StepSpec):
@@ -29,7 +33,7 @@ class EmbedSpec(StepSpec):
 
     kind: ClassVar[str] = "embed"
     pace: ClassVar[float] = 0.0005
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     encoder: Pinned[EncoderSource]
     view: View | None = None
     numerics: Numerics
@@ -41,7 +45,8 @@ class EmbedSpec(StepSpec):
         features, labels, groups = (np.concatenate(parts) for parts in zip(*embedded, strict=True))
         for name, values in (("features", features), ("labels", labels), ("groups", groups)):
             np.save(job.folder / f"{name}.npy", values)
-        return {"images": len(features), "dimensions": features.shape[1]}
+        classes = len(read_classes(job, "dataset" if self.view is None else "pixels"))
+        return {"images": len(features), "dimensions": features.shape[1], "classes": classes}
 
     def _open(self, job: Job) -> Encoder:
         if self.view is None:
@@ -55,7 +60,7 @@ class EmbedSpec(StepSpec):
             yield read_pixels(job, "pixels")
             return
         count = job.inputs["dataset"].manifest.facts["images"]
-        images = job.track_progress(decode_rows(read_rows(job, "dataset"), "native"), count)
+        images = job.track_progress(map_in_order(_decode, read_rows(job, "dataset"), self.numerics.threads), count)
         while chunk := list(islice(images, _CHUNK)):
             pixels, labels, groups = zip(*chunk, strict=True)
             flat = np.concatenate([image.reshape(-1) for image in pixels])
@@ -67,7 +72,13 @@ class EmbedSpec(StepSpec):
 
     @property
     def assumed_pace(self) -> float | None:
+        if self.encoder.source.name == EFFICIENTNET_LITE0.name:
+            return _LITE_PACE
         return self.pace if self.view is not None else None
+
+
+def _decode(row: Row) -> Image:
+    return next(decode_rows([row], "native"))
 
 
 class EmbedTextSpec(StepSpec):

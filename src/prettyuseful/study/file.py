@@ -241,8 +241,11 @@ class RecipePlan(_Strict):
 class TrainPlan(_Strict):
     """The classifiers: one is trained for every combination of data set, architecture, recipe, probe and seed."""
 
-    architectures: tuple[str, ...] = Field(
-        ("small",), min_length=1, description="small (a bundled network) or names of timm models, such as resnet50"
+    architectures: tuple[Annotated[str, RelativePath(resolve_plugin)], ...] = Field(
+        ("small",),
+        min_length=1,
+        description="small (a bundled network) or names of timm models, such as resnet50; with the recipe "
+        "frozen-features, encoders: names from `prettyuseful list encoders`, timm models, or module:OBJECT",
     )
     recipes: tuple[Annotated[str, RelativePath(resolve_plugin)], ...] = Field(
         (DEFAULT,),
@@ -286,8 +289,8 @@ class TrainPlan(_Strict):
     )
     weights: dict[str, Annotated[str, RelativePath(resolve_file_or_hub_id)]] = Field(
         {},
-        description="pretrained weights for recipes that need them: for each architecture, a file or a hub id; "
-        "default: the weights of timm",
+        description="pretrained weights for recipes that need them: for each architecture or encoder, a file or a hub "
+        "id; default: the weights of timm, or those of the encoder",
     )
 
     @field_validator("architectures", "recipes", "probes", "seeds", "real_curve")

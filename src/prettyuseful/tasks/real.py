@@ -14,10 +14,10 @@ from prettyuseful.engine.keys import digest
 from prettyuseful.errors import DataError
 from prettyuseful.tasks.base import SPLITS, Split
 from prettyuseful.tasks.class_choice import ClassChoice
-from prettyuseful.tasks.groups import near_duplicate_groups
+from prettyuseful.tasks.groups import near_duplicate_groups, source_groups
 from prettyuseful.tasks.groups_file import GroupsFile, read_groups
 from prettyuseful.tasks.sampled import SampledTask
-from prettyuseful.tasks.splitting import SPLIT_SEED, held_out_groups
+from prettyuseful.tasks.splitting import SPLIT_SEED, held_out_groups, limited_groups
 
 HOLD_OUT = 0.2
 """Default share of the real images that are held out for tests."""
@@ -63,6 +63,7 @@ class RealTask(SampledTask):
     hold_out: float = HOLD_OUT
     licence: str = "not stated"
     choice: ClassChoice = field(default_factory=ClassChoice)
+    test_images: int | None = None
 
     def __post_init__(self) -> None:
         self.check_classes()
@@ -81,7 +82,18 @@ class RealTask(SampledTask):
 
     @property
     def further_notes(self) -> tuple[str, ...]:
-        return self._groups_file.notes(list(self.original_sources.values())) if self._groups_file else ()
+        notes = self._groups_file.notes(list(self.original_sources.values())) if self._groups_file else ()
+        source, used = self.sources["test"], sum(self.counts("test"))
+        held_out = self.test is None or self._groups_file is not None
+        of_class, index = source.counts(), match_classes(source, self.classes)
+        available = sum(map(len, self._all_test_paths)) if held_out else sum(of_class[name] for name in index)
+        if used < available:
+            notes = (
+                *notes,
+                f"{used:,} of the {available:,} real test images are used, about equally many of each class in whole "
+                "groups, drawn with a fixed seed; the others are not looked at.",
+            )
+        return notes
 
     def counts(self, split: Split) -> tuple[int, ...]:
         return self.split_summary.images[split]
@@ -102,11 +114,42 @@ class RealTask(SampledTask):
 
     @cached_property
     def groups_by_split(self) -> Mapping[Split, Mapping[str, str]]:
-        def groups_of(source: SampledSource) -> Mapping[str, str]:
-            return self._groups_file.groups_of(source) if self._groups_file else near_duplicate_groups(source)
+        if self._groups_file:
+            groups = self._groups_file.groups_of(self.real)
+            return {"train": groups, "test": self._groups_file.groups_of(self.test) if self.test else groups}
+        groups = near_duplicate_groups(self.real)
+        return {"train": groups, "test": self._grouped_test_images(self.test) if self.test else groups}
 
-        groups = groups_of(self.real)
-        return {"train": groups, "test": groups_of(self.test) if self.test else groups}
+    @cached_property
+    def _paths(self) -> Mapping[Split, list[list[str]]]:
+        """For each split and class, the paths of its images in order, after the limit of test images."""
+        test = self._all_test_paths
+        if self.test_images is not None and sum(map(len, test)) > self.test_images:
+            groups = self.groups_by_split["test"]
+            images = [(label, groups[path]) for label, of_class in enumerate(test) for path in of_class]
+            chosen = limited_groups(images, self._test_images_per_class(self.test_images))
+            test = [[path for path in of_class if groups[path] in chosen] for of_class in test]
+        return {"train": self._paths_of("train", self.classes), "test": test}
+
+    @cached_property
+    def _all_test_paths(self) -> list[list[str]]:
+        return self._paths_of("test", self.classes)
+
+    def _test_images_per_class(self, limit: int) -> int:
+        return max(1, limit // len(self._wanted_classes))
+
+    def _grouped_test_images(self, test: SampledSource) -> Mapping[str, str]:
+        """Return the groups of the given test images; of those alone that are used, so that the others are not decoded.
+
+        Groups that the source gives are kept whole. Near-duplicates are found among the images that are used.
+        """
+        if self.test_images is None or sum(test.counts().values()) <= self.test_images:
+            return near_duplicate_groups(test)
+        given, index = source_groups(test), match_classes(self.sources["test"], self._wanted_classes)
+        samples = [sample for sample in self.sources["test"].samples() if sample.label in index]
+        images = [(index[sample.label], given[sample.path]) for sample in samples]
+        chosen = limited_groups(images, self._test_images_per_class(self.test_images))
+        return near_duplicate_groups(test, {sample.path for sample in samples if given[sample.path] in chosen})
 
     @property
     def all_images_are_decoded(self) -> bool:
@@ -152,4 +195,5 @@ class RealTask(SampledTask):
             )
 
     def fingerprint(self) -> str:
-        return digest(["real", 2, super().fingerprint(), self.hold_out if self.test is None else None])
+        limit = [] if self.test_images is None else [self.test_images]
+        return digest(["real", 2, super().fingerprint(), self.hold_out if self.test is None else None, *limit])

@@ -44,7 +44,7 @@ class SampledTask(ABC):
     @property
     @abstractmethod
     def groups_by_split(self) -> Mapping[Split, Mapping[str, str]]:
-        """For each split, the group of every image of its source, by path."""
+        """For each split, the group of every image of its source that is used, by path."""
 
     @property
     def all_images_are_decoded(self) -> bool:
@@ -141,7 +141,7 @@ class SampledTask(ABC):
         index, ids = match_classes(source, classes), source.content_ids()
         groups_of_class: list[dict[str, str]] = [{} for _ in classes]
         for sample in source.samples():
-            if sample.label in index and self.is_in(split, groups[sample.path]):
+            if sample.label in index and sample.path in groups and self.is_in(split, groups[sample.path]):
                 groups_of_class[index[sample.label]][sample.path] = groups[sample.path]
         return [interleave_groups(paths, ids) for paths in groups_of_class]
 

@@ -122,6 +122,12 @@ class TaskSource(BareName):
     min_per_class: int = Field(
         0, ge=0, description="classes with fewer training images are left out, and named in the notes"
     )
+    test_images: int | None = Field(
+        None,
+        ge=2,
+        description="with real: at most about so many test images in all, equally many of each class by whole groups, "
+        "drawn with a fixed seed; the others are not looked at",
+    )
     train: str = Field("train", description="split of the Hugging Face data set to train on")
     test: Annotated[str, _TEST_IMAGES] | None = Field(
         None,
@@ -141,7 +147,7 @@ class TaskSource(BareName):
         has_columns = existing or self.huggingface
         if not has_columns and (misplaced := self._other_than_default("image", "label", "test")):
             raise ValueError(f"the task {self.name} does not use {misplaced}; remove it")
-        if self.real is None and (misplaced := self._other_than_default("groups", "hold_out")):
+        if self.real is None and (misplaced := self._other_than_default("groups", "hold_out", "test_images")):
             raise ValueError(f"only real uses {misplaced}; remove it")
         if self.real is not None and self.test is not None and self._other_than_default("hold_out"):
             raise ValueError("hold_out has no effect if test gives test images; remove one of them")
@@ -199,6 +205,7 @@ class TaskSource(BareName):
                 hold_out=self.hold_out,
                 licence=self.licence,
                 choice=self._choice,
+                test_images=self.test_images,
             )
         if self.name is not None:
             row, images = TASKS[self.name], self._images()

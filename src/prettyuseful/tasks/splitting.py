@@ -26,7 +26,25 @@ def held_out_groups(images: Iterable[tuple[int, str]], share: float) -> set[str]
     for label, group in images:
         counts[group][label] += 1
         wanted[label] += share
-    order = sorted(counts, key=lambda group: derive_seed("held out", SPLIT_SEED, group))
+    return _nearest_groups(counts, wanted, "held out")
+
+
+def limited_groups(images: Iterable[tuple[int, str]], per_class: int) -> set[str]:
+    """Return groups that together have about `per_class` images of each class, or all that a class has.
+
+    They are chosen as by `held_out_groups`.
+    """
+    counts: dict[str, Counter[int]] = defaultdict(Counter)
+    for label, group in images:
+        counts[group][label] += 1
+    available: Counter[int] = sum(counts.values(), Counter())
+    return _nearest_groups(counts, {label: min(per_class, n) for label, n in available.items()}, "limited")
+
+
+def _nearest_groups(counts: Mapping[str, Counter[int]], numbers: Mapping[int, float], purpose: str) -> set[str]:
+    """Return groups with about the wanted number of images of each class; `counts`: of each group and class."""
+    wanted = dict(numbers)
+    order = sorted(counts, key=lambda group: derive_seed(purpose, SPLIT_SEED, group))
     held_out: set[str] = set()
     for group in order:
         # Change of the distance between wanted and held-out images, summed over the classes of the group.

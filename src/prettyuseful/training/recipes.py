@@ -132,14 +132,31 @@ LINEAR_PROBE = replace(FINE_TUNING, learning_rate=1e-3, weight_decay=0.0, trains
 
 
 @dataclass(frozen=True)
+class FrozenFeatures:
+    """Settings of a linear probe on the features of a frozen pretrained encoder, see `linear_probe`.
+
+    `inverse_strengths`: of the L2 penalty, as C in scikit-learn, for features of unit length; cross-validation of the
+    training images chooses one. `folds`: of the cross-validation; where a class has fewer images or groups,
+    `default_inverse_strength` is used. `stored_size`: short side in pixels at which images of derived data sets are
+    changed.
+    """
+
+    inverse_strengths: tuple[float, ...] = (3.0, 10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0, 10000.0)
+    default_inverse_strength: float = 300.0
+    folds: int = 4
+    stored_size: StoredSize = 256
+
+
+@dataclass(frozen=True)
 class NamedRecipe:
     """A recipe that studies refer to by name."""
 
     name: str
     summary: str
-    recipe: Recipe
+    recipe: Recipe | FrozenFeatures
 
 
+FROZEN_FEATURES = "frozen-features"
 RECIPES = Registry(
     "recipe",
     NamedRecipe,
@@ -161,6 +178,11 @@ RECIPES = Registry(
         NamedRecipe("fine-tuning", "224 px, 20 epochs from pretrained weights; all layers are trained", FINE_TUNING),
         NamedRecipe(
             "linear-probe", "224 px, 20 epochs from pretrained weights; only the last layer is trained", LINEAR_PROBE
+        ),
+        NamedRecipe(
+            FROZEN_FEATURES,
+            "linear probe: L2-regularised multinomial logistic regression on frozen features of a pretrained encoder",
+            FrozenFeatures(),
         ),
     ),
 )

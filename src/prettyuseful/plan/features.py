@@ -1,0 +1,108 @@
+"""Plan the steps that embed images, and the linear probes on these features."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+
+from prettyuseful.data.class_counts import ClassCounts
+from prettyuseful.encoders.source import EncoderSource
+from prettyuseful.engine.pinned import Pinned
+from prettyuseful.plan.cells import FrozenCell
+from prettyuseful.plan.planned import PlanContext, PlannedDataset, PlannedRun
+from prettyuseful.plan.real import RealImages
+from prettyuseful.steps.embed import EmbedSpec
+from prettyuseful.steps.linear_probe import EvaluateProbeSpec, FitProbeSpec
+from prettyuseful.study.file import REAL
+
+
+class FeaturePlanner:
+    """Plans the features of data sets by pretrained encoders; each data set is embedded once by each encoder."""
+
+    def __init__(self, context: PlanContext) -> None:
+        self.context = context
+        self._pinned: dict[EncoderSource, Pinned[EncoderSource]] = {}
+
+    def pinned(self, encoder: EncoderSource) -> Pinned[EncoderSource]:
+        """Return the encoder with its weights, which are looked up once.
+
+        Raises:
+            UserError: see `EncoderSource.pin`.
+        """
+        if encoder not in self._pinned:
+            self._pinned[encoder] = encoder.pin()
+        return self._pinned[encoder]
+
+    def key(self, dataset: str, encoder: EncoderSource, title: str) -> str:
+        """Return the key of the step that embeds the images of the step `dataset`; `title` is their name.
+
+        Encoders run in float32, so that results are comparable with published numbers.
+        """
+        graph = self.context.graph
+        spec = EmbedSpec(encoder=self.pinned(encoder), numerics=self.context.study.numerics.step_numerics())
+        return graph.add(spec, {"dataset": dataset}, f"embed {title} by {encoder.label}", graph.units(dataset))
+
+
+class ProbePlanner:
+    """Plans linear probes on frozen features, and their tests.
+
+    A fit has no randomness. Each training seed has another draw of real images, so that the variation over seeds is
+    that of the real images; a generated data set is the same for every seed.
+    """
+
+    def __init__(self, context: PlanContext, features: FeaturePlanner, real: RealImages) -> None:
+        self.context, self.features, self.real = context, features, real
+
+    def plan_run(self, dataset: PlannedDataset, cell: FrozenCell, seed: int, tests: Mapping[str, str]) -> PlannedRun:
+        """Plan one linear probe and its tests; see `ClassifierPlanner.plan_run`."""
+        fit, graph = self._fit(dataset, cell, seed), self.context.graph
+        evaluations = {}
+        for name, key in tests.items():
+            tested = self.features.key(key, cell.encoder, "real test images" if name == REAL else name)
+            label = f"test {_run_label(dataset, cell, seed)} on {name}"
+            inputs = {"classifier": fit, "features": tested}
+            evaluations[name] = graph.add(EvaluateProbeSpec(), inputs, label, graph.units(key))
+        return PlannedRun(dataset.name, dataset.images_per_class, cell, seed, fit, evaluations, draw=dataset.draw)
+
+    def _fit(self, dataset: PlannedDataset, cell: FrozenCell, seed: int) -> str:
+        per_class, seeds = dataset.images_per_class, self.context.study.train.seeds
+        units, label = per_class.total(len(self.context.task.classes)), f"fit {_run_label(dataset, cell, seed)}"
+        if dataset.name != REAL:
+            inputs = {"features": self.features.key(dataset.key, cell.encoder, dataset.title)}
+            return self.context.graph.add(FitProbeSpec(recipe=cell.recipe), inputs, label, units)
+        spec = FitProbeSpec(recipe=cell.recipe, per_class=per_class, draw=seeds.index(seed))
+        reference = self.real.reference
+        inputs = {"features": self.features.key(reference.key, cell.encoder, "real train images")}
+        if self.further:
+            further = self.real.further_step(self.further, reference.images_per_class)
+            inputs["further features"] = self.features.key(further, cell.encoder, "further real train images")
+        return self.context.graph.add(spec, inputs, label, units)
+
+    @cached_property
+    def further(self) -> ClassCounts:
+        """The real training images of each class beyond those of the reference that the draws need."""
+        study, reference = self.context.study, self.real.reference.images_per_class
+        largest = max(max(study.train.real_curve, default=0), reference.largest)
+        wanted = ClassCounts(len(study.train.seeds) * largest)
+        classes = range(len(self.context.task.classes))
+        wanted = ClassCounts([min(wanted[i], self.real.available[i]) - reference[i] for i in classes])
+        return wanted if wanted else ClassCounts(0)
+
+    def add_notes(self) -> None:
+        """Say in the notes of the plan what the intervals of linear probes cover."""
+        study, classes = self.context.study, range(len(self.context.task.classes))
+        seeds, available = len(study.train.seeds), self.real.available
+        needed = [self.real.reference.images_per_class[i] * seeds for i in classes]
+        words = (
+            "Linear probes on frozen features are fitted exactly, so a training seed is a draw of real training "
+            f"images: intervals cover the test images and {seeds} draws of real images, and no other draw of generated "
+            "images."
+        )
+        if any(available[i] < needed[i] for i in classes):
+            words += " Some classes have too few real images for draws without common images, which makes them similar."
+        self.context.notes.append(words)
+
+
+def _run_label(dataset: PlannedDataset, cell: FrozenCell, seed: int) -> str:
+    data = f"{dataset.images_per_class} {REAL}" if dataset.name == REAL else dataset.title
+    return f"{cell.architecture} on {data}, seed {seed}"
