@@ -12,7 +12,7 @@ from prettyuseful.diagnosis.images import LabelledImages, rows_by_unit
 from prettyuseful.errors import DataError
 from prettyuseful.transforms.degradation import Blur
 
-from .world import CLASSES, SIDE, draw, extractor_of, reference_of
+from .world import CLASSES, PER_CLASS, SIDE, draw, extractor_of, reference_of
 
 
 def half_of(images: LabelledImages, raw: RawFeatures | None = None) -> Half:
@@ -26,7 +26,7 @@ def test_features_are_in_standard_deviations_within_classes(halves: Halves) -> N
     for kind in KINDS:
         values, labels = half.real.features.kinds[kind], half.images.labels
         means = np.stack([values[labels == label].mean(axis=0) for label in range(CLASSES)])
-        assert np.allclose((values - means[labels]).std(axis=0), 1)
+        assert np.allclose((values - means[labels]).std(axis=0), np.sqrt(1 - 1 / PER_CLASS))
 
 
 def test_a_constant_dimension_stays_finite() -> None:

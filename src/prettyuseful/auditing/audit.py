@@ -162,9 +162,11 @@ def plan_audit(
         real = real.model_copy(update={"test_images": TEST_IMAGES})
         task = _open_task(real)
     used = {matched.name: matched.used for matched in sets}
-    needed_for_causes = min_images_per_class(len(task.classes))
+    needed_for_causes = min_images_per_class(len(task.classes), measurement.is_frozen)
     reference = reduce(ClassCounts.raise_to, used.values())
-    with_diagnosis = any(diagnosed_classes(reference, counts, len(task.classes)) for counts in used.values())
+    with_diagnosis = any(
+        diagnosed_classes(reference, counts, len(task.classes), measurement.is_frozen) for counts in used.values()
+    )
     with_metrics = any(_has_metrics(counts, task) for counts in used.values())
     notes += [*task.notes, *(note for source in sources.values() for note in source.notes(task.classes))]
     notes += matching_notes(sets, task)

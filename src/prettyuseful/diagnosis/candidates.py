@@ -33,6 +33,11 @@ class Family:
     words: str
     inverse: Callable[[float], Formula | None] = lambda _: None
 
+    @property
+    def coarse_strengths(self) -> tuple[float, ...]:
+        """Every second strength, the strongest included; all if there are at most three."""
+        return self.strengths if len(self.strengths) <= 3 else self.strengths[::-1][::2][::-1]
+
     def with_strength(self, strength: float) -> Candidate:
         """Return a candidate of this family.
 
@@ -67,9 +72,19 @@ class Candidate:
         return self.family.inverse(self.strength)
 
 
-def candidate_changes(side: int) -> tuple[Candidate, ...]:
-    """Return all candidates for images whose short side is `side` pixels, by family, from weak to strong."""
-    return tuple(family.with_strength(strength) for family in families(side) for strength in family.strengths)
+def candidate_changes(side: int, coarse: bool = False) -> tuple[Candidate, ...]:
+    """Return the candidates for images whose short side is `side` pixels, by family, from weak to strong.
+
+    Args:
+        side: in pixels.
+        coarse: leave out every second strength of families with more than three; strengths between two candidates are
+            interpolated.
+    """
+    return tuple(
+        family.with_strength(strength)
+        for family in families(side)
+        for strength in (family.coarse_strengths if coarse else family.strengths)
+    )
 
 
 def apply_changes(changes: Sequence[Candidate], pixels: np.ndarray) -> np.ndarray:

@@ -33,7 +33,8 @@ class Comparison:
 
     def __init__(self, reference: Reference, synthetic: LabelledImages) -> None:
         self.reference, self.synthetic = reference, synthetic
-        self.units = rows_by_unit(synthetic, reference.classes, reference.parts, "the synthetic images")
+        least = reference.least_images
+        self.units = rows_by_unit(synthetic, reference.classes, reference.parts, "the synthetic images", least)
         first, second = (UnitFeatures.split(scaled, self.units) for scaled in reference.halves.scale(synthetic.pixels))
         self.features: UnitPair = (first, second)
         self.initial = self.distance(reference.halves.real)
@@ -46,9 +47,15 @@ class Comparison:
     def p_value(self) -> float:
         """The p-value of the hypothesis that synthetic and real images have the same distribution in every class.
 
-        Each half has a test of its own. Twice the mean of their p-values is valid however they depend on each other
-        (Vovk and Wang 2020, "Combining p-values via averaging").
+        If each half has features of its own, it has a test of its own. Twice the mean of their p-values is valid
+        however they depend on each other (Vovk and Wang 2020, "Combining p-values via averaging").
         """
+        if self.reference.pooled is not None:
+            real, features = self.reference.halves.images, self.features[0].features
+            return permutation_p(
+                ClassImages(self.reference.pooled.kinds, real.labels, real.groups),
+                ClassImages(features.kinds, self.synthetic.labels, self.synthetic.groups),
+            )
         by_half = [
             permutation_p(
                 ClassImages(half.real.features.kinds, half.images.labels, half.images.groups),

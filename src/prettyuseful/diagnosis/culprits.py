@@ -97,8 +97,9 @@ def _of_cause(finding: str, cause: str) -> Callable[[DiagnosisRun], Iterator[Cul
     """Return the function that finds the images that show a cause measured by `set_causes`."""
 
     def find(run: DiagnosisRun) -> Iterator[Culprit]:
-        evidence = run.set_evidence[cause]
-        assert evidence.scores is not None
+        evidence = run.set_evidence.get(cause)
+        if evidence is None or evidence.scores is None:
+            return
         for row in _rows(run, cause):
             other = None if evidence.others is None else int(evidence.others[row])
             yield Culprit(row, finding, float(evidence.scores[row]), other=other)
@@ -192,14 +193,16 @@ _CAUSES = {"labels": "labels lost", "copies": "copies added", "repeats": "repeat
 def _real_share(run: DiagnosisRun, finding: str) -> float | None:
     """Return the share of real images that would be listed, or None for lists of a fixed length."""
     if finding in _CAUSES:
-        return run.set_evidence[_CAUSES[finding]].real_share
+        evidence = run.set_evidence.get(_CAUSES[finding])
+        return evidence.real_share if evidence else None
     return RARE if finding == "off-class" else None
 
 
 def _rows(run: DiagnosisRun, cause: str) -> list[int]:
-    mask = run.set_evidence[cause].images
-    assert mask is not None
-    return [int(row) for row in np.flatnonzero(mask)]
+    """Return the images that show a cause; none if these images cannot show it."""
+    evidence = run.set_evidence.get(cause)
+    mask = evidence.images if evidence else None
+    return [] if mask is None else [int(row) for row in np.flatnonzero(mask)]
 
 
 def _nearest_mean(table: np.ndarray) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -12,10 +12,10 @@ from prettyuseful.diagnosis.change_search import ALPHA, CandidateFit, ChangeSear
 from prettyuseful.diagnosis.comparison import Comparison, explained_share, unexplained_interval
 from prettyuseful.diagnosis.distances import damp
 from prettyuseful.diagnosis.features import KINDS
-from prettyuseful.diagnosis.findings import CauseFinding, ChangeResult, Diagnosis, NextBest, ShareEstimate
+from prettyuseful.diagnosis.findings import CauseFinding, ChangeResult, Diagnosis, NextBest, NotJudged, ShareEstimate
 from prettyuseful.diagnosis.images import LabelledImages
 from prettyuseful.diagnosis.reference import Reference
-from prettyuseful.diagnosis.set_causes import SET_CAUSES, Evidence, MatchedComparison
+from prettyuseful.diagnosis.set_causes import SET_CAUSES, Evidence, MatchedComparison, NotJudgeable
 from prettyuseful.diagnosis.signflip import adjusted_p, mean_interval, outliers_p
 
 CLASS_ALPHA, CLASS_MIN_EFFECT = 0.002, 4
@@ -64,8 +64,18 @@ class DiagnosisRun:
 
     @cached_property
     def set_evidence(self) -> dict[str, Evidence]:
-        """The evidence for labels, copies and coverage, by the names of their rows."""
-        return {name: measure(self.matched, CAUSES[name]) for name, measure in SET_CAUSES.items()}
+        """The evidence for labels, copies, coverage and so on, by the names of their rows."""
+        return {name: evidence for name, evidence in self._set_results.items() if isinstance(evidence, Evidence)}
+
+    @cached_property
+    def _set_results(self) -> dict[str, Evidence | NotJudgeable]:
+        results: dict[str, Evidence | NotJudgeable] = {}
+        for name, measure in SET_CAUSES.items():
+            try:
+                results[name] = measure(self.matched, CAUSES[name])
+            except NotJudgeable as reason:
+                results[name] = reason
+        return results
 
     @property
     def droppable_images(self) -> dict[str, np.ndarray]:
@@ -88,6 +98,7 @@ class DiagnosisRun:
         differs = p_value < ALPHA or any(cause.named for cause in causes)
         return Diagnosis(
             causes=tuple(ranked),
+            not_judged=tuple(self._not_judged()),
             difference=mean,
             low=low,
             high=high,
@@ -97,6 +108,15 @@ class DiagnosisRun:
             tried=self._change_results(change_evidence),
             by_kind=self._distances_by_kind(),
         )
+
+    def _not_judged(self) -> Iterator[NotJudged]:
+        for name, result in self._set_results.items():
+            row = CAUSES[name]
+            if isinstance(result, NotJudgeable):
+                yield NotJudged(id=row.id, direction=row.direction, reason=str(result))
+            elif result.unjudged_classes:
+                reason = "classifiers recognise too few of their real images with confidence"
+                yield NotJudged(id=row.id, direction=row.direction, reason=reason, few_classes=result.unjudged_classes)
 
     def _unexplained(self, causes: Sequence[CauseFinding]) -> ShareEstimate:
         """Return the share of the difference that remains after the selected changes, without the reported causes."""

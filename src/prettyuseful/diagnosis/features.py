@@ -62,6 +62,11 @@ class ScaledFeatures:
         """Return the features of some images, by index or mask."""
         return ScaledFeatures({kind: values[rows] for kind, values in self.kinds.items()}, self.logits[rows])
 
+    def join(self, other: ScaledFeatures) -> ScaledFeatures:
+        """Return the features of these images and of others, in this order."""
+        kinds = {kind: np.concatenate([values, other.kinds[kind]]) for kind, values in self.kinds.items()}
+        return ScaledFeatures(kinds, np.concatenate([self.logits, other.logits]))
+
     def interpolate(self, other: ScaledFeatures, share: float) -> ScaledFeatures:
         """Return features interpolated linearly between these (share 0) and `other` (share 1)."""
         kinds = {kind: (1 - share) * self.kinds[kind] + share * other.kinds[kind] for kind in KINDS}

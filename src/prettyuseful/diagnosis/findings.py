@@ -143,6 +143,23 @@ class CauseFinding(CauseEstimate):
         return self.row.unit.value_words(self.per_class[label])
 
 
+class NotJudged(_Result):
+    """A cause that these images cannot show, and the reason in words.
+
+    `few_classes`: labels of the classes that this is about, counted from 0; empty if it is about all.
+    """
+
+    id: CauseId
+    direction: Direction
+    reason: str
+    few_classes: tuple[int, ...] = ()
+
+    @property
+    def row(self) -> Cause:
+        """The row of this cause."""
+        return CAUSES[f"{self.id} {self.direction}"]
+
+
 class ChangeResult(_Result):
     """A candidate change, applied alone, and the share of the difference that it explains, 0-1."""
 
@@ -156,7 +173,8 @@ class Diagnosis(_Result):
     """The result of a diagnosis.
 
     Attributes:
-        causes: all causes, reported ones first, then by their extent.
+        causes: all causes that were measured, reported ones first, then by their extent.
+        not_judged: causes that these images cannot show.
         difference: distance of the data set from real images, as a share of the distance between two classes of real
             images. It does not depend on the number of images.
         low: lower end of its 95% interval over classes.
@@ -175,6 +193,7 @@ class Diagnosis(_Result):
     """
 
     causes: tuple[CauseFinding, ...]
+    not_judged: tuple[NotJudged, ...] = ()
     difference: float
     low: float
     high: float

@@ -71,11 +71,30 @@ class Half:
             for unit, first, second in self.splits()
         ]
         if not distances:
+            distances = self._pooled_distances()
+        return np.asarray(np.maximum(np.sqrt(np.mean(np.square(distances), axis=0)), _MIN_NOISE))
+
+    def _pooled_distances(self) -> list[np.ndarray]:
+        """Return distances between two parts of all images, from which the means of their classes are subtracted.
+
+        They are scaled to the size of a unit, since a distance of two samples is inversely proportional to their size.
+        """
+        features, labels, groups = self.real.features, self.images.labels, self.images.groups
+        if len(set(zip(labels.tolist(), groups.tolist(), strict=True))) == len(set(labels.tolist())):
             raise DataError(
                 "the real images of every class come from one group, so the variation between real images cannot be "
                 "estimated; use images from more sources, or check the groups"
             )
-        return np.asarray(np.maximum(np.sqrt(np.mean(np.square(distances), axis=0)), _MIN_NOISE))
+        centred = {kind: _centre(values, labels) for kind, values in features.kinds.items()}
+        everything = ScaledFeatures(centred, features.logits)
+        within = Sample.from_features(everything).within
+        scale = len(labels) / np.mean([len(rows) for rows in self.real.units])
+        distances = []
+        for split in range(_SPLITS):
+            part = split_groups(groups, 2, f"split {split}")
+            first, second = (Sample.from_features(everything.take(part == side)) for side in (0, 1))
+            distances.append(first.energy_distances(second) / within * scale)
+        return distances
 
     @cached_property
     def between_classes(self) -> float:
@@ -164,12 +183,18 @@ class Halves:
         return self.split((first, second))
 
 
-def _within_deviation(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Return the standard deviation (d,) of each dimension within classes, with a lower bound for constant ones."""
+def _centre(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return values (N, d) minus the means of their classes, spread out again by what the subtraction took away."""
     _, index, counts = np.unique(labels, return_inverse=True, return_counts=True)
     means = np.zeros((len(counts), values.shape[1]))
     np.add.at(means, index, values)
-    deviation = (values - (means / counts[:, None])[index]).std(axis=0)
+    spread = np.sqrt(counts / np.maximum(counts - 1, 1))[index][:, None]
+    return np.asarray((values - (means / counts[:, None])[index]) * spread)
+
+
+def _within_deviation(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return the standard deviation (d,) of each dimension within classes, with a lower bound for constant ones."""
+    deviation = _centre(values, labels).std(axis=0)
     largest = deviation.max(initial=0.0)
     return np.asarray(np.where(deviation > 1e-3 * largest, deviation, max(1e-3 * largest, 1e-12)))
 

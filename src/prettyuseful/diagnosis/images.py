@@ -13,7 +13,9 @@ from prettyuseful.errors import DataError
 MIN_UNITS = 16
 """Smallest number of units for a sign-flip test. Fewer classes are split into parts."""
 MIN_IMAGES = 6
-"""Smallest number of images of a unit, real or synthetic."""
+"""Smallest number of images of a unit, real or synthetic, that labels, coverage and copies can be judged with."""
+FEWEST_IMAGES = 2
+"""Smallest number of images of a unit that the distance from other images can be measured with."""
 
 
 @dataclass(frozen=True)
@@ -51,11 +53,14 @@ def parts_per_class(classes: int) -> int:
     return -(-MIN_UNITS // classes)
 
 
-def rows_by_unit(images: LabelledImages, classes: int, parts: int, name: str) -> list[np.ndarray]:
+def rows_by_unit(
+    images: LabelledImages, classes: int, parts: int, name: str, least: int = MIN_IMAGES
+) -> list[np.ndarray]:
     """Return the rows of every unit, class by class; the `parts` units of a class share no group.
 
     Args:
         name: whose images these are, for error messages.
+        least: smallest number of images of a unit.
 
     Raises:
         DataError: a unit has too few images.
@@ -66,10 +71,10 @@ def rows_by_unit(images: LabelledImages, classes: int, parts: int, name: str) ->
         part_of_row = split_groups(images.groups[rows], parts, f"units of class {label}")
         for part in range(parts):
             unit = rows[part_of_row == part]
-            if len(unit) < MIN_IMAGES:
+            if len(unit) < least:
                 raise DataError(
                     f"class {label} of {name} has {len(rows)} images in {len(set(images.groups[rows]))} groups, and a "
-                    f"diagnosis needs {parts} parts of {MIN_IMAGES} images that share no group; use more images"
+                    f"diagnosis needs {parts} parts of {least} images that share no group; use more images"
                 )
             units.append(unit)
     return units

@@ -24,10 +24,24 @@ def suspect_labels(features: np.ndarray, logits: np.ndarray, labels: np.ndarray)
         logits: (N, classes) logits of the classifier trained on real images.
         labels: (N,) int, from 0.
     """
+    agreed = _agreed_predictions(features, logits, labels)
+    return np.asarray((agreed >= 0) & (agreed != labels))
+
+
+def recognised_images(features: np.ndarray, logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return a mask (N,) of correctly labelled images whose class both classifiers of `suspect_labels` predict.
+
+    Its mean over real images is the share of wrong labels that `suspect_labels` would find. Arguments are the same.
+    """
+    return np.asarray(_agreed_predictions(features, logits, labels) == labels)
+
+
+def _agreed_predictions(features: np.ndarray, logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return the class (N,) that both classifiers predict with confidence, or -1."""
     scores = _out_of_fold_scores(features, labels, logits.shape[1])
     real_prediction, own_prediction = logits.argmax(axis=1), scores.argmax(axis=1)
     confident = (_softmax(logits).max(axis=1) > CONFIDENT) & (_softmax(scores).max(axis=1) > CONFIDENT)
-    return np.asarray((real_prediction != labels) & (real_prediction == own_prediction) & confident)
+    return np.asarray(np.where((real_prediction == own_prediction) & confident, real_prediction, -1))
 
 
 def confused_classes(logits: np.ndarray, labels: np.ndarray) -> dict[int, tuple[int, np.ndarray]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -11,33 +11,43 @@ import numpy as np
 from prettyuseful.diagnosis.candidates import Candidate, apply_changes, candidate_changes
 from prettyuseful.diagnosis.features import Extractor, RawFeatures
 from prettyuseful.diagnosis.half import Half, Halves, ScaledPair, UnitPair
-from prettyuseful.diagnosis.images import LabelledImages, parts_per_class, rows_by_unit
+from prettyuseful.diagnosis.images import (
+    FEWEST_IMAGES,
+    MIN_IMAGES,
+    LabelledImages,
+    parts_per_class,
+    rows_by_unit,
+)
 from prettyuseful.diagnosis.neighbour_distance import mean_log_neighbour_distance
 
 
-def extract_after_changes(images: LabelledImages, extractor: Extractor) -> Iterator[RawFeatures]:
+def extract_after_changes(images: LabelledImages, extractor: Extractor, coarse: bool = False) -> Iterator[RawFeatures]:
     """Yield the features of real images, first unchanged, then after each candidate change.
 
-    This is most of the work of a reference.
+    This is most of the work of a reference. `coarse`: see `candidate_changes`.
     """
     yield RawFeatures.extract(extractor, images.pixels)
-    for candidate in candidate_changes(min(images.pixels.shape[1:3])):
+    for candidate in candidate_changes(min(images.pixels.shape[1:3]), coarse):
         yield RawFeatures.extract(extractor, candidate.transform.apply(images.pixels))
 
 
 @dataclass(frozen=True, eq=False)
 class ExtractedHalf:
-    """One half of the real training images, and their features by a classifier trained on the other half.
+    """One half of the real training images, and their features.
 
     Attributes:
         images: square images of one size.
-        extractor: the classifier.
+        extractor: the classifier that was trained on the other half, or a frozen encoder with a linear probe that was.
         features: the result of `extract_after_changes`.
+        frozen: the features of both halves come from one frozen encoder.
+        coarse: the candidates are coarse.
     """
 
     images: LabelledImages
     extractor: Extractor
     features: Sequence[RawFeatures]
+    frozen: bool = False
+    coarse: bool = False
 
     def with_pixels(self, pixels: np.ndarray) -> ExtractedHalf:
         """Return the half with its images in another version, such as after another compression.
@@ -48,7 +58,7 @@ class ExtractedHalf:
         before, after = self.features[0], RawFeatures.extract(self.extractor, pixels)
         images = LabelledImages(pixels, self.images.labels, self.images.groups)
         moved = (changed.shift_by(before, after) for changed in self.features[1:])
-        return ExtractedHalf(images, self.extractor, [after, *moved])
+        return replace(self, images=images, features=[after, *moved])
 
 
 class Reference:
@@ -58,6 +68,7 @@ class Reference:
         classes: number of classes.
         parts: number of units per class.
         halves: the unchanged images.
+        pooled: the unchanged images of both halves in the scale of the first, if they have the same features, or None.
         change_features: features of both halves after each candidate change.
 
     Raises:
@@ -68,14 +79,16 @@ class Reference:
         self.classes, self.parts = classes, parts_per_class(classes)
         self.halves = Halves(self._half(first), self._half(second))
         first_half, second_half = self.halves
-        changes = candidate_changes(min(first.images.pixels.shape[1:3]))
+        self.pooled = first_half.real.features.join(first_half.scale(second.features[0])) if first.frozen else None
+        changes = candidate_changes(min(first.images.pixels.shape[1:3]), first.coarse)
         self.change_features: Mapping[Candidate, ScaledPair] = {
             change: (first_half.scale(first_raw), second_half.scale(second_raw))
             for change, first_raw, second_raw in zip(changes, first.features[1:], second.features[1:], strict=True)
         }
 
     def _half(self, extracted: ExtractedHalf) -> Half:
-        units = rows_by_unit(extracted.images, self.classes, self.parts, "half of the real images")
+        name, least = "half of the real images", FEWEST_IMAGES if extracted.frozen else MIN_IMAGES
+        units = rows_by_unit(extracted.images, self.classes, self.parts, name, least)
         return Half(extracted.images, units, extracted.extractor, extracted.features[0])
 
     def apply_changes(self, changes: Sequence[Candidate]) -> UnitPair:
@@ -89,6 +102,11 @@ class Reference:
             for half in self.halves
         )
         return self.halves.split((first, second))
+
+    @property
+    def least_images(self) -> int:
+        """The smallest number of images of a unit."""
+        return FEWEST_IMAGES if self.pooled is not None else MIN_IMAGES
 
     @cached_property
     def neighbour_distance_deviation(self) -> np.ndarray:

@@ -17,13 +17,15 @@ from prettyuseful.diagnosis.comparison import Comparison, explained_share
 from prettyuseful.diagnosis.copies import chance_duplicate_rate, nearest_real
 from prettyuseful.diagnosis.features import Sample, ScaledFeatures, UnitFeatures
 from prettyuseful.diagnosis.half import Half, UnitPair
-from prettyuseful.diagnosis.images import LabelledImages, sample_groups
-from prettyuseful.diagnosis.label_errors import confused_classes, suspect_labels
+from prettyuseful.diagnosis.images import MIN_IMAGES, LabelledImages, sample_groups
+from prettyuseful.diagnosis.label_errors import confused_classes, recognised_images, suspect_labels
 from prettyuseful.diagnosis.neighbour_distance import mean_log_neighbour_distance
 from prettyuseful.diagnosis.repeats import find_set_repeats
 from prettyuseful.engine.keys import derive_seed
 from prettyuseful.generators.contrast import has_contrast
 
+LEAST_RECOGNISED = 0.2
+"""Smallest share of real images that classifiers must recognise for a judgement of labels."""
 _DRAWS = 4  # subsamples of the synthetic images, each as large as the unit of real images
 
 
@@ -44,6 +46,7 @@ class Evidence:
         candidate: the change of real images that imitates the cause, or None.
         remaining: (units,) distance that remains once the cause is removed from the images, or None if it explains
             none of the difference.
+        unjudged_classes: labels of the classes in which these images cannot show the cause.
     """
 
     cause: Cause
@@ -57,6 +60,11 @@ class Evidence:
     real_share: float | None = None
     candidate: Candidate | None = None
     remaining: np.ndarray | None = None
+    unjudged_classes: tuple[int, ...] = ()
+
+
+class NotJudgeable(Exception):  # noqa: N818
+    """These images cannot show a cause; the message is the reason in words."""
 
 
 class MatchedComparison:
@@ -97,6 +105,21 @@ class MatchedComparison:
         remaining = self.distance_without(images, self.reference.halves.real)
         return explained_share(remaining, self.comparison.initial)
 
+    def check_images(self) -> None:
+        """Check that every unit has enough images to compare single images with each other.
+
+        Raises:
+            NotJudgeable: a unit has too few.
+        """
+        sides: tuple[tuple[str, list[Sequence[np.ndarray]]], ...] = (
+            ("real images", [half.real.units for half in self.reference.halves]),
+            ("images", [self.comparison.units]),
+        )
+        for name, units in sides:
+            if min(len(rows) for side in units for rows in side) < MIN_IMAGES:
+                per_class = MIN_IMAGES * self.reference.parts * len(units)
+                raise NotJudgeable(f"this needs about {per_class} {name} per class")
+
     @property
     def halves(self) -> list[tuple[Half, UnitFeatures, UnitFeatures]]:
         """Each half, its real images after the changes, and the synthetic images in its scale."""
@@ -106,9 +129,14 @@ class MatchedComparison:
 def measure_labels(matched: MatchedComparison, cause: Cause) -> Evidence:
     """Measure the share of suspect labels, less the share among real images.
 
-    An image counts only if its label is suspect in both halves. The cause explains the distance that disappears when
-    these images are left out.
+    An image counts only if its label is suspect in both halves. Not every wrong label is found: `recognised` is the
+    share of real images that both classifiers recognise with confidence, and so the share of wrong labels that would be
+    found. The effect is divided by it. The cause explains the distance that disappears when these images are left out.
+
+    Raises:
+        NotJudgeable: a few images per class, or a classifier that recognises too few real images.
     """
+    matched.check_images()
     labels, units = matched.synthetic.labels, matched.comparison.units
     masks, shares, real_shares = [], [], []
     for half, real, synthetic in matched.halves:
@@ -118,18 +146,40 @@ def measure_labels(matched: MatchedComparison, cause: Cause) -> Evidence:
         masks.append(suspect)
         real_shares.append(suspect_real.mean())
     images = np.logical_and(*masks)
+    by_class = np.mean([_recognised_shares(half, real) for half, real, _ in matched.halves], axis=0)
+    recognised = float(by_class.mean())
+    if recognised < LEAST_RECOGNISED:
+        raise NotJudgeable(
+            f"classifiers recognise {recognised:.0%} of real images with confidence and this needs "
+            f"{LEAST_RECOGNISED:.0%}, so most wrong labels would not be found"
+        )
     remaining = matched.distance_without(images, matched.real)
-    effect = np.mean(shares, axis=0)
+    statistic = np.mean(shares, axis=0)
     explained = explained_share(remaining, matched.remaining) * matched.remaining_share
     real_share = float(np.mean(real_shares))
-    return Evidence(cause, effect, effect, explained, images=images, real_share=real_share, remaining=remaining)
+    effect = np.minimum(statistic / recognised, 1)
+    unrecognised = tuple(np.flatnonzero(by_class < LEAST_RECOGNISED).tolist())
+    return Evidence(
+        cause,
+        effect,
+        statistic,
+        explained,
+        images=images,
+        real_share=real_share,
+        remaining=remaining,
+        unjudged_classes=unrecognised,
+    )
 
 
 def measure_copies(matched: MatchedComparison, cause: Cause) -> Evidence:
     """Measure the share of near-duplicates of real images, less the share expected among new real images.
 
     Near-duplicates explain none of the difference.
+
+    Raises:
+        NotJudgeable: a few images per class.
     """
+    matched.check_images()
     reference, synthetic, real = matched.reference, matched.synthetic, matched.reference.halves.images
     scores, others = np.zeros(len(synthetic)), np.zeros(len(synthetic), np.int64)
     chance = np.zeros(reference.classes)
@@ -149,7 +199,11 @@ def measure_repeats(matched: MatchedComparison, cause: Cause) -> Evidence:
     """Measure the share of images that repeat an earlier image of their class, less the share among real images.
 
     Images without contrast do not count. The cause explains the distance that disappears when repeats are left out.
+
+    Raises:
+        NotJudgeable: a few images per class.
     """
+    matched.check_images()
     synthetic, real = matched.synthetic, matched.reference.halves.images
     pixels = apply_changes(matched.changes, real.pixels)
     found = find_set_repeats(synthetic, LabelledImages(pixels, real.labels, real.groups), matched.reference.classes)
@@ -196,7 +250,11 @@ def measure_coverage(matched: MatchedComparison, cause: Cause) -> Evidence:
     The cause explains the part of the energy distance that comes from smaller distances between the synthetic images.
     Real images are taken with or without the selected changes, whichever are closer to each other: a change that
     spreads real images, such as a higher contrast, would make any synthetic images look too similar.
+
+    Raises:
+        NotJudgeable: a few images per class.
     """
+    matched.check_images()
     rng = np.random.default_rng(derive_seed("diagnosis", "crowding"))
     groups = matched.synthetic.groups
     effects, narrowing, distance = [], np.zeros(len(matched.remaining)), 0.0
@@ -252,6 +310,13 @@ def _suspect_labels(half: Half, real: ScaledFeatures, synthetic: ScaledFeatures,
             if (other_class.energy_distances(images) < same_class.energy_distances(images)).all():
                 suspect[rows] = True
     return suspect
+
+
+def _recognised_shares(half: Half, real: UnitFeatures) -> np.ndarray:
+    """Return, for each class, the share of its real images that both classifiers of `suspect_labels` recognise."""
+    labels, features = half.images.labels, real.features
+    recognised = recognised_images(features.kinds["features"], features.logits, labels)
+    return np.array([recognised[labels == label].mean() for label in np.unique(labels)])
 
 
 def _blank(images: LabelledImages) -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -19,6 +19,14 @@ class Encoder(Protocol):
         Raises:
             UserError: the encoder does not support these images.
         """
+
+
+@runtime_checkable
+class ResizingEncoder(Protocol):
+    """An encoder that resizes images to the size of its training, and can do without."""
+
+    def at_size(self, size: int) -> Encoder:
+        """Return this encoder for square images of `size` pixels, which it leaves at that size if it can."""
 
 
 class TextEncoder(Encoder, Protocol):

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import ConfigDict, Field, JsonValue, model_validator
 
-from prettyuseful.encoders.base import Encoder
+from prettyuseful.encoders.base import Encoder, ResizingEncoder
 from prettyuseful.encoders.custom import CheckedEncoder
 from prettyuseful.encoders.packaged_weights import packaged_file, verified_file
 from prettyuseful.encoders.table import ENCODERS, REAL_TRAINED, EncoderRow, MakeEncoder, WeightsPackage, timm_row
@@ -153,6 +153,11 @@ def open_encoder(pinned: Pinned[EncoderSource], numerics: Numerics) -> Encoder:
     """
     check_resolved(pinned.content, pinned.source.label)
     return cached_model(_make_encoder, pinned.source, numerics, content=digest(pinned.content))
+
+
+def at_size(encoder: Encoder, size: int) -> Encoder:
+    """Return an encoder of square images of `size` pixels that does not resize them, if it can do without."""
+    return encoder.at_size(size) if isinstance(encoder, ResizingEncoder) else encoder
 
 
 def _make_encoder(source: EncoderSource, numerics: Numerics) -> Encoder:

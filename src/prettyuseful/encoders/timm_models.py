@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from copy import copy
 from typing import Any, cast
 
 import numpy as np
@@ -48,13 +49,25 @@ class TimmModel:
         numerics: Numerics,
         find: Callable[[str | None], Pretrained] = Pretrained.from_source,
     ) -> None:
-        config = preprocessing_config(name)
+        config = {**preprocessing_config(name), "fixed_input_size": has_fixed_size(name)}
         # The last layer is not used, so one class suffices.
         design = Design(name, 1, config["input_size"][-1])
         network = init_classifier(design, 0, find(weights)).network.eval()
         # Convolutions on CPUs take half the time in this format.
         self.network: Any = network.to(device=numerics.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.transform, self.numerics = create_transform(**config, is_training=False), numerics
+        self.config, self.transform, self.numerics = config, _transform(config), numerics
+
+    def at_size(self, size: int) -> TimmModel:
+        """Return this encoder for square images of `size` pixels, which it does not resize if its network allows that.
+
+        Smaller images than those of the training give other features in much less time.
+        """
+        if self.config["fixed_input_size"]:
+            return self
+        other = copy(self)
+        config = {**self.config, "input_size": (3, size, size), "crop_pct": 1.0}
+        other.config, other.transform = config, _transform(config)
+        return other
 
     def features(self, pixels: Pixels) -> np.ndarray:
         device = self.numerics.device
@@ -62,11 +75,22 @@ class TimmModel:
         return extract_features(pixels, self._preprocess, self._forward, device, self.numerics.threads, batch)
 
     def _preprocess(self, image: np.ndarray) -> torch.Tensor:
-        return cast("torch.Tensor", self.transform(Image.fromarray(image)))
+        return self.transform(Image.fromarray(image))
 
     def _forward(self, batch: torch.Tensor) -> torch.Tensor:
         maps = self.network.forward_features(batch.contiguous(memory_format=torch.channels_last))
         return cast("torch.Tensor", self.network.forward_head(maps, pre_logits=True))
+
+
+def _transform(config: Mapping[str, Any]) -> Callable[[Image.Image], torch.Tensor]:
+    settings = {name: value for name, value in config.items() if name != "fixed_input_size"}
+    return cast("Callable[[Image.Image], torch.Tensor]", create_transform(**settings, is_training=False))
+
+
+def has_fixed_size(name: str) -> bool:
+    """Return whether the network of a timm id takes images of one size only."""
+    config = timm.get_pretrained_cfg(name, allow_unregistered=True)
+    return bool(config.fixed_input_size) if config else True
 
 
 def preprocessing_config(name: str) -> dict[str, Any]:

@@ -4,32 +4,48 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cached_property
 
 from prettyuseful.data.class_counts import ClassCounts
-from prettyuseful.diagnosis.images import MIN_IMAGES, parts_per_class
+from prettyuseful.diagnosis.images import FEWEST_IMAGES, MIN_IMAGES, parts_per_class
 from prettyuseful.errors import DataError
-from prettyuseful.plan.cells import PlannedCell
+from prettyuseful.numerics import Numerics
+from prettyuseful.plan.cells import AnyCell, FrozenCell
 from prettyuseful.plan.checks import TRAINING_IMAGES, inspect_step
 from prettyuseful.plan.classifiers import ClassifierPlanner
+from prettyuseful.plan.features import FeaturePlanner
 from prettyuseful.plan.planned import PlanContext, PlannedDataset
 from prettyuseful.plan.real import RealImages
+from prettyuseful.steps.classifiers import DecodeSpec
+from prettyuseful.steps.diagnosed_images import Setup
 from prettyuseful.steps.diagnosis import DiagnoseSpec, HalfSpec, KeepClassesSpec, TrySpec
 from prettyuseful.tasks.base import summarise_names
+from prettyuseful.training.recipes import View
+
+FROZEN_SIDE = 128
+"""Side of the images in pixels of a diagnosis with a frozen encoder. At 224 px it would take three times as long."""
+FROZEN_IMAGES = 96
+"""Largest number of images of each half in such a diagnosis, unless there are many classes."""
+FROZEN_PER_CLASS = 3
+"""Smallest number of images per class of each half in such a diagnosis, if a class has so many."""
 
 
-def min_images_per_class(classes: int) -> int:
-    """Return the number of real images per class that a diagnosis needs, if every image is its own group."""
-    return 2 * MIN_IMAGES * parts_per_class(classes)
+def min_images_per_class(classes: int, frozen: bool = False) -> int:
+    """Return the number of real images per class that a diagnosis needs, if every image is its own group.
+
+    `frozen`: features come from a frozen encoder, which no half of the images has to train.
+    """
+    return 2 * (FEWEST_IMAGES if frozen else MIN_IMAGES) * parts_per_class(classes)
 
 
-def diagnosed_classes(real: ClassCounts, other: ClassCounts, classes: int) -> tuple[int, ...]:
+def diagnosed_classes(real: ClassCounts, other: ClassCounts, classes: int, frozen: bool = False) -> tuple[int, ...]:
     """Return the labels of the classes that have enough real and other images for a diagnosis; empty without two.
 
-    The fewer classes there are, the more images of each are needed.
+    The fewer classes there are, the more images of each are needed. `frozen`: see `min_images_per_class`.
     """
     kept = tuple(range(classes))
     while len(kept) > 1:
-        needed = min_images_per_class(len(kept))
+        needed = min_images_per_class(len(kept), frozen)
         enough = tuple(label for label in kept if real[label] >= needed and other[label] >= needed // 2)
         if enough == kept:
             return kept
@@ -38,15 +54,54 @@ def diagnosed_classes(real: ClassCounts, other: ClassCounts, classes: int) -> tu
 
 
 class DiagnosisPlanner:
-    """Plans the diagnosis of data sets, with real training images as reference and classifiers of `cell`."""
+    """Plans the diagnosis of data sets, with real training images as reference.
+
+    Features come from classifiers of `cell` that are trained on halves of the real images, or from its frozen encoder.
+    """
 
     def __init__(
-        self, context: PlanContext, classifiers: ClassifierPlanner, real: RealImages, cell: PlannedCell
+        self,
+        context: PlanContext,
+        classifiers: ClassifierPlanner,
+        features: FeaturePlanner,
+        real: RealImages,
+        cell: AnyCell,
     ) -> None:
         self.context, self.graph, self.study = context, context.graph, context.study
         self.classes = context.task.classes
-        self.classifiers, self.real, self.cell = classifiers, real, cell
+        self.classifiers, self.features, self.real, self.cell = classifiers, features, real, cell
         self._references: dict[tuple[int, ...], dict[str, str]] = {}
+
+    @property
+    def frozen(self) -> bool:
+        """Whether features come from a frozen encoder."""
+        return isinstance(self.cell, FrozenCell)
+
+    @cached_property
+    def setup(self) -> Setup:
+        if isinstance(self.cell, FrozenCell):
+            encoder = self.features.pinned(self.cell.encoder)
+            return Setup(
+                View(FROZEN_SIDE, FROZEN_SIDE),
+                FROZEN_SIDE,
+                encoder,
+                most=FROZEN_IMAGES,
+                least_per_class=FROZEN_PER_CLASS,
+                coarse=True,
+            )
+        return Setup(self.cell.view, self.cell.recipe.stored_size)
+
+    @cached_property
+    def reference(self) -> PlannedDataset:
+        """The real training images that data sets are compared with.
+
+        A frozen encoder is not trained on them, so they are not limited to the number of the other images.
+        """
+        if not self.frozen:
+            return self.real.reference
+        parts = 2 * parts_per_class(len(self.classes))
+        most = max(2 * FROZEN_IMAGES // len(self.classes), FROZEN_PER_CLASS * parts)
+        return self.real.train_dataset(self.real.limit(ClassCounts(most)))
 
     def with_diagnoses(self, datasets: Sequence[PlannedDataset]) -> list[PlannedDataset]:
         """Return the data sets with their diagnosis steps; real images and derived data sets stay unchanged.
@@ -82,12 +137,7 @@ class DiagnosisPlanner:
             self.context.notes.append(
                 f"The diagnosis of {dataset.name} leaves out classes with too few images: {names}."
             )
-        spec = DiagnoseSpec(
-            view=self.cell.view,
-            stored_size=self.cell.recipe.stored_size,
-            numerics=self.study.numerics.inference_numerics(),
-        )
-        real = self.real.reference
+        spec, real = DiagnoseSpec(setup=self.setup, numerics=self._numerics), self.reference
         inputs = {
             **self._reference(kept),
             "pixels": self._pixels(dataset, kept),
@@ -99,15 +149,16 @@ class DiagnosisPlanner:
         return self.graph.add(spec, inputs, f"diagnose {dataset.title}", self.graph.units(dataset.key))
 
     def _kept(self, dataset: PlannedDataset) -> tuple[int, ...]:
-        return diagnosed_classes(self.real.reference.images_per_class, dataset.images_per_class, len(self.classes))
+        real, count = self.reference.images_per_class, len(self.classes)
+        return diagnosed_classes(real, dataset.images_per_class, count, self.frozen)
 
     def _too_few(self, dataset: PlannedDataset) -> DataError:
         return DataError(f"{self._reason(dataset)}; use more images, or set 'diagnosis: false'")
 
     def _reason(self, dataset: PlannedDataset) -> str:
         """Return how many images a diagnosis needs, and what limits it: real images, or the data set."""
-        needed, count = min_images_per_class(len(self.classes)), len(self.classes)
-        reference = self.real.reference
+        needed, count = min_images_per_class(len(self.classes), self.frozen), len(self.classes)
+        reference = self.reference
         images, needed = (reference, needed) if reference.images_per_class.smallest < needed else (dataset, needed // 2)
         numbers = images.images_per_class
         has = f"has {numbers}"
@@ -118,12 +169,22 @@ class DiagnosisPlanner:
 
     def _pixels(self, dataset: PlannedDataset, kept: tuple[int, ...]) -> str:
         """Return the key of the decoded images of some classes of a data set."""
-        pixels = self.classifiers.images.key(dataset.key, self.cell)
+        pixels = self._decoded(dataset)
         if len(kept) == len(self.classes):
             return pixels
         units = sum(dataset.images_per_class[label] for label in kept)
         label = f"keep {len(kept)} classes of {dataset.title}"
         return self.graph.add(KeepClassesSpec(labels=kept), {"pixels": pixels}, label, units)
+
+    def _decoded(self, dataset: PlannedDataset) -> str:
+        if not isinstance(self.cell, FrozenCell):
+            return self.classifiers.images.key(dataset.key, self.cell)
+        spec, units = DecodeSpec(stored_size=FROZEN_SIDE), self.graph.units(dataset.key)
+        return self.graph.add(spec, {"dataset": dataset.key}, f"decode {dataset.title}", units)
+
+    @property
+    def _numerics(self) -> Numerics:
+        return self.study.numerics.step_numerics() if self.frozen else self.study.numerics.inference_numerics()
 
     def _reference(self, kept: tuple[int, ...]) -> dict[str, str]:
         if kept not in self._references:
@@ -131,22 +192,30 @@ class DiagnosisPlanner:
         return self._references[kept]
 
     def _add_reference(self, kept: tuple[int, ...]) -> dict[str, str]:
-        pixels = self._pixels(self.real.reference, kept)
-        units, seed = self.graph.units(pixels) / 2, self.study.train.seeds[0]
+        pixels = self._pixels(self.reference, kept)
+        units = self.graph.units(pixels) / 2
         halves = [
             self.graph.add(HalfSpec(part=part), {"pixels": pixels}, f"half {part} of the real train images", units)
             for part in (0, 1)
         ]
-        classifiers = [
-            self.classifiers.add_training(half, self.cell, seed, f"train {self.cell.architecture} on half {part}")
-            for part, half in enumerate(halves)
-        ]
-        changes = TrySpec.for_view(self.cell.view, self.study.numerics.inference_numerics())
+        classifiers = self._add_classifiers(halves)
+        changes = TrySpec.of_setup(self.setup, self._numerics)
         inputs: dict[str, str] = {}
         for part, half in enumerate(halves):
             # Features of each half come from the classifier that was trained on the other half.
-            classifier = classifiers[1 - part]
+            classifier = {"classifier": classifiers[1 - part]} if classifiers else {}
             label = f"try changes on half {part} of the real train images"
-            tries = self.graph.add(changes, {"half": half, "classifier": classifier}, label, units)
-            inputs |= {f"half {part}": half, f"classifier {part}": classifier, f"tries {part}": tries}
+            tries = self.graph.add(changes, {"half": half, **classifier}, label, units)
+            inputs |= {f"half {part}": half, f"tries {part}": tries}
+            inputs |= {f"classifier {part}": key for key in classifier.values()}
         return inputs
+
+    def _add_classifiers(self, halves: Sequence[str]) -> list[str]:
+        """Add the training of a classifier on each half; none with a frozen encoder."""
+        if isinstance(self.cell, FrozenCell):
+            return []
+        seed = self.study.train.seeds[0]
+        return [
+            self.classifiers.add_training(half, self.cell, seed, f"train {self.cell.architecture} on half {part}")
+            for part, half in enumerate(halves)
+        ]

@@ -35,7 +35,7 @@ from prettyuseful.plan.real import RealImages
 from prettyuseful.records import CellNames, dataset_file, run_file
 from prettyuseful.study.file import REAL, Study
 from prettyuseful.tasks.base import Task, native_size
-from prettyuseful.training.recipes import FROZEN_FEATURES, match_steps
+from prettyuseful.training.recipes import match_steps
 
 
 @dataclass(frozen=True)
@@ -110,8 +110,8 @@ def make_plan(study: Study) -> Plan:
     features, real = FeaturePlanner(context), RealImages(context)
     classifiers = Classifiers(ClassifierPlanner(context, images), ProbePlanner(context, features, real))
     test_step, baselines = real.test_step, real.baselines
-    diagnoses = DiagnosisPlanner(context, classifiers.networks, real, trained) if trained else None
-    planner = DatasetPlanner(context, real, reference.recipe.stored_size, diagnoses.key if diagnoses else _no_diagnosis)
+    diagnoses = DiagnosisPlanner(context, classifiers.networks, features, real, reference)
+    planner = DatasetPlanner(context, real, reference.recipe.stored_size, diagnoses.key)
     synthetic = {name: planner.plan(name) for name in study.datasets}
     draws = [planner.plan(name, draw) for name in study.datasets for draw in range(context.draws[name])]
     _check_controls(draws)
@@ -143,10 +143,8 @@ def make_plan(study: Study) -> Plan:
         )
         datasets, metrics = measures.with_measures(datasets), tuple(measures.metrics.values())
         encoders = measures.encoders
-    if study.diagnosis and diagnoses:
+    if study.diagnosis:
         datasets = diagnoses.with_diagnoses(datasets)
-    elif study.diagnosis:
-        context.notes.append(f"Causes are not diagnosed: the recipe {FROZEN_FEATURES} trains no networks.")
     if any(isinstance(cell, FrozenCell) for cell in cells):
         classifiers.probes.add_notes()
     checks = CheckPlanner(context, real)
@@ -181,14 +179,6 @@ class Classifiers:
         if isinstance(cell, FrozenCell):
             return self.probes.plan_run(dataset, cell, seed, tests)
         return self.networks.plan_run(dataset, cell, seed, tests)
-
-
-def _no_diagnosis(dataset: PlannedDataset) -> str:
-    """Raise the error for a data set that drops images which a diagnosis reports."""
-    raise StudyError(
-        f"drop needs a diagnosis of {dataset.name!r}, but the recipe {FROZEN_FEATURES} trains no networks for one; "
-        "add another recipe, or remove the data set that drops images"
-    )
 
 
 def _trained_on_real(

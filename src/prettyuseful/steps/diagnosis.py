@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from prettyuseful.data.pixels import Pixels, StoredSize, write_pixels
+from prettyuseful.data.pixels import Pixels, write_pixels
+from prettyuseful.encoders.source import at_size, open_encoder
 from prettyuseful.engine.cache import cached_model
 from prettyuseful.engine.keys import digest
 from prettyuseful.engine.step import Job, StepSpec
 from prettyuseful.numerics import Numerics
 from prettyuseful.steps.checks import file_facts
-from prettyuseful.steps.diagnosed_images import MAX_IMAGES, Squares, real_rows, sample_rows
+from prettyuseful.steps.diagnosed_images import Setup, Squares
 from prettyuseful.steps.inputs import read_classes, read_classifier, read_pixels, write_json
-from prettyuseful.training.recipes import View
+from prettyuseful.training.recipes import FrozenFeatures, View
 
 if TYPE_CHECKING:
     from prettyuseful.diagnosis.diagnose import DiagnosisRun
     from prettyuseful.diagnosis.features import Extractor, RawFeatures
     from prettyuseful.diagnosis.formats import FormatFinding
+    from prettyuseful.diagnosis.images import LabelledImages
     from prettyuseful.diagnosis.reference import ExtractedHalf, Reference
     from prettyuseful.training.classifier import Classifier
+    from prettyuseful.training.linear_probe import LinearProbe
 
 
 class KeepClassesSpec(StepSpec):
@@ -61,33 +65,39 @@ class HalfSpec(StepSpec):
 class TrySpec(StepSpec):
     """Extract features of the images of `half`, unchanged and after every candidate change.
 
-    The input `classifier` was not trained on these images. `changes` is a digest of the candidates. The step stores
-    `features`, `logits` and each kind of descriptors as arrays (changes + 1, N, d).
+    The input `classifier` was not trained on these images; it is absent if the setup has an encoder. `changes` is a
+    digest of the candidates. The step stores `features`, `logits` (of the classifier) and each kind of descriptors as
+    arrays (changes + 1, N, d).
     """
 
     kind: ClassVar[str] = "try"
+    version: ClassVar[int] = 2
     pace: ClassVar[float] = 0.06
-    view: View
+    setup: Setup
     changes: str
     numerics: Numerics
 
     @classmethod
-    def for_view(cls, view: View, numerics: Numerics) -> TrySpec:
+    def of_setup(cls, setup: Setup, numerics: Numerics) -> TrySpec:
         from prettyuseful.diagnosis.candidates import candidate_changes
 
-        transforms = [change.transform.model_dump(mode="json") for change in candidate_changes(view.size)]
-        return cls(view=view, changes=digest(transforms), numerics=numerics)
+        changes = candidate_changes(setup.view.size, setup.coarse)
+        transforms = [change.transform.model_dump(mode="json") for change in changes]
+        return cls(setup=setup, changes=digest(transforms), numerics=numerics)
 
     def make(self, job: Job) -> dict[str, Any]:
         from prettyuseful.diagnosis.candidates import candidate_changes
         from prettyuseful.diagnosis.reference import extract_after_changes
 
         self.numerics.apply()
-        pixels = read_pixels(job, "half")
-        images = Squares(self.view, "native", self.numerics.device).crop(pixels.take(sample_rows(pixels, MAX_IMAGES)))
-        extractor = _extractor(job, "classifier", self)
-        count, extracted = 1 + len(candidate_changes(self.view.size)), []
-        for raw in extract_after_changes(images, extractor):
+        squares, pixels = Squares(self.setup, self.numerics.device), read_pixels(job, "half")
+        images = squares.crop(pixels.take(squares.half_rows(pixels)))
+        if self.setup.encoder is None:
+            extractor = _network(job, "classifier", self.setup, self.numerics)
+        else:
+            extractor = FrozenExtractor(self.setup, self.numerics, None)
+        count, extracted = 1 + len(candidate_changes(self.setup.view.size, self.setup.coarse)), []
+        for raw in extract_after_changes(images, extractor, self.setup.coarse):
             extracted.append(raw)
             job.progress(len(extracted) / count)
         arrays = {"features": [raw.features for raw in extracted], "logits": [raw.logits for raw in extracted]}
@@ -100,9 +110,9 @@ class TrySpec(StepSpec):
 class DiagnoseSpec(StepSpec):
     """Diagnose why the images of `pixels` differ from the real images of `half 0` and `half 1`.
 
-    The input `classifier 0` was not trained on `half 0`, and `classifier 1` was not trained on `half 1`. `tries 0` and
-    `tries 1` are the results of `TrySpec` for the halves. `dataset` and `real` are the encoded images from which
-    `pixels`, with short sides of `stored_size` pixels, and both halves were decoded; `inspected` and `inspected real`
+    The input `classifier 0` was not trained on `half 0`, and `classifier 1` was not trained on `half 1`; they are
+    absent if the setup has an encoder. `tries 0` and `tries 1` are the results of `TrySpec` for the halves. `dataset`
+    and `real` are the encoded images from which `pixels` and both halves were decoded; `inspected` and `inspected real`
     are the facts on their files. If the formats of the files differ, both sides are given the same format first.
 
     The step stores a `findings.Diagnosis` in `diagnosis.json`; in `rows.json`, the rows of `pixels` that show a cause,
@@ -112,8 +122,7 @@ class DiagnoseSpec(StepSpec):
     kind: ClassVar[str] = "diagnose"
     version: ClassVar[int] = 5
     pace: ClassVar[float] = 0.005
-    view: View
-    stored_size: StoredSize
+    setup: Setup
     numerics: Numerics
 
     def make(self, job: Job) -> dict[str, Any]:
@@ -122,11 +131,11 @@ class DiagnoseSpec(StepSpec):
         from prettyuseful.steps.culprits import write_culprits
 
         self.numerics.apply()
-        content = " ".join(job.inputs[name].manifest.key for name in _REFERENCE_INPUTS)
+        content = " ".join(job.inputs[name].manifest.key for name in _REFERENCE_INPUTS if name in job.inputs)
         real = cached_model(_read_real, _Inputs(self, job), content=content)
         job.progress(0.3)
         pixels = read_pixels(job, "pixels")
-        rows = sample_rows(pixels, 2 * MAX_IMAGES)
+        rows = self.squares.set_rows(pixels)
         run, formats = self._with_one_format(
             job, real, DiagnosisRun(real.reference, self.squares.crop(pixels.take(rows))), rows
         )
@@ -143,7 +152,7 @@ class DiagnoseSpec(StepSpec):
 
     @property
     def squares(self) -> Squares:
-        return Squares(self.view, self.stored_size, self.numerics.device)
+        return Squares(self.setup, self.numerics.device)
 
     def _with_one_format(
         self, job: Job, real: _Real, run: DiagnosisRun, rows: np.ndarray
@@ -205,20 +214,62 @@ class _Inputs:
 def _read_real(inputs: _Inputs) -> _Real:
     from prettyuseful.diagnosis.reference import Reference
 
-    first, second = (_extracted_half(inputs.job, part, inputs.spec) for part in (0, 1))
-    reference = Reference(first, second, len(read_classes(inputs.job, "half 0")))
-    return _Real((first, second), real_rows(inputs.job), reference)
+    spec, job, classes = inputs.spec, inputs.job, len(read_classes(inputs.job, "half 0"))
+    halves = [spec.squares.read_half(job, part) for part in (0, 1)]
+    tries = [_read_raw_features(job, f"tries {part}") for part in (0, 1)]
+    if spec.setup.encoder is None:
+        first, second = (_half_of_network(spec, job, part, halves[part], tries[part]) for part in (0, 1))
+    else:
+        first, second = (_half_of_encoder(spec, classes, part, halves, tries) for part in (0, 1))
+    return _Real((first, second), spec.squares.real_rows(job), Reference(first, second, classes))
 
 
-def _extracted_half(job: Job, part: int, spec: DiagnoseSpec) -> ExtractedHalf:
+def _half_of_network(
+    spec: DiagnoseSpec, job: Job, part: int, images: LabelledImages, tries: Sequence[RawFeatures]
+) -> ExtractedHalf:
     from prettyuseful.diagnosis.reference import ExtractedHalf
 
-    images, extractor = spec.squares.read_half(job, part), _extractor(job, f"classifier {part}", spec)
-    return ExtractedHalf(images, extractor, _read_raw_features(job, f"tries {part}"))
+    return ExtractedHalf(images, _network(job, f"classifier {part}", spec.setup, spec.numerics), tries)
 
 
-def _extractor(job: Job, name: str, spec: TrySpec | DiagnoseSpec) -> Extractor:
-    return partial(_extract, read_classifier(job, name, spec.numerics), spec.view)
+def _half_of_encoder(
+    spec: DiagnoseSpec,
+    classes: int,
+    part: int,
+    halves: Sequence[LabelledImages],
+    tries: Sequence[Sequence[RawFeatures]],
+) -> ExtractedHalf:
+    """Return a half with logits of a linear probe that is fitted on the other half."""
+    from prettyuseful.diagnosis.reference import ExtractedHalf
+    from prettyuseful.training.linear_probe import fit_linear_probe
+
+    other, features = halves[1 - part], tries[1 - part][0].features
+    probe = fit_linear_probe(features, other.labels, other.groups, classes, FrozenFeatures())
+    extractor = FrozenExtractor(spec.setup, spec.numerics, probe)
+    with_logits = [replace(raw, logits=probe.logits(raw.features)) for raw in tries[part]]
+    return ExtractedHalf(halves[part], extractor, with_logits, frozen=True, coarse=spec.setup.coarse)
+
+
+def _network(job: Job, name: str, setup: Setup, numerics: Numerics) -> Extractor:
+    return partial(_extract, read_classifier(job, name, numerics), setup.view)
+
+
+@dataclass(frozen=True)
+class FrozenExtractor:
+    """Features of the encoder of a setup, and logits of a linear probe on them, or zeros without one."""
+
+    setup: Setup
+    numerics: Numerics
+    probe: LinearProbe | None
+
+    def __call__(self, squares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return features (N, d) and logits (N, classes) of (N, H, W, 3) uint8 images."""
+        assert self.setup.encoder is not None
+        encoder = at_size(open_encoder(self.setup.encoder, self.numerics), self.setup.view.size)
+        unlabelled = np.zeros(len(squares), np.int64)
+        features = encoder.features(Pixels.from_array(squares, unlabelled, unlabelled.astype(str)))
+        logits = np.zeros((len(squares), 1), np.float32) if self.probe is None else self.probe.logits(features)
+        return features, logits
 
 
 def _read_raw_features(job: Job, name: str) -> list[RawFeatures]:
