@@ -5,12 +5,13 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
+from scipy import fft
 
 BANDS = 7
 """Bands of the radial power spectrum, geometrically spaced from one cycle per image up to the corners."""
 
 _TO_LUMA_AND_CHROMA = np.array([[0.299, 0.587, 0.114], [0.596, -0.274, -0.322], [0.211, -0.523, 0.312]])  # YIQ
-_CHUNK = 256  # images that are processed together
+_CHUNK = 64  # images that are processed together
 _FAINT = 0.01  # added to contrasts (range 0-1) before the logarithm
 _STEP = 0.002  # half a grey level; smaller differences count as none
 _NEIGHBOURS = ((-1, -1), (-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1))
@@ -44,32 +45,40 @@ def describe(images: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def _describe_chunk(images: np.ndarray) -> dict[str, np.ndarray]:
-    channels = (images / 255) @ _TO_LUMA_AND_CHROMA.T
-    luma = channels[..., 0]
-    return {"colour": _colour(channels), "spectrum": _spectrum(channels), "texture": _texture(luma)}
+    # Single precision: half the memory traffic, and errors far below the differences between images.
+    pixels = np.ascontiguousarray(np.moveaxis(images, 3, 0), np.float32) / np.float32(255)
+    channels = np.tensordot(_TO_LUMA_AND_CHROMA.astype(np.float32), pixels, axes=1)
+    by_kind = {"colour": _colour(channels), "spectrum": _spectrum(channels), "texture": _texture(channels[0])}
+    return {kind: values.astype(np.float64) for kind, values in by_kind.items()}
 
 
 def _colour(channels: np.ndarray) -> np.ndarray:
-    chroma = np.hypot(channels[..., 1], channels[..., 2]).mean(axis=(1, 2))
-    percentiles = np.quantile(channels[..., 0].reshape(len(channels), -1), [0.05, 0.95], axis=1).T
-    log_deviation = np.log(channels.std(axis=(1, 2)) + _FAINT)
-    return np.column_stack([channels.mean(axis=(1, 2)), log_deviation, np.log(chroma + _FAINT), percentiles])
+    """Return the descriptors of (3, N, H, W) channels."""
+    luma, *chroma_channels = channels
+    chroma = np.sqrt(chroma_channels[0] ** 2 + chroma_channels[1] ** 2).mean(axis=(1, 2))
+    percentiles = np.quantile(luma.reshape(len(luma), -1), [0.05, 0.95], axis=1).T
+    log_deviation = np.log(channels.std(axis=(2, 3)).T + _FAINT)
+    return np.column_stack([channels.mean(axis=(2, 3)).T, log_deviation, np.log(chroma + _FAINT), percentiles])
 
 
 def _spectrum(channels: np.ndarray) -> np.ndarray:
-    band, weight, window = _radial(*channels.shape[1:3])
-    centred = channels - channels.mean(axis=(1, 2), keepdims=True)
-    power = np.abs(np.fft.rfft2(centred * window[:, :, None], axes=(1, 2))) ** 2 * weight[:, :, None]
-    total = np.stack([power[:, band == k].sum(axis=1) / max(1, weight[band == k].sum()) for k in range(BANDS)], axis=1)
+    """Return the descriptors of (3, N, H, W) channels."""
+    mean_of_band, window = _radial(*channels.shape[2:])
+    centred = (channels - channels.mean(axis=(2, 3), keepdims=True)) * window
+    waves = fft.rfft2(centred, axes=(2, 3), overwrite_x=True)
+    power = waves.real**2 + waves.imag**2
+    total = power.reshape(*power.shape[:2], -1) @ mean_of_band
     # White noise of a hundredth of a grey level keeps the logarithm finite for constant images.
     floor = (window**2).sum() * (_STEP / 50) ** 2
-    luma, chroma = np.log(total[..., 0] + floor), np.log(total[..., 1:].sum(axis=-1) + floor)
+    luma, chroma = np.log(total[0] + floor), np.log(total[1:].sum(axis=0) + floor)
     return np.concatenate([part - part.mean(axis=1, keepdims=True) for part in (luma, chroma)], axis=1)
 
 
 @lru_cache(maxsize=8)
-def _radial(height: int, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return band (-1: none) and weight of every `rfft2` coefficient, and a Hann window against edge effects."""
+def _radial(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the weights (coefficients, bands) of every `rfft2` coefficient in the mean of its band, and a Hann window
+    against edge effects, (height, width).
+    """
     frequency = (
         np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None]) * 2
     )  # relative to the Nyquist frequency
@@ -81,7 +90,9 @@ def _radial(height: int, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray
     if width % 2 == 0:
         weight[:, -1] = 1
     window = np.outer(np.hanning(height + 2)[1:-1], np.hanning(width + 2)[1:-1])
-    return band, weight, window
+    of_band = (band.reshape(-1, 1) == np.arange(BANDS)) * weight.reshape(-1, 1)
+    mean_of_band = of_band / np.maximum(1, of_band.sum(axis=0))
+    return mean_of_band.astype(np.float32), window.astype(np.float32)
 
 
 def _texture(luma: np.ndarray) -> np.ndarray:

@@ -22,12 +22,12 @@ from prettyuseful.steps.diagnosis import DiagnoseSpec, HalfSpec, KeepClassesSpec
 from prettyuseful.tasks.base import summarise_names
 from prettyuseful.training.recipes import View
 
-FROZEN_SIDE = 128
-"""Side of the images in pixels of a diagnosis with a frozen encoder. At 224 px it would take three times as long."""
-FROZEN_IMAGES = 96
-"""Largest number of images of each half in such a diagnosis, unless there are many classes."""
-FROZEN_PER_CLASS = 3
-"""Smallest number of images per class of each half in such a diagnosis, if a class has so many."""
+FROZEN_SIDE = 112
+"""Side of the images in pixels of a diagnosis with a frozen encoder. At 224 px it would take four times as long."""
+FROZEN_IMAGES = 120
+"""Images of each half in such a diagnosis, if that makes enough images of each class to judge single images."""
+FEW_IMAGES = 3
+"""Images of each unit of each half otherwise; causes that change pixels can be judged with so few."""
 
 
 def min_images_per_class(classes: int, frozen: bool = False) -> int:
@@ -81,14 +81,10 @@ class DiagnosisPlanner:
     def setup(self) -> Setup:
         if isinstance(self.cell, FrozenCell):
             encoder = self.features.pinned(self.cell.encoder)
-            return Setup(
-                View(FROZEN_SIDE, FROZEN_SIDE),
-                FROZEN_SIDE,
-                encoder,
-                most=FROZEN_IMAGES,
-                least_per_class=FROZEN_PER_CLASS,
-                coarse=True,
-            )
+            per_class = self._frozen_per_class
+            most = per_class * len(self.classes)
+            view = View(FROZEN_SIDE, FROZEN_SIDE)
+            return Setup(view, FROZEN_SIDE, encoder, most=most, least_per_class=per_class, coarse=True)
         return Setup(self.cell.view, self.cell.recipe.stored_size)
 
     @cached_property
@@ -99,9 +95,13 @@ class DiagnosisPlanner:
         """
         if not self.frozen:
             return self.real.reference
-        parts = 2 * parts_per_class(len(self.classes))
-        most = max(2 * FROZEN_IMAGES // len(self.classes), FROZEN_PER_CLASS * parts)
-        return self.real.train_dataset(self.real.limit(ClassCounts(most)))
+        return self.real.train_dataset(self.real.limit(ClassCounts(2 * self._frozen_per_class)))
+
+    @property
+    def _frozen_per_class(self) -> int:
+        """Images per class of each half: enough to judge single images if time allows that, else a few."""
+        parts, affordable = parts_per_class(len(self.classes)), FROZEN_IMAGES // len(self.classes)
+        return affordable if affordable >= MIN_IMAGES * parts else FEW_IMAGES * parts
 
     def with_diagnoses(self, datasets: Sequence[PlannedDataset]) -> list[PlannedDataset]:
         """Return the data sets with their diagnosis steps; real images and derived data sets stay unchanged.

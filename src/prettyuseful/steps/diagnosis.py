@@ -208,7 +208,7 @@ class _Inputs:
         return isinstance(other, _Inputs) and other.spec == self.spec
 
     def __hash__(self) -> int:
-        return hash(self.spec)
+        return hash(self.spec.kind)
 
 
 def _read_real(inputs: _Inputs) -> _Real:
