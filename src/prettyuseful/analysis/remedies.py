@@ -11,6 +11,7 @@ from prettyuseful.diagnosis.findings import CauseFinding, Diagnosis
 from prettyuseful.formatting import percent, share
 from prettyuseful.records import DatasetRecord, StudyRecord
 from prettyuseful.study.file import REAL
+from prettyuseful.tasks.base import summarise_names
 from prettyuseful.transforms.base import TransformSource
 
 
@@ -61,12 +62,16 @@ def _as_dict(transform: TransformSource | None) -> dict[str, Any] | None:
 
 
 def diagnosis_sentences(datasets: Sequence[DatasetRecord]) -> list[str]:
-    """Return one sentence for each data set that has a diagnosis, after one on its file format if that differs."""
+    """Return the sentences of each diagnosis: the file format if it differs, the causes, and what was not judged."""
     return [
         sentence
         for dataset in datasets
         if dataset.diagnosis
-        for sentence in (format_sentence(dataset), _diagnosis_sentence(dataset.name, dataset.diagnosis))
+        for sentence in (
+            format_sentence(dataset),
+            _diagnosis_sentence(dataset.name, dataset.diagnosis),
+            not_judged_sentence(dataset.name, dataset.diagnosis),
+        )
         if sentence
     ]
 
@@ -75,6 +80,16 @@ def format_sentence(dataset: DatasetRecord) -> str:
     """Return the sentence that the files of a data set differ in format from those of real images, or nothing."""
     finding = dataset.diagnosis.format if dataset.diagnosis else None
     return f"{dataset.name}: {finding.summary[:1].lower()}{finding.summary[1:]}" if finding else ""
+
+
+def not_judged_sentence(name: str, diagnosis: Diagnosis) -> str:
+    """Return the causes that a diagnosis could not judge, with the reasons; or nothing."""
+    by_reason: dict[str, list[str]] = {}
+    for entry in diagnosis.not_judged:
+        classes = summarise_names([diagnosis.classes[label] for label in entry.few_classes])
+        by_reason.setdefault(entry.reason, []).append(f"{entry.id} of the classes {classes}" if classes else entry.id)
+    phrases = [f"{', '.join(causes)} ({reason})" for reason, causes in by_reason.items()]
+    return f"Not judgeable for {name}: {'; '.join(phrases)}." if phrases else ""
 
 
 def _diagnosis_sentence(name: str, diagnosis: Diagnosis) -> str:

@@ -32,6 +32,7 @@ from prettyuseful.auditing.result import (
     NotMeasured,
     Split,
     SyntheticSet,
+    UnjudgedCause,
     Value,
     curve_sizes,
 )
@@ -345,6 +346,7 @@ def _synthetic_set(
             unexplained=diagnosis.unexplained or NOT_MEASURED,
         ),
         causes=NOT_MEASURED if diagnosis is None else _causes(summary, dataset, diagnosis),
+        not_judged=() if diagnosis is None else _not_judged(diagnosis),
         per_class=tuple(
             ClassResult(
                 name=name,
@@ -383,6 +385,18 @@ def _causes(summary: Summary, dataset: DatasetRecord, diagnosis: Diagnosis) -> t
             gain=_value(remedy.gain if (remedy := effects.remedy(dataset.name, cause)) else None),
         )
         for cause in diagnosis.causes
+    )
+
+
+def _not_judged(diagnosis: Diagnosis) -> tuple[UnjudgedCause, ...]:
+    return tuple(
+        UnjudgedCause(
+            id=entry.id,
+            direction=entry.direction,
+            reason=entry.reason,
+            classes=tuple(diagnosis.classes[label] for label in entry.few_classes),
+        )
+        for entry in diagnosis.not_judged
     )
 
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from prettyuseful.checks.finding import Finding
 from prettyuseful.data.class_counts import ClassCounts
+from prettyuseful.diagnosis.causes import CauseId, Direction
 from prettyuseful.diagnosis.findings import CauseEstimate, ShareEstimate
 from prettyuseful.diagnosis.formats import FormatFinding
 from prettyuseful.formatting import count, percent, points
@@ -85,6 +86,15 @@ class AuditedCause(CauseEstimate):
     gain: Value | NotMeasured
 
 
+class UnjudgedCause(_Frozen):
+    """A cause that the images of an audit cannot show, and the reason; `classes`: if this is about a few classes."""
+
+    id: CauseId
+    direction: Direction
+    reason: str
+    classes: tuple[str, ...] = ()
+
+
 class ClassResult(_Frozen):
     """The accuracies of one class: mean, minimum and maximum over the training seeds (not a confidence interval)."""
 
@@ -97,17 +107,18 @@ class ClassResult(_Frozen):
 class SyntheticSet(_Frozen):
     """The results of one synthetic data set.
 
-    `images_per_class`: images used of each class, a number or a list of numbers. `left_out`: images not used, because
-    there are fewer real ones of their class, or because they belong to no class of the task. `synth_to_real`: accuracy
-    on real test images after training on this data set; all accuracies are means over classes. `real_to_synth`:
-    accuracy on this data set after training on real images. `real_to_real`: accuracy after training on exactly as many
-    real images of each class. `gap`: `synth_to_real` minus `real_to_real`, paired. `causes`: of the difference from
-    real images, the largest first. `format`: how the files of this data set differ in format from those of the real
-    images, null if they do not; causes are those that remain when both sides have the same format. `per_class`:
-    accuracies of each class. `metrics`: distribution metrics of the data set with real test images as reference;
-    `controls`: the same metrics of equally many real images; `metric_images_per_class`: images of each class on either
-    side that a metric was measured on. `data`: for each data check, the number of images (or classes) that it found in
-    this data set and in the real images. `lists`: for each list of images, such as `labels` or `repeats`, the number of
+    `images_per_class`: images used of each class, a number or a list of numbers. `left_out`: images not used,
+    because there are fewer real ones of their class, or because they belong to no class of the task.
+    `synth_to_real`: accuracy on real test images after training on this data set; all accuracies are means over
+    classes. `real_to_synth`: accuracy on this data set after training on real images. `real_to_real`: accuracy
+    after training on exactly as many real images of each class. `gap`: `synth_to_real` minus `real_to_real`,
+    paired. `causes`: of the difference from real images, the largest first; `not_judged`: causes that these images
+    cannot show. `format`: how the files of this data set differ in format from those of the real images, null if
+    they do not; causes are those that remain when both sides have the same format. `per_class`: accuracies of each
+    class. `metrics`: distribution metrics of the data set with real test images as reference; `controls`: the same
+    metrics of equally many real images; `metric_images_per_class`: images of each class on either side that a
+    metric was measured on. `data`: for each data check, the number of images (or classes) that it found in this
+    data set and in the real images. `lists`: for each list of images, such as `labels` or `repeats`, the number of
     its images. `list_file`: path of the CSV file with these lists.
     """
 
@@ -121,6 +132,7 @@ class SyntheticSet(_Frozen):
     effective_real_images_per_class: EffectiveImages | NotMeasured
     difference: Difference | NotMeasured
     causes: tuple[AuditedCause, ...] | NotMeasured
+    not_judged: tuple[UnjudgedCause, ...] = ()
     per_class: tuple[ClassResult, ...]
     metrics: Mapping[str, Value | NotMeasured]
     controls: Mapping[str, Value | NotMeasured]

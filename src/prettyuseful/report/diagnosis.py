@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from prettyuseful.analysis.remedies import Remedy
+from prettyuseful.analysis.remedies import Remedy, not_judged_sentence
 from prettyuseful.analysis.rows import Row
 from prettyuseful.analysis.statistics import Interval
 from prettyuseful.analysis.summary import Summary
@@ -90,6 +90,11 @@ class DatasetDiagnosis:
     small: bool
     lists: tuple[ReportedList, ...]
     list_file: str
+
+    @property
+    def not_judged(self) -> str:
+        """The causes that could not be judged, in a sentence; or nothing."""
+        return not_judged_sentence(self.style.label, self.diagnosis)
 
     @property
     def distance(self) -> Estimate:

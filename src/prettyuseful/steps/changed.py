@@ -88,8 +88,8 @@ class DropSpec(StepSpec):
         affected = json.loads(job.inputs["diagnosis"].path("rows.json").read_text("utf-8"))
         if self.cause not in affected:
             raise DataError(
-                f"images that show {self.cause!r} cannot be dropped, because the diagnosis cannot judge this cause, for "
-                "a reason in the report; remove the data set, or drop the images of a list (drop: FILE.csv)"
+                f"images that show {self.cause!r} cannot be dropped, because the diagnosis cannot judge this cause; "
+                "the report has the reason; remove the data set, or drop the images of a list (drop: FILE.csv)"
             )
         rows = list(read_rows(job, "dataset"))
         # The diagnosis may leave classes out; its rows are those of the remaining classes.
