@@ -160,6 +160,22 @@ class NotJudged(_Result):
         return CAUSES[f"{self.id} {self.direction}"]
 
 
+class Detectable(_Result):
+    """The smallest change of a cause that would have been found in 80% of cases.
+
+    `like`: the change in words; empty if not even the strongest candidate would have been found.
+    """
+
+    id: CauseId
+    direction: Direction
+    like: str
+
+    @property
+    def row(self) -> Cause:
+        """The row of this cause."""
+        return CAUSES[f"{self.id} {self.direction}"]
+
+
 class ChangeResult(_Result):
     """A candidate change, applied alone, and the share of the difference that it explains, 0-1."""
 
@@ -183,6 +199,7 @@ class Diagnosis(_Result):
         differs: the data set differs significantly from real images.
         unexplained: share of the difference that the reported causes do not explain; None if there is no significant
             difference.
+        detectable: for each cause that changes pixels, the smallest change that would have been found.
         tried: every candidate change, by family, from weak to strong.
         by_kind: by kind of features, the distance from real images and from real images after the selected changes.
         classes: names of the classes that were diagnosed, by label; empty if they are those of the task.
@@ -200,6 +217,7 @@ class Diagnosis(_Result):
     p_value: float = Field(ge=0, le=1)
     differs: bool
     unexplained: ShareEstimate | None = None
+    detectable: tuple[Detectable, ...] = ()
     tried: tuple[ChangeResult, ...] = ()
     by_kind: dict[str, tuple[float, float]] = {}
     classes: tuple[str, ...] = ()

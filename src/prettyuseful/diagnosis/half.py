@@ -63,6 +63,17 @@ class Half:
         table = [sample.energy_distances(match) for sample, match in zip(real.samples, other.samples, strict=True)]
         return np.asarray(np.array(table) / self.real.within / self.noise)
 
+    def unit_distance(self, unit: int, first: Sample, second: Sample) -> float:
+        """Return the energy distance between two samples of a unit, in units of noise, summed over kinds."""
+        return float((first.energy_distances(second) / self.real.within[unit] / self.noise).sum())
+
+    def rescale(self, features: ScaledFeatures, other: Half) -> ScaledFeatures:
+        """Return features in the scale of another half in the scale of this one; both halves have one encoder."""
+        if other is self:
+            return features
+        kinds = {k: v * (other._deviations[k] / self._deviations[k]) for k, v in features.kinds.items()}
+        return ScaledFeatures(kinds, features.logits)
+
     @cached_property
     def noise(self) -> np.ndarray:
         """Standard deviation (kinds,) of the energy distance between two parts of a unit, relative to its spread."""

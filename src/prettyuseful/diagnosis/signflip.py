@@ -28,6 +28,16 @@ def adjusted_p(values: np.ndarray) -> np.ndarray:
     return np.asarray((maximum[None] >= scaled.sum(axis=1)[:, None] - 1e-9).mean(axis=1))
 
 
+def critical_value(values: np.ndarray, alpha: float) -> float:
+    """Return the value that the largest of M standardised sums exceeds with probability `alpha`; see `adjusted_p`.
+
+    The standardised sum of a row of `values`, (M, U), is its sum divided by its Euclidean length.
+    """
+    length = np.sqrt((values**2).sum(axis=1))
+    scaled = values / np.where(length > 0, length, 1)[:, None]
+    return float(np.quantile((_flips(values.shape[1]) @ scaled.T).max(axis=1), 1 - alpha))
+
+
 def sign_p(values: np.ndarray) -> float:
     """Return the one-sided p-value for the mean of `values` (U,) above 0."""
     return float(adjusted_p(values[None])[0])

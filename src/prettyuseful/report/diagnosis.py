@@ -96,6 +96,11 @@ class DatasetDiagnosis:
         """The causes that could not be judged, in a sentence; or nothing."""
         return not_judged_sentence(self.style.label, self.diagnosis)
 
+    def found_from(self, cause: CauseFinding) -> str:
+        """Return the smallest change of a cause that would have been found, or nothing if this was not estimated."""
+        by_name = {entry.row.name: entry.like or "no strength that was tried" for entry in self.diagnosis.detectable}
+        return by_name.get(cause.row.name, "")
+
     @property
     def distance(self) -> Estimate:
         """The distance from real images, with its interval."""

@@ -23,6 +23,7 @@ from prettyuseful.training.recipes import FrozenFeatures, View
 if TYPE_CHECKING:
     from prettyuseful.diagnosis.diagnose import DiagnosisRun
     from prettyuseful.diagnosis.features import Extractor, RawFeatures
+    from prettyuseful.diagnosis.findings import Detectable
     from prettyuseful.diagnosis.formats import FormatFinding
     from prettyuseful.diagnosis.images import LabelledImages
     from prettyuseful.diagnosis.reference import ExtractedHalf, Reference
@@ -142,8 +143,8 @@ class DiagnoseSpec(StepSpec):
         classes = read_classes(job, "half 0")
         diagnosis = add_examples(run, classes)
         lists = write_culprits(job, run, rows, real.rows)
-        more = {"classes": classes, "format": formats, "lists": lists, "images": len(rows)}
-        diagnosis = diagnosis.model_copy(update=more)
+        more = {"classes": classes, "format": formats, "detectable": real.detectable}
+        diagnosis = diagnosis.model_copy(update={**more, "lists": lists, "images": len(rows)})
         write_json(job.folder / "diagnosis.json", diagnosis.model_dump(mode="json"))
         rows_by_cause = {cause: rows[mask].tolist() for cause, mask in run.droppable_images.items()}
         write_json(job.folder / "rows.json", rows_by_cause)
@@ -196,6 +197,7 @@ class _Real:
     halves: tuple[ExtractedHalf, ExtractedHalf]
     rows: tuple[np.ndarray, np.ndarray]
     reference: Reference
+    detectable: tuple[Detectable, ...]
 
 
 class _Inputs:
@@ -212,6 +214,7 @@ class _Inputs:
 
 
 def _read_real(inputs: _Inputs) -> _Real:
+    from prettyuseful.diagnosis.detectable import smallest_detectable
     from prettyuseful.diagnosis.reference import Reference
 
     spec, job, classes = inputs.spec, inputs.job, len(read_classes(inputs.job, "half 0"))
@@ -221,7 +224,8 @@ def _read_real(inputs: _Inputs) -> _Real:
         first, second = (_half_of_network(spec, job, part, halves[part], tries[part]) for part in (0, 1))
     else:
         first, second = (_half_of_encoder(spec, classes, part, halves, tries) for part in (0, 1))
-    return _Real((first, second), spec.squares.real_rows(job), Reference(first, second, classes))
+    reference = Reference(first, second, classes)
+    return _Real((first, second), spec.squares.real_rows(job), reference, smallest_detectable(reference))
 
 
 def _half_of_network(
