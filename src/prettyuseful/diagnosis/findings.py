@@ -48,6 +48,8 @@ class NextBest(_Result):
 
     cause: CauseId
     p_value: float = Field(ge=0, le=1)
+
+
 class ImageList(_Result):
     """How many images a list has, see `listed.LISTED`.
 

@@ -1,0 +1,347 @@
+"""Changes that most synthetic images have at one position: frames, backgrounds, overlays and periodic patterns.
+
+Means and standard deviations over the images show them at each position: contents average out, and a pattern that
+covers the content reduces its deviation. Each pattern is fitted as a change of real images. The search for changes
+(`change_search`) decides whether it explains the difference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy.ndimage import uniform_filter
+
+from prettyuseful.diagnosis.candidates import Candidate, Family, FittedChange
+from prettyuseful.diagnosis.causes import CAUSES
+from prettyuseful.diagnosis.images import LabelledImages
+from prettyuseful.engine.keys import derive_seed
+from prettyuseful.transforms.base import Formula, to_uint8
+from prettyuseful.transforms.geometry import Frame
+
+FITTED_CAUSES = ("frame added", "background added", "overlay added", "periodic added")
+"""Names of the causes that are fitted to the images."""
+PERMUTATIONS = 199
+ALPHA = 0.01
+"""Significance level of the test of whether images have a common pattern."""
+_MOST_VALUES = 16_000_000  # values that the test looks at; it leaves out images if there are more
+_MOST_IMAGES = 60_000_000  # values of each side from which moments are taken
+_SIGNIFICANT = 4.5  # standard errors of a position that belongs to an overlay
+_FRAMED = 0.75  # share of the images that have a frame
+_EXCESS = 0.4  # smallest difference of a share of images from that of real images
+_FLAT = 20  # largest range of values, of 255, that count as one colour
+_OPAQUE = 0.9  # smallest coverage of a background
+_FAINT = 0.1  # coverage that counts as none
+_SHARP = 0.35  # smallest share of a pattern's energy in structures below a quarter of the side
+_EVEN = 0.5  # smallest energy in a faint part of the image, relative to the mean, of a pattern that is everywhere
+_PEAKED = 0.1  # largest share of the spatial frequencies that have 80% of the energy of a periodic pattern
+_LARGEST = 0.6  # largest share of the area that an overlay covers
+_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class Pattern:
+    """A change that is the same at each position of every image of a class: `(1 - alpha) * image + add`.
+
+    Attributes:
+        alpha: (H, W, 1) or (H, W, 3), how much of the content is covered; below 0 if its contrast rises.
+        add: (H, W, 3) what is added, in fractions of the range, or (classes, H, W, 3) if it depends on the class.
+    """
+
+    alpha: np.ndarray
+    add: np.ndarray
+
+    def apply(self, images: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        """Return (N, H, W, 3) uint8 images with the pattern."""
+        added = np.broadcast_to(self.add, (len(images), *images.shape[1:])) if self.add.ndim == 3 else self.add[labels]
+        pairs = zip(images, added, strict=True)
+        return np.stack([to_uint8(image / 255 * (1 - self.alpha) + add) for image, add in pairs])
+
+
+def fit_patterns(real: LabelledImages, synthetic: LabelledImages) -> list[Candidate]:
+    """Return changes of real images that add what most synthetic images have at one position: none, one or a few."""
+    real, synthetic = one_per_group(real), one_per_group(synthetic)
+    frame = find_frame(real, synthetic)
+    moments = Moments(real, synthetic)
+    background = None if frame else fit_background(moments)
+    return [
+        *(frame.candidates() if frame else ()),
+        *((background,) if background else ()),
+        *fit_details(moments, frame),
+    ]
+
+
+def one_per_group(images: LabelledImages) -> LabelledImages:
+    """Return one image of each group of each class, because the images of a group are not independent."""
+    names = np.char.add(np.char.add(images.labels.astype(str), " "), images.groups.astype(str))
+    rows = np.sort(np.unique(names, return_index=True)[1])
+    return images if len(rows) == len(images) else images.take(rows)
+
+
+# --- Frames ---
+
+
+@dataclass(frozen=True)
+class Margins:
+    """Margins of one colour. `top`, `bottom`, `left`, `right` are in pixels of `height` x `width` images."""
+
+    height: int
+    width: int
+    top: int
+    bottom: int
+    left: int
+    right: int
+    colour: tuple[float, float, float]
+
+    @property
+    def mask(self) -> np.ndarray:
+        """Return the positions (H, W) in the margins."""
+        mask = np.ones((self.height, self.width), bool)
+        mask[self.top : self.height - self.bottom, self.left : self.width - self.right] = False
+        return mask
+
+    def candidates(self) -> Iterator[Candidate]:
+        """Yield the frame over the content, and around content that is shrunk to fit into it."""
+        margins = {
+            "top": self.top / self.height,
+            "bottom": self.bottom / self.height,
+            "left": self.left / self.width,
+            "right": self.right / self.width,
+        }
+        sides = ", ".join(f"{name} {value:.0%}" for name, value in margins.items() if value)
+        cover = Frame(**margins, colour=self.colour, fit="cover")
+        shrink = cover.model_copy(update={"fit": "shrink"})
+        yield _fitted("frame", cover, f"a frame over the image ({sides})")
+        yield _fitted("frame", shrink, f"shrinking into a frame ({sides})")
+
+
+def find_frame(real: LabelledImages, synthetic: LabelledImages) -> Margins | None:
+    """Return the margins of one colour that most synthetic and few real images have, or None."""
+    found = margins_of(synthetic.pixels)
+    wide = np.quantile(found, 1 - _FRAMED, axis=0, method="lower").astype(int)
+    expected = margins_of(real.pixels)
+    for side in range(4):
+        more = (found[:, side] >= wide[side]).mean() - (expected[:, side] >= wide[side]).mean()
+        if wide[side] and more < _EXCESS:
+            wide[side] = 0
+    height, width = synthetic.pixels.shape[1:3]
+    top, bottom, left, right = (int(value) for value in wide)
+    if not wide.any() or top + bottom >= height - 1 or left + right >= width - 1:
+        return None
+    frame = Margins(height, width, top, bottom, left, right, (0.0, 0.0, 0.0))
+    per_image = np.median(synthetic.pixels[:, frame.mask], axis=1)
+    colour = np.median(per_image, axis=0) / 255
+    frame = Margins(height, width, top, bottom, left, right, tuple(round(float(value), 3) for value in colour))
+    return None if _has_flat_corners(synthetic.pixels, frame, per_image) else frame
+
+
+def _has_flat_corners(pixels: np.ndarray, frame: Margins, colours: np.ndarray) -> bool:
+    """Return whether the corners inside the margins have their colour too, as those of a flat background have."""
+    inside = pixels[:, frame.top : frame.height - frame.bottom, frame.left : frame.width - frame.right]
+    size = max(1, min(inside.shape[1:3]) // 10)
+    ends = (slice(size), slice(-size, None))
+    corners = np.stack([inside[:, rows, columns].mean(axis=(1, 2)) for rows in ends for columns in ends])
+    return bool((np.abs(corners - colours).max(axis=(0, 2)) < _FLAT).mean() > 0.5)
+
+
+def margins_of(pixels: np.ndarray) -> np.ndarray:
+    """Return the widths (N, 4) of the margins of one colour: top, bottom, left, right, in pixels."""
+    columns = []
+    for lines in (pixels, pixels[:, ::-1], pixels.swapaxes(1, 2), pixels[:, :, ::-1].swapaxes(1, 2)):
+        lines = lines[:, : lines.shape[1] // 2]
+        low, high = lines.min(axis=2).astype(np.int16), lines.max(axis=2).astype(np.int16)
+        flat = (high - low).max(axis=2) <= _FLAT
+        middle = (high + low) / 2
+        same = np.abs(middle - middle[:, :1]).max(axis=2) <= _FLAT
+        columns.append(np.cumprod(flat & same, axis=1).sum(axis=1))
+    return np.stack(columns, axis=1)
+
+
+# --- Moments ---
+
+
+class Moments:
+    """Means and deviations of real and of synthetic images at each position, within classes, in fractions of the range.
+
+    Attributes:
+        labels: the classes that have images on both sides.
+        real_mean: (H, W, 3) mean over classes.
+        difference: (H, W, 3) mean of synthetic minus mean of real images, mean over classes.
+        error: (H, W, 3) its standard error.
+        coverage: (H, W, 1) by how much the deviation within classes is smaller than that of real images, as a share.
+        class_means: (classes, H, W, 3) means of synthetic images.
+    """
+
+    def __init__(self, real: LabelledImages, synthetic: LabelledImages) -> None:
+        self.real, self.synthetic = real, synthetic
+        counts = np.minimum(
+            np.bincount(real.labels),
+            np.bincount(synthetic.labels, minlength=real.labels.max() + 1)[: real.labels.max() + 1],
+        )
+        self.labels = np.flatnonzero(counts > 1)
+        shape = real.pixels.shape[1:]
+        most = max(2, _MOST_IMAGES // (real.pixels[0].size * max(1, len(self.labels))))
+        means, variances, squares = np.zeros((2, *shape)), np.zeros((2, *shape)), np.zeros(shape)
+        self.class_means = np.zeros((len(counts), *shape))
+        for label in self.labels:
+            for side, images in enumerate((real, synthetic)):
+                pixels = images.pixels[np.flatnonzero(images.labels == label)[:most]].astype(np.float32)
+                mean, variance = pixels.mean(axis=0) / 255, pixels.var(axis=0, ddof=1) / 255**2
+                means[side] += mean / len(self.labels)
+                variances[side] += variance / len(self.labels)
+                squares += variance / len(pixels) / len(self.labels) ** 2
+            self.class_means[label] = mean
+        self.real_mean, self.difference = means[0], means[1] - means[0]
+        self.error = np.sqrt(squares) + 1e-4
+        deviations = np.sqrt(variances.mean(axis=3, keepdims=True))
+        self.coverage = 1 - deviations[1] / np.maximum(deviations[0], 1e-3)
+
+    @cached_property
+    def p_value(self) -> float:
+        """The p-value of the hypothesis that both sides have the same distribution in every class.
+
+        The statistic is the largest standardised difference of the means at a position, in luma without its low
+        frequencies. Images are permuted between the sides within classes (maxT, Westfall and Young 1993).
+        """
+        height, width = self.difference.shape[:2]
+        most = max(2, _MOST_VALUES // (height * width * 2 * max(1, len(self.labels))))
+        rng = np.random.default_rng(derive_seed("fixed patterns"))
+        values, contrasts = [], []
+        for label in self.labels:
+            sides = [i.pixels[np.flatnonzero(i.labels == label)[:most]] for i in (self.real, self.synthetic)]
+            luma = remove_low_frequencies(np.concatenate(sides) @ _LUMA)
+            order = np.argsort(rng.random((PERMUTATIONS + 1, len(luma))), axis=1)
+            order[0] = np.arange(len(luma))
+            contrasts.append(np.where(order < len(sides[0]), -1 / len(sides[0]), 1 / len(sides[1])).astype(np.float32))
+            values.append((luma - luma.mean(axis=0)).reshape(len(luma), -1))
+        if not values:
+            return 1.0
+        table = np.concatenate(values)
+        deviation = np.sqrt(np.einsum("np,np->p", table, table) / len(table)) + 0.25
+        statistic = np.abs(np.concatenate(contrasts, axis=1) @ table / deviation).max(axis=1)
+        return float((statistic >= statistic[0] * (1 - 1e-6)).mean())
+
+
+def remove_low_frequencies(images: np.ndarray) -> np.ndarray:
+    """Return (N, H, W) values minus their means over squares of about a quarter of the side."""
+    width = min(images.shape[1:]) // 4 | 1
+    values = np.asarray(images, np.float32)
+    return np.asarray(values - uniform_filter(values, (0, width, width), mode="reflect"))
+
+
+# --- Backgrounds ---
+
+
+def fit_background(moments: Moments) -> Candidate | None:
+    """Return a flat background that most synthetic and few real images have at the same positions, or None.
+
+    It covers all corners, and has one colour per class.
+    """
+    covered = np.clip(moments.coverage, 0, 1)
+    opaque = covered[:, :, 0] > _OPAQUE
+    size = max(1, min(opaque.shape) // 16)
+    ends = (slice(size), slice(-size, None))
+    if not all(opaque[rows, columns].all() for rows in ends for columns in ends):
+        return None
+    shares = [float(_one_colour(images.pixels[:, opaque]).mean()) for images in (moments.synthetic, moments.real)]
+    if shares[0] - shares[1] < _EXCESS:
+        return None
+    colours = np.median(moments.class_means[:, opaque], axis=1)
+    alpha = np.where(covered > _FAINT, covered, 0)
+    spread = float(np.ptp(colours[moments.labels], axis=0).max())
+    words = "of one colour" if spread < _FLAT / 255 else "of one colour per class"
+    words = f"a flat background {words} ({shares[0]:.0%} of the images, {shares[1]:.0%} of real images)"
+    return _fitted("background", Pattern(alpha, alpha * colours[:, None, None, :]), words)
+
+
+def _one_colour(values: np.ndarray) -> np.ndarray:
+    """Return whether at least 90% of the values (N, positions, 3) of an image have one colour, (N,) bool."""
+    differences = np.abs(values - np.median(values, axis=1, keepdims=True)).max(axis=2)
+    return np.asarray((differences <= _FLAT / 2).mean(axis=1) >= 0.9)
+
+
+# --- Overlays and periodic patterns ---
+
+
+def fit_details(moments: Moments, frame: Margins | None) -> Iterator[Candidate]:
+    """Yield changes that add a pattern with sharp edges, if there is one.
+
+    Energy in few spatial frequencies and everywhere in the image is a periodic pattern, and energy at one place an
+    overlay. Smooth patterns, such as a vignette, are neither.
+    """
+    if moments.p_value > ALPHA:
+        return
+    inside = np.ones(moments.difference.shape[:2], bool) if frame is None else ~frame.mask
+    difference = np.where(inside[:, :, None], moments.difference - np.median(moments.difference[inside], axis=0), 0)
+    details = _details(difference)
+    noise = float((moments.error[inside] ** 2).sum())
+    energy, sharp = (float((values[inside] ** 2).sum()) - noise for values in (difference, details))
+    if energy <= 0 or sharp < _SHARP * energy:
+        return
+    rows, columns = (np.flatnonzero(inside.any(axis=axis)) for axis in (1, 0))
+    luma = (details @ _LUMA)[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    spectrum = Spectrum(luma)
+    if _evenness(luma) > _EVEN and spectrum.peaked_share < _PEAKED:
+        coverage = _details(moments.coverage)
+        words = f"a periodic pattern (period {spectrum.period:.2g} px)"
+        yield _fitted("periodic", Pattern(np.zeros_like(coverage), details), f"{words}, added")
+        yield _fitted("periodic", Pattern(coverage, details + coverage * moments.real_mean), f"{words}, multiplied")
+        return
+    mask = inside & ((np.abs(difference) / moments.error).max(axis=2) > _SIGNIFICANT)
+    if 0 < mask.mean() < _LARGEST:
+        alpha = np.where(mask[:, :, None], np.clip(moments.coverage, 0, 1), 0)
+        add = np.where(mask[:, :, None], difference + alpha * moments.real_mean, 0)
+        yield _fitted("overlay", Pattern(alpha, add), f"an overlay ({place_of(mask)}, {mask.mean():.0%} of the area)")
+
+
+def _details(values: np.ndarray) -> np.ndarray:
+    return np.moveaxis(remove_low_frequencies(np.moveaxis(values, 2, 0)), 0, 2).astype(float)
+
+
+def _evenness(values: np.ndarray) -> float:
+    """Return the energy that a fifth of the cells of a 4 x 4 grid falls below, relative to the mean."""
+    rows = np.array_split(values, 4, axis=0)
+    cells = np.array([(cell**2).mean() for row in rows for cell in np.array_split(row, 4, axis=1)])
+    return float(np.quantile(cells, 0.2) / cells.mean())
+
+
+class Spectrum:
+    """The power spectrum of (H, W) values, with a Hann window.
+
+    Attributes:
+        peaked_share: share of the frequencies that have 80% of the energy.
+        period: of the lowest strong frequency, in pixels along the side in which it is shorter.
+    """
+
+    def __init__(self, values: np.ndarray) -> None:
+        height, width = values.shape
+        windowed = values * np.outer(np.hanning(height + 2)[1:-1], np.hanning(width + 2)[1:-1])
+        power = np.sort((np.abs(np.fft.fft2(windowed)) ** 2).ravel())[::-1]
+        self.peaked_share = (int(np.searchsorted(np.cumsum(power), 0.8 * power.sum())) + 1) / power.size
+        shape = (4 * height, 4 * width)  # zeros around the values interpolate the spectrum
+        fine = np.abs(np.fft.fft2(windowed, shape)) ** 2
+        frequency = np.maximum(np.abs(np.fft.fftfreq(shape[0]))[:, None], np.abs(np.fft.fftfreq(shape[1]))[None])
+        peaks = (fine >= 0.3 * fine.max()) & (fine >= _neighbours_maximum(fine)) & (frequency > 0)
+        self.period = float(1 / frequency[peaks].min()) if peaks.any() else float(max(height, width))
+
+
+def _neighbours_maximum(values: np.ndarray) -> np.ndarray:
+    shifts = [(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1) if (y, x) != (0, 0)]
+    return np.asarray(np.max([np.roll(values, shift, axis=(0, 1)) for shift in shifts], axis=0))
+
+
+def place_of(mask: np.ndarray) -> str:
+    """Return where the positions (H, W) of a mask are, such as "lower right" or "middle, across the width"."""
+    rows, columns = np.nonzero(mask)
+    down, across = rows.mean() / mask.shape[0], columns.mean() / mask.shape[1]
+    vertical = "upper" if down < 1 / 3 else "lower" if down > 2 / 3 else "middle"
+    if np.quantile(columns, 0.95) - np.quantile(columns, 0.05) > 0.6 * mask.shape[1]:
+        return f"{vertical}, across the width"
+    horizontal = "left" if across < 1 / 3 else "right" if across > 2 / 3 else "centre"
+    return f"{vertical} {horizontal}"
+
+
+def _fitted(cause: str, change: Formula | FittedChange, words: str) -> Candidate:
+    return Candidate(Family(CAUSES[f"{cause} added"], (1.0,), lambda _: change, words), 1.0, change)
