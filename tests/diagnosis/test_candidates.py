@@ -42,12 +42,13 @@ def test_a_study_file_can_specify_every_change() -> None:
 
 
 def test_changes_are_applied_in_order() -> None:
-    images = draw(5, per_class=1).pixels
+    drawn = draw(5, per_class=1)
+    images, labels = drawn.pixels, drawn.labels
     blur, grey = candidate("blur of 1.1 px (standard deviation)"), candidate("saturation multiplied by 0")
-    result = apply_changes([blur, grey], images)
-    assert np.array_equal(result, grey.transform.apply(blur.transform.apply(images)))
-    assert not np.array_equal(result, apply_changes([blur], images))
-    assert apply_changes([], images) is images
+    result = apply_changes([blur, grey], images, labels)
+    assert np.array_equal(result, grey.apply(blur.apply(images, labels), labels))
+    assert not np.array_equal(result, apply_changes([blur], images, labels))
+    assert apply_changes([], images, labels) is images
 
 
 @pytest.mark.parametrize(
