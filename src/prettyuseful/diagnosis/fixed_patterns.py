@@ -7,7 +7,7 @@ covers the content reduces its deviation. Each pattern is fitted as a change of 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -18,7 +18,7 @@ from prettyuseful.diagnosis.candidates import Candidate, Family, FittedChange
 from prettyuseful.diagnosis.causes import CAUSES
 from prettyuseful.diagnosis.images import LabelledImages
 from prettyuseful.engine.keys import derive_seed
-from prettyuseful.transforms.base import Formula, to_uint8
+from prettyuseful.transforms.base import Formula, image_generator, to_uint8
 from prettyuseful.transforms.geometry import Frame
 
 FITTED_CAUSES = ("frame added", "background added", "overlay added", "periodic added")
@@ -65,10 +65,8 @@ def fit_patterns(real: LabelledImages, synthetic: LabelledImages) -> list[Candid
     real, synthetic = one_per_group(real), one_per_group(synthetic)
     frame = find_frame(real, synthetic)
     moments = Moments(real, synthetic)
-    background = None if frame else fit_background(moments)
     return [
-        *(frame.candidates() if frame else ()),
-        *((background,) if background else ()),
+        *(frame.candidates() if frame else fit_background(real, synthetic, moments)),
         *fit_details(moments, frame),
     ]
 
@@ -237,26 +235,72 @@ def remove_low_frequencies(images: np.ndarray) -> np.ndarray:
 # --- Backgrounds ---
 
 
-def fit_background(moments: Moments) -> Candidate | None:
-    """Return a flat background that most synthetic and few real images have at the same positions, or None.
+@dataclass(frozen=True, eq=False)
+class Background:
+    """A flat background around the content of some images.
 
-    It covers all corners, and has one colour per class.
+    The position of its edge, its colour and the choice of images are drawn at random. They depend only on the image.
+
+    Attributes:
+        share: share of the images that get the background.
+        coverage: (H, W) share of the backgrounds that cover a position.
+        colours: colours (n, 3), in fractions of the range, by class.
     """
+
+    share: float
+    coverage: np.ndarray
+    colours: Mapping[int, np.ndarray]
+
+    def apply(self, images: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        """Return (N, H, W, 3) uint8 images, some of them with the background."""
+        return np.stack([self._change(image, int(label)) for image, label in zip(images, labels, strict=True)])
+
+    def _change(self, image: np.ndarray, label: int) -> np.ndarray:
+        rng = image_generator(image, 0)
+        chosen, edge, colours = rng.random() < self.share, rng.random(), self.colours[label]
+        colour = colours[rng.integers(len(colours))]
+        return np.where((self.coverage > edge)[:, :, None] & chosen, to_uint8(colour), image)
+
+
+def fit_background(real: LabelledImages, synthetic: LabelledImages, moments: Moments) -> Iterator[Candidate]:
+    """Yield a flat background that many more synthetic than real images have.
+
+    Two changes are fitted: one with an edge and a choice of images that vary, and, if all corners are covered in most
+    images, one with the same soft edge in all images and one colour per class.
+    """
+    flat, colours = _flat_rings(synthetic.pixels)
+    expected = float(_flat_rings(real.pixels)[0].mean())
+    if flat.mean() - expected >= _EXCESS:
+        shares = f"({flat.mean():.0%} of the images, {expected:.0%} of real images)"
+        by_class = {int(c): colours[flat & (synthetic.labels == c)] / 255 for c in np.unique(synthetic.labels)}
+        by_class = {c: values if len(values) else colours[flat] / 255 for c, values in by_class.items()}
+        same = np.abs(synthetic.pixels[flat] - colours[flat][:, None, None]).max(axis=3) <= _FLAT / 2
+        share = float((flat.mean() - expected) / (1 - expected))
+        words = f"a flat background, its edge and colour as in single images {shares}"
+        yield _fitted("background", Background(share, same.mean(axis=0), by_class), words)
     covered = np.clip(moments.coverage, 0, 1)
     opaque = covered[:, :, 0] > _OPAQUE
     size = max(1, min(opaque.shape) // 16)
     ends = (slice(size), slice(-size, None))
     if not all(opaque[rows, columns].all() for rows in ends for columns in ends):
-        return None
-    shares = [float(_one_colour(images.pixels[:, opaque]).mean()) for images in (moments.synthetic, moments.real)]
-    if shares[0] - shares[1] < _EXCESS:
-        return None
-    colours = np.median(moments.class_means[:, opaque], axis=1)
-    alpha = np.where(covered > _FAINT, covered, 0)
-    spread = float(np.ptp(colours[moments.labels], axis=0).max())
-    words = "of one colour" if spread < _FLAT / 255 else "of one colour per class"
-    words = f"a flat background {words} ({shares[0]:.0%} of the images, {shares[1]:.0%} of real images)"
-    return _fitted("background", Pattern(alpha, alpha * colours[:, None, None, :]), words)
+        return
+    found, expected = (float(_one_colour(i.pixels[:, opaque]).mean()) for i in (synthetic, real))
+    if found - expected >= _EXCESS:
+        class_colours = np.median(moments.class_means[:, opaque], axis=1)
+        alpha = np.where(covered > _FAINT, covered, 0)
+        spread = float(np.ptp(class_colours[moments.labels], axis=0).max())
+        words = "of one colour" if spread < _FLAT / 255 else "of one colour per class"
+        words = f"a flat background {words} ({found:.0%} of the images, {expected:.0%} of real images)"
+        yield _fitted("background", Pattern(alpha, alpha * class_colours[:, None, None, :]), words)
+
+
+def _flat_rings(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return whether the border of each image has one colour, (N,) bool, and the median colour (N, 3) of the border."""
+    width = max(1, min(pixels.shape[1:3]) // 32)
+    ring = np.ones(pixels.shape[1:3], bool)
+    ring[width:-width, width:-width] = False
+    border = pixels[:, ring]
+    return _one_colour(border), np.median(border, axis=1)
 
 
 def _one_colour(values: np.ndarray) -> np.ndarray:
