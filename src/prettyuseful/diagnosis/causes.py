@@ -260,6 +260,16 @@ CAUSES = Registry(
             ),
         ),
         Cause(
+            "shading",
+            "added",
+            "Brightness is uneven",
+            "Images are darker or brighter than real images at one side or towards the edges, as after vignetting.",
+            (
+                "Divide the images by the mean brightness at each position, relative to that of real images.",
+                "Remove words for vignettes, films and spotlights from the prompts.",
+            ),
+        ),
+        Cause(
             "scale-position",
             "added",
             "Objects are too large",

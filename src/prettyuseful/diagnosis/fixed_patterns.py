@@ -1,4 +1,4 @@
-"""Changes that most synthetic images have at one position: frames, backgrounds, overlays and periodic patterns.
+"""Changes that most synthetic images have at one position: frames, backgrounds, overlays, periodic patterns, shading.
 
 Means and standard deviations over the images show them at each position: contents average out, and a pattern that
 covers the content reduces its deviation. Each pattern is fitted as a change of real images. The search for changes
@@ -7,9 +7,8 @@ covers the content reduces its deviation. Each pattern is fitted as a change of 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from scipy.ndimage import uniform_filter
@@ -21,7 +20,7 @@ from prettyuseful.engine.keys import derive_seed
 from prettyuseful.transforms.base import Formula, image_generator, to_uint8
 from prettyuseful.transforms.geometry import Frame
 
-FITTED_CAUSES = ("frame added", "background added", "overlay added", "periodic added")
+FITTED_CAUSES = ("frame added", "background added", "overlay added", "periodic added", "shading added")
 """Names of the causes that are fitted to the images."""
 PERMUTATIONS = 199
 ALPHA = 0.01
@@ -37,6 +36,7 @@ _FAINT = 0.1  # coverage that counts as none
 _SHARP = 0.35  # smallest share of a pattern's energy in structures below a quarter of the side
 _EVEN = 0.5  # smallest energy in a faint part of the image, relative to the mean, of a pattern that is everywhere
 _PEAKED = 0.1  # largest share of the spatial frequencies that have 80% of the energy of a periodic pattern
+_SHADE = 0.15  # smallest difference in gain between two parts of an image, of shading
 _LARGEST = 0.6  # largest share of the area that an overlay covers
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
@@ -65,10 +65,11 @@ def fit_patterns(real: LabelledImages, synthetic: LabelledImages) -> list[Candid
     real, synthetic = one_per_group(real), one_per_group(synthetic)
     frame = find_frame(real, synthetic)
     moments = Moments(real, synthetic)
-    return [
+    found = [
         *(frame.candidates() if frame else fit_background(real, synthetic, moments)),
         *fit_details(moments, frame),
     ]
+    return found or list(fit_shading(moments))
 
 
 def one_per_group(images: LabelledImages) -> LabelledImages:
@@ -199,27 +200,30 @@ class Moments:
         deviations = np.sqrt(variances.mean(axis=3, keepdims=True))
         self.coverage = 1 - deviations[1] / np.maximum(deviations[0], 1e-3)
 
-    @cached_property
-    def p_value(self) -> float:
-        """The p-value of the hypothesis that both sides have the same distribution in every class.
+    def p_value(self, measure: Callable[[np.ndarray], np.ndarray]) -> float:
+        """Return the p-value of the hypothesis that both sides have the same distribution in every class.
 
-        The statistic is the largest standardised difference of the means at a position, in luma without its low
-        frequencies. Images are permuted between the sides within classes (maxT, Westfall and Young 1993).
+        The statistic is the largest standardised difference of the means of a measure. Images are permuted between the
+        sides within classes (maxT, Westfall and Young 1993).
+
+        Args:
+            measure: returns (N, ...) values of luma (N, H, W), 0-255.
         """
         height, width = self.difference.shape[:2]
         most = max(2, _MOST_VALUES // (height * width * 2 * max(1, len(self.labels))))
         rng = np.random.default_rng(derive_seed("fixed patterns"))
-        values, contrasts = [], []
+        tables, contrasts = [], []
         for label in self.labels:
             sides = [i.pixels[np.flatnonzero(i.labels == label)[:most]] for i in (self.real, self.synthetic)]
-            luma = remove_low_frequencies(np.concatenate(sides) @ _LUMA)
-            order = np.argsort(rng.random((PERMUTATIONS + 1, len(luma))), axis=1)
-            order[0] = np.arange(len(luma))
-            contrasts.append(np.where(order < len(sides[0]), -1 / len(sides[0]), 1 / len(sides[1])).astype(np.float32))
-            values.append((luma - luma.mean(axis=0)).reshape(len(luma), -1))
-        if not values:
+            values = measure(np.concatenate(sides) @ _LUMA)
+            order = np.argsort(rng.random((PERMUTATIONS + 1, len(values))), axis=1)
+            order[0] = np.arange(len(values))
+            first, second = map(len, sides)
+            contrasts.append(np.where(order < first, -1 / first, 1 / second).astype(np.float32))
+            tables.append((values - values.mean(axis=0)).reshape(len(values), -1))
+        if not tables:
             return 1.0
-        table = np.concatenate(values)
+        table = np.concatenate(tables)
         deviation = np.sqrt(np.einsum("np,np->p", table, table) / len(table)) + 0.25
         statistic = np.abs(np.concatenate(contrasts, axis=1) @ table / deviation).max(axis=1)
         return float((statistic >= statistic[0] * (1 - 1e-6)).mean())
@@ -230,6 +234,15 @@ def remove_low_frequencies(images: np.ndarray) -> np.ndarray:
     width = min(images.shape[1:]) // 4 | 1
     values = np.asarray(images, np.float32)
     return np.asarray(values - uniform_filter(values, (0, width, width), mode="reflect"))
+
+
+def coarse_brightness(luma: np.ndarray) -> np.ndarray:
+    """Return the means (N, 16) of luma (N, H, W) over the cells of a 4 x 4 grid, minus their mean."""
+    cells = [
+        cell.mean(axis=(1, 2)) for row in np.array_split(luma, 4, axis=1) for cell in np.array_split(row, 4, axis=2)
+    ]
+    values = np.stack(cells, axis=1)
+    return np.asarray(values - values.mean(axis=1, keepdims=True))
 
 
 # --- Backgrounds ---
@@ -318,7 +331,7 @@ def fit_details(moments: Moments, frame: Margins | None) -> Iterator[Candidate]:
     Energy in few spatial frequencies and everywhere in the image is a periodic pattern, and energy at one place an
     overlay. Smooth patterns, such as a vignette, are neither.
     """
-    if moments.p_value > ALPHA:
+    if moments.p_value(remove_low_frequencies) > ALPHA:
         return
     inside = np.ones(moments.difference.shape[:2], bool) if frame is None else ~frame.mask
     difference = np.where(inside[:, :, None], moments.difference - np.median(moments.difference[inside], axis=0), 0)
@@ -341,6 +354,38 @@ def fit_details(moments: Moments, frame: Margins | None) -> Iterator[Candidate]:
         alpha = np.where(mask[:, :, None], np.clip(moments.coverage, 0, 1), 0)
         add = np.where(mask[:, :, None], difference + alpha * moments.real_mean, 0)
         yield _fitted("overlay", Pattern(alpha, add), f"an overlay ({place_of(mask)}, {mask.mean():.0%} of the area)")
+
+
+def fit_shading(moments: Moments) -> Iterator[Candidate]:
+    """Yield a gain that varies smoothly over the image, a quadratic function of the position, if there is one."""
+    if moments.p_value(coarse_brightness) > ALPHA:
+        return
+    height, width = moments.difference.shape[:2]
+    down, across = (
+        values.ravel() for values in np.meshgrid(*(np.linspace(-1, 1, n) for n in (height, width)), indexing="ij")
+    )
+    terms = np.stack([np.ones(down.size), down, across, down * across, down**2, across**2], axis=1)
+    before = moments.real_mean @ _LUMA
+    ratio = 1 + (moments.difference @ _LUMA) / np.maximum(before, 0.02)
+    gain = np.clip(terms @ np.linalg.lstsq(terms, ratio.ravel(), rcond=None)[0], 0, 2).reshape(height, width, 1)
+    regions = {name: float(gain[region].mean()) for name, region in _regions(height, width).items()}
+    darkest, brightest = min(regions, key=regions.__getitem__), max(regions, key=regions.__getitem__)
+    if regions[brightest] - regions[darkest] >= _SHADE:
+        ends = " to ".join(f"{regions[name]:.2f} ({name})" for name in (darkest, brightest))
+        yield _fitted("shading", Pattern(1 - gain, np.zeros((height, width, 3))), f"brightness multiplied by {ends}")
+
+
+def _regions(height: int, width: int) -> dict[str, np.ndarray]:
+    """Return masks (H, W) of parts of an image, by name."""
+    down, across = np.meshgrid(np.linspace(-1, 1, height), np.linspace(-1, 1, width), indexing="ij")
+    return {
+        "centre": np.maximum(np.abs(down), np.abs(across)) < 0.5,
+        "corners": np.minimum(np.abs(down), np.abs(across)) > 0.7,
+        "top": down < -0.7,
+        "bottom": down > 0.7,
+        "left": across < -0.7,
+        "right": across > 0.7,
+    }
 
 
 def _details(values: np.ndarray) -> np.ndarray:
