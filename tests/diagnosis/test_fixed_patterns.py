@@ -183,12 +183,12 @@ def test_the_images_of_a_group_count_once() -> None:
     assert len(one_per_group(grouped)) == len(images) / 2
     assert one_per_group(images) is images
     few = LabelledImages(images.pixels, images.labels, np.array(["one"] * len(images)))
-    assert Moments(draw(1), one_per_group(few)).p_value(coarse_brightness) == 1
+    assert Moments(draw(1), one_per_group(few)).test(coarse_brightness).p_value == 1
 
 
 @pytest.mark.parametrize("measure", [remove_low_frequencies, coarse_brightness])
 def test_the_test_of_a_common_pattern_is_calibrated(measure: Callable[[np.ndarray], np.ndarray]) -> None:
-    p_values = [Moments(draw(2 * seed), draw(2 * seed + 1)).p_value(measure) for seed in range(10, 30)]
+    p_values = [Moments(draw(2 * seed), draw(2 * seed + 1)).test(measure).p_value for seed in range(10, 30)]
     assert np.mean(np.array(p_values) < 0.3) < 0.6
     assert min(p_values) > 0.005
 

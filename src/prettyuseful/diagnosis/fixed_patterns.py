@@ -33,11 +33,11 @@ _EXCESS = 0.4  # smallest difference of a share of images from that of real imag
 _FLAT = 20  # largest range of values, of 255, that count as one colour
 _OPAQUE = 0.9  # smallest coverage of a background
 _FAINT = 0.1  # coverage that counts as none
-_SHARP = 0.35  # smallest share of a pattern's energy in structures below a quarter of the side
+_SHARP = 0.4  # smallest share of a pattern's energy in structures below a quarter of the side
 _EVEN = 0.5  # smallest energy in a faint part of the image, relative to the mean, of a pattern that is everywhere
 _PEAKED = 0.1  # largest share of the spatial frequencies that have 80% of the energy of a periodic pattern
 _SHADE = 0.15  # smallest difference in gain between two parts of an image, of shading
-_LARGEST = 0.6  # largest share of the area that an overlay covers
+_SMALLEST, _LARGEST = 0.004, 0.6  # share of the area that an overlay covers
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
@@ -164,6 +164,19 @@ def margins_of(pixels: np.ndarray) -> np.ndarray:
 # --- Moments ---
 
 
+@dataclass(frozen=True)
+class MeanTest:
+    """A difference of means between two sides.
+
+    Attributes:
+        p_value: of the hypothesis that both sides have the same distribution in every class.
+        energy: sum of squared differences of means, without the part that is due to chance.
+    """
+
+    p_value: float
+    energy: float
+
+
 class Moments:
     """Means and deviations of real and of synthetic images at each position, within classes, in fractions of the range.
 
@@ -200,8 +213,8 @@ class Moments:
         deviations = np.sqrt(variances.mean(axis=3, keepdims=True))
         self.coverage = 1 - deviations[1] / np.maximum(deviations[0], 1e-3)
 
-    def p_value(self, measure: Callable[[np.ndarray], np.ndarray]) -> float:
-        """Return the p-value of the hypothesis that both sides have the same distribution in every class.
+    def test(self, measure: Callable[[np.ndarray], np.ndarray]) -> MeanTest:
+        """Test the hypothesis that both sides have the same distribution in every class.
 
         The statistic is the largest standardised difference of the means of a measure. Images are permuted between the
         sides within classes (maxT, Westfall and Young 1993).
@@ -222,11 +235,14 @@ class Moments:
             contrasts.append(np.where(order < first, -1 / first, 1 / second).astype(np.float32))
             tables.append((values - values.mean(axis=0)).reshape(len(values), -1))
         if not tables:
-            return 1.0
+            return MeanTest(1.0, 0.0)
         table = np.concatenate(tables)
         deviation = np.sqrt(np.einsum("np,np->p", table, table) / len(table)) + 0.25
-        statistic = np.abs(np.concatenate(contrasts, axis=1) @ table / deviation).max(axis=1)
-        return float((statistic >= statistic[0] * (1 - 1e-6)).mean())
+        differences = np.concatenate(contrasts, axis=1) @ table
+        statistic = np.abs(differences / deviation).max(axis=1)
+        energies = np.einsum("bp,bp->b", differences, differences)
+        p_value = float((statistic >= statistic[0] * (1 - 1e-6)).mean())
+        return MeanTest(p_value, float(energies[0] - energies[1:].mean()))
 
 
 def remove_low_frequencies(images: np.ndarray) -> np.ndarray:
@@ -331,15 +347,16 @@ def fit_details(moments: Moments, frame: Margins | None) -> Iterator[Candidate]:
     Energy in few spatial frequencies and everywhere in the image is a periodic pattern, and energy at one place an
     overlay. Smooth patterns, such as a vignette, are neither.
     """
-    if moments.p_value(remove_low_frequencies) > ALPHA:
-        return
     inside = np.ones(moments.difference.shape[:2], bool) if frame is None else ~frame.mask
+
+    def variation(luma: np.ndarray) -> np.ndarray:
+        return np.where(inside, luma - luma[:, inside].mean(axis=1)[:, None, None], 0)
+
+    sharp = moments.test(lambda luma: remove_low_frequencies(variation(luma)))
+    if sharp.p_value > ALPHA or sharp.energy < _SHARP * moments.test(variation).energy:
+        return
     difference = np.where(inside[:, :, None], moments.difference - np.median(moments.difference[inside], axis=0), 0)
     details = _details(difference)
-    noise = float((moments.error[inside] ** 2).sum())
-    energy, sharp = (float((values[inside] ** 2).sum()) - noise for values in (difference, details))
-    if energy <= 0 or sharp < _SHARP * energy:
-        return
     rows, columns = (np.flatnonzero(inside.any(axis=axis)) for axis in (1, 0))
     luma = (details @ _LUMA)[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     spectrum = Spectrum(luma)
@@ -350,7 +367,7 @@ def fit_details(moments: Moments, frame: Margins | None) -> Iterator[Candidate]:
         yield _fitted("periodic", Pattern(coverage, details + coverage * moments.real_mean), f"{words}, multiplied")
         return
     mask = inside & ((np.abs(difference) / moments.error).max(axis=2) > _SIGNIFICANT)
-    if 0 < mask.mean() < _LARGEST:
+    if _SMALLEST <= mask.mean() <= _LARGEST:
         alpha = np.where(mask[:, :, None], np.clip(moments.coverage, 0, 1), 0)
         add = np.where(mask[:, :, None], difference + alpha * moments.real_mean, 0)
         yield _fitted("overlay", Pattern(alpha, add), f"an overlay ({place_of(mask)}, {mask.mean():.0%} of the area)")
@@ -358,7 +375,7 @@ def fit_details(moments: Moments, frame: Margins | None) -> Iterator[Candidate]:
 
 def fit_shading(moments: Moments) -> Iterator[Candidate]:
     """Yield a gain that varies smoothly over the image, a quadratic function of the position, if there is one."""
-    if moments.p_value(coarse_brightness) > ALPHA:
+    if moments.test(coarse_brightness).p_value > ALPHA:
         return
     height, width = moments.difference.shape[:2]
     down, across = (
