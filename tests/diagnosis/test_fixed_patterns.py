@@ -177,11 +177,13 @@ def test_backgrounds_of_few_images_are_not_fitted() -> None:
     assert "background added" not in {change.cause.name for change in fit_patterns(draw(1), planted)}
 
 
-def test_the_images_of_a_group_count_once() -> None:
+def test_the_images_of_a_group_and_equal_images_count_once() -> None:
     images = draw(4)
     grouped = LabelledImages(images.pixels, images.labels, np.array([f"{i // 2}" for i in range(len(images))]))
     assert len(one_per_group(grouped)) == len(images) / 2
     assert one_per_group(images) is images
+    repeated = images.take(np.array([0, 5, 0, 5, 3]))
+    assert len(one_per_group(LabelledImages(repeated.pixels, repeated.labels, np.arange(5).astype(str)))) == 3
     few = LabelledImages(images.pixels, images.labels, np.array(["one"] * len(images)))
     assert Moments(draw(1), one_per_group(few)).test(coarse_brightness).p_value == 1
 

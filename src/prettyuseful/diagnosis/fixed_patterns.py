@@ -73,10 +73,12 @@ def fit_patterns(real: LabelledImages, synthetic: LabelledImages) -> list[Candid
 
 
 def one_per_group(images: LabelledImages) -> LabelledImages:
-    """Return one image of each group of each class, because the images of a group are not independent."""
-    names = np.char.add(np.char.add(images.labels.astype(str), " "), images.groups.astype(str))
-    rows = np.sort(np.unique(names, return_index=True)[1])
-    return images if len(rows) == len(images) else images.take(rows)
+    """Return one image of each group of each class, and of equal images, because they are not independent."""
+    first: dict[tuple[int, str], int] = {}
+    for row, key in enumerate(zip(images.labels.tolist(), images.groups.tolist(), strict=True)):
+        first.setdefault(key, row)
+    distinct = {hash(images.pixels[row].tobytes()): row for row in reversed(first.values())}
+    return images if len(distinct) == len(images) else images.take(np.sort(np.array([*distinct.values()])))
 
 
 # --- Frames ---
