@@ -37,6 +37,7 @@ _SHARP = 0.4  # smallest share of a pattern's energy in structures below a quart
 _EVEN = 0.5  # smallest energy in a faint part of the image, relative to the mean, of a pattern that is everywhere
 _PEAKED = 0.1  # largest share of the spatial frequencies that have 80% of the energy of a periodic pattern
 _SHADE = 0.15  # smallest difference in gain between two parts of an image, of shading
+_LONGEST = 0.45  # longest period of a pattern, as a share of the side
 _SMALLEST, _LARGEST = 0.004, 0.6  # share of the area that an overlay covers
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
@@ -362,7 +363,8 @@ def fit_details(moments: Moments, frame: Margins | None) -> Iterator[Candidate]:
     rows, columns = (np.flatnonzero(inside.any(axis=axis)) for axis in (1, 0))
     luma = (details @ _LUMA)[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     spectrum = Spectrum(luma)
-    if _evenness(luma) > _EVEN and spectrum.peaked_share < _PEAKED:
+    repeated = spectrum.period < _LONGEST * min(luma.shape)
+    if repeated and spectrum.peaked_share < _PEAKED and _evenness(luma) > _EVEN:
         coverage = _details(moments.coverage)
         words = f"a periodic pattern (period {spectrum.period:.2g} px)"
         yield _fitted("periodic", Pattern(np.zeros_like(coverage), details), f"{words}, added")
