@@ -8,7 +8,7 @@ covers the content reduces its deviation. Each pattern is fitted as a change of 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.ndimage import uniform_filter
@@ -134,9 +134,10 @@ def find_frame(real: LabelledImages, synthetic: LabelledImages) -> Margins | Non
         return None
     frame = Margins(height, width, top, bottom, left, right, (0.0, 0.0, 0.0))
     per_image = np.median(synthetic.pixels[:, frame.mask], axis=1)
-    colour = np.median(per_image, axis=0) / 255
-    frame = Margins(height, width, top, bottom, left, right, tuple(round(float(value), 3) for value in colour))
-    return None if _has_flat_corners(synthetic.pixels, frame, per_image) else frame
+    if _has_flat_corners(synthetic.pixels, frame, per_image):
+        return None
+    red, green, blue = (round(float(value) / 255, 3) for value in np.median(per_image, axis=0))
+    return replace(frame, colour=(red, green, blue))
 
 
 def _has_flat_corners(pixels: np.ndarray, frame: Margins, colours: np.ndarray) -> bool:

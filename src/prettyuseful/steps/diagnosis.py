@@ -76,7 +76,7 @@ class TrySpec(StepSpec):
     def for_view(cls, view: View, numerics: Numerics) -> TrySpec:
         from prettyuseful.diagnosis.candidates import candidate_changes
 
-        transforms = [change.transform.model_dump(mode="json") for change in candidate_changes(view.size)]
+        transforms = [change.specification for change in candidate_changes(view.size)]
         return cls(view=view, changes=digest(transforms), numerics=numerics)
 
     def make(self, job: Job) -> dict[str, Any]:
