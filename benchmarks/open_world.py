@@ -275,7 +275,7 @@ def outcome(diagnosis: Diagnosis) -> str:
 def unexplained_share(diagnosis: Diagnosis) -> float | None:
     """Return the share of the difference that is left after the named causes, 0-1, or None if it is not measured."""
     share = getattr(diagnosis, "unexplained", None)
-    return None if share is None else float(getattr(share, "value", share))
+    return None if share is None else float(getattr(share, "mean", share))
 
 
 def training_of(encoder: str) -> ExtractorTraining:

@@ -174,7 +174,7 @@ def diagnosis(*named: str, differs: bool = True, **fields: Any) -> Any:
         (diagnosis(), "unexplained"),
         (diagnosis("texture added", "labels lost"), "texture"),
         (diagnosis("texture added", unexplained=0.2), "texture"),
-        (diagnosis("texture added", unexplained=SimpleNamespace(value=0.4)), "unexplained"),
+        (diagnosis("texture added", unexplained=SimpleNamespace(mean=0.4)), "unexplained"),
         (diagnosis("labels lost", unexplained=0.4), "labels"),
     ],
 )

@@ -8,6 +8,7 @@ from prettyuseful.diagnosis.images import LabelledImages
 from prettyuseful.diagnosis.reference import Reference
 from prettyuseful.errors import DataError
 from prettyuseful.transforms.colour import Colour
+from prettyuseful.transforms.geometry import Frame
 
 from .world import CLASSES, changed
 
@@ -48,6 +49,18 @@ def test_no_single_unit_dominates_the_explained_share() -> None:
 def test_only_a_changed_sample_has_a_small_p_value(tiny: Reference, unseen: LabelledImages) -> None:
     assert Comparison(tiny, unseen).p_value > 0.05
     assert Comparison(tiny, changed(unseen, Colour(saturation=0.3).apply)).p_value < 0.01
+
+
+def test_changes_fitted_to_the_images_are_candidates_too(tiny: Reference, unseen: LabelledImages) -> None:
+    assert dict(Comparison(tiny, unseen).change_features) == dict(tiny.change_features)
+    frame = Frame(top=0.2, colour=(1.0, 0.0, 0.0))
+    framed = Comparison(tiny, changed(unseen, frame.apply))
+    fitted = [change for change in framed.change_features if change not in tiny.change_features]
+    assert {change.cause.name for change in fitted} == {"frame added"}
+    remaining = [framed.distance(framed.apply_changes([change])).mean() for change in fitted]
+    assert min(remaining) < 0.1 * framed.initial.mean()
+    after = framed.apply_changes([fitted[0], next(iter(tiny.change_features))])
+    assert len(after) == 2
 
 
 def test_relative_distances_are_shares_of_the_distance_between_classes(tiny: Reference, unseen: LabelledImages) -> None:

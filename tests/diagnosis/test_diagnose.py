@@ -14,11 +14,13 @@ from tests.photographs import SomePhotos
 from prettyuseful.diagnosis.causes import CAUSES
 from prettyuseful.diagnosis.diagnose import diagnose
 from prettyuseful.diagnosis.findings import Diagnosis
+from prettyuseful.diagnosis.fixed_patterns import FITTED_CAUSES
 from prettyuseful.diagnosis.images import LabelledImages
 from prettyuseful.diagnosis.reference import Reference
 from prettyuseful.errors import DataError
 from prettyuseful.transforms.colour import ColourShift
 from prettyuseful.transforms.degradation import Blur
+from prettyuseful.transforms.geometry import Frame
 
 from .world import SIDE, changed, draw
 from .world import reference_of as tiny_reference_of
@@ -146,6 +148,38 @@ def test_reported_causes_come_first_ordered_by_explained_share(tiny: Reference, 
     before, after = np.array(list(diagnosis.by_kind.values())).T
     assert before.sum() == pytest.approx(diagnosis.difference)
     assert after.sum() < 0.1 * before.sum()
+
+
+def watermarked(images: LabelledImages) -> LabelledImages:
+    mask = np.zeros((SIDE, SIDE, 1))
+    mask[11:14, 8:15:2] = 0.7
+    return changed(images, lambda pixels: np.rint(pixels * (1 - mask) + 255 * mask).astype(np.uint8))
+
+
+def test_an_overlay_is_reported_with_its_place_and_no_transform(tiny: Reference, unseen: LabelledImages) -> None:
+    diagnosis = diagnose(tiny, watermarked(unseen))
+    [overlay] = diagnosis.named
+    assert overlay.row.name == "overlay added"
+    assert overlay.like.startswith("an overlay (lower right")
+    assert overlay.explained > 0.9
+    assert overlay.transform is None
+    assert overlay.next_best is not None
+    assert overlay.next_best.p_value < 0.05
+    assert overlay.like in {change.like for change in diagnosis.tried}
+    assert {cause.row.name for cause in diagnosis.causes} == set(CAUSES.rows)
+
+
+def test_a_frame_is_reported_as_a_study_file_specifies_it(tiny: Reference, unseen: LabelledImages) -> None:
+    frame = Frame(left=3 / SIDE, right=2 / SIDE, colour=(1.0, 1.0, 1.0), fit="shrink")
+    diagnosis = diagnose(tiny, changed(unseen, frame.apply))
+    assert diagnosis.named[0].row.name == "frame added"
+    assert Frame.model_validate(diagnosis.named[0].transform) == frame
+
+
+def test_a_pattern_that_is_not_fitted_has_no_effect(tiny: Reference, unseen: LabelledImages) -> None:
+    causes = {cause.row.name: cause for cause in diagnose(tiny, unseen).causes}
+    for name in FITTED_CAUSES:
+        assert (causes[name].effect, causes[name].p_adjusted, causes[name].named) == (0, 1, False)
 
 
 def test_too_few_images_raise_an_error(reference: Reference, world: Photos) -> None:

@@ -45,6 +45,16 @@ def test_a_change_is_shown_on_real_images_next_to_synthetic_images(tiny: Referen
     assert len(real.images) == len(same.images) == len(synthetic.images) == EXAMPLES_PER_ROW
 
 
+def test_a_fitted_change_is_shown_on_real_images(tiny: Reference, unseen: LabelledImages) -> None:
+    striped = changed(
+        unseen, lambda pixels: np.clip(pixels + 20.0 * (-1) ** np.arange(SIDE)[:, None, None], 0, 255).astype(np.uint8)
+    )
+    _, (real, same, _) = find(tiny, striped, "periodic added")
+    for before, after in zip(pixels_of(real), pixels_of(same), strict=True):
+        steps = np.diff(after.astype(int) - before, axis=0).mean(axis=(1, 2))
+        assert (np.abs(steps) > 15).all()
+
+
 def test_suspect_labels_are_shown_with_label_and_prediction_from_many_classes(
     tiny: Reference, unseen: LabelledImages
 ) -> None:

@@ -18,7 +18,7 @@ def test_features_are_extracted_before_and_after_every_change() -> None:
     result = list(extract_after_changes(images, extractor_of(images)))
     assert len(result) == 1 + len(candidate_changes(SIDE))
     assert np.array_equal(result[0].features, extractor_of(images)(images.pixels)[0])
-    after = candidate_changes(SIDE)[3].transform.apply(images.pixels)
+    after = candidate_changes(SIDE)[3].apply(images.pixels, images.labels)
     assert np.array_equal(result[4].features, extractor_of(images)(after)[0])
 
 
@@ -40,6 +40,7 @@ def test_other_strengths_and_several_changes_are_applied_to_the_images(tiny: Ref
     blur = candidate(tiny, "blur of 1.1 px (standard deviation)").family.with_strength(0.95)
     grey = candidate(tiny, "saturation multiplied by 0")
     for half, side in zip(tiny.halves, tiny.apply_changes([blur, grey]), strict=True):
-        pixels = grey.transform.apply(blur.transform.apply(half.images.pixels))
+        labels = half.images.labels
+        pixels = grey.apply(blur.apply(half.images.pixels, labels), labels)
         expected = half.scale(RawFeatures.extract(half.extractor, pixels))
         assert all(np.array_equal(side.features.kinds[kind], expected.kinds[kind]) for kind in KINDS)

@@ -9,7 +9,7 @@ from tests.transforms.measures import correlations, difference
 
 from prettyuseful.errors import DataError
 from prettyuseful.transforms.degradation import Blur
-from prettyuseful.transforms.geometry import PatchShuffle, Zoom
+from prettyuseful.transforms.geometry import Frame, PatchShuffle, Zoom
 
 
 @pytest.mark.parametrize(("size", "grid"), [((32, 32), 4), ((33, 50), 2), ((96, 64), 8)])
@@ -150,3 +150,28 @@ def test_a_factor_of_1_changes_nothing(crops: np.ndarray) -> None:
         assert (Zoom(factor=1).apply(images) == images).all()
         for factor in (1 - 1e-4, 1 + 1e-4):
             assert np.abs(difference(Zoom(factor=factor).apply(images), images)).max() <= 1
+
+
+def test_a_frame_covers_the_margins_or_shrinks_the_content(photographs: list[np.ndarray]) -> None:
+    image = photographs[0][:40, :60]
+    margins = {"top": 0.1, "bottom": 0.05, "left": 0.2}
+    covered, shrunk = (
+        Frame(**margins, colour=(1.0, 0.0, 0.2), fit=fit).apply(image[None])[0] for fit in ("cover", "shrink")
+    )
+    for framed in (covered, shrunk):
+        margin = np.ones((40, 60), bool)
+        margin[4:38, 12:] = False
+        assert (framed[margin] == (255, 0, 51)).all()
+    assert (covered[4:38, 12:] == image[4:38, 12:]).all()
+    whole = Image.fromarray(image).resize((48, 34), Image.Resampling.BICUBIC)
+    assert (shrunk[4:38, 12:] == np.asarray(whole)).all()
+
+
+def test_a_frame_without_margins_changes_nothing(crops: np.ndarray) -> None:
+    for fit in ("cover", "shrink"):
+        assert (Frame(fit=fit).apply(crops) == crops).all()
+
+
+def test_a_frame_that_leaves_nothing_is_refused() -> None:
+    with pytest.raises(DataError, match="the margins of the frame leave nothing of a 9 x 2 image; lower them"):
+        Frame(top=0.49, bottom=0.49).apply(np.zeros((1, 2, 9, 3), np.uint8))

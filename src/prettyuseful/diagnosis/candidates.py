@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
@@ -13,6 +13,13 @@ from prettyuseful.transforms.base import Formula
 from prettyuseful.transforms.colour import ChannelGain, Colour, ColourShift, Posterise
 from prettyuseful.transforms.degradation import Blur, Jpeg, LowResolution, Noise, Sharpen, Smooth
 from prettyuseful.transforms.geometry import Flip, PatchShuffle, Rotate, Stretch, Zoom
+
+
+class FittedChange(Protocol):
+    """A change of images that is fitted to a data set. A study file cannot specify it."""
+
+    def apply(self, images: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        """Return (N, H, W, 3) uint8 images after the change, which may depend on their labels (N,)."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +36,7 @@ class Family:
 
     cause: Cause
     strengths: tuple[float, ...]
-    make: Callable[[float], Formula]
+    make: Callable[[float], Formula | FittedChange]
     words: str
     inverse: Callable[[float], Formula | None] = lambda _: None
 
@@ -54,7 +61,18 @@ class Candidate:
 
     family: Family
     strength: float
-    transform: Formula
+    transform: Formula | FittedChange
+
+    def apply(self, pixels: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        """Return (N, H, W, 3) uint8 images of the classes `labels` (N,) after the change."""
+        if isinstance(self.transform, Formula):
+            return self.transform.apply(pixels)
+        return self.transform.apply(pixels, labels)
+
+    @property
+    def specification(self) -> dict[str, Any] | None:
+        """The change as a study file specifies it, or None if it cannot."""
+        return self.transform.model_dump(mode="json") if isinstance(self.transform, Formula) else None
 
     @property
     def cause(self) -> Cause:
@@ -87,10 +105,10 @@ def candidate_changes(side: int, coarse: bool = False) -> tuple[Candidate, ...]:
     )
 
 
-def apply_changes(changes: Sequence[Candidate], pixels: np.ndarray) -> np.ndarray:
-    """Return (N, H, W, 3) uint8 images after all changes, applied in order."""
+def apply_changes(changes: Sequence[Candidate], pixels: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return (N, H, W, 3) uint8 images of the classes `labels` (N,) after all changes, applied in order."""
     for change in changes:
-        pixels = change.transform.apply(pixels)
+        pixels = change.apply(pixels, labels)
     return pixels
 
 

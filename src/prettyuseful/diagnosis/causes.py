@@ -220,6 +220,56 @@ CAUSES = Registry(
             ("Crop images to squares instead of resizing them to squares.",),
         ),
         Cause(
+            "frame",
+            "added",
+            "Images have a frame",
+            "Margins of one colour surround the content of most images, as after letterboxing or padding.",
+            (
+                "Crop the margins.",
+                "Crop images to the size of the model instead of padding them, or pad the real images in the same way.",
+            ),
+        ),
+        Cause(
+            "background",
+            "added",
+            "Backgrounds are of one colour",
+            "In most images, one flat colour surrounds the object, the same in all images of a class.",
+            (
+                "Describe different surroundings in the prompts, or replace the backgrounds.",
+                "Check that the class cannot be recognised by the colour of the background.",
+            ),
+        ),
+        Cause(
+            "overlay",
+            "added",
+            "Images have an overlay",
+            "The same mark, such as a watermark, a logo or text, is at one place of most images.",
+            (
+                "Crop the part of the images that contains it.",
+                "Name watermarks and text in the negative prompt, or train the generator on images without them.",
+            ),
+        ),
+        Cause(
+            "periodic",
+            "added",
+            "Images have a periodic pattern",
+            "The same checkerboard, grid or stripes are in most images, as from upsampling or decoding by blocks.",
+            (
+                "Use another decoder, or one that upsamples by interpolation instead of transposed convolutions.",
+                "Check how the images were tiled, scanned or converted.",
+            ),
+        ),
+        Cause(
+            "shading",
+            "added",
+            "Brightness is uneven",
+            "Images are darker or brighter than real images at one side or towards the edges, as after vignetting.",
+            (
+                "Divide the images by the mean brightness at each position, relative to that of real images.",
+                "Remove words for vignettes, films and spotlights from the prompts.",
+            ),
+        ),
+        Cause(
             "scale-position",
             "added",
             "Objects are too large",

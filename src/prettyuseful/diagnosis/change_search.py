@@ -122,7 +122,7 @@ def search_changes(comparison: Comparison) -> ChangeSearch:
     selected: list[SelectedChange] = []
     while True:
         used = {change.fit.candidate.cause.id for change in selected}
-        unused = (candidate for candidate in reference.change_features if candidate.cause.id not in used)
+        unused = (candidate for candidate in comparison.change_features if candidate.cause.id not in used)
         fits = fit_candidates(comparison, base, unused)
         ranked = sorted(fits, key=lambda fit: fit.loss)
         current = SearchRound(remaining, reference.halves.between_classes, ranked)
@@ -131,7 +131,7 @@ def search_changes(comparison: Comparison) -> ChangeSearch:
             return ChangeSearch(first, tuple(selected), base)
         options = []
         for candidate in dict.fromkeys((current.best.candidate, refine_strength(comparison, base, current.best))):
-            after = reference.apply_changes([*(change.fit.candidate for change in selected), candidate])
+            after = comparison.apply_changes([*(change.fit.candidate for change in selected), candidate])
             options.append((after, CandidateFit(candidate, comparison.distance(after))))
         base, fit = min(options, key=lambda option: option[1].loss)
         selected.append(SelectedChange(current, fit))
@@ -144,7 +144,7 @@ def fit_candidates(comparison: Comparison, base: UnitPair, candidates: Iterable[
     An approximation saves computing features anew: a candidate is taken to move the features of a changed image by as
     much as it moves those of the unchanged image.
     """
-    features = comparison.reference.change_features
+    features = comparison.change_features
     return [CandidateFit(candidate, _remaining(comparison, base, features[candidate])) for candidate in candidates]
 
 
@@ -153,7 +153,7 @@ def refine_strength(comparison: Comparison, base: UnitPair, best: CandidateFit) 
 
     Features between two strengths are interpolated linearly, not computed.
     """
-    features, family = comparison.reference.change_features, best.candidate.family
+    features, family = comparison.change_features, best.candidate.family
     row = [candidate for candidate in features if candidate.family is family]
     index = row.index(best.candidate)
     fits = [best]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
 
+from prettyuseful.diagnosis.candidates import Candidate
 from prettyuseful.diagnosis.features import UnitFeatures
-from prettyuseful.diagnosis.half import UnitPair
+from prettyuseful.diagnosis.fixed_patterns import fit_patterns
+from prettyuseful.diagnosis.half import ScaledPair, UnitPair
 from prettyuseful.diagnosis.images import LabelledImages, rows_by_unit
 from prettyuseful.diagnosis.reference import Reference
 from prettyuseful.diagnosis.two_sample import ClassImages, permutation_p
@@ -42,6 +45,19 @@ class Comparison:
     def distance(self, real: UnitPair) -> np.ndarray:
         """Return the energy distance (units,) of the synthetic images from real images, changed or unchanged."""
         return self.reference.halves.energy_distance(real, self.features)
+
+    @cached_property
+    def change_features(self) -> Mapping[Candidate, ScaledPair]:
+        """Features of both halves after each candidate change, those of the reference and those fitted to this set."""
+        fitted = fit_patterns(self.reference.halves.images, self.synthetic)
+        features = {change: self.reference.extract_changed([change]) for change in fitted}
+        return {**self.reference.change_features, **features}
+
+    def apply_changes(self, changes: Sequence[Candidate]) -> UnitPair:
+        """Return the features of the real images after several changes, applied in order."""
+        if len(changes) == 1 and changes[0] in self.change_features:
+            return self.reference.halves.split(self.change_features[changes[0]])
+        return self.reference.apply_changes(changes)
 
     @cached_property
     def p_value(self) -> float:

@@ -13,6 +13,7 @@ from prettyuseful.diagnosis.comparison import Comparison, explained_share, unexp
 from prettyuseful.diagnosis.distances import damp
 from prettyuseful.diagnosis.features import KINDS
 from prettyuseful.diagnosis.findings import CauseFinding, ChangeResult, Diagnosis, NextBest, NotJudged, ShareEstimate
+from prettyuseful.diagnosis.fixed_patterns import FITTED_CAUSES
 from prettyuseful.diagnosis.images import LabelledImages
 from prettyuseful.diagnosis.reference import Reference
 from prettyuseful.diagnosis.set_causes import SET_CAUSES, Evidence, MatchedComparison, NotJudgeable
@@ -134,7 +135,7 @@ class DiagnosisRun:
             ChangeResult(
                 cause=change.cause.id, direction=change.cause.direction, like=change.words, explained=explained[change]
             )
-            for change in self.reference.change_features
+            for change in self.comparison.change_features
         )
 
     def _distances_by_kind(self) -> dict[str, tuple[float, float]]:
@@ -197,6 +198,10 @@ class DiagnosisRun:
                     "next_best": None if rival is None else NextBest(cause=rival[0], p_value=rival[1]),
                 }
             )
+        for name in FITTED_CAUSES:  # those for which nothing was fitted
+            if CAUSES[name] not in findings:
+                nothing = np.zeros(len(self.comparison.initial))
+                findings[CAUSES[name]] = self._finding(Evidence(CAUSES[name], nothing, nothing, 0.0), 1.0, named=False)
         return list(findings.values())
 
     def _finding(self, evidence: Evidence, p_value: float, named: bool) -> CauseFinding:
@@ -216,6 +221,6 @@ class DiagnosisRun:
             equivalent_to=(),
             per_class=tuple(self.comparison.mean_by_class(evidence.effect).tolist()),
             few_classes=(),
-            transform=change.transform.model_dump(mode="json") if change else None,
+            transform=change.specification if change else None,
             undo=inverse.model_dump(mode="json") if inverse else None,
         )

@@ -46,7 +46,7 @@ def _change_examples(run: DiagnosisRun, cause: CauseFinding, classes: Sequence[s
     real = _sample_class(run.reference.halves.images, label)
     change = next(change for change in run.search.changes if change.words == cause.like)
     yield _row(f"real images of {classes[label]}", real)
-    yield _row(f"the same real images after {cause.like}", change.transform.apply(real))
+    yield _row(f"the same real images after {cause.like}", change.apply(real, np.full(len(real), label)))
     yield _row(f"synthetic images of {classes[label]}", _sample_class(run.synthetic, label))
 
 

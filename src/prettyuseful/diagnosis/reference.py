@@ -28,7 +28,7 @@ def extract_after_changes(images: LabelledImages, extractor: Extractor, coarse: 
     """
     yield RawFeatures.extract(extractor, images.pixels)
     for candidate in candidate_changes(min(images.pixels.shape[1:3]), coarse):
-        yield RawFeatures.extract(extractor, candidate.transform.apply(images.pixels))
+        yield RawFeatures.extract(extractor, candidate.apply(images.pixels, images.labels))
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,11 +97,15 @@ class Reference:
             return self.halves.real
         if len(changes) == 1 and changes[0] in self.change_features:
             return self.halves.split(self.change_features[changes[0]])
+        return self.halves.split(self.extract_changed(changes))
+
+    def extract_changed(self, changes: Sequence[Candidate]) -> ScaledPair:
+        """Return the features of both halves after several changes, applied in order."""
         first, second = (
-            half.scale(RawFeatures.extract(half.extractor, apply_changes(changes, half.images.pixels)))
-            for half in self.halves
+            half.scale(RawFeatures.extract(half.extractor, apply_changes(changes, images.pixels, images.labels)))
+            for half, images in ((half, half.images) for half in self.halves)
         )
-        return self.halves.split((first, second))
+        return first, second
 
     @property
     def least_images(self) -> int:

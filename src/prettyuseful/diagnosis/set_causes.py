@@ -183,7 +183,7 @@ def measure_copies(matched: MatchedComparison, cause: Cause) -> Evidence:
     reference, synthetic, real = matched.reference, matched.synthetic, matched.reference.halves.images
     scores, others = np.zeros(len(synthetic)), np.zeros(len(synthetic), np.int64)
     chance = np.zeros(reference.classes)
-    pixels = apply_changes(matched.changes, real.pixels)
+    pixels = apply_changes(matched.changes, real.pixels, real.labels)
     for label in range(reference.classes):
         rows, real_rows = np.flatnonzero(synthetic.labels == label), np.flatnonzero(real.labels == label)
         nearest, scores[rows] = nearest_real(synthetic.pixels[rows], pixels[real_rows])
@@ -205,7 +205,7 @@ def measure_repeats(matched: MatchedComparison, cause: Cause) -> Evidence:
     """
     matched.check_images()
     synthetic, real = matched.synthetic, matched.reference.halves.images
-    pixels = apply_changes(matched.changes, real.pixels)
+    pixels = apply_changes(matched.changes, real.pixels, real.labels)
     found = find_set_repeats(synthetic, LabelledImages(pixels, real.labels, real.groups), matched.reference.classes)
     effect = _unit_means(found.rates, matched.comparison.units) - np.repeat(found.real_shares, matched.reference.parts)
     remaining = matched.distance_without(found.mask, matched.real)

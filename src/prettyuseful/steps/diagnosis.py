@@ -82,9 +82,8 @@ class TrySpec(StepSpec):
     def of_setup(cls, setup: Setup, numerics: Numerics) -> TrySpec:
         from prettyuseful.diagnosis.candidates import candidate_changes
 
-        changes = candidate_changes(setup.view.size, setup.coarse)
-        transforms = [change.transform.model_dump(mode="json") for change in changes]
-        return cls(setup=setup, changes=digest(transforms), numerics=numerics)
+        changes = [change.specification for change in candidate_changes(setup.view.size, setup.coarse)]
+        return cls(setup=setup, changes=digest(changes), numerics=numerics)
 
     def make(self, job: Job) -> dict[str, Any]:
         from prettyuseful.diagnosis.candidates import candidate_changes

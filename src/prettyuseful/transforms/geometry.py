@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field
 
 from prettyuseful.errors import DataError
-from prettyuseful.transforms.base import Formula, image_generator, resize_image, scaled_side
+from prettyuseful.transforms.base import Formula, image_generator, resize_image, scaled_side, to_uint8
 
 
 class PatchShuffle(Formula):
@@ -106,3 +106,34 @@ class Stretch(Formula):
         across, down = min(1, 1 / self.factor), min(1, self.factor)
         left, upper = width * (1 - across) / 2, height * (1 - down) / 2
         return resize_image(image, height, width, (left, upper, width - left, height - upper))
+
+
+Margin = Annotated[float, Field(ge=0, lt=0.5)]
+Part = Annotated[float, Field(ge=0, le=1)]
+
+
+class Frame(Formula):
+    """Add margins of one colour, in fractions of the sides, rounded to whole pixels. The size of the image stays.
+
+    `fit`: "cover" hides the content below the margins; "shrink" resizes all of it to the area inside them, by Pillow's
+    anti-aliased bicubic filter.
+    """
+
+    kind: Literal["frame"] = "frame"
+    top: Margin = Field(0.0, description="upper margin, in fractions of the height")
+    bottom: Margin = Field(0.0, description="lower margin, in fractions of the height")
+    left: Margin = Field(0.0, description="left margin, in fractions of the width")
+    right: Margin = Field(0.0, description="right margin, in fractions of the width")
+    colour: tuple[Part, Part, Part] = Field((0.0, 0.0, 0.0), description="red, green and blue of the margins, 0-1")
+    fit: Literal["cover", "shrink"] = Field("cover", description="what happens to the content below the margins")
+
+    def transform_image(self, image: np.ndarray) -> np.ndarray:
+        height, width = image.shape[:2]
+        rows = slice(round(self.top * height), height - round(self.bottom * height))
+        columns = slice(round(self.left * width), width - round(self.right * width))
+        shape = (rows.stop - rows.start, columns.stop - columns.start)
+        if min(shape) < 1:
+            raise DataError(f"the margins of the frame leave nothing of a {width} x {height} image; lower them")
+        framed = np.broadcast_to(to_uint8(np.array(self.colour)), image.shape).copy()
+        framed[rows, columns] = image[rows, columns] if self.fit == "cover" else resize_image(image, *shape)
+        return framed
