@@ -132,9 +132,11 @@ def _half_of_classes(classes: int, rng: np.random.Generator) -> np.ndarray:
 DEFECTS = {
     "labels at random": Defect(("labels",), _randomise_labels),
     "labels by pairs": Defect(("labels",), _swap_labels),
-    "collapse of all classes": Defect(("coverage",), _collapse(lambda classes, _: np.arange(classes))),
-    "collapse of half the classes": Defect(("coverage",), _collapse(_half_of_classes)),
-    "collapse of one class": Defect(("coverage",), _collapse(lambda classes, rng: rng.integers(classes, size=1))),
+    "collapse of all classes": Defect(("coverage", "repeats"), _collapse(lambda classes, _: np.arange(classes))),
+    "collapse of half the classes": Defect(("coverage", "repeats"), _collapse(_half_of_classes)),
+    "collapse of one class": Defect(
+        ("coverage", "repeats"), _collapse(lambda classes, rng: rng.integers(classes, size=1))
+    ),
     "near-copies of real": Defect(("copies",), _copy_examples),
     "blur": Defect(("high-frequencies",), _transform(lambda s: Blur(width=s / 32))),
     "low resolution": Defect(("high-frequencies",), _transform(lambda s: LowResolution(factor=s))),

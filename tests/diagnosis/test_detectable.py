@@ -32,7 +32,7 @@ def test_a_detectable_change_is_found_in_other_images(
         [index] = [i for i, change in enumerate(changes) if change.words == smallest[name].like]
         stronger = changes[index + 1]
         assert stronger.family is changes[index].family
-        diagnosis = diagnose(tiny, changed(unseen, stronger.transform.apply))
+        diagnosis = diagnose(tiny, changed(unseen, lambda pixels: stronger.apply(pixels, unseen.labels)))  # noqa: B023
         assert CAUSES[name].id in {cause.id for cause in diagnosis.named}
 
 
