@@ -129,11 +129,12 @@ def _half_of_classes(classes: int, rng: np.random.Generator) -> np.ndarray:
     return rng.permutation(classes)[: classes // 2]
 
 
+_COLLAPSED = ("coverage", "repeats")  # few images that are repeated with variations
 DEFECTS = {
     "labels at random": Defect(("labels",), _randomise_labels),
     "labels by pairs": Defect(("labels",), _swap_labels),
-    "collapse of all classes": Defect(("coverage", "repeats"), _collapse(lambda classes, _: np.arange(classes))),
-    "collapse of half the classes": Defect(("coverage", "repeats"), _collapse(_half_of_classes)),
+    "collapse of all classes": Defect(_COLLAPSED, _collapse(lambda classes, _: np.arange(classes))),
+    "collapse of half the classes": Defect(_COLLAPSED, _collapse(_half_of_classes)),
     "collapse of one class": Defect(
         ("coverage", "repeats"), _collapse(lambda classes, rng: rng.integers(classes, size=1))
     ),
