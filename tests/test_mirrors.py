@@ -21,6 +21,7 @@ REASONS = {
     "engine/workers/base": "A protocol and an exception; tests/engine/workers/test_local.py and test_ray.py run both.",
     "metrics/__init__": "It only gives public names to functions and rows whose modules have tests of their own.",
     "plan/planned": "Records that planning fills and no behaviour but a label; tests/plan/test_study.py reads them.",
+    "steps/diagnosed_images": "It is a part of the steps of a diagnosis; tests/steps/test_diagnosis.py runs them.",
     "steps/culprits": "It is a part of the step of a diagnosis; tests/steps/test_diagnosis.py reads its file.",
 }
 

@@ -61,7 +61,7 @@ def test_help_names_types_and_choices_in_plain_words(name: str | None) -> None:
 
 
 def test_help_shows_all_choices() -> None:
-    assert "[quick|full]" in call_here("audit", "--help").stdout
+    assert "[quick|standard|full]" in call_here("audit", "--help").stdout
     assert "[local|ray|ray://HOST:PORT]" in call_here("run", "--help").stdout
     assert "[imagefolder|webdataset]" in call_here("export", "--help").stdout
     commands = re.findall(r"^\W*(\w+)  +Check ", call_here("check", "--help").stdout, re.MULTILINE)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 from tests.frozen import frozen_study, write_encoder
 from tests.plan.plans import keys, plan_study
 
 from prettyuseful.errors import StudyError, UnknownNameError
 from prettyuseful.plan.study import Plan
+from prettyuseful.steps.diagnosis import DiagnoseSpec
 from prettyuseful.study.file import REAL
 
 
@@ -71,9 +74,18 @@ def test_a_network_beside_the_encoder_is_combined_with_the_other_recipes_only(en
     ]
 
 
-def test_a_diagnosis_is_left_out_with_a_note(encoder: str) -> None:
-    plan = plan_study(frozen_study(encoder, more="diagnosis: true"))
-    assert "Causes are not diagnosed: the recipe frozen-features trains no networks." in plan.notes
+def test_a_diagnosis_uses_the_encoder_and_trains_no_network(encoder: str) -> None:
+    text = frozen_study(encoder, more="diagnosis: true")
+    text = text.replace("datasets:\n", "datasets:\n  made: {generator: pocket-base, images_per_class: 5}\n")
+    plan = plan_study(text)
+    kinds = Counter(step.spec.kind for step in plan.steps.values())
+    assert (kinds["diagnose"], kinds["try"], kinds["train"]) == (1, 2, 0)
+    [diagnose] = [step for step in plan.steps.values() if isinstance(step.spec, DiagnoseSpec)]
+    assert isinstance(diagnose.spec, DiagnoseSpec)
+    setup = diagnose.spec.setup
+    assert setup.encoder is not None
+    assert setup.encoder.source.label == "means"
+    assert not {name for name in diagnose.inputs if name.startswith("classifier")}
 
 
 @pytest.mark.parametrize(

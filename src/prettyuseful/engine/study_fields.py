@@ -56,6 +56,14 @@ _VIEW = {
     "view.resize": StudyField("recipe.resize", ("recipe",)),
     "view.crops": StudyField("crops of the probe"),
 }
+_SETUP = {
+    **{path.replace("view", "setup.view"): field for path, field in _VIEW.items()},
+    "setup.stored_size": StudyField("recipe.stored_size"),
+    "setup.encoder": StudyField("encoder", identifies=True),
+    "setup.most": _internal("images of a diagnosis"),
+    "setup.least_per_class": _internal("images of a diagnosis"),
+    "setup.coarse": _internal("changes that are tried"),
+}
 _EVERYWHERE = {
     "numerics.dtype": StudyField("numerics.dtype", ("numerics.device",)),
     "numerics.memory_format": StudyField("numerics.memory_format", ("numerics.device",)),
@@ -71,7 +79,7 @@ _OF_KIND: Mapping[str, Mapping[str, StudyField]] = {
     "check": {"name": StudyField("name of the data set", identifies=True), "role": _internal("role", identifies=True)},
     "collect": {"classes": _CLASSES, "images_per_class": _NUMBER},
     "decode": {"stored_size": StudyField("recipe.stored_size")},
-    "diagnose": _VIEW,
+    "diagnose": _SETUP,
     "drop": {"cause": StudyField("drop")},
     "drop-list": {"images": StudyField("drop", exact=False)},
     "embed": {**_VIEW, "encoder": StudyField("encoder", identifies=True)},
@@ -123,7 +131,7 @@ _OF_KIND: Mapping[str, Mapping[str, StudyField]] = {
         "recipe.checkpoint": StudyField("train.checkpoint"),
         "weights": StudyField("train.weights", ("architecture", "recipe.weights")),
     },
-    "try": {**_VIEW, "changes": _internal("changes that are tried")},
+    "try": {**_SETUP, "changes": _internal("changes that are tried")},
 }
 
 _OF_INPUT = {("train", "start"): "pretrain"}

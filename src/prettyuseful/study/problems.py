@@ -170,7 +170,8 @@ class _Location:
         hint = did_you_mean(key, unused) if isinstance(key, str) else ""
         if not hint and len(missing) == 1:  # the only missing key is probably meant
             hint = f"; did you mean {missing[0]!r}?"
-        kind = f" ({slot.tag})" if slot.tag else ""
+        is_value = any(slot.tag in part.literals for part in slot.fields.values())  # else a function chose the branch
+        kind = f" ({slot.tag})" if slot.tag and is_value else ""
         location = f" in {self.path}{kind}" if self.keys else ""
         message = f"unknown key {describe_value(child.keys[-1])}{location}{hint}; valid keys: {', '.join(slot.fields)}"
         return Problem(child.keys, message, unknown_key=True)
