@@ -15,12 +15,14 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 from PIL import Image
+from tests.frozen import write_encoder
 
 from prettyuseful.data.dataset import Row, shard_name, write_shard
 from prettyuseful.data.image_lists import read_image_list
 from prettyuseful.data.images import encode_png
 from prettyuseful.data.pixels import Pixels, load_pixels, write_pixels
 from prettyuseful.diagnosis.findings import Diagnosis
+from prettyuseful.encoders.source import EncoderSource
 from prettyuseful.engine.cache import release_model
 from prettyuseful.engine.step import Job, Step, StepSpec, run_step
 from prettyuseful.engine.store.base import Artifact
@@ -361,3 +363,25 @@ def test_too_few_real_images_raise_an_error(world: World) -> None:
     with pytest.raises(DataError, match=r"class 0 of half of the real images has 20 images in 20 groups") as raised:
         world.make(SPEC, **inputs)
     assert "\n" not in str(raised.value)
+
+
+def test_a_frozen_encoder_needs_no_classifier_and_few_images(world: World, tmp_path: Path) -> None:
+    encoder = EncoderSource(name=write_encoder(tmp_path)).pin()
+    setup = Setup(VIEW, SIDE, encoder, most=4 * 12, least_per_class=12, coarse=True)
+    inputs = {name: artifact for name, artifact in world.inputs(world.mixed(26, 0)).items() if "half" in name}
+    for part in (0, 1):
+        inputs[f"tries {part}"] = world.make(TrySpec.of_setup(setup, Numerics()), half=inputs[f"half {part}"])
+
+    def diagnosed(pixels: Artifact) -> Diagnosis:
+        own = world.inputs(pixels)
+        more = {name: own[name] for name in ("pixels", "dataset", "real", "inspected", "inspected real")}
+        return diagnosis_of(world.make(DiagnoseSpec(setup=setup, numerics=Numerics()), **inputs, **more))
+
+    blurred = diagnosed(world.blurred(world.mixed(26, 0)))
+    assert blurred.named[0].row.name == "high-frequencies lost"
+    assert {entry.row.name: entry.reason for entry in blurred.not_judged}["coverage lost"].startswith(
+        "this needs about"
+    )
+    undamaged = diagnosed(world.mixed(26, 0))
+    assert undamaged.named == ()
+    assert not undamaged.differs

@@ -23,6 +23,7 @@ from prettyuseful.training.initialisation import Pretrained, init_classifier, pi
 
 _CPU_BATCH = 4
 """On CPUs, larger tensors are given back to the system after each layer, which takes a third of the time."""
+_SMALL = 160  # side of images in pixels up to which this does not happen
 
 
 class TimmModel:
@@ -71,7 +72,7 @@ class TimmModel:
 
     def features(self, pixels: Pixels) -> np.ndarray:
         device = self.numerics.device
-        batch = _CPU_BATCH if device == "cpu" else BATCH
+        batch = _CPU_BATCH if device == "cpu" and self.config["input_size"][-1] > _SMALL else BATCH
         return extract_features(pixels, self._preprocess, self._forward, device, self.numerics.threads, batch)
 
     def _preprocess(self, image: np.ndarray) -> torch.Tensor:

@@ -22,8 +22,8 @@ from prettyuseful.steps.diagnosis import DiagnoseSpec, HalfSpec, KeepClassesSpec
 from prettyuseful.tasks.base import summarise_names
 from prettyuseful.training.recipes import View
 
-FROZEN_SIDE = 112
-"""Side of the images in pixels of a diagnosis with a frozen encoder. At 224 px it would take four times as long."""
+FROZEN_SIDE = 96
+"""Side of the images in pixels of a diagnosis with a frozen encoder. At 224 px it would take five times as long."""
 FROZEN_IMAGES = 120
 """Images of each half in such a diagnosis, if that makes enough images of each class to judge single images."""
 FEW_IMAGES = 3

@@ -95,7 +95,7 @@ class TrySpec(StepSpec):
         if self.setup.encoder is None:
             extractor = _network(job, "classifier", self.setup, self.numerics)
         else:
-            extractor = FrozenExtractor(self.setup, self.numerics, None)
+            extractor = FrozenExtractor(FrozenEncoder(self.setup, self.numerics))
         count, extracted = 1 + len(candidate_changes(self.setup.view.size, self.setup.coarse)), []
         for raw in extract_after_changes(images, extractor, self.setup.coarse):
             extracted.append(raw)
@@ -222,7 +222,8 @@ def _read_real(inputs: _Inputs) -> _Real:
     if spec.setup.encoder is None:
         first, second = (_half_of_network(spec, job, part, halves[part], tries[part]) for part in (0, 1))
     else:
-        first, second = (_half_of_encoder(spec, classes, part, halves, tries) for part in (0, 1))
+        encoder = FrozenEncoder(spec.setup, spec.numerics)
+        first, second = (_half_of_encoder(encoder, classes, part, halves, tries) for part in (0, 1))
     reference = Reference(first, second, classes)
     return _Real((first, second), spec.squares.real_rows(job), reference, smallest_detectable(reference))
 
@@ -236,7 +237,7 @@ def _half_of_network(
 
 
 def _half_of_encoder(
-    spec: DiagnoseSpec,
+    encoder: FrozenEncoder,
     classes: int,
     part: int,
     halves: Sequence[LabelledImages],
@@ -248,29 +249,43 @@ def _half_of_encoder(
 
     other, features = halves[1 - part], tries[1 - part][0].features
     probe = fit_linear_probe(features, other.labels, other.groups, classes, FrozenFeatures())
-    extractor = FrozenExtractor(spec.setup, spec.numerics, probe)
+    extractor = FrozenExtractor(encoder, probe)
     with_logits = [replace(raw, logits=probe.logits(raw.features)) for raw in tries[part]]
-    return ExtractedHalf(halves[part], extractor, with_logits, frozen=True, coarse=spec.setup.coarse)
+    return ExtractedHalf(halves[part], extractor, with_logits, frozen=True, coarse=encoder.setup.coarse)
 
 
 def _network(job: Job, name: str, setup: Setup, numerics: Numerics) -> Extractor:
     return partial(_extract, read_classifier(job, name, numerics), setup.view)
 
 
+class FrozenEncoder:
+    """The encoder of a setup. Both halves need the features of the same images, which are extracted once."""
+
+    def __init__(self, setup: Setup, numerics: Numerics) -> None:
+        assert setup.encoder is not None
+        self.setup, self.encoder, self.numerics = setup, setup.encoder, numerics
+        self._last: tuple[np.ndarray, np.ndarray] | None = None
+
+    def features(self, squares: np.ndarray) -> np.ndarray:
+        """Return features (N, d) of (N, H, W, 3) uint8 images."""
+        if self._last is None or self._last[0] is not squares:
+            encoder = at_size(open_encoder(self.encoder, self.numerics), self.setup.view.size)
+            unlabelled = np.zeros(len(squares), np.int64)
+            pixels = Pixels.from_array(squares, unlabelled, unlabelled.astype(str))
+            self._last = squares, encoder.features(pixels)
+        return self._last[1]
+
+
 @dataclass(frozen=True)
 class FrozenExtractor:
-    """Features of the encoder of a setup, and logits of a linear probe on them, or zeros without one."""
+    """Features of a frozen encoder, and logits of a linear probe on them, or zeros without one."""
 
-    setup: Setup
-    numerics: Numerics
-    probe: LinearProbe | None
+    encoder: FrozenEncoder
+    probe: LinearProbe | None = None
 
     def __call__(self, squares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return features (N, d) and logits (N, classes) of (N, H, W, 3) uint8 images."""
-        assert self.setup.encoder is not None
-        encoder = at_size(open_encoder(self.setup.encoder, self.numerics), self.setup.view.size)
-        unlabelled = np.zeros(len(squares), np.int64)
-        features = encoder.features(Pixels.from_array(squares, unlabelled, unlabelled.astype(str)))
+        features = self.encoder.features(squares)
         logits = np.zeros((len(squares), 1), np.float32) if self.probe is None else self.probe.logits(features)
         return features, logits
 
