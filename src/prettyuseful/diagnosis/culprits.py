@@ -49,11 +49,15 @@ def find_culprits(run: DiagnosisRun) -> list[Culprit]:
 def image_lists(run: DiagnosisRun, culprits: Sequence[Culprit], classes: Sequence[str]) -> tuple[ImageList, ...]:
     """Return how many images each list has, and its first images as thumbnails.
 
+    Lists of causes that these images cannot show are left out.
+
     Args:
         classes: names of the classes, by label.
     """
     lists = []
     for kind in LISTED:
+        if kind.name in _CAUSES and _CAUSES[kind.name] not in run.set_evidence:
+            continue
         found = [culprit for culprit in culprits if culprit.finding == kind.name]
         first = found[:EXAMPLES]
         titles = tuple(_title(culprit, run, classes) for culprit in first)
