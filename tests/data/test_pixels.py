@@ -69,3 +69,10 @@ def test_take_returns_rows_in_the_given_order(tmp_path: Path) -> None:
 def test_broken_image_is_reported(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"bad\.png: not an image"):
         write_pixels(tmp_path, decode_rows([Row(b"no image", "bad.png", 0, "g")], 16))
+
+
+def test_decoded_images_of_different_sizes_are_collected() -> None:
+    images = [np.full((height, 3, 3), height, np.uint8) for height in (2, 5)]
+    pixels = Pixels.from_images(zip(images, (1, 0), ("a", "b"), strict=True))
+    assert all(np.array_equal(pixels[i], image) for i, image in enumerate(images))
+    assert (pixels.labels.tolist(), pixels.groups.tolist()) == ([1, 0], ["a", "b"])

@@ -42,6 +42,13 @@ class Pixels:
         sizes = np.tile(np.array(images.shape[1:3], np.int64), (len(images), 1))
         return cls((np.ascontiguousarray(images).reshape(-1),), sizes, labels, groups)
 
+    @classmethod
+    def from_images(cls, images: Iterable[Image]) -> Pixels:
+        """Return `Pixels` of decoded images, of which there is at least one."""
+        pixels, labels, groups = zip(*images, strict=True)
+        flat = np.concatenate([image.reshape(-1) for image in pixels])
+        return cls((flat,), np.array([image.shape[:2] for image in pixels]), np.array(labels), np.array(groups))
+
     def __len__(self) -> int:
         return len(self.labels)
 

@@ -258,10 +258,7 @@ def remove_low_frequencies(images: np.ndarray) -> np.ndarray:
 
 def coarse_brightness(luma: np.ndarray) -> np.ndarray:
     """Return the means (N, 16) of luma (N, H, W) over the cells of a 4 x 4 grid, minus their mean."""
-    cells = [
-        cell.mean(axis=(1, 2)) for row in np.array_split(luma, 4, axis=1) for cell in np.array_split(row, 4, axis=2)
-    ]
-    values = np.stack(cells, axis=1)
+    values = np.stack([cell.mean(axis=(1, 2)) for cell in _cells(luma)], axis=1)
     return np.asarray(values - values.mean(axis=1, keepdims=True))
 
 
@@ -416,9 +413,14 @@ def _details(values: np.ndarray) -> np.ndarray:
 
 def _evenness(values: np.ndarray) -> float:
     """Return the energy that a fifth of the cells of a 4 x 4 grid falls below, relative to the mean."""
-    rows = np.array_split(values, 4, axis=0)
-    cells = np.array([(cell**2).mean() for row in rows for cell in np.array_split(row, 4, axis=1)])
+    cells = np.array([(cell**2).mean() for cell in _cells(values)])
     return float(np.quantile(cells, 0.2) / cells.mean())
+
+
+def _cells(values: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield the cells of a 4 x 4 grid of (..., H, W) values, row by row."""
+    for row in np.array_split(values, 4, axis=-2):
+        yield from np.array_split(row, 4, axis=-1)
 
 
 class Spectrum:

@@ -6,7 +6,8 @@ The synthetic images are compared with real images after the selected changes.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -84,6 +85,12 @@ class MatchedComparison:
         self.reference, self.synthetic = comparison.reference, comparison.synthetic
         self.remaining = comparison.distance(self.real)
         self.remaining_share = 1 - explained_share(self.remaining, comparison.initial)
+
+    @cached_property
+    def real_images(self) -> LabelledImages:
+        """The real images of both halves after the changes."""
+        images = self.reference.halves.images
+        return replace(images, pixels=apply_changes(self.changes, images.pixels, images.labels))
 
     def distance_without(self, images: np.ndarray, real: UnitPair) -> np.ndarray:
         """Return the distance (units,) from `real` without the synthetic images of a mask (N,).
@@ -180,15 +187,14 @@ def measure_copies(matched: MatchedComparison, cause: Cause) -> Evidence:
         NotJudgeable: a few images per class.
     """
     matched.check_images()
-    reference, synthetic, real = matched.reference, matched.synthetic, matched.reference.halves.images
+    reference, synthetic, real = matched.reference, matched.synthetic, matched.real_images
     scores, others = np.zeros(len(synthetic)), np.zeros(len(synthetic), np.int64)
     chance = np.zeros(reference.classes)
-    pixels = apply_changes(matched.changes, real.pixels, real.labels)
     for label in range(reference.classes):
         rows, real_rows = np.flatnonzero(synthetic.labels == label), np.flatnonzero(real.labels == label)
-        nearest, scores[rows] = nearest_real(synthetic.pixels[rows], pixels[real_rows])
+        nearest, scores[rows] = nearest_real(synthetic.pixels[rows], real.pixels[real_rows])
         others[rows] = real_rows[nearest]
-        chance[label] = chance_duplicate_rate(pixels[real_rows])
+        chance[label] = chance_duplicate_rate(real.pixels[real_rows])
     images = scores > 0
     effect = _unit_means(images, matched.comparison.units) - np.repeat(chance, reference.parts)
     share = float(chance.mean())
@@ -204,9 +210,7 @@ def measure_repeats(matched: MatchedComparison, cause: Cause) -> Evidence:
         NotJudgeable: a few images per class.
     """
     matched.check_images()
-    synthetic, real = matched.synthetic, matched.reference.halves.images
-    pixels = apply_changes(matched.changes, real.pixels, real.labels)
-    found = find_set_repeats(synthetic, LabelledImages(pixels, real.labels, real.groups), matched.reference.classes)
+    found = find_set_repeats(matched.synthetic, matched.real_images, matched.reference.classes)
     effect = _unit_means(found.rates, matched.comparison.units) - np.repeat(found.real_shares, matched.reference.parts)
     remaining = matched.distance_without(found.mask, matched.real)
     return Evidence(

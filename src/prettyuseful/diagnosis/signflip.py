@@ -20,10 +20,8 @@ def adjusted_p(values: np.ndarray) -> np.ndarray:
     Args:
         values: (M, U), one row per test and one column per unit.
     """
-    flips = _flips(values.shape[1])
-    length = np.sqrt((values**2).sum(axis=1))
-    scaled = values / np.where(length > 0, length, 1)[:, None]
-    maximum = (flips @ scaled.T).max(axis=1)
+    scaled = _standardise(values)
+    maximum = _flipped_maxima(scaled)
     # The tolerance counts values that are equal up to rounding.
     return np.asarray((maximum[None] >= scaled.sum(axis=1)[:, None] - 1e-9).mean(axis=1))
 
@@ -33,9 +31,7 @@ def critical_value(values: np.ndarray, alpha: float) -> float:
 
     The standardised sum of a row of `values`, (M, U), is its sum divided by its Euclidean length.
     """
-    length = np.sqrt((values**2).sum(axis=1))
-    scaled = values / np.where(length > 0, length, 1)[:, None]
-    return float(np.quantile((_flips(values.shape[1]) @ scaled.T).max(axis=1), 1 - alpha))
+    return float(np.quantile(_flipped_maxima(_standardise(values)), 1 - alpha))
 
 
 def sign_p(values: np.ndarray) -> float:
@@ -64,6 +60,17 @@ def mean_interval(values: np.ndarray, level: float = 0.95) -> tuple[float, float
     mean, count = float(values.mean()), len(values)
     half = student.quantile(level, count - 1) * float(values.std(ddof=1) / np.sqrt(count))
     return mean, mean - half, mean + half
+
+
+def _standardise(values: np.ndarray) -> np.ndarray:
+    """Return the rows of (M, U) values, each divided by its Euclidean length."""
+    length = np.sqrt((values**2).sum(axis=1))
+    return np.asarray(values / np.where(length > 0, length, 1)[:, None])
+
+
+def _flipped_maxima(scaled: np.ndarray) -> np.ndarray:
+    """Return the largest sum over the rows of (M, U) values after each flip of signs, (flips,)."""
+    return np.asarray((_flips(scaled.shape[1]) @ scaled.T).max(axis=1))
 
 
 def _flips(units: int) -> np.ndarray:

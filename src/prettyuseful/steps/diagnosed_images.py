@@ -74,9 +74,9 @@ class Squares:
         view = replace(self.setup.view, crops=1)
         return LabelledImages(centre_crops(pixels, view, self.device), pixels.labels, pixels.groups)
 
-    def read_half(self, job: Job, part: int) -> LabelledImages:
-        """Return the sample of a half of the real images, the input `half 0` or `half 1`."""
-        pixels = read_pixels(job, f"half {part}")
+    def read_half(self, job: Job, name: str) -> LabelledImages:
+        """Return the sample of a half of the real images, the input `name`."""
+        pixels = read_pixels(job, name)
         return self.crop(pixels.take(self.half_rows(pixels)))
 
     def half_rows(self, pixels: Pixels) -> np.ndarray:
@@ -105,17 +105,12 @@ class Squares:
         """
         from prettyuseful.diagnosis.same_format import decode_rows_as
 
-        classes = read_classes(job, "half 0")
-        chosen = DiagnosedIndex.read(job, name, classes).positions[rows]
-        order = np.argsort(chosen, kind="stable")
-        decoded = list(decode_rows_as(operations, _rows_at(job, name, chosen[order]), self.setup.stored_size))
-        back = np.argsort(order, kind="stable")
-        images = [decoded[i][0] for i in back]
-        names, new_label = read_classes(job, name), {class_name: label for label, class_name in enumerate(classes)}
-        labels = np.array([new_label[names[decoded[i][1]]] for i in back])
-        groups = np.array([decoded[i][2] for i in back])
-        flat = np.concatenate([image.reshape(-1) for image in images])
-        return self.crop(Pixels((flat,), np.array([image.shape[:2] for image in images]), labels, groups))
+        index = DiagnosedIndex.read(job, name, read_classes(job, "half 0"))
+        order = np.argsort(index.positions[rows], kind="stable")
+        encoded = _rows_at(job, name, index.positions[rows])
+        decoded = Pixels.from_images(decode_rows_as(operations, encoded, self.setup.stored_size))
+        images = replace(decoded, labels=index.labels[rows[order]])  # counted in the diagnosed classes
+        return self.crop(images.take(np.argsort(order, kind="stable")))
 
 
 @dataclass(frozen=True)
@@ -149,6 +144,6 @@ class DiagnosedIndex:
 
 
 def _rows_at(job: Job, name: str, positions: np.ndarray) -> Iterator[Row]:
-    """Yield the rows of a data set at some positions, in ascending order."""
+    """Yield the rows of a data set at some positions, in the order of the data set."""
     wanted = set(positions.tolist())
     return (row for position, row in enumerate(read_rows(job, name)) if position in wanted)

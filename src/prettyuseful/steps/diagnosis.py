@@ -90,8 +90,7 @@ class TrySpec(StepSpec):
         from prettyuseful.diagnosis.reference import extract_after_changes
 
         self.numerics.apply()
-        squares, pixels = Squares(self.setup, self.numerics.device), read_pixels(job, "half")
-        images = squares.crop(pixels.take(squares.half_rows(pixels)))
+        images = Squares(self.setup, self.numerics.device).read_half(job, "half")
         if self.setup.encoder is None:
             extractor = _network(job, "classifier", self.setup, self.numerics)
         else:
@@ -217,7 +216,7 @@ def _read_real(inputs: _Inputs) -> _Real:
     from prettyuseful.diagnosis.reference import Reference
 
     spec, job, classes = inputs.spec, inputs.job, len(read_classes(inputs.job, "half 0"))
-    halves = [spec.squares.read_half(job, part) for part in (0, 1)]
+    halves = [spec.squares.read_half(job, f"half {part}") for part in (0, 1)]
     tries = [_read_raw_features(job, f"tries {part}") for part in (0, 1)]
     if spec.setup.encoder is None:
         first, second = (_half_of_network(spec, job, part, halves[part], tries[part]) for part in (0, 1))
@@ -270,9 +269,7 @@ class FrozenEncoder:
         """Return features (N, d) of (N, H, W, 3) uint8 images."""
         if self._last is None or self._last[0] is not squares:
             encoder = at_size(open_encoder(self.encoder, self.numerics), self.setup.view.size)
-            unlabelled = np.zeros(len(squares), np.int64)
-            pixels = Pixels.from_array(squares, unlabelled, unlabelled.astype(str))
-            self._last = squares, encoder.features(pixels)
+            self._last = squares, encoder.features(_unlabelled(squares))
         return self._last[1]
 
 
@@ -306,6 +303,9 @@ def _read_raw_features(job: Job, name: str) -> list[RawFeatures]:
 def _extract(classifier: Classifier, view: View, squares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     from prettyuseful.training.inference import features_and_logits
 
-    unlabelled = np.zeros(len(squares), np.int64)
-    pixels = Pixels.from_array(squares, unlabelled, unlabelled.astype(str))
-    return features_and_logits(classifier, pixels, View(view.size, view.size))  # already square
+    return features_and_logits(classifier, _unlabelled(squares), View(view.size, view.size))  # already square
+
+
+def _unlabelled(squares: np.ndarray) -> Pixels:
+    labels = np.zeros(len(squares), np.int64)
+    return Pixels.from_array(squares, labels, labels.astype(str))

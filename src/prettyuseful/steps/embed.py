@@ -62,9 +62,7 @@ class EmbedSpec(StepSpec):
         count = job.inputs["dataset"].manifest.facts["images"]
         images = job.track_progress(map_in_order(_decode, read_rows(job, "dataset"), self.numerics.threads), count)
         while chunk := list(islice(images, _CHUNK)):
-            pixels, labels, groups = zip(*chunk, strict=True)
-            flat = np.concatenate([image.reshape(-1) for image in pixels])
-            yield Pixels((flat,), np.array([image.shape[:2] for image in pixels]), np.array(labels), np.array(groups))
+            yield Pixels.from_images(chunk)
 
     @property
     def rate_class(self) -> str:
