@@ -17,8 +17,12 @@ from .world import CLASSES, SIDE, changed, draw
 
 
 def match(tiny: Reference, images: LabelledImages) -> MatchedComparison:
-    comparison = Comparison(tiny, images)
-    return MatchedComparison(comparison, search_changes(comparison))
+    return matched(Comparison(tiny, images))
+
+
+def matched(comparison: Comparison) -> MatchedComparison:
+    search = search_changes(comparison)
+    return MatchedComparison(comparison, search.changes, search.real)
 
 
 def measure(name: str, comparison: MatchedComparison) -> Evidence:
@@ -57,7 +61,7 @@ def test_a_label_counts_only_if_it_is_suspect_in_both_halves(tiny: Reference, un
     first, second = comparison.features
     unsure = replace(second.features, logits=np.zeros_like(second.features.logits))
     comparison.features = (first, replace(second, features=unsure))
-    evidence = measure("labels lost", MatchedComparison(comparison, search_changes(comparison)))
+    evidence = measure("labels lost", matched(comparison))
     assert evidence.images is not None
     assert not evidence.images.any()
 

@@ -32,7 +32,7 @@ from prettyuseful.numerics import Numerics, TrainingNumerics
 from prettyuseful.steps.checks import InspectSpec
 from prettyuseful.steps.classifiers import TrainSpec
 from prettyuseful.steps.culprits import CULPRITS
-from prettyuseful.steps.diagnosed_images import Setup
+from prettyuseful.steps.diagnosed_images import SampleSize, Setup
 from prettyuseful.steps.diagnosis import DiagnoseSpec, HalfSpec, KeepClassesSpec, TrySpec
 from prettyuseful.steps.probe import ProbeSpec
 from prettyuseful.tasks.photos import PHOTOGRAPHS, load_photograph
@@ -44,7 +44,7 @@ from .conftest import Make, make_in
 
 SIDE = 16
 VIEW = View(SIDE, SIDE)
-SETUP = Setup(VIEW, SIDE, most=104)  # 26 images per class of each half, and 52 of a data set
+SETUP = Setup(VIEW, SIDE, images=SampleSize(104, 12))  # 26 images per class of each half, and 52 of a data set
 SPEC = DiagnoseSpec(setup=SETUP, numerics=Numerics())
 RECIPE: Recipe = replace(
     SMALL, stored_size=SIDE, resize=SIDE, epochs=4, augmentation=replace(SMALL.augmentation, size=SIDE)
@@ -367,7 +367,8 @@ def test_too_few_real_images_raise_an_error(world: World) -> None:
 
 def test_a_frozen_encoder_needs_no_classifier_and_few_images(world: World, tmp_path: Path) -> None:
     encoder = EncoderSource(name=write_encoder(tmp_path)).pin()
-    setup = Setup(VIEW, SIDE, encoder, most=4 * 12, least_per_class=12, coarse=True)
+    size = SampleSize(48, 12)
+    setup = Setup(VIEW, SIDE, encoder, size, size, coarse=True)
     inputs = {name: artifact for name, artifact in world.inputs(world.mixed(26, 0)).items() if "half" in name}
     for part in (0, 1):
         inputs[f"tries {part}"] = world.make(TrySpec.of_setup(setup, Numerics()), half=inputs[f"half {part}"])

@@ -47,21 +47,29 @@ def diagnose(reference: Reference, synthetic: LabelledImages) -> Diagnosis:
 
 
 class DiagnosisRun:
-    """The intermediate results of a diagnosis, each computed once. Example images are chosen from them."""
+    """The intermediate results of a diagnosis, each computed once. Example images are chosen from them.
 
-    def __init__(self, reference: Reference, synthetic: LabelledImages) -> None:
+    Args:
+        sample: the comparison of some of the images, with which the changes of pixels are searched, since every change
+            takes as much time as all the rest; None for all images.
+    """
+
+    def __init__(self, reference: Reference, synthetic: LabelledImages, sample: Comparison | None = None) -> None:
         self.reference, self.synthetic = reference, synthetic
         self.comparison = Comparison(reference, synthetic)
+        self.sample = sample or self.comparison
 
     @cached_property
     def search(self) -> ChangeSearch:
         """The changes of real images that explain the difference."""
-        return search_changes(self.comparison)
+        return search_changes(self.sample)
 
     @cached_property
     def matched(self) -> MatchedComparison:
         """The comparison with real images after these changes."""
-        return MatchedComparison(self.comparison, self.search)
+        changes, searched = self.search.changes, self.sample is self.comparison
+        real = self.search.real if searched else self.reference.apply_changes(changes)
+        return MatchedComparison(self.comparison, changes, real)
 
     @cached_property
     def set_evidence(self) -> dict[str, Evidence]:
@@ -135,7 +143,7 @@ class DiagnosisRun:
             ChangeResult(
                 cause=change.cause.id, direction=change.cause.direction, like=change.words, explained=explained[change]
             )
-            for change in self.comparison.change_features
+            for change in self.sample.change_features
         )
 
     def _distances_by_kind(self) -> dict[str, tuple[float, float]]:
@@ -148,10 +156,10 @@ class DiagnosisRun:
         return {kind: (float(before[k]), float(after[k])) for k, kind in enumerate(KINDS)}
 
     def _change_evidence(self, fit: CandidateFit) -> Evidence:
-        initial = self.comparison.initial
+        initial = self.sample.initial
         return Evidence(
             cause=fit.candidate.cause,
-            effect=self.comparison.relative(initial - fit.remaining),
+            effect=self.sample.relative(initial - fit.remaining),
             statistic=damp(initial) - damp(fit.remaining),
             explained=explained_share(fit.remaining, initial),
             candidate=fit.candidate,
@@ -183,11 +191,11 @@ class DiagnosisRun:
         for evidence, p_value in p_values.items():
             findings.setdefault(evidence.cause, self._finding(evidence, p_value, named=False))
         for number, change in enumerate(self.search.selected):
-            initial, cause = self.comparison.initial, change.fit.candidate.cause
+            initial, cause = self.sample.initial, change.fit.candidate.cause
             before, after = (
                 explained_share(remaining, initial) for remaining in (change.round.initial, change.fit.remaining)
             )
-            gain = self.comparison.relative(change.round.initial - change.fit.remaining)
+            gain = self.sample.relative(change.round.initial - change.fit.remaining)
             evidence = Evidence(cause, gain, gain, max(0.0, after - before), candidate=change.fit.candidate)
             p_value = findings[cause].p_adjusted if number == 0 else change.round.p_value
             finding = self._finding(evidence, p_value, named=True)

@@ -38,7 +38,7 @@ class ExtractedHalf:
     Attributes:
         images: square images of one size.
         extractor: the classifier that was trained on the other half, or a frozen encoder with a linear probe that was.
-        features: the result of `extract_after_changes`.
+        features: the result of `extract_after_changes`, or its first element alone if no changes are searched.
         frozen: the features of both halves come from one frozen encoder.
         coarse: the candidates are coarse.
     """
@@ -80,7 +80,8 @@ class Reference:
         self.halves = Halves(self._half(first), self._half(second))
         first_half, second_half = self.halves
         self.pooled = first_half.real.features.join(first_half.scale(second.features[0])) if first.frozen else None
-        changes = candidate_changes(min(first.images.pixels.shape[1:3]), first.coarse)
+        searched = len(first.features) > 1
+        changes = candidate_changes(min(first.images.pixels.shape[1:3]), first.coarse) if searched else []
         self.change_features: Mapping[Candidate, ScaledPair] = {
             change: (first_half.scale(first_raw), second_half.scale(second_raw))
             for change, first_raw, second_raw in zip(changes, first.features[1:], second.features[1:], strict=True)

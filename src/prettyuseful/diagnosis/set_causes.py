@@ -13,7 +13,7 @@ import numpy as np
 
 from prettyuseful.diagnosis.candidates import Candidate, apply_changes
 from prettyuseful.diagnosis.causes import Cause
-from prettyuseful.diagnosis.change_search import ALPHA, ChangeSearch
+from prettyuseful.diagnosis.change_search import ALPHA
 from prettyuseful.diagnosis.comparison import Comparison, explained_share
 from prettyuseful.diagnosis.copies import chance_duplicate_rate, nearest_real
 from prettyuseful.diagnosis.features import Sample, ScaledFeatures, UnitFeatures
@@ -80,8 +80,8 @@ class MatchedComparison:
         remaining_share: share of the initial distance that remains, 0-1.
     """
 
-    def __init__(self, comparison: Comparison, search: ChangeSearch) -> None:
-        self.comparison, self.changes, self.real = comparison, search.changes, search.real
+    def __init__(self, comparison: Comparison, changes: Sequence[Candidate], real: UnitPair) -> None:
+        self.comparison, self.changes, self.real = comparison, changes, real
         self.reference, self.synthetic = comparison.reference, comparison.synthetic
         self.remaining = comparison.distance(self.real)
         self.remaining_share = 1 - explained_share(self.remaining, comparison.initial)

@@ -60,8 +60,8 @@ _SETUP = {
     **{path.replace("view", "setup.view"): field for path, field in _VIEW.items()},
     "setup.stored_size": StudyField("recipe.stored_size"),
     "setup.encoder": StudyField("encoder", identifies=True),
-    "setup.most": _internal("images of a diagnosis"),
-    "setup.least_per_class": _internal("images of a diagnosis"),
+    "setup.images": _internal("images of a diagnosis"),
+    "setup.changed": _internal("images of a diagnosis"),
     "setup.coarse": _internal("changes that are tried"),
 }
 _EVERYWHERE = {

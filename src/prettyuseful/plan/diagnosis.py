@@ -17,17 +17,19 @@ from prettyuseful.plan.features import FeaturePlanner
 from prettyuseful.plan.planned import PlanContext, PlannedDataset
 from prettyuseful.plan.real import RealImages
 from prettyuseful.steps.classifiers import DecodeSpec
-from prettyuseful.steps.diagnosed_images import Setup
+from prettyuseful.steps.diagnosed_images import SampleSize, Setup
 from prettyuseful.steps.diagnosis import DiagnoseSpec, HalfSpec, KeepClassesSpec, TrySpec
 from prettyuseful.tasks.base import summarise_names
 from prettyuseful.training.recipes import View
 
 FROZEN_SIDE = 96
 """Side of the images in pixels of a diagnosis with a frozen encoder. At 224 px it would take five times as long."""
-FROZEN_IMAGES = 120
-"""Images of each half in such a diagnosis, if that makes enough images of each class to judge single images."""
+FROZEN_IMAGES = 512
+"""Images of each half that are judged one by one in such a diagnosis."""
+CHANGED_IMAGES = 120
+"""Those of them with which candidate changes are compared."""
 FEW_IMAGES = 3
-"""Images of each unit of each half otherwise; causes that change pixels can be judged with so few."""
+"""Least of these of each unit; causes that change pixels can be judged with so few."""
 
 
 def min_images_per_class(classes: int, frozen: bool = False) -> int:
@@ -80,11 +82,10 @@ class DiagnosisPlanner:
     @cached_property
     def setup(self) -> Setup:
         if isinstance(self.cell, FrozenCell):
-            encoder = self.features.pinned(self.cell.encoder)
-            per_class = self._frozen_per_class
-            most = per_class * len(self.classes)
-            view = View(FROZEN_SIDE, FROZEN_SIDE)
-            return Setup(view, FROZEN_SIDE, encoder, most=most, least_per_class=per_class, coarse=True)
+            encoder, parts = self.features.pinned(self.cell.encoder), parts_per_class(len(self.classes))
+            images = SampleSize(FROZEN_IMAGES, MIN_IMAGES * parts)
+            changed = SampleSize(CHANGED_IMAGES, FEW_IMAGES * parts)
+            return Setup(View(FROZEN_SIDE, FROZEN_SIDE), FROZEN_SIDE, encoder, images, changed, coarse=True)
         return Setup(self.cell.view, self.cell.recipe.stored_size)
 
     @cached_property
@@ -95,13 +96,9 @@ class DiagnosisPlanner:
         """
         if not self.frozen:
             return self.real.reference
-        return self.real.train_dataset(self.real.limit(ClassCounts(2 * self._frozen_per_class)))
-
-    @property
-    def _frozen_per_class(self) -> int:
-        """Images per class of each half: enough to judge single images if time allows that, else a few."""
-        parts, affordable = parts_per_class(len(self.classes)), FROZEN_IMAGES // len(self.classes)
-        return affordable if affordable >= MIN_IMAGES * parts else FEW_IMAGES * parts
+        images = self.setup.images
+        per_class = max(images.least_per_class, images.most // len(self.classes))
+        return self.real.train_dataset(self.real.limit(ClassCounts(2 * per_class)))
 
     def with_diagnoses(self, datasets: Sequence[PlannedDataset]) -> list[PlannedDataset]:
         """Return the data sets with their diagnosis steps; real images and derived data sets stay unchanged.

@@ -20,9 +20,35 @@ if TYPE_CHECKING:
     from prettyuseful.diagnosis.images import LabelledImages
     from prettyuseful.diagnosis.same_format import Operation
 
-MAX_IMAGES = 1024
-"""Largest number of images of each half with a trained network; every one is processed after some 100 changes."""
-_MIN_PER_CLASS = 12
+
+@dataclass(frozen=True)
+class SampleSize:
+    """How many images of each half of the real images are used.
+
+    Attributes:
+        most: largest number; of a data set, twice this.
+        least_per_class: images of each class that are kept even so.
+    """
+
+    most: int
+    least_per_class: int
+
+    def rows(self, labels: np.ndarray, groups: np.ndarray, halves: int = 1) -> np.ndarray:
+        """Return the rows of a sample of one or two halves, the same number of every class, as whole groups."""
+        from prettyuseful.diagnosis.images import sample_groups
+
+        classes = np.unique(labels)
+        per_class = max(self.least_per_class, halves * self.most // len(classes))
+        rng = np.random.default_rng(0)
+        chosen = []
+        for label in classes:
+            rows = np.flatnonzero(labels == label)
+            chosen.append(np.sort(rows[sample_groups(groups[rows], per_class, rng)]))
+        return np.concatenate(chosen)
+
+
+TRAINED_SIZE = SampleSize(1024, 12)
+"""With a trained network; every image is processed after some 100 changes."""
 
 
 @dataclass(frozen=True)
@@ -33,30 +59,27 @@ class Setup:
         view: the squares that images are cropped to.
         stored_size: short side of the decoded images in pixels.
         encoder: a frozen encoder of the squares, or None for classifiers that were trained on the halves.
-        most: largest number of images of each half; a data set has twice this.
-        least_per_class: images of each class that are kept even so.
+        images: the images that are judged one by one.
+        changed: those of them with which candidate changes are compared, or None for all.
         coarse: fewer candidate changes are tried.
     """
 
     view: View
     stored_size: StoredSize
     encoder: Pinned[EncoderSource] | None = None
-    most: int = MAX_IMAGES
-    least_per_class: int = _MIN_PER_CLASS
+    images: SampleSize = TRAINED_SIZE
+    changed: SampleSize | None = None
     coarse: bool = False
 
-    def sample_rows(self, labels: np.ndarray, groups: np.ndarray, most: int) -> np.ndarray:
-        """Return the rows of about `most` images, the same number of every class, as whole groups."""
-        from prettyuseful.diagnosis.images import sample_groups
+    def changed_rows(self, images: LabelledImages, halves: int = 1) -> np.ndarray:
+        """Return the rows of the images with which candidate changes are compared."""
+        if self.changed is None:
+            return np.arange(len(images))
+        return self.changed.rows(images.labels, images.groups, halves)
 
-        classes = np.unique(labels)
-        per_class = max(self.least_per_class, most // len(classes))
-        rng = np.random.default_rng(0)
-        chosen = []
-        for label in classes:
-            rows = np.flatnonzero(labels == label)
-            chosen.append(np.sort(rows[sample_groups(groups[rows], per_class, rng)]))
-        return np.concatenate(chosen)
+    def changed_images(self, images: LabelledImages) -> LabelledImages:
+        """Return the images of a half with which candidate changes are compared."""
+        return images if self.changed is None else images.take(self.changed_rows(images))
 
 
 @dataclass(frozen=True)
@@ -81,11 +104,11 @@ class Squares:
 
     def half_rows(self, pixels: Pixels) -> np.ndarray:
         """Return the rows of the sample of a half."""
-        return self.setup.sample_rows(pixels.labels, pixels.groups, self.setup.most)
+        return self.setup.images.rows(pixels.labels, pixels.groups)
 
     def set_rows(self, pixels: Pixels) -> np.ndarray:
         """Return the rows of the sample of a data set."""
-        return self.setup.sample_rows(pixels.labels, pixels.groups, 2 * self.setup.most)
+        return self.setup.images.rows(pixels.labels, pixels.groups, halves=2)
 
     def real_rows(self, job: Job) -> tuple[np.ndarray, np.ndarray]:
         """Return the rows of `real` in the sample of each half of the real images; see `DiagnosedIndex`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -64,7 +64,7 @@ class HalfSpec(StepSpec):
 
 
 class TrySpec(StepSpec):
-    """Extract features of the images of `half`, unchanged and after every candidate change.
+    """Extract features of images of `half`, unchanged and after every candidate change.
 
     The input `classifier` was not trained on these images; it is absent if the setup has an encoder. `changes` is a
     digest of the candidates. The step stores `features`, `logits` (of the classifier) and each kind of descriptors as
@@ -72,7 +72,7 @@ class TrySpec(StepSpec):
     """
 
     kind: ClassVar[str] = "try"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     pace: ClassVar[float] = 0.06
     setup: Setup
     changes: str
@@ -90,7 +90,7 @@ class TrySpec(StepSpec):
         from prettyuseful.diagnosis.reference import extract_after_changes
 
         self.numerics.apply()
-        images = Squares(self.setup, self.numerics.device).read_half(job, "half")
+        images = self.setup.changed_images(Squares(self.setup, self.numerics.device).read_half(job, "half"))
         if self.setup.encoder is None:
             extractor = _network(job, "classifier", self.setup, self.numerics)
         else:
@@ -119,13 +119,12 @@ class DiagnoseSpec(StepSpec):
     """
 
     kind: ClassVar[str] = "diagnose"
-    version: ClassVar[int] = 5
+    version: ClassVar[int] = 6
     pace: ClassVar[float] = 0.005
     setup: Setup
     numerics: Numerics
 
     def make(self, job: Job) -> dict[str, Any]:
-        from prettyuseful.diagnosis.diagnose import DiagnosisRun
         from prettyuseful.diagnosis.examples import add_examples
         from prettyuseful.steps.culprits import write_culprits
 
@@ -135,9 +134,7 @@ class DiagnoseSpec(StepSpec):
         job.progress(0.3)
         pixels = read_pixels(job, "pixels")
         rows = self.squares.set_rows(pixels)
-        run, formats = self._with_one_format(
-            job, real, DiagnosisRun(real.reference, self.squares.crop(pixels.take(rows))), rows
-        )
+        run, formats = self._with_one_format(job, real, real.compare(self.squares.crop(pixels.take(rows))), rows)
         classes = read_classes(job, "half 0")
         diagnosis = add_examples(run, classes)
         lists = write_culprits(job, run, rows, real.rows)
@@ -160,26 +157,21 @@ class DiagnoseSpec(StepSpec):
 
         `run`: the diagnosis of the images as they are. `rows`: the diagnosed rows of `dataset`.
         """
-        from prettyuseful.diagnosis.diagnose import DiagnosisRun
         from prettyuseful.diagnosis.formats import compare_formats
-        from prettyuseful.diagnosis.reference import Reference
         from prettyuseful.diagnosis.same_format import format_finding, same_format
 
         difference = compare_formats(file_facts(job.inputs["inspected real"]), file_facts(job.inputs["inspected"]))
         finding = format_finding(difference)
         if finding is None:
             return run, None
-        recipe, reference, synthetic = same_format(difference), real.reference, run.synthetic
+        recipe, synthetic = same_format(difference), run.synthetic
         of_real, of_synthetic = finding.changes
         if of_real.share > 0:
-            first, second = (
-                half.with_pixels(self.squares.decode(job, "real", half_rows, recipe.real).pixels)
-                for half, half_rows in zip(real.halves, real.rows, strict=True)
-            )
-            reference = Reference(first, second, reference.classes)
+            first, second = (self.squares.decode(job, "real", half, recipe.real).pixels for half in real.rows)
+            real = real.with_pixels(first, second)
         if of_synthetic.share > 0:
             synthetic = self.squares.decode(job, "dataset", rows, recipe.synthetic)
-        after = DiagnosisRun(reference, synthetic)
+        after = real.compare(synthetic)
         remaining = {cause.row.name for cause in after.diagnosis.named}
         vanished = [cause.row.name for cause in run.diagnosis.named if cause.row.name not in remaining]
         return after, finding.model_copy(update={"vanished": tuple(vanished)})
@@ -190,12 +182,57 @@ _REFERENCE_INPUTS = ("half 0", "half 1", "classifier 0", "classifier 1", "tries 
 
 @dataclass(frozen=True)
 class _Real:
-    """The real images of diagnoses; `rows`: those of each half, see `DiagnosedIndex`."""
+    """The real images of diagnoses.
 
+    Attributes:
+        halves: the images that are judged one by one.
+        rows: their rows in `real`, see `DiagnosedIndex`.
+        sample: those with which candidate changes are compared, or None for all.
+        detectable: the smallest changes that they can show.
+    """
+
+    setup: Setup
+    classes: int
     halves: tuple[ExtractedHalf, ExtractedHalf]
     rows: tuple[np.ndarray, np.ndarray]
-    reference: Reference
-    detectable: tuple[Detectable, ...]
+    sample: tuple[ExtractedHalf, ExtractedHalf] | None
+
+    @cached_property
+    def reference(self) -> Reference:
+        from prettyuseful.diagnosis.reference import Reference
+
+        return Reference(*self.halves, self.classes)
+
+    @cached_property
+    def sample_reference(self) -> Reference:
+        from prettyuseful.diagnosis.reference import Reference
+
+        return self.reference if self.sample is None else Reference(*self.sample, self.classes)
+
+    @cached_property
+    def detectable(self) -> tuple[Detectable, ...]:
+        from prettyuseful.diagnosis.detectable import smallest_detectable
+
+        return smallest_detectable(self.sample_reference)
+
+    def with_pixels(self, first: np.ndarray, second: np.ndarray) -> _Real:
+        """Return the images of both halves in another version, such as after another compression."""
+        halves = self.halves[0].with_pixels(first), self.halves[1].with_pixels(second)
+        if self.sample is None:
+            return replace(self, halves=halves)
+        rows = [self.setup.changed_rows(half.images) for half in halves]
+        sample = self.sample[0].with_pixels(first[rows[0]]), self.sample[1].with_pixels(second[rows[1]])
+        return replace(self, halves=halves, sample=sample)
+
+    def compare(self, synthetic: LabelledImages) -> DiagnosisRun:
+        """Diagnose synthetic images."""
+        from prettyuseful.diagnosis.comparison import Comparison
+        from prettyuseful.diagnosis.diagnose import DiagnosisRun
+
+        if self.sample is None:
+            return DiagnosisRun(self.reference, synthetic)
+        rows = self.setup.changed_rows(synthetic, halves=2)
+        return DiagnosisRun(self.reference, synthetic, Comparison(self.sample_reference, synthetic.take(rows)))
 
 
 class _Inputs:
@@ -212,19 +249,17 @@ class _Inputs:
 
 
 def _read_real(inputs: _Inputs) -> _Real:
-    from prettyuseful.diagnosis.detectable import smallest_detectable
-    from prettyuseful.diagnosis.reference import Reference
-
     spec, job, classes = inputs.spec, inputs.job, len(read_classes(inputs.job, "half 0"))
-    halves = [spec.squares.read_half(job, f"half {part}") for part in (0, 1)]
+    images = [spec.squares.read_half(job, f"half {part}") for part in (0, 1)]
     tries = [_read_raw_features(job, f"tries {part}") for part in (0, 1)]
+    sample = None
     if spec.setup.encoder is None:
-        first, second = (_half_of_network(spec, job, part, halves[part], tries[part]) for part in (0, 1))
+        first, second = (_half_of_network(spec, job, part, images[part], tries[part]) for part in (0, 1))
     else:
         encoder = FrozenEncoder(spec.setup, spec.numerics)
-        first, second = (_half_of_encoder(encoder, classes, part, halves, tries) for part in (0, 1))
-    reference = Reference(first, second, classes)
-    return _Real((first, second), spec.squares.real_rows(job), reference, smallest_detectable(reference))
+        first, second = _halves_of_encoder(encoder, images, classes)
+        sample = _sample_of_encoder(encoder, images, tries)
+    return _Real(spec.setup, classes, (first, second), spec.squares.real_rows(job), sample)
 
 
 def _half_of_network(
@@ -235,22 +270,44 @@ def _half_of_network(
     return ExtractedHalf(images, _network(job, f"classifier {part}", spec.setup, spec.numerics), tries)
 
 
-def _half_of_encoder(
-    encoder: FrozenEncoder,
-    classes: int,
-    part: int,
-    halves: Sequence[LabelledImages],
-    tries: Sequence[Sequence[RawFeatures]],
-) -> ExtractedHalf:
-    """Return a half with logits of a linear probe that is fitted on the other half."""
+def _halves_of_encoder(
+    encoder: FrozenEncoder, images: Sequence[LabelledImages], classes: int
+) -> tuple[ExtractedHalf, ExtractedHalf]:
+    """Return both halves, each with logits of a linear probe that is fitted on the other."""
+    from prettyuseful.diagnosis.descriptors import describe
+    from prettyuseful.diagnosis.features import RawFeatures
     from prettyuseful.diagnosis.reference import ExtractedHalf
     from prettyuseful.training.linear_probe import fit_linear_probe
 
-    other, features = halves[1 - part], tries[1 - part][0].features
-    probe = fit_linear_probe(features, other.labels, other.groups, classes, FrozenFeatures())
-    extractor = FrozenExtractor(encoder, probe)
-    with_logits = [replace(raw, logits=probe.logits(raw.features)) for raw in tries[part]]
-    return ExtractedHalf(halves[part], extractor, with_logits, frozen=True, coarse=encoder.setup.coarse)
+    features = [encoder.features(half.pixels) for half in images]
+
+    def extracted(part: int) -> ExtractedHalf:
+        half, other = images[part], images[1 - part]
+        probe = fit_linear_probe(features[1 - part], other.labels, other.groups, classes, FrozenFeatures())
+        unchanged = RawFeatures(features[part], probe.logits(features[part]), describe(half.pixels))
+        extractor = FrozenExtractor(encoder, probe)
+        return ExtractedHalf(half, extractor, [unchanged], frozen=True, coarse=encoder.setup.coarse)
+
+    return extracted(0), extracted(1)
+
+
+def _sample_of_encoder(
+    encoder: FrozenEncoder, images: Sequence[LabelledImages], tries: Sequence[Sequence[RawFeatures]]
+) -> tuple[ExtractedHalf, ExtractedHalf]:
+    """Return both halves of the images with which candidate changes are compared."""
+    from prettyuseful.diagnosis.reference import ExtractedHalf
+
+    first, second = (
+        ExtractedHalf(
+            encoder.setup.changed_images(half),
+            FrozenExtractor(encoder),
+            features,
+            frozen=True,
+            coarse=encoder.setup.coarse,
+        )
+        for half, features in zip(images, tries, strict=True)
+    )
+    return first, second
 
 
 def _network(job: Job, name: str, setup: Setup, numerics: Numerics) -> Extractor:
