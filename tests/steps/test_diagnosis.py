@@ -228,6 +228,15 @@ class World:
     def diagnosed(self, pixels: Artifact, jpeg: int | None = None) -> Artifact:
         return self.make(SPEC, **self.inputs(pixels, jpeg))
 
+    def diagnosed_frozen(self, folder: Path, images: SampleSize, changed: SampleSize, pixels: Artifact) -> Artifact:
+        """Diagnose with a frozen encoder, which is written to `folder`."""
+        encoder = EncoderSource(name=write_encoder(folder)).pin()
+        setup = Setup(VIEW, SIDE, encoder, images, changed, coarse=True)
+        inputs = {name: artifact for name, artifact in self.inputs(pixels).items() if "classifier" not in name}
+        for part in (0, 1):
+            inputs[f"tries {part}"] = self.make(TrySpec.of_setup(setup, Numerics()), half=inputs[f"half {part}"])
+        return self.make(DiagnoseSpec(setup=setup, numerics=Numerics()), **inputs)
+
     def images(self, pixels: Artifact, jpeg: int | None = None) -> Artifact:
         return self.make(ImagesSpec(jpeg=jpeg), pixels=pixels)
 
@@ -366,23 +375,25 @@ def test_too_few_real_images_raise_an_error(world: World) -> None:
 
 
 def test_a_frozen_encoder_needs_no_classifier_and_few_images(world: World, tmp_path: Path) -> None:
-    encoder = EncoderSource(name=write_encoder(tmp_path)).pin()
     size = SampleSize(48, 12)
-    setup = Setup(VIEW, SIDE, encoder, size, size, coarse=True)
-    inputs = {name: artifact for name, artifact in world.inputs(world.mixed(26, 0)).items() if "half" in name}
-    for part in (0, 1):
-        inputs[f"tries {part}"] = world.make(TrySpec.of_setup(setup, Numerics()), half=inputs[f"half {part}"])
-
-    def diagnosed(pixels: Artifact) -> Diagnosis:
-        own = world.inputs(pixels)
-        more = {name: own[name] for name in ("pixels", "dataset", "real", "inspected", "inspected real")}
-        return diagnosis_of(world.make(DiagnoseSpec(setup=setup, numerics=Numerics()), **inputs, **more))
-
-    blurred = diagnosed(world.blurred(world.mixed(26, 0)))
-    assert blurred.named[0].row.name == "high-frequencies lost"
-    assert {entry.row.name: entry.reason for entry in blurred.not_judged}["coverage lost"].startswith(
-        "this needs about"
-    )
-    undamaged = diagnosed(world.mixed(26, 0))
+    blurred = world.diagnosed_frozen(tmp_path, size, size, world.blurred(world.mixed(26, 0)))
+    assert diagnosis_of(blurred).named[0].row.name == "high-frequencies lost"
+    reasons = {entry.row.name: entry.reason for entry in diagnosis_of(blurred).not_judged}
+    assert reasons["coverage lost"].startswith("this needs about")
+    undamaged = diagnosis_of(world.diagnosed_frozen(tmp_path, size, size, world.mixed(26, 0)))
     assert undamaged.named == ()
     assert not undamaged.differs
+
+
+def test_more_images_are_judged_one_by_one_than_candidate_changes_are_compared_with(
+    world: World, tmp_path: Path
+) -> None:
+    images, changed = SampleSize(104, 12), SampleSize(48, 12)
+    few = diagnosis_of(world.diagnosed_frozen(tmp_path, changed, changed, world.mixed(13, 13)))
+    assert "copies added" in {entry.row.name for entry in few.not_judged}
+    more = world.diagnosed_frozen(tmp_path, images, changed, world.blurred(world.mixed(13, 13)))
+    diagnosis = diagnosis_of(more)
+    assert diagnosis.images == 26 * len(NAMES)
+    assert {"high-frequencies lost", "copies added"} <= {cause.row.name for cause in diagnosis.named}
+    lines = read_image_list(more.path(CULPRITS))
+    assert len({line.path for line in lines if line.finding == "copies"}) > 12 * len(NAMES)
