@@ -604,7 +604,7 @@ OPEN_DEFECTS = {
     "upscaler": OpenDefect(_each(_upscaler), (0.5, 0.35), ("high-frequencies", "texture")),
     "sharpened and saturated": OpenDefect(_each(_generated_look), (0.8, 2.0), ("high-frequencies", "colour-contrast")),
     "edge halo": OpenDefect(_each(_halo), (0.6, 1.5), ("high-frequencies", UNEXPLAINED)),
-    "bokeh": OpenDefect(_each(_bokeh), (0.03, 0.07), ("high-frequencies", UNEXPLAINED)),
+    "bokeh": OpenDefect(_each(_bokeh), (0.03, 0.07), ("depth-of-field", "high-frequencies", UNEXPLAINED)),
     "motion blur": OpenDefect(_each(_motion), (0.1, 0.22), ("high-frequencies",)),
     "JPEG": OpenDefect(_each(_jpeg), (30, 10), ("texture",)),
     "noise": OpenDefect(_each(_noise), (0.03, 0.08), ("high-frequencies",)),

@@ -21,20 +21,6 @@ from open_world import RealSet, Trial, linear_probe, markdown_table, outcome, ru
 from planted.natural import Folder, read_folder
 from planted.open_world import NOTHING, OPEN_DEFECTS, UNEXPLAINED
 
-PLANNED_CAUSES = {
-    "aspect",
-    "background",
-    "blank",
-    "colour-cast",
-    "frame",
-    "orientation",
-    "overlay",
-    "periodic",
-    "posterised",
-    "repeats",
-}
-"""Causes that kinds of defects expect and that the diagnosis may not have yet."""
-
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -97,7 +83,7 @@ def test_a_kind_changes_images_reproducibly(kind: str, photos: LabelledImages) -
 
 def test_there_are_many_kinds_with_known_outcomes() -> None:
     assert len(OPEN_DEFECTS) >= 45
-    known = {*cause_ids(), *PLANNED_CAUSES, NOTHING, UNEXPLAINED}
+    known = {*cause_ids(), NOTHING, UNEXPLAINED}
     assert {name for defect in OPEN_DEFECTS.values() for name in defect.accepted} <= known
 
 

@@ -105,8 +105,8 @@ def test_two_planted_defects_are_both_reported(reference: Reference, world: Phot
 
 def test_effects_estimate_the_strength_of_the_defect(reference: Reference, world: Photos) -> None:
     labels = diagnose_defect(reference, world, "labels at random", 0.4).named[0]
-    assert 0.15 < labels.effect < 0.45
-    assert labels.low < labels.effect < labels.high
+    assert 0.2 < labels.effect < 0.6
+    assert labels.low < 0.4 < labels.high
     blur = diagnose_defect(reference, world, "blur", 1.2).named[0]
     assert blur.direction == "lost"
     assert 0.7 < blur.explained <= 1

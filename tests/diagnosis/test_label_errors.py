@@ -23,6 +23,16 @@ def test_only_wrong_labels_are_suspect(clear: tuple[np.ndarray, np.ndarray, np.n
     assert np.flatnonzero(suspect_labels(features, logits, changed)).tolist() == [3, 40, 77]
 
 
+def test_wrong_labels_are_found_even_if_nearly_half_are_wrong() -> None:
+    labels, rng = np.repeat(np.arange(4), 60), np.random.default_rng(0)
+    features = rng.normal(size=(240, 6)) + 3 * np.eye(4, 6)[labels]
+    wrong = rng.random(240) < 0.45
+    given = np.where(wrong, (labels + rng.integers(1, 4, 240)) % 4, labels)
+    suspect = suspect_labels(features, 5 * np.eye(4)[labels], given)
+    assert suspect[wrong].mean() > 0.75
+    assert not suspect[~wrong].any()
+
+
 def test_an_unconfident_classifier_marks_no_label(clear: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
     features, logits, labels = clear
     changed = labels.copy()

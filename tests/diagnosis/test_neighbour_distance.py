@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from prettyuseful.diagnosis.features import KINDS, ScaledFeatures
-from prettyuseful.diagnosis.neighbour_distance import log_neighbour_distance, mean_log_neighbour_distance
+from prettyuseful.diagnosis.neighbour_distance import log_neighbour_distance, log_neighbour_distances
 
 
 @pytest.fixture
@@ -31,7 +31,8 @@ def test_four_images_use_the_first_neighbour() -> None:
     assert log_neighbour_distance(corners, 1.0) == pytest.approx(np.mean(np.log(np.array([1, 1, 2, 3]) + 0.02)))
 
 
-def test_the_mean_over_kinds_is_relative_to_their_scales(images: np.ndarray) -> None:
+def test_each_kind_is_relative_to_its_scale(images: np.ndarray) -> None:
     features = ScaledFeatures({kind: images * (k + 1) for k, kind in enumerate(KINDS)}, np.zeros((40, 2)))
     scale = np.array([3.0, 6.0, 9.0, 12.0])
-    assert mean_log_neighbour_distance(features, scale) == pytest.approx(log_neighbour_distance(images, 3.0))
+    expected = [log_neighbour_distance(images, 3.0)] * len(KINDS)
+    assert log_neighbour_distances(features, scale) == pytest.approx(expected)

@@ -10,7 +10,7 @@ from prettyuseful.diagnosis.change_search import search_changes
 from prettyuseful.diagnosis.comparison import Comparison
 from prettyuseful.diagnosis.images import LabelledImages
 from prettyuseful.diagnosis.reference import Reference
-from prettyuseful.diagnosis.set_causes import SET_CAUSES, Evidence, MatchedComparison
+from prettyuseful.diagnosis.set_causes import SET_CAUSES, Evidence, MatchedComparison, clear_excess
 from prettyuseful.transforms.degradation import Blur
 
 from .world import CLASSES, SIDE, changed, draw
@@ -93,9 +93,27 @@ def test_only_the_collapsed_class_is_narrow(tiny: Reference, unseen: LabelledIma
     mean_by_class = comparison.comparison.mean_by_class(evidence.effect)
     assert mean_by_class[5] < -2
     assert np.abs(np.delete(mean_by_class, 5)).max() < 0.5
-    assert np.array_equal(evidence.statistic, -evidence.effect)
+    assert (evidence.statistic <= -evidence.effect).all()  # the kind that narrows least
+    assert comparison.comparison.mean_by_class(evidence.statistic)[5] > 2
     assert 0 < evidence.explained <= 1
     assert evidence.deviation is tiny.neighbour_distance_deviation
+
+
+def test_images_that_are_similar_in_colour_alone_are_not_narrow(tiny: Reference, unseen: LabelledImages) -> None:
+    dark = changed(unseen, lambda pixels: (pixels * 0.6).astype(np.uint8))
+    comparison = Comparison(tiny, dark)
+    evidence = measure("coverage lost", MatchedComparison(comparison, (), tiny.halves.real))  # no change is known
+    assert evidence.effect.mean() < -0.1
+    assert evidence.statistic.mean() < 0.05
+    assert evidence.explained < 0.1
+
+
+def test_images_that_are_all_a_little_nearer_to_each_other_are_no_copies() -> None:
+    slightly, clearly = np.full(100, 0.05), np.full(100, 0.6)
+    excess = np.full(CLASSES, 0.1)
+    few = np.arange(100) < 14
+    assert (clear_excess(excess, np.where(few, slightly, 0)) <= 0).all()
+    assert (clear_excess(excess, np.where(few, clearly, 0)) == excess).all()
 
 
 def test_a_blur_shows_no_other_cause_after_real_images_are_blurred_too(tiny: Reference, unseen: LabelledImages) -> None:

@@ -17,7 +17,7 @@ from prettyuseful.study.reading import parse_study
 from prettyuseful.transforms.base import Formula
 from prettyuseful.transforms.chain import AnyTransform
 from prettyuseful.transforms.check import check_transform
-from prettyuseful.transforms.degradation import Blur, Grating, Jpeg, LowResolution, Noise, Sharpen, Smooth
+from prettyuseful.transforms.degradation import Blur, BorderBlur, Grating, Jpeg, LowResolution, Noise, Sharpen, Smooth
 
 
 def mirrored(images: np.ndarray) -> np.ndarray:
@@ -40,6 +40,16 @@ def test_blur_scales_with_the_image_size() -> None:
     blur = Blur(width=1 / 12)
     assert np.abs(difference(blur.apply(large)[:, 2::4, 2::4], blur.apply(small))).max() < 16
     assert (blur.apply(small)[0, 0, :, 0] > 16).sum() > 12
+
+
+def test_border_blur_keeps_the_centre_and_blurs_the_border() -> None:
+    image = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)
+    changed, blurred = (transform.apply(image[None])[0] for transform in (BorderBlur(width=0.1), Blur(width=0.1)))
+    centre = (slice(15, 25), slice(23, 37))
+    assert (changed[centre] == image[centre]).all()
+    assert (changed[:4] == blurred[:4]).all()
+    assert (changed[:, -5:] == blurred[:, -5:]).all()
+    assert image[20, 48:52].std() > changed[20, 48:52].std() > blurred[20, 48:52].std()  # in between
 
 
 @pytest.mark.parametrize("angle", [0, 90])

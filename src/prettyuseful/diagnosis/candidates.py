@@ -11,7 +11,7 @@ import numpy as np
 from prettyuseful.diagnosis.causes import CAUSES, Cause
 from prettyuseful.transforms.base import Formula
 from prettyuseful.transforms.colour import ChannelGain, Colour, ColourShift, Posterise
-from prettyuseful.transforms.degradation import Blur, Jpeg, LowResolution, Noise, Sharpen, Smooth
+from prettyuseful.transforms.degradation import Blur, BorderBlur, Jpeg, LowResolution, Noise, Sharpen, Smooth
 from prettyuseful.transforms.geometry import Flip, PatchShuffle, Rotate, Stretch, Zoom
 
 
@@ -130,6 +130,12 @@ def families(side: int) -> tuple[Family, ...]:
             (0.8, 0.65, 0.5, 0.4, 0.3),
             lambda f: LowResolution(factor=f),
             "reduction of the resolution to {} times",
+        ),
+        Family(
+            CAUSES["depth-of-field lost"],
+            (0.02, 0.04, 0.08),
+            lambda w: BorderBlur(width=w),
+            "blur around the centre ({} of the short side, standard deviation)",
         ),
         Family(
             CAUSES["high-frequencies added"],

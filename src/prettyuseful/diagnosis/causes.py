@@ -306,6 +306,16 @@ CAUSES = Registry(
             ),
         ),
         Cause(
+            "depth-of-field",
+            "lost",
+            "Backgrounds are blurred",
+            "Only the centre of the images is as sharp as in real images, as by a shallow depth of field.",
+            (
+                "Ask for sharp backgrounds in the prompts, and avoid words such as portrait, bokeh and macro.",
+                "Use captions of real images as prompts.",
+            ),
+        ),
+        Cause(
             "high-frequencies",
             "added",
             "Noise or sharpening is added",

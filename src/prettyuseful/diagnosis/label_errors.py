@@ -7,7 +7,7 @@ import numpy as np
 from prettyuseful.diagnosis.images import split_groups
 
 CONFIDENT = 0.6
-"""Smallest predicted probability that counts as confident."""
+"""Smallest probability that counts as confident, of a classifier trained on real images."""
 _FOLDS = 5
 _RIDGE = 0.1  # relative to the within-class variance; a few dozen images cannot estimate a hundred dimensions
 
@@ -17,7 +17,8 @@ def suspect_labels(features: np.ndarray, logits: np.ndarray, labels: np.ndarray)
 
     A label is suspect if two classifiers agree on another class with confidence: the one trained on real images, and a
     linear discriminant trained on the other images of this data set (5 folds). This is confident learning (Northcutt et
-    al. 2021) with two classifiers instead of one.
+    al. 2021) with two classifiers instead of one. The more labels are wrong, the less sure the second one is, so its
+    predictions count above the mean probability of a class among the images labelled with it.
 
     Args:
         features: (N, d) features of the images.
@@ -38,10 +39,18 @@ def recognised_images(features: np.ndarray, logits: np.ndarray, labels: np.ndarr
 
 def _agreed_predictions(features: np.ndarray, logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Return the class (N,) that both classifiers predict with confidence, or -1."""
-    scores = _out_of_fold_scores(features, labels, logits.shape[1])
-    real_prediction, own_prediction = logits.argmax(axis=1), scores.argmax(axis=1)
-    confident = (_softmax(logits).max(axis=1) > CONFIDENT) & (_softmax(scores).max(axis=1) > CONFIDENT)
-    return np.asarray(np.where((real_prediction == own_prediction) & confident, real_prediction, -1))
+    prediction, confident = logits.argmax(axis=1), _softmax(logits).max(axis=1) > CONFIDENT
+    probabilities = _softmax(_out_of_fold_scores(features, labels, logits.shape[1]))
+    own_confident = probabilities >= _mean_own_probability(probabilities, labels)
+    own_prediction = np.where(own_confident, probabilities, -1).argmax(axis=1)
+    agreed = confident & (prediction == own_prediction) & own_confident.any(axis=1)
+    return np.asarray(np.where(agreed, prediction, -1))
+
+
+def _mean_own_probability(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return the mean probability (classes,) of each class among the images labelled with it; 1 without any."""
+    of_class = [probabilities[labels == label, label] for label in range(probabilities.shape[1])]
+    return np.array([values.mean() if len(values) else 1.0 for values in of_class])
 
 
 def confused_classes(logits: np.ndarray, labels: np.ndarray) -> dict[int, tuple[int, np.ndarray]]:

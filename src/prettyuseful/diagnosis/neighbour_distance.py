@@ -12,13 +12,13 @@ NEIGHBOUR = 3
 _OFFSET = 0.02  # added to relative distances, so that identical images have a finite logarithm
 
 
-def mean_log_neighbour_distance(images: ScaledFeatures, scale: np.ndarray) -> float:
-    """Return `log_neighbour_distance`, mean over the kinds of features.
+def log_neighbour_distances(images: ScaledFeatures, scale: np.ndarray) -> np.ndarray:
+    """Return `log_neighbour_distance` by kind of features, (kinds,).
 
     Args:
         scale: (kinds,) mean distance between two real images.
     """
-    return float(np.mean([log_neighbour_distance(images.kinds[kind], float(scale[k])) for k, kind in enumerate(KINDS)]))
+    return np.array([log_neighbour_distance(images.kinds[kind], float(scale[k])) for k, kind in enumerate(KINDS)])
 
 
 def log_neighbour_distance(features: np.ndarray, scale: float) -> float:

@@ -18,7 +18,7 @@ from prettyuseful.diagnosis.images import (
     parts_per_class,
     rows_by_unit,
 )
-from prettyuseful.diagnosis.neighbour_distance import mean_log_neighbour_distance
+from prettyuseful.diagnosis.neighbour_distance import log_neighbour_distances
 
 
 def extract_after_changes(images: LabelledImages, extractor: Extractor, coarse: bool = False) -> Iterator[RawFeatures]:
@@ -115,9 +115,9 @@ class Reference:
 
     @cached_property
     def neighbour_distance_deviation(self) -> np.ndarray:
-        """Root mean square difference (units,) between two parts of real images in `mean_log_neighbour_distance`.
+        """Root mean square difference (units,) between two parts of real images in their mean log neighbour distance.
 
-        Values below the mean over units are raised to it.
+        It is the mean of `log_neighbour_distances` over kinds. Values below the mean over units are raised to it.
         """
         squares = np.mean([list(_squared_differences(half)) for half in self.halves], axis=0)
         return np.asarray(np.sqrt(np.maximum(squares, squares.mean())))
@@ -129,7 +129,8 @@ def _squared_differences(half: Half) -> Iterator[float]:
     for unit, *parts in half.splits():
         count = min(map(len, parts))
         first, second = (
-            mean_log_neighbour_distance(half.real.features.take(rows[:count]), half.real.within[unit]) for rows in parts
+            log_neighbour_distances(half.real.features.take(rows[:count]), half.real.within[unit]).mean()
+            for rows in parts
         )
         squares.setdefault(unit, []).append((first - second) ** 2)
     mean = float(np.mean([np.mean(values) for values in squares.values()]))

@@ -20,13 +20,14 @@ from prettyuseful.diagnosis.features import Sample, ScaledFeatures, UnitFeatures
 from prettyuseful.diagnosis.half import Half, UnitPair
 from prettyuseful.diagnosis.images import MIN_IMAGES, LabelledImages, sample_groups
 from prettyuseful.diagnosis.label_errors import confused_classes, recognised_images, suspect_labels
-from prettyuseful.diagnosis.neighbour_distance import mean_log_neighbour_distance
+from prettyuseful.diagnosis.neighbour_distance import log_neighbour_distances
 from prettyuseful.diagnosis.repeats import find_set_repeats
 from prettyuseful.engine.keys import derive_seed
 from prettyuseful.generators.contrast import has_contrast
 
 LEAST_RECOGNISED = 0.2
 """Smallest share of real images that classifiers must recognise for a judgement of labels."""
+_CLEAR = 0.15  # score of an image that is clearly nearer to another one than the threshold
 _DRAWS = 4  # subsamples of the synthetic images, each as large as the unit of real images
 
 
@@ -136,9 +137,10 @@ class MatchedComparison:
 def measure_labels(matched: MatchedComparison, cause: Cause) -> Evidence:
     """Measure the share of suspect labels, less the share among real images.
 
-    An image counts only if its label is suspect in both halves. Not every wrong label is found: `recognised` is the
-    share of real images that both classifiers recognise with confidence, and so the share of wrong labels that would be
-    found. The effect is divided by it. The cause explains the distance that disappears when these images are left out.
+    An image counts only if its label is suspect in both halves, and a unit only if it has such an image. Not every
+    wrong label is found: `recognised` is the share of real images that both classifiers recognise with confidence, and
+    so the share of wrong labels that would be found. The effect is divided by it. The cause explains the distance that
+    disappears when these images are left out.
 
     Raises:
         NotJudgeable: a few images per class, or a classifier that recognises too few real images.
@@ -161,7 +163,8 @@ def measure_labels(matched: MatchedComparison, cause: Cause) -> Evidence:
             f"{LEAST_RECOGNISED:.0%}, so most wrong labels would not be found"
         )
     remaining = matched.distance_without(images, matched.real)
-    statistic = np.mean(shares, axis=0)
+    agreed = _unit_means(images, units) > 0
+    statistic = np.where(agreed, np.mean(shares, axis=0), np.minimum(np.mean(shares, axis=0), 0))
     explained = explained_share(remaining, matched.remaining) * matched.remaining_share
     real_share = float(np.mean(real_shares))
     effect = np.minimum(statistic / recognised, 1)
@@ -198,7 +201,8 @@ def measure_copies(matched: MatchedComparison, cause: Cause) -> Evidence:
     images = scores > 0
     effect = _unit_means(images, matched.comparison.units) - np.repeat(chance, reference.parts)
     share = float(chance.mean())
-    return Evidence(cause, effect, effect, 0.0, images=images, scores=scores, others=others, real_share=share)
+    statistic = clear_excess(effect, scores)
+    return Evidence(cause, effect, statistic, 0.0, images=images, scores=scores, others=others, real_share=share)
 
 
 def measure_repeats(matched: MatchedComparison, cause: Cause) -> Evidence:
@@ -216,7 +220,7 @@ def measure_repeats(matched: MatchedComparison, cause: Cause) -> Evidence:
     return Evidence(
         cause,
         effect,
-        effect,
+        clear_excess(effect, found.scores),
         matched.share_of_images(found.mask),
         images=found.mask,
         scores=found.scores,
@@ -251,7 +255,11 @@ def measure_blanks(matched: MatchedComparison, cause: Cause) -> Evidence:
 def measure_coverage(matched: MatchedComparison, cause: Cause) -> Evidence:
     """Measure the mean log nearest-neighbour distance of each unit, less that of real images.
 
-    The cause explains the part of the energy distance that comes from smaller distances between the synthetic images.
+    Images of few modes are closer to each other in every kind of features, and images with another colour or texture in
+    one or two. The statistic is therefore taken from the kind that narrows least, and the effect is the mean over
+    kinds. The cause explains the part of the energy distance that comes from smaller distances between the synthetic
+    images, as far as they are smaller in all kinds.
+
     Real images are taken with or without the selected changes, whichever are closer to each other: a change that
     spreads real images, such as a higher contrast, would make any synthetic images look too similar.
 
@@ -269,23 +277,24 @@ def measure_coverage(matched: MatchedComparison, cause: Cause) -> Evidence:
             count = min(len(real_rows), len(rows))
             draws = [rows[sample_groups(groups[rows], count, rng)] for _ in range(_DRAWS)]
             real_draw = real_rows[sample_groups(half.images.groups[real_rows], count, rng)]
-            mean = np.mean([mean_log_neighbour_distance(synthetic.features.take(draw), scale) for draw in draws])
-            of_real = [mean_log_neighbour_distance(u.features.take(real_draw), scale) for u in (half.real, real)]
-            values.append(mean - min(of_real))
+            mean = np.mean([log_neighbour_distances(synthetic.features.take(draw), scale) for draw in draws], axis=0)
+            of_real = [log_neighbour_distances(u.features.take(real_draw), scale) for u in (half.real, real)]
+            values.append(mean - np.minimum(*of_real))
         effects.append(values)
         within = np.minimum(half.real.within, real.within)
-        narrowing += ((within - synthetic.within) / half.real.within / half.noise).sum(axis=1) / len(matched.halves)
+        common = np.maximum(1 - synthetic.within / within, 0).min(axis=1, keepdims=True)
+        narrowing += (common * within / half.real.within / half.noise).sum(axis=1) / len(matched.halves)
         distance += half.energy_distances(real, synthetic).sum() / len(matched.halves)
-    effect = np.mean(effects, axis=0)
+    by_kind = np.mean(effects, axis=0)
     explained = float(np.clip(narrowing.sum() / distance, 0, 1)) if distance > 0 else 0.0
     deviation = matched.reference.neighbour_distance_deviation
     return Evidence(
         cause,
-        effect,
-        -effect,
+        by_kind.mean(axis=1),
+        -by_kind.max(axis=1),
         explained * matched.remaining_share,
         deviation=deviation,
-        remaining=matched.remaining - np.maximum(narrowing, 0),
+        remaining=matched.remaining - narrowing,
     )
 
 
@@ -321,6 +330,15 @@ def _recognised_shares(half: Half, real: UnitFeatures) -> np.ndarray:
     labels, features = half.images.labels, real.features
     recognised = recognised_images(features.kinds["features"], features.logits, labels)
     return np.array([recognised[labels == label].mean() for label in np.unique(labels)])
+
+
+def clear_excess(effect: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """Return the excess (units,) of near-duplicates, or at most 0 if less than half of it is clear.
+
+    A change that no candidate explains, such as fog, brings all images a little nearer to each other, so that more of
+    them fall just below the threshold. Copies and repeats are much nearer.
+    """
+    return effect if (scores > _CLEAR).mean() >= effect.mean() / 2 else np.minimum(effect, 0)
 
 
 def _blank(images: LabelledImages) -> np.ndarray:

@@ -14,13 +14,13 @@ from prettyuseful.transforms.band import Band
 from prettyuseful.transforms.base import Transform, TransformSource
 from prettyuseful.transforms.colour import ChannelGain, Colour, ColourShift, Posterise
 from prettyuseful.transforms.custom import CustomTransform
-from prettyuseful.transforms.degradation import Blur, Grating, Jpeg, LowResolution, Noise, Sharpen, Smooth
+from prettyuseful.transforms.degradation import Blur, BorderBlur, Grating, Jpeg, LowResolution, Noise, Sharpen, Smooth
 from prettyuseful.transforms.geometry import Flip, Frame, PatchShuffle, Rotate, Stretch, Zoom
 from prettyuseful.transforms.structure import Depth, Edges
 from prettyuseful.transforms.vae import Vae
 
 _ColourChange = ColourShift | Colour | ChannelGain | Posterise
-_Degradation = Blur | LowResolution | Sharpen | Smooth | Jpeg | Noise | Grating
+_Degradation = Blur | BorderBlur | LowResolution | Sharpen | Smooth | Jpeg | Noise | Grating
 _GeometryChange = PatchShuffle | Zoom | Rotate | Flip | Stretch | Frame
 Single = Band | Depth | Edges | Vae | _ColourChange | _Degradation | _GeometryChange | CustomTransform
 

@@ -28,6 +28,26 @@ class Blur(Formula):
         return to_uint8(gaussian(image / 255, width, mode="reflect", channel_axis=2))
 
 
+class BorderBlur(Formula):
+    """Gaussian blur towards the border, as by a shallow depth of field around an object in the centre.
+
+    The middle half of both sides stays sharp; from four fifths of the way to the border on, the blur is full. `width`:
+    standard deviation in fractions of the short side.
+    """
+
+    kind: Literal["border-blur"] = "border-blur"
+    width: float = Field(gt=0, le=1, description="standard deviation in fractions of the short side")
+
+    def transform_image(self, image: np.ndarray) -> np.ndarray:
+        from skimage.filters import gaussian
+
+        down, across = (np.linspace(-1, 1, side) for side in image.shape[:2])
+        share = np.clip((np.hypot(down[:, None], across) - 0.5) / 0.3, 0, 1)[:, :, None]
+        values = image / 255
+        blurred = gaussian(values, self.width * min(image.shape[:2]), mode="reflect", channel_axis=2)
+        return to_uint8((1 - share) * values + share * blurred)
+
+
 class LowResolution(Formula):
     """Shrink an image and enlarge it to its size again, both by Pillow's anti-aliased bicubic filter.
 
