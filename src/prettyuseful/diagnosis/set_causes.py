@@ -163,8 +163,9 @@ def measure_labels(matched: MatchedComparison, cause: Cause) -> Evidence:
             f"{LEAST_RECOGNISED:.0%}, so most wrong labels would not be found"
         )
     remaining = matched.distance_without(images, matched.real)
-    agreed = _unit_means(images, units) > 0
-    statistic = np.where(agreed, np.mean(shares, axis=0), np.minimum(np.mean(shares, axis=0), 0))
+    statistic = np.asarray(np.mean(shares, axis=0))
+    without = _unit_means(images, units) == 0
+    statistic[without] = statistic[without].clip(max=0)
     explained = explained_share(remaining, matched.remaining) * matched.remaining_share
     real_share = float(np.mean(real_shares))
     effect = np.minimum(statistic / recognised, 1)
