@@ -149,7 +149,7 @@ def main() -> None:
 
 def _parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--folder", type=_name_and_path, action="append", default=[], metavar="NAME=PATH")
+    parser.add_argument("--folder", type=name_and_path, action="append", default=[], metavar="NAME=PATH")
     parser.add_argument(
         "--side", type=_name_and_side, action="append", default=[], metavar="NAME=PIXELS", help="default 32"
     )
@@ -171,7 +171,7 @@ def _parse_options() -> argparse.Namespace:
     return options
 
 
-def _name_and_path(text: str) -> tuple[str, Path]:
+def name_and_path(text: str) -> tuple[str, Path]:
     name, separator, path = text.partition("=")
     if not separator:
         raise argparse.ArgumentTypeError(f"{text!r} has no name; write NAME=PATH")

@@ -6,7 +6,7 @@ are computed for this: the reference has them all.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,29 +51,53 @@ class Planting:
         )
 
 
+@dataclass(frozen=True)
+class PlantedChange:
+    """A candidate change that was planted into real images.
+
+    Attributes:
+        found: share of cases in which it is found, 0-1.
+        size: distance of the changed images from other real images, in units of noise.
+    """
+
+    change: Candidate
+    found: float
+    size: float
+
+
 def smallest_detectable(reference: Reference) -> tuple[Detectable, ...]:
-    """Return, for each cause, the smallest of its candidate changes that would be found in 80% of cases.
+    """Return, for each cause, the smallest of its candidate changes that would be found in 80% of cases."""
+    by_cause: dict[Cause, list[PlantedChange]] = {}
+    for planted in plant_changes(reference):
+        by_cause.setdefault(planted.change.cause, []).append(planted)
+    return tuple(
+        Detectable(id=cause.id, direction=cause.direction, like=_smallest(planted))
+        for cause, planted in by_cause.items()
+    )
+
+
+def _smallest(planted: Sequence[PlantedChange]) -> str:
+    found = [entry for entry in planted if entry.found >= POWER]
+    return min(found, key=lambda entry: entry.size).change.words if found else ""
+
+
+def plant_changes(reference: Reference) -> Iterator[PlantedChange]:
+    """Plant each candidate change into real images; yield nothing if a unit has too few images.
 
     A change is found if its gain is significant after the correction for all candidates, and if the gain and the
     explained share are large enough. Cases are bootstrap samples of units.
     """
     plantings = list(_plantings(reference))
     if not plantings:
-        return ()
-    features: Mapping[Candidate, tuple[ScaledFeatures, ScaledFeatures]] = reference.change_features
-    critical = np.mean([_critical_value(planting, reference) for planting in plantings])
-    sizes: dict[Cause, list[tuple[float, Candidate]]] = {}
-    for candidate in features:
+        return
+    critical = float(np.mean([_critical_value(planting, reference) for planting in plantings]))
+    for change in reference.change_features:
         found, size = [], []
         for planting in plantings:
-            before, after = _distances(planting, reference, candidate)
-            found.append(_found_share(before, after, float(critical), reference.halves.between_classes))
+            before, after = _distances(planting, reference, change)
+            found.append(_found_share(before, after, critical, reference.halves.between_classes))
             size.append(before.mean())
-        detected = sizes.setdefault(candidate.cause, [])
-        if np.mean(found) >= POWER:
-            detected.append((float(np.mean(size)), candidate))
-    smallest = {cause: min(found, key=lambda pair: pair[0])[1].words if found else "" for cause, found in sizes.items()}
-    return tuple(Detectable(id=cause.id, direction=cause.direction, like=words) for cause, words in smallest.items())
+        yield PlantedChange(change, float(np.mean(found)), float(np.mean(size)))
 
 
 def _plantings(reference: Reference) -> Iterator[Planting]:
