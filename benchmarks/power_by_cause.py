@@ -82,13 +82,13 @@ def main() -> None:
 
 def pixel_curves(reference: Reference) -> Iterator[Curve]:
     """Yield a curve for each family of candidate changes."""
-    by_family: dict[str, Curve] = {}
+    by_family: dict[tuple[str, str, str], dict[str, float]] = {}
     for planted in plant_changes(reference):
         family = planted.change.family
-        key = f"{family.cause.name} {family.words}"
-        curve = by_family.setdefault(key, Curve(family.cause.id, family.words.format("s"), {}))
-        curve.found[f"{planted.change.strength:g}"] = planted.found
-    yield from by_family.values()
+        found = by_family.setdefault((family.cause.id, family.cause.direction, family.words), {})
+        found[f"{planted.change.strength:g}"] = planted.found
+    for (cause, _, words), found in by_family.items():
+        yield Curve(cause, words.format("s"), found)
 
 
 def set_curves(reference: Reference, world: Folder, trials: int) -> Iterator[Curve]:

@@ -123,6 +123,19 @@ def test_records_of_unfinished_runs_hold_the_existing_results(plan: Plan, finish
     assert left.environment == whole.environment
 
 
+def test_what_too_few_groups_prevent_is_a_note(plan: Plan, finished: Path, tmp_path: Path) -> None:
+    shutil.copytree(finished / "store", tmp_path / "store")
+    store, reason = LocalStore(tmp_path / "store"), "use images from more groups"
+    for manifest in [manifest for manifest in store.list() if manifest.step == "measure"]:
+        store.discard([manifest.key])
+        store.commit(manifest.model_copy(update={"facts": {"not_measured": reason}}))
+    records = gather_records(plan, store)
+    assert [record.measured for record in datasets_of(records).values()] == [[], [], []]
+    labels = ", ".join(dataset.label for dataset in plan.datasets)
+    names = [metric.name for metric in plan.metrics]
+    assert f"Not measured for {labels}: {', '.join(names)} ({reason})." in study_of(records).notes
+
+
 FORGERIES: dict[str, tuple[str, dict[str, Any], str]] = {
     "share": ("evaluate", {"facts": {"top1": 2}}, "facts.top1 = 2: input should be less than or equal to 1"),
     "groups": ("evaluate", {"facts": {"groups": None}}, "facts.groups: input should be a valid list"),

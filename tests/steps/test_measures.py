@@ -40,6 +40,7 @@ class PlantedSpec(StepSpec):
     classes: int = 2
     shift: float = 0.0
     fill: str | None = None
+    group: int = 2
 
     def make(self, job: Job) -> dict[str, Any]:
         rng = np.random.default_rng(int(1000 * self.shift) + self.count)
@@ -49,7 +50,7 @@ class PlantedSpec(StepSpec):
         labels = np.repeat(np.arange(self.classes), self.count)
         np.save(job.folder / "features.npy", features)
         np.save(job.folder / "labels.npy", labels)
-        np.save(job.folder / "groups.npy", np.array([f"{self.shift}-{i // 2}" for i in range(len(labels))]))
+        np.save(job.folder / "groups.npy", np.array([f"{self.shift}-{i // self.group}" for i in range(len(labels))]))
         return {}
 
 
@@ -196,6 +197,17 @@ def test_constant_features_give_defined_values(make: Make, family: str, values: 
     raised = [number["value"] for number in result["numbers"].values()]
     raised += [value_of(parts) for parts in result["parts"].values()]
     assert {round(value, 9) for value in raised} == values
+
+
+def test_classes_of_too_few_groups_are_left_out_or_the_reason_is_given(make: Make) -> None:
+    candidate, few = make(PlantedSpec(count=24, shift=0.3)), make(PlantedSpec(count=24, group=24))
+    facts = measured(make, "manifold", (few, candidate))
+    assert list(facts) == ["not_measured"]
+    assert facts["not_measured"].startswith("most classes have fewer than 6 real test images in one of two halves")
+    mixed = make(PlantedSpec(count=24, classes=3, group=20))  # the first class has groups of 20 and 4 images
+    facts = measured(make, "manifold", (mixed, make(PlantedSpec(count=24, classes=3, shift=0.3))))
+    assert [count > 0 for count in facts["images_per_class"]] == [False, True, True]
+    assert all(len(parts) == 2 for parts in facts["parts"].values())
 
 
 def test_a_missing_class_raises_an_error(make: Make) -> None:

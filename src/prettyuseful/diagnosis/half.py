@@ -14,9 +14,8 @@ import numpy as np
 
 from prettyuseful.diagnosis.descriptors import describe
 from prettyuseful.diagnosis.features import Extractor, RawFeatures, Sample, ScaledFeatures, UnitFeatures
-from prettyuseful.diagnosis.images import LabelledImages, split_groups
+from prettyuseful.diagnosis.images import LabelledImages, NotDiagnosableError, split_groups
 from prettyuseful.engine.keys import derive_seed
-from prettyuseful.errors import DataError
 
 ScaledPair = tuple[ScaledFeatures, ScaledFeatures]
 """Images in the scale of the first half and in the scale of the second."""
@@ -92,9 +91,9 @@ class Half:
         """
         features, labels, groups = self.real.features, self.images.labels, self.images.groups
         if len(set(zip(labels.tolist(), groups.tolist(), strict=True))) == len(set(labels.tolist())):
-            raise DataError(
+            raise NotDiagnosableError(
                 "the real images of every class come from one group, so the variation between real images cannot be "
-                "estimated; use images from more sources, or check the groups"
+                "estimated"
             )
         centred = {kind: _centre(values, labels) for kind, values in features.kinds.items()}
         everything = ScaledFeatures(centred, features.logits)

@@ -18,6 +18,22 @@ FEWEST_IMAGES = 2
 """Smallest number of images of a unit that the distance from other images can be measured with."""
 
 
+class NotDiagnosableError(DataError):
+    """Images that come from too few groups, or are too few, for a diagnosis; `problem` says which.
+
+    `label`: the class that the problem is about, or None if it is about all.
+    """
+
+    def __init__(self, problem: str, label: int | None = None) -> None:
+        self.problem, self.label = problem, label
+        super().__init__(self.of_class("" if label is None else str(label)))
+
+    def of_class(self, name: str) -> str:
+        """Return the message with the name of the class."""
+        about = "" if self.label is None else f"class {name} "
+        return f"{about}{self.problem}; use more images, or check the groups"
+
+
 @dataclass(frozen=True)
 class LabelledImages:
     """Images with labels and groups.
@@ -63,7 +79,7 @@ def rows_by_unit(
         least: smallest number of images of a unit.
 
     Raises:
-        DataError: a unit has too few images.
+        NotDiagnosableError: a unit has too few images.
     """
     units = []
     for label in range(classes):
@@ -72,9 +88,10 @@ def rows_by_unit(
         for part in range(parts):
             unit = rows[part_of_row == part]
             if len(unit) < least:
-                raise DataError(
-                    f"class {label} of {name} has {len(rows)} images in {len(set(images.groups[rows]))} groups, and a "
-                    f"diagnosis needs {parts} parts of {least} images that share no group; use more images"
+                raise NotDiagnosableError(
+                    f"of {name} has {len(rows)} images in {len(set(images.groups[rows]))} groups, and a diagnosis "
+                    f"needs {parts} parts of {least} images that share no group",
+                    label,
                 )
             units.append(unit)
     return units

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeVar
 
@@ -90,9 +90,23 @@ class _RecordBuilder:
                 )
                 for group in self.plan.groups
             ],
-            notes=list(self.plan.notes),
+            notes=list(dict.fromkeys([*self.plan.notes, *self._too_few_groups()])),
             environment=environment(),
         )
+
+    def _too_few_groups(self) -> Iterator[str]:
+        """Yield what was planned for a data set and cannot be measured, because the images are from too few groups."""
+        unmeasured: dict[tuple[str, str], dict[str, None]] = {}
+        for dataset in self.plan.datasets:
+            manifests, _ = self._find_manifests(dataset.keys)
+            if (made := manifests.get("diagnose")) and (reason := made.facts.get("not_diagnosed")):
+                yield f"Causes of {dataset.label} are not diagnosed: {reason}."
+            for measure in dataset.measures:
+                if (made := manifests.get(measure.label)) and (reason := made.facts.get("not_measured")):
+                    unmeasured.setdefault((measure.family, reason), {})[dataset.label] = None
+        for (family, reason), labels in unmeasured.items():
+            names = ", ".join(metric.name for metric in self.plan.metrics if family in (metric.family, metric.name))
+            yield f"Not measured for {', '.join(labels)}: {names} ({reason})."
 
     def _hub_models(self) -> list[HubModelRecord]:
         """Return every model of the hub that a step reads, with its commit."""
@@ -191,7 +205,7 @@ class _RecordBuilder:
         metrics = {metric.name for metric in self.plan.metrics}
         for measure in dataset.measures:
             manifest, reencoding = manifests.get(measure.label), self._reencoding(measure)
-            if manifest is None or (measure.reencoded and reencoding is None):
+            if manifest is None or "not_measured" in manifest.facts or (measure.reencoded and reencoding is None):
                 continue
             with self._contents_of(manifest):
                 facts = manifest.facts
@@ -233,6 +247,8 @@ class _RecordBuilder:
         return self._file(manifest, "samples.json", _SAMPLES) or []
 
     def _diagnosis(self, manifest: Manifest | None) -> Diagnosis | None:
+        if manifest is None or "not_diagnosed" in manifest.facts:
+            return None
         return self._file(manifest, "diagnosis.json", _DIAGNOSIS)
 
     def _findings(self, manifest: Manifest | None) -> tuple[Finding, ...] | None:

@@ -15,6 +15,10 @@ BLOCKS = 20
 MIN_BLOCKS = 3
 
 
+class TooFewGroupsError(DataError):
+    """The images come from too few groups for a measurement."""
+
+
 def split_halves(groups: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Split rows into two halves of nearly equal size that share no group. The names of the groups fix the split."""
     names, sizes = np.unique(groups[rows], return_counts=True)
@@ -64,13 +68,13 @@ def count_blocks(*sides: tuple[np.ndarray, np.ndarray]) -> int:
         sides: labels and groups of the images of each side.
 
     Raises:
-        DataError: there are too few groups for an interval.
+        TooFewGroupsError: there are too few groups for an interval.
     """
     fewest = min(
         sum(len(np.unique(groups[labels == label])) for label in np.unique(labels)) for labels, groups in sides
     )
     if fewest < MIN_BLOCKS:
-        raise DataError(
+        raise TooFewGroupsError(
             f"an interval needs at least {MIN_BLOCKS} source groups, but there are {fewest}; use images from more "
             "source groups"
         )

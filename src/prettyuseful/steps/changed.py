@@ -22,6 +22,7 @@ from prettyuseful.engine.step import Job, StepSpec
 from prettyuseful.errors import DataError
 from prettyuseful.hub.commits import check_resolved
 from prettyuseful.numerics import Numerics
+from prettyuseful.steps.diagnosis import ROWS
 from prettyuseful.steps.inputs import read_classes, read_rows
 from prettyuseful.transforms.base import TransformSource
 
@@ -85,7 +86,7 @@ class DropSpec(StepSpec):
 
     def make(self, job: Job) -> dict[str, Any]:
         classes = read_classes(job, "dataset")
-        affected = json.loads(job.inputs["diagnosis"].path("rows.json").read_text("utf-8"))
+        affected = json.loads(job.inputs["diagnosis"].path(ROWS).read_text("utf-8"))
         if self.cause not in affected:
             raise DataError(
                 f"images that show {self.cause!r} cannot be dropped, because the diagnosis cannot judge this cause; "

@@ -115,7 +115,8 @@ class DiagnoseSpec(StepSpec):
     are the facts on their files. If the formats of the files differ, both sides are given the same format first.
 
     The step stores a `findings.Diagnosis` in `diagnosis.json`; in `rows.json`, the rows of `pixels` that show a cause,
-    by the id of each cause whose images can be dropped; and in `culprits.csv`, lists of images by path.
+    by the id of each cause whose images can be dropped; and in `culprits.csv`, lists of images by path. Groups are
+    known only now: if there are too few, the fact `not_diagnosed` is the reason, and `rows.json` is empty.
     """
 
     kind: ClassVar[str] = "diagnose"
@@ -125,6 +126,16 @@ class DiagnoseSpec(StepSpec):
     numerics: Numerics
 
     def make(self, job: Job) -> dict[str, Any]:
+        from prettyuseful.diagnosis.images import NotDiagnosableError
+
+        try:
+            return self._diagnose(job)
+        except NotDiagnosableError as error:
+            write_json(job.folder / ROWS, {})
+            classes = read_classes(job, "half 0")
+            return {"not_diagnosed": error.of_class("" if error.label is None else repr(classes[error.label]))}
+
+    def _diagnose(self, job: Job) -> dict[str, Any]:
         from prettyuseful.diagnosis.examples import add_examples
         from prettyuseful.steps.culprits import write_culprits
 
@@ -142,7 +153,7 @@ class DiagnoseSpec(StepSpec):
         diagnosis = diagnosis.model_copy(update={**more, "lists": lists, "images": len(rows)})
         write_json(job.folder / "diagnosis.json", diagnosis.model_dump(mode="json"))
         rows_by_cause = {cause: rows[mask].tolist() for cause, mask in run.droppable_images.items()}
-        write_json(job.folder / "rows.json", rows_by_cause)
+        write_json(job.folder / ROWS, rows_by_cause)
         named = [cause.row.name for cause in diagnosis.named]
         return {"images": len(rows), "classes": list(classes), "differs": diagnosis.differs, "named": named}
 
@@ -177,6 +188,8 @@ class DiagnoseSpec(StepSpec):
         return after, finding.model_copy(update={"vanished": tuple(vanished)})
 
 
+ROWS = "rows.json"
+"""File of a diagnosis with the images that show a cause."""
 _REFERENCE_INPUTS = ("half 0", "half 1", "classifier 0", "classifier 1", "tries 0", "tries 1")
 
 

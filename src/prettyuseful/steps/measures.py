@@ -15,7 +15,7 @@ from prettyuseful.errors import DataError
 from prettyuseful.metrics.base import Metric
 from prettyuseful.metrics.rows import METRICS, family_rows
 from prettyuseful.plugins import is_plugin, plugin_id
-from prettyuseful.steps.balance import assign_blocks, count_blocks, draw_balanced, split_halves
+from prettyuseful.steps.balance import TooFewGroupsError, assign_blocks, count_blocks, draw_balanced, split_halves
 
 
 @dataclass(frozen=True)
@@ -35,16 +35,18 @@ class MeasureSpec(StepSpec):
 
     The real test images are split into two halves that share no group. The first half is the reference. With `control`,
     the second half is compared with it instead of a data set (there is no input `candidate`). Both sides are reduced to
-    the same number of images of each class, at most `per_class`; a class with 0 is left out. Metrics with one value per
+    the same number of images of each class, at most `per_class`; a class with fewer images in a half than the metrics
+    need is left out. Metrics with one value per
     image are stored as sums by class and group (`parts`). Other metrics (`numbers`, `by_class`) are stored with their
-    values when a block of groups is left out of both sides.
+    values when a block of groups is left out of both sides. Groups are known only now: if they are too few, the fact
+    `not_measured` is the reason.
 
     The inputs `reference` and `candidate` contain features or logits, labels and groups. If they contain pixels, the
     logits come from `reference values` and `candidate values`. The input `texts` has one row per class.
     """
 
     kind: ClassVar[str] = "measure"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     pace: ClassVar[float] = 0.0003
     grows: ClassVar[bool] = False
     family: Pinned[str]
@@ -52,12 +54,15 @@ class MeasureSpec(StepSpec):
     per_class: ClassCounts
 
     def make(self, job: Job) -> dict[str, Any]:
-        with METRICS.guard(self.family.source):
-            return self._measure(job)
+        try:
+            with METRICS.guard(self.family.source):
+                return self._measure(job)
+        except TooFewGroupsError as error:
+            return {"not_measured": str(error)}
 
     def _measure(self, job: Job) -> dict[str, Any]:
         metrics = family_rows(self.family.source)
-        reference, candidate, classes = self._select_images(job)
+        reference, candidate, classes = self._select_images(job, max(metric.fewest for metric in metrics))
         sides = _function_arguments(metrics[0], reference, candidate, job)
         numbers, by_class = {}, {}
         for metric in metrics:
@@ -77,19 +82,33 @@ class MeasureSpec(StepSpec):
         name = self.family.source
         return f"measure {plugin_id(name) if is_plugin(name) else name}"
 
-    def _select_images(self, job: Job) -> tuple[Side, Side, int]:
-        """Return the images of both sides, and the number of classes, with those that are left out."""
+    def _select_images(self, job: Job, fewest: int) -> tuple[Side, Side, int]:
+        """Return the images of both sides, and the number of classes, with those that are left out.
+
+        `fewest`: smallest number of images of a class.
+
+        Raises:
+            TooFewGroupsError: most classes are left out.
+        """
         real = _read_side(job, "reference")
         other = None if self.control else _read_side(job, "candidate")
         reference, candidate = [], []
-        for label in np.unique(real.labels):
+        labels = [label for label in np.unique(real.labels) if self.per_class[label]]
+        for label in labels:
             first, second = split_halves(real.groups, np.flatnonzero(real.labels == label))
             count = min(len(first), len(second), self.per_class[label])
             source, rows = (real, second) if other is None else (other, np.flatnonzero(other.labels == label))
+            if count < fewest:
+                continue
             if len(rows) < count:
                 raise DataError(f"class {label} (from 0) has {len(rows)} images, but {count} are needed; add images")
             reference.append(draw_balanced(real.groups, first, count))
             candidate.append(draw_balanced(source.groups, rows, count))
+        if 2 * len(reference) < len(labels):
+            raise TooFewGroupsError(
+                f"most classes have fewer than {fewest} real test images in one of two halves, which are whole groups; "
+                "use images from more source groups"
+            )
         classes = int(real.labels.max()) + 1
         return real.take(np.concatenate(reference)), (other or real).take(np.concatenate(candidate)), classes
 
