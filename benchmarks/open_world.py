@@ -24,7 +24,7 @@ import multiprocessing
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property, lru_cache, partial
 from itertools import product
@@ -398,19 +398,28 @@ def summarise(trials: Sequence[Trial]) -> dict[str, Any]:
 
 
 def markdown_table(trials: Sequence[Trial]) -> str:
-    """Return a row per kind with its outcomes at each strength and the share of misleading ones."""
-    lines = ["| kind | right | medium | strong | misleading |", "| --- | --- | --- | --- | --- |"]
+    """Return a row per kind with its outcomes on each real set, and the number of misleading ones."""
+    planted = [trial for trial in trials if trial.kind]
+    sets = sorted({(trial.folder, trial.per_class) for trial in planted})
+    lines = [
+        f"| kind | right | {' | '.join(f'{folder}, {n} per class' for folder, n in sets)} | misleading |",
+        f"| --- | --- | {' | '.join('---' for _ in sets)} | --- |",
+    ]
     for kind, defect in OPEN_DEFECTS.items():
-        chosen = [trial for trial in trials if trial.kind == kind]
+        chosen = [trial for trial in planted if trial.kind == kind]
         if chosen:
             cells = [
-                ", ".join(f"{name} {count}" for name, count in _outcomes(chosen, kind, strength).items())
-                for strength in STRENGTHS
+                _counted(trial.outcome for trial in chosen if (trial.folder, trial.per_class) == real_set)
+                for real_set in sets
             ]
             misleading = sum(trial.verdict == "misleading" for trial in chosen)
             cells = [kind, ", ".join(defect.accepted), *cells, f"{misleading} of {len(chosen)}"]
             lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
+
+
+def _counted(outcomes: Iterable[str]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in Counter(outcomes).most_common())
 
 
 def _outcomes(trials: Sequence[Trial], kind: str, strength: str) -> dict[str, int]:

@@ -214,7 +214,7 @@ def test_verdicts_and_shares() -> None:
     assert (as_is["alarms"]["count"], as_is["alarms"]["trials"], as_is["names"]["count"]) == (1, 9, 0)
     assert as_is["alarms"]["low"] == pytest.approx(0.003, abs=1e-3)  # Clopper-Pearson: 1 - 0.975 ** (1 / 9)
     assert result["undamaged"]["natural, 30 per class, both JPEG 90"]["named"] == {"labels": 1}
-    assert "| letterbox | frame | frame 1 | coverage 1 | 1 of 2 |" in markdown_table(trials)
+    assert "| letterbox | frame | frame 1, coverage 1 | 1 of 2 |" in markdown_table(trials)
 
 
 def test_trials_of_a_real_set(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
