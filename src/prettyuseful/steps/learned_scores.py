@@ -1,0 +1,85 @@
+"""Steps of learned scores: the texts of the images of a data set, and one score per image from CLIP features."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+if TYPE_CHECKING:
+    from prettyuseful.encoders.hub import Clip
+
+import numpy as np
+
+from prettyuseful.aesthetics.preferences import pair_probabilities, preference_scores
+from prettyuseful.aesthetics.rows import SCORES
+from prettyuseful.encoders.scoring import open_head
+from prettyuseful.encoders.source import EncoderSource, open_encoder
+from prettyuseful.engine.pinned import Pinned
+from prettyuseful.engine.step import Job, StepSpec
+from prettyuseful.numerics import Numerics
+from prettyuseful.steps.inputs import read_image_prompts
+from prettyuseful.steps.scores import ScoreTable, save_scores
+
+
+class EmbedPromptsSpec(StepSpec):
+    """Embed the text of each image of a data set: its own prompt, or the text of its class if it has none.
+
+    Every text is embedded once: `features.npy` has one row per text, and `text.npy` the row of each image.
+
+    `class_texts`: the text of each class.
+    """
+
+    kind: ClassVar[str] = "embed-prompts"
+    pace: ClassVar[float] = 0.0005
+    encoder: Pinned[EncoderSource]
+    class_texts: tuple[str, ...]
+    numerics: Numerics
+
+    def make(self, job: Job) -> dict[str, Any]:
+        self.numerics.apply()
+        rows: dict[str, int] = {}
+        index, own = [], 0
+        for label, prompt in read_image_prompts(job, "dataset"):
+            own += bool(prompt)
+            index.append(rows.setdefault(prompt or self.class_texts[label], len(rows)))
+        encoder = cast("Clip", open_encoder(self.encoder, self.numerics))
+        np.save(job.folder / "features.npy", encoder.text_features(tuple(rows)))
+        np.save(job.folder / "text.npy", np.array(index, np.int64))
+        return {"texts": len(rows), "own_prompts": own, "logit_scale": encoder.logit_scale}
+
+    @property
+    def assumed_pace(self) -> float | None:
+        return None
+
+
+class LearnedScoreSpec(StepSpec):
+    """Compute a learned score of every image of `dataset` from its `features`, see `ScoreModel`.
+
+    A score that compares images with texts has the input `texts`: the prompts of the images, or the opposite pair.
+    """
+
+    kind: ClassVar[str] = "score-features"
+    pace: ClassVar[float] = 0.00005
+    score: Pinned[str]
+    head: Pinned[str] | None = None
+
+    def make(self, job: Job) -> dict[str, Any]:
+        score = SCORES[self.score.source]
+        features, labels, groups = (
+            np.load(job.inputs["features"].path(f"{name}.npy")) for name in ("features", "labels", "groups")
+        )
+        return save_scores(job, ScoreTable((score.name,), self._values(job, features)[:, None], labels, groups))
+
+    def _values(self, job: Job, features: np.ndarray) -> np.ndarray:
+        name, model = self.score.source, SCORES[self.score.source].model
+        assert model is not None  # the planner makes this step for scores with a model only
+        if model.reads == "head":
+            assert model.head is not None
+            assert self.head is not None
+            return open_head(name, model.head, self.head).scores(features)
+        artifact = job.inputs["texts"]
+        texts = np.load(artifact.path("features.npy"))
+        if model.reads == "pair":
+            return pair_probabilities(features, texts)
+        return preference_scores(
+            features, texts[np.load(artifact.path("text.npy"))], artifact.manifest.facts["logit_scale"]
+        )
