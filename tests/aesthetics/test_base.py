@@ -35,7 +35,7 @@ def test_a_composite_is_no_score_of_one_image() -> None:
 
 @pytest.mark.parametrize(
     ("fields", "problem"),
-    [({"low": 2.0, "high": 1.0}, "low=2.0 must be below high=1.0"), ({"parts": ("contrast",)}, "not both")],
+    [({"low": 2.0, "high": 1.0}, "low=2.0 must be below high=1.0"), ({"parts": ("contrast",)}, "give only one of")],
 )
 def test_inconsistent_fields_are_reported(fields: dict[str, Any], problem: str) -> None:
     with pytest.raises(DataError, match=f"score 'reddest': .*{problem}"):

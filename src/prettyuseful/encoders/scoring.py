@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from prettyuseful.aesthetics.heads import Head, read_head
-from prettyuseful.aesthetics.learned import HeadFile, ScoreModel
+from prettyuseful.aesthetics.models import HeadFile, ScoreModel
+from prettyuseful.encoders.heads import Head, read_head
 from prettyuseful.encoders.source import EncoderSource
 from prettyuseful.engine.keys import file_sha256
 from prettyuseful.engine.pinned import Pinned
@@ -33,45 +32,32 @@ class ScoreWeights(BaseModel):
     )
 
 
-@dataclass(frozen=True)
-class PinnedScoreModel:
-    """A model behind a score, as steps use it: its encoder, and the head if it has one."""
-
-    encoder: Pinned[EncoderSource]
-    head: Pinned[str] | None
+def score_encoder(model: ScoreModel, given: ScoreWeights) -> EncoderSource:
+    """Return the CLIP model of a learned score, with the weights that a study gives, or the defaults."""
+    return EncoderSource(name=model.encoder, weights=given.model or model.weights)
 
 
-def pin_score_model(name: str, model: ScoreModel, given: ScoreWeights | None = None) -> PinnedScoreModel:
-    """Pin everything that changes a learned score.
+def pin_head(name: str, model: ScoreModel, given: ScoreWeights) -> Pinned[str] | None:
+    """Pin the head of a learned score to the content of its file, or to a commit of the hub; None if it has no head.
 
-    Args:
-        name: of the score, for messages.
-        model: what it is computed with.
-        given: weights to use instead of the defaults.
+    `name`: of the score, for messages.
 
     Raises:
-        UserError: weights are missing, cannot be read, or the hub does not have them.
+        DataError: there is no default and no file is given, it cannot be read, or the hub does not have it.
     """
-    given = given or ScoreWeights()
-    if model.head is None and given.head is not None:
-        raise DataError(f"{name} has no head; remove head")
-    encoder = EncoderSource(name=model.encoder, weights=given.model or model.weights)
-    return PinnedScoreModel(encoder.pin(), _pin_head(name, model.head, given.head) if model.head else None)
-
-
-def _pin_head(name: str, head: HeadFile, given: str | None) -> Pinned[str]:
-    place = given or head.repository
-    if place is None:
+    head, place = model.head, given.head
+    if head is None:
+        if place is not None:
+            raise DataError(f"{name} has no head; remove head")
+        return None
+    if place is not None and (exists(place) or not is_hub_id(place)):
+        return Pinned(source=place, content={"sha256": _sha256(Path(place))})
+    if place is None and head.repository is None:
         raise DataError(
-            f"{name} needs the file {head.file}, which is not on the hub; download it from {head.origin}, and give it "
-            f"as score_weights: {{{name}: {{head: {head.file}}}}}"
+            f"{name} has no default head; download {head.file} from {head.origin}, and give it as score_weights: "
+            f"{{{name}: {{head: {head.file}}}}}"
         )
-    if given is not None and (exists(given) or not is_hub_id(given)):
-        try:
-            return Pinned(source=given, content={"sha256": file_sha256(Path(given))})
-        except OSError as error:
-            raise DataError(f"cannot read the head {given}: {error.strerror or error}; check the path") from error
-    commit = resolve(place)
+    commit = resolve(place or str(head.repository))
     return Pinned(source=commit.id, content={**commit.content, "file": head.file})
 
 
@@ -86,7 +72,13 @@ def open_head(name: str, head: HeadFile, pinned: Pinned[str]) -> Head:
     if isinstance(content, dict) and "hub" in content:
         return read_head(download_file(pinned.source, head.file), head.layout)
     file = Path(pinned.source)
-    result = read_head(file, head.layout)
-    if content != {"sha256": file_sha256(file)}:
+    if content != {"sha256": _sha256(file)}:
         raise DataError(f"the head {file} has changed since the study was planned; run the study again")
-    return result
+    return read_head(file, head.layout)
+
+
+def _sha256(file: Path) -> str:
+    try:
+        return file_sha256(file)
+    except OSError as error:
+        raise DataError(f"cannot read the head {file}: {error.strerror or error}; check the path") from error

@@ -15,6 +15,7 @@ from prettyuseful.metrics.base import Metric, Reads
 from prettyuseful.metrics.rows import METRICS, pinned_family, requested_metrics
 from prettyuseful.plan.cells import AnyCell, FrozenCell, PlannedCell
 from prettyuseful.plan.features import FeaturePlanner
+from prettyuseful.plan.learned_scores import class_texts
 from prettyuseful.plan.planned import PlanContext, PlannedDataset, PlannedMeasure
 from prettyuseful.records import Subject
 from prettyuseful.steps.classifiers import EvaluateSpec
@@ -25,7 +26,6 @@ from prettyuseful.study.file import REAL, Study
 from prettyuseful.tasks.base import summarise_names
 from prettyuseful.training.recipes import FROZEN_FEATURES
 
-PROMPT = "a photo of a {}"
 _MIN_IMAGES = 3  # images per class that any metric needs
 
 
@@ -274,7 +274,7 @@ class MeasurePlanner:
     def _add_text_embeddings(self, encoder: EncoderSource) -> str:
         spec = EmbedTextSpec(
             encoder=self.features.pinned(encoder),
-            texts=tuple(PROMPT.format(name) for name in self.task.classes),
+            texts=class_texts(self.task.classes),
             numerics=self.study.numerics.step_numerics(),
         )
         return self.graph.add(spec, {}, f"embed class names by {encoder.label}", len(self.task.classes))

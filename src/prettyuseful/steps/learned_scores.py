@@ -9,12 +9,12 @@ if TYPE_CHECKING:
 
 import numpy as np
 
-from prettyuseful.aesthetics.preferences import pair_probabilities, preference_scores
 from prettyuseful.aesthetics.rows import SCORES
 from prettyuseful.encoders.scoring import open_head
 from prettyuseful.encoders.source import EncoderSource, open_encoder
 from prettyuseful.engine.pinned import Pinned
 from prettyuseful.engine.step import Job, StepSpec
+from prettyuseful.metrics.preferences import pair_probabilities, preference_scores
 from prettyuseful.numerics import Numerics
 from prettyuseful.steps.inputs import read_image_prompts
 from prettyuseful.steps.scores import ScoreTable, save_scores

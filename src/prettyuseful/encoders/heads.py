@@ -6,17 +6,15 @@ import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import numpy as np
 
+from prettyuseful.aesthetics.models import Layout
 from prettyuseful.errors import DataError
 from prettyuseful.hub.ids import WEIGHTS
 from prettyuseful.metrics.features import check_features, unit_rows
 from prettyuseful.redaction import redact_line
-
-Layout = Literal["linear", "mlp"]
-"""`linear`: one layer, `weight` (1, d) and `bias` (1,), as version 1. `mlp`: five layers, as version 2."""
 
 _LAYERS: Mapping[Layout, tuple[str, ...]] = {
     "linear": ("",),

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from prettyuseful.aesthetics.preferences import pair_probabilities, preference_scores
 from prettyuseful.errors import DataError
+from prettyuseful.metrics.preferences import pair_probabilities, preference_scores
 
 
 def test_preferences_agree_with_torch() -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from prettyuseful.aesthetics.heads import Layout
-
 _CLIP_L_14 = "openai/clip-vit-large-patch14@32bd64288804d66eefd0ccbe215aa642df71cc41"
 INPUT = "short side resized to 224 px (bicubic), then the central square"
+
+
+Layout = Literal["linear", "mlp"]
+"""`linear`: one layer, `weight` (1, d) and `bias` (1,), as version 1. `mlp`: five layers, as version 2."""
 
 
 @dataclass(frozen=True)
