@@ -9,7 +9,7 @@ COMMIT = re.compile(r"[\w.-]+/[\w.-]+@[0-9a-f]{40}")
 
 def test_default_weights_name_a_commit_and_every_model_has_what_it_reads() -> None:
     learned = {score.name: score.model for score in SCORES if score.model is not None}
-    assert list(learned) == ["laion-aesthetic", "laion-aesthetic-v1", "clip-iqa", "pickscore"]
+    assert list(learned) == ["laion-aesthetic", "laion-aesthetic-v1", "clip-iqa", "pickscore", "hps-v2.1"]
     for name, model in learned.items():
         assert COMMIT.fullmatch(model.weights), name
         assert model.licence

@@ -45,7 +45,7 @@ def reference(model: nn.Module, features: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("layout", ["linear", "mlp"])
 def test_scores_are_those_of_the_published_network(layout: Layout, suffix: str, tmp_path: Path) -> None:
     model, file = network(layout), tmp_path / f"head{suffix}"
-    (torch.save if suffix == ".pth" else save_file)(dict(model.state_dict()), file)  # type: ignore[operator]
+    (torch.save if suffix == ".pth" else save_file)(dict(model.state_dict()), file)
     features = 9 * np.random.default_rng(0).normal(size=(30, 12)).astype(np.float32)
     scores = read_head(file, layout).scores(features)
     wanted = reference(model, features)

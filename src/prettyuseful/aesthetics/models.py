@@ -42,6 +42,7 @@ class ScoreModel:
         licence: of the code and of the weights.
         head: with `reads="head"`.
         pair: with `reads="pair"`, the texts; the score is the probability of the first.
+        scaled: with `reads="prompt"`, whether cosine similarities are multiplied by the logit scale of the model.
         size: of the input, and how images are brought to it.
     """
 
@@ -51,6 +52,7 @@ class ScoreModel:
     licence: str
     head: HeadFile | None = None
     pair: tuple[str, str] | None = None
+    scaled: bool = True
     size: str = INPUT
 
 
@@ -85,4 +87,12 @@ PICKSCORE = ScoreModel(
     weights="yuvalkirstain/PickScore_v1@a4e4367c6dfa7288a00c550414478f865b875800",
     reads="prompt",
     licence="code MIT; weights: see the model's card",
+)
+HPS_V2_1 = ScoreModel(
+    encoder="clip-hps-v2.1",
+    weights="xswu/HPSv2@697403c78157020a1ae59d23f111aa58ced35b0a",
+    reads="prompt",
+    scaled=False,
+    size="long side resized to 224 px (bicubic), black borders",
+    licence="code and weights Apache-2.0",
 )

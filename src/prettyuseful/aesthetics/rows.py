@@ -133,6 +133,18 @@ SCORES = Registry(
             source="Kirstain et al. 2023",
             model=models.PICKSCORE,
         ),
+        Score(
+            name="hps-v2.1",
+            summary="HPS v2.1: which image people prefer for its text, by another fine-tuned CLIP ViT-H/14; about 0.2 "
+            "to 0.35",
+            title="HPS v2.1",
+            words="Cosine similarity of an image and its text by a CLIP ViT-H/14 that is fine-tuned on choices of "
+            "people. The authors often print it times 100.",
+            source="Wu et al. 2023, HPS v2",
+            model=models.HPS_V2_1,
+            low=-1.0,
+            high=1.0,
+        ),
     ),
 )
 

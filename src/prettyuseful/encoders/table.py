@@ -137,6 +137,17 @@ CLIP_H_14 = replace(
     # Models that are fine-tuned from it, such as PickScore, are published without.
     processor=f"{_OPEN_CLIP_H_14}@1c2b8495b28150b8a4922ee1c8edee224c284c0c",
 )
+HPS_V2_1 = EncoderRow(
+    name="clip-hps-v2.1",
+    summary="HPS v2.1, CLIP ViT-H/14 fine-tuned on preferences of people, 1024 dimensions, images and texts",
+    make="prettyuseful.encoders.open_clip:HumanPreference",
+    weights="model",
+    default_weights="xswu/HPSv2",
+    words="{} v2.1",
+    encodes_text=True,
+    trained_on="choices of people between generated images",
+    processor=CLIP_H_14.processor,
+)
 ENCODERS = Registry(
     "encoder",
     EncoderRow,
@@ -151,6 +162,7 @@ ENCODERS = Registry(
         _clip("clip-vit-b-32", "openai/clip-vit-base-patch32", 512),
         _clip("clip-vit-l-14", "openai/clip-vit-large-patch14", 768),
         CLIP_H_14,
+        HPS_V2_1,
         _dinov2("dinov2-b-14", "facebook/dinov2-base", 768),
         _dinov2("dinov2-l-14", "facebook/dinov2-large", 1024),
         EncoderRow(

@@ -13,7 +13,7 @@ from prettyuseful.hub.commits import resolve
 from prettyuseful.hub.ids import split_revision
 from prettyuseful.redaction import redact_line
 
-_SUFFIXES = frozenset({".json", ".txt", ".safetensors", ".bin", ".model", ".jinja"})
+_SUFFIXES = frozenset({".json", ".txt", ".safetensors", ".bin", ".pt", ".model", ".jinja"})
 """Weights, configurations, vocabularies, tokenizer models and chat templates."""
 
 _MAX_CHARACTERS = 200

@@ -80,6 +80,5 @@ class LearnedScoreSpec(StepSpec):
         texts = np.load(artifact.path("features.npy"))
         if model.reads == "pair":
             return pair_probabilities(features, texts)
-        return preference_scores(
-            features, texts[np.load(artifact.path("text.npy"))], artifact.manifest.facts["logit_scale"]
-        )
+        scale = float(artifact.manifest.facts["logit_scale"]) if model.scaled else 1.0
+        return preference_scores(features, texts[np.load(artifact.path("text.npy"))], scale)
