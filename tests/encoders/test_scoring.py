@@ -11,7 +11,7 @@ import torch
 from tests.hub_server import Hub, go_offline, use_local_hub
 
 from prettyuseful.aesthetics.models import CLIP_IQA, LAION_V1, LAION_V2, PICKSCORE
-from prettyuseful.encoders.scoring import ScoreWeights, open_head, pin_head, score_encoder
+from prettyuseful.encoders.scoring import ScoreWeights, open_head, pin_head, pin_question_model, score_encoder
 from prettyuseful.encoders.source import EncoderSource
 from prettyuseful.errors import DataError
 
@@ -86,3 +86,16 @@ def test_a_head_that_is_missing_or_not_needed_is_reported() -> None:
     with pytest.raises(DataError, match="pickscore has no head; remove head"):
         pin_head("pickscore", PICKSCORE, ScoreWeights(head="x/y"))
     assert pin_head("pickscore", PICKSCORE, ScoreWeights()) is None
+
+
+def test_a_question_model_is_a_folder_or_a_hub_id(clip_folder: Path) -> None:
+    pinned = pin_question_model("vqascore", ScoreWeights(model=str(clip_folder)))
+    assert isinstance(pinned.content, dict)
+    assert list(pinned.content) == ["files"]
+    for given, words in (
+        (ScoreWeights(), "vqascore has no default model; give an image-text-to-text model"),
+        (ScoreWeights(model="nowhere"), "the model 'nowhere' is neither a hub id such as owner/name nor a folder"),
+        (ScoreWeights(model="we/vlm", head="x"), "vqascore has no head; remove head"),
+    ):
+        with pytest.raises(DataError, match=words):
+            pin_question_model("vqascore", given)

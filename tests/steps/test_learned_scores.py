@@ -12,18 +12,21 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from tests.tiny_vision_language import save_llava
 from transformers import AutoProcessor, CLIPModel
 
 from prettyuseful.aesthetics import SCORES
+from prettyuseful.aesthetics.models import ScoreModel
 from prettyuseful.aesthetics.rows import pin_score
 from prettyuseful.data.dataset import Row, read_shard, write_shard
 from prettyuseful.data.images import decode
-from prettyuseful.encoders.scoring import ScoreWeights, pin_head, score_encoder
+from prettyuseful.encoders.scoring import ScoreWeights, pin_head, pin_question_model, score_encoder
+from prettyuseful.encoders.visual_questions import VisualQuestionModel
 from prettyuseful.engine.step import Job, StepSpec
 from prettyuseful.engine.store.base import Artifact
 from prettyuseful.numerics import Numerics
 from prettyuseful.steps.embed import EmbedSpec, EmbedTextSpec
-from prettyuseful.steps.learned_scores import EmbedPromptsSpec, LearnedScoreSpec
+from prettyuseful.steps.learned_scores import EmbedPromptsSpec, LearnedScoreSpec, QuestionScoreSpec
 from prettyuseful.steps.scores import read_scores
 
 Make = Callable[..., Artifact]
@@ -63,7 +66,7 @@ def transformers_features(folder: Path, dataset: Artifact, texts: list[str]) -> 
 def score(make: Make, dataset: Artifact, name: str, weights: ScoreWeights, **inputs: Artifact) -> np.ndarray:
     """Return the scores from the steps that a plan has."""
     model = SCORES[name].model
-    assert model is not None
+    assert isinstance(model, ScoreModel)
     encoder = score_encoder(model, weights).pin()
     features = make(EmbedSpec(encoder=encoder, numerics=Numerics()), dataset=dataset)
     spec = LearnedScoreSpec(score=pin_score(name), head=pin_head(name, model, weights))
@@ -96,7 +99,7 @@ def test_the_aesthetic_score_is_the_head_on_normalised_embeddings(
 
 def test_clip_iqa_is_the_softmax_over_the_pair(make: Make, load: Callable[[int], Artifact], clip_folder: Path) -> None:
     dataset, weights, model = load(4), ScoreWeights(model=str(clip_folder)), SCORES["clip-iqa"].model
-    assert model is not None
+    assert isinstance(model, ScoreModel)
     assert model.pair is not None
     spec = EmbedTextSpec(encoder=score_encoder(model, weights).pin(), texts=model.pair, numerics=Numerics())
     scores = score(make, dataset, "clip-iqa", weights, texts=make(spec))
@@ -110,7 +113,7 @@ def test_pickscore_compares_each_image_with_its_own_prompt_or_the_text_of_its_cl
     make: Make, load: Callable[[int], Artifact], clip_folder: Path
 ) -> None:
     weights, model = ScoreWeights(model=str(clip_folder)), SCORES["pickscore"].model
-    assert model is not None
+    assert isinstance(model, ScoreModel)
     encoder, prompted = score_encoder(model, weights).pin(), make(PromptedSpec(), dataset=load(3))
     prompts = EmbedPromptsSpec(encoder=encoder, class_texts=CLASS_TEXTS, numerics=Numerics())
     embedded = make(prompts, dataset=prompted)
@@ -128,8 +131,32 @@ def test_real_images_are_compared_with_the_text_of_their_class(
     make: Make, load: Callable[[int], Artifact], clip_folder: Path
 ) -> None:
     weights, model = ScoreWeights(model=str(clip_folder)), SCORES["pickscore"].model
-    assert model is not None
+    assert isinstance(model, ScoreModel)
     spec = EmbedPromptsSpec(encoder=score_encoder(model, weights).pin(), class_texts=CLASS_TEXTS, numerics=Numerics())
     embedded = make(spec, dataset=load(2))
     assert embedded.manifest.facts["own_prompts"] == 0
     assert np.load(embedded.path("text.npy")).tolist() == [row.label for row in rows_of(load(2))]
+
+
+def test_vqascore_asks_for_the_prompt_of_the_image_or_the_text_of_its_class(
+    make: Make, load: Callable[[int], Artifact], tmp_path: Path
+) -> None:
+    question = 'Does this figure show "{text}"? Please answer yes or no.'
+    texts = ("a photo of a red", "a photo of a a cat", "a red wall", "cat")
+    words = sorted({word for text in texts for word in question.format(text=text).split()} | {"Yes", "No"})
+    folder, prompted = save_llava(tmp_path / "vlm", words), make(PromptedSpec(), dataset=load(3))
+    spec = QuestionScoreSpec(
+        score=pin_score("vqascore"),
+        model=pin_question_model("vqascore", ScoreWeights(model=str(folder))),
+        class_texts=CLASS_TEXTS,
+        numerics=Numerics(),
+    )
+    artifact = make(spec, dataset=prompted)
+    table, model = read_scores(artifact), VisualQuestionModel(str(folder), Numerics())
+    assert table.names == ("vqascore",)
+    for row, value in zip(rows_of(prompted), table.column("vqascore"), strict=True):
+        asked = question.format(text=row.prompt or CLASS_TEXTS[row.label])
+        assert value == model.answer(decode(row.data, row.path), row.path, asked, 512).yes
+    assert table.labels.tolist() == [row.label for row in rows_of(prompted)]
+    assert np.ptp(table.values) > 0.001
+    assert 0 < artifact.manifest.facts["answers_yes_or_no"] < 1

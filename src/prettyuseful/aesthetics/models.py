@@ -1,4 +1,4 @@
-"""The models behind the learned scores: a CLIP model each, and what turns its features into one number per image."""
+"""The models behind the learned scores: CLIP models with what turns their features into a number, and questions."""
 
 from __future__ import annotations
 
@@ -56,6 +56,21 @@ class ScoreModel:
     size: str = INPUT
 
 
+@dataclass(frozen=True, kw_only=True)
+class QuestionModel:
+    """A vision-language model that is asked about each image; the score is the probability of the answer yes.
+
+    Attributes:
+        question: with {text} for the text of the image. The answer is yes or no.
+        short_side: larger images are downscaled to it, in pixels.
+        licence: of the code and of the weights.
+    """
+
+    question: str
+    short_side: int
+    licence: str
+
+
 LAION_V1 = ScoreModel(
     encoder="clip-vit-l-14",
     weights=_CLIP_L_14,
@@ -95,4 +110,9 @@ HPS_V2_1 = ScoreModel(
     scaled=False,
     size="long side resized to 224 px (bicubic), black borders",
     licence="code and weights Apache-2.0",
+)
+VQASCORE = QuestionModel(
+    question='Does this figure show "{text}"? Please answer yes or no.',
+    short_side=512,
+    licence="that of the model that you give; computed from the paper's description",
 )

@@ -134,7 +134,7 @@ SCORES = Registry(
             model=models.PICKSCORE,
         ),
         Score(
-            name="hps-v2.1",
+            name="hps",
             summary="HPS v2.1: which image people prefer for its text, by another fine-tuned CLIP ViT-H/14; about 0.2 "
             "to 0.35",
             title="HPS v2.1",
@@ -143,6 +143,17 @@ SCORES = Registry(
             source="Wu et al. 2023, HPS v2",
             model=models.HPS_V2_1,
             low=-1.0,
+            high=1.0,
+        ),
+        Score(
+            name="vqascore",
+            summary="VQAScore: the probability that an image shows its text, by a vision-language model that you give",
+            title="VQAScore",
+            words="Probability of the answer yes, against no, to the question whether the image shows its text, by a "
+            "vision-language model. Values of different models do not compare.",
+            source="Lin et al. 2024",
+            model=models.VQASCORE,
+            low=0.0,
             high=1.0,
         ),
     ),

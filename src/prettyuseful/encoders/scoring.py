@@ -15,9 +15,9 @@ from prettyuseful.engine.pinned import Pinned
 from prettyuseful.errors import DataError
 from prettyuseful.fields import RelativePath, resolve_existing_path
 from prettyuseful.hub.commits import check_resolved, resolve
-from prettyuseful.hub.files import download_file
+from prettyuseful.hub.files import download_file, pin_model_source
 from prettyuseful.hub.ids import is_hub_id
-from prettyuseful.paths import exists
+from prettyuseful.paths import exists, is_file
 
 Place = Annotated[str, RelativePath(resolve_existing_path), Field(min_length=1)]
 
@@ -26,7 +26,9 @@ class ScoreWeights(BaseModel):
     """Other weights of a learned score than its defaults."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    model: Place | None = Field(None, description="the CLIP model: a hub id (owner/name@revision) or a folder")
+    model: Place | None = Field(
+        None, description="the CLIP model, or the vision-language model: a hub id (owner/name@revision) or a folder"
+    )
     head: Place | None = Field(
         None, description="the head of an aesthetic predictor: a file, or the hub id of a repository with that file"
     )
@@ -59,6 +61,28 @@ def pin_head(name: str, model: ScoreModel, given: ScoreWeights) -> Pinned[str] |
         )
     commit = resolve(place or str(head.repository))
     return Pinned(source=commit.id, content={**commit.content, "file": head.file})
+
+
+def pin_question_model(name: str, given: ScoreWeights) -> Pinned[str]:
+    """Pin the vision-language model of a score to the content of its folder, or to a commit of the hub.
+
+    `name`: of the score, for messages.
+
+    Raises:
+        DataError: no model is given, it is neither a folder nor a hub id, or the hub does not have it.
+    """
+    if given.head is not None:
+        raise DataError(f"{name} has no head; remove head")
+    if given.model is None:
+        raise DataError(
+            f"{name} has no default model; give an image-text-to-text model of transformers as score_weights: "
+            f"{{{name}: {{model: owner/name}}}}"
+        )
+    if not is_file(Path(given.model, "config.json")) and not is_hub_id(given.model):
+        raise DataError(
+            f"the model {given.model!r} is neither a hub id such as owner/name nor a folder with a config.json"
+        )
+    return pin_model_source(given.model)
 
 
 def open_head(name: str, head: HeadFile, pinned: Pinned[str]) -> Head:

@@ -133,6 +133,11 @@ _OF_KIND: Mapping[str, Mapping[str, StudyField]] = {
         "score": StudyField("score", identifies=True),
         "head": StudyField("score_weights", exact=False),
     },
+    "score-question": {
+        "score": StudyField("score", identifies=True),
+        "model": StudyField("score_weights", exact=False),
+        "class_texts": StudyField("classes", exact=False),
+    },
     "train": {
         "architecture": StudyField("architecture", identifies=True),
         "seed": StudyField("training seed", identifies=True),

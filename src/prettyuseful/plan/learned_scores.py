@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from prettyuseful.aesthetics.models import QuestionModel
 from prettyuseful.aesthetics.rows import SCORES, pin_score
-from prettyuseful.encoders.scoring import ScoreWeights, pin_head, score_encoder
+from prettyuseful.encoders.scoring import ScoreWeights, pin_head, pin_question_model, score_encoder
 from prettyuseful.encoders.source import EncoderSource
+from prettyuseful.engine.pinned import Pinned
 from prettyuseful.errors import prefix_location
 from prettyuseful.plan.features import FeaturePlanner
 from prettyuseful.plan.planned import PlanContext
 from prettyuseful.steps.embed import EmbedTextSpec
-from prettyuseful.steps.learned_scores import EmbedPromptsSpec, LearnedScoreSpec
+from prettyuseful.steps.learned_scores import EmbedPromptsSpec, LearnedScoreSpec, QuestionScoreSpec
 
 _CLASS_TEXT = "a photo of a {}"
 
@@ -43,9 +45,10 @@ class LearnedScorePlanner:
         model = SCORES[name].model
         assert model is not None
         given = self.context.study.score_weights.get(name, ScoreWeights())
-        encoder = score_encoder(model, given)
         with prefix_location(f"score_weights.{name}"):
-            head = pin_head(name, model, given)
+            if isinstance(model, QuestionModel):
+                return self._questions(name, pin_question_model(name, given), dataset, title)
+            encoder, head = score_encoder(model, given), pin_head(name, model, given)
             features = self.features.key(dataset, encoder, title)
         inputs = {"dataset": dataset, "features": features}
         if model.pair is not None:
@@ -55,6 +58,12 @@ class LearnedScorePlanner:
         graph = self.context.graph
         spec = LearnedScoreSpec(score=pin_score(name), head=head)
         return graph.add(spec, inputs, f"score {title} by {name}", graph.units(dataset))
+
+    def _questions(self, name: str, model: Pinned[str], dataset: str, title: str) -> str:
+        graph, numerics = self.context.graph, self.context.study.numerics.step_numerics()
+        texts = class_texts(self.context.task.classes)
+        spec = QuestionScoreSpec(score=pin_score(name), model=model, class_texts=texts, numerics=numerics)
+        return graph.add(spec, {"dataset": dataset}, f"score {title} by {name}", graph.units(dataset))
 
     def _pair(self, encoder: EncoderSource, pair: tuple[str, str]) -> str:
         numerics = self.context.study.numerics.step_numerics()

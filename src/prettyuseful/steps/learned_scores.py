@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 if TYPE_CHECKING:
@@ -9,14 +10,16 @@ if TYPE_CHECKING:
 
 import numpy as np
 
+from prettyuseful.aesthetics.models import QuestionModel, ScoreModel
 from prettyuseful.aesthetics.rows import SCORES
+from prettyuseful.data.images import decode
 from prettyuseful.encoders.scoring import open_head
 from prettyuseful.encoders.source import EncoderSource, open_encoder
 from prettyuseful.engine.pinned import Pinned
 from prettyuseful.engine.step import Job, StepSpec
 from prettyuseful.metrics.preferences import pair_probabilities, preference_scores
 from prettyuseful.numerics import Numerics
-from prettyuseful.steps.inputs import read_image_prompts
+from prettyuseful.steps.inputs import read_image_prompts, read_rows
 from prettyuseful.steps.scores import ScoreTable, save_scores
 
 
@@ -40,7 +43,7 @@ class EmbedPromptsSpec(StepSpec):
         index, own = [], 0
         for label, prompt in read_image_prompts(job, "dataset"):
             own += bool(prompt)
-            index.append(rows.setdefault(prompt or self.class_texts[label], len(rows)))
+            index.append(rows.setdefault(_text_of(label, prompt, self.class_texts), len(rows)))
         encoder = cast("Clip", open_encoder(self.encoder, self.numerics))
         np.save(job.folder / "features.npy", encoder.text_features(tuple(rows)))
         np.save(job.folder / "text.npy", np.array(index, np.int64))
@@ -71,7 +74,7 @@ class LearnedScoreSpec(StepSpec):
 
     def _values(self, job: Job, features: np.ndarray) -> np.ndarray:
         name, model = self.score.source, SCORES[self.score.source].model
-        assert model is not None  # the planner makes this step for scores with a model only
+        assert isinstance(model, ScoreModel)  # the planner makes this step for them only
         if model.reads == "head":
             assert model.head is not None
             assert self.head is not None
@@ -82,3 +85,51 @@ class LearnedScoreSpec(StepSpec):
             return pair_probabilities(features, texts)
         scale = float(artifact.manifest.facts["logit_scale"]) if model.scaled else 1.0
         return preference_scores(features, texts[np.load(artifact.path("text.npy"))], scale)
+
+
+class QuestionScoreSpec(StepSpec):
+    """Ask a vision-language model about every image of `dataset`, see `QuestionModel`; the score is P(yes).
+
+    The text is the image's own prompt, or that of its class if it has none.
+
+    `class_texts`: the text of each class.
+    """
+
+    kind: ClassVar[str] = "score-question"
+    pace: ClassVar[float] = 1.0
+    score: Pinned[str]
+    model: Pinned[str]
+    class_texts: tuple[str, ...]
+    numerics: Numerics
+
+    def make(self, job: Job) -> dict[str, Any]:
+        from prettyuseful.encoders.visual_questions import open_question_model
+
+        self.numerics.apply()
+        score = SCORES[self.score.source]
+        asked = score.model
+        assert isinstance(asked, QuestionModel)  # the planner makes this step for them only
+        model, count = open_question_model(self.model, self.numerics), job.inputs["dataset"].manifest.facts["images"]
+        answers, labels, groups = [], [], []
+        for row in job.track_progress(read_rows(job, "dataset"), count):
+            question = asked.question.format(text=_text_of(row.label, row.prompt, self.class_texts))
+            answers.append(model.answer(decode(row.data, row.path), row.path, question, asked.short_side))
+            labels.append(row.label)
+            groups.append(row.group)
+        values = np.array([[answer.yes] for answer in answers])
+        table = ScoreTable((score.name,), values, np.array(labels, np.int64), np.array(groups, str))
+        valid = float(np.mean([answer.valid for answer in answers]))
+        return {**save_scores(job, table), "answers_yes_or_no": valid}
+
+    @property
+    def rate_class(self) -> str:
+        return f"{self.kind} {self.model.source}"
+
+    @property
+    def assumed_pace(self) -> float | None:
+        return None
+
+
+def _text_of(label: int, prompt: str | None, class_texts: Sequence[str]) -> str:
+    """Return the text that an image is compared with."""
+    return prompt or class_texts[label]
