@@ -131,16 +131,17 @@ def _converted(state: Mapping[str, torch.Tensor]) -> Iterator[tuple[str, torch.T
         elif stem in _NAMES:
             yield f"{_NAMES[stem]}{dot}{kind}", tensor
         elif prefix is not None:
-            yield from _converted_block(_TRANSFORMERS[prefix], *name.removeprefix(prefix).split(".", 1), tensor)
+            layer, _, part = name.removeprefix(prefix).partition(".")
+            yield from _converted_block(f"{_TRANSFORMERS[prefix]}{layer}.", part, tensor)
         elif name != "attn_mask":  # a constant
             yield name, tensor
 
 
-def _converted_block(prefix: str, layer: str, part: str, tensor: torch.Tensor) -> Iterator[tuple[str, torch.Tensor]]:
+def _converted_block(prefix: str, part: str, tensor: torch.Tensor) -> Iterator[tuple[str, torch.Tensor]]:
     """Yield a weight of a layer; those of query, key and value are one tensor in OpenCLIP."""
     stem, _, kind = part.rpartition(".")
     if part in ("attn.in_proj_weight", "attn.in_proj_bias"):
         for which, third in zip("qkv", tensor.chunk(3), strict=True):
-            yield f"{prefix}{layer}.self_attn.{which}_proj.{part.removeprefix('attn.in_proj_')}", third
+            yield f"{prefix}self_attn.{which}_proj.{part.removeprefix('attn.in_proj_')}", third
     else:
-        yield f"{prefix}{layer}.{_PARTS.get(stem, stem)}.{kind}", tensor
+        yield f"{prefix}{_PARTS.get(stem, stem)}.{kind}", tensor

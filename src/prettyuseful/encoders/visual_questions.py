@@ -57,8 +57,8 @@ class VisualQuestionModel:
             raise DataError(
                 f"the vision-language model {self.name!r} has no chat template; give a model that is tuned for chat"
             )
-        yes, no = ({self._first_token(word) for word in words} for words in _ANSWERS)
-        self.yes, self.no = (sorted(own - other - {None}) for own, other in ((yes, no), (no, yes)))
+        yes, no = map(self._first_tokens, _ANSWERS)
+        self.yes, self.no = sorted(yes - no), sorted(no - yes)
         if not self.yes or not self.no:
             raise DataError(
                 f"the tokenizer of the vision-language model {self.name!r} has no tokens for yes and no; give another "
@@ -101,11 +101,11 @@ class VisualQuestionModel:
         yes, no = logs[self.yes].logsumexp(0), logs[self.no].logsumexp(0)
         return Answer(float(torch.sigmoid(yes - no)), float(yes.exp() + no.exp()))
 
-    def _first_token(self, word: str) -> int | None:
-        """Return the first token of a word, or None if the tokenizer does not know it."""
+    def _first_tokens(self, words: Sequence[str]) -> set[int]:
+        """Return the first token of each word that the tokenizer knows."""
         tokenizer: Any = self.processor.tokenizer
-        tokens: Sequence[int] = tokenizer(word, add_special_tokens=False)["input_ids"]
-        return None if not tokens or tokens[0] == tokenizer.unk_token_id else int(tokens[0])
+        tokens = [tokenizer(word, add_special_tokens=False)["input_ids"][:1] for word in words]
+        return {int(token) for first in tokens for token in first if token != tokenizer.unk_token_id}
 
 
 def open_question_model(pinned: Pinned[str], numerics: Numerics) -> VisualQuestionModel:

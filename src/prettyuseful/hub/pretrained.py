@@ -63,7 +63,7 @@ def load_pretrained(
             loaded, revision = split_revision(processor_of or model)
             processor = kind.processor.from_pretrained(loaded, **{**options, "revision": revision})
     except Exception as error:  # a library may raise any error on a user's folder
-        raise DataError(f"cannot load the {kind.label} {name!r}: {_explain(kind, loaded, error)}") from error
+        raise DataError(f"cannot load the {kind.label} {name!r}: {_explain(kind, loaded, revision, error)}") from error
     mismatched = [key for key, *_ in report["mismatched_keys"]]
     if missing := sorted([*report["missing_keys"], *mismatched]):
         raise DataError(
@@ -78,7 +78,7 @@ def model_label(model: str) -> str:
     return Path(model).resolve().name if is_folder(model) else model
 
 
-def _explain(kind: ModelKind, path_or_id: str, error: Exception) -> str:
+def _explain(kind: ModelKind, path_or_id: str, revision: str | None, error: Exception) -> str:
     text = redact_line(str(error))
     if "gated repo" in text:
         return "it is gated; accept its licence on the model's page, log in with `hf auth login`, and run again"
@@ -91,6 +91,7 @@ def _explain(kind: ModelKind, path_or_id: str, error: Exception) -> str:
     if "couldn't connect" in text or "offline mode" in text:
         return (
             "its weights are not on this machine and the hub cannot be reached; run "
-            f"`hf download {path_or_id}` with network access, or give a local folder"
+            f"`hf download {path_or_id}{f' --revision {revision}' if revision else ''}` with network access, or give a "
+            "local folder"
         )
     return f"{text[:_MAX_CHARACTERS]}; check the id, or download the model and give its folder"
