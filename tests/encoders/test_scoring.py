@@ -11,7 +11,7 @@ import torch
 from tests.hub_server import Hub, go_offline, use_local_hub
 
 from prettyuseful.aesthetics.models import CLIP_IQA, LAION_V1, LAION_V2, PICKSCORE
-from prettyuseful.encoders.scoring import ScoreWeights, open_head, pin_head, pin_question_model, score_encoder
+from prettyuseful.encoders.scoring import ScoreSettings, open_head, pin_head, pin_question_model, score_encoder
 from prettyuseful.encoders.source import EncoderSource
 from prettyuseful.errors import DataError
 
@@ -34,14 +34,14 @@ def hub(head: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
 
 
 def test_the_model_of_a_score_is_an_encoder_with_its_weights() -> None:
-    assert score_encoder(PICKSCORE, ScoreWeights()) == EncoderSource(name="clip-vit-h-14", weights=PICKSCORE.weights)
-    own = score_encoder(CLIP_IQA, ScoreWeights(model="we/clip@v1"))
+    assert score_encoder(PICKSCORE, ScoreSettings()) == EncoderSource(name="clip-vit-h-14", weights=PICKSCORE.weights)
+    own = score_encoder(CLIP_IQA, ScoreSettings(model="we/clip@v1"))
     assert own == EncoderSource(name="clip-vit-l-14", weights="we/clip@v1")
 
 
 def test_a_head_is_identified_by_content_not_by_path(head: Path, tmp_path: Path) -> None:
     shutil.copy(head, tmp_path / "copy.pth")
-    here, there = (pin_head("v1", LAION_V1, ScoreWeights(head=str(file))) for file in (head, tmp_path / "copy.pth"))
+    here, there = (pin_head("v1", LAION_V1, ScoreSettings(head=str(file))) for file in (head, tmp_path / "copy.pth"))
     assert here is not None
     assert there is not None
     assert here.content == there.content
@@ -54,7 +54,7 @@ def test_a_head_is_identified_by_content_not_by_path(head: Path, tmp_path: Path)
 
 def test_a_head_of_the_hub_is_pinned_to_a_commit(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     assert LAION_V1.head is not None
-    pinned = pin_head("v1", LAION_V1, ScoreWeights(head="we/heads"))
+    pinned = pin_head("v1", LAION_V1, ScoreSettings(head="we/heads"))
     assert pinned is not None
     sha = hub.sha("we/heads")
     assert pinned.content == {"hub": "we/heads", "commit": sha, "file": "sa_0_4_vit_l_14_linear.pth"}
@@ -67,12 +67,12 @@ def test_a_head_of_the_hub_is_pinned_to_a_commit(hub: Hub, monkeypatch: pytest.M
 def test_what_the_hub_does_not_have_gives_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     assert LAION_V1.head is not None
     assert LAION_V2.head is not None
-    pinned = pin_head("v1", LAION_V1, ScoreWeights(head="we/empty"))
+    pinned = pin_head("v1", LAION_V1, ScoreSettings(head="we/empty"))
     assert pinned is not None
     with pytest.raises(DataError, match=r"we/empty@\w+ has no file sa_0_4_vit_l_14_linear.pth; give a local file"):
         open_head("v1", LAION_V1.head, pinned)
     go_offline(monkeypatch)
-    default = pin_head("v2", LAION_V2, ScoreWeights())
+    default = pin_head("v2", LAION_V2, ScoreSettings())
     assert default is not None
     with pytest.raises(DataError, match=r"run `hf download trl-lib/\S+ aesthetic-model.pth --revision \w{40}`"):
         open_head("v2", LAION_V2.head, default)
@@ -80,22 +80,22 @@ def test_what_the_hub_does_not_have_gives_one_line(monkeypatch: pytest.MonkeyPat
 
 def test_a_head_that_is_missing_or_not_needed_is_reported() -> None:
     with pytest.raises(DataError, match=r"v1 has no default head; download sa_0_4\S+ from LAION-AI/\S+ on GitHub"):
-        pin_head("v1", LAION_V1, ScoreWeights())
+        pin_head("v1", LAION_V1, ScoreSettings())
     with pytest.raises(DataError, match=r"cannot read the head nowhere\.pth: No such file"):
-        pin_head("v1", LAION_V1, ScoreWeights(head="nowhere.pth"))
+        pin_head("v1", LAION_V1, ScoreSettings(head="nowhere.pth"))
     with pytest.raises(DataError, match="pickscore has no head; remove head"):
-        pin_head("pickscore", PICKSCORE, ScoreWeights(head="x/y"))
-    assert pin_head("pickscore", PICKSCORE, ScoreWeights()) is None
+        pin_head("pickscore", PICKSCORE, ScoreSettings(head="x/y"))
+    assert pin_head("pickscore", PICKSCORE, ScoreSettings()) is None
 
 
 def test_a_question_model_is_a_folder_or_a_hub_id(clip_folder: Path) -> None:
-    pinned = pin_question_model("vqascore", ScoreWeights(model=str(clip_folder)))
+    pinned = pin_question_model("vqascore", ScoreSettings(model=str(clip_folder)))
     assert isinstance(pinned.content, dict)
     assert list(pinned.content) == ["files"]
     for given, words in (
-        (ScoreWeights(), "vqascore has no default model; give an image-text-to-text model"),
-        (ScoreWeights(model="nowhere"), "the model 'nowhere' is neither a hub id such as owner/name nor a folder"),
-        (ScoreWeights(model="we/vlm", head="x"), "vqascore has no head; remove head"),
+        (ScoreSettings(), "vqascore has no default model; give an image-text-to-text model"),
+        (ScoreSettings(model="nowhere"), "the model 'nowhere' is neither a hub id such as owner/name nor a folder"),
+        (ScoreSettings(model="we/vlm", head="x"), "vqascore has no head; remove head"),
     ):
         with pytest.raises(DataError, match=words):
             pin_question_model("vqascore", given)

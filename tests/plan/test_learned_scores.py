@@ -36,7 +36,7 @@ def head(tmp_path: Path) -> Path:
 @pytest.fixture
 def weights(clip_folder: Path, head: Path) -> str:
     lines = [f"  {name}: {{model: {clip_folder}{f', head: {head}' if 'laion' in name else ''}}}\n" for name in SCORES]
-    return f"score_weights:\n{''.join(lines)}"
+    return f"score_models:\n{''.join(lines)}"
 
 
 def test_images_are_embedded_once_for_all_scores_of_a_model(study_text: StudyText, weights: str) -> None:
@@ -71,10 +71,10 @@ def test_other_weights_give_another_key(study_text: StudyText, weights: str, hea
         (
             "",
             "laion-aesthetic-v1",
-            "score_weights.laion-aesthetic-v1: .* no default head; download",
+            "score_models.laion-aesthetic-v1: .* no default head; download",
         ),
-        ("score_weights: {pickscore: {model: ./nowhere}}\n", "pickscore", "score_weights.pickscore: the weights"),
-        ("score_weights: {pickscore: {head: x.pth}}\n", "pickscore", "pickscore has no head; remove head"),
+        ("score_models: {pickscore: {model: ./nowhere}}\n", "pickscore", "score_models.pickscore: the weights"),
+        ("score_models: {pickscore: {head: x.pth}}\n", "pickscore", "pickscore has no head; remove head"),
     ],
 )
 def test_missing_weights_are_reported_at_planning(

@@ -20,7 +20,7 @@ from prettyuseful.aesthetics.models import ScoreModel
 from prettyuseful.aesthetics.rows import pin_score
 from prettyuseful.data.dataset import Row, read_shard, write_shard
 from prettyuseful.data.images import decode
-from prettyuseful.encoders.scoring import ScoreWeights, pin_head, pin_question_model, score_encoder
+from prettyuseful.encoders.scoring import ScoreSettings, pin_head, pin_question_model, score_encoder
 from prettyuseful.encoders.visual_questions import VisualQuestionModel
 from prettyuseful.engine.step import Job, StepSpec
 from prettyuseful.engine.store.base import Artifact
@@ -63,7 +63,7 @@ def transformers_features(folder: Path, dataset: Artifact, texts: list[str]) -> 
         return outputs.image_embeds, outputs.text_embeds, float(model.logit_scale.exp())
 
 
-def score(make: Make, dataset: Artifact, name: str, weights: ScoreWeights, **inputs: Artifact) -> np.ndarray:
+def score(make: Make, dataset: Artifact, name: str, weights: ScoreSettings, **inputs: Artifact) -> np.ndarray:
     """Return the scores from the steps that a plan has."""
     model = SCORES[name].model
     assert isinstance(model, ScoreModel)
@@ -89,7 +89,7 @@ def test_the_aesthetic_score_is_the_head_on_normalised_embeddings(
     network = torch.nn.Sequential(*linear) if layers else torch.nn.Linear(12, 1)
     torch.save(state or network.state_dict(), tmp_path / "head.pth")
     dataset = load(4)
-    scores = score(make, dataset, name, ScoreWeights(model=str(clip_folder), head=str(tmp_path / "head.pth")))
+    scores = score(make, dataset, name, ScoreSettings(model=str(clip_folder), head=str(tmp_path / "head.pth")))
     images, _, _ = transformers_features(clip_folder, dataset, ["none"])
     with torch.no_grad():
         wanted = network(images)[:, 0].numpy()
@@ -98,7 +98,7 @@ def test_the_aesthetic_score_is_the_head_on_normalised_embeddings(
 
 
 def test_clip_iqa_is_the_softmax_over_the_pair(make: Make, load: Callable[[int], Artifact], clip_folder: Path) -> None:
-    dataset, weights, model = load(4), ScoreWeights(model=str(clip_folder)), SCORES["clip-iqa"].model
+    dataset, weights, model = load(4), ScoreSettings(model=str(clip_folder)), SCORES["clip-iqa"].model
     assert isinstance(model, ScoreModel)
     assert model.pair is not None
     spec = EmbedTextSpec(encoder=score_encoder(model, weights).pin(), texts=model.pair, numerics=Numerics())
@@ -112,7 +112,7 @@ def test_clip_iqa_is_the_softmax_over_the_pair(make: Make, load: Callable[[int],
 def test_pickscore_compares_each_image_with_its_own_prompt_or_the_text_of_its_class(
     make: Make, load: Callable[[int], Artifact], clip_folder: Path
 ) -> None:
-    weights, model = ScoreWeights(model=str(clip_folder)), SCORES["pickscore"].model
+    weights, model = ScoreSettings(model=str(clip_folder)), SCORES["pickscore"].model
     assert isinstance(model, ScoreModel)
     encoder, prompted = score_encoder(model, weights).pin(), make(PromptedSpec(), dataset=load(3))
     prompts = EmbedPromptsSpec(encoder=encoder, class_texts=CLASS_TEXTS, numerics=Numerics())
@@ -130,7 +130,7 @@ def test_pickscore_compares_each_image_with_its_own_prompt_or_the_text_of_its_cl
 def test_real_images_are_compared_with_the_text_of_their_class(
     make: Make, load: Callable[[int], Artifact], clip_folder: Path
 ) -> None:
-    weights, model = ScoreWeights(model=str(clip_folder)), SCORES["pickscore"].model
+    weights, model = ScoreSettings(model=str(clip_folder)), SCORES["pickscore"].model
     assert isinstance(model, ScoreModel)
     spec = EmbedPromptsSpec(encoder=score_encoder(model, weights).pin(), class_texts=CLASS_TEXTS, numerics=Numerics())
     embedded = make(spec, dataset=load(2))
@@ -147,7 +147,7 @@ def test_vqascore_asks_for_the_prompt_of_the_image_or_the_text_of_its_class(
     folder, prompted = save_llava(tmp_path / "vlm", words), make(PromptedSpec(), dataset=load(3))
     spec = QuestionScoreSpec(
         score=pin_score("vqascore"),
-        model=pin_question_model("vqascore", ScoreWeights(model=str(folder))),
+        model=pin_question_model("vqascore", ScoreSettings(model=str(folder))),
         class_texts=CLASS_TEXTS,
         numerics=Numerics(),
     )

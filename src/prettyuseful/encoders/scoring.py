@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from prettyuseful.aesthetics.models import HeadFile, ScoreModel
+from prettyuseful.aesthetics.models import HeadFile, QuestionModel, ScoreModel
 from prettyuseful.encoders.heads import Head, read_head
 from prettyuseful.encoders.source import EncoderSource
 from prettyuseful.engine.keys import file_sha256
@@ -22,8 +22,8 @@ from prettyuseful.paths import exists, is_file
 Place = Annotated[str, RelativePath(resolve_existing_path), Field(min_length=1)]
 
 
-class ScoreWeights(BaseModel):
-    """Other weights of a learned score than its defaults."""
+class ScoreSettings(BaseModel):
+    """Settings of a learned score."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     model: Place | None = Field(
@@ -32,14 +32,27 @@ class ScoreWeights(BaseModel):
     head: Place | None = Field(
         None, description="the head of an aesthetic predictor: a file, or the hub id of a repository with that file"
     )
+    text: Literal["prompt", "class"] = Field(
+        "prompt",
+        description="the text with which an image is compared: prompt, its own prompt where the data set records one, "
+        "else that of its class; or class, 'a photo of a <class>' for all images",
+    )
 
 
-def score_encoder(model: ScoreModel, given: ScoreWeights) -> EncoderSource:
+def score_encoder(model: ScoreModel, given: ScoreSettings) -> EncoderSource:
     """Return the CLIP model of a learned score, with the weights that a study gives, or the defaults."""
     return EncoderSource(name=model.encoder, weights=given.model or model.weights)
 
 
-def pin_head(name: str, model: ScoreModel, given: ScoreWeights) -> Pinned[str] | None:
+def model_words(model: ScoreModel | QuestionModel, given: ScoreSettings) -> str:
+    """Return the model of a learned score for reports, without paths and commits."""
+    if isinstance(model, ScoreModel):
+        return score_encoder(model, given).words.partition("@")[0]
+    place = given.model or ""
+    return Path(place).resolve().name if exists(place) else place.partition("@")[0]
+
+
+def pin_head(name: str, model: ScoreModel, given: ScoreSettings) -> Pinned[str] | None:
     """Pin the head of a learned score to the content of its file, or to a commit of the hub; None if it has no head.
 
     `name`: of the score, for messages.
@@ -56,14 +69,14 @@ def pin_head(name: str, model: ScoreModel, given: ScoreWeights) -> Pinned[str] |
         return Pinned(source=place, content={"sha256": _sha256(Path(place))})
     if place is None and head.repository is None:
         raise DataError(
-            f"{name} has no default head; download {head.file} from {head.origin}, and give it as score_weights: "
+            f"{name} has no default head; download {head.file} from {head.origin}, and give it as score_models: "
             f"{{{name}: {{head: {head.file}}}}}"
         )
     commit = resolve(place or str(head.repository))
     return Pinned(source=commit.id, content={**commit.content, "file": head.file})
 
 
-def pin_question_model(name: str, given: ScoreWeights) -> Pinned[str]:
+def pin_question_model(name: str, given: ScoreSettings) -> Pinned[str]:
     """Pin the vision-language model of a score to the content of its folder, or to a commit of the hub.
 
     `name`: of the score, for messages.
@@ -75,7 +88,7 @@ def pin_question_model(name: str, given: ScoreWeights) -> Pinned[str]:
         raise DataError(f"{name} has no head; remove head")
     if given.model is None:
         raise DataError(
-            f"{name} has no default model; give an image-text-to-text model of transformers as score_weights: "
+            f"{name} has no default model; give an image-text-to-text model of transformers as score_models: "
             f"{{{name}: {{model: owner/name}}}}"
         )
     if not is_file(Path(given.model, "config.json")) and not is_hub_id(given.model):

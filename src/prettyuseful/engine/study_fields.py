@@ -85,8 +85,9 @@ _OF_KIND: Mapping[str, Mapping[str, StudyField]] = {
     "embed": {**_VIEW, "encoder": StudyField("encoder", identifies=True)},
     "embed-text": {"encoder": StudyField("encoder", identifies=True), "texts": StudyField("classes", exact=False)},
     "embed-prompts": {
-        "encoder": StudyField("score_weights", identifies=True),
+        "encoder": StudyField("score_models", identifies=True),
         "class_texts": StudyField("classes", exact=False),
+        "own_prompts": StudyField("score_models.text", exact=False),
     },
     "encode": {
         **_GENERATOR,
@@ -131,12 +132,13 @@ _OF_KIND: Mapping[str, Mapping[str, StudyField]] = {
     "score": {"scores": _internal("scores", identifies=True), "threads": _internal("threads")},
     "score-features": {
         "score": StudyField("score", identifies=True),
-        "head": StudyField("score_weights", exact=False),
+        "head": StudyField("score_models", exact=False),
     },
     "score-question": {
         "score": StudyField("score", identifies=True),
-        "model": StudyField("score_weights", exact=False),
+        "model": StudyField("score_models", exact=False),
         "class_texts": StudyField("classes", exact=False),
+        "own_prompts": StudyField("score_models.text", exact=False),
     },
     "train": {
         "architecture": StudyField("architecture", identifies=True),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ from prettyuseful.steps.scores import ScoreTable, save_scores
 
 
 class EmbedPromptsSpec(StepSpec):
-    """Embed the text of each image of a data set: its own prompt, or the text of its class if it has none.
+    """Embed the text of each image of a data set: with `own_prompts`, its prompt if it has one, else that of its class.
 
     Every text is embedded once: `features.npy` has one row per text, and `text.npy` the row of each image.
 
@@ -35,6 +34,7 @@ class EmbedPromptsSpec(StepSpec):
     pace: ClassVar[float] = 0.0005
     encoder: Pinned[EncoderSource]
     class_texts: tuple[str, ...]
+    own_prompts: bool = True
     numerics: Numerics
 
     def make(self, job: Job) -> dict[str, Any]:
@@ -42,8 +42,9 @@ class EmbedPromptsSpec(StepSpec):
         rows: dict[str, int] = {}
         index, own = [], 0
         for label, prompt in read_image_prompts(job, "dataset"):
-            own += bool(prompt)
-            index.append(rows.setdefault(_text_of(label, prompt, self.class_texts), len(rows)))
+            text = (prompt if self.own_prompts else None) or self.class_texts[label]
+            own += bool(prompt) and self.own_prompts
+            index.append(rows.setdefault(text, len(rows)))
         encoder = cast("Clip", open_encoder(self.encoder, self.numerics))
         np.save(job.folder / "features.npy", encoder.text_features(tuple(rows)))
         np.save(job.folder / "text.npy", np.array(index, np.int64))
@@ -90,7 +91,7 @@ class LearnedScoreSpec(StepSpec):
 class QuestionScoreSpec(StepSpec):
     """Ask a vision-language model about every image of `dataset`, see `QuestionModel`; the score is P(yes).
 
-    The text is the image's own prompt, or that of its class if it has none.
+    The text is that of `EmbedPromptsSpec`.
 
     `class_texts`: the text of each class.
     """
@@ -100,6 +101,7 @@ class QuestionScoreSpec(StepSpec):
     score: Pinned[str]
     model: Pinned[str]
     class_texts: tuple[str, ...]
+    own_prompts: bool = True
     numerics: Numerics
 
     def make(self, job: Job) -> dict[str, Any]:
@@ -112,7 +114,8 @@ class QuestionScoreSpec(StepSpec):
         model, count = open_question_model(self.model, self.numerics), job.inputs["dataset"].manifest.facts["images"]
         answers, labels, groups = [], [], []
         for row in job.track_progress(read_rows(job, "dataset"), count):
-            question = asked.question.format(text=_text_of(row.label, row.prompt, self.class_texts))
+            text = (row.prompt if self.own_prompts else None) or self.class_texts[row.label]
+            question = asked.question.format(text=text)
             answers.append(model.answer(decode(row.data, row.path), row.path, question, asked.short_side))
             labels.append(row.label)
             groups.append(row.group)
@@ -128,8 +131,3 @@ class QuestionScoreSpec(StepSpec):
     @property
     def assumed_pace(self) -> float | None:
         return None
-
-
-def _text_of(label: int, prompt: str | None, class_texts: Sequence[str]) -> str:
-    """Return the text that an image is compared with."""
-    return prompt or class_texts[label]

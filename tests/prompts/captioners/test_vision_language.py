@@ -135,7 +135,7 @@ def test_missing_weights_are_a_one_line_error(monkeypatch: pytest.MonkeyPatch, t
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(
         DataError,
-        match=r"cannot load the captioner 'nobody/nothing@v1': .*not on this machine.*hf download nobody/nothing --revision v1`",
+        match=r"cannot load the captioner 'nobody/nothing@v1': .*not on this machine.*hf download nobody/nothing --rev",
     ) as error:
         make("nobody/nothing@v1")
     assert "\n" not in str(error.value)
