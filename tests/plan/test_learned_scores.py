@@ -13,6 +13,7 @@ from prettyuseful.plan.features import FeaturePlanner
 from prettyuseful.plan.learned_scores import LearnedScorePlanner, class_texts
 from prettyuseful.plan.planned import PlanContext
 from prettyuseful.plan.real import RealImages
+from prettyuseful.plan.study import make_plan
 from prettyuseful.steps.learned_scores import EmbedPromptsSpec
 from prettyuseful.study.reading import parse_study
 
@@ -65,6 +66,37 @@ def test_other_weights_give_another_key(study_text: StudyText, weights: str, hea
     assert [a == b for a, b in zip(*keys, strict=True)] == [False, False, True, True]
 
 
+def test_all_images_can_be_compared_with_the_text_of_their_class(study_text: StudyText, clip_folder: Path) -> None:
+    plans = []
+    for text in ("prompt", "class"):
+        plan, images = planner(
+            study_text(more=f"score_models: {{pickscore: {{model: {clip_folder}, text: {text}}}}}\n")
+        )
+        plan.key("pickscore", images, "real train images")
+        plans.append(plan.context)
+    specs = [step.spec for plan in plans for step in plan.graph.steps.values()]
+    assert [spec.own_prompts for spec in specs if isinstance(spec, EmbedPromptsSpec)] == [True, False]
+    assert ["pickscore compares an image with its own prompt" in " ".join(plan.notes) for plan in plans] == [
+        True,
+        False,
+    ]
+
+
+def test_a_study_measures_learned_scores_like_other_metrics(study_text: StudyText, clip_folder: Path) -> None:
+    models = f"score_models: {{clip-iqa: {{model: {clip_folder}}}, pickscore: {{model: {clip_folder}}}}}\n"
+    plan = make_plan(parse_study(study_text(more=f"metrics: [clip-iqa, pickscore]\n{models}")))
+    names = {measure.family for dataset in plan.datasets for measure in dataset.measures}
+    assert names == {"clip-iqa", "pickscore"}
+    assert {metric.name for metric in plan.metrics} >= {"clip-iqa", "clip-iqa-auc", "pickscore", "pickscore-spread"}
+    assert plan.encoders["image-scores"].endswith(f"; clip-iqa by {clip_folder.name}; pickscore by {clip_folder.name}")
+    for dataset in plan.datasets:
+        measured = [measure for measure in dataset.measures if measure.family == "pickscore"]
+        assert {measure.reencoded is None for measure in measured} == {True, False}
+        assert {
+            plan.steps[key].spec.kind for measure in measured for key in plan.steps[measure.key].inputs.values()
+        } == {"score-features"}
+
+
 @pytest.mark.parametrize(
     ("more", "name", "words"),
     [
@@ -75,6 +107,7 @@ def test_other_weights_give_another_key(study_text: StudyText, weights: str, hea
         ),
         ("score_models: {pickscore: {model: ./nowhere}}\n", "pickscore", "score_models.pickscore: the weights"),
         ("score_models: {pickscore: {head: x.pth}}\n", "pickscore", "pickscore has no head; remove head"),
+        ("", "vqascore", "score_models.vqascore: vqascore has no default model; give"),
     ],
 )
 def test_missing_weights_are_reported_at_planning(

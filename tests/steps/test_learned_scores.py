@@ -123,6 +123,8 @@ def test_pickscore_compares_each_image_with_its_own_prompt_or_the_text_of_its_cl
     images, texts, scale = transformers_features(clip_folder, prompted, own)
     wanted = scale * (images * texts).sum(dim=-1).numpy()
     np.testing.assert_allclose(scores, wanted, rtol=1e-5, atol=1e-5)
+    of_class = make(prompts.model_copy(update={"own_prompts": False}), dataset=prompted)
+    assert np.load(of_class.path("text.npy")).tolist() == [row.label for row in rows_of(prompted)]
     facts = embedded.manifest.facts
     assert (facts["texts"], facts["own_prompts"], facts["logit_scale"]) == (4, 3, pytest.approx(scale, rel=1e-6))
 
