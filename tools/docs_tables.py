@@ -9,6 +9,8 @@ from pathlib import Path
 
 from docs_markdown import code, table
 
+from prettyuseful.aesthetics import SCORES, Score
+from prettyuseful.aesthetics.models import QuestionModel
 from prettyuseful.checks.rows import CHECKS
 from prettyuseful.diagnosis.causes import CAUSES
 from prettyuseful.encoders.table import ENCODERS
@@ -67,7 +69,23 @@ def _metrics() -> Iterator[tuple[str, ...]]:
         yield f"`{metric.name}`", words, per, _range(metric), metric.source
 
 
-def _range(metric: Metric) -> str:
+def _learned_scores() -> Iterator[tuple[str, ...]]:
+    for score in SCORES:
+        model = score.model
+        if isinstance(model, QuestionModel):
+            size = f"short side of at most {model.short_side} px"
+            yield f"`{score.name}`", "required", "prompt or class", size, _range(score), model.licence, score.source
+        elif model is not None:
+            head = model.head
+            weights = code(model.weights.partition("@")[0])
+            if head is not None:
+                default = code(head.repository.partition("@")[0]) if head.repository else "required"
+                weights += f", head {default}"
+            text = {"head": "none", "pair": "two fixed texts", "prompt": "prompt or class"}[model.reads]
+            yield f"`{score.name}`", weights, text, model.size, _range(score), model.licence, score.source
+
+
+def _range(metric: Metric | Score) -> str:
     match metric.low, metric.high:
         case None, None:
             return "any number"
@@ -205,6 +223,11 @@ TABLES = {
         Table("transforms", ("kind", "what it does"), _transforms),
         Table("encoders", ("name", "features", "weights", "default weights", "encodes text"), _encoders),
         Table("metrics", ("name", "what it measures", "value of", "range", "source"), _metrics),
+        Table(
+            "learned-scores",
+            ("score", "default weights", "text", "input", "range", "licence", "source"),
+            _learned_scores,
+        ),
         Table("checks", ("check", "severity", "what it finds", "counts", "what to do"), _checks),
         Table("causes", ("cause", "direction", "what it means", "what to try", "can be dropped"), _causes),
         Table("studies", ("study", "what it does"), _studies),
