@@ -15,6 +15,7 @@ def test_default_weights_name_a_commit_and_every_model_has_what_it_reads() -> No
         assert COMMIT.fullmatch(model.weights), name
         assert model.licence
         assert model.size
+        assert model.scaled == (name != "hps")
         assert (model.head is not None) == (model.reads == "head")
         assert (model.pair is not None) == (model.reads == "pair")
         if model.head is not None and model.head.repository is not None:

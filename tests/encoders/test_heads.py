@@ -94,6 +94,23 @@ def test_a_broken_or_missing_file_gives_one_line(name: str, content: bytes, tmp_
     assert "\n" not in str(error.value)
 
 
+class Harmful:
+    """An object whose file writes another file when it is read by pickle."""
+
+    def __init__(self, written: Path) -> None:
+        self.written = written
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return self.written.write_text, ("code was run",)
+
+
+def test_code_in_a_file_is_not_executed(tmp_path: Path) -> None:
+    torch.save({"weight": Harmful(tmp_path / "written"), "bias": torch.zeros(1)}, tmp_path / "head.pth")
+    with pytest.raises(DataError, match="cannot read the head"):
+        read_head(tmp_path / "head.pth", "linear")
+    assert not (tmp_path / "written").exists()
+
+
 def test_features_of_another_model_are_rejected() -> None:
     head = Head(np.ones(4), 0.0)
     with pytest.raises(DataError, match="embeddings of 4 dimensions, and the CLIP model has 3"):

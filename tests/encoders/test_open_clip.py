@@ -117,7 +117,7 @@ def test_features_are_those_of_open_clip(model: OpenClip, folder: Path, pixels: 
     assert encoder.logit_scale == pytest.approx(np.exp(2.5))
 
 
-@pytest.mark.parametrize("shape", [(40, 56), (64, 33), (32, 32), (9, 5)])
+@pytest.mark.parametrize("shape", [(40, 56), (56, 40), (64, 33), (32, 32), (9, 5)])
 def test_images_are_fitted_as_torchvision_does(shape: tuple[int, int]) -> None:
     image = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
     values, scale = tv.to_tensor(Image.fromarray(image)), SIZE / max(shape)
@@ -135,6 +135,7 @@ def test_images_are_fitted_as_torchvision_does(shape: tuple[int, int]) -> None:
         ({"state_dict": {"visual.proj": torch.zeros(2, 2)}}, "does not hold the weights of HPS v2.1"),
         ({"state_dict": {"visual.transformer.resblocks.0": torch.zeros(1)}}, "does not hold the weights"),
         ([1], "does not hold the weights"),
+        ({"state_dict": print}, "does not hold the weights"),
         (None, "cannot read the weights"),
     ],
 )

@@ -53,6 +53,17 @@ def test_the_score_is_the_probability_of_yes_against_no(folder: Path) -> None:
     )
 
 
+def test_tokens_that_begin_both_answers_do_not_count(tmp_path: Path) -> None:
+    """As in tokenizers that mark the beginning of a word with a token of its own."""
+    folder = save_llava(tmp_path / "marked", ("Yes", "No", "_"))
+    tokenizer = json.loads((folder / "tokenizer.json").read_text())
+    tokenizer["normalizer"] = {"type": "Replace", "pattern": {"String": " "}, "content": " _ "}
+    (folder / "tokenizer.json").write_text(json.dumps(tokenizer))
+    asked = VisualQuestionModel(str(folder), Numerics())
+    assert asked.processor.tokenizer.tokenize(" Yes") == ["_", "Yes"]
+    assert (asked.yes, asked.no) == ([len(SPECIAL)], [len(SPECIAL) + 1])
+
+
 def test_a_model_without_the_answers_or_a_chat_template_is_rejected(folder: Path, tmp_path: Path) -> None:
     mute = save_llava(tmp_path / "mute", ("Yes", "cat"))
     with pytest.raises(DataError, match="'mute' has no tokens for yes and no; give another"):

@@ -129,6 +129,21 @@ def test_pickscore_compares_each_image_with_its_own_prompt_or_the_text_of_its_cl
     assert (facts["texts"], facts["own_prompts"], facts["logit_scale"]) == (4, 3, pytest.approx(scale, rel=1e-6))
 
 
+def test_a_score_can_be_the_cosine_itself(
+    make: Make, load: Callable[[int], Artifact], clip_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weights, row, dataset = ScoreSettings(model=str(clip_folder)), SCORES["pickscore"], load(3)
+    assert isinstance(row.model, ScoreModel)
+    encoder = score_encoder(row.model, weights).pin()
+    texts = make(EmbedPromptsSpec(encoder=encoder, class_texts=CLASS_TEXTS, numerics=Numerics()), dataset=dataset)
+    scaled = score(make, dataset, "pickscore", weights, texts=texts)
+    monkeypatch.setitem(
+        SCORES.rows, "pickscore", replace(row, model=replace(row.model, scaled=False), version=row.version + 1)
+    )
+    cosines = score(make, dataset, "pickscore", weights, texts=texts)
+    np.testing.assert_allclose(cosines * texts.manifest.facts["logit_scale"], scaled)
+
+
 def test_real_images_are_compared_with_the_text_of_their_class(
     make: Make, load: Callable[[int], Artifact], clip_folder: Path
 ) -> None:
