@@ -23,7 +23,7 @@ from prettyuseful.metrics.kernel import cmmd, kid
 from prettyuseful.metrics.nearest import nearest_distance
 from prettyuseful.metrics.prdc import manifold
 from prettyuseful.metrics.rows import pinned_family
-from prettyuseful.metrics.scores import auc, share_above_median, spread_ratio
+from prettyuseful.metrics.scores import auc, share_above_median, spreads
 from prettyuseful.metrics.vendi import vendi_score
 from prettyuseful.numerics import Numerics
 from prettyuseful.records import DatasetRecord, WholeNumber, read_records
@@ -280,7 +280,7 @@ def chosen_scores(sides: tuple[Artifact, Artifact], score: str) -> list[tuple[np
         first.append(draw_balanced(real.groups, half, PER_CLASS))
         second.append(draw_balanced(other.groups, np.flatnonzero(other.labels == label), PER_CLASS))
     real, other = real.take(np.concatenate(first)), other.take(np.concatenate(second))
-    columns = real.column(score), other.column(score, real)
+    columns = real.column(score, real), other.column(score, real)
     return list(zip(*(np.split(column, 2) for column in columns), strict=True))
 
 
@@ -290,9 +290,9 @@ def test_scores_are_compared_within_the_class(make: Make, scored: tuple[Artifact
     numbers = {name: number["value"] for name, number in result["numbers"].items()}
     assert numbers[f"{score}-auc"] == pytest.approx(np.mean([auc(*pair) for pair in pairs]))
     assert numbers[f"{score}-above-median"] == pytest.approx(np.mean([share_above_median(*pair) for pair in pairs]))
-    spreads = [spread_ratio(*pair) for pair in pairs]
-    assert numbers[f"{score}-spread"] == pytest.approx(np.exp(np.mean(np.log(spreads))))
-    assert [number["value"] for number in result["by_class"][f"{score}-spread"]] == pytest.approx(spreads)
+    narrow, wide = np.transpose([spreads(*pair) for pair in pairs])
+    assert numbers[f"{score}-spread"] == pytest.approx(narrow.mean() / wide.mean())
+    assert [number["value"] for number in result["by_class"][f"{score}-spread"]] == pytest.approx(narrow / wide)
     means = np.mean([other.mean() for _, other in pairs])
     mean = numbers[score] if score == "prettiness" else value_of(result["parts"][score])
     assert mean == pytest.approx(means, abs=1e-6)

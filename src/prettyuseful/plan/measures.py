@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from prettyuseful.aesthetics.rows import SCORES
 from prettyuseful.data.class_counts import ClassCounts
 from prettyuseful.encoders.source import REAL_TRAINED, EncoderSource
 from prettyuseful.encoders.table import ENCODERS
@@ -124,7 +125,7 @@ class MeasurePlanner:
             requested.setdefault(REAL_TRAINED, EncoderSource(name=REAL_TRAINED))
         words = {name: real if name == REAL_TRAINED else encoder.words for name, encoder in requested.items()}
         if scores := dict.fromkeys(metric.score for metric in self.metrics.values() if metric.score):
-            models = (self.scores.learned.words(score) for score in scores)
+            models = (self.scores.learned.words(score) for score in scores if score in SCORES)
             words[IMAGE_SCORES] = "; ".join(("of each image by itself, at its stored size", *filter(None, models)))
         return words
 
@@ -257,7 +258,7 @@ class MeasurePlanner:
 
         def inputs_for(role: str, dataset: str, label: str) -> dict[str, str]:
             if encoder is None:
-                return {role: self.scores.key(dataset, family.name, label)}
+                return {role: self.scores.key(dataset, family.pinned.source, label)}
             return (self._logits if family.reads == "logits" else self._features)(role, encoder, dataset, label)
 
         inputs = inputs_for("reference", test, "real test images")
@@ -297,10 +298,10 @@ class MeasurePlanner:
 
 
 def _families(metrics: Mapping[str, Metric]) -> tuple[_Family, ...]:
-    """Return the families of the requested metrics; every user-defined metric is its own family."""
+    """Return the families of the requested metrics; every user-defined metric is its own family, a score is one."""
     names_by_family: dict[str, list[str]] = {}
     for name, metric in metrics.items():
-        names_by_family.setdefault(metric.family if name in METRICS else metric.name, []).append(name)
+        names_by_family.setdefault(metric.family if name in METRICS or metric.score else metric.name, []).append(name)
     return tuple(
         _Family(
             name=family,
