@@ -59,6 +59,12 @@ class Score:
         """Whether `function` computes the score from one image alone, without a model and without other images."""
         return self.function is not None
 
+    @property
+    def noun(self) -> str:
+        """The title within a sentence: it begins with a small letter, unless its first word is a name."""
+        first = self.title.split()[0]
+        return self.title if first[1:] != first[1:].lower() else self.title[:1].lower() + self.title[1:]
+
     def of(self, image: Planes | np.ndarray) -> float:
         """Return the score of one image: its planes, or its pixels (H, W, 3) uint8.
 
