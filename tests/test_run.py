@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from datasets import load_dataset
 
+from prettyuseful.aesthetics import SCORES
 from prettyuseful.analysis.summary import summarise
 from prettyuseful.console import print_out, summary_table
 from prettyuseful.data.class_counts import ClassCounts
@@ -438,14 +439,19 @@ def test_write_errors_are_one_line(finished: Path, tmp_path: Path, blocked: str)
 def test_every_metric_with_two_encoders(finished: Path, tmp_path: Path, clip_folder: Path) -> None:
     """Reuses the store of a finished study, so only measurement steps run."""
     shutil.copytree(finished / "store", tmp_path / "store")
-    names, clip = ", ".join(METRICS.rows), f"{{name: clip-vit-b-32, weights: {clip_folder}}}"
-    more = f"metrics: [{names}]\nencoders: [real-trained, {clip}]\n"
+    learned = {"clip-iqa", "pickscore"}
+    scores = {score.name for score in SCORES if score.model is None} | learned
+    names = [metric.name for metric in METRICS if metric.score is None or metric.score in scores]
+    more = (
+        f"metrics: [{', '.join(names)}]\nencoders: [real-trained, {{name: clip-vit-b-32, weights: {clip_folder}}}]\n"
+        f"score_models: {{{', '.join(f'{name}: {{model: {clip_folder}}}' for name in sorted(learned))}}}\n"
+    )
     study = parse_study((finished / "my.yaml").read_text("utf-8") + more)
     result = run_study(study, tmp_path / "store", tmp_path / "out", workers=1)
     assert result.complete
     real, *others = result.summary.rows
     for row in (real, *others):
-        assert set(row.metrics) == set(METRICS.rows)
+        assert set(row.metrics) == set(names)
         assert all(m.reencoded is not None and m.side == (24 if row.real else 16) for m in row.distribution)
         assert all(m.value.low <= m.value.mean <= m.value.high for m in row.distribution)
     assert {measure.subject for measure in real.distribution} == {"real-test", "real-train"}
@@ -454,7 +460,10 @@ def test_every_metric_with_two_encoders(finished: Path, tmp_path: Path, clip_fol
     for row in others:
         expected = next(test.top1 for test in first.transfers if test.tested_on == row.dataset)
         assert row.metrics["label-agreement"].mean == pytest.approx(expected)
-    assert "Metrics by clip-vit-b-32" in result.report.read_text("utf-8")
+    report = result.report.read_text("utf-8")
+    assert "Metrics by clip-vit-b-32" in report
+    assert f"pickscore by {clip_folder.name}" in report
+    assert "pickscore compares an image with its own prompt" in report
 
 
 @pytest.mark.parametrize(

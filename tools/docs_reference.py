@@ -456,6 +456,13 @@ def _scores() -> Iterator[str]:
         "Pixel values are those of sRGB, at the stored size of the image. Scores that depend on this size can be "
         "compared on re-encoded images only, which every study measures, too."
     )
+    yield "## Learned scores"
+    yield (
+        "A learned score is computed by a model, whose weights are pinned to a commit of the hub or to the content of "
+        "files. [`score_models`](study-file.md#score_modelsname) gives other weights. See "
+        "[how to choose](../how-to/encoders-and-metrics.md#measure-what-people-prefer)."
+    )
+    yield TABLES["learned-scores"].text
     yield "## Metrics of a score"
     yield (
         "`metrics` in a study takes the names of scores, and your own as `file.py:OBJECT`. A study that lists SCORE "
@@ -532,7 +539,7 @@ PAGES = (
     Page(
         "scores",
         "Scores of single images",
-        "A score is one number for each image, computed from the image alone; it needs no encoder.",
+        "A score is one number for each image, computed from the image alone or by a model of its own.",
         _scores,
     ),
     Page(

@@ -10,6 +10,7 @@ from pathlib import Path
 from docs_markdown import code, table
 
 from prettyuseful.aesthetics import SCORES, Score
+from prettyuseful.aesthetics.models import QuestionModel
 from prettyuseful.checks.rows import CHECKS
 from prettyuseful.diagnosis.causes import CAUSES
 from prettyuseful.encoders.table import ENCODERS
@@ -84,6 +85,22 @@ def _metrics() -> Iterator[tuple[str, ...]]:
         words = metric.words + (f" k = {metric.k}." if metric.k else "")
         per = {"set": "all classes together", "class": "each class, on average"}.get(metric.per, f"each {metric.per}")
         yield f"`{metric.name}`", words, per, _range(metric), metric.source
+
+
+def _learned_scores() -> Iterator[tuple[str, ...]]:
+    for score in SCORES:
+        model = score.model
+        if isinstance(model, QuestionModel):
+            size = f"short side of at most {model.short_side} px"
+            yield f"`{score.name}`", "required", "prompt or class", size, _range(score), model.licence, score.source
+        elif model is not None:
+            head = model.head
+            weights = code(model.weights.partition("@")[0])
+            if head is not None:
+                default = code(head.repository.partition("@")[0]) if head.repository else "required"
+                weights += f", head {default}"
+            text = {"head": "none", "pair": "two fixed texts", "prompt": "prompt or class"}[model.reads]
+            yield f"`{score.name}`", weights, text, model.size, _range(score), model.licence, score.source
 
 
 def _range(row: Metric | Score) -> str:
@@ -224,6 +241,11 @@ TABLES = {
         Table("transforms", ("kind", "what it does"), _transforms),
         Table("encoders", ("name", "features", "weights", "default weights", "encodes text"), _encoders),
         Table("metrics", ("name", "what it measures", "value of", "range", "source"), _metrics),
+        Table(
+            "learned-scores",
+            ("score", "default weights", "text", "input", "range", "licence", "source"),
+            _learned_scores,
+        ),
         Table("scores", ("name", "what it measures", "range", "source"), _scores),
         Table("score-metrics", ("metric", "what it measures", "range", "source"), _score_metrics),
         Table("checks", ("check", "severity", "what it finds", "counts", "what to do"), _checks),

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from prettyuseful.aesthetics import Planes, Score
+from prettyuseful.aesthetics import SCORES, Planes, Score
 from prettyuseful.errors import DataError
 
 PIXELS = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
@@ -35,8 +35,13 @@ def test_a_composite_is_no_score_of_one_image() -> None:
 
 @pytest.mark.parametrize(
     ("fields", "problem"),
-    [({"low": 2.0, "high": 1.0}, "low=2.0 must be below high=1.0"), ({"parts": ("contrast",)}, "not both")],
+    [({"low": 2.0, "high": 1.0}, "low=2.0 must be below high=1.0"), ({"parts": ("contrast",)}, "give only one of")],
 )
 def test_inconsistent_fields_are_reported(fields: dict[str, Any], problem: str) -> None:
     with pytest.raises(DataError, match=f"score 'reddest': .*{problem}"):
         score(**fields)
+
+
+def test_names_keep_their_capital_letter_within_a_sentence() -> None:
+    nouns = [SCORES[name].noun for name in ("centre-bias", "laion-aesthetic", "pickscore", "vqascore")]
+    assert nouns == ["centre bias of edges", "LAION aesthetic score", "PickScore", "VQAScore"]

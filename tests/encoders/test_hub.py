@@ -10,10 +10,13 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
+from tests.hub_server import use_local_hub
 from transformers import AutoImageProcessor, AutoProcessor, CLIPModel, Dinov2Model
 
 from prettyuseful.data.pixels import Pixels
-from prettyuseful.encoders.hub import Clip, Dinov2
+from prettyuseful.encoders.hub import Clip, ClipH14, Dinov2
+from prettyuseful.encoders.source import EncoderSource, open_encoder
+from prettyuseful.encoders.table import CLIP_H_14
 from prettyuseful.errors import DataError
 from prettyuseful.numerics import Numerics
 
@@ -85,3 +88,33 @@ def test_folder_without_weights_is_reported(clip_folder: Path, tmp_path: Path) -
     assert json.loads((tmp_path / "config.json").read_text())["model_type"] == "clip"
     with pytest.raises(DataError, match="cannot load the encoder"):
         Clip(str(tmp_path), Numerics())
+
+
+def test_models_fine_tuned_from_clip_h_14_use_its_processor(
+    clip_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pixels: Pixels
+) -> None:
+    few, processor = pixels.take(np.arange(2)), CLIP_H_14.processor
+    assert processor is not None
+    base, _, commit = processor.partition("@")
+    with use_local_hub(tmp_path / "cache", monkeypatch) as hub:
+        (tmp_path / "tuned").mkdir()
+        for name in ("config.json", "model.safetensors"):
+            shutil.copy(clip_folder / name, tmp_path / "tuned")
+        hub.repositories = {"we/tuned": tmp_path / "tuned", base: clip_folder}
+        hub.commits[base] = commit
+        pinned = EncoderSource(name="clip-vit-h-14", weights="we/tuned").pin()
+        assert isinstance(pinned.content, dict)
+        assert pinned.content["processor"] == {"hub": base, "commit": commit}
+        expected = Clip(str(clip_folder), Numerics()).features(few)
+        np.testing.assert_array_equal(open_encoder(pinned, Numerics()).features(few), expected)
+    alone = EncoderSource(name="clip-vit-h-14", weights=str(clip_folder)).pin()
+    assert isinstance(alone.content, dict)
+    assert "processor" not in alone.content
+    np.testing.assert_array_equal(open_encoder(alone, Numerics()).features(few), expected)
+    with pytest.raises(DataError, match="cannot load the encoder 'tuned'"):
+        ClipH14(str(tmp_path / "tuned"), Numerics())
+
+
+def test_the_logit_scale_is_that_of_the_model(clip_folder: Path) -> None:
+    model = CLIPModel.from_pretrained(clip_folder)
+    assert Clip(str(clip_folder), Numerics()).logit_scale == pytest.approx(model.logit_scale.detach().exp().item())

@@ -11,6 +11,7 @@ INCLUDED = (
     "config.json",
     "vocab.txt",
     "model.safetensors",
+    "checkpoint.pt",
     "unet/diffusion_pytorch_model.bin",
     "spiece.model",
     "chat_template.jinja",

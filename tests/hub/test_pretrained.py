@@ -109,7 +109,7 @@ def test_gated_model_error_says_how_to_get_access(hub: Hub) -> None:
 def test_missing_model_error_says_how_to_download_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
-    assert_rejected("we/nothing@v1", r"not on this machine.*`hf download we/nothing` with network access")
+    assert_rejected("we/nothing@v1", r"not on this machine.*`hf download we/nothing --revision v1` with network access")
 
 
 def test_label_is_the_folder_name_or_the_id(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,6 +32,7 @@ def test_a_score_of_a_user_is_measured_like_the_others(study_text: Callable[...,
     plan = make_plan(parse_study(study_text(more=f"metrics: ['{tmp_path / 'own.py'}:REDDEST', contrast-auc]\n")))
     endings = ("", "-above-median", "-auc", "-spread")
     assert [metric.name for metric in plan.metrics] == [*(f"reddest{ending}" for ending in endings), "contrast-auc"]
+    assert plan.encoders["image-scores"] == "of each image by itself, at its stored size"
     tiny = next(dataset for dataset in plan.datasets if dataset.name == "tiny")
     assert {measure.family for measure in tiny.measures} == {"reddest", "contrast"}
     scored = {step.spec.scores[0].source for step in plan.steps.values() if isinstance(step.spec, ScoreSpec)}

@@ -264,6 +264,26 @@ def test_weights_of_encoders_are_resolved_from_the_folder_of_the_file(tmp_path: 
     assert [encoder.weights for encoder in study.encoders] == [str(tmp_path / "clip"), "owner/name"]
 
 
+def test_weights_of_scores_are_resolved_from_the_folder_of_the_file(tmp_path: Path) -> None:
+    (tmp_path / "head.pth").touch()
+    weights = "score_models: {laion-aesthetic: {model: owner/name, head: head.pth}}\n"
+    (tmp_path / "study.yaml").write_text(EXAMPLE + weights)
+    given = load_study(tmp_path / "study.yaml").score_models["laion-aesthetic"]
+    assert (given.model, given.head) == ("owner/name", str(tmp_path / "head.pth"))
+
+
+@pytest.mark.parametrize(
+    ("weights", "words"),
+    [
+        ("{laion-aesthetics: {head: x}}", "unknown learned score 'laion-aesthetics'; did you mean 'laion-aesthetic'"),
+        ("{contrast: {head: x}}", "the score 'contrast' has no model; remove it"),
+        ("{pickscore: {weights: x}}", "unknown key 'weights' in score_models.pickscore; valid keys: model, head, text"),
+    ],
+)
+def test_weights_of_other_scores_are_rejected(weights: str, words: str) -> None:
+    assert words in error_message(f"{EXAMPLE}score_models: {weights}\n")
+
+
 def test_a_user_defined_metric_in_two_spellings_is_a_duplicate(tmp_path: Path) -> None:
     (tmp_path / "mine.py").touch()
     file = tmp_path / "study.yaml"

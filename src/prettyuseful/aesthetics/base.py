@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from prettyuseful.aesthetics.models import QuestionModel, ScoreModel
 from prettyuseful.aesthetics.planes import Planes
 from prettyuseful.errors import DataError
 
@@ -26,6 +27,7 @@ class Score:
         function: returns the score of the planes of one image; `planes.pixels` is (H, W, 3) uint8 of any size.
         parts: for a composite, the names of its scores instead of a function. Its value is the sum of their z-scores
             within the class, see `composite.sum_of_z_scores`.
+        model: for a learned score, the model that computes it instead of a function.
         version: must be increased when the function returns other numbers than before.
 
     Raises:
@@ -41,6 +43,7 @@ class Score:
     high: float | None = None
     function: Callable[[Planes], float] | None = None
     parts: tuple[str, ...] = ()
+    model: ScoreModel | QuestionModel | None = None
     version: int = 1
 
     def __post_init__(self) -> None:
@@ -48,13 +51,19 @@ class Score:
             object.__setattr__(self, field, getattr(self, field) or default)
         if self.low is not None and self.high is not None and not self.low < self.high:
             raise DataError(f"score {self.name!r}: low={self.low!r} must be below high={self.high!r}")
-        if self.function is not None and self.parts:
-            raise DataError(f"score {self.name!r}: give either function or parts, not both")
+        if sum(bool(way) for way in (self.function, self.parts, self.model)) > 1:
+            raise DataError(f"score {self.name!r}: give only one of function, parts and model")
 
     @property
     def per_image(self) -> bool:
         """Whether `function` computes the score from one image alone, without a model and without other images."""
         return self.function is not None
+
+    @property
+    def noun(self) -> str:
+        """The title within a sentence: it begins with a small letter, unless its first word is a name."""
+        first = self.title.split()[0]
+        return self.title if first[1:] != first[1:].lower() else self.title[:1].lower() + self.title[1:]
 
     def of(self, image: Planes | np.ndarray) -> float:
         """Return the score of one image: its planes, or its pixels (H, W, 3) uint8.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prettyuseful.aesthetics import offline
+from prettyuseful.aesthetics import models, offline
 from prettyuseful.aesthetics.base import Score
 from prettyuseful.engine.pinned import Pinned
 from prettyuseful.registry import Registry
@@ -92,6 +92,67 @@ SCORES = Registry(
             "the range per pixel. It depends on the size of the image, so compare the re-encoded values.",
             source="this project",
             function=offline.plainness,
+            low=0.0,
+            high=1.0,
+        ),
+        Score(
+            name="laion-aesthetic",
+            summary="LAION's aesthetic predictor, version 2: the rating that people would give an image, about 1 to 10",
+            title="LAION aesthetic score",
+            words="The rating of an image from 1 to 10 that LAION's predictor expects of people, from CLIP ViT-L/14. "
+            "It reads no text.",
+            source="Schuhmann et al. 2022, LAION-5B; improved-aesthetic-predictor",
+            model=models.LAION_V2,
+        ),
+        Score(
+            name="laion-aesthetic-v1",
+            summary="LAION's aesthetic predictor, version 1: a linear head, about 1 to 10; needs the file of the head",
+            title="LAION aesthetic score, version 1",
+            words="The rating of an image from 1 to 10 that the first version of LAION's predictor expects of people, "
+            "from CLIP ViT-L/14. It reads no text.",
+            source="Schuhmann et al. 2022, LAION-5B; aesthetic-predictor",
+            model=models.LAION_V1,
+        ),
+        Score(
+            name="clip-iqa",
+            summary="quality without reference: the probability of 'Good photo.' against 'Bad photo.' by CLIP ViT-L/14",
+            title="CLIP-IQA",
+            words="Probability of the text “Good photo.” against “Bad photo.” by CLIP ViT-L/14 at 224 px. The paper "
+            "uses a ResNet-50 at full size, so do not compare with its values.",
+            source="Wang et al. 2023",
+            model=models.CLIP_IQA,
+            low=0.0,
+            high=1.0,
+        ),
+        Score(
+            name="pickscore",
+            summary="PickScore: which image people prefer for its text, by a fine-tuned CLIP ViT-H/14; about 17 to 24",
+            title="PickScore",
+            words="Preference of people for an image, given its text, by a CLIP ViT-H/14 that is fine-tuned on choices "
+            "of users. One point more multiplies the odds of being chosen by 2.7.",
+            source="Kirstain et al. 2023",
+            model=models.PICKSCORE,
+        ),
+        Score(
+            name="hps",
+            summary="HPS v2.1: which image people prefer for its text, by another fine-tuned CLIP ViT-H/14; about 0.2 "
+            "to 0.35",
+            title="HPS v2.1",
+            words="Cosine similarity of an image and its text by a CLIP ViT-H/14 that is fine-tuned on choices of "
+            "people. The authors often print it times 100.",
+            source="Wu et al. 2023, HPS v2",
+            model=models.HPS_V2_1,
+            low=-1.0,
+            high=1.0,
+        ),
+        Score(
+            name="vqascore",
+            summary="VQAScore: the probability that an image shows its text, by a vision-language model that you give",
+            title="VQAScore",
+            words="Probability of the answer yes, against no, to the question whether the image shows its text, by a "
+            "vision-language model. Values of different models do not compare.",
+            source="Lin et al. 2024",
+            model=models.VQASCORE,
             low=0.0,
             high=1.0,
         ),

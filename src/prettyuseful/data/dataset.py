@@ -116,6 +116,16 @@ def read_shard_index(path: Path) -> Iterator[tuple[str, int, str]]:
                 yield row["image"]["path"], row["label"], row["group"]
 
 
+def read_shard_prompts(path: Path) -> Iterator[tuple[int, str | None]]:
+    """Yield label and prompt of each row of a shard, without reading the images."""
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path) as file:
+        for index in range(file.num_row_groups):
+            for row in file.read_row_group(index, columns=["label", "prompt"]).to_pylist():
+                yield row["label"], row["prompt"]
+
+
 def shard_classes(path: Path) -> tuple[str, ...]:
     """Return the class names in the metadata of a shard that `write_shard` wrote."""
     import pyarrow.parquet as pq

@@ -13,8 +13,10 @@ from transformers import AutoImageProcessor, AutoProcessor, CLIPModel, Dinov2Mod
 
 from prettyuseful.data.pixels import Pixels
 from prettyuseful.encoders.extraction import extract_features
+from prettyuseful.encoders.table import CLIP_H_14
 from prettyuseful.hub.pretrained import ModelKind, load_pretrained
 from prettyuseful.numerics import Numerics
+from prettyuseful.paths import is_folder
 
 _CLIP = ModelKind(
     CLIPModel, AutoProcessor, "encoder", "it is not a CLIP model of transformers, or incomplete; give a CLIP model"
@@ -34,8 +36,8 @@ class _HubEncoder(ABC):
         DataError: the model cannot be loaded, or weights are missing.
     """
 
-    def __init__(self, kind: ModelKind, path_or_id: str, numerics: Numerics) -> None:
-        self.processor, network = load_pretrained(kind, path_or_id, torch.float32)
+    def __init__(self, kind: ModelKind, path_or_id: str, numerics: Numerics, processor: str | None = None) -> None:
+        self.processor, network = load_pretrained(kind, path_or_id, torch.float32, processor)
         self.network, self.device = network.to(numerics.device).eval(), numerics.device
 
     def features(self, pixels: Pixels) -> np.ndarray:
@@ -54,10 +56,17 @@ class Clip(_HubEncoder):
     """CLIP's projected image and text embeddings (Radford et al. 2021), as returned by `CLIPModel.get_image_features`.
 
     They are not normalised; metrics based on cosine similarity normalise them.
+
+    `processor`: folder or hub id of the image processor and tokenizer; by default those of the model.
     """
 
-    def __init__(self, path_or_id: str, numerics: Numerics) -> None:
-        super().__init__(_CLIP, path_or_id, numerics)
+    def __init__(self, path_or_id: str, numerics: Numerics, processor: str | None = None) -> None:
+        super().__init__(_CLIP, path_or_id, numerics, processor)
+
+    @property
+    def logit_scale(self) -> float:
+        """The factor by which the model multiplies cosine similarities, `exp` of its parameter `logit_scale`."""
+        return float(self.network.logit_scale.detach().double().exp())
 
     def _forward(self, batch: torch.Tensor) -> torch.Tensor:
         return cast("torch.Tensor", self.network.visual_projection(self.network.vision_model(batch).pooler_output))
@@ -71,6 +80,13 @@ class Clip(_HubEncoder):
         tokens: Any = self.processor(text=[text], return_tensors="pt", truncation=True).to(self.device)
         pooled = self.network.text_model(tokens["input_ids"], tokens["attention_mask"]).pooler_output
         return cast("np.ndarray", self.network.text_projection(pooled).float().cpu().numpy())
+
+
+class ClipH14(Clip):
+    """CLIP ViT-H/14 of OpenCLIP (Cherti et al. 2023), or a model that is fine-tuned from it, such as PickScore."""
+
+    def __init__(self, path_or_id: str, numerics: Numerics) -> None:
+        super().__init__(path_or_id, numerics, None if is_folder(path_or_id) else CLIP_H_14.processor)
 
 
 class Dinov2(_HubEncoder):

@@ -105,7 +105,10 @@ class EncoderSource(BareName):
                 weights = Pinned(source=str(self.weights), content={"sha256": _sha256(Path(str(self.weights)))})
             case "none":
                 return Pinned(source=self, content={"encoder": self._identity})
-        return self._pin_with(weights.source, {"encoder": self._identity, **_content_fields(weights)})
+        content = {"encoder": self._identity, **_content_fields(weights)}
+        if row.processor is not None and "hub" in content:
+            content["processor"] = resolve(row.processor).content
+        return self._pin_with(weights.source, content)
 
     @property
     def _row(self) -> EncoderRow:

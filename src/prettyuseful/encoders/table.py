@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from pydantic import JsonValue
@@ -56,6 +56,8 @@ class EncoderRow:
         trained_on: the images that it was trained on, for reports, such as `ImageNet`; empty if unknown.
         timm_id: with the weights `timm`, the id of the model.
         package: a Python package that carries the weights, which is used instead of the hub if it is installed.
+        processor: with the weights `model`, a hub id with its commit, whose image processor and tokenizer are used with
+            weights of the hub; a folder has its own. None: those of the weights.
     """
 
     name: str
@@ -70,6 +72,7 @@ class EncoderRow:
     trained_on: str = ""
     timm_id: str = ""
     package: WeightsPackage | None = None
+    processor: str | None = None
 
     @property
     def needs_weights(self) -> bool:
@@ -77,7 +80,7 @@ class EncoderRow:
         return self.weights in ("model", "file") and self.default_weights is None
 
 
-def _clip(name: str, model: str, values: int) -> EncoderRow:
+def _clip(name: str, model: str, values: int, millions: int = 400) -> EncoderRow:
     return EncoderRow(
         name=name,
         summary=f"{model}, {values} dimensions, images and texts",
@@ -86,7 +89,7 @@ def _clip(name: str, model: str, values: int) -> EncoderRow:
         default_weights=model,
         words="{}",
         encodes_text=True,
-        trained_on="400 million images of the web with their texts",
+        trained_on=f"{millions:,} million images of the web with their texts",
     )
 
 
@@ -127,6 +130,24 @@ EFFICIENTNET_LITE0 = EncoderRow(
         },
     ),
 )
+_OPEN_CLIP_H_14 = "laion/CLIP-ViT-H-14-laion2B-s32B-b79K"
+CLIP_H_14 = replace(
+    _clip("clip-vit-h-14", _OPEN_CLIP_H_14, 1024, millions=2000),
+    make="prettyuseful.encoders.hub:ClipH14",
+    # Models that are fine-tuned from it, such as PickScore, are published without.
+    processor=f"{_OPEN_CLIP_H_14}@1c2b8495b28150b8a4922ee1c8edee224c284c0c",
+)
+HPS_V2_1 = EncoderRow(
+    name="clip-hps-v2.1",
+    summary="HPS v2.1, CLIP ViT-H/14 fine-tuned on preferences of people, 1024 dimensions, images and texts",
+    make="prettyuseful.encoders.open_clip:HumanPreference",
+    weights="model",
+    default_weights="xswu/HPSv2",
+    words="{} v2.1",
+    encodes_text=True,
+    trained_on="choices of people between generated images",
+    processor=CLIP_H_14.processor,
+)
 ENCODERS = Registry(
     "encoder",
     EncoderRow,
@@ -140,6 +161,8 @@ ENCODERS = Registry(
         EFFICIENTNET_LITE0,
         _clip("clip-vit-b-32", "openai/clip-vit-base-patch32", 512),
         _clip("clip-vit-l-14", "openai/clip-vit-large-patch14", 768),
+        CLIP_H_14,
+        HPS_V2_1,
         _dinov2("dinov2-b-14", "facebook/dinov2-base", 768),
         _dinov2("dinov2-l-14", "facebook/dinov2-large", 1024),
         EncoderRow(

@@ -84,6 +84,11 @@ _OF_KIND: Mapping[str, Mapping[str, StudyField]] = {
     "drop-list": {"images": StudyField("drop", exact=False)},
     "embed": {**_VIEW, "encoder": StudyField("encoder", identifies=True)},
     "embed-text": {"encoder": StudyField("encoder", identifies=True), "texts": StudyField("classes", exact=False)},
+    "embed-prompts": {
+        "encoder": StudyField("score_models", identifies=True),
+        "class_texts": StudyField("classes", exact=False),
+        "own_prompts": StudyField("score_models.text", exact=False),
+    },
     "encode": {
         **_GENERATOR,
         **_RANGE,
@@ -125,6 +130,16 @@ _OF_KIND: Mapping[str, Mapping[str, StudyField]] = {
         "per_class": StudyField("images_per_class", (ANY,), exact=False),
     },
     "score": {"scores": _internal("scores", identifies=True), "threads": _internal("threads")},
+    "score-features": {
+        "score": StudyField("score", identifies=True),
+        "head": StudyField("score_models", exact=False),
+    },
+    "score-question": {
+        "score": StudyField("score", identifies=True),
+        "model": StudyField("score_models", exact=False),
+        "class_texts": StudyField("classes", exact=False),
+        "own_prompts": StudyField("score_models.text", exact=False),
+    },
     "train": {
         "architecture": StudyField("architecture", identifies=True),
         "seed": StudyField("training seed", identifies=True),

@@ -34,8 +34,12 @@ class ModelKind:
     wrong_kind_advice: str
 
 
-def load_pretrained(kind: ModelKind, model: str, dtype: torch.dtype) -> tuple[Any, Any]:
+def load_pretrained(
+    kind: ModelKind, model: str, dtype: torch.dtype, processor_of: str | None = None
+) -> tuple[Any, Any]:
     """Load the processor and the network of a folder or hub id (optionally with @revision).
+
+    `processor_of`: another folder or hub id, for the processor.
 
     Raises:
         DataError: the model cannot be loaded, or weights are missing.
@@ -43,6 +47,7 @@ def load_pretrained(kind: ModelKind, model: str, dtype: torch.dtype) -> tuple[An
     path_or_id, revision = split_revision(model)
     name = model_label(model)
     options = {"revision": revision, "trust_remote_code": False}
+    loaded = path_or_id
     try:
         with capture_library_logs():
             # transformers 4.56 renamed `torch_dtype` to `dtype`; the old name works in all supported versions.
@@ -55,9 +60,10 @@ def load_pretrained(kind: ModelKind, model: str, dtype: torch.dtype) -> tuple[An
                 **options,
             )
             # The network is loaded first, because its error is clearer if the files are missing.
-            processor = kind.processor.from_pretrained(path_or_id, **options)
+            loaded, revision = split_revision(processor_of or model)
+            processor = kind.processor.from_pretrained(loaded, **{**options, "revision": revision})
     except Exception as error:  # a library may raise any error on a user's folder
-        raise DataError(f"cannot load the {kind.label} {name!r}: {_explain(kind, path_or_id, error)}") from error
+        raise DataError(f"cannot load the {kind.label} {name!r}: {_explain(kind, loaded, revision, error)}") from error
     mismatched = [key for key, *_ in report["mismatched_keys"]]
     if missing := sorted([*report["missing_keys"], *mismatched]):
         raise DataError(
@@ -72,7 +78,7 @@ def model_label(model: str) -> str:
     return Path(model).resolve().name if is_folder(model) else model
 
 
-def _explain(kind: ModelKind, path_or_id: str, error: Exception) -> str:
+def _explain(kind: ModelKind, path_or_id: str, revision: str | None, error: Exception) -> str:
     text = redact_line(str(error))
     if "gated repo" in text:
         return "it is gated; accept its licence on the model's page, log in with `hf auth login`, and run again"
@@ -85,6 +91,7 @@ def _explain(kind: ModelKind, path_or_id: str, error: Exception) -> str:
     if "couldn't connect" in text or "offline mode" in text:
         return (
             "its weights are not on this machine and the hub cannot be reached; run "
-            f"`hf download {path_or_id}` with network access, or give a local folder"
+            f"`hf download {path_or_id}{f' --revision {revision}' if revision else ''}` with network access, or give a "
+            "local folder"
         )
     return f"{text[:_MAX_CHARACTERS]}; check the id, or download the model and give its folder"

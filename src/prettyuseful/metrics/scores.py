@@ -133,7 +133,7 @@ def score_metrics(score: Score) -> Iterator[Metric]:
     A study that lists the first one measures all of them. They are one family, which has the name of the score.
     """
     row = partial(Metric, reads="scores", family=score.name, source=score.source)
-    about = f"of {score.title.lower()}"
+    about = f"of {score.noun}"
     if score.parts:  # on the scale of the real images, so their choice varies it, too
         yield row(
             name=score.name,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from prettyuseful.aesthetics.rows import SCORES
 from prettyuseful.data.class_counts import ClassCounts
 from prettyuseful.encoders.source import REAL_TRAINED, EncoderSource
 from prettyuseful.encoders.table import ENCODERS
@@ -15,6 +16,7 @@ from prettyuseful.metrics.base import Metric, Reads
 from prettyuseful.metrics.rows import METRICS, pinned_family, requested_metrics
 from prettyuseful.plan.cells import AnyCell, FrozenCell, PlannedCell
 from prettyuseful.plan.features import FeaturePlanner
+from prettyuseful.plan.learned_scores import class_texts
 from prettyuseful.plan.planned import PlanContext, PlannedDataset, PlannedMeasure
 from prettyuseful.plan.scores import ScorePlanner
 from prettyuseful.records import Subject
@@ -26,7 +28,6 @@ from prettyuseful.study.file import REAL, Study
 from prettyuseful.tasks.base import summarise_names
 from prettyuseful.training.recipes import FROZEN_FEATURES
 
-PROMPT = "a photo of a {}"
 IMAGE_SCORES = "image-scores"
 """What stands in records in place of an encoder for metrics of scores of single images."""
 _MIN_IMAGES = 3  # images per class that any metric needs
@@ -96,7 +97,7 @@ class MeasurePlanner:
         with prefix_location("metrics"):
             self.metrics = requested_metrics(self.study.metrics)
             self._families = _families(self.metrics)
-        self.scores = ScorePlanner(self.context)
+        self.scores = ScorePlanner(self.context, self.features)
 
     def with_measures(self, datasets: Sequence[PlannedDataset]) -> list[PlannedDataset]:
         """Return the data sets with their measurements.
@@ -123,8 +124,9 @@ class MeasurePlanner:
         if any(metric.reads == "logits" for metric in self.metrics.values()):
             requested.setdefault(REAL_TRAINED, EncoderSource(name=REAL_TRAINED))
         words = {name: real if name == REAL_TRAINED else encoder.words for name, encoder in requested.items()}
-        if any(metric.reads == "scores" for metric in self.metrics.values()):
-            words[IMAGE_SCORES] = "of each image by itself, at its stored size"
+        if scores := dict.fromkeys(metric.score for metric in self.metrics.values() if metric.score):
+            models = (self.scores.learned.words(score) for score in scores if score in SCORES)
+            words[IMAGE_SCORES] = "; ".join(("of each image by itself, at its stored size", *filter(None, models)))
         return words
 
     def _check(self, datasets: Sequence[PlannedDataset]) -> None:
@@ -289,7 +291,7 @@ class MeasurePlanner:
     def _add_text_embeddings(self, encoder: EncoderSource) -> str:
         spec = EmbedTextSpec(
             encoder=self.features.pinned(encoder),
-            texts=tuple(PROMPT.format(name) for name in self.task.classes),
+            texts=class_texts(self.task.classes),
             numerics=self.study.numerics.step_numerics(),
         )
         return self.graph.add(spec, {}, f"embed class names by {encoder.label}", len(self.task.classes))

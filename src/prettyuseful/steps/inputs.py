@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from prettyuseful.training.classifier import Classifier
 
-from prettyuseful.data.dataset import Row, read_shard, read_shard_index
+from prettyuseful.data.dataset import Row, read_shard, read_shard_index, read_shard_prompts
 from prettyuseful.data.pixels import Pixels, load_pixels
 from prettyuseful.engine.step import Job
 from prettyuseful.engine.store.base import Artifact
@@ -46,6 +46,25 @@ def read_index(job: Job, name: str) -> Iterator[tuple[str, int, str]]:
                 if problem := _problem_of(row, len(classes) if isinstance(classes, list) else None):
                     raise ValueError(problem)
                 yield path, label, group
+
+
+def read_image_prompts(job: Job, name: str) -> Iterator[tuple[int, str | None]]:
+    """Yield label and prompt (None if it has none) of each image of a data set, without reading the images.
+
+    Raises:
+        StepFailedError: prettyuseful cannot have written the data set.
+    """
+    artifact = job.inputs[name]
+    classes = artifact.manifest.facts.get("classes")
+    for entry in artifact.manifest.files:
+        with _report_odd_rows(artifact, entry.name):
+            for label, prompt in read_shard_prompts(artifact.path(entry.name)):
+                row = Row(b"", "", label, "", prompt=prompt)
+                if problem := _problem_of(row, len(classes) if isinstance(classes, list) else None):
+                    raise ValueError(problem)
+                if not isinstance(prompt, str | None):
+                    raise ValueError("a prompt that is not text")
+                yield label, prompt
 
 
 def read_slice(job: Job, name: str, first: int, stop: int) -> Iterator[Row]:

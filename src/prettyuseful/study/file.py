@@ -19,8 +19,10 @@ from pydantic import (
     model_validator,
 )
 
+from prettyuseful.aesthetics.rows import SCORES
 from prettyuseful.data.class_counts import ClassCounts
 from prettyuseful.diagnosis.listed import Droppable
+from prettyuseful.encoders.scoring import ScoreSettings
 from prettyuseful.encoders.source import REAL_TRAINED, EncoderSource
 from prettyuseful.errors import did_you_mean
 from prettyuseful.fields import (
@@ -360,6 +362,10 @@ class Study(_Strict):
         description="feature extractors for the metrics: names from `prettyuseful list encoders`, timm model names, or "
         "module:OBJECT",
     )
+    score_models: dict[str, ScoreSettings] = Field(
+        {},
+        description="settings of learned scores, such as other weights than their defaults, by the name of the score",
+    )
     diagnosis: bool = Field(
         False, description="diagnose the causes of the difference between each data set and the real images"
     )
@@ -394,6 +400,19 @@ class Study(_Strict):
             if names.count(name) > 1:
                 raise ValueError(f"duplicate encoder {name!r}; list every encoder only once")
         return encoders
+
+    @field_validator("score_models")
+    @classmethod
+    def _scores_have_models(cls, settings: dict[str, ScoreSettings]) -> dict[str, ScoreSettings]:
+        learned = [score.name for score in SCORES if score.model is not None]
+        for name in settings:
+            if name in SCORES and name not in learned:
+                raise ValueError(f"the score {name!r} has no model; remove it")
+            if name not in learned:
+                raise ValueError(
+                    f"unknown learned score {name!r}{did_you_mean(name, learned)}; known: {', '.join(learned)}"
+                )
+        return settings
 
     @field_validator("recipes")
     @classmethod

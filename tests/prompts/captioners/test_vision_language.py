@@ -12,19 +12,8 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
-from tokenizers import Tokenizer, models, pre_tokenizers
-from transformers import (
-    AutoModelForImageTextToText,
-    AutoProcessor,
-    CLIPImageProcessor,
-    CLIPVisionConfig,
-    GenerationConfig,
-    LlamaConfig,
-    LlavaConfig,
-    LlavaForConditionalGeneration,
-    LlavaProcessor,
-    PreTrainedTokenizerFast,
-)
+from tests.tiny_vision_language import save_llava
+from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from prettyuseful.errors import DataError, StepFailedError
 from prettyuseful.numerics import Numerics
@@ -32,56 +21,12 @@ from prettyuseful.prompts.captioners.base import Picture
 from prettyuseful.prompts.captioners.source import CaptionerSource, open_captioner
 from prettyuseful.prompts.captioners.vision_language import VisionLanguageCaptioner
 
-WORDS = ["<pad>", "<s>", "</s>", "<unk>", "<image>", "user", "assistant", *(f"w{i}" for i in range(40))]
-TEMPLATE = (
-    "{% for message in messages %}{{ message.role }} {% for part in message.content %}"
-    "{% if part.type == 'image' %}<image> {% else %}{{ part.text }} {% endif %}{% endfor %}{% endfor %}"
-    "{% if add_generation_prompt %}assistant{% endif %}"
-)
+WORDS = tuple(f"w{i}" for i in range(40))
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A LLaVA with random weights, 16 px, whose generation config enables sampling."""
-    words = Tokenizer(models.WordLevel({word: i for i, word in enumerate(WORDS)}, unk_token="<unk>"))
-    words.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=words, pad_token="<pad>", bos_token="<s>", eos_token="</s>", unk_token="<unk>"
-    )
-    tokenizer.add_special_tokens({"additional_special_tokens": ["<image>"]})
-    processor = LlavaProcessor(
-        image_processor=CLIPImageProcessor(size={"shortest_edge": 16}, crop_size={"height": 16, "width": 16}),
-        tokenizer=tokenizer,
-        patch_size=8,
-        vision_feature_select_strategy="default",
-        num_additional_image_tokens=1,
-        chat_template=TEMPLATE,
-    )
-    torch.manual_seed(0)
-    sizes = {"hidden_size": 16, "intermediate_size": 32, "num_attention_heads": 2}
-    model = LlavaForConditionalGeneration(
-        LlavaConfig(
-            vision_config=CLIPVisionConfig(**sizes, num_hidden_layers=2, image_size=16, patch_size=8),
-            text_config=LlamaConfig(
-                **sizes,
-                num_hidden_layers=1,
-                vocab_size=len(WORDS),
-                initializer_range=1.0,  # wide, so that the picture changes the words
-                pad_token_id=0,
-                bos_token_id=1,
-                eos_token_id=2,
-            ),
-            image_token_index=WORDS.index("<image>"),
-            image_seq_length=4,
-        )
-    )
-    model.generation_config = GenerationConfig(
-        do_sample=True, temperature=9.0, top_k=40, eos_token_id=2, pad_token_id=0
-    )
-    path = tmp_path_factory.mktemp("llava") / "tiny-llava"
-    model.save_pretrained(path)
-    processor.save_pretrained(path)
-    return path
+    return save_llava(tmp_path_factory.mktemp("llava") / "tiny-llava", WORDS)
 
 
 def make(folder: Path | str, instruction: str = "w1 w2", tokens: int = 6, size: int = 16) -> VisionLanguageCaptioner:
@@ -190,7 +135,7 @@ def test_missing_weights_are_a_one_line_error(monkeypatch: pytest.MonkeyPatch, t
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(
         DataError,
-        match=r"cannot load the captioner 'nobody/nothing@v1': .*not on this machine.*hf download nobody/nothing`",
+        match=r"cannot load the captioner 'nobody/nothing@v1': .*not on this machine.*hf download nobody/nothing --rev",
     ) as error:
         make("nobody/nothing@v1")
     assert "\n" not in str(error.value)
