@@ -20,6 +20,7 @@ LAYERS = (
     ("output_files",),
     ("hub", "plugins", "interface_checks"),
     ("registry",),
+    ("aesthetics",),
     ("fields", "metrics"),
     ("data",),
     ("tasks", "prompts", "generators", "training"),
