@@ -31,10 +31,11 @@ def test_a_row_requires_name_summary_function_and_per() -> None:
     [
         ({"name": "my metric"}, "invalid name; use letters, digits"),
         ({"per": "image"}, "invalid per='image'; choose synthetic image, real image, set, class"),
-        ({"reads": "features"}, "invalid reads='features'; choose both, synthetic, texts, logits"),
+        ({"reads": "features"}, "invalid reads='features'; choose both, synthetic, texts, logits, scores"),
         ({"per": "real image", "reads": "synthetic"}, 'requires reads="both"'),
         ({"per": "set", "share": True}, "share=True requires per"),
         ({"leave_out": leave_out_blocks}, 'leave_out requires per="set"'),
+        ({"ratio": True}, 'ratio=True requires per="class"'),
         ({"k": 5}, "k=5 must be at least 1 and below fewest=3"),
         ({"k": 0}, "k=0 must be at least 1"),
     ],
@@ -75,3 +76,14 @@ def test_leave_out_numbers_use_the_function_or_the_faster_equivalent() -> None:
 
     assert made(per="set", function=apart).leave_out_numbers(arrays, blocks).tolist() == [8, 5, 5]
     assert made(per="set", function=apart, leave_out=faster).leave_out_numbers(arrays, blocks).tolist() == [8, 5, 5]
+
+
+def test_a_ratio_is_that_of_two_means() -> None:
+    ratio = made(per="class", ratio=True, function=lambda values: [values.sum(), len(values)])
+    assert ratio.class_number(np.array([1.0, 2.0])).tolist() == [3, 2]
+    assert made(per="class", function=np.mean).class_number(np.ones(2)).tolist() == [1]
+    assert ratio.combine(np.array([[3.0, 2.0], [0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])).tolist() == [1.5, 1, 1000, 0.001]
+    assert made(per="class").combine(np.array([[3.0], [2.0]])).tolist() == [3, 2]
+    for wrong in ([1.0], [1.0, np.nan], 1.0):
+        with pytest.raises(DataError, match=r"'length' returned .*; return two finite numbers per class"):
+            made(per="class", ratio=True, function=lambda _, wrong=wrong: wrong).class_number(np.ones(2))
