@@ -158,13 +158,19 @@ def test_another_score_takes_the_place_of_prettiness() -> None:
     assert prettiness_of(of_a_score, summary.datasets, rows, summary.comparisons) is None
 
 
-def test_what_all_accuracies_share_does_not_widen_the_correlation() -> None:
-    """The error of a rank is that of differences; without pairs, that of accuracies is used, which is larger."""
-    summary = ordered(6)
-    with_pairs = of(summary).correlation
-    without = prettiness_of(summary.study.metrics, summary.datasets, summary.rows, ())
-    assert with_pairs is not None
-    assert without is not None
-    assert without.correlation is not None
-    assert without.correlation.rho == with_pairs.rho
-    assert without.correlation.high >= with_pairs.high
+def test_the_error_of_accuracies_is_that_of_their_paired_differences() -> None:
+    """All sets are tested on the same images: what these add to every accuracy does not change a rank."""
+    rates = {f"set{i}": rate for i, rate in enumerate(EIGHT[:6])}
+    summary = sets(rates, dict(zip(rates, (0.3, 0.1, 0.6, 0.2, 0.5, 0.4), strict=True)))
+
+    def width(error: float, row_error: float = 0.1) -> float:
+        pairs = [replace(pair, to_real=replace(pair.to_real, error=error)) for pair in summary.comparisons]
+        rows = [replace(r, to_real=replace(r.to_real, error=row_error)) for r in summary.rows if r.to_real]
+        result = prettiness_of(summary.study.metrics, summary.datasets, rows, pairs if error else ())
+        assert result is not None
+        assert result.correlation is not None
+        return result.correlation.high - result.correlation.low
+
+    assert width(0.001) < width(0.2)
+    assert width(0.001, 0.01) == width(0.001, 0.2)
+    assert width(0.0, 0.01) < width(0.0, 0.2)
