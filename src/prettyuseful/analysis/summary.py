@@ -132,12 +132,8 @@ class Summary:
 
     @cached_property
     def headline(self) -> tuple[str, ...]:
-        """The answer in at most three sentences, for the first grid cell of the study.
-
-        Before them, the first sentence says whether prettier sets are less useful, where that was measured.
-        """
-        shown = self.pretty_useful.sentences[:1] if self.pretty_useful else ()
-        return shown + headline(self.datasets, self.rows, self.comparisons)
+        """The answer in at most three sentences, for the first grid cell of the study."""
+        return headline(self.datasets, self.rows, self.comparisons, self.pretty_useful)
 
 
 def summarise(records: Sequence[Record]) -> Summary:
