@@ -70,9 +70,9 @@ def leave_out_above_median(
 ) -> np.ndarray:
     """Return the share above the median (B,) with block 0..B-1 left out of both sets, linearised in the real images.
 
-    The jackknife is not consistent for a median: its intervals are 1.4 times too wide. Here the median moves by as many
-    quantiles as the left-out images change its rank, and the share by that times the ratio of the two densities there
-    (Shao and Tu 1995, section 2.2, the linear jackknife).
+    The jackknife is not consistent for a median (Efron 1982): its intervals would be 1.4 times too wide. Here the
+    median moves by as many quantiles as the left-out images change its rank, and the share by that times the ratio of
+    the two densities at the median.
     """
     median, half = float(np.median(real)), min(_WIDEST, len(real) ** -0.5)
     low, high = np.quantile(real, [0.5 - half, 0.5 + half])
