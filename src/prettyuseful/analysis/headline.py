@@ -24,9 +24,9 @@ def headline(
 ) -> tuple[str, ...]:
     """Return the most important sentences for the study's first grid cell.
 
-    The first one says whether prettier data sets are less useful, if that was measured (`pretty`).
-    The others are about the generated data set with the highest accuracy: its accuracy against real images, its effective
-    real images, and its main cause; where one of these is missing, pre-registered and exploratory comparisons follow.
+    The first one says whether prettier data sets are less useful, if that was measured (`pretty`). The others are about
+    the generated data set with the highest accuracy: its accuracy against real images, its effective real images, and
+    its main cause; where one of these is missing, pre-registered and exploratory comparisons follow.
     Data sets that contain real images or are derived from another one are used only if the study has no others.
     There are at most three sentences, and one more if the files of the two sides differ in format.
     """
