@@ -82,6 +82,7 @@ class MadeUpStudy:
     `rates`: the share of correct answers of each data set, with the real images under the name `real`.
     `draws`: the number of draws of data sets with more than one, whose results get worse with every draw.
     `sample_images`: number of sample images per class in each record; `image(label, number)` makes them.
+    `prettiness`: mean score of the data sets that have one; `released`: year and month of the generator of a data set.
     """
 
     classes: Sequence[str] = ("cat", "dog", "fox")
@@ -99,6 +100,8 @@ class MadeUpStudy:
     draws: Mapping[str, int] = field(default_factory=dict)
     diagnosed: Sequence[str] = ()
     changed: dict[str, dict[str, Any]] = field(default_factory=dict)
+    prettiness: Mapping[str, float] = field(default_factory=dict)
+    released: Mapping[str, str] = field(default_factory=dict)
 
 
 def made_up_summary(**changes: Any) -> Summary:
@@ -130,7 +133,10 @@ def _study_record(study: MadeUpStudy) -> StudyRecord:
         question=study.question,
         file=study_file(generated, seeds=list(study.seeds)),
         task=task_record(study.classes),
-        metrics=[MetricRecord.from_metric(METRICS[name]) for name in study.metrics],
+        metrics=[
+            MetricRecord.from_metric(METRICS[name])
+            for name in (*study.metrics, *(["prettiness"] if study.prettiness else []))
+        ],
         encoders={name: f"description of {name}" for name in study.encoders},
         cell_groups=[
             CellGroupRecord(architecture=name, recipe="small", cells=[(name, "small", "rgb")])
@@ -149,14 +155,16 @@ def _dataset_record(study: MadeUpStudy, name: str) -> DatasetRecord:
         images_per_class=10,
         of=study.changed.get(name, {}).get("of"),
         diagnosis=_diagnosis(study) if name in study.diagnosed else None,
-        generator=None if real else Origin(study.generator, "diffusers", licence="Apache-2.0", note="tiny"),
+        generator=None
+        if real
+        else Origin(study.generator, "diffusers", study.released.get(name), licence="Apache-2.0", note="tiny"),
         prompts=None if real else "class-name",
         seed=None if real else 0,
         draws=study.draws.get(name, 1),
         applied={} if real else {"steps": 25, "cfg": 2.5, "safety_checker": "off"},
         keys={"dataset": "0123456789abcdef" * 4},
         generation_seconds=None if real else 12.5,
-        measured=_measured(study, name) if study.metrics else [],
+        measured=[*(_measured(study, name) if study.metrics else []), *_scored(study, name)],
         samples=[[study.image(i, j) for j in range(study.sample_images)] for i, _ in enumerate(study.classes)]
         if study.sample_images
         else [],
@@ -222,6 +230,19 @@ def _measured(study: MadeUpStudy, name: str) -> list[MeasureResult]:
         for encoder in study.encoders
         for subject in subjects
         for reencoded in (False, True)
+    ]
+
+
+def _scored(study: MadeUpStudy, name: str) -> list[MeasureResult]:
+    if name not in study.prettiness:
+        return []
+    return [
+        MeasureResult(
+            encoder="image-scores",
+            subject="real-test" if name == "real" else "data-set",
+            images_per_class=[20] * len(study.classes),
+            numbers={"prettiness": _whole_number(study.prettiness[name])},
+        )
     ]
 
 

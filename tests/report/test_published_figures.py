@@ -31,6 +31,12 @@ def test_published_figures_hold_the_published_values() -> None:
     distribution = published_figures.published_distribution_figure(paper)
     drawn = {point for trace in distribution.data for point in zip(trace["x"], trace["y"], strict=True)}
     assert drawn == {(d.coverage, d.density) for d in paper.distributions}
+    geneval = published_figures.published_geneval_figure(paper)
+    accuracy = {t.model: t.synth_to_real for t in paper.generated if t.prompts == "class-name"}
+    drawn = set(zip(geneval.data[0]["x"], geneval.data[0]["y"], strict=True))
+    assert drawn == {(score, accuracy[model]) for model, score in paper.geneval}
+    assert "qwen-image GenEval 0.87, Synth→Real 0.099" in geneval.alt
+    assert geneval.layout["shapes"][0]["y0"] == paper.real.synth_to_real
 
 
 def test_text_alternatives_contain_all_values(figures: dict[str, Figure]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from prettyuseful.analysis.answer import significant_pairs_sentence
 from prettyuseful.analysis.power import detectable_sentence
+from prettyuseful.analysis.prettiness import PrettyUseful
 from prettyuseful.analysis.remedies import format_sentence
 from prettyuseful.analysis.rows import Comparison, Row, baseline_of
 from prettyuseful.data.class_counts import ClassCounts
@@ -16,12 +17,16 @@ _MAX_SENTENCES = 3
 
 
 def headline(
-    datasets: Sequence[DatasetRecord], rows: Sequence[Row], comparisons: Sequence[Comparison]
+    datasets: Sequence[DatasetRecord],
+    rows: Sequence[Row],
+    comparisons: Sequence[Comparison],
+    pretty: PrettyUseful | None = None,
 ) -> tuple[str, ...]:
     """Return the most important sentences for the study's first grid cell.
 
-    They are about the generated data set with the highest accuracy: its accuracy against real images, its effective
-    real images, and its main cause; where one of these is missing, pre-registered and exploratory comparisons follow.
+    The first one says whether prettier data sets are less useful, if that was measured (`pretty`). The others are about
+    the generated data set with the highest accuracy: its accuracy against real images, its effective real images, and
+    its main cause; where one of these is missing, pre-registered and exploratory comparisons follow.
     Data sets that contain real images or are derived from another one are used only if the study has no others.
     There are at most three sentences, and one more if the files of the two sides differ in format.
     """
@@ -40,7 +45,8 @@ def headline(
     real_count = baseline_of(best.images_per_class, (row.images_per_class for row in in_cell if row.real))
     pairs = [pair for pair in comparisons if pair.cell == best.cell]
     has_format = any(format_sentence(dataset) for dataset in datasets if dataset.name == best.dataset)
-    return tuple(_sentences(name, best, real_count, datasets, pairs))[: _MAX_SENTENCES + has_format]
+    shown = pretty.sentences[:1] if pretty else ()
+    return (*shown, *_sentences(name, best, real_count, datasets, pairs))[: _MAX_SENTENCES + has_format]
 
 
 def _sentences(

@@ -21,6 +21,7 @@ from prettyuseful.analysis.distribution import (
 from prettyuseful.analysis.effective import EffectiveReal, effective_real_images
 from prettyuseful.analysis.headline import headline
 from prettyuseful.analysis.power import detectable_difference
+from prettyuseful.analysis.prettiness import PrettyUseful, prettiness_of
 from prettyuseful.analysis.ranking import RankRange, holm, holm_levels, rank_datasets
 from prettyuseful.analysis.remedies import InterventionEffects
 from prettyuseful.analysis.rows import Cell, Comparison, CurvePoint, Row, baseline_of, curve_position
@@ -95,14 +96,19 @@ class Summary:
         return InterventionEffects(self.study, gaps, gains)
 
     @cached_property
+    def pretty_useful(self) -> PrettyUseful | None:
+        """Usefulness against prettiness; None unless two data sets beside the real images have a score of images."""
+        return prettiness_of(self.study.metrics, self.datasets, self.rows, self.comparisons)
+
+    @cached_property
     def answer(self) -> tuple[str, ...]:
         """The answer to the study's question in sentences, for its first grid cell.
 
-        Findings of the data checks that make the numbers wrong come first.
+        Findings of the data checks that make the numbers wrong come first, then usefulness against prettiness.
         """
-        return self.errors + tuple(
-            answer(self.study, self.datasets, self.rows, self.comparisons, self.intervention_effects)
-        )
+        shown = self.pretty_useful.sentences if self.pretty_useful else ()
+        results = answer(self.study, self.datasets, self.rows, self.comparisons, self.intervention_effects)
+        return (*self.errors, *shown, *results)
 
     @cached_property
     def findings(self) -> tuple[Finding, ...]:
@@ -127,7 +133,7 @@ class Summary:
     @cached_property
     def headline(self) -> tuple[str, ...]:
         """The answer in at most three sentences, for the first grid cell of the study."""
-        return headline(self.datasets, self.rows, self.comparisons)
+        return headline(self.datasets, self.rows, self.comparisons, self.pretty_useful)
 
 
 def summarise(records: Sequence[Record]) -> Summary:

@@ -79,7 +79,7 @@ def trend_test(dates: Sequence[float], values: Sequence[float], families: Sequen
         raise ValueError("a trend needs at least four points, and all values must be finite")
     if _constant(x) or _constant(y):
         raise ValueError("a trend needs dates and values that are not all equal")
-    rho, p, least = _spearman(x, y)
+    rho, p, least = spearman_test(x, y)
     from scipy.stats import theilslopes
 
     theil_sen = theilslopes(y, x, LEVEL)
@@ -100,22 +100,35 @@ def trend_test(dates: Sequence[float], values: Sequence[float], families: Sequen
     )
 
 
+def spearman_test(x: np.ndarray, y: np.ndarray) -> tuple[float, float, float]:
+    """Return Spearman's rho, its two-sided permutation p-value, and the smallest p that any order of `y` would have.
+
+    `x`, `y`: (N,) finite numbers, not all equal. Up to `EXACT` points the p-value is exact, see `trend_test`.
+    """
+    x_ranks, y_ranks = unit_ranks(x[None])[0], unit_ranks(y[None])[0]
+    rho = float(x_ranks @ y_ranks)
+    permuted = np.abs(y_ranks[_permutations(len(y))] @ x_ranks)
+    exact = len(y) <= EXACT
+    return rho, _p_value(permuted, abs(rho), exact), _p_value(permuted, float(permuted.max()), exact)
+
+
+def unit_ranks(rows: np.ndarray) -> np.ndarray:
+    """Return the ranks of each row (ties: mean rank), centred and scaled to length 1: dot products are correlations."""
+    from scipy.stats import rankdata
+
+    ranks = rankdata(rows, axis=1)
+    ranks -= ranks.mean(axis=1, keepdims=True)
+    length = np.sqrt((ranks**2).sum(axis=1, keepdims=True))
+    return np.asarray(ranks / np.where(length > 0, length, 1.0))
+
+
 def _left_out(x: np.ndarray, y: np.ndarray) -> Iterator[LeftOut]:
     """Skip points without which the dates or the values would be constant."""
     for i in range(len(x)):
         without_x, without_y = np.delete(x, i), np.delete(y, i)
         if not (_constant(without_x) or _constant(without_y)):
-            rho, p, _ = _spearman(without_x, without_y)
+            rho, p, _ = spearman_test(without_x, without_y)
             yield LeftOut(i, rho, p)
-
-
-def _spearman(x: np.ndarray, y: np.ndarray) -> tuple[float, float, float]:
-    """Return rho, its p-value, and the smallest p-value that any order of the values would have."""
-    x_ranks, y_ranks = _unit_ranks(x[None])[0], _unit_ranks(y[None])[0]
-    rho = float(x_ranks @ y_ranks)
-    permuted = np.abs(y_ranks[_permutations(len(y))] @ x_ranks)
-    exact = len(y) <= EXACT
-    return rho, _p_value(permuted, abs(rho), exact), _p_value(permuted, float(permuted.max()), exact)
 
 
 def _family_p(x: np.ndarray, y: np.ndarray, families: Sequence[Hashable]) -> float:
@@ -124,24 +137,14 @@ def _family_p(x: np.ndarray, y: np.ndarray, families: Sequence[Hashable]) -> flo
     centres = np.bincount(family_index, x) / np.bincount(family_index)
     moved = centres[_permutations(len(names))][:, family_index] + (x - centres[family_index])
     # Rounding keeps dates equal that were equal before the permutation.
-    permuted = np.abs(_unit_ranks(np.round(moved, 9)) @ _unit_ranks(y[None])[0])
-    observed = float(_unit_ranks(x[None])[0] @ _unit_ranks(y[None])[0])
+    permuted = np.abs(unit_ranks(np.round(moved, 9)) @ unit_ranks(y[None])[0])
+    observed = float(unit_ranks(x[None])[0] @ unit_ranks(y[None])[0])
     return _p_value(permuted, abs(observed), len(names) <= EXACT)
 
 
 def _p_value(permuted: np.ndarray, observed: float, exact: bool) -> float:
     as_extreme = int((permuted >= observed - _ROUNDING).sum())
     return as_extreme / len(permuted) if exact else (as_extreme + 1) / (len(permuted) + 1)
-
-
-def _unit_ranks(rows: np.ndarray) -> np.ndarray:
-    """Return the ranks of each row (ties: mean rank), centred and scaled to length 1: dot products are correlations."""
-    from scipy.stats import rankdata
-
-    ranks = rankdata(rows, axis=1)
-    ranks -= ranks.mean(axis=1, keepdims=True)
-    length = np.sqrt((ranks**2).sum(axis=1, keepdims=True))
-    return np.asarray(ranks / np.where(length > 0, length, 1.0))
 
 
 def _constant(values: np.ndarray) -> bool:

@@ -37,6 +37,7 @@ from prettyuseful.report.diagnosis import dataset_diagnoses
 from prettyuseful.report.distribution import summarise_distribution
 from prettyuseful.report.drawing import Figure, axis_range
 from prettyuseful.report.markdown import answer_markdown
+from prettyuseful.report.prettiness import pretty_figures
 from prettyuseful.report.probes import compare_probes
 from prettyuseful.report.real_curve import real_curves
 from prettyuseful.report.series_style import SeriesStyle, series_styles
@@ -103,14 +104,18 @@ def _context(summary: Summary, list_files: Mapping[str, str]) -> dict[str, Any]:
     cells = cell_results(summary, styles)
     lead = lead_rows(cells)
     distribution = summarise_distribution(summary, styles) if summary.rows else None
+    pretty = pretty_figures(summary, styles)
     from_paper = {
         "release": published_figures.published_release_figure(paper),
         "transfer": published_figures.published_transfer_figure(paper),
         "distribution": published_figures.published_distribution_figure(paper),
     }
+    if pretty:
+        from_paper["geneval"] = published_figures.published_geneval_figure(paper)
     probes, curves = compare_probes(summary, styles), real_curves(summary, styles)
     diagnoses = dataset_diagnoses(summary, styles, list_files)
     figures = [figure for cell in cells for figure in (cell.accuracy, cell.transfer) if figure]
+    figures += [figure for figure in (pretty.main, pretty.release) if figure] if pretty else []
     figures += [distribution.figure] if distribution and distribution.figure else []
     figures += [*(comparison.figure for comparison in probes), *(curve.figure for curve in curves)]
     figures += [figure for diagnosis in diagnoses for figure in diagnosis.figures]
@@ -121,6 +126,7 @@ def _context(summary: Summary, list_files: Mapping[str, str]) -> dict[str, Any]:
         "task": summary.study.task,
         "styles": styles,
         "cells": cells,
+        "pretty": pretty,
         "lead_rows": lead,
         "lead_end": axis_range([*ends, summary.study.task.chance])[1],
         "diagnoses": diagnoses,

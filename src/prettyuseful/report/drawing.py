@@ -68,6 +68,18 @@ def axis(title: str, ends: Sequence[Any], **options: Any) -> dict[str, Any]:
     }
 
 
+def release_axis(title: str, first: int, last: int) -> dict[str, Any]:
+    """Return an axis of dates between two months, see `months_of`, with a tick for each year."""
+    ends = [f"{months // 12}-{months % 12 + 1:02d}" for months in (first, last)]
+    return axis(title, ends, type="date", tickformat="%Y", dtick="M12")
+
+
+def months_of(release: str) -> int:
+    """Return the number of a month such as 2024-02."""
+    year, month = release.split("-")[:2]
+    return 12 * int(year) + int(month) - 1
+
+
 def scatter(x: Sequence[Any], y: Sequence[float], marker: dict[str, Any]) -> dict[str, Any]:
     return {
         "type": "scatter",

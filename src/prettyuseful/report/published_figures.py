@@ -14,7 +14,9 @@ from prettyuseful.report.drawing import (
     figure_layout,
     hover_text,
     line_shape,
+    months_of,
     point_labels,
+    release_axis,
     scatter,
     series_marker,
     transfer_layout,
@@ -22,13 +24,14 @@ from prettyuseful.report.drawing import (
 from prettyuseful.report.label_positions import text_positions
 from prettyuseful.report.series_style import SeriesStyle
 
+_SMALL_AREA = (290.0, 225.0)
 _Value = TypeVar("_Value", PublishedTransfer, PublishedDistribution)
 
 
 def published_release_figure(published: Published) -> Figure:
     """Draw accuracy on real images against the release of the model."""
     models = [model for model in published.generated if model.release]
-    months = [_months(model.release or "") for model in models]
+    months = [months_of(model.release or "") for model in models]
     first, last = min(months) - 3, max(months) + 3
     positions = text_positions(
         [((month - first) / (last - first), m.synth_to_real / 0.8) for month, m in zip(months, models, strict=True)],
@@ -47,7 +50,7 @@ def published_release_figure(published: Published) -> Figure:
     real = published.real.synth_to_real
     layout = figure_layout(
         height=400,
-        xaxis=axis("release of the model", [_date(first), _date(last)], type="date", tickformat="%Y", dtick="M12"),
+        xaxis=release_axis("release of the model", first, last),
         yaxis=axis("Synth→Real accuracy", [0, 0.8], tickformat=".0%"),
         shapes=[line_shape(x0=0, x1=1, y0=real, y1=real, xref="paper", color="@real")],
         annotations=[annotation(f"real images {real:.3f}", x=1, y=real, xref="paper", xanchor="right", yanchor="top")],
@@ -55,6 +58,37 @@ def published_release_figure(published: Published) -> Figure:
     values = "; ".join(f"{m.model} ({m.release}) {m.synth_to_real:.3f}" for m in models)
     alt = f"Published accuracy on real images by release: {values}; real {real}."
     return Figure("published-release", alt, data, layout)
+
+
+def published_geneval_figure(published: Published) -> Figure:
+    """Draw accuracy on real images against the GenEval score of the model, with class names as prompts."""
+    scores = dict(published.geneval)
+    models = [m for m in published.generated if m.prompts == "class-name" and m.model in scores]
+    real = published.real.synth_to_real
+    x_range, y_range = (0.35, 0.95), (0.0, 0.8)
+    spots = [
+        ((scores[m.model] - x_range[0]) / (x_range[1] - x_range[0]), m.synth_to_real / y_range[1]) for m in models
+    ]
+    data = [
+        {
+            **_scatter("class-name", [scores[m.model] for m in models], [m.synth_to_real for m in models]),
+            **point_labels([m.model for m in models], text_positions(spots, [m.model for m in models], _SMALL_AREA)),
+            "hovertext": [
+                hover_text(m.model, f"GenEval {scores[m.model]:.2f}", f"Synth→Real {m.synth_to_real:.3f}")
+                for m in models
+            ],
+        }
+    ]
+    layout = figure_layout(
+        height=280,
+        margin={"l": 54, "r": 12, "t": 12, "b": 50},
+        xaxis=axis("GenEval score: prompt adherence", x_range),
+        yaxis=axis("accuracy", y_range, tickformat=".0%", nticks=4),
+        shapes=[line_shape(x0=0, x1=1, y0=real, y1=real, xref="paper", color="@real")],
+        annotations=[annotation(f"real images {real:.3f}", x=1, y=real, xref="paper", xanchor="right", yanchor="top")],
+    )
+    values = "; ".join(f"{m.model} GenEval {scores[m.model]:.2f}, Synth→Real {m.synth_to_real:.3f}" for m in models)
+    return Figure("published-geneval", f"Published accuracy by GenEval score: {values}; real {real}.", data, layout)
 
 
 def published_transfer_figure(published: Published) -> Figure:
@@ -134,11 +168,3 @@ def _scatter(prompts: str, x: Sequence[Any], y: Sequence[float]) -> dict[str, An
     }
     return scatter(x, y, marker)
 
-
-def _months(release: str) -> int:
-    year, month = release.split("-")
-    return 12 * int(year) + int(month) - 1
-
-
-def _date(months: int) -> str:
-    return f"{months // 12}-{months % 12 + 1:02d}"
