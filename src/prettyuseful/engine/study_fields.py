@@ -124,6 +124,12 @@ _OF_KIND: Mapping[str, Mapping[str, StudyField]] = {
         "quality": _internal("quality of the real test images"),
         "per_class": StudyField("images_per_class", (ANY,), exact=False),
     },
+    "select": {
+        "by": StudyField("select.by", identifies=True),
+        "part": StudyField("select.keep", exact=False),
+        "per_class": StudyField("select.keep", ("images_per_class",), exact=False),
+        "random": _internal("random choice", identifies=True),
+    },
     "train": {
         "architecture": StudyField("architecture", identifies=True),
         "seed": StudyField("training seed", identifies=True),
