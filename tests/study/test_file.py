@@ -17,7 +17,7 @@ from prettyuseful.prompts.plan import PromptPlan
 from prettyuseful.study.file import DatasetPlan, ProbePlan, Study, TrainPlan
 from prettyuseful.study.reading import json_schema, parse_study
 
-NO_ORIGIN = "study.yaml:4: datasets.base: set exactly one of generator, mix and of"
+NO_ORIGIN = "study.yaml:4: datasets.base: set exactly one of generator, mix, of and select"
 
 
 def test_the_example_parses() -> None:
@@ -89,7 +89,7 @@ def test_a_study_is_frozen() -> None:
         ),
         ("{base: 101}", "study.yaml:3: datasets: 'both' takes 101 images per class of 'base', which has only 100"),
         ("{third: 6}", "study.yaml:3: datasets: 'both' takes 6 images per class of 'third', which has only 5"),
-        ("{both: 1}", "study.yaml:3: datasets: 'both' depends on itself, through mix, of or pretrain"),
+        ("{both: 1}", "study.yaml:3: datasets: 'both' depends on itself, through mix, of, select or pretrain"),
         ("{circle: 1}", "study.yaml:3: datasets: 'circle' depends on itself"),
         ("{base: 5}, pretrain: circle", "study.yaml:3: datasets: 'circle' depends on itself"),
         (

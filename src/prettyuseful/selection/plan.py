@@ -14,7 +14,7 @@ from prettyuseful.selection.keep import PATTERN, Keep
 
 def _as_text(value: Any) -> Any:
     """Accept a number of images per class as a number, too."""
-    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 KeepText = Annotated[
