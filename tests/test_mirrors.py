@@ -12,6 +12,7 @@ import prettyuseful
 SOURCE, TESTS = Path(prettyuseful.__file__).parent, Path(__file__).parent
 REASONS = {
     "__init__": "It only gives public names to objects of other modules; tests/test_imports.py loads every one.",
+    "aesthetics/__init__": "It only gives public names to objects of modules that have tests of their own.",
     "analysis/rows": "Three records and no behaviour; tests/analysis/test_summary.py reads what is filled in.",
     "checks/results": "One record and no behaviour; tests/checks/test_labels.py fills it and reads it.",
     "data/sources/protocol": "One protocol and no code; tests/data/sources run every source.",

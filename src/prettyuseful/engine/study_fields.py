@@ -124,6 +124,7 @@ _OF_KIND: Mapping[str, Mapping[str, StudyField]] = {
         "quality": _internal("quality of the real test images"),
         "per_class": StudyField("images_per_class", (ANY,), exact=False),
     },
+    "score": {"scores": _internal("scores", identifies=True), "threads": _internal("threads")},
     "select": {
         "by": StudyField("select.by", identifies=True),
         "part": StudyField("select.keep", exact=False),

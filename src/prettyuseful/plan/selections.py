@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from prettyuseful.aesthetics.rows import SCORES
+from prettyuseful.aesthetics.rows import SCORES, pin_score
 from prettyuseful.data.class_counts import ClassCounts
 from prettyuseful.encoders.source import EncoderSource
 from prettyuseful.engine.execute import with_inputs
@@ -18,7 +18,7 @@ from prettyuseful.plan.real import RealImages
 from prettyuseful.selection.criteria import CRITERIA, Criterion
 from prettyuseful.selection.plan import SelectionPlan
 from prettyuseful.steps.datasets import ImportSpec, LoadSpec
-from prettyuseful.steps.scores import ScoreSpec
+from prettyuseful.steps.scores import score_specs
 from prettyuseful.steps.selection import RandomChoice, SelectSpec
 from prettyuseful.tasks.sampled import SampledTask
 
@@ -78,9 +78,10 @@ class SelectionPlanner:
     def _inputs(self, select: SelectionPlan, criterion: Criterion, dataset: str) -> dict[str, str]:
         match criterion.reads:
             case "score":
-                units = self.graph.units(dataset)
-                spec = ScoreSpec(scores=(str(select.by),))
-                return {"scores": self.graph.add(spec, {"dataset": dataset}, f"score {select.of}", units)}
+                specs = score_specs([str(select.by)], self.context.study.numerics.step_numerics().threads)
+                units, label = self.graph.units(dataset), f"score {select.of}"
+                keys = [self.graph.add(spec, {"dataset": dataset}, label, units) for spec in specs]
+                return {f"scores {i}": key for i, key in enumerate(keys)}
             case "logits":
                 seed = self.context.study.train.seeds[0]
                 run = self.plan_run(self.real.largest, self.reference, seed, {select.of: dataset})
@@ -152,4 +153,4 @@ def test_image_steps(graph: Graph, key: str) -> list[str]:
 
 
 def _pin(name: str) -> Pinned[str]:
-    return CRITERIA.pin(name) if name in CRITERIA else SCORES.pin(name)
+    return pin_score(name) if name in SCORES or name not in CRITERIA else CRITERIA.pin(name)

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from prettyuseful.aesthetics.rows import SCORES
 from prettyuseful.data.class_counts import ClassCounts
 from prettyuseful.data.dataset import Row, shard_name, write_shard
 from prettyuseful.engine.pinned import Pinned
@@ -18,6 +19,7 @@ from prettyuseful.selection.choice import Content, choose_at_random, choose_by_v
 from prettyuseful.selection.criteria import Criterion, find_criterion
 from prettyuseful.selection.keep import Part
 from prettyuseful.steps.inputs import read_classes, read_rows
+from prettyuseful.steps.scores import read_scores
 
 
 class RandomChoice(BaseModel):
@@ -32,7 +34,8 @@ class SelectSpec(StepSpec):
     """Choose `per_class` images of each class of a data set; they keep their bytes, groups and order.
 
     `by`: the criterion; None for the choice `random`. `part`: the end of the order that is kept; None for criteria
-    without an order. What the criterion reads is in the inputs `scores`, `logits`, `features`, `real` and `texts`.
+    without an order. What the criterion reads is in the inputs `scores 0`, `scores 1`, `logits`, `features`, `real` and
+    `texts`.
     """
 
     kind: ClassVar[str] = "select"
@@ -58,7 +61,7 @@ class SelectSpec(StepSpec):
                 chosen = choose_spread(features, labels, contents, import_target(criterion.function), numbers)
             else:
                 assert self.part is not None
-                values = _values(criterion, job, labels)
+                values = _values(criterion, self.by.source, job, labels)
                 chosen = choose_by_value(values, labels, contents, self.part, numbers)
                 facts["mean"] = {"chosen": float(values[chosen].mean()), "all": float(values.mean())}
         count = write_shard(job.folder / shard_name(0, 1), _rows(job, chosen), classes)
@@ -78,14 +81,15 @@ def _rows(job: Job, chosen: np.ndarray) -> Iterator[Row]:
     return (row for row, keep in zip(read_rows(job, "dataset"), chosen, strict=True) if keep)
 
 
-def _values(criterion: Criterion, job: Job, labels: np.ndarray) -> np.ndarray:
-    """Return one number per image, (N,) float64.
+def _values(criterion: Criterion, name: str, job: Job, labels: np.ndarray) -> np.ndarray:
+    """Return one number per image, (N,) float64; `name` is that of the criterion in the study file.
 
     Raises:
         DataError: real training images of a class are missing.
     """
     if criterion.reads == "score":
-        return np.asarray(np.load(job.inputs["scores"].path("scores.npy"))[:, 0], np.float64)
+        steps = [artifact for role, artifact in sorted(job.inputs.items()) if role.startswith("scores ")]
+        return read_scores(*steps).column(SCORES.label(name))
     function = import_target(criterion.function)
     if criterion.reads == "logits":
         return np.asarray(function(np.load(job.inputs["logits"].path("logits.npy")), labels))
