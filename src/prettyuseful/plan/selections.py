@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cached_property
 
 from prettyuseful.aesthetics.rows import SCORES, pin_score
 from prettyuseful.data.class_counts import ClassCounts
+from prettyuseful.data.sources.safe_reading import printable
 from prettyuseful.encoders.source import EncoderSource
 from prettyuseful.engine.execute import with_inputs
 from prettyuseful.engine.graph import Graph
@@ -123,27 +125,43 @@ class SelectionPlanner:
         )
 
     def _check_no_test_images(self, key: str) -> None:
-        """Check all steps behind a selection.
+        """Check all steps behind a selection, and existing images that it may choose.
 
         Raises:
-            StudyError: one of them reads real test images.
+            StudyError: one of the steps reads real test images, or one of the images is a real test image.
         """
         for step in test_image_steps(self.graph, key):
             raise StudyError(
                 f"select: {step} reads real test images, which must not decide what classifiers are trained on; select "
                 "by scores that use no test images"
             )
+        for step in with_inputs(self.graph.steps, [key]).values():
+            if isinstance(step.spec, ImportSpec):
+                self._check_imported(step.spec.images.source)
+
+    def _check_imported(self, place: str) -> None:
+        """Check that existing images are not test images of the task, by their bytes.
+
+        Raises:
+            StudyError: one of them is.
+        """
+        test = self._test_images
+        leaked = [path for path, content in self.context.open_images(place).content_ids().items() if content in test]
+        if leaked:
+            raise StudyError(
+                f"select: {len(leaked):,} images of {place}, such as {printable(leaked[0])}, are real test images, "
+                "which must not be selected for training; remove them"
+            )
+
+    @cached_property
+    def _test_images(self) -> frozenset[str]:
+        """What identifies the bytes of the real test images; empty for tasks that hold their images themselves."""
         task = self.context.task
         if not isinstance(task, SampledTask):
-            return
-        test = task.original_sources["test"].fingerprint()
-        for step in with_inputs(self.graph.steps, [key]):
-            spec = self.graph.steps[step].spec
-            if isinstance(spec, ImportSpec) and spec.images.content == test:
-                raise StudyError(
-                    f"select: {self.graph.steps[step].label} reads the images from which the task takes its test "
-                    "images, and test images must not be selected for training; select from other images"
-                )
+            return frozenset()
+        source, groups = task.original_sources["test"], task.groups_by_split["test"]
+        ids = source.content_ids()
+        return frozenset(ids[path] for path, group in groups.items() if path in ids and task.is_in("test", group))
 
 
 def test_image_steps(graph: Graph, key: str) -> list[str]:

@@ -101,7 +101,7 @@ class Keep:
         order = f" by {by}" if by else ""
         match self.part:
             case "random":
-                return f"a random {share} of {of}"
+                return f"{self.number} random images per class of {of}" if self.number else f"a random {share} of {of}"
             case None:
                 return f"{'half' if half else share} of {of}{order}"
         return f"the {self.part} {share} of {of}{order}"

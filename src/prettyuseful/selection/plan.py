@@ -67,7 +67,9 @@ class SelectionPlan(BaseModel):
         if "seed" in self.model_fields_set:
             raise ValueError("seed only has an effect on a random choice; remove it")
         if criterion.spread and kept.part is not None:
-            raise ValueError(f"{criterion.name} has no {kept.part}: it chooses images together; write {kept.amount}")
+            raise ValueError(
+                f"{criterion.name} has no {kept.part}: it chooses images together; write keep: {kept.amount}"
+            )
         if not criterion.spread and kept.part is None:
             raise ValueError(f"keep: {self.keep} has no end; write top, bottom or middle before it")
         if self.encoder is not None and not criterion.uses_encoder:
