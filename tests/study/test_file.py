@@ -349,7 +349,7 @@ def test_the_control_of_a_pretrained_selection_is_pretrained_too() -> None:
         (
             PRETTY.replace("}}", "}, control: base}"),
             "study.yaml:3: datasets: 'pretty' is a selection, and its control 'base' is not a random half of base; "
-            "leave out control, name a data set {select: {of: base, keep: random 50%}}, or give a reason in without_control",
+            "leave out control, name a data set {select: {of: base, keep: random 50%}}, or give a reason",
         ),
         (
             PRETTY + "  pretty-random: {select: {of: base, keep: random 40%}}\n",
