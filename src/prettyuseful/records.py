@@ -147,7 +147,8 @@ class MetricRecord(BaseModel):
 
     `words`: explanation in a sentence or two. `per`: the unit that has a value. `low`, `high`: bounds of the metric;
     null if unbounded. `share`: every value is 0 or 1. `k`: number of neighbours. `covers`: the source of variation that
-    intervals of the metric cover. `depends_on_number`: the value also depends on how many images are compared.
+    intervals of the metric cover. `depends_on_number`: the value also depends on how many images are compared. `score`:
+    the score of single images that the metric reads, or null.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -161,6 +162,7 @@ class MetricRecord(BaseModel):
     k: Count | None
     covers: str
     depends_on_number: bool = False
+    score: str | None = None
 
     @classmethod
     def from_metric(cls, metric: Metric) -> MetricRecord:
@@ -171,7 +173,8 @@ class MeasureResult(BaseModel):
     """Distribution metrics of one subject with one encoder, with one half of the real test images as reference.
 
     `subject`: the measured images: the data set (`data-set`), the other half of the real test images (`real-test`), or
-    real training images (`real-train`). `encoder`: its name in the study. `reencoded`: how images were re-encoded; null
+    real training images (`real-train`). `encoder`: its name in the study, or `image-scores` for metrics of scores of
+    single images. `reencoded`: how images were re-encoded; null
     for the original images. `images_per_class`: images of each class, on either side; 0 for classes that are left out,
     because they have too few images. `parts[metric][class]`: values per image, for each class that is not left out; the
     metric is the mean over classes of the mean over images. `numbers[metric]`: metrics of the whole data set;

@@ -31,10 +31,12 @@ def test_a_row_requires_name_summary_function_and_per() -> None:
     [
         ({"name": "my metric"}, "invalid name; use letters, digits"),
         ({"per": "image"}, "invalid per='image'; choose synthetic image, real image, set, class"),
-        ({"reads": "features"}, "invalid reads='features'; choose both, synthetic, texts, logits"),
+        ({"reads": "features"}, "invalid reads='features'; choose both, synthetic, texts, logits, scores"),
         ({"per": "real image", "reads": "synthetic"}, 'requires reads="both"'),
         ({"per": "set", "share": True}, "share=True requires per"),
         ({"leave_out": leave_out_blocks}, 'leave_out requires per="set"'),
+        ({"average": "median"}, "invalid average='median'; choose arithmetic, geometric"),
+        ({"average": "geometric"}, 'average requires per="class"'),
         ({"k": 5}, "k=5 must be at least 1 and below fewest=3"),
         ({"k": 0}, "k=0 must be at least 1"),
     ],
@@ -75,3 +77,12 @@ def test_leave_out_numbers_use_the_function_or_the_faster_equivalent() -> None:
 
     assert made(per="set", function=apart).leave_out_numbers(arrays, blocks).tolist() == [8, 5, 5]
     assert made(per="set", function=apart, leave_out=faster).leave_out_numbers(arrays, blocks).tolist() == [8, 5, 5]
+
+
+def test_classes_are_averaged_as_the_row_says() -> None:
+    numbers = np.array([[1.0, 2.0], [4.0, 8.0]])
+    assert made(per="class").average_classes(numbers).tolist() == [2.5, 5.0]
+    ratio = made(per="class", average="geometric")
+    np.testing.assert_allclose(ratio.average_classes(numbers), [2, 4])
+    with pytest.raises(DataError, match="'length' returned a number that is not above 0"):
+        ratio.average_classes(np.array([0.0, 1.0]))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from prettyuseful.aesthetics import SCORES
 from prettyuseful.errors import DataError, StudyError, UnknownNameError, UserError
 from prettyuseful.metrics import METRICS
 from prettyuseful.names import list_names
@@ -46,8 +47,9 @@ def test_features_are_extracted_once_per_data_set_encoder_and_encoding(
     assert kinds(plan)["re-encode"] == 4
     tiny = next(dataset for dataset in plan.datasets if dataset.name == "tiny")
     real = next(dataset for dataset in plan.datasets if dataset.name == "real")
-    assert len(tiny.measures) == 2 * (6 + 7 + 1)  # clip-score only with CLIP, label agreement once
-    assert len(real.measures) == 2 * (2 * (6 + 7) + 1)  # no label agreement on training images
+    scores = len(SCORES.rows)  # without an encoder, so once
+    assert len(tiny.measures) == 2 * (6 + 7 + 1 + scores)  # clip-score only with CLIP, label agreement once
+    assert len(real.measures) == 2 * (2 * (6 + 7 + scores) + 1)  # no label agreement on training images
     assert {measure.label for measure in tiny.measures} <= set(tiny.keys)
 
 
@@ -79,6 +81,31 @@ def test_text_embeddings_contain_the_class_names(study_text: StudyText, clip_fol
         step.spec for step in plan_study(study_text(more=more)).steps.values() if isinstance(step.spec, EmbedTextSpec)
     ]
     assert spec.texts == ("a photo of a blue", "a photo of a red")
+
+
+def test_scores_are_measured_without_an_encoder_from_one_pass_over_each_data_set(study_text: StudyText) -> None:
+    plan = plan_study(study_text(more="metrics: [prettiness, colourfulness-auc]\n"))
+    assert kinds(plan)["score"] == 3 + 4  # as the images are embedded, see above
+    assert "embed" not in kinds(plan)
+    names = ["prettiness", "prettiness-above-median", "prettiness-auc", "prettiness-spread", "colourfulness-auc"]
+    assert [metric.name for metric in plan.metrics] == names
+    tiny = next(dataset for dataset in plan.datasets if dataset.name == "tiny")
+    assert {(measure.encoder, measure.family) for measure in tiny.measures} == {
+        ("image-scores", "prettiness"),
+        ("image-scores", "colourfulness"),
+    }
+    for measure in tiny.measures:
+        inputs = plan.steps[measure.key].inputs
+        sources = [plan.steps[plan.steps[inputs[side]].inputs["dataset"]].spec.kind for side in inputs]
+        assert (sources == ["re-encode", "re-encode"]) == bool(measure.reencoded)
+    assert plan.encoders["image-scores"] == "of each image by itself, at its stored size"
+
+
+def test_another_score_scores_no_image_again(study_text: StudyText) -> None:
+    before, after = (
+        plan_study(study_text(more=f"metrics: [{names}]\n")) for names in ("contrast", "contrast, exposure")
+    )
+    assert {after.steps[key].spec.kind for key in set(after.steps) - set(before.steps)} == {"measure"}
 
 
 def test_without_metrics_nothing_is_embedded(study_text: StudyText) -> None:

@@ -79,3 +79,22 @@ def test_metrics_of_different_numbers_of_images_say_the_number(make: Make) -> No
     assert page.count(">n = 5 to 7") == 2  # in the table of results and in that of metrics
     assert page.count(">n = 20") == 2 + 3  # the other two sets in both, and real train images
     assert "compare a value only with the control of the same n" in page
+
+
+def test_each_score_has_a_table_with_its_metrics(make: Make) -> None:
+    names = ["density", *(f"{score}{end}" for score in ("contrast", "exposure") for end in ("", "-auc", "-spread"))]
+    summary = make(metrics=names)
+    distribution = summarise_distribution(summary, series_styles(summary))
+    assert distribution is not None
+    assert [table.title for table in distribution.tables] == [
+        "Metrics by real-trained",
+        "Score of single images: contrast",
+        "Score of single images: exposure",
+    ]
+    assert [[metric.name for metric in table.metrics] for table in distribution.tables] == [
+        names[:1],
+        names[1:4],
+        names[4:],
+    ]
+    assert all(measure for table in distribution.tables for row in table.rows for measure in row.measures)
+    assert "Contrast: spread, ratio to real" in render(summary)

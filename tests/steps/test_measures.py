@@ -7,6 +7,8 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
+from prettyuseful.aesthetics.rows import offline_scores
+from prettyuseful.analysis.distribution import jackknife_interval
 from prettyuseful.data.class_counts import ClassCounts
 from prettyuseful.data.dataset import read_shard
 from prettyuseful.data.images import decode
@@ -21,12 +23,14 @@ from prettyuseful.metrics.kernel import cmmd, kid
 from prettyuseful.metrics.nearest import nearest_distance
 from prettyuseful.metrics.prdc import manifold
 from prettyuseful.metrics.rows import pinned_family
+from prettyuseful.metrics.scores import auc, share_above_median, spread_ratio
 from prettyuseful.metrics.vendi import vendi_score
 from prettyuseful.numerics import Numerics
-from prettyuseful.records import DatasetRecord, read_records
+from prettyuseful.records import DatasetRecord, WholeNumber, read_records
 from prettyuseful.steps.balance import draw_balanced, split_halves
 from prettyuseful.steps.embed import EmbedSpec, EmbedTextSpec
 from prettyuseful.steps.measures import MeasureSpec
+from prettyuseful.steps.scores import read_scores
 
 Make = Callable[..., Artifact]
 PER_CLASS = 12
@@ -244,3 +248,61 @@ def test_a_finished_study_has_the_values_of_the_metric_functions(finished: Path)
         wanted = manifold(features[first], other[other_labels == label])
         part = plain.parts["coverage"][label]
         assert sum(part.sums) / sum(part.sizes) == wanted.coverage
+
+
+class PlantedScoresSpec(StepSpec):
+    """Store scores, labels and groups of images like the step `score`; those of the candidate are higher and closer."""
+
+    kind: ClassVar[str] = "planted-scores"
+    candidate: bool
+
+    def make(self, job: Job) -> dict[str, Any]:
+        names = offline_scores()
+        scores = np.random.default_rng(int(self.candidate)).normal(size=(60, len(names)))
+        labels, groups = np.repeat([0, 1], 30), np.array([f"{self.candidate}-{i // 2}" for i in range(60)])
+        scores = 0.8 + 0.5 * scores if self.candidate else scores
+        for name, values in (("scores", scores), ("labels", labels), ("groups", groups)):
+            np.save(job.folder / f"{name}.npy", values)
+        return {"scores": list(names)}
+
+
+@pytest.fixture
+def scored(make: Make) -> tuple[Artifact, Artifact]:
+    return make(PlantedScoresSpec(candidate=False)), make(PlantedScoresSpec(candidate=True))
+
+
+def chosen_scores(sides: tuple[Artifact, Artifact], score: str) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return the scores of each class that `MeasureSpec` selects."""
+    real, other = (read_scores(side) for side in sides)
+    first, second = [], []
+    for label in (0, 1):
+        half, _ = split_halves(real.groups, np.flatnonzero(real.labels == label))
+        first.append(draw_balanced(real.groups, half, PER_CLASS))
+        second.append(draw_balanced(other.groups, np.flatnonzero(other.labels == label), PER_CLASS))
+    real, other = real.take(np.concatenate(first)), other.take(np.concatenate(second))
+    columns = real.column(score), other.column(score, real)
+    return list(zip(*(np.split(column, 2) for column in columns), strict=True))
+
+
+@pytest.mark.parametrize("score", ["prettiness", "contrast"])
+def test_scores_are_compared_within_the_class(make: Make, scored: tuple[Artifact, Artifact], score: str) -> None:
+    result, pairs = measured(make, score, scored), chosen_scores(scored, score)
+    numbers = {name: number["value"] for name, number in result["numbers"].items()}
+    assert numbers[f"{score}-auc"] == pytest.approx(np.mean([auc(*pair) for pair in pairs]))
+    assert numbers[f"{score}-above-median"] == pytest.approx(np.mean([share_above_median(*pair) for pair in pairs]))
+    spreads = [spread_ratio(*pair) for pair in pairs]
+    assert numbers[f"{score}-spread"] == pytest.approx(np.exp(np.mean(np.log(spreads))))
+    assert [number["value"] for number in result["by_class"][f"{score}-spread"]] == pytest.approx(spreads)
+    means = np.mean([other.mean() for _, other in pairs])
+    mean = numbers[score] if score == "prettiness" else value_of(result["parts"][score])
+    assert mean == pytest.approx(means, abs=1e-6)
+    assert numbers[f"{score}-auc"] > 0.6
+    assert numbers[f"{score}-spread"] < 0.8
+
+
+def test_real_scores_are_their_own_control(make: Make, scored: tuple[Artifact, Artifact]) -> None:
+    spec = MeasureSpec(family=Pinned[str](source="contrast", content="x"), control=True, per_class=PER_CLASS)
+    result = make(spec, reference=scored[0]).manifest.facts
+    for name, wanted in (("contrast-auc", 0.5), ("contrast-spread", 1.0), ("contrast-above-median", 0.5)):
+        interval = jackknife_interval(WholeNumber.model_validate(result["numbers"][name]), "")
+        assert interval.low < wanted < interval.high

@@ -47,8 +47,8 @@ class Arrays(StepSpec):
 
 def test_images_are_selected_by_a_score_and_keep_everything(make: Make, load: Callable[[int], Artifact]) -> None:
     real = load(6)
-    scores = {f"scores {i}": make(spec, dataset=real) for i, spec in enumerate(score_specs(["exposure"]))}
-    chosen = make(select("exposure", "top", 2, 3), dataset=real, **scores)
+    scores = make(score_specs(["exposure"])[0], dataset=real)
+    chosen = make(select("exposure", "top", 2, 3), dataset=real, scores=scores)
     before, rows = read_rows(real), read_rows(chosen)
     assert [row for row in before if row in rows] == rows  # bytes, paths, groups and order
     brightness = {row.path: SCORES["exposure"].of(decoded(row)) for row in before}
@@ -70,8 +70,8 @@ def decoded(row: Row) -> np.ndarray:
 
 def test_a_composite_score_compares_images_of_one_class(make: Make, load: Callable[[int], Artifact]) -> None:
     real = load(4)
-    scores = {f"scores {i}": make(spec, dataset=real) for i, spec in enumerate(score_specs(["prettiness"]))}
-    top, bottom = (read_rows(make(select("prettiness", part, 2, 2), dataset=real, **scores)) for part in PARTS)
+    scores = make(score_specs(["prettiness"])[0], dataset=real)
+    top, bottom = (read_rows(make(select("prettiness", part, 2, 2), dataset=real, scores=scores)) for part in PARTS)
     assert {row.path for row in top} | {row.path for row in bottom} == {row.path for row in read_rows(real)}
 
 

@@ -64,7 +64,8 @@ class Planes:
         The unit is a grey level per pixel, squared.
         """
         left, right, above, below = self._neighbours
-        energy, vertical = right - left, below - above
+        energy: np.ndarray = right - left
+        vertical: np.ndarray = below - above
         energy *= energy
         vertical *= vertical
         energy += vertical

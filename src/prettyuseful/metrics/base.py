@@ -14,7 +14,8 @@ from prettyuseful.metrics.jackknife import leave_out_blocks
 from prettyuseful.redaction import redact_line
 
 Per = Literal["synthetic image", "real image", "set", "class"]
-Reads = Literal["both", "synthetic", "texts", "logits"]
+Reads = Literal["both", "synthetic", "texts", "logits", "scores"]
+Average = Literal["arithmetic", "geometric"]
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 
@@ -41,6 +42,8 @@ class Metric:
               This needs an encoder with a shared space for images and texts.
             - "logits": `function(logits, labels)`, logits (M, classes) of the classifier trained on the study's real
               images, and labels (M,).
+            - "scores": `function(real, synthetic)`, scores (N,) and (M,) of single images; `family` is the name of the
+              score, see `prettyuseful.aesthetics`.
         part: attribute of the returned object that contains the value, for a function that returns several metrics.
         title: heading in the report. Default: the name.
         words: one or two sentences that explain the metric in the report. Default: the summary.
@@ -52,10 +55,13 @@ class Metric:
         fewest: smallest number of images per class, real and synthetic.
         depends_on_number: the value also depends on how many images are compared, so the report states their number
             where data sets differ in it.
-        family: metrics of one family share one function, which one step calls once for all of them. Default: the name.
+        family: one step measures all metrics of a family. Those with one value per image share one function, which is
+            called once for all of them. Default: the name.
         comes_with: another metric; a study that lists that one also measures this one.
-        leave_out: for `per="set"`, a faster equivalent of `metrics.jackknife.leave_out_blocks`. Its arguments are the
-            arrays of the function followed by one array (N,) of block numbers 0..B-1 for each. It returns (B,) values.
+        leave_out: for `per="set"` and `per="class"`, a faster or better equivalent of
+            `metrics.jackknife.leave_out_blocks`. Its arguments are the arrays of the function followed by one array
+            (N,) of block numbers 0..B-1 for each. It returns (B,) values. In a class, a block may be in one array only.
+        average: for `per="class"`, the mean over classes; "geometric" for ratios, which are above 0.
 
     Raises:
         DataError: the fields are inconsistent.
@@ -79,6 +85,7 @@ class Metric:
     family: str = ""
     comes_with: str | None = None
     leave_out: Callable[..., np.ndarray] | None = None
+    average: Average = "arithmetic"
 
     def __post_init__(self) -> None:
         for field, default in (("title", self.name), ("words", self.summary), ("family", self.name)):
@@ -104,8 +111,12 @@ class Metric:
             return 'per="real image" requires reads="both"'
         if self.share and not self.per_image:
             return 'share=True requires per="synthetic image" or per="real image"'
-        if self.leave_out is not None and self.per != "set":
-            return 'leave_out requires per="set"'
+        if self.leave_out is not None and self.per_image:
+            return 'leave_out requires per="set" or per="class"'
+        if self.average not in get_args(Average):
+            return f"invalid average={self.average!r}; choose {', '.join(get_args(Average))}"
+        if self.average != "arithmetic" and self.per != "class":
+            return 'average requires per="class"'
         if self.low is not None and self.high is not None and not self.low < self.high:
             return f"low={self.low!r} must be below high={self.high!r}"
         if self.k is not None and not 1 <= self.k < self.fewest:
@@ -118,13 +129,19 @@ class Metric:
         return self.per in ("synthetic image", "real image")
 
     @property
+    def score(self) -> str | None:
+        """The score of single images that the metric reads, or None."""
+        return self.family if self.reads == "scores" else None
+
+    @property
     def covers(self) -> str:
         """The source of variation that the metric's interval covers, in words."""
         if self.per == "real image":
             return "the choice of real test images"
         if self.per == "synthetic image":
             return "the choice of measured images" + (", given the real reference" if self.reads == "both" else "")
-        return f"the choice of {'images on both sides' if self.reads == 'both' else 'measured images'}, equally many"
+        both = self.reads in ("both", "scores")
+        return f"the choice of {'images on both sides' if both else 'measured images'}, equally many"
 
     def call(self, *arrays: np.ndarray) -> Any:
         """Call the function. Its return value serves all metrics of the family."""
@@ -165,6 +182,18 @@ class Metric:
         if self.leave_out is not None:
             return self.leave_out(*arrays, *blocks)
         return leave_out_blocks(self.number, arrays, blocks)
+
+    def average_classes(self, numbers: np.ndarray) -> np.ndarray:
+        """Return the metric (...,) from the numbers (classes, ...) of the classes, for `per="class"`.
+
+        Raises:
+            DataError: a geometric mean of a number that is not above 0.
+        """
+        if self.average == "arithmetic":
+            return np.asarray(np.mean(numbers, axis=0))
+        if not (numbers > 0).all():
+            raise DataError(f'metric {self.name!r} returned a number that is not above 0; average="geometric" needs it')
+        return np.asarray(np.exp(np.log(numbers).mean(axis=0)))
 
     def _as_array(self, returned: Any) -> np.ndarray:
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from prettyuseful.aesthetics.rows import SCORES
 from prettyuseful.engine.pinned import Pinned
 from prettyuseful.errors import DataError
 from prettyuseful.metrics.alignment import clip_score, label_agreement
@@ -12,6 +13,7 @@ from prettyuseful.metrics.frechet import frechet_distance
 from prettyuseful.metrics.kernel import cmmd, cmmd_leave_out, kid, kid_leave_out
 from prettyuseful.metrics.nearest import nearest_distance
 from prettyuseful.metrics.prdc import manifold
+from prettyuseful.metrics.scores import score_metrics
 from prettyuseful.metrics.vendi import vendi_score
 from prettyuseful.plugins import plugin_id
 from prettyuseful.registry import Registry
@@ -178,6 +180,7 @@ METRICS = Registry(
             per="synthetic image",
             share=True,
         ),
+        *(metric for score in SCORES for metric in score_metrics(score)),
     ),
 )
 

@@ -16,6 +16,7 @@ from prettyuseful.metrics.rows import METRICS, pinned_family, requested_metrics
 from prettyuseful.plan.cells import AnyCell, FrozenCell, PlannedCell
 from prettyuseful.plan.features import FeaturePlanner, TrainedOnReal
 from prettyuseful.plan.planned import PlanContext, PlannedDataset, PlannedMeasure
+from prettyuseful.plan.scores import ScorePlanner
 from prettyuseful.records import Subject
 from prettyuseful.steps.classifiers import EvaluateSpec
 from prettyuseful.steps.measures import MeasureSpec
@@ -24,6 +25,8 @@ from prettyuseful.study.file import REAL, Study
 from prettyuseful.tasks.base import summarise_names
 from prettyuseful.training.recipes import FROZEN_FEATURES
 
+IMAGE_SCORES = "image-scores"
+"""What stands in records in place of an encoder for metrics of scores of single images."""
 _MIN_IMAGES = 3  # images per class that any metric needs
 
 
@@ -78,6 +81,7 @@ class MeasurePlanner:
         with prefix_location("metrics"):
             self.metrics = requested_metrics(self.study.metrics)
             self._families = _families(self.metrics)
+        self.scores = ScorePlanner(self.context)
 
     def with_measures(self, datasets: Sequence[PlannedDataset]) -> list[PlannedDataset]:
         """Return the data sets with their measurements.
@@ -103,7 +107,10 @@ class MeasurePlanner:
         requested = {encoder.label: encoder for encoder in self.encoders_used}
         if any(metric.reads == "logits" for metric in self.metrics.values()):
             requested.setdefault(REAL_TRAINED, EncoderSource(name=REAL_TRAINED))
-        return {name: real if name == REAL_TRAINED else encoder.words for name, encoder in requested.items()}
+        words = {name: real if name == REAL_TRAINED else encoder.words for name, encoder in requested.items()}
+        if any(metric.reads == "scores" for metric in self.metrics.values()):
+            words[IMAGE_SCORES] = "of each image by itself, at its stored size"
+        return words
 
     def _check(self, datasets: Sequence[PlannedDataset]) -> None:
         """Check encoders and numbers of images now, because the error would otherwise occur after the training."""
@@ -187,26 +194,28 @@ class MeasurePlanner:
         reencoded = self._add_reencoding(images, self.test, dataset.name, compared)
         test_reencoded = self._add_reencoding(self.test, images, "real test images", None)
         for encoder, family in self._encoder_families():
-            per_class = self._measured(dataset, family)
+            per_class, label = self._measured(dataset, family), encoder.label if encoder else IMAGE_SCORES
             for subject in subjects if per_class else ():
                 if family.reads == "logits" and not self._logits_are_valid(dataset, subject):
                     continue
                 for candidate, test, reencoding in ((images, self.test, None), (reencoded, test_reencoded, reencoded)):
                     key = self._add_measure(dataset.name, encoder, family, subject, test, candidate, per_class)
-                    yield PlannedMeasure(encoder.label, family.name, subject, key, reencoding)
+                    yield PlannedMeasure(label, family.name, subject, key, reencoding)
 
-    def _encoder_families(self) -> Iterator[tuple[EncoderSource, _Family]]:
+    def _encoder_families(self) -> Iterator[tuple[EncoderSource | None, _Family]]:
         """Yield each encoder with each family of metrics that it can measure.
 
-        Metrics of logits always use the classifier trained on real images.
+        Metrics of logits always use the classifier trained on real images, metrics of scores no encoder.
         """
         for encoder in self.encoders_used:
             for family in self._families:
-                if family.reads != "logits" and (family.reads != "texts" or encoder.encodes_text):
+                if family.reads in ("both", "synthetic") or (family.reads == "texts" and encoder.encodes_text):
                     yield encoder, family
         for family in self._families:
             if family.reads == "logits":
                 yield EncoderSource(name=REAL_TRAINED), family
+            elif family.reads == "scores":
+                yield None, family
 
     def _logits_are_valid(self, dataset: PlannedDataset, subject: Subject) -> bool:
         """Return False for images that the classifier may have been trained on: it would agree with their labels."""
@@ -220,23 +229,29 @@ class MeasurePlanner:
     def _add_measure(
         self,
         name: str,
-        encoder: EncoderSource,
+        encoder: EncoderSource | None,
         family: _Family,
         subject: Subject,
         test: str,
         candidate: str,
         per_class: ClassCounts,
     ) -> str:
+        """Add the step that measures a family; without an encoder, from scores of single images."""
         control = subject == "real-test"
-        inputs_for = self._logits if family.reads == "logits" else self._features
-        inputs = inputs_for("reference", encoder, test, "real test images")
+
+        def inputs_for(role: str, dataset: str, label: str) -> dict[str, str]:
+            if encoder is None:
+                return {role: self.scores.key(dataset, family.name, label)}
+            return (self._logits if family.reads == "logits" else self._features)(role, encoder, dataset, label)
+
+        inputs = inputs_for("reference", test, "real test images")
         if not control:
-            inputs |= inputs_for("candidate", encoder, candidate, name)
-        if family.reads == "texts":
+            inputs |= inputs_for("candidate", candidate, name)
+        if encoder is not None and family.reads == "texts":
             inputs["texts"] = self.features.class_names(encoder)
         spec = MeasureSpec(family=family.pinned, control=control, per_class=per_class)
-        units = per_class.total(len(self.task.classes))
-        return self.graph.add(spec, inputs, f"measure {family.name} of {name} by {encoder.label}", units)
+        units, by = per_class.total(len(self.task.classes)), f" by {encoder.label}" if encoder else ""
+        return self.graph.add(spec, inputs, f"measure {family.name} of {name}{by}", units)
 
     def _features(self, role: str, encoder: EncoderSource, dataset: str, label: str) -> dict[str, str]:
         trained = self.trained

@@ -17,10 +17,10 @@ from prettyuseful.plan.cells import AnyCell, FrozenCell, PlannedCell
 from prettyuseful.plan.features import FeaturePlanner, TrainedOnReal
 from prettyuseful.plan.planned import PlanContext, PlannedDataset, PlannedRun
 from prettyuseful.plan.real import RealImages
+from prettyuseful.plan.scores import ScorePlanner
 from prettyuseful.selection.criteria import CRITERIA, Criterion
 from prettyuseful.selection.plan import SelectionPlan
 from prettyuseful.steps.datasets import ImportSpec, LoadSpec
-from prettyuseful.steps.scores import score_specs
 from prettyuseful.steps.selection import RandomChoice, SelectSpec
 from prettyuseful.tasks.sampled import SampledTask
 
@@ -47,6 +47,7 @@ class SelectionPlanner:
         pixels: Callable[[str, PlannedCell], str],
     ) -> None:
         self.context, self.graph, self.real, self.features = context, context.graph, real, features
+        self.scores = ScorePlanner(context)
         self.plan_run, self.reference, self.trained, self.pixels = plan_run, reference, trained, pixels
 
     def add(
@@ -80,10 +81,7 @@ class SelectionPlanner:
     def _inputs(self, select: SelectionPlan, criterion: Criterion, dataset: str) -> dict[str, str]:
         match criterion.reads:
             case "score":
-                specs = score_specs([str(select.by)], self.context.study.numerics.step_numerics().threads)
-                units, label = self.graph.units(dataset), f"score {select.of}"
-                keys = [self.graph.add(spec, {"dataset": dataset}, label, units) for spec in specs]
-                return {f"scores {i}": key for i, key in enumerate(keys)}
+                return {"scores": self.scores.key(dataset, str(select.by), select.of)}
             case "logits":
                 seed = self.context.study.train.seeds[0]
                 run = self.plan_run(self.real.largest, self.reference, seed, {select.of: dataset})

@@ -27,12 +27,17 @@ class MetricRow:
 
 @dataclass(frozen=True)
 class MetricTable:
-    """All metrics by one encoder."""
+    """All metrics by one encoder, or those of one score of single images."""
 
     encoder: str
+    score: str | None
     description: str
     metrics: tuple[MetricRecord, ...]
     rows: tuple[MetricRow, ...]
+
+    @property
+    def title(self) -> str:
+        return f"Score of single images: {self.score}" if self.score else f"Metrics by {self.encoder}"
 
     @property
     def of_different_numbers(self) -> frozenset[str]:
@@ -75,20 +80,27 @@ def summarise_distribution(summary: Summary, styles: Mapping[DatasetKey, SeriesS
     scale = axis_range([row.to_real.mean for row in rows if row.to_real and not row.real], steps=20, margin=0)
     has_plot = any({"density", "coverage"} <= row.metrics.keys() for row in rows)
     figure = figures.distribution_figure("distribution", rows, styles, scale) if has_plot else None
+    scores = {metric.name: metric.score for metric in summary.study.metrics}
     encoders = list(dict.fromkeys(measure.encoder for measure in measures))
-    tables = tuple(_metric_table(summary, encoder, rows, styles) for encoder in encoders)
+    kinds = dict.fromkeys((measure.encoder, scores[measure.metric]) for measure in measures)
+    tables = tuple(_metric_table(summary, encoder, score, rows, styles) for encoder, score in kinds)
     metrics = tuple(metric for metric in summary.study.metrics if any(metric in table.metrics for table in tables))
     return Distribution(figure, encoders[0], scale, tables, metrics)
 
 
 def _metric_table(
-    summary: Summary, encoder: str, rows: Sequence[Row], styles: Mapping[DatasetKey, SeriesStyle]
+    summary: Summary,
+    encoder: str,
+    score: str | None,
+    rows: Sequence[Row],
+    styles: Mapping[DatasetKey, SeriesStyle],
 ) -> MetricTable:
-    names = {measure.metric for row in rows for measure in row.distribution if measure.encoder == encoder}
-    metrics = tuple(metric for metric in summary.study.metrics if metric.name in names)
+    measured = {measure.metric for row in rows for measure in row.distribution if measure.encoder == encoder}
+    metrics = tuple(m for m in summary.study.metrics if m.name in measured and m.score == score)
+    names = {metric.name for metric in metrics}
     table_rows = []
     for row in rows:
-        measures = {(m.subject, m.metric): m for m in row.distribution if m.encoder == encoder}
+        measures = {(m.subject, m.metric): m for m in row.distribution if m.encoder == encoder and m.metric in names}
         style = styles[row.dataset, row.images_per_class]
         table_rows += [
             MetricRow(
@@ -99,7 +111,7 @@ def _metric_table(
             )
             for subject in dict.fromkeys(subject for subject, _ in measures)
         ]
-    return MetricTable(encoder, _describe(summary, encoder, metrics), metrics, tuple(table_rows))
+    return MetricTable(encoder, score, _describe(summary, encoder, metrics), metrics, tuple(table_rows))
 
 
 def _title(style: SeriesStyle, subject: Subject) -> str:

@@ -16,11 +16,12 @@ from prettyuseful.metrics.base import Metric
 from prettyuseful.metrics.rows import METRICS, family_rows
 from prettyuseful.plugins import is_plugin, plugin_id
 from prettyuseful.steps.balance import assign_blocks, count_blocks, draw_balanced, split_halves
+from prettyuseful.steps.scores import ScoreTable, read_scores
 
 
 @dataclass(frozen=True)
 class Side:
-    """One side of a comparison: features or logits `values` (N, d), `labels` (N,) and `groups` (N,) of its images."""
+    """One side of a comparison: features, logits or scores `values` (N, d), `labels` (N,) and `groups` (N,)."""
 
     values: np.ndarray
     labels: np.ndarray
@@ -39,8 +40,8 @@ class MeasureSpec(StepSpec):
     image are stored as sums by class and group (`parts`). Other metrics (`numbers`, `by_class`) are stored with their
     values when a block of groups is left out of both sides.
 
-    The inputs `reference` and `candidate` contain features or logits, labels and groups. If they contain pixels, the
-    logits come from `reference values` and `candidate values`. The input `texts` has one row per class.
+    The inputs `reference` and `candidate` contain features, logits or scores, with labels and groups. If they contain
+    pixels, the logits come from `reference values` and `candidate values`. The input `texts` has one row per class.
     """
 
     kind: ClassVar[str] = "measure"
@@ -96,6 +97,9 @@ class MeasureSpec(StepSpec):
 
 def _read_side(job: Job, name: str) -> Side:
     artifact, values = job.inputs[name], job.inputs.get(f"{name} values")
+    if "scores" in artifact.manifest.facts:
+        table = read_scores(artifact)
+        return Side(table.values, table.labels, table.groups)
     labels, groups = (np.load(artifact.path(f"{part}.npy")) for part in ("labels", "groups"))
     return Side(np.load(artifact.path("features.npy") if values is None else values.path("logits.npy")), labels, groups)
 
@@ -112,6 +116,12 @@ def _function_arguments(metric: Metric, reference: Side, candidate: Side, job: J
             return [candidate, replace(candidate, values=texts[candidate.labels])]
         case "logits":
             return [candidate, replace(candidate, values=candidate.labels)]
+        case "scores":
+            names = tuple(job.inputs["reference"].manifest.facts["scores"])
+            sides = (reference, candidate)
+            tables = [ScoreTable(names, side.values, side.labels, side.groups) for side in sides]
+            columns = [table.column(metric.family, tables[0]) for table in tables]
+            return [replace(side, values=column) for side, column in zip(sides, columns, strict=True)]
 
 
 def _image_parts(metrics: Sequence[Metric], sides: Sequence[Side]) -> dict[str, list[dict[str, Any]]]:
@@ -140,15 +150,27 @@ def _class_numbers(metric: Metric, sides: Sequence[Side]) -> tuple[dict[str, Any
         masks = [side.labels == label for side in sides]
         arrays = [side.values[mask] for side, mask in zip(sides, masks, strict=True)]
         class_blocks = [blocks[mask] for blocks, mask in zip(side_blocks, masks, strict=True)]
-        value = metric.number(*arrays)
-        without = {}
-        for block in np.unique(np.concatenate(class_blocks)):
-            rest = [array[blocks != block] for array, blocks in zip(arrays, class_blocks, strict=True)]
-            without[block] = metric.number(*rest) if all(len(array) for array in rest) else value
+        value, present = metric.number(*arrays), np.unique(np.concatenate(class_blocks))
+        without = _without_blocks(metric, value, arrays, [np.searchsorted(present, blocks) for blocks in class_blocks])
         values.append(value)
-        replicates.append([without.get(block, value) for block in range(count)])
-        by_class.append(_number(value, np.array(list(without.values()))))
-    return _number(float(np.mean(values)), np.mean(replicates, axis=0)), by_class
+        replicates.append(np.full(count, value))
+        replicates[-1][present] = without
+        by_class.append(_number(value, without))
+    whole = metric.average_classes(np.array(values))
+    return _number(float(whole), metric.average_classes(np.array(replicates))), by_class
+
+
+def _without_blocks(
+    metric: Metric, value: float, arrays: Sequence[np.ndarray], blocks: Sequence[np.ndarray]
+) -> np.ndarray:
+    """Return the numbers (B,) of a class without block 0..B-1; `value` where no image of a side remains."""
+    if metric.leave_out is not None:
+        return metric.leave_out(*arrays, *blocks)
+    numbers = []
+    for block in range(max(int(side.max()) for side in blocks) + 1):
+        rest = [array[side != block] for array, side in zip(arrays, blocks, strict=True)]
+        numbers.append(metric.number(*rest) if all(len(array) for array in rest) else value)
+    return np.array(numbers)
 
 
 def _assign_side_blocks(sides: Sequence[Side]) -> tuple[int, list[np.ndarray]]:

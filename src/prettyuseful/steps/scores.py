@@ -29,7 +29,7 @@ class ScoreSpec(StepSpec):
     """
 
     kind: ClassVar[str] = "score"
-    pace: ClassVar[float] = 0.005
+    pace: ClassVar[float] = 0.002
     scores: tuple[Pinned[str], ...]
     threads: int = 1
 

@@ -34,8 +34,7 @@ class SelectSpec(StepSpec):
     """Choose `per_class` images of each class of a data set; they keep their bytes, groups and order.
 
     `by`: the criterion; None for the choice `random`. `part`: the end of the order that is kept; None for criteria
-    without an order. What the criterion reads is in the inputs `scores 0`, `scores 1`, `logits`, `features`, `real` and
-    `texts`.
+    without an order. What the criterion reads is in the inputs `scores`, `logits`, `features`, `real` and `texts`.
     """
 
     kind: ClassVar[str] = "select"
@@ -88,8 +87,7 @@ def _values(criterion: Criterion, name: str, job: Job, labels: np.ndarray) -> np
         DataError: real training images of a class are missing.
     """
     if criterion.reads == "score":
-        steps = [artifact for role, artifact in sorted(job.inputs.items()) if role.startswith("scores ")]
-        return read_scores(*steps).column(SCORES.label(name))
+        return read_scores(job.inputs["scores"]).column(SCORES.label(name))
     function = import_target(criterion.function)
     if criterion.reads == "logits":
         return np.asarray(function(np.load(job.inputs["logits"].path("logits.npy")), labels))
