@@ -18,6 +18,7 @@ from prettyuseful.metrics import METRICS, Metric
 from prettyuseful.names import list_names
 from prettyuseful.prompts.plan import PromptPlan
 from prettyuseful.prompts.strategies import PROMPT_STRATEGIES
+from prettyuseful.selection.criteria import CRITERIA
 from prettyuseful.tasks.source import TASKS
 from prettyuseful.training.augmentations import Augmentation, SmallAugmentation
 from prettyuseful.training.recipes import RECIPES, FrozenFeatures
@@ -65,6 +66,14 @@ def _metrics() -> Iterator[tuple[str, ...]]:
         words = metric.words + (f" k = {metric.k}." if metric.k else "")
         per = {"set": "all classes together", "class": "each class, on average"}.get(metric.per, f"each {metric.per}")
         yield f"`{metric.name}`", words, per, _range(metric), metric.source
+
+
+def _selections() -> Iterator[tuple[str, ...]]:
+    for criterion in CRITERIA:
+        real = "real training images" if criterion.compares_with_real else ""
+        needs = ", ".join(part for part in ("an encoder" if criterion.uses_encoder else "", real) if part)
+        keep = "`50%`, `100`" if criterion.spread else "`top 50%`, `bottom 30%`, `middle 40%`, `top 100`"
+        yield f"`{criterion.name}`", criterion.summary, needs, keep, criterion.source
 
 
 def _range(metric: Metric) -> str:
@@ -205,6 +214,7 @@ TABLES = {
         Table("transforms", ("kind", "what it does"), _transforms),
         Table("encoders", ("name", "features", "weights", "default weights", "encodes text"), _encoders),
         Table("metrics", ("name", "what it measures", "value of", "range", "source"), _metrics),
+        Table("selections", ("`by`", "what images are chosen by", "needs", "`keep`", "source"), _selections),
         Table("checks", ("check", "severity", "what it finds", "counts", "what to do"), _checks),
         Table("causes", ("cause", "direction", "what it means", "what to try", "can be dropped"), _causes),
         Table("studies", ("study", "what it does"), _studies),

@@ -129,8 +129,9 @@ def test_images_of_the_test_set_are_refused_under_any_name(
         message = error_message(
             f"stolen: {{generator: {place}, images_per_class: 4}}\n" + selection("prettiness", "top 50%", "stolen")
         )
-        assert message.startswith(f"data set 'chosen': select: {number} images of {place}, such as ")
-        assert message.endswith("are real test images, which must not be selected for training; remove them")
+        start = f"{number} images of {place}, such as " if number > 1 else "the image red/new.png of "
+        assert message.startswith(f"data set 'chosen': select: {start}")
+        assert message.endswith("; test images must not be selected for training, so remove them")
 
 
 def test_held_out_test_images_are_refused(error_message: Callable[..., str], shared_task: Path) -> None:

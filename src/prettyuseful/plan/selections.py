@@ -146,10 +146,13 @@ class SelectionPlanner:
         test = self._test_images
         leaked = [path for path, content in self.context.open_images(place).content_ids().items() if content in test]
         if leaked:
-            raise StudyError(
-                f"select: {len(leaked):,} images of {place}, such as {printable(leaked[0])}, are real test images, "
-                "which must not be selected for training; remove them"
+            example = printable(leaked[0])
+            what = (
+                f"{len(leaked):,} images of {place}, such as {example}, are real test images"
+                if len(leaked) > 1
+                else f"the image {example} of {place} is a real test image"
             )
+            raise StudyError(f"select: {what}; test images must not be selected for training, so remove them")
 
     @cached_property
     def _test_images(self) -> frozenset[str]:
