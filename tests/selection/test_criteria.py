@@ -3,7 +3,6 @@ from __future__ import annotations
 import pytest
 
 from prettyuseful.aesthetics.rows import SCORES
-from prettyuseful.registry import import_target
 from prettyuseful.selection.criteria import CRITERIA, find_criterion
 
 
@@ -18,7 +17,7 @@ def test_rows_are_complete(criterion) -> None:  # type: ignore[no-untyped-def]
     assert criterion.summary
     assert criterion.by
     assert (criterion.function is None) == (criterion.reads == "score")
-    assert criterion.function is None or callable(import_target(criterion.function))
+    assert criterion.function is None or callable(criterion.load())
     assert criterion.spread == (criterion.reads == "features")
 
 

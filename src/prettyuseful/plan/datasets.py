@@ -200,6 +200,11 @@ class DatasetPlanner:
     def _add_selection(self, name: str, select: SelectionPlan, per_class: ClassCounts, draw: int) -> _DatasetSteps:
         images = self._selected_from(select, draw)
         key = self.selections.add(select, images, per_class, dataset_title(name, draw))
+        if select.is_random and len(self.context.study.train.all_seeds) > 1:
+            self.context.notes.append(
+                f"Each training seed has another random choice of the images of {name}; its other measurements are of "
+                "the first."
+            )
         note = select.words if select.kept.number else f"{select.words}, {per_class} per class"
         return _DatasetSteps(key, Origin(f"{select.of}, some images selected", "selected", note=note))
 

@@ -128,10 +128,10 @@ class SelectionPlanner:
         Raises:
             StudyError: one of the steps reads real test images, or one of the images is a real test image.
         """
-        for step in test_image_steps(self.graph, key):
+        for label in test_image_steps(self.graph, key):
             raise StudyError(
-                f"select: {step} reads real test images, which must not decide what classifiers are trained on; select "
-                "by scores that use no test images"
+                f"select: {label} reads real test images, which must not decide what classifiers are trained on; "
+                "select by scores that use no test images"
             )
         for step in with_inputs(self.graph.steps, [key]).values():
             if isinstance(step.spec, ImportSpec):

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from prettyuseful.aesthetics.rows import SCORES, Score
+from prettyuseful.aesthetics.base import Score
+from prettyuseful.aesthetics.rows import SCORES
 from prettyuseful.plugins import plugin_id
-from prettyuseful.registry import Registry
+from prettyuseful.registry import Registry, import_target
 
 Reads = Literal["score", "logits", "texts", "real", "features"]
 
@@ -45,6 +46,11 @@ class Criterion:
     def compares_with_real(self) -> bool:
         """Whether it depends on real training images, so that it cannot judge these images themselves."""
         return self.reads in ("logits", "real")
+
+    def load(self) -> Callable[..., Any]:
+        """Return the function; it is imported now."""
+        assert self.function is not None
+        return import_target(self.function)
 
     @property
     def uses_encoder(self) -> bool:

@@ -14,7 +14,6 @@ from prettyuseful.data.dataset import Row, shard_name, write_shard
 from prettyuseful.engine.pinned import Pinned
 from prettyuseful.engine.step import Job, StepSpec
 from prettyuseful.errors import DataError
-from prettyuseful.registry import import_target
 from prettyuseful.selection.choice import Content, choose_at_random, choose_by_value, choose_spread
 from prettyuseful.selection.criteria import Criterion, find_criterion
 from prettyuseful.selection.keep import Part
@@ -57,7 +56,7 @@ class SelectSpec(StepSpec):
             facts["by"] = criterion.name
             if criterion.spread:
                 features = np.load(job.inputs["features"].path("features.npy"))
-                chosen = choose_spread(features, labels, contents, import_target(criterion.function), numbers)
+                chosen = choose_spread(features, labels, contents, criterion.load(), numbers)
             else:
                 assert self.part is not None
                 values = _values(criterion, self.by.source, job, labels)
@@ -88,7 +87,7 @@ def _values(criterion: Criterion, name: str, job: Job, labels: np.ndarray) -> np
     """
     if criterion.reads == "score":
         return read_scores(job.inputs["scores"]).column(SCORES.label(name))
-    function = import_target(criterion.function)
+    function = criterion.load()
     if criterion.reads == "logits":
         return np.asarray(function(np.load(job.inputs["logits"].path("logits.npy")), labels))
     features = np.load(job.inputs["features"].path("features.npy"))
