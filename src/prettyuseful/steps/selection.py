@@ -37,7 +37,7 @@ class SelectSpec(StepSpec):
     """
 
     kind: ClassVar[str] = "select"
-    pace: ClassVar[float] = 0.001
+    pace: ClassVar[float] = 0.0003
     by: Pinned[str] | None
     part: Part | None
     per_class: ClassCounts
