@@ -25,7 +25,7 @@ LAYERS = (
     ("data",),
     ("tasks", "prompts", "generators", "training"),
     ("transforms", "encoders"),
-    ("checks", "diagnosis"),
+    ("checks", "diagnosis", "selection"),
     ("study", "steps"),
     ("bundled_studies", "records"),
     ("plan", "analysis"),

@@ -543,6 +543,16 @@ PAGES = (
         _scores,
     ),
     Page(
+        "selections",
+        "Selections",
+        "What images of a data set can be selected by; see [select images](../how-to/select-images.md).",
+        _with_table(
+            "selections",
+            "`by` of [`select`](study-file.md#datasetsname) takes these names, and a score of your own as "
+            "`module:OBJECT`.",
+        ),
+    ),
+    Page(
         "causes",
         "Causes of differences",
         "The causes of a difference from real images that a diagnosis can report.",

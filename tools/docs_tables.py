@@ -20,6 +20,7 @@ from prettyuseful.metrics import METRICS, Metric
 from prettyuseful.names import list_names
 from prettyuseful.prompts.plan import PromptPlan
 from prettyuseful.prompts.strategies import PROMPT_STRATEGIES
+from prettyuseful.selection.criteria import CRITERIA
 from prettyuseful.tasks.source import TASKS
 from prettyuseful.training.augmentations import Augmentation, SmallAugmentation
 from prettyuseful.training.recipes import RECIPES, FrozenFeatures
@@ -101,6 +102,14 @@ def _learned_scores() -> Iterator[tuple[str, ...]]:
                 weights += f", head {default}"
             text = {"head": "none", "pair": "two fixed texts", "prompt": "prompt or class"}[model.reads]
             yield f"`{score.name}`", weights, text, model.size, _range(score), model.licence, score.source
+
+
+def _selections() -> Iterator[tuple[str, ...]]:
+    for criterion in CRITERIA:
+        real = "real training images" if criterion.compares_with_real else ""
+        needs = ", ".join(part for part in ("an encoder" if criterion.uses_encoder else "", real) if part)
+        keep = "`50%`, `100`" if criterion.spread else "`top 50%`, `bottom 30%`, `middle 40%`, `top 100`"
+        yield f"`{criterion.name}`", criterion.summary, needs, keep, criterion.source
 
 
 def _range(row: Metric | Score) -> str:
@@ -248,6 +257,7 @@ TABLES = {
         ),
         Table("scores", ("name", "what it measures", "range", "source"), _scores),
         Table("score-metrics", ("metric", "what it measures", "range", "source"), _score_metrics),
+        Table("selections", ("`by`", "what images are chosen by", "needs", "`keep`", "source"), _selections),
         Table("checks", ("check", "severity", "what it finds", "counts", "what to do"), _checks),
         Table("causes", ("cause", "direction", "what it means", "what to try", "can be dropped"), _causes),
         Table("studies", ("study", "what it does"), _studies),

@@ -16,6 +16,7 @@ from prettyuseful.interface_checks import InterfaceCheck
 from prettyuseful.metrics import METRICS
 from prettyuseful.prompts.strategies import PROMPT_STRATEGIES
 from prettyuseful.registry import Registry
+from prettyuseful.selection.criteria import CRITERIA
 from prettyuseful.tasks.source import TASKS
 from prettyuseful.training.architectures import ARCHITECTURES, PAPER_TIMM_IDS
 from prettyuseful.training.recipes import RECIPES
@@ -34,9 +35,10 @@ _ROWS: Mapping[str, Registry[Any]] = {
     "encoders": ENCODERS,
     "metrics": METRICS,
     "scores": SCORES,
+    "selections": CRITERIA,
 }
 KINDS = ("generators", *_ROWS, "transforms", "studies")
-_NOT_USER_DEFINED = ("architectures",)  # studies cannot name a user-defined network yet
+_NOT_USER_DEFINED = ("architectures", "selections")  # user-defined networks do not exist yet; a selection takes scores
 _USER_DEFINED_NOTE = (
     "to add your own: write a {row} in a Python file and name it as file.py:OBJECT; "
     "`prettyuseful list {kind} file.py:OBJECT` shows it"

@@ -331,7 +331,7 @@ def _comparisons_of(plan: Plan) -> list[Compared]:
     """
     datasets = plan.study.datasets
     planned = [(name, dataset.control) for name, dataset in datasets.items() if dataset.control]
-    underived = [name for name, dataset in datasets.items() if dataset.of is None]
+    underived = [name for name, dataset in datasets.items() if dataset.source is None]
     others = [
         pair for pair in combinations(underived, 2) if pair not in planned and tuple(reversed(pair)) not in planned
     ]

@@ -13,6 +13,7 @@ from prettyuseful.analysis.rows import Comparison, Row
 from prettyuseful.analysis.statistics import Component, Interval
 from prettyuseful.data.class_counts import ClassCounts
 from prettyuseful.diagnosis.findings import CauseFinding, Diagnosis
+from prettyuseful.generators.base import Origin
 from prettyuseful.records import DatasetRecord, StudyRecord
 from prettyuseful.transforms.degradation import Blur
 
@@ -80,6 +81,25 @@ def test_a_planned_comparison_states_its_significance(mean: float, verdict: str)
     text = answer_text(row("a", 0.6), pairs=(pair,))
     assert f"Pre-registered comparison of a with its control b: +{100 * mean:.1f} points [" in text
     assert f"] accuracy on real images, {verdict}." in text
+
+
+def selected(name: str, note: str) -> DatasetRecord:
+    origin = Origin("base, some images selected", "selected", note=note)
+    return DatasetRecord(
+        status="complete", name=name, control=False, images_per_class=9, keys={}, of="base", generator=origin
+    )
+
+
+def test_a_selection_is_compared_in_words() -> None:
+    pair = Comparison("pretty", "pretty-random", CELL, True, interval(-0.05), None)
+    records = (
+        selected("pretty", "the top half of base by prettiness"),
+        selected("pretty-random", "a random half of base"),
+    )
+    assert (
+        "Pre-registered comparison of pretty (the top half of base by prettiness) with its control pretty-random (a "
+        "random half of base): -5.0 points ["
+    ) in answer_text(row("pretty", 0.6), pairs=(pair,), datasets=records)
 
 
 def varied(mean: float, variance: float = 1e-4) -> Interval:

@@ -279,7 +279,7 @@ def test_derived_data_sets_can_be_derived_again(plan_of: PlanOf, shared_task: Pa
         ("a: {of: real, drop: copies, images_per_class: 2}", "drop does not apply to real images"),
         (
             "a: {of: a, transform: {kind: blur, width: 1}, images_per_class: 2}",
-            "'a' depends on itself, through mix, of or",
+            "'a' depends on itself, through mix, of, select or",
         ),
         ("a: {of: real, transform: {kind: blur, width: 1}, images_per_class: 9}", "9"),
         ("a: {of: real, transform: {kind: blr, width: 1}, images_per_class: 2}", "blr"),

@@ -9,8 +9,8 @@ import torch
 
 from prettyuseful.engine.graph import Graph
 from prettyuseful.errors import UserError
-from prettyuseful.plan.features import FeaturePlanner
-from prettyuseful.plan.learned_scores import LearnedScorePlanner, class_texts
+from prettyuseful.plan.features import FeaturePlanner, class_texts
+from prettyuseful.plan.learned_scores import LearnedScorePlanner
 from prettyuseful.plan.planned import PlanContext
 from prettyuseful.plan.real import RealImages
 from prettyuseful.plan.study import make_plan

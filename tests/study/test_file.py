@@ -17,7 +17,7 @@ from prettyuseful.prompts.plan import PromptPlan
 from prettyuseful.study.file import DatasetPlan, ProbePlan, Study, TrainPlan
 from prettyuseful.study.reading import json_schema, parse_study
 
-NO_ORIGIN = "study.yaml:4: datasets.base: set exactly one of generator, mix and of"
+NO_ORIGIN = "study.yaml:4: datasets.base: set exactly one of generator, mix, of and select"
 
 
 def test_the_example_parses() -> None:
@@ -89,7 +89,7 @@ def test_a_study_is_frozen() -> None:
         ),
         ("{base: 101}", "study.yaml:3: datasets: 'both' takes 101 images per class of 'base', which has only 100"),
         ("{third: 6}", "study.yaml:3: datasets: 'both' takes 6 images per class of 'third', which has only 5"),
-        ("{both: 1}", "study.yaml:3: datasets: 'both' depends on itself, through mix, of or pretrain"),
+        ("{both: 1}", "study.yaml:3: datasets: 'both' depends on itself, through mix, of, select or pretrain"),
         ("{circle: 1}", "study.yaml:3: datasets: 'circle' depends on itself"),
         ("{base: 5}, pretrain: circle", "study.yaml:3: datasets: 'circle' depends on itself"),
         (
@@ -296,3 +296,90 @@ def test_seeds_that_may_be_added_follow_the_largest_one() -> None:
     assert (sure.seeds, sure.at_most, sure.all_seeds) == ((0, 1, 2), 12, tuple(range(12)))
     others = parse_study(text.replace("seeds: [0, 1, 2]", "seeds: [7, 3], until: sure, at_most: 4")).train
     assert (others.later_seeds, others.all_seeds) == ((8, 9), (7, 3, 8, 9))
+
+
+PRETTY = "  pretty: {select: {of: base, by: prettiness, keep: top 50%}}\n"
+
+
+def with_sets(lines: str) -> str:
+    return EXAMPLE.replace("train:", f"{lines}train:")
+
+
+def test_a_selection_gets_a_random_control_of_equal_size() -> None:
+    study = parse_study(with_sets(PRETTY))
+    assert list(study.datasets) == ["base", "pretty", "pretty-random"]
+    assert study.datasets["pretty"].control == "pretty-random"
+    random = study.datasets["pretty-random"].select
+    assert random is not None
+    assert (random.of, random.by, random.keep) == ("base", None, "random 50%")
+    assert study.image_sources("pretty") == {"base"}
+
+
+def test_a_study_with_its_random_controls_is_the_same_study() -> None:
+    """Records hold the study with the controls that were added."""
+    study = parse_study(with_sets(PRETTY))
+    again = parse_study(yaml.safe_dump(study.as_written(), sort_keys=False))
+    assert again == study
+    jsonschema.validate(study.as_written(), json_schema())
+
+
+def test_the_control_can_be_named_and_shared() -> None:
+    lines = (
+        "  pretty: {select: {of: base, by: prettiness, keep: top 50%}, control: half}\n"
+        "  ugly: {select: {of: base, by: prettiness, keep: bottom 50%}, control: half}\n"
+        "  half: {select: {of: base, keep: random 50%, seed: 3}}\n"
+    )
+    assert list(parse_study(with_sets(lines)).datasets) == ["base", "pretty", "ugly", "half"]
+
+
+def test_a_selection_has_no_random_control_only_for_a_reason() -> None:
+    lines = "  all: {select: {of: base, by: prettiness, keep: top 9, without_control: shown only}, control: base}\n"
+    study = parse_study(with_sets(lines))
+    assert (list(study.datasets), study.datasets["all"].control) == (["base", "all"], "base")
+
+
+def test_the_control_of_a_pretrained_selection_is_pretrained_too() -> None:
+    lines = "  pretty: {select: {of: base, by: prettiness, keep: top 50%}, pretrain: real}\n"
+    assert parse_study(with_sets(lines)).datasets["pretty-random"].pretrain == "real"
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (
+            PRETTY.replace("}}", "}, control: base}"),
+            "study.yaml:3: datasets: 'pretty' is a selection, and its control 'base' is not a random half of base; "
+            "leave out control, name a data set {select: {of: base, keep: random 50%}}, or give a reason",
+        ),
+        (
+            PRETTY + "  pretty-random: {select: {of: base, keep: random 40%}}\n",
+            "study.yaml:3: datasets: 'pretty' is a selection, and its control 'pretty-random' is not a random half",
+        ),
+        (
+            PRETTY.replace("}}", "}, control: bas}"),
+            "study.yaml:3: datasets: the control of 'pretty' must be another data set of the study, not 'bas'; did you",
+        ),
+        (
+            PRETTY.replace("prettiness", "pretiness"),
+            "study.yaml:5: datasets.pretty.select.by: expected ",
+        ),
+        (
+            PRETTY.replace("top 50%", "top 0%"),
+            "study.yaml:5: datasets.pretty.select.keep: 'top 0%' keeps no image; write top 50%",
+        ),
+        (
+            PRETTY.replace("}}", "}, images_per_class: 5}"),
+            "study.yaml:5: datasets.pretty: images_per_class does not apply to select; keep sets the number of images",
+        ),
+        (
+            PRETTY.replace("}}", "}, seed: 5}"),
+            "study.yaml:5: datasets.pretty: seed does not apply to a selection; set it in the data sets that",
+        ),
+        (
+            PRETTY.replace("}}", "}, of: base}"),
+            "study.yaml:5: datasets.pretty: set exactly one of generator, mix, of and select",
+        ),
+    ],
+)
+def test_impossible_selections_are_reported_with_their_line(lines: str, message: str) -> None:
+    assert error_message(with_sets(lines)).startswith(message)

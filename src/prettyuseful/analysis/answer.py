@@ -36,7 +36,7 @@ def answer(
     yield from _cost_sentences(datasets, effects)
     in_cell = [pair for pair in comparisons if pair.cell == cell]
     planned = [pair for pair in in_cell if pair.planned]
-    yield from map(_planned_sentence, planned)
+    yield from (_planned_sentence(pair, datasets) for pair in planned)
     if len(planned) > 1:
         yield f"The {len(planned)} pre-registered comparisons are corrected for each other (Holm)."
     yield from _exploratory_sentences([pair for pair in in_cell if not pair.planned])
@@ -100,13 +100,20 @@ def _cost_sentences(datasets: Sequence[DatasetRecord], effects: InterventionEffe
                 )
 
 
-def _planned_sentence(pair: Comparison) -> str:
+def describe_selection(name: str, datasets: Sequence[DatasetRecord]) -> str:
+    """Return the name of a data set, followed by what is selected if it is a selection of another one."""
+    notes = [d.generator.note for d in datasets if d.name == name and d.generator and d.generator.kind == "selected"]
+    return f"{name} ({notes[0]})" if notes else name
+
+
+def _planned_sentence(pair: Comparison, datasets: Sequence[DatasetRecord]) -> str:
     coverage = "" if pair.coverage is None else f"; coverage {points(pair.coverage)}"
     verdict = "significant" if pair.to_real.excludes_zero else _not_significant(pair)
     stopping = "" if pair.stopping is None else f"; {pair.stopping.words}"
     return (
-        f"Pre-registered comparison of {pair.a} with its control {pair.b}: {points(pair.to_real)} accuracy on real "
-        f"images, {verdict}{stopping}{coverage}."
+        f"Pre-registered comparison of {describe_selection(pair.a, datasets)} with its control "
+        f"{describe_selection(pair.b, datasets)}: {points(pair.to_real)} accuracy on real images, "
+        f"{verdict}{stopping}{coverage}."
     )
 
 

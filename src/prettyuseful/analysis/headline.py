@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from prettyuseful.analysis.answer import significant_pairs_sentence
+from prettyuseful.analysis.answer import describe_selection, significant_pairs_sentence
 from prettyuseful.analysis.power import detectable_sentence
 from prettyuseful.analysis.prettiness import PrettyUseful
 from prettyuseful.analysis.remedies import format_sentence
@@ -72,8 +72,9 @@ def _sentences(
             verdict = "significant" if pair.to_real.excludes_zero else "not significant"
             stopping = "" if pair.stopping is None else f" ({pair.stopping.words})"
             yield (
-                f"In the pre-registered comparison, the accuracy of {pair.a} differs from that of its control {pair.b} "
-                f"by {points(pair.to_real)}, which is {verdict}{stopping}."
+                f"In the pre-registered comparison, the accuracy of {describe_selection(pair.a, datasets)} differs "
+                f"from that of its control {describe_selection(pair.b, datasets)} by {points(pair.to_real)}, which is "
+                f"{verdict}{stopping}."
             )
     exploratory = [pair for pair in pairs if not pair.planned]
     if exploratory:

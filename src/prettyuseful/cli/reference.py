@@ -22,6 +22,7 @@ class NameKind(StrEnum):
     encoders = "encoders"
     metrics = "metrics"
     scores = "scores"
+    selections = "selections"
     transforms = "transforms"
     studies = "studies"
 

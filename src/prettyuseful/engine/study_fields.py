@@ -140,6 +140,12 @@ _OF_KIND: Mapping[str, Mapping[str, StudyField]] = {
         "class_texts": StudyField("classes", exact=False),
         "own_prompts": StudyField("score_models.text", exact=False),
     },
+    "select": {
+        "by": StudyField("select.by", identifies=True),
+        "part": StudyField("select.keep", exact=False),
+        "per_class": StudyField("select.keep", ("images_per_class",), exact=False),
+        "random": _internal("random choice", identifies=True),
+    },
     "train": {
         "architecture": StudyField("architecture", identifies=True),
         "seed": StudyField("training seed", identifies=True),

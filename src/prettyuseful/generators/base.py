@@ -51,7 +51,7 @@ class Origin:
     """The source of a data set's images, for records and reports. `released` is a year and month such as 2024-02."""
 
     id: str
-    kind: Literal["diffusers", "folder", "custom", "mix", "changed"]
+    kind: Literal["diffusers", "folder", "custom", "mix", "changed", "selected"]
     released: str | None = None
     licence: str = "see its source"
     note: str = ""

@@ -47,7 +47,7 @@ def dataset_counts(study: Study, task: Task, open_images: OpenImages) -> dict[st
             return ClassCounts(task.counts("train"))
         if name not in counts:
             plan = study.datasets[name]
-            parts = {part: resolve(part) for part in (*(plan.mix or ()), *([plan.of] if plan.of else []))}
+            parts = {part: resolve(part) for part in (*(plan.mix or ()), *([plan.source] if plan.source else []))}
             with prefix_location(f"data set {name!r}"):
                 counts[name] = _counts_of(plan, parts, task, open_images)
         return counts[name]
@@ -59,6 +59,8 @@ def dataset_counts(study: Study, task: Task, open_images: OpenImages) -> dict[st
 
 def _counts_of(plan: DatasetPlan, parts: Mapping[str, ClassCounts], task: Task, open_images: OpenImages) -> ClassCounts:
     """Return the images of each class of a data set; `parts`: those of the data sets that it is made from."""
+    if plan.select is not None:
+        return plan.select.kept.counts(parts[plan.select.of], task.classes)
     counts, written = plan.count, plan.images_per_class
     if isinstance(written, tuple) and len(written) != len(task.classes):
         raise DataError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from prettyuseful.data.class_counts import ClassCounts
@@ -21,8 +21,10 @@ from prettyuseful.plan.counts import existing_images
 from prettyuseful.plan.planned import PlanContext, PlannedDataset
 from prettyuseful.plan.prompts import PROMPTS_PER_STEP, PinnedModel, PromptPlanner
 from prettyuseful.plan.real import RealImages, add_sample
+from prettyuseful.plan.selections import SelectionPlanner
 from prettyuseful.plugins import is_plugin, plugin_fingerprint, plugin_id
 from prettyuseful.records import dataset_title
+from prettyuseful.selection.plan import SelectionPlan
 from prettyuseful.steps.changed import ChangeSpec, DropListSpec, DropSpec
 from prettyuseful.steps.datasets import ImportSpec, MixSpec
 from prettyuseful.steps.generation import CollectSpec, GenerateSpec
@@ -77,6 +79,7 @@ class DatasetPlanner:
     """Plans the data sets of a study and their draws, each once.
 
     `stored_size`: size of stored training images. `diagnose`: returns the key of the step that diagnoses a data set.
+    `selections`: plans the choice of images.
     """
 
     def __init__(
@@ -85,12 +88,15 @@ class DatasetPlanner:
         real: RealImages,
         stored_size: StoredSize,
         diagnose: Callable[[PlannedDataset], str],
+        selections: SelectionPlanner,
     ) -> None:
         self.context, self.real, self.stored_size, self.diagnose = context, real, stored_size, diagnose
+        self.selections = selections
         self.graph, self.classes = context.graph, context.task.classes
         self.prompts = PromptPlanner(context, real)
         self._planned: dict[tuple[str, int], PlannedDataset] = {}
         self._sampling: dict[str, _SamplingSteps] = {}
+        self._choices: dict[str, PlannedDataset] = {}
 
     def plan(self, name: str, draw: int = 0) -> PlannedDataset:
         """Return a draw of the data set with this name.
@@ -117,6 +123,26 @@ class DatasetPlanner:
             )
         return self._planned[name, draw]
 
+    def of_seed(self, dataset: PlannedDataset, seed: int) -> PlannedDataset:
+        """Return the data set as classifiers with a training seed use it.
+
+        A random choice is another one for every training seed, so that the variation over seeds contains that of the
+        choice; all other data sets are the same for every seed.
+        """
+        plan = dataset.plan
+        if plan is None or plan.select is None or not plan.select.is_random:
+            return dataset
+        images, per_class = self._selected_from(plan.select, dataset.draw), dataset.images_per_class
+        key = self.selections.add(plan.select, images, per_class, dataset.title, seed)
+        if key == dataset.key:
+            return dataset
+        return self._choices.setdefault(key, replace(dataset, keys={"dataset": key}))
+
+    @property
+    def more_choices(self) -> tuple[PlannedDataset, ...]:
+        """The random choices of training seeds beyond the first."""
+        return tuple(self._choices.values())
+
     def _pretraining(self, plan: DatasetPlan, per_class: ClassCounts, draw: int) -> PlannedDataset | None:
         """Return the data set for pretraining; real images are as many as the data set has."""
         if plan.pretrain is None:
@@ -128,6 +154,8 @@ class DatasetPlanner:
     def _add_steps(self, name: str, plan: DatasetPlan, per_class: ClassCounts, draw: int) -> _DatasetSteps:
         if plan.mix is not None:
             return self._add_mix(name, plan.mix, draw)
+        if plan.select is not None:
+            return self._add_selection(name, plan.select, per_class, draw)
         if plan.of is not None:
             return self._add_change(name, plan, plan.of, per_class, draw)
         source = str(plan.generator)
@@ -168,6 +196,23 @@ class DatasetPlanner:
         key = self.graph.add(MixSpec(parts=tuple(mix.items())), inputs, f"mix {title}", units, {"dataset": name})
         counts = ", ".join(f"{count} {part}" for part, count in mix.items())
         return _DatasetSteps(key, Origin(f"mix of {' and '.join(mix)}", "mix", note=f"{counts} per class"))
+
+    def _add_selection(self, name: str, select: SelectionPlan, per_class: ClassCounts, draw: int) -> _DatasetSteps:
+        images = self._selected_from(select, draw)
+        key = self.selections.add(select, images, per_class, dataset_title(name, draw))
+        if select.is_random and len(self.context.study.train.all_seeds) > 1:
+            self.context.notes.append(
+                f"Each training seed has another random choice of the images of {name}; its other measurements are of "
+                "the first."
+            )
+        note = select.words if select.kept.number else f"{select.words}, {per_class} per class"
+        return _DatasetSteps(key, Origin(f"{select.of}, some images selected", "selected", note=note))
+
+    def _selected_from(self, select: SelectionPlan, draw: int) -> str:
+        """Return the key of the images from which a selection chooses: a draw of a data set, or all real ones."""
+        if select.of == REAL:
+            return self.real.load_step("train", self.real.available)
+        return self.plan(select.of, draw).key
 
     def _add_change(self, name: str, plan: DatasetPlan, of: str, per_class: ClassCounts, draw: int) -> _DatasetSteps:
         units, title = per_class.total(len(self.classes)), dataset_title(name, draw)

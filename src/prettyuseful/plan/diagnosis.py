@@ -108,7 +108,7 @@ class DiagnosisPlanner:
         Raises:
             DataError: no data set has enough images.
         """
-        diagnosable = [dataset for dataset in datasets if dataset.plan is not None and dataset.plan.of is None]
+        diagnosable = [dataset for dataset in datasets if dataset.plan is not None and dataset.plan.source is None]
         small = [dataset for dataset in diagnosable if not self._kept(dataset)]
         if small and len(small) == len(diagnosable):
             raise self._too_few(small[0])

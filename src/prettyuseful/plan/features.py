@@ -2,18 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 from prettyuseful.data.class_counts import ClassCounts
 from prettyuseful.encoders.source import EncoderSource
 from prettyuseful.engine.pinned import Pinned
-from prettyuseful.plan.cells import FrozenCell
+from prettyuseful.plan.cells import FrozenCell, PlannedCell
 from prettyuseful.plan.planned import PlanContext, PlannedDataset, PlannedRun
 from prettyuseful.plan.real import RealImages
-from prettyuseful.steps.embed import EmbedSpec
+from prettyuseful.steps.embed import EmbedSpec, EmbedTextSpec
 from prettyuseful.steps.linear_probe import EvaluateProbeSpec, FitProbeSpec
 from prettyuseful.study.file import REAL
+
+_CLASS_TEXT = "a photo of a {}"
+
+
+def class_texts(classes: Sequence[str]) -> tuple[str, ...]:
+    """Return the text of each class, with which CLIPScore and learned scores compare images."""
+    return tuple(_CLASS_TEXT.format(name) for name in classes)
+
+
+@dataclass(frozen=True)
+class TrainedOnReal:
+    """The study's first network that is trained on real images, as an encoder.
+
+    `classifier`: key of its training. `cell`: its grid cell. `pixels`: returns the key of a data set's images as that
+    cell uses them.
+    """
+
+    classifier: str
+    cell: PlannedCell
+    pixels: Callable[[str, PlannedCell], str]
 
 
 class FeaturePlanner:
@@ -41,6 +62,26 @@ class FeaturePlanner:
         graph = self.context.graph
         spec = EmbedSpec(encoder=self.pinned(encoder), numerics=self.context.study.numerics.step_numerics())
         return graph.add(spec, {"dataset": dataset}, f"embed {title} by {encoder.label}", graph.units(dataset))
+
+    def key_by_classifier(self, dataset: str, encoder: EncoderSource, title: str, trained: TrainedOnReal) -> str:
+        """Return the key of the step that embeds the images of the step `dataset` by a network of the study.
+
+        `encoder`: the source that stands for this network.
+        """
+        graph, numerics = self.context.graph, self.context.study.numerics.inference_numerics()
+        inputs = {"classifier": trained.classifier, "pixels": trained.pixels(dataset, trained.cell)}
+        spec = EmbedSpec(encoder=self.pinned(encoder), view=trained.cell.view, numerics=numerics)
+        return graph.add(spec, inputs, f"embed {title} by {encoder.label}", graph.units(dataset))
+
+    def class_names(self, encoder: EncoderSource) -> str:
+        """Return the key of the step that embeds the `class_texts`."""
+        classes = self.context.task.classes
+        spec = EmbedTextSpec(
+            encoder=self.pinned(encoder),
+            texts=class_texts(classes),
+            numerics=self.context.study.numerics.step_numerics(),
+        )
+        return self.context.graph.add(spec, {}, f"embed class names by {encoder.label}", len(classes))
 
 
 class ProbePlanner:

@@ -133,7 +133,7 @@ class _RecordBuilder:
                 control=dataset.name == REAL,
                 images_per_class=dataset.images_per_class,
                 holds_real=dataset.plan is not None and REAL in self.plan.study.image_sources(dataset.name),
-                of=plan.of if plan else None,
+                of=plan.source if plan else None,
                 generator=dataset.origin,
                 prompts=dataset.prompts if generated else None,
                 seed=plan.seed if plan and generated else None,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,17 +10,10 @@ from prettyuseful.aesthetics.rows import SCORES, pin_score
 from prettyuseful.encoders.scoring import ScoreSettings, model_words, pin_head, pin_question_model, score_encoder
 from prettyuseful.encoders.source import EncoderSource
 from prettyuseful.errors import prefix_location
-from prettyuseful.plan.features import FeaturePlanner
+from prettyuseful.plan.features import FeaturePlanner, class_texts
 from prettyuseful.plan.planned import PlanContext
 from prettyuseful.steps.embed import EmbedTextSpec
 from prettyuseful.steps.learned_scores import EmbedPromptsSpec, LearnedScoreSpec, QuestionScoreSpec
-
-_CLASS_TEXT = "a photo of a {}"
-
-
-def class_texts(classes: Sequence[str]) -> tuple[str, ...]:
-    """Return the text of each class, with which CLIPScore and learned scores compare images."""
-    return tuple(_CLASS_TEXT.format(name) for name in classes)
 
 
 @dataclass

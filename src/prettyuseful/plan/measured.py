@@ -45,7 +45,7 @@ def measured_cells(plan: Plan, manifests: Iterable[Manifest]) -> list[MeasuredCe
         manifests: all manifests of a store, which may come from anybody; those that do not fit are left out.
     """
     made = {manifest.key: manifest for manifest in manifests if manifest.step in _KINDS}
-    datasets = {_images(dataset): dataset for dataset in (*plan.more_draws, *plan.datasets)}
+    datasets = {_images(dataset): dataset for dataset in (*plan.more_choices, *plan.more_draws, *plan.datasets)}
     test_images = _test_images(plan)
     own = {run.train for run in plan.runs if run.cell == plan.runs[0].cell and run.steps_of is None}
     cells: dict[str, MeasuredCell] = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -15,13 +15,11 @@ from prettyuseful.errors import DataError, StudyError, prefix_location
 from prettyuseful.metrics.base import Metric, Reads
 from prettyuseful.metrics.rows import METRICS, pinned_family, requested_metrics
 from prettyuseful.plan.cells import AnyCell, FrozenCell, PlannedCell
-from prettyuseful.plan.features import FeaturePlanner
-from prettyuseful.plan.learned_scores import class_texts
+from prettyuseful.plan.features import FeaturePlanner, TrainedOnReal
 from prettyuseful.plan.planned import PlanContext, PlannedDataset, PlannedMeasure
 from prettyuseful.plan.scores import ScorePlanner
 from prettyuseful.records import Subject
 from prettyuseful.steps.classifiers import EvaluateSpec
-from prettyuseful.steps.embed import EmbedSpec, EmbedTextSpec
 from prettyuseful.steps.measures import MeasureSpec
 from prettyuseful.steps.reencode import ReencodeSpec
 from prettyuseful.study.file import REAL, Study
@@ -45,19 +43,6 @@ class _Family:
     pinned: Pinned[str]
     metrics: tuple[str, ...]
     fewest: int
-
-
-@dataclass(frozen=True)
-class TrainedOnReal:
-    """The study's first network that is trained on real images, as an encoder.
-
-    `classifier`: key of its training. `cell`: its grid cell. `pixels`: returns the key of a data set's images as that
-    cell uses them.
-    """
-
-    classifier: str
-    cell: PlannedCell
-    pixels: Callable[[str, PlannedCell], str]
 
 
 def used_encoders(study: Study, cells: Sequence[AnyCell]) -> tuple[EncoderSource, ...]:
@@ -265,7 +250,7 @@ class MeasurePlanner:
         if not control:
             inputs |= inputs_for("candidate", candidate, name)
         if encoder is not None and family.reads == "texts":
-            inputs["texts"] = self._add_text_embeddings(encoder)
+            inputs["texts"] = self.features.class_names(encoder)
         spec = MeasureSpec(family=family.pinned, control=control, per_class=per_class)
         units, by = per_class.total(len(self.task.classes)), f" by {encoder.label}" if encoder else ""
         return self.graph.add(spec, inputs, f"measure {family.name} of {name}{by}", units)
@@ -274,10 +259,7 @@ class MeasurePlanner:
         trained = self.trained
         if trained is None or not encoder.is_task_classifier:
             return {role: self.features.key(dataset, encoder, label)}
-        inputs = {"classifier": trained.classifier, "pixels": trained.pixels(dataset, trained.cell)}
-        numerics = self.study.numerics.inference_numerics()
-        spec = EmbedSpec(encoder=self.features.pinned(encoder), view=trained.cell.view, numerics=numerics)
-        return {role: self.graph.add(spec, inputs, f"embed {label} by {encoder.label}", self.graph.units(dataset))}
+        return {role: self.features.key_by_classifier(dataset, encoder, label, trained)}
 
     def _logits(self, role: str, _: EncoderSource, dataset: str, label: str) -> dict[str, str]:
         trained = self.trained
@@ -287,14 +269,6 @@ class MeasurePlanner:
         units = self.graph.units(dataset) * view.crops**2
         inputs = {"classifier": trained.classifier, "pixels": pixels}
         return {role: pixels, f"{role} values": self.graph.add(spec, inputs, f"test on {label}", units)}
-
-    def _add_text_embeddings(self, encoder: EncoderSource) -> str:
-        spec = EmbedTextSpec(
-            encoder=self.features.pinned(encoder),
-            texts=class_texts(self.task.classes),
-            numerics=self.study.numerics.step_numerics(),
-        )
-        return self.graph.add(spec, {}, f"embed class names by {encoder.label}", len(self.task.classes))
 
 
 def _families(metrics: Mapping[str, Metric]) -> tuple[_Family, ...]:

@@ -28,10 +28,11 @@ from prettyuseful.plan.checks import CheckPlanner
 from prettyuseful.plan.classifiers import ClassifierPlanner, PixelPlanner
 from prettyuseful.plan.datasets import DatasetPlanner
 from prettyuseful.plan.diagnosis import DiagnosisPlanner
-from prettyuseful.plan.features import FeaturePlanner, ProbePlanner
-from prettyuseful.plan.measures import MeasurePlanner, TrainedOnReal, used_encoders
+from prettyuseful.plan.features import FeaturePlanner, ProbePlanner, TrainedOnReal
+from prettyuseful.plan.measures import MeasurePlanner, used_encoders
 from prettyuseful.plan.planned import PlanContext, PlannedDataset, PlannedRun
 from prettyuseful.plan.real import RealImages
+from prettyuseful.plan.selections import SelectionPlanner
 from prettyuseful.records import CellNames, dataset_file, run_file
 from prettyuseful.study.file import REAL, Study
 from prettyuseful.tasks.base import Task, native_size
@@ -43,8 +44,9 @@ class Plan:
     """The plan of a study. `steps`: by key, in an order in which every step follows its inputs.
 
     `datasets`: real images and the first draw of every data set. `more_draws`: the draws beyond the first, which only
-    serve to train classifiers. `runs`: of the seeds that are needed so far; `all_runs` and `all_steps` have those of
-    every seed that `until: sure` may add, too.
+    serve to train classifiers. `more_choices`: the random choices of images of training seeds beyond the first. `runs`:
+    of the seeds that are needed so far; `all_runs` and `all_steps` have those of every seed that `until: sure` may add,
+    too.
     """
 
     study: Study
@@ -54,6 +56,7 @@ class Plan:
     groups: tuple[CellGroup, ...]
     runs: tuple[PlannedRun, ...]
     more_draws: tuple[PlannedDataset, ...] = ()
+    more_choices: tuple[PlannedDataset, ...] = ()
     metrics: tuple[Metric, ...] = ()
     encoders: Mapping[str, str] = field(default_factory=dict)
     """The encoders of the metrics by name, each with a one-line description."""
@@ -111,7 +114,8 @@ def make_plan(study: Study) -> Plan:
     classifiers = Classifiers(ClassifierPlanner(context, images), ProbePlanner(context, features, real))
     test_step, baselines = real.test_step, real.baselines
     diagnoses = DiagnosisPlanner(context, classifiers.networks, features, real, reference)
-    planner = DatasetPlanner(context, real, reference.recipe.stored_size, diagnoses.key)
+    selections = SelectionPlanner(context, real, features, classifiers.plan_run, reference, trained, images.key)
+    planner = DatasetPlanner(context, real, reference.recipe.stored_size, diagnoses.key, selections)
     synthetic = {name: planner.plan(name) for name in study.datasets}
     draws = [planner.plan(name, draw) for name in study.datasets for draw in range(context.draws[name])]
     _check_controls(draws)
@@ -121,12 +125,17 @@ def make_plan(study: Study) -> Plan:
     for cell, seed in product(cells, study.train.all_seeds):
         if seed in study.train.later_seeds:
             of_compared = [dataset for dataset in draws if dataset.name in compared]
-            runs += [classifiers.plan_run(dataset, cell, seed, {REAL: test_step}) for dataset in of_compared]
+            runs += [
+                classifiers.plan_run(planner.of_seed(dataset, seed), cell, seed, {REAL: test_step})
+                for dataset in of_compared
+            ]
             continue
         for dataset in baselines.values():
             tests = {REAL: test_step, **_tested_datasets(study, real, dataset, synthetic.values())}
             runs.append(classifiers.plan_run(dataset, cell, seed, tests))
-        runs += [classifiers.plan_run(dataset, cell, seed, {REAL: test_step}) for dataset in draws]
+        runs += [
+            classifiers.plan_run(planner.of_seed(dataset, seed), cell, seed, {REAL: test_step}) for dataset in draws
+        ]
         if seed in (study.train.curve_seeds or study.train.seeds):
             runs += _curves(context, real, classifiers, cell, seed)
 
@@ -158,6 +167,7 @@ def make_plan(study: Study) -> Plan:
         groups=groups,
         runs=tuple(runs),
         more_draws=tuple(dataset for dataset in draws if dataset.draw),
+        more_choices=planner.more_choices,
         metrics=metrics,
         encoders=encoders,
         notes=tuple(dict.fromkeys([*context.task.notes, *context.notes])),

@@ -36,6 +36,7 @@ from prettyuseful.generators.base import Sampling
 from prettyuseful.generators.models import MODELS
 from prettyuseful.metrics.rows import METRICS
 from prettyuseful.prompts.plan import PromptPlan
+from prettyuseful.selection.plan import SelectionPlan
 from prettyuseful.study.numerics import StudyNumerics
 from prettyuseful.tasks.source import TaskSource
 from prettyuseful.training.recipes import Checkpoint
@@ -97,9 +98,9 @@ _GENERATION_FIELDS = ("prompts", "seed", "draws", "sampling")  # fields that onl
 
 
 class DatasetPlan(_Strict):
-    """A data set: generated images, a folder of images, a mix of other data sets, or a modified data set.
+    """A data set: generated images, a folder of images, a mix of other data sets, or a modified or selected data set.
 
-    Set exactly one of `generator`, `mix` and `of`.
+    Set exactly one of `generator`, `mix`, `of` and `select`.
     """
 
     generator: Annotated[str, RelativePath(resolve_images_or_plugin, names=MODELS)] | None = Field(
@@ -124,11 +125,16 @@ class DatasetPlan(_Strict):
         "look wrong), copies (near-duplicates of real images), repeats (of other images of the set) or blank; or those "
         "that a CSV file lists, such as findings/NAME.csv; other images of the same class are repeated in their place",
     )
+    select: SelectionPlan | None = Field(
+        None,
+        description="choose images of another data set, in each class: {of: base, by: prettiness, keep: top 50%}; a "
+        "random choice of equal size, NAME-random, is added to the study as its control",
+    )
     images_per_class: PerClass | Literal["all"] | Annotated[tuple[PerClass, ...], Field(min_length=2)] | None = Field(
         None,
-        description="number of images per class, 1 to 1,000,000; required, except for a mix. For images that exist "
-        "also all: every class keeps the images that it has, but at most as many as there are real training images of "
-        "the class; or a list with one number for each class of the task, in order",
+        description="number of images per class, 1 to 1,000,000; required, except for a mix and for select. For images "
+        "that exist also all: every class keeps the images that it has, but at most as many as there are real training "
+        "images of the class; or a list with one number for each class of the task, in order",
     )
     prompts: PromptPlan = Field(PromptPlan(), description="prompt strategy of the generator")
     seed: int = Field(0, ge=0, description="seed of image generation; another seed gives other images")
@@ -155,14 +161,16 @@ class DatasetPlan(_Strict):
 
     @model_validator(mode="after")
     def _has_one_origin(self) -> DatasetPlan:
-        if sum(origin is not None for origin in (self.generator, self.mix, self.of)) != 1:
-            raise ValueError("set exactly one of generator, mix and of; it defines where the images come from")
-        if self.mix is None and self.images_per_class is None:
+        if sum(origin is not None for origin in (self.generator, self.mix, self.of, self.select)) != 1:
+            raise ValueError("set exactly one of generator, mix, of and select; it defines where the images come from")
+        if self.mix is None and self.select is None and self.images_per_class is None:
             raise ValueError("images_per_class is missing; set the number of images per class")
+        if self.select is not None and self.images_per_class is not None:
+            raise ValueError("images_per_class does not apply to select; keep sets the number of images")
         if self.mix is not None and self.images_per_class is not None:
             raise ValueError("images_per_class does not apply to a mix; each entry of mix has its own number")
         if self.generator is None and (names := [name for name in _GENERATION_FIELDS if name in self.model_fields_set]):
-            kind = "mix" if self.mix else "derived data set"
+            kind = "mix" if self.mix else "selection" if self.select else "derived data set"
             raise ValueError(f"{names[0]} does not apply to a {kind}; set it in the data sets that it is made from")
         if (self.of is not None) != ((self.transform is None) != (self.drop is None)):
             raise ValueError("of needs exactly one of transform and drop, and transform and drop need of")
@@ -171,17 +179,25 @@ class DatasetPlan(_Strict):
         return self
 
     @property
+    def source(self) -> str | None:
+        """The data set (or real) that this one is derived from, by `of` or by `select`."""
+        return self.select.of if self.select else self.of
+
+    @property
     def count(self) -> ClassCounts | None:
-        """Images of each class; None for `all`, which depends on the images."""
+        """Images of each class; None for `all` and for a share of another data set, which depend on the images."""
         if self.mix is not None:
             return ClassCounts(sum(self.mix.values()))
+        if self.select is not None:
+            number = self.select.kept.number
+            return None if number is None else ClassCounts(number)
         numbers = self.images_per_class
         return None if numbers is None or isinstance(numbers, str) else ClassCounts(numbers)
 
     @property
     def dependencies(self) -> tuple[str, ...]:
         """The other data sets of the study that this one is made from or pretrained on."""
-        return (*(self.mix or ()), *(name for name in (self.of, self.pretrain) if name))
+        return (*(self.mix or ()), *(name for name in (self.source, self.pretrain) if name))
 
 
 class ProbePlan(_Strict):
@@ -434,6 +450,11 @@ class Study(_Strict):
 
     @field_validator("datasets")
     @classmethod
+    def _selections_have_controls(cls, datasets: dict[str, DatasetPlan]) -> dict[str, DatasetPlan]:
+        return add_random_controls(datasets)
+
+    @field_validator("datasets")
+    @classmethod
     def _controls_exist(cls, datasets: dict[str, DatasetPlan]) -> dict[str, DatasetPlan]:
         for name, plan in datasets.items():
             if plan.control is not None and (plan.control == name or plan.control not in datasets):
@@ -451,7 +472,7 @@ class Study(_Strict):
                 if part != REAL and part not in datasets:
                     hint = did_you_mean(part, [REAL, *datasets])
                     raise ValueError(f"{name!r} refers to {part!r}, which is not a data set of the study{hint}")
-                needed = plan.count if part == plan.of else ClassCounts((plan.mix or {}).get(part, 0))
+                needed = plan.count if part == plan.source else ClassCounts((plan.mix or {}).get(part, 0))
                 available = datasets[part].count if part != REAL else None
                 if needed is None or available is None:  # the number of images is known when the study is planned
                     continue
@@ -462,7 +483,21 @@ class Study(_Strict):
                 if plan.drop and part == plan.of and needed != available:
                     raise ValueError(f"{name!r} drops images of {part!r}: set its images_per_class to {available}")
             if name in _all_dependencies(plan, datasets):
-                raise ValueError(f"{name!r} depends on itself, through mix, of or pretrain")
+                raise ValueError(f"{name!r} depends on itself, through mix, of, select or pretrain")
+        return datasets
+
+    @field_validator("datasets")
+    @classmethod
+    def _selections_do_not_compare_real_images_with_themselves(
+        cls, datasets: dict[str, DatasetPlan]
+    ) -> dict[str, DatasetPlan]:
+        for name, plan in datasets.items():
+            criterion = plan.select.criterion if plan.select else None
+            if criterion and criterion.compares_with_real and REAL in _image_sources(name, datasets):
+                raise ValueError(
+                    f"{name!r} selects real training images by {criterion.name}, which compares images with these "
+                    "real images; select them by a score of the image alone, such as prettiness, or by k-centre"
+                )
         return datasets
 
     def as_written(self) -> dict[str, Any]:
@@ -470,10 +505,8 @@ class Study(_Strict):
         return self.model_dump(mode="json", exclude_unset=True)
 
     def image_sources(self, name: str) -> set[str]:
-        """Return the names of the data sets that the images of `name` come from, following `mix` and `of`."""
-        plan = self.datasets.get(name)
-        parts = () if plan is None else plan.mix or ((plan.of,) if plan.of else ())
-        return set().union(*(self.image_sources(part) for part in parts)) if parts else {name}
+        """Return the names of the data sets that the images of `name` come from, following `mix`, `of` and `select`."""
+        return _image_sources(name, self.datasets)
 
     def training_sources(self, name: str) -> set[str]:
         """Return the image sources of all data sets that classifiers of `name` are trained on, with pretraining."""
@@ -490,3 +523,43 @@ def _all_dependencies(plan: DatasetPlan, datasets: Mapping[str, DatasetPlan]) ->
             visited.add(name)
             pending += datasets[name].dependencies if name in datasets else ()
     return visited
+
+
+def _image_sources(name: str, datasets: Mapping[str, DatasetPlan]) -> set[str]:
+    plan = datasets.get(name)
+    parts = () if plan is None else plan.mix or ((plan.source,) if plan.source else ())
+    return set().union(*(_image_sources(part, datasets) for part in parts)) if parts else {name}
+
+
+def add_random_controls(datasets: Mapping[str, DatasetPlan]) -> dict[str, DatasetPlan]:
+    """Return the data sets of a study, with a random control of equal size as the control of every selection.
+
+    The control is the one that a selection names, or else NAME-random, which is added if it does not exist. A selection
+    with a reason in `without_control` stays as it is. Data sets that have their controls are returned unchanged.
+
+    Raises:
+        ValueError: the control of a selection is not a random choice of equal size.
+    """
+    result: dict[str, DatasetPlan] = {}
+    for name, plan in datasets.items():
+        select = plan.select
+        if select is None or select.is_random or select.without_control:
+            result[name] = plan
+            continue
+        control, needed = plan.control or f"{name}-random", select.random_control
+        result[name] = plan.model_copy(update={"control": control})
+        if control in datasets:
+            _check_random_control(name, control, needed, datasets[control])
+        elif plan.control is None:
+            pretrain = {"pretrain": plan.pretrain} if plan.pretrain else {}
+            result[control] = DatasetPlan(select=needed, **pretrain)
+    return result
+
+
+def _check_random_control(name: str, control: str, needed: SelectionPlan, plan: DatasetPlan) -> None:
+    select = plan.select
+    if select is None or (select.of, select.keep) != (needed.of, needed.keep):
+        raise ValueError(
+            f"{name!r} is a selection, and its control {control!r} is not {needed.words}; leave out control, name a "
+            f"data set {{select: {{of: {needed.of}, keep: {needed.keep}}}}}, or give a reason in without_control"
+        )
