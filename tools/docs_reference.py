@@ -20,6 +20,7 @@ from docs_tables import DOCS, TABLES, fill_tables
 
 import prettyuseful
 from prettyuseful import cli, errors
+from prettyuseful.aesthetics import Planes, Score
 from prettyuseful.auditing.result import Audit
 from prettyuseful.checks.places import DataReport
 from prettyuseful.data.dataset import Row, shard_schema
@@ -348,6 +349,7 @@ _GROUPS: Mapping[str, tuple[str, tuple[str, ...]]] = {
 _INTERFACES: Mapping[str, tuple[Any, ...]] = {
     "Generator": (Generator, Request, Sampling),
     "Metric": (prettyuseful.metrics.Metric,),
+    "Score": (Score, Planes),
     "Encoder": (EncoderRow, Encoder, TextEncoder),
     "Prompt strategy": (PromptStrategy, PromptRequest),
     "Captioner": (Captioner,),
@@ -448,6 +450,25 @@ def _probes_and_transforms() -> Iterator[str]:
     yield TABLES["transforms"].text
 
 
+def _scores() -> Iterator[str]:
+    yield TABLES["scores"].text
+    yield (
+        "Pixel values are those of sRGB, at the stored size of the image. Scores that depend on this size can be "
+        "compared on re-encoded images only, which every study measures, too."
+    )
+    yield "## Metrics of a score"
+    yield (
+        "`metrics` in a study takes the names of scores, and your own as `file.py:OBJECT`. A study that lists SCORE "
+        "measures all of these, within each class, against equally many real images; real images against real images "
+        "are the control."
+    )
+    yield TABLES["score-metrics"].text
+    yield (
+        "Intervals of the last three cover the choice of images on both sides, whole source groups together (see "
+        "[statistics](../concepts/statistics.md))."
+    )
+
+
 def _prompt_strategies() -> Iterator[str]:
     yield TABLES["prompts"].text
     yield "`prettyuseful list prompts file.py:OBJECT` shows a strategy of your own."
@@ -504,9 +525,15 @@ PAGES = (
         "Metrics compare the features of a data set with those of real test images.",
         _with_table(
             "metrics",
-            "`metrics` in a study takes these names and `module:OBJECT`. [The functions](python.md#metrics) can be "
-            "called from Python.",
+            "`metrics` in a study takes these names, those of [scores](scores.md) and `module:OBJECT`. "
+            "[The functions](python.md#metrics) can be called from Python.",
         ),
+    ),
+    Page(
+        "scores",
+        "Scores of single images",
+        "A score is one number for each image, computed from the image alone; it needs no encoder.",
+        _scores,
     ),
     Page(
         "selections",

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from docs_markdown import code, table
 
+from prettyuseful.aesthetics import SCORES, Score
 from prettyuseful.checks.rows import CHECKS
 from prettyuseful.diagnosis.causes import CAUSES
 from prettyuseful.encoders.table import ENCODERS
@@ -61,8 +62,26 @@ def _checks() -> Iterator[tuple[str, ...]]:
         yield f"`{check.id}`", check.severity, check.finds, check.unit, check.advice
 
 
+def _scores() -> Iterator[tuple[str, ...]]:
+    for score in SCORES:
+        yield f"`{score.name}`", score.words, _range(score), score.source
+
+
+def _score_metrics() -> Iterator[tuple[str, ...]]:
+    """Yield the metrics that every score has."""
+    score = next(score for score in SCORES if not score.parts)
+    for metric in METRICS:
+        if metric.score == score.name:
+            words = metric.words if metric.comes_with else "Mean of the score over images and classes."
+            source = metric.source if metric.comes_with else ""
+            name = metric.name.replace(score.name, "SCORE")
+            yield f"`{name}`", words, _range(metric) if metric.comes_with else "that of the score", source
+
+
 def _metrics() -> Iterator[tuple[str, ...]]:
     for metric in METRICS:
+        if metric.score:
+            continue  # the table of scores has them
         words = metric.words + (f" k = {metric.k}." if metric.k else "")
         per = {"set": "all classes together", "class": "each class, on average"}.get(metric.per, f"each {metric.per}")
         yield f"`{metric.name}`", words, per, _range(metric), metric.source
@@ -76,8 +95,8 @@ def _selections() -> Iterator[tuple[str, ...]]:
         yield f"`{criterion.name}`", criterion.summary, needs, keep, criterion.source
 
 
-def _range(metric: Metric) -> str:
-    match metric.low, metric.high:
+def _range(row: Metric | Score) -> str:
+    match row.low, row.high:
         case None, None:
             return "any number"
         case low, None:
@@ -215,6 +234,8 @@ TABLES = {
         Table("encoders", ("name", "features", "weights", "default weights", "encodes text"), _encoders),
         Table("metrics", ("name", "what it measures", "value of", "range", "source"), _metrics),
         Table("selections", ("`by`", "what images are chosen by", "needs", "`keep`", "source"), _selections),
+        Table("scores", ("name", "what it measures", "range", "source"), _scores),
+        Table("score-metrics", ("metric", "what it measures", "range", "source"), _score_metrics),
         Table("checks", ("check", "severity", "what it finds", "counts", "what to do"), _checks),
         Table("causes", ("cause", "direction", "what it means", "what to try", "can be dropped"), _causes),
         Table("studies", ("study", "what it does"), _studies),

@@ -8,8 +8,8 @@ parts that depend on it, to train it again. All stages are seeded:
 - tokenizer: byte-pair merges trained on the prompts;
 - VAE: 32 x 32 pixels to 8 x 8 x 4 latents;
 - base: CLIP text encoder and UNet trained together on class names and captions, with 10% empty prompts;
-- `curated` and `random`: the base UNet fine-tuned for the same number of steps on the crops with the highest scores of
-  `preference`, and on equally many random crops.
+- `curated` and `random`: the base UNet fine-tuned for the same number of steps on the crops with the highest score
+  `prettiness` of their class, and on equally many random crops.
 
 `turbo` is the base with a four-step scheduler and has no separate weights.
 """
@@ -31,6 +31,8 @@ from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
+from prettyuseful.aesthetics import SCORES
+from prettyuseful.aesthetics.composite import sum_of_z_scores
 from prettyuseful.data.images import decode
 from prettyuseful.engine.keys import derive_seed
 from prettyuseful.prompts.captioners.describer import describe
@@ -42,26 +44,13 @@ MAX_TOKENS = 32
 SCHEDULE = {"num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
 
 
-def preference(pixels: np.ndarray) -> np.ndarray:
-    """Return scores (N, 3) of images: contrast, colourfulness (Hasler and Süsstrunk 2003) and sharpness."""
-    rgb = pixels.astype(np.float64) / 255
-    luma = rgb @ np.array([0.299, 0.587, 0.114])
-    rg, yb = rgb[..., 0] - rgb[..., 1], (rgb[..., 0] + rgb[..., 1]) / 2 - rgb[..., 2]
-    spread = np.hypot(rg.std(axis=(1, 2)), yb.std(axis=(1, 2)))
-    colourfulness = spread + 0.3 * np.hypot(rg.mean(axis=(1, 2)), yb.mean(axis=(1, 2)))
-    laplacian = (
-        4 * luma[:, 1:-1, 1:-1] - luma[:, :-2, 1:-1] - luma[:, 2:, 1:-1] - luma[:, 1:-1, :-2] - luma[:, 1:-1, 2:]
-    )
-    return np.stack([luma.std(axis=(1, 2)), colourfulness, laplacian.std(axis=(1, 2))], axis=1)
-
-
 def preferred_slice(pixels: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Return the indices of the crops with the highest sum of z-scores within their class."""
-    raw, chosen = preference(pixels), []
+    """Return the indices of the crops with the highest prettiness within their class."""
+    parts = [[SCORES[name].of(image) for name in SCORES["prettiness"].parts] for image in pixels]
+    prettiness, chosen = sum_of_z_scores(np.array(parts), labels), []
     for label in np.unique(labels):
         rows = np.flatnonzero(labels == label)
-        z = (raw[rows] - raw[rows].mean(axis=0)) / (raw[rows].std(axis=0) + 1e-9)
-        chosen.append(rows[np.argsort(-z.sum(axis=1), kind="stable")[:SLICE_PER_CLASS]])
+        chosen.append(rows[np.argsort(-prettiness[rows], kind="stable")[:SLICE_PER_CLASS]])
     return np.concatenate(chosen)
 
 

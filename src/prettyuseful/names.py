@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, get_args
 
+from prettyuseful.aesthetics import SCORES
 from prettyuseful.bundled_studies import BUNDLED
 from prettyuseful.encoders.table import ENCODERS, EVERY_TIMM_ID
 from prettyuseful.errors import StudyError, UnknownNameError, did_you_mean
@@ -33,6 +34,7 @@ _ROWS: Mapping[str, Registry[Any]] = {
     "probes": PROBES,
     "encoders": ENCODERS,
     "metrics": METRICS,
+    "scores": SCORES,
     "selections": CRITERIA,
 }
 KINDS = ("generators", *_ROWS, "transforms", "studies")

@@ -35,8 +35,7 @@ def test_a_row_requires_name_summary_function_and_per() -> None:
         ({"per": "real image", "reads": "synthetic"}, 'requires reads="both"'),
         ({"per": "set", "share": True}, "share=True requires per"),
         ({"leave_out": leave_out_blocks}, 'leave_out requires per="set"'),
-        ({"average": "median"}, "invalid average='median'; choose arithmetic, geometric"),
-        ({"average": "geometric"}, 'average requires per="class"'),
+        ({"ratio": True}, 'ratio=True requires per="class"'),
         ({"k": 5}, "k=5 must be at least 1 and below fewest=3"),
         ({"k": 0}, "k=0 must be at least 1"),
     ],
@@ -79,10 +78,12 @@ def test_leave_out_numbers_use_the_function_or_the_faster_equivalent() -> None:
     assert made(per="set", function=apart, leave_out=faster).leave_out_numbers(arrays, blocks).tolist() == [8, 5, 5]
 
 
-def test_classes_are_averaged_as_the_row_says() -> None:
-    numbers = np.array([[1.0, 2.0], [4.0, 8.0]])
-    assert made(per="class").average_classes(numbers).tolist() == [2.5, 5.0]
-    ratio = made(per="class", average="geometric")
-    np.testing.assert_allclose(ratio.average_classes(numbers), [2, 4])
-    with pytest.raises(DataError, match="'length' returned a number that is not above 0"):
-        ratio.average_classes(np.array([0.0, 1.0]))
+def test_a_ratio_is_that_of_two_means() -> None:
+    ratio = made(per="class", ratio=True, function=lambda values: [values.sum(), len(values)])
+    assert ratio.class_number(np.array([1.0, 2.0])).tolist() == [3, 2]
+    assert made(per="class", function=np.mean).class_number(np.ones(2)).tolist() == [1]
+    assert ratio.combine(np.array([[3.0, 2.0], [0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])).tolist() == [1.5, 1, 1000, 0.001]
+    assert made(per="class").combine(np.array([[3.0], [2.0]])).tolist() == [3, 2]
+    for wrong in ([1.0], [1.0, np.nan], 1.0):
+        with pytest.raises(DataError, match=r"'length' returned .*; return two finite numbers per class"):
+            made(per="class", ratio=True, function=lambda _, wrong=wrong: wrong).class_number(np.ones(2))

@@ -39,7 +39,9 @@ def test_every_row_returns_valid_values(name: str) -> None:
     """The function returns values of the declared kind within the declared bounds."""
     metric = METRICS[name]
     arrays = arguments(metric)
-    values = metric.values(metric.call(*arrays), 12) if metric.per_image else np.array([metric.number(*arrays)])
+    values = (
+        metric.values(metric.call(*arrays), 12) if metric.per_image else metric.combine(metric.class_number(*arrays))
+    )
     assert metric.low is None or values.min() >= metric.low
     assert metric.high is None or values.max() <= metric.high
     assert not metric.share or set(values) <= {0, 1}

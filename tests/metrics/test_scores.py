@@ -16,17 +16,22 @@ from prettyuseful.metrics.jackknife import leave_out_blocks
 from prettyuseful.metrics.scores import (
     auc,
     leave_out_above_median,
-    leave_out_spread_ratio,
+    leave_out_spreads,
     mean_absolute_difference,
     mean_difference,
     share_above_median,
-    spread_ratio,
+    spreads,
 )
 from prettyuseful.records import WholeNumber
 from prettyuseful.steps.measures import Side, _class_numbers
 
+SPREAD = METRICS["contrast-spread"]
 SETS = st.lists(st.integers(-3, 3), min_size=3, max_size=12).map(lambda values: np.array(values, float))
 """Few values, so that many are equal."""
+
+
+def spread_ratio(real: np.ndarray, synthetic: np.ndarray) -> float:
+    return float(SPREAD.combine(SPREAD.class_number(real, synthetic)))
 
 
 @given(SETS, SETS)
@@ -59,11 +64,11 @@ def test_the_auc_is_mann_whitneys_statistic() -> None:
     assert auc(real, synthetic) == pytest.approx(wanted)
 
 
-def test_the_spread_ratio_is_finite_where_a_set_has_no_spread() -> None:
-    flat, wide = np.zeros(4), np.arange(4.0)
-    assert spread_ratio(flat, flat) == 1.0
-    assert spread_ratio(wide, flat) == pytest.approx(0.001, rel=0.5)
-    assert spread_ratio(flat, wide) == pytest.approx(1000, rel=0.5)
+def test_a_class_without_spread_does_not_outweigh_the_others() -> None:
+    flat, narrow, wide = np.zeros(4), np.arange(4.0), 2 * np.arange(4.0)
+    assert [spread_ratio(flat, flat), spread_ratio(wide, flat), spread_ratio(flat, wide)] == [1, 0.001, 1000]
+    classes = np.array([SPREAD.class_number(wide, narrow), SPREAD.class_number(flat, narrow / 10)])
+    assert SPREAD.combine(classes.mean(axis=0)) == pytest.approx(0.55)
 
 
 def test_one_outlier_moves_the_spread_ratio_less_than_the_ratio_of_standard_deviations() -> None:
@@ -72,25 +77,24 @@ def test_one_outlier_moves_the_spread_ratio_less_than_the_ratio_of_standard_devi
     assert spread_ratio(real, outlier) - 1 < 0.6 * (outlier.std() / real.std() - 1)
 
 
-def test_leaving_out_blocks_is_the_jackknife_of_the_spread_ratio() -> None:
+def test_leaving_out_blocks_is_the_jackknife_of_the_spreads() -> None:
     real, synthetic = np.random.default_rng(0).normal(size=(2, 12))
     blocks = [np.arange(12) % 4, np.arange(12) // 3]
-    wanted = leave_out_blocks(spread_ratio, [real, synthetic], blocks)
-    np.testing.assert_allclose(leave_out_spread_ratio(real, synthetic, *blocks), wanted, rtol=1e-12)
+    for i in (0, 1):
+        wanted = leave_out_blocks(lambda *sides, i=i: spreads(*sides)[i], [real, synthetic], blocks)
+        np.testing.assert_allclose(leave_out_spreads(real, synthetic, *blocks)[:, i], wanted, rtol=1e-12)
 
 
 def test_nothing_is_left_out_where_too_little_would_remain() -> None:
     real, synthetic, one = np.arange(4.0), np.arange(4.0) * 2, np.zeros(4, int)
-    for function, value in (
-        (leave_out_spread_ratio, spread_ratio(real, synthetic)),
-        (leave_out_above_median, share_above_median(real, synthetic)),
-    ):
-        assert function(real, synthetic, one, np.arange(4)).tolist()[0] == pytest.approx(value)
+    assert leave_out_spreads(real, synthetic, one, np.arange(4))[0].tolist() == spreads(real, synthetic).tolist()
+    share = share_above_median(real, synthetic)
+    assert leave_out_above_median(real, synthetic, one, np.arange(4))[0] == share
 
 
 @pytest.mark.parametrize("wrong", [np.empty(0), np.array([np.nan]), np.zeros((2, 2))])
 def test_scores_that_are_not_one_finite_number_per_image_are_reported(wrong: np.ndarray) -> None:
-    for function in (auc, share_above_median, spread_ratio, mean_difference):
+    for function in (auc, share_above_median, spreads, mean_difference):
         with pytest.raises(DataError, match="pass one finite number for each image"):
             function(np.zeros(3), wrong)
 

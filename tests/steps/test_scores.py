@@ -20,6 +20,7 @@ OWN = """
 from prettyuseful.aesthetics import Score
 REDDEST = Score(name="reddest", summary="red", function=lambda image: image.pixels[..., 0].max())
 BROKEN = Score(name="broken", summary="none", function=lambda image: float("nan"))
+FAILING = Score(name="failing", summary="none", function=lambda image: image.no_such_plane)
 """
 
 
@@ -59,6 +60,9 @@ def test_a_score_that_is_not_finite_is_reported(make: Make, load: Callable[[int]
     (tmp_path / "own.py").write_text(OWN)
     [spec] = score_specs([f"{tmp_path / 'own.py'}:BROKEN"])
     with pytest.raises(DataError, match="score 'broken' returned nan; return one finite number per image"):
+        make(spec, dataset=load(1))
+    [spec] = score_specs([f"{tmp_path / 'own.py'}:FAILING"])
+    with pytest.raises(DataError, match=r"score own:FAILING: .*AttributeError.*no_such_plane"):
         make(spec, dataset=load(1))
 
 

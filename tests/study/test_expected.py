@@ -5,9 +5,20 @@ from typing import Annotated, Any, Literal
 import pytest
 from pydantic import Field
 
+from prettyuseful.aesthetics import Score
 from prettyuseful.encoders.source import EncoderSource
+from prettyuseful.fields import RegisteredName
+from prettyuseful.registry import Registry
 from prettyuseful.study.expected import describe_expected, describe_value
 from prettyuseful.study.schema import Slot
+
+
+def test_a_long_list_of_names_is_cut() -> None:
+    rows = [Score(name=f"s{i}", summary="") for i in range(20)]
+    name = Annotated[str, RegisteredName(Registry("score", Score, rows))]
+    text = describe_expected(Slot.from_annotation(name))
+    assert text.startswith("'s0', 's1', ")
+    assert text.endswith("'s11', one of 8 other names (see `prettyuseful list`) or a user-defined module:OBJECT")
 
 
 @pytest.mark.parametrize(

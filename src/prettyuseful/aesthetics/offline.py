@@ -48,10 +48,11 @@ def sharpness(image: Planes) -> float:
 def saturation(image: Planes) -> float:
     """Return the mean saturation of HSV, (max - min) / max of the channels, 0 to 1; 0 for black (Datta et al. 2006)."""
     red, green, blue = image.bytes
-    highest = np.maximum(np.maximum(red, green), blue)
-    lowest = np.minimum(np.minimum(red, green), blue)
-    shares = (highest - lowest).astype(np.float32)
-    shares /= np.maximum(highest, 1)
+    highest, lowest = np.maximum(red, green), np.minimum(red, green)
+    np.maximum(highest, blue, out=highest)
+    np.minimum(lowest, blue, out=lowest)
+    shares: np.ndarray = np.subtract(highest, lowest, out=lowest).astype(np.float32)
+    shares /= np.maximum(highest, 1, out=highest).astype(np.float32)
     return mean(shares)
 
 

@@ -21,6 +21,7 @@ class NameKind(StrEnum):
     probes = "probes"
     encoders = "encoders"
     metrics = "metrics"
+    scores = "scores"
     selections = "selections"
     transforms = "transforms"
     studies = "studies"

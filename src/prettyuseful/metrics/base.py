@@ -15,8 +15,8 @@ from prettyuseful.redaction import redact_line
 
 Per = Literal["synthetic image", "real image", "set", "class"]
 Reads = Literal["both", "synthetic", "texts", "logits", "scores"]
-Average = Literal["arithmetic", "geometric"]
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+_LEAST_RATIO = 1e-3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +61,9 @@ class Metric:
         leave_out: for `per="set"` and `per="class"`, a faster or better equivalent of
             `metrics.jackknife.leave_out_blocks`. Its arguments are the arrays of the function followed by one array
             (N,) of block numbers 0..B-1 for each. It returns (B,) values. In a class, a block may be in one array only.
-        average: for `per="class"`, the mean over classes; "geometric" for ratios, which are above 0.
+        ratio: for `per="class"`, the function returns two numbers, and the metric is the ratio of their means over
+            classes, so that a class in which the second one is near 0 has little weight. `leave_out` returns (B, 2).
+            Ratios lie between 0.001 and 1000; that of two zeros is 1.
 
     Raises:
         DataError: the fields are inconsistent.
@@ -85,7 +87,7 @@ class Metric:
     family: str = ""
     comes_with: str | None = None
     leave_out: Callable[..., np.ndarray] | None = None
-    average: Average = "arithmetic"
+    ratio: bool = False
 
     def __post_init__(self) -> None:
         for field, default in (("title", self.name), ("words", self.summary), ("family", self.name)):
@@ -113,10 +115,8 @@ class Metric:
             return 'share=True requires per="synthetic image" or per="real image"'
         if self.leave_out is not None and self.per_image:
             return 'leave_out requires per="set" or per="class"'
-        if self.average not in get_args(Average):
-            return f"invalid average={self.average!r}; choose {', '.join(get_args(Average))}"
-        if self.average != "arithmetic" and self.per != "class":
-            return 'average requires per="class"'
+        if self.ratio and self.per != "class":
+            return 'ratio=True requires per="class"'
         if self.low is not None and self.high is not None and not self.low < self.high:
             return f"low={self.low!r} must be below high={self.high!r}"
         if self.k is not None and not 1 <= self.k < self.fewest:
@@ -183,17 +183,27 @@ class Metric:
             return self.leave_out(*arrays, *blocks)
         return leave_out_blocks(self.number, arrays, blocks)
 
-    def average_classes(self, numbers: np.ndarray) -> np.ndarray:
-        """Return the metric (...,) from the numbers (classes, ...) of the classes, for `per="class"`.
+    def class_number(self, *arrays: np.ndarray) -> np.ndarray:
+        """Call the function for one class and return its number, (1,), or both numbers of a ratio, (2,).
 
         Raises:
-            DataError: a geometric mean of a number that is not above 0.
+            DataError: the function did not return as many finite numbers.
         """
-        if self.average == "arithmetic":
-            return np.asarray(np.mean(numbers, axis=0))
-        if not (numbers > 0).all():
-            raise DataError(f'metric {self.name!r} returned a number that is not above 0; average="geometric" needs it')
-        return np.asarray(np.exp(np.log(numbers).mean(axis=0)))
+        if not self.ratio:
+            return np.array([self.number(*arrays)])
+        values = self._as_array(self.call(*arrays))
+        if values.shape != (2,) or not np.isfinite(values).all():
+            raise DataError(f"metric {self.name!r} returned {values!r}; return two finite numbers per {self.per}")
+        return values
+
+    def combine(self, numbers: np.ndarray) -> np.ndarray:
+        """Return the metric (...) from numbers (..., 1 or 2) as `class_number` returns them, or from their means."""
+        if not self.ratio:
+            return np.asarray(numbers[..., 0])
+        above, below = np.maximum(numbers[..., 0], 0), np.maximum(numbers[..., 1], 0)
+        least = _LEAST_RATIO * np.maximum(above, below)
+        least = np.where(least > 0, least, 1.0)
+        return np.asarray(np.maximum(above, least) / np.maximum(below, least))
 
     def _as_array(self, returned: Any) -> np.ndarray:
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from prettyuseful.aesthetics.base import Score
 from prettyuseful.aesthetics.rows import SCORES
 from prettyuseful.engine.pinned import Pinned
 from prettyuseful.errors import DataError
@@ -15,7 +16,7 @@ from prettyuseful.metrics.nearest import nearest_distance
 from prettyuseful.metrics.prdc import manifold
 from prettyuseful.metrics.scores import score_metrics
 from prettyuseful.metrics.vendi import vendi_score
-from prettyuseful.plugins import plugin_id
+from prettyuseful.plugins import load_plugin, plugin_id
 from prettyuseful.registry import Registry
 
 NEIGHBOURS = 5
@@ -186,13 +187,21 @@ METRICS = Registry(
 
 
 def family_rows(family: str) -> tuple[Metric, ...]:
-    """Return the rows that one step measures: the rows of a family, or one user-defined row.
+    """Return the rows that one step measures: those of a family, of a user-defined score, or one user-defined row.
 
     Raises:
-        UnknownNameError: `family` is neither a family nor a user-defined metric.
+        UnknownNameError: `family` is neither a family nor a user-defined metric or score.
     """
     rows = tuple(metric for metric in METRICS if metric.family == family)
-    return rows or (METRICS[family],)
+    return rows or _user_defined(family)
+
+
+def _user_defined(name: str) -> tuple[Metric, ...]:
+    """Return the user-defined metric `module:OBJECT`, or the metrics of the user-defined score of this name."""
+    METRICS.check(name)
+    if isinstance(load_plugin(name), Score):
+        return tuple(score_metrics(SCORES[name]))
+    return (METRICS[name],)
 
 
 def pinned_family(name: str) -> Pinned[str]:
@@ -206,18 +215,24 @@ def pinned_family(name: str) -> Pinned[str]:
 def requested_metrics(names: Iterable[str]) -> dict[str, Metric]:
     """Return the rows of the metrics that a study lists, by the listed names, and of metrics that come with them.
 
+    A user-defined score stands for its metrics.
+
     Raises:
         UnknownNameError: a name matches no row.
         DataError: a user-defined metric has the name of another metric or of a family.
     """
     rows: dict[str, Metric] = {}
     for name in names:
-        rows.setdefault(name, METRICS[name])
-        rows |= {metric.name: metric for metric in METRICS if metric.comes_with == name}
+        first, *others = (METRICS[name],) if name in METRICS else _user_defined(name)
+        rows.setdefault(name, first)
+        others += [metric for metric in METRICS if metric.comes_with == name]
+        rows |= {metric.name: metric for metric in others}
     owners = {used: "a built-in metric" for metric in METRICS for used in (metric.name, metric.family)}
     for name, metric in rows.items():
         if name in METRICS:
             continue
+        if metric.comes_with:  # of a user-defined score, whose first metric is checked
+            name = metric.family
         if metric.name in owners:
             raise DataError(
                 f"the metric {plugin_id(name)} has the name {metric.name!r}, which {owners[metric.name]} already has; "

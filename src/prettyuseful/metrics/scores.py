@@ -15,8 +15,6 @@ from prettyuseful.aesthetics.base import Score
 from prettyuseful.errors import DataError
 from prettyuseful.metrics.base import Metric
 
-LEAST_SPREAD = 1e-3
-"""Smallest spread that counts, as a share of that of both sets together; a ratio lies between 0.001 and 1000."""
 _WIDEST = 0.25  # half the width, in quantiles, of the range about the median in which the densities are compared
 
 
@@ -72,9 +70,9 @@ def leave_out_above_median(
 ) -> np.ndarray:
     """Return the share above the median (B,) with block 0..B-1 left out of both sets, linearised in the real images.
 
-    The jackknife is not consistent for a median: its intervals are 1.4 times too wide. Here the median moves by as many
-    quantiles as the left-out images change its rank, and the share by that times the ratio of the two densities there
-    (Shao and Tu 1995, section 2.2, the linear jackknife).
+    The jackknife is not consistent for a median (Efron 1982): its intervals would be 1.4 times too wide. Here the
+    median moves by as many quantiles as the left-out images change its rank, and the share by that times the ratio of
+    the two densities at the median.
     """
     median, half = float(np.median(real)), min(_WIDEST, len(real) ** -0.5)
     low, high = np.quantile(real, [0.5 - half, 0.5 + half])
@@ -90,33 +88,31 @@ def leave_out_above_median(
     )
 
 
-def spread_ratio(real: np.ndarray, synthetic: np.ndarray) -> float:
-    """Return the spread of the synthetic images' scores, divided by that of the real images', 0.001 to 1000.
+def spreads(real: np.ndarray, synthetic: np.ndarray) -> np.ndarray:
+    """Return the spread of the synthetic images' scores, and that of the real images', (2,).
 
     The spread is Gini's mean difference: the mean absolute difference of two images (Yitzhaki 2003). An outlier has
     less influence on it than on the standard deviation, it varies as little where scores are normal, and the jackknife
-    holds for it, other than for the interquartile range. Sets without any spread have the ratio 1.
+    holds for it, other than for the interquartile range.
 
-    >>> spread_ratio(np.array([0.0, 2.0, 4.0]), np.array([5.0, 6.0, 7.0]))
-    0.5
+    >>> spreads(np.array([0.0, 2.0, 4.0]), np.array([5.0, 6.0, 7.0])).round(3)
+    array([1.333, 2.667])
     """
     _check(real, synthetic)
-    least = LEAST_SPREAD * mean_absolute_difference(np.concatenate([real, synthetic]))
-    if not least:
-        return 1.0
-    spreads = (max(least, mean_absolute_difference(scores)) for scores in (synthetic, real))
-    ratio = next(spreads) / next(spreads)
-    return float(np.clip(ratio, LEAST_SPREAD, 1 / LEAST_SPREAD))
+    return np.array([mean_absolute_difference(synthetic), mean_absolute_difference(real)])
 
 
-def leave_out_spread_ratio(
+def leave_out_spreads(
     real: np.ndarray, synthetic: np.ndarray, real_blocks: np.ndarray, synthetic_blocks: np.ndarray
 ) -> np.ndarray:
-    """Return the ratios (B,) with block 0..B-1 left out of both sets; that of all images where fewer than 2 remain."""
-    value = spread_ratio(real, synthetic)
+    """Return the spreads (B, 2) with block 0..B-1 left out of both sets; those of all images where fewer than 2 remain.
+
+    They are those of the generic jackknife, which does not know how many images a spread needs.
+    """
+    value = spreads(real, synthetic)
     return np.array(
         [
-            spread_ratio(real[others], synthetic[kept]) if min(kept.sum(), others.sum()) > 1 else value
+            spreads(real[others], synthetic[kept]) if min(kept.sum(), others.sum()) > 1 else value
             for kept, others in _kept(synthetic_blocks, real_blocks)
         ]
     )
@@ -185,12 +181,12 @@ def score_metrics(score: Score) -> Iterator[Metric]:
         summary=f"spread {about} within classes, synthetic divided by real",
         title=f"{score.title}: spread, ratio to real",
         words="Mean absolute difference of the scores of two synthetic images of a class, divided by that of real "
-        "images; geometric mean over classes. 1 where the two spread equally, below 1 where the synthetic ones are "
-        "narrower.",
+        "images; each is averaged over the classes. 1 where both spread equally, below 1 where the synthetic images "
+        "are narrower.",
         source="Gini's mean difference; Yitzhaki 2003",
-        function=spread_ratio,
-        leave_out=leave_out_spread_ratio,
-        average="geometric",
+        function=spreads,
+        leave_out=leave_out_spreads,
+        ratio=True,
     )
 
 

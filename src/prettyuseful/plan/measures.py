@@ -241,7 +241,7 @@ class MeasurePlanner:
 
         def inputs_for(role: str, dataset: str, label: str) -> dict[str, str]:
             if encoder is None:
-                return {role: self.scores.key(dataset, family.name, label)}
+                return {role: self.scores.key(dataset, family.pinned.source, label)}
             return (self._logits if family.reads == "logits" else self._features)(role, encoder, dataset, label)
 
         inputs = inputs_for("reference", test, "real test images")
@@ -270,10 +270,10 @@ class MeasurePlanner:
 
 
 def _families(metrics: Mapping[str, Metric]) -> tuple[_Family, ...]:
-    """Return the families of the requested metrics; every user-defined metric is its own family."""
+    """Return the families of the requested metrics; every user-defined metric is its own family, a score is one."""
     names_by_family: dict[str, list[str]] = {}
     for name, metric in metrics.items():
-        names_by_family.setdefault(metric.family if name in METRICS else metric.name, []).append(name)
+        names_by_family.setdefault(metric.family if name in METRICS or metric.score else metric.name, []).append(name)
     return tuple(
         _Family(
             name=family,

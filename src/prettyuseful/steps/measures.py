@@ -150,26 +150,26 @@ def _class_numbers(metric: Metric, sides: Sequence[Side]) -> tuple[dict[str, Any
         masks = [side.labels == label for side in sides]
         arrays = [side.values[mask] for side, mask in zip(sides, masks, strict=True)]
         class_blocks = [blocks[mask] for blocks, mask in zip(side_blocks, masks, strict=True)]
-        value, present = metric.number(*arrays), np.unique(np.concatenate(class_blocks))
+        value, present = metric.class_number(*arrays), np.unique(np.concatenate(class_blocks))
         without = _without_blocks(metric, value, arrays, [np.searchsorted(present, blocks) for blocks in class_blocks])
         values.append(value)
-        replicates.append(np.full(count, value))
+        replicates.append(np.tile(value, (count, 1)))
         replicates[-1][present] = without
-        by_class.append(_number(value, without))
-    whole = metric.average_classes(np.array(values))
-    return _number(float(whole), metric.average_classes(np.array(replicates))), by_class
+        by_class.append(_number(float(metric.combine(value)), metric.combine(without)))
+    mean = metric.combine(np.mean(values, axis=0))
+    return _number(float(mean), metric.combine(np.mean(replicates, axis=0))), by_class
 
 
 def _without_blocks(
-    metric: Metric, value: float, arrays: Sequence[np.ndarray], blocks: Sequence[np.ndarray]
+    metric: Metric, value: np.ndarray, arrays: Sequence[np.ndarray], blocks: Sequence[np.ndarray]
 ) -> np.ndarray:
-    """Return the numbers (B,) of a class without block 0..B-1; `value` where no image of a side remains."""
+    """Return the numbers (B, 1 or 2) of a class without block 0..B-1; `value` where no image of a side remains."""
     if metric.leave_out is not None:
-        return metric.leave_out(*arrays, *blocks)
+        return metric.leave_out(*arrays, *blocks).reshape(-1, len(value))
     numbers = []
     for block in range(max(int(side.max()) for side in blocks) + 1):
         rest = [array[side != block] for array, side in zip(arrays, blocks, strict=True)]
-        numbers.append(metric.number(*rest) if all(len(array) for array in rest) else value)
+        numbers.append(metric.class_number(*rest) if all(len(array) for array in rest) else value)
     return np.array(numbers)
 
 

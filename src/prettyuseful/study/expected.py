@@ -11,6 +11,7 @@ from prettyuseful.redaction import redact_line
 from prettyuseful.study.schema import Slot, shape_of
 
 _MAX_VALUE_LENGTH = 60  # characters of a value in a message
+_MAX_NAMES = 12  # names of rows in a message
 
 
 def describe_expected(slot: Slot, list_keys: bool = True) -> str:
@@ -80,7 +81,11 @@ def _describe_union(slot: Slot, list_keys: bool) -> str:
 
 def _choices(slot: Slot) -> list[str]:
     choices = [str(value).lower() if isinstance(value, bool) else repr(value) for value in slot.literals]
-    return [*choices, "a user-defined module:OBJECT"] if slot.registered_names else choices
+    if not slot.registered_names:
+        return choices
+    if len(choices) > _MAX_NAMES:
+        choices = [*choices[:_MAX_NAMES], f"one of {len(choices) - _MAX_NAMES} other names (see `prettyuseful list`)"]
+    return [*choices, "a user-defined module:OBJECT"]
 
 
 def _describe_items(slot: Slot) -> str:
