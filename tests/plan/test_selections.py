@@ -8,7 +8,10 @@ import pytest
 from tests.plan.plans import dataset, specs
 
 from prettyuseful.data.class_counts import ClassCounts
+from prettyuseful.data.dataset import read_shard
 from prettyuseful.engine.execute import with_inputs
+from prettyuseful.engine.step import run_step
+from prettyuseful.engine.store.local import LocalStore
 from prettyuseful.plan import selections
 from prettyuseful.plan.study import Plan
 from prettyuseful.steps.datasets import LoadSpec
@@ -167,3 +170,30 @@ def test_a_score_that_depends_on_test_images_is_refused(
 )
 def test_impossible_selections_are_one_line(error_message: Callable[..., str], lines: str, message: str) -> None:
     assert message in error_message(BASE + lines)
+
+
+def test_images_with_wrong_labels_have_the_lowest_confidence_and_typicality(
+    plan_of: PlanOf, shared_task: Path, tmp_path: Path
+) -> None:
+    """From the images to the selection, with every step in between, as a run computes them."""
+    mixed = tmp_path / "mixed"
+    for name, other in (("red", "blue"), ("blue", "red")):
+        shutil.copytree(shared_task / "train" / name, mixed / name)
+        for number in (2, 5):
+            source = shared_task / "train" / other / f"00{number}.png"
+            shutil.copy(source, mixed / name / f"00{number}.png")
+    plan = plan_of(
+        f"mixed: {{generator: {mixed}, images_per_class: 8}}\n"
+        + "unsure: {select: {of: mixed, by: label-confidence, keep: bottom 2}}\n"
+        + "odd: {select: {of: mixed, by: typicality, keep: bottom 2}}",
+        more="train: {seeds: [0], recipes: [short]}\nrecipes: {short: {like: small, epochs: 12}}",
+    )
+    store = LocalStore(tmp_path / "store")
+    chosen = [dataset(plan, name).key for name in ("unsure", "odd")]
+    for step in with_inputs(plan.all_steps, chosen).values():
+        run_step(step, store, lambda _: None)
+    for key in chosen:
+        artifact = store.read(key)
+        assert artifact is not None
+        rows = [row for entry in artifact.manifest.files for row in read_shard(artifact.path(entry.name))]
+        assert sorted(Path(row.path).name for row in rows) == ["002.png", "002.png", "005.png", "005.png"]

@@ -34,7 +34,7 @@ def test_texts_have_one_form(text: str, canonical: str) -> None:
         ("top 0%", "keeps no image"),
         ("top 0", "keeps no image"),
         ("top 100%", "keeps every image"),
-        ("bottom 120%", "keeps every image"),
+        ("bottom 120%", "'bottom 120%' is more than there is; keep less than 100%"),
         ("tpo 50%", "expected one of top, bottom, middle, random, not 'tpo'; did you mean 'top'?"),
         ("top", "'top' is not an amount of images; write top 50%"),
         ("top half", "is not an amount of images"),

@@ -50,7 +50,9 @@ class Keep:
         if not value:
             raise ValueError(f"{text!r} keeps no image; {_EXAMPLES}")
         if amount[2] == "%":
-            if value >= 100:
+            if value > 100:
+                raise ValueError(f"{text!r} is more than there is; keep less than 100%")
+            if value == 100:
                 raise ValueError(f"{text!r} keeps every image; keep less than 100%, or use the data set itself")
             return cls(part, percent=value.normalize())
         if value != int(value):
