@@ -15,6 +15,7 @@ from prettyuseful.data.dataset import (
     dataset_card,
     is_card_as_written,
     read_shard,
+    read_shard_prompts,
     shard_name,
     shard_schema,
     write_shard,
@@ -44,6 +45,7 @@ def test_rows_come_back_and_equal_rows_give_equal_bytes(
     assert write_shard(folder / "a", rows, CLASSES) == len(rows)
     write_shard(folder / "b", iter(rows), CLASSES)
     assert list(read_shard(folder / "a")) == rows
+    assert list(read_shard_prompts(folder / "a")) == [(row.label, row.prompt) for row in rows]
     assert (folder / "a").read_bytes() == (folder / "b").read_bytes()
 
 

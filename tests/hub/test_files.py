@@ -4,8 +4,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+from tests.hub_server import go_offline, use_local_hub
 
-from prettyuseful.hub.files import folder_fingerprint, model_files, pin_model_source
+from prettyuseful.errors import DataError
+from prettyuseful.hub.files import download_file, folder_fingerprint, model_files, pin_model_source
 
 INCLUDED = (
     "config.json",
@@ -52,3 +54,20 @@ def test_links_to_files_are_included_and_folders_are_not(folder: Path, tmp_path:
     names = {path.name for path in model_files(folder)}
     assert "linked.safetensors" in names
     assert "folder.json" not in names
+
+
+def test_a_file_of_the_hub_is_downloaded_at_its_commit(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with use_local_hub(tmp_path / "cache", monkeypatch) as hub:
+        hub.repositories = {"we/model": folder}
+        here = f"we/model@{hub.sha('we/model')}"
+        assert download_file(here, "checkpoint.pt").read_text() == "checkpoint.pt"
+        with pytest.raises(DataError, match=r"we/model@\w+ has no file other\.pt; give a local file, or another"):
+            download_file(here, "other.pt")
+        with pytest.raises(DataError, match=r"cannot download x\.pt of we/nothing: .*; check the id, or give a local"):
+            download_file("we/nothing", "x.pt")
+        go_offline(monkeypatch)
+        assert download_file(here, "checkpoint.pt").read_text() == "checkpoint.pt"
+        with pytest.raises(DataError, match=r"run `hf download we/model vocab\.txt --revision \w{40}` with network"):
+            download_file(here, "vocab.txt")

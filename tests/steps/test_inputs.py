@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from prettyuseful.data.dataset import write_shard
@@ -20,6 +21,7 @@ from prettyuseful.steps.classifiers import DecodeSpec, TrainSpec
 from prettyuseful.steps.inputs import (
     read_classes,
     read_classifier,
+    read_image_prompts,
     read_index,
     read_pixels,
     read_prompts,
@@ -54,6 +56,21 @@ def test_rows_are_read_in_order_with_class_names(dataset: Job) -> None:
 def test_the_index_of_a_data_set_has_the_paths_labels_and_groups_of_its_rows(dataset: Job) -> None:
     rows = [(row.path, row.label, row.group) for row in read_rows(dataset, "given")]
     assert list(read_index(dataset, "given")) == rows
+
+
+def test_the_prompts_of_a_data_set_are_read_without_its_images(dataset: Job, tmp_path: Path) -> None:
+    artifact, file = dataset.inputs["given"], tmp_path / "prompted"
+    rows = [replace(row, prompt=prompt) for row, prompt in zip(read_rows(dataset, "given"), "ab", strict=False)]
+    write_shard(file, [*rows, replace(rows[0], label=1, prompt=None)], ("blue", "red"))
+    prompted = job(tmp_path, Forged(artifact.manifest, file))
+    assert list(read_image_prompts(prompted, "given")) == [(0, "a"), (0, "b"), (1, None)]
+    table = pq.read_table(file)
+    pq.write_table(table.set_column(table.schema.get_field_index("prompt"), "prompt", [[1, 2, 3]]), file)
+    with pytest.raises(StepFailedError, match="a prompt that is not text"):
+        list(read_image_prompts(prompted, "given"))
+    write_shard(file, [replace(rows[0], label=2)], ("blue", "red"))
+    with pytest.raises(StepFailedError, match="the label 2, but there are 2 classes"):
+        list(read_image_prompts(prompted, "given"))
 
 
 @pytest.mark.parametrize(("first", "stop"), [(0, 6), (2, 4), (5, 9), (6, 6)])
