@@ -122,7 +122,8 @@ def _release_figure(result: PrettyUseful, styles: Mapping[DatasetKey, SeriesStyl
         yaxis={**axis("accuracy", limits[1], tickformat=".0%", nticks=4), "domain": [0, 0.47]},
         yaxis2={**axis(result.axis_words, limits[0], nticks=4), "domain": [0.53, 1], "anchor": "x"},
         shapes=[
-            line_shape(x0=0, x1=1, y0=value, y1=value, xref="paper", yref=panel, color="@real") for value, panel in lines
+            line_shape(x0=0, x1=1, y0=value, y1=value, xref="paper", yref=panel, color="@real")
+            for value, panel in lines
         ],
     )
     values = "; ".join(

@@ -66,9 +66,7 @@ def published_geneval_figure(published: Published) -> Figure:
     models = [m for m in published.generated if m.prompts == "class-name" and m.model in scores]
     real = published.real.synth_to_real
     x_range, y_range = (0.35, 0.95), (0.0, 0.8)
-    spots = [
-        ((scores[m.model] - x_range[0]) / (x_range[1] - x_range[0]), m.synth_to_real / y_range[1]) for m in models
-    ]
+    spots = [((scores[m.model] - x_range[0]) / (x_range[1] - x_range[0]), m.synth_to_real / y_range[1]) for m in models]
     data = [
         {
             **_scatter("class-name", [scores[m.model] for m in models], [m.synth_to_real for m in models]),
@@ -167,4 +165,3 @@ def _scatter(prompts: str, x: Sequence[Any], y: Sequence[float]) -> dict[str, An
         "line": {"width": 2, "color": "@published"},
     }
     return scatter(x, y, marker)
-
