@@ -7,8 +7,9 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from prettyuseful.aesthetics.rows import offline_scores
+from prettyuseful.aesthetics.rows import SCORES, offline_scores
 from prettyuseful.analysis.distribution import jackknife_interval
+from prettyuseful.analysis.statistics import Interval
 from prettyuseful.data.class_counts import ClassCounts
 from prettyuseful.data.dataset import read_shard
 from prettyuseful.data.images import decode
@@ -22,7 +23,7 @@ from prettyuseful.metrics.frechet import frechet_distance
 from prettyuseful.metrics.kernel import cmmd, kid
 from prettyuseful.metrics.nearest import nearest_distance
 from prettyuseful.metrics.prdc import manifold
-from prettyuseful.metrics.rows import pinned_family
+from prettyuseful.metrics.rows import METRICS, pinned_family
 from prettyuseful.metrics.scores import auc, share_above_median, spreads
 from prettyuseful.metrics.vendi import vendi_score
 from prettyuseful.numerics import Numerics
@@ -31,6 +32,8 @@ from prettyuseful.steps.balance import draw_balanced, split_halves
 from prettyuseful.steps.embed import EmbedSpec, EmbedTextSpec
 from prettyuseful.steps.measures import MeasureSpec
 from prettyuseful.steps.scores import read_scores
+from prettyuseful.tasks.photos import PhotosTask
+from prettyuseful.transforms.colour import Colour, ColourShift
 
 Make = Callable[..., Artifact]
 PER_CLASS = 12
@@ -318,3 +321,40 @@ def test_real_scores_are_their_own_control(make: Make, scored: tuple[Artifact, A
     for name, wanted in (("contrast-auc", 0.5), ("contrast-spread", 1.0), ("contrast-above-median", 0.5)):
         interval = jackknife_interval(WholeNumber.model_validate(result["numbers"][name]), "")
         assert interval.low < wanted < interval.high
+
+
+class ScoredSpec(StepSpec):
+    """Score crops of photographs, with their colours weakened to `saturation` and their contrast to `contrast`."""
+
+    kind: ClassVar[str] = "scored"
+    split: str
+    saturation: float = 1.0
+    contrast: float = 1.0
+
+    def make(self, job: Job) -> dict[str, Any]:
+        rows = list(PhotosTask().images(self.split, 16 if self.split == "test" else 8))
+        change = ColourShift(contrast=self.contrast)
+        pixels = [change.transform_image(np.asarray(decode(row.data, row.path))) for row in rows]
+        pixels = [Colour(saturation=self.saturation).transform_image(image) for image in pixels]
+        names = offline_scores()
+        scores = np.array([[SCORES[name].of(image) for name in names] for image in pixels])
+        columns = {"labels": np.array([row.label for row in rows]), "groups": np.array([row.group for row in rows])}
+        for name, values in ({"scores": scores} | columns).items():
+            np.save(job.folder / f"{name}.npy", values)
+        return {"scores": list(names)}
+
+
+def test_planted_changes_are_found_in_their_scores(make: Make) -> None:
+    real = make(ScoredSpec(split="test"))
+
+    def value(changed: Artifact, metric: str) -> Interval:
+        number = measured(make, METRICS[metric].family, (real, changed))["numbers"][metric]
+        return jackknife_interval(WholeNumber.model_validate(number), "")
+
+    pale, flat = make(ScoredSpec(split="train", saturation=0.4)), make(ScoredSpec(split="train", contrast=0.5))
+    assert value(pale, "colourfulness-auc").high < 0.5
+    assert value(pale, "colourfulness-spread").high < 1
+    assert value(pale, "contrast-auc").low < 0.5 < value(pale, "contrast-auc").high
+    assert value(flat, "contrast-auc").high < 0.4
+    assert value(flat, "contrast-spread").high < 1
+    assert value(flat, "prettiness").high < 0
