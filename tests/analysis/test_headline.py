@@ -160,3 +160,14 @@ def test_headline_says_how_many_real_images_the_baseline_has() -> None:
     assert summary.headline[0].endswith("compared with the same number of real images.")
     rows = [row if row.real else replace(row, images_per_class=ClassCounts(500)) for row in summary.rows]
     assert headline(summary.datasets, rows, ())[0].endswith("compared with only 10 real images per class.")
+
+
+def test_what_the_figure_of_prettiness_shows_comes_first() -> None:
+    rates = {"real": 0.9, "base": 0.6, "curated": 0.4, "other": 0.5}
+    summary = made_up_summary(rates=rates, diagnosed=["base"], prettiness={"base": 0.1, "curated": 0.9, "other": 0.5})
+    first, second, third = summary.headline
+    assert first.startswith("3 independently generated data sets cannot show whether prettier sets are less useful")
+    assert second.startswith("The best of 3 generated data sets")
+    assert third.startswith("The main reported cause")
+    assert summary.answer[0] == first
+    assert headline(summary.datasets, summary.rows, summary.comparisons)[0] == second

@@ -7,12 +7,16 @@ import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
 from tests.cli.commands import call, call_here, one_error
+from tests.made_up import made_up_summary
 
 from prettyuseful.cli.app import DEFAULT_STORE
+from prettyuseful.cli.studies import _print_result
 from prettyuseful.records import StudyRecord, read_records
 
 STUDY = "version: 1\ntask: photos\ndatasets:\n  base: {generator: pocket-base, images_per_class: 10}\n"
@@ -70,6 +74,7 @@ def test_run_prints_one_json_document_and_reuses_the_store(tmp_path: Path, study
     assert content["complete"] is True
     assert [row["dataset"] for row in content["results"]] == ["real", "tiny"]
     assert 0 <= content["results"][1]["to_real"]["low"] <= content["results"][1]["to_real"]["high"] <= 1
+    assert content["pretty_useful"] is None
     assert (tmp_path / content["report"]).exists()
     steps = cost["steps"]
     assert f"{steps} of {steps} steps to run: the store has none of them" in result.stderr.splitlines()
@@ -77,6 +82,19 @@ def test_run_prints_one_json_document_and_reuses_the_store(tmp_path: Path, study
     again = call_here("run", "my.yaml", "--json", cwd=tmp_path)
     assert json.loads(again.stdout) == content
     assert again.stderr.splitlines()[0] == f"all results are in the store: 0 of {steps} steps to run"
+
+
+def test_document_has_usefulness_against_prettiness(capsys: pytest.CaptureFixture[str]) -> None:
+    summary = made_up_summary(prettiness={"real": 0.0, "base": 0.1, "curated": 0.5}, released={"base": "2024-02"})
+    result: Any = SimpleNamespace(
+        summary=summary, complete=True, report=Path("report.html"), records=Path("records"), datasets={}
+    )
+    _print_result(result, as_json=True)
+    shown = json.loads(capsys.readouterr().out)["pretty_useful"]
+    assert (shown["score"], shown["correlation"], shown["arrows"]) == ("prettiness", None, [])
+    assert [point["dataset"] for point in shown["points"]] == ["real", "base", "curated"]
+    assert shown["points"][1]["released"] == "2024-02"
+    assert shown["points"][1]["pretty"]["mean"] == 0.1
 
 
 def test_steps_only_runs_the_steps_and_writes_no_report(tmp_path: Path, study_text: Callable[..., str]) -> None:

@@ -15,7 +15,9 @@ from prettyuseful.report.drawing import (
     figure_layout,
     hover_text,
     line_shape,
+    months_of,
     point_labels,
+    release_axis,
     scatter,
     series_marker,
     transfer_layout,
@@ -76,3 +78,11 @@ def test_transfer_axes_share_one_scale_and_a_diagonal() -> None:
     assert layout["xaxis"]["range"] == layout["yaxis"]["range"] == [0.2, 0.7]
     (diagonal,) = layout["shapes"]
     assert [diagonal[end] for end in ("x0", "y0", "x1", "y1")] == [0.2, 0.2, 0.7, 0.7]
+
+
+def test_release_axis_ends_at_months() -> None:
+    first, last = months_of("2023-11"), months_of("2024-02")
+    assert last - first == 3
+    dates = release_axis("release", first - 1, last + 11)
+    assert dates["range"] == ["2023-10", "2025-01"]
+    assert dates["type"] == "date"

@@ -89,6 +89,24 @@ def test_first_screen_has_the_headline_and_the_figure(browser: Browser, report: 
         assert 0 < browser.run(f"document.querySelector('{selector}').getBoundingClientRect().bottom") <= height
 
 
+@pytest.mark.parametrize(("width", "height", "shown"), [(1280, 800, 1.0), (390, 844, 0.8)])
+def test_first_screen_has_usefulness_against_prettiness(
+    browser: Browser, make: Make, tmp_path: Path, width: int, height: int, shown: float
+) -> None:
+    rates, prettiness = {"real": 0.9, "base": 0.6, LONG: 0.4}, {"real": 0.0, "base": 0.1, LONG: 0.5}
+    released = {"base": "2022-10", LONG: "2024-02"}
+    page = write_report(make(rates=rates, prettiness=prettiness, released=released), tmp_path / "report.html")
+    browser.emulate(width, "light", height)
+    browser.open(page)
+    figure = "document.querySelector('#pretty-useful')"
+    browser.until(f"{figure}.querySelector('.main-svg') !== null")
+    assert browser.errors() == []
+    top, bottom = (browser.run(f"{figure}.getBoundingClientRect().{side}") for side in ("top", "bottom"))
+    assert top + shown * (bottom - top) <= height
+    assert browser.run("document.documentElement.scrollWidth") <= width
+    assert browser.run("document.querySelector('figure.lead').getBoundingClientRect().top") > bottom
+
+
 def test_plots_are_drawn_only_when_they_come_near(browser: Browser, report: Path) -> None:
     browser.emulate(1440, "light")
     browser.open(report)

@@ -86,14 +86,14 @@ TERMS = (
         "prettiness",
         "Prettiness",
         "A score of single images, whatever their use; its mean over the images of a data set.",
-        "It is built from contrast, colourfulness and sharpness, on the scale of the real images, unless the figure names "
-        "another score. It does not say whether people like an image.",
+        "Without another name, it is made of contrast, colourfulness and sharpness, on the scale of the real images. "
+        "Whether people like an image is another question.",
         ("prettiness", "Prettier sets", "prettier sets"),
     ),
     Term(
         "rank-correlation",
         "Rank correlation",
-        "Spearman's rho: 1 if the most pretty data set is the most useful one, and so on; -1 if it is the least useful.",
+        "Spearman's rho: 1 if prettier data sets are always more useful, -1 if they are always less useful.",
         "It rests on the generated data sets, without those that are made from another data set. The interval covers "
         "which generators were chosen and the errors of both measurements; the p-value is that of a permutation test.",
         ("rank correlation",),
