@@ -40,7 +40,7 @@ class Criterion:
 
     @classmethod
     def of_score(cls, score: Score) -> Criterion:
-        return cls(score.name, score.summary, score.title[:1].lower() + score.title[1:], score.source, "score")
+        return cls(score.name, score.summary, score.noun, score.source, "score")
 
     @property
     def compares_with_real(self) -> bool:
