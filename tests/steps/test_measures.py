@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pytest
@@ -327,7 +327,7 @@ class ScoredSpec(StepSpec):
     """Score crops of photographs, with their colours weakened to `saturation` and their contrast to `contrast`."""
 
     kind: ClassVar[str] = "scored"
-    split: str
+    split: Literal["train", "test"]
     saturation: float = 1.0
     contrast: float = 1.0
 
