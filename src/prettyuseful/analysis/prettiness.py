@@ -189,7 +189,7 @@ def _correlation(points: Sequence[PrettyPoint], pairs: Sequence[Comparison]) -> 
     x, y = [point.pretty.mean for point in points], [point.useful.mean for point in points]
     if len(points) < FEWEST or len(set(x)) == 1 or len(set(y)) == 1:
         return None
-    x_error = fmean(_error(point.pretty) ** 2 for point in points) ** 0.5
+    x_error = float(fmean(_error(point.pretty) ** 2 for point in points) ** 0.5)
     return rank_correlation(x, y, x_error, _paired_error(points, pairs))
 
 
@@ -200,7 +200,7 @@ def _paired_error(points: Sequence[PrettyPoint], pairs: Sequence[Comparison]) ->
     """
     names = {point.dataset for point in points}
     paired = [_error(pair.to_real) ** 2 / 2 for pair in pairs if {pair.a, pair.b} <= names]
-    return fmean(paired or [_error(point.useful) ** 2 for point in points]) ** 0.5
+    return float(fmean(paired or [_error(point.useful) ** 2 for point in points]) ** 0.5)
 
 
 def _difference(a: Interval, b: Interval) -> Interval:

@@ -150,7 +150,7 @@ def _arrows(result: PrettyUseful) -> list[dict[str, Any]]:
         start, end = by_name[arrow.control], by_name[arrow.treated]
         ends = {"x": end.pretty.mean, "y": end.useful.mean, "ax": start.pretty.mean, "ay": start.useful.mean}
         head = {"axref": "x", "ayref": "y", "showarrow": True, "arrowhead": 2, "arrowwidth": 1.5, "arrowcolor": "@ink"}
-        arrows.append({**annotation("", **ends), **head, "standoff": 9, "startstandoff": 9, "opacity": 0.75})
+        arrows.append({**annotation(""), **ends, **head, "standoff": 9, "startstandoff": 9, "opacity": 0.75})
     return arrows
 
 
