@@ -42,8 +42,8 @@ class Family:
 
     @property
     def coarse_strengths(self) -> tuple[float, ...]:
-        """Every second strength, the strongest included; all if there are at most three."""
-        return self.strengths if len(self.strengths) <= 3 else self.strengths[::-1][::2][::-1]
+        """Every second strength, the strongest included; all if there are at most two."""
+        return self.strengths if len(self.strengths) <= 2 else self.strengths[::-1][::2][::-1]
 
     def with_strength(self, strength: float) -> Candidate:
         """Return a candidate of this family.
@@ -95,7 +95,7 @@ def candidate_changes(side: int, coarse: bool = False) -> tuple[Candidate, ...]:
 
     Args:
         side: in pixels.
-        coarse: leave out every second strength of families with more than three; strengths between two candidates are
+        coarse: leave out every second strength of families with more than two; strengths between two candidates are
             interpolated.
     """
     return tuple(

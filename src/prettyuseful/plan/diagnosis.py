@@ -22,11 +22,11 @@ from prettyuseful.steps.diagnosis import DiagnoseSpec, HalfSpec, KeepClassesSpec
 from prettyuseful.tasks.base import summarise_names
 from prettyuseful.training.recipes import View
 
-FROZEN_SIDE = 96
-"""Side of the images in pixels of a diagnosis with a frozen encoder. At 224 px it would take five times as long."""
+FROZEN_SIDE = 88
+"""Side of the images in pixels of a diagnosis with a frozen encoder. At 224 px it would take six times as long."""
 FROZEN_IMAGES = 512
 """Images of each half that are judged one by one in such a diagnosis."""
-CHANGED_IMAGES = 120
+CHANGED_IMAGES = 80
 """Those of them with which candidate changes are compared."""
 FEW_IMAGES = 3
 """Least of these of each unit; causes that change pixels can be judged with so few."""
@@ -92,12 +92,14 @@ class DiagnosisPlanner:
     def reference(self) -> PlannedDataset:
         """The real training images that data sets are compared with.
 
-        A frozen encoder is not trained on them, so they are not limited to the number of the other images.
+        A frozen encoder is not trained on them, so there may be more of them than of the other images, where these are
+        too few to judge single images.
         """
+        largest = self.real.reference
         if not self.frozen:
-            return self.real.reference
-        images = self.setup.images
-        per_class = max(images.least_per_class, images.most // len(self.classes))
+            return largest
+        images, half = self.setup.images, largest.images_per_class.largest // 2
+        per_class = max(images.least_per_class, min(images.most // len(self.classes), half))
         return self.real.train_dataset(self.real.limit(ClassCounts(2 * per_class)))
 
     def with_diagnoses(self, datasets: Sequence[PlannedDataset]) -> list[PlannedDataset]:

@@ -145,7 +145,7 @@ class DiagnoseSpec(StepSpec):
         job.progress(0.3)
         pixels = read_pixels(job, "pixels")
         rows = self.squares.set_rows(pixels)
-        run, formats = self._with_one_format(job, real, real.compare(self.squares.crop(pixels.take(rows))), rows)
+        run, formats = self._with_one_format(job, real, self.squares.crop(pixels.take(rows)), rows)
         classes = read_classes(job, "half 0")
         diagnosis = add_examples(run, classes)
         lists = write_culprits(job, run, rows, real.rows)
@@ -162,11 +162,11 @@ class DiagnoseSpec(StepSpec):
         return Squares(self.setup, self.numerics.device)
 
     def _with_one_format(
-        self, job: Job, real: _Real, run: DiagnosisRun, rows: np.ndarray
+        self, job: Job, real: _Real, synthetic: LabelledImages, rows: np.ndarray
     ) -> tuple[DiagnosisRun, FormatFinding | None]:
-        """Return the diagnosis of images in one format, and the difference of formats; `run` if there is none.
+        """Return the diagnosis of images in one format, and the difference of formats, or None.
 
-        `run`: the diagnosis of the images as they are. `rows`: the diagnosed rows of `dataset`.
+        `synthetic`: the images as they are. `rows`: the diagnosed rows of `dataset`.
         """
         from prettyuseful.diagnosis.formats import compare_formats
         from prettyuseful.diagnosis.same_format import format_finding, same_format
@@ -174,8 +174,8 @@ class DiagnoseSpec(StepSpec):
         difference = compare_formats(file_facts(job.inputs["inspected real"]), file_facts(job.inputs["inspected"]))
         finding = format_finding(difference)
         if finding is None:
-            return run, None
-        recipe, synthetic = same_format(difference), run.synthetic
+            return real.compare(synthetic), None
+        recipe, as_they_are = same_format(difference), real.compare_sample(synthetic).diagnosis
         of_real, of_synthetic = finding.changes
         if of_real.share > 0:
             first, second = (self.squares.decode(job, "real", half, recipe.real).pixels for half in real.rows)
@@ -184,7 +184,7 @@ class DiagnoseSpec(StepSpec):
             synthetic = self.squares.decode(job, "dataset", rows, recipe.synthetic)
         after = real.compare(synthetic)
         remaining = {cause.row.name for cause in after.diagnosis.named}
-        vanished = [cause.row.name for cause in run.diagnosis.named if cause.row.name not in remaining]
+        vanished = [cause.row.name for cause in as_they_are.named if cause.row.name not in remaining]
         return after, finding.model_copy(update={"vanished": tuple(vanished)})
 
 
@@ -244,8 +244,14 @@ class _Real:
 
         if self.sample is None:
             return DiagnosisRun(self.reference, synthetic)
-        rows = self.setup.changed_rows(synthetic, halves=2)
-        return DiagnosisRun(self.reference, synthetic, Comparison(self.sample_reference, synthetic.take(rows)))
+        sample = synthetic.take(self.setup.changed_rows(synthetic, halves=2))
+        return DiagnosisRun(self.reference, synthetic, Comparison(self.sample_reference, sample))
+
+    def compare_sample(self, synthetic: LabelledImages) -> DiagnosisRun:
+        """Diagnose only those of the images with which candidate changes are compared, which is faster."""
+        from prettyuseful.diagnosis.diagnose import DiagnosisRun
+
+        return DiagnosisRun(self.sample_reference, synthetic.take(self.setup.changed_rows(synthetic, halves=2)))
 
 
 class _Inputs:
