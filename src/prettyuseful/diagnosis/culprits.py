@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
+from scipy.special import softmax
 
 from prettyuseful.data.images import thumbnail
 from prettyuseful.diagnosis.copies import RARE
@@ -89,8 +90,7 @@ def _limited(kind: ListKind, culprits: Sequence[Culprit], run: DiagnosisRun) -> 
 def _labels(run: DiagnosisRun) -> Iterator[Culprit]:
     labels = run.synthetic.labels
     logits = np.mean([half.features.logits for half in run.comparison.features], axis=0)
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    probabilities = powers / powers.sum(axis=1, keepdims=True)
+    probabilities = softmax(logits, axis=1)
     for row in _rows(run, "labels lost"):
         suggested = int(probabilities[row].argmax())
         margin = float(probabilities[row, suggested] - probabilities[row, labels[row]])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.special import softmax
 
 from prettyuseful.diagnosis.images import split_groups
 
@@ -39,8 +40,8 @@ def recognised_images(features: np.ndarray, logits: np.ndarray, labels: np.ndarr
 
 def _agreed_predictions(features: np.ndarray, logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Return the class (N,) that both classifiers predict with confidence, or -1."""
-    prediction, confident = logits.argmax(axis=1), _softmax(logits).max(axis=1) > CONFIDENT
-    probabilities = _softmax(_out_of_fold_scores(features, labels, logits.shape[1]))
+    prediction, confident = logits.argmax(axis=1), softmax(logits, axis=1).max(axis=1) > CONFIDENT
+    probabilities = softmax(_out_of_fold_scores(features, labels, logits.shape[1]), axis=1)
     own_confident = probabilities >= _mean_own_probability(probabilities, labels)
     own_prediction = np.where(own_confident, probabilities, -1).argmax(axis=1)
     agreed = confident & (prediction == own_prediction) & own_confident.any(axis=1)
@@ -66,7 +67,7 @@ def confused_classes(logits: np.ndarray, labels: np.ndarray) -> dict[int, tuple[
         By label, the other class and the rows of the images that are assigned to it.
     """
     confused = {}
-    prediction, confident = logits.argmax(axis=1), _softmax(logits).max(axis=1) > CONFIDENT
+    prediction, confident = logits.argmax(axis=1), softmax(logits, axis=1).max(axis=1) > CONFIDENT
     for label in np.unique(labels):
         rows = np.flatnonzero((labels == label) & confident)
         counts = np.bincount(prediction[rows], minlength=logits.shape[1])
@@ -94,8 +95,3 @@ def _out_of_fold_scores(features: np.ndarray, labels: np.ndarray, classes: int) 
         held_out_scores = scaled[~training] @ weights - 0.5 * np.einsum("cd,dc->c", means, weights)
         scores[np.ix_(~training, present)] = held_out_scores
     return scores
-
-
-def _softmax(scores: np.ndarray) -> np.ndarray:
-    powers = np.exp(scores - scores.max(axis=1, keepdims=True))
-    return np.asarray(powers / powers.sum(axis=1, keepdims=True))

@@ -8,25 +8,20 @@ from typing import Any
 
 import torch
 from PIL import Image
-from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from prettyuseful.engine.cache import cached_model
 from prettyuseful.engine.keys import digest
 from prettyuseful.engine.pinned import Pinned
 from prettyuseful.errors import DataError, StepFailedError
 from prettyuseful.hub.commits import check_resolved
-from prettyuseful.hub.pretrained import ModelKind, load_pretrained, model_label
+from prettyuseful.hub.pretrained import load_pretrained, model_label
 from prettyuseful.numerics import Numerics
 from prettyuseful.prompts.captioners.base import Picture
+from prettyuseful.prompts.captioners.vision_language import chat_inputs, vision_language_kind
 from prettyuseful.redaction import redact_line
 
 _MAX_CHARACTERS = 200
-_KIND = ModelKind(
-    AutoModelForImageTextToText,
-    AutoProcessor,
-    "vision-language model",
-    "it is not an image-text-to-text model of transformers, or incomplete; give a model of that type",
-)
+_KIND = vision_language_kind("vision-language model")
 _ANSWERS = (("Yes", "yes", " Yes", " yes"), ("No", "no", " No", " no"))
 
 
@@ -79,18 +74,9 @@ class VisualQuestionModel:
         Raises:
             StepFailedError: the model does not support the image.
         """
-        content = [
-            {"type": "image", "image": Picture(image, "", name).downscale(short_side)},
-            {"type": "text", "text": question},
-        ]
+        small = Picture(image, "", name).downscale(short_side)
         try:
-            inputs = self.processor.apply_chat_template(
-                [{"role": "user", "content": content}],
-                add_generation_prompt=True,
-                tokenize=True,
-                return_dict=True,
-                return_tensors="pt",
-            ).to(self.device, dtype=self.dtype)
+            inputs = chat_inputs(self.processor, small, question).to(self.device, dtype=self.dtype)
             logs = self.model(**inputs).logits[0, -1].double().log_softmax(dim=-1).cpu()
         except (ValueError, RuntimeError) as error:  # an unsupported shape, or too little memory
             reason = redact_line(str(error), _MAX_CHARACTERS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.special import softmax
 
 from prettyuseful.metrics.features import unit_rows
 
@@ -13,10 +14,7 @@ def label_confidence(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
     >>> label_confidence(np.array([[0.0, 0.0]]), np.array([1]))
     array([0.5])
     """
-    scores = np.asarray(logits, np.float64)
-    scores = scores - scores.max(axis=1, keepdims=True)
-    shares = np.exp(scores)
-    return np.asarray(shares[np.arange(len(labels)), labels] / shares.sum(axis=1))
+    return np.asarray(softmax(np.asarray(logits, np.float64), axis=1)[np.arange(len(labels)), labels])
 
 
 def typicality(features: np.ndarray, real: np.ndarray) -> np.ndarray:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
+from PIL import Image
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from prettyuseful.errors import DataError, StepFailedError
@@ -16,12 +18,19 @@ from prettyuseful.redaction import redact_line
 
 _GREEDY = {"do_sample": False, "num_beams": 1, "temperature": None, "top_p": None, "top_k": None}
 _MAX_CHARACTERS = 200
-_VISION_LANGUAGE = ModelKind(
-    AutoModelForImageTextToText,
-    AutoProcessor,
-    "captioner",
-    "it is not an image-text-to-text model of transformers, or incomplete; give a model of that type",
-)
+
+
+def vision_language_kind(words: str) -> ModelKind:
+    """Return the kind of image-text-to-text models; `words` name it in errors."""
+    return ModelKind(
+        AutoModelForImageTextToText,
+        AutoProcessor,
+        words,
+        "it is not an image-text-to-text model of transformers, or incomplete; give a model of that type",
+    )
+
+
+_VISION_LANGUAGE = vision_language_kind("captioner")
 
 
 class VisionLanguageCaptioner:
@@ -62,18 +71,9 @@ class VisionLanguageCaptioner:
 
     @torch.inference_mode()
     def _caption(self, picture: Picture) -> str:
-        content = [
-            {"type": "image", "image": picture.downscale(self.image_size)},
-            {"type": "text", "text": picture.question(self.instruction)},
-        ]
+        image, instruction = picture.downscale(self.image_size), picture.question(self.instruction)
         try:
-            inputs = self.processor.apply_chat_template(
-                [{"role": "user", "content": content}],
-                add_generation_prompt=True,
-                tokenize=True,
-                return_dict=True,
-                return_tensors="pt",
-            ).to(self.device, dtype=self.dtype)
+            inputs = chat_inputs(self.processor, image, instruction).to(self.device, dtype=self.dtype)
             tokens = self.model.generate(**inputs, max_new_tokens=self.max_tokens)
             answer = tokens[0, inputs["input_ids"].shape[1] :]
             return clean_caption(self.processor.decode(answer, skip_special_tokens=True))
@@ -83,3 +83,15 @@ class VisionLanguageCaptioner:
                 f"the captioner {self.name!r} cannot caption {picture.name}: {reason}; "
                 "change the picture, the instruction or the model"
             ) from error
+
+
+def chat_inputs(processor: Any, image: Image.Image, text: str) -> Any:
+    """Return the inputs of a chat model whose user shows an image and says a text, before the model's answer."""
+    content = [{"type": "image", "image": image}, {"type": "text", "text": text}]
+    return processor.apply_chat_template(
+        [{"role": "user", "content": content}],
+        add_generation_prompt=True,
+        tokenize=True,
+        return_dict=True,
+        return_tensors="pt",
+    )
