@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 
-from prettyuseful.analysis.stopping import CellDecisions, Looks, decide_cell, planned_pairs
+from prettyuseful.analysis.stopping import CellDecisions, Looks, decide_cell, planned_pairs, random_controls
 from prettyuseful.engine.execute import Outcome
 from prettyuseful.engine.session import Session
 from prettyuseful.engine.store.base import Store
@@ -65,13 +65,13 @@ def run_looks(plan: Plan, session: Session) -> Outcome:
 
 def _needed(plan: Plan, store: Store, outcome: Outcome | None) -> tuple[Plan, dict[CellNames, CellDecisions]]:
     train, pairs = plan.study.train, planned_pairs(plan.study)
-    looks, known = Looks.of(train), dict[str, RunRecord]()
+    looks, controls, known = Looks.of(train), random_controls(plan.study), dict[str, RunRecord]()
     decisions: dict[CellNames, CellDecisions] = {}
     while train.until is not None:
         new = [run for run in plan.runs if run.label not in known and run.steps_of is None]
         known |= {run.label: record for run, record in zip(new, gather_runs(plan, new, store, outcome), strict=True)}
         cells = _by_cell(known.values())
-        decisions = {cell: decide_cell(pairs, runs, looks) for cell, runs in cells.items()}
+        decisions = {cell: decide_cell(pairs, runs, looks, controls) for cell, runs in cells.items()}
         added = {
             (cell, name, seed)
             for cell, decided in decisions.items()

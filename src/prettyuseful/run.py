@@ -17,6 +17,7 @@ from prettyuseful.adaptive import largest_plan, needed_plan, run_looks
 from prettyuseful.analysis.detection import Compared, Detection, StudySizes, detect
 from prettyuseful.analysis.rows import baseline_of
 from prettyuseful.analysis.statistics import Replicate, fit
+from prettyuseful.analysis.stopping import random_controls
 from prettyuseful.checks.finding import Finding
 from prettyuseful.checks.image_set import Sets
 from prettyuseful.checks.rows import check_images
@@ -288,7 +289,8 @@ def study_power(study: Study, store: Path | str, difference: float) -> Detection
     if not cells:
         return Detection(difference, sizes, ())
     cell = cells[0]
-    model = fit({name: {Replicate(*run): test for run, test in tests.items()} for name, tests in cell.tests.items()})
+    tests = {name: {Replicate(*run): test for run, test in tests.items()} for name, tests in cell.tests.items()}
+    model = fit(tests, random_controls=random_controls(study))
     compared = [pair for pair in _comparisons_of(plan) if {pair.a, pair.b} <= cell.tests.keys()]
     whose = "of this study" if cell.planned else f"of another configuration ({cell.architecture}) on the same data sets"
     source = f"variances from tests {whose} in the store, {cell.seeds} seeds"

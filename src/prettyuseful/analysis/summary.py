@@ -6,6 +6,7 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from itertools import combinations, product
+from types import MappingProxyType
 from typing import Literal, TypeVar
 
 import numpy as np
@@ -28,6 +29,8 @@ from prettyuseful.analysis.rows import Cell, Comparison, CurvePoint, Row, baseli
 from prettyuseful.analysis.statistics import (
     CellModel,
     Interval,
+    RandomControl,
+    RandomControls,
     ShareDraws,
     Tests,
     fit,
@@ -35,7 +38,7 @@ from prettyuseful.analysis.statistics import (
     never,
     tests_of,
 )
-from prettyuseful.analysis.stopping import CellDecisions, Decision, Looks, decide_cell, planned_pairs
+from prettyuseful.analysis.stopping import CellDecisions, Decision, Looks, decide_cell, planned_pairs, random_controls
 from prettyuseful.checks.finding import Finding
 from prettyuseful.data.class_counts import ClassCounts
 from prettyuseful.records import (
@@ -155,7 +158,7 @@ def summarise(records: Sequence[Record]) -> Summary:
     stopped = _decisions(study, runs)
     for cell, runs_of_cell in by_cell.items():
         tests = {dataset_size: tests_of(group, REAL) for dataset_size, group in runs_of_cell.items()}
-        model = _model(tests, partial(_share_draws, study.file))
+        model = _model(tests, partial(_share_draws, study.file), _random_controls(study.file, datasets))
         rank_ranges = _rank_ranges(datasets, model)
         for dataset in datasets:
             dataset_size = (dataset.name, dataset.images_per_class)
@@ -180,10 +183,23 @@ def summarise(records: Sequence[Record]) -> Summary:
     return Summary(study, datasets, runs, tuple(rows), tuple(comparisons), points, problems)
 
 
-def _model(tests: Mapping[Name, Tests], share_draws: ShareDraws = never) -> CellModel | None:
+def _model(
+    tests: Mapping[Name, Tests],
+    share_draws: ShareDraws = never,
+    random_controls: RandomControls = MappingProxyType({}),
+) -> CellModel | None:
     """Return the model of all data sets that have tests; None if there are none."""
     tested = {name: by_replicate for name, by_replicate in tests.items() if by_replicate}
-    return fit(tested, share_draws) if tested else None
+    return fit(tested, share_draws, random_controls) if tested else None
+
+
+def _random_controls(study: Study, datasets: Sequence[DatasetRecord]) -> dict[_DatasetSize, RandomControl]:
+    sizes = {dataset.name: (dataset.name, dataset.images_per_class) for dataset in datasets}
+    return {
+        sizes[name]: control._replace(name=sizes[control.name])
+        for name, control in random_controls(study).items()
+        if name in sizes and control.name in sizes
+    }
 
 
 def _share_draws(study: Study, a: _DatasetSize, b: _DatasetSize) -> bool:
@@ -319,8 +335,8 @@ def _decisions(study: StudyRecord, runs: Sequence[RunRecord]) -> dict[Cell, Cell
     for run in runs:
         if run.steps_of is None:
             by_cell.setdefault(run.cell, []).append(run)
-    pairs, looks = planned_pairs(study.file), Looks.of(study.file.train)
-    return {cell: decide_cell(pairs, runs_of_cell, looks) for cell, runs_of_cell in by_cell.items()}
+    pairs, looks, controls = planned_pairs(study.file), Looks.of(study.file.train), random_controls(study.file)
+    return {cell: decide_cell(pairs, runs_of_cell, looks, controls) for cell, runs_of_cell in by_cell.items()}
 
 
 def _with_decisions(comparisons: Iterable[Comparison], decisions: Iterable[Decision]) -> Iterator[Comparison]:

@@ -508,6 +508,16 @@ class Study(_Strict):
         """Return the names of the data sets that the images of `name` come from, following `mix`, `of` and `select`."""
         return _image_sources(name, self.datasets)
 
+    @property
+    def random_controls(self) -> dict[str, str]:
+        """The selections of images, each with its control: a random choice of equal size from the same images."""
+        return {
+            name: plan.control
+            for name, plan in self.datasets.items()
+            if plan.select and plan.control and not plan.select.is_random
+            if (control := self.datasets[plan.control].select) and control.is_random
+        }
+
     def training_sources(self, name: str) -> set[str]:
         """Return the image sources of all data sets that classifiers of `name` are trained on, with pretraining."""
         pretrain = self.datasets[name].pretrain if name in self.datasets else None
