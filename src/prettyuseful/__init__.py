@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from prettyuseful.run import explain as explain
     from prettyuseful.run import generate as generate
     from prettyuseful.run import make_steps as make_steps
+    from prettyuseful.run import run_experiment as run_experiment
     from prettyuseful.run import run_study as run_study
     from prettyuseful.run import study_status as study_status
     from prettyuseful.run import sweep_store as sweep_store
@@ -75,6 +76,7 @@ _MODULE_OF = {
     "open_store": "engine.store.open",
     "parse_study": "study.reading",
     "read_records": "records",
+    "run_experiment": "run",
     "run_study": "run",
     "study_status": "run",
     "summarise": "analysis.summary",

@@ -17,6 +17,7 @@ from prettyuseful.metrics import METRICS
 from prettyuseful.prompts.strategies import PROMPT_STRATEGIES
 from prettyuseful.registry import Registry
 from prettyuseful.selection.criteria import CRITERIA
+from prettyuseful.selection.experiments import EXPERIMENTS
 from prettyuseful.tasks.source import TASKS
 from prettyuseful.training.architectures import ARCHITECTURES, PAPER_TIMM_IDS
 from prettyuseful.training.recipes import RECIPES
@@ -36,9 +37,11 @@ _ROWS: Mapping[str, Registry[Any]] = {
     "metrics": METRICS,
     "scores": SCORES,
     "selections": CRITERIA,
+    "experiments": EXPERIMENTS,
 }
 KINDS = ("generators", *_ROWS, "transforms", "studies")
-_NOT_USER_DEFINED = ("architectures", "selections")  # user-defined networks do not exist yet; a selection takes scores
+_NOT_USER_DEFINED = ("architectures", "selections", "experiments")
+# User-defined networks do not exist yet; a selection takes scores, and a study takes selections.
 _USER_DEFINED_NOTE = (
     "to add your own: write a {row} in a Python file and name it as file.py:OBJECT; "
     "`prettyuseful list {kind} file.py:OBJECT` shows it"

@@ -35,6 +35,7 @@ from prettyuseful.engine.workers.open import local_parallelism
 from prettyuseful.errors import EveryRunFailedError, StepFailedError, StoreError, StudyError
 from prettyuseful.hub.commits import check_resolved
 from prettyuseful.output_files import check_outside_stores, convert_write_errors, make_folder
+from prettyuseful.plan.experiments import with_experiment
 from prettyuseful.plan.gather import gather_records
 from prettyuseful.plan.measured import measured_cells
 from prettyuseful.plan.planned import PlannedDataset
@@ -47,6 +48,7 @@ from prettyuseful.results import (
     export_dataset,
     write_results,
 )
+from prettyuseful.selection.experiments import EXPERIMENTS, Experiment
 from prettyuseful.steps.checks import image_set
 from prettyuseful.study.file import REAL, DatasetPlan, Study
 from prettyuseful.study.numerics import StudyNumerics
@@ -86,6 +88,36 @@ def run_study(
     plan = make_plan(study)
     with Execution(store, workers, on, on_event).session(study.numerics) as session:
         return run_plan(plan, session, Path(out))
+
+
+def run_experiment(
+    study: Study,
+    experiment: Experiment | str = "pretty",
+    store: Path | str = DEFAULT_STORE,
+    out: Path | str = "results",
+    workers: int | None = None,
+    on: str = "local",
+    on_event: OnEvent = ignore,
+) -> StudyResult:
+    """Run a study with selections of its generated images, each against a random selection of equal size.
+
+    Example: `run_experiment(load_study("study.yaml")).summary.selections` tells whether the prettier half of the images
+    is better or worse training data than a random half.
+
+    Args:
+        study: from `load_study` or `parse_study`.
+        experiment: a name from `prettyuseful list experiments`, or `top_and_bottom("sharpness", "30%")`.
+        store: see `run_study`, as for the other parameters.
+
+    Raises:
+        UserError: see `run_study`; or no data set is generated or has enough images.
+        EveryRunFailedError: see `run_study`.
+    """
+    chosen = EXPERIMENTS[experiment] if isinstance(experiment, str) else experiment
+    study, notes = with_experiment(study, chosen)
+    plan = make_plan(study)
+    with Execution(store, workers, on, on_event).session(study.numerics) as session:
+        return run_plan(replace(plan, notes=(*plan.notes, *notes)), session, Path(out))
 
 
 def run_plan(plan: Plan, session: Session, out: Path) -> StudyResult:

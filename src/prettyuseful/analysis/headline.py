@@ -9,6 +9,7 @@ from prettyuseful.analysis.power import detectable_sentence
 from prettyuseful.analysis.prettiness import PrettyUseful
 from prettyuseful.analysis.remedies import format_sentence
 from prettyuseful.analysis.rows import Comparison, Row, baseline_of
+from prettyuseful.analysis.selections import SelectionEffect
 from prettyuseful.data.class_counts import ClassCounts
 from prettyuseful.formatting import percent, points, share
 from prettyuseful.records import DatasetRecord
@@ -21,11 +22,13 @@ def headline(
     rows: Sequence[Row],
     comparisons: Sequence[Comparison],
     pretty: PrettyUseful | None = None,
+    selections: Sequence[SelectionEffect] = (),
 ) -> tuple[str, ...]:
     """Return the most important sentences for the study's first grid cell.
 
-    The first one says whether prettier data sets are less useful, if that was measured (`pretty`). The others are about
-    the generated data set with the highest accuracy: its accuracy against real images, its effective real images, and
+    The first ones say what a selection of images gains or costs (the first one of `selections`, all of the first grid
+    cell) and whether prettier data sets are less useful (`pretty`), if that was measured. The others are about the
+    generated data set with the highest accuracy: its accuracy against real images, its effective real images, and
     its main cause; where one of these is missing, pre-registered and exploratory comparisons follow.
     Data sets that contain real images or are derived from another one are used only if the study has no others.
     There are at most three sentences, and one more if the files of the two sides differ in format.
@@ -43,9 +46,11 @@ def headline(
         f"The best of {len(candidates)} {kind}, {best.dataset}," if len(candidates) > 1 else f"Data set {best.dataset}"
     )
     real_count = baseline_of(best.images_per_class, (row.images_per_class for row in in_cell if row.real))
-    pairs = [pair for pair in comparisons if pair.cell == best.cell]
+    selected = {name for effect in selections for name in effect.selection}
+    pairs = [pair for pair in comparisons if pair.cell == best.cell and pair.a not in selected]
     has_format = any(format_sentence(dataset) for dataset in datasets if dataset.name == best.dataset)
-    shown = pretty.sentences[:1] if pretty else ()
+    shown = [effect.sentence for effect in selections[:1]]
+    shown += pretty.sentences[:1] if pretty and (pretty.is_testable or not shown) else ()
     return (*shown, *_sentences(name, best, real_count, datasets, pairs))[: _MAX_SENTENCES + has_format]
 
 

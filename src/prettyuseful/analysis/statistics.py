@@ -232,12 +232,12 @@ class CellModel:
             draws += [values / len(pairs) for values in drawn]
             of_pair = None if max(map(len, drawn)) > 1 else self._choices(*pair)  # every draw has its own selection
             choices += [of_pair] if of_pair else []
-        prior, others = self._prior_of_differences if len(pairs) == 1 else (0.0, len(seeds) - 1)
+        prior, others = self._prior_of_differences
         interval = self._interval(
             np.mean([first.means - second.means for first, second in fitted], axis=0),
             np.mean([first.residuals - second.residuals for first, second in fitted], axis=0),
             draws,
-            prior,
+            prior / len(pairs),
             others - (len(seeds) - 1),
             level,
             _Choices.mean(choices, len(pairs)) if choices else None,

@@ -26,6 +26,7 @@ from prettyuseful.analysis.prettiness import PrettyUseful, prettiness_of
 from prettyuseful.analysis.ranking import RankRange, holm, holm_levels, rank_datasets
 from prettyuseful.analysis.remedies import InterventionEffects
 from prettyuseful.analysis.rows import Cell, Comparison, CurvePoint, Row, baseline_of, curve_position
+from prettyuseful.analysis.selections import SelectionEffect, mean_effects, selection_effects
 from prettyuseful.analysis.statistics import (
     CellModel,
     Interval,
@@ -62,7 +63,8 @@ class Summary:
     """The results of a study, from which reports and tables are made.
 
     `rows`: in the order of the study file; in each grid cell, real images come first. `comparisons`: all pairs of data
-    sets. `curve`: accuracy by number of real training images. `problems`: one sentence for each data set or run that is
+    sets. `mean_selections`: of each way of selecting images, the mean effect over data sets, in each grid cell.
+    `curve`: accuracy by number of real training images. `problems`: one sentence for each data set or run that is
     missing or has failed.
     """
 
@@ -73,6 +75,7 @@ class Summary:
     comparisons: tuple[Comparison, ...]
     curve: tuple[CurvePoint, ...]
     problems: tuple[str, ...]
+    mean_selections: tuple[SelectionEffect, ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -104,12 +107,24 @@ class Summary:
         return prettiness_of(self.study.metrics, self.datasets, self.rows, self.comparisons)
 
     @cached_property
+    def selections(self) -> tuple[SelectionEffect, ...]:
+        """What each selection of images gains or costs against its random control; mean effects come first."""
+        return (*self.mean_selections, *selection_effects(self.study.file, self.comparisons))
+
+    @property
+    def first_selections(self) -> tuple[SelectionEffect, ...]:
+        """`selections` in the study's first grid cell."""
+        return tuple(effect for effect in self.selections if effect.cell == self.rows[0].cell)
+
+    @cached_property
     def answer(self) -> tuple[str, ...]:
         """The answer to the study's question in sentences, for its first grid cell.
 
-        Findings of the data checks that make the numbers wrong come first, then usefulness against prettiness.
+        Findings of the data checks that make the numbers wrong come first, then what selections of images gain or cost
+        and usefulness against prettiness.
         """
-        shown = self.pretty_useful.sentences if self.pretty_useful else ()
+        shown = [effect.sentence for effect in self.first_selections]
+        shown += self.pretty_useful.sentences if self.pretty_useful else ()
         results = answer(self.study, self.datasets, self.rows, self.comparisons, self.intervention_effects)
         return (*self.errors, *shown, *results)
 
@@ -136,7 +151,7 @@ class Summary:
     @cached_property
     def headline(self) -> tuple[str, ...]:
         """The answer in at most three sentences, for the first grid cell of the study."""
-        return headline(self.datasets, self.rows, self.comparisons, self.pretty_useful)
+        return headline(self.datasets, self.rows, self.comparisons, self.pretty_useful, self.first_selections)
 
 
 def summarise(records: Sequence[Record]) -> Summary:
@@ -155,10 +170,12 @@ def summarise(records: Sequence[Record]) -> Summary:
     controls = {name: plan.control for name, plan in study.file.datasets.items() if plan.control}
     rows: list[Row] = []
     comparisons: list[Comparison] = []
+    mean_selections: list[SelectionEffect] = []
+    sizes = {dataset.name: dataset.images_per_class for dataset in datasets if not dataset.control}
     stopped = _decisions(study, runs)
     for cell, runs_of_cell in by_cell.items():
         tests = {dataset_size: tests_of(group, REAL) for dataset_size, group in runs_of_cell.items()}
-        model = _model(tests, partial(_share_draws, study.file), _random_controls(study.file, datasets))
+        model = _model(tests, partial(_share_draws, study.file), _random_controls(study.file, sizes))
         rank_ranges = _rank_ranges(datasets, model)
         for dataset in datasets:
             dataset_size = (dataset.name, dataset.images_per_class)
@@ -167,6 +184,7 @@ def summarise(records: Sequence[Record]) -> Summary:
                 row = replace(row, rank_range=rank_ranges.get(dataset.name))
                 curve = curves.get((cell, dataset.images_per_class), {})
                 rows.append(row if row.holds_real else replace(row, worth=_effective_real(curve, tests[dataset_size])))
+        mean_selections += mean_effects(study.file, cell, model, sizes) if model else []
         found = _comparisons(datasets, cell, model, controls)
         comparisons += [*_with_decisions(found, stopped[cell].decisions)] if cell in stopped else found
     records_with_status: list[DatasetRecord | RunRecord] = [*datasets, *runs]
@@ -180,7 +198,7 @@ def summarise(records: Sequence[Record]) -> Summary:
         if (model := _model(curve))
         for n in sorted(curve)
     )
-    return Summary(study, datasets, runs, tuple(rows), tuple(comparisons), points, problems)
+    return Summary(study, datasets, runs, tuple(rows), tuple(comparisons), points, problems, tuple(mean_selections))
 
 
 def _model(
@@ -193,10 +211,9 @@ def _model(
     return fit(tested, share_draws, random_controls) if tested else None
 
 
-def _random_controls(study: Study, datasets: Sequence[DatasetRecord]) -> dict[_DatasetSize, RandomControl]:
-    sizes = {dataset.name: (dataset.name, dataset.images_per_class) for dataset in datasets}
+def _random_controls(study: Study, sizes: Mapping[str, ClassCounts]) -> dict[_DatasetSize, RandomControl]:
     return {
-        sizes[name]: control._replace(name=sizes[control.name])
+        (name, sizes[name]): control._replace(name=(control.name, sizes[control.name]))
         for name, control in random_controls(study).items()
         if name in sizes and control.name in sizes
     }

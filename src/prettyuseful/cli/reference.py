@@ -23,6 +23,7 @@ class NameKind(StrEnum):
     metrics = "metrics"
     scores = "scores"
     selections = "selections"
+    experiments = "experiments"
     transforms = "transforms"
     studies = "studies"
 

@@ -30,6 +30,7 @@ from prettyuseful.errors import EveryRunFailedError, UserError
 if TYPE_CHECKING:
     from prettyuseful.analysis.detection import Detection
     from prettyuseful.results import StudyResult
+    from prettyuseful.selection.experiments import Experiment
     from prettyuseful.study.file import Study
 
 
@@ -79,6 +80,52 @@ def demo(
     from prettyuseful.bundled_studies import bundled_study
 
     _run(bundled_study(study), store, out or Path(f"{study}-results"), workers, on, as_json)
+
+
+@app.command(
+    "test-title",
+    cls=Command,
+    rich_help_panel=Panel.STUDIES,
+    epilog="Example: prettyuseful test-title study.yaml --keep 30%",
+)
+def title(
+    study: StudyArgument,
+    by: Annotated[
+        str,
+        typer.Option(
+            "--by",
+            metavar="SCORE",
+            help="Select by this number per image: a name from `prettyuseful list selections`, or file.py:SCORE.",
+            rich_help_panel=Panel.DATA,
+        ),
+    ] = "prettiness",
+    keep: Annotated[
+        str,
+        typer.Option(
+            "--keep",
+            metavar="AMOUNT",
+            help="Keep this share, or this number of images, of each class.",
+            rich_help_panel=Panel.DATA,
+        ),
+    ] = "50%",
+    store: StoreOption = DEFAULT_STORE,
+    out: OutOption = None,
+    workers: WorkersOption = None,
+    on: OnOption = "local",
+    as_json: JsonOption = False,
+) -> None:
+    """Run a study, and test whether the prettier half of its generated images is better or worse training data.
+
+    For every generated data set, the prettiest and the least pretty images of each class are compared with as many
+    random ones.
+    """
+    from prettyuseful.fields import resolve_plugin
+    from prettyuseful.selection.experiments import top_and_bottom
+    from prettyuseful.study.reading import load_study
+
+    experiment = top_and_bottom(resolve_plugin(by, Path.cwd()), keep)
+    out = out or Path(f"{study.stem}-{experiment.name}-results")
+    _run(load_study(study), store, out, workers, on, as_json, experiment)
 
 
 @app.command(
@@ -254,13 +301,25 @@ def paper(as_json: JsonOption = False) -> None:
         print_out("\n".join(trends.text_lines()))
 
 
-def _run(study: Study, store: str, out: Path, workers: int | None, on: str, as_json: bool) -> None:
+def _run(
+    study: Study,
+    store: str,
+    out: Path,
+    workers: int | None,
+    on: str,
+    as_json: bool,
+    experiment: Experiment | None = None,
+) -> None:
     from prettyuseful.console import StepProgress
-    from prettyuseful.run import run_study
+    from prettyuseful.run import run_experiment, run_study
 
     with StepProgress() as progress:
         try:
-            result, failure = run_study(study, store, out, workers, on, progress), None
+            if experiment is None:
+                result = run_study(study, store, out, workers, on, progress)
+            else:
+                result = run_experiment(study, experiment, store, out, workers, on, progress)
+            failure = None
         except EveryRunFailedError as error:
             result, failure = error.result, error
     _print_result(result, as_json)
@@ -318,6 +377,7 @@ def _result_json(result: StudyResult) -> dict[str, Any]:
         "answer": list(summary.answer),
         "results": [asdict(row) for row in summary.rows],
         "comparisons": [asdict(comparison) for comparison in summary.comparisons],
+        "selections": [{**asdict(effect), "sentence": effect.sentence} for effect in summary.selections],
         "pretty_useful": None if summary.pretty_useful is None else asdict(summary.pretty_useful),
         "problems": list(summary.problems),
         "findings": [finding.model_dump(mode="json") for finding in summary.findings],
