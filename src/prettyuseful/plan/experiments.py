@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import count
+from types import MappingProxyType
 from typing import Any
 
+from prettyuseful.data.class_counts import ClassCounts
 from prettyuseful.engine.graph import Graph
 from prettyuseful.errors import DataError
 from prettyuseful.plan.planned import PlanContext
-from prettyuseful.selection.experiments import Arm, Experiment
+from prettyuseful.selection.experiments import FEWEST, Arm, Experiment
 from prettyuseful.selection.plan import SelectionPlan
 from prettyuseful.study.file import DatasetPlan, Study
 
@@ -27,14 +29,8 @@ def with_experiment(study: Study, experiment: Experiment) -> tuple[Study, tuple[
     generated = [name for name, plan in study.datasets.items() if plan.generator is not None]
     if not generated:
         raise DataError(f"the experiment {experiment.name} selects generated images, but no data set has a generator")
-    arms = {name: experiment.arms_for(context.counts[name], context.task.classes) for name in generated}
-    if not any(arms.values()):
-        fewest = min(context.counts[name].smallest for name in generated)
-        raise DataError(
-            f"the experiment {experiment.name} needs more images: a class has only {fewest}; leave small classes out "
-            "with min_per_class, or generate more images"
-        )
-    notes = [_left_out(name, experiment, found) for name, found in arms.items() if len(found) < len(experiment.arms)]
+    counts = {name: context.counts[name] for name in generated}
+    arms, notes = arms_by_dataset(experiment, counts, context.task.classes)
     datasets: dict[str, Any] = {}
     for name, plan in study.datasets.items():
         datasets[name] = plan
@@ -42,10 +38,35 @@ def with_experiment(study: Study, experiment: Experiment) -> tuple[Study, tuple[
             datasets |= experiment_datasets(name, arms[name], study.datasets)
     metrics = [name for name in experiment.scores if name not in study.metrics]
     fields = {field: getattr(study, field) for field in study.model_fields_set}
-    return Study.model_validate({**fields, "datasets": datasets, "metrics": (*study.metrics, *metrics)}), tuple(notes)
+    return Study.model_validate({**fields, "datasets": datasets, "metrics": (*study.metrics, *metrics)}), notes
 
 
-def experiment_datasets(of: str, arms: Iterable[Arm], datasets: Mapping[str, DatasetPlan]) -> dict[str, dict[str, Any]]:
+def arms_by_dataset(
+    experiment: Experiment, counts: Mapping[str, ClassCounts], classes: Sequence[str]
+) -> tuple[dict[str, tuple[Arm, ...]], tuple[str, ...]]:
+    """Return the arms of an experiment that each data set has enough images for, and notes on those that it lacks.
+
+    Args:
+        counts: the images of each class of the data sets, by name.
+        classes: of the task.
+
+    Raises:
+        DataError: no data set has enough images.
+    """
+    arms = {name: experiment.arms_for(available, classes) for name, available in counts.items()}
+    if not any(arms.values()):
+        raise DataError(
+            f"the experiment {experiment.name} needs at least {FEWEST} images in every class, but one has only "
+            f"{max(available.smallest for available in counts.values())}; leave small classes out with min_per_class, "
+            "or add images"
+        )
+    notes = (_left_out(name, experiment, found) for name, found in arms.items() if len(found) < len(experiment.arms))
+    return arms, tuple(notes)
+
+
+def experiment_datasets(
+    of: str, arms: Iterable[Arm], datasets: Mapping[str, DatasetPlan] = MappingProxyType({})
+) -> dict[str, dict[str, Any]]:
     """Return the data sets to add to a study for selections of the data set `of`, as in a study file.
 
     Selections of the same size share a random control. `datasets`: of the study; those that are equal are not repeated.

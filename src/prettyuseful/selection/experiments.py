@@ -12,7 +12,8 @@ from prettyuseful.selection.criteria import CRITERIA, find_criterion
 from prettyuseful.selection.keep import Keep
 
 PRETTINESS = "prettiness"
-_FEWEST = 4  # images of a class; the half of fewer says nothing
+FEWEST = 4
+"""With fewer images, the half of a class says nothing."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class Experiment:
 
     def arms_for(self, available: ClassCounts, classes: Sequence[str]) -> tuple[Arm, ...]:
         """Return the arms that keep some images of every class, and leave some out."""
-        if any(available[label] < _FEWEST for label in range(len(classes))):
+        if any(available[label] < FEWEST for label in range(len(classes))):
             return ()
         return tuple(arm for arm in self.arms if Keep.parse(arm.keep).divides(available, len(classes)))
 
