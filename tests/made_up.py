@@ -119,8 +119,8 @@ def made_up_summary(**changes: Any) -> Summary:
 
 
 def _with_defaults(plan: Mapping[str, Any]) -> dict[str, Any]:
-    origin = {} if {"of", "mix"} & plan.keys() else {"generator": "pocket-base"}
-    count = {} if "mix" in plan else {"images_per_class": 10}
+    origin = {} if {"of", "mix", "select"} & plan.keys() else {"generator": "pocket-base"}
+    count = {} if {"mix", "select"} & plan.keys() else {"images_per_class": 10}
     return {**origin, **count, **plan}
 
 
@@ -153,7 +153,7 @@ def _dataset_record(study: MadeUpStudy, name: str) -> DatasetRecord:
         name=name,
         control=real,
         images_per_class=10,
-        of=study.changed.get(name, {}).get("of"),
+        of=study.changed.get(name, {}).get("select", study.changed.get(name, {})).get("of"),
         diagnosis=_diagnosis(study) if name in study.diagnosed else None,
         generator=None
         if real

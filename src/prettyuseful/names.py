@@ -40,8 +40,7 @@ _ROWS: Mapping[str, Registry[Any]] = {
     "experiments": EXPERIMENTS,
 }
 KINDS = ("generators", *_ROWS, "transforms", "studies")
-_NOT_USER_DEFINED = ("architectures", "selections", "experiments")
-# User-defined networks do not exist yet; a selection takes scores, and a study takes selections.
+_NOT_USER_DEFINED = ("architectures", "selections")  # user-defined networks do not exist yet; a selection takes scores
 _USER_DEFINED_NOTE = (
     "to add your own: write a {row} in a Python file and name it as file.py:OBJECT; "
     "`prettyuseful list {kind} file.py:OBJECT` shows it"

@@ -40,6 +40,7 @@ from prettyuseful.report.markdown import answer_markdown
 from prettyuseful.report.prettiness import pretty_figures
 from prettyuseful.report.probes import compare_probes
 from prettyuseful.report.real_curve import real_curves
+from prettyuseful.report.selections import selection_table
 from prettyuseful.report.series_style import SeriesStyle, series_styles
 from prettyuseful.report.terms import ESTIMATE, TERMS, link_terms, term_link
 
@@ -127,6 +128,7 @@ def _context(summary: Summary, list_files: Mapping[str, str]) -> dict[str, Any]:
         "styles": styles,
         "cells": cells,
         "pretty": pretty,
+        "selections": selection_table(summary),
         "lead_rows": lead,
         "lead_end": axis_range([*ends, summary.study.task.chance])[1],
         "diagnoses": diagnoses,
