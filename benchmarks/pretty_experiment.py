@@ -4,11 +4,11 @@
 
 A folder contains `train/<class>/<image>` and `test/<class>/<image>`; it is not downloaded. Every image is embedded once
 by the frozen encoder `efficientnet-lite0`. A trial draws images of each class as the "generated" set, orders them by
-the score `prettiness`, and measures both halves against a random half for each of ten training seeds, with linear
-probes and intervals as in an audit with the experiment `pretty`:
+the score `prettiness`, and measures both halves against a random half for each training seed, with linear probes and
+intervals as in an audit with the experiment `pretty`:
 
 - harmful: a share of the labels of the prettier half is wrong. Helpful: of the less pretty half.
-- meaningless: a quarter of all labels is wrong, and the numbers that order the images are exchanged within each class.
+- meaningless: the order of the images is random, and half of that share of all labels is wrong.
 - as they are: nothing is planted. What is true is not known, as real images of another prettiness may be other images.
 
 A trial is right if the interval of the prettier half excludes zero on the planted side (after Holm's correction for the
@@ -39,6 +39,8 @@ from prettyuseful.training.linear_probe import fit_linear_probe
 from prettyuseful.training.recipes import FrozenFeatures
 
 Planted = Literal["harmful", "helpful", "meaningless", "as they are"]
+Trial = dict[str, Interval]
+NULLS_PER_SET = 10
 _CHUNK = 64
 
 
@@ -90,32 +92,48 @@ class World:
         probe = fit_linear_probe(self.train.features[rows], labels, groups, self.classes, FrozenFeatures())
         return np.asarray(probe.logits(self.test.features).argmax(axis=1) == self.test.labels, float)
 
-    def trial(self, planted: Planted, wrong: float, rng: np.random.Generator) -> dict[str, Interval]:
-        """Return the differences of the `top` and the `bottom` half from random halves, at their Holm levels."""
-        rows = np.concatenate([rng.choice(of_class, self.per_class, replace=False) for of_class in self._by_class])
-        true = self.train.labels[rows]
-        order = sum_of_z_scores(self.train.parts[rows], true)
-        if planted == "meaningless":
-            for label in range(self.classes):
-                order[true == label] = rng.permutation(order[true == label])
-        top = self._half(order, true)
-        labels = true.copy()
-        damaged = {"harmful": top, "helpful": ~top, "meaningless": np.ones_like(top), "as they are": ~np.ones_like(top)}
-        share = wrong / 2 if planted == "meaningless" else wrong
-        flipped = np.flatnonzero(damaged[planted] & (rng.random(len(rows)) < share))
-        labels[flipped] = (labels[flipped] + rng.integers(1, self.classes, len(flipped))) % self.classes
-        random = [self._half(rng.random(len(rows)), true) for _ in range(self.seeds)]
-        halves = {"top": [top], "bottom": [~top], "random": random}
-        tests = {name: [self.correct(rows[half], labels[half]) for half in chosen] for name, chosen in halves.items()}
-        correct = {
-            name: {Replicate(0, seed): of_one[seed % len(of_one)] for seed in range(self.seeds)}
-            for name, of_one in tests.items()
-        }
+    def trials(self, planted: Planted, wrong: float, count: int, rng: np.random.Generator) -> Iterator[Trial]:
+        """Yield, for drawn sets of images, the differences of the `top` and `bottom` half from random halves."""
+        for _ in range(count):
+            rows = np.concatenate([rng.choice(of_class, self.per_class, replace=False) for of_class in self._by_class])
+            true = self.train.labels[rows]
+            top = self._half(sum_of_z_scores(self.train.parts[rows], true), true)
+            damaged = {"harmful": top, "helpful": ~top}.get(planted, np.zeros_like(top))
+            labels = self._wrong(true, np.flatnonzero(damaged & (rng.random(len(rows)) < wrong)), rng)
+            halves = [top, ~top, *(self._half(rng.random(len(rows)), true) for _ in range(self.seeds))]
+            top_test, bottom_test, *random = (self.correct(rows[half], labels[half]) for half in halves)
+            yield self._compare(top_test, bottom_test, random)
+
+    def null_trials(self, wrong: float, count: int, rng: np.random.Generator) -> Iterator[Trial]:
+        """Yield the same for meaningless orders: several trials of each drawn set, in which labels are wrong at random.
+
+        Both halves of a meaningless order are random, so that those of one trial are among the random ones of another.
+        """
+        for _ in range(0, count, NULLS_PER_SET):
+            rows = np.concatenate([rng.choice(of_class, self.per_class, replace=False) for of_class in self._by_class])
+            true = self.train.labels[rows]
+            labels = self._wrong(true, np.flatnonzero(rng.random(len(rows)) < wrong / 2), rng)
+            halves = [self._half(rng.random(len(rows)), true) for _ in range(2 * NULLS_PER_SET)]
+            tests = [[self.correct(rows[half], labels[half]) for half in (one, ~one)] for one in halves]
+            for number in range(NULLS_PER_SET):
+                others = rng.choice([i for i in range(len(halves)) if i != number], self.seeds, replace=False)
+                yield self._compare(*tests[number], [tests[i][rng.integers(2)] for i in others])
+
+    def _compare(self, top: np.ndarray, bottom: np.ndarray, random: Sequence[np.ndarray]) -> Trial:
+        """Return the differences from random halves, at their Holm levels."""
+        tests = {"top": [top] * self.seeds, "bottom": [bottom] * self.seeds, "random": random}
+        correct = {name: {Replicate(0, seed): one for seed, one in enumerate(of)} for name, of in tests.items()}
         controls = {name: RandomControl("random", "random 50%") for name in ("top", "bottom")}
         model = CellModel(self.clusters, correct, random_controls=controls)
         found = {name: interval for name in controls if (interval := model.difference(name, "random"))}
         levels = holm_levels([interval.p or 0.0 for interval in found.values()])
         return {name: one.at(level) for (name, one), level in zip(found.items(), levels, strict=True)}
+
+    def _wrong(self, labels: np.ndarray, rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Return labels (N,) of which those of some rows are those of another class, at random."""
+        changed = labels.copy()
+        changed[rows] = (labels[rows] + rng.integers(1, self.classes, len(rows))) % self.classes
+        return changed
 
     @property
     def _by_class(self) -> list[np.ndarray]:
@@ -130,7 +148,7 @@ class World:
         return half
 
 
-def report(name: str, planted: Planted, trials: Sequence[dict[str, Interval]]) -> str:
+def report(name: str, planted: Planted, trials: Sequence[Trial]) -> str:
     """Return a row of the table: how many trials were right, and the mean difference of the prettier half."""
     top = [trial["top"] for trial in trials]
     less, more = (np.mean(found) for found in ([one.high < 0 for one in top], [one.low > 0 for one in top]))
@@ -142,18 +160,15 @@ def report(name: str, planted: Planted, trials: Sequence[dict[str, Interval]]) -
     )
 
 
-def cases(nulls: int, planted: int) -> Iterator[tuple[Planted, int]]:
-    yield from (("harmful", planted), ("helpful", planted), ("as they are", planted), ("meaningless", nulls))
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", action="append", required=True, metavar="NAME=FOLDER")
     parser.add_argument("--nulls", type=int, default=200)
     parser.add_argument("--planted", type=int, default=40)
-    parser.add_argument("--per-class", type=int, default=60, help="images per class of a generated set")
+    parser.add_argument("--undamaged", type=int, default=10)
+    parser.add_argument("--per-class", type=int, default=40, help="images per class of a generated set")
     parser.add_argument("--wrong", type=float, default=0.5, help="share of wrong labels in the damaged half")
-    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--seeds", type=int, default=6)
     parser.add_argument("--cache", type=Path, help="folder for the features")
     options = parser.parse_args()
     print("| images | prettier half | trials | mean difference | half width | less | more | silent |", flush=True)
@@ -165,10 +180,15 @@ def main() -> None:
             for split, most in (("train", 300), ("test", 100))
         )
         world = World(train, test, options.per_class, options.seeds)
-        for planted, count in cases(options.nulls, options.planted):
+        counts = {"harmful": options.planted, "helpful": options.planted, "meaningless": options.nulls}
+        for planted, count in {**counts, "as they are": options.undamaged}.items():
             rng = np.random.default_rng(0)
-            trials = [world.trial(planted, options.wrong, rng) for _ in range(count)]
-            print(report(name, planted, trials), flush=True)
+            if planted == "meaningless":
+                trials = list(world.null_trials(options.wrong, count, rng))
+            else:
+                trials = list(world.trials(planted, options.wrong, count, rng))
+            if trials:
+                print(report(name, planted, trials), flush=True)
 
 
 if __name__ == "__main__":

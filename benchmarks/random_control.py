@@ -12,8 +12,9 @@ replacement. Of several data sets, the mean difference is judged.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from sklearn.datasets import load_digits
@@ -22,7 +23,6 @@ from prettyuseful.analysis.clusters import Clusters
 from prettyuseful.analysis.statistics import CellModel, Interval, RandomControl, Replicate
 
 _PER_CLASS, _CLASSES, _PENALTY = 50, 10, 0.3
-_POOL = 250
 
 
 @dataclass(frozen=True)
@@ -80,17 +80,21 @@ class Halves:
         clusters = Clusters(np.arange(len(labels)).astype(str), labels, np.ones(len(labels), int))
         return cls(*map(np.array, tests), clusters)
 
-    def trials(self, count: int, datasets: int, covered: bool = True) -> Iterator[Interval]:
+    def trials(self, count: int, datasets: int = 1, harmed: bool = True, covered: bool = True) -> Iterator[Interval]:
         """Yield the mean differences of one half and its random controls, over some data sets.
 
-        `covered`: whether the model knows of the random controls, so that intervals cover which images are selected.
+        `harmed`: whether the half has its wrong labels. `covered`: whether the model knows of the random controls, so
+        that intervals cover which images are selected.
         """
         rng, seeds = np.random.default_rng(2), self.clean.shape[1]
         for _ in range(count):
             correct, controls = {}, {}
             for name in range(datasets):
                 half, *others = rng.choice(len(self.clean), 1 + seeds, replace=False)
-                tests = {"half": self.wrong[half], "random": [self.clean[o, s] for s, o in enumerate(others)]}
+                tests = {
+                    "half": (self.wrong if harmed else self.clean)[half],
+                    "random": [self.clean[o, s] for s, o in enumerate(others)],
+                }
                 for kind, of_seeds in tests.items():
                     correct[kind, name] = {Replicate(0, seed): of_seed for seed, of_seed in enumerate(of_seeds)}
                 controls["half", name] = RandomControl(("random", name), "random 50%")
@@ -100,42 +104,32 @@ class Halves:
             yield interval
 
 
-def measure(
-    seeds: int,
-    varied: bool,
-    count: int,
-    pool: int = _POOL,
-    wrong: float = 0.0,
-    datasets: int = 1,
-    covered: bool = True,
-) -> tuple[float, float]:
-    """Return the share of intervals that exclude zero, and the median half width. See the head of this file.
-
-    `wrong`: share of the labels of the selected half that are wrong.
-    """
-    intervals = list(Halves.train(Digits.load(), seeds, varied, wrong, pool).trials(count, datasets, covered))
-    found = sum(interval.excludes_zero for interval in intervals) / count
-    return found, float(np.median([(interval.high - interval.low) / 2 for interval in intervals]))
+def shares(intervals: Iterable[Interval]) -> tuple[float, float]:
+    """Return the share of intervals that exclude zero, and the median half width."""
+    found = list(intervals)
+    half = float(np.median([(interval.high - interval.low) / 2 for interval in found]))
+    return sum(interval.excludes_zero for interval in found) / len(found), half
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--trials", type=int, default=2000)
-    count = parser.parse_args().trials
-    for varied in (False, True):
-        for seeds in (2, 3, 5, 10):
-            training = "changes the classifier" if varied else "changes nothing"
-            before, _ = measure(seeds, varied, count, covered=False)
-            print(f"{seeds} seeds, a seed {training}: {before:.1%} without the variance of the choice", flush=True)
-            for datasets in (1, 4):
-                null, half = measure(seeds, varied, count, datasets=datasets)
-                error = 1.96 * (null * (1 - null) / count) ** 0.5
-                power = [measure(seeds, varied, count // 4, wrong=w, datasets=datasets)[0] for w in (0.1, 0.2, 0.4)]
-                print(
-                    f"  {datasets} data sets: {null:.1%} +- {error:.1%} exclude zero, half width {100 * half:.1f}; "
-                    f"with 10, 20, 40% wrong labels {', '.join(f'{p:.0%}' for p in power)}",
-                    flush=True,
-                )
+    parser.add_argument("--pool", type=int, default=150, help="random halves from which trials are drawn")
+    options = parser.parse_args()
+    digits, count = Digits.load(), options.trials
+    print("| seeds | a seed | data sets | not covered | covered | half width | 20% wrong | 40% wrong |", flush=True)
+    for varied, seeds in product((False, True), (2, 3, 5, 10)):
+        halves = [Halves.train(digits, seeds, varied, wrong, options.pool) for wrong in (0.2, 0.4)]
+        for datasets in (1, 4):
+            before, _ = shares(halves[0].trials(count, datasets, harmed=False, covered=False))
+            null, half = shares(halves[0].trials(count, datasets, harmed=False))
+            power = [shares(one.trials(count // 4, datasets))[0] for one in halves]
+            error = 1.96 * (null * (1 - null) / count) ** 0.5
+            print(
+                f"| {seeds} | {'changes' if varied else 'does not change'} it | {datasets} | {before:.1%} | "
+                f"{null:.1%} ± {error:.1%} | {100 * half:.1f} | {' | '.join(f'{p:.0%}' for p in power)} |",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

@@ -4,15 +4,13 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
-from random_control import measure
+from random_control import Digits, Halves, shares
 
 
-def test_intervals_cover_which_images_are_selected() -> None:
+def test_intervals_cover_which_images_are_selected_and_find_harm() -> None:
     """60 trials have a standard error of 3 points. `benchmarks/random_control.py` is more precise."""
-    uncovered, _ = measure(seeds=10, varied=False, count=60, pool=30, covered=False)
-    covered, _ = measure(seeds=10, varied=False, count=60, pool=30)
+    halves = Halves.train(Digits.load(), seeds=10, varied=False, wrong=0.4, pool=30)
+    uncovered, _ = shares(halves.trials(60, harmed=False, covered=False))
+    covered, _ = shares(halves.trials(60, harmed=False))
     assert covered <= 0.09 < uncovered
-
-
-def test_a_harmful_selection_is_found() -> None:
-    assert measure(seeds=5, varied=True, count=30, pool=20, wrong=0.4)[0] > 0.9
+    assert shares(halves.trials(20))[0] > 0.9

@@ -63,7 +63,7 @@ def test_selections_that_need_more_images_are_left_out_with_a_note() -> None:
 @pytest.mark.parametrize(
     ("datasets", "message"),
     [
-        (BASE.replace("8", "3"), "the experiment pretty needs at least 4 images in every class, but one has only 3"),
+        (BASE.replace("8", "3"), "leaves some out, of at least 4, but a class has only 3"),
         ("mixed: {mix: {real: 4}}", "the experiment pretty selects generated images, but no data set has a generator"),
     ],
 )

@@ -55,10 +55,11 @@ def arms_by_dataset(
     """
     arms = {name: experiment.arms_for(available, classes) for name, available in counts.items()}
     if not any(arms.values()):
+        fewest = max(available.smallest for available in counts.values())
         raise DataError(
-            f"the experiment {experiment.name} needs at least {FEWEST} images in every class, but one has only "
-            f"{max(available.smallest for available in counts.values())}; leave small classes out with min_per_class, "
-            "or add images"
+            f"the experiment {experiment.name} keeps some images of every class and leaves some out, of at least "
+            f"{FEWEST}, but a class has only {fewest}; keep fewer, leave small classes out with min_per_class, or add "
+            "images"
         )
     notes = (_left_out(name, experiment, found) for name, found in arms.items() if len(found) < len(experiment.arms))
     return arms, tuple(notes)
