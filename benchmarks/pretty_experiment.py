@@ -61,7 +61,7 @@ class Embedded:
         features, parts = [], []
         for start in range(0, len(files), _CHUNK):
             images = [np.asarray(Image.open(file).convert("RGB")) for file, _ in files[start : start + _CHUNK]]
-            features.append(encoder.features(Pixels.from_images(images)))
+            features.append(encoder.features(Pixels.from_images([(image, 0, "") for image in images])))
             parts += [[SCORES[name].of(Planes(image)) for name in PRETTINESS_PARTS] for image in images]
         return cls(np.concatenate(features), np.array([label for _, label in files]), np.array(parts))
 
@@ -177,7 +177,7 @@ def main() -> None:
         name, _, folder = text.partition("=")
         train, test = (
             Embedded.cached(Path(folder) / split, most, options.cache)
-            for split, most in (("train", 300), ("test", 100))
+            for split, most in (("train", 150), ("test", 60))
         )
         world = World(train, test, options.per_class, options.seeds)
         counts = {"harmful": options.planted, "helpful": options.planted, "meaningless": options.nulls}
