@@ -12,8 +12,9 @@ from prettyuseful.engine.pinned import Pinned
 from prettyuseful.plan.cells import FrozenCell, PlannedCell
 from prettyuseful.plan.planned import PlanContext, PlannedDataset, PlannedRun
 from prettyuseful.plan.real import RealImages
-from prettyuseful.steps.embed import EmbedSpec, EmbedTextSpec
+from prettyuseful.steps.embed import EmbedSpec, EmbedTextSpec, SelectFeaturesSpec
 from prettyuseful.steps.linear_probe import EvaluateProbeSpec, FitProbeSpec
+from prettyuseful.steps.selection import SelectSpec
 from prettyuseful.study.file import REAL
 
 _CLASS_TEXT = "a photo of a {}"
@@ -57,9 +58,16 @@ class FeaturePlanner:
     def key(self, dataset: str, encoder: EncoderSource, title: str) -> str:
         """Return the key of the step that embeds the images of the step `dataset`; `title` is their name.
 
-        Encoders run in float32, so that results are comparable with published numbers.
+        Encoders run in float32, so that results are comparable with published numbers. Selected images are not embedded
+        again: their features are those of the data set that they are selected from.
         """
         graph = self.context.graph
+        if isinstance(graph.steps[dataset].spec, SelectSpec):
+            images = graph.steps[dataset].inputs["dataset"]
+            features = self.key(images, encoder, graph.steps[images].label.partition(" ")[2].rpartition(": ")[2])
+            inputs = {"features": features, "dataset": images, "selection": dataset}
+            label = f"select features of {title} by {encoder.label}"
+            return graph.add(SelectFeaturesSpec(), inputs, label, graph.units(images))
         spec = EmbedSpec(encoder=self.pinned(encoder), numerics=self.context.study.numerics.step_numerics())
         return graph.add(spec, {"dataset": dataset}, f"embed {title} by {encoder.label}", graph.units(dataset))
 
