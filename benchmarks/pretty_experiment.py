@@ -168,7 +168,7 @@ def main() -> None:
     parser.add_argument("--undamaged", type=int, default=10)
     parser.add_argument("--per-class", type=int, default=40, help="images per class of a generated set")
     parser.add_argument("--wrong", type=float, default=0.5, help="share of wrong labels in the damaged half")
-    parser.add_argument("--seeds", type=int, default=6)
+    parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--cache", type=Path, help="folder for the features")
     options = parser.parse_args()
     print("| images | prettier half | trials | mean difference | half width | less | more | silent |", flush=True)
@@ -176,8 +176,7 @@ def main() -> None:
     for text in options.folder:
         name, _, folder = text.partition("=")
         train, test = (
-            Embedded.cached(Path(folder) / split, most, options.cache)
-            for split, most in (("train", 150), ("test", 60))
+            Embedded.cached(Path(folder) / split, most, options.cache) for split, most in (("train", 100), ("test", 60))
         )
         world = World(train, test, options.per_class, options.seeds)
         counts = {"harmful": options.planted, "helpful": options.planted, "meaningless": options.nulls}

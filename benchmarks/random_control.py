@@ -67,7 +67,8 @@ class Halves:
 
     @classmethod
     def train(cls, digits: Digits, seeds: int, varied: bool, wrong: float, pool: int) -> Halves:
-        rng, tests = np.random.default_rng(1), ([], [])
+        rng = np.random.default_rng(1)
+        tests: tuple[list[list[np.ndarray]], ...] = ([], [])
         for _ in range(pool):
             half = digits.half(rng)
             labels = digits.labels.copy()
@@ -78,7 +79,7 @@ class Halves:
                 into.append([digits.correct(rows, of_labels) for rows in drawn])
         labels = digits.test_labels
         clusters = Clusters(np.arange(len(labels)).astype(str), labels, np.ones(len(labels), int))
-        return cls(*map(np.array, tests), clusters)
+        return cls(np.array(tests[0]), np.array(tests[1]), clusters)
 
     def trials(self, count: int, datasets: int = 1, harmed: bool = True, covered: bool = True) -> Iterator[Interval]:
         """Yield the mean differences of one half and its random controls, over some data sets.

@@ -213,9 +213,9 @@ def _model(
 
 def _random_controls(study: Study, sizes: Mapping[str, ClassCounts]) -> dict[_DatasetSize, RandomControl]:
     return {
-        (name, sizes[name]): control._replace(name=(control.name, sizes[control.name]))
+        (name, sizes[name]): control._replace(name=(of_control, sizes[of_control]))
         for name, control in random_controls(study).items()
-        if name in sizes and control.name in sizes
+        if name in sizes and (of_control := str(control.name)) in sizes
     }
 
 
