@@ -6,8 +6,8 @@ Halves of 500 of scikit-learn's digits train a ridge classifier, which is tested
 one half with random halves, another one for each training seed, as studies do. Where the half is random, too, a 95%
 interval should exclude zero in at most 5% of all trials. Where a share of its labels is wrong, it should do so often. A
 training seed changes nothing (as for linear probes on frozen features), leaves out 15% of the half (which matters about
-as much as the choice of the half), or draws its images with replacement (about twice as much). Of several data sets, the
-mean difference is judged.
+as much as the choice of the half), or draws its images with replacement (about twice as much). Of several data sets,
+the mean difference is judged.
 """
 
 from __future__ import annotations
