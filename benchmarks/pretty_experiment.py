@@ -113,7 +113,7 @@ class World:
             rows = np.concatenate([rng.choice(of_class, self.per_class, replace=False) for of_class in self._by_class])
             true = self.train.labels[rows]
             labels = self._wrong(true, np.flatnonzero(rng.random(len(rows)) < wrong / 2), rng)
-            halves = [self._half(rng.random(len(rows)), true) for _ in range(2 * NULLS_PER_SET)]
+            halves = [self._half(rng.random(len(rows)), true) for _ in range(NULLS_PER_SET + 4)]
             tests = [[self.correct(rows[half], labels[half]) for half in (one, ~one)] for one in halves]
             for number in range(NULLS_PER_SET):
                 others = rng.choice([i for i in range(len(halves)) if i != number], self.seeds, replace=False)

@@ -114,11 +114,7 @@ def title(
     on: OnOption = "local",
     as_json: JsonOption = False,
 ) -> None:
-    """Run a study, and test whether the prettier half of its generated images is better or worse training data.
-
-    For every generated data set, the prettiest and the least pretty images of each class are compared with as many
-    random ones.
-    """
+    """Train on the prettier half of each generated data set and on a random half: which is better training data?"""
     from prettyuseful.fields import resolve_plugin
     from prettyuseful.selection.experiments import top_and_bottom
     from prettyuseful.study.reading import load_study
