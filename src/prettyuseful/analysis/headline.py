@@ -21,10 +21,12 @@ def headline(
     rows: Sequence[Row],
     comparisons: Sequence[Comparison],
     pretty: PrettyUseful | None = None,
+    mixing: str | None = None,
 ) -> tuple[str, ...]:
     """Return the most important sentences for the study's first grid cell.
 
-    The first one says whether prettier data sets are less useful, if that was measured (`pretty`). The others are about
+    The first one says whether prettier data sets are less useful, if that was measured (`pretty`); the next one what
+    generated images add to real ones (`mixing`). The others are about
     the generated data set with the highest accuracy: its accuracy against real images, its effective real images, and
     its main cause; where one of these is missing, pre-registered and exploratory comparisons follow.
     Data sets that contain real images or are derived from another one are used only if the study has no others.
@@ -45,7 +47,7 @@ def headline(
     real_count = baseline_of(best.images_per_class, (row.images_per_class for row in in_cell if row.real))
     pairs = [pair for pair in comparisons if pair.cell == best.cell]
     has_format = any(format_sentence(dataset) for dataset in datasets if dataset.name == best.dataset)
-    shown = pretty.sentences[:1] if pretty else ()
+    shown = (*(pretty.sentences[:1] if pretty else ()), *([mixing] if mixing else []))
     return (*shown, *_sentences(name, best, real_count, datasets, pairs))[: _MAX_SENTENCES + has_format]
 
 

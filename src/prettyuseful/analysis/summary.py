@@ -20,6 +20,9 @@ from prettyuseful.analysis.distribution import (
 )
 from prettyuseful.analysis.effective import EffectiveReal, effective_real_images
 from prettyuseful.analysis.headline import headline
+from prettyuseful.analysis.mixing import MixGrid, mixing_grids
+from prettyuseful.analysis.mixing_answer import headline_sentence, mixing_sentences
+from prettyuseful.analysis.mixing_looks import mix_seeds
 from prettyuseful.analysis.power import detectable_difference
 from prettyuseful.analysis.prettiness import PrettyUseful, prettiness_of
 from prettyuseful.analysis.ranking import RankRange, holm, holm_levels, rank_datasets
@@ -47,6 +50,7 @@ from prettyuseful.records import (
     TransferResult,
     dataset_title,
 )
+from prettyuseful.study.curve import MixPoint, mixed_datasets
 from prettyuseful.study.file import REAL, Study
 
 Name = TypeVar("Name", bound=Hashable)
@@ -59,8 +63,8 @@ class Summary:
     """The results of a study, from which reports and tables are made.
 
     `rows`: in the order of the study file; in each grid cell, real images come first. `comparisons`: all pairs of data
-    sets. `curve`: accuracy by number of real training images. `problems`: one sentence for each data set or run that is
-    missing or has failed.
+    sets. `curve`: accuracy by number of real training images. `mixing`: what generated images add to real ones, if the
+    study has a `curve` of mixtures. `problems`: one sentence for each data set or run that is missing or has failed.
     """
 
     study: StudyRecord
@@ -69,6 +73,7 @@ class Summary:
     rows: tuple[Row, ...]
     comparisons: tuple[Comparison, ...]
     curve: tuple[CurvePoint, ...]
+    mixing: tuple[MixGrid, ...]
     problems: tuple[str, ...]
 
     @property
@@ -108,7 +113,12 @@ class Summary:
         """
         shown = self.pretty_useful.sentences if self.pretty_useful else ()
         results = answer(self.study, self.datasets, self.rows, self.comparisons, self.intervention_effects)
-        return (*self.errors, *shown, *results)
+        return (*self.errors, *shown, *results, *self._mixing_sentences)
+
+    @property
+    def _mixing_sentences(self) -> tuple[str, ...]:
+        """What generated images add to real ones, for the first grid cell."""
+        return tuple(mixing_sentences(self.mixing, self.study.cells[0])) if self.mixing else ()
 
     @cached_property
     def findings(self) -> tuple[Finding, ...]:
@@ -133,7 +143,8 @@ class Summary:
     @cached_property
     def headline(self) -> tuple[str, ...]:
         """The answer in at most three sentences, for the first grid cell of the study."""
-        return headline(self.datasets, self.rows, self.comparisons, self.pretty_useful)
+        mixing = headline_sentence(self.mixing, self.study.cells[0]) if self.mixing else None
+        return headline(self.datasets, self.rows, self.comparisons, self.pretty_useful, mixing)
 
 
 def summarise(records: Sequence[Record]) -> Summary:
@@ -170,6 +181,7 @@ def summarise(records: Sequence[Record]) -> Summary:
     problems = (
         *(_problem_message(record) for record in records_with_status if record.status != "complete"),
         *_missing_record_messages(study, datasets, runs, stopped),
+        *_missing_mixtures(study, runs),
     )
     points = tuple(
         CurvePoint(cell, steps_of, n, model.accuracy(n))
@@ -177,7 +189,7 @@ def summarise(records: Sequence[Record]) -> Summary:
         if (model := _model(curve))
         for n in sorted(curve)
     )
-    return Summary(study, datasets, runs, tuple(rows), tuple(comparisons), points, problems)
+    return Summary(study, datasets, runs, tuple(rows), tuple(comparisons), points, mixing_grids(study, runs), problems)
 
 
 def _model(tests: Mapping[Name, Tests], share_draws: ShareDraws = never) -> CellModel | None:
@@ -195,7 +207,7 @@ def _curves(runs: Sequence[RunRecord]) -> dict[tuple[Cell, ClassCounts], dict[Cl
     """Return the tests of the real-image curves by (cell, `steps_of`), then by images per class."""
     grouped: dict[tuple[Cell, ClassCounts], dict[ClassCounts, list[RunRecord]]] = {}
     for run in runs:
-        if run.steps_of is not None:
+        if run.steps_of is not None and run.mixed is None:
             grouped.setdefault((run.cell, run.steps_of), {}).setdefault(run.images_per_class, []).append(run)
     return {
         curve: {n: tests for n, group in sizes.items() if (tests := tests_of(group, REAL))}
@@ -359,7 +371,7 @@ def _missing_record_messages(
     """
     draws = {dataset.name: dataset.draws for dataset in datasets}
     drawn = [(name, draw) for name in [REAL, *study.file.datasets] for draw in range(draws.get(name, 1))]
-    recorded = {(run.dataset, run.draw, run.cell, run.seed) for run in runs}
+    recorded = {(run.dataset, run.draw, run.cell, run.seed) for run in runs if run.mixed is None}
     needed = [*product(drawn, study.cells, study.file.train.seeds)]
     needed += [
         ((name, draw), cell, seed)
@@ -371,6 +383,26 @@ def _missing_record_messages(
         f"{cell[0]} on {dataset_title(name, draw)}, seed {seed}: its record is missing"
         for (name, draw), cell, seed in needed
         if (name, draw, cell, seed) not in recorded
+    ]
+
+
+def _missing_mixtures(study: StudyRecord, runs: Sequence[RunRecord]) -> list[str]:
+    """One message for each run of the curve of mixtures that has no record file."""
+    curve = study.file.curve
+    if curve is None:
+        return []
+    recorded = {(run.cell, run.dataset, run.mixed, run.seed) for run in runs if run.mixed is not None}
+    names, needed = mixed_datasets(curve, study.file.datasets), list[tuple[Cell, str, MixPoint, int]]()
+    for cell in study.cells:
+        points = [(name, point) for point in curve.points for name in (names if point.synthetic else (REAL,))]
+        needed += [(cell, *named, seed) for named, seed in product(points, study.file.train.seeds)]
+        if curve.precision is not None:
+            of_cell = [run for run in runs if run.cell == cell and run.mixed is not None]
+            needed += [(cell, *added) for added in sorted(mix_seeds(study.file, cell, of_cell).added, key=str)]
+    return [
+        f"{cell[0]} on {dataset_title(name, 0, point)}, seed {seed}: its record is missing"
+        for cell, name, point, seed in needed
+        if (cell, name, point, seed) not in recorded
     ]
 
 
