@@ -530,16 +530,18 @@ def _diagnosis_problems(record: DatasetRecord, task: TaskRecord) -> Iterator[str
 
 
 def _sort_key(record: Record, study: StudyRecord) -> tuple[int | ClassCounts, ...]:
-    """Sort records like the data sets and grid cells of the study file; real images come first."""
+    """Sort records like the data sets and grid cells of the study file; real images come first, mixtures last."""
     if isinstance(record, StudyRecord):
         return (0,)
     names, seeds = [REAL, *study.file.datasets], list(study.file.all_seeds)
     if isinstance(record, DatasetRecord):
         return (1, names.index(record.name), record.images_per_class)
     cell = study.cells.index(record.cell)
+    if record.mixed is not None:
+        point = (record.mixed.real, record.mixed.synthetic)
+        return (3, cell, seeds.index(record.seed), *point, names.index(record.dataset), record.draw)
     position = (seeds.index(record.seed), names.index(record.dataset), record.images_per_class, record.draw)
-    mixed = (0, 0) if record.mixed is None else (record.mixed.real, record.mixed.synthetic)
-    return (2, cell, record.steps_of or ClassCounts(0), *position, *mixed)
+    return (2, cell, record.steps_of or ClassCounts(0), *position)
 
 
 def schema(models: Iterable[type[BaseModel]] = (StudyRecord, DatasetRecord, RunRecord, Manifest)) -> dict[str, Any]:
