@@ -1,7 +1,7 @@
 """Is a planted best number of generated images found, and is "add none" said where they are useless?
 
-    python benchmarks/mixing.py --tasks 30                     # simulated accuracies through the analysis of `curve`
-    python benchmarks/mixing.py --real PATH --tasks 5          # real runs of the product on a task folder
+    python benchmarks/mixing.py --tasks 30               # simulated accuracies through the analysis of `curve`
+    python benchmarks/mixing.py --real FOLDER --out OUT  # a real run of the product on a task folder
 
 **Simulated.** A task has two rows of 20 and 100 real images per class, to which 0 to 800 generated ones are added. The
 accuracies follow none of the forms that the analysis could know: the logit rises to its maximum at a planted ratio of
@@ -10,19 +10,22 @@ slow decline, or as a slow rise with a sudden one. Test images, seeds and their 
 The true best number is that with the highest expected accuracy of the grid. Two more kinds of tasks have images that
 change nothing, and images that harm the more of them are added.
 
-**Real.** The task folder has `train` and `test` with class folders. `biased` generated images are other real training
-images with wrong labels for a share that grows along the folder, so that the first ones help and too many harm;
-`noise` are images of pure noise. Linear probes on frozen features of `efficientnet-lite0` are trained on the grid.
+**Real.** The task folder has `train` and `test` with class folders. Other real training images play the generated ones:
+`biased` has 60% images of the next class in the first three classes, as a model that does not know these classes. So
+its images help where real ones are few, and outvote them where there are more. `noise` are images of pure noise. Linear
+probes on frozen features of `efficientnet-lite0` are trained on the grid by the product.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import inf
+from pathlib import Path
 
 import numpy as np
 from simulation import World, single_images
@@ -195,11 +198,68 @@ def simulate(tasks: int, seeds: Sequence[int]) -> Iterator[dict[str, object]]:
         yield measure(kind, tasks, min(seeds), 2.0)
 
 
+def split_training_images(folder: Path, out: Path, kept: int, per_class: int, confused: int = 3) -> None:
+    """Link the first `kept` training images of each class as the real ones, and the next ones as biased images.
+
+    In the first `confused` classes, 60% of the biased images are of the next class.
+    """
+    rng = np.random.default_rng(0)
+    names = sorted(path.name for path in (folder / "train").iterdir() if path.is_dir())
+    images = {name: sorted((folder / "train" / name).iterdir()) for name in names}
+    for label, name in enumerate(names):
+        is_wrong = rng.random(per_class) < (0.6 if label < confused else 0.0)
+        sources = [images[names[(label + is_wrong[number]) % len(names)]][kept + number] for number in range(per_class)]
+        for part, paths in (("real", images[name][:kept]), ("biased", sources)):
+            (out / part / name).mkdir(parents=True)
+            for number, path in enumerate(paths):
+                shutil.copyfile(path, out / part / name / f"{number:04d}{path.suffix}")
+
+
+def write_noise(folder: Path, out: Path, per_class: int, size: int = 32) -> None:
+    """Write images of pure noise for every class."""
+    from PIL import Image
+
+    rng = np.random.default_rng(1)
+    for name in sorted(path.name for path in (folder / "train").iterdir() if path.is_dir()):
+        (out / name).mkdir(parents=True)
+        for number in range(per_class):
+            Image.fromarray(rng.integers(256, size=(size, size, 3), dtype=np.uint8)).save(
+                out / name / f"{number:04d}.png"
+            )
+
+
+def run_real(folder: Path, out: Path, curve: str, seeds: Sequence[int]) -> None:
+    """Run the product on real images with biased images and with noise; print its sentences."""
+    from prettyuseful import parse_study, run_study
+
+    per_class = 80
+    if not (out / "biased").exists():
+        out.mkdir(parents=True, exist_ok=True)
+        split_training_images(folder, out, kept=100, per_class=per_class)
+        write_noise(folder, out / "noise", per_class)
+    study = parse_study(
+        f"version: 1\ntask: {{real: {out / 'real'}, test: {folder / 'test'}, test_images: 1000}}\n"
+        f"datasets:\n  biased: {{generator: {out / 'biased'}, images_per_class: {per_class}}}\n"
+        f"  noise: {{generator: {out / 'noise'}, images_per_class: {per_class}}}\n"
+        f"train: {{architectures: [efficientnet-lite0], recipes: [frozen-features], seeds: {list(seeds)}}}\n"
+        f"metrics: []\ncurve: {curve}\n"
+    )
+    result = run_study(study, out / "store", out / "results", workers=1)
+    for sentence in result.summary.answer:
+        print(sentence)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tasks", type=int, default=30)
     parser.add_argument("--seeds", type=int, nargs="+", default=[3, 5])
+    parser.add_argument("--real", type=Path, help="folder with `train` and `test`, each with a folder per class")
+    parser.add_argument("--out", type=Path, default=Path("mixing-results"))
+    parser.add_argument("--curve", default="{real: [5, 20], synthetic: [0, 5, 20, 80]}")
     options = parser.parse_args()
+    if options.real:
+        run_real(options.real, options.out, options.curve, options.seeds)
+        return
     results = []
     for result in simulate(options.tasks, options.seeds):
         results.append(result)
