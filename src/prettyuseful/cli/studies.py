@@ -153,6 +153,9 @@ def plan(
     if loaded.train.until is not None:
         seeds = f"{len(loaded.train.seeds)} to {loaded.train.at_most} training seeds"
         print_line(f"{seeds}: they are added until every planned comparison is decided (until: sure)")
+    if loaded.curve is not None and loaded.curve.precision is not None:
+        seeds = f"{len(loaded.train.seeds)} to {loaded.curve.at_most} training seeds of the curve"
+        print_line(f"{seeds}: they are added until gains are precise to {loaded.curve.precision:g} points")
     print_line(explanation.summary)
     if detection is not None:
         elsewhere = "" if store == DEFAULT_STORE else f" --store {shlex.quote(store)}"

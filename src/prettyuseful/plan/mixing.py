@@ -48,7 +48,7 @@ class MixPlanner:
                     f"curve.synthetic: {most} images per class of {name!r} are needed, which has only {counts}; "
                     "increase its images_per_class, or leave out the larger numbers"
                 )
-        if any(self.real.available[label] < len(self.seeds) * largest for label in range(self.classes)):
+        if any(self.real.available[label] < self._places * largest for label in range(self.classes)):
             self.context.notes.append(
                 "Some classes have too few real training images for every training seed of the curve to take others: "
                 "seeds share images, so the intervals of the largest numbers of real images are about these images."
@@ -93,14 +93,18 @@ class MixPlanner:
         first = ClassCounts(tuple(int(start * available[label]) for label in range(self.classes)))
         return Portion(per_class=per_class, first=first)
 
+    @property
+    def _places(self) -> int:
+        """The number of equally distant places where seeds may start, see `spread_starts`."""
+        return 2 ** (len(self.seeds) - 1).bit_length()
+
     @cached_property
     def _pool(self) -> tuple[str, ClassCounts]:
         """The key of the real images that all portions are taken from, and how many there are of each class.
 
         There are enough of them for seeds without common images, if the task has so many.
         """
-        starts = 2 ** (len(self.seeds) - 1).bit_length()
-        per_class = self.real.limit(ClassCounts(starts * max(self.curve.real)))
+        per_class = self.real.limit(ClassCounts(self._places * max(self.curve.real)))
         return self.real.load_step("train", per_class, "curve.real"), per_class
 
 
