@@ -49,4 +49,5 @@ def spread_starts(index: int, count: int) -> float:
     With a power of two, all begin equally far apart.
     """
     bits = max(1, (count - 1).bit_length())
-    return int(f"{index:0{bits}b}"[::-1], 2) / 2**bits
+    reversed_bits = int(f"{index:0{bits}b}"[::-1], 2)
+    return reversed_bits / float(1 << bits)

@@ -62,7 +62,8 @@ class FitMixSpec(StepSpec):
             rows = portion.rows(labels, classes)
             apart = np.array([f"{name}/{group}" for group in groups[rows]], str)
             parts.append((features[rows], labels[rows], apart))
-        return _fit(job, *(np.concatenate(arrays) for arrays in zip(*parts, strict=True)), classes, self.recipe)
+        features, labels, groups = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+        return _fit(job, features, labels, groups, classes, self.recipe)
 
 
 class EvaluateProbeSpec(StepSpec):
