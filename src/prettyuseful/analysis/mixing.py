@@ -136,7 +136,7 @@ def mixing_grids(study: StudyRecord, runs: Sequence[RunRecord]) -> tuple[MixGrid
     for cell in study.cells:
         for dataset in mixed_datasets(curve, study.file.datasets):
             of_grid = runs_of_grid(runs, cell, dataset)
-            tests = {point: tests for point in curve.points if (tests := mix_tests(of_grid.get(point, ())))}
+            tests = {point: found for point in curve.points if (found := mix_tests(of_grid.get(point, ())))}
             if comparisons := _compare_rows(tests, family):
                 counts = {point: of_grid[point][0].images_per_class for point in tests}
                 values = _Values(counts, fit(tests), family, curve.prices, len(study.task.classes))

@@ -96,7 +96,7 @@ class MixPlanner:
     @property
     def _places(self) -> int:
         """The number of equally distant places where seeds may start, see `spread_starts`."""
-        return 2 ** (len(self.seeds) - 1).bit_length()
+        return 1 << (len(self.seeds) - 1).bit_length()
 
     @cached_property
     def _pool(self) -> tuple[str, ClassCounts]:
