@@ -25,6 +25,7 @@ from prettyuseful.generators.base import Origin
 from prettyuseful.metrics.base import Metric, Per
 from prettyuseful.numerics import Environment
 from prettyuseful.output_files import convert_write_errors, draft_folder, is_own_file, make_folder, write_text
+from prettyuseful.study.curve import MixPoint
 from prettyuseful.study.file import MAX_DRAWS, REAL, Study
 from prettyuseful.study.problems import find_problems
 from prettyuseful.untrusted_text import (
@@ -86,7 +87,8 @@ class RunRecord(_Versioned):
     `steps_of`: for points of the real-image curve, the images per class whose number of training steps is used. `keys`:
     keys of its artifacts. `seconds`: wall time of each step. `last_epoch`: training log of the last epoch.
     `environment`: software and hardware of the training. `transfers`: its tests. `draw`: the draw of the generator that
-    it was trained on, from 0; the images of draw d were generated with the seed of the data set plus d.
+    it was trained on, from 0; the images of draw d were generated with the seed of the data set plus d. `mixed`: for
+    points of the curve of mixtures, the numbers of real images and of images of the data set.
     """
 
     record: Literal["run"] = "run"
@@ -100,6 +102,7 @@ class RunRecord(_Versioned):
     seed: int
     draw: Annotated[int, Field(ge=0, lt=MAX_DRAWS)] = 0
     steps_of: ClassCounts | None = None
+    mixed: MixPoint | None = None
     keys: dict[str, str]
     seconds: dict[str, Seconds] = {}
     last_epoch: dict[str, float] = {}
@@ -113,8 +116,8 @@ class RunRecord(_Versioned):
 
     @property
     def dataset_title(self) -> str:
-        """The data set that it was trained on, such as `sd-1.5` or `sd-1.5, draw 2`."""
-        return dataset_title(self.dataset, self.draw)
+        """The data set that it was trained on, such as `sd-1.5`, `sd-1.5, draw 2` or `50 real + 100 sd-1.5`."""
+        return dataset_title(self.dataset, self.draw, self.mixed)
 
 
 class GroupedParts(BaseModel):
@@ -325,7 +328,7 @@ def record_name(record: Record) -> str:
         case DatasetRecord():
             return dataset_file(dataset_label(record.name, record.images_per_class))
         case RunRecord():
-            data = dataset_label(record.dataset, record.images_per_class, record.steps_of, record.draw)
+            data = dataset_label(record.dataset, record.images_per_class, record.steps_of, record.draw, record.mixed)
             return run_file(run_label(data, record.cell, record.seed))
 
 
@@ -344,20 +347,36 @@ def run_label(data: str, cell: CellNames, seed: int) -> str:
     return "@".join([data, *cell, str(seed)])
 
 
-def dataset_label(name: str, images_per_class: ClassCounts, steps_of: ClassCounts | None = None, draw: int = 0) -> str:
-    """Return a unique name of a data set or of a draw beyond the first one.
+def dataset_label(
+    name: str,
+    images_per_class: ClassCounts,
+    steps_of: ClassCounts | None = None,
+    draw: int = 0,
+    mixed: MixPoint | None = None,
+) -> str:
+    """Return a unique name of a data set, of a draw beyond the first one, or of real images mixed with the data set.
 
     Real images occur in several sizes and numbers of training steps.
     """
+    if mixed is not None:
+        return mix_label(name, mixed)
     if name == REAL:
         steps = "" if steps_of is None else f"@steps-of-{steps_of.label}"
         return f"{REAL}@{images_per_class.label}{steps}"
     return f"{name}@draw-{draw}" if draw else name
 
 
-def dataset_title(name: str, draw: int) -> str:
+def mix_label(name: str, mixed: MixPoint) -> str:
+    """Return a unique name of real images mixed with a data set."""
+    return f"{name}@{mixed.label}"
+
+
+def dataset_title(name: str, draw: int, mixed: MixPoint | None = None) -> str:
     """Return the name of a data set for readers; the first draw is the data set itself."""
-    return f"{name}, draw {draw}" if draw else name
+    title = f"{name}, draw {draw}" if draw else name
+    if mixed is None:
+        return title
+    return f"{mixed.real} {REAL} + {mixed.synthetic} {title}" if mixed.synthetic else f"{mixed.real} {REAL} alone"
 
 
 RECORD_MARK = b'"schema_version"'
@@ -394,7 +413,8 @@ def _is_old_record(path: Path) -> bool:
             return path.name == dataset_file(dataset_label(content["name"], counts))
         steps_of = content.get("steps_of")
         curve = None if steps_of is None else ClassCounts(steps_of)
-        data = dataset_label(content["dataset"], counts, curve, content.get("draw", 0))
+        mixed = MixPoint(**content["mixed"]) if content.get("mixed") else None
+        data = dataset_label(content["dataset"], counts, curve, content.get("draw", 0), mixed)
         cell = (content["architecture"], content["recipe"], content["probe"])
         return path.name == run_file(run_label(data, cell, content["seed"]))
     except (OSError, UnreadableTextError, KeyError, TypeError, ValueError, AttributeError):
@@ -510,13 +530,16 @@ def _diagnosis_problems(record: DatasetRecord, task: TaskRecord) -> Iterator[str
 
 
 def _sort_key(record: Record, study: StudyRecord) -> tuple[int | ClassCounts, ...]:
-    """Sort records like the data sets and grid cells of the study file; real images come first."""
+    """Sort records like the data sets and grid cells of the study file; real images come first, mixtures last."""
     if isinstance(record, StudyRecord):
         return (0,)
-    names, seeds = [REAL, *study.file.datasets], list(study.file.train.all_seeds)
+    names, seeds = [REAL, *study.file.datasets], list(study.file.all_seeds)
     if isinstance(record, DatasetRecord):
         return (1, names.index(record.name), record.images_per_class)
     cell = study.cells.index(record.cell)
+    if record.mixed is not None:
+        point = (record.mixed.real, record.mixed.synthetic)
+        return (3, cell, seeds.index(record.seed), *point, names.index(record.dataset), record.draw)
     position = (seeds.index(record.seed), names.index(record.dataset), record.images_per_class, record.draw)
     return (2, cell, record.steps_of or ClassCounts(0), *position)
 

@@ -23,12 +23,14 @@ def headline(
     comparisons: Sequence[Comparison],
     pretty: PrettyUseful | None = None,
     selections: Sequence[SelectionEffect] = (),
+    mixing: str | None = None,
 ) -> tuple[str, ...]:
     """Return the most important sentences for the study's first grid cell.
 
     The first ones say what a selection of images gains or costs (the first one of `selections`, all of the first grid
-    cell) and whether prettier data sets are less useful (`pretty`), if that was measured. The others are about the
-    generated data set with the highest accuracy: its accuracy against real images, its effective real images, and
+    cell), whether prettier data sets are less useful (`pretty`) and what generated images add to real ones (`mixing`),
+    if that was measured. The others are about the generated data set with the highest accuracy: its accuracy against
+    real images, its effective real images, and
     its main cause; where one of these is missing, pre-registered and exploratory comparisons follow.
     Data sets that contain real images or are derived from another one are used only if the study has no others.
     There are at most three sentences, and one more if the files of the two sides differ in format.
@@ -51,6 +53,7 @@ def headline(
     has_format = any(format_sentence(dataset) for dataset in datasets if dataset.name == best.dataset)
     shown = [effect.sentence for effect in selections[:1]]
     shown += pretty.sentences[:1] if pretty and (pretty.is_testable or not shown) else ()
+    shown += [mixing] if mixing else []
     return (*shown, *_sentences(name, best, real_count, datasets, pairs))[: _MAX_SENTENCES + has_format]
 
 

@@ -180,6 +180,7 @@ class CellModel:
             Seeds that some of the draws of a data set lack are not used.
         share_draws: draws of data sets that do not share them are independent.
         random_controls: the random controls of selections.
+        prior_dof: the most degrees of freedom of the prior; infinite if all data sets vary alike over seeds.
     """
 
     def __init__(
@@ -188,8 +189,10 @@ class CellModel:
         correct: Mapping[Any, Mapping[Replicate, np.ndarray]],
         share_draws: ShareDraws = never,
         random_controls: RandomControls = MappingProxyType({}),
+        prior_dof: float = _PRIOR_DOF,
     ) -> None:
         self.clusters, self.share_draws, self.random_controls = clusters, share_draws, random_controls
+        self.prior_dof = prior_dof
         self.datasets: dict[Hashable, _Fitted] = {name: self._fitted(one) for name, one in correct.items()}
 
     def accuracy(self, name: Hashable, level: float = LEVEL) -> Interval:
@@ -284,7 +287,7 @@ class CellModel:
             return None
         means = np.stack([one.of_seeds(common).means for one in fitted])
         own = np.atleast_2d(np.cov(means)) / len(common)
-        prior_dof = min(_PRIOR_DOF, (len(names) - 2) * own_dof / 2) if len(names) > 1 else 0.0
+        prior_dof = min(self.prior_dof, (len(names) - 2) * own_dof / 2) if len(names) > 1 else 0.0
         variance = float(np.trace(own)) / len(names)
         covariance = (float(own.sum()) - len(names) * variance) / max(1, len(names) * (len(names) - 1))
         prior = np.full_like(own, covariance) + np.eye(len(names)) * (variance - covariance)
@@ -392,7 +395,7 @@ class CellModel:
             )
         ]
         if seeds > 1:
-            own, prior_dof = _variance(means), min(_PRIOR_DOF, others / 2)
+            own, prior_dof = _variance(means), min(self.prior_dof, others / 2)
             moderated = (prior_dof * prior + (seeds - 1) * own) / (prior_dof + seeds - 1)
             components.append(Component("training seeds", max(own, moderated), seeds - 1 + prior_dof, seeds))
         if choices:
@@ -452,6 +455,7 @@ def fit(
     tests: Mapping[Any, Tests],
     share_draws: ShareDraws = never,
     random_controls: RandomControls = MappingProxyType({}),
+    prior_dof: float = _PRIOR_DOF,
 ) -> CellModel:
     """Return the model of the data sets of one grid cell from the tests of each, see `CellModel`.
 
@@ -473,7 +477,7 @@ def fit(
         name: {replicate: np.array(test.group_correct) for replicate, test in by_replicate.items()}
         for name, by_replicate in tests.items()
     }
-    return CellModel(clusters, correct, share_draws, random_controls)
+    return CellModel(clusters, correct, share_draws, random_controls, prior_dof)
 
 
 def accuracy(tests: Sequence[TransferResult], level: float = LEVEL) -> Interval:

@@ -21,6 +21,9 @@ from prettyuseful.analysis.distribution import (
 )
 from prettyuseful.analysis.effective import EffectiveReal, effective_real_images
 from prettyuseful.analysis.headline import headline
+from prettyuseful.analysis.mixing import MixGrid, mixing_grids
+from prettyuseful.analysis.mixing_answer import headline_sentence, mixing_sentences
+from prettyuseful.analysis.mixing_looks import mix_seeds
 from prettyuseful.analysis.power import detectable_difference
 from prettyuseful.analysis.prettiness import PrettyUseful, prettiness_of
 from prettyuseful.analysis.ranking import RankRange, holm, holm_levels, rank_datasets
@@ -51,6 +54,7 @@ from prettyuseful.records import (
     TransferResult,
     dataset_title,
 )
+from prettyuseful.study.curve import MixPoint, mixed_datasets
 from prettyuseful.study.file import REAL, Study
 
 Name = TypeVar("Name", bound=Hashable)
@@ -64,8 +68,8 @@ class Summary:
 
     `rows`: in the order of the study file; in each grid cell, real images come first. `comparisons`: all pairs of data
     sets. `mean_selections`: of each way of selecting images, the mean effect over data sets, in each grid cell.
-    `curve`: accuracy by number of real training images. `problems`: one sentence for each data set or run that is
-    missing or has failed.
+    `curve`: accuracy by number of real training images. `mixing`: what generated images add to real ones, if the study
+    has a `curve` of mixtures. `problems`: one sentence for each data set or run that is missing or has failed.
     """
 
     study: StudyRecord
@@ -73,9 +77,10 @@ class Summary:
     runs: tuple[RunRecord, ...]
     rows: tuple[Row, ...]
     comparisons: tuple[Comparison, ...]
+    mean_selections: tuple[SelectionEffect, ...]
     curve: tuple[CurvePoint, ...]
+    mixing: tuple[MixGrid, ...]
     problems: tuple[str, ...]
-    mean_selections: tuple[SelectionEffect, ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -126,7 +131,12 @@ class Summary:
         shown = [effect.sentence for effect in self.first_selections]
         shown += self.pretty_useful.sentences if self.pretty_useful else ()
         results = answer(self.study, self.datasets, self.rows, self.comparisons, self.intervention_effects)
-        return (*self.errors, *shown, *results)
+        return (*self.errors, *shown, *results, *self._mixing_sentences)
+
+    @property
+    def _mixing_sentences(self) -> tuple[str, ...]:
+        """What generated images add to real ones, for the first grid cell."""
+        return tuple(mixing_sentences(self.mixing, self.study.cells[0])) if self.mixing else ()
 
     @cached_property
     def findings(self) -> tuple[Finding, ...]:
@@ -151,7 +161,8 @@ class Summary:
     @cached_property
     def headline(self) -> tuple[str, ...]:
         """The answer in at most three sentences, for the first grid cell of the study."""
-        return headline(self.datasets, self.rows, self.comparisons, self.pretty_useful, self.first_selections)
+        mixing = headline_sentence(self.mixing, self.study.cells[0]) if self.mixing else None
+        return headline(self.datasets, self.rows, self.comparisons, self.pretty_useful, self.first_selections, mixing)
 
 
 def summarise(records: Sequence[Record]) -> Summary:
@@ -191,6 +202,7 @@ def summarise(records: Sequence[Record]) -> Summary:
     problems = (
         *(_problem_message(record) for record in records_with_status if record.status != "complete"),
         *_missing_record_messages(study, datasets, runs, stopped),
+        *_missing_mixtures(study, runs),
     )
     points = tuple(
         CurvePoint(cell, steps_of, n, model.accuracy(n))
@@ -198,7 +210,17 @@ def summarise(records: Sequence[Record]) -> Summary:
         if (model := _model(curve))
         for n in sorted(curve)
     )
-    return Summary(study, datasets, runs, tuple(rows), tuple(comparisons), points, problems, tuple(mean_selections))
+    return Summary(
+        study=study,
+        datasets=datasets,
+        runs=runs,
+        rows=tuple(rows),
+        comparisons=tuple(comparisons),
+        mean_selections=tuple(mean_selections),
+        curve=points,
+        mixing=mixing_grids(study, runs),
+        problems=problems,
+    )
 
 
 def _model(
@@ -228,7 +250,7 @@ def _curves(runs: Sequence[RunRecord]) -> dict[tuple[Cell, ClassCounts], dict[Cl
     """Return the tests of the real-image curves by (cell, `steps_of`), then by images per class."""
     grouped: dict[tuple[Cell, ClassCounts], dict[ClassCounts, list[RunRecord]]] = {}
     for run in runs:
-        if run.steps_of is not None:
+        if run.steps_of is not None and run.mixed is None:
             grouped.setdefault((run.cell, run.steps_of), {}).setdefault(run.images_per_class, []).append(run)
     return {
         curve: {n: tests for n, group in sizes.items() if (tests := tests_of(group, REAL))}
@@ -392,7 +414,7 @@ def _missing_record_messages(
     """
     draws = {dataset.name: dataset.draws for dataset in datasets}
     drawn = [(name, draw) for name in [REAL, *study.file.datasets] for draw in range(draws.get(name, 1))]
-    recorded = {(run.dataset, run.draw, run.cell, run.seed) for run in runs}
+    recorded = {(run.dataset, run.draw, run.cell, run.seed) for run in runs if run.mixed is None}
     needed = [*product(drawn, study.cells, study.file.train.seeds)]
     needed += [
         ((name, draw), cell, seed)
@@ -404,6 +426,26 @@ def _missing_record_messages(
         f"{cell[0]} on {dataset_title(name, draw)}, seed {seed}: its record is missing"
         for (name, draw), cell, seed in needed
         if (name, draw, cell, seed) not in recorded
+    ]
+
+
+def _missing_mixtures(study: StudyRecord, runs: Sequence[RunRecord]) -> list[str]:
+    """One message for each run of the curve of mixtures that has no record file."""
+    curve = study.file.curve
+    if curve is None:
+        return []
+    recorded = {(run.cell, run.dataset, run.mixed, run.seed) for run in runs if run.mixed is not None}
+    names, needed = mixed_datasets(curve, study.file.datasets), list[tuple[Cell, str, MixPoint, int]]()
+    for cell in study.cells:
+        points = [(name, point) for point in curve.points for name in (names if point.synthetic else (REAL,))]
+        needed += [(cell, *named, seed) for named, seed in product(points, study.file.train.seeds)]
+        if curve.precision is not None:
+            of_cell = [run for run in runs if run.cell == cell and run.mixed is not None]
+            needed += [(cell, *added) for added in sorted(mix_seeds(study.file, cell, of_cell).added, key=str)]
+    return [
+        f"{cell[0]} on {dataset_title(name, 0, point)}, seed {seed}: its record is missing"
+        for cell, name, point, seed in needed
+        if (cell, name, point, seed) not in recorded
     ]
 
 

@@ -196,6 +196,9 @@ def plan(
     if loaded.train.until is not None:
         seeds = f"{len(loaded.train.seeds)} to {loaded.train.at_most} training seeds"
         print_line(f"{seeds}: they are added until every planned comparison is decided (until: sure)")
+    if loaded.curve is not None and loaded.curve.precision is not None:
+        seeds = f"{len(loaded.train.seeds)} to {loaded.curve.at_most} training seeds of the curve"
+        print_line(f"{seeds}: they are added until gains are precise to {loaded.curve.precision:g} points")
     print_line(explanation.summary)
     if detection is not None:
         elsewhere = "" if store == DEFAULT_STORE else f" --store {shlex.quote(store)}"
@@ -375,6 +378,7 @@ def _result_json(result: StudyResult) -> dict[str, Any]:
         "comparisons": [asdict(comparison) for comparison in summary.comparisons],
         "selections": [{**asdict(effect), "sentence": effect.sentence} for effect in summary.selections],
         "pretty_useful": None if summary.pretty_useful is None else asdict(summary.pretty_useful),
+        "mixing": [asdict(grid) for grid in summary.mixing],
         "problems": list(summary.problems),
         "findings": [finding.model_dump(mode="json") for finding in summary.findings],
         "report": str(result.report),

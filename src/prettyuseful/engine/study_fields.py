@@ -97,6 +97,7 @@ _OF_KIND: Mapping[str, Mapping[str, StudyField]] = {
         "negative": StudyField("sampling.negative"),
     },
     "evaluate": _VIEW,
+    "fit-mix": {"portions": _internal("images of a mixture", identifies=True)},
     "fit-probe": {"per_class": _NUMBER, "draw": _internal("draw of real images", identifies=True)},
     "generate": {
         **_GENERATOR,
@@ -149,6 +150,14 @@ _OF_KIND: Mapping[str, Mapping[str, StudyField]] = {
     "train": {
         "architecture": StudyField("architecture", identifies=True),
         "seed": StudyField("training seed", identifies=True),
+        "recipe.augmentation.size": StudyField("recipe.size"),
+        "recipe.checkpoint": StudyField("train.checkpoint"),
+        "weights": StudyField("train.weights", ("architecture", "recipe.weights")),
+    },
+    "train-mix": {
+        "architecture": StudyField("architecture", identifies=True),
+        "seed": StudyField("training seed", identifies=True),
+        "portions": _internal("images of a mixture", identifies=True),
         "recipe.augmentation.size": StudyField("recipe.size"),
         "recipe.checkpoint": StudyField("train.checkpoint"),
         "weights": StudyField("train.weights", ("architecture", "recipe.weights")),

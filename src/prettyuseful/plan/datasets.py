@@ -200,7 +200,7 @@ class DatasetPlanner:
     def _add_selection(self, name: str, select: SelectionPlan, per_class: ClassCounts, draw: int) -> _DatasetSteps:
         images = self._selected_from(select, draw)
         key = self.selections.add(select, images, per_class, dataset_title(name, draw))
-        if select.is_random and len(self.context.study.train.all_seeds) > 1:
+        if select.is_random and len(self.context.study.all_seeds) > 1:
             self.context.notes.append(
                 f"Each training seed has another random choice of the images of {name}; its other measurements are of "
                 "the first."

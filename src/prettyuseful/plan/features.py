@@ -10,10 +10,11 @@ from prettyuseful.data.class_counts import ClassCounts
 from prettyuseful.encoders.source import EncoderSource
 from prettyuseful.engine.pinned import Pinned
 from prettyuseful.plan.cells import FrozenCell, PlannedCell
-from prettyuseful.plan.planned import PlanContext, PlannedDataset, PlannedRun
+from prettyuseful.plan.planned import PlanContext, PlannedDataset, PlannedMix, PlannedRun
 from prettyuseful.plan.real import RealImages
+from prettyuseful.records import dataset_title
 from prettyuseful.steps.embed import EmbedSpec, EmbedTextSpec, SelectFeaturesSpec
-from prettyuseful.steps.linear_probe import EvaluateProbeSpec, FitProbeSpec
+from prettyuseful.steps.linear_probe import EvaluateProbeSpec, FitMixSpec, FitProbeSpec
 from prettyuseful.steps.selection import SelectSpec
 from prettyuseful.study.file import REAL
 
@@ -104,14 +105,29 @@ class ProbePlanner:
 
     def plan_run(self, dataset: PlannedDataset, cell: FrozenCell, seed: int, tests: Mapping[str, str]) -> PlannedRun:
         """Plan one linear probe and its tests; see `ClassifierPlanner.plan_run`."""
-        fit, graph = self._fit(dataset, cell, seed), self.context.graph
-        evaluations = {}
+        fit = self._fit(dataset, cell, seed)
+        evaluations = self._add_tests(fit, cell, _run_label(dataset, cell, seed), tests)
+        return PlannedRun(dataset.name, dataset.images_per_class, cell, seed, fit, evaluations, draw=dataset.draw)
+
+    def plan_mix(self, mix: PlannedMix, cell: FrozenCell, seed: int, tests: Mapping[str, str]) -> PlannedRun:
+        """Plan one linear probe on a mixture, and its tests; see `ClassifierPlanner.plan_run`."""
+        titles = {mix.dataset: dataset_title(mix.dataset, mix.draw), REAL: "real train images of the curve"}
+        inputs = {name: self.features.key(key, cell.encoder, titles[name]) for name, (key, _) in mix.parts.items()}
+        label = f"{cell.architecture} on {mix.title}, seed {seed}"
+        units = mix.images_per_class.total(len(self.context.task.classes))
+        spec = FitMixSpec(recipe=cell.recipe, portions=mix.portions)
+        fit = self.context.graph.add(spec, inputs, f"fit {label}", units)
+        evaluations, counts = self._add_tests(fit, cell, label, tests), mix.images_per_class
+        return PlannedRun(mix.dataset, counts, cell, seed, fit, evaluations, draw=mix.draw, mixed=mix.point)
+
+    def _add_tests(self, fit: str, cell: FrozenCell, label: str, tests: Mapping[str, str]) -> dict[str, str]:
+        """Add the tests of a linear probe; return their keys by tested data set."""
+        graph, evaluations = self.context.graph, {}
         for name, key in tests.items():
             tested = self.features.key(key, cell.encoder, "real test images" if name == REAL else name)
-            label = f"test {_run_label(dataset, cell, seed)} on {name}"
             inputs = {"classifier": fit, "features": tested}
-            evaluations[name] = graph.add(EvaluateProbeSpec(), inputs, label, graph.units(key))
-        return PlannedRun(dataset.name, dataset.images_per_class, cell, seed, fit, evaluations, draw=dataset.draw)
+            evaluations[name] = graph.add(EvaluateProbeSpec(), inputs, f"test {label} on {name}", graph.units(key))
+        return evaluations
 
     def _fit(self, dataset: PlannedDataset, cell: FrozenCell, seed: int) -> str:
         per_class, seeds = dataset.images_per_class, self.context.study.train.seeds

@@ -165,6 +165,7 @@ class _RecordBuilder:
                 seed=run.seed,
                 draw=run.draw,
                 steps_of=run.steps_of,
+                mixed=run.mixed,
                 keys=keys,
                 seconds={name: manifest.seconds for name, manifest in manifests.items()},
                 last_epoch=trained.facts["last_epoch"] if trained else {},
@@ -174,7 +175,7 @@ class _RecordBuilder:
 
     def _transfer(self, run: PlannedRun, tested_on: str, manifest: Manifest) -> TransferResult:
         with self._contents_of(manifest):
-            return TransferResult(kind=self._kind(run.dataset, tested_on), tested_on=tested_on, **manifest.facts)
+            return TransferResult(kind=self._kind(run, tested_on), tested_on=tested_on, **manifest.facts)
 
     def _contents_of(self, manifest: Manifest | None, location: str = "facts") -> AbstractContextManager[None]:
         """Report what is wrong in an artifact whose contents are read in the block."""
@@ -262,9 +263,10 @@ class _RecordBuilder:
         with self._contents_of(manifest, name):
             return content.validate_json(artifact.path(name).read_bytes())
 
-    def _kind(self, trained_on: str, tested_on: str) -> TransferKind:
+    def _kind(self, run: PlannedRun, tested_on: str) -> TransferKind:
         if tested_on != REAL:
             return "real_to_synth"
-        if trained_on == REAL:
+        if run.dataset == REAL:
             return "real_to_real"
-        return "mixed_to_real" if REAL in self.plan.study.training_sources(trained_on) else "synth_to_real"
+        has_real = run.mixed is not None or REAL in self.plan.study.training_sources(run.dataset)
+        return "mixed_to_real" if has_real else "synth_to_real"

@@ -7,13 +7,15 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from prettyuseful.data.class_counts import ClassCounts
+from prettyuseful.data.portions import Portion
 from prettyuseful.data.sources.base import SampledSource
 from prettyuseful.engine.graph import Graph
 from prettyuseful.generators.base import Origin
 from prettyuseful.plan.cells import AnyCell
 from prettyuseful.plan.counts import dataset_counts
 from prettyuseful.plan.draws import dataset_draws
-from prettyuseful.records import Subject, dataset_label, dataset_title, run_label
+from prettyuseful.records import CellNames, Subject, dataset_label, dataset_title, mix_label, run_label
+from prettyuseful.study.curve import MixPoint
 from prettyuseful.study.file import DatasetPlan, Study
 from prettyuseful.tasks.base import Task
 
@@ -112,12 +114,40 @@ class PlannedDataset:
 
 
 @dataclass(frozen=True)
+class PlannedMix:
+    """Portions of real images and of a data set, on which a classifier of the curve of mixtures is trained.
+
+    `dataset`: its name; `real` for the control without generated images. `parts`: the key of the images and the portion
+    of them, by name. `images_per_class`: all images together. `draw`: see `PlannedDataset`.
+    """
+
+    dataset: str
+    point: MixPoint
+    images_per_class: ClassCounts
+    parts: Mapping[str, tuple[str, Portion]]
+    draw: int = 0
+
+    @property
+    def title(self) -> str:
+        """Its name for readers, such as `50 real + 100 sd-1.5`."""
+        return dataset_title(self.dataset, self.draw, self.point)
+
+    @property
+    def portions(self) -> dict[str, Portion]:
+        return {name: portion for name, (_, portion) in self.parts.items()}
+
+
+RunId = tuple[CellNames, str, int]
+"""Grid cell, data set or mixture, and seed of a run: what results of a study may ask for."""
+
+
+@dataclass(frozen=True)
 class PlannedRun:
     """One classifier (a grid cell with a training seed) and its tests.
 
     `train`: key of the training step. `evaluations`: keys of the test steps, by tested data set. `steps_of`: for points
-    of the curve of real images, the images per class whose number of training steps is used. `draw`: see
-    `PlannedDataset`.
+    of curves, the images per class whose number of training steps is used. `draw`: see `PlannedDataset`. `mixed`: for
+    points of the curve of mixtures, its numbers of images.
     """
 
     dataset: str
@@ -128,9 +158,16 @@ class PlannedRun:
     evaluations: Mapping[str, str]
     steps_of: ClassCounts | None = None
     draw: int = 0
+    mixed: MixPoint | None = None
 
     @property
     def label(self) -> str:
         """A name that is unique in the study, for files."""
-        data = dataset_label(self.dataset, self.images_per_class, self.steps_of, self.draw)
+        data = dataset_label(self.dataset, self.images_per_class, self.steps_of, self.draw, self.mixed)
         return run_label(data, self.cell.names, self.seed)
+
+    @property
+    def id(self) -> RunId:
+        """What results may ask for; draws of a data set have the same."""
+        data = self.dataset if self.mixed is None else mix_label(self.dataset, self.mixed)
+        return self.cell.names, data, self.seed

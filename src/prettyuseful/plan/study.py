@@ -30,10 +30,11 @@ from prettyuseful.plan.datasets import DatasetPlanner
 from prettyuseful.plan.diagnosis import DiagnosisPlanner
 from prettyuseful.plan.features import FeaturePlanner, ProbePlanner, TrainedOnReal
 from prettyuseful.plan.measures import MeasurePlanner, used_encoders
-from prettyuseful.plan.planned import PlanContext, PlannedDataset, PlannedRun
+from prettyuseful.plan.mixing import MixPlanner
+from prettyuseful.plan.planned import PlanContext, PlannedDataset, PlannedMix, PlannedRun, RunId
 from prettyuseful.plan.real import RealImages
 from prettyuseful.plan.selections import SelectionPlanner
-from prettyuseful.records import CellNames, dataset_file, run_file
+from prettyuseful.records import dataset_file, run_file
 from prettyuseful.study.file import REAL, Study
 from prettyuseful.tasks.base import Task, native_size
 from prettyuseful.training.recipes import match_steps
@@ -45,8 +46,7 @@ class Plan:
 
     `datasets`: real images and the first draw of every data set. `more_draws`: the draws beyond the first, which only
     serve to train classifiers. `more_choices`: the random choices of images of training seeds beyond the first. `runs`:
-    of the seeds that are needed so far; `all_runs` and `all_steps` have those of every seed that `until: sure` may add,
-    too.
+    of the seeds that are needed so far; `all_runs` and `all_steps` have those of every seed that results may add, too.
     """
 
     study: Study
@@ -72,10 +72,15 @@ class Plan:
         of_datasets += [m.reencoded for dataset in self.datasets for m in dataset.measures if m.reencoded]
         return list(dict.fromkeys([*of_datasets, *_keys(self.runs)]))
 
-    def with_seeds(self, added: Container[tuple[CellNames, str, int]]) -> Plan:
-        """Return the plan with the runs of the first seeds and of the `added` cells, data sets and seeds."""
+    @property
+    def is_adaptive(self) -> bool:
+        """Whether results may add training seeds."""
+        return self.study.all_seeds != self.study.train.seeds
+
+    def with_seeds(self, added: Container[RunId]) -> Plan:
+        """Return the plan with the runs of the first seeds and the `added` ones."""
         first = self.study.train.seeds
-        runs = [run for run in self.all_runs if run.seed in first or (run.cell.names, run.dataset, run.seed) in added]
+        runs = [run for run in self.all_runs if run.seed in first or run.id in added]
         plan = replace(self, runs=tuple(runs))
         if len(runs) == len(self.all_runs):
             return replace(plan, steps=dict(self.all_steps))
@@ -138,6 +143,10 @@ def make_plan(study: Study) -> Plan:
         ]
         if seed in (study.train.curve_seeds or study.train.seeds):
             runs += _curves(context, real, classifiers, cell, seed)
+    if study.curve:
+        mixes = MixPlanner(context, study.curve, real, planner)
+        mixes.check()
+        runs += _mixed_runs(context, mixes, classifiers, cells, {REAL: test_step})
 
     datasets = [*baselines.values(), *synthetic.values()]
     metrics: tuple[Metric, ...] = ()
@@ -174,7 +183,7 @@ def make_plan(study: Study) -> Plan:
         all_runs=tuple(runs),
         all_steps=context.graph.steps,
     )
-    return plan.with_seeds(()) if study.train.later_seeds else plan
+    return plan.with_seeds(()) if plan.is_adaptive else plan
 
 
 @dataclass(frozen=True)
@@ -189,6 +198,12 @@ class Classifiers:
         if isinstance(cell, FrozenCell):
             return self.probes.plan_run(dataset, cell, seed, tests)
         return self.networks.plan_run(dataset, cell, seed, tests)
+
+    def plan_mix(self, mix: PlannedMix, cell: AnyCell, seed: int, tests: Mapping[str, str]) -> PlannedRun:
+        """Plan one classifier on a mixture, and its tests."""
+        if isinstance(cell, FrozenCell):
+            return self.probes.plan_mix(mix, cell, seed, tests)
+        return self.networks.plan_mix(mix, cell, seed, tests)
 
 
 def _trained_on_real(
@@ -258,6 +273,24 @@ def _curves(
             recipe = match_steps(cell.recipe, per_class.total(classes), steps_of.total(classes))
             run = classifiers.plan_run(dataset, replace(cell, recipe=recipe), seed, {REAL: real.test_step})
             yield replace(run, cell=cell, steps_of=steps_of)
+
+
+def _mixed_runs(
+    context: PlanContext,
+    mixes: MixPlanner,
+    classifiers: Classifiers,
+    cells: Iterable[AnyCell],
+    tests: Mapping[str, str],
+) -> Iterator[PlannedRun]:
+    """Yield the runs of the curve of mixtures, of all seeds that it may use."""
+    classes = len(context.task.classes)
+    for cell, seed in product(cells, mixes.seeds):
+        for mix in mixes.mixes(seed):
+            steps_of, used = mixes.steps_of(mix), cell
+            if isinstance(cell, PlannedCell):
+                images, reference = (counts.total(classes) for counts in (mix.images_per_class, steps_of))
+                used = replace(cell, recipe=match_steps(cell.recipe, images, reference))
+            yield replace(classifiers.plan_mix(mix, used, seed, tests), cell=cell, steps_of=steps_of)
 
 
 def _curve_points(numbers: Iterable[int], real: RealImages) -> list[ClassCounts]:

@@ -37,6 +37,7 @@ from prettyuseful.report.diagnosis import dataset_diagnoses
 from prettyuseful.report.distribution import summarise_distribution
 from prettyuseful.report.drawing import Figure, axis_range
 from prettyuseful.report.markdown import answer_markdown
+from prettyuseful.report.mixing import mixings
 from prettyuseful.report.prettiness import pretty_figures
 from prettyuseful.report.probes import compare_probes
 from prettyuseful.report.real_curve import real_curves
@@ -114,11 +115,13 @@ def _context(summary: Summary, list_files: Mapping[str, str]) -> dict[str, Any]:
     if pretty:
         from_paper["geneval"] = published_figures.published_geneval_figure(paper)
     probes, curves = compare_probes(summary, styles), real_curves(summary, styles)
+    mixing = mixings(summary)
     diagnoses = dataset_diagnoses(summary, styles, list_files)
     figures = [figure for cell in cells for figure in (cell.accuracy, cell.transfer) if figure]
     figures += [figure for figure in (pretty.main, pretty.release) if figure] if pretty else []
     figures += [distribution.figure] if distribution and distribution.figure else []
     figures += [*(comparison.figure for comparison in probes), *(curve.figure for curve in curves)]
+    figures += [one.figure for one in mixing]
     figures += [figure for diagnosis in diagnoses for figure in diagnosis.figures]
     ends = [bound for row in lead if row.to_real for bound in (row.to_real.low, row.to_real.high)]
     return {
@@ -134,6 +137,7 @@ def _context(summary: Summary, list_files: Mapping[str, str]) -> dict[str, Any]:
         "diagnoses": diagnoses,
         "probe_comparisons": probes,
         "real_curves": curves,
+        "mixings": mixing,
         "distribution": distribution,
         "samples": sample_images(summary, styles),
         "published": paper,
