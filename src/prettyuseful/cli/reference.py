@@ -23,6 +23,7 @@ class NameKind(StrEnum):
     metrics = "metrics"
     scores = "scores"
     selections = "selections"
+    predictors = "predictors"
     transforms = "transforms"
     studies = "studies"
 
