@@ -49,7 +49,7 @@ def degraded_study(source: Path, folder: Path, sets: int = 45, per_class: int = 
 
 
 def photos_study(folder: Path, per_class: int = 30) -> Path:
-    """Write a study of the pocket family: models, guidance, steps and prompts; selections and changes of their images."""
+    """Write a study of the pocket family: models, guidance, steps, prompts; selections and changes of their images."""
     folder.mkdir(parents=True, exist_ok=True)
     datasets = {name: {**fields, "images_per_class": per_class} for name, fields in _generated()}
     for of in ("base-cfg-1-steps-10", "turbo", "curated-cfg-1-steps-10"):

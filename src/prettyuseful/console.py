@@ -173,7 +173,12 @@ def forecast_table(forecast: Forecast) -> Table:
     for heading in ("data set", "forecast", "measured"):
         table.add_column(heading, justify="left" if heading == "data set" else "right")
     lines = [
-        (part.forecast.mean, part.dataset, percent(part.forecast), _or_missing(part.measured, percent))
+        (
+            part.forecast.mean,
+            part.dataset,
+            percent(part.forecast),
+            "" if part.measured is None else percent(part.measured),
+        )
         for part in forecast.forecasts
     ]
     lines += [(value.mean, name, "trained first", percent(value)) for name, value in forecast.first.items()]

@@ -8,12 +8,11 @@ from math import isnan
 
 import numpy as np
 
-from prettyuseful.analysis.forecast_model import ForecastModel, spread_out
+from prettyuseful.analysis.forecast_model import ForecastModel, representatives
 from prettyuseful.analysis.predictors import Predictor, predictors_of
 from prettyuseful.analysis.rank_correlation import RankCorrelation, rank_correlation
 from prettyuseful.analysis.rows import Row
 from prettyuseful.analysis.statistics import Interval
-from prettyuseful.engine.keys import derive_seed
 from prettyuseful.errors import DataError
 from prettyuseful.formatting import number, p_value, percent
 from prettyuseful.records import ForecastRecord, MetricRecord
@@ -25,7 +24,6 @@ FEWEST_FIRST = 6
 SAVING = 5
 """By default, a forecast trains one data set of this many, but at least `FEWEST_FIRST`."""
 _SIGNIFICANT = 0.05
-_PERMUTATIONS = 999
 _MOST_MISSING = 0.2
 _LEAST_ACCURACY = 0.002
 _COVERS = "what measuring the accuracy of this data set would give: the part that the predictors do not explain, its "
@@ -65,7 +63,7 @@ class Measured:
             )
         if not self.predictors:
             raise DataError("no predictor is measured on all data sets, or all are equal; add metrics to the study")
-        return [self.datasets[index] for index in spread_out(self.values, chosen)]
+        return [self.datasets[index] for index in representatives(self.values, chosen)]
 
 
 @dataclass(frozen=True)
@@ -97,8 +95,8 @@ class Forecast:
 
     `first`: measured accuracies of the data sets that were trained to learn from. `predictors`: in the order of
     `prettyuseful list predictors`. `error`: root mean square error of the forecast of each of them from the others, in
-    units of accuracy (0-1); `mean_error`: that of guessing the mean of the others. `p`: share of permutations of the
-    accuracies with an error, relative to that of guessing, that is as low. `refused`: why there is no forecast, or
+    units of accuracy (0-1); `mean_error`: that of guessing the mean of the others. `p`: probability that predictors
+    explain accuracies as well by chance, see `ForecastModel.p_value`. `refused`: why there is no forecast, or
     None. `forecasts`: the highest first; empty if refused. `left_out`: a sentence for each data set that cannot be
     forecast.
     """
@@ -133,8 +131,8 @@ class Forecast:
     def _error_sentence(self) -> str:
         assert self.error is not None
         return (
-            f"The accuracy of {len(self.forecasts)} data sets is forecast from {len(self.first)} that were trained: in "
-            f"leaving one out, the error of the forecast is {_points(self.error)}, against {self._guess}."
+            f"The accuracy of {len(self.forecasts)} data sets is forecast from {len(self.first)} that were trained. "
+            f"The leave-one-out error of the forecast is {_points(self.error)}, against {self._guess}."
         )
 
     @property
@@ -177,7 +175,7 @@ class Forecast:
                 parts = ", ".join(f"{row.title} ({number(row.correlation)})" for row in rows if row.correlation)
                 yield (
                     f"In this task, accuracy {verb} with {parts}: rank correlations over the {len(self.first)} data "
-                    "sets that were trained first."
+                    "sets that were trained first, each with the 95% interval of a single correlation."
                 )
         if self.predictors and not shown:
             yield (
@@ -186,7 +184,7 @@ class Forecast:
             )
 
 
-def measured_sets(rows: Iterable[Row], listed: Iterable[str], metrics: Sequence[MetricRecord]) -> Measured:
+def measured_sets(rows: Sequence[Row], listed: Iterable[str], metrics: Sequence[MetricRecord]) -> Measured:
     """Return the predictors of the data sets of one grid cell.
 
     Data sets that contain real images are left out, because classifiers trained on real images cannot be tested on
@@ -236,14 +234,15 @@ def make_forecast(measured: Measured, accuracies: Mapping[str, Interval], record
             why = "all data sets to learn from have the same accuracy"
         return Forecast(first, predictors, None, None, None, f"There is no forecast: {why}.", (), *common)
     model = ForecastModel(measured.values)
-    error, mean_error, p = _test(model, indices, observed)
+    error, mean_error = _errors(model, indices, observed)
+    p = model.p_value(indices, _logit(observed))
     if p > _SIGNIFICANT or error >= mean_error:
         empty = Forecast(first, predictors, error, mean_error, p, None, (), *common)
         more = min(2 * len(known), len(measured.datasets) - 1)
         remedy = f"train more with --first {more}, or all with `prettyuseful run`"
         refused = (
-            f"There is no forecast: in leaving one out, its error over the {len(known)} data sets that were trained is "
-            f"{_points(error)}, not significantly less than {empty._guess}; {remedy}."
+            f"There is no forecast: its leave-one-out error over the {len(known)} data sets that were trained is "
+            f"{_points(error)}, not significantly less than the {empty._guess}; {remedy}."
         )
         return Forecast(first, predictors, error, mean_error, p, refused, (), *common)
     found = model.predict(indices, _logit(observed), LEVEL)
@@ -269,21 +268,11 @@ def _correlations(
         yield PredictorResult(predictor.name, predictor.title, correlation)
 
 
-def _test(model: ForecastModel, known: Sequence[int], observed: np.ndarray) -> tuple[float, float, float]:
-    """Return the leave-one-out error of a forecast, that of guessing the mean, and a p-value of their ratio.
-
-    Which data sets are trained first depends on predictors alone. So if these say nothing about accuracy, all orders of
-    the accuracies are equally likely, and the share of orders with as low a ratio is an exact p-value.
-    """
-    count = len(observed)
-    rng = np.random.default_rng(derive_seed("forecast", count))
-    columns = np.stack([observed, *(rng.permutation(observed) for _ in range(_PERMUTATIONS))], axis=1)
-    left_out = _accuracy(model.leave_one_out(known, _logit(columns)))
-    errors = np.sqrt(((columns - left_out) ** 2).mean(axis=0))
-    guess = (columns.sum(axis=0) - columns) / (count - 1)
-    mean_error = float(np.sqrt(((observed - guess[:, 0]) ** 2).mean()))
-    as_low = int((errors[1:] <= errors[0] * (1 + 1e-9)).sum())
-    return float(errors[0]), mean_error, (as_low + 1) / (_PERMUTATIONS + 1)
+def _errors(model: ForecastModel, known: Sequence[int], observed: np.ndarray) -> tuple[float, float]:
+    """Return the root mean square error of forecasting each from the others, and that of guessing their mean."""
+    left_out = _accuracy(model.leave_one_out(known, _logit(observed)))
+    guess = (observed.sum() - observed) / (len(observed) - 1)
+    return _root_mean_square(observed - left_out), _root_mean_square(observed - guess)
 
 
 def _logit(accuracies: np.ndarray) -> np.ndarray:
@@ -293,6 +282,10 @@ def _logit(accuracies: np.ndarray) -> np.ndarray:
 
 def _accuracy(logits: np.ndarray) -> np.ndarray:
     return np.asarray(1 / (1 + np.exp(-logits)))
+
+
+def _root_mean_square(values: np.ndarray) -> float:
+    return float(np.sqrt((values**2).mean()))
 
 
 def _or_nan(value: float | None) -> float:
