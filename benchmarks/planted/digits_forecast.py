@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 from sklearn.datasets import load_digits
 
+from planted.forecast_worlds import World
+from prettyuseful.analysis.predictors import Predictor
 from prettyuseful.metrics.frechet import frechet_distance
 from prettyuseful.metrics.kernel import kid
 from prettyuseful.metrics.nearest import nearest_distance
@@ -15,20 +16,6 @@ from prettyuseful.metrics.prdc import manifold
 from prettyuseful.metrics.vendi import vendi_score
 
 _CLASSES, _TRAIN, _TEST, _PER_CLASS, _FEATURES = 10, 40, 60, 40, 48
-
-
-@dataclass(frozen=True)
-class World:
-    """`sets` data sets with predictors (sets, p), by `names`, and measured accuracies (sets,), 0 to 1.
-
-    `bounds`: lower and upper bound of each predictor, or None.
-    """
-
-    title: str
-    names: tuple[str, ...]
-    bounds: tuple[tuple[float | None, float | None], ...]
-    predictors: np.ndarray
-    accuracies: np.ndarray
 
 
 _PREDICTORS: dict[str, tuple[float | None, float | None]] = {
@@ -66,7 +53,12 @@ def digits_world(seed: int, sets: int = 45) -> World:
         values.append(_measure(images[train], labels[train], data, of_set, encode))
         predicted = _kernel_ridge(data, of_set, images[test])
         accuracies.append(float((predicted == labels[test]).mean()))
-    return World("digits", tuple(_PREDICTORS), tuple(_PREDICTORS.values()), np.array(values), np.array(accuracies))
+    bounds = _PREDICTORS.values()
+    scaled = [
+        Predictor("", "", "", low=low, high=high).scaled(column)
+        for (low, high), column in zip(bounds, np.array(values).T, strict=True)
+    ]
+    return World("digits", tuple(_PREDICTORS), np.stack(scaled, axis=1), np.array(accuracies))
 
 
 @cache

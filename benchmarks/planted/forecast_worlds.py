@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,16 @@ from prettyuseful.transforms.degradation import Blur, Jpeg, LowResolution
 _ENCODER = f"{Path(__file__).parent / 'small_encoder.py'}:LITE0_96"
 _TRAIN, _TEST = 150, 100
 """Real training and test images of a class; the other training images of the source are the pool of the data sets."""
+
+
+@dataclass(frozen=True)
+class World:
+    """N data sets: `values` (N, p) of predictors, by `names`, on the scales on which they predict; accuracies (N,)."""
+
+    title: str
+    names: tuple[str, ...]
+    values: np.ndarray
+    accuracies: np.ndarray
 
 
 def degraded_study(source: Path, folder: Path, sets: int = 45, per_class: int = 60, seed: int = 0) -> Path:
@@ -49,56 +60,57 @@ def degraded_study(source: Path, folder: Path, sets: int = 45, per_class: int = 
 
 
 def photos_study(folder: Path, per_class: int = 30) -> Path:
-    """Write a study of the pocket family: models, guidance, steps, prompts; selections and changes of their images."""
+    """Write a study of the pocket family: models, guidance and steps; selections and changes of their images."""
     folder.mkdir(parents=True, exist_ok=True)
-    datasets = {name: {**fields, "images_per_class": per_class} for name, fields in _generated()}
-    for of in ("base-cfg-1-steps-10", "turbo", "curated-cfg-1-steps-10"):
+    datasets: dict[str, Any] = {
+        name: {"generator": generator, "sampling": sampling, "images_per_class": per_class}
+        for name, (generator, sampling) in _GENERATED.items()
+    }
+    for of in _CHANGED:
         for by in ("prettiness", "sharpness", "saturation"):
             for keep in ("top 50%", "bottom 50%"):
                 select = {"of": of, "by": by, "keep": keep, "without_control": "a forecast compares all sets"}
                 datasets[f"{of}-{keep.split()[0]}-{by}"] = {"select": select}
-    changes: Mapping[str, dict[str, Any]] = {
-        "blur-2": {"kind": "blur", "width": 0.02},
-        "blur-6": {"kind": "blur", "width": 0.06},
-        "noise-10": {"kind": "noise", "deviation": 0.1},
-        "noise-25": {"kind": "noise", "deviation": 0.25},
-        "grey": {"kind": "colour", "saturation": 0.0},
-        "vivid": {"kind": "colour", "saturation": 2.5},
-        "pale": {"kind": "colour-shift", "contrast": 0.4},
-        "jpeg-5": {"kind": "jpeg", "quality": 5},
-    }
-    for name, transform in changes.items():
-        datasets[f"base-{name}"] = {"of": "base-cfg-1-steps-10", "transform": transform, "images_per_class": per_class}
-    return _write_study(folder, "photos", datasets)
+        for name, transform in _CHANGES.items():
+            datasets[f"{of}-{name}"] = {"of": of, "transform": transform, "images_per_class": per_class}
+    return _write_study(folder, "photos", datasets, networks_only=True)
 
 
-def _generated() -> Iterator[tuple[str, dict[str, Any]]]:
-    for model, cfg, steps in (
-        *((model, cfg, 10) for model in ("base", "curated", "random") for cfg in (1.0, 2.5, 5.0)),
-        *((model, 1.0, steps) for model in ("base", "curated", "random") for steps in (2, 4)),
-        ("base", 9.0, 10),
-        ("base", 1.0, 25),
-    ):
-        yield f"{model}-cfg-{cfg:g}-steps-{steps}", _pocket(model, {"cfg": cfg, "steps": steps})
-    yield "turbo", _pocket("turbo", {})
-    for cfg, steps in ((2.5, 4), (5.0, 4), (1.0, 2), (1.0, 8)):
-        yield f"turbo-cfg-{cfg:g}-steps-{steps}", _pocket("turbo", {"cfg": cfg, "steps": steps})
-    for model in ("base", "curated", "random"):
-        yield f"{model}-captions", {**_pocket(model, {"steps": 10}), "prompts": "caption"}
+_GENERATED: Mapping[str, tuple[str, dict[str, Any]]] = {
+    "base": ("pocket-base", {"cfg": 1.0, "steps": 10}),
+    "base-cfg-2.5": ("pocket-base", {"cfg": 2.5, "steps": 10}),
+    "base-cfg-5": ("pocket-base", {"cfg": 5.0, "steps": 10}),
+    "base-2-steps": ("pocket-base", {"cfg": 1.0, "steps": 2}),
+    "turbo": ("pocket-turbo", {"cfg": 1.0, "steps": 4}),
+    "curated": ("pocket-curated", {"cfg": 1.0, "steps": 4}),
+}
+_CHANGED = ("base", "base-cfg-2.5", "turbo")
+_CHANGES: Mapping[str, dict[str, Any]] = {
+    "blur-2": {"kind": "blur", "width": 0.02},
+    "blur-6": {"kind": "blur", "width": 0.06},
+    "noise-10": {"kind": "noise", "deviation": 0.1},
+    "noise-25": {"kind": "noise", "deviation": 0.25},
+    "grey": {"kind": "colour", "saturation": 0.0},
+    "vivid": {"kind": "colour", "saturation": 2.5},
+    "pale": {"kind": "colour-shift", "contrast": 0.4},
+    "jpeg-5": {"kind": "jpeg", "quality": 5},
+}
 
 
-def _pocket(model: str, sampling: dict[str, Any]) -> dict[str, Any]:
-    return {"generator": f"pocket-{model}", **({"sampling": sampling} if sampling else {})}
-
-
-def _write_study(folder: Path, task: Any, datasets: Mapping[str, Any]) -> Path:
+def _write_study(folder: Path, task: Any, datasets: Mapping[str, Any], networks_only: bool = False) -> Path:
+    """Write a study that trains short networks and, as a second cell, linear probes on frozen features."""
+    probes = [] if networks_only else [("frozen-features", _ENCODER)]
     study = {
         "version": 1,
         "task": task,
         "datasets": dict(datasets),
         "recipes": {"short": {"like": "small", "epochs": 5}},
-        "train": {"architectures": ["small", _ENCODER], "recipes": ["short", "frozen-features"], "seeds": [0]},
-        "encoders": ["real-trained", _ENCODER],
+        "train": {
+            "architectures": ["small", *(encoder for _, encoder in probes)],
+            "recipes": ["short", *(recipe for recipe, _ in probes)],
+            "seeds": [0],
+        },
+        "encoders": ["real-trained", *(encoder for _, encoder in probes)],
     }
     path = folder / "study.yaml"
     path.write_text(yaml.safe_dump(study, sort_keys=False), encoding="utf-8")

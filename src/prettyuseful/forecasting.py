@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
+from prettyuseful.analysis.forecast import check_first
 from prettyuseful.analysis.predictors import PREDICTORS
 from prettyuseful.analysis.summary import Summary, summarise
 from prettyuseful.engine.events import OnEvent, ignore
@@ -17,7 +18,7 @@ from prettyuseful.plan.study import Plan
 from prettyuseful.records import ForecastRecord, Record, StudyRecord, write_records
 from prettyuseful.results import StudyResult, write_results
 from prettyuseful.run import DEFAULT_STORE, check_any_run, check_results_folder
-from prettyuseful.study.file import Study
+from prettyuseful.study.file import REAL, Study
 
 _logger = logging.getLogger("prettyuseful")
 
@@ -55,6 +56,7 @@ def run_forecast(
         UserError: see `run_study`; or too few data sets can be forecast.
         EveryRunFailedError: no classifier could be trained and tested.
     """
+    check_first(first, sum(REAL not in study.image_sources(name) for name in study.datasets))
     plan, folder = forecast_plan(study, [row.metric for row in PREDICTORS if row.metric]), Path(out)
     check_results_folder(plan, folder)
     with Execution(store, workers, on, on_event).session(study.numerics) as session:
@@ -91,7 +93,7 @@ class _Forecasting:
         forecast = self._summary().forecast
         if train_best and forecast is not None and forecast.forecasts:
             best = forecast.highest(train_best)
-            _logger.info("training the %d data sets with the highest forecasts", len(best))
+            _logger.info("training %d more, with the highest forecasts", len(best))
             self._train(ForecastRecord(first=names, best=best))
 
     def records(self) -> list[Record]:

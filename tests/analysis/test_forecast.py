@@ -64,9 +64,8 @@ def test_one_of_five_is_trained_and_the_others_are_forecast() -> None:
     assert (len(found.first), len(found.forecasts)) == (8, 32)
     means = [part.forecast.mean for part in found.forecasts]
     assert means == sorted(means, reverse=True)
-    assert found.error is not None
-    assert found.mean_error is not None
-    assert found.error < 0.5 * found.mean_error
+    assert found.skill is not None
+    assert found.skill.error < 0.5 * found.skill.mean_error
     best = max(accuracies, key=lambda name: accuracies[name].mean)
     assert best in [*found.first, *found.highest(SETS // 3)]
     assert all(0 < part.forecast.low < part.forecast.mean < part.forecast.high < 1 for part in found.forecasts)
@@ -117,7 +116,7 @@ def test_the_best_are_trained_and_compared_without_changing_the_forecast() -> No
         part.forecast.low <= accuracies[part.dataset].mean <= part.forecast.high for part in after.trained_best
     )
     text = " ".join(after.sentences)
-    assert f"which were then trained, {inside} have a measured accuracy within their prediction interval." in text
+    assert f"were then trained: {inside} of 5 measured accuracies lie within their prediction intervals." in text
     trained = [*before.first, *before.highest(5)]
     found = max(trained, key=lambda name: accuracies[name].mean)
     assert f"The best of all 13 trained data sets is {found}, " in text
@@ -131,7 +130,7 @@ def test_a_larger_number_of_first_data_sets_trains_the_same_ones_again() -> None
 @pytest.mark.parametrize(
     ("sets", "count", "message"),
     [
-        (6, None, "a forecast needs at least 7 data sets, of which 6 are trained, but the study has 6"),
+        (6, None, "a forecast needs at least 7 data sets without real images, of which 6 are trained, but the study"),
         (12, 5, "--first is 5; choose 6 to 11 of the 12 data sets"),
         (12, 12, "--first is 12; choose 6 to 11 of the 12 data sets"),
     ],

@@ -8,7 +8,7 @@ from math import isnan
 
 import numpy as np
 
-from prettyuseful.analysis.forecast_model import ForecastModel, representatives
+from prettyuseful.analysis.forecast_model import ForecastModel, Predictions, representatives
 from prettyuseful.analysis.predictors import Predictor, predictors_of
 from prettyuseful.analysis.rank_correlation import RankCorrelation, rank_correlation
 from prettyuseful.analysis.rows import Row
@@ -46,24 +46,59 @@ class Measured:
         """Return the data sets to train first, by default one of `SAVING`; those of a smaller `count` come first.
 
         Raises:
-            DataError: there are too few data sets, or `count` is too small or leaves none to forecast.
+            DataError: see `check_first`; or no predictor differs between data sets.
         """
-        most = len(self.datasets) - 1
-        if most < FEWEST_FIRST:
-            why = "" if not self.left_out else f" ({' '.join(self.left_out)})"
-            raise DataError(
-                f"a forecast needs at least {FEWEST_FIRST + 1} data sets, of which {FEWEST_FIRST} are trained, but the "
-                f"study has {len(self.datasets)} that can be forecast{why}; add data sets, or train all of them with "
-                "`prettyuseful run`"
-            )
-        chosen = max(FEWEST_FIRST, len(self.datasets) // SAVING) if count is None else count
-        if not FEWEST_FIRST <= chosen <= most:
-            raise DataError(
-                f"--first is {chosen}; choose {FEWEST_FIRST} to {most} of the {len(self.datasets)} data sets"
-            )
+        check_first(count, len(self.datasets), self.left_out)
         if not self.predictors:
             raise DataError("no predictor is measured on all data sets, or all are equal; add metrics to the study")
+        chosen = max(FEWEST_FIRST, len(self.datasets) // SAVING) if count is None else count
         return [self.datasets[index] for index in representatives(self.values, chosen)]
+
+
+def check_first(count: int | None, datasets: int, left_out: Sequence[str] = ()) -> None:
+    """Check the number of data sets that are trained first; None is the default.
+
+    Args:
+        count: None for the default.
+        datasets: number of data sets that can be forecast.
+        left_out: why others cannot, in sentences.
+
+    Raises:
+        DataError: there are too few data sets, or `count` is too small or leaves none to forecast.
+    """
+    if datasets <= FEWEST_FIRST:
+        why = f" ({' '.join(left_out)})" if left_out else ""
+        raise DataError(
+            f"a forecast needs at least {FEWEST_FIRST + 1} data sets without real images, of which {FEWEST_FIRST} are "
+            f"trained, but the study has {datasets}{why}; add data sets, or train all of them with `prettyuseful run`"
+        )
+    if count is not None and not FEWEST_FIRST <= count < datasets:
+        raise DataError(f"--first is {count}; choose {FEWEST_FIRST} to {datasets - 1} of the {datasets} data sets")
+
+
+@dataclass(frozen=True)
+class Skill:
+    """How well the accuracies of the data sets that were trained first are predicted.
+
+    `error`: root mean square error of predicting each of them from the others, in units of accuracy (0-1).
+    `mean_error`: that of guessing the mean of the others. `p`: probability that predictors explain the accuracies as
+    well by chance, see `ForecastModel.p_value`.
+    """
+
+    error: float
+    mean_error: float
+    p: float
+
+    @property
+    def is_significant(self) -> bool:
+        """Whether a forecast is better than guessing the mean."""
+        return self.p <= _SIGNIFICANT and self.error < self.mean_error
+
+    @property
+    def guess(self) -> str:
+        """The error of guessing and the p-value, in words."""
+        p = f"p {p_value(self.p)}" if self.p < 0.001 else f"p = {p_value(self.p)}"
+        return f"{_points(self.mean_error)} of guessing the mean ({p}, permutation test)"
 
 
 @dataclass(frozen=True)
@@ -94,18 +129,14 @@ class Forecast:
     """What a study says about data sets that it did not train.
 
     `first`: measured accuracies of the data sets that were trained to learn from. `predictors`: in the order of
-    `prettyuseful list predictors`. `error`: root mean square error of the forecast of each of them from the others, in
-    units of accuracy (0-1); `mean_error`: that of guessing the mean of the others. `p`: probability that predictors
-    explain accuracies as well by chance, see `ForecastModel.p_value`. `refused`: why there is no forecast, or
-    None. `forecasts`: the highest first; empty if refused. `left_out`: a sentence for each data set that cannot be
-    forecast.
+    `prettyuseful list predictors`. `skill`: None if too few data sets were trained. `refused`: why there is no
+    forecast, or None. `forecasts`: the highest first; empty if refused. `best`: the data sets that were trained because
+    their forecasts were the highest. `left_out`: a sentence for each data set that cannot be forecast.
     """
 
     first: Mapping[str, Interval]
     predictors: tuple[PredictorResult, ...]
-    error: float | None
-    mean_error: float | None
-    p: float | None
+    skill: Skill | None
     refused: str | None
     forecasts: tuple[DatasetForecast, ...]
     best: tuple[str, ...]
@@ -123,24 +154,16 @@ class Forecast:
     @property
     def sentences(self) -> tuple[str, ...]:
         """The forecast in sentences: how good it is, what is best, which predictors go with accuracy, who was right."""
-        if self.refused:
-            return (self.refused, *self._correlation_sentences(), *self.left_out)
-        return (self._error_sentence, *self._best_sentences(), *self._correlation_sentences(), *self.left_out)
+        if self.refused or self.skill is None:
+            return (self.refused or "", *self._correlation_sentences(), *self.left_out)
+        best = self._best_sentences()
+        return (self._error_sentence(self.skill), *best, *self._correlation_sentences(), *self.left_out)
 
-    @property
-    def _error_sentence(self) -> str:
-        assert self.error is not None
+    def _error_sentence(self, skill: Skill) -> str:
         return (
             f"The accuracy of {len(self.forecasts)} data sets is forecast from {len(self.first)} that were trained. "
-            f"The leave-one-out error of the forecast is {_points(self.error)}, against {self._guess}."
+            f"The leave-one-out error of the forecast is {_points(skill.error)}, against {skill.guess}."
         )
-
-    @property
-    def _guess(self) -> str:
-        assert self.mean_error is not None
-        assert self.p is not None
-        p = f"p {p_value(self.p)}" if self.p < 0.001 else f"p = {p_value(self.p)}"
-        return f"{_points(self.mean_error)} of guessing the mean ({p}, permutation test)"
 
     def _best_sentences(self) -> Iterator[str]:
         best, trained = self.forecasts[0], self.trained_best
@@ -152,8 +175,8 @@ class Forecast:
             return
         inside = sum(part.holds or False for part in trained)
         yield (
-            f"Of the {len(trained)} data sets with the highest forecasts, which were then trained, {inside} have a "
-            f"measured accuracy within their prediction interval."
+            f"Those with the highest forecasts were then trained: {inside} of {len(trained)} measured accuracies lie "
+            "within their prediction intervals."
         )
         measured = {part.dataset: part.measured for part in trained if part.measured} | dict(self.first)
         order = sorted(measured, key=lambda name: -measured[name].mean)
@@ -232,28 +255,45 @@ def make_forecast(measured: Measured, accuracies: Mapping[str, Interval], record
         why = f"only {len(known)} of the {len(record.first)} data sets to learn from were trained"
         if len(known) >= FEWEST_FIRST:
             why = "all data sets to learn from have the same accuracy"
-        return Forecast(first, predictors, None, None, None, f"There is no forecast: {why}.", (), *common)
+        return Forecast(first, predictors, None, f"There is no forecast: {why}.", (), *common)
     model = ForecastModel(measured.values)
-    error, mean_error = _errors(model, indices, observed)
-    p = model.p_value(indices, _logit(observed))
-    if p > _SIGNIFICANT or error >= mean_error:
-        empty = Forecast(first, predictors, error, mean_error, p, None, (), *common)
+    skill = skill_of(model, indices, observed)
+    if not skill.is_significant:
         more = min(2 * len(known), len(measured.datasets) - 1)
-        remedy = f"train more with --first {more}, or all with `prettyuseful run`"
         refused = (
             f"There is no forecast: its leave-one-out error over the {len(known)} data sets that were trained is "
-            f"{_points(error)}, not significantly less than the {empty._guess}; {remedy}."
+            f"{_points(skill.error)}, not significantly less than the {skill.guess}; train more with --first {more}, "
+            "or all with `prettyuseful run`."
         )
-        return Forecast(first, predictors, error, mean_error, p, refused, (), *common)
-    found = model.predict(indices, _logit(observed), LEVEL)
-    mean, low, high = (_accuracy(part) for part in (found.mean, found.low, found.high))
+        return Forecast(first, predictors, skill, refused, (), *common)
+    found = predict_accuracies(model, indices, observed)
     forecasts = [
-        DatasetForecast(name, Interval(mean[i], low[i], high[i], LEVEL, _COVERS), accuracies.get(name))
-        for i, name in enumerate(measured.datasets)
+        DatasetForecast(name, Interval(mean, low, high, LEVEL, _COVERS), accuracies.get(name))
+        for name, mean, low, high in zip(measured.datasets, found.mean, found.low, found.high, strict=True)
         if name not in record.first
     ]
     forecasts.sort(key=lambda part: -part.forecast.mean)
-    return Forecast(first, predictors, error, mean_error, p, None, tuple(forecasts), *common)
+    return Forecast(first, predictors, skill, None, tuple(forecasts), *common)
+
+
+def skill_of(model: ForecastModel, known: Sequence[int], observed: np.ndarray) -> Skill:
+    """Return how well the accuracies (n,) of known data sets are predicted from each other."""
+    left_out = _accuracy(model.leave_one_out(known, _logit(observed)))
+    guess = (observed.sum() - observed) / (len(observed) - 1)
+    error, mean_error = (_root_mean_square(observed - predicted) for predicted in (left_out, guess))
+    return Skill(error, mean_error, model.p_value(known, _logit(observed)))
+
+
+def predict_accuracies(model: ForecastModel, known: Sequence[int], observed: np.ndarray) -> Predictions:
+    """Return predicted accuracies (N,) of all data sets, from the accuracies (n,) of the known ones."""
+    found = model.predict(known, _logit(observed), LEVEL)
+    low, high = _accuracy(found.low), _accuracy(found.high)
+    # On the logit scale, an accuracy of 0 or 1 stands for everything that is nearer to it than the least accuracy.
+    return Predictions(
+        _accuracy(found.mean),
+        np.where(low <= _LEAST_ACCURACY, 0.0, low),
+        np.where(high >= 1 - _LEAST_ACCURACY, 1.0, high),
+    )
 
 
 def _correlations(
@@ -266,13 +306,6 @@ def _correlations(
         varied = len(x) >= FEWEST_FIRST and len(set(x)) > 1 and len(set(y)) > 1
         correlation = rank_correlation(x, y, y_error=error) if varied else None
         yield PredictorResult(predictor.name, predictor.title, correlation)
-
-
-def _errors(model: ForecastModel, known: Sequence[int], observed: np.ndarray) -> tuple[float, float]:
-    """Return the root mean square error of forecasting each from the others, and that of guessing their mean."""
-    left_out = _accuracy(model.leave_one_out(known, _logit(observed)))
-    guess = (observed.sum() - observed) / (len(observed) - 1)
-    return _root_mean_square(observed - left_out), _root_mean_square(observed - guess)
 
 
 def _logit(accuracies: np.ndarray) -> np.ndarray:
