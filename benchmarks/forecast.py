@@ -16,7 +16,8 @@ Each line gives: refused; of those that were not, the share of accuracies of unt
 intervals, with a 95% interval over trials; how often the best of all 40 is among the first third, where trained data
 sets stand by their accuracy and the others by their forecast, and the same among untrained ones alone; the error of
 the forecast and of guessing the mean; the mean width of intervals; and by how much the best of all exceeds the best of
-the first 8 and of the 5 that are forecast best.
+the first 8 and of the 5 that are forecast best; and how many predictors have a significant rank correlation with
+accuracy over the first 8, and how many of these correlations have another sign over all 40.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ from prettyuseful.analysis.published import published
 from prettyuseful.analysis.rank_correlation import rank_correlation
 from prettyuseful.analysis.rows import Row
 from prettyuseful.analysis.summary import summarise
+from prettyuseful.analysis.trend import spearman_test, unit_ranks
 from prettyuseful.engine.session import Execution
 from prettyuseful.formatting import number
 from prettyuseful.plan.forecast import forecast_plan
@@ -62,6 +64,8 @@ class Trial:
     guess: float
     width: float
     regret: float
+    signs: int
+    wrong_signs: int
 
 
 def run_trial(world: World, rng: np.random.Generator, shuffled: bool, left_out: float = _LEFT_OUT) -> Trial:
@@ -81,6 +85,7 @@ def run_trial(world: World, rng: np.random.Generator, shuffled: bool, left_out: 
     order[known] = accuracies[known]
     ranked, untrained = np.argsort(-order), rest[np.argsort(-found.mean[rest])]
     trained = [*known, *untrained[:BEST]]
+    signs = [sign for sign in (_sign(column, accuracies, known) for column in values.T) if sign]
     return Trial(
         refused=not skill.is_significant,
         inside=float(((found.low <= accuracies) & (accuracies <= found.high))[rest].mean()),
@@ -90,7 +95,18 @@ def run_trial(world: World, rng: np.random.Generator, shuffled: bool, left_out: 
         guess=float(((accuracies[known].mean() - accuracies[rest]) ** 2).mean() ** 0.5),
         width=float((found.high - found.low)[rest].mean()),
         regret=float(accuracies.max() - accuracies[trained].max()),
+        signs=len(signs),
+        wrong_signs=signs.count("wrong"),
     )
+
+
+def _sign(column: np.ndarray, accuracies: np.ndarray, known: Sequence[int]) -> str | None:
+    """Return whether the sign of a significant rank correlation over the known data sets is that over all."""
+    if np.ptp(column[known]) == 0:
+        return None
+    rho, p, _ = spearman_test(column[known], accuracies[known])
+    overall = float(unit_ranks(column[None])[0] @ unit_ranks(accuracies[None])[0])
+    return None if p > 0.05 else "right" if rho * overall > 0 else "wrong"
 
 
 def report(worlds: Sequence[World], trials: int, title: str, shuffled: bool = False) -> None:
@@ -107,13 +123,14 @@ def report(worlds: Sequence[World], trials: int, title: str, shuffled: bool = Fa
     half = 1.96 * table[:, 0].std(ddof=1) / len(made) ** 0.5 if len(made) > 1 else float("nan")
     print(
         f"{refused}; inside {mean['inside']:.1%} +- {half:.1%}; best in top third {mean['top_third']:.1%}, of "
-        f"untrained {mean['top_third_of_untrained']:.1%}; error {100 * mean['error']:.1f} against {100 * mean['guess']:.1f} "
-        f"points; width {100 * mean['width']:.1f}; regret {100 * mean['regret']:.2f}",
+        f"untrained {mean['top_third_of_untrained']:.1%}; error {100 * mean['error']:.1f} against "
+        f"{100 * mean['guess']:.1f} points; width {100 * mean['width']:.1f}; regret {100 * mean['regret']:.2f}; of "
+        f"{table[:, -2].sum():.0f} significant signs, {table[:, -1].sum():.0f} wrong",
         flush=True,
     )
 
 
-_FIELDS = ("inside", "top_third", "top_third_of_untrained", "error", "guess", "width", "regret")
+_FIELDS = ("inside", "top_third", "top_third_of_untrained", "error", "guess", "width", "regret", "signs", "wrong_signs")
 
 
 def measured_worlds(folder: Path) -> Iterator[World]:
@@ -143,8 +160,9 @@ def without(world: World, names: Sequence[str]) -> World:
 
 def print_signs(world: World) -> None:
     """Print the rank correlation of each predictor with accuracy over all data sets of a world."""
+    columns = zip(world.names, world.values.T, strict=True)
     signs = [
-        f"{n} {spearmanr(v, world.accuracies).statistic:+.2f}" for n, v in zip(world.names, world.values.T, strict=True)
+        f"{name} {number(rank_correlation(column.tolist(), world.accuracies.tolist()))}" for name, column in columns
     ]
     low, high = world.accuracies.min(), world.accuracies.max()
     print(f"{world.title}: {len(world.accuracies)} data sets, accuracies {low:.1%} to {high:.1%}; {', '.join(signs)}")
