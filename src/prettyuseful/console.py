@@ -28,6 +28,7 @@ from prettyuseful.interface_checks import CheckResult
 from prettyuseful.redaction import redact, redact_line
 
 if TYPE_CHECKING:
+    from prettyuseful.analysis.forecast import Forecast
     from prettyuseful.analysis.pooling import PooledStudies
     from prettyuseful.analysis.rows import Row
     from prettyuseful.analysis.statistics import Interval
@@ -158,6 +159,31 @@ def summary_table(summary: Summary) -> Table:
             "" if row.holds_real else _or_missing(row.from_real, percent),
             *(_metric(summary, row, name) for name in metrics),
         )
+    return table
+
+
+def forecast_table(forecast: Forecast) -> Table:
+    """Return one line per data set, the highest first: forecast accuracies, and those that were measured."""
+    caption = (
+        "accuracy on real test images\n"
+        "forecast: with its 90% prediction interval, within which a measured accuracy is expected\n"
+        "measured: mean [95% interval]"
+    )
+    table = Table(title="Forecast", caption=caption, title_justify="left", caption_justify="left")
+    for heading in ("data set", "forecast", "measured"):
+        table.add_column(heading, justify="left" if heading == "data set" else "right")
+    lines = [
+        (
+            part.forecast.mean,
+            part.dataset,
+            percent(part.forecast),
+            "" if part.measured is None else percent(part.measured),
+        )
+        for part in forecast.forecasts
+    ]
+    lines += [(value.mean, name, "trained first", percent(value)) for name, value in forecast.first.items()]
+    for _, *cells in sorted(lines, reverse=True):
+        table.add_row(*cells)
     return table
 
 

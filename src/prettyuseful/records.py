@@ -205,6 +205,7 @@ class DatasetRecord(_Versioned):
     `applied`: settings that were applied when the images were made. `keys`: keys of its artifacts. `samples[class]`:
     example images as base64 PNGs. `findings`: what the data checks found; null if they did not run on it. `draws`: how
     often its images were generated. All else is about draw 0, except `generation_seconds`, which is the sum over draws.
+    `linear_probe`: for a forecast, the test on real training images of a linear probe that is fitted on the data set.
     """
 
     record: Literal["dataset"] = "dataset"
@@ -229,6 +230,7 @@ class DatasetRecord(_Versioned):
     diagnosis: Diagnosis | None = None
     findings: tuple[Finding, ...] | None = None
     samples: list[list[str]] = []
+    linear_probe: TransferResult | None = None
 
     @property
     def named_causes(self) -> tuple[CauseFinding, ...]:
@@ -277,6 +279,18 @@ class HubModelRecord(BaseModel):
     used_by: list[str]
 
 
+class ForecastRecord(BaseModel):
+    """Which data sets of a forecast were trained; all others were only measured.
+
+    `first`: the data sets that the forecast learns from, in the order in which they were chosen. `best`: those that
+    were trained because their forecasts were the highest, in the order of the forecasts.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    first: list[str]
+    best: list[str] = []
+
+
 _STUDY_SCHEMA: dict[str, JsonValue] = {
     "type": "object",
     "description": "a study file; `prettyuseful schema` prints its schema",
@@ -289,7 +303,8 @@ class StudyRecord(_Versioned):
 
     `file`: the content of the study file, without defaults. `metrics`: the measured metrics. `encoders`: the encoders
     of the metrics, each with a one-line description. `hub_models`: the models used from the model hub. `cell_groups`:
-    the grid cells. `notes`: sentences on images and classes that were not used.
+    the grid cells. `notes`: sentences on images and classes that were not used. `forecast`: which data sets were
+    trained, if the others were forecast.
     """
 
     record: Literal["study"] = "study"
@@ -302,6 +317,7 @@ class StudyRecord(_Versioned):
     hub_models: list[HubModelRecord] = []
     cell_groups: list[CellGroupRecord]
     notes: list[str] = []
+    forecast: ForecastRecord | None = None
     environment: Environment
 
     @field_serializer("file")

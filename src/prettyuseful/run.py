@@ -40,7 +40,7 @@ from prettyuseful.plan.gather import gather_records
 from prettyuseful.plan.measured import measured_cells
 from prettyuseful.plan.planned import PlannedDataset
 from prettyuseful.plan.study import Plan, make_plan
-from prettyuseful.records import RunRecord, dataset_label, write_records
+from prettyuseful.records import Record, RunRecord, dataset_label, write_records
 from prettyuseful.results import (
     StudyResult,
     check_dataset_folder,
@@ -122,9 +122,7 @@ def run_experiment(
 
 def run_plan(plan: Plan, session: Session, out: Path) -> StudyResult:
     """Run a plan like `run_study`, in an open session."""
-    if any(os.path.realpath(out) == os.path.realpath(path) for path in plan.study.task.paths):
-        raise StoreError(f"{out} contains the images of the task; choose another folder with --out")
-    check_output_folder(plan, out)
+    check_results_folder(plan, out)
     outcome = Outcome()
     with convert_write_errors(out):
         try:
@@ -134,11 +132,31 @@ def run_plan(plan: Plan, session: Session, out: Path) -> StudyResult:
             records = gather_records(plan, session.store, outcome)
             write_records(records, out / "records")
         result = write_results(plan, session.store, records, out)
+    check_any_run(records, result)
+    return result
+
+
+def check_results_folder(plan: Plan, out: Path) -> None:
+    """Check, before anything runs, that the results of a plan can be written to a folder.
+
+    Raises:
+        StoreError: they cannot, or the folder is the task's.
+    """
+    if any(os.path.realpath(out) == os.path.realpath(path) for path in plan.study.task.paths):
+        raise StoreError(f"{out} contains the images of the task; choose another folder with --out")
+    check_output_folder(plan, out)
+
+
+def check_any_run(records: Iterable[Record], result: StudyResult) -> None:
+    """Check that a run is complete.
+
+    Raises:
+        EveryRunFailedError: none is, and some failed.
+    """
     runs = [record for record in records if isinstance(record, RunRecord)]
     causes = [run.cause for run in runs if run.cause]
     if causes and not any(run.status == "complete" for run in runs):
         raise EveryRunFailedError(f"every run failed; the first cause: {causes[0]}", result)
-    return result
 
 
 def make_steps(

@@ -20,6 +20,7 @@ from prettyuseful.analysis.distribution import (
     summarise_measures,
 )
 from prettyuseful.analysis.effective import EffectiveReal, effective_real_images
+from prettyuseful.analysis.forecast import Forecast, Measured, make_forecast, measured_sets
 from prettyuseful.analysis.headline import headline
 from prettyuseful.analysis.mixing import MixGrid, mixing_grids
 from prettyuseful.analysis.mixing_answer import headline_sentence, mixing_sentences
@@ -35,6 +36,7 @@ from prettyuseful.analysis.statistics import (
     Interval,
     RandomControl,
     RandomControls,
+    Replicate,
     ShareDraws,
     Tests,
     fit,
@@ -122,16 +124,32 @@ class Summary:
         return tuple(effect for effect in self.selections if effect.cell == self.rows[0].cell)
 
     @cached_property
+    def measured_sets(self) -> Measured:
+        """The predictors of the data sets that can be forecast, in the first grid cell."""
+        in_cell = [row for row in self.rows if row.cell == self.rows[0].cell]
+        return measured_sets(in_cell, self.study.file.metrics, self.study.metrics)
+
+    @cached_property
+    def forecast(self) -> Forecast | None:
+        """The forecast of the data sets that were not trained; None for a study in which all are."""
+        if self.study.forecast is None:
+            return None
+        in_cell = (row for row in self.rows if row.cell == self.rows[0].cell and not row.real)
+        accuracies = {row.dataset: row.to_real for row in in_cell if row.to_real}
+        return make_forecast(self.measured_sets, accuracies, self.study.forecast)
+
+    @cached_property
     def answer(self) -> tuple[str, ...]:
         """The answer to the study's question in sentences, for its first grid cell.
 
-        Findings of the data checks that make the numbers wrong come first, then what selections of images gain or cost
-        and usefulness against prettiness.
+        Findings of the data checks that make the numbers wrong come first, then a forecast, then what selections of
+        images gain or cost, and usefulness against prettiness.
         """
+        forecast = self.forecast.sentences if self.forecast else ()
         shown = [effect.sentence for effect in self.first_selections]
         shown += self.pretty_useful.sentences if self.pretty_useful else ()
         results = answer(self.study, self.datasets, self.rows, self.comparisons, self.intervention_effects)
-        return (*self.errors, *shown, *results, *self._mixing_sentences)
+        return (*self.errors, *forecast, *shown, *results, *self._mixing_sentences)
 
     @property
     def _mixing_sentences(self) -> tuple[str, ...]:
@@ -162,7 +180,9 @@ class Summary:
     def headline(self) -> tuple[str, ...]:
         """The answer in at most three sentences, for the first grid cell of the study."""
         mixing = headline_sentence(self.mixing, self.study.cells[0]) if self.mixing else None
-        return headline(self.datasets, self.rows, self.comparisons, self.pretty_useful, self.first_selections, mixing)
+        selections = self.first_selections
+        found = headline(self.datasets, self.rows, self.comparisons, self.pretty_useful, selections, mixing)
+        return (*self.forecast.sentences[:2], *found)[: len(found)] if self.forecast else found
 
 
 def summarise(records: Sequence[Record]) -> Summary:
@@ -190,11 +210,12 @@ def summarise(records: Sequence[Record]) -> Summary:
         rank_ranges = _rank_ranges(datasets, model)
         for dataset in datasets:
             dataset_size = (dataset.name, dataset.images_per_class)
-            if dataset_size in runs_of_cell:
+            if dataset_size in runs_of_cell or study.forecast is not None:  # a forecast is of sets without runs
                 row = _row(dataset, cell, runs_of_cell, tests, model, study.metrics)
                 row = replace(row, rank_range=rank_ranges.get(dataset.name))
+                row_tests = tests.get(dataset_size, {})
                 curve = curves.get((cell, dataset.images_per_class), {})
-                rows.append(row if row.holds_real else replace(row, worth=_effective_real(curve, tests[dataset_size])))
+                rows.append(row if row.holds_real else replace(row, worth=_effective_real(curve, row_tests)))
         mean_selections += mean_effects(study.file, cell, model, sizes) if model else []
         found = _comparisons(datasets, cell, model, controls)
         comparisons += [*_with_decisions(found, stopped[cell].decisions)] if cell in stopped else found
@@ -275,7 +296,8 @@ def _row(
     metrics: Sequence[MetricRecord],
 ) -> Row:
     dataset_size = (dataset.name, dataset.images_per_class)
-    dataset_tests = list(tests[dataset_size].values())
+    of_dataset = tests.get(dataset_size, {})
+    dataset_tests = list(of_dataset.values())
     real_runs = [run for (name, _), runs in runs_of_cell.items() if name == REAL for run in runs]
     measures = summarise_measures(dataset, metrics)
     from_real = {} if dataset.control else tests_of(real_runs, dataset.name)
@@ -288,15 +310,21 @@ def _row(
         to_real=model.accuracy(dataset_size) if model and dataset_tests else None,
         from_real=fit({REAL: from_real}).accuracy(REAL) if from_real else None,
         gap=model.difference(dataset_size, baseline) if model and baseline and dataset_tests else None,
-        seeds=tuple(_mean_accuracies(tests[dataset_size], "seed").values()),
-        draws=_mean_accuracies(tests[dataset_size], "draw"),
+        seeds=tuple(_mean_accuracies(of_dataset, "seed").values()),
+        draws=_mean_accuracies(of_dataset, "draw"),
         per_class=tuple(per_class),
         metrics=primary_metrics(measures),
         distribution=measures,
         calibration=_calibration(dataset_tests),
         holds_real=dataset.control or dataset.holds_real,
         of=dataset.of,
+        linear_probe=_linear_probe(dataset),
     )
+
+
+def _linear_probe(dataset: DatasetRecord) -> Interval | None:
+    tested = dataset.linear_probe
+    return fit({dataset.name: {Replicate(0, 0): tested}}).accuracy(dataset.name) if tested else None
 
 
 def _mean_accuracies(tests: Tests, by: Literal["draw", "seed"]) -> dict[int, float]:
@@ -410,10 +438,12 @@ def _missing_record_messages(
 ) -> list[str]:
     """One message for each run of the study that has no record file, for example because it was deleted.
 
-    Of the seeds that `until: sure` may add, only those are missing that a planned comparison needs.
+    Of the seeds that `until: sure` may add, only those are missing that a planned comparison needs; of the data sets of
+    a forecast, only those that were to be trained.
     """
     draws = {dataset.name: dataset.draws for dataset in datasets}
-    drawn = [(name, draw) for name in [REAL, *study.file.datasets] for draw in range(draws.get(name, 1))]
+    trained = study.file.datasets if study.forecast is None else (*study.forecast.first, *study.forecast.best)
+    drawn = [(name, draw) for name in [REAL, *trained] for draw in range(draws.get(name, 1))]
     recorded = {(run.dataset, run.draw, run.cell, run.seed) for run in runs if run.mixed is None}
     needed = [*product(drawn, study.cells, study.file.train.seeds)]
     needed += [

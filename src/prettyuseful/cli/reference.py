@@ -24,6 +24,7 @@ class NameKind(StrEnum):
     scores = "scores"
     selections = "selections"
     experiments = "experiments"
+    predictors = "predictors"
     transforms = "transforms"
     studies = "studies"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from prettyuseful.data.class_counts import ClassCounts
@@ -17,7 +17,11 @@ from prettyuseful.steps.embed import EmbedSpec, EmbedTextSpec, SelectFeaturesSpe
 from prettyuseful.steps.linear_probe import EvaluateProbeSpec, FitMixSpec, FitProbeSpec
 from prettyuseful.steps.selection import SelectSpec
 from prettyuseful.study.file import REAL
+from prettyuseful.training.recipes import FROZEN_FEATURES, RECIPES, FrozenFeatures
 
+LINEAR_PROBE = "linear probe"
+"""The name of the step in which a linear probe of a data set is tested on real training images."""
+REAL_TRAINING_IMAGES = "real training images"
 _CLASS_TEXT = "a photo of a {}"
 
 
@@ -128,6 +132,21 @@ class ProbePlanner:
             inputs = {"classifier": fit, "features": tested}
             evaluations[name] = graph.add(EvaluateProbeSpec(), inputs, f"test {label} on {name}", graph.units(key))
         return evaluations
+
+    def with_transfer(self, dataset: PlannedDataset, encoder: EncoderSource) -> PlannedDataset:
+        """Return a data set with the test, on real training images, of a linear probe that is fitted on it.
+
+        Real images, and data sets that contain some of them, are returned unchanged: the probe could have been fitted
+        on the images of the test.
+        """
+        study, recipe = self.context.study, RECIPES[FROZEN_FEATURES].recipe
+        if dataset.name == REAL or REAL in study.image_sources(dataset.name):
+            return dataset
+        assert isinstance(recipe, FrozenFeatures)
+        cell = FrozenCell(encoder.label, FROZEN_FEATURES, "rgb", recipe, encoder)
+        tests = {REAL_TRAINING_IMAGES: self.real.reference.key}
+        run = self.plan_run(dataset, cell, study.train.seeds[0], tests)
+        return replace(dataset, keys={**dataset.keys, LINEAR_PROBE: run.evaluations[REAL_TRAINING_IMAGES]})
 
     def _fit(self, dataset: PlannedDataset, cell: FrozenCell, seed: int) -> str:
         per_class, seeds = dataset.images_per_class, self.context.study.train.seeds

@@ -16,6 +16,7 @@ from prettyuseful.engine.store.base import Manifest, Store
 from prettyuseful.engine.store.verification import report_unusable_contents
 from prettyuseful.hub.commits import Commit
 from prettyuseful.numerics import Environment, environment
+from prettyuseful.plan.features import LINEAR_PROBE, REAL_TRAINING_IMAGES
 from prettyuseful.plan.planned import PlannedDataset, PlannedMeasure, PlannedRun
 from prettyuseful.plan.study import Plan
 from prettyuseful.records import (
@@ -124,6 +125,7 @@ class _RecordBuilder:
             "diagnosis": self._diagnosis(manifests.get("diagnose")),
             "findings": self._findings(manifests.get("check")),
             "samples": self._samples(manifests.get("sample")),
+            "linear_probe": self._linear_probe(manifests.get(LINEAR_PROBE)),
         }
         with self._contents_of(images):  # what `made` holds is checked already
             return DatasetRecord(
@@ -243,6 +245,12 @@ class _RecordBuilder:
         artifacts = [self.store.read(draw.key) for draw in self.plan.more_draws if draw.name == dataset.name]
         more = (artifact.manifest.facts.get("generation_seconds", 0) for artifact in artifacts if artifact)
         return None if seconds is None else seconds + sum(more)
+
+    def _linear_probe(self, manifest: Manifest | None) -> TransferResult | None:
+        if manifest is None:
+            return None
+        with self._contents_of(manifest):
+            return TransferResult(kind="synth_to_real", tested_on=REAL_TRAINING_IMAGES, **manifest.facts)
 
     def _samples(self, manifest: Manifest | None) -> list[list[str]]:
         return self._file(manifest, "samples.json", _SAMPLES) or []

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from itertools import product
 
 from prettyuseful.data.class_counts import ClassCounts
+from prettyuseful.encoders.source import EncoderSource
 from prettyuseful.engine.execute import select_missing_steps, with_inputs
 from prettyuseful.engine.graph import Graph
 from prettyuseful.engine.step import Step
@@ -80,8 +81,18 @@ class Plan:
     def with_seeds(self, added: Container[RunId]) -> Plan:
         """Return the plan with the runs of the first seeds and the `added` ones."""
         first = self.study.train.seeds
-        runs = [run for run in self.all_runs if run.seed in first or run.id in added]
-        plan = replace(self, runs=tuple(runs))
+        return self._with_runs(run for run in self.all_runs if run.seed in first or run.id in added)
+
+    def with_datasets(self, names: Container[str]) -> Plan:
+        """Return the plan with the runs of real images and of these data sets, in the first grid cell."""
+        [cell, *_] = self.groups[0].cells
+        wanted = [run for run in self.all_runs if run.cell == cell and (run.dataset == REAL or run.dataset in names)]
+        return replace(self._with_runs(wanted), groups=(replace(self.groups[0], cells=(cell,)),))
+
+    def _with_runs(self, wanted: Iterable[PlannedRun]) -> Plan:
+        """Return the plan with these runs, without the steps that only others need."""
+        runs = tuple(wanted)
+        plan = replace(self, runs=runs)
         if len(runs) == len(self.all_runs):
             return replace(plan, steps=dict(self.all_steps))
         labels = {run.label for run in runs}
@@ -101,8 +112,13 @@ class Plan:
         return select_missing_steps(self.steps, self.result_keys, store)
 
 
-def make_plan(study: Study) -> Plan:
+def make_plan(study: Study, probe_encoder: EncoderSource | None = None) -> Plan:
     """Plan all steps of a study. Reads the files of its task and generators, but computes nothing.
+
+    Args:
+        study: from `load_study` or `parse_study`.
+        probe_encoder: if given, a linear probe on its features is fitted on each data set and tested on real training
+            images, for a forecast.
 
     Raises:
         UserError: an unknown name, an unusable task, or more images requested than the task has.
@@ -165,6 +181,8 @@ def make_plan(study: Study) -> Plan:
         datasets = diagnoses.with_diagnoses(datasets)
     if any(isinstance(cell, FrozenCell) for cell in cells):
         classifiers.probes.add_notes()
+    if probe_encoder is not None:
+        datasets = [classifiers.probes.with_transfer(dataset, probe_encoder) for dataset in datasets]
     checks = CheckPlanner(context, real)
     datasets = [checks.with_checks(dataset) for dataset in datasets]
     _check_file_names(datasets, runs)

@@ -36,6 +36,7 @@ from prettyuseful.report.cells import (
 from prettyuseful.report.diagnosis import dataset_diagnoses
 from prettyuseful.report.distribution import summarise_distribution
 from prettyuseful.report.drawing import Figure, axis_range
+from prettyuseful.report.forecast import forecast_section
 from prettyuseful.report.markdown import answer_markdown
 from prettyuseful.report.mixing import mixings
 from prettyuseful.report.prettiness import pretty_figures
@@ -106,7 +107,7 @@ def _context(summary: Summary, list_files: Mapping[str, str]) -> dict[str, Any]:
     cells = cell_results(summary, styles)
     lead = lead_rows(cells)
     distribution = summarise_distribution(summary, styles) if summary.rows else None
-    pretty = pretty_figures(summary, styles)
+    pretty, forecast = pretty_figures(summary, styles), forecast_section(summary, styles)
     from_paper = {
         "release": published_figures.published_release_figure(paper),
         "transfer": published_figures.published_transfer_figure(paper),
@@ -118,6 +119,7 @@ def _context(summary: Summary, list_files: Mapping[str, str]) -> dict[str, Any]:
     mixing = mixings(summary)
     diagnoses = dataset_diagnoses(summary, styles, list_files)
     figures = [figure for cell in cells for figure in (cell.accuracy, cell.transfer) if figure]
+    figures += [figure for figure in (forecast.main, forecast.correlations) if figure] if forecast else []
     figures += [figure for figure in (pretty.main, pretty.release) if figure] if pretty else []
     figures += [distribution.figure] if distribution and distribution.figure else []
     figures += [*(comparison.figure for comparison in probes), *(curve.figure for curve in curves)]
@@ -132,6 +134,7 @@ def _context(summary: Summary, list_files: Mapping[str, str]) -> dict[str, Any]:
         "cells": cells,
         "pretty": pretty,
         "selections": selection_table(summary),
+        "forecast": forecast,
         "lead_rows": lead,
         "lead_end": axis_range([*ends, summary.study.task.chance])[1],
         "diagnoses": diagnoses,
