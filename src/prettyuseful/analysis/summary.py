@@ -19,6 +19,7 @@ from prettyuseful.analysis.distribution import (
     summarise_measures,
 )
 from prettyuseful.analysis.effective import EffectiveReal, effective_real_images
+from prettyuseful.analysis.halving import Halving, decide_halving
 from prettyuseful.analysis.headline import headline
 from prettyuseful.analysis.power import detectable_difference
 from prettyuseful.analysis.prettiness import PrettyUseful, prettiness_of
@@ -108,7 +109,13 @@ class Summary:
         """
         shown = self.pretty_useful.sentences if self.pretty_useful else ()
         results = answer(self.study, self.datasets, self.rows, self.comparisons, self.intervention_effects)
-        return (*self.errors, *shown, *results)
+        stopped = self.halving.sentences if self.halving else ()
+        return (*self.errors, *shown, *stopped, *results)
+
+    @cached_property
+    def halving(self) -> Halving | None:
+        """Which data sets were stopped early, and why; None for a study without `halving`."""
+        return decide_halving(self.study.file, self.runs)
 
     @cached_property
     def findings(self) -> tuple[Finding, ...]:
@@ -133,7 +140,8 @@ class Summary:
     @cached_property
     def headline(self) -> tuple[str, ...]:
         """The answer in at most three sentences, for the first grid cell of the study."""
-        return headline(self.datasets, self.rows, self.comparisons, self.pretty_useful)
+        stopped = len(self.halving.dropped) if self.halving else 0
+        return headline(self.datasets, self.rows, self.comparisons, self.pretty_useful, stopped)
 
 
 def summarise(records: Sequence[Record]) -> Summary:
@@ -146,7 +154,7 @@ def summarise(records: Sequence[Record]) -> Summary:
     runs = tuple(record for record in records if isinstance(record, RunRecord))
     by_cell: dict[Cell, dict[_DatasetSize, list[RunRecord]]] = {}
     for run in runs:
-        if run.steps_of is None:
+        if run.is_result:
             by_cell.setdefault(run.cell, {}).setdefault((run.dataset, run.images_per_class), []).append(run)
     curves = _curves(runs)
     controls = {name: plan.control for name, plan in study.file.datasets.items() if plan.control}
@@ -317,7 +325,7 @@ def _decisions(study: StudyRecord, runs: Sequence[RunRecord]) -> dict[Cell, Cell
         return {}
     by_cell: dict[Cell, list[RunRecord]] = {}
     for run in runs:
-        if run.steps_of is None:
+        if run.is_result:
             by_cell.setdefault(run.cell, []).append(run)
     pairs, looks = planned_pairs(study.file), Looks.of(study.file.train)
     return {cell: decide_cell(pairs, runs_of_cell, looks) for cell, runs_of_cell in by_cell.items()}
@@ -355,11 +363,23 @@ def _missing_record_messages(
 ) -> list[str]:
     """One message for each run of the study that has no record file, for example because it was deleted.
 
-    Of the seeds that `until: sure` may add, only those are missing that a planned comparison needs.
+    Of the seeds that `until: sure` may add, only those are missing that a planned comparison needs; with `halving`, only
+    the runs of the data sets on each rung.
     """
     draws = {dataset.name: dataset.draws for dataset in datasets}
-    drawn = [(name, draw) for name in [REAL, *study.file.datasets] for draw in range(draws.get(name, 1))]
-    recorded = {(run.dataset, run.draw, run.cell, run.seed) for run in runs}
+    names: Iterable[str] = study.file.datasets
+    of_rungs: list[str] = []
+    if (halving := decide_halving(study.file, runs)) is not None:
+        names = halving.current if halving.finished else ()
+        on_rungs = {(run.rung, run.dataset) for run in runs}
+        of_rungs = [
+            f"{dataset_title(name, 0, number)}: its record is missing"
+            for number, on_rung in enumerate(halving.datasets_by_rung[: halving.plan.rungs - 1], start=1)
+            for name in on_rung
+            if (number, name) not in on_rungs
+        ]
+    drawn = [(name, draw) for name in [REAL, *names] for draw in range(draws.get(name, 1))]
+    recorded = {(run.dataset, run.draw, run.cell, run.seed) for run in runs if run.is_result}
     needed = [*product(drawn, study.cells, study.file.train.seeds)]
     needed += [
         ((name, draw), cell, seed)
@@ -367,7 +387,7 @@ def _missing_record_messages(
         for (name, draw) in drawn
         for seed in decided.added.get(name, ())
     ]
-    return [
+    return of_rungs + [
         f"{cell[0]} on {dataset_title(name, draw)}, seed {seed}: its record is missing"
         for (name, draw), cell, seed in needed
         if (name, draw, cell, seed) not in recorded

@@ -153,6 +153,9 @@ def plan(
     if loaded.train.until is not None:
         seeds = f"{len(loaded.train.seeds)} to {loaded.train.at_most} training seeds"
         print_line(f"{seeds}: they are added until every planned comparison is decided (until: sure)")
+    if (halving := loaded.train.halving) is not None:
+        shares = ", ".join(f"{share:.0%}" for share in halving.shares[:-1])
+        print_line(f"halving: all data sets with {shares} of the {halving.over} first; the best of each rung go on")
     print_line(explanation.summary)
     if detection is not None:
         elsewhere = "" if store == DEFAULT_STORE else f" --store {shlex.quote(store)}"

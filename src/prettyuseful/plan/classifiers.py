@@ -65,7 +65,16 @@ class ClassifierPlanner:
         train = self._add_run_training(dataset, cell, seed)
         label = _run_label(dataset, cell, seed)
         evaluations = {name: self.add_test(train, key, cell, f"test {label} on {name}") for name, key in tests.items()}
-        return PlannedRun(dataset.name, dataset.images_per_class, cell, seed, train, evaluations, draw=dataset.draw)
+        return PlannedRun(
+            dataset.name,
+            dataset.images_per_class,
+            cell,
+            seed,
+            train,
+            evaluations,
+            draw=dataset.draw,
+            rung=dataset.rung,
+        )
 
     def add_test(self, classifier: str, dataset: str, cell: PlannedCell, label: str) -> str:
         """Add the step that tests a classifier on the images of the step `dataset`, and return its key."""

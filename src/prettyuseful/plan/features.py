@@ -103,7 +103,16 @@ class ProbePlanner:
             label = f"test {_run_label(dataset, cell, seed)} on {name}"
             inputs = {"classifier": fit, "features": tested}
             evaluations[name] = graph.add(EvaluateProbeSpec(), inputs, label, graph.units(key))
-        return PlannedRun(dataset.name, dataset.images_per_class, cell, seed, fit, evaluations, draw=dataset.draw)
+        return PlannedRun(
+            dataset.name,
+            dataset.images_per_class,
+            cell,
+            seed,
+            fit,
+            evaluations,
+            draw=dataset.draw,
+            rung=dataset.rung,
+        )
 
     def _fit(self, dataset: PlannedDataset, cell: FrozenCell, seed: int) -> str:
         per_class, seeds = dataset.images_per_class, self.context.study.train.seeds

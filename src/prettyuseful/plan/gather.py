@@ -19,6 +19,7 @@ from prettyuseful.numerics import Environment, environment
 from prettyuseful.plan.planned import PlannedDataset, PlannedMeasure, PlannedRun
 from prettyuseful.plan.study import Plan
 from prettyuseful.records import (
+    HELD_OUT,
     CellGroupRecord,
     DatasetRecord,
     HubModelRecord,
@@ -165,6 +166,7 @@ class _RecordBuilder:
                 seed=run.seed,
                 draw=run.draw,
                 steps_of=run.steps_of,
+                rung=run.rung,
                 keys=keys,
                 seconds={name: manifest.seconds for name, manifest in manifests.items()},
                 last_epoch=trained.facts["last_epoch"] if trained else {},
@@ -263,7 +265,7 @@ class _RecordBuilder:
             return content.validate_json(artifact.path(name).read_bytes())
 
     def _kind(self, trained_on: str, tested_on: str) -> TransferKind:
-        if tested_on != REAL:
+        if tested_on not in (REAL, HELD_OUT):
             return "real_to_synth"
         if trained_on == REAL:
             return "real_to_real"

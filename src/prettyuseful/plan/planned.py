@@ -82,7 +82,8 @@ class PlannedDataset:
     """A data set of the study; `keys` holds the keys of its artifacts, by step name.
 
     `plan`: its section of the study; None for real images. `pretrain`: the data set for pretraining. `prompts`: name of
-    its prompt strategy. `draw`: which draw of the generator, from 0.
+    its prompt strategy. `draw`: which draw of the generator, from 0. `rung`: for a part of the data set with which
+    classifiers of a rung of `halving` are trained, the number of the rung, from 1.
     """
 
     name: str
@@ -94,6 +95,7 @@ class PlannedDataset:
     prompts: str | None = None
     measures: tuple[PlannedMeasure, ...] = ()
     draw: int = 0
+    rung: int | None = None
 
     @property
     def key(self) -> str:
@@ -108,7 +110,7 @@ class PlannedDataset:
     @property
     def title(self) -> str:
         """Its name for readers, such as `sd-1.5` or `sd-1.5, draw 2`."""
-        return dataset_title(self.name, self.draw)
+        return dataset_title(self.name, self.draw, self.rung)
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,7 @@ class PlannedRun:
     """One classifier (a grid cell with a training seed) and its tests.
 
     `train`: key of the training step. `evaluations`: keys of the test steps, by tested data set. `steps_of`: for points
-    of the curve of real images, the images per class whose number of training steps is used. `draw`: see
+    of the curve of real images, the images per class whose number of training steps is used. `draw`, `rung`: see
     `PlannedDataset`.
     """
 
@@ -128,9 +130,20 @@ class PlannedRun:
     evaluations: Mapping[str, str]
     steps_of: ClassCounts | None = None
     draw: int = 0
+    rung: int | None = None
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The keys of the classifier and of its tests."""
+        return (self.train, *self.evaluations.values())
+
+    @property
+    def is_result(self) -> bool:
+        """Whether it is a result of its data set: neither a point of the curve of real images nor of a rung."""
+        return self.steps_of is None and self.rung is None
 
     @property
     def label(self) -> str:
         """A name that is unique in the study, for files."""
         data = dataset_label(self.dataset, self.images_per_class, self.steps_of, self.draw)
-        return run_label(data, self.cell.names, self.seed)
+        return run_label(data, self.cell.names, self.seed, self.rung)

@@ -37,6 +37,7 @@ from prettyuseful.generators.models import MODELS
 from prettyuseful.metrics.rows import METRICS
 from prettyuseful.prompts.plan import PromptPlan
 from prettyuseful.selection.plan import SelectionPlan
+from prettyuseful.study.halving import HalvingPlan
 from prettyuseful.study.numerics import StudyNumerics
 from prettyuseful.tasks.source import TaskSource
 from prettyuseful.training.recipes import Checkpoint
@@ -292,6 +293,11 @@ class TrainPlan(_Strict):
         description="with until: sure, the number of seeds after which a comparison stays undecided; choose it before "
         "any results, because the looks up to it share one error rate",
     )
+    halving: HalvingPlan | None = Field(
+        None,
+        description="stop hopeless data sets early: train all of them with a small budget first, and only the best "
+        "with the whole one; {} or images: with a part of the images; epochs: with fewer epochs",
+    )
     real_curve: tuple[PerClass, ...] = Field(
         (),
         description="numbers of real images per class for additional classifiers, trained for as many steps as those "
@@ -334,6 +340,15 @@ class TrainPlan(_Strict):
             raise ValueError(
                 f"at_most is {self.at_most}, but seeds lists {len(self.seeds)}, and until: sure adds to them; increase "
                 "at_most, or list fewer seeds"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _halving_has_fixed_seeds(self) -> TrainPlan:
+        if self.halving is not None and self.until is not None:
+            raise ValueError(
+                "halving and until exclude each other: a data set that is dropped has no accuracy to be sure of; remove "
+                "one of them"
             )
         return self
 
