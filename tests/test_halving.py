@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
@@ -75,7 +76,7 @@ def generated(plan: Plan, name: str) -> int:
     return round(sum(step.units for step in steps if step.label.startswith(f"generate {name}:")))
 
 
-def test_the_best_of_each_rung_go_on_with_their_controls(whole: Path, study: Study) -> None:
+def test_the_best_of_each_rung_go_on_with_their_controls(whole: Path) -> None:
     runs = runs_of(whole)
     assert names_of(runs, 1) == set(NAMES)
     second, last = names_of(runs, 2), names_of(runs, None)
@@ -169,7 +170,9 @@ def test_the_report_names_every_stopped_data_set_and_says_that_it_was_not_measur
         assert dropped.dataset not in [row.dataset for row in summary.rows]
 
 
-def test_the_plan_has_an_expected_and_a_largest_cost(study: Study, study_file: Path, whole: Path, tmp_path: Path) -> None:
+def test_the_plan_has_an_expected_and_a_largest_cost(
+    study: Study, study_file: Path, whole: Path, tmp_path: Path
+) -> None:
     cost = estimate_cost(study, tmp_path / "no store")
     assert cost.most is not None
     assert cost.expected is not None
@@ -205,6 +208,15 @@ def test_a_failed_run_of_a_rung_drops_its_data_set(
     (dropped,) = (dropped for dropped in halving.dropped if dropped.dataset == "apart")
     assert (dropped.rung, dropped.accuracy) == (1, None)
     assert any(problem.startswith("small on apart, rung 1, seed 0: failed") for problem in result.summary.problems)
+
+
+def test_the_json_of_a_run_lists_what_was_stopped(study_file: Path, whole: Path, tmp_path: Path) -> None:
+    command = ["run", str(study_file), "--store", str(whole / "store"), "--out", str(tmp_path), "--workers", "1"]
+    halving = json.loads(run_command(*command, "--json"))["halving"]
+    assert halving["finished"]
+    assert [rung["rung"] for rung in halving["rungs"]] == [1, 2]
+    assert len(halving["dropped"]) == 6 - len(halving["rungs"][-1]["kept"])
+    assert {"accuracy", "behind", "clearly_worse", "rung"} <= halving["dropped"][0].keys()
 
 
 def test_a_deleted_record_of_a_rung_is_missed(whole: Path) -> None:

@@ -89,9 +89,7 @@ def _needed(plan: Plan, store: Store, outcome: Outcome | None) -> tuple[Plan, Ca
     return needed, lambda: _seeds_progress(decisions.values())
 
 
-def _with_more_seeds(
-    plan: Plan, store: Store, outcome: Outcome | None
-) -> tuple[Plan, dict[CellNames, CellDecisions]]:
+def _with_more_seeds(plan: Plan, store: Store, outcome: Outcome | None) -> tuple[Plan, dict[CellNames, CellDecisions]]:
     train, pairs = plan.study.train, planned_pairs(plan.study)
     looks, known = Looks.of(train), dict[str, RunRecord]()
     decisions: dict[CellNames, CellDecisions] = {}

@@ -8,7 +8,8 @@ clearly worse; a result says for each one whether it was.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from prettyuseful.analysis.statistics import LEVEL, CellModel, Interval, fit, tests_of
 from prettyuseful.formatting import percent, points, share
@@ -91,6 +92,14 @@ class Halving:
     def dropped(self) -> tuple[Dropped, ...]:
         """The data sets that were dropped: first those of the last rung, the best first."""
         return tuple(dropped for rung in reversed(self.rungs) for dropped in rung.dropped)
+
+    def as_json(self) -> dict[str, Any]:
+        rungs = [
+            {"rung": rung.number, "share": rung.share, "kept": [*rung.kept], "controls": [*rung.controls]}
+            for rung in self.rungs
+        ]
+        dropped = [{**asdict(one), "clearly_worse": one.clearly_worse} for one in self.dropped]
+        return {"over": self.plan.over, "finished": self.finished, "rungs": rungs, "dropped": dropped}
 
     def budget_words(self, rung: int) -> str:
         """Return the budget of a rung, such as `11% of the images`."""

@@ -322,6 +322,7 @@ def _result_json(result: StudyResult) -> dict[str, Any]:
         "results": [asdict(row) for row in summary.rows],
         "comparisons": [asdict(comparison) for comparison in summary.comparisons],
         "pretty_useful": None if summary.pretty_useful is None else asdict(summary.pretty_useful),
+        "halving": summary.halving,
         "problems": list(summary.problems),
         "findings": [finding.model_dump(mode="json") for finding in summary.findings],
         "report": str(result.report),
