@@ -137,5 +137,3 @@ def running_server() -> Iterator[Server]:
         yield server
         server.shutdown()
         thread.join()
-
-

@@ -29,7 +29,9 @@ def thinks(**probabilities: float) -> Reply:
 
 
 def questions(count: int = 1) -> list[Question]:
-    return [Question(Image.new("RGB", (20 + i, 40)), f"is this a cat, number {i}?", f"cat/{i}.png") for i in range(count)]
+    return [
+        Question(Image.new("RGB", (20 + i, 40)), f"is this a cat, number {i}?", f"cat/{i}.png") for i in range(count)
+    ]
 
 
 def ask(server: Server, count: int = 1, concurrency: int = 1) -> list[Answer]:
@@ -79,7 +81,9 @@ def test_answers_are_in_order_after_repeated_requests(server: Server) -> None:
 def test_a_server_without_log_probabilities_is_one_clear_line(server: Server, logprobs: Any) -> None:
     error = error_of(server, says("Yes", logprobs=logprobs))
     assert isinstance(error, UserError)
-    assert "returns no log-probabilities (logprobs and top_logprobs); use a server that does, such as vLLM" in str(error)
+    assert "returns no log-probabilities (logprobs and top_logprobs); use a server that does, such as vLLM" in str(
+        error
+    )
     assert len(server.requests) == 1
 
 

@@ -53,7 +53,6 @@ class ScoreSettings(BaseModel):
         "else that of its class; or class, 'a photo of a <class>' for all images",
     )
 
-
     @model_validator(mode="before")
     @classmethod
     def _no_secrets(cls, value: Any) -> Any:

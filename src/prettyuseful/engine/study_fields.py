@@ -135,6 +135,11 @@ _OF_KIND: Mapping[str, Mapping[str, StudyField]] = {
         "score": StudyField("score", identifies=True),
         "head": StudyField("score_models", exact=False),
     },
+    "score-agreement": {
+        "score": StudyField("score", identifies=True),
+        "classifier": StudyField("score_models", exact=False),
+        "indices": StudyField("classes", exact=False),
+    },
     "score-question": {
         "score": StudyField("score", identifies=True),
         "model": StudyField("score_models", exact=False),

@@ -77,9 +77,7 @@ class LearnedScorePlanner:
         )
         return graph.add(spec, {"dataset": dataset}, f"score {title} by {name}", graph.units(dataset))
 
-    def _agreement(
-        self, name: str, model: ClassifierModel, given: ScoreSettings, dataset: str, title: str
-    ) -> str:
+    def _agreement(self, name: str, model: ClassifierModel, given: ScoreSettings, dataset: str, title: str) -> str:
         check_settings(name, ("model", "weights"), given)
         encoder, graph = agreement_classifier(model, given), self.context.graph
         encoder.check_name()

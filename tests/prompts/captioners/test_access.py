@@ -25,7 +25,12 @@ def test_a_key_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> No
 
 @pytest.mark.parametrize(
     ("endpoint", "variable"),
-    [("http://me:secret@host/v1", None), ("ftp://host", None), ("http://host/v1?key=secret", None), (None, "sk-secret")],
+    [
+        ("http://me:secret@host/v1", None),
+        ("ftp://host", None),
+        ("http://host/v1?key=secret", None),
+        (None, "sk-secret"),
+    ],
 )
 def test_secrets_are_refused_and_not_repeated(endpoint: str | None, variable: str | None) -> None:
     with pytest.raises(ValueError, match=r"endpoint must|api_key_env must") as error:

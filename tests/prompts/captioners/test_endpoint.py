@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import copy
-import io
 import json
 import logging
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from email.utils import formatdate
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
 
-import numpy as np
 import pytest
 from PIL import Image
 from tests.chat_server import (
     CANARY,
     QUICK,
     Reply,
-    Request,
     Server,
     breaks_off,
     drips,
@@ -40,6 +32,7 @@ from prettyuseful.numerics import Numerics
 from prettyuseful.prompts.captioners.base import Picture
 from prettyuseful.prompts.captioners.endpoint import EndpointCaptioner
 from prettyuseful.prompts.captioners.source import CaptionerSource, open_captioner
+
 
 @pytest.fixture
 def server() -> Iterator[Server]:

@@ -1,4 +1,4 @@
-"""Questions about pictures to any server with OpenAI's chat completions API: vLLM, llama.cpp, Ollama or a hosted model."""
+"""Questions about pictures to any server with OpenAI's chat completions API: vLLM, llama.cpp, Ollama or a hosted one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from urllib.parse import urlsplit
 
 import httpx2
 import numpy as np
-
 from PIL import Image
 
 from prettyuseful.data.images import encode_png
