@@ -7,9 +7,10 @@ that of the package, `HalvingPlan.best`. Its defaults were fixed before any of t
 differ in how the curves cross. `train all, one seed`, and `random` (as many random data sets in full as halving could
 pay for) are the alternatives.
 
-`real`, with `--images` (a folder with `train` and `test`, each with one folder per class, such as CIFAR-10): 30 data sets from real photographs, by changes of the images, of labels and of diversity. The classifiers are linear
-probes on frozen features of efficientnet-lite0 at 64 px. The budget is images, the validation images are others than the
-training images, and all data sets are trained in full as well, in every one of `--draws` draws of their images. The true
+`real`, with `--images` (a folder with `train` and `test`, each with one folder per class, such as CIFAR-10): 30 data
+sets from real photographs, by changes of the images, of labels and of diversity. The classifiers are linear probes on
+frozen features of efficientnet-lite0 at 64 px. The budget is images, the validation images are others than the training
+images, and all data sets are trained in full as well, in every one of `--draws` draws of their images. The true
 accuracy of a data set is its mean over all draws on the test images. Features are kept in `--cache`, and accuracies in
 `--trained`, after each draw.
 

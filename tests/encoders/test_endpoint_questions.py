@@ -25,7 +25,7 @@ def server() -> Iterator[Server]:
 def thinks(**probabilities: float) -> Reply:
     """Answer with these probabilities of the first token; `_` stands for a blank."""
     top = [{"token": token.replace("_", " "), "logprob": log(p)} for token, p in probabilities.items()]
-    return says(top[0]["token"], logprobs={"content": [{**top[0], "top_logprobs": top}]})
+    return says(next(iter(probabilities)), logprobs={"content": [{**top[0], "top_logprobs": top}]})
 
 
 def questions(count: int = 1) -> list[Question]:

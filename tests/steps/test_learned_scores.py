@@ -213,7 +213,7 @@ def test_agreement_is_the_probability_of_the_class_by_timms_own_network(
 ) -> None:
     torch.manual_seed(1)
     network = timm.create_model("resnet10t").eval()
-    torch.nn.init.normal_(network.fc.weight, std=0.3)  # type: ignore[union-attr,arg-type]
+    torch.nn.init.normal_(network.fc.weight, std=0.3)
     save_file(network.state_dict(), tmp_path / "weights.safetensors")
     encoder = EncoderSource(name="resnet10t", weights=str(tmp_path / "weights.safetensors")).pin()
     dataset, indices = load(3), ((7, 900), (3,))

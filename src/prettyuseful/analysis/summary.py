@@ -363,8 +363,8 @@ def _missing_record_messages(
 ) -> list[str]:
     """One message for each run of the study that has no record file, for example because it was deleted.
 
-    Of the seeds that `until: sure` may add, only those are missing that a planned comparison needs; with `halving`, only
-    the runs of the data sets on each rung.
+    Of the seeds that `until: sure` may add, only those are missing that a planned comparison needs; with `halving`,
+    only runs of data sets that reached their rung.
     """
     draws = {dataset.name: dataset.draws for dataset in datasets}
     names: Iterable[str] = study.file.datasets

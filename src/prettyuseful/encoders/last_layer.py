@@ -71,6 +71,7 @@ def _layer_name(architecture: str) -> str:
     """
     network: nn.Module = timm.create_model(architecture)
     layers = head_layers(network)
+    names: dict[nn.Module, str] = {module: name for name, module in network.named_modules()}
     if len(layers) != 1:
         raise DataError(f"{architecture} has {len(layers)} last layers; choose another classifier of timm")
-    return next(name for name, module in network.named_modules() if module is layers[0])
+    return names[layers[0]]

@@ -381,7 +381,7 @@ class DatasetPlanner:
         return _SamplingSteps(generator, prompts, embeddings, batches, shards, numerics)
 
     def _image_shares(self) -> tuple[float, ...]:
-        """Return the shares of the images at which shards end, so that every rung of `halving` reuses the one before."""
+        """Return the shares of the images at which shards end, so that a rung of `halving` reuses the one before."""
         halving = self.context.study.train.halving
         return halving.shares[:-1] if halving is not None and halving.over == "images" else ()
 

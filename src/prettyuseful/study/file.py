@@ -347,8 +347,8 @@ class TrainPlan(_Strict):
     def _halving_has_fixed_seeds(self) -> TrainPlan:
         if self.halving is not None and self.until is not None:
             raise ValueError(
-                "halving and until exclude each other: a data set that is dropped has no accuracy to be sure of; remove "
-                "one of them"
+                "halving and until exclude each other, because a data set that is dropped has no accuracy to be sure "
+                "of; remove one of them"
             )
         return self
 

@@ -75,8 +75,8 @@ class HalvingPlan(BareName):
     def _first_rung_is_not_tiny(self) -> HalvingPlan:
         if self.shares[0] < 1e-4:
             raise ValueError(
-                f"the first rung has {self.shares[0]:.1e} of the budget, which is too little; use fewer rungs, a larger "
-                "keep, or set smallest"
+                f"the first rung has {self.shares[0]:.1e} of the budget, which is too little; use fewer rungs, a "
+                "larger keep, or set smallest"
             )
         return self
 

@@ -253,8 +253,8 @@ def imagenet_indices(classes: Sequence[str], purpose: str) -> tuple[tuple[int, .
     """Return, for each class of a task, the classes of ImageNet-1k that its name stands for, as indices from 0.
 
     A name is a WordNet id, a class name of `load_class_list`, or a word of WordNet for one or several of the 1,000
-    classes, whatever its case and whether words are joined by blanks, `_` or `-`. WordNet's hierarchy is not used: "dog"
-    is no class of ImageNet.
+    classes, whatever its case and whether words are joined by blanks, `_` or `-`. WordNet's hierarchy is not used:
+    "dog" is no class of ImageNet.
 
     `purpose`: what needs them, for the error.
 

@@ -1,4 +1,4 @@
-"""Questions about pictures to any server with OpenAI's chat completions API: vLLM, llama.cpp, Ollama or a hosted one."""
+"""Questions about pictures to any server with the chat completions API of OpenAI: vLLM, llama.cpp, Ollama or a host."""
 
 from __future__ import annotations
 
