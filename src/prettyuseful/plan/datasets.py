@@ -128,8 +128,8 @@ class DatasetPlanner:
     def part(self, name: str, share: float, rung: int) -> PlannedDataset:
         """Return a share of the images of each class of the first draw of a data set, for a rung of `halving`.
 
-        A generator makes no more images than it holds; other data sets are made whole first, unless they are a mix or a
-        change of generated ones.
+        A generator makes no more images than it holds, up to whole micro-batches, also for a mix or a change of its
+        images. Other data sets are made whole first.
 
         Raises:
             UserError: see `plan`.
@@ -137,11 +137,10 @@ class DatasetPlanner:
         plan, whole = self.context.study.datasets[name], self.plan(name)
         numbers = [whole.images_per_class[label] for label in range(len(self.classes))]
         per_class = ClassCounts([amount_of(share, number) if number else 0 for number in numbers])
-        pretrain = whole.pretrain
-        if pretrain is not None:
-            own = pretrain.name != REAL
-            counts = None if own else self.real.limit(per_class)
-            pretrain = self.part(pretrain.name, share, rung) if counts is None else self.real.train_dataset(counts)
+        if (pretrain := whole.pretrain) is not None:
+            of_real = pretrain.name == REAL
+            real = self.real.train_dataset(self.real.limit(per_class)) if of_real else None
+            pretrain = real or self.part(pretrain.name, share, rung)
         with prefix_location(f"data set {name!r}"):
             keys = {"dataset": self._part_key(name, per_class)}
         return PlannedDataset(name, per_class, keys, whole.origin, plan, pretrain, whole.prompts, rung=rung)
@@ -155,7 +154,7 @@ class DatasetPlanner:
             return self._generated_part(name, plan, per_class)
         units = per_class.total(len(self.classes))
         if plan.mix is not None and per_class.equal:
-            # The same shares of its parts. Parts of one image may leave one image more or less, which is cut off.
+            # The same shares of its parts, rounded up; what is too much is cut off.
             total = sum(plan.mix.values())
             counts = {part: amount_of(per_class.smallest / total, count) for part, count in plan.mix.items()}
             inputs = {
