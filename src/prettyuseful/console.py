@@ -251,16 +251,16 @@ def _cost_notes(cost: Cost) -> Iterator[str]:
     done = f"{cost.steps - cost.left:,} of {cost.steps:,} steps done"
     yield done if cost.left else "all results are in the store"
     if cost.left:
-        qualifier = "at least" if total.unknown_steps else "about"
         others = f", plus {total.unknown_steps:,} steps without a time estimate" if total.unknown_steps else ""
         workers = f"{cost.workers} worker{'' if cost.workers == 1 else 's'}"
-        yield f"{qualifier} {duration(cost.seconds)} left with {workers}{others}"
+        yield f"{_time_left(cost)} left with {workers}{others}"
     if (most := cost.most) is not None:
-        more = "at least" if most.amounts.unknown_steps else "about"
         yield (
-            f"results decide how many steps are needed: {cost.steps:,} to {most.steps:,}; {more} "
-            f"{duration(most.seconds)} left for all of them"
+            f"results decide how many steps are needed: {cost.steps:,} to {most.steps:,}; {_time_left(most)} left for "
+            "all of them"
         )
+    if (expected := cost.expected) is not None:
+        yield f"expected: {expected.steps:,} steps, {_time_left(expected)} left"
     if total.unsized_steps:
         yield f"disk: unknown for {total.unsized_steps:,} of {cost.left:,} steps; the store has no such step to measure"
     if prices.cpu_hour is None and prices.gpu_hour is not None and total.cpu_hours != 0:
@@ -269,6 +269,10 @@ def _cost_notes(cost: Cost) -> Iterator[str]:
         yield "money: CPU hours only; add --price-per-gpu-hour to include the GPU"
     if total.unknown_steps or (total.bytes and total.unsized_steps):
         yield "?: unknown; >: lower bound, since some steps have no estimate"
+
+
+def _time_left(cost: Cost) -> str:
+    return f"{'at least' if cost.amounts.unknown_steps else 'about'} {duration(cost.seconds)}"
 
 
 def _amount(value: float | None, unknown_steps: int, format_value: Callable[[float], str]) -> str:

@@ -51,6 +51,8 @@ class _Versioned(BaseModel):
 
 
 TransferKind = Literal["synth_to_real", "real_to_synth", "real_to_real", "mixed_to_real"]
+HELD_OUT = "held-out real"
+"""What a run of a rung is tested on: real training images that no data set of the study uses."""
 Subject = Literal["data-set", "real-test", "real-train"]
 CellNames = tuple[str, str, str]
 """The names of a grid cell: architecture, recipe, probe."""
@@ -88,7 +90,8 @@ class RunRecord(_Versioned):
     keys of its artifacts. `seconds`: wall time of each step. `last_epoch`: training log of the last epoch.
     `environment`: software and hardware of the training. `transfers`: its tests. `draw`: the draw of the generator that
     it was trained on, from 0; the images of draw d were generated with the seed of the data set plus d. `mixed`: for
-    points of the curve of mixtures, the numbers of real images and of images of the data set.
+    points of the curve of mixtures, the numbers of real images and of images of the data set. `rung`: for runs of
+    `halving` with a part of the budget, the number of the rung, from 1; they are tested on `HELD_OUT`.
     """
 
     record: Literal["run"] = "run"
@@ -103,6 +106,7 @@ class RunRecord(_Versioned):
     draw: Annotated[int, Field(ge=0, lt=MAX_DRAWS)] = 0
     steps_of: ClassCounts | None = None
     mixed: MixPoint | None = None
+    rung: Annotated[int, Field(ge=1, le=8)] | None = None
     keys: dict[str, str]
     seconds: dict[str, Seconds] = {}
     last_epoch: dict[str, float] = {}
@@ -115,9 +119,14 @@ class RunRecord(_Versioned):
         return self.architecture, self.recipe, self.probe
 
     @property
+    def is_result(self) -> bool:
+        """Whether it is a result of its data set: neither a point of a curve nor of a rung."""
+        return self.steps_of is None and self.rung is None and self.mixed is None
+
+    @property
     def dataset_title(self) -> str:
-        """The data set that it was trained on, such as `sd-1.5`, `sd-1.5, draw 2` or `50 real + 100 sd-1.5`."""
-        return dataset_title(self.dataset, self.draw, self.mixed)
+        """What it was trained on, such as `sd-1.5`, `sd-1.5, draw 2`, `sd-1.5, rung 1` or `50 real + 100 sd-1.5`."""
+        return dataset_title(self.dataset, self.draw, self.mixed, self.rung)
 
 
 class GroupedParts(BaseModel):
@@ -345,7 +354,7 @@ def record_name(record: Record) -> str:
             return dataset_file(dataset_label(record.name, record.images_per_class))
         case RunRecord():
             data = dataset_label(record.dataset, record.images_per_class, record.steps_of, record.draw, record.mixed)
-            return run_file(run_label(data, record.cell, record.seed))
+            return run_file(run_label(data, record.cell, record.seed, record.rung))
 
 
 def dataset_file(label: str) -> str:
@@ -358,9 +367,9 @@ def run_file(label: str) -> str:
     return f"run@{label}.json"
 
 
-def run_label(data: str, cell: CellNames, seed: int) -> str:
+def run_label(data: str, cell: CellNames, seed: int, rung: int | None = None) -> str:
     """Return a name of a run that is unique in its study."""
-    return "@".join([data, *cell, str(seed)])
+    return "@".join([data, *cell, str(seed), *([] if rung is None else [f"rung-{rung}"])])
 
 
 def dataset_label(
@@ -387,8 +396,10 @@ def mix_label(name: str, mixed: MixPoint) -> str:
     return f"{name}@{mixed.label}"
 
 
-def dataset_title(name: str, draw: int, mixed: MixPoint | None = None) -> str:
-    """Return the name of a data set for readers; the first draw is the data set itself."""
+def dataset_title(name: str, draw: int, mixed: MixPoint | None = None, rung: int | None = None) -> str:
+    """Return the name of a data set for readers; the first draw is the data set itself, and a rung has a part of it."""
+    if rung is not None:
+        return f"{name}, rung {rung}"
     title = f"{name}, draw {draw}" if draw else name
     if mixed is None:
         return title
@@ -432,7 +443,7 @@ def _is_old_record(path: Path) -> bool:
         mixed = MixPoint(**content["mixed"]) if content.get("mixed") else None
         data = dataset_label(content["dataset"], counts, curve, content.get("draw", 0), mixed)
         cell = (content["architecture"], content["recipe"], content["probe"])
-        return path.name == run_file(run_label(data, cell, content["seed"]))
+        return path.name == run_file(run_label(data, cell, content["seed"], content.get("rung")))
     except (OSError, UnreadableTextError, KeyError, TypeError, ValueError, AttributeError):
         return False
 
@@ -557,7 +568,7 @@ def _sort_key(record: Record, study: StudyRecord) -> tuple[int | ClassCounts, ..
         point = (record.mixed.real, record.mixed.synthetic)
         return (3, cell, seeds.index(record.seed), *point, names.index(record.dataset), record.draw)
     position = (seeds.index(record.seed), names.index(record.dataset), record.images_per_class, record.draw)
-    return (2, cell, record.steps_of or ClassCounts(0), *position)
+    return (2, cell, record.rung or 0, record.steps_of or ClassCounts(0), *position)
 
 
 def schema(models: Iterable[type[BaseModel]] = (StudyRecord, DatasetRecord, RunRecord, Manifest)) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel
 
-from prettyuseful.adaptive import largest_plan, needed_plan, run_looks
+from prettyuseful.adaptive import expected_plan, largest_plan, needed_plan, run_looks
 from prettyuseful.analysis.detection import Compared, Detection, StudySizes, detect
 from prettyuseful.analysis.rows import baseline_of
 from prettyuseful.analysis.statistics import Replicate, fit
@@ -307,15 +307,16 @@ def estimate_and_explain(study: Study, store: Path | str, prices: Prices) -> tup
 
 def _cost_of(plan: Plan, store: Store | None, rates: Rates, prices: Prices | None) -> Cost:
     """Return the cost of the steps that are needed so far, and at most if results may ask for more."""
-    workers, needed, largest = (
-        local_parallelism(plan.study.numerics),
-        needed_plan(plan, store),
-        largest_plan(plan, store),
-    )
-    cost = cost_of(needed.steps, _missing_steps(needed, store), rates, workers, prices)
+    workers, needed = local_parallelism(plan.study.numerics), needed_plan(plan, store)
+
+    def cost(plan: Plan) -> Cost:
+        return cost_of(plan.steps, _missing_steps(plan, store), rates, workers, prices)
+
+    largest = largest_plan(plan, store)
     if len(largest.runs) == len(needed.runs):
-        return cost
-    return replace(cost, most=cost_of(largest.steps, _missing_steps(largest, store), rates, workers, prices))
+        return cost(needed)
+    expected = expected_plan(plan, store)
+    return replace(cost(needed), most=cost(largest), expected=None if expected is None else cost(expected))
 
 
 def study_power(study: Study, store: Path | str, difference: float) -> Detection:
@@ -363,13 +364,13 @@ def run_pilot(
     """
     unused = (seed for seed in range(_PILOT_SEEDS + len(study.train.seeds)) if seed not in study.train.seeds)
     seeds = (*study.train.seeds, *unused)[:_PILOT_SEEDS]
-    train = study.train.model_copy(update={"seeds": seeds, "until": None})
+    train = study.train.model_copy(update={"seeds": seeds, "until": None, "halving": None})
     plan = make_plan(study.model_copy(update={"train": train}))
     pair = _comparisons_of(plan)[0]
     wanted = [
         run.evaluations[REAL]
         for run in plan.runs
-        if run.cell == plan.runs[0].cell and run.steps_of is None and run.draw == 0
+        if run.cell == plan.runs[0].cell and run.is_result and run.draw == 0
         if dataset_label(run.dataset, run.images_per_class) in (pair.a, pair.b)
     ]
     with Execution(store, workers, on, on_event).session(study.numerics) as session:
@@ -388,7 +389,7 @@ def _comparisons_of(plan: Plan) -> list[Compared]:
         pair for pair in combinations(underived, 2) if pair not in planned and tuple(reversed(pair)) not in planned
     ]
     real = [dataset.images_per_class for dataset in plan.datasets if dataset.name == REAL]
-    counts = {dataset.name: dataset.images_per_class for dataset in plan.datasets if dataset.name != REAL}
+    counts = {dataset.name: dataset.images_per_class for dataset in plan.all_datasets if dataset.name != REAL}
     baselines = {name: baseline_of(counts[name], real) for name in underived}
     return [
         *(Compared(a, b, "planned", len(planned)) for a, b in planned),
@@ -400,14 +401,14 @@ def _comparisons_of(plan: Plan) -> list[Compared]:
 def _study_sizes(plan: Plan, rates: Rates) -> StudySizes:
     """Return the sizes of a study, with the estimated time of one more seed and of one more draw."""
     last = plan.study.train.seeds[-1]
-    by_seed = [key for run in plan.runs if run.seed == last for key in (run.train, *run.evaluations.values())]
+    by_seed = [key for run in plan.runs if run.seed == last for key in run.keys]
     generated = {
         dataset.name
         for dataset in plan.datasets
         if dataset.origin is not None and dataset.origin.kind in ("diffusers", "custom")
     }
-    runs = [run for run in plan.runs if run.dataset in generated and run.draw == 0 and run.steps_of is None]
-    by_draw = {key for run in runs for key in (run.train, *run.evaluations.values())}
+    runs = [run for run in plan.runs if run.dataset in generated and run.draw == 0 and run.is_result]
+    by_draw = {key for run in runs for key in run.keys}
     pending = [dataset.key for dataset in plan.datasets if dataset.name in generated]
     while pending:  # its images; prompts and their encodings are the same in every draw
         step = plan.steps[pending.pop()]

@@ -96,3 +96,14 @@ def test_prompts_are_used_in_turn() -> None:
     plan = BatchPlan.for_class(10, 3, 2)
     assert [plan.indices(m) for m in range(4)] == [[0, 3], [1, 4], [2, 5], [6, 9]]
     assert batches(plan) == [[0, 3], [1, 4], [2, 5], [6, 9], [7], [8]]
+
+
+@given(small_plans, st.data())
+def test_shards_can_end_at_the_first_images(plan: BatchPlan, data: st.DataObject) -> None:
+    wanted = data.draw(st.integers(1, plan.images))
+    end = plan.batches_of(wanted)
+    assert len(plan.image_indices(0, end)) >= wanted > len(plan.image_indices(0, end - 1))
+    shards = plan.shards([end])
+    assert end in {stop for _, stop in shards}
+    assert sorted(i for shard in shards for i in plan.image_indices(*shard)) == list(range(plan.images))
+    assert [stop for _, stop in shards[:-1]] == [first for first, _ in shards[1:]]

@@ -24,6 +24,7 @@ def headline(
     pretty: PrettyUseful | None = None,
     selections: Sequence[SelectionEffect] = (),
     mixing: str | None = None,
+    stopped: int = 0,
 ) -> tuple[str, ...]:
     """Return the most important sentences for the study's first grid cell.
 
@@ -34,6 +35,8 @@ def headline(
     its main cause; where one of these is missing, pre-registered and exploratory comparisons follow.
     Data sets that contain real images or are derived from another one are used only if the study has no others.
     There are at most three sentences, and one more if the files of the two sides differ in format.
+
+    `stopped`: number of data sets that were stopped early, and are not among these.
     """
     in_cell = [row for row in rows if row.cell == rows[0].cell]
     finished = [row for row in in_cell if not row.real and row.to_real]
@@ -44,9 +47,11 @@ def headline(
     candidates = [row for row in underived if not row.holds_real] or underived or finished
     best = max(candidates, key=lambda row: row.to_real.mean if row.to_real else 0.0)
     kind = "generated data sets" if best.of is None and not best.holds_real else "data sets"
-    name = (
-        f"The best of {len(candidates)} {kind}, {best.dataset}," if len(candidates) > 1 else f"Data set {best.dataset}"
-    )
+    name = f"Data set {best.dataset}"
+    if stopped:
+        name = f"The best of {len(candidates)} {kind} that were not stopped early ({stopped} were), {best.dataset},"
+    elif len(candidates) > 1:
+        name = f"The best of {len(candidates)} {kind}, {best.dataset},"
     real_count = baseline_of(best.images_per_class, (row.images_per_class for row in in_cell if row.real))
     selected = {name for effect in selections for name in effect.selection}
     pairs = [pair for pair in comparisons if pair.cell == best.cell and pair.a not in selected]

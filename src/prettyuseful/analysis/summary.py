@@ -21,6 +21,7 @@ from prettyuseful.analysis.distribution import (
 )
 from prettyuseful.analysis.effective import EffectiveReal, effective_real_images
 from prettyuseful.analysis.forecast import Forecast, Measured, make_forecast, measured_sets
+from prettyuseful.analysis.halving import Halving, decide_halving
 from prettyuseful.analysis.headline import headline
 from prettyuseful.analysis.mixing import MixGrid, mixing_grids
 from prettyuseful.analysis.mixing_answer import headline_sentence, mixing_sentences
@@ -149,12 +150,18 @@ class Summary:
         shown = [effect.sentence for effect in self.first_selections]
         shown += self.pretty_useful.sentences if self.pretty_useful else ()
         results = answer(self.study, self.datasets, self.rows, self.comparisons, self.intervention_effects)
-        return (*self.errors, *forecast, *shown, *results, *self._mixing_sentences)
+        stopped = self.halving.sentences if self.halving else ()
+        return (*self.errors, *forecast, *shown, *stopped, *results, *self._mixing_sentences)
 
     @property
     def _mixing_sentences(self) -> tuple[str, ...]:
         """What generated images add to real ones, for the first grid cell."""
         return tuple(mixing_sentences(self.mixing, self.study.cells[0])) if self.mixing else ()
+
+    @cached_property
+    def halving(self) -> Halving | None:
+        """Which data sets were stopped early, and why; None for a study without `halving`."""
+        return decide_halving(self.study.file, self.runs)
 
     @cached_property
     def findings(self) -> tuple[Finding, ...]:
@@ -180,8 +187,8 @@ class Summary:
     def headline(self) -> tuple[str, ...]:
         """The answer in at most three sentences, for the first grid cell of the study."""
         mixing = headline_sentence(self.mixing, self.study.cells[0]) if self.mixing else None
-        selections = self.first_selections
-        found = headline(self.datasets, self.rows, self.comparisons, self.pretty_useful, selections, mixing)
+        stopped, selections = len(self.halving.dropped) if self.halving else 0, self.first_selections
+        found = headline(self.datasets, self.rows, self.comparisons, self.pretty_useful, selections, mixing, stopped)
         return (*self.forecast.sentences[:2], *found)[: len(found)] if self.forecast else found
 
 
@@ -195,7 +202,7 @@ def summarise(records: Sequence[Record]) -> Summary:
     runs = tuple(record for record in records if isinstance(record, RunRecord))
     by_cell: dict[Cell, dict[_DatasetSize, list[RunRecord]]] = {}
     for run in runs:
-        if run.steps_of is None:
+        if run.is_result:
             by_cell.setdefault(run.cell, {}).setdefault((run.dataset, run.images_per_class), []).append(run)
     curves = _curves(runs)
     controls = {name: plan.control for name, plan in study.file.datasets.items() if plan.control}
@@ -400,7 +407,7 @@ def _decisions(study: StudyRecord, runs: Sequence[RunRecord]) -> dict[Cell, Cell
         return {}
     by_cell: dict[Cell, list[RunRecord]] = {}
     for run in runs:
-        if run.steps_of is None:
+        if run.is_result:
             by_cell.setdefault(run.cell, []).append(run)
     pairs, looks, controls = planned_pairs(study.file), Looks.of(study.file.train), random_controls(study.file)
     return {cell: decide_cell(pairs, runs_of_cell, looks, controls) for cell, runs_of_cell in by_cell.items()}
@@ -439,12 +446,24 @@ def _missing_record_messages(
     """One message for each run of the study that has no record file, for example because it was deleted.
 
     Of the seeds that `until: sure` may add, only those are missing that a planned comparison needs; of the data sets of
-    a forecast, only those that were to be trained.
+    a forecast, only those that were to be trained; with `halving`, only runs of data sets that reached their rung.
     """
     draws = {dataset.name: dataset.draws for dataset in datasets}
-    trained = study.file.datasets if study.forecast is None else (*study.forecast.first, *study.forecast.best)
-    drawn = [(name, draw) for name in [REAL, *trained] for draw in range(draws.get(name, 1))]
-    recorded = {(run.dataset, run.draw, run.cell, run.seed) for run in runs if run.mixed is None}
+    names: Iterable[str] = study.file.datasets
+    if study.forecast is not None:
+        names = (*study.forecast.first, *study.forecast.best)
+    of_rungs: list[str] = []
+    if (halving := decide_halving(study.file, runs)) is not None:
+        names = halving.current if halving.finished else ()
+        on_rungs = {(run.rung, run.dataset) for run in runs}
+        of_rungs = [
+            f"{dataset_title(name, 0, rung=number)}: its record is missing"
+            for number, on_rung in enumerate(halving.datasets_by_rung[: halving.plan.rungs - 1], start=1)
+            for name in on_rung
+            if (number, name) not in on_rungs
+        ]
+    drawn = [(name, draw) for name in [REAL, *names] for draw in range(draws.get(name, 1))]
+    recorded = {(run.dataset, run.draw, run.cell, run.seed) for run in runs if run.is_result}
     needed = [*product(drawn, study.cells, study.file.train.seeds)]
     needed += [
         ((name, draw), cell, seed)
@@ -452,7 +471,7 @@ def _missing_record_messages(
         for (name, draw) in drawn
         for seed in decided.added.get(name, ())
     ]
-    return [
+    return of_rungs + [
         f"{cell[0]} on {dataset_title(name, draw)}, seed {seed}: its record is missing"
         for (name, draw), cell, seed in needed
         if (name, draw, cell, seed) not in recorded

@@ -334,7 +334,7 @@ def _synthetic_set(
                 for test in run.transfers
                 if (run.dataset, run.images_per_class) == (name, row.images_per_class)
                 and test.tested_on == REAL
-                and run.steps_of is None
+                and run.is_result
             ]
         )
         for name in (row.dataset, REAL)

@@ -199,6 +199,9 @@ def plan(
     if loaded.curve is not None and loaded.curve.precision is not None:
         seeds = f"{len(loaded.train.seeds)} to {loaded.curve.at_most} training seeds of the curve"
         print_line(f"{seeds}: they are added until gains are precise to {loaded.curve.precision:g} points")
+    if (halving := loaded.train.halving) is not None:
+        shares = ", ".join(f"{share:.0%}" for share in halving.shares[:-1])
+        print_line(f"halving: all data sets with {shares} of the {halving.over} first; the best of each rung go on")
     print_line(explanation.summary)
     if detection is not None:
         elsewhere = "" if store == DEFAULT_STORE else f" --store {shlex.quote(store)}"
@@ -379,6 +382,7 @@ def _result_json(result: StudyResult) -> dict[str, Any]:
         "selections": [{**asdict(effect), "sentence": effect.sentence} for effect in summary.selections],
         "pretty_useful": None if summary.pretty_useful is None else asdict(summary.pretty_useful),
         "mixing": [asdict(grid) for grid in summary.mixing],
+        "halving": summary.halving,
         "problems": list(summary.problems),
         "findings": [finding.model_dump(mode="json") for finding in summary.findings],
         "report": str(result.report),

@@ -168,7 +168,8 @@ class KindCost:
 class Cost:
     """The remaining cost of a plan. `seconds` is wall time with `workers` parallel workers.
 
-    `most`: the cost with all steps that results may ask for; None if no result asks for further steps.
+    `most`: the cost with all steps that results may ask for; None if no result asks for further steps. `expected`: the
+    cost with as many steps as they are expected to ask for; None if there is no such number.
     """
 
     kinds: tuple[KindCost, ...]
@@ -179,11 +180,14 @@ class Cost:
     prices: Prices
     amounts: Amounts
     most: Cost | None = None
+    expected: Cost | None = None
 
     def as_json(self) -> dict[str, Any]:
-        fields = {**_flat_json(replace(self, most=None)), "kinds": [kind.as_json() for kind in self.kinds]}
-        del fields["most"]
-        return fields if self.most is None else {**fields, "at_most": self.most.as_json()}
+        alone = _flat_json(replace(self, most=None, expected=None))
+        del alone["most"], alone["expected"]
+        others = {"expected": self.expected, "at_most": self.most}
+        more = {name: cost.as_json() for name, cost in others.items() if cost is not None}
+        return {**alone, "kinds": [kind.as_json() for kind in self.kinds], **more}
 
 
 def cost_of(

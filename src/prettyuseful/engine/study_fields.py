@@ -130,10 +130,16 @@ _OF_KIND: Mapping[str, Mapping[str, StudyField]] = {
         "quality": _internal("quality of the real test images"),
         "per_class": StudyField("images_per_class", (ANY,), exact=False),
     },
+    "subset": {"per_class": _internal("images of a rung")},
     "score": {"scores": _internal("scores", identifies=True), "threads": _internal("threads")},
     "score-features": {
         "score": StudyField("score", identifies=True),
         "head": StudyField("score_models", exact=False),
+    },
+    "score-agreement": {
+        "score": StudyField("score", identifies=True),
+        "classifier": StudyField("score_models", exact=False),
+        "indices": StudyField("classes", exact=False),
     },
     "score-question": {
         "score": StudyField("score", identifies=True),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import ceil
 
@@ -32,11 +33,21 @@ class BatchPlan:
         turn, prompt = divmod(number, self.prompts)
         return [(turn * self.size + i) * self.prompts + prompt for i in range(self.size)]
 
-    def shards(self) -> list[tuple[int, int]]:
+    def batches_of(self, images: int) -> int:
+        """Return how many micro-batches, from the first on, hold at least `images` of the images."""
+        number = count = 0
+        while count < min(images, self.images):
+            count += sum(i < self.images for i in self.indices(number))
+            number += 1
+        return number
+
+    def shards(self, ends: Iterable[int] = ()) -> list[tuple[int, int]]:
         """Return the (first, stop) ranges of micro-batches, with about `SHARD_IMAGES` images each.
 
         A shard holds whole rounds over all prompts, unless that makes it too large, so that the images of consecutive
         shards are in order.
+
+        `ends`: numbers of micro-batches at which a shard ends in any case.
         """
         turn = self.prompts * self.size
         if self.size == 1 or turn > _LARGEST_SHARD:
@@ -45,7 +56,8 @@ class BatchPlan:
             per_shard = self.prompts * max(1, SHARD_IMAGES // turn)
         rows = ceil(self.images / (self.prompts * self.size))
         total = sum(self.indices(m)[0] < self.images for m in range(rows * self.prompts))
-        return [(first, min(first + per_shard, total)) for first in range(0, total, per_shard)]
+        starts = sorted({*range(0, total, per_shard), *(end for end in ends if end < total)})
+        return list(zip(starts, [*starts[1:], total], strict=True))
 
     def image_indices(self, first: int, stop: int) -> list[int]:
         """Return the sorted image indices of the micro-batches `first` to `stop` (exclusive), without padding."""

@@ -66,7 +66,16 @@ class ClassifierPlanner:
         train = self._add_run_training(dataset, cell, seed)
         label = _run_label(dataset, cell, seed)
         evaluations = {name: self.add_test(train, key, cell, f"test {label} on {name}") for name, key in tests.items()}
-        return PlannedRun(dataset.name, dataset.images_per_class, cell, seed, train, evaluations, draw=dataset.draw)
+        return PlannedRun(
+            dataset.name,
+            dataset.images_per_class,
+            cell,
+            seed,
+            train,
+            evaluations,
+            draw=dataset.draw,
+            rung=dataset.rung,
+        )
 
     def plan_mix(self, mix: PlannedMix, cell: PlannedCell, seed: int, tests: Mapping[str, str]) -> PlannedRun:
         """Plan one classifier on a mixture, and its tests; see `plan_run`."""

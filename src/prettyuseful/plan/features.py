@@ -111,7 +111,8 @@ class ProbePlanner:
         """Plan one linear probe and its tests; see `ClassifierPlanner.plan_run`."""
         fit = self._fit(dataset, cell, seed)
         evaluations = self._add_tests(fit, cell, _run_label(dataset, cell, seed), tests)
-        return PlannedRun(dataset.name, dataset.images_per_class, cell, seed, fit, evaluations, draw=dataset.draw)
+        counts, draw, rung = dataset.images_per_class, dataset.draw, dataset.rung
+        return PlannedRun(dataset.name, counts, cell, seed, fit, evaluations, draw=draw, rung=rung)
 
     def plan_mix(self, mix: PlannedMix, cell: FrozenCell, seed: int, tests: Mapping[str, str]) -> PlannedRun:
         """Plan one linear probe on a mixture, and its tests; see `ClassifierPlanner.plan_run`."""

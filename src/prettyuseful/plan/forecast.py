@@ -15,14 +15,14 @@ from prettyuseful.plan.planned import PlannedDataset
 from prettyuseful.plan.study import Plan, make_plan
 from prettyuseful.study.file import Study
 
-_NOT_FORECAST = ("until", "at_most", "real_curve", "curve_seeds")  # settings of train
+_NOT_FORECAST = ("until", "at_most", "halving", "real_curve", "curve_seeds")  # settings of train
 
 
 def forecast_plan(study: Study, metrics: Iterable[str]) -> Plan:
     """Return the plan of a study in which the predictors of a forecast are measured and no data set is trained.
 
     `Plan.with_datasets` adds the runs of data sets. The forecast is of the first grid cell, without diagnosis, without
-    a curve of real images, without seeds that results ask for, and without measurements of re-encoded images.
+    curves, without seeds and data sets that results ask for, and without measurements of re-encoded images.
 
     Args:
         study: from `load_study` or `parse_study`.
@@ -33,7 +33,7 @@ def forecast_plan(study: Study, metrics: Iterable[str]) -> Plan:
     """
     content = study.as_written()
     train: dict[str, Any] = {key: value for key, value in content.get("train", {}).items() if key not in _NOT_FORECAST}
-    changes = {"train": train, "diagnosis": False, "metrics": _measured(study, metrics)}
+    changes = {"train": train, "curve": None, "diagnosis": False, "metrics": _measured(study, metrics)}
     plan = make_plan(Study.model_validate({**content, **changes}), probe_encoder(study))
     datasets = tuple(_without_reencoding(dataset) for dataset in plan.datasets)
     return replace(plan, datasets=datasets).with_datasets(())

@@ -20,6 +20,7 @@ from prettyuseful.plan.features import LINEAR_PROBE, REAL_TRAINING_IMAGES
 from prettyuseful.plan.planned import PlannedDataset, PlannedMeasure, PlannedRun
 from prettyuseful.plan.study import Plan
 from prettyuseful.records import (
+    HELD_OUT,
     CellGroupRecord,
     DatasetRecord,
     HubModelRecord,
@@ -168,6 +169,7 @@ class _RecordBuilder:
                 draw=run.draw,
                 steps_of=run.steps_of,
                 mixed=run.mixed,
+                rung=run.rung,
                 keys=keys,
                 seconds={name: manifest.seconds for name, manifest in manifests.items()},
                 last_epoch=trained.facts["last_epoch"] if trained else {},
@@ -272,7 +274,7 @@ class _RecordBuilder:
             return content.validate_json(artifact.path(name).read_bytes())
 
     def _kind(self, run: PlannedRun, tested_on: str) -> TransferKind:
-        if tested_on != REAL:
+        if tested_on not in (REAL, HELD_OUT):
             return "real_to_synth"
         if run.dataset == REAL:
             return "real_to_real"

@@ -84,7 +84,8 @@ class PlannedDataset:
     """A data set of the study; `keys` holds the keys of its artifacts, by step name.
 
     `plan`: its section of the study; None for real images. `pretrain`: the data set for pretraining. `prompts`: name of
-    its prompt strategy. `draw`: which draw of the generator, from 0.
+    its prompt strategy. `draw`: which draw of the generator, from 0. `rung`: for a part of the data set with which
+    classifiers of a rung of `halving` are trained, the number of the rung, from 1.
     """
 
     name: str
@@ -96,6 +97,7 @@ class PlannedDataset:
     prompts: str | None = None
     measures: tuple[PlannedMeasure, ...] = ()
     draw: int = 0
+    rung: int | None = None
 
     @property
     def key(self) -> str:
@@ -110,7 +112,7 @@ class PlannedDataset:
     @property
     def title(self) -> str:
         """Its name for readers, such as `sd-1.5` or `sd-1.5, draw 2`."""
-        return dataset_title(self.name, self.draw)
+        return dataset_title(self.name, self.draw, rung=self.rung)
 
 
 @dataclass(frozen=True)
@@ -146,8 +148,8 @@ class PlannedRun:
     """One classifier (a grid cell with a training seed) and its tests.
 
     `train`: key of the training step. `evaluations`: keys of the test steps, by tested data set. `steps_of`: for points
-    of curves, the images per class whose number of training steps is used. `draw`: see `PlannedDataset`. `mixed`: for
-    points of the curve of mixtures, its numbers of images.
+    of curves, the images per class whose number of training steps is used. `draw`, `rung`: see `PlannedDataset`.
+    `mixed`: for points of the curve of mixtures, its numbers of images.
     """
 
     dataset: str
@@ -159,12 +161,23 @@ class PlannedRun:
     steps_of: ClassCounts | None = None
     draw: int = 0
     mixed: MixPoint | None = None
+    rung: int | None = None
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The keys of the classifier and of its tests."""
+        return (self.train, *self.evaluations.values())
+
+    @property
+    def is_result(self) -> bool:
+        """Whether it is a result of its data set: neither a point of a curve nor of a rung."""
+        return self.steps_of is None and self.rung is None and self.mixed is None
 
     @property
     def label(self) -> str:
         """A name that is unique in the study, for files."""
         data = dataset_label(self.dataset, self.images_per_class, self.steps_of, self.draw, self.mixed)
-        return run_label(data, self.cell.names, self.seed)
+        return run_label(data, self.cell.names, self.seed, self.rung)
 
     @property
     def id(self) -> RunId:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 
@@ -30,6 +30,7 @@ from prettyuseful.plan.classifiers import ClassifierPlanner, PixelPlanner
 from prettyuseful.plan.datasets import DatasetPlanner
 from prettyuseful.plan.diagnosis import DiagnosisPlanner
 from prettyuseful.plan.features import FeaturePlanner, ProbePlanner, TrainedOnReal
+from prettyuseful.plan.halving import plan_rungs
 from prettyuseful.plan.measures import MeasurePlanner, used_encoders
 from prettyuseful.plan.mixing import MixPlanner
 from prettyuseful.plan.planned import PlanContext, PlannedDataset, PlannedMix, PlannedRun, RunId
@@ -47,7 +48,9 @@ class Plan:
 
     `datasets`: real images and the first draw of every data set. `more_draws`: the draws beyond the first, which only
     serve to train classifiers. `more_choices`: the random choices of images of training seeds beyond the first. `runs`:
-    of the seeds that are needed so far; `all_runs` and `all_steps` have those of every seed that results may add, too.
+    that are needed so far; `all_runs` and `all_steps` have those of every seed that results may add, and of every rung
+    of `halving`, too. With `halving`, `datasets` are those that reached the last rung so far; `all_datasets` has all of
+    them.
     """
 
     study: Study
@@ -63,6 +66,7 @@ class Plan:
     """The encoders of the metrics by name, each with a one-line description."""
     notes: tuple[str, ...] = ()
     """Sentences on images and classes that are not used."""
+    all_datasets: tuple[PlannedDataset, ...] = ()
     all_runs: tuple[PlannedRun, ...] = ()
     all_steps: Mapping[str, Step] = field(default_factory=dict)
 
@@ -100,6 +104,27 @@ class Plan:
         of_plan = with_inputs(self.all_steps, plan.result_keys)
         steps = {key: step for key, step in self.all_steps.items() if key in of_plan or key not in of_later}
         return replace(plan, steps=steps)
+
+    def at_rungs(self, rungs: Sequence[Collection[str]]) -> Plan:
+        """Return the plan with what is needed once these data sets are on each rung of `halving`.
+
+        `rungs`: by rung, those that are known so far. Only data sets on the last one are generated and measured whole.
+        """
+        halving = self.study.train.halving
+        assert halving is not None
+        finalists = rungs[-1] if len(rungs) == halving.rungs else ()
+        runs = tuple(
+            replace(run, evaluations={name: key for name, key in run.evaluations.items() if name in (REAL, *finalists)})
+            if run.dataset == REAL
+            else run
+            for run in self.all_runs
+            if run.dataset == REAL
+            or (run.rung is None and run.dataset in finalists)
+            or (run.rung is not None and run.rung <= len(rungs) and run.dataset in rungs[run.rung - 1])
+        )
+        datasets = tuple(dataset for dataset in self.all_datasets if dataset.name in (REAL, *finalists))
+        plan = replace(self, datasets=datasets, runs=runs)
+        return replace(plan, steps=with_inputs(self.all_steps, plan.result_keys))
 
     def hub_commits(self) -> Iterator[tuple[Step, Commit]]:
         """Yield each step that reads models of the hub, with the commit of each model."""
@@ -164,6 +189,8 @@ def make_plan(study: Study, probe_encoder: EncoderSource | None = None) -> Plan:
         mixes.check()
         runs += _mixed_runs(context, mixes, classifiers, cells, {REAL: test_step})
 
+    runs += plan_rungs(context, real, planner, classifiers.plan_run, reference)
+
     datasets = [*baselines.values(), *synthetic.values()]
     metrics: tuple[Metric, ...] = ()
     encoders: Mapping[str, str] = {}
@@ -198,9 +225,12 @@ def make_plan(study: Study, probe_encoder: EncoderSource | None = None) -> Plan:
         metrics=metrics,
         encoders=encoders,
         notes=tuple(dict.fromkeys([*context.task.notes, *context.notes])),
+        all_datasets=tuple(datasets),
         all_runs=tuple(runs),
         all_steps=context.graph.steps,
     )
+    if study.train.halving is not None:
+        return plan.at_rungs([study.datasets])
     return plan.with_seeds(()) if plan.is_adaptive else plan
 
 
@@ -235,7 +265,7 @@ def _trained_on_real(
 
 def _keys(runs: Iterable[PlannedRun]) -> list[str]:
     """Return the keys of the classifiers and of their tests."""
-    return [key for run in runs for key in (run.train, *run.evaluations.values())]
+    return [key for run in runs for key in run.keys]
 
 
 def _check_file_names(datasets: Iterable[PlannedDataset], runs: Iterable[PlannedRun]) -> None:

@@ -38,6 +38,7 @@ from prettyuseful.metrics.rows import METRICS
 from prettyuseful.prompts.plan import PromptPlan
 from prettyuseful.selection.plan import SelectionPlan
 from prettyuseful.study.curve import MAX_SEEDS, CurvePlan, mixed_datasets
+from prettyuseful.study.halving import HalvingPlan
 from prettyuseful.study.numerics import StudyNumerics
 from prettyuseful.tasks.source import TaskSource
 from prettyuseful.training.recipes import Checkpoint
@@ -291,6 +292,11 @@ class TrainPlan(_Strict):
         description="with until: sure, the number of seeds after which a comparison stays undecided; choose it before "
         "any results, because the looks up to it share one error rate",
     )
+    halving: HalvingPlan | None = Field(
+        None,
+        description="stop hopeless data sets early: train all of them with a small budget first, and only the best "
+        "with the whole one; {} or images: with a part of the images; epochs: with fewer epochs",
+    )
     real_curve: tuple[PerClass, ...] = Field(
         (),
         description="numbers of real images per class for additional classifiers, trained for as many steps as those "
@@ -333,6 +339,15 @@ class TrainPlan(_Strict):
             raise ValueError(
                 f"at_most is {self.at_most}, but seeds lists {len(self.seeds)}, and until: sure adds to them; increase "
                 "at_most, or list fewer seeds"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _halving_has_fixed_seeds(self) -> TrainPlan:
+        if self.halving is not None and self.until is not None:
+            raise ValueError(
+                "halving and until exclude each other, because a data set that is dropped has no accuracy to be sure "
+                "of; remove one of them"
             )
         return self
 
@@ -413,6 +428,11 @@ class Study(_Strict):
             return curve
         if not (names := mixed_datasets(curve, datasets)):
             raise ValueError("no data set has a generator, so name in of what is added to the real images")
+        if train.halving is not None:
+            raise ValueError(
+                "curve and halving exclude each other, because a data set that is dropped has no images to mix with "
+                "real ones; remove one of them"
+            )
         for name in names:
             _check_mixable(name, datasets)
         if curve.precision is not None and curve.at_most <= len(train.seeds):
