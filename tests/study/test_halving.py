@@ -72,3 +72,8 @@ def test_a_study_as_written_is_read_again() -> None:
     study = parse_study(EXAMPLE.replace("seeds: [0, 1, 2]", "halving: {keep: 1/3}"))
     written: dict[str, Any] = study.as_written()
     assert Study.model_validate(written) == study
+
+
+def test_a_curve_of_mixtures_needs_all_data_sets() -> None:
+    text = EXAMPLE.replace("seeds: [0, 1, 2]", "halving: {}") + "curve: {real: [2, 4], synthetic: [0, 2]}\n"
+    assert "curve and halving exclude each other" in error_message(text)
