@@ -227,7 +227,8 @@ def main() -> None:
             for world in chain.from_iterable(map(measured_worlds, options.folders)):
                 print_signs(world)
                 report([world], options.trials, world.title)
-                report([without(world, ["linear-probe"])], options.trials, f"{world.title}, without linear probes")
+                if "linear-probe" in world.names:
+                    report([without(world, ["linear-probe"])], options.trials, f"{world.title}, without linear probes")
                 report([world], options.trials, f"{world.title}, accuracies exchanged", shuffled=True)
         case "digits":
             worlds = [digits_world(seed) for seed in range(options.worlds)]

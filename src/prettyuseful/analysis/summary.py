@@ -153,7 +153,7 @@ class Summary:
     def headline(self) -> tuple[str, ...]:
         """The answer in at most three sentences, for the first grid cell of the study."""
         found = headline(self.datasets, self.rows, self.comparisons, self.pretty_useful)
-        return (*self.forecast.sentences[:2], *found)[: len(found)] if self.forecast else found
+        return (*self.forecast.sentences[:2], *found)[: max(2, len(found))] if self.forecast else found
 
 
 def summarise(records: Sequence[Record]) -> Summary:
