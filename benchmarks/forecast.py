@@ -146,15 +146,18 @@ def measured_worlds(folder: Path) -> Iterator[World]:
 
 
 def _by_own_encoder(row: Row) -> Row:
-    """Return a row with the metrics by the encoder of its cell, as in a study with this cell alone."""
+    """Return a row with the metrics by the encoder of its cell, as in a study with this cell alone.
+
+    A linear probe on that encoder is no predictor then: it would be the training that a forecast saves.
+    """
     own = {part.metric: part.value for part in row.distribution if part.encoder == row.cell[0]}
-    return replace(row, metrics={**row.metrics, **own})
+    return replace(row, metrics={**row.metrics, **own}, linear_probe=None if own else row.linear_probe)
 
 
-def without(world: World, names: Sequence[str]) -> World:
-    """Return a world without some predictors."""
-    kept = [name not in names for name in world.names]
-    chosen = tuple(name for name in world.names if name not in names)
+def without(world: World, name: str) -> World:
+    """Return a world without a predictor."""
+    kept = [other != name for other in world.names]
+    chosen = tuple(other for other in world.names if other != name)
     return replace(world, names=chosen, values=world.values[:, kept])
 
 
@@ -227,7 +230,8 @@ def main() -> None:
             for world in chain.from_iterable(map(measured_worlds, options.folders)):
                 print_signs(world)
                 report([world], options.trials, world.title)
-                report([without(world, ["linear-probe"])], options.trials, f"{world.title}, without linear probes")
+                if "linear-probe" in world.names:
+                    report([without(world, "linear-probe")], options.trials, f"{world.title}, without linear probes")
                 report([world], options.trials, f"{world.title}, accuracies exchanged", shuffled=True)
         case "digits":
             worlds = [digits_world(seed) for seed in range(options.worlds)]

@@ -324,6 +324,7 @@ _GROUPS: Mapping[str, tuple[str, tuple[str, ...]]] = {
             "audit",
             "check_data",
             "run_study",
+            "run_forecast",
             "generate",
             "make_steps",
             "estimate_cost",

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from prettyuseful.errors import EveryRunFailedError as EveryRunFailedError
     from prettyuseful.errors import PrettyUsefulError as PrettyUsefulError
     from prettyuseful.errors import UserError as UserError
+    from prettyuseful.forecasting import run_forecast as run_forecast
     from prettyuseful.plan.study import make_plan as make_plan
     from prettyuseful.records import read_records as read_records
     from prettyuseful.results import StudyResult as StudyResult
@@ -77,6 +78,7 @@ _MODULE_OF = {
     "parse_study": "study.reading",
     "read_records": "records",
     "run_experiment": "run",
+    "run_forecast": "forecasting",
     "run_study": "run",
     "study_status": "run",
     "summarise": "analysis.summary",

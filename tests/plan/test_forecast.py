@@ -105,3 +105,11 @@ def test_without_a_published_encoder_one_is_used_if_its_weights_are_at_hand(monk
         monkeypatch.setattr("prettyuseful.plan.forecast.cached_snapshot", lambda _: None)
         found = probe_encoder(study())
         assert (found and found.name) == ("efficientnet-lite0" if at_hand else None)
+
+
+def test_an_encoder_whose_probes_the_study_trains_gives_no_predictor() -> None:
+    train = {"architectures": ["efficientnet-lite0"], "recipes": ["frozen-features"]}
+    assert probe_encoder(study(**train)) is None
+    other = EncoderSource(name="dinov2-small")
+    listed = study(**train).model_copy(update={"encoders": (EncoderSource(name="efficientnet-lite0"), other)})
+    assert probe_encoder(listed) == other

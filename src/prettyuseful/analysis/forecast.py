@@ -245,7 +245,7 @@ def make_forecast(measured: Measured, accuracies: Mapping[str, Interval], record
         accuracies: measured accuracies (0-1) of data sets that were trained.
         record: which were trained first, and which because their forecasts were the highest.
     """
-    known = [name for name in record.first if name in accuracies and name in measured.datasets]
+    known = [name for name in dict.fromkeys(record.first) if name in accuracies and name in measured.datasets]
     first = {name: accuracies[name] for name in known}
     indices = [measured.datasets.index(name) for name in known]
     observed = np.array([accuracies[name].mean for name in known])

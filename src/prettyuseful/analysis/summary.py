@@ -189,7 +189,7 @@ class Summary:
         mixing = headline_sentence(self.mixing, self.study.cells[0]) if self.mixing else None
         stopped, selections = len(self.halving.dropped) if self.halving else 0, self.first_selections
         found = headline(self.datasets, self.rows, self.comparisons, self.pretty_useful, selections, mixing, stopped)
-        return (*self.forecast.sentences[:2], *found)[: len(found)] if self.forecast else found
+        return (*self.forecast.sentences[:2], *found)[: max(2, len(found))] if self.forecast else found
 
 
 def summarise(records: Sequence[Record]) -> Summary:

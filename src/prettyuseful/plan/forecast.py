@@ -42,11 +42,14 @@ def forecast_plan(study: Study, metrics: Iterable[str]) -> Plan:
 def probe_encoder(study: Study) -> EncoderSource | None:
     """Return the encoder of the linear probes: the first published one of the study, or one whose weights are at hand.
 
-    None if there is neither.
+    None if there is neither. An encoder whose linear probes the study trains is not used: the predictor would be the
+    training that a forecast saves.
     """
-    published = next((encoder for encoder in study.encoders if not encoder.is_task_classifier), None)
-    if published is not None:
-        return published
+    trained = study.train.architectures
+    published = [encoder for encoder in study.encoders if not encoder.is_task_classifier]
+    chosen = next((encoder for encoder in published if encoder.name not in trained), None)
+    if chosen is not None or EFFICIENTNET_LITE0.name in trained:
+        return chosen
     package = EFFICIENTNET_LITE0.package
     assert package is not None
     at_hand = packaged_file(package) is not None or cached_snapshot(package.hub) is not None
