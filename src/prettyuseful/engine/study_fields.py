@@ -67,6 +67,7 @@ _SETUP = {
 _EVERYWHERE = {
     "numerics.dtype": StudyField("numerics.dtype", ("numerics.device",)),
     "numerics.memory_format": StudyField("numerics.memory_format", ("numerics.device",)),
+    "numerics.float32_precision": StudyField("numerics.float32_precision", ("numerics.device",)),
 }
 _LOAD = {"split": _internal("split", identifies=True), "per_class": StudyField("images_per_class", ("task",))}
 _OF_KIND: Mapping[str, Mapping[str, StudyField]] = {
