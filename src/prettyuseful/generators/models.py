@@ -6,22 +6,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from prettyuseful.engine.pinned import Pinned
 from prettyuseful.errors import DataError, UnknownNameError, did_you_mean
 from prettyuseful.generators import pocket
 from prettyuseful.generators.base import Origin, Sampling
 from prettyuseful.generators.families import FAMILIES, Family, family_of_pipeline
-from prettyuseful.generators.hub import read_hub_json
+from prettyuseful.generators.few_steps import sign_of_few_steps
+from prettyuseful.generators.files import FolderFiles, PipelineFiles
+from prettyuseful.generators.hub import HubFiles
 from prettyuseful.generators.weights import unsupported_weights
 from prettyuseful.hub.commits import UNRESOLVED, resolve
 from prettyuseful.hub.files import folder_fingerprint
 from prettyuseful.hub.ids import is_hub_id, split_revision
 from prettyuseful.numerics import DType
 from prettyuseful.paths import exists, is_file, is_folder
-from prettyuseful.redaction import redact_line
-from prettyuseful.untrusted_text import MAX_JSON_BYTES, load_json, read_text
 
 _POCKET = "pocket:"
 _REFINER_SEPARATOR = "+"  # separates the revision of a model from that of its refiner
@@ -60,6 +60,7 @@ class Model:
         distilled: whether the guidance value is an input of the model.
         sequence: maximal number of tokens, None for the family's.
         refiner: hub id of a second pipeline that does the last fifth of the denoising steps.
+        few_steps: for a model without a row, why it seems to be made for few denoising steps; empty if it does not.
         note: a remark for lists and reports.
     """
 
@@ -79,6 +80,7 @@ class Model:
     distilled: bool = False
     sequence: int | None = None
     refiner: str | None = None
+    few_steps: str = ""
     note: str = ""
 
     @property
@@ -378,9 +380,9 @@ def find_model(name: str) -> Model:
     if problem := unsupported_weights(name):
         raise UnknownNameError(problem)
     if is_pipeline_folder(name):
-        return _infer_model(Path(name).resolve().name, name, lambda file: _read_json(Path(name) / file))
+        return _infer_model(Path(name).resolve().name, name, FolderFiles(Path(name)))
     if is_hub_id(name) and not exists(name):
-        return _infer_model(name, name, lambda file: read_hub_json(*split_revision(name), file))
+        return _infer_model(name, name, HubFiles(*split_revision(name)))
     near = did_you_mean(name.lower(), MODELS)
     raise UnknownNameError(
         f"unknown generator {name!r}{near}; give an id from `prettyuseful list generators`, a hub id such as "
@@ -430,8 +432,8 @@ def pipeline_path(source: Source) -> Iterator[str]:
         yield source.path_or_id
 
 
-def _infer_model(name: str, path_or_id: str, read: Any) -> Model:
-    pipeline = str(read("model_index.json").get("_class_name"))
+def _infer_model(name: str, path_or_id: str, files: PipelineFiles) -> Model:
+    pipeline = str(files.json("model_index.json").get("_class_name"))
     family = family_of_pipeline(pipeline)
     if family is None:
         known = ", ".join(sorted({kind.pipelines[0] for kind in FAMILIES.values() if not kind.refines}))
@@ -439,12 +441,15 @@ def _infer_model(name: str, path_or_id: str, read: Any) -> Model:
             f"{name!r} is a {pipeline}, which is not supported; supported pipelines: {known}; "
             "or write a generator class (module:Class)"
         )
-    distilled = False
-    if family.name in ("flux", "qwen-image"):
-        distilled = bool(read("transformer/config.json").get("guidance_embeds", False))
+    config = f"{family.denoiser}/config.json"
+    denoiser = files.json(config) if family.name in ("flux", "qwen-image") else files.json_if_readable(config)
+    distilled = bool(denoiser.get("guidance_embeds", False)) or denoiser.get("time_cond_proj_dim") is not None
+    few_steps = sign_of_few_steps(split_revision(name)[0], denoiser, files)
     defaults = family.defaults
     if family.name == "flux" and not distilled:
         defaults = defaults.model_copy(update={"distilled_guidance": None})
+    if few_steps:  # the number of steps must be given, and these models are made for sampling without guidance
+        defaults = Sampling(steps=None, cfg=1.0, distilled_guidance=defaults.distilled_guidance)
     return Model(
         id=name,
         path_or_id=path_or_id,
@@ -454,11 +459,5 @@ def _infer_model(name: str, path_or_id: str, read: Any) -> Model:
         # Language models as text encoders, and the transformers after them, overflow float16.
         dtype="float16" if family.denoiser == "unet" else "bfloat16",
         distilled=distilled,
+        few_steps=few_steps,
     )
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        return dict(load_json(read_text(path, MAX_JSON_BYTES)))
-    except (OSError, ValueError, TypeError) as error:
-        raise DataError(f"cannot read {path}: {redact_line(str(error))}; download the model again") from error

@@ -28,6 +28,13 @@ def resolve_sampling(requested: Literal["vendor", "paper"] | Sampling, model: Mo
             raise DataError(f"the paper has no settings for {model.id!r}; use sampling: vendor, or give settings")
         requested = model.paper
     vendor = model.vendor
+    if model.few_steps and requested.steps is None:
+        usual = model.kind.defaults
+        raise DataError(
+            f"{model.id!r} seems to be made for few denoising steps ({model.few_steps}), and the defaults of its "
+            f"family, {usual.steps} steps at cfg {usual.cfg:g}, would spoil its images; set both, for example "
+            "sampling: {steps: 4, cfg: 1}"
+        )
     if requested.distilled_guidance is not None and not model.distilled:
         raise DataError(
             f"{model.id!r} does not support distilled_guidance, because it is not guidance-distilled; "
@@ -39,6 +46,8 @@ def resolve_sampling(requested: Literal["vendor", "paper"] | Sampling, model: Mo
         supported = ", ".join(family.name for family in FAMILIES.values() if family.step_cache)
         raise DataError(f"{model.id!r} does not support step_cache; remove it (families that support it: {supported})")
     cfg = requested.cfg or vendor.cfg or 1.0
+    if cfg > 1 and model.distilled and model.kind.guidance == "guidance_scale":
+        raise DataError(f"{model.id!r} is guidance-distilled and takes no cfg; set distilled_guidance instead")
     if requested.negative and cfg <= 1:
         raise DataError(f"{model.id!r} ignores the negative prompt at cfg {cfg:g}; set cfg above 1, or remove negative")
     negative = None
