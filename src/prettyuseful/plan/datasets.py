@@ -229,7 +229,7 @@ class DatasetPlanner:
             transform=plan.transform.pin(),
             stored_size=self.stored_size,
             per_class=per_class,
-            numerics=self.context.study.numerics.step_numerics(),
+            numerics=plan.transform.numerics(self.context.study.numerics.step_numerics()),
         )
         key = self.graph.add(spec, {"dataset": dataset}, f"change {of}: {title}", units)
         return _DatasetSteps(key, Origin(f"{of} changed", "changed", note=f"{of} after {plan.transform.kind}"))
