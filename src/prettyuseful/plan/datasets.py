@@ -287,12 +287,13 @@ class DatasetPlanner:
         real_count = self.real.limit(ClassCounts(count)).smallest  # captions of equally many images of every class
         per_class = resolved_prompts.per_class(real_count)
         prompts = self.prompts.add_prompts(resolved_prompts, plan.prompts.label, real_count)
-        micro_batch, embeddings, encoding = self.context.study.numerics.micro_batch, {}, None
-        if generator.model is not None and fills_micro_batches(count, per_class, micro_batch):
+        model, micro_batch = generator.model, self.context.study.numerics.micro_batch
+        embeddings, encoding = {}, None
+        if model is not None and fills_micro_batches(count, per_class, micro_batch):
             # All prompts before sampling, so that text encoder and denoiser are never in memory together.
-            embeddings = self.prompts.add_embeddings(prompts, per_class, generator.model, numerics)
-        elif generator.model is not None:  # embeddings of as many prompts as images could fill a disk
-            encoding = generator.model.encoding
+            embeddings = self.prompts.add_embeddings(prompts, per_class, model, numerics)
+        elif model is not None:  # the embeddings of a prompt may take more bytes than its few images
+            encoding = model.encoding
         groups = 1 if encoding is not None and encoding.mixed else per_class
         batches = BatchPlan.for_class(count, groups, micro_batch)
         shards = tuple((first, stop, batches.image_indices(first, stop)) for first, stop in batches.shards())
