@@ -54,7 +54,7 @@ def generate_images(
     sampling, numerics = settings(name, **sampling_fields), numerics or Numerics()
     numerics.apply()
     embeddings = load_embeddings(name, sampling, numerics, prompt)
-    return np.asarray(DiffusersSampler(name, sampling, numerics).sample(embeddings, seeds))
+    return np.asarray(DiffusersSampler(name, sampling, numerics).sample([embeddings] * len(seeds), seeds))
 
 
 known_images = lru_cache(maxsize=None)(generate_images)

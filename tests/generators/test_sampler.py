@@ -157,14 +157,14 @@ def test_refiner_does_the_last_fifth_of_the_steps(tiny_model_name: ModelName) ->
     sampler, calls = DiffusersSampler(tiny_model_name(REFINED), sampling, Numerics()), []
     sampler.pipeline.unet.register_forward_hook(lambda *_: calls.append("base"))
     sampler.refiner.unet.register_forward_hook(lambda *_: calls.append("refiner"))
-    sampler.sample(load_embeddings(tiny_model_name(REFINED), sampling, Numerics()), SEEDS)
+    sampler.sample([load_embeddings(tiny_model_name(REFINED), sampling, Numerics())] * len(SEEDS), SEEDS)
     assert calls == ["base"] * 8 + ["refiner"] * 2
 
 
 def test_default_size_is_that_of_the_pipeline(name: str) -> None:
     sampling = settings(name, cfg=1.0, steps=2).model_copy(update={"size": None})
     sampler = DiffusersSampler(name, sampling, Numerics())
-    images = sampler.sample(load_embeddings(name, sampling, Numerics()), (1,))
+    images = sampler.sample([load_embeddings(name, sampling, Numerics())], (1,))
     assert sampler.applied()["size"] == images.shape[1] == images.shape[2]
 
 
@@ -182,10 +182,10 @@ def test_step_cache_changes_images_only_if_enabled(tiny_model_name: ModelName, k
 def test_step_cache_is_reset_between_batches(tiny_model_name: ModelName) -> None:
     name = tiny_model_name("flux")
     sampling = settings(name, steps=6, step_cache=1.0)
-    sampler, embeddings = DiffusersSampler(name, sampling, Numerics()), load_embeddings(name, sampling, Numerics())
-    first = sampler.sample(embeddings, SEEDS)
-    sampler.sample(embeddings, (8, 9))
-    assert torch.equal(first, sampler.sample(embeddings, SEEDS))
+    sampler, embedding = DiffusersSampler(name, sampling, Numerics()), load_embeddings(name, sampling, Numerics())
+    first = sampler.sample([embedding] * 3, SEEDS)
+    sampler.sample([embedding] * 2, (8, 9))
+    assert torch.equal(first, sampler.sample([embedding] * 3, SEEDS))
 
 
 @pytest.mark.parametrize(("dtype", "fuse"), [pytest.param("float32", False, marks=slow), ("bfloat16", True)])
@@ -193,7 +193,7 @@ def test_quantisation_keeps_the_denoiser_in_8_bits_and_changes_images(name: str,
     numerics = Numerics(dtype=dtype, fuse_projections=fuse, memory_format="channels_last")
     sampling = settings(name, cfg=1.0, quantise="float8")
     sampler = DiffusersSampler(name, sampling, numerics)
-    images = sampler.sample(load_embeddings(name, sampling, numerics), SEEDS).numpy()
+    images = sampler.sample([load_embeddings(name, sampling, numerics)] * len(SEEDS), SEEDS).numpy()
     denoiser = getattr(sampler.pipeline, sampler.model.kind.denoiser)
     assert torch.float8_e4m3fn in {weight.dtype for weight in denoiser.parameters()}
     assert sampler.applied()["quantise"] == "float8"
@@ -219,7 +219,7 @@ def test_values_that_are_not_finite_are_refused(tiny_model_name: ModelName) -> N
         sampler.pipeline.vae.decoder.conv_out.bias.fill_(torch.nan)
     embedding = load_embeddings(name, sampling, numerics)
     with pytest.raises(DataError, match=r"2 of 2 images hold values that are not finite .* with float32; set another"):
-        sampler.sample(embedding, SEEDS[:2])
+        sampler.sample([embedding] * 2, SEEDS[:2])
 
 
 def test_layout_and_fusion_do_not_change_the_images(name: str) -> None:

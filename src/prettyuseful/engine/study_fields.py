@@ -106,6 +106,7 @@ _OF_KIND: Mapping[str, Mapping[str, StudyField]] = {
         "images": StudyField("images_per_class", ("numerics.micro_batch",), exact=False),
         "micro_batch": StudyField("numerics.micro_batch"),
         "prompts": _internal("number of prompts"),
+        "encoding": _internal("encoding of prompts"),
         "label": _internal("number of the class", identifies=True),
     },
     "half": {"part": _internal("half", identifies=True)},
@@ -188,8 +189,14 @@ def is_within(field: str, parent: str) -> bool:
 
 
 def micro_batch_limit(fields: Mapping[str, JsonValue]) -> int | None:
-    """Return the number of images of a prompt, above which a setting for the images per batch has no effect."""
-    images, prompts = fields.get("images"), fields.get("prompts")
+    """Return the number of images above which a setting for the images per batch has no effect, or None.
+
+    It is the number of images of a prompt, or of all of them if they share micro-batches.
+    """
+    images, prompts, mixed = fields.get("images"), fields.get("prompts"), fields.get("encoding.mixed")
     if not (isinstance(images, int) and isinstance(prompts, int) and prompts > 0):
         return None
-    return ceil(images / prompts)
+    is_diffusion = "sampling" not in fields  # it has fields of its own
+    if mixed is None and prompts > 1 and is_diffusion:
+        return None  # with fewer images per prompt, the step would encode the prompts itself
+    return images if mixed else ceil(images / prompts)

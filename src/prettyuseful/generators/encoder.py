@@ -1,14 +1,15 @@
-"""Encodes prompts with the pipeline's own `encode_prompt`; only the text encoders are in memory."""
+"""Encodes prompts with the pipeline's own `encode_prompt`; the pipeline is loaded without denoiser and VAE."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 
 from prettyuseful.generators.families import FAMILIES, Family
-from prettyuseful.generators.loading import load_parts
+from prettyuseful.generators.loading import load_parts, weights_of
 from prettyuseful.generators.models import Model, Source, find_model
 from prettyuseful.hub.library_logs import capture_library_logs
 from prettyuseful.numerics import Numerics
@@ -17,16 +18,40 @@ from prettyuseful.numerics import Numerics
 class PromptEncoder:
     """The text encoders of a model. Prompts are encoded one by one, so an embedding depends only on its prompt.
 
+    The weights are in main memory. Encode inside `on_device()`.
+
     Raises:
         DataError: the model cannot be loaded.
     """
 
     def __init__(self, name: str, numerics: Numerics) -> None:
-        self.model = find_model(name)
+        self.model, self.device = find_model(name), numerics.device
         self.stages = [_Stage(self.model.source, self.model.kind, "", self.model, numerics)]
         if self.model.refiner:
             refiner = FAMILIES["sdxl-refiner"]
             self.stages.append(_Stage(self.model.refiner_source, refiner, "refiner.", self.model, numerics))
+
+    @property
+    def bytes(self) -> int:
+        """The size of the weights."""
+        return sum(tensor.nbytes for tensor in self._weights)
+
+    @contextmanager
+    def on_device(self) -> Iterator[None]:
+        """Hold a copy of the weights on the device inside the `with` block."""
+        weights = self._weights
+        in_main_memory = [tensor.data for tensor in weights]
+        try:
+            for tensor in weights:
+                tensor.data = tensor.data.to(self.device)
+            yield
+        finally:
+            for tensor, data in zip(weights, in_main_memory, strict=True):
+                tensor.data = data
+
+    @property
+    def _weights(self) -> list[torch.Tensor]:
+        return weights_of(stage.pipeline for stage in self.stages)
 
     @torch.inference_mode()
     def encode(self, prompt: str) -> dict[str, torch.Tensor]:
@@ -47,7 +72,6 @@ class _Stage:
     def __init__(self, source: Source, family: Family, prefix: str, model: Model, numerics: Numerics) -> None:
         self.family, self.prefix, self.device = family, prefix, numerics.device
         self.pipeline: Any = load_parts(source, family, family.image, numerics)
-        self.pipeline.to(numerics.device)
         self.sequence = model.max_sequence
         self.arguments = dict(family.encode)
         if self.sequence is not None:

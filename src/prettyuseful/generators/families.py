@@ -30,6 +30,8 @@ class Family:
         sequence: maximal sequence length in tokens, an argument of encoding and sampling.
         step_cache: whether diffusers supports the first-block cache.
         refines: whether the pipeline refines the images of another one.
+        mixes_prompts: whether a batch may hold images of several prompts. All prompts then have one number of tokens,
+            and an image does not depend on the other prompts of its batch.
         load, encode, call: further arguments for loading, for `encode_prompt` and for sampling.
         switched_off: features of the pipeline that are switched off, for the record.
         wrap: returns the text that the tokenizer receives for a prompt, and the number of leading tokens that do not
@@ -48,6 +50,7 @@ class Family:
     sequence: int | None = None
     step_cache: bool = False
     refines: bool = False
+    mixes_prompts: bool = True
     load: Mapping[str, Any] = field(default_factory=dict)
     encode: Mapping[str, Any] = field(default_factory=dict)
     call: Mapping[str, Any] = field(default_factory=dict)
@@ -183,6 +186,8 @@ FAMILIES: dict[str, Family] = {
             guidance="guidance_scale",
             limits={"tokenizer": "sequence"},
             sequence=256,
+            # The transformer removes masked tokens and pads to the longest prompt of the batch.
+            mixes_prompts=False,
             defaults=Sampling(steps=30, cfg=4.0),
             wrap=_behind_system_prompt,
         ),
@@ -196,6 +201,7 @@ FAMILIES: dict[str, Family] = {
             guidance="true_cfg_scale",
             limits={"tokenizer": "sequence"},
             sequence=512,
+            mixes_prompts=False,  # the embeddings have as many tokens as the prompt
             step_cache=True,
             defaults=Sampling(steps=50, cfg=4.0, negative=" "),
             wrap=_in_chat_template,

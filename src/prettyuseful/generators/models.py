@@ -23,6 +23,8 @@ from prettyuseful.hub.ids import is_hub_id, split_revision
 from prettyuseful.numerics import DType
 from prettyuseful.paths import exists, is_file, is_folder
 
+Part = Literal["sampling", "encoding"]
+
 _POCKET = "pocket:"
 _REFINER_SEPARATOR = "+"  # separates the revision of a model from that of its refiner
 
@@ -54,8 +56,10 @@ class Model:
         gated: whether the licence must be accepted on the hub first.
         size: native height and width in pixels, None for the pipeline's default.
         dtype: number format on an accelerator.
-        memory: GB for the denoiser and VAE with one image of the native size, and GB for the text encoders, which are
-            never loaded at the same time. Estimated from the sizes of the components.
+        memory: GB for the denoiser and VAE with one image of the native size, and GB for the text encoders. Estimated
+            from the sizes of the components.
+        embedding: number of values in the embeddings of a prompt: tokens times width of the text encoders, and pooled
+            values, from their configurations. Those of `qwen-image` are as long as the prompt; 32 tokens are assumed.
         variant: the variant of the weight files.
         distilled: whether the guidance value is an input of the model.
         sequence: maximal number of tokens, None for the family's.
@@ -76,6 +80,7 @@ class Model:
     size: int | None = None
     dtype: DType = "float16"
     memory: tuple[float, float] | None = None
+    embedding: int | None = None
     variant: str | None = None
     distilled: bool = False
     sequence: int | None = None
@@ -125,6 +130,7 @@ def _pocket(name: str, steps: int, note: str) -> Model:
         licence="Apache-2.0, trained on the photos task's train crops",
         vendor=Sampling(steps=steps, cfg=1.0),
         dtype="float32",
+        embedding=32 * 96,
         variant="fp16",
         note=note,
     )
@@ -151,6 +157,7 @@ MODELS: dict[str, Model] = {
             licence="CreativeML Open RAIL-M",
             size=512,
             memory=(3, 1),
+            embedding=77 * 768,
             variant="fp16",
             vendor=Sampling(steps=50, cfg=7.5),
             paper=_PAPER,
@@ -164,6 +171,7 @@ MODELS: dict[str, Model] = {
             licence="CreativeML Open RAIL++-M",
             size=768,
             memory=(4, 1.3),
+            embedding=77 * 1024,
             vendor=Sampling(steps=50, cfg=7.5),
             paper=_PAPER,
             note="community mirror; the vendor's repository was removed",
@@ -177,6 +185,7 @@ MODELS: dict[str, Model] = {
             licence="CreativeML Open RAIL++-M",
             size=768,
             memory=(4, 1.3),
+            embedding=77 * 1024,
             vendor=Sampling(steps=50, cfg=7.5),
             paper=_PAPER,
             note="community mirror; the vendor's repository was removed",
@@ -190,6 +199,7 @@ MODELS: dict[str, Model] = {
             licence="CreativeML Open RAIL++-M",
             size=1024,
             memory=(9.5, 2.3),
+            embedding=77 * 2048 + 1280,
             variant="fp16",
             vendor=Sampling(steps=50, cfg=5.0),
             paper=_PAPER,
@@ -204,6 +214,7 @@ MODELS: dict[str, Model] = {
             licence="CreativeML Open RAIL++-M",
             size=1024,
             memory=(14, 4),
+            embedding=77 * (2048 + 1280) + 2 * 1280,
             variant="fp16",
             vendor=Sampling(steps=40, cfg=5.0),
             paper=_PAPER,
@@ -218,6 +229,7 @@ MODELS: dict[str, Model] = {
             licence="Stability AI Non-Commercial Research Community License",
             size=512,
             memory=(7, 2.3),
+            embedding=77 * 2048 + 1280,
             variant="fp16",
             vendor=Sampling(steps=4, cfg=1.0),
             paper=_PAPER_FEW_STEPS,
@@ -232,6 +244,7 @@ MODELS: dict[str, Model] = {
             gated=True,
             size=1024,
             memory=(7, 14),
+            embedding=(77 + 256) * 4096 + 2048,
             vendor=Sampling(steps=28, cfg=7.0),
             paper=_PAPER,
         ),
@@ -246,6 +259,7 @@ MODELS: dict[str, Model] = {
             size=1024,
             dtype="bfloat16",
             memory=(7.5, 12),
+            embedding=(77 + 256) * 4096 + 2048,
             vendor=Sampling(steps=40, cfg=4.5),
             paper=_PAPER,
         ),
@@ -260,6 +274,7 @@ MODELS: dict[str, Model] = {
             size=1024,
             dtype="bfloat16",
             memory=(19, 12),
+            embedding=(77 + 256) * 4096 + 2048,
             vendor=Sampling(steps=28, cfg=3.5),
             paper=_PAPER,
         ),
@@ -274,6 +289,7 @@ MODELS: dict[str, Model] = {
             size=1024,
             dtype="bfloat16",
             memory=(19, 12),
+            embedding=(77 + 256) * 4096 + 2048,
             vendor=Sampling(steps=4, cfg=1.0),
             paper=_PAPER_FEW_STEPS,
         ),
@@ -288,6 +304,7 @@ MODELS: dict[str, Model] = {
             size=1024,
             dtype="bfloat16",
             memory=(26.5, 10.5),
+            embedding=512 * 4096 + 768,
             distilled=True,
             vendor=Sampling(steps=50, cfg=1.0, distilled_guidance=3.5),
             paper=Sampling(steps=50, cfg=1.0, distilled_guidance=2.0, size=512),
@@ -303,6 +320,7 @@ MODELS: dict[str, Model] = {
             size=1024,
             dtype="bfloat16",
             memory=(26.5, 10.5),
+            embedding=256 * 4096 + 768,
             sequence=256,
             vendor=Sampling(steps=4, cfg=1.0),
             paper=_PAPER_FEW_STEPS,
@@ -317,6 +335,7 @@ MODELS: dict[str, Model] = {
             size=1024,
             dtype="bfloat16",
             memory=(7.7, 6),
+            embedding=300 * 2304,
             variant="bf16",
             vendor=Sampling(steps=20, cfg=4.5),
             paper=Sampling(steps=50, cfg=2.0, size=1024),
@@ -332,6 +351,7 @@ MODELS: dict[str, Model] = {
             size=1024,
             dtype="bfloat16",
             memory=(8, 6),
+            embedding=256 * 2304,
             vendor=Sampling(steps=50, cfg=4.0),
             paper=_PAPER,
             note="guidance at all steps, as the pipeline does by default",
@@ -346,6 +366,7 @@ MODELS: dict[str, Model] = {
             size=1328,
             dtype="bfloat16",
             memory=(49, 17.5),
+            embedding=32 * 3584,
             vendor=Sampling(steps=50, cfg=4.0, negative=" "),
             # The paper's code passed guidance_scale, which this pipeline ignores.
             paper=Sampling(steps=50, cfg=1.0, size=512),
@@ -359,6 +380,7 @@ MODELS: dict[str, Model] = {
             licence="CreativeML Open RAIL++-M",
             size=1024,
             memory=(4, 12.5),
+            embedding=120 * 4096,
             vendor=Sampling(steps=20, cfg=4.5),
             paper=_PAPER,
         ),
@@ -390,13 +412,21 @@ def find_model(name: str) -> Model:
     )
 
 
-def memory_needed(name: str, part: Literal["sampling", "encoding"], dtype: DType) -> int:
+def memory_needed(name: str, part: Part, dtype: DType) -> int:
     """Return the bytes that a model needs to sample or to encode prompts; 0 if unknown."""
     model = MODELS.get(name)
     if model is None or model.memory is None:
         return 0
     gigabytes = model.memory[0 if part == "sampling" else 1]
     return int(gigabytes * 1e9 * (2 if dtype == "float32" else 1))
+
+
+def embedding_bytes(name: str, dtype: DType) -> int | None:
+    """Return the bytes of the stored embeddings of one prompt; None if unknown."""
+    model = MODELS.get(name)
+    if model is None or model.embedding is None:
+        return None
+    return model.embedding * (4 if dtype == "float32" else 2)
 
 
 def is_pipeline_folder(name: str) -> bool:

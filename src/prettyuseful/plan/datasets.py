@@ -13,7 +13,7 @@ from prettyuseful.diagnosis.listed import ImageSelection
 from prettyuseful.engine.pinned import Pinned
 from prettyuseful.errors import DataError, prefix_location
 from prettyuseful.generators.base import Origin
-from prettyuseful.generators.micro_batches import BatchPlan
+from prettyuseful.generators.micro_batches import BatchPlan, fills_micro_batches
 from prettyuseful.generators.models import find_model, pin_model
 from prettyuseful.generators.settings import resolve_sampling
 from prettyuseful.numerics import DType, Numerics
@@ -27,7 +27,7 @@ from prettyuseful.records import dataset_title
 from prettyuseful.selection.plan import SelectionPlan
 from prettyuseful.steps.changed import ChangeSpec, DropListSpec, DropSpec
 from prettyuseful.steps.datasets import ImportSpec, MixSpec
-from prettyuseful.steps.generation import CollectSpec, GenerateSpec
+from prettyuseful.steps.generation import CollectSpec, Encoding, GenerateSpec
 from prettyuseful.study.file import REAL, DatasetPlan
 
 
@@ -55,12 +55,13 @@ class _SamplingSteps:
     """What all draws of a generated data set share.
 
     `prompts`: the key of its prompt step. `embeddings`: keys of the steps that encode its prompts, by index; empty for
-    a user-defined generator. `shards`: first and last micro-batch, and the indices of the images, of each shard of a
-    class. `micro_batch`: images per micro-batch.
+    a user-defined generator and with `encoding`. `shards`: first and last micro-batch, and the indices of the images,
+    of each shard of a class. `micro_batch`: images per micro-batch.
     """
 
     prompts: str
     embeddings: Mapping[int, str]
+    encoding: Encoding | None
     prompts_per_class: int
     shards: tuple[tuple[int, int, Sequence[int]], ...]
     micro_batch: int
@@ -269,6 +270,7 @@ class DatasetPlanner:
                     seed=plan.seed + draw,
                     micro_batch=sampling.micro_batch,
                     numerics=sampling.numerics,
+                    encoding=sampling.encoding,
                 )
                 inputs = {"prompts": sampling.prompts, **sampling.embeddings_of(label, images)}
                 step_label = f"generate {title}: {class_name} {images[0]}-{images[-1] + 1}"
@@ -284,16 +286,18 @@ class DatasetPlanner:
         self.context.notes.extend(resolved_prompts.words.notes)
         real_count = self.real.limit(ClassCounts(count)).smallest  # captions of equally many images of every class
         per_class = resolved_prompts.per_class(real_count)
-        batches = BatchPlan.for_class(count, per_class, self.context.study.numerics.micro_batch)
         prompts = self.prompts.add_prompts(resolved_prompts, plan.prompts.label, real_count)
-        # Encode all prompts before sampling, so text encoder and denoiser are never in memory together.
-        embeddings = (
-            {}
-            if generator.model is None
-            else self.prompts.add_embeddings(prompts, per_class, generator.model, numerics)
-        )
+        model, micro_batch = generator.model, self.context.study.numerics.micro_batch
+        embeddings, encoding = {}, None
+        if model is not None and fills_micro_batches(count, per_class, micro_batch):
+            # All prompts before sampling, so that text encoder and denoiser are never in memory together.
+            embeddings = self.prompts.add_embeddings(prompts, per_class, model, numerics)
+        elif model is not None:  # the embeddings of a prompt may take more bytes than its few images
+            encoding = model.encoding
+        groups = 1 if encoding is not None and encoding.mixed else per_class
+        batches = BatchPlan.for_class(count, groups, micro_batch)
         shards = tuple((first, stop, batches.image_indices(first, stop)) for first, stop in batches.shards())
-        return _SamplingSteps(prompts, embeddings, per_class, shards, batches.size, numerics)
+        return _SamplingSteps(prompts, embeddings, encoding, per_class, shards, batches.size, numerics)
 
 
 def _reject_field(plan: DatasetPlan, field_name: str, reason: str) -> None:

@@ -112,14 +112,22 @@ class EncodeSpec(StepSpec):
         encoder = cached_model(PromptEncoder, self.model.source, self.numerics, content=digest(self.model.content))
         texts = list(chain.from_iterable(read_prompts(job, "prompts").prompts))[self.first : self.stop]
         encoded, truncated = {}, {}
-        with capture_library_logs():  # they log every truncated prompt; the facts count them instead
+        # Libraries log every truncated prompt; the facts count them instead.
+        with capture_library_logs(), encoder.on_device():
             for number, text in enumerate(texts, self.first):
                 encoded[number] = encoder.encode(text)
                 if tokenizers := encoder.too_long(text):
                     truncated[str(number)] = tokenizers
                 job.progress((number - self.first + 1) / len(texts))
-        save_embeddings(encoded, encoder.encode_negative(self.negative) if self.guided else {}, job.folder)
+            negative = encoder.encode_negative(self.negative) if self.guided else {}
+        save_embeddings(encoded, negative, job.folder)
         return {"prompts": len(texts), "cut": truncated}
+
+    @property
+    def assumed_bytes(self) -> float | None:
+        from prettyuseful.generators.models import embedding_bytes
+
+        return embedding_bytes(self.generator, self.numerics.dtype)
 
     @property
     def needs(self) -> Resources:
