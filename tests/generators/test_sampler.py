@@ -76,6 +76,35 @@ def assert_equal_to_the_pipeline(kind: str, name: str, folders: list[Path], guid
     assert images.std() > 20
 
 
+@pytest.mark.parametrize(("kind", "option"), [("sana", {"instruction": False}), ("lumina2", {"cfg_trunc_ratio": 0.5})])
+def test_options_of_a_family_equal_those_of_its_pipeline(
+    kind: str, option: dict[str, Any], tiny_model_name: ModelName, tiny: Tiny
+) -> None:
+    fields = {**sampling_fields_of(kind, "guided"), **option}
+    images = generate_images(tiny_model_name(kind), **fields)
+    assert np.array_equal(images, reference_images(kind, [tiny(kind)], fields))
+    assert mean_difference(images, known_images(tiny_model_name(kind), **sampling_fields_of(kind, "guided"))) > 1
+
+
+@pytest.mark.parametrize(("kind", "asked"), [("pixart", True), ("pixart", None), ("sana", True), ("sana", False)])
+def test_resolution_binning_reaches_the_pipeline(
+    tiny_model_name: ModelName, monkeypatch: pytest.MonkeyPatch, kind: str, asked: bool | None
+) -> None:
+    name, received = tiny_model_name(kind), []
+    sampling = settings(name, cfg=1.0, resolution_binning=asked)
+    sampler, embedding = DiffusersSampler(name, sampling, Numerics()), load_embeddings(name, sampling, Numerics())
+    whole = type(sampler.pipeline).__call__
+
+    def call(pipeline: Any, **arguments: Any) -> Any:
+        received.append(arguments["use_resolution_binning"])
+        return whole(pipeline, **{**arguments, "use_resolution_binning": False})  # tiny models have no such sizes
+
+    monkeypatch.setattr(type(sampler.pipeline), "__call__", call)
+    sampler.sample([embedding], (1,))
+    assert received == [asked is True]
+    assert ("resolution_binning" in sampler.applied()) == (asked is True)
+
+
 def test_list_of_equal_prompts_gives_the_same_images(kind: str, name: str, folders: list[Path]) -> None:
     """Equal up to rounding: the pipeline then encodes a batch of prompts, which some layers round differently."""
     sampling_fields = sampling_fields_of(kind, "guided")
@@ -134,7 +163,7 @@ def test_applied_returns_the_settings(kind: str, name: str) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "what"),
-    [("sd", "safety checker"), ("sdxl", "watermark"), (REFINED, "watermark"), ("sana", "complex human instruction")],
+    [("sd", "safety checker"), ("sdxl", "watermark"), (REFINED, "watermark")],
 )
 def test_features_that_are_switched_off_are_recorded(
     tiny_model_name: ModelName, monkeypatch: pytest.MonkeyPatch, kind: str, what: str
@@ -272,7 +301,8 @@ def test_masks_are_repeated_like_the_embeddings(tiny_model_name: ModelName, tiny
     correct = to_uint8(pipeline(**repeated, **options, generator=seeds).images)
     seeds = [torch.Generator().manual_seed(seed) for seed in (1, 2, 1, 2)]
     pipeline_images = to_uint8(pipeline(**both, **options, generator=seeds, num_images_per_prompt=2).images)
-    images = np.concatenate([generate_images(name, prompt, seeds=(1, 2), cfg=1.0) for prompt in prompts])
+    without = {"instruction": False} if kind == "sana" else {}  # as the embeddings above
+    images = np.concatenate([generate_images(name, prompt, seeds=(1, 2), cfg=1.0, **without) for prompt in prompts])
     assert np.abs(images.astype(int) - correct).max() <= 1
     if np.abs(pipeline_images.astype(int) - correct).max() <= 1:
         pytest.skip(f"this version of diffusers repeats the masks of {kind} correctly")

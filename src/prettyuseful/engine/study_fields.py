@@ -96,6 +96,7 @@ _OF_KIND: Mapping[str, Mapping[str, StudyField]] = {
         "sequence": StudyField("generator", ("generator",), exact=False),
         "guided": StudyField("sampling.cfg", ("generator",), exact=False),
         "negative": StudyField("sampling.negative"),
+        "instruction": StudyField("sampling.instruction"),
     },
     "evaluate": _VIEW,
     "fit-probe": {"per_class": _NUMBER, "draw": _internal("draw of real images", identifies=True)},

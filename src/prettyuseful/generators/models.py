@@ -337,9 +337,9 @@ MODELS: dict[str, Model] = {
             memory=(7.7, 6),
             embedding=300 * 2304,
             variant="bf16",
-            vendor=Sampling(steps=20, cfg=4.5),
-            paper=Sampling(steps=50, cfg=2.0, size=1024),
-            note="without its vendor's complex human instruction",
+            vendor=Sampling(steps=20, cfg=4.5, instruction=True),
+            paper=Sampling(steps=50, cfg=2.0, size=1024, instruction=False),
+            note="the vendor's settings put its complex human instruction before the prompt; the paper's do not",
         ),
         Model(
             id="lumina-2.0",
@@ -352,9 +352,9 @@ MODELS: dict[str, Model] = {
             dtype="bfloat16",
             memory=(8, 6),
             embedding=256 * 2304,
-            vendor=Sampling(steps=50, cfg=4.0),
-            paper=_PAPER,
-            note="guidance at all steps, as the pipeline does by default",
+            vendor=Sampling(steps=50, cfg=4.0, cfg_trunc_ratio=0.25),
+            paper=_PAPER.model_copy(update={"cfg_trunc_ratio": 1.0}),
+            note="the vendor's settings guide the first quarter of the steps, the paper's all of them",
         ),
         Model(
             id="qwen-image",
@@ -382,7 +382,7 @@ MODELS: dict[str, Model] = {
             memory=(4, 12.5),
             embedding=120 * 4096,
             vendor=Sampling(steps=20, cfg=4.5),
-            paper=_PAPER,
+            paper=_PAPER.model_copy(update={"resolution_binning": True}),
         ),
     )
 }

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from prettyuseful.errors import DataError
-from prettyuseful.generators.base import Sampling
+from prettyuseful.generators.base import OPTIONS, Sampling
 from prettyuseful.generators.embeddings import Embedding
 from prettyuseful.generators.families import FAMILIES, Family
 from prettyuseful.generators.loading import load_parts, weights_of
@@ -67,7 +67,7 @@ class DiffusersSampler:
             settings["refiner"] = self.model.refiner
         if self.numerics.fuse_projections:
             settings["fused_projections"] = _is_fused(getattr(self.pipeline, family.denoiser))
-        return settings | {k: v for k, v in sampling.model_dump().items() if k in ("step_cache", "quantise") and v}
+        return settings | sampling.model_dump(include={"step_cache", "quantise", *OPTIONS}, exclude_none=True)
 
     @property
     def native_size(self) -> int:
@@ -127,7 +127,10 @@ class DiffusersSampler:
         if family.name == "sana":  # its pipeline has no default size
             size = dict.fromkeys(size, sampling.size or self.native_size)
         sequence = {"max_sequence_length": self.model.max_sequence} if self.model.max_sequence else {}
-        options = {"output_type": "pt"} | guidance | size | sequence | dict(family.call) | overrides
+        chosen: dict[str, Any] = {"use_resolution_binning": True} if sampling.resolution_binning else {}
+        if sampling.cfg_trunc_ratio is not None:
+            chosen["cfg_trunc_ratio"] = sampling.cfg_trunc_ratio
+        options = {"output_type": "pt"} | guidance | size | sequence | dict(family.call) | chosen | overrides
         return pipeline(
             **embedding,
             generator=[torch.Generator("cpu").manual_seed(seed) for seed in seeds],

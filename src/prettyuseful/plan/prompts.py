@@ -71,6 +71,7 @@ class PromptPlanner:
                     first=first,
                     stop=stop,
                     numerics=numerics,
+                    instruction=bool(sampling.instruction),
                 ),
                 {"prompts": prompts},
                 f"encode prompts {first}-{stop} for {model.id}",

@@ -85,8 +85,8 @@ class PromptSpec(StepSpec):
 class EncodeSpec(StepSpec):
     """Encode the prompts `first` to `stop`, numbered over all classes, and the negative prompt if `guided`.
 
-    `sequence` is the largest number of tokens for the long text encoder. Each prompt is encoded separately, so the
-    division into parts does not change the result.
+    `sequence` is the largest number of tokens for the long text encoder. `instruction`: see `Sampling`. Each prompt is
+    encoded separately, so the division into parts does not change the result.
     """
 
     kind: ClassVar[str] = "encode"
@@ -100,6 +100,13 @@ class EncodeSpec(StepSpec):
     first: int
     stop: int
     numerics: Numerics
+    instruction: bool = False
+
+    def key_content(self) -> dict[str, Any]:
+        content = super().key_content()
+        if not self.instruction:  # keys without it are older than this field
+            del content["instruction"]
+        return content
 
     def make(self, job: Job) -> dict[str, Any]:
         from prettyuseful.engine.cache import cached_model
@@ -109,7 +116,9 @@ class EncodeSpec(StepSpec):
 
         self.numerics.apply()
         check_resolved(self.model.content, self.generator)
-        encoder = cached_model(PromptEncoder, self.model.source, self.numerics, content=digest(self.model.content))
+        encoder = cached_model(
+            PromptEncoder, self.model.source, self.numerics, self.instruction, content=digest(self.model.content)
+        )
         texts = list(chain.from_iterable(read_prompts(job, "prompts").prompts))[self.first : self.stop]
         encoded, truncated = {}, {}
         # Libraries log every truncated prompt; the facts count them instead.
