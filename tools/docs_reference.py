@@ -420,8 +420,8 @@ def _generators() -> Iterator[str]:
     yield (
         "Parameters are those of the denoiser, in billions. Tokens are the longest prompt that the model reads. Memory "
         "is an estimate from the sizes of the components, which was not measured: for denoiser and VAE with one image, "
-        "plus for the text encoders, which are never loaded at the same time. A gated model needs its licence accepted "
-        "on the hub."
+        "plus for the text encoders, which are on the GPU together only for captions, if both fit. A gated model needs "
+        "its licence accepted on the hub."
     )
     yield TABLES["generators"].text
     yield "## Sampling settings"

@@ -36,7 +36,7 @@ def test_micro_batch_is_full_and_has_one_prompt(plan: BatchPlan) -> None:
     for _, stop in plan.shards():
         indices = plan.indices(stop - 1)
         assert len(indices) == len(set(indices)) == plan.size
-        assert {i % plan.prompts for i in indices} == {(stop - 1) % plan.prompts}
+        assert {i % plan.groups for i in indices} == {(stop - 1) % plan.groups}
 
 
 @settings(deadline=None)
@@ -53,7 +53,7 @@ def test_shards_are_consecutive_and_of_bounded_size(plan: BatchPlan) -> None:
 @settings(deadline=None)
 @given(plans | small_plans)
 def test_images_of_consecutive_shards_are_in_order(plan: BatchPlan) -> None:
-    if plan.size == 1 or plan.prompts * plan.size <= LARGEST:
+    if plan.size == 1 or plan.groups * plan.size <= LARGEST:
         assert [i for shard in plan.shards() for i in plan.image_indices(*shard)] == list(range(plan.images))
 
 
@@ -69,7 +69,7 @@ def test_size_is_limited_by_the_images_per_prompt(images: int, prompts: int, mic
 @given(small_plans, st.data())
 def test_smaller_plan_is_a_prefix_of_a_larger_one(plan: BatchPlan, data: st.DataObject) -> None:
     """If a class grows, complete shards stay the same."""
-    fewer = BatchPlan(data.draw(st.integers(1, plan.images)), plan.prompts, plan.size)
+    fewer = BatchPlan(data.draw(st.integers(1, plan.images)), plan.groups, plan.size)
     small, large = batches(fewer), batches(plan)
     assert [[i for i in batch if i < fewer.images] for batch in large[: len(small)]] == small
     assert fewer.shards()[:-1] == plan.shards()[: len(fewer.shards()) - 1]

@@ -41,3 +41,11 @@ def test_each_kind_of_step_gets_only_the_settings_that_affect_it() -> None:
     assert numerics.generation_numerics("float32") == Numerics(
         threads=3, compile=True, attention="math", fuse_projections=True
     )
+
+
+def test_tf32_is_for_generation_and_classifiers_and_never_for_metrics() -> None:
+    on_gpu = StudyNumerics(device="cuda", float32_precision="tf32")
+    assert on_gpu.generation_numerics("float16").float32_precision == "tf32"
+    assert on_gpu.training_numerics().float32_precision == on_gpu.inference_numerics().float32_precision == "tf32"
+    assert on_gpu.step_numerics().float32_precision == "ieee"
+    assert StudyNumerics(device="cuda").training_numerics().float32_precision == "ieee"

@@ -71,9 +71,10 @@ class Rates:
         return rate_key(step.spec) in self._measured
 
     def bytes(self, step: Step) -> float | None:
-        """Return the estimated bytes that a step adds to the store; None if its rate class was never measured."""
+        """Return the estimated bytes that a step adds to the store; None if they are neither measured nor assumed."""
         if (sizes := self._sizes.get(step.spec.rate_class)) is None:
-            return None
+            assumed = step.spec.assumed_bytes
+            return None if assumed is None else assumed * step.units
         total, per_unit = sizes
         return per_unit * step.units if step.spec.grows else total
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from itertools import chain
 from typing import Any
 
 import diffusers
@@ -51,3 +52,10 @@ def load_parts(source: Source, family: Family, excluded: Iterable[str], numerics
         )
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
+
+
+def weights_of(pipelines: Iterable[Any]) -> list[torch.Tensor]:
+    """Return the parameters and buffers of all networks of pipelines."""
+    parts = [part for pipeline in pipelines for part in pipeline.components.values()]
+    networks = [part for part in parts if isinstance(part, torch.nn.Module)]
+    return [tensor for network in networks for tensor in chain(network.parameters(), network.buffers())]

@@ -6,22 +6,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from prettyuseful.engine.pinned import Pinned
 from prettyuseful.errors import DataError, UnknownNameError, did_you_mean
 from prettyuseful.generators import pocket
 from prettyuseful.generators.base import Origin, Sampling
 from prettyuseful.generators.families import FAMILIES, Family, family_of_pipeline
-from prettyuseful.generators.hub import read_hub_json
+from prettyuseful.generators.few_steps import sign_of_few_steps
+from prettyuseful.generators.files import FolderFiles, PipelineFiles
+from prettyuseful.generators.hub import HubFiles
 from prettyuseful.generators.weights import unsupported_weights
 from prettyuseful.hub.commits import UNRESOLVED, resolve
 from prettyuseful.hub.files import folder_fingerprint
 from prettyuseful.hub.ids import is_hub_id, split_revision
 from prettyuseful.numerics import DType
 from prettyuseful.paths import exists, is_file, is_folder
-from prettyuseful.redaction import redact_line
-from prettyuseful.untrusted_text import MAX_JSON_BYTES, load_json, read_text
+
+Part = Literal["sampling", "encoding"]
 
 _POCKET = "pocket:"
 _REFINER_SEPARATOR = "+"  # separates the revision of a model from that of its refiner
@@ -54,12 +56,15 @@ class Model:
         gated: whether the licence must be accepted on the hub first.
         size: native height and width in pixels, None for the pipeline's default.
         dtype: number format on an accelerator.
-        memory: GB for the denoiser and VAE with one image of the native size, and GB for the text encoders, which are
-            never loaded at the same time. Estimated from the sizes of the components.
+        memory: GB for the denoiser and VAE with one image of the native size, and GB for the text encoders. Estimated
+            from the sizes of the components.
+        embedding: number of values in the embeddings of a prompt: tokens times width of the text encoders, and pooled
+            values, from their configurations. Those of `qwen-image` are as long as the prompt; 32 tokens are assumed.
         variant: the variant of the weight files.
         distilled: whether the guidance value is an input of the model.
         sequence: maximal number of tokens, None for the family's.
         refiner: hub id of a second pipeline that does the last fifth of the denoising steps.
+        few_steps: for a model without a row, why it seems to be made for few denoising steps; empty if it does not.
         note: a remark for lists and reports.
     """
 
@@ -75,10 +80,12 @@ class Model:
     size: int | None = None
     dtype: DType = "float16"
     memory: tuple[float, float] | None = None
+    embedding: int | None = None
     variant: str | None = None
     distilled: bool = False
     sequence: int | None = None
     refiner: str | None = None
+    few_steps: str = ""
     note: str = ""
 
     @property
@@ -123,6 +130,7 @@ def _pocket(name: str, steps: int, note: str) -> Model:
         licence="Apache-2.0, trained on the photos task's train crops",
         vendor=Sampling(steps=steps, cfg=1.0),
         dtype="float32",
+        embedding=32 * 96,
         variant="fp16",
         note=note,
     )
@@ -149,6 +157,7 @@ MODELS: dict[str, Model] = {
             licence="CreativeML Open RAIL-M",
             size=512,
             memory=(3, 1),
+            embedding=77 * 768,
             variant="fp16",
             vendor=Sampling(steps=50, cfg=7.5),
             paper=_PAPER,
@@ -162,6 +171,7 @@ MODELS: dict[str, Model] = {
             licence="CreativeML Open RAIL++-M",
             size=768,
             memory=(4, 1.3),
+            embedding=77 * 1024,
             vendor=Sampling(steps=50, cfg=7.5),
             paper=_PAPER,
             note="community mirror; the vendor's repository was removed",
@@ -175,6 +185,7 @@ MODELS: dict[str, Model] = {
             licence="CreativeML Open RAIL++-M",
             size=768,
             memory=(4, 1.3),
+            embedding=77 * 1024,
             vendor=Sampling(steps=50, cfg=7.5),
             paper=_PAPER,
             note="community mirror; the vendor's repository was removed",
@@ -188,6 +199,7 @@ MODELS: dict[str, Model] = {
             licence="CreativeML Open RAIL++-M",
             size=1024,
             memory=(9.5, 2.3),
+            embedding=77 * 2048 + 1280,
             variant="fp16",
             vendor=Sampling(steps=50, cfg=5.0),
             paper=_PAPER,
@@ -202,6 +214,7 @@ MODELS: dict[str, Model] = {
             licence="CreativeML Open RAIL++-M",
             size=1024,
             memory=(14, 4),
+            embedding=77 * (2048 + 1280) + 2 * 1280,
             variant="fp16",
             vendor=Sampling(steps=40, cfg=5.0),
             paper=_PAPER,
@@ -216,6 +229,7 @@ MODELS: dict[str, Model] = {
             licence="Stability AI Non-Commercial Research Community License",
             size=512,
             memory=(7, 2.3),
+            embedding=77 * 2048 + 1280,
             variant="fp16",
             vendor=Sampling(steps=4, cfg=1.0),
             paper=_PAPER_FEW_STEPS,
@@ -230,6 +244,7 @@ MODELS: dict[str, Model] = {
             gated=True,
             size=1024,
             memory=(7, 14),
+            embedding=(77 + 256) * 4096 + 2048,
             vendor=Sampling(steps=28, cfg=7.0),
             paper=_PAPER,
         ),
@@ -244,6 +259,7 @@ MODELS: dict[str, Model] = {
             size=1024,
             dtype="bfloat16",
             memory=(7.5, 12),
+            embedding=(77 + 256) * 4096 + 2048,
             vendor=Sampling(steps=40, cfg=4.5),
             paper=_PAPER,
         ),
@@ -258,6 +274,7 @@ MODELS: dict[str, Model] = {
             size=1024,
             dtype="bfloat16",
             memory=(19, 12),
+            embedding=(77 + 256) * 4096 + 2048,
             vendor=Sampling(steps=28, cfg=3.5),
             paper=_PAPER,
         ),
@@ -272,6 +289,7 @@ MODELS: dict[str, Model] = {
             size=1024,
             dtype="bfloat16",
             memory=(19, 12),
+            embedding=(77 + 256) * 4096 + 2048,
             vendor=Sampling(steps=4, cfg=1.0),
             paper=_PAPER_FEW_STEPS,
         ),
@@ -286,6 +304,7 @@ MODELS: dict[str, Model] = {
             size=1024,
             dtype="bfloat16",
             memory=(26.5, 10.5),
+            embedding=512 * 4096 + 768,
             distilled=True,
             vendor=Sampling(steps=50, cfg=1.0, distilled_guidance=3.5),
             paper=Sampling(steps=50, cfg=1.0, distilled_guidance=2.0, size=512),
@@ -301,6 +320,7 @@ MODELS: dict[str, Model] = {
             size=1024,
             dtype="bfloat16",
             memory=(26.5, 10.5),
+            embedding=256 * 4096 + 768,
             sequence=256,
             vendor=Sampling(steps=4, cfg=1.0),
             paper=_PAPER_FEW_STEPS,
@@ -315,10 +335,11 @@ MODELS: dict[str, Model] = {
             size=1024,
             dtype="bfloat16",
             memory=(7.7, 6),
+            embedding=300 * 2304,
             variant="bf16",
-            vendor=Sampling(steps=20, cfg=4.5),
-            paper=Sampling(steps=50, cfg=2.0, size=1024),
-            note="without its vendor's complex human instruction",
+            vendor=Sampling(steps=20, cfg=4.5, instruction=True),
+            paper=Sampling(steps=50, cfg=2.0, size=1024, instruction=False),
+            note="the vendor's settings put its complex human instruction before the prompt; the paper's do not",
         ),
         Model(
             id="lumina-2.0",
@@ -330,9 +351,10 @@ MODELS: dict[str, Model] = {
             size=1024,
             dtype="bfloat16",
             memory=(8, 6),
-            vendor=Sampling(steps=50, cfg=4.0),
-            paper=_PAPER,
-            note="guidance at all steps, as the pipeline does by default",
+            embedding=256 * 2304,
+            vendor=Sampling(steps=50, cfg=4.0, cfg_trunc_ratio=0.25),
+            paper=_PAPER.model_copy(update={"cfg_trunc_ratio": 1.0}),
+            note="the vendor's settings guide the first quarter of the steps, the paper's all of them",
         ),
         Model(
             id="qwen-image",
@@ -344,6 +366,7 @@ MODELS: dict[str, Model] = {
             size=1328,
             dtype="bfloat16",
             memory=(49, 17.5),
+            embedding=32 * 3584,
             vendor=Sampling(steps=50, cfg=4.0, negative=" "),
             # The paper's code passed guidance_scale, which this pipeline ignores.
             paper=Sampling(steps=50, cfg=1.0, size=512),
@@ -357,8 +380,9 @@ MODELS: dict[str, Model] = {
             licence="CreativeML Open RAIL++-M",
             size=1024,
             memory=(4, 12.5),
+            embedding=120 * 4096,
             vendor=Sampling(steps=20, cfg=4.5),
-            paper=_PAPER,
+            paper=_PAPER.model_copy(update={"resolution_binning": True}),
         ),
     )
 }
@@ -378,9 +402,9 @@ def find_model(name: str) -> Model:
     if problem := unsupported_weights(name):
         raise UnknownNameError(problem)
     if is_pipeline_folder(name):
-        return _infer_model(Path(name).resolve().name, name, lambda file: _read_json(Path(name) / file))
+        return _infer_model(Path(name).resolve().name, name, FolderFiles(Path(name)))
     if is_hub_id(name) and not exists(name):
-        return _infer_model(name, name, lambda file: read_hub_json(*split_revision(name), file))
+        return _infer_model(name, name, HubFiles(*split_revision(name)))
     near = did_you_mean(name.lower(), MODELS)
     raise UnknownNameError(
         f"unknown generator {name!r}{near}; give an id from `prettyuseful list generators`, a hub id such as "
@@ -388,13 +412,21 @@ def find_model(name: str) -> Model:
     )
 
 
-def memory_needed(name: str, part: Literal["sampling", "encoding"], dtype: DType) -> int:
+def memory_needed(name: str, part: Part, dtype: DType) -> int:
     """Return the bytes that a model needs to sample or to encode prompts; 0 if unknown."""
     model = MODELS.get(name)
     if model is None or model.memory is None:
         return 0
     gigabytes = model.memory[0 if part == "sampling" else 1]
     return int(gigabytes * 1e9 * (2 if dtype == "float32" else 1))
+
+
+def embedding_bytes(name: str, dtype: DType) -> int | None:
+    """Return the bytes of the stored embeddings of one prompt; None if unknown."""
+    model = MODELS.get(name)
+    if model is None or model.embedding is None:
+        return None
+    return model.embedding * (4 if dtype == "float32" else 2)
 
 
 def is_pipeline_folder(name: str) -> bool:
@@ -430,8 +462,8 @@ def pipeline_path(source: Source) -> Iterator[str]:
         yield source.path_or_id
 
 
-def _infer_model(name: str, path_or_id: str, read: Any) -> Model:
-    pipeline = str(read("model_index.json").get("_class_name"))
+def _infer_model(name: str, path_or_id: str, files: PipelineFiles) -> Model:
+    pipeline = str(files.json("model_index.json").get("_class_name"))
     family = family_of_pipeline(pipeline)
     if family is None:
         known = ", ".join(sorted({kind.pipelines[0] for kind in FAMILIES.values() if not kind.refines}))
@@ -439,12 +471,15 @@ def _infer_model(name: str, path_or_id: str, read: Any) -> Model:
             f"{name!r} is a {pipeline}, which is not supported; supported pipelines: {known}; "
             "or write a generator class (module:Class)"
         )
-    distilled = False
-    if family.name in ("flux", "qwen-image"):
-        distilled = bool(read("transformer/config.json").get("guidance_embeds", False))
+    config = f"{family.denoiser}/config.json"
+    denoiser = files.json(config) if family.name in ("flux", "qwen-image") else files.json_if_readable(config)
+    distilled = bool(denoiser.get("guidance_embeds", False)) or denoiser.get("time_cond_proj_dim") is not None
+    few_steps = sign_of_few_steps(split_revision(name)[0], denoiser, files)
     defaults = family.defaults
     if family.name == "flux" and not distilled:
         defaults = defaults.model_copy(update={"distilled_guidance": None})
+    if few_steps:  # the number of steps must be given, and these models are made for sampling without guidance
+        defaults = Sampling(steps=None, cfg=1.0, distilled_guidance=defaults.distilled_guidance)
     return Model(
         id=name,
         path_or_id=path_or_id,
@@ -454,11 +489,5 @@ def _infer_model(name: str, path_or_id: str, read: Any) -> Model:
         # Language models as text encoders, and the transformers after them, overflow float16.
         dtype="float16" if family.denoiser == "unet" else "bfloat16",
         distilled=distilled,
+        few_steps=few_steps,
     )
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        return dict(load_json(read_text(path, MAX_JSON_BYTES)))
-    except (OSError, ValueError, TypeError) as error:
-        raise DataError(f"cannot read {path}: {redact_line(str(error))}; download the model again") from error

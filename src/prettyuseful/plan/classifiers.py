@@ -40,7 +40,8 @@ class PixelPlanner:
         transform = self._transforms[probe]
         if transform is None:
             return decoded
-        probed = ProbeSpec(transform=transform, numerics=self.context.study.numerics.step_numerics())
+        numerics = transform.source.numerics(self.context.study.numerics.step_numerics())
+        probed = ProbeSpec(transform=transform, numerics=numerics)
         return graph.add(probed, {"pixels": decoded}, f"probe {probe}: {label}", units)
 
     def _pinned_transform(self, name: str) -> Pinned[TransformSource] | None:

@@ -13,7 +13,7 @@ from prettyuseful.diagnosis.listed import ImageSelection
 from prettyuseful.engine.pinned import Pinned
 from prettyuseful.errors import DataError, prefix_location
 from prettyuseful.generators.base import Origin
-from prettyuseful.generators.micro_batches import BatchPlan
+from prettyuseful.generators.micro_batches import BatchPlan, fills_micro_batches
 from prettyuseful.generators.models import find_model, pin_model
 from prettyuseful.generators.settings import resolve_sampling
 from prettyuseful.numerics import DType, Numerics
@@ -27,7 +27,7 @@ from prettyuseful.records import dataset_title
 from prettyuseful.selection.plan import SelectionPlan
 from prettyuseful.steps.changed import ChangeSpec, DropListSpec, DropSpec
 from prettyuseful.steps.datasets import ImportSpec, MixSpec, SubsetSpec
-from prettyuseful.steps.generation import CollectSpec, GenerateSpec
+from prettyuseful.steps.generation import CollectSpec, Encoding, GenerateSpec
 from prettyuseful.study.file import REAL, DatasetPlan
 from prettyuseful.study.halving import amount_of
 
@@ -56,13 +56,15 @@ class _SamplingSteps:
     """What all draws of a generated data set share.
 
     `prompts`: the key of its prompt step. `embeddings`: keys of the steps that encode its prompts, by index; empty for
-    a user-defined generator. `batches`: the micro-batches of a class. `shards`: first and last micro-batch, and the
-    indices of the images, of each shard of a class.
+    a user-defined generator and with `encoding`. `prompts_per_class`: of the strategy. `batches`: the micro-batches of
+    a class. `shards`: first and last micro-batch, and the indices of the images, of each shard of a class.
     """
 
     generator: _Generator
     prompts: str
     embeddings: Mapping[int, str]
+    encoding: Encoding | None
+    prompts_per_class: int
     batches: BatchPlan
     shards: tuple[tuple[int, int, Sequence[int]], ...]
     numerics: Numerics
@@ -71,7 +73,7 @@ class _SamplingSteps:
         """Return the inputs with the embedded prompts of some images of a class."""
         if not self.embeddings:
             return {}
-        per_class = self.batches.prompts
+        per_class = self.prompts_per_class
         prompts = (label * per_class + i % per_class for i in images)
         parts = sorted({prompt // PROMPTS_PER_STEP for prompt in prompts})
         return {f"embeddings {part:05d}": self.embeddings[part] for part in parts}
@@ -284,7 +286,7 @@ class DatasetPlanner:
             transform=plan.transform.pin(),
             stored_size=self.stored_size,
             per_class=per_class,
-            numerics=self.context.study.numerics.step_numerics(),
+            numerics=plan.transform.numerics(self.context.study.numerics.step_numerics()),
         )
         key = self.graph.add(spec, {"dataset": dataset}, f"change {of}: {title}", units)
         return _DatasetSteps(key, Origin(f"{of} changed", "changed", note=f"{of} after {plan.transform.kind}"))
@@ -346,12 +348,13 @@ class DatasetPlanner:
                     sampling=generator.model.sampling if generator.model else None,
                     label=label,
                     images=images[-1] + 1,
-                    prompts=sampling.batches.prompts,
+                    prompts=sampling.prompts_per_class,
                     first=first,
                     stop=stop,
                     seed=plan.seed + draw,
                     micro_batch=sampling.batches.size,
                     numerics=sampling.numerics,
+                    encoding=sampling.encoding,
                 )
                 inputs = {"prompts": sampling.prompts, **sampling.embeddings_of(label, images)}
                 step_label = f"generate {dataset_title(name, draw)}: {class_name} {images[0]}-{images[-1] + 1}"
@@ -367,17 +370,19 @@ class DatasetPlanner:
         self.context.notes.extend(resolved_prompts.words.notes)
         real_count = self.real.limit(ClassCounts(count)).smallest  # captions of equally many images of every class
         per_class = resolved_prompts.per_class(real_count)
-        batches = BatchPlan.for_class(count, per_class, self.context.study.numerics.micro_batch)
         prompts = self.prompts.add_prompts(resolved_prompts, plan.prompts.label, real_count)
-        # Encode all prompts before sampling, so text encoder and denoiser are never in memory together.
-        embeddings = (
-            {}
-            if generator.model is None
-            else self.prompts.add_embeddings(prompts, per_class, generator.model, numerics)
-        )
+        model, micro_batch = generator.model, self.context.study.numerics.micro_batch
+        embeddings, encoding = {}, None
+        if model is not None and fills_micro_batches(count, per_class, micro_batch):
+            # All prompts before sampling, so that text encoder and denoiser are never in memory together.
+            embeddings = self.prompts.add_embeddings(prompts, per_class, model, numerics)
+        elif model is not None:  # the embeddings of a prompt may take more bytes than its few images
+            encoding = model.encoding
+        groups = 1 if encoding is not None and encoding.mixed else per_class
+        batches = BatchPlan.for_class(count, groups, micro_batch)
         ends = [batches.batches_of(amount_of(share, count)) for share in self._image_shares()]
         shards = tuple((first, stop, batches.image_indices(first, stop)) for first, stop in batches.shards(ends))
-        return _SamplingSteps(generator, prompts, embeddings, batches, shards, numerics)
+        return _SamplingSteps(generator, prompts, embeddings, encoding, per_class, batches, shards, numerics)
 
     def _image_shares(self) -> tuple[float, ...]:
         """Return the shares of the images at which shards end, so that a rung of `halving` reuses the one before."""

@@ -85,8 +85,8 @@ class PromptSpec(StepSpec):
 class EncodeSpec(StepSpec):
     """Encode the prompts `first` to `stop`, numbered over all classes, and the negative prompt if `guided`.
 
-    `sequence` is the largest number of tokens for the long text encoder. Each prompt is encoded separately, so the
-    division into parts does not change the result.
+    `sequence` is the largest number of tokens for the long text encoder. `instruction`: see `Sampling`. Each prompt is
+    encoded separately, so the division into parts does not change the result.
     """
 
     kind: ClassVar[str] = "encode"
@@ -100,6 +100,13 @@ class EncodeSpec(StepSpec):
     first: int
     stop: int
     numerics: Numerics
+    instruction: bool = False
+
+    def key_content(self) -> dict[str, Any]:
+        content = super().key_content()
+        if not self.instruction:  # keys without it are older than this field
+            del content["instruction"]
+        return content
 
     def make(self, job: Job) -> dict[str, Any]:
         from prettyuseful.engine.cache import cached_model
@@ -109,17 +116,27 @@ class EncodeSpec(StepSpec):
 
         self.numerics.apply()
         check_resolved(self.model.content, self.generator)
-        encoder = cached_model(PromptEncoder, self.model.source, self.numerics, content=digest(self.model.content))
+        encoder = cached_model(
+            PromptEncoder, self.model.source, self.numerics, self.instruction, content=digest(self.model.content)
+        )
         texts = list(chain.from_iterable(read_prompts(job, "prompts").prompts))[self.first : self.stop]
         encoded, truncated = {}, {}
-        with capture_library_logs():  # they log every truncated prompt; the facts count them instead
+        # Libraries log every truncated prompt; the facts count them instead.
+        with capture_library_logs(), encoder.on_device():
             for number, text in enumerate(texts, self.first):
                 encoded[number] = encoder.encode(text)
                 if tokenizers := encoder.too_long(text):
                     truncated[str(number)] = tokenizers
                 job.progress((number - self.first + 1) / len(texts))
-        save_embeddings(encoded, encoder.encode_negative(self.negative) if self.guided else {}, job.folder)
+            negative = encoder.encode_negative(self.negative) if self.guided else {}
+        save_embeddings(encoded, negative, job.folder)
         return {"prompts": len(texts), "cut": truncated}
+
+    @property
+    def assumed_bytes(self) -> float | None:
+        from prettyuseful.generators.models import embedding_bytes
+
+        return embedding_bytes(self.generator, self.numerics.dtype)
 
     @property
     def needs(self) -> Resources:
