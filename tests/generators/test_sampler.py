@@ -301,7 +301,7 @@ def test_masks_are_repeated_like_the_embeddings(tiny_model_name: ModelName, tiny
     correct = to_uint8(pipeline(**repeated, **options, generator=seeds).images)
     seeds = [torch.Generator().manual_seed(seed) for seed in (1, 2, 1, 2)]
     pipeline_images = to_uint8(pipeline(**both, **options, generator=seeds, num_images_per_prompt=2).images)
-    without = {"instruction": False} if kind == "sana" else {}  # as the embeddings above
+    without: dict[str, Any] = {"instruction": False} if kind == "sana" else {}  # as the embeddings above
     images = np.concatenate([generate_images(name, prompt, seeds=(1, 2), cfg=1.0, **without) for prompt in prompts])
     assert np.abs(images.astype(int) - correct).max() <= 1
     if np.abs(pipeline_images.astype(int) - correct).max() <= 1:
