@@ -5,10 +5,18 @@ import pkgutil
 from collections.abc import Iterator
 
 import pytest
+from pydantic import JsonValue
 
 import prettyuseful.steps
 from prettyuseful.engine.step import StepSpec
-from prettyuseful.engine.study_fields import _EVERYWHERE, _OF_KIND, input_field, is_within, study_field
+from prettyuseful.engine.study_fields import (
+    _EVERYWHERE,
+    _OF_KIND,
+    input_field,
+    is_within,
+    micro_batch_limit,
+    study_field,
+)
 from prettyuseful.study.file import DatasetPlan, RecipePlan, Study, TrainPlan
 
 SAME_WORDS = {"task", "numerics", "sampling", "transform", "recipe", "images"}
@@ -71,3 +79,21 @@ def test_a_field_lies_in_itself_and_in_what_is_around_it() -> None:
     assert is_within("mix of data set both", "mix")
     assert not is_within("recipes.size", "recipe")
     assert (input_field("train", "start"), input_field("train", "pixels")) == ("pretrain", None)
+
+
+@pytest.mark.parametrize(
+    ("fields", "limit"),
+    [
+        ({"prompts": 1, "sampling.steps": 3}, 6),
+        ({"prompts": 2, "sampling": None}, 3),
+        ({"prompts": 4, "sampling.steps": 3, "encoding.mixed": False}, 2),
+        ({"prompts": 4, "sampling.steps": 3, "encoding.mixed": True}, 6),
+        ({"prompts": 4, "sampling.steps": 3}, None),
+        ({"prompts": 0, "sampling.steps": 3}, None),
+    ],
+)
+def test_a_micro_batch_is_limited_by_the_images_of_a_prompt_or_of_the_class(
+    fields: dict[str, JsonValue], limit: int | None
+) -> None:
+    """A diffusion model with few images per prompt has an encoding; without one, the setting was not limited."""
+    assert micro_batch_limit({"images": 6, **fields}) == limit

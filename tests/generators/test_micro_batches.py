@@ -1,4 +1,4 @@
-"""Every image is generated once, in a batch of its prompt, for all sizes of batches and shards."""
+"""Every image is generated once, in a batch of its group, for all sizes of batches and shards."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prettyuseful.generators.micro_batches import SHARD_IMAGES, BatchPlan
+from prettyuseful.generators.micro_batches import SHARD_IMAGES, BatchPlan, fills_micro_batches
 
 LARGEST = 1000
 plans = st.builds(BatchPlan.for_class, st.integers(1, 2500), st.integers(1, 1200), st.integers(1, 300))
@@ -32,7 +32,7 @@ def test_every_image_is_in_one_micro_batch_and_one_shard(plan: BatchPlan) -> Non
 
 @settings(deadline=None)
 @given(plans | small_plans)
-def test_micro_batch_is_full_and_has_one_prompt(plan: BatchPlan) -> None:
+def test_micro_batch_is_full_and_has_one_group(plan: BatchPlan) -> None:
     for _, stop in plan.shards():
         indices = plan.indices(stop - 1)
         assert len(indices) == len(set(indices)) == plan.size
@@ -59,10 +59,10 @@ def test_images_of_consecutive_shards_are_in_order(plan: BatchPlan) -> None:
 
 @settings(deadline=None)
 @given(st.integers(1, 2000), st.integers(1, 500), st.integers(1, 300))
-def test_size_is_limited_by_the_images_per_prompt(images: int, prompts: int, micro_batch: int) -> None:
-    plan = BatchPlan.for_class(images, prompts, micro_batch)
+def test_size_is_limited_by_the_images_per_group(images: int, groups: int, micro_batch: int) -> None:
+    plan = BatchPlan.for_class(images, groups, micro_batch)
     assert 1 <= plan.size <= micro_batch
-    assert plan.size == micro_batch or (plan.size - 1) * prompts < images <= plan.size * prompts
+    assert plan.size == micro_batch or (plan.size - 1) * groups < images <= plan.size * groups
 
 
 @settings(deadline=None)
@@ -107,3 +107,13 @@ def test_shards_can_end_at_the_first_images(plan: BatchPlan, data: st.DataObject
     assert end in {stop for _, stop in shards}
     assert sorted(i for shard in shards for i in plan.image_indices(*shard)) == list(range(plan.images))
     assert [stop for _, stop in shards[:-1]] == [first for first, _ in shards[1:]]
+
+
+def test_prompts_fill_micro_batches_if_they_have_as_many_images_or_there_is_one() -> None:
+    assert fills_micro_batches(images=3, prompts=1, micro_batch=25)
+    assert fills_micro_batches(images=49, prompts=2, micro_batch=25)
+    assert not fills_micro_batches(images=48, prompts=2, micro_batch=25)
+    assert fills_micro_batches(images=10, prompts=10, micro_batch=1)
+    # A prompt that does not fill one has fewer images than the micro-batch, which is then smaller, or of several.
+    assert BatchPlan.for_class(48, 2, 25).size == 24
+    assert BatchPlan.for_class(48, 1, 25).size == 25

@@ -15,7 +15,9 @@ from tests.generators.reference_pipelines import KINDS, REFINED, TRUE_CFG
 import prettyuseful
 from prettyuseful.engine.keys import digest
 from prettyuseful.errors import DataError, UnknownNameError
-from prettyuseful.generators.models import MODELS, Model, find_model, pin_model, pipeline_path
+from prettyuseful.generators.encoder import PromptEncoder
+from prettyuseful.generators.models import MODELS, Model, embedding_bytes, find_model, pin_model, pipeline_path
+from prettyuseful.numerics import Numerics
 
 PAPER_MODELS = (
     *("sd-1.5", "sd-2.1", "sdxl", "sdxl-turbo", "sd3-medium", "sd3.5-medium", "sd3.5-large", "sd3.5-large-turbo"),
@@ -36,6 +38,7 @@ def test_every_row_is_complete(model: Model) -> None:
     assert model.licence
     assert model.vendor.steps is not None
     assert model.vendor.cfg is not None
+    assert model.embedding is not None
     if model.id.startswith("pocket-"):
         return
     assert re.fullmatch(r"[\w.-]+/[\w.-]+", model.path_or_id)
@@ -142,3 +145,10 @@ def test_fingerprint_does_not_depend_on_documentation(pipeline_folder: Path, tmp
 def test_all_rows_have_different_fingerprints() -> None:
     """SDXL with and without a refiner differ too."""
     assert len({digest(pin_model(name).content) for name in MODELS}) == len(MODELS)
+
+
+def test_bytes_of_embeddings_are_counted(tiny: Tiny) -> None:
+    embedding = PromptEncoder("pocket-base", Numerics()).encode("a cat")
+    assert embedding_bytes("pocket-base", "float32") == sum(tensor.nbytes for tensor in embedding.values())
+    assert embedding_bytes("flux.1-dev", "bfloat16") == 2 * (512 * 4096 + 768)
+    assert embedding_bytes(str(tiny("sd")), "float32") is None

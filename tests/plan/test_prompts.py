@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from tests.plan.plans import dataset, keys, specs
 
+from prettyuseful.engine.cost import Rates
+from prettyuseful.generators.models import MODELS
 from prettyuseful.plan.study import Plan
 from prettyuseful.steps.generation import GenerateSpec
 from prettyuseful.steps.prompts import CaptionSpec, EncodeSpec, PromptSpec
@@ -119,6 +121,20 @@ def test_captions_share_micro_batches_where_images_do_not_depend_on_them(
     plan = plan_of(f"a: {{generator: {generator}, images_per_class: 8, prompts: caption}}")
     made = {(spec.encoding and spec.encoding.mixed, spec.micro_batch) for spec in specs(plan, GenerateSpec)}
     assert made == {(mixed, 8 if mixed else 1)}
+
+
+def test_embeddings_of_the_papers_grid_take_less_than_100_gb(plan_of: PlanOf) -> None:
+    """All models of the paper with class names and captions; only class names are stored, here of 2 of 200 classes."""
+    names = [model.id for model in MODELS.values() if model.paper]  # with three more than the paper
+    lines = [
+        f"m{number}{strategy[:2]}: {{generator: {name}, images_per_class: 8, sampling: paper, prompts: {strategy}}}"
+        for number, name in enumerate(names)
+        for strategy in ("class-name", "caption")
+    ]
+    plan = plan_of("\n".join(lines), "numerics: {device: cuda}")
+    sizes = [Rates().bytes(step) for step in plan.steps.values() if step.spec.kind == "encode"]
+    assert len(sizes) == len(names) >= 13
+    assert 1e9 < 100 * sum(size or 0 for size in sizes) < 10e9
 
 
 def test_a_request_to_a_class_of_ones_own_has_one_caption(plan_of: PlanOf, planted: Callable[[str], str]) -> None:

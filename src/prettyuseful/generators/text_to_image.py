@@ -39,6 +39,11 @@ class TextToImage:
             negative = _to_cpu(self.encoder.encode_negative(sampling.negative)) if guided else {}
             return {prompt: {**_to_cpu(self.encoder.encode(prompt)), **negative} for prompt in dict.fromkeys(prompts)}
 
+    def too_long(self, prompt: str) -> list[str]:
+        """Return the names of the tokenizers that truncate the prompt."""
+        with capture_library_logs():
+            return self.encoder.too_long(prompt)
+
     @contextmanager
     def _room_for_encoders(self) -> Iterator[None]:
         if self.sampler.numerics.device == "cpu":

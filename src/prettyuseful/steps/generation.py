@@ -159,8 +159,8 @@ class GenerateSpec(StepSpec):
 
     def _micro_batches(self, prompts: Prompts) -> list[_MicroBatch]:
         mixed = self.encoding is not None and self.encoding.mixed
-        plan, name = BatchPlan(self.images, 1 if mixed else self.prompts, self.micro_batch), prompts.classes[self.label]
-        batches = []
+        plan, batches = BatchPlan(self.images, 1 if mixed else self.prompts, self.micro_batch), []
+        name = prompts.classes[self.label]
         for number in range(self.first, self.stop):
             indices = tuple(plan.indices(number))
             texts = tuple(prompts.prompt_for(self.label, index) for index in indices)
@@ -226,7 +226,7 @@ class GenerateSpec(StepSpec):
 
         images = chain.from_iterable(zip(batch.indices, batch.prompts, strict=True) for batch in batches)
         prompts = {self._number(index): prompt for index, prompt in images if index < self.images}
-        cut = {str(number): model.encoder.too_long(prompt) for number, prompt in prompts.items()}
+        cut = {str(number): model.too_long(prompt) for number, prompt in prompts.items()}
         return _Sampler(draw, model.sampler.applied, {number: names for number, names in cut.items() if names})
 
     def _draw_or_explain(self, sampler: _Sampler, batch: _MicroBatch) -> Any:
