@@ -92,6 +92,11 @@ class PrettyUseful:
         return (self._correlation_sentence, *self._arrow_sentences())
 
     @property
+    def compares_sets(self) -> bool:
+        """Whether it is about several data sets, and not about selections of one alone."""
+        return len(self.independent) > 1
+
+    @property
     def is_testable(self) -> bool:
         """Whether there are enough data sets for a significant rank correlation."""
         return self.correlation is not None and self.correlation.testable

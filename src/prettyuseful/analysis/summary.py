@@ -143,12 +143,12 @@ class Summary:
     def answer(self) -> tuple[str, ...]:
         """The answer to the study's question in sentences, for its first grid cell.
 
-        Findings of the data checks that make the numbers wrong come first, then a forecast, then what selections of
-        images gain or cost, and usefulness against prettiness.
+        Findings of the data checks that make the numbers wrong come first, then a forecast, then usefulness against
+        prettiness, and what selections of images gain or cost.
         """
         forecast = self.forecast.sentences if self.forecast else ()
-        shown = [effect.sentence for effect in self.first_selections]
-        shown += self.pretty_useful.sentences if self.pretty_useful else ()
+        pretty = self.pretty_useful.sentences if self.pretty_useful and self.pretty_useful.compares_sets else ()
+        shown = (*pretty[:1], *(effect.sentence for effect in self.first_selections), *pretty[1:])
         results = answer(self.study, self.datasets, self.rows, self.comparisons, self.intervention_effects)
         stopped = self.halving.sentences if self.halving else ()
         return (*self.errors, *forecast, *shown, *stopped, *results, *self._mixing_sentences)
