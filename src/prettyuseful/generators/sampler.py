@@ -14,6 +14,9 @@ from prettyuseful.generators.loading import load_parts
 from prettyuseful.generators.models import Source, find_model
 from prettyuseful.numerics import Numerics
 
+DECODED_PIXELS = 1 << 20
+"""Pixels of the images that the VAE decodes at once: four images of 512 px, one of 1024 px. A VAE needs more memory
+for an image than a denoiser. The slices are a part of the step's version, because they can change the last bits."""
 _HANDOVER = 0.8  # share of the denoising steps that the base model does; the refiner does the rest
 
 
@@ -140,7 +143,23 @@ def _load(source: Source, family: Family, sampling: Sampling, numerics: Numerics
     setattr(pipeline, family.denoiser, numerics.prepare(denoiser))
     if all(weight.dim() < 5 for weight in pipeline.vae.parameters()):  # the VAE of Qwen-Image has video (5-D) weights
         pipeline.vae = pipeline.vae.to(memory_format=numerics.torch_memory_format)
+    _decode_in_slices(pipeline)
     return pipeline
+
+
+def _decode_in_slices(pipeline: Any) -> None:
+    """Let the VAE of the pipeline decode at most `DECODED_PIXELS` at once, but at least one image."""
+    decode, scale = pipeline.vae.decode, pipeline.vae_scale_factor
+
+    def decode_slices(latents: torch.Tensor, *args: Any, **options: Any) -> Any:
+        pixels = latents.shape[-2] * latents.shape[-1] * scale**2
+        slices = [
+            decode(part, *args, **{**options, "return_dict": False})[0]
+            for part in latents.split(max(1, DECODED_PIXELS // pixels))
+        ]
+        return (torch.cat(slices),)
+
+    pipeline.vae.decode = decode_slices
 
 
 def _fuse(denoiser: Any) -> None:

@@ -44,7 +44,7 @@ class GenerateSpec(StepSpec):
     """
 
     kind: ClassVar[str] = "generate"
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     pace: ClassVar[float] = 0.03
     generates: ClassVar[bool] = True
     generator: str
