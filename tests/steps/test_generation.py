@@ -269,8 +269,8 @@ def test_an_out_of_memory_error_suggests_a_micro_batch_that_fits(
     with pytest.raises(MemoryLimitError) as error:
         maker.rows()
     assert str(error.value) == (
-        "tiny: 4 images per micro-batch exceed the memory; 2 fit: set numerics.micro_batch: 2 (this changes the "
-        "keys, so images made with another micro-batch are generated again)"
+        "tiny: 4 images per micro-batch exceed the memory; 2 fit: set micro_batch: 2 for this data set (with "
+        "`prettyuseful generate`: --numerics '{micro_batch: 2}'); its images are generated again, and no others"
     )
     assert [len(request.seeds) for request in asked] == [
         2

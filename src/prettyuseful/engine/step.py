@@ -32,7 +32,10 @@ _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 @dataclass(frozen=True)
 class Resources:
-    """What a step needs: CPU threads, accelerators, and bytes of main memory (0: unknown)."""
+    """What a step needs: CPU threads, accelerators, and the predicted bytes of memory where it computes (0: unknown).
+
+    A step on an accelerator needs at most as much main memory, through which its weights are loaded.
+    """
 
     threads: int = 1
     gpus: int = 0

@@ -6,14 +6,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from prettyuseful.engine.pinned import Pinned
 from prettyuseful.errors import DataError, UnknownNameError, did_you_mean
 from prettyuseful.generators import pocket
 from prettyuseful.generators.base import Origin, Sampling
 from prettyuseful.generators.families import FAMILIES, Family, family_of_pipeline
+from prettyuseful.generators.footprint import Footprint
 from prettyuseful.generators.hub import read_hub_json
+from prettyuseful.generators.micro_batches import MICRO_BATCH
 from prettyuseful.generators.weights import unsupported_weights
 from prettyuseful.hub.commits import UNRESOLVED, resolve
 from prettyuseful.hub.files import folder_fingerprint
@@ -54,8 +56,8 @@ class Model:
         gated: whether the licence must be accepted on the hub first.
         size: native height and width in pixels, None for the pipeline's default.
         dtype: number format on an accelerator.
-        memory: GB for the denoiser and VAE with one image of the native size, and GB for the text encoders, which are
-            never loaded at the same time. Estimated from the sizes of the components.
+        footprint: what determines its memory; None if it was not counted.
+        micro_batch: images per micro-batch, unless the study sets it.
         variant: the variant of the weight files.
         distilled: whether the guidance value is an input of the model.
         sequence: maximal number of tokens, None for the family's.
@@ -74,7 +76,8 @@ class Model:
     gated: bool = False
     size: int | None = None
     dtype: DType = "float16"
-    memory: tuple[float, float] | None = None
+    footprint: Footprint | None = None
+    micro_batch: int = MICRO_BATCH
     variant: str | None = None
     distilled: bool = False
     sequence: int | None = None
@@ -131,6 +134,11 @@ def _pocket(name: str, steps: int, note: str) -> Model:
 # Settings of the paper's released code: 50 steps and guidance 2.0 at 512 pixels; few-step models 4 steps, no guidance.
 _PAPER = Sampling(steps=50, cfg=2.0, size=512)
 _PAPER_FEW_STEPS = Sampling(steps=4, cfg=1.0, size=512)
+# Footprints are counted by benchmarks/peak_memory.py.
+_SD2_FOOTPRINT = Footprint(1.73e9, 0.17e9, 0.68e9, 0, 0.4e6, 260.4, 1540)
+_SDXL_FOOTPRINT = Footprint(5.13e9, 0.17e9, 1.64e9, 0, 0, 158.7, 1540, decodes_in_float32=True)
+_SD35_LARGE_FOOTPRINT = Footprint(16.29e9, 0.17e9, 11.16e9, 0.18e9, 11e6, 248, 1545)
+_FLUX_FOOTPRINT = Footprint(23.8e9, 0.17e9, 9.77e9, 3e6, 58e6, 410, 1545, joins_guidance=False)
 _STABILITY = "Stability AI Community License"
 
 MODELS: dict[str, Model] = {
@@ -148,7 +156,7 @@ MODELS: dict[str, Model] = {
             parameters=0.86,
             licence="CreativeML Open RAIL-M",
             size=512,
-            memory=(3, 1),
+            footprint=Footprint(1.72e9, 0.17e9, 0.25e9, 0, 0.3e6, 260.4, 1540),
             variant="fp16",
             vendor=Sampling(steps=50, cfg=7.5),
             paper=_PAPER,
@@ -161,7 +169,7 @@ MODELS: dict[str, Model] = {
             parameters=0.87,
             licence="CreativeML Open RAIL++-M",
             size=768,
-            memory=(4, 1.3),
+            footprint=_SD2_FOOTPRINT,
             vendor=Sampling(steps=50, cfg=7.5),
             paper=_PAPER,
             note="community mirror; the vendor's repository was removed",
@@ -174,7 +182,7 @@ MODELS: dict[str, Model] = {
             parameters=0.87,
             licence="CreativeML Open RAIL++-M",
             size=768,
-            memory=(4, 1.3),
+            footprint=_SD2_FOOTPRINT,
             vendor=Sampling(steps=50, cfg=7.5),
             paper=_PAPER,
             note="community mirror; the vendor's repository was removed",
@@ -187,7 +195,7 @@ MODELS: dict[str, Model] = {
             parameters=2.57,
             licence="CreativeML Open RAIL++-M",
             size=1024,
-            memory=(9.5, 2.3),
+            footprint=_SDXL_FOOTPRINT,
             variant="fp16",
             vendor=Sampling(steps=50, cfg=5.0),
             paper=_PAPER,
@@ -201,7 +209,7 @@ MODELS: dict[str, Model] = {
             parameters=4.83,
             licence="CreativeML Open RAIL++-M",
             size=1024,
-            memory=(14, 4),
+            footprint=Footprint(9.65e9, 0.33e9, 3.02e9, 0, 0, 190.4, 1540, decodes_in_float32=True),
             variant="fp16",
             vendor=Sampling(steps=40, cfg=5.0),
             paper=_PAPER,
@@ -215,7 +223,7 @@ MODELS: dict[str, Model] = {
             parameters=2.57,
             licence="Stability AI Non-Commercial Research Community License",
             size=512,
-            memory=(7, 2.3),
+            footprint=_SDXL_FOOTPRINT,
             variant="fp16",
             vendor=Sampling(steps=4, cfg=1.0),
             paper=_PAPER_FEW_STEPS,
@@ -229,7 +237,7 @@ MODELS: dict[str, Model] = {
             licence=_STABILITY,
             gated=True,
             size=1024,
-            memory=(7, 14),
+            footprint=Footprint(4.17e9, 0.17e9, 11.16e9, 0.11e9, 9.7e6, 157, 1545),
             vendor=Sampling(steps=28, cfg=7.0),
             paper=_PAPER,
         ),
@@ -243,7 +251,7 @@ MODELS: dict[str, Model] = {
             gated=True,
             size=1024,
             dtype="bfloat16",
-            memory=(7.5, 12),
+            footprint=Footprint(4.94e9, 0.17e9, 11.16e9, 0.45e9, 9.7e6, 169, 1545),
             vendor=Sampling(steps=40, cfg=4.5),
             paper=_PAPER,
         ),
@@ -257,7 +265,8 @@ MODELS: dict[str, Model] = {
             gated=True,
             size=1024,
             dtype="bfloat16",
-            memory=(19, 12),
+            footprint=_SD35_LARGE_FOOTPRINT,
+            micro_batch=12,
             vendor=Sampling(steps=28, cfg=3.5),
             paper=_PAPER,
         ),
@@ -271,7 +280,7 @@ MODELS: dict[str, Model] = {
             gated=True,
             size=1024,
             dtype="bfloat16",
-            memory=(19, 12),
+            footprint=_SD35_LARGE_FOOTPRINT,
             vendor=Sampling(steps=4, cfg=1.0),
             paper=_PAPER_FEW_STEPS,
         ),
@@ -285,7 +294,7 @@ MODELS: dict[str, Model] = {
             gated=True,
             size=1024,
             dtype="bfloat16",
-            memory=(26.5, 10.5),
+            footprint=_FLUX_FOOTPRINT,
             distilled=True,
             vendor=Sampling(steps=50, cfg=1.0, distilled_guidance=3.5),
             paper=Sampling(steps=50, cfg=1.0, distilled_guidance=2.0, size=512),
@@ -300,7 +309,7 @@ MODELS: dict[str, Model] = {
             gated=True,
             size=1024,
             dtype="bfloat16",
-            memory=(26.5, 10.5),
+            footprint=_FLUX_FOOTPRINT,
             sequence=256,
             vendor=Sampling(steps=4, cfg=1.0),
             paper=_PAPER_FEW_STEPS,
@@ -314,7 +323,7 @@ MODELS: dict[str, Model] = {
             licence="NVIDIA Source Code License v2 custom, Gemma terms",
             size=1024,
             dtype="bfloat16",
-            memory=(7.7, 6),
+            footprint=Footprint(3.21e9, 0.62e9, 5.23e9, 0, 5.6e6, 61.7, 1673),
             variant="bf16",
             vendor=Sampling(steps=20, cfg=4.5),
             paper=Sampling(steps=50, cfg=2.0, size=1024),
@@ -329,7 +338,7 @@ MODELS: dict[str, Model] = {
             licence="Apache-2.0, Gemma terms",
             size=1024,
             dtype="bfloat16",
-            memory=(8, 6),
+            footprint=Footprint(5.22e9, 0.17e9, 5.23e9, 0, 37e6, 476, 1540, joins_guidance=False),
             vendor=Sampling(steps=50, cfg=4.0),
             paper=_PAPER,
             note="guidance at all steps, as the pipeline does by default",
@@ -343,7 +352,7 @@ MODELS: dict[str, Model] = {
             licence="Apache-2.0",
             size=1328,
             dtype="bfloat16",
-            memory=(49, 17.5),
+            footprint=Footprint(40.86e9, 0.25e9, 16.58e9, 0, 37e6, 356, 3480, joins_guidance=False),
             vendor=Sampling(steps=50, cfg=4.0, negative=" "),
             # The paper's code passed guidance_scale, which this pipeline ignores.
             paper=Sampling(steps=50, cfg=1.0, size=512),
@@ -356,7 +365,7 @@ MODELS: dict[str, Model] = {
             parameters=0.61,
             licence="CreativeML Open RAIL++-M",
             size=1024,
-            memory=(4, 12.5),
+            footprint=Footprint(1.23e9, 0.17e9, 9.52e9, 0, 4e6, 107, 1545),
             vendor=Sampling(steps=20, cfg=4.5),
             paper=_PAPER,
         ),
@@ -388,13 +397,18 @@ def find_model(name: str) -> Model:
     )
 
 
-def memory_needed(name: str, part: Literal["sampling", "encoding"], dtype: DType) -> int:
-    """Return the bytes that a model needs to sample or to encode prompts; 0 if unknown."""
+def sampling_memory(name: str, sampling: Sampling | None, images: int, dtype: DType) -> int:
+    """Return the predicted bytes for sampling `images` images at once with a model of the table; 0 if unknown."""
     model = MODELS.get(name)
-    if model is None or model.memory is None:
+    if model is None or model.footprint is None or sampling is None or not (size := sampling.size or model.size):
         return 0
-    gigabytes = model.memory[0 if part == "sampling" else 1]
-    return int(gigabytes * 1e9 * (2 if dtype == "float32" else 1))
+    return model.footprint.sampling(sampling, size, images, dtype)
+
+
+def encoding_memory(name: str, dtype: DType) -> int:
+    """Return the predicted bytes for encoding prompts with a model of the table; 0 if unknown."""
+    model = MODELS.get(name)
+    return 0 if model is None or model.footprint is None else model.footprint.encoding(dtype)
 
 
 def is_pipeline_folder(name: str) -> bool:

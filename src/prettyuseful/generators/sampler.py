@@ -10,13 +10,11 @@ import torch
 from prettyuseful.errors import DataError
 from prettyuseful.generators.base import Sampling
 from prettyuseful.generators.families import FAMILIES, Family
+from prettyuseful.generators.footprint import DECODED_PIXELS
 from prettyuseful.generators.loading import load_parts
 from prettyuseful.generators.models import Source, find_model
 from prettyuseful.numerics import Numerics
 
-DECODED_PIXELS = 1 << 20
-"""Pixels of the images that the VAE decodes at once: four images of 512 px, one of 1024 px. A VAE needs more memory
-for an image than a denoiser. The slices are a part of the step's version, because they can change the last bits."""
 _HANDOVER = 0.8  # share of the denoising steps that the base model does; the refiner does the rest
 
 
@@ -143,11 +141,11 @@ def _load(source: Source, family: Family, sampling: Sampling, numerics: Numerics
     setattr(pipeline, family.denoiser, numerics.prepare(denoiser))
     if all(weight.dim() < 5 for weight in pipeline.vae.parameters()):  # the VAE of Qwen-Image has video (5-D) weights
         pipeline.vae = pipeline.vae.to(memory_format=numerics.torch_memory_format)
-    _decode_in_slices(pipeline)
+    decode_in_slices(pipeline)
     return pipeline
 
 
-def _decode_in_slices(pipeline: Any) -> None:
+def decode_in_slices(pipeline: Any) -> None:
     """Let the VAE of the pipeline decode at most `DECODED_PIXELS` at once, but at least one image."""
     decode, scale = pipeline.vae.decode, pipeline.vae_scale_factor
 

@@ -104,9 +104,10 @@ class GenerateSpec(StepSpec):
 
     @property
     def needs(self) -> Resources:
-        from prettyuseful.generators.models import memory_needed
+        from prettyuseful.generators.models import sampling_memory
 
-        return replace(super().needs, memory=memory_needed(self.generator, "sampling", self.numerics.dtype))
+        memory = sampling_memory(self.generator, self.sampling, self.micro_batch, self.numerics.dtype)
+        return replace(super().needs, memory=memory)
 
     def _open(self, job: Job) -> tuple[Draw, Callable[[], dict[str, Any]]]:
         from prettyuseful.engine.cache import cached_model
@@ -144,8 +145,8 @@ class GenerateSpec(StepSpec):
             lambda count: draw(replace(request, seeds=request.seeds[:count]), prompt), len(request.seeds)
         )
         advice = (
-            f"{fits} fit: set numerics.micro_batch: {fits} (this changes the keys, so images made with another "
-            "micro-batch are generated again)"
+            f"{fits} fit: set micro_batch: {fits} for this data set (with `prettyuseful generate`: --numerics "
+            f"'{{micro_batch: {fits}}}'); its images are generated again, and no others"
             if fits
             else "not even one image fits: use a smaller size, another dtype or a device with more memory"
         )

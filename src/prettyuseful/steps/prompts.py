@@ -123,9 +123,9 @@ class EncodeSpec(StepSpec):
 
     @property
     def needs(self) -> Resources:
-        from prettyuseful.generators.models import memory_needed
+        from prettyuseful.generators.models import encoding_memory
 
-        return replace(super().needs, memory=memory_needed(self.generator, "encoding", self.numerics.dtype))
+        return replace(super().needs, memory=encoding_memory(self.generator, self.numerics.dtype))
 
     @property
     def rate_class(self) -> str:

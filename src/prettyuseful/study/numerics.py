@@ -9,6 +9,8 @@ from pydantic import Field
 
 from prettyuseful.numerics import DType, MemoryFormat, Numerics, TrainingNumerics
 
+MAX_MICRO_BATCH = 4096
+
 
 class StudyNumerics(TrainingNumerics):
     """Device, number format and batch settings of all steps of a study."""
@@ -22,7 +24,13 @@ class StudyNumerics(TrainingNumerics):
         "auto",
         description="memory format of image tensors; auto: channels_last for classifiers on a GPU, else contiguous",
     )
-    micro_batch: int = Field(25, ge=1, le=4096, description="images per generation batch")
+    micro_batch: int | None = Field(
+        None,
+        ge=1,
+        le=MAX_MICRO_BATCH,
+        description="images per generation batch of all data sets that do not set it; default: that of the model, see "
+        "`prettyuseful list generators`, and 25 for other models and for user-defined generators",
+    )
 
     def generation_numerics(self, native: DType) -> Numerics:
         """Return the settings of generation with a model whose native number format is `native`."""
