@@ -53,9 +53,11 @@ _REFINER = {
     "cross_attention_dim": 1280,
     "projection_class_embeddings_input_dim": 2560,
 }
-_SD2 = {"cross_attention_dim": 1024, "attention_head_dim": (5, 10, 20, 20), "use_linear_projection": True}
-_SD3 = {"sample_size": 128, "num_layers": 24, "attention_head_dim": 64, "num_attention_heads": 24, "in_channels": 16}
-_SD3 |= {"joint_attention_dim": 4096, "caption_projection_dim": 1536, "pooled_projection_dim": 2048, "out_channels": 16}
+_SD2: dict[str, Any] = {"cross_attention_dim": 1024, "attention_head_dim": (5, 10, 20, 20)}
+_SD2 |= {"use_linear_projection": True}
+_SD3: dict[str, Any] = {"sample_size": 128, "num_layers": 24, "attention_head_dim": 64, "num_attention_heads": 24}
+_SD3 |= {"joint_attention_dim": 4096, "caption_projection_dim": 1536, "pooled_projection_dim": 2048}
+_SD3 |= {"in_channels": 16, "out_channels": 16}
 _SD3_LARGE = {**_SD3, "num_layers": 38, "num_attention_heads": 38, "caption_projection_dim": 2432}
 _SD3_LARGE |= {"qk_norm": "rms_norm", "pos_embed_max_size": 192}
 DENOISERS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -217,7 +219,7 @@ def largest_embedding(sampler: DiffusersSampler) -> dict[str, torch.Tensor]:
     """Return an embedding of the largest length, with that of the negative prompt if there is guidance."""
     model, guided = sampler.model, (sampler.sampling.cfg or 1) > 1
     width = DENOISERS[model.id][1].get("cross_attention_dim", 0)
-    embedding = {}
+    embedding: dict[str, torch.Tensor] = {}
     for family, prefix in (
         ((model.family, ""), ("sdxl-refiner", "refiner.")) if model.refiner else ((model.family, ""),)
     ):
@@ -250,7 +252,7 @@ def count(sampler: DiffusersSampler, embedding: Mapping[str, torch.Tensor], size
 
     with contextlib.ExitStack() as stack:
         stack.enter_context(mock.patch.object(vae, "decode", count_from_here))
-        if sampler.numerics.device == "meta":
+        if _denoiser(sampler.pipeline).device.type == "meta":
             stack.enter_context(mock.patch.object(DiffusersSampler, "_check_finite"))
             stack.enter_context(_FullLengths(embedding["prompt_embeds"].shape[1]))
         counted = stack.enter_context(CountedTensors())
@@ -263,7 +265,7 @@ def footprint_of(sampler: DiffusersSampler, embedding: Mapping[str, torch.Tensor
     pipelines = _pipelines(sampler)
     joins = sampler.model.family not in ("flux", "lumina2", "qwen-image")
     rows = 2 if joins and (sampler.sampling.cfg or 1) > 1 else 1
-    upcasts = bool(getattr(pipelines[-1].vae.config, "force_upcast", False)) and sampler.numerics.dtype == "float16"
+    upcasts = sampler.model.family == "sdxl" and sampler.numerics.dtype == "float16"
     counts = [(size, n, *count(sampler, embedding, size, n)) for size in sizes for n in (2, 6)]
     matrix = np.array([[1, rows * n, rows * n * size**2] for size, n, *_ in counts], np.float64)
     vae = sum(_weights(pipeline.vae) for pipeline in pipelines)

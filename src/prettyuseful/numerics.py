@@ -9,9 +9,9 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
 if TYPE_CHECKING:
     import torch
@@ -132,8 +132,19 @@ class TrainingNumerics(Numerics):
     images_at_once: int | None = Field(
         None,
         ge=1,
-        description="images per forward pass in training; gradients are accumulated up to the batch size of the recipe",
+        description="images per forward pass in training; gradients are accumulated up to the batch size of the "
+        "recipe; default: the whole batch, or on a GPU as many as are predicted to fit, without batch norm",
     )
+    recompute: bool = Field(
+        False,
+        description="compute activations again in the backward pass (activation checkpointing): less memory, more "
+        "time; for networks of timm that support it",
+    )
+
+    @model_serializer(mode="wrap")
+    def _leave_out_default(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out what is off, so that it is in no key."""
+        return {name: value for name, value in serialise(self).items() if name != "recompute" or value}
 
 
 @contextmanager

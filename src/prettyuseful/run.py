@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -36,6 +37,7 @@ from prettyuseful.hub.commits import check_resolved
 from prettyuseful.output_files import check_outside_stores, convert_write_errors, make_folder
 from prettyuseful.plan.gather import gather_records
 from prettyuseful.plan.measured import measured_cells
+from prettyuseful.plan.memory import gpu_memory, memory_warnings
 from prettyuseful.plan.planned import PlannedDataset
 from prettyuseful.plan.study import Plan, make_plan
 from prettyuseful.records import RunRecord, dataset_label, write_records
@@ -52,6 +54,7 @@ from prettyuseful.study.numerics import StudyNumerics
 from prettyuseful.study.reading import parse_study
 
 DEFAULT_STORE = "prettyuseful-store"
+_logger = logging.getLogger("prettyuseful")
 _PILOT_SEEDS = 3
 _MAX_NAME = 80  # characters of the name of a data set that is named after its generator
 
@@ -84,7 +87,16 @@ def run_study(
     """
     plan = make_plan(study)
     with Execution(store, workers, on, on_event).session(study.numerics) as session:
+        _warn_of_memory(plan, session.store)
         return run_plan(plan, session, Path(out))
+
+
+def _warn_of_memory(plan: Plan, store: Store) -> None:
+    """Log a line for what is predicted to exceed the memory of a GPU, before anything runs."""
+    card = gpu_memory()
+    if any(memory_warnings(plan.steps.values(), card)):
+        for line in memory_warnings(plan.missing_steps(store).values(), card):
+            _logger.warning("warning: %s", line)
 
 
 def run_plan(plan: Plan, session: Session, out: Path) -> StudyResult:
@@ -261,7 +273,9 @@ def _cost_of(plan: Plan, store: Store | None, rates: Rates, prices: Prices | Non
         needed_plan(plan, store),
         largest_plan(plan, store),
     )
-    cost = cost_of(needed.steps, _missing_steps(needed, store), rates, workers, prices)
+    missing = _missing_steps(needed, store)
+    cost = cost_of(needed.steps, missing, rates, workers, prices)
+    cost = replace(cost, warnings=tuple(memory_warnings(missing.values(), gpu_memory())))
     if len(largest.runs) == len(needed.runs):
         return cost
     return replace(cost, most=cost_of(largest.steps, _missing_steps(largest, store), rates, workers, prices))

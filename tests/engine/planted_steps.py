@@ -47,6 +47,10 @@ class FailSpec(StepSpec):
         raise DataError("a broken image") if self.user else RuntimeError(os.environ.get(self.variable, "no luck"))
 
 
+class LargeSpec(WriteSpec):
+    keeps_model: ClassVar[bool] = False
+
+
 class HungrySpec(WriteSpec):
     def make(self, job: Job) -> dict[str, Any]:
         del job

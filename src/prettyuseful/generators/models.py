@@ -136,9 +136,9 @@ _PAPER = Sampling(steps=50, cfg=2.0, size=512)
 _PAPER_FEW_STEPS = Sampling(steps=4, cfg=1.0, size=512)
 # Footprints are counted by benchmarks/peak_memory.py.
 _SD2_FOOTPRINT = Footprint(1.73e9, 0.17e9, 0.68e9, 0, 0.4e6, 260.4, 1540)
-_SDXL_FOOTPRINT = Footprint(5.13e9, 0.17e9, 1.64e9, 0, 0, 158.7, 1540, decodes_in_float32=True)
-_SD35_LARGE_FOOTPRINT = Footprint(16.29e9, 0.17e9, 11.16e9, 0.18e9, 11e6, 248, 1545)
-_FLUX_FOOTPRINT = Footprint(23.8e9, 0.17e9, 9.77e9, 3e6, 58e6, 410, 1545, joins_guidance=False)
+_SDXL_FOOTPRINT = Footprint(5.13e9, 0.17e9, 1.64e9, 0, 0.8e6, 157.9, 1535, decodes_in_float32=True)
+_SD35_LARGE_FOOTPRINT = Footprint(16.29e9, 0.17e9, 11.16e9, 0, 10.4e6, 248.5, 1545)
+_FLUX_FOOTPRINT = Footprint(23.8e9, 0.17e9, 9.77e9, 3e6, 57e6, 410, 1525, joins_guidance=False)
 _STABILITY = "Stability AI Community License"
 
 MODELS: dict[str, Model] = {
@@ -209,7 +209,7 @@ MODELS: dict[str, Model] = {
             parameters=4.83,
             licence="CreativeML Open RAIL++-M",
             size=1024,
-            footprint=Footprint(9.65e9, 0.33e9, 3.02e9, 0, 0, 190.4, 1540, decodes_in_float32=True),
+            footprint=Footprint(9.65e9, 0.33e9, 3.02e9, 0, 0.8e6, 189.5, 1535, decodes_in_float32=True),
             variant="fp16",
             vendor=Sampling(steps=40, cfg=5.0),
             paper=_PAPER,
@@ -237,7 +237,7 @@ MODELS: dict[str, Model] = {
             licence=_STABILITY,
             gated=True,
             size=1024,
-            footprint=Footprint(4.17e9, 0.17e9, 11.16e9, 0.11e9, 9.7e6, 157, 1545),
+            footprint=Footprint(4.17e9, 0.17e9, 11.16e9, 0, 8.6e6, 157.5, 1545),
             vendor=Sampling(steps=28, cfg=7.0),
             paper=_PAPER,
         ),
@@ -251,7 +251,7 @@ MODELS: dict[str, Model] = {
             gated=True,
             size=1024,
             dtype="bfloat16",
-            footprint=Footprint(4.94e9, 0.17e9, 11.16e9, 0.45e9, 9.7e6, 169, 1545),
+            footprint=Footprint(4.94e9, 0.17e9, 11.16e9, 0, 8.6e6, 169.5, 1545),
             vendor=Sampling(steps=40, cfg=4.5),
             paper=_PAPER,
         ),
@@ -323,7 +323,7 @@ MODELS: dict[str, Model] = {
             licence="NVIDIA Source Code License v2 custom, Gemma terms",
             size=1024,
             dtype="bfloat16",
-            footprint=Footprint(3.21e9, 0.62e9, 5.23e9, 0, 5.6e6, 61.7, 1673),
+            footprint=Footprint(3.21e9, 0.62e9, 5.23e9, 0, 4.9e6, 61.7, 1665),
             variant="bf16",
             vendor=Sampling(steps=20, cfg=4.5),
             paper=Sampling(steps=50, cfg=2.0, size=1024),
@@ -338,7 +338,7 @@ MODELS: dict[str, Model] = {
             licence="Apache-2.0, Gemma terms",
             size=1024,
             dtype="bfloat16",
-            footprint=Footprint(5.22e9, 0.17e9, 5.23e9, 0, 37e6, 476, 1540, joins_guidance=False),
+            footprint=Footprint(5.22e9, 0.17e9, 5.23e9, 0, 36e6, 476, 1530, joins_guidance=False),
             vendor=Sampling(steps=50, cfg=4.0),
             paper=_PAPER,
             note="guidance at all steps, as the pipeline does by default",
@@ -352,7 +352,7 @@ MODELS: dict[str, Model] = {
             licence="Apache-2.0",
             size=1328,
             dtype="bfloat16",
-            footprint=Footprint(40.86e9, 0.25e9, 16.58e9, 0, 37e6, 356, 3480, joins_guidance=False),
+            footprint=Footprint(40.86e9, 0.25e9, 16.58e9, 3e6, 30e6, 362.5, 3475, joins_guidance=False),
             vendor=Sampling(steps=50, cfg=4.0, negative=" "),
             # The paper's code passed guidance_scale, which this pipeline ignores.
             paper=Sampling(steps=50, cfg=1.0, size=512),
@@ -365,7 +365,7 @@ MODELS: dict[str, Model] = {
             parameters=0.61,
             licence="CreativeML Open RAIL++-M",
             size=1024,
-            footprint=Footprint(1.23e9, 0.17e9, 9.52e9, 0, 4e6, 107, 1545),
+            footprint=Footprint(1.23e9, 0.17e9, 9.52e9, 0, 2.8e6, 108.6, 1530),
             vendor=Sampling(steps=20, cfg=4.5),
             paper=_PAPER,
         ),
@@ -403,6 +403,13 @@ def sampling_memory(name: str, sampling: Sampling | None, images: int, dtype: DT
     if model is None or model.footprint is None or sampling is None or not (size := sampling.size or model.size):
         return 0
     return model.footprint.sampling(sampling, size, images, dtype)
+
+
+def largest_micro_batch(name: str, sampling: Sampling, dtype: DType, memory: int) -> int:
+    """Return how many images of a model of the table fit into `memory` bytes at once, as predicted; 0 if none."""
+    model = MODELS[name]
+    assert model.footprint is not None
+    return model.footprint.largest_batch(sampling, sampling.size or model.size or 0, dtype, memory)
 
 
 def encoding_memory(name: str, dtype: DType) -> int:

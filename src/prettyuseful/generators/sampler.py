@@ -128,12 +128,12 @@ class DiffusersSampler:
 
 def _load(source: Source, family: Family, sampling: Sampling, numerics: Numerics) -> Any:
     pipeline = load_parts(source, family, family.text, numerics)
-    pipeline.to(numerics.device)
     denoiser = getattr(pipeline, family.denoiser)
     if numerics.fuse_projections:  # fused before quantisation, because layers cannot be created in 8 bits
         _fuse(denoiser)
     if sampling.quantise == "float8":
         denoiser.enable_layerwise_casting(torch.float8_e4m3fn, getattr(torch, numerics.dtype))
+    pipeline.to(numerics.device)  # only now, because the device may have no room for the denoiser in 16 bits
     if sampling.step_cache is not None:
         from diffusers import FirstBlockCacheConfig
 
@@ -151,10 +151,8 @@ def decode_in_slices(pipeline: Any) -> None:
 
     def decode_slices(latents: torch.Tensor, *args: Any, **options: Any) -> Any:
         pixels = latents.shape[-2] * latents.shape[-1] * scale**2
-        slices = [
-            decode(part, *args, **{**options, "return_dict": False})[0]
-            for part in latents.split(max(1, DECODED_PIXELS // pixels))
-        ]
+        parts = torch.split(latents, max(1, DECODED_PIXELS // pixels))
+        slices = [decode(part, *args, **{**options, "return_dict": False})[0] for part in parts]
         return (torch.cat(slices),)
 
     pipeline.vae.decode = decode_slices

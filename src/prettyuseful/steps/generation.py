@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -19,14 +20,15 @@ from prettyuseful.generators.base import Request, Sampling
 from prettyuseful.generators.micro_batches import BatchPlan
 from prettyuseful.generators.pocket import is_pocket
 from prettyuseful.hub.commits import check_resolved
-from prettyuseful.memory import is_out_of_memory, largest_fitting_count
+from prettyuseful.memory import explain_out_of_memory, is_out_of_memory, largest_fitting_count
 from prettyuseful.numerics import Numerics
-from prettyuseful.redaction import redact_strings
+from prettyuseful.redaction import redact_line, redact_strings
 from prettyuseful.steps.inputs import read_prompts
 
 if TYPE_CHECKING:
     import torch
 
+_MAX_LINE = 300  # characters of a line that a library has logged
 _WRITERS, _AHEAD = 2, 3  # threads that encode images, and micro-batches that may wait for them
 
 Draw = Callable[[Request, int], Any]
@@ -67,7 +69,7 @@ class GenerateSpec(StepSpec):
         total = len(batches.image_indices(self.first, self.stop))
         flat: list[str] = []  # paths of images without contrast
         # The device samples the next micro-batch while threads fetch and encode the images of the previous one.
-        with ThreadPoolExecutor(_WRITERS) as writers:
+        with ThreadPoolExecutor(_WRITERS) as writers, self._library_logs() as logs:
             for number in range(self.first, self.stop):
                 indices = batches.indices(number)
                 text = prompts.prompt_for(self.label, indices[0])
@@ -87,6 +89,7 @@ class GenerateSpec(StepSpec):
             "without_contrast": len(flat),
             "applied": redact_strings(applied()),  # of user-defined classes, too
             "cut": self._truncated_prompts(job),
+            **({"library_logs": [redact_line(line, _MAX_LINE) for line in logs]} if logs else {}),
         }
 
     @property
@@ -129,10 +132,23 @@ class GenerateSpec(StepSpec):
 
         check_resolved(self.model.content, self.generator)
         content = digest(self.model.content)
-        sampler = cached_model(DiffusersSampler, self.model.source, self.sampling, self.numerics, content=content)
+        smaller = "" if self.sampling.quantise else "sampling: {quantise: float8}, or "
+        with explain_out_of_memory(
+            f"{self.generator}: its weights exceed the memory before an image is made; use {smaller}a device with more "
+            "memory"
+        ):
+            sampler = cached_model(DiffusersSampler, self.model.source, self.sampling, self.numerics, content=content)
         names = sorted(name for name in job.inputs if name.startswith("embeddings"))
         stored = StoredEmbeddings(job.inputs[name].path(FILE) for name in names)
         return lambda request, prompt: sampler.sample(stored.load(prompt), request.seeds), sampler.applied
+
+    def _library_logs(self) -> AbstractContextManager[list[str]]:
+        """Return a context that collects what libraries log; user-defined generators may log what they like."""
+        if self.sampling is None:
+            return nullcontext([])
+        from prettyuseful.hub.library_logs import capture_library_logs
+
+        return capture_library_logs()
 
     def _draw_or_explain(self, draw: Draw, request: Request, prompt: int) -> Any:
         try:

@@ -20,6 +20,7 @@ class FitProbeSpec(StepSpec):
 
     kind: ClassVar[str] = "fit-probe"
     pace: ClassVar[float] = 0.002
+    keeps_model: ClassVar[bool] = False
     grows: ClassVar[bool] = False
     recipe: FrozenFeatures
     per_class: ClassCounts | None = None

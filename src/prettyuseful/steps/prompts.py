@@ -14,6 +14,7 @@ from prettyuseful.engine.pinned import Pinned
 from prettyuseful.engine.step import Job, Resources, StepSpec
 from prettyuseful.generators.pocket import is_pocket
 from prettyuseful.hub.commits import check_resolved
+from prettyuseful.memory import explain_out_of_memory
 from prettyuseful.numerics import Numerics
 from prettyuseful.prompts.captioners.source import DESCRIBER, CaptionerSource, open_captioner
 from prettyuseful.prompts.strategies import PromptRequest, write_prompts
@@ -109,16 +110,22 @@ class EncodeSpec(StepSpec):
 
         self.numerics.apply()
         check_resolved(self.model.content, self.generator)
-        encoder = cached_model(PromptEncoder, self.model.source, self.numerics, content=digest(self.model.content))
         texts = list(chain.from_iterable(read_prompts(job, "prompts").prompts))[self.first : self.stop]
         encoded, truncated = {}, {}
-        with capture_library_logs():  # they log every truncated prompt; the facts count them instead
+        too_large = (
+            f"{self.generator}: its text encoders exceed the memory; use a device with more memory, or encode the "
+            "prompts on a machine with more main memory and numerics: {device: cpu}"
+        )
+        # Libraries log every truncated prompt; the facts count them instead.
+        with explain_out_of_memory(too_large), capture_library_logs():
+            encoder = cached_model(PromptEncoder, self.model.source, self.numerics, content=digest(self.model.content))
             for number, text in enumerate(texts, self.first):
                 encoded[number] = encoder.encode(text)
                 if tokenizers := encoder.too_long(text):
                     truncated[str(number)] = tokenizers
                 job.progress((number - self.first + 1) / len(texts))
-        save_embeddings(encoded, encoder.encode_negative(self.negative) if self.guided else {}, job.folder)
+            negative = encoder.encode_negative(self.negative) if self.guided else {}
+        save_embeddings(encoded, negative, job.folder)
         return {"prompts": len(texts), "cut": truncated}
 
     @property

@@ -35,7 +35,7 @@ class StudyNumerics(TrainingNumerics):
     def generation_numerics(self, native: DType) -> Numerics:
         """Return the settings of generation with a model whose native number format is `native`."""
         dtype = self.dtype if self.dtype != "auto" else native if self.device == "cuda" else "float32"
-        excluded = {"micro_batch", "dtype", "memory_format", "images_at_once"}
+        excluded = {"micro_batch", "dtype", "memory_format", "images_at_once", "recompute"}
         return Numerics(
             **self.model_dump(exclude=excluded), dtype=dtype, memory_format=self.resolve_memory_format("contiguous")
         )
@@ -61,14 +61,14 @@ class StudyNumerics(TrainingNumerics):
 @lru_cache(16)
 def _training_numerics(study: StudyNumerics) -> TrainingNumerics:
     half = study.dtype in ("bfloat16", "float16") or (study.dtype == "auto" and study.device == "cuda")
-    shared = study.model_dump(include={"device", "threads", "compile", "images_at_once"})
+    shared = study.model_dump(include={"device", "threads", "compile", "images_at_once", "recompute"})
     memory_format = study.resolve_memory_format("channels_last" if study.device == "cuda" else "contiguous")
     return TrainingNumerics(**shared, dtype="bfloat16" if half else "float32", memory_format=memory_format)
 
 
 @lru_cache(16)
 def _inference_numerics(study: StudyNumerics) -> Numerics:
-    return Numerics(**_training_numerics(study).model_dump(exclude={"images_at_once"}))
+    return Numerics(**_training_numerics(study).model_dump(exclude={"images_at_once", "recompute"}))
 
 
 @lru_cache(16)
