@@ -418,7 +418,7 @@ def _generators() -> Iterator[str]:
     yield "## Models"
     yield (
         "Parameters are those of the denoiser, in billions. Tokens are the longest prompt that the model reads. "
-        "The three columns of memory are predictions in GB from counted tensors, which were not measured on a GPU: denoiser "
+        "The three columns of memory are predictions in GB from counted tensors, not measured on a GPU: denoiser "
         "and VAE with one image at the vendor's settings, and with the default micro-batch (its size in brackets); and "
         "the text encoders, which are never loaded at the same time. A gated model needs its licence accepted on the "
         "hub."

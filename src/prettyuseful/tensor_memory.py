@@ -34,14 +34,14 @@ class CountedTensors:
 
     def __enter__(self) -> Self:
         for mode in self._modes:
-            mode.__enter__()
+            mode.__enter__()  # type: ignore[no-untyped-call]
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         for mode in reversed(self._modes):
-            mode.__exit__(kind, value, trace)
+            mode.__exit__(kind, value, trace)  # type: ignore[no-untyped-call]
 
     def reset_peak(self) -> None:
         self.peak = self.now
