@@ -28,7 +28,7 @@ from prettyuseful.training.classifier import Classifier
 from prettyuseful.training.crops import view_crops
 from prettyuseful.training.initialisation import recompute_activations, trainable, training_mode
 from prettyuseful.training.loader import Batch, BatchLoader, shuffled_batches
-from prettyuseful.training.memory import choose_images_at_once, predict_memory
+from prettyuseful.training.memory import USABLE, choose_images_at_once, predict_memory
 from prettyuseful.training.optimisers import make_optimiser, make_schedule
 from prettyuseful.training.recipes import Recipe, view_of
 from prettyuseful.training.sampling import sample_cutmix_patch, sample_parameters
@@ -251,7 +251,7 @@ def _fit_into_memory(classifier: Classifier, recipe: Recipe, batch: int) -> tupl
     if free is None or not isinstance(numerics, TrainingNumerics):
         return classifier, None
     training_mode(classifier.network, recipe.trains)
-    memory = predict_memory(classifier, recipe, batch)
+    memory, free = predict_memory(classifier, recipe, batch), int(USABLE * free)
     if memory is None:
         return classifier, None
     at_once = numerics.images_at_once

@@ -17,7 +17,8 @@ from prettyuseful.training.recipes import Recipe
 
 _COUNTED = (2, 4)  # images; what the backward pass needs grows linearly with them
 _OVERLAP = 0.3  # share of the smaller of activations and gradients that exists at the peak of the other
-_USABLE = 0.9  # of the free memory; the rest is for workspaces of kernels, and for memory that is free in small pieces
+USABLE = 0.9
+"""Share of the free memory to plan with; the rest is for workspaces of kernels, and for memory in small pieces."""
 _MIN_IMAGES = 8  # fewer at once would take much longer than training with another setting
 
 
@@ -72,15 +73,14 @@ def predict_memory(classifier: Classifier, recipe: Recipe, batch: int) -> Traini
 
 
 def choose_images_at_once(memory: TrainingMemory, network: nn.Module, batch: int, free: int) -> int | None:
-    """Return how many images of a batch to process at once, so that they fit into free memory; None for the batch.
+    """Return how many images of a batch to process at once, so that they fit into `free` bytes; None for the batch.
 
     Gradients are then accumulated, which is the same arithmetic but for rounding. With batch norm it is not, so then it
     is never chosen; nor is it if only very few images would fit.
     """
-    usable = int(_USABLE * free)
-    if memory.total(batch, batch) <= usable or _has_batch_norm(network):
+    if memory.total(batch, batch) <= free or _has_batch_norm(network):
         return None
-    fits = memory.most_at_once(usable)
+    fits = memory.most_at_once(free)
     return ceil(batch / ceil(batch / fits)) if fits >= _MIN_IMAGES else None
 
 
@@ -91,7 +91,8 @@ def _has_batch_norm(network: nn.Module) -> bool:
 
 def _count_kept(classifier: Classifier, count: int) -> int:
     network, size = classifier.network, classifier.design.size
-    with FakeTensorMode() as fake, torch.random.fork_rng(devices=[]):
+    eager = torch.compiler.set_stance("force_eager")  # type: ignore[no-untyped-call]
+    with FakeTensorMode() as fake, torch.random.fork_rng(devices=[]), eager:
         named = chain(network.named_parameters(), network.named_buffers())
         weights: dict[str, torch.Tensor] = {name: fake.from_tensor(tensor) for name, tensor in named}
         images = torch.empty(count, 3, size, size, device=classifier.numerics.device)
