@@ -1,4 +1,4 @@
-"""Predicts the largest memory of generation from counted tensors of the real architectures; see the page on memory.
+"""Predicts the largest memory of generation from counted tensors of the real architectures.
 
 The numbers come from `benchmarks/peak_memory.py`, which runs the pipelines without weights and counts their tensors.
 """
