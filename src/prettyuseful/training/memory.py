@@ -91,8 +91,7 @@ def _has_batch_norm(network: nn.Module) -> bool:
 
 def _count_kept(classifier: Classifier, count: int) -> int:
     network, size = classifier.network, classifier.design.size
-    eager = torch.compiler.set_stance("force_eager")
-    with FakeTensorMode() as fake, torch.random.fork_rng(devices=[]), eager:
+    with FakeTensorMode() as fake, torch.random.fork_rng(devices=[]):
         named = chain(network.named_parameters(), network.named_buffers())
         weights: dict[str, torch.Tensor] = {name: fake.from_tensor(tensor) for name, tensor in named}
         images = torch.empty(count, 3, size, size, device=classifier.numerics.device)
