@@ -9,6 +9,10 @@ threads. The time to load models counts for `ours`, which loads text encoders an
 The pipeline of the main case is created here: a text encoder of the size of CLIP-L (123 M random weights), a tiny UNet
 and a tiny VAE. It shows the cost of text encoding with a small denoiser. The difference is smaller with a large
 denoiser, and with the pocket models, which have a tiny text encoder.
+
+`--captions` measures data sets in which every image has a prompt of its own, as with captions: `plain` and `ours` with
+micro-batches of several prompts, and `one by one`, which is `ours` with a micro-batch of one image. The captions
+themselves are templates, so that no time of a captioner is counted.
 """
 
 from __future__ import annotations
@@ -20,6 +24,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -30,6 +35,26 @@ from diffusers.utils import logging
 from prettyuseful.generators.base import Sampling
 
 CLASSES = ("tench", "goldfish", "bullfrog", "tailed frog")
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is generated: `images` per class, in micro-batches of `micro_batch`, with one or `images` prompts."""
+
+    title: str
+    model: str
+    sampling: Sampling
+    images: int
+    micro_batch: int
+    captions: bool = False
+
+    def templates(self) -> list[str]:
+        """Return one text with `{}` per prompt of a class."""
+        return [f"{{}}, a photo number {number}" for number in range(self.images)] if self.captions else ["{}"]
+
+    def prompt(self, name: str, index: int) -> str:
+        templates = self.templates()
+        return templates[index % len(templates)].replace("{}", name)
 
 
 def clip_l_with_tiny_unet(folder: Path) -> Path:
@@ -86,14 +111,14 @@ def clip_l_with_tiny_unet(folder: Path) -> Path:
     return target
 
 
-def plain(name: str, sampling: Sampling, images: int, micro_batch: int, folder: Path) -> Callable[[], None]:
+def plain(case: Case, folder: Path) -> Callable[[], None]:
     """Return a function that calls the pipeline with lists of prompts and saves the images one by one."""
     from diffusers import StableDiffusionPipeline
 
     from prettyuseful.engine.keys import derive_seed
     from prettyuseful.generators.models import find_model, pipeline_path
 
-    model = find_model(name)
+    model = find_model(case.model)
     with pipeline_path(model.source) as model_folder:
         pipeline = StableDiffusionPipeline.from_pretrained(
             model_folder, safety_checker=None, variant=model.variant, torch_dtype=torch.float32
@@ -103,14 +128,15 @@ def plain(name: str, sampling: Sampling, images: int, micro_batch: int, folder: 
     def run() -> None:
         target = Path(tempfile.mkdtemp(dir=folder))
         for name in CLASSES:
-            for first in range(0, images, micro_batch):
-                indices = range(first, min(first + micro_batch, images))
-                seeds = [derive_seed(0, name, name, index) for index in indices]
+            for first in range(0, case.images, case.micro_batch):
+                indices = range(first, min(first + case.micro_batch, case.images))
+                prompts = [case.prompt(name, index) for index in indices]
+                seeds = [derive_seed(0, name, prompt, i) for i, prompt in zip(indices, prompts, strict=True)]
                 generated = pipeline(
-                    [name] * len(indices),
+                    prompts,
                     generator=[torch.Generator("cpu").manual_seed(seed) for seed in seeds],
-                    num_inference_steps=sampling.steps,
-                    guidance_scale=sampling.cfg,
+                    num_inference_steps=case.sampling.steps,
+                    guidance_scale=case.sampling.cfg,
                 ).images
                 for index, image in zip(indices, generated, strict=True):
                     image.save(target / f"{name}-{index:06d}.jpg", quality=95)
@@ -118,7 +144,7 @@ def plain(name: str, sampling: Sampling, images: int, micro_batch: int, folder: 
     return run
 
 
-def ours(name: str, sampling: Sampling, images: int, micro_batch: int, folder: Path) -> Callable[[], None]:
+def ours(case: Case, folder: Path) -> Callable[[], None]:
     """Return a function that generates a data set like `prettyuseful generate`, in this process."""
     from prettyuseful.engine.step import run_step
     from prettyuseful.engine.store.local import LocalStore
@@ -133,8 +159,13 @@ def ours(name: str, sampling: Sampling, images: int, micro_batch: int, folder: P
             for label in CLASSES:
                 (task / split / label).mkdir(parents=True)
                 Image.new("RGB", (8, 8)).save(task / split / label / "0.png")
-    dataset = {"generator": name, "images_per_class": images, "sampling": sampling.model_dump(exclude_none=True)}
-    plan = make_plan(dataset_study(dataset, {"folder": str(task)}, {"micro_batch": micro_batch}))
+    dataset = {
+        "generator": case.model,
+        "images_per_class": case.images,
+        "sampling": case.sampling.model_dump(exclude_none=True),
+        "prompts": {"strategy": "template", "templates": case.templates()} if case.captions else "class-name",
+    }
+    plan = make_plan(dataset_study(dataset, {"folder": str(task)}, {"micro_batch": case.micro_batch}))
     kinds = ("prompt", "encode", "generate", "collect")
     steps = [step for step in plan.steps.values() if step.spec.kind in kinds]
 
@@ -146,27 +177,32 @@ def ours(name: str, sampling: Sampling, images: int, micro_batch: int, folder: P
     return run
 
 
-def compare(
-    title: str, name: str, sampling: Sampling, images: int, options: argparse.Namespace, folder: Path
-) -> dict[str, Any]:
-    """Time both alternately, so that other load on the machine affects both equally."""
-    ways = {way.__name__: way(name, sampling, images, options.micro_batch, folder) for way in (plain, ours)}
+def compare(case: Case, repeats: int, folder: Path) -> dict[str, Any]:
+    """Time all ways in turn, so that other load on the machine affects all of them."""
+    ways = {"plain": plain(case, folder), "ours": ours(case, folder)}
+    if case.captions:
+        ways["one by one"] = ours(replace(case, micro_batch=1), folder)
     seconds: dict[str, list[float]] = {way: [] for way in ways}
-    for repeat in range(options.repeats + 1):
+    for repeat in range(repeats + 1):
         for way, run in ways.items():
             started = time.perf_counter()
             run()
             if repeat:  # the first round loads and warms up
                 seconds[way].append(round(time.perf_counter() - started, 3))
-    medians = {way: median(values) for way, values in seconds.items()}
-    count = images * len(CLASSES)
+    count = case.images * len(CLASSES)
+    ratios = {
+        way: [round(other / own, 2) for other, own in zip(values, seconds["ours"], strict=True)]
+        for way, values in seconds.items()
+        if way != "ours"
+    }
     return {
-        "case": f"{title}, {sampling.steps} steps, cfg {sampling.cfg:g}",
+        "case": f"{case.title}, {case.sampling.steps} steps, cfg {case.sampling.cfg:g}",
         "images": count,
-        "micro_batch": options.micro_batch,
+        "micro_batch": case.micro_batch,
         "seconds": seconds,
-        "images_per_second": {way: round(count / value, 2) for way, value in medians.items()},
-        "ratio": round(medians["plain"] / medians["ours"], 2),
+        "images_per_second": {way: round(count / median(values), 2) for way, values in seconds.items()},
+        "speed_of_ours_by_round": ratios,
+        "speed_of_ours": {way: median(values) for way, values in ratios.items()},
     }
 
 
@@ -174,24 +210,28 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--micro-batch", type=int, default=10)
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--captions", action="store_true", help="a prompt of its own for every image")
     options = parser.parse_args()
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
     logging.set_verbosity_error()
     logging.disable_progress_bar()
+    base, turbo = Sampling(steps=25, cfg=1.0), Sampling(steps=4, cfg=1.0)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        cases = (
-            (
-                "text encoder of CLIP-L size, tiny UNet",
-                str(clip_l_with_tiny_unet(folder)),
-                Sampling(steps=20, cfg=7.5),
-                10,
-            ),
-            ("pocket-base", "pocket-base", Sampling(steps=25, cfg=1.0), 100),
-            ("pocket-turbo", "pocket-turbo", Sampling(steps=4, cfg=1.0), 100),
-        )
-        results = [compare(*case, options, folder) for case in cases]
+        if options.captions:
+            cases = [
+                Case("pocket-base, captions", "pocket-base", base, 25, options.micro_batch, captions=True),
+                Case("pocket-turbo, captions", "pocket-turbo", turbo, 25, options.micro_batch, captions=True),
+            ]
+        else:
+            title, guided = "text encoder of CLIP-L size, tiny UNet", Sampling(steps=20, cfg=7.5)
+            cases = [
+                Case(title, str(clip_l_with_tiny_unet(folder)), guided, 10, options.micro_batch),
+                Case("pocket-base", "pocket-base", base, 100, options.micro_batch),
+                Case("pocket-turbo", "pocket-turbo", turbo, 100, options.micro_batch),
+            ]
+        results = [compare(case, options.repeats, folder) for case in cases]
     print(json.dumps({"machine": platform.processor() or platform.machine(), "threads": 1, "cases": results}, indent=1))
 
 

@@ -256,7 +256,7 @@ def count(sampler: DiffusersSampler, embedding: Mapping[str, torch.Tensor], size
             stack.enter_context(mock.patch.object(DiffusersSampler, "_check_finite"))
             stack.enter_context(_FullLengths(embedding["prompt_embeds"].shape[1]))
         counted = stack.enter_context(CountedTensors())
-        sampler.sample(embedding, tuple(range(images)))
+        sampler.sample([embedding] * images, tuple(range(images)))
     return denoising[0], counted.peak
 
 

@@ -19,6 +19,7 @@ from prettyuseful.numerics import Environment
 from prettyuseful.records import (
     CellGroupRecord,
     DatasetRecord,
+    ForecastRecord,
     GroupedParts,
     MeasureResult,
     MetricRecord,
@@ -83,6 +84,7 @@ class MadeUpStudy:
     `draws`: the number of draws of data sets with more than one, whose results get worse with every draw.
     `sample_images`: number of sample images per class in each record; `image(label, number)` makes them.
     `prettiness`: mean score of the data sets that have one; `released`: year and month of the generator of a data set.
+    `forecast`: which data sets were trained, if not all.
     """
 
     classes: Sequence[str] = ("cat", "dog", "fox")
@@ -102,6 +104,7 @@ class MadeUpStudy:
     changed: dict[str, dict[str, Any]] = field(default_factory=dict)
     prettiness: Mapping[str, float] = field(default_factory=dict)
     released: Mapping[str, str] = field(default_factory=dict)
+    forecast: ForecastRecord | None = None
 
 
 def made_up_summary(**changes: Any) -> Summary:
@@ -112,6 +115,7 @@ def made_up_summary(**changes: Any) -> Summary:
         _run_record(study, name, architecture, seed, draw)
         for architecture in study.architectures
         for name in study.rates
+        if study.forecast is None or name in ("real", *study.forecast.first, *study.forecast.best)
         for draw in range(study.draws.get(name, 1))
         for seed in study.seeds
     ]
@@ -119,8 +123,8 @@ def made_up_summary(**changes: Any) -> Summary:
 
 
 def _with_defaults(plan: Mapping[str, Any]) -> dict[str, Any]:
-    origin = {} if {"of", "mix"} & plan.keys() else {"generator": "pocket-base"}
-    count = {} if "mix" in plan else {"images_per_class": 10}
+    origin = {} if {"of", "mix", "select"} & plan.keys() else {"generator": "pocket-base"}
+    count = {} if {"mix", "select"} & plan.keys() else {"images_per_class": 10}
     return {**origin, **count, **plan}
 
 
@@ -142,6 +146,7 @@ def _study_record(study: MadeUpStudy) -> StudyRecord:
             CellGroupRecord(architecture=name, recipe="small", cells=[(name, "small", "rgb")])
             for name in study.architectures
         ],
+        forecast=study.forecast,
         environment=MACHINE,
     )
 
@@ -153,7 +158,7 @@ def _dataset_record(study: MadeUpStudy, name: str) -> DatasetRecord:
         name=name,
         control=real,
         images_per_class=10,
-        of=study.changed.get(name, {}).get("of"),
+        of=study.changed.get(name, {}).get("select", study.changed.get(name, {})).get("of"),
         diagnosis=_diagnosis(study) if name in study.diagnosed else None,
         generator=None
         if real

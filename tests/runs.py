@@ -93,13 +93,13 @@ def datasets(folder: Path) -> dict[str, str]:
     return {str(path.relative_to(folder)): file_sha256(path) for path in (folder / "out").rglob("*.parquet")}
 
 
-def records(folder: Path) -> dict[str, Any]:
+def records(folder: Path, out: str = "out") -> dict[str, Any]:
     def timeless(value: Any) -> Any:
         if isinstance(value, dict):
             return {k: timeless(v) for k, v in value.items() if k not in TIMES and not k.endswith("_seconds")}
         return [timeless(v) for v in value] if isinstance(value, list) else value
 
-    files = (folder / "out" / "records").glob("*.json")
+    files = (folder / out / "records").glob("*.json")
     return {path.name: timeless(json.loads(path.read_text("utf-8"))) for path in files}
 
 

@@ -32,7 +32,7 @@ LAYERS = (
     ("names", "report"),
     ("results", "adaptive"),
     ("run",),
-    ("auditing",),
+    ("auditing", "forecasting"),
     ("console",),
     ("cli",),
 )

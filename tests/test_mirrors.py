@@ -18,6 +18,7 @@ REASONS = {
     "data/sources/protocol": "One protocol and no code; tests/data/sources run every source.",
     "generators/base": "A protocol and records without behaviour; the tests of every generator fill and read them.",
     "encoders/base": "Two protocols and no code; every encoder's tests run what they promise.",
+    "encoders/questions": "Two records and a protocol; the tests of both models fill them and read them.",
     "engine/events": "Two records and a function that does nothing; tests/engine/test_execute.py reads the events.",
     "engine/workers/base": "A protocol and an exception; tests/engine/workers/test_local.py and test_ray.py run both.",
     "metrics/__init__": "It only gives public names to functions and rows whose modules have tests of their own.",

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Literal
+
 import pytest
 import torch
 
@@ -14,6 +16,19 @@ def test_apply_sets_the_number_of_threads() -> None:
     Numerics(threads=1).apply()
     assert torch.get_num_threads() == 1
     torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("precision", ["tf32", "ieee"])
+def test_apply_sets_the_precision_of_float32(precision: Literal["tf32", "ieee"]) -> None:
+    Numerics(float32_precision=precision).apply()
+    assert torch.backends.cuda.matmul.allow_tf32 == (precision == "tf32")
+    assert torch.backends.cudnn.allow_tf32 == (precision == "tf32")
+    Numerics().apply()
+
+
+def test_the_precision_of_float32_is_a_setting_of_gpus_only() -> None:
+    assert Numerics(device="cuda").model_dump()["float32_precision"] == "ieee"
+    assert Numerics(float32_precision="tf32").model_dump() == Numerics().model_dump()
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")

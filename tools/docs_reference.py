@@ -324,6 +324,7 @@ _GROUPS: Mapping[str, tuple[str, tuple[str, ...]]] = {
             "audit",
             "check_data",
             "run_study",
+            "run_forecast",
             "generate",
             "make_steps",
             "estimate_cost",
@@ -420,8 +421,8 @@ def _generators() -> Iterator[str]:
         "Parameters are those of the denoiser, in billions. Tokens are the longest prompt that the model reads. "
         "The three columns of memory are predictions in GB from counted tensors, not measured on a GPU: denoiser "
         "and VAE with one image at the vendor's settings, and with the default micro-batch (its size in brackets); and "
-        "the text encoders, which are never loaded at the same time. A gated model needs its licence accepted on the "
-        "hub."
+        "the text encoders, which are on the GPU together with the others only for captions, if both fit. A gated "
+        "model needs its licence accepted on the hub."
     )
     yield TABLES["generators"].text
     yield "## Sampling settings"

@@ -10,7 +10,7 @@ from pathlib import Path
 from docs_markdown import code, table
 
 from prettyuseful.aesthetics import SCORES, Score
-from prettyuseful.aesthetics.models import QuestionModel
+from prettyuseful.aesthetics.models import ClassifierModel, QuestionModel
 from prettyuseful.checks.rows import CHECKS
 from prettyuseful.diagnosis.causes import CAUSES
 from prettyuseful.encoders.table import ENCODERS
@@ -94,6 +94,9 @@ def _learned_scores() -> Iterator[tuple[str, ...]]:
         if isinstance(model, QuestionModel):
             size = f"short side of at most {model.short_side} px"
             yield f"`{score.name}`", "required", "prompt or class", size, _range(score), model.licence, score.source
+        elif isinstance(model, ClassifierModel):
+            classifier = code(model.classifier)
+            yield f"`{score.name}`", classifier, "class", model.size, _range(score), model.licence, score.source
         elif model is not None:
             head = model.head
             weights = code(model.weights.partition("@")[0])

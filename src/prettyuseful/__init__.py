@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from prettyuseful.errors import EveryRunFailedError as EveryRunFailedError
     from prettyuseful.errors import PrettyUsefulError as PrettyUsefulError
     from prettyuseful.errors import UserError as UserError
+    from prettyuseful.forecasting import run_forecast as run_forecast
     from prettyuseful.plan.study import make_plan as make_plan
     from prettyuseful.records import read_records as read_records
     from prettyuseful.results import StudyResult as StudyResult
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from prettyuseful.run import explain as explain
     from prettyuseful.run import generate as generate
     from prettyuseful.run import make_steps as make_steps
+    from prettyuseful.run import run_experiment as run_experiment
     from prettyuseful.run import run_study as run_study
     from prettyuseful.run import study_status as study_status
     from prettyuseful.run import sweep_store as sweep_store
@@ -75,6 +77,8 @@ _MODULE_OF = {
     "open_store": "engine.store.open",
     "parse_study": "study.reading",
     "read_records": "records",
+    "run_experiment": "run",
+    "run_forecast": "forecasting",
     "run_study": "run",
     "study_status": "run",
     "summarise": "analysis.summary",

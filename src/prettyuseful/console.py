@@ -28,6 +28,7 @@ from prettyuseful.interface_checks import CheckResult
 from prettyuseful.redaction import redact, redact_line
 
 if TYPE_CHECKING:
+    from prettyuseful.analysis.forecast import Forecast
     from prettyuseful.analysis.pooling import PooledStudies
     from prettyuseful.analysis.rows import Row
     from prettyuseful.analysis.statistics import Interval
@@ -161,6 +162,31 @@ def summary_table(summary: Summary) -> Table:
     return table
 
 
+def forecast_table(forecast: Forecast) -> Table:
+    """Return one line per data set, the highest first: forecast accuracies, and those that were measured."""
+    caption = (
+        "accuracy on real test images\n"
+        "forecast: with its 90% prediction interval, within which a measured accuracy is expected\n"
+        "measured: mean [95% interval]"
+    )
+    table = Table(title="Forecast", caption=caption, title_justify="left", caption_justify="left")
+    for heading in ("data set", "forecast", "measured"):
+        table.add_column(heading, justify="left" if heading == "data set" else "right")
+    lines = [
+        (
+            part.forecast.mean,
+            part.dataset,
+            percent(part.forecast),
+            "" if part.measured is None else percent(part.measured),
+        )
+        for part in forecast.forecasts
+    ]
+    lines += [(value.mean, name, "trained first", percent(value)) for name, value in forecast.first.items()]
+    for _, *cells in sorted(lines, reverse=True):
+        table.add_row(*cells)
+    return table
+
+
 def _metric(summary: Summary, row: Row, name: str) -> str:
     """Return the value of a metric, with the number of images if values of several numbers stand in one column."""
     value = _or_missing(row.metrics.get(name), number)
@@ -227,16 +253,16 @@ def _cost_notes(cost: Cost) -> Iterator[str]:
     done = f"{cost.steps - cost.left:,} of {cost.steps:,} steps done"
     yield done if cost.left else "all results are in the store"
     if cost.left:
-        qualifier = "at least" if total.unknown_steps else "about"
         others = f", plus {total.unknown_steps:,} steps without a time estimate" if total.unknown_steps else ""
         workers = f"{cost.workers} worker{'' if cost.workers == 1 else 's'}"
-        yield f"{qualifier} {duration(cost.seconds)} left with {workers}{others}"
+        yield f"{_time_left(cost)} left with {workers}{others}"
     if (most := cost.most) is not None:
-        more = "at least" if most.amounts.unknown_steps else "about"
         yield (
-            f"results decide how many steps are needed: {cost.steps:,} to {most.steps:,}; {more} "
-            f"{duration(most.seconds)} left for all of them"
+            f"results decide how many steps are needed: {cost.steps:,} to {most.steps:,}; {_time_left(most)} left for "
+            "all of them"
         )
+    if (expected := cost.expected) is not None:
+        yield f"expected: {expected.steps:,} steps, {_time_left(expected)} left"
     if total.unsized_steps:
         yield f"disk: unknown for {total.unsized_steps:,} of {cost.left:,} steps; the store has no such step to measure"
     if prices.cpu_hour is None and prices.gpu_hour is not None and total.cpu_hours != 0:
@@ -245,6 +271,10 @@ def _cost_notes(cost: Cost) -> Iterator[str]:
         yield "money: CPU hours only; add --price-per-gpu-hour to include the GPU"
     if total.unknown_steps or (total.bytes and total.unsized_steps):
         yield "?: unknown; >: lower bound, since some steps have no estimate"
+
+
+def _time_left(cost: Cost) -> str:
+    return f"{'at least' if cost.amounts.unknown_steps else 'about'} {duration(cost.seconds)}"
 
 
 def _amount(value: float | None, unknown_steps: int, format_value: Callable[[float], str]) -> str:

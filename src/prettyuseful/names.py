@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, get_args
 
 from prettyuseful.aesthetics import SCORES
+from prettyuseful.analysis.predictors import PREDICTORS
 from prettyuseful.bundled_studies import BUNDLED
 from prettyuseful.encoders.table import ENCODERS, EVERY_TIMM_ID
 from prettyuseful.errors import StudyError, UnknownNameError, did_you_mean
@@ -17,6 +18,7 @@ from prettyuseful.metrics import METRICS
 from prettyuseful.prompts.strategies import PROMPT_STRATEGIES
 from prettyuseful.registry import Registry
 from prettyuseful.selection.criteria import CRITERIA
+from prettyuseful.selection.experiments import EXPERIMENTS
 from prettyuseful.tasks.source import TASKS
 from prettyuseful.training.architectures import ARCHITECTURES, PAPER_TIMM_IDS
 from prettyuseful.training.recipes import RECIPES
@@ -36,9 +38,12 @@ _ROWS: Mapping[str, Registry[Any]] = {
     "metrics": METRICS,
     "scores": SCORES,
     "selections": CRITERIA,
+    "experiments": EXPERIMENTS,
+    "predictors": PREDICTORS,
 }
 KINDS = ("generators", *_ROWS, "transforms", "studies")
-_NOT_USER_DEFINED = ("architectures", "selections")  # user-defined networks do not exist yet; a selection takes scores
+# User-defined networks do not exist yet; a selection takes scores, and a metric that a study lists is a predictor.
+_NOT_USER_DEFINED = ("architectures", "selections", "predictors")
 _USER_DEFINED_NOTE = (
     "to add your own: write a {row} in a Python file and name it as file.py:OBJECT; "
     "`prettyuseful list {kind} file.py:OBJECT` shows it"
@@ -80,6 +85,7 @@ def list_notes(kind: str) -> tuple[str, ...]:
     notes = {
         "architectures": ("any timm id can be used, such as deit_small_patch16_224",),
         "encoders": (EVERY_TIMM_ID,),
+        "predictors": ("every metric that a study lists, also one of your own, is a predictor, too",),
         "probes": (
             "a study can define a probe by a transform, {transform: {kind: ...}}: "
             f"{', '.join(list_names('transforms'))} (see `prettyuseful list transforms`)",

@@ -53,6 +53,19 @@ class Numerics(BaseModel):
     attention: Literal["auto", "math", "flash", "efficient", "cudnn"] = Field(
         "auto", description="kernel of scaled dot-product attention in generation; auto: PyTorch chooses"
     )
+    float32_precision: Literal["ieee", "tf32"] = Field(
+        "ieee",
+        description="float32 matrix products and convolutions of generation and classifiers on a GPU: ieee, or tf32, "
+        "which is faster and rounds their inputs to 10 bits of mantissa; metrics always use ieee",
+    )
+
+    @model_serializer(mode="wrap")
+    def _serialise(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out the precision on a CPU, which has one only: it must not be in keys."""
+        values: dict[str, Any] = handler(self)
+        if self.device == "cpu":
+            values.pop("float32_precision", None)
+        return values
 
     def apply(self) -> None:
         """Configure PyTorch in this process for a step with these settings.
@@ -68,6 +81,10 @@ class Numerics(BaseModel):
             raise StudyError("numerics.device is cuda, but this machine has no CUDA device; set numerics.device: cpu")
         torch.set_num_threads(self.threads)
         torch.backends.cudnn.benchmark = False
+        # By default, PyTorch computes float32 convolutions in TF32. Inductor reads these flags, not the newer
+        # `fp32_precision`, and mixing both is an error.
+        torch.backends.cuda.matmul.allow_tf32 = self.float32_precision == "tf32"
+        torch.backends.cudnn.allow_tf32 = self.float32_precision == "tf32"
 
     def autocast(self) -> AbstractContextManager[object]:
         """Return a context in which a network computes in `dtype` while its weights stay float32."""
@@ -142,9 +159,10 @@ class TrainingNumerics(Numerics):
     )
 
     @model_serializer(mode="wrap")
-    def _leave_out_default(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out what is off, so that it is in no key."""
-        return {name: value for name, value in serialise(self).items() if name != "recompute" or value}
+    def _serialise(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out what is off, too: keys are older than this field."""
+        values = super()._serialise(handler)  # pydantic calls only the serializer of the subclass
+        return {name: value for name, value in values.items() if name != "recompute" or value}
 
 
 @contextmanager

@@ -25,6 +25,7 @@ from prettyuseful.generators.base import Origin
 from prettyuseful.metrics.base import Metric, Per
 from prettyuseful.numerics import Environment
 from prettyuseful.output_files import convert_write_errors, draft_folder, is_own_file, make_folder, write_text
+from prettyuseful.study.curve import MixPoint
 from prettyuseful.study.file import MAX_DRAWS, REAL, Study
 from prettyuseful.study.problems import find_problems
 from prettyuseful.untrusted_text import (
@@ -50,6 +51,8 @@ class _Versioned(BaseModel):
 
 
 TransferKind = Literal["synth_to_real", "real_to_synth", "real_to_real", "mixed_to_real"]
+HELD_OUT = "held-out real"
+"""What a run of a rung is tested on: real training images that no data set of the study uses."""
 Subject = Literal["data-set", "real-test", "real-train"]
 CellNames = tuple[str, str, str]
 """The names of a grid cell: architecture, recipe, probe."""
@@ -86,7 +89,9 @@ class RunRecord(_Versioned):
     `steps_of`: for points of the real-image curve, the images per class whose number of training steps is used. `keys`:
     keys of its artifacts. `seconds`: wall time of each step. `last_epoch`: training log of the last epoch.
     `environment`: software and hardware of the training. `transfers`: its tests. `draw`: the draw of the generator that
-    it was trained on, from 0; the images of draw d were generated with the seed of the data set plus d.
+    it was trained on, from 0; the images of draw d were generated with the seed of the data set plus d. `mixed`: for
+    points of the curve of mixtures, the numbers of real images and of images of the data set. `rung`: for runs of
+    `halving` with a part of the budget, the number of the rung, from 1; they are tested on `HELD_OUT`.
     """
 
     record: Literal["run"] = "run"
@@ -100,6 +105,8 @@ class RunRecord(_Versioned):
     seed: int
     draw: Annotated[int, Field(ge=0, lt=MAX_DRAWS)] = 0
     steps_of: ClassCounts | None = None
+    mixed: MixPoint | None = None
+    rung: Annotated[int, Field(ge=1, le=8)] | None = None
     keys: dict[str, str]
     seconds: dict[str, Seconds] = {}
     last_epoch: dict[str, float] = {}
@@ -112,9 +119,14 @@ class RunRecord(_Versioned):
         return self.architecture, self.recipe, self.probe
 
     @property
+    def is_result(self) -> bool:
+        """Whether it is a result of its data set: neither a point of a curve nor of a rung."""
+        return self.steps_of is None and self.rung is None and self.mixed is None
+
+    @property
     def dataset_title(self) -> str:
-        """The data set that it was trained on, such as `sd-1.5` or `sd-1.5, draw 2`."""
-        return dataset_title(self.dataset, self.draw)
+        """What it was trained on, such as `sd-1.5`, `sd-1.5, draw 2`, `sd-1.5, rung 1` or `50 real + 100 sd-1.5`."""
+        return dataset_title(self.dataset, self.draw, self.mixed, self.rung)
 
 
 class GroupedParts(BaseModel):
@@ -202,6 +214,7 @@ class DatasetRecord(_Versioned):
     `applied`: settings that were applied when the images were made. `keys`: keys of its artifacts. `samples[class]`:
     example images as base64 PNGs. `findings`: what the data checks found; null if they did not run on it. `draws`: how
     often its images were generated. All else is about draw 0, except `generation_seconds`, which is the sum over draws.
+    `linear_probe`: for a forecast, the test on real training images of a linear probe that is fitted on the data set.
     """
 
     record: Literal["dataset"] = "dataset"
@@ -226,6 +239,7 @@ class DatasetRecord(_Versioned):
     diagnosis: Diagnosis | None = None
     findings: tuple[Finding, ...] | None = None
     samples: list[list[str]] = []
+    linear_probe: TransferResult | None = None
 
     @property
     def named_causes(self) -> tuple[CauseFinding, ...]:
@@ -274,6 +288,18 @@ class HubModelRecord(BaseModel):
     used_by: list[str]
 
 
+class ForecastRecord(BaseModel):
+    """Which data sets of a forecast were trained; all others were only measured.
+
+    `first`: the data sets that the forecast learns from, in the order in which they were chosen. `best`: those that
+    were trained because their forecasts were the highest, in the order of the forecasts.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    first: list[str]
+    best: list[str] = []
+
+
 _STUDY_SCHEMA: dict[str, JsonValue] = {
     "type": "object",
     "description": "a study file; `prettyuseful schema` prints its schema",
@@ -286,7 +312,8 @@ class StudyRecord(_Versioned):
 
     `file`: the content of the study file, without defaults. `metrics`: the measured metrics. `encoders`: the encoders
     of the metrics, each with a one-line description. `hub_models`: the models used from the model hub. `cell_groups`:
-    the grid cells. `notes`: sentences on images and classes that were not used.
+    the grid cells. `notes`: sentences on images and classes that were not used. `forecast`: which data sets were
+    trained, if the others were forecast.
     """
 
     record: Literal["study"] = "study"
@@ -299,6 +326,7 @@ class StudyRecord(_Versioned):
     hub_models: list[HubModelRecord] = []
     cell_groups: list[CellGroupRecord]
     notes: list[str] = []
+    forecast: ForecastRecord | None = None
     environment: Environment
 
     @field_serializer("file")
@@ -325,8 +353,8 @@ def record_name(record: Record) -> str:
         case DatasetRecord():
             return dataset_file(dataset_label(record.name, record.images_per_class))
         case RunRecord():
-            data = dataset_label(record.dataset, record.images_per_class, record.steps_of, record.draw)
-            return run_file(run_label(data, record.cell, record.seed))
+            data = dataset_label(record.dataset, record.images_per_class, record.steps_of, record.draw, record.mixed)
+            return run_file(run_label(data, record.cell, record.seed, record.rung))
 
 
 def dataset_file(label: str) -> str:
@@ -339,25 +367,43 @@ def run_file(label: str) -> str:
     return f"run@{label}.json"
 
 
-def run_label(data: str, cell: CellNames, seed: int) -> str:
+def run_label(data: str, cell: CellNames, seed: int, rung: int | None = None) -> str:
     """Return a name of a run that is unique in its study."""
-    return "@".join([data, *cell, str(seed)])
+    return "@".join([data, *cell, str(seed), *([] if rung is None else [f"rung-{rung}"])])
 
 
-def dataset_label(name: str, images_per_class: ClassCounts, steps_of: ClassCounts | None = None, draw: int = 0) -> str:
-    """Return a unique name of a data set or of a draw beyond the first one.
+def dataset_label(
+    name: str,
+    images_per_class: ClassCounts,
+    steps_of: ClassCounts | None = None,
+    draw: int = 0,
+    mixed: MixPoint | None = None,
+) -> str:
+    """Return a unique name of a data set, of a draw beyond the first one, or of real images mixed with the data set.
 
     Real images occur in several sizes and numbers of training steps.
     """
+    if mixed is not None:
+        return mix_label(name, mixed)
     if name == REAL:
         steps = "" if steps_of is None else f"@steps-of-{steps_of.label}"
         return f"{REAL}@{images_per_class.label}{steps}"
     return f"{name}@draw-{draw}" if draw else name
 
 
-def dataset_title(name: str, draw: int) -> str:
-    """Return the name of a data set for readers; the first draw is the data set itself."""
-    return f"{name}, draw {draw}" if draw else name
+def mix_label(name: str, mixed: MixPoint) -> str:
+    """Return a unique name of real images mixed with a data set."""
+    return f"{name}@{mixed.label}"
+
+
+def dataset_title(name: str, draw: int, mixed: MixPoint | None = None, rung: int | None = None) -> str:
+    """Return the name of a data set for readers; the first draw is the data set itself, and a rung has a part of it."""
+    if rung is not None:
+        return f"{name}, rung {rung}"
+    title = f"{name}, draw {draw}" if draw else name
+    if mixed is None:
+        return title
+    return f"{mixed.real} {REAL} + {mixed.synthetic} {title}" if mixed.synthetic else f"{mixed.real} {REAL} alone"
 
 
 RECORD_MARK = b'"schema_version"'
@@ -394,9 +440,10 @@ def _is_old_record(path: Path) -> bool:
             return path.name == dataset_file(dataset_label(content["name"], counts))
         steps_of = content.get("steps_of")
         curve = None if steps_of is None else ClassCounts(steps_of)
-        data = dataset_label(content["dataset"], counts, curve, content.get("draw", 0))
+        mixed = MixPoint(**content["mixed"]) if content.get("mixed") else None
+        data = dataset_label(content["dataset"], counts, curve, content.get("draw", 0), mixed)
         cell = (content["architecture"], content["recipe"], content["probe"])
-        return path.name == run_file(run_label(data, cell, content["seed"]))
+        return path.name == run_file(run_label(data, cell, content["seed"], content.get("rung")))
     except (OSError, UnreadableTextError, KeyError, TypeError, ValueError, AttributeError):
         return False
 
@@ -510,15 +557,18 @@ def _diagnosis_problems(record: DatasetRecord, task: TaskRecord) -> Iterator[str
 
 
 def _sort_key(record: Record, study: StudyRecord) -> tuple[int | ClassCounts, ...]:
-    """Sort records like the data sets and grid cells of the study file; real images come first."""
+    """Sort records like the data sets and grid cells of the study file; real images come first, mixtures last."""
     if isinstance(record, StudyRecord):
         return (0,)
-    names, seeds = [REAL, *study.file.datasets], list(study.file.train.all_seeds)
+    names, seeds = [REAL, *study.file.datasets], list(study.file.all_seeds)
     if isinstance(record, DatasetRecord):
         return (1, names.index(record.name), record.images_per_class)
     cell = study.cells.index(record.cell)
+    if record.mixed is not None:
+        point = (record.mixed.real, record.mixed.synthetic)
+        return (3, cell, seeds.index(record.seed), *point, names.index(record.dataset), record.draw)
     position = (seeds.index(record.seed), names.index(record.dataset), record.images_per_class, record.draw)
-    return (2, cell, record.steps_of or ClassCounts(0), *position)
+    return (2, cell, record.rung or 0, record.steps_of or ClassCounts(0), *position)
 
 
 def schema(models: Iterable[type[BaseModel]] = (StudyRecord, DatasetRecord, RunRecord, Manifest)) -> dict[str, Any]:

@@ -80,7 +80,7 @@ def check_output_folder(plan: Plan, out: Path) -> None:
     make_folder(out)
     check_writable(out)
     replaceable(out / REPORT, REPORT_MARK)
-    for dataset in plan.datasets:
+    for dataset in plan.all_datasets:
         replaceable(out / "records" / dataset_file(dataset.label), RECORD_MARK)
         for name, mark in _DATASET_MARKS.items():
             replaceable(out / "datasets" / dataset.label / name, mark)

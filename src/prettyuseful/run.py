@@ -14,10 +14,11 @@ from typing import Any
 import yaml
 from pydantic import BaseModel
 
-from prettyuseful.adaptive import largest_plan, needed_plan, run_looks
+from prettyuseful.adaptive import expected_plan, largest_plan, needed_plan, run_looks
 from prettyuseful.analysis.detection import Compared, Detection, StudySizes, detect
 from prettyuseful.analysis.rows import baseline_of
 from prettyuseful.analysis.statistics import Replicate, fit
+from prettyuseful.analysis.stopping import random_controls
 from prettyuseful.checks.finding import Finding
 from prettyuseful.checks.image_set import Sets
 from prettyuseful.checks.rows import check_images
@@ -35,12 +36,13 @@ from prettyuseful.engine.workers.open import local_parallelism
 from prettyuseful.errors import EveryRunFailedError, StepFailedError, StoreError, StudyError
 from prettyuseful.hub.commits import check_resolved
 from prettyuseful.output_files import check_outside_stores, convert_write_errors, make_folder
+from prettyuseful.plan.experiments import with_experiment
 from prettyuseful.plan.gather import gather_records
 from prettyuseful.plan.measured import measured_cells
 from prettyuseful.plan.memory import gpu_memory, memory_warnings
 from prettyuseful.plan.planned import PlannedDataset
 from prettyuseful.plan.study import Plan, make_plan
-from prettyuseful.records import RunRecord, dataset_label, write_records
+from prettyuseful.records import Record, RunRecord, dataset_label, write_records
 from prettyuseful.results import (
     StudyResult,
     check_dataset_folder,
@@ -48,6 +50,7 @@ from prettyuseful.results import (
     export_dataset,
     write_results,
 )
+from prettyuseful.selection.experiments import EXPERIMENTS, Experiment
 from prettyuseful.steps.checks import image_set
 from prettyuseful.study.file import REAL, DatasetPlan, Study
 from prettyuseful.study.numerics import StudyNumerics
@@ -87,11 +90,42 @@ def run_study(
     """
     plan = make_plan(study)
     with Execution(store, workers, on, on_event).session(study.numerics) as session:
-        _warn_of_memory(plan, session.store)
+        warn_of_memory(plan, session.store)
         return run_plan(plan, session, Path(out))
 
 
-def _warn_of_memory(plan: Plan, store: Store) -> None:
+def run_experiment(
+    study: Study,
+    experiment: Experiment | str = "pretty",
+    store: Path | str = DEFAULT_STORE,
+    out: Path | str = "results",
+    workers: int | None = None,
+    on: str = "local",
+    on_event: OnEvent = ignore,
+) -> StudyResult:
+    """Run a study with selections of its generated images, each against a random selection of equal size.
+
+    Example: `run_experiment(load_study("study.yaml")).summary.selections` tells whether the prettier half of the images
+    is better or worse training data than a random half.
+
+    Args:
+        study: from `load_study` or `parse_study`.
+        experiment: a name from `prettyuseful list experiments`, or `top_and_bottom("sharpness", "30%")`.
+        store: see `run_study`, as for the other parameters.
+
+    Raises:
+        UserError: see `run_study`; or no data set is generated or has enough images.
+        EveryRunFailedError: see `run_study`.
+    """
+    chosen = EXPERIMENTS[experiment] if isinstance(experiment, str) else experiment
+    study, notes = with_experiment(study, chosen)
+    plan = make_plan(study)
+    with Execution(store, workers, on, on_event).session(study.numerics) as session:
+        warn_of_memory(plan, session.store)
+        return run_plan(replace(plan, notes=(*plan.notes, *notes)), session, Path(out))
+
+
+def warn_of_memory(plan: Plan, store: Store) -> None:
     """Log a line for what is predicted to exceed the memory of a GPU, before anything runs."""
     card = gpu_memory()
     if any(memory_warnings(plan.steps.values(), card)):
@@ -101,9 +135,7 @@ def _warn_of_memory(plan: Plan, store: Store) -> None:
 
 def run_plan(plan: Plan, session: Session, out: Path) -> StudyResult:
     """Run a plan like `run_study`, in an open session."""
-    if any(os.path.realpath(out) == os.path.realpath(path) for path in plan.study.task.paths):
-        raise StoreError(f"{out} contains the images of the task; choose another folder with --out")
-    check_output_folder(plan, out)
+    check_results_folder(plan, out)
     outcome = Outcome()
     with convert_write_errors(out):
         try:
@@ -113,11 +145,31 @@ def run_plan(plan: Plan, session: Session, out: Path) -> StudyResult:
             records = gather_records(plan, session.store, outcome)
             write_records(records, out / "records")
         result = write_results(plan, session.store, records, out)
+    check_any_run(records, result)
+    return result
+
+
+def check_results_folder(plan: Plan, out: Path) -> None:
+    """Check, before anything runs, that the results of a plan can be written to a folder.
+
+    Raises:
+        StoreError: they cannot, or the folder is the task's.
+    """
+    if any(os.path.realpath(out) == os.path.realpath(path) for path in plan.study.task.paths):
+        raise StoreError(f"{out} contains the images of the task; choose another folder with --out")
+    check_output_folder(plan, out)
+
+
+def check_any_run(records: Iterable[Record], result: StudyResult) -> None:
+    """Check that a run is complete.
+
+    Raises:
+        EveryRunFailedError: none is, and some failed.
+    """
     runs = [record for record in records if isinstance(record, RunRecord)]
     causes = [run.cause for run in runs if run.cause]
     if causes and not any(run.status == "complete" for run in runs):
         raise EveryRunFailedError(f"every run failed; the first cause: {causes[0]}", result)
-    return result
 
 
 def make_steps(
@@ -268,17 +320,18 @@ def estimate_and_explain(study: Study, store: Path | str, prices: Prices) -> tup
 
 def _cost_of(plan: Plan, store: Store | None, rates: Rates, prices: Prices | None) -> Cost:
     """Return the cost of the steps that are needed so far, and at most if results may ask for more."""
-    workers, needed, largest = (
-        local_parallelism(plan.study.numerics),
-        needed_plan(plan, store),
-        largest_plan(plan, store),
-    )
-    missing = _missing_steps(needed, store)
-    cost = cost_of(needed.steps, missing, rates, workers, prices)
-    cost = replace(cost, warnings=tuple(memory_warnings(missing.values(), gpu_memory())))
+    workers, needed, card = local_parallelism(plan.study.numerics), needed_plan(plan, store), gpu_memory()
+
+    def cost(plan: Plan) -> Cost:
+        missing = _missing_steps(plan, store)
+        warnings = tuple(memory_warnings(missing.values(), card))
+        return replace(cost_of(plan.steps, missing, rates, workers, prices), warnings=warnings)
+
+    largest = largest_plan(plan, store)
     if len(largest.runs) == len(needed.runs):
-        return cost
-    return replace(cost, most=cost_of(largest.steps, _missing_steps(largest, store), rates, workers, prices))
+        return cost(needed)
+    expected = expected_plan(plan, store)
+    return replace(cost(needed), most=cost(largest), expected=None if expected is None else cost(expected))
 
 
 def study_power(study: Study, store: Path | str, difference: float) -> Detection:
@@ -302,7 +355,8 @@ def study_power(study: Study, store: Path | str, difference: float) -> Detection
     if not cells:
         return Detection(difference, sizes, ())
     cell = cells[0]
-    model = fit({name: {Replicate(*run): test for run, test in tests.items()} for name, tests in cell.tests.items()})
+    tests = {name: {Replicate(*run): test for run, test in tests.items()} for name, tests in cell.tests.items()}
+    model = fit(tests, random_controls=random_controls(study))
     compared = [pair for pair in _comparisons_of(plan) if {pair.a, pair.b} <= cell.tests.keys()]
     whose = "of this study" if cell.planned else f"of another configuration ({cell.architecture}) on the same data sets"
     source = f"variances from tests {whose} in the store, {cell.seeds} seeds"
@@ -325,13 +379,13 @@ def run_pilot(
     """
     unused = (seed for seed in range(_PILOT_SEEDS + len(study.train.seeds)) if seed not in study.train.seeds)
     seeds = (*study.train.seeds, *unused)[:_PILOT_SEEDS]
-    train = study.train.model_copy(update={"seeds": seeds, "until": None})
+    train = study.train.model_copy(update={"seeds": seeds, "until": None, "halving": None})
     plan = make_plan(study.model_copy(update={"train": train}))
     pair = _comparisons_of(plan)[0]
     wanted = [
         run.evaluations[REAL]
         for run in plan.runs
-        if run.cell == plan.runs[0].cell and run.steps_of is None and run.draw == 0
+        if run.cell == plan.runs[0].cell and run.is_result and run.draw == 0
         if dataset_label(run.dataset, run.images_per_class) in (pair.a, pair.b)
     ]
     with Execution(store, workers, on, on_event).session(study.numerics) as session:
@@ -350,7 +404,7 @@ def _comparisons_of(plan: Plan) -> list[Compared]:
         pair for pair in combinations(underived, 2) if pair not in planned and tuple(reversed(pair)) not in planned
     ]
     real = [dataset.images_per_class for dataset in plan.datasets if dataset.name == REAL]
-    counts = {dataset.name: dataset.images_per_class for dataset in plan.datasets if dataset.name != REAL}
+    counts = {dataset.name: dataset.images_per_class for dataset in plan.all_datasets if dataset.name != REAL}
     baselines = {name: baseline_of(counts[name], real) for name in underived}
     return [
         *(Compared(a, b, "planned", len(planned)) for a, b in planned),
@@ -362,14 +416,14 @@ def _comparisons_of(plan: Plan) -> list[Compared]:
 def _study_sizes(plan: Plan, rates: Rates) -> StudySizes:
     """Return the sizes of a study, with the estimated time of one more seed and of one more draw."""
     last = plan.study.train.seeds[-1]
-    by_seed = [key for run in plan.runs if run.seed == last for key in (run.train, *run.evaluations.values())]
+    by_seed = [key for run in plan.runs if run.seed == last for key in run.keys]
     generated = {
         dataset.name
         for dataset in plan.datasets
         if dataset.origin is not None and dataset.origin.kind in ("diffusers", "custom")
     }
-    runs = [run for run in plan.runs if run.dataset in generated and run.draw == 0 and run.steps_of is None]
-    by_draw = {key for run in runs for key in (run.train, *run.evaluations.values())}
+    runs = [run for run in plan.runs if run.dataset in generated and run.draw == 0 and run.is_result]
+    by_draw = {key for run in runs for key in run.keys}
     pending = [dataset.key for dataset in plan.datasets if dataset.name in generated]
     while pending:  # its images; prompts and their encodings are the same in every draw
         step = plan.steps[pending.pop()]

@@ -3,7 +3,8 @@ from __future__ import annotations
 import re
 
 from prettyuseful.aesthetics import SCORES
-from prettyuseful.aesthetics.models import QuestionModel, ScoreModel
+from prettyuseful.aesthetics.models import ClassifierModel, QuestionModel, ScoreModel
+from prettyuseful.encoders.table import ENCODERS
 
 COMMIT = re.compile(r"[\w.-]+/[\w.-]+@[0-9a-f]{40}")
 
@@ -26,3 +27,9 @@ def test_a_question_contains_the_text() -> None:
     asked = {score.name: score.model for score in SCORES if isinstance(score.model, QuestionModel)}
     assert list(asked) == ["vqascore"]
     assert all("{text}" in model.question and model.licence for model in asked.values())
+
+
+def test_the_default_classifier_is_an_encoder() -> None:
+    classifiers = {score.name: score.model for score in SCORES if isinstance(score.model, ClassifierModel)}
+    assert list(classifiers) == ["classifier-agreement"]
+    assert all(model.classifier in ENCODERS and model.licence for model in classifiers.values())

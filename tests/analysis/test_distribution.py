@@ -139,3 +139,18 @@ def test_jackknife_intervals_have_nominal_coverage() -> None:
         found.append(jackknife_interval(WholeNumber(value=frechet_distance(*sets), without=without.tolist()), ""))
     truth = np.mean([interval.mean for interval in found])
     assert 0.89 < np.mean([interval.low < truth < interval.high for interval in found]) < 0.995
+
+
+def test_metrics_of_a_score_have_intervals_of_each_class() -> None:
+    numbers = {"exposure-auc": number(0.7)}
+    by_class = {"exposure-auc": [number(0.9, 0.1), WholeNumber(value=0.5, without=[0.5])]}
+    record = result(parts={"exposure": parts(0.5)}, numbers=numbers, by_class=by_class, images_per_class=[9, 0, 9])
+    of_image, auc = measured(record)
+    assert [value is not None for value in of_image.by_class] == [True, False, True]
+    assert auc.by_class[1:] == (None, None)  # left out, and one group
+    first = auc.by_class[0]
+    assert first is not None
+    assert first.mean == 0.9
+    assert first.low < 0.9 < first.high == 1  # clipped
+    [density] = measured(result(parts={"density": parts(0.5)}))
+    assert density.by_class == ()

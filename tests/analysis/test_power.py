@@ -147,6 +147,16 @@ def test_the_variances_of_an_interval_are_its_components() -> None:
     assert Variances.of(interval()) is None
 
 
+def test_more_seeds_do_not_narrow_what_selected_images_add() -> None:
+    chosen = Variances.of(interval(*SOURCES, Component("selected images", 1e-4, 2, 3)))
+    assert chosen == replace(STUDY, selected=1e-4, selected_dof=2)
+    assert chosen.error == pytest.approx((STUDY.error**2 + 1e-4) ** 0.5)
+    many = chosen.resized(replace(chosen.sizes, seeds=30))
+    assert (many.selected, many.selected_dof) == (1e-4, 29)
+    assert chosen.power(0.05, 0.95) < STUDY.power(0.05, 0.95)
+    assert many.error > 1e-4**0.5
+
+
 def test_the_sentence_says_what_the_study_would_have_found() -> None:
     found = detectable_difference(interval(*SOURCES))
     assert found is not None

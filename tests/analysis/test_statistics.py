@@ -11,6 +11,7 @@ from prettyuseful import student
 from prettyuseful.analysis.statistics import (
     Component,
     Interval,
+    RandomControl,
     Replicate,
     accuracy,
     difference,
@@ -247,6 +248,76 @@ def test_draws_of_the_generator_are_a_part_of_the_variance(make_test: MakeTest) 
     assert same_images is not None
     assert not any(part.variance for part in same_images.components)
     assert one_drawn == one_side
+
+
+def selection_model(make_test: MakeTest, controls: int = 1, keep: str = "random 50%", known: bool = True) -> Any:
+    """Selections whose classifiers are equal for all seeds, and random controls, which have other images for each."""
+    seeds = 3
+    rng = np.random.default_rng(3)
+    tests = {f"top{i}": by_seed([make_test(rng.integers(4, 7, 60))] * seeds) for i in range(controls)}
+    tests |= {f"random{i}": by_seed([make_test(rng.integers(2, 9, 60)) for _ in range(seeds)]) for i in range(controls)}
+    keeps = {f"top{i}": RandomControl(f"random{i}", keep if i else "random 50%") for i in range(controls)}
+    return fit(tests, random_controls=keeps if known else {})
+
+
+def test_a_selection_against_its_random_control_covers_which_images_are_selected(make_test: MakeTest) -> None:
+    model = selection_model(make_test)
+    interval = model.difference("top0", "random0")
+    of_seeds, chosen = component(interval, "training seeds"), component(interval, "selected images")
+    # Only the random choice varies over seeds: another selection would vary as much as one of these.
+    assert chosen.variance == pytest.approx(3 * of_seeds.variance)
+    assert (chosen.dof, chosen.count) == (2, 3)
+    assert interval.covers == "the images that are selected, 3 training seeds and the choice of test images"
+    given = selection_model(make_test, known=False).difference("top0", "random0")
+    assert given is not None
+    assert interval.high - interval.low > 1.5 * (given.high - given.low)
+    # What a choice does with one source of test images is in the variance of the choice, and not counted twice.
+    assert component(interval, "test images").variance < component(given, "test images").variance
+    assert model.difference("random0", "top0") == -interval
+
+
+def test_other_random_controls_of_equal_size_are_the_prior(make_test: MakeTest) -> None:
+    alone, among, other_size = (
+        component(selection_model(make_test, count, keep).difference("top0", "random0"), "selected images")
+        for count, keep in ((1, ""), (3, "random 50%"), (3, "random 90%"))
+    )
+    assert (alone.dof, among.dof, other_size.dof) == (2, 4, 2)
+
+
+def test_training_that_varies_is_no_variation_of_the_choice(make_test: MakeTest) -> None:
+    """The selection varies over its seeds as much as its control: the choice of images does not matter."""
+    levels = [2, 5, 8, 4]
+    tests = {name: by_seed([make_test(np.full(40, level)) for level in levels]) for name in ("top", "random")}
+    interval = fit(tests, random_controls={"top": RandomControl("random", "")}).difference("top", "random")
+    assert interval is not None
+    assert not any(part.variance for part in interval.components if part.name == "selected images")
+
+
+def test_draws_cover_which_images_are_selected_already(make_test: MakeTest) -> None:
+    rng = np.random.default_rng(0)
+    tests = {
+        name: {r: t for draw in (0, 1) for r, t in by_seed([make_test(rng.integers(2, 9, 20))] * 2, draw=draw).items()}
+        for name in ("top", "random")
+    }
+    model = fit(tests, lambda _a, _b: True, {"top": RandomControl("random", "")})
+    interval = model.difference("top", "random")
+    assert interval is not None
+    assert [part.name for part in interval.components] == ["test images", "training seeds", "draws"]
+
+
+def test_the_mean_difference_of_several_pairs_is_paired_by_test_image_and_seed(make_test: MakeTest) -> None:
+    model = selection_model(make_test, 3)
+    pairs = [(f"top{i}", f"random{i}") for i in range(3)]
+    single = [model.difference(*pair) for pair in pairs]
+    mean = model.mean_difference(pairs)
+    assert mean is not None
+    assert mean.mean == pytest.approx(np.mean([one.mean for one in single]))
+    assert mean.seeds == pytest.approx(np.mean([one.seeds for one in single], axis=0))
+    variances = [component(one, "selected images").variance for one in single]
+    chosen = component(mean, "selected images")
+    assert chosen.variance == pytest.approx(sum(variances) / 9)
+    assert max(component(one, "selected images").dof for one in single) < chosen.dof
+    assert model.mean_difference(pairs[:1]) == single[0]
 
 
 def test_a_seed_that_failed_for_one_draw_is_left_out(make_test: MakeTest) -> None:

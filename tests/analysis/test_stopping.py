@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from tests.made_up import study_file
 
-from prettyuseful.analysis.statistics import Replicate, fit
-from prettyuseful.analysis.stopping import CellDecisions, Decision, Looks, decide_cell, planned_pairs
+from prettyuseful.analysis.statistics import RandomControl, Replicate, fit
+from prettyuseful.analysis.stopping import CellDecisions, Decision, Looks, decide_cell, planned_pairs, random_controls
 from prettyuseful.data.class_counts import ClassCounts
 from prettyuseful.records import RunRecord, TransferResult
 
@@ -155,6 +155,22 @@ def test_it_stops_where_the_draws_are_the_limit() -> None:
 def test_equal_results_cannot_be_decided_by_more_seeds() -> None:
     same: list[np.ndarray | None] = [np.full(_GROUPS, _IMAGES)] * 8
     assert only(decide({"a": same, "b": same})).stopping.reason == "test images"
+
+
+def test_intervals_of_selections_cover_which_images_are_selected() -> None:
+    found = results({"a": 0.7, "b": 0.6}, np.random.default_rng(3))
+    tests, looks = runs(found), Looks(tuple(range(LOOKS.last)), LOOKS.first)
+    plain = only(decide_cell([("a", "b")], tests, looks))
+    covered = only(decide_cell([("a", "b")], tests, looks, {"a": RandomControl("b", "random 50%")}))
+    assert plain.interval is not None
+    assert covered.interval is not None
+    assert "the images that are selected" in covered.interval.covers
+    assert "the images that are selected" not in plain.interval.covers
+
+
+def test_a_study_knows_the_random_controls_of_its_selections() -> None:
+    study = study_file({"base": {}, "top": {"select": {"of": "base", "by": "prettiness", "keep": "top 50%"}}})
+    assert random_controls(study) == {"top": RandomControl("top-random", "random 50%")}
 
 
 def test_comparisons_are_one_family_and_only_open_ones_get_more_seeds() -> None:

@@ -15,7 +15,7 @@ from prettyuseful.auditing.audit import audit, plan_audit, prepared
 from prettyuseful.auditing.gate import Gate
 from prettyuseful.auditing.result import NOT_MEASURED, Audit
 from prettyuseful.data.class_counts import ClassCounts
-from prettyuseful.errors import DataError, StoreError
+from prettyuseful.errors import DataError, StoreError, UnknownNameError
 from prettyuseful.plan.study import make_plan
 from prettyuseful.records import DatasetRecord, dataset_label, read_records
 from prettyuseful.study.reading import load_study
@@ -249,3 +249,32 @@ def test_long_names_of_folders_give_names_of_data_sets_that_fit_into_file_names(
     request = plan_audit(TaskSource(real=str(folders / "real")), long, "quick")
     assert [len(name) for name in request.study.datasets] == [80, 82]
     make_plan(request.study)
+
+
+def test_an_experiment_adds_selections_of_every_set_and_its_results(folders: Path, tmp_path: Path) -> None:
+    real, fake = folders / "real", folders / "fake"
+    write_class_folders(tmp_path / "few", dict.fromkeys(COLOURS, 3), 2)
+    request = plan_audit(TaskSource(real=str(real)), [fake, tmp_path / "few"], "quick", experiment="pretty")
+    assert list(request.study.datasets) == ["fake", "fake.top", "fake.random-50", "fake.bottom", "few"]
+    assert request.study.random_controls == dict.fromkeys(("fake.top", "fake.bottom"), "fake.random-50")
+    assert request.study.metrics[-1] == "prettiness"
+    assert "few has too few images in a class for the experiment pretty, so it is left out of it." in request.notes
+    with pytest.raises(UnknownNameError, match="unknown experiment 'prety'; did you mean 'pretty'"):
+        plan_audit(TaskSource(real=str(real)), [fake], "quick", experiment="prety")
+
+
+@pytest.mark.slow
+def test_an_audit_with_an_experiment_says_what_selections_give(folders: Path, tmp_path: Path) -> None:
+    result = audit(
+        folders / "real",
+        folders / "fake",
+        out=tmp_path / "out",
+        store=folders / "store",
+        workers=1,
+        experiment="pretty",
+    )
+    assert [one.selection for one in result.selections] == [("fake.top",), ("fake.bottom",)]
+    assert result.selections[0].words == "the prettier half of fake"
+    assert result.answer[0].startswith("The prettier half of fake ")
+    assert [entry.name for entry in result.synthetic] == ["fake"]
+    assert Audit.model_validate_json(json.dumps(result.as_json())) == result

@@ -125,3 +125,10 @@ def test_test_images_beyond_what_the_precision_needs_are_not_looked_at(
     assert any(note.startswith("24 of the 40 real test images are used") for note in request.notes)
     assert make_plan(request.study).task.counts("test") == (12, 12)
     assert plan_audit(real, [photographs / "fake"], "standard").task.counts("test") == (20, 20)
+
+
+def test_linear_probes_of_selections_have_twice_as_many_seeds() -> None:
+    plain, selects = (choose_measurement("efficientnet-lite0", "quick", 224, 900, on) for on in (False, True))
+    assert (len(plain.seeds), len(selects.seeds)) == (5, 10)
+    network = choose_measurement("auto", "quick", 32, 900, selects=True)
+    assert len(network.seeds) == 3

@@ -367,3 +367,45 @@ def test_a_difference_must_be_a_number_of_points() -> None:
     for points in ("0", "-2", "101", "nan"):
         assert "--detect" in one_error(call_here("plan", "my.yaml", "--detect", points))
     assert "--detect 2" in one_error(call_here("plan", "my.yaml", "--pilot"))
+
+
+@pytest.fixture(scope="module")
+def tested_title(tmp_path_factory: pytest.TempPathFactory, shared_task: Path) -> tuple[dict[str, Any], str]:
+    """The JSON of test-title on a small study of images from a folder, and its answer when it is run again."""
+    folder = tmp_path_factory.mktemp("title")
+    (folder / "study.yaml").write_text(
+        f"version: 1\ntask: {{folder: {shared_task}}}\nmetrics: []\ntrain: {{seeds: [0, 1]}}\n"
+        f"datasets: {{own: {{generator: {shared_task / 'train'}, images_per_class: 8}}}}\n"
+    )
+    command = ("test-title", "study.yaml", "--store", "store", "--workers", 1)
+    printed = call_here(*command, "--json", cwd=folder)
+    assert printed.returncode == 0, printed.stderr
+    again = call_here(*command, "--out", "out", cwd=folder)
+    assert (folder / "study-pretty-results" / "report.html").read_text() == (folder / "out/report.html").read_text()
+    return json.loads(printed.stdout), again.stdout
+
+
+def test_test_title_says_what_the_prettier_half_gives(tested_title: tuple[dict[str, Any], str]) -> None:
+    document, answer = tested_title
+    assert document["complete"]
+    assert [effect["selection"] for effect in document["selections"]] == [["own.top"], ["own.bottom"]]
+    assert {row["dataset"]: row["metrics"].keys() for row in document["results"]}["own.top"] >= {"prettiness"}
+    for effect in document["selections"]:
+        assert " a random half" in effect["sentence"]
+        assert effect["sentence"] in " ".join(answer.split())
+        assert effect["difference"]["covers"].startswith("the images that are selected")
+    assert document["answer"][0].startswith("The prettier half of own ")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--by", "pretiness"), "unknown selection score 'pretiness'; did you mean 'prettiness'?"),
+        (("--by", "k-centre"), "k-centre chooses images together, so it has no top and bottom"),
+        (("--keep", "0%"), "keep: '0%' keeps no image"),
+        (("--keep", "20"), "but a class has only 10; keep fewer"),
+    ],
+)
+def test_test_title_refuses_what_cannot_be_selected(tmp_path: Path, options: tuple[str, ...], message: str) -> None:
+    (tmp_path / "study.yaml").write_text(STUDY)
+    assert message in one_error(call_here("test-title", "study.yaml", *options, cwd=tmp_path))

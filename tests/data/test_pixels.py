@@ -76,3 +76,16 @@ def test_decoded_images_of_different_sizes_are_collected() -> None:
     pixels = Pixels.from_images(zip(images, (1, 0), ("a", "b"), strict=True))
     assert all(np.array_equal(pixels[i], image) for i, image in enumerate(images))
     assert (pixels.labels.tolist(), pixels.groups.tolist()) == ([1, 0], ["a", "b"])
+
+
+def test_data_sets_are_concatenated_without_copies(tmp_path: Path) -> None:
+    for name, shapes in (("a", [(5, 9), (7, 3)]), ("b", [(4, 4), (6, 5), (8, 8)])):
+        (tmp_path / name).mkdir()
+        write_pixels(tmp_path / name, decode_rows(rows(*shapes), "native"))
+    parts = {name: load_pixels({p.name: p for p in (tmp_path / name).iterdir()}) for name in ("a", "b")}
+    together = Pixels.concatenate(parts)
+    assert len(together) == 5
+    assert together.groups.tolist() == ["a/g0", "a/g1", "b/g0", "b/g1", "b/g2"]
+    images = [part[i] for part in parts.values() for i in range(len(part))]
+    assert all(np.array_equal(together[i], image) for i, image in enumerate(images))
+    assert np.shares_memory(together[3], parts["b"].shards[0])

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from pydantic import ValidationError
 from tests.hub_server import Hub, go_offline, use_local_hub
 
 from prettyuseful.aesthetics.models import CLIP_IQA, LAION_V1, LAION_V2, PICKSCORE
@@ -96,6 +97,21 @@ def test_a_question_model_is_a_folder_or_a_hub_id(clip_folder: Path) -> None:
         (ScoreSettings(), "vqascore has no default model; give an image-text-to-text model"),
         (ScoreSettings(model="nowhere"), "the model 'nowhere' is neither a hub id such as owner/name nor a folder"),
         (ScoreSettings(model="we/vlm", head="x"), "vqascore has no head; remove head"),
+        (ScoreSettings(model="we/vlm", weights="x"), "vqascore has no weights; remove weights"),
     ):
         with pytest.raises(DataError, match=words):
             pin_question_model("vqascore", given)
+
+
+def test_only_questions_go_to_an_endpoint() -> None:
+    given = ScoreSettings(model="seer", endpoint="http://localhost/v1/chat/completions")
+    assert given.endpoint == "http://localhost/v1"
+    with pytest.raises(DataError, match="pickscore has no endpoint; remove endpoint"):
+        pin_head("pickscore", PICKSCORE, given)
+    with pytest.raises(ValidationError, match="endpoint needs the name of a model"):
+        ScoreSettings(endpoint="http://localhost/v1")
+    with pytest.raises(ValidationError, match="api_key_env needs an endpoint"):
+        ScoreSettings(model="seer", api_key_env="KEY")
+    with pytest.raises(ValidationError) as error:
+        ScoreSettings.model_validate({"model": "seer", "endpoint": "http://me:sesame@host/v1"})
+    assert "sesame" not in str(error.value)

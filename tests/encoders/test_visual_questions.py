@@ -13,10 +13,8 @@ from PIL import Image
 from tests.tiny_vision_language import SPECIAL, save_llava
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
-from prettyuseful.encoders.visual_questions import VisualQuestionModel, open_question_model
-from prettyuseful.engine.pinned import Pinned
+from prettyuseful.encoders.visual_questions import VisualQuestionModel
 from prettyuseful.errors import DataError, StepFailedError
-from prettyuseful.hub.commits import UNRESOLVED
 from prettyuseful.numerics import Numerics
 
 WORDS = ("Yes", "yes", "No", "is", "this", "a", "cat?", "dog?")
@@ -88,9 +86,3 @@ def test_an_image_that_the_model_cannot_read_is_named(folder: Path, monkeypatch:
     monkeypatch.setattr(asked.model, "forward", fail)
     with pytest.raises(StepFailedError, match=r"'tiny' cannot answer about cat/1\.png: no such shape"):
         asked.answer(picture(0), "cat/1.png", "is this a cat?", 16)
-
-
-def test_an_unresolved_model_is_not_opened() -> None:
-    pinned = Pinned(source="we/vlm", content={"hub": "we/vlm", "commit": UNRESOLVED})
-    with pytest.raises(DataError, match="the commit of 'we/vlm' is unknown"):
-        open_question_model(pinned, Numerics())

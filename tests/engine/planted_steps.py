@@ -96,6 +96,7 @@ class KillSpec(SignalSpec):
     """Kills its own process."""
 
     number = signal.SIGKILL
+    numerics: Numerics = Numerics()
 
 
 class StopSpec(SignalSpec):
@@ -142,3 +143,14 @@ class ReportingSpec(WriteSpec):
 
 class NumericsSpec(WriteSpec):
     numerics: Numerics
+
+
+class DeviceSpec(WriteSpec):
+    """Writes which GPUs its process sees, too."""
+
+    numerics: Numerics
+
+    def make(self, job: Job) -> dict[str, Any]:
+        facts = super().make(job)
+        (job.folder / "out").write_text(f"{self.text}: {os.environ.get('CUDA_VISIBLE_DEVICES')}")
+        return facts

@@ -37,7 +37,7 @@ def load_embeddings(
     name: str, sampling: Sampling, numerics: Numerics, prompt: str = PROMPT
 ) -> Mapping[str, torch.Tensor]:
     """Return the embeddings of a prompt after writing them to disk and reading them again."""
-    encoder = _encoder(name, numerics)
+    encoder = _encoder(name, numerics, bool(sampling.instruction))
     negative = encoder.encode_negative(sampling.negative) if (sampling.cfg or 1) > 1 else {}
     with tempfile.TemporaryDirectory() as folder:
         save_embeddings({6: encoder.encode("a dog"), 7: encoder.encode(prompt)}, negative, Path(folder))
@@ -54,7 +54,7 @@ def generate_images(
     sampling, numerics = settings(name, **sampling_fields), numerics or Numerics()
     numerics.apply()
     embeddings = load_embeddings(name, sampling, numerics, prompt)
-    return np.asarray(DiffusersSampler(name, sampling, numerics).sample(embeddings, seeds))
+    return np.asarray(DiffusersSampler(name, sampling, numerics).sample([embeddings] * len(seeds), seeds))
 
 
 known_images = lru_cache(maxsize=None)(generate_images)
@@ -87,8 +87,10 @@ def reference_images(
     options = {"true_cfg_scale" if kind in TRUE_CFG else "guidance_scale": sampling_fields["cfg"]}
     if kind == "flux":
         options["guidance_scale"] = sampling_fields["distilled_guidance"]
-    if kind == "sana":
+    if kind == "sana" and sampling_fields.get("instruction") is False:
         options["complex_human_instruction"] = None
+    if "cfg_trunc_ratio" in sampling_fields:
+        options["cfg_trunc_ratio"] = sampling_fields["cfg_trunc_ratio"]
     if kind in ("sana", "pixart"):
         options |= {"use_resolution_binning": False, "clean_caption": False}
     arguments = {**texts, **options, "num_inference_steps": STEPS, "output_type": "pt"}

@@ -84,7 +84,7 @@ def test_text_encoders_are_freed_before_the_sampler_is_created(name: str) -> Non
         return DiffusersSampler(*arguments)
 
     sampler = cached_model(make, name, settings(name, cfg=4.0), Numerics())
-    assert sampler.sample(kept, (1,)).shape[0] == 1
+    assert sampler.sample([kept], (1,)).shape[0] == 1
     networks = [part for part in modules(sampler).values() if isinstance(part, torch.nn.Module)]
     references = [weakref.ref(weight) for network in networks for weight in network.parameters()]
     del sampler, networks

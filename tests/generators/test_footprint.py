@@ -69,6 +69,13 @@ def test_memory_grows_with_images_guidance_and_precision() -> None:
     assert footprint.largest_batch(guided, 1024, "bfloat16", int(10e9)) == 0
 
 
+def test_images_that_are_resized_need_the_memory_of_the_native_size() -> None:
+    resized = Sampling(size=512, resolution_binning=True)
+    native = sampling_memory("pixart-alpha", Sampling(), 25, "float16")
+    assert sampling_memory("pixart-alpha", resized, 25, "float16") == native
+    assert sampling_memory("pixart-alpha", Sampling(size=512), 25, "float16") < native
+
+
 def test_unknown_models_have_no_prediction() -> None:
     assert sampling_memory("pocket-base", Sampling(size=32), 25, "float32") == 0
     assert sampling_memory("owner/name", Sampling(size=512), 25, "float16") == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -55,7 +56,16 @@ def refusal(attempt: Callable[[str], object], name: str) -> str:
 def test_hub_id_needs_no_row(hub: Hub) -> None:
     model = find_model("we/flux")
     assert (model.id, model.family, model.distilled) == ("we/flux", "flux", True)
-    assert sorted(hub.sent) == ["model_index.json", "transformer/config.json"]
+    assert sorted(hub.sent) == ["model_index.json", "scheduler/scheduler_config.json", "transformer/config.json"]
+
+
+def test_model_card_on_the_hub_tells_that_a_model_is_made_for_few_steps(hub: Hub, tiny: Tiny, tmp_path: Path) -> None:
+    copy = shutil.copytree(tiny("sd"), tmp_path / "model")
+    hub.repositories["we/quick"] = copy
+    assert find_model("we/quick").few_steps == ""
+    hub.push("we/quick", shutil.copytree(copy, tmp_path / "with-card"))
+    (tmp_path / "with-card" / "README.md").write_text("pipe(prompt, num_inference_steps=2, guidance_scale=0)")
+    assert find_model("we/quick").few_steps == "its model card asks for 2 steps"
 
 
 def test_encoding_and_sampling_download_disjoint_components(hub: Hub) -> None:

@@ -36,7 +36,7 @@ def test_micro_batch_is_full_and_has_one_prompt(plan: BatchPlan) -> None:
     for _, stop in plan.shards():
         indices = plan.indices(stop - 1)
         assert len(indices) == len(set(indices)) == plan.size
-        assert {i % plan.prompts for i in indices} == {(stop - 1) % plan.prompts}
+        assert {i % plan.groups for i in indices} == {(stop - 1) % plan.groups}
 
 
 @settings(deadline=None)
@@ -53,7 +53,7 @@ def test_shards_are_consecutive_and_of_bounded_size(plan: BatchPlan) -> None:
 @settings(deadline=None)
 @given(plans | small_plans)
 def test_images_of_consecutive_shards_are_in_order(plan: BatchPlan) -> None:
-    if plan.size == 1 or plan.prompts * plan.size <= LARGEST:
+    if plan.size == 1 or plan.groups * plan.size <= LARGEST:
         assert [i for shard in plan.shards() for i in plan.image_indices(*shard)] == list(range(plan.images))
 
 
@@ -69,7 +69,7 @@ def test_size_is_limited_by_the_images_per_prompt(images: int, prompts: int, mic
 @given(small_plans, st.data())
 def test_smaller_plan_is_a_prefix_of_a_larger_one(plan: BatchPlan, data: st.DataObject) -> None:
     """If a class grows, complete shards stay the same."""
-    fewer = BatchPlan(data.draw(st.integers(1, plan.images)), plan.prompts, plan.size)
+    fewer = BatchPlan(data.draw(st.integers(1, plan.images)), plan.groups, plan.size)
     small, large = batches(fewer), batches(plan)
     assert [[i for i in batch if i < fewer.images] for batch in large[: len(small)]] == small
     assert fewer.shards()[:-1] == plan.shards()[: len(fewer.shards()) - 1]
@@ -96,3 +96,14 @@ def test_prompts_are_used_in_turn() -> None:
     plan = BatchPlan.for_class(10, 3, 2)
     assert [plan.indices(m) for m in range(4)] == [[0, 3], [1, 4], [2, 5], [6, 9]]
     assert batches(plan) == [[0, 3], [1, 4], [2, 5], [6, 9], [7], [8]]
+
+
+@given(small_plans, st.data())
+def test_shards_can_end_at_the_first_images(plan: BatchPlan, data: st.DataObject) -> None:
+    wanted = data.draw(st.integers(1, plan.images))
+    end = plan.batches_of(wanted)
+    assert len(plan.image_indices(0, end)) >= wanted > len(plan.image_indices(0, end - 1))
+    shards = plan.shards([end])
+    assert end in {stop for _, stop in shards}
+    assert sorted(i for shard in shards for i in plan.image_indices(*shard)) == list(range(plan.images))
+    assert [stop for _, stop in shards[:-1]] == [first for first, _ in shards[1:]]

@@ -76,6 +76,35 @@ def assert_equal_to_the_pipeline(kind: str, name: str, folders: list[Path], guid
     assert images.std() > 20
 
 
+@pytest.mark.parametrize(("kind", "option"), [("sana", {"instruction": False}), ("lumina2", {"cfg_trunc_ratio": 0.5})])
+def test_options_of_a_family_equal_those_of_its_pipeline(
+    kind: str, option: dict[str, Any], tiny_model_name: ModelName, tiny: Tiny
+) -> None:
+    fields = {**sampling_fields_of(kind, "guided"), **option}
+    images = generate_images(tiny_model_name(kind), **fields)
+    assert np.array_equal(images, reference_images(kind, [tiny(kind)], fields))
+    assert mean_difference(images, known_images(tiny_model_name(kind), **sampling_fields_of(kind, "guided"))) > 1
+
+
+@pytest.mark.parametrize(("kind", "asked"), [("pixart", True), ("pixart", None), ("sana", True), ("sana", False)])
+def test_resolution_binning_reaches_the_pipeline(
+    tiny_model_name: ModelName, monkeypatch: pytest.MonkeyPatch, kind: str, asked: bool | None
+) -> None:
+    name, received = tiny_model_name(kind), []
+    sampling = settings(name, cfg=1.0, resolution_binning=asked)
+    sampler, embedding = DiffusersSampler(name, sampling, Numerics()), load_embeddings(name, sampling, Numerics())
+    whole = type(sampler.pipeline).__call__
+
+    def call(pipeline: Any, **arguments: Any) -> Any:
+        received.append(arguments["use_resolution_binning"])
+        return whole(pipeline, **{**arguments, "use_resolution_binning": False})  # tiny models have no such sizes
+
+    monkeypatch.setattr(type(sampler.pipeline), "__call__", call)
+    sampler.sample([embedding], (1,))
+    assert received == [asked is True]
+    assert ("resolution_binning" in sampler.applied()) == (asked is True)
+
+
 def test_list_of_equal_prompts_gives_the_same_images(kind: str, name: str, folders: list[Path]) -> None:
     """Equal up to rounding: the pipeline then encodes a batch of prompts, which some layers round differently."""
     sampling_fields = sampling_fields_of(kind, "guided")
@@ -126,7 +155,7 @@ def test_decoding_in_slices_gives_the_same_images(
     sampler = DiffusersSampler(name, sampling, Numerics())
     decoder = (sampler.refiner or sampler.pipeline).vae.decoder
     decoder.register_forward_pre_hook(lambda _, inputs: decoded.append(len(inputs[0])))
-    made = sampler.sample(load_embeddings(name, sampling, Numerics()), SEEDS).numpy()
+    made = sampler.sample([load_embeddings(name, sampling, Numerics())] * len(SEEDS), SEEDS).numpy()
     assert np.abs(made.astype(int) - together).max() <= (kind == "sana")
     assert decoded == slices
 
@@ -150,7 +179,7 @@ def test_applied_returns_the_settings(kind: str, name: str) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "what"),
-    [("sd", "safety checker"), ("sdxl", "watermark"), (REFINED, "watermark"), ("sana", "complex human instruction")],
+    [("sd", "safety checker"), ("sdxl", "watermark"), (REFINED, "watermark")],
 )
 def test_features_that_are_switched_off_are_recorded(
     tiny_model_name: ModelName, monkeypatch: pytest.MonkeyPatch, kind: str, what: str
@@ -173,14 +202,14 @@ def test_refiner_does_the_last_fifth_of_the_steps(tiny_model_name: ModelName) ->
     sampler, calls = DiffusersSampler(tiny_model_name(REFINED), sampling, Numerics()), []
     sampler.pipeline.unet.register_forward_hook(lambda *_: calls.append("base"))
     sampler.refiner.unet.register_forward_hook(lambda *_: calls.append("refiner"))
-    sampler.sample(load_embeddings(tiny_model_name(REFINED), sampling, Numerics()), SEEDS)
+    sampler.sample([load_embeddings(tiny_model_name(REFINED), sampling, Numerics())] * len(SEEDS), SEEDS)
     assert calls == ["base"] * 8 + ["refiner"] * 2
 
 
 def test_default_size_is_that_of_the_pipeline(name: str) -> None:
     sampling = settings(name, cfg=1.0, steps=2).model_copy(update={"size": None})
     sampler = DiffusersSampler(name, sampling, Numerics())
-    images = sampler.sample(load_embeddings(name, sampling, Numerics()), (1,))
+    images = sampler.sample([load_embeddings(name, sampling, Numerics())], (1,))
     assert sampler.applied()["size"] == images.shape[1] == images.shape[2]
 
 
@@ -198,10 +227,10 @@ def test_step_cache_changes_images_only_if_enabled(tiny_model_name: ModelName, k
 def test_step_cache_is_reset_between_batches(tiny_model_name: ModelName) -> None:
     name = tiny_model_name("flux")
     sampling = settings(name, steps=6, step_cache=1.0)
-    sampler, embeddings = DiffusersSampler(name, sampling, Numerics()), load_embeddings(name, sampling, Numerics())
-    first = sampler.sample(embeddings, SEEDS)
-    sampler.sample(embeddings, (8, 9))
-    assert torch.equal(first, sampler.sample(embeddings, SEEDS))
+    sampler, embedding = DiffusersSampler(name, sampling, Numerics()), load_embeddings(name, sampling, Numerics())
+    first = sampler.sample([embedding] * 3, SEEDS)
+    sampler.sample([embedding] * 2, (8, 9))
+    assert torch.equal(first, sampler.sample([embedding] * 3, SEEDS))
 
 
 @pytest.mark.parametrize(("dtype", "fuse"), [pytest.param("float32", False, marks=slow), ("bfloat16", True)])
@@ -209,7 +238,7 @@ def test_quantisation_keeps_the_denoiser_in_8_bits_and_changes_images(name: str,
     numerics = Numerics(dtype=dtype, fuse_projections=fuse, memory_format="channels_last")
     sampling = settings(name, cfg=1.0, quantise="float8")
     sampler = DiffusersSampler(name, sampling, numerics)
-    images = sampler.sample(load_embeddings(name, sampling, numerics), SEEDS).numpy()
+    images = sampler.sample([load_embeddings(name, sampling, numerics)] * len(SEEDS), SEEDS).numpy()
     denoiser = getattr(sampler.pipeline, sampler.model.kind.denoiser)
     assert torch.float8_e4m3fn in {weight.dtype for weight in denoiser.parameters()}
     assert sampler.applied()["quantise"] == "float8"
@@ -235,7 +264,7 @@ def test_values_that_are_not_finite_are_refused(tiny_model_name: ModelName) -> N
         sampler.pipeline.vae.decoder.conv_out.bias.fill_(torch.nan)
     embedding = load_embeddings(name, sampling, numerics)
     with pytest.raises(DataError, match=r"2 of 2 images hold values that are not finite .* with float32; set another"):
-        sampler.sample(embedding, SEEDS[:2])
+        sampler.sample([embedding] * 2, SEEDS[:2])
 
 
 def test_layout_and_fusion_do_not_change_the_images(name: str) -> None:
@@ -288,7 +317,8 @@ def test_masks_are_repeated_like_the_embeddings(tiny_model_name: ModelName, tiny
     correct = to_uint8(pipeline(**repeated, **options, generator=seeds).images)
     seeds = [torch.Generator().manual_seed(seed) for seed in (1, 2, 1, 2)]
     pipeline_images = to_uint8(pipeline(**both, **options, generator=seeds, num_images_per_prompt=2).images)
-    images = np.concatenate([generate_images(name, prompt, seeds=(1, 2), cfg=1.0) for prompt in prompts])
+    without: dict[str, Any] = {"instruction": False} if kind == "sana" else {}  # as the embeddings above
+    images = np.concatenate([generate_images(name, prompt, seeds=(1, 2), cfg=1.0, **without) for prompt in prompts])
     assert np.abs(images.astype(int) - correct).max() <= 1
     if np.abs(pipeline_images.astype(int) - correct).max() <= 1:
         pytest.skip(f"this version of diffusers repeats the masks of {kind} correctly")

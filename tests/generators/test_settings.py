@@ -23,6 +23,7 @@ PAPER = {
     "flux.1-schnell": Sampling(steps=4, cfg=1.0, size=512),
     "sana-1.6b": Sampling(steps=50, cfg=2.0, size=1024, negative=""),
     "lumina-2.0": Sampling(steps=50, cfg=2.0, size=512, negative=""),
+    "pixart-alpha": Sampling(steps=50, cfg=2.0, size=512, negative="", resolution_binning=True),
     # The released code used an argument that the pipeline ignores: no guidance, so no negative.
     "qwen-image": Sampling(steps=50, cfg=1.0, size=512),
 }
@@ -49,6 +50,19 @@ def test_equal_settings_are_equal_objects(name: str) -> None:
     resolved = resolve_sampling(Sampling(steps=model.vendor.steps, cfg=model.vendor.cfg, size=model.size), model)
     assert resolved == resolve_sampling("vendor", model)
     assert resolved.model_dump_json() == resolve_sampling("vendor", model).model_dump_json()
+
+
+def test_vendor_settings_that_one_family_has() -> None:
+    assert resolve_sampling("vendor", MODELS["sana-1.6b"]).instruction is True
+    assert resolve_sampling(Sampling(instruction=False), MODELS["sana-1.6b"]).instruction is None
+    assert resolve_sampling("vendor", MODELS["lumina-2.0"]).cfg_trunc_ratio == 0.25
+    for all_steps in (Sampling(cfg_trunc_ratio=1.0), Sampling(cfg=1.0)):
+        assert resolve_sampling(all_steps, MODELS["lumina-2.0"]).cfg_trunc_ratio is None
+    for option in ({"instruction": True}, {"cfg_trunc_ratio": 0.5}, {"resolution_binning": True}):
+        [name] = option
+        with pytest.raises(DataError, match=f"'sd-1.5' does not support {name}; remove it.*families"):
+            resolve_sampling(Sampling.model_validate(option), MODELS["sd-1.5"])
+    assert "instruction" not in Sampling(steps=3).model_dump()  # as in keys from before these options
 
 
 def test_requested_fields_override_the_vendor() -> None:

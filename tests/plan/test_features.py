@@ -133,3 +133,16 @@ def test_an_encoder_needs_the_recipe_for_it() -> None:
     text = frozen_study("dinov2-b-14").replace('["', '[small, "').replace("[frozen-features]", "[small]")
     with pytest.raises(UnknownNameError, match="unknown architecture 'dinov2-b-14'"):
         plan_study(text)
+
+
+def test_selected_images_are_not_embedded_again(encoder: str) -> None:
+    text = frozen_study(encoder).replace(
+        "datasets:\n", "datasets:\n  half: {select: {of: soft, by: prettiness, keep: top 50%}}\n"
+    )
+    plan = plan_study(text)
+    embedded = [plan.steps[key].label for key in keys(plan, "embed")]
+    assert sorted(label for label in embedded if " real " not in label) == ["embed soft by means"]
+    taken = {plan.steps[key].label for key in keys(plan, "select-features")}
+    assert taken == {f"select features of {name} by means" for name in ("half", "half-random")}
+    fits = {run.dataset: plan.steps[run.train].inputs["features"] for run in plan.runs}
+    assert plan.steps[fits["half"]].spec.kind == "select-features"

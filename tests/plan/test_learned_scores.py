@@ -14,7 +14,7 @@ from prettyuseful.plan.learned_scores import LearnedScorePlanner
 from prettyuseful.plan.planned import PlanContext
 from prettyuseful.plan.real import RealImages
 from prettyuseful.plan.study import make_plan
-from prettyuseful.steps.learned_scores import EmbedPromptsSpec
+from prettyuseful.steps.learned_scores import AgreementSpec, EmbedPromptsSpec
 from prettyuseful.study.reading import parse_study
 
 StudyText = Callable[..., str]
@@ -108,6 +108,28 @@ def test_a_study_measures_learned_scores_like_other_metrics(study_text: StudyTex
         ("score_models: {pickscore: {model: ./nowhere}}\n", "pickscore", "score_models.pickscore: the weights"),
         ("score_models: {pickscore: {head: x.pth}}\n", "pickscore", "pickscore has no head; remove head"),
         ("", "vqascore", "score_models.vqascore: vqascore has no default model; give"),
+        (
+            "score_models: {vqascore: {model: seer, endpoint: 'http://localhost/v1', head: x}}\n",
+            "vqascore",
+            "score_models.vqascore: vqascore has no head; remove head",
+        ),
+        (
+            "",
+            "classifier-agreement",
+            "score_models.classifier-agreement: classifier-agreement needs classes of ImageNet-1k, and 2 of the 2 "
+            "classes of the task are none: blue, red; name classes by their WordNet ids",
+        ),
+        (
+            "score_models: {classifier-agreement: {model: clip-vit-b-32}}\n",
+            "classifier-agreement",
+            "needs an ImageNet classifier, and clip-vit-b-32 is none; set model to a timm id",
+        ),
+        (
+            "score_models: {classifier-agreement: {head: x.pth}}\n",
+            "classifier-agreement",
+            "classifier-agreement has no head; remove head",
+        ),
+        ("score_models: {classifier-agreement: {model: resnet5000}}\n", "classifier-agreement", "unknown encoder"),
     ],
 )
 def test_missing_weights_are_reported_at_planning(
@@ -118,3 +140,26 @@ def test_missing_weights_are_reported_at_planning(
     with pytest.raises(UserError, match=words) as error:
         plan.key(name, images, "images")
     assert "\n" not in str(error.value)
+
+
+def test_a_model_at_an_endpoint_is_planned_by_its_name(study_text: StudyText) -> None:
+    endpoint = "score_models: {vqascore: {model: seer, endpoint: 'http://localhost:1/v1', api_key_env: SEER_KEY}}\n"
+    plan, images = planner(study_text(more=endpoint))
+    key = plan.key("vqascore", images, "images")
+    elsewhere, _ = planner(study_text(more=endpoint.replace("localhost:1", "example.org")))
+    assert elsewhere.key("vqascore", images, "images") == key
+    other, _ = planner(study_text(more=endpoint.replace("seer", "sage")))
+    assert other.key("vqascore", images, "images") != key
+    assert plan.words("vqascore") == "vqascore by seer at an endpoint"
+
+
+def test_the_classes_of_a_task_are_looked_up_in_imagenet(shared_task: Path) -> None:
+    text = (
+        f"version: 1\ntask: {{folder: {shared_task}, classes: {{blue: n01440764, red: golf ball}}}}\n"
+        "datasets: {a: {mix: {real: 2}}}\nmetrics: []\n"
+    )
+    plan, images = planner(text)
+    spec = plan.context.graph.steps[plan.key("classifier-agreement", images, "images")].spec
+    assert isinstance(spec, AgreementSpec)
+    assert sorted(spec.indices) == [(0,), (574,)]
+    assert plan.words("classifier-agreement") == "classifier-agreement by EfficientNet-Lite0, 1280 dimensions"

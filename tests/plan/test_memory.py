@@ -46,6 +46,22 @@ def test_what_never_fits_is_said_with_what_may(plan: Plan) -> None:
     assert line.endswith("; not even one image fits: use a smaller size, or sampling: {quantise: float8}")
 
 
+def test_a_step_that_encodes_needs_no_memory_for_text_encoders_and_sampling_together() -> None:
+    """With a prompt for each image, it moves the weights that sample out of the device."""
+    captions = "50, prompts: {strategy: template, templates: %s}}" % [f"{{}} {number}" for number in range(50)]
+    study = STUDY.replace("50}", captions, 1).replace("qwen-image", "sd3.5-large")
+    plan = plan_study(study % "cuda")
+    needed = [step.spec.needs.memory for step in plan.steps.values() if getattr(step.spec, "encoding", None)]
+    assert needed == [pytest.approx(28e9, rel=0.01)] * len(needed) != []  # 16.5 GB that sample, 11.5 GB that encode
+    assert lines(plan, int(23.5e9)) == []
+    told = lines(plan, int(11e9))
+    assert "steps that encode sd3.5-large need 11.5 GB, and this GPU has 11.0 GB" in told
+    assert any(line.startswith("data set big: 12 images of sd3.5-large at once need 23") for line in told)
+    on_cpu = plan_study(study % "cpu")
+    needed = [step.spec.needs.memory for step in on_cpu.steps.values() if getattr(step.spec, "encoding", None)]
+    assert min(needed) > 2 * 28e9  # in float32, with what denoising needs
+
+
 def test_steps_on_cpus_are_not_compared_with_a_gpu() -> None:
     assert lines(plan_study(STUDY % "cpu"), int(1e9)) == []
 

@@ -33,7 +33,7 @@ def test_a_strategy_is_a_name_or_a_mapping(plan_of: PlanOf) -> None:
 
 def test_all_prompts_are_encoded_in_parts_before_sampling(plan_of: PlanOf) -> None:
     text = PROMPTS.format("{strategy: template, templates: [" + ", ".join(f"'{i} {{}}'" for i in range(120)) + "]}")
-    plan = plan_of(text)
+    plan = plan_of(text, "numerics: {micro_batch: 2}")
     assert [(spec.first, spec.stop) for spec in specs(plan, EncodeSpec)] == [(0, 100), (100, 200), (200, 240)]
     kinds = [step.spec.kind for step in plan.steps.values()]
     assert max(i for i, kind in enumerate(kinds) if kind == "encode") < kinds.index("generate")
@@ -81,9 +81,59 @@ def test_impossible_prompts_are_reported(error_message: Callable[..., str], prom
 
 def test_data_sets_of_one_strategy_share_prompts_captions_and_embeddings(plan_of: PlanOf) -> None:
     dataset_text = "{{generator: sd-1.5, images_per_class: {}, prompts: caption, seed: {}}}"
-    plan = plan_of(f"a: {dataset_text.format(8, 0)}\nb: {dataset_text.format(8, 1)}")
+    plan = plan_of(f"a: {dataset_text.format(8, 0)}\nb: {dataset_text.format(8, 1)}", "numerics: {micro_batch: 1}")
     assert dataset(plan, "a").keys["prompt"] == dataset(plan, "b").keys["prompt"]
     assert [len(keys(plan, kind)) for kind in ("caption", "prompt", "encode")] == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("strategy", "images", "stored"),
+    [("class-name", 4, True), ("template", 70, True), ("template", 63, False), ("caption", 8, False)],
+)
+def test_embeddings_are_stored_if_every_prompt_fills_a_micro_batch(
+    plan_of: PlanOf, strategy: str, images: int, stored: bool
+) -> None:
+    """The seven templates have ten images each with 70 images; a class name is the only prompt of its class."""
+    text = PROMPTS.format(strategy).replace("150", str(images))
+    plan = plan_of(text, "numerics: {micro_batch: 10}")
+    assert bool(keys(plan, "encode")) is stored
+    for step in plan.steps.values():
+        if isinstance(step.spec, GenerateSpec):
+            assert (step.spec.encoding is None) is stored
+            assert any(name.startswith("embeddings") for name in step.inputs) is stored
+            assert step.spec.micro_batch == (10 if images > 10 else images)
+
+
+@pytest.mark.parametrize(
+    ("generator", "mixed"),
+    [
+        ("sd-1.5", True),
+        ("flux.1-dev, sampling: {step_cache: 0.1}", False),
+        ("qwen-image", False),
+        ("lumina-2.0", False),
+    ],
+)
+def test_captions_share_micro_batches_where_images_do_not_depend_on_them(
+    plan_of: PlanOf, generator: str, mixed: bool
+) -> None:
+    plan = plan_of(f"a: {{generator: {generator}, images_per_class: 8, prompts: caption}}")
+    made = {(spec.encoding and spec.encoding.mixed, spec.micro_batch) for spec in specs(plan, GenerateSpec)}
+    assert made == {(mixed, 8 if mixed else 1)}
+
+
+def test_a_request_to_a_class_of_ones_own_has_one_caption(plan_of: PlanOf, planted: Callable[[str], str]) -> None:
+    plan = plan_of(f"a: {{generator: '{planted('Noise')}', images_per_class: 8, prompts: caption}}")
+    assert {(spec.encoding, spec.micro_batch) for spec in specs(plan, GenerateSpec)} == {(None, 1)}
+
+
+def test_the_encoding_of_prompts_is_in_keys(plan_of: PlanOf) -> None:
+    spec = specs(plan_of("a: {generator: sd-1.5, images_per_class: 8, prompts: caption}"), GenerateSpec)[0]
+    assert spec.encoding is not None
+    for change in ({"sequence": 9}, {"mixed": False}, {"version": 99}):
+        other = spec.model_copy(update={"encoding": spec.encoding.model_copy(update=change)})
+        assert other.key_content() != spec.key_content()
+    stored = specs(plan_of("a: {generator: sd-1.5, images_per_class: 8}"), GenerateSpec)[0]
+    assert "encoding" not in stored.key_content()
 
 
 @pytest.mark.parametrize(
@@ -98,7 +148,7 @@ def test_embeddings_depend_only_on_guidance_and_negative_prompt(plan_of: PlanOf,
 
 
 def test_labels_and_units_of_prompt_steps(plan_of: PlanOf) -> None:
-    plan = plan_of(PROMPTS.format("caption"))
+    plan = plan_of(PROMPTS.format("caption"), "numerics: {micro_batch: 1}")
     labels = {step.spec.kind: step.label for step in plan.steps.values()}
     assert labels["caption"] == "caption real train images 0-16"
     assert labels["prompt"] == "write caption prompts"

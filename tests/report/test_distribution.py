@@ -98,3 +98,17 @@ def test_each_score_has_a_table_with_its_metrics(make: Make) -> None:
     ]
     assert all(measure for table in distribution.tables for row in table.rows for measure in row.measures)
     assert "Contrast: spread, ratio to real" in render(summary)
+
+
+def test_a_score_has_a_table_of_its_classes(make: Make) -> None:
+    summary = make(metrics=("exposure", "density"))
+    distribution = summarise_distribution(summary, series_styles(summary))
+    assert distribution is not None
+    of_features, of_score = sorted(distribution.tables, key=lambda table: table.score is not None)
+    assert of_features.by_class == ()
+    names = summary.study.task.classes
+    assert [(row.style.label, row.class_name) for row in of_score.by_class] == [
+        (label, name) for label in ("base", "curated") for name in names
+    ]
+    assert all(value and value.low <= value.mean <= value.high for row in of_score.by_class for value in row.values)
+    assert "Score of single images: exposure, by class" in render(summary)

@@ -15,12 +15,14 @@ import pytest
 import torch
 from safetensors.numpy import load_file
 
+from prettyuseful.data.class_counts import ClassCounts
+from prettyuseful.data.portions import Portion
 from prettyuseful.engine.step import Step, run_step
 from prettyuseful.engine.store.base import Artifact
 from prettyuseful.engine.store.local import LocalStore
 from prettyuseful.errors import StepFailedError
 from prettyuseful.numerics import TrainingNumerics
-from prettyuseful.steps.classifiers import DecodeSpec, TrainSpec
+from prettyuseful.steps.classifiers import DecodeSpec, TrainMixSpec, TrainSpec
 from prettyuseful.training.recipes import SMALL
 
 Make = Callable[..., Artifact]
@@ -54,6 +56,36 @@ def test_training_starts_from_the_weights_of_another_classifier(make: Make, few:
     assert not np.array_equal(head(tuned), head(scratch))
     still = make(training(learning_rate=0.0), pixels=many, start=first)
     assert np.array_equal(head(still), head(first))
+
+
+def mixing(portions: dict[str, tuple[int, int]], **changes: Any) -> TrainMixSpec:
+    """Portions: images of each class, and the first of them, by input."""
+    return TrainMixSpec(
+        **dict(training(**changes)),
+        portions={
+            name: Portion(per_class=ClassCounts(number), first=ClassCounts(first))
+            for name, (number, first) in portions.items()
+        },
+    )
+
+
+@pytest.mark.parametrize("checkpoint", ["last", "lowest-validation-loss"])
+def test_a_portion_gives_the_classifier_of_a_data_set_of_these_images(
+    make: Make, few: Artifact, many: Artifact, checkpoint: str
+) -> None:
+    part = make(mixing({"many": (4, 0)}, checkpoint=checkpoint), many=many)
+    assert np.array_equal(head(part), head(make(training(checkpoint=checkpoint), pixels=few)))
+    other = make(mixing({"many": (4, 4)}, checkpoint=checkpoint), many=many)
+    assert not np.array_equal(head(part), head(other))
+
+
+def test_portions_of_several_data_sets_are_trained_on_together(make: Make, few: Artifact, many: Artifact) -> None:
+    alone, both = (
+        make(mixing(portions), few=few, many=many) for portions in ({"few": (4, 0)}, {"few": (4, 0), "many": (4, 4)})
+    )
+    assert not np.array_equal(head(alone), head(both))
+    whole = make(training(), pixels=many)
+    assert both.manifest.facts["last_epoch"].keys() == whole.manifest.facts["last_epoch"].keys()
 
 
 def test_another_start_gives_another_classifier(make: Make, few: Artifact, many: Artifact) -> None:

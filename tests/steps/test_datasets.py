@@ -17,7 +17,7 @@ from prettyuseful.data.export import export_dataset
 from prettyuseful.data.sources.open import open_source
 from prettyuseful.engine.pinned import Pinned
 from prettyuseful.engine.store.base import Artifact
-from prettyuseful.steps.datasets import ImportSpec, LoadFurtherSpec, MixSpec, SampleSpec
+from prettyuseful.steps.datasets import ImportSpec, LoadFurtherSpec, MixSpec, SampleSpec, SubsetSpec
 from prettyuseful.tasks.source import TaskSource
 
 CLASSES = ("blue", "red")
@@ -134,3 +134,17 @@ def test_further_images_follow_the_skipped_ones_in_the_order_of_the_task(make: M
     until = {row.path for row in task.images("train", ClassCounts(3))}
     assert paths == until - {row.path for row in task.images("train", ClassCounts(1))}
     assert artifact.manifest.facts["images"] == 2 * len(task.classes)
+
+
+def test_a_subset_is_spread_over_the_images_and_a_part_of_a_larger_one(
+    make: Make, imported: Import, finished: Path
+) -> None:
+    whole = imported(finished / "out" / "datasets" / "tiny", 5)
+    rows = {row.path: row for row in read_rows(whole)}
+    small, large = (read_rows(make(SubsetSpec(per_class=ClassCounts(n)), dataset=whole)) for n in (2, 4))
+    assert [[row.label for row in part] for part in (small, large)] == [[0] * 2 + [1] * 2, [0] * 4 + [1] * 4]
+    assert {row.path for row in small} < {row.path for row in large} < rows.keys()
+    assert all(rows[row.path] == row for row in large)
+    unequal = make(SubsetSpec(per_class=ClassCounts([1, 3])), dataset=whole)
+    assert [row.label for row in read_rows(unequal)] == [0, 1, 1, 1]
+    assert unequal.manifest.facts["images"] == 4

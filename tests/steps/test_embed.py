@@ -6,14 +6,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from prettyuseful.data.class_counts import ClassCounts
 from prettyuseful.data.dataset import read_shard
 from prettyuseful.data.pixels import Pixels, decode_rows
 from prettyuseful.encoders.source import EncoderSource, open_encoder
 from prettyuseful.engine.pinned import Pinned
 from prettyuseful.engine.store.base import Artifact
+from prettyuseful.errors import StepFailedError
 from prettyuseful.numerics import Numerics
 from prettyuseful.steps import embed
 from prettyuseful.steps.embed import EmbedSpec, EmbedTextSpec
+from prettyuseful.steps.selection import RandomChoice, SelectSpec
 
 Make = Callable[..., Artifact]
 
@@ -60,3 +63,19 @@ def test_texts_are_embedded_in_order(make: Make, clip_folder: Path) -> None:
     result = np.load(make(spec).path("features.npy"))
     wanted = open_encoder(source.pin(), Numerics()).text_features(texts)  # type: ignore[attr-defined]
     np.testing.assert_array_equal(result, wanted)
+
+
+def test_features_of_a_selection_are_those_of_embedding_it(
+    make: Make, load: Callable[[int], Artifact], dinov2_folder: Path
+) -> None:
+    source, dataset = EncoderSource(name="dinov2-b-14", weights=str(dinov2_folder)).pin(), load(5)
+    choice = SelectSpec(by=None, part="random", per_class=ClassCounts(2), random=RandomChoice(seed=0, draw=1))
+    selection = make(choice, dataset=dataset)
+    all_features = make(EmbedSpec(encoder=source, numerics=Numerics()), dataset=dataset)
+    taken = make(embed.SelectFeaturesSpec(), features=all_features, dataset=dataset, selection=selection)
+    embedded = make(EmbedSpec(encoder=source, numerics=Numerics()), dataset=selection)
+    for name in ("features", "labels", "groups"):
+        np.testing.assert_array_equal(np.load(taken.path(f"{name}.npy")), np.load(embedded.path(f"{name}.npy")))
+    assert taken.manifest.facts == embedded.manifest.facts
+    with pytest.raises(StepFailedError, match="is not in its data set"):
+        make(embed.SelectFeaturesSpec(), features=all_features, dataset=selection, selection=dataset)

@@ -24,7 +24,7 @@ from prettyuseful.generators.encoder import PromptEncoder
 from prettyuseful.generators.sampler import DiffusersSampler
 from prettyuseful.numerics import Numerics
 from prettyuseful.prompts.strategies import PROMPT_STRATEGIES
-from prettyuseful.steps.generation import CollectSpec, GenerateSpec
+from prettyuseful.steps.generation import CollectSpec, Encoding, GenerateSpec
 from prettyuseful.steps.prompts import EncodeSpec, PromptSpec
 
 CLASSES = ("cat", "dog")
@@ -202,9 +202,9 @@ def test_all_batches_of_the_sampler_have_one_size(pipeline: Maker, monkeypatch: 
     """The batch size can change the last bits of the output of a UNet, so it must be constant."""
     sample, sizes = DiffusersSampler.sample, []
 
-    def watched(self: DiffusersSampler, embedding: Any, seeds: tuple[int, ...]) -> torch.Tensor:
+    def watched(self: DiffusersSampler, embeddings: Any, seeds: tuple[int, ...]) -> torch.Tensor:
         sizes.append(len(seeds))
-        return sample(self, embedding, seeds)
+        return sample(self, embeddings, seeds)
 
     monkeypatch.setattr(DiffusersSampler, "sample", watched)
     assert len(pipeline.rows()) == 10
@@ -218,6 +218,61 @@ def test_each_prompt_uses_its_own_embedding(tmp_path: Path, pipeline_folder: Pat
     (second,) = (row for row in several.rows(1, 2, label=1, images=2, micro_batch=1) if row.prompt == "a dog")
     (_, first) = alone.rows(0, 2, label=1, images=2, micro_batch=1)
     assert (first.seed, first.data) == (second.seed, second.data)
+
+
+MIXED, UNMIXED = (Encoding(sequence=None, mixed=mixed) for mixed in (True, False))
+
+
+@pytest.fixture
+def several(tmp_path: Path, pipeline_folder: Path) -> Maker:
+    """Ten cats with three prompts."""
+    return Maker(tmp_path / "several", str(pipeline_folder), SAMPLING, THREE)
+
+
+def test_mixed_micro_batches_do_not_depend_on_the_shards(several: Maker) -> None:
+    whole = several.rows(encoding=MIXED)
+    assert [row.path for row in whole] == [f"cat/{i:06d}.jpg" for i in range(10)]
+    assert [row.prompt for row in whole] == (["cat", "a cat", "the cat"] * 4)[:10]
+    assert several.rows(2, 3, encoding=MIXED) + several.rows(0, 1, encoding=MIXED) == whole[8:] + whole[:4]
+    assert several.rows(1, 2, images=5, encoding=MIXED) == whole[4:5]  # the rest of the batch is padding
+
+
+def test_an_image_is_the_same_in_a_mixed_micro_batch_and_beside_its_own_prompt(several: Maker) -> None:
+    """With stored embeddings, too."""
+    mixed = several.rows(encoding=MIXED)
+    assert several.rows(0, 4, encoding=UNMIXED)[:10] == several.rows(0, 4)[:10] == mixed
+
+
+def test_the_embeddings_of_a_mixed_shard_are_not_stored(several: Maker) -> None:
+    del several.inputs["embeddings 00000"]
+    shard = several.shard(0, 3, encoding=MIXED)
+    assert [entry.name for entry in shard.manifest.files] == ["shard.parquet"]
+    assert shard.manifest.spec["encoding"] == {"mixed": True, "sequence": None, "version": EncodeSpec.version}
+
+
+def test_truncated_prompts_of_a_mixed_shard_are_counted(tmp_path: Path, pipeline_folder: Path) -> None:
+    """Each once, and without those of padding: the micro-batch holds images 0 to 3, of which 3 is padding."""
+    templates = ("{}", "thirteen letters {}", "{}s", "{} of many letters")
+    maker = Maker(tmp_path / "store", str(pipeline_folder), SAMPLING, templates)
+    cut = maker.shard(0, 1, label=1, images=3, encoding=MIXED).manifest.facts["cut"]
+    assert cut == {"5": ["tokenizer"]}
+
+
+def test_an_out_of_memory_error_of_a_mixed_micro_batch_names_a_size(
+    several: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sample, sizes = DiffusersSampler.sample, []
+
+    def sample_two(self: DiffusersSampler, embeddings: Any, seeds: tuple[int, ...]) -> torch.Tensor:
+        sizes.append((len(embeddings), len(seeds)))
+        if len(seeds) > 2:
+            raise torch.OutOfMemoryError
+        return sample(self, embeddings, seeds)
+
+    monkeypatch.setattr(DiffusersSampler, "sample", sample_two)
+    with pytest.raises(MemoryLimitError, match="4 images per micro-batch exceed the memory; 2 fit"):
+        several.rows(encoding=MIXED)
+    assert sizes == [(4, 4), (2, 2)]
 
 
 def test_a_generator_can_return_tensors(own: Callable[..., Maker]) -> None:
@@ -309,6 +364,21 @@ def test_too_little_memory_for_text_encoders_is_reported(
     monkeypatch.setattr(PromptEncoder, method, fail)
     with pytest.raises(MemoryLimitError, match=r"^tiny: its text encoders exceed the memory; use a device with more"):
         Maker(tmp_path / "store", str(pipeline_folder), SAMPLING)
+
+
+@pytest.mark.parametrize(
+    ("method", "message"), [("__init__", "its weights exceed"), ("encode", "its text encoders exceed")]
+)
+def test_too_little_memory_in_a_step_that_encodes_is_reported(
+    several: Maker, monkeypatch: pytest.MonkeyPatch, method: str, message: str
+) -> None:
+    def fail(*_: Any) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
+
+    release_model()
+    monkeypatch.setattr(PromptEncoder, method, fail)
+    with pytest.raises(MemoryLimitError, match=f"^tiny: {message} the memory"):
+        several.rows(encoding=MIXED)
 
 
 def test_what_libraries_log_for_every_batch_is_kept_once(

@@ -10,8 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import timm
 import torch
 from PIL import Image
+from safetensors.torch import save_file
+from tests.chat_server import Request, running_server, says
 from tests.tiny_vision_language import save_llava
 from transformers import AutoProcessor, CLIPModel
 
@@ -21,12 +24,13 @@ from prettyuseful.aesthetics.rows import pin_score
 from prettyuseful.data.dataset import Row, read_shard, write_shard
 from prettyuseful.data.images import decode
 from prettyuseful.encoders.scoring import ScoreSettings, pin_head, pin_question_model, score_encoder
+from prettyuseful.encoders.source import EncoderSource, open_encoder
 from prettyuseful.encoders.visual_questions import VisualQuestionModel
 from prettyuseful.engine.step import Job, StepSpec
 from prettyuseful.engine.store.base import Artifact
 from prettyuseful.numerics import Numerics
 from prettyuseful.steps.embed import EmbedSpec, EmbedTextSpec
-from prettyuseful.steps.learned_scores import EmbedPromptsSpec, LearnedScoreSpec, QuestionScoreSpec
+from prettyuseful.steps.learned_scores import AgreementSpec, EmbedPromptsSpec, LearnedScoreSpec, QuestionScoreSpec
 from prettyuseful.steps.scores import read_scores
 
 Make = Callable[..., Artifact]
@@ -177,3 +181,49 @@ def test_vqascore_asks_for_the_prompt_of_the_image_or_the_text_of_its_class(
     assert table.labels.tolist() == [row.label for row in rows_of(prompted)]
     assert np.ptp(table.values) > 0.001
     assert 0 < artifact.manifest.facts["answers_yes_or_no"] < 1
+
+
+def test_vqascore_by_an_endpoint_asks_the_same_questions(make: Make, load: Callable[[int], Artifact]) -> None:
+    def reply(request: Request) -> None:
+        text = request.body["messages"][0]["content"][1]["text"]
+        top = [{"token": "Yes", "logprob": -0.1 * len(text)}, {"token": " no", "logprob": -3.0}]
+        says("Yes", logprobs={"content": [{"token": "Yes", "logprob": -1.0, "top_logprobs": top}]})(request)
+
+    prompted = make(PromptedSpec(), dataset=load(3))
+    with running_server() as server:
+        server.default_reply = reply
+        given = ScoreSettings(model="seer", endpoint=server.url, concurrency=2)
+        spec = QuestionScoreSpec(
+            score=pin_score("vqascore"),
+            model=pin_question_model("vqascore", given),
+            class_texts=CLASS_TEXTS,
+            numerics=Numerics(),
+        )
+        artifact = make(spec, dataset=prompted)
+    values = read_scores(artifact).column("vqascore")
+    for row, value in zip(rows_of(prompted), values, strict=True):
+        question = f'Does this figure show "{row.prompt or CLASS_TEXTS[row.label]}"? Please answer yes or no.'
+        assert value == pytest.approx(1 / (1 + np.exp(-3 + 0.1 * len(question))))
+    assert np.ptp(values) > 0.01
+    assert 0 < artifact.manifest.facts["answers_yes_or_no"] < 1
+
+
+def test_agreement_is_the_probability_of_the_class_by_timms_own_network(
+    make: Make, load: Callable[[int], Artifact], tmp_path: Path
+) -> None:
+    torch.manual_seed(1)
+    network = timm.create_model("resnet10t").eval()
+    torch.nn.init.normal_(network.fc.weight, std=0.3)
+    save_file(network.state_dict(), tmp_path / "weights.safetensors")
+    encoder = EncoderSource(name="resnet10t", weights=str(tmp_path / "weights.safetensors")).pin()
+    dataset, indices = load(3), ((7, 900), (3,))
+    features = make(EmbedSpec(encoder=encoder, numerics=Numerics()), dataset=dataset)
+    spec = AgreementSpec(score=pin_score("classifier-agreement"), classifier=encoder, indices=indices)
+    artifact = make(spec, dataset=dataset, features=features)
+    opened: Any = open_encoder(encoder, Numerics())
+    for row, value in zip(rows_of(dataset), read_scores(artifact).column("classifier-agreement"), strict=True):
+        with torch.inference_mode():
+            chances = network(opened._preprocess(np.asarray(decode(row.data, row.path)))[None])[0].softmax(-1)
+        assert value == pytest.approx(float(chances[list(indices[row.label])].sum()), abs=1e-5)
+        assert value > 1e-5
+    assert 0 <= artifact.manifest.facts["recognised"] <= 1

@@ -34,7 +34,9 @@ def test_auto_is_resolved_for_each_kind_of_step(
 
 
 def test_recomputing_is_a_setting_of_training_that_is_in_keys_only_if_set() -> None:
-    assert "recompute" not in StudyNumerics().training_numerics().model_dump()
+    plain = StudyNumerics().training_numerics()
+    assert "recompute" not in plain.model_dump()
+    assert plain.model_dump() == {**Numerics().model_dump(), "images_at_once": None}
     again = StudyNumerics(recompute=True)
     assert again.training_numerics().model_dump()["recompute"] is True
     for numerics in (again.generation_numerics("float16"), again.inference_numerics(), again.step_numerics()):
@@ -50,3 +52,11 @@ def test_each_kind_of_step_gets_only_the_settings_that_affect_it() -> None:
     assert numerics.generation_numerics("float32") == Numerics(
         threads=3, compile=True, attention="math", fuse_projections=True
     )
+
+
+def test_tf32_is_for_generation_and_classifiers_and_never_for_metrics() -> None:
+    on_gpu = StudyNumerics(device="cuda", float32_precision="tf32")
+    assert on_gpu.generation_numerics("float16").float32_precision == "tf32"
+    assert on_gpu.training_numerics().float32_precision == on_gpu.inference_numerics().float32_precision == "tf32"
+    assert on_gpu.step_numerics().float32_precision == "ieee"
+    assert StudyNumerics(device="cuda").training_numerics().float32_precision == "ieee"

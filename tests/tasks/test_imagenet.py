@@ -15,7 +15,14 @@ from prettyuseful.data.wordnet import glosses, lemmas, synsets_per_lemma
 from prettyuseful.errors import DataError
 from prettyuseful.tasks.base import Task, available
 from prettyuseful.tasks.huggingface import HubData
-from prettyuseful.tasks.imagenet import _AMBIGUOUS, ClassList, imagenet_1k, imagenet_200, load_class_list
+from prettyuseful.tasks.imagenet import (
+    _AMBIGUOUS,
+    ClassList,
+    imagenet_1k,
+    imagenet_200,
+    imagenet_indices,
+    load_class_list,
+)
 
 from .conftest import make_dataset, picture, save_parquet
 
@@ -312,3 +319,12 @@ def test_fingerprint_depends_on_class_names(whole: Path, monkeypatch: pytest.Mon
     before = imagenet_200(whole).fingerprint()
     monkeypatch.setitem(vars(TWO_HUNDRED), "classes", ("carp", *TWO_HUNDRED.classes[1:]))
     assert imagenet_200(whole).fingerprint() != before
+
+
+def test_names_words_and_ids_of_classes_become_indices_of_imagenet() -> None:
+    names = ("tench", "n01440764", "English_springer", "golf-ball", "crane")
+    assert imagenet_indices(names, "x") == ((0,), (0,), (217,), (574,), (134, 517))
+    listed = load_class_list("imagenet-1k").classes
+    assert imagenet_indices(listed, "x") == tuple((index,) for index in range(1000))
+    with pytest.raises(DataError, match="a score needs classes of ImageNet-1k, and 2 of the 3 classes of the task"):
+        imagenet_indices(("cat", "tench", "dog"), "a score")

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from diffusers import DiffusionPipeline
+from diffusers import AutoencoderTiny, DiffusionPipeline, VQModel
 
 from prettyuseful.generators.models import find_model
 from prettyuseful.numerics import Numerics
@@ -36,6 +36,33 @@ def test_vae_alone_equals_the_vae_in_its_pipeline(
             weights.unlink()  # nothing else is read
     result = Vae(generator=str(folder)).open(Numerics(dtype="bfloat16")).apply(crops[:8])
     assert result.std() > 1
+    assert np.abs(result - (wanted.permute(0, 2, 3, 1) + 1).mul(127.5).clamp(0, 255).numpy()).max() < 0.51
+
+
+@pytest.mark.parametrize(
+    "vae",
+    [
+        AutoencoderTiny(
+            encoder_block_out_channels=(8, 8),
+            decoder_block_out_channels=(8, 8),
+            num_encoder_blocks=(1, 1),
+            num_decoder_blocks=(1, 1),
+        ),
+        VQModel(block_out_channels=(8, 8), norm_num_groups=4, latent_channels=4, num_vq_embeddings=32),
+    ],
+    ids=lambda vae: type(vae).__name__,
+)
+def test_other_autoencoders_of_a_pipeline_reconstruct_too(
+    vae: AutoencoderTiny | VQModel, tiny: Callable[[str], Path], tmp_path: Path, crops: np.ndarray
+) -> None:
+    """Small decoders such as TAESD replace the VAE of a pipeline."""
+    pipeline = DiffusionPipeline.from_pretrained(tiny("sd"))
+    pipeline.register_modules(vae=vae.eval())
+    pipeline.save_pretrained(tmp_path)
+    pixels = torch.from_numpy(crops[:8]).permute(0, 3, 1, 2).float() / 127.5 - 1
+    with torch.no_grad():
+        wanted = vae.decode(vae.encode(pixels).latents).sample
+    result = Vae(generator=str(tmp_path)).open(Numerics()).apply(crops[:8])
     assert np.abs(result - (wanted.permute(0, 2, 3, 1) + 1).mul(127.5).clamp(0, 255).numpy()).max() < 0.51
 
 

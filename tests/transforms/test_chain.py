@@ -19,6 +19,8 @@ from prettyuseful.study.reading import parse_study
 from prettyuseful.transforms.base import TransformSource
 from prettyuseful.transforms.chain import AnyTransform, Chain
 from prettyuseful.transforms.check import check_transform
+from prettyuseful.transforms.degradation import Blur, Jpeg
+from prettyuseful.transforms.vae import Vae
 
 ANY: TypeAdapter[Any] = TypeAdapter(AnyTransform)
 FORMS = """
@@ -152,3 +154,10 @@ def test_content_of_a_chain_is_that_of_its_transforms_in_order() -> None:
         "version": 1,
     }
     assert content_of(chain) != content_of(turned)
+
+
+def test_chain_uses_a_device_if_one_of_its_links_does() -> None:
+    available = Numerics(device="cuda", threads=2, compile=True)
+    formulas = Chain(transforms=(Blur(width=0.1), Jpeg(quality=50)))
+    assert formulas.numerics(available) == Blur(width=0.1).numerics(available) == Numerics(threads=2)
+    assert Chain(transforms=(Blur(width=0.1), Vae(generator="pocket-base"))).numerics(available) == available

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from prettyuseful.aesthetics.models import QuestionModel, ScoreModel
+from prettyuseful.aesthetics.models import ClassifierModel, QuestionModel, ScoreModel
 from prettyuseful.aesthetics.planes import Planes
 from prettyuseful.errors import DataError
 
@@ -43,7 +43,7 @@ class Score:
     high: float | None = None
     function: Callable[[Planes], float] | None = None
     parts: tuple[str, ...] = ()
-    model: ScoreModel | QuestionModel | None = None
+    model: ScoreModel | QuestionModel | ClassifierModel | None = None
     version: int = 1
 
     def __post_init__(self) -> None:

@@ -71,6 +71,21 @@ class QuestionModel:
     licence: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class ClassifierModel:
+    """A pretrained ImageNet classifier; the score is the probability that it gives to the class of the image.
+
+    Attributes:
+        classifier: the default, an encoder of timm.
+        licence: of the code and of the weights.
+        size: of the input, and how images are brought to it.
+    """
+
+    classifier: str
+    licence: str
+    size: str
+
+
 LAION_V1 = ScoreModel(
     encoder="clip-vit-l-14",
     weights=_CLIP_L_14,
@@ -115,4 +130,9 @@ VQASCORE = QuestionModel(
     question='Does this figure show "{text}"? Please answer yes or no.',
     short_side=512,
     licence="that of the model that you give; computed from the paper's description",
+)
+AGREEMENT = ClassifierModel(
+    classifier="efficientnet-lite0",
+    licence="code and weights Apache-2.0",
+    size="short side resized to 256 px (bicubic), then the central square of 224 px",
 )

@@ -156,6 +156,17 @@ SCORES = Registry(
             low=0.0,
             high=1.0,
         ),
+        Score(
+            name="classifier-agreement",
+            summary="the probability that a pretrained ImageNet classifier gives to the class of the image",
+            title="Agreement of a pretrained classifier",
+            words="Probability that a classifier pretrained on ImageNet gives to the class of the image, among all its "
+            "1,000 classes. It needs classes that ImageNet has.",
+            source="Ravuri and Vinyals 2019 classify generated images in this way",
+            model=models.AGREEMENT,
+            low=0.0,
+            high=1.0,
+        ),
     ),
 )
 

@@ -25,6 +25,7 @@ def answer(
     """Yield the sentences for the study's first grid cell.
 
     Order: accuracies, reported causes, accuracy costs of causes, pre-registered comparisons, exploratory comparisons.
+    What selections of images gain or cost has sentences of its own, see `selections`.
     """
     if not any(row.to_real for row in rows):
         yield "No run is complete yet, so there are no results."
@@ -36,7 +37,8 @@ def answer(
     yield from _cost_sentences(datasets, effects)
     in_cell = [pair for pair in comparisons if pair.cell == cell]
     planned = [pair for pair in in_cell if pair.planned]
-    yield from (_planned_sentence(pair, datasets) for pair in planned)
+    controls = study.file.random_controls
+    yield from (_planned_sentence(pair, datasets) for pair in planned if controls.get(pair.a) != pair.b)
     if len(planned) > 1:
         yield f"The {len(planned)} pre-registered comparisons are corrected for each other (Holm)."
     yield from _exploratory_sentences([pair for pair in in_cell if not pair.planned])

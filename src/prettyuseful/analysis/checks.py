@@ -30,7 +30,7 @@ def study_findings(
 
 def _results(study: StudyRecord, runs: Sequence[RunRecord], cell: CellNames) -> Iterator[Results]:
     """Yield the mean confusions of each data set on which classifiers trained on real images were tested."""
-    real_runs = [run for run in runs if run.dataset == REAL and run.cell == cell and run.steps_of is None]
+    real_runs = [run for run in runs if run.dataset == REAL and run.cell == cell and run.is_result]
     names = dict.fromkeys(test.tested_on for run in real_runs for test in run.transfers if test.tested_on != REAL)
     for name in names:
         tested, real = [], []

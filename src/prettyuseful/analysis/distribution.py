@@ -24,7 +24,9 @@ class Measure:
 
     `images_per_class`: on either side. `value`: on the original images. `reencoded`: on re-encoded images, where both
     sides are resized to squares of `side` pixels and JPEG-compressed with the same quality. `format_may_explain`: the
-    two intervals do not overlap, so the image format may explain part of `value`.
+    two intervals do not overlap, so the image format may explain part of `value`. `by_class`: for metrics of a score of
+    single images, the value of each class on the original images, by label; None for classes that are left out or whose
+    images are all from one group. These intervals are not corrected for the number of classes.
     """
 
     metric: str
@@ -35,6 +37,7 @@ class Measure:
     reencoded: Interval | None = None
     side: int | None = None
     format_may_explain: bool = False
+    by_class: tuple[Interval | None, ...] = ()
 
 
 def summarise_measures(dataset: DatasetRecord, metrics: Iterable[MetricRecord]) -> tuple[Measure, ...]:
@@ -51,7 +54,14 @@ def summarise_measures(dataset: DatasetRecord, metrics: Iterable[MetricRecord]) 
         for metric, interval in _intervals(result, rows)
     }
     originals = [
-        Measure(metric, result.encoder, result.subject, _images_per_class(result), interval)
+        Measure(
+            metric,
+            result.encoder,
+            result.subject,
+            _images_per_class(result),
+            interval,
+            by_class=_class_intervals(result, rows[metric]) if rows[metric].score else (),
+        )
         for result in dataset.measured
         if not result.reencoded
         for metric, interval in _intervals(result, rows)
@@ -130,6 +140,20 @@ def _intervals(result: MeasureResult, rows: Mapping[str, MetricRecord]) -> Itera
         yield name, _grouped_interval(metric, classes, f"{metric.covers}{condition}")
     for name, number in result.numbers.items():
         yield name, _clip_to_bounds(rows[name], jackknife_interval(number, rows[name].covers))
+
+
+def _class_intervals(result: MeasureResult, metric: MetricRecord) -> tuple[Interval | None, ...]:
+    """Return the interval of each class, by label; None for a class without one."""
+    found: list[Interval | None]
+    if metric.name in result.parts:
+        found = [_grouped_interval(metric, [part], metric.covers) for part in result.parts[metric.name]]
+    else:
+        found = [
+            _clip_to_bounds(metric, jackknife_interval(number, metric.covers)) if len(number.without) > 1 else None
+            for number in result.by_class.get(metric.name, ())
+        ]
+    used = iter(found)
+    return tuple(next(used, None) if count else None for count in result.images_per_class)
 
 
 def _grouped_interval(metric: MetricRecord, classes: Sequence[GroupedParts], covers: str) -> Interval:

@@ -9,6 +9,7 @@ from prettyuseful.analysis.power import detectable_sentence
 from prettyuseful.analysis.prettiness import PrettyUseful
 from prettyuseful.analysis.remedies import format_sentence
 from prettyuseful.analysis.rows import Comparison, Row, baseline_of
+from prettyuseful.analysis.selections import SelectionEffect
 from prettyuseful.data.class_counts import ClassCounts
 from prettyuseful.formatting import percent, points, share
 from prettyuseful.records import DatasetRecord
@@ -21,14 +22,21 @@ def headline(
     rows: Sequence[Row],
     comparisons: Sequence[Comparison],
     pretty: PrettyUseful | None = None,
+    selections: Sequence[SelectionEffect] = (),
+    mixing: str | None = None,
+    stopped: int = 0,
 ) -> tuple[str, ...]:
     """Return the most important sentences for the study's first grid cell.
 
-    The first one says whether prettier data sets are less useful, if that was measured (`pretty`). The others are about
-    the generated data set with the highest accuracy: its accuracy against real images, its effective real images, and
+    The first ones say what a selection of images gains or costs (the first one of `selections`, all of the first grid
+    cell), whether prettier data sets are less useful (`pretty`) and what generated images add to real ones (`mixing`),
+    if that was measured. The others are about the generated data set with the highest accuracy: its accuracy against
+    real images, its effective real images, and
     its main cause; where one of these is missing, pre-registered and exploratory comparisons follow.
     Data sets that contain real images or are derived from another one are used only if the study has no others.
     There are at most three sentences, and one more if the files of the two sides differ in format.
+
+    `stopped`: number of data sets that were stopped early, and are not among these.
     """
     in_cell = [row for row in rows if row.cell == rows[0].cell]
     finished = [row for row in in_cell if not row.real and row.to_real]
@@ -39,13 +47,18 @@ def headline(
     candidates = [row for row in underived if not row.holds_real] or underived or finished
     best = max(candidates, key=lambda row: row.to_real.mean if row.to_real else 0.0)
     kind = "generated data sets" if best.of is None and not best.holds_real else "data sets"
-    name = (
-        f"The best of {len(candidates)} {kind}, {best.dataset}," if len(candidates) > 1 else f"Data set {best.dataset}"
-    )
+    name = f"Data set {best.dataset}"
+    if stopped:
+        name = f"The best of {len(candidates)} {kind} that were not stopped early ({stopped} were), {best.dataset},"
+    elif len(candidates) > 1:
+        name = f"The best of {len(candidates)} {kind}, {best.dataset},"
     real_count = baseline_of(best.images_per_class, (row.images_per_class for row in in_cell if row.real))
-    pairs = [pair for pair in comparisons if pair.cell == best.cell]
+    selected = {name for effect in selections for name in effect.selection}
+    pairs = [pair for pair in comparisons if pair.cell == best.cell and pair.a not in selected]
     has_format = any(format_sentence(dataset) for dataset in datasets if dataset.name == best.dataset)
-    shown = pretty.sentences[:1] if pretty else ()
+    shown = [effect.sentence for effect in selections[:1]]
+    shown += pretty.sentences[:1] if pretty and (pretty.is_testable or not shown) else ()
+    shown += [mixing] if mixing else []
     return (*shown, *_sentences(name, best, real_count, datasets, pairs))[: _MAX_SENTENCES + has_format]
 
 

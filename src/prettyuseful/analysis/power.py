@@ -1,9 +1,9 @@
 """Power: which true differences a study finds, with its own or with other numbers of seeds, test images and draws.
 
 A paired difference varies with the training seeds, the test groups and, if several were made, the draws of the
-generator. Its interval has the half-width h, where h^2 is the sum over these sources of t^2 * (estimated variance)
-(`student.half_width`). A difference
-is found if its interval excludes zero. The power is the probability of this:
+generator; that of a selection of images and its random control also with the images that are selected. Its interval has
+the half-width h, where h^2 is the sum over these sources of t^2 * (estimated variance) (`student.half_width`). A
+difference is found if its interval excludes zero. The power is the probability of this:
 
 - the estimate of the difference is normal around the true difference,
 - each estimated variance is the true one times a chi-square variable over its degrees of freedom.
@@ -53,6 +53,7 @@ class Variances:
     `groups`: from the choice of test groups. `seeds`: from the training seeds, of which `shared` is what a seed does on
     one group and not on another. `draws`: from the draws of the generator. All are variances of the estimate itself, in
     units of accuracy (0-1) squared; their sum is its variance. A source that was not measured has the variance 0.
+    `selected`: from which images a selection has; more seeds only add to its degrees of freedom.
     `prior_dof`: the degrees of freedom that the variance between seeds borrows from the other data sets. `others`: what
     varies between the seeds of those, divided by `seeds`; `others_dof`: its degrees of freedom.
     """
@@ -65,6 +66,8 @@ class Variances:
     prior_dof: float = 0.0
     draws: float = 0.0
     draw_dof: float = 0.0
+    selected: float = 0.0
+    selected_dof: float = 0.0
     others: float = 1.0
     others_dof: float = 0.0
 
@@ -74,7 +77,8 @@ class Variances:
         parts: dict[str, Component] = {component.name: component for component in interval.components}
         if "test images" not in parts:
             return None
-        groups, seeds, draws = (parts.get(name) for name in ("test images", "training seeds", "draws"))
+        names = ("test images", "training seeds", "draws", "selected images")
+        groups, seeds, draws, selected = (parts.get(name) for name in names)
         assert groups is not None
         return cls(
             sizes=Sizes(seeds.count if seeds else 1, groups.count, draws.count if draws else 1),
@@ -85,6 +89,8 @@ class Variances:
             prior_dof=seeds.dof - (seeds.count - 1) if seeds else 0.0,
             draws=draws.variance if draws else 0.0,
             draw_dof=draws.dof if draws else 0.0,
+            selected=selected.variance if selected else 0.0,
+            selected_dof=selected.dof if selected else 0.0,
             # The interval does not say more; half of them are borrowed, or fewer.
             others_dof=2 * (seeds.dof - (seeds.count - 1)) if seeds else 0.0,
         )
@@ -97,7 +103,7 @@ class Variances:
     @property
     def error(self) -> float:
         """The standard error of the difference."""
-        return float((self.groups + self.seeds + self.draws) ** 0.5)
+        return float((self.groups + self.seeds + self.draws + self.selected) ** 0.5)
 
     def resized(self, sizes: Sizes) -> Variances:
         """Return the variances that are expected in a study of other sizes, which varies in the same way.
@@ -121,6 +127,7 @@ class Variances:
             shared=shared,
             draws=self.draws * now.draws / sizes.draws,
             draw_dof=self.draw_dof * (sizes.draws - 1) / (now.draws - 1) if now.draws > 1 else 0.0,
+            selected_dof=self.selected_dof * (sizes.seeds - 1) / (now.seeds - 1) if now.seeds > 1 else 0.0,
             others_dof=self.others_dof * (sizes.seeds - 1) / (now.seeds - 1) if now.seeds > 1 else 0.0,
         )
 
@@ -247,6 +254,8 @@ def _half_widths(variances: Variances, level: float) -> np.ndarray:
             prior = (own_dof * own + v.others_dof * others) / (own_dof + v.others_dof)
         moderated = (v.prior_dof * prior + own_dof * own) / v.seed_dof
         squares += student.quantile(level, v.seed_dof) ** 2 * v.seeds * np.maximum(own, moderated)
+    if v.selected:  # estimated from the same seeds, which differ in their random choice
+        squares += student.quantile(level, v.selected_dof) ** 2 * v.selected * _chi_squares(2, v.selected_dof)
     if v.draws:
         squares += student.quantile(level, v.draw_dof) ** 2 * v.draws * _chi_squares(3, v.draw_dof)
     return np.asarray(squares**0.5)

@@ -92,13 +92,18 @@ class PrettyUseful:
         return (self._correlation_sentence, *self._arrow_sentences())
 
     @property
+    def is_testable(self) -> bool:
+        """Whether there are enough data sets for a significant rank correlation."""
+        return self.correlation is not None and self.correlation.testable
+
+    @property
     def _prettier(self) -> str:
         return "prettier sets" if self.score == PRETTINESS else f"sets of higher {self.axis_words}"
 
     @property
     def _correlation_sentence(self) -> str:
         n = len(self.independent)
-        if self.correlation is None or not self.correlation.testable:
+        if self.correlation is None or not self.is_testable:
             sets = "independently generated data set" + ("s" if n != 1 else "")
             why = f"with fewer than {_ENOUGH}, no rank correlation is significant"
             if n >= _ENOUGH:

@@ -49,7 +49,7 @@ class PooledStudy:
     @cached_property
     def runs(self) -> tuple[RunRecord, ...]:
         """The complete runs, without the points of the curve of real images."""
-        return tuple(run for run in self.summary.runs if run.status == "complete" and run.steps_of is None)
+        return tuple(run for run in self.summary.runs if run.status == "complete" and run.is_result)
 
     def classifiers(self, dataset: str, cell: Cell) -> frozenset[str]:
         """Return the keys of the classifiers of a data set, by its common name; `real` for those of real images."""

@@ -31,7 +31,7 @@ class Row:
     `rank_range`: rank among the generated data sets of the cell, over the seeds that all of them have. `worth`:
     effective real images per class, if the study has a curve of real images. `holds_real`: the data set contains real
     images, so classifiers trained on real images are not tested on it. `of`: the data set that this one is derived
-    from.
+    from. `linear_probe`: accuracy on real training images of a linear probe that is fitted on the data set.
     """
 
     dataset: str
@@ -50,6 +50,7 @@ class Row:
     worth: EffectiveReal | None = None
     holds_real: bool = False
     of: str | None = None
+    linear_probe: Interval | None = None
 
     @property
     def real(self) -> bool:

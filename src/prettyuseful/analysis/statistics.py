@@ -1,9 +1,10 @@
 """Confidence intervals of accuracies, of their paired differences and of grouped means.
 
-Results vary with the draw of the generator, with the training seed and with the choice of test images. Seeds and test
-images are crossed: every seed is tested on every image, and so is every data set. Accuracy is the mean over classes, so
-every class has the same weight, however many test images it has. `docs/concepts/statistics.md` explains the method and
-lists its measured coverage. Each interval names the sources of variation that it covers.
+Results vary with the draw of the generator, with the training seed and with the choice of test images; a selection of
+images that is compared with a random one also varies with the images that are selected. Seeds and test images are
+crossed: every seed is tested on every image, and so is every data set. Accuracy is the mean over classes, so every
+class has the same weight, however many test images it has. `docs/concepts/statistics.md` explains the method and lists
+its measured coverage. Each interval names the sources of variation that it covers.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import combinations
 from math import inf
+from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -40,8 +42,21 @@ Tests = Mapping[Replicate, TransferResult]
 """The tests of the classifiers of one data set, all on the same images."""
 
 
+class RandomControl(NamedTuple):
+    """The random control of a selection: another random choice of as many images for every training seed.
+
+    `name`: of its data set. `keep`: how much is kept, such as `random 50%`; choices of equal `keep` vary alike.
+    """
+
+    name: Hashable
+    keep: str
+
+
 ShareDraws = Callable[[Any, Any], bool]
 """Whether draw d of two data sets has the same generated images, at least in part."""
+
+RandomControls = Mapping[Any, RandomControl]
+"""The random controls of selections, by name of the selection."""
 
 
 def never(_a: Any, _b: Any) -> bool:
@@ -52,10 +67,11 @@ def never(_a: Any, _b: Any) -> bool:
 class Component:
     """What one source of variation adds to the variance of an estimate.
 
-    `dof`: degrees of freedom of `variance`. `count`: number of sources of test images, training seeds or draws.
+    `dof`: degrees of freedom of `variance`. `count`: number of sources of test images, training seeds, draws or random
+    choices of images.
     """
 
-    name: Literal["test images", "training seeds", "draws"]
+    name: Literal["test images", "training seeds", "selected images", "draws"]
     variance: float
     dof: float
     count: int
@@ -121,12 +137,38 @@ class _Fitted:
         return replace(self, seeds=tuple(seeds), means=self.means[rows], residuals=self.residuals[rows])
 
 
+@dataclass(frozen=True)
+class _Choices:
+    """The variance between random choices of equally many images of a data set, with its degrees of freedom.
+
+    `shared`: the part of it that is what a choice does with one source of test images and not with another. `count`:
+    the number of choices.
+    """
+
+    variance: float
+    dof: float
+    shared: float
+    count: int
+
+    @classmethod
+    def mean(cls, several: Sequence[_Choices], number: int) -> _Choices:
+        """Return what independent choices add to the mean of a number of differences (Satterthwaite's dof)."""
+        variance = sum(choices.variance for choices in several)
+        squares = sum(choices.variance**2 / choices.dof for choices in several)
+        return cls(
+            variance / number**2,
+            variance**2 / squares if squares else min(choices.dof for choices in several),
+            sum(choices.shared for choices in several) / number**2,
+            sum(choices.count for choices in several),
+        )
+
+
 class CellModel:
     """All data sets of one grid cell, tested on the same images.
 
     The variance of an estimate is the sum of that over sources of test images (without what a seed does with one source
-    and not with another), of that over training seeds, and of that over draws. Intervals, p-values and ranks use these
-    parts with the degrees of freedom of each, see `student.half_width`.
+    and not with another), of that over training seeds, of that over draws, and of that over selected images. Intervals,
+    p-values and ranks use these parts with the degrees of freedom of each, see `student.half_width`.
 
     A few seeds agree by chance. So the variance over seeds is not taken lower than its moderated value, for which all
     data sets of the cell count as a prior of 2 degrees of freedom (after Smyth, Statistical Applications in Genetics
@@ -137,6 +179,8 @@ class CellModel:
         correct: by name of the data set and replicate, the number of correct images (M,) of each row of `clusters`.
             Seeds that some of the draws of a data set lack are not used.
         share_draws: draws of data sets that do not share them are independent.
+        random_controls: the random controls of selections.
+        prior_dof: the most degrees of freedom of the prior; infinite if all data sets vary alike over seeds.
     """
 
     def __init__(
@@ -144,8 +188,11 @@ class CellModel:
         clusters: Clusters,
         correct: Mapping[Any, Mapping[Replicate, np.ndarray]],
         share_draws: ShareDraws = never,
+        random_controls: RandomControls = MappingProxyType({}),
+        prior_dof: float = _PRIOR_DOF,
     ) -> None:
-        self.clusters, self.share_draws = clusters, share_draws
+        self.clusters, self.share_draws, self.random_controls = clusters, share_draws, random_controls
+        self.prior_dof = prior_dof
         self.datasets: dict[Hashable, _Fitted] = {name: self._fitted(one) for name, one in correct.items()}
 
     def accuracy(self, name: Hashable, level: float = LEVEL) -> Interval:
@@ -165,20 +212,38 @@ class CellModel:
         """Return the accuracy of `a` minus that of `b`, paired by test image and by the training seeds that both have.
 
         Draws are paired, too, where the data sets share them. None if no seed is shared.
+
+        For a selection and its random control, the interval also covers which images are selected: its variance
+        contains that of one random choice, which is what a selection by a meaningless number would be.
         """
-        seeds = self._shared_seeds(a, b)
+        return self.mean_difference([(a, b)], level)
+
+    def mean_difference(self, pairs: Sequence[tuple[Hashable, Hashable]], level: float = LEVEL) -> Interval | None:
+        """Return the mean of the `difference` of several pairs of data sets, over the seeds that all of them have.
+
+        Test images and seeds are the same for all pairs; draws and selected images are independent. None if no seed is
+        shared.
+        """
+        seeds = self._shared_seeds([name for pair in pairs for name in pair])
         if not seeds:
             return None
-        first, second = (self.datasets[name].of_seeds(seeds) for name in (a, b))
+        fitted = [[self.datasets[name].of_seeds(seeds) for name in pair] for pair in pairs]
+        draws: list[np.ndarray] = []
+        choices: list[_Choices] = []
+        for pair, (first, second) in zip(pairs, fitted, strict=True):
+            drawn = self._draws_of_difference(first, second, self.share_draws(*pair))
+            draws += [values / len(pairs) for values in drawn]
+            of_pair = None if max(map(len, drawn)) > 1 else self._choices(*pair)  # every draw has its own selection
+            choices += [of_pair] if of_pair else []
         prior, others = self._prior_of_differences
-        own = len(seeds) - 1
         interval = self._interval(
-            first.means - second.means,
-            first.residuals - second.residuals,
-            self._draws_of_difference(first, second, self.share_draws(a, b)),
-            prior,
-            others - own,
+            np.mean([first.means - second.means for first, second in fitted], axis=0),
+            np.mean([first.residuals - second.residuals for first, second in fitted], axis=0),
+            draws,
+            prior / len(pairs),
+            others - (len(seeds) - 1),
             level,
+            _Choices.mean(choices, len(pairs)) if choices else None,
         )
         if not interval.components:
             differs = abs(interval.mean) > _ROUNDING
@@ -222,7 +287,7 @@ class CellModel:
             return None
         means = np.stack([one.of_seeds(common).means for one in fitted])
         own = np.atleast_2d(np.cov(means)) / len(common)
-        prior_dof = min(_PRIOR_DOF, (len(names) - 2) * own_dof / 2) if len(names) > 1 else 0.0
+        prior_dof = min(self.prior_dof, (len(names) - 2) * own_dof / 2) if len(names) > 1 else 0.0
         variance = float(np.trace(own)) / len(names)
         covariance = (float(own.sum()) - len(names) * variance) / max(1, len(names) * (len(names) - 1))
         prior = np.full_like(own, covariance) + np.eye(len(names)) * (variance - covariance)
@@ -235,20 +300,61 @@ class CellModel:
             return [a.draw_means[:common] - b.draw_means[:common]]
         return [a.draw_means, b.draw_means]
 
-    def _shared_seeds(self, a: Hashable, b: Hashable) -> tuple[int, ...]:
-        others = set(self.datasets[b].seeds)
-        return tuple(seed for seed in self.datasets[a].seeds if seed in others)
+    def _shared_seeds(self, names: Sequence[Hashable]) -> tuple[int, ...]:
+        shared = set.intersection(*(set(self.datasets[name].seeds) for name in names))
+        return tuple(seed for seed in self.datasets[names[0]].seeds if seed in shared)
 
     @cached_property
     def _prior_of_differences(self) -> tuple[float, float]:
         """The mean variance over seeds of the differences of all pairs, and its degrees of freedom."""
         variances, dofs = [], [0.0]
         for a, b in combinations(self.datasets, 2):
-            if len(seeds := self._shared_seeds(a, b)) > 1:
+            if len(seeds := self._shared_seeds((a, b))) > 1:
                 first, second = (self.datasets[name].of_seeds(seeds).means for name in (a, b))
                 variances.append(_variance(first - second))
                 dofs.append(len(seeds) - 1)
         return _mean(variances), (len(self.datasets) - 1) * max(dofs)
+
+    def _choices(self, a: Hashable, b: Hashable) -> _Choices | None:
+        """Return how random choices of equally many images vary, if one data set is the random control of the other.
+
+        Other controls of the cell that keep as much are the prior. None for other pairs, and with one training seed.
+        """
+        pairs = ((self.random_controls.get(x), y) for x, y in ((a, b), (b, a)))
+        control = next((random for random, name in pairs if random and random.name == name), None)
+        if control is None or control not in self._choices_by_control:
+            return None
+        own, by_control = self._choices_by_control[control], self._choices_by_control.items()
+        others = [choices for other, choices in by_control if other.keep == control.keep and other != control]
+        prior, prior_dof = _mean([one.variance for one in others]), min(_PRIOR_DOF, sum(one.dof for one in others) / 2)
+        moderated = (prior_dof * prior + own.dof * own.variance) / (prior_dof + own.dof)
+        return replace(own, variance=max(own.variance, moderated), dof=own.dof + prior_dof)
+
+    @cached_property
+    def _choices_by_control(self) -> dict[RandomControl, _Choices]:
+        """How random choices vary, for each control that has two seeds in common with a selection.
+
+        Over the seeds of the control, the choice and the training vary; over those of a selection, the training alone.
+        The difference of these variances has few degrees of freedom and may be negative. So it is not taken lower than
+        the share that the choice has in what a seed does with one source of test images and not with another, where
+        there are as many values as sources.
+        """
+        found: dict[RandomControl, _Choices] = {}
+        for control in dict.fromkeys(self.random_controls.values()):
+            names = [name for name, other in self.random_controls.items() if other == control]
+            selections = [one for name in names if (one := self.datasets.get(name)) and len(one.seeds) > 1]
+            of_control = self.datasets.get(control.name)
+            if of_control is None or len(of_control.seeds) < 2 or not selections:
+                continue
+            both, *training = (float(one.means.var(ddof=1)) for one in (of_control, *selections))
+            both_shared, *training_shared = (
+                len(one.seeds) * self.clusters.variation(one.residuals).shared for one in (of_control, *selections)
+            )
+            shared = max(both_shared - _mean(training_shared), 0.0)
+            variance = max(both - _mean(training), both * shared / both_shared if both_shared else 0.0)
+            count = len(of_control.seeds)
+            found[control] = _Choices(variance, count - 1, min(shared, variance), count)
+        return found
 
     def _fitted(self, tests: Mapping[Replicate, np.ndarray]) -> _Fitted:
         draws = sorted({replicate.draw for replicate in tests})
@@ -269,26 +375,31 @@ class CellModel:
         prior: float,
         others: float,
         level: float,
+        choices: _Choices | None = None,
     ) -> Interval:
         """Return the interval of a mean over seeds.
 
         Args:
             means: (S,) by seed. `residuals`: (S, G) by seed and source of test images. `draw_means`: by data set, (D,).
             prior: variance over seeds of the other data sets, which has `others` degrees of freedom.
+            choices: what another selection of images would change.
         """
         seeds, mean, variation = len(means), float(means.mean()), self.clusters.variation(residuals)
+        shared = variation.shared + (choices.shared if choices else 0.0)
         components = [
             Component(
                 "test images",
-                max(variation.sources - variation.shared, 0.0),
+                max(variation.sources - shared, 0.0),
                 variation.dof,
                 self.clusters.count,
             )
         ]
         if seeds > 1:
-            own, prior_dof = _variance(means), min(_PRIOR_DOF, others / 2)
+            own, prior_dof = _variance(means), min(self.prior_dof, others / 2)
             moderated = (prior_dof * prior + (seeds - 1) * own) / (prior_dof + seeds - 1)
             components.append(Component("training seeds", max(own, moderated), seeds - 1 + prior_dof, seeds))
+        if choices:
+            components.append(Component("selected images", choices.variance, choices.dof, choices.count))
         drawn = [values for values in draw_means if len(values) > 1]
         if drawn:
             variance = sum(_variance(values) for values in drawn)
@@ -301,7 +412,7 @@ class CellModel:
             mean,
             mean,
             LEVEL,
-            self._covers(seeds, bool(drawn)),
+            self._covers(seeds, bool(drawn), choices is not None),
             seeds=tuple(means.tolist()),
             notes=_notes(seeds, [len(values) for values in draw_means]),
         )
@@ -311,8 +422,9 @@ class CellModel:
         half = student.half_width(level, interval.parts)
         return replace(interval, low=mean - half, high=mean + half, level=level)
 
-    def _covers(self, seeds: int, has_draws: bool) -> str:
+    def _covers(self, seeds: int, has_draws: bool, has_choices: bool) -> str:
         names = ["draws of the generator"] if has_draws else []
+        names += ["the images that are selected"] if has_choices else []
         names += [f"{seeds} training seeds"] if seeds > 1 else []
         covers = " and ".join(
             [", ".join(names), "the choice of test images"] if names else ["the choice of test images"]
@@ -339,7 +451,12 @@ def tests_of(runs: Iterable[RunRecord], tested_on: str) -> Tests:
     }
 
 
-def fit(tests: Mapping[Any, Tests], share_draws: ShareDraws = never) -> CellModel:
+def fit(
+    tests: Mapping[Any, Tests],
+    share_draws: ShareDraws = never,
+    random_controls: RandomControls = MappingProxyType({}),
+    prior_dof: float = _PRIOR_DOF,
+) -> CellModel:
     """Return the model of the data sets of one grid cell from the tests of each, see `CellModel`.
 
     Raises:
@@ -360,7 +477,7 @@ def fit(tests: Mapping[Any, Tests], share_draws: ShareDraws = never) -> CellMode
         name: {replicate: np.array(test.group_correct) for replicate, test in by_replicate.items()}
         for name, by_replicate in tests.items()
     }
-    return CellModel(clusters, correct, share_draws)
+    return CellModel(clusters, correct, share_draws, random_controls, prior_dof)
 
 
 def accuracy(tests: Sequence[TransferResult], level: float = LEVEL) -> Interval:

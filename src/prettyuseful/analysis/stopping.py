@@ -15,11 +15,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Literal
 
 from prettyuseful import student
 from prettyuseful.analysis.ranking import holm, holm_levels
-from prettyuseful.analysis.statistics import LEVEL, CellModel, Interval, fit, tests_of
+from prettyuseful.analysis.statistics import (
+    LEVEL,
+    CellModel,
+    Interval,
+    RandomControl,
+    RandomControls,
+    fit,
+    tests_of,
+)
 from prettyuseful.records import RunRecord, dataset_label
 from prettyuseful.study.file import REAL, Study, TrainPlan
 
@@ -129,7 +138,18 @@ def planned_pairs(study: Study) -> tuple[Pair, ...]:
     return tuple((name, plan.control) for name, plan in study.datasets.items() if plan.control)
 
 
-def decide_cell(pairs: Sequence[Pair], runs: Sequence[RunRecord], looks: Looks) -> CellDecisions:
+def random_controls(study: Study) -> dict[str, RandomControl]:
+    """Return the random controls of the selections of a study, by name of the selection."""
+    keeps = {name: str(plan.select.keep) for name, plan in study.datasets.items() if plan.select}
+    return {name: RandomControl(control, keeps[control]) for name, control in study.random_controls.items()}
+
+
+def decide_cell(
+    pairs: Sequence[Pair],
+    runs: Sequence[RunRecord],
+    looks: Looks,
+    controls: RandomControls = MappingProxyType({}),
+) -> CellDecisions:
     """Apply the stopping rule to the planned comparisons of one grid cell.
 
     The result follows from the results of the runs: each look uses the seeds up to it, whatever came later. So a study
@@ -140,8 +160,9 @@ def decide_cell(pairs: Sequence[Pair], runs: Sequence[RunRecord], looks: Looks) 
         runs: all runs of the cell, without those of the curve of real images. A run that failed counts as done, one
             that is missing is waited for.
         looks: when to look.
+        controls: the random controls of selections.
     """
-    return _Cell(pairs, runs, looks).decide()
+    return _Cell(pairs, runs, looks, controls).decide()
 
 
 @dataclass
@@ -159,8 +180,10 @@ class _Comparison:
 
 
 class _Cell:
-    def __init__(self, pairs: Sequence[Pair], runs: Sequence[RunRecord], looks: Looks) -> None:
-        self.runs, self.looks = runs, looks
+    def __init__(
+        self, pairs: Sequence[Pair], runs: Sequence[RunRecord], looks: Looks, controls: RandomControls
+    ) -> None:
+        self.runs, self.looks, self.controls = runs, looks, controls
         self.comparisons = [_Comparison(pair) for pair in pairs]
         self.added: dict[str, list[int]] = {}
         self.done: dict[str, set[int]] = {}
@@ -222,7 +245,7 @@ class _Cell:
             for name, all_tests in self.tests.items()
             if (used := {replicate: test for replicate, test in all_tests.items() if replicate.seed in seeds})
         }
-        return fit(tests) if tests else None
+        return fit(tests, random_controls=self.controls) if tests else None
 
     def _futile(self, comparison: _Comparison) -> StopReason | None:
         """Return what leaves the comparison open at the last look even if seeds do not vary at all by then.
@@ -232,7 +255,8 @@ class _Cell:
         interval = None if comparison.model is None else _difference(comparison.model, comparison.pair)
         if interval is None:
             return None
-        fixed = [part for part in interval.components if part.name != "training seeds"]
+        # A few seeds say too little about how much selected images matter to give up for it.
+        fixed = [part for part in interval.components if part.name in ("test images", "draws")]
         farthest = abs(interval.mean)
         for part in interval.components:
             if part.name == "training seeds":

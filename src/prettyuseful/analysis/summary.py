@@ -6,6 +6,7 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from itertools import combinations, product
+from types import MappingProxyType
 from typing import Literal, TypeVar
 
 import numpy as np
@@ -19,15 +20,24 @@ from prettyuseful.analysis.distribution import (
     summarise_measures,
 )
 from prettyuseful.analysis.effective import EffectiveReal, effective_real_images
+from prettyuseful.analysis.forecast import Forecast, Measured, make_forecast, measured_sets
+from prettyuseful.analysis.halving import Halving, decide_halving
 from prettyuseful.analysis.headline import headline
+from prettyuseful.analysis.mixing import MixGrid, mixing_grids
+from prettyuseful.analysis.mixing_answer import headline_sentence, mixing_sentences
+from prettyuseful.analysis.mixing_looks import mix_seeds
 from prettyuseful.analysis.power import detectable_difference
 from prettyuseful.analysis.prettiness import PrettyUseful, prettiness_of
 from prettyuseful.analysis.ranking import RankRange, holm, holm_levels, rank_datasets
 from prettyuseful.analysis.remedies import InterventionEffects
 from prettyuseful.analysis.rows import Cell, Comparison, CurvePoint, Row, baseline_of, curve_position
+from prettyuseful.analysis.selections import SelectionEffect, mean_effects, selection_effects
 from prettyuseful.analysis.statistics import (
     CellModel,
     Interval,
+    RandomControl,
+    RandomControls,
+    Replicate,
     ShareDraws,
     Tests,
     fit,
@@ -35,7 +45,7 @@ from prettyuseful.analysis.statistics import (
     never,
     tests_of,
 )
-from prettyuseful.analysis.stopping import CellDecisions, Decision, Looks, decide_cell, planned_pairs
+from prettyuseful.analysis.stopping import CellDecisions, Decision, Looks, decide_cell, planned_pairs, random_controls
 from prettyuseful.checks.finding import Finding
 from prettyuseful.data.class_counts import ClassCounts
 from prettyuseful.records import (
@@ -47,6 +57,7 @@ from prettyuseful.records import (
     TransferResult,
     dataset_title,
 )
+from prettyuseful.study.curve import MixPoint, mixed_datasets
 from prettyuseful.study.file import REAL, Study
 
 Name = TypeVar("Name", bound=Hashable)
@@ -59,8 +70,9 @@ class Summary:
     """The results of a study, from which reports and tables are made.
 
     `rows`: in the order of the study file; in each grid cell, real images come first. `comparisons`: all pairs of data
-    sets. `curve`: accuracy by number of real training images. `problems`: one sentence for each data set or run that is
-    missing or has failed.
+    sets. `mean_selections`: of each way of selecting images, the mean effect over data sets, in each grid cell.
+    `curve`: accuracy by number of real training images. `mixing`: what generated images add to real ones, if the study
+    has a `curve` of mixtures. `problems`: one sentence for each data set or run that is missing or has failed.
     """
 
     study: StudyRecord
@@ -68,7 +80,9 @@ class Summary:
     runs: tuple[RunRecord, ...]
     rows: tuple[Row, ...]
     comparisons: tuple[Comparison, ...]
+    mean_selections: tuple[SelectionEffect, ...]
     curve: tuple[CurvePoint, ...]
+    mixing: tuple[MixGrid, ...]
     problems: tuple[str, ...]
 
     @property
@@ -101,14 +115,53 @@ class Summary:
         return prettiness_of(self.study.metrics, self.datasets, self.rows, self.comparisons)
 
     @cached_property
+    def selections(self) -> tuple[SelectionEffect, ...]:
+        """What each selection of images gains or costs against its random control; mean effects come first."""
+        return (*self.mean_selections, *selection_effects(self.study.file, self.comparisons))
+
+    @property
+    def first_selections(self) -> tuple[SelectionEffect, ...]:
+        """`selections` in the study's first grid cell."""
+        return tuple(effect for effect in self.selections if effect.cell == self.rows[0].cell)
+
+    @cached_property
+    def measured_sets(self) -> Measured:
+        """The predictors of the data sets that can be forecast, in the first grid cell."""
+        in_cell = [row for row in self.rows if row.cell == self.rows[0].cell]
+        return measured_sets(in_cell, self.study.file.metrics, self.study.metrics)
+
+    @cached_property
+    def forecast(self) -> Forecast | None:
+        """The forecast of the data sets that were not trained; None for a study in which all are."""
+        if self.study.forecast is None:
+            return None
+        in_cell = (row for row in self.rows if row.cell == self.rows[0].cell and not row.real)
+        accuracies = {row.dataset: row.to_real for row in in_cell if row.to_real}
+        return make_forecast(self.measured_sets, accuracies, self.study.forecast)
+
+    @cached_property
     def answer(self) -> tuple[str, ...]:
         """The answer to the study's question in sentences, for its first grid cell.
 
-        Findings of the data checks that make the numbers wrong come first, then usefulness against prettiness.
+        Findings of the data checks that make the numbers wrong come first, then a forecast, then what selections of
+        images gain or cost, and usefulness against prettiness.
         """
-        shown = self.pretty_useful.sentences if self.pretty_useful else ()
+        forecast = self.forecast.sentences if self.forecast else ()
+        shown = [effect.sentence for effect in self.first_selections]
+        shown += self.pretty_useful.sentences if self.pretty_useful else ()
         results = answer(self.study, self.datasets, self.rows, self.comparisons, self.intervention_effects)
-        return (*self.errors, *shown, *results)
+        stopped = self.halving.sentences if self.halving else ()
+        return (*self.errors, *forecast, *shown, *stopped, *results, *self._mixing_sentences)
+
+    @property
+    def _mixing_sentences(self) -> tuple[str, ...]:
+        """What generated images add to real ones, for the first grid cell."""
+        return tuple(mixing_sentences(self.mixing, self.study.cells[0])) if self.mixing else ()
+
+    @cached_property
+    def halving(self) -> Halving | None:
+        """Which data sets were stopped early, and why; None for a study without `halving`."""
+        return decide_halving(self.study.file, self.runs)
 
     @cached_property
     def findings(self) -> tuple[Finding, ...]:
@@ -133,7 +186,10 @@ class Summary:
     @cached_property
     def headline(self) -> tuple[str, ...]:
         """The answer in at most three sentences, for the first grid cell of the study."""
-        return headline(self.datasets, self.rows, self.comparisons, self.pretty_useful)
+        mixing = headline_sentence(self.mixing, self.study.cells[0]) if self.mixing else None
+        stopped, selections = len(self.halving.dropped) if self.halving else 0, self.first_selections
+        found = headline(self.datasets, self.rows, self.comparisons, self.pretty_useful, selections, mixing, stopped)
+        return (*self.forecast.sentences[:2], *found)[: max(2, len(found))] if self.forecast else found
 
 
 def summarise(records: Sequence[Record]) -> Summary:
@@ -146,30 +202,35 @@ def summarise(records: Sequence[Record]) -> Summary:
     runs = tuple(record for record in records if isinstance(record, RunRecord))
     by_cell: dict[Cell, dict[_DatasetSize, list[RunRecord]]] = {}
     for run in runs:
-        if run.steps_of is None:
+        if run.is_result:
             by_cell.setdefault(run.cell, {}).setdefault((run.dataset, run.images_per_class), []).append(run)
     curves = _curves(runs)
     controls = {name: plan.control for name, plan in study.file.datasets.items() if plan.control}
     rows: list[Row] = []
     comparisons: list[Comparison] = []
+    mean_selections: list[SelectionEffect] = []
+    sizes = {dataset.name: dataset.images_per_class for dataset in datasets if not dataset.control}
     stopped = _decisions(study, runs)
     for cell, runs_of_cell in by_cell.items():
         tests = {dataset_size: tests_of(group, REAL) for dataset_size, group in runs_of_cell.items()}
-        model = _model(tests, partial(_share_draws, study.file))
+        model = _model(tests, partial(_share_draws, study.file), _random_controls(study.file, sizes))
         rank_ranges = _rank_ranges(datasets, model)
         for dataset in datasets:
             dataset_size = (dataset.name, dataset.images_per_class)
-            if dataset_size in runs_of_cell:
+            if dataset_size in runs_of_cell or study.forecast is not None:  # a forecast is of sets without runs
                 row = _row(dataset, cell, runs_of_cell, tests, model, study.metrics)
                 row = replace(row, rank_range=rank_ranges.get(dataset.name))
+                row_tests = tests.get(dataset_size, {})
                 curve = curves.get((cell, dataset.images_per_class), {})
-                rows.append(row if row.holds_real else replace(row, worth=_effective_real(curve, tests[dataset_size])))
+                rows.append(row if row.holds_real else replace(row, worth=_effective_real(curve, row_tests)))
+        mean_selections += mean_effects(study.file, cell, model, sizes) if model else []
         found = _comparisons(datasets, cell, model, controls)
         comparisons += [*_with_decisions(found, stopped[cell].decisions)] if cell in stopped else found
     records_with_status: list[DatasetRecord | RunRecord] = [*datasets, *runs]
     problems = (
         *(_problem_message(record) for record in records_with_status if record.status != "complete"),
         *_missing_record_messages(study, datasets, runs, stopped),
+        *_missing_mixtures(study, runs),
     )
     points = tuple(
         CurvePoint(cell, steps_of, n, model.accuracy(n))
@@ -177,13 +238,35 @@ def summarise(records: Sequence[Record]) -> Summary:
         if (model := _model(curve))
         for n in sorted(curve)
     )
-    return Summary(study, datasets, runs, tuple(rows), tuple(comparisons), points, problems)
+    return Summary(
+        study=study,
+        datasets=datasets,
+        runs=runs,
+        rows=tuple(rows),
+        comparisons=tuple(comparisons),
+        mean_selections=tuple(mean_selections),
+        curve=points,
+        mixing=mixing_grids(study, runs),
+        problems=problems,
+    )
 
 
-def _model(tests: Mapping[Name, Tests], share_draws: ShareDraws = never) -> CellModel | None:
+def _model(
+    tests: Mapping[Name, Tests],
+    share_draws: ShareDraws = never,
+    random_controls: RandomControls = MappingProxyType({}),
+) -> CellModel | None:
     """Return the model of all data sets that have tests; None if there are none."""
     tested = {name: by_replicate for name, by_replicate in tests.items() if by_replicate}
-    return fit(tested, share_draws) if tested else None
+    return fit(tested, share_draws, random_controls) if tested else None
+
+
+def _random_controls(study: Study, sizes: Mapping[str, ClassCounts]) -> dict[_DatasetSize, RandomControl]:
+    return {
+        (name, sizes[name]): control._replace(name=(of_control, sizes[of_control]))
+        for name, control in random_controls(study).items()
+        if name in sizes and (of_control := str(control.name)) in sizes
+    }
 
 
 def _share_draws(study: Study, a: _DatasetSize, b: _DatasetSize) -> bool:
@@ -195,7 +278,7 @@ def _curves(runs: Sequence[RunRecord]) -> dict[tuple[Cell, ClassCounts], dict[Cl
     """Return the tests of the real-image curves by (cell, `steps_of`), then by images per class."""
     grouped: dict[tuple[Cell, ClassCounts], dict[ClassCounts, list[RunRecord]]] = {}
     for run in runs:
-        if run.steps_of is not None:
+        if run.steps_of is not None and run.mixed is None:
             grouped.setdefault((run.cell, run.steps_of), {}).setdefault(run.images_per_class, []).append(run)
     return {
         curve: {n: tests for n, group in sizes.items() if (tests := tests_of(group, REAL))}
@@ -220,7 +303,8 @@ def _row(
     metrics: Sequence[MetricRecord],
 ) -> Row:
     dataset_size = (dataset.name, dataset.images_per_class)
-    dataset_tests = list(tests[dataset_size].values())
+    of_dataset = tests.get(dataset_size, {})
+    dataset_tests = list(of_dataset.values())
     real_runs = [run for (name, _), runs in runs_of_cell.items() if name == REAL for run in runs]
     measures = summarise_measures(dataset, metrics)
     from_real = {} if dataset.control else tests_of(real_runs, dataset.name)
@@ -233,15 +317,21 @@ def _row(
         to_real=model.accuracy(dataset_size) if model and dataset_tests else None,
         from_real=fit({REAL: from_real}).accuracy(REAL) if from_real else None,
         gap=model.difference(dataset_size, baseline) if model and baseline and dataset_tests else None,
-        seeds=tuple(_mean_accuracies(tests[dataset_size], "seed").values()),
-        draws=_mean_accuracies(tests[dataset_size], "draw"),
+        seeds=tuple(_mean_accuracies(of_dataset, "seed").values()),
+        draws=_mean_accuracies(of_dataset, "draw"),
         per_class=tuple(per_class),
         metrics=primary_metrics(measures),
         distribution=measures,
         calibration=_calibration(dataset_tests),
         holds_real=dataset.control or dataset.holds_real,
         of=dataset.of,
+        linear_probe=_linear_probe(dataset),
     )
+
+
+def _linear_probe(dataset: DatasetRecord) -> Interval | None:
+    tested = dataset.linear_probe
+    return fit({dataset.name: {Replicate(0, 0): tested}}).accuracy(dataset.name) if tested else None
 
 
 def _mean_accuracies(tests: Tests, by: Literal["draw", "seed"]) -> dict[int, float]:
@@ -317,10 +407,10 @@ def _decisions(study: StudyRecord, runs: Sequence[RunRecord]) -> dict[Cell, Cell
         return {}
     by_cell: dict[Cell, list[RunRecord]] = {}
     for run in runs:
-        if run.steps_of is None:
+        if run.is_result:
             by_cell.setdefault(run.cell, []).append(run)
-    pairs, looks = planned_pairs(study.file), Looks.of(study.file.train)
-    return {cell: decide_cell(pairs, runs_of_cell, looks) for cell, runs_of_cell in by_cell.items()}
+    pairs, looks, controls = planned_pairs(study.file), Looks.of(study.file.train), random_controls(study.file)
+    return {cell: decide_cell(pairs, runs_of_cell, looks, controls) for cell, runs_of_cell in by_cell.items()}
 
 
 def _with_decisions(comparisons: Iterable[Comparison], decisions: Iterable[Decision]) -> Iterator[Comparison]:
@@ -355,11 +445,25 @@ def _missing_record_messages(
 ) -> list[str]:
     """One message for each run of the study that has no record file, for example because it was deleted.
 
-    Of the seeds that `until: sure` may add, only those are missing that a planned comparison needs.
+    Of the seeds that `until: sure` may add, only those are missing that a planned comparison needs; of the data sets of
+    a forecast, only those that were to be trained; with `halving`, only runs of data sets that reached their rung.
     """
     draws = {dataset.name: dataset.draws for dataset in datasets}
-    drawn = [(name, draw) for name in [REAL, *study.file.datasets] for draw in range(draws.get(name, 1))]
-    recorded = {(run.dataset, run.draw, run.cell, run.seed) for run in runs}
+    names: Iterable[str] = study.file.datasets
+    if study.forecast is not None:
+        names = (*study.forecast.first, *study.forecast.best)
+    of_rungs: list[str] = []
+    if (halving := decide_halving(study.file, runs)) is not None:
+        names = halving.current if halving.finished else ()
+        on_rungs = {(run.rung, run.dataset) for run in runs}
+        of_rungs = [
+            f"{dataset_title(name, 0, rung=number)}: its record is missing"
+            for number, on_rung in enumerate(halving.datasets_by_rung[: halving.plan.rungs - 1], start=1)
+            for name in on_rung
+            if (number, name) not in on_rungs
+        ]
+    drawn = [(name, draw) for name in [REAL, *names] for draw in range(draws.get(name, 1))]
+    recorded = {(run.dataset, run.draw, run.cell, run.seed) for run in runs if run.is_result}
     needed = [*product(drawn, study.cells, study.file.train.seeds)]
     needed += [
         ((name, draw), cell, seed)
@@ -367,10 +471,30 @@ def _missing_record_messages(
         for (name, draw) in drawn
         for seed in decided.added.get(name, ())
     ]
-    return [
+    return of_rungs + [
         f"{cell[0]} on {dataset_title(name, draw)}, seed {seed}: its record is missing"
         for (name, draw), cell, seed in needed
         if (name, draw, cell, seed) not in recorded
+    ]
+
+
+def _missing_mixtures(study: StudyRecord, runs: Sequence[RunRecord]) -> list[str]:
+    """One message for each run of the curve of mixtures that has no record file."""
+    curve = study.file.curve
+    if curve is None:
+        return []
+    recorded = {(run.cell, run.dataset, run.mixed, run.seed) for run in runs if run.mixed is not None}
+    names, needed = mixed_datasets(curve, study.file.datasets), list[tuple[Cell, str, MixPoint, int]]()
+    for cell in study.cells:
+        points = [(name, point) for point in curve.points for name in (names if point.synthetic else (REAL,))]
+        needed += [(cell, *named, seed) for named, seed in product(points, study.file.train.seeds)]
+        if curve.precision is not None:
+            of_cell = [run for run in runs if run.cell == cell and run.mixed is not None]
+            needed += [(cell, *added) for added in sorted(mix_seeds(study.file, cell, of_cell).added, key=str)]
+    return [
+        f"{cell[0]} on {dataset_title(name, 0, point)}, seed {seed}: its record is missing"
+        for cell, name, point, seed in needed
+        if (cell, name, point, seed) not in recorded
     ]
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import yaml
 
 from prettyuseful.analysis.rows import Row
+from prettyuseful.analysis.selections import SelectionEffect
 from prettyuseful.analysis.statistics import Interval
 from prettyuseful.analysis.summary import Summary
 from prettyuseful.auditing.interventions import interventions
@@ -23,6 +24,7 @@ from prettyuseful.auditing.result import (
     NOT_MEASURED,
     Audit,
     AuditedCause,
+    AuditedSelection,
     AuditedTask,
     Budget,
     ClassResult,
@@ -45,10 +47,12 @@ from prettyuseful.engine.session import Execution, Session
 from prettyuseful.errors import DataError, EveryRunFailedError
 from prettyuseful.output_files import make_folder, replaceable, write_text
 from prettyuseful.plan.diagnosis import diagnosed_classes, min_images_per_class
+from prettyuseful.plan.experiments import arms_by_dataset, experiment_datasets
 from prettyuseful.plan.study import Plan, make_plan
 from prettyuseful.records import DatasetRecord
 from prettyuseful.results import StudyResult
 from prettyuseful.run import DEFAULT_STORE, run_plan
+from prettyuseful.selection.experiments import EXPERIMENTS
 from prettyuseful.study.file import ALL, REAL, Study
 from prettyuseful.study.reading import parse_study
 from prettyuseful.tasks.base import Task, native_size
@@ -78,6 +82,7 @@ def audit(
     on_event: OnEvent = ignore,
     min_per_class: int = 0,
     encoder: str | Sequence[str] = AUTO,
+    experiment: str | None = None,
 ) -> Audit:
     """Audit one or several sets of synthetic images as training data, compared with real images.
 
@@ -97,6 +102,8 @@ def audit(
         min_per_class: classes with fewer real training images, or with fewer images in a synthetic set, are left out.
         encoder: "auto", or one or several names of encoders (`prettyuseful list encoders`) or timm ids. With budgets
             above quick, encoders that are named give a second measurement.
+        experiment: a name from `prettyuseful list experiments`: "pretty" also compares the prettier and the less pretty
+            half of each set with random halves, "curate" measures common ways to choose images.
 
     Raises:
         UserError: images, classes or folders cannot be used.
@@ -104,7 +111,7 @@ def audit(
     """
     folders = [synthetic] if isinstance(synthetic, Path | str) else list(synthetic)
     source = real if isinstance(real, TaskSource) else TaskSource(real=str(real))
-    request = plan_audit(source, [Path(folder) for folder in folders], budget, min_per_class, encoder)
+    request = plan_audit(source, [Path(folder) for folder in folders], budget, min_per_class, encoder, experiment)
     plan = make_plan(request.study)
     with Execution(store, workers, on, on_event).session(request.study.numerics) as session:
         return run_audit(request, plan, session, Path(out))
@@ -134,16 +141,18 @@ def plan_audit(
     budget: Budget,
     min_per_class: int = 0,
     encoder: str | Sequence[str] = AUTO,
+    experiment: str | None = None,
 ) -> AuditRequest:
     """Create the study of an audit.
 
     Real and synthetic images are matched class by class: of each class, every synthetic set is compared with equally
     many real images. `min_per_class`: classes with fewer real training images, or with fewer images in a synthetic set,
-    are left out. `encoder`: see `audit`.
+    are left out. `encoder`, `experiment`: see `audit`.
 
     Raises:
         UserError: images or classes cannot be used.
     """
+    chosen = None if experiment is None else EXPERIMENTS[experiment]
     task = _open_task(real)
     names = _dataset_names(synthetic)
     sources = {name: real.open_images(str(folder)) for name, folder in zip(names, synthetic, strict=True)}
@@ -158,7 +167,7 @@ def plan_audit(
         task = _open_task(real)
     sets = [match_set(name, source, task) for name, source in sources.items()]
     most = max(matched.used.total(len(task.classes)) for matched in sets)
-    measurement = choose_measurement(encoder, budget, native_size(task), most)
+    measurement = choose_measurement(encoder, budget, native_size(task), most, chosen is not None)
     if measurement.is_frozen and real.test_images is None and sum(task.counts("test")) > TEST_IMAGES:
         real = real.model_copy(update={"test_images": TEST_IMAGES})
         task = _open_task(real)
@@ -172,6 +181,8 @@ def plan_audit(
     notes += [*task.notes, *(note for source in sources.values() for note in source.notes(task.classes))]
     notes += matching_notes(sets, task)
     notes += measurement.notes
+    arms, notes_on_arms = arms_by_dataset(chosen, used, task.classes) if chosen else ({}, ())
+    notes += notes_on_arms
     if not with_diagnosis:
         notes.append(f"Causes were not diagnosed: this needs at least {needed_for_causes} images per class.")
     if not with_metrics:
@@ -187,11 +198,15 @@ def plan_audit(
         "not, why?",
         "task": real.model_dump(mode="json", exclude_defaults=True),
         "datasets": {
-            name: {
-                "generator": str(folder),
-                "images_per_class": used[name].as_json() if used[name].equal else ALL,
-            }
+            key: plan
             for name, folder in zip(names, synthetic, strict=True)
+            for key, plan in {
+                name: {
+                    "generator": str(folder),
+                    "images_per_class": used[name].as_json() if used[name].equal else ALL,
+                },
+                **experiment_datasets(name, arms.get(name, ())),
+            }.items()
         },
         "train": {
             "architectures": list(measurement.architectures),
@@ -199,7 +214,7 @@ def plan_audit(
             "seeds": list(measurement.seeds),
             "real_curve": curve if len(curve) > 1 else [],
         },
-        "metrics": _METRICS[budget] if with_metrics else [],
+        "metrics": [*(_METRICS[budget] if with_metrics else []), *(chosen.scores if chosen else ())],
         **({"encoders": list(measurement.encoders)} if measurement.is_frozen else {}),
         "diagnosis": with_diagnosis,
     }
@@ -291,6 +306,7 @@ def _build_audit(request: AuditRequest, result: StudyResult) -> Audit:
             for name in request.left_out
         ),
         answer=summary.answer,
+        selections=tuple(_selection(effect) for effect in summary.first_selections),
         notes=tuple(dict.fromkeys([*request.notes, *summary.study.notes])),
         problems=summary.problems,
         report=str(result.report),
@@ -318,7 +334,7 @@ def _synthetic_set(
                 for test in run.transfers
                 if (run.dataset, run.images_per_class) == (name, row.images_per_class)
                 and test.tested_on == REAL
-                and run.steps_of is None
+                and run.is_result
             ]
         )
         for name in (row.dataset, REAL)
@@ -362,6 +378,20 @@ def _synthetic_set(
         data=_data(summary, row.dataset),
         format=NOT_MEASURED if diagnosis is None else diagnosis.format,
         lists={entry.finding: entry.images for entry in diagnosis.lists} if diagnosis else NOT_MEASURED,
+    )
+
+
+def _selection(effect: SelectionEffect) -> AuditedSelection:
+    difference = effect.difference
+    return AuditedSelection(
+        of=effect.of,
+        selection=effect.selection,
+        control=effect.control,
+        words=effect.words,
+        random_words=effect.random_words,
+        difference=Value(mean=difference.mean, low=difference.low, high=difference.high, seeds=difference.seeds),
+        p_value=NOT_MEASURED if effect.p is None else effect.p,
+        detectable=NOT_MEASURED if effect.detectable is None else effect.detectable,
     )
 
 

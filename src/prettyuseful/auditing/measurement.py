@@ -51,7 +51,9 @@ class Measurement:
         return f"{self.architectures[0]}, trained from scratch"
 
 
-def choose_measurement(encoder: str | Sequence[str], budget: Budget, side: int, images: int) -> Measurement:
+def choose_measurement(
+    encoder: str | Sequence[str], budget: Budget, side: int, images: int, selects: bool = False
+) -> Measurement:
     """Return how an audit measures.
 
     Args:
@@ -60,6 +62,7 @@ def choose_measurement(encoder: str | Sequence[str], budget: Budget, side: int, 
             and use encoders that are named as a second measurement.
         side: median short side of the real images in pixels.
         images: of the largest data set.
+        selects: whether selections of images are compared with random ones, of which each seed has another.
 
     Raises:
         UnknownNameError: an encoder does not exist.
@@ -78,7 +81,7 @@ def choose_measurement(encoder: str | Sequence[str], budget: Budget, side: int, 
     network = ("small", "default") if side <= _SMALL_IMAGES else ("resnet18", "quick")
     if not chosen:
         return Measurement(network[:1], network[1:], (0, 1, 2), notes=tuple(notes))
-    seeds = tuple(range(5 if images <= _MANY_IMAGES else 3))
+    seeds = tuple(range((5 if images <= _MANY_IMAGES else 3) * (1 + selects)))
     if budget == "quick":
         return Measurement(chosen, (FROZEN_FEATURES,), seeds, chosen, tuple(notes))
     return Measurement((network[0], *chosen), (network[1], FROZEN_FEATURES), (0, 1, 2), chosen, tuple(notes))

@@ -143,6 +143,26 @@ class SyntheticSet(_Frozen):
     list_file: str | None = None
 
 
+class AuditedSelection(_Frozen):
+    """The accuracy after training on a selection of images minus that on random selections of equal size.
+
+    `of`: the data sets that are selected from; for several, it is the mean effect. `selection`, `control`: the names of
+    the selections and of their random controls in the study. `words`, `random_words`: what is selected, such as `the
+    prettier half of generated` and `a random half`. `difference`: its interval is at the level at which Holm's
+    procedure tests it; `p_value`: adjusted in the same way. `detectable`: the true difference that is found in 80% of
+    cases.
+    """
+
+    of: tuple[str, ...]
+    selection: tuple[str, ...]
+    control: tuple[str, ...]
+    words: str
+    random_words: str
+    difference: Value
+    p_value: float | NotMeasured
+    detectable: float | NotMeasured
+
+
 class Split(_Frozen):
     """The numbers of real training and test images, over all classes.
 
@@ -191,7 +211,8 @@ class Audit(_Frozen):
     number or a list of numbers. `real_to_real`: accuracy after training on them. A synthetic set with other numbers has
     a `real_to_real` of its own. `answer`: the results in sentences. `notes`: how the data sets were prepared. `report`:
     path of the HTML report. `data`: for each data check, the number of images (or classes) that it found in all data
-    sets. `findings`: what was found, errors first.
+    sets. `findings`: what was found, errors first. `selections`: what the selections of an experiment gain or cost,
+    mean effects over several sets first.
     """
 
     schema_version: Literal[1] = 1
@@ -209,6 +230,7 @@ class Audit(_Frozen):
     findings: tuple[Finding, ...] = ()
     classifiers: str = ""
     encoders: tuple[str, ...] = ()
+    selections: tuple[AuditedSelection, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Return the document that `prettyuseful audit --json` prints."""

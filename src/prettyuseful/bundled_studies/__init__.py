@@ -10,6 +10,7 @@ from prettyuseful.study.reading import load_study
 
 BUNDLED = {
     "demo": "four pocket generators, class-name prompts, 100 images per class, three seeds; a few minutes",
+    "pretty": "is pretty useful? usefulness against prettiness, and the prettier half against a random half; 6 minutes",
     "paper-in-small": "class-name and caption prompts, with and without guidance; about 15 minutes",
     "probes": "which cue is missing: edges, frequency bands or a VAE? four pocket generators; about 15 minutes",
 }

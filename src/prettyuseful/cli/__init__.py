@@ -10,14 +10,26 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import TextIOWrapper
 
-from prettyuseful.cli import audits, studies, pooling, datasets, checks, stores, reference  # isort: skip (the order of the help)
+from prettyuseful.cli import audits, studies, forecasts, pooling, datasets, checks, stores, reference  # isort: skip (the order of the help)
 from prettyuseful.cli.app import app
 from prettyuseful.cli.exit_codes import EXIT_CODES, ExitCode
 from prettyuseful.errors import StoreError, UserError
 from prettyuseful.redaction import redact, redact_line
 from prettyuseful.redaction.exceptions import redact_uncaught_exceptions
 
-__all__ = ["EXIT_CODES", "app", "audits", "checks", "datasets", "main", "pooling", "reference", "stores", "studies"]
+__all__ = [
+    "EXIT_CODES",
+    "app",
+    "audits",
+    "checks",
+    "datasets",
+    "forecasts",
+    "main",
+    "pooling",
+    "reference",
+    "stores",
+    "studies",
+]
 
 
 def main() -> None:

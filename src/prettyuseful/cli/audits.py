@@ -88,6 +88,17 @@ def audit(
             rich_help_panel=Panel.EXECUTION,
         ),
     ] = None,
+    experiment: Annotated[
+        str | None,
+        typer.Option(
+            "--experiment",
+            metavar="NAME",
+            help="Also train on selections of the synthetic images, against random ones: pretty or curate, see "
+            "'prettyuseful list experiments'.",
+            show_default=False,
+            rich_help_panel=Panel.EXECUTION,
+        ),
+    ] = None,
     fail_if: Annotated[
         str | None,
         typer.Option(
@@ -118,7 +129,7 @@ def audit(
         try:
             chosen = encoder or "auto"
             result = run_audit(
-                source, synthetic, budget.value, out, store, workers, on, progress, min_per_class, chosen
+                source, synthetic, budget.value, out, store, workers, on, progress, min_per_class, chosen, experiment
             )
             failure = None
         except EveryRunFailedError as error:

@@ -23,6 +23,8 @@ class NameKind(StrEnum):
     metrics = "metrics"
     scores = "scores"
     selections = "selections"
+    experiments = "experiments"
+    predictors = "predictors"
     transforms = "transforms"
     studies = "studies"
 

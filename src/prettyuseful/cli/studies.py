@@ -30,6 +30,7 @@ from prettyuseful.errors import EveryRunFailedError, UserError
 if TYPE_CHECKING:
     from prettyuseful.analysis.detection import Detection
     from prettyuseful.results import StudyResult
+    from prettyuseful.selection.experiments import Experiment
     from prettyuseful.study.file import Study
 
 
@@ -79,6 +80,48 @@ def demo(
     from prettyuseful.bundled_studies import bundled_study
 
     _run(bundled_study(study), store, out or Path(f"{study}-results"), workers, on, as_json)
+
+
+@app.command(
+    "test-title",
+    cls=Command,
+    rich_help_panel=Panel.STUDIES,
+    epilog="Example: prettyuseful test-title study.yaml --keep 30%",
+)
+def title(
+    study: StudyArgument,
+    by: Annotated[
+        str,
+        typer.Option(
+            "--by",
+            metavar="SCORE",
+            help="Select by this number per image: a name from `prettyuseful list selections`, or file.py:SCORE.",
+            rich_help_panel=Panel.DATA,
+        ),
+    ] = "prettiness",
+    keep: Annotated[
+        str,
+        typer.Option(
+            "--keep",
+            metavar="AMOUNT",
+            help="Keep this share, or this number of images, of each class.",
+            rich_help_panel=Panel.DATA,
+        ),
+    ] = "50%",
+    store: StoreOption = DEFAULT_STORE,
+    out: OutOption = None,
+    workers: WorkersOption = None,
+    on: OnOption = "local",
+    as_json: JsonOption = False,
+) -> None:
+    """Train on the prettier half of each generated data set and on a random half: which is better training data?"""
+    from prettyuseful.fields import resolve_plugin
+    from prettyuseful.selection.experiments import top_and_bottom
+    from prettyuseful.study.reading import load_study
+
+    experiment = top_and_bottom(resolve_plugin(by, Path.cwd()), keep)
+    out = out or Path(f"{study.stem}-{experiment.name}-results")
+    _run(load_study(study), store, out, workers, on, as_json, experiment)
 
 
 @app.command(
@@ -155,6 +198,12 @@ def plan(
     if loaded.train.until is not None:
         seeds = f"{len(loaded.train.seeds)} to {loaded.train.at_most} training seeds"
         print_line(f"{seeds}: they are added until every planned comparison is decided (until: sure)")
+    if loaded.curve is not None and loaded.curve.precision is not None:
+        seeds = f"{len(loaded.train.seeds)} to {loaded.curve.at_most} training seeds of the curve"
+        print_line(f"{seeds}: they are added until gains are precise to {loaded.curve.precision:g} points")
+    if (halving := loaded.train.halving) is not None:
+        shares = ", ".join(f"{share:.0%}" for share in halving.shares[:-1])
+        print_line(f"halving: all data sets with {shares} of the {halving.over} first; the best of each rung go on")
     print_line(explanation.summary)
     if detection is not None:
         elsewhere = "" if store == DEFAULT_STORE else f" --store {shlex.quote(store)}"
@@ -256,13 +305,25 @@ def paper(as_json: JsonOption = False) -> None:
         print_out("\n".join(trends.text_lines()))
 
 
-def _run(study: Study, store: str, out: Path, workers: int | None, on: str, as_json: bool) -> None:
+def _run(
+    study: Study,
+    store: str,
+    out: Path,
+    workers: int | None,
+    on: str,
+    as_json: bool,
+    experiment: Experiment | None = None,
+) -> None:
     from prettyuseful.console import StepProgress
-    from prettyuseful.run import run_study
+    from prettyuseful.run import run_experiment, run_study
 
     with StepProgress() as progress:
         try:
-            result, failure = run_study(study, store, out, workers, on, progress), None
+            if experiment is None:
+                result = run_study(study, store, out, workers, on, progress)
+            else:
+                result = run_experiment(study, experiment, store, out, workers, on, progress)
+            failure = None
         except EveryRunFailedError as error:
             result, failure = error.result, error
     _print_result(result, as_json)
@@ -320,7 +381,10 @@ def _result_json(result: StudyResult) -> dict[str, Any]:
         "answer": list(summary.answer),
         "results": [asdict(row) for row in summary.rows],
         "comparisons": [asdict(comparison) for comparison in summary.comparisons],
+        "selections": [{**asdict(effect), "sentence": effect.sentence} for effect in summary.selections],
         "pretty_useful": None if summary.pretty_useful is None else asdict(summary.pretty_useful),
+        "mixing": [asdict(grid) for grid in summary.mixing],
+        "halving": summary.halving,
         "problems": list(summary.problems),
         "findings": [finding.model_dump(mode="json") for finding in summary.findings],
         "report": str(result.report),

@@ -49,6 +49,20 @@ class Pixels:
         flat = np.concatenate([image.reshape(-1) for image in pixels])
         return cls((flat,), np.array([image.shape[:2] for image in pixels]), np.array(labels), np.array(groups))
 
+    @classmethod
+    def concatenate(cls, parts: Mapping[str, Pixels]) -> Pixels:
+        """Return the images of several data sets one after another, without copying them.
+
+        The name of the part becomes a prefix of the group, so that groups of different parts stay apart.
+        """
+        groups = [np.array([f"{name}/{group}" for group in part.groups], str) for name, part in parts.items()]
+        return cls(
+            tuple(shard for part in parts.values() for shard in part.shards),
+            np.concatenate([part.sizes for part in parts.values()]),
+            np.concatenate([part.labels for part in parts.values()]),
+            np.concatenate(groups),
+        )
+
     def __len__(self) -> int:
         return len(self.labels)
 

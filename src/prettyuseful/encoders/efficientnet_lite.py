@@ -54,7 +54,7 @@ class EfficientNetLite0(TimmModel):
     """
 
     def __init__(self, weights: str | None, numerics: Numerics) -> None:
-        super().__init__(EFFICIENTNET_LITE0.timm_id, weights, numerics, _find)
+        super().__init__(EFFICIENTNET_LITE0.timm_id, weights, numerics, find_weights)
         fold_batch_norms(self.network)
 
 
@@ -81,7 +81,7 @@ def fold_batch_norms(network: nn.Module) -> None:
                 setattr(module, name, norm.act)
 
 
-def _find(weights: str | None) -> Pretrained:
+def find_weights(weights: str | None) -> Pretrained:
     if weights is None:
         assert EFFICIENTNET_LITE0.package is not None
         return Lite0File(verified_file(EFFICIENTNET_LITE0.package))

@@ -73,6 +73,11 @@ class EncoderSource(BareName):
         return self._row.is_task_classifier
 
     @property
+    def is_timm(self) -> bool:
+        """Whether it is a model of timm, whose features are those before its last layer."""
+        return not is_plugin(self.name) and self._row.weights == "timm"
+
+    @property
     def words(self) -> str:
         """A description for reports, without paths."""
         row = self._row

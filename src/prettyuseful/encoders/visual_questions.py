@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from PIL import Image
 
-from prettyuseful.engine.cache import cached_model
-from prettyuseful.engine.keys import digest
-from prettyuseful.engine.pinned import Pinned
+from prettyuseful.encoders.questions import Answer, Question
 from prettyuseful.errors import DataError, StepFailedError
-from prettyuseful.hub.commits import check_resolved
 from prettyuseful.hub.pretrained import load_pretrained, model_label
 from prettyuseful.numerics import Numerics
 from prettyuseful.prompts.captioners.base import Picture
@@ -23,14 +19,6 @@ from prettyuseful.redaction import redact_line
 _MAX_CHARACTERS = 200
 _KIND = vision_language_kind("vision-language model")
 _ANSWERS = (("Yes", "yes", " Yes", " yes"), ("No", "no", " No", " no"))
-
-
-@dataclass(frozen=True)
-class Answer:
-    """An answer: `yes` is the probability of yes among yes and no; `valid` that the answer begins with either."""
-
-    yes: float
-    valid: float
 
 
 class VisualQuestionModel:
@@ -43,6 +31,8 @@ class VisualQuestionModel:
         DataError: the model cannot be loaded, weights are missing, or it has no chat template or no tokens for yes and
             no.
     """
+
+    at_once = 1
 
     def __init__(self, model: str, numerics: Numerics) -> None:
         self.name, self.device = model_label(model), numerics.device
@@ -60,6 +50,10 @@ class VisualQuestionModel:
                 "model"
             )
         self.model.to(self.device).eval()
+
+    def answers(self, questions: Sequence[Question], short_side: int) -> list[Answer]:
+        """Return one answer per question, see `answer`."""
+        return [self.answer(question.image, question.name, question.text, short_side) for question in questions]
 
     @torch.inference_mode()
     def answer(self, image: Image.Image, name: str, question: str, short_side: int) -> Answer:
@@ -92,13 +86,3 @@ class VisualQuestionModel:
         tokenizer: Any = self.processor.tokenizer
         tokens = [tokenizer(word, add_special_tokens=False)["input_ids"][:1] for word in words]
         return {int(token) for first in tokens for token in first if token != tokenizer.unk_token_id}
-
-
-def open_question_model(pinned: Pinned[str], numerics: Numerics) -> VisualQuestionModel:
-    """Create the model, or return the cached one if it was the last model loaded in this process.
-
-    Raises:
-        DataError: the commit of the model is unknown, or its weights cannot be loaded.
-    """
-    check_resolved(pinned.content, pinned.source)
-    return cached_model(VisualQuestionModel, pinned.source, numerics, content=digest(pinned.content))

@@ -71,9 +71,10 @@ class Rates:
         return rate_key(step.spec) in self._measured
 
     def bytes(self, step: Step) -> float | None:
-        """Return the estimated bytes that a step adds to the store; None if its rate class was never measured."""
+        """Return the estimated bytes that a step adds to the store; None if they are neither measured nor assumed."""
         if (sizes := self._sizes.get(step.spec.rate_class)) is None:
-            return None
+            assumed = step.spec.assumed_bytes
+            return None if assumed is None else assumed * step.units
         total, per_unit = sizes
         return per_unit * step.units if step.spec.grows else total
 
@@ -171,8 +172,9 @@ class KindCost:
 class Cost:
     """The remaining cost of a plan. `seconds` is wall time with `workers` parallel workers.
 
-    `most`: the cost with all steps that results may ask for; None if no result asks for further steps. `warnings`:
-    sentences on steps that are predicted to exceed the memory of a GPU.
+    `most`: the cost with all steps that results may ask for; None if no result asks for further steps. `expected`: the
+    cost with as many steps as they are expected to ask for; None if there is no such number. `warnings`: sentences on
+    steps that are predicted to exceed the memory of a GPU.
     """
 
     kinds: tuple[KindCost, ...]
@@ -183,12 +185,15 @@ class Cost:
     prices: Prices
     amounts: Amounts
     most: Cost | None = None
+    expected: Cost | None = None
     warnings: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
-        fields = {**_flat_json(replace(self, most=None)), "kinds": [kind.as_json() for kind in self.kinds]}
-        del fields["most"]
-        return fields if self.most is None else {**fields, "at_most": self.most.as_json()}
+        alone = _flat_json(replace(self, most=None, expected=None))
+        del alone["most"], alone["expected"]
+        others = {"expected": self.expected, "at_most": self.most}
+        more = {name: cost.as_json() for name, cost in others.items() if cost is not None}
+        return {**alone, "kinds": [kind.as_json() for kind in self.kinds], **more}
 
 
 def cost_of(

@@ -112,6 +112,11 @@ class StepSpec(BaseModel, ABC):
         return self.pace
 
     @property
+    def assumed_bytes(self) -> float | None:
+        """Bytes of the artifact per unit of work until the store has a measurement, or None if unknown."""
+        return None
+
+    @property
     def needs(self) -> Resources:
         """The resources that the step needs, from its numerics."""
         numerics = getattr(self, "numerics", None)

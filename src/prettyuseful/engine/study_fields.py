@@ -67,6 +67,7 @@ _SETUP = {
 _EVERYWHERE = {
     "numerics.dtype": StudyField("numerics.dtype", ("numerics.device",)),
     "numerics.memory_format": StudyField("numerics.memory_format", ("numerics.device",)),
+    "numerics.float32_precision": StudyField("numerics.float32_precision", ("numerics.device",)),
 }
 _LOAD = {"split": _internal("split", identifies=True), "per_class": StudyField("images_per_class", ("task",))}
 _OF_KIND: Mapping[str, Mapping[str, StudyField]] = {
@@ -95,8 +96,10 @@ _OF_KIND: Mapping[str, Mapping[str, StudyField]] = {
         "sequence": StudyField("generator", ("generator",), exact=False),
         "guided": StudyField("sampling.cfg", ("generator",), exact=False),
         "negative": StudyField("sampling.negative"),
+        "instruction": StudyField("sampling.instruction"),
     },
     "evaluate": _VIEW,
+    "fit-mix": {"portions": _internal("images of a mixture", identifies=True)},
     "fit-probe": {"per_class": _NUMBER, "draw": _internal("draw of real images", identifies=True)},
     "generate": {
         **_GENERATOR,
@@ -105,6 +108,7 @@ _OF_KIND: Mapping[str, Mapping[str, StudyField]] = {
         "images": StudyField("images_per_class", ("micro_batch",), exact=False),
         "micro_batch": StudyField("micro_batch", ("generator",)),
         "prompts": _internal("number of prompts"),
+        "encoding": _internal("encoding of prompts"),
         "label": _internal("number of the class", identifies=True),
     },
     "half": {"part": _internal("half", identifies=True)},
@@ -129,10 +133,16 @@ _OF_KIND: Mapping[str, Mapping[str, StudyField]] = {
         "quality": _internal("quality of the real test images"),
         "per_class": StudyField("images_per_class", (ANY,), exact=False),
     },
+    "subset": {"per_class": _internal("images of a rung")},
     "score": {"scores": _internal("scores", identifies=True), "threads": _internal("threads")},
     "score-features": {
         "score": StudyField("score", identifies=True),
         "head": StudyField("score_models", exact=False),
+    },
+    "score-agreement": {
+        "score": StudyField("score", identifies=True),
+        "classifier": StudyField("score_models", exact=False),
+        "indices": StudyField("classes", exact=False),
     },
     "score-question": {
         "score": StudyField("score", identifies=True),
@@ -149,6 +159,14 @@ _OF_KIND: Mapping[str, Mapping[str, StudyField]] = {
     "train": {
         "architecture": StudyField("architecture", identifies=True),
         "seed": StudyField("training seed", identifies=True),
+        "recipe.augmentation.size": StudyField("recipe.size"),
+        "recipe.checkpoint": StudyField("train.checkpoint"),
+        "weights": StudyField("train.weights", ("architecture", "recipe.weights")),
+    },
+    "train-mix": {
+        "architecture": StudyField("architecture", identifies=True),
+        "seed": StudyField("training seed", identifies=True),
+        "portions": _internal("images of a mixture", identifies=True),
         "recipe.augmentation.size": StudyField("recipe.size"),
         "recipe.checkpoint": StudyField("train.checkpoint"),
         "weights": StudyField("train.weights", ("architecture", "recipe.weights")),
@@ -187,8 +205,14 @@ def is_within(field: str, parent: str) -> bool:
 
 
 def micro_batch_limit(fields: Mapping[str, JsonValue]) -> int | None:
-    """Return the number of images of a prompt, above which a setting for the images per batch has no effect."""
-    images, prompts = fields.get("images"), fields.get("prompts")
+    """Return the number of images above which a setting for the images per batch has no effect, or None.
+
+    It is the number of images of a prompt, or of all of them if they share micro-batches.
+    """
+    images, prompts, mixed = fields.get("images"), fields.get("prompts"), fields.get("encoding.mixed")
     if not (isinstance(images, int) and isinstance(prompts, int) and prompts > 0):
         return None
-    return ceil(images / prompts)
+    is_diffusion = "sampling" not in fields  # it has fields of its own
+    if mixed is None and prompts > 1 and is_diffusion:
+        return None  # with fewer images per prompt, the step would encode the prompts itself
+    return images if mixed else ceil(images / prompts)

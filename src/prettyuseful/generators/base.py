@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
 if TYPE_CHECKING:
     import torch
@@ -34,6 +34,28 @@ class Sampling(BaseModel):
     quantise: Literal["float8"] | None = Field(
         None, description="store the denoiser's weights in 8 bits: needs less memory; changes the images"
     )
+    instruction: bool | None = Field(
+        None,
+        description="put the vendor's instruction to a language model before the prompt (Sana's complex human "
+        "instruction)",
+    )
+    cfg_trunc_ratio: float | None = Field(
+        None, gt=0, le=1, description="share of the denoising steps, from the first one, with guidance (Lumina 2)"
+    )
+    resolution_binning: bool | None = Field(
+        None,
+        description="generate at the model's own size of the nearest aspect ratio, and resize to size (PixArt, Sana)",
+    )
+
+    @model_serializer(mode="wrap")
+    def _serialise(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out options that are off, which not all families have: keys are older than these fields."""
+        values: dict[str, Any] = handler(self)
+        return {name: value for name, value in values.items() if name not in OPTIONS or value is not None}
+
+
+OPTIONS = ("instruction", "cfg_trunc_ratio", "resolution_binning")
+"""The fields of `Sampling` that some families have; None where they are off."""
 
 
 @dataclass(frozen=True)

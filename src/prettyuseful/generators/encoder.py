@@ -1,32 +1,62 @@
-"""Encodes prompts with the pipeline's own `encode_prompt`; only the text encoders are in memory."""
+"""Encodes prompts with the pipeline's own `encode_prompt`; the pipeline is loaded without denoiser and VAE."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from inspect import signature
 from typing import Any
 
 import torch
 
 from prettyuseful.generators.families import FAMILIES, Family
-from prettyuseful.generators.loading import load_parts
+from prettyuseful.generators.loading import load_parts, weights_of
 from prettyuseful.generators.models import Model, Source, find_model
 from prettyuseful.hub.library_logs import capture_library_logs
 from prettyuseful.numerics import Numerics
+
+_INSTRUCTION = "complex_human_instruction"  # argument of Sana's pipeline
 
 
 class PromptEncoder:
     """The text encoders of a model. Prompts are encoded one by one, so an embedding depends only on its prompt.
 
+    The weights are in main memory. Encode inside `on_device()`. `instruction`: see `Sampling`.
+
     Raises:
         DataError: the model cannot be loaded.
     """
 
-    def __init__(self, name: str, numerics: Numerics) -> None:
-        self.model = find_model(name)
+    def __init__(self, name: str, numerics: Numerics, instruction: bool = False) -> None:
+        self.model, self.device = find_model(name), numerics.device
         self.stages = [_Stage(self.model.source, self.model.kind, "", self.model, numerics)]
+        if instruction:
+            self.stages[0].use_instruction()
         if self.model.refiner:
             refiner = FAMILIES["sdxl-refiner"]
             self.stages.append(_Stage(self.model.refiner_source, refiner, "refiner.", self.model, numerics))
+
+    @property
+    def bytes(self) -> int:
+        """The size of the weights."""
+        return sum(tensor.nbytes for tensor in self._weights)
+
+    @contextmanager
+    def on_device(self) -> Iterator[None]:
+        """Hold a copy of the weights on the device inside the `with` block."""
+        weights = self._weights
+        in_main_memory = [tensor.data for tensor in weights]
+        try:
+            for tensor in weights:
+                tensor.data = tensor.data.to(self.device)
+            yield
+        finally:
+            for tensor, data in zip(weights, in_main_memory, strict=True):
+                tensor.data = data
+
+    @property
+    def _weights(self) -> list[torch.Tensor]:
+        return weights_of(stage.pipeline for stage in self.stages)
 
     @torch.inference_mode()
     def encode(self, prompt: str) -> dict[str, torch.Tensor]:
@@ -47,11 +77,16 @@ class _Stage:
     def __init__(self, source: Source, family: Family, prefix: str, model: Model, numerics: Numerics) -> None:
         self.family, self.prefix, self.device = family, prefix, numerics.device
         self.pipeline: Any = load_parts(source, family, family.image, numerics)
-        self.pipeline.to(numerics.device)
         self.sequence = model.max_sequence
         self.arguments = dict(family.encode)
         if self.sequence is not None:
             self.arguments["max_sequence_length"] = self.sequence
+        self.instruction = ""
+
+    def use_instruction(self) -> None:
+        """Put the vendor's instruction, the default of the pipeline's call, before every prompt."""
+        lines = signature(type(self.pipeline).__call__).parameters[_INSTRUCTION].default
+        self.arguments[_INSTRUCTION], self.instruction = lines, "\n".join(lines)
 
     def encode(self, prompt: str) -> Iterator[tuple[str, torch.Tensor]]:
         together = {"do_classifier_free_guidance": False} if self.family.negative == "together" else {}
@@ -72,6 +107,8 @@ class _Stage:
         text, skipped = self.family.wrap(self.pipeline, prompt)
         for name, limit in self.family.limits.items():
             tokenizer = getattr(self.pipeline, name)
+            if self.instruction:  # Sana's pipeline adds all but two of its tokens to the limit
+                text, skipped = self.instruction + text, len(tokenizer.encode(self.instruction)) - 2
             limit_tokens = tokenizer.model_max_length if limit == "own" else self.sequence
             if len(tokenizer(text, truncation=False, verbose=False).input_ids) - skipped > (limit_tokens or 0):
                 yield self.prefix + name

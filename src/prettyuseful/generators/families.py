@@ -29,7 +29,10 @@ class Family:
         defaults: default settings of the diffusers pipeline.
         sequence: maximal sequence length in tokens, an argument of encoding and sampling.
         step_cache: whether diffusers supports the first-block cache.
+        options: the fields of `base.OPTIONS` that the pipeline has.
         refines: whether the pipeline refines the images of another one.
+        mixes_prompts: whether a batch may hold images of several prompts. All prompts then have one number of tokens,
+            and an image does not depend on the other prompts of its batch.
         load, encode, call: further arguments for loading, for `encode_prompt` and for sampling.
         switched_off: features of the pipeline that are switched off, for the record.
         wrap: returns the text that the tokenizer receives for a prompt, and the number of leading tokens that do not
@@ -47,7 +50,9 @@ class Family:
     defaults: Sampling
     sequence: int | None = None
     step_cache: bool = False
+    options: tuple[str, ...] = ()
     refines: bool = False
+    mixes_prompts: bool = True
     load: Mapping[str, Any] = field(default_factory=dict)
     encode: Mapping[str, Any] = field(default_factory=dict)
     call: Mapping[str, Any] = field(default_factory=dict)
@@ -166,12 +171,11 @@ FAMILIES: dict[str, Family] = {
             guidance="guidance_scale",
             limits={"tokenizer": "sequence"},
             sequence=300,
-            defaults=Sampling(steps=20, cfg=4.5),
-            # The vendor's instruction makes a language model rewrite the prompt; the paper does not use it.
-            encode={"complex_human_instruction": None, "clean_caption": False},
+            options=("instruction", "resolution_binning"),
+            defaults=Sampling(steps=20, cfg=4.5, instruction=True),
+            encode={"clean_caption": False},
             wrap=_in_lower_case,
             call=_EXACT_SIZE_AND_TEXT,
-            switched_off=("complex human instruction",),
         ),
         Family(
             name="lumina2",
@@ -183,6 +187,9 @@ FAMILIES: dict[str, Family] = {
             guidance="guidance_scale",
             limits={"tokenizer": "sequence"},
             sequence=256,
+            # The transformer removes masked tokens and pads to the longest prompt of the batch.
+            mixes_prompts=False,
+            options=("cfg_trunc_ratio",),
             defaults=Sampling(steps=30, cfg=4.0),
             wrap=_behind_system_prompt,
         ),
@@ -196,6 +203,7 @@ FAMILIES: dict[str, Family] = {
             guidance="true_cfg_scale",
             limits={"tokenizer": "sequence"},
             sequence=512,
+            mixes_prompts=False,  # the embeddings have as many tokens as the prompt
             step_cache=True,
             defaults=Sampling(steps=50, cfg=4.0, negative=" "),
             wrap=_in_chat_template,
@@ -210,6 +218,7 @@ FAMILIES: dict[str, Family] = {
             guidance="guidance_scale",
             limits={"tokenizer": "sequence"},
             sequence=120,
+            options=("resolution_binning",),
             defaults=Sampling(steps=20, cfg=4.5),
             encode={"clean_caption": False},
             call=_EXACT_SIZE_AND_TEXT,

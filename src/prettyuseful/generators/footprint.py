@@ -45,19 +45,23 @@ class Footprint:
     joins_guidance: bool = True
     decodes_in_float32: bool = False
 
+    def weights(self, sampling: Sampling, dtype: DType) -> int:
+        """Return the bytes of the weights of the denoisers and the VAEs."""
+        wide = 2 if dtype == "float32" else 1
+        return round(self.denoiser * (0.5 if sampling.quantise == "float8" else wide) + wide * self.vae)
+
     def sampling(self, sampling: Sampling, size: int, images: int, dtype: DType) -> int:
         """Return the predicted bytes for sampling `images` images of `size` x `size` pixels at once."""
         wide, pixels = 2 if dtype == "float32" else 1, size**2
         decoding_wide = 2 if self.decodes_in_float32 else wide
         is_guided = (sampling.cfg or 1) > 1
         rows = images * (2 if is_guided and self.joins_guidance else 1)
-        denoiser = self.denoiser * (0.5 if sampling.quantise == "float8" else wide)
         denoising = wide * (self.fixed + rows * (self.row + self.pixel * pixels))
         decoded = min(images, max(1, DECODED_PIXELS // pixels)) * pixels
         converted = 2 * self.vae if self.decodes_in_float32 and wide == 1 else 0
         decoding = converted + wide * self.fixed + decoding_wide * decoded * self.decoded + images * pixels * KEPT
         finishing = images * pixels * _FINISHED
-        return round(denoiser + wide * self.vae + max(denoising, decoding, finishing))
+        return self.weights(sampling, dtype) + round(max(denoising, decoding, finishing))
 
     def encoding(self, dtype: DType) -> int:
         """Return the predicted bytes for encoding prompts, one at a time."""

@@ -4,38 +4,40 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from prettyuseful.errors import DataError
+from prettyuseful.generators.files import PipelineFiles
 from prettyuseful.paths import is_folder
 from prettyuseful.redaction import redact_line
-from prettyuseful.untrusted_text import MAX_JSON_BYTES, load_json, read_text
+from prettyuseful.untrusted_text import MAX_JSON_BYTES, read_text
 
 
-def read_hub_json(repository: str, revision: str | None, file: str) -> dict[str, Any]:
-    """Return the content of a small JSON file of a hub repository, from the cache if it is there.
+@dataclass(frozen=True)
+class HubFiles(PipelineFiles):
+    """The files of a hub repository, from the cache if they are there."""
 
-    Raises:
-        DataError: the file cannot be read or downloaded.
-    """
-    from huggingface_hub import hf_hub_download
+    repository: str
+    revision: str | None
 
-    logger = logging.getLogger("huggingface_hub")
-    before = logger.level
-    logger.setLevel(logging.ERROR)  # its warnings would be printed before our one-line message
-    try:
-        path = Path(hf_hub_download(repository, file, revision=revision))
-        return dict(load_json(read_text(path, MAX_JSON_BYTES)))
-    except (OSError, ValueError, TypeError) as error:
+    def read(self, file: str) -> str:
+        from huggingface_hub import hf_hub_download
+
+        logger = logging.getLogger("huggingface_hub")
+        before = logger.level
+        logger.setLevel(logging.ERROR)  # its warnings would be printed before our one-line message
+        try:
+            return read_text(Path(hf_hub_download(self.repository, file, revision=self.revision)), MAX_JSON_BYTES)
+        finally:
+            logger.setLevel(before)
+
+    def explain(self, file: str, error: Exception) -> str:
         if type(error).__name__ in ("EntryNotFoundError", "RemoteEntryNotFoundError"):
-            raise DataError(
-                f"{repository!r} is not a diffusers pipeline: it has no {file} (single-file checkpoints and LoRA "
+            return (
+                f"{self.repository!r} is not a diffusers pipeline: it has no {file} (single-file checkpoints and LoRA "
                 "weights are not supported); give another repository, or a folder that diffusers' save_pretrained wrote"
-            ) from error
-        raise DataError(explain_load_error(repository, repository, gated=False, error=error)) from error
-    finally:
-        logger.setLevel(before)
+            )
+        return explain_load_error(self.repository, self.repository, gated=False, error=error)
 
 
 def explain_load_error(name: str, source: str, gated: bool, error: BaseException) -> str:

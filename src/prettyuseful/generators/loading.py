@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from itertools import chain
 from typing import Any
 
 import diffusers
@@ -78,3 +79,10 @@ def _load_a_variant(load: Callable[[str | None], Any], preferred: str | None) ->
                 with suppress(OSError, ValueError):
                     return load(variant)
         raise
+
+
+def weights_of(pipelines: Iterable[Any]) -> list[torch.Tensor]:
+    """Return the parameters and buffers of all networks of pipelines."""
+    parts = [part for pipeline in pipelines for part in pipeline.components.values()]
+    networks = [part for part in parts if isinstance(part, torch.nn.Module)]
+    return [tensor for network in networks for tensor in chain(network.parameters(), network.buffers())]

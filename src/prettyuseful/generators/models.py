@@ -6,15 +6,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from prettyuseful.engine.pinned import Pinned
 from prettyuseful.errors import DataError, UnknownNameError, did_you_mean
 from prettyuseful.generators import pocket
 from prettyuseful.generators.base import Origin, Sampling
 from prettyuseful.generators.families import FAMILIES, Family, family_of_pipeline
+from prettyuseful.generators.few_steps import sign_of_few_steps
+from prettyuseful.generators.files import FolderFiles, PipelineFiles
 from prettyuseful.generators.footprint import Footprint
-from prettyuseful.generators.hub import read_hub_json
+from prettyuseful.generators.hub import HubFiles
 from prettyuseful.generators.micro_batches import MICRO_BATCH
 from prettyuseful.generators.weights import unsupported_weights
 from prettyuseful.hub.commits import UNRESOLVED, resolve
@@ -22,8 +23,6 @@ from prettyuseful.hub.files import folder_fingerprint
 from prettyuseful.hub.ids import is_hub_id, split_revision
 from prettyuseful.numerics import DType
 from prettyuseful.paths import exists, is_file, is_folder
-from prettyuseful.redaction import redact_line
-from prettyuseful.untrusted_text import MAX_JSON_BYTES, load_json, read_text
 
 _POCKET = "pocket:"
 _REFINER_SEPARATOR = "+"  # separates the revision of a model from that of its refiner
@@ -58,10 +57,13 @@ class Model:
         dtype: number format on an accelerator.
         footprint: what determines its memory; None if it was not counted.
         micro_batch: images per micro-batch, unless the study sets it.
+        embedding: number of values in the embeddings of a prompt: tokens times width of the text encoders, and pooled
+            values, from their configurations. Those of `qwen-image` are as long as the prompt; 32 tokens are assumed.
         variant: the variant of the weight files.
         distilled: whether the guidance value is an input of the model.
         sequence: maximal number of tokens, None for the family's.
         refiner: hub id of a second pipeline that does the last fifth of the denoising steps.
+        few_steps: for a model without a row, why it seems to be made for few denoising steps; empty if it does not.
         note: a remark for lists and reports.
     """
 
@@ -78,10 +80,12 @@ class Model:
     dtype: DType = "float16"
     footprint: Footprint | None = None
     micro_batch: int = MICRO_BATCH
+    embedding: int | None = None
     variant: str | None = None
     distilled: bool = False
     sequence: int | None = None
     refiner: str | None = None
+    few_steps: str = ""
     note: str = ""
 
     @property
@@ -126,6 +130,7 @@ def _pocket(name: str, steps: int, note: str) -> Model:
         licence="Apache-2.0, trained on the photos task's train crops",
         vendor=Sampling(steps=steps, cfg=1.0),
         dtype="float32",
+        embedding=32 * 96,
         variant="fp16",
         note=note,
     )
@@ -157,6 +162,7 @@ MODELS: dict[str, Model] = {
             licence="CreativeML Open RAIL-M",
             size=512,
             footprint=Footprint(1.72e9, 0.17e9, 0.25e9, 0, 0.3e6, 260.4, 1540),
+            embedding=77 * 768,
             variant="fp16",
             vendor=Sampling(steps=50, cfg=7.5),
             paper=_PAPER,
@@ -170,6 +176,7 @@ MODELS: dict[str, Model] = {
             licence="CreativeML Open RAIL++-M",
             size=768,
             footprint=_SD2_FOOTPRINT,
+            embedding=77 * 1024,
             vendor=Sampling(steps=50, cfg=7.5),
             paper=_PAPER,
             note="community mirror; the vendor's repository was removed",
@@ -183,6 +190,7 @@ MODELS: dict[str, Model] = {
             licence="CreativeML Open RAIL++-M",
             size=768,
             footprint=_SD2_FOOTPRINT,
+            embedding=77 * 1024,
             vendor=Sampling(steps=50, cfg=7.5),
             paper=_PAPER,
             note="community mirror; the vendor's repository was removed",
@@ -196,6 +204,7 @@ MODELS: dict[str, Model] = {
             licence="CreativeML Open RAIL++-M",
             size=1024,
             footprint=_SDXL_FOOTPRINT,
+            embedding=77 * 2048 + 1280,
             variant="fp16",
             vendor=Sampling(steps=50, cfg=5.0),
             paper=_PAPER,
@@ -210,6 +219,7 @@ MODELS: dict[str, Model] = {
             licence="CreativeML Open RAIL++-M",
             size=1024,
             footprint=Footprint(9.65e9, 0.33e9, 3.02e9, 0, 0.8e6, 189.5, 1535, decodes_in_float32=True),
+            embedding=77 * (2048 + 1280) + 2 * 1280,
             variant="fp16",
             vendor=Sampling(steps=40, cfg=5.0),
             paper=_PAPER,
@@ -224,6 +234,7 @@ MODELS: dict[str, Model] = {
             licence="Stability AI Non-Commercial Research Community License",
             size=512,
             footprint=_SDXL_FOOTPRINT,
+            embedding=77 * 2048 + 1280,
             variant="fp16",
             vendor=Sampling(steps=4, cfg=1.0),
             paper=_PAPER_FEW_STEPS,
@@ -238,6 +249,7 @@ MODELS: dict[str, Model] = {
             gated=True,
             size=1024,
             footprint=Footprint(4.17e9, 0.17e9, 11.16e9, 0, 8.6e6, 157.5, 1545),
+            embedding=(77 + 256) * 4096 + 2048,
             vendor=Sampling(steps=28, cfg=7.0),
             paper=_PAPER,
         ),
@@ -252,6 +264,7 @@ MODELS: dict[str, Model] = {
             size=1024,
             dtype="bfloat16",
             footprint=Footprint(4.94e9, 0.17e9, 11.16e9, 0, 8.6e6, 169.5, 1545),
+            embedding=(77 + 256) * 4096 + 2048,
             vendor=Sampling(steps=40, cfg=4.5),
             paper=_PAPER,
         ),
@@ -267,6 +280,7 @@ MODELS: dict[str, Model] = {
             dtype="bfloat16",
             footprint=_SD35_LARGE_FOOTPRINT,
             micro_batch=12,
+            embedding=(77 + 256) * 4096 + 2048,
             vendor=Sampling(steps=28, cfg=3.5),
             paper=_PAPER,
         ),
@@ -281,6 +295,7 @@ MODELS: dict[str, Model] = {
             size=1024,
             dtype="bfloat16",
             footprint=_SD35_LARGE_FOOTPRINT,
+            embedding=(77 + 256) * 4096 + 2048,
             vendor=Sampling(steps=4, cfg=1.0),
             paper=_PAPER_FEW_STEPS,
         ),
@@ -295,6 +310,7 @@ MODELS: dict[str, Model] = {
             size=1024,
             dtype="bfloat16",
             footprint=_FLUX_FOOTPRINT,
+            embedding=512 * 4096 + 768,
             distilled=True,
             vendor=Sampling(steps=50, cfg=1.0, distilled_guidance=3.5),
             paper=Sampling(steps=50, cfg=1.0, distilled_guidance=2.0, size=512),
@@ -310,6 +326,7 @@ MODELS: dict[str, Model] = {
             size=1024,
             dtype="bfloat16",
             footprint=_FLUX_FOOTPRINT,
+            embedding=256 * 4096 + 768,
             sequence=256,
             vendor=Sampling(steps=4, cfg=1.0),
             paper=_PAPER_FEW_STEPS,
@@ -324,10 +341,11 @@ MODELS: dict[str, Model] = {
             size=1024,
             dtype="bfloat16",
             footprint=Footprint(3.21e9, 0.62e9, 5.23e9, 0, 4.9e6, 61.7, 1665),
+            embedding=300 * 2304,
             variant="bf16",
-            vendor=Sampling(steps=20, cfg=4.5),
-            paper=Sampling(steps=50, cfg=2.0, size=1024),
-            note="without its vendor's complex human instruction",
+            vendor=Sampling(steps=20, cfg=4.5, instruction=True),
+            paper=Sampling(steps=50, cfg=2.0, size=1024, instruction=False),
+            note="the vendor's settings put its complex human instruction before the prompt; the paper's do not",
         ),
         Model(
             id="lumina-2.0",
@@ -339,9 +357,10 @@ MODELS: dict[str, Model] = {
             size=1024,
             dtype="bfloat16",
             footprint=Footprint(5.22e9, 0.17e9, 5.23e9, 0, 36e6, 476, 1530, joins_guidance=False),
-            vendor=Sampling(steps=50, cfg=4.0),
-            paper=_PAPER,
-            note="guidance at all steps, as the pipeline does by default",
+            embedding=256 * 2304,
+            vendor=Sampling(steps=50, cfg=4.0, cfg_trunc_ratio=0.25),
+            paper=_PAPER.model_copy(update={"cfg_trunc_ratio": 1.0}),
+            note="the vendor's settings guide the first quarter of the steps, the paper's all of them",
         ),
         Model(
             id="qwen-image",
@@ -353,6 +372,7 @@ MODELS: dict[str, Model] = {
             size=1328,
             dtype="bfloat16",
             footprint=Footprint(40.86e9, 0.25e9, 16.58e9, 3e6, 30e6, 362.5, 3475, joins_guidance=False),
+            embedding=32 * 3584,
             vendor=Sampling(steps=50, cfg=4.0, negative=" "),
             # The paper's code passed guidance_scale, which this pipeline ignores.
             paper=Sampling(steps=50, cfg=1.0, size=512),
@@ -366,8 +386,9 @@ MODELS: dict[str, Model] = {
             licence="CreativeML Open RAIL++-M",
             size=1024,
             footprint=Footprint(1.23e9, 0.17e9, 9.52e9, 0, 2.8e6, 108.6, 1530),
+            embedding=120 * 4096,
             vendor=Sampling(steps=20, cfg=4.5),
-            paper=_PAPER,
+            paper=_PAPER.model_copy(update={"resolution_binning": True}),
         ),
     )
 }
@@ -387,9 +408,9 @@ def find_model(name: str) -> Model:
     if problem := unsupported_weights(name):
         raise UnknownNameError(problem)
     if is_pipeline_folder(name):
-        return _infer_model(Path(name).resolve().name, name, lambda file: _read_json(Path(name) / file))
+        return _infer_model(Path(name).resolve().name, name, FolderFiles(Path(name)))
     if is_hub_id(name) and not exists(name):
-        return _infer_model(name, name, lambda file: read_hub_json(*split_revision(name), file))
+        return _infer_model(name, name, HubFiles(*split_revision(name)))
     near = did_you_mean(name.lower(), MODELS)
     raise UnknownNameError(
         f"unknown generator {name!r}{near}; give an id from `prettyuseful list generators`, a hub id such as "
@@ -400,7 +421,7 @@ def find_model(name: str) -> Model:
 def sampling_memory(name: str, sampling: Sampling | None, images: int, dtype: DType) -> int:
     """Return the predicted bytes for sampling `images` images at once with a model of the table; 0 if unknown."""
     model = MODELS.get(name)
-    if model is None or model.footprint is None or sampling is None or not (size := sampling.size or model.size):
+    if model is None or model.footprint is None or sampling is None or not (size := _sampled_size(model, sampling)):
         return 0
     return model.footprint.sampling(sampling, size, images, dtype)
 
@@ -409,13 +430,34 @@ def largest_micro_batch(name: str, sampling: Sampling, dtype: DType, memory: int
     """Return how many images of a model of the table fit into `memory` bytes at once, as predicted; 0 if none."""
     model = MODELS[name]
     assert model.footprint is not None
-    return model.footprint.largest_batch(sampling, sampling.size or model.size or 0, dtype, memory)
+    return model.footprint.largest_batch(sampling, _sampled_size(model, sampling) or 0, dtype, memory)
+
+
+def _sampled_size(model: Model, sampling: Sampling) -> int | None:
+    """Return the height and width in pixels of sampled images, before they are resized; None if unknown."""
+    return model.size if sampling.resolution_binning else sampling.size or model.size
 
 
 def encoding_memory(name: str, dtype: DType) -> int:
     """Return the predicted bytes for encoding prompts with a model of the table; 0 if unknown."""
     model = MODELS.get(name)
     return 0 if model is None or model.footprint is None else model.footprint.encoding(dtype)
+
+
+def joint_memory(name: str, sampling: Sampling, dtype: DType) -> int:
+    """Return the predicted bytes for encoding prompts beside the weights that sample; 0 if unknown."""
+    model = MODELS.get(name)
+    if model is None or model.footprint is None:
+        return 0
+    return model.footprint.weights(sampling, dtype) + model.footprint.encoding(dtype)
+
+
+def embedding_bytes(name: str, dtype: DType) -> int | None:
+    """Return the bytes of the stored embeddings of one prompt; None if unknown."""
+    model = MODELS.get(name)
+    if model is None or model.embedding is None:
+        return None
+    return model.embedding * (4 if dtype == "float32" else 2)
 
 
 def is_pipeline_folder(name: str) -> bool:
@@ -451,8 +493,8 @@ def pipeline_path(source: Source) -> Iterator[str]:
         yield source.path_or_id
 
 
-def _infer_model(name: str, path_or_id: str, read: Any) -> Model:
-    pipeline = str(read("model_index.json").get("_class_name"))
+def _infer_model(name: str, path_or_id: str, files: PipelineFiles) -> Model:
+    pipeline = str(files.json("model_index.json").get("_class_name"))
     family = family_of_pipeline(pipeline)
     if family is None:
         known = ", ".join(sorted({kind.pipelines[0] for kind in FAMILIES.values() if not kind.refines}))
@@ -460,12 +502,15 @@ def _infer_model(name: str, path_or_id: str, read: Any) -> Model:
             f"{name!r} is a {pipeline}, which is not supported; supported pipelines: {known}; "
             "or write a generator class (module:Class)"
         )
-    distilled = False
-    if family.name in ("flux", "qwen-image"):
-        distilled = bool(read("transformer/config.json").get("guidance_embeds", False))
+    config = f"{family.denoiser}/config.json"
+    denoiser = files.json(config) if family.name in ("flux", "qwen-image") else files.json_if_readable(config)
+    distilled = bool(denoiser.get("guidance_embeds", False)) or denoiser.get("time_cond_proj_dim") is not None
+    few_steps = sign_of_few_steps(split_revision(name)[0], denoiser, files)
     defaults = family.defaults
     if family.name == "flux" and not distilled:
         defaults = defaults.model_copy(update={"distilled_guidance": None})
+    if few_steps:  # the number of steps must be given, and these models are made for sampling without guidance
+        defaults = Sampling(steps=None, cfg=1.0, distilled_guidance=defaults.distilled_guidance)
     return Model(
         id=name,
         path_or_id=path_or_id,
@@ -475,11 +520,5 @@ def _infer_model(name: str, path_or_id: str, read: Any) -> Model:
         # Language models as text encoders, and the transformers after them, overflow float16.
         dtype="float16" if family.denoiser == "unet" else "bfloat16",
         distilled=distilled,
+        few_steps=few_steps,
     )
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        return dict(load_json(read_text(path, MAX_JSON_BYTES)))
-    except (OSError, ValueError, TypeError) as error:
-        raise DataError(f"cannot read {path}: {redact_line(str(error))}; download the model again") from error

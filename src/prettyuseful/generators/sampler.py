@@ -1,17 +1,19 @@
-"""Generates images from embeddings: a pipeline without text encoders, called with one prompt per micro-batch."""
+"""Generates images from embeddings: a pipeline without text encoders, called with one embedding per image."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 
 from prettyuseful.errors import DataError
-from prettyuseful.generators.base import Sampling
+from prettyuseful.generators.base import OPTIONS, Sampling
+from prettyuseful.generators.embeddings import Embedding
 from prettyuseful.generators.families import FAMILIES, Family
 from prettyuseful.generators.footprint import DECODED_PIXELS
-from prettyuseful.generators.loading import load_parts
+from prettyuseful.generators.loading import load_parts, weights_of
 from prettyuseful.generators.models import Source, find_model
 from prettyuseful.numerics import Numerics
 
@@ -32,6 +34,18 @@ class DiffusersSampler:
         self.refiner: Any = None
         if self.model.refiner:
             self.refiner = _load(self.model.refiner_source, FAMILIES["sdxl-refiner"], sampling, numerics)
+
+    @contextmanager
+    def in_main_memory(self) -> Iterator[None]:
+        """Move the weights from the device to main memory inside the `with` block."""
+        weights = weights_of(pipeline for pipeline in (self.pipeline, self.refiner) if pipeline is not None)
+        try:
+            for tensor in weights:
+                tensor.data = tensor.data.to("cpu")
+            yield
+        finally:
+            for tensor in weights:
+                tensor.data = tensor.data.to(self.numerics.device)
 
     def applied(self) -> dict[str, object]:
         """Return the settings in effect, for the record."""
@@ -54,7 +68,7 @@ class DiffusersSampler:
             settings["refiner"] = self.model.refiner
         if self.numerics.fuse_projections:
             settings["fused_projections"] = _is_fused(getattr(self.pipeline, family.denoiser))
-        return settings | {k: v for k, v in sampling.model_dump().items() if k in ("step_cache", "quantise") and v}
+        return settings | sampling.model_dump(include={"step_cache", "quantise", *OPTIONS}, exclude_none=True)
 
     @property
     def native_size(self) -> int:
@@ -65,14 +79,15 @@ class DiffusersSampler:
         return int(latents * self.pipeline.vae_scale_factor)
 
     @torch.inference_mode()
-    def sample(self, embedding: Mapping[str, torch.Tensor], seeds: tuple[int, ...]) -> torch.Tensor:
+    def sample(self, embeddings: Sequence[Embedding], seeds: tuple[int, ...]) -> torch.Tensor:
         """Return one image per seed: (N, H, W, 3) uint8, 0-255, on the device.
 
         Args:
-            embedding: the output of `PromptEncoder` for one prompt and the negative prompt.
+            embeddings: one per image, the outputs of `PromptEncoder` for its prompt and the negative prompt. Their
+                tensors have equal shapes.
             seeds: one per image.
         """
-        tensors = {name: self._expand(tensor, len(seeds)) for name, tensor in embedding.items()}
+        tensors = {name: self._stack([embedding[name] for embedding in embeddings]) for name in embeddings[0]}
         base_tensors = {name: tensor for name, tensor in tensors.items() if "." not in name}
         with self.numerics.attention_kernel():
             if self.refiner is None:
@@ -113,7 +128,10 @@ class DiffusersSampler:
         if family.name == "sana":  # its pipeline has no default size
             size = dict.fromkeys(size, sampling.size or self.native_size)
         sequence = {"max_sequence_length": self.model.max_sequence} if self.model.max_sequence else {}
-        options = {"output_type": "pt"} | guidance | size | sequence | dict(family.call) | overrides
+        chosen: dict[str, Any] = {"use_resolution_binning": True} if sampling.resolution_binning else {}
+        if sampling.cfg_trunc_ratio is not None:
+            chosen["cfg_trunc_ratio"] = sampling.cfg_trunc_ratio
+        options = {"output_type": "pt"} | guidance | size | sequence | dict(family.call) | chosen | overrides
         return pipeline(
             **embedding,
             generator=[torch.Generator("cpu").manual_seed(seed) for seed in seeds],
@@ -121,9 +139,11 @@ class DiffusersSampler:
             **options,
         ).images
 
-    def _expand(self, tensor: torch.Tensor, count: int) -> torch.Tensor:
+    def _stack(self, tensors: Sequence[torch.Tensor]) -> torch.Tensor:
+        """Return the tensors of all images as one batch; one that several images share is copied to the device once."""
         # Not by num_images_per_prompt: given embeddings, some pipelines ignore it and others mix up the masks.
-        return tensor.to(self.numerics.device).expand(count, *tensor.shape[1:]).contiguous()
+        on_device = {id(tensor): tensor.to(self.numerics.device) for tensor in tensors}
+        return torch.cat([on_device[id(tensor)] for tensor in tensors])
 
 
 def _load(source: Source, family: Family, sampling: Sampling, numerics: Numerics) -> Any:

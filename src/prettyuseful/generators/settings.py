@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, TypeVar
 
 from prettyuseful.errors import DataError
-from prettyuseful.generators.base import Sampling
+from prettyuseful.generators.base import OPTIONS, Sampling
 from prettyuseful.generators.families import FAMILIES
 from prettyuseful.generators.models import Model
+
+Value = TypeVar("Value")
 
 
 def resolve_sampling(requested: Literal["vendor", "paper"] | Sampling, model: Model) -> Sampling:
@@ -28,6 +30,13 @@ def resolve_sampling(requested: Literal["vendor", "paper"] | Sampling, model: Mo
             raise DataError(f"the paper has no settings for {model.id!r}; use sampling: vendor, or give settings")
         requested = model.paper
     vendor = model.vendor
+    if model.few_steps and requested.steps is None:
+        usual = model.kind.defaults
+        raise DataError(
+            f"{model.id!r} seems to be made for few denoising steps ({model.few_steps}), and the defaults of its "
+            f"family, {usual.steps} steps at cfg {usual.cfg:g}, would spoil its images; set both, for example "
+            "sampling: {steps: 4, cfg: 1}"
+        )
     if requested.distilled_guidance is not None and not model.distilled:
         raise DataError(
             f"{model.id!r} does not support distilled_guidance, because it is not guidance-distilled; "
@@ -38,7 +47,15 @@ def resolve_sampling(requested: Literal["vendor", "paper"] | Sampling, model: Mo
     if requested.step_cache is not None and not model.kind.step_cache:
         supported = ", ".join(family.name for family in FAMILIES.values() if family.step_cache)
         raise DataError(f"{model.id!r} does not support step_cache; remove it (families that support it: {supported})")
+    for option in OPTIONS:
+        if getattr(requested, option) and option not in model.kind.options:
+            supported = ", ".join(family.name for family in FAMILIES.values() if option in family.options)
+            raise DataError(
+                f"{model.id!r} does not support {option}; remove it (families that support it: {supported})"
+            )
     cfg = requested.cfg or vendor.cfg or 1.0
+    if cfg > 1 and model.distilled and model.kind.guidance == "guidance_scale":
+        raise DataError(f"{model.id!r} is guidance-distilled and takes no cfg; set distilled_guidance instead")
     if requested.negative and cfg <= 1:
         raise DataError(f"{model.id!r} ignores the negative prompt at cfg {cfg:g}; set cfg above 1, or remove negative")
     negative = None
@@ -55,8 +72,17 @@ def resolve_sampling(requested: Literal["vendor", "paper"] | Sampling, model: Mo
         size=requested.size or model.size,
         step_cache=requested.step_cache,
         quantise=requested.quantise,
+        instruction=_first_given(requested.instruction, vendor.instruction) or None,
+        cfg_trunc_ratio=_below_one(_first_given(requested.cfg_trunc_ratio, vendor.cfg_trunc_ratio))
+        if cfg > 1
+        else None,
+        resolution_binning=_first_given(requested.resolution_binning, vendor.resolution_binning) or None,
     )
 
 
-def _first_given(requested: float | None, vendor: float | None) -> float | None:
+def _first_given(requested: Value | None, vendor: Value | None) -> Value | None:
     return vendor if requested is None else requested
+
+
+def _below_one(share: float | None) -> float | None:
+    return None if share == 1 else share  # equal settings have equal keys

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from prettyuseful.data.pixels import StoredSize
 from prettyuseful.engine.pinned import Pinned
 from prettyuseful.errors import prefix_location
 from prettyuseful.plan.cells import PlannedCell, probe_label, resolve_probe
-from prettyuseful.plan.planned import PlanContext, PlannedDataset, PlannedRun
-from prettyuseful.steps.classifiers import DecodeSpec, EvaluateSpec, TrainSpec
+from prettyuseful.plan.planned import PlanContext, PlannedDataset, PlannedMix, PlannedRun
+from prettyuseful.steps.classifiers import DecodeSpec, EvaluateSpec, TrainMixSpec, TrainSpec
 from prettyuseful.steps.probe import ProbeSpec
 from prettyuseful.study.file import REAL
 from prettyuseful.training.recipes import View
@@ -39,7 +40,8 @@ class PixelPlanner:
         transform = self._transforms[probe]
         if transform is None:
             return decoded
-        probed = ProbeSpec(transform=transform, numerics=self.context.study.numerics.step_numerics())
+        numerics = transform.source.numerics(self.context.study.numerics.step_numerics())
+        probed = ProbeSpec(transform=transform, numerics=numerics)
         return graph.add(probed, {"pixels": decoded}, f"probe {probe}: {label}", units)
 
     def _pinned_transform(self, name: str) -> Pinned[TransformSource] | None:
@@ -65,7 +67,27 @@ class ClassifierPlanner:
         train = self._add_run_training(dataset, cell, seed)
         label = _run_label(dataset, cell, seed)
         evaluations = {name: self.add_test(train, key, cell, f"test {label} on {name}") for name, key in tests.items()}
-        return PlannedRun(dataset.name, dataset.images_per_class, cell, seed, train, evaluations, draw=dataset.draw)
+        return PlannedRun(
+            dataset.name,
+            dataset.images_per_class,
+            cell,
+            seed,
+            train,
+            evaluations,
+            draw=dataset.draw,
+            rung=dataset.rung,
+        )
+
+    def plan_mix(self, mix: PlannedMix, cell: PlannedCell, seed: int, tests: Mapping[str, str]) -> PlannedRun:
+        """Plan one classifier on a mixture, and its tests; see `plan_run`."""
+        inputs = {name: self.images.key(key, cell) for name, (key, _) in mix.parts.items()}
+        spec = TrainMixSpec(**self._settings(cell, seed), portions=mix.portions)
+        label = _cell_label(mix.title, cell, seed)
+        units = mix.images_per_class.total(len(self.context.task.classes)) * cell.recipe.epochs
+        train = self.context.graph.add(spec, inputs, f"train {label}", units, {"recipe": cell.recipe_name})
+        evaluations = {name: self.add_test(train, key, cell, f"test {label} on {name}") for name, key in tests.items()}
+        counts = mix.images_per_class
+        return PlannedRun(mix.dataset, counts, cell, seed, train, evaluations, draw=mix.draw, mixed=mix.point)
 
     def add_test(self, classifier: str, dataset: str, cell: PlannedCell, label: str) -> str:
         """Add the step that tests a classifier on the images of the step `dataset`, and return its key."""
@@ -82,17 +104,21 @@ class ClassifierPlanner:
 
         `start`: the key of the training whose weights it starts from, if any.
         """
-        pretrained = start is None and cell.recipe.weights == "pretrained"
-        spec = TrainSpec(
-            architecture=cell.architecture,
-            recipe=cell.recipe,
-            seed=seed,
-            numerics=self.context.study.numerics.training_numerics(),
-            weights=self._pretrained_weights(cell.architecture) if pretrained else None,
-        )
+        spec = TrainSpec(**self._settings(cell, seed, has_start=start is not None))
         inputs = {"pixels": pixels} | ({} if start is None else {"start": start})
         units = self.context.graph.units(pixels) * cell.recipe.epochs
         return self.context.graph.add(spec, inputs, label, units, {"recipe": cell.recipe_name})
+
+    def _settings(self, cell: PlannedCell, seed: int, has_start: bool = False) -> dict[str, Any]:
+        """Return the fields that all steps of training have."""
+        pretrained = not has_start and cell.recipe.weights == "pretrained"
+        return {
+            "architecture": cell.architecture,
+            "recipe": cell.recipe,
+            "seed": seed,
+            "numerics": self.context.study.numerics.training_numerics(),
+            "weights": self._pretrained_weights(cell.architecture) if pretrained else None,
+        }
 
     def _add_run_training(self, dataset: PlannedDataset, cell: PlannedCell, seed: int) -> str:
         start = self._add_run_training(dataset.pretrain, cell, seed) if dataset.pretrain else None
@@ -110,6 +136,10 @@ class ClassifierPlanner:
 
 
 def _run_label(dataset: PlannedDataset, cell: PlannedCell, seed: int) -> str:
-    probe = "" if cell.probe == "rgb" else f", {cell.probe}"
     data = f"{dataset.images_per_class} {REAL}" if dataset.name == REAL else dataset.title
+    return _cell_label(data, cell, seed)
+
+
+def _cell_label(data: str, cell: PlannedCell, seed: int) -> str:
+    probe = "" if cell.probe == "rgb" else f", {cell.probe}"
     return f"{cell.architecture} on {data}{probe}, seed {seed}"

@@ -13,7 +13,7 @@ from prettyuseful.diagnosis.listed import ImageSelection
 from prettyuseful.engine.pinned import Pinned
 from prettyuseful.errors import DataError, prefix_location
 from prettyuseful.generators.base import Origin
-from prettyuseful.generators.micro_batches import MICRO_BATCH, BatchPlan
+from prettyuseful.generators.micro_batches import MICRO_BATCH, BatchPlan, fills_micro_batches
 from prettyuseful.generators.models import find_model, pin_model
 from prettyuseful.generators.settings import resolve_sampling
 from prettyuseful.numerics import DType, Numerics
@@ -26,9 +26,10 @@ from prettyuseful.plugins import is_plugin, plugin_fingerprint, plugin_id
 from prettyuseful.records import dataset_title
 from prettyuseful.selection.plan import SelectionPlan
 from prettyuseful.steps.changed import ChangeSpec, DropListSpec, DropSpec
-from prettyuseful.steps.datasets import ImportSpec, MixSpec
-from prettyuseful.steps.generation import CollectSpec, GenerateSpec
+from prettyuseful.steps.datasets import ImportSpec, MixSpec, SubsetSpec
+from prettyuseful.steps.generation import CollectSpec, Encoding, GenerateSpec
 from prettyuseful.study.file import REAL, DatasetPlan
+from prettyuseful.study.halving import amount_of
 
 
 @dataclass(frozen=True)
@@ -59,22 +60,25 @@ class _SamplingSteps:
     """What all draws of a generated data set share.
 
     `prompts`: the key of its prompt step. `embeddings`: keys of the steps that encode its prompts, by index; empty for
-    a user-defined generator. `shards`: first and last micro-batch, and the indices of the images, of each shard of a
-    class. `micro_batch`: images per micro-batch.
+    a user-defined generator and with `encoding`. `prompts_per_class`: of the strategy. `batches`: the micro-batches of
+    a class. `shards`: first and last micro-batch, and the indices of the images, of each shard of a class.
     """
 
+    generator: _Generator
     prompts: str
     embeddings: Mapping[int, str]
+    encoding: Encoding | None
     prompts_per_class: int
+    batches: BatchPlan
     shards: tuple[tuple[int, int, Sequence[int]], ...]
-    micro_batch: int
     numerics: Numerics
 
     def embeddings_of(self, label: int, images: Sequence[int]) -> dict[str, str]:
         """Return the inputs with the embedded prompts of some images of a class."""
         if not self.embeddings:
             return {}
-        prompts = (label * self.prompts_per_class + i % self.prompts_per_class for i in images)
+        per_class = self.prompts_per_class
+        prompts = (label * per_class + i % per_class for i in images)
         parts = sorted({prompt // PROMPTS_PER_STEP for prompt in prompts})
         return {f"embeddings {part:05d}": self.embeddings[part] for part in parts}
 
@@ -126,6 +130,59 @@ class DatasetPlanner:
                 name, per_class, keys, steps.origin, plan, pretrain, plan.prompts.label, draw=draw
             )
         return self._planned[name, draw]
+
+    def part(self, name: str, share: float, rung: int) -> PlannedDataset:
+        """Return a share of the images of each class of the first draw of a data set, for a rung of `halving`.
+
+        A generator makes no more images than it holds, up to whole micro-batches, also for a mix or a change of its
+        images. Other data sets are made whole first.
+
+        Raises:
+            UserError: see `plan`.
+        """
+        plan, whole = self.context.study.datasets[name], self.plan(name)
+        numbers = [whole.images_per_class[label] for label in range(len(self.classes))]
+        per_class = ClassCounts([amount_of(share, number) if number else 0 for number in numbers])
+        if (pretrain := whole.pretrain) is not None:
+            of_real = pretrain.name == REAL
+            real = self.real.train_dataset(self.real.limit(per_class)) if of_real else None
+            pretrain = real or self.part(pretrain.name, share, rung)
+        with prefix_location(f"data set {name!r}"):
+            keys = {"dataset": self._part_key(name, per_class)}
+        return PlannedDataset(name, per_class, keys, whole.origin, plan, pretrain, whole.prompts, rung=rung)
+
+    def _part_key(self, name: str, per_class: ClassCounts) -> str:
+        """Return the key of the step with `per_class` images of each class of the first draw of a data set."""
+        plan, whole = self.context.study.datasets[name], self.plan(name)
+        if per_class == self.context.counts[name]:
+            return whole.key
+        if name in self._sampling:
+            return self._generated_part(name, plan, per_class)
+        units = per_class.total(len(self.classes))
+        if plan.mix is not None and per_class.equal:
+            # The same shares of its parts, rounded up; what is too much is cut off.
+            total = sum(plan.mix.values())
+            counts = {part: amount_of(per_class.smallest / total, count) for part, count in plan.mix.items()}
+            inputs = {
+                part: self.real.load_step("train", count) if part == REAL else self._part_key(part, ClassCounts(count))
+                for part, count in counts.items()
+            }
+            mixed = self.graph.add(
+                MixSpec(parts=tuple(counts.items())),
+                inputs,
+                f"mix {per_class} of {name}",
+                sum(counts.values()) * len(self.classes),
+                {"dataset": name},
+            )
+            if sum(counts.values()) == per_class.smallest:
+                return mixed
+            return self.graph.add(SubsetSpec(per_class=per_class), {"dataset": mixed}, f"part of {name}", units)
+        if plan.of is not None and plan.transform is not None:
+            of_real = plan.of == REAL
+            source = self.real.load_step("train", per_class) if of_real else self._part_key(plan.of, per_class)
+            spec = self.graph.steps[whole.key].spec.model_copy(update={"per_class": per_class})
+            return self.graph.add(spec, {"dataset": source}, f"change {per_class} of {plan.of}: {name}", units)
+        return self.graph.add(SubsetSpec(per_class=per_class), {"dataset": whole.key}, f"part of {name}", units)
 
     def of_seed(self, dataset: PlannedDataset, seed: int) -> PlannedDataset:
         """Return the data set as classifiers with a training seed use it.
@@ -204,7 +261,7 @@ class DatasetPlanner:
     def _add_selection(self, name: str, select: SelectionPlan, per_class: ClassCounts, draw: int) -> _DatasetSteps:
         images = self._selected_from(select, draw)
         key = self.selections.add(select, images, per_class, dataset_title(name, draw))
-        if select.is_random and len(self.context.study.train.all_seeds) > 1:
+        if select.is_random and len(self.context.study.all_seeds) > 1:
             self.context.notes.append(
                 f"Each training seed has another random choice of the images of {name}; its other measurements are of "
                 "the first."
@@ -233,7 +290,7 @@ class DatasetPlanner:
             transform=plan.transform.pin(),
             stored_size=self.stored_size,
             per_class=per_class,
-            numerics=self.context.study.numerics.step_numerics(),
+            numerics=plan.transform.numerics(self.context.study.numerics.step_numerics()),
         )
         key = self.graph.add(spec, {"dataset": dataset}, f"change {of}: {title}", units)
         return _DatasetSteps(key, Origin(f"{of} changed", "changed", note=f"{of} after {plan.transform.kind}"))
@@ -257,10 +314,38 @@ class DatasetPlanner:
         if name not in self._sampling:
             self._sampling[name] = self._prepare_sampling(plan, count, generator)
         sampling, title = self._sampling[name], dataset_title(name, draw)
+        key = self._collect_shards(name, plan, sampling.shards, title, draw)
+        return _DatasetSteps(key, generator.origin, sampling.prompts)
+
+    def _generated_part(self, name: str, plan: DatasetPlan, per_class: ClassCounts) -> str:
+        """Add the steps of the first micro-batches of each class of a generated data set; return the key of the images.
+
+        Whole micro-batches may hold some images more, which are cut off.
+        """
+        sampling, count = self._sampling[name], per_class.smallest
+        end = sampling.batches.batches_of(count)
+        shards = [shard for shard in sampling.shards if shard[0] < end]
+        key = self._collect_shards(name, plan, shards, f"{count} of {name}")
+        if sum(len(images) for _, _, images in shards) == count:
+            return key
+        units = count * len(self.classes)
+        return self.graph.add(SubsetSpec(per_class=per_class), {"dataset": key}, f"part of {name}", units)
+
+    def _collect_shards(
+        self,
+        name: str,
+        plan: DatasetPlan,
+        parts: Sequence[tuple[int, int, Sequence[int]]],
+        title: str,
+        draw: int = 0,
+    ) -> str:
+        """Add the steps that generate some shards of every class of a draw and collect them; return the last key."""
+        sampling = self._sampling[name]
+        generator = sampling.generator
         names = {"dataset": name, "micro_batch": str(self._micro_batch(plan, generator))}
         shards: dict[str, str] = {}
         for label, class_name in enumerate(self.classes):
-            for first, stop, images in sampling.shards:
+            for first, stop, images in parts:
                 spec = GenerateSpec(
                     generator=generator.origin.id,
                     model=generator.pinned,
@@ -271,15 +356,16 @@ class DatasetPlanner:
                     first=first,
                     stop=stop,
                     seed=plan.seed + draw,
-                    micro_batch=sampling.micro_batch,
+                    micro_batch=sampling.batches.size,
                     numerics=sampling.numerics,
+                    encoding=sampling.encoding,
                 )
                 inputs = {"prompts": sampling.prompts, **sampling.embeddings_of(label, images)}
-                step_label = f"generate {title}: {class_name} {images[0]}-{images[-1] + 1}"
+                step_label = f"generate {dataset_title(name, draw)}: {class_name} {images[0]}-{images[-1] + 1}"
                 shards[f"{len(shards):05d}"] = self.graph.add(spec, inputs, step_label, len(images), names)
+        count = sum(len(images) for _, _, images in parts)
         collect = CollectSpec(classes=self.classes, images_per_class=count)
-        key = self.graph.add(collect, shards, f"collect {title}", count * len(self.classes))
-        return _DatasetSteps(key, generator.origin, sampling.prompts)
+        return self.graph.add(collect, shards, f"collect {title}", count * len(self.classes))
 
     def _micro_batch(self, plan: DatasetPlan, generator: _Generator) -> int:
         return plan.micro_batch or self.context.study.numerics.micro_batch or generator.micro_batch
@@ -291,16 +377,24 @@ class DatasetPlanner:
         self.context.notes.extend(resolved_prompts.words.notes)
         real_count = self.real.limit(ClassCounts(count)).smallest  # captions of equally many images of every class
         per_class = resolved_prompts.per_class(real_count)
-        batches = BatchPlan.for_class(count, per_class, self._micro_batch(plan, generator))
         prompts = self.prompts.add_prompts(resolved_prompts, plan.prompts.label, real_count)
-        # Encode all prompts before sampling, so text encoder and denoiser are never in memory together.
-        embeddings = (
-            {}
-            if generator.model is None
-            else self.prompts.add_embeddings(prompts, per_class, generator.model, numerics)
-        )
-        shards = tuple((first, stop, batches.image_indices(first, stop)) for first, stop in batches.shards())
-        return _SamplingSteps(prompts, embeddings, per_class, shards, batches.size, numerics)
+        model, micro_batch = generator.model, self._micro_batch(plan, generator)
+        embeddings, encoding = {}, None
+        if model is not None and fills_micro_batches(count, per_class, micro_batch):
+            # All prompts before sampling, so that text encoder and denoiser are never in memory together.
+            embeddings = self.prompts.add_embeddings(prompts, per_class, model, numerics)
+        elif model is not None:  # the embeddings of a prompt may take more bytes than its few images
+            encoding = model.encoding
+        groups = 1 if encoding is not None and encoding.mixed else per_class
+        batches = BatchPlan.for_class(count, groups, micro_batch)
+        ends = [batches.batches_of(amount_of(share, count)) for share in self._image_shares()]
+        shards = tuple((first, stop, batches.image_indices(first, stop)) for first, stop in batches.shards(ends))
+        return _SamplingSteps(generator, prompts, embeddings, encoding, per_class, batches, shards, numerics)
+
+    def _image_shares(self) -> tuple[float, ...]:
+        """Return the shares of the images at which shards end, so that a rung of `halving` reuses the one before."""
+        halving = self.context.study.train.halving
+        return halving.shares[:-1] if halving is not None and halving.over == "images" else ()
 
 
 def _reject_field(plan: DatasetPlan, field_name: str, reason: str) -> None:

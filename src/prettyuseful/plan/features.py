@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from prettyuseful.data.class_counts import ClassCounts
 from prettyuseful.encoders.source import EncoderSource
 from prettyuseful.engine.pinned import Pinned
 from prettyuseful.plan.cells import FrozenCell, PlannedCell
-from prettyuseful.plan.planned import PlanContext, PlannedDataset, PlannedRun
+from prettyuseful.plan.planned import PlanContext, PlannedDataset, PlannedMix, PlannedRun
 from prettyuseful.plan.real import RealImages
-from prettyuseful.steps.embed import EmbedSpec, EmbedTextSpec
-from prettyuseful.steps.linear_probe import EvaluateProbeSpec, FitProbeSpec
+from prettyuseful.records import dataset_title
+from prettyuseful.steps.embed import EmbedSpec, EmbedTextSpec, SelectFeaturesSpec
+from prettyuseful.steps.linear_probe import EvaluateProbeSpec, FitMixSpec, FitProbeSpec
+from prettyuseful.steps.selection import SelectSpec
 from prettyuseful.study.file import REAL
+from prettyuseful.training.recipes import FROZEN_FEATURES, RECIPES, FrozenFeatures
 
+LINEAR_PROBE = "linear probe"
+"""The name of the step in which a linear probe of a data set is tested on real training images."""
+REAL_TRAINING_IMAGES = "real training images"
 _CLASS_TEXT = "a photo of a {}"
 
 
@@ -57,9 +63,16 @@ class FeaturePlanner:
     def key(self, dataset: str, encoder: EncoderSource, title: str) -> str:
         """Return the key of the step that embeds the images of the step `dataset`; `title` is their name.
 
-        Encoders run in float32, so that results are comparable with published numbers.
+        Encoders run in float32, so that results are comparable with published numbers. Selected images are not embedded
+        again: their features are those of the data set that they are selected from.
         """
         graph = self.context.graph
+        if isinstance(graph.steps[dataset].spec, SelectSpec):
+            images = graph.steps[dataset].inputs["dataset"]
+            features = self.key(images, encoder, graph.steps[images].label.partition(" ")[2].rpartition(": ")[2])
+            inputs = {"features": features, "dataset": images, "selection": dataset}
+            label = f"select features of {title} by {encoder.label}"
+            return graph.add(SelectFeaturesSpec(), inputs, label, graph.units(images))
         spec = EmbedSpec(encoder=self.pinned(encoder), numerics=self.context.study.numerics.step_numerics())
         return graph.add(spec, {"dataset": dataset}, f"embed {title} by {encoder.label}", graph.units(dataset))
 
@@ -96,14 +109,45 @@ class ProbePlanner:
 
     def plan_run(self, dataset: PlannedDataset, cell: FrozenCell, seed: int, tests: Mapping[str, str]) -> PlannedRun:
         """Plan one linear probe and its tests; see `ClassifierPlanner.plan_run`."""
-        fit, graph = self._fit(dataset, cell, seed), self.context.graph
-        evaluations = {}
+        fit = self._fit(dataset, cell, seed)
+        evaluations = self._add_tests(fit, cell, _run_label(dataset, cell, seed), tests)
+        counts, draw, rung = dataset.images_per_class, dataset.draw, dataset.rung
+        return PlannedRun(dataset.name, counts, cell, seed, fit, evaluations, draw=draw, rung=rung)
+
+    def plan_mix(self, mix: PlannedMix, cell: FrozenCell, seed: int, tests: Mapping[str, str]) -> PlannedRun:
+        """Plan one linear probe on a mixture, and its tests; see `ClassifierPlanner.plan_run`."""
+        titles = {mix.dataset: dataset_title(mix.dataset, mix.draw), REAL: "real train images of the curve"}
+        inputs = {name: self.features.key(key, cell.encoder, titles[name]) for name, (key, _) in mix.parts.items()}
+        label = f"{cell.architecture} on {mix.title}, seed {seed}"
+        units = mix.images_per_class.total(len(self.context.task.classes))
+        spec = FitMixSpec(recipe=cell.recipe, portions=mix.portions)
+        fit = self.context.graph.add(spec, inputs, f"fit {label}", units)
+        evaluations, counts = self._add_tests(fit, cell, label, tests), mix.images_per_class
+        return PlannedRun(mix.dataset, counts, cell, seed, fit, evaluations, draw=mix.draw, mixed=mix.point)
+
+    def _add_tests(self, fit: str, cell: FrozenCell, label: str, tests: Mapping[str, str]) -> dict[str, str]:
+        """Add the tests of a linear probe; return their keys by tested data set."""
+        graph, evaluations = self.context.graph, {}
         for name, key in tests.items():
             tested = self.features.key(key, cell.encoder, "real test images" if name == REAL else name)
-            label = f"test {_run_label(dataset, cell, seed)} on {name}"
             inputs = {"classifier": fit, "features": tested}
-            evaluations[name] = graph.add(EvaluateProbeSpec(), inputs, label, graph.units(key))
-        return PlannedRun(dataset.name, dataset.images_per_class, cell, seed, fit, evaluations, draw=dataset.draw)
+            evaluations[name] = graph.add(EvaluateProbeSpec(), inputs, f"test {label} on {name}", graph.units(key))
+        return evaluations
+
+    def with_transfer(self, dataset: PlannedDataset, encoder: EncoderSource) -> PlannedDataset:
+        """Return a data set with the test, on real training images, of a linear probe that is fitted on it.
+
+        Real images, and data sets that contain some of them, are returned unchanged: the probe could have been fitted
+        on the images of the test.
+        """
+        study, recipe = self.context.study, RECIPES[FROZEN_FEATURES].recipe
+        if dataset.name == REAL or REAL in study.image_sources(dataset.name):
+            return dataset
+        assert isinstance(recipe, FrozenFeatures)
+        cell = FrozenCell(encoder.label, FROZEN_FEATURES, "rgb", recipe, encoder)
+        tests = {REAL_TRAINING_IMAGES: self.real.reference.key}
+        run = self.plan_run(dataset, cell, study.train.seeds[0], tests)
+        return replace(dataset, keys={**dataset.keys, LINEAR_PROBE: run.evaluations[REAL_TRAINING_IMAGES]})
 
     def _fit(self, dataset: PlannedDataset, cell: FrozenCell, seed: int) -> str:
         per_class, seeds = dataset.images_per_class, self.context.study.train.seeds

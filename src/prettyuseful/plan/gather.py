@@ -16,9 +16,11 @@ from prettyuseful.engine.store.base import Manifest, Store
 from prettyuseful.engine.store.verification import report_unusable_contents
 from prettyuseful.hub.commits import Commit
 from prettyuseful.numerics import Environment, environment
+from prettyuseful.plan.features import LINEAR_PROBE, REAL_TRAINING_IMAGES
 from prettyuseful.plan.planned import PlannedDataset, PlannedMeasure, PlannedRun
 from prettyuseful.plan.study import Plan
 from prettyuseful.records import (
+    HELD_OUT,
     CellGroupRecord,
     DatasetRecord,
     HubModelRecord,
@@ -124,6 +126,7 @@ class _RecordBuilder:
             "diagnosis": self._diagnosis(manifests.get("diagnose")),
             "findings": self._findings(manifests.get("check")),
             "samples": self._samples(manifests.get("sample")),
+            "linear_probe": self._linear_probe(manifests.get(LINEAR_PROBE)),
         }
         with self._contents_of(images):  # what `made` holds is checked already
             return DatasetRecord(
@@ -165,6 +168,8 @@ class _RecordBuilder:
                 seed=run.seed,
                 draw=run.draw,
                 steps_of=run.steps_of,
+                mixed=run.mixed,
+                rung=run.rung,
                 keys=keys,
                 seconds={name: manifest.seconds for name, manifest in manifests.items()},
                 last_epoch=trained.facts["last_epoch"] if trained else {},
@@ -174,7 +179,7 @@ class _RecordBuilder:
 
     def _transfer(self, run: PlannedRun, tested_on: str, manifest: Manifest) -> TransferResult:
         with self._contents_of(manifest):
-            return TransferResult(kind=self._kind(run.dataset, tested_on), tested_on=tested_on, **manifest.facts)
+            return TransferResult(kind=self._kind(run, tested_on), tested_on=tested_on, **manifest.facts)
 
     def _contents_of(self, manifest: Manifest | None, location: str = "facts") -> AbstractContextManager[None]:
         """Report what is wrong in an artifact whose contents are read in the block."""
@@ -243,6 +248,12 @@ class _RecordBuilder:
         more = (artifact.manifest.facts.get("generation_seconds", 0) for artifact in artifacts if artifact)
         return None if seconds is None else seconds + sum(more)
 
+    def _linear_probe(self, manifest: Manifest | None) -> TransferResult | None:
+        if manifest is None:
+            return None
+        with self._contents_of(manifest):
+            return TransferResult(kind="synth_to_real", tested_on=REAL_TRAINING_IMAGES, **manifest.facts)
+
     def _samples(self, manifest: Manifest | None) -> list[list[str]]:
         return self._file(manifest, "samples.json", _SAMPLES) or []
 
@@ -262,9 +273,10 @@ class _RecordBuilder:
         with self._contents_of(manifest, name):
             return content.validate_json(artifact.path(name).read_bytes())
 
-    def _kind(self, trained_on: str, tested_on: str) -> TransferKind:
-        if tested_on != REAL:
+    def _kind(self, run: PlannedRun, tested_on: str) -> TransferKind:
+        if tested_on not in (REAL, HELD_OUT):
             return "real_to_synth"
-        if trained_on == REAL:
+        if run.dataset == REAL:
             return "real_to_real"
-        return "mixed_to_real" if REAL in self.plan.study.training_sources(trained_on) else "synth_to_real"
+        has_real = run.mixed is not None or REAL in self.plan.study.training_sources(run.dataset)
+        return "mixed_to_real" if has_real else "synth_to_real"

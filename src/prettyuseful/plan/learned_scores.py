@@ -5,15 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from prettyuseful.aesthetics.models import QuestionModel
+from prettyuseful.aesthetics.models import ClassifierModel, QuestionModel
 from prettyuseful.aesthetics.rows import SCORES, pin_score
-from prettyuseful.encoders.scoring import ScoreSettings, model_words, pin_head, pin_question_model, score_encoder
+from prettyuseful.encoders.scoring import (
+    ScoreSettings,
+    agreement_classifier,
+    check_settings,
+    model_words,
+    pin_head,
+    pin_question_model,
+    score_encoder,
+)
 from prettyuseful.encoders.source import EncoderSource
-from prettyuseful.errors import prefix_location
+from prettyuseful.errors import DataError, prefix_location
 from prettyuseful.plan.features import FeaturePlanner, class_texts
 from prettyuseful.plan.planned import PlanContext
 from prettyuseful.steps.embed import EmbedTextSpec
-from prettyuseful.steps.learned_scores import EmbedPromptsSpec, LearnedScoreSpec, QuestionScoreSpec
+from prettyuseful.steps.learned_scores import AgreementSpec, EmbedPromptsSpec, LearnedScoreSpec, QuestionScoreSpec
+from prettyuseful.tasks.imagenet import imagenet_indices
 
 
 @dataclass
@@ -40,6 +49,8 @@ class LearnedScorePlanner:
         with prefix_location(f"score_models.{name}"):
             if isinstance(model, QuestionModel):
                 return self._questions(name, given, dataset, title)
+            if isinstance(model, ClassifierModel):
+                return self._agreement(name, model, given, dataset, title)
             encoder, head = score_encoder(model, given), pin_head(name, model, given)
             features = self.features.key(dataset, encoder, title)
         inputs = {"dataset": dataset, "features": features}
@@ -65,6 +76,23 @@ class LearnedScorePlanner:
             score=pin_score(name), model=pin_question_model(name, given), **self._texts(name, given)
         )
         return graph.add(spec, {"dataset": dataset}, f"score {title} by {name}", graph.units(dataset))
+
+    def _agreement(self, name: str, model: ClassifierModel, given: ScoreSettings, dataset: str, title: str) -> str:
+        check_settings(name, ("model", "weights"), given)
+        encoder, graph = agreement_classifier(model, given), self.context.graph
+        encoder.check_name()
+        if not encoder.is_timm:
+            raise DataError(
+                f"{name} needs an ImageNet classifier, and {encoder.label} is none; set model to a timm id or "
+                f"{model.classifier}"
+            )
+        spec = AgreementSpec(
+            score=pin_score(name),
+            classifier=self.features.pinned(encoder),
+            indices=imagenet_indices(self.context.task.classes, name),
+        )
+        inputs = {"dataset": dataset, "features": self.features.key(dataset, encoder, title)}
+        return graph.add(spec, inputs, f"score {title} by {name}", graph.units(dataset))
 
     def _pair(self, encoder: EncoderSource, pair: tuple[str, str]) -> str:
         numerics = self.context.study.numerics.step_numerics()

@@ -47,7 +47,7 @@ def measured_cells(plan: Plan, manifests: Iterable[Manifest]) -> list[MeasuredCe
     made = {manifest.key: manifest for manifest in manifests if manifest.step in _KINDS}
     datasets = {_images(dataset): dataset for dataset in (*plan.more_choices, *plan.more_draws, *plan.datasets)}
     test_images = _test_images(plan)
-    own = {run.train for run in plan.runs if run.cell == plan.runs[0].cell and run.steps_of is None}
+    own = {run.train for run in plan.runs if run.cell == plan.runs[0].cell and run.is_result}
     cells: dict[str, MeasuredCell] = {}
     for test in made.values():
         classifier, tested_on = made.get(test.inputs.get("classifier", "")), _source(test, made)

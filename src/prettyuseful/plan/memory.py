@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from prettyuseful.engine.step import Step
 from prettyuseful.formatting import size
-from prettyuseful.generators.models import largest_micro_batch
+from prettyuseful.generators.models import encoding_memory, largest_micro_batch, sampling_memory
 from prettyuseful.steps.generation import GenerateSpec
 
 LARGEST_CARD = 80_000_000_000
@@ -35,26 +35,35 @@ def memory_warnings(steps: Iterable[Step], card: int | None) -> Iterator[str]:
     limit, where = card or LARGEST_CARD, "this GPU" if card else "a common GPU"
     told = set()
     for step in steps:
-        needs = step.spec.needs
-        if not needs.gpus or needs.memory <= limit:
-            continue
-        sentence = f"{_what(step)} need {size(needs.memory)}, and {where} has {size(limit)}{_remedy(step, limit)}"
-        if sentence not in told:
-            told.add(sentence)
-            yield sentence
+        for what, needed, remedy in _too_large(step, limit) if step.spec.needs.gpus else ():
+            sentence = f"{what} need {size(needed)}, and {where} has {size(limit)}{remedy}"
+            if sentence not in told:
+                told.add(sentence)
+                yield sentence
 
 
-def _what(step: Step) -> str:
+def _too_large(step: Step, limit: int) -> Iterator[tuple[str, int, str]]:
+    """Yield what a step does that needs more than `limit` bytes, how many these are, and what helps.
+
+    A step that encodes and samples does not need memory for both: if there is no room for the text encoders beside the
+    weights that sample, these are moved out of the device.
+    """
     spec = step.spec
-    if isinstance(spec, GenerateSpec):
+    if not isinstance(spec, GenerateSpec):
+        if spec.needs.memory > limit:
+            yield f"steps that {spec.rate_class}", spec.needs.memory, ""
+        return
+    if spec.encoding is not None and (needed := encoding_memory(spec.generator, spec.numerics.dtype)) > limit:
+        yield f"steps that encode {spec.generator}", needed, ""
+    needed = sampling_memory(spec.generator, spec.sampling, spec.micro_batch, spec.numerics.dtype)
+    if needed > limit:
         dataset = (step.names or {}).get("dataset", spec.generator)
-        return f"data set {dataset}: {spec.micro_batch} images of {spec.generator} at once"
-    return f"steps that {spec.rate_class}"
+        what = f"data set {dataset}: {spec.micro_batch} images of {spec.generator} at once"
+        yield what, needed, _remedy(spec, limit)
 
 
-def _remedy(step: Step, limit: int) -> str:
-    spec = step.spec
-    if not isinstance(spec, GenerateSpec) or spec.sampling is None:
+def _remedy(spec: GenerateSpec, limit: int) -> str:
+    if spec.sampling is None:
         return ""
     fits = largest_micro_batch(spec.generator, spec.sampling, spec.numerics.dtype, limit)
     if fits:

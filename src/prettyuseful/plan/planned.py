@@ -7,13 +7,15 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from prettyuseful.data.class_counts import ClassCounts
+from prettyuseful.data.portions import Portion
 from prettyuseful.data.sources.base import SampledSource
 from prettyuseful.engine.graph import Graph
 from prettyuseful.generators.base import Origin
 from prettyuseful.plan.cells import AnyCell
 from prettyuseful.plan.counts import dataset_counts
 from prettyuseful.plan.draws import dataset_draws
-from prettyuseful.records import Subject, dataset_label, dataset_title, run_label
+from prettyuseful.records import CellNames, Subject, dataset_label, dataset_title, mix_label, run_label
+from prettyuseful.study.curve import MixPoint
 from prettyuseful.study.file import DatasetPlan, Study
 from prettyuseful.tasks.base import Task
 
@@ -82,7 +84,8 @@ class PlannedDataset:
     """A data set of the study; `keys` holds the keys of its artifacts, by step name.
 
     `plan`: its section of the study; None for real images. `pretrain`: the data set for pretraining. `prompts`: name of
-    its prompt strategy. `draw`: which draw of the generator, from 0.
+    its prompt strategy. `draw`: which draw of the generator, from 0. `rung`: for a part of the data set with which
+    classifiers of a rung of `halving` are trained, the number of the rung, from 1.
     """
 
     name: str
@@ -94,6 +97,7 @@ class PlannedDataset:
     prompts: str | None = None
     measures: tuple[PlannedMeasure, ...] = ()
     draw: int = 0
+    rung: int | None = None
 
     @property
     def key(self) -> str:
@@ -108,7 +112,35 @@ class PlannedDataset:
     @property
     def title(self) -> str:
         """Its name for readers, such as `sd-1.5` or `sd-1.5, draw 2`."""
-        return dataset_title(self.name, self.draw)
+        return dataset_title(self.name, self.draw, rung=self.rung)
+
+
+@dataclass(frozen=True)
+class PlannedMix:
+    """Portions of real images and of a data set, on which a classifier of the curve of mixtures is trained.
+
+    `dataset`: its name; `real` for the control without generated images. `parts`: the key of the images and the portion
+    of them, by name. `images_per_class`: all images together. `draw`: see `PlannedDataset`.
+    """
+
+    dataset: str
+    point: MixPoint
+    images_per_class: ClassCounts
+    parts: Mapping[str, tuple[str, Portion]]
+    draw: int = 0
+
+    @property
+    def title(self) -> str:
+        """Its name for readers, such as `50 real + 100 sd-1.5`."""
+        return dataset_title(self.dataset, self.draw, self.point)
+
+    @property
+    def portions(self) -> dict[str, Portion]:
+        return {name: portion for name, (_, portion) in self.parts.items()}
+
+
+RunId = tuple[CellNames, str, int]
+"""Grid cell, data set or mixture, and seed of a run: what results of a study may ask for."""
 
 
 @dataclass(frozen=True)
@@ -116,8 +148,8 @@ class PlannedRun:
     """One classifier (a grid cell with a training seed) and its tests.
 
     `train`: key of the training step. `evaluations`: keys of the test steps, by tested data set. `steps_of`: for points
-    of the curve of real images, the images per class whose number of training steps is used. `draw`: see
-    `PlannedDataset`.
+    of curves, the images per class whose number of training steps is used. `draw`, `rung`: see `PlannedDataset`.
+    `mixed`: for points of the curve of mixtures, its numbers of images.
     """
 
     dataset: str
@@ -128,9 +160,27 @@ class PlannedRun:
     evaluations: Mapping[str, str]
     steps_of: ClassCounts | None = None
     draw: int = 0
+    mixed: MixPoint | None = None
+    rung: int | None = None
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The keys of the classifier and of its tests."""
+        return (self.train, *self.evaluations.values())
+
+    @property
+    def is_result(self) -> bool:
+        """Whether it is a result of its data set: neither a point of a curve nor of a rung."""
+        return self.steps_of is None and self.rung is None and self.mixed is None
 
     @property
     def label(self) -> str:
         """A name that is unique in the study, for files."""
-        data = dataset_label(self.dataset, self.images_per_class, self.steps_of, self.draw)
-        return run_label(data, self.cell.names, self.seed)
+        data = dataset_label(self.dataset, self.images_per_class, self.steps_of, self.draw, self.mixed)
+        return run_label(data, self.cell.names, self.seed, self.rung)
+
+    @property
+    def id(self) -> RunId:
+        """What results may ask for; draws of a data set have the same."""
+        data = self.dataset if self.mixed is None else mix_label(self.dataset, self.mixed)
+        return self.cell.names, data, self.seed

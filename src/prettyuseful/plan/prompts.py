@@ -13,6 +13,7 @@ from prettyuseful.plan.planned import PlanContext
 from prettyuseful.plan.real import RealImages
 from prettyuseful.prompts.captioners.source import CaptionerSource
 from prettyuseful.prompts.plan import ResolvedPrompts
+from prettyuseful.steps.generation import Encoding
 from prettyuseful.steps.prompts import CaptionSpec, EncodeSpec, PromptSpec
 
 PROMPTS_PER_STEP = 100
@@ -26,6 +27,13 @@ class PinnedModel:
     model: Model
     pinned: Pinned[str]
     sampling: Sampling
+
+    @property
+    def encoding(self) -> Encoding:
+        """How a step that samples encodes the prompts itself."""
+        # The step cache skips computation for a whole batch, so an image depends on the others of its batch.
+        mixed = self.model.kind.mixes_prompts and self.sampling.step_cache is None
+        return Encoding(sequence=self.model.max_sequence, mixed=mixed)
 
 
 class PromptPlanner:
@@ -63,6 +71,7 @@ class PromptPlanner:
                     first=first,
                     stop=stop,
                     numerics=numerics,
+                    instruction=bool(sampling.instruction),
                 ),
                 {"prompts": prompts},
                 f"encode prompts {first}-{stop} for {model.id}",

@@ -6,6 +6,7 @@ from functools import cached_property, reduce
 
 from prettyuseful.data.class_counts import ClassCounts
 from prettyuseful.engine.pinned import Pinned
+from prettyuseful.errors import StudyError
 from prettyuseful.plan.planned import PlanContext, PlannedDataset
 from prettyuseful.steps.datasets import LoadFurtherSpec, LoadSpec, SampleSpec
 from prettyuseful.study.file import REAL
@@ -75,6 +76,29 @@ class RealImages:
     def test_step(self) -> str:
         """The key of the step that loads all test images."""
         return self.load_step("test", ClassCounts(self.task.counts("test")))
+
+    def held_out_step(self, used: ClassCounts) -> str:
+        """Add the step that loads real training images beyond the first `used` ones of each class; return its key.
+
+        They are the last ones of each class, at most as many as it has test images.
+
+        Raises:
+            StudyError: a class has no such image.
+        """
+        classes = self.task.classes
+        free = [self.available[label] - used[label] for label in range(len(classes))]
+        least = min(range(len(classes)), key=lambda label: free[label])
+        if free[least] < 1:
+            raise StudyError(
+                f"train.halving: all {self.available[least]} real training images of the class {classes[least]!r} are "
+                "used by data sets of the study, so none is left to compare data sets on; give the task more images, "
+                "let the data sets use fewer, or remove halving"
+            )
+        per_class = ClassCounts([min(n, test) for n, test in zip(free, self.task.counts("test"), strict=True)])
+        skipped = ClassCounts([self.available[label] - per_class[label] for label in range(len(classes))])
+        spec = LoadFurtherSpec(task=self._source, split="train", per_class=per_class, skipped=skipped)
+        label = f"load the last {per_class} real train images per class"
+        return self.context.graph.add(spec, {}, label, per_class.total(len(classes)))
 
     @cached_property
     def available(self) -> ClassCounts:

@@ -76,7 +76,7 @@ class SelectionPlanner:
         return key
 
     def _draw(self, seed: int | None) -> int:
-        return 0 if seed is None else self.context.study.train.all_seeds.index(seed)
+        return 0 if seed is None else self.context.study.all_seeds.index(seed)
 
     def _inputs(self, select: SelectionPlan, criterion: Criterion, dataset: str) -> dict[str, str]:
         match criterion.reads:

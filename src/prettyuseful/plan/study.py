@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 
 from prettyuseful.data.class_counts import ClassCounts
+from prettyuseful.encoders.source import EncoderSource
 from prettyuseful.engine.execute import select_missing_steps, with_inputs
 from prettyuseful.engine.graph import Graph
 from prettyuseful.engine.step import Step
@@ -29,11 +30,13 @@ from prettyuseful.plan.classifiers import ClassifierPlanner, PixelPlanner
 from prettyuseful.plan.datasets import DatasetPlanner
 from prettyuseful.plan.diagnosis import DiagnosisPlanner
 from prettyuseful.plan.features import FeaturePlanner, ProbePlanner, TrainedOnReal
+from prettyuseful.plan.halving import plan_rungs
 from prettyuseful.plan.measures import MeasurePlanner, used_encoders
-from prettyuseful.plan.planned import PlanContext, PlannedDataset, PlannedRun
+from prettyuseful.plan.mixing import MixPlanner
+from prettyuseful.plan.planned import PlanContext, PlannedDataset, PlannedMix, PlannedRun, RunId
 from prettyuseful.plan.real import RealImages
 from prettyuseful.plan.selections import SelectionPlanner
-from prettyuseful.records import CellNames, dataset_file, run_file
+from prettyuseful.records import dataset_file, run_file
 from prettyuseful.study.file import REAL, Study
 from prettyuseful.tasks.base import Task, native_size
 from prettyuseful.training.recipes import match_steps
@@ -45,8 +48,9 @@ class Plan:
 
     `datasets`: real images and the first draw of every data set. `more_draws`: the draws beyond the first, which only
     serve to train classifiers. `more_choices`: the random choices of images of training seeds beyond the first. `runs`:
-    of the seeds that are needed so far; `all_runs` and `all_steps` have those of every seed that `until: sure` may add,
-    too.
+    that are needed so far; `all_runs` and `all_steps` have those of every seed that results may add, and of every rung
+    of `halving`, too. With `halving`, `datasets` are those that reached the last rung so far; `all_datasets` has all of
+    them.
     """
 
     study: Study
@@ -62,6 +66,7 @@ class Plan:
     """The encoders of the metrics by name, each with a one-line description."""
     notes: tuple[str, ...] = ()
     """Sentences on images and classes that are not used."""
+    all_datasets: tuple[PlannedDataset, ...] = ()
     all_runs: tuple[PlannedRun, ...] = ()
     all_steps: Mapping[str, Step] = field(default_factory=dict)
 
@@ -72,11 +77,26 @@ class Plan:
         of_datasets += [m.reencoded for dataset in self.datasets for m in dataset.measures if m.reencoded]
         return list(dict.fromkeys([*of_datasets, *_keys(self.runs)]))
 
-    def with_seeds(self, added: Container[tuple[CellNames, str, int]]) -> Plan:
-        """Return the plan with the runs of the first seeds and of the `added` cells, data sets and seeds."""
+    @property
+    def is_adaptive(self) -> bool:
+        """Whether results may add training seeds."""
+        return self.study.all_seeds != self.study.train.seeds
+
+    def with_seeds(self, added: Container[RunId]) -> Plan:
+        """Return the plan with the runs of the first seeds and the `added` ones."""
         first = self.study.train.seeds
-        runs = [run for run in self.all_runs if run.seed in first or (run.cell.names, run.dataset, run.seed) in added]
-        plan = replace(self, runs=tuple(runs))
+        return self._with_runs(run for run in self.all_runs if run.seed in first or run.id in added)
+
+    def with_datasets(self, names: Container[str]) -> Plan:
+        """Return the plan with the runs of real images and of these data sets, in the first grid cell."""
+        [cell, *_] = self.groups[0].cells
+        wanted = [run for run in self.all_runs if run.cell == cell and (run.dataset == REAL or run.dataset in names)]
+        return replace(self._with_runs(wanted), groups=(replace(self.groups[0], cells=(cell,)),))
+
+    def _with_runs(self, wanted: Iterable[PlannedRun]) -> Plan:
+        """Return the plan with these runs, without the steps that only others need."""
+        runs = tuple(wanted)
+        plan = replace(self, runs=runs)
         if len(runs) == len(self.all_runs):
             return replace(plan, steps=dict(self.all_steps))
         labels = {run.label for run in runs}
@@ -84,6 +104,27 @@ class Plan:
         of_plan = with_inputs(self.all_steps, plan.result_keys)
         steps = {key: step for key, step in self.all_steps.items() if key in of_plan or key not in of_later}
         return replace(plan, steps=steps)
+
+    def at_rungs(self, rungs: Sequence[Collection[str]]) -> Plan:
+        """Return the plan with what is needed once these data sets are on each rung of `halving`.
+
+        `rungs`: by rung, those that are known so far. Only data sets on the last one are generated and measured whole.
+        """
+        halving = self.study.train.halving
+        assert halving is not None
+        finalists = rungs[-1] if len(rungs) == halving.rungs else ()
+        runs = tuple(
+            replace(run, evaluations={name: key for name, key in run.evaluations.items() if name in (REAL, *finalists)})
+            if run.dataset == REAL
+            else run
+            for run in self.all_runs
+            if run.dataset == REAL
+            or (run.rung is None and run.dataset in finalists)
+            or (run.rung is not None and run.rung <= len(rungs) and run.dataset in rungs[run.rung - 1])
+        )
+        datasets = tuple(dataset for dataset in self.all_datasets if dataset.name in (REAL, *finalists))
+        plan = replace(self, datasets=datasets, runs=runs)
+        return replace(plan, steps=with_inputs(self.all_steps, plan.result_keys))
 
     def hub_commits(self) -> Iterator[tuple[Step, Commit]]:
         """Yield each step that reads models of the hub, with the commit of each model."""
@@ -96,8 +137,13 @@ class Plan:
         return select_missing_steps(self.steps, self.result_keys, store)
 
 
-def make_plan(study: Study) -> Plan:
+def make_plan(study: Study, probe_encoder: EncoderSource | None = None) -> Plan:
     """Plan all steps of a study. Reads the files of its task and generators, but computes nothing.
+
+    Args:
+        study: from `load_study` or `parse_study`.
+        probe_encoder: if given, a linear probe on its features is fitted on each data set and tested on real training
+            images, for a forecast.
 
     Raises:
         UserError: an unknown name, an unusable task, or more images requested than the task has.
@@ -138,6 +184,12 @@ def make_plan(study: Study) -> Plan:
         ]
         if seed in (study.train.curve_seeds or study.train.seeds):
             runs += _curves(context, real, classifiers, cell, seed)
+    if study.curve:
+        mixes = MixPlanner(context, study.curve, real, planner)
+        mixes.check()
+        runs += _mixed_runs(context, mixes, classifiers, cells, {REAL: test_step})
+
+    runs += plan_rungs(context, real, planner, classifiers.plan_run, reference)
 
     datasets = [*baselines.values(), *synthetic.values()]
     metrics: tuple[Metric, ...] = ()
@@ -156,6 +208,8 @@ def make_plan(study: Study) -> Plan:
         datasets = diagnoses.with_diagnoses(datasets)
     if any(isinstance(cell, FrozenCell) for cell in cells):
         classifiers.probes.add_notes()
+    if probe_encoder is not None:
+        datasets = [classifiers.probes.with_transfer(dataset, probe_encoder) for dataset in datasets]
     checks = CheckPlanner(context, real)
     datasets = [checks.with_checks(dataset) for dataset in datasets]
     _check_file_names(datasets, runs)
@@ -171,10 +225,13 @@ def make_plan(study: Study) -> Plan:
         metrics=metrics,
         encoders=encoders,
         notes=tuple(dict.fromkeys([*context.task.notes, *context.notes])),
+        all_datasets=tuple(datasets),
         all_runs=tuple(runs),
         all_steps=context.graph.steps,
     )
-    return plan.with_seeds(()) if study.train.later_seeds else plan
+    if study.train.halving is not None:
+        return plan.at_rungs([study.datasets])
+    return plan.with_seeds(()) if plan.is_adaptive else plan
 
 
 @dataclass(frozen=True)
@@ -190,6 +247,12 @@ class Classifiers:
             return self.probes.plan_run(dataset, cell, seed, tests)
         return self.networks.plan_run(dataset, cell, seed, tests)
 
+    def plan_mix(self, mix: PlannedMix, cell: AnyCell, seed: int, tests: Mapping[str, str]) -> PlannedRun:
+        """Plan one classifier on a mixture, and its tests."""
+        if isinstance(cell, FrozenCell):
+            return self.probes.plan_mix(mix, cell, seed, tests)
+        return self.networks.plan_mix(mix, cell, seed, tests)
+
 
 def _trained_on_real(
     runs: Iterable[PlannedRun], real: RealImages, cell: PlannedCell, images: PixelPlanner
@@ -202,7 +265,7 @@ def _trained_on_real(
 
 def _keys(runs: Iterable[PlannedRun]) -> list[str]:
     """Return the keys of the classifiers and of their tests."""
-    return [key for run in runs for key in (run.train, *run.evaluations.values())]
+    return [key for run in runs for key in run.keys]
 
 
 def _check_file_names(datasets: Iterable[PlannedDataset], runs: Iterable[PlannedRun]) -> None:
@@ -258,6 +321,24 @@ def _curves(
             recipe = match_steps(cell.recipe, per_class.total(classes), steps_of.total(classes))
             run = classifiers.plan_run(dataset, replace(cell, recipe=recipe), seed, {REAL: real.test_step})
             yield replace(run, cell=cell, steps_of=steps_of)
+
+
+def _mixed_runs(
+    context: PlanContext,
+    mixes: MixPlanner,
+    classifiers: Classifiers,
+    cells: Iterable[AnyCell],
+    tests: Mapping[str, str],
+) -> Iterator[PlannedRun]:
+    """Yield the runs of the curve of mixtures, of all seeds that it may use."""
+    classes = len(context.task.classes)
+    for cell, seed in product(cells, mixes.seeds):
+        for mix in mixes.mixes(seed):
+            steps_of, used = mixes.steps_of(mix), cell
+            if isinstance(cell, PlannedCell):
+                images, reference = (counts.total(classes) for counts in (mix.images_per_class, steps_of))
+                used = replace(cell, recipe=match_steps(cell.recipe, images, reference))
+            yield replace(classifiers.plan_mix(mix, used, seed, tests), cell=cell, steps_of=steps_of)
 
 
 def _curve_points(numbers: Iterable[int], real: RealImages) -> list[ClassCounts]:

@@ -36,10 +36,13 @@ from prettyuseful.report.cells import (
 from prettyuseful.report.diagnosis import dataset_diagnoses
 from prettyuseful.report.distribution import summarise_distribution
 from prettyuseful.report.drawing import Figure, axis_range
+from prettyuseful.report.forecast import forecast_section
 from prettyuseful.report.markdown import answer_markdown
+from prettyuseful.report.mixing import mixings
 from prettyuseful.report.prettiness import pretty_figures
 from prettyuseful.report.probes import compare_probes
 from prettyuseful.report.real_curve import real_curves
+from prettyuseful.report.selections import selection_table
 from prettyuseful.report.series_style import SeriesStyle, series_styles
 from prettyuseful.report.terms import ESTIMATE, TERMS, link_terms, term_link
 
@@ -104,7 +107,7 @@ def _context(summary: Summary, list_files: Mapping[str, str]) -> dict[str, Any]:
     cells = cell_results(summary, styles)
     lead = lead_rows(cells)
     distribution = summarise_distribution(summary, styles) if summary.rows else None
-    pretty = pretty_figures(summary, styles)
+    pretty, forecast = pretty_figures(summary, styles), forecast_section(summary, styles)
     from_paper = {
         "release": published_figures.published_release_figure(paper),
         "transfer": published_figures.published_transfer_figure(paper),
@@ -113,11 +116,14 @@ def _context(summary: Summary, list_files: Mapping[str, str]) -> dict[str, Any]:
     if pretty:
         from_paper["geneval"] = published_figures.published_geneval_figure(paper)
     probes, curves = compare_probes(summary, styles), real_curves(summary, styles)
+    mixing = mixings(summary)
     diagnoses = dataset_diagnoses(summary, styles, list_files)
     figures = [figure for cell in cells for figure in (cell.accuracy, cell.transfer) if figure]
+    figures += [figure for figure in (forecast.main, forecast.correlations) if figure] if forecast else []
     figures += [figure for figure in (pretty.main, pretty.release) if figure] if pretty else []
     figures += [distribution.figure] if distribution and distribution.figure else []
     figures += [*(comparison.figure for comparison in probes), *(curve.figure for curve in curves)]
+    figures += [one.figure for one in mixing]
     figures += [figure for diagnosis in diagnoses for figure in diagnosis.figures]
     ends = [bound for row in lead if row.to_real for bound in (row.to_real.low, row.to_real.high)]
     return {
@@ -127,11 +133,14 @@ def _context(summary: Summary, list_files: Mapping[str, str]) -> dict[str, Any]:
         "styles": styles,
         "cells": cells,
         "pretty": pretty,
+        "selections": selection_table(summary),
+        "forecast": forecast,
         "lead_rows": lead,
         "lead_end": axis_range([*ends, summary.study.task.chance])[1],
         "diagnoses": diagnoses,
         "probe_comparisons": probes,
         "real_curves": curves,
+        "mixings": mixing,
         "distribution": distribution,
         "samples": sample_images(summary, styles),
         "published": paper,

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from prettyuseful.analysis.distribution import Measure, metrics_of_different_numbers
 from prettyuseful.analysis.rows import Row
+from prettyuseful.analysis.statistics import Interval
 from prettyuseful.analysis.summary import Summary
 from prettyuseful.records import MeasureResult, MetricRecord, Subject
 from prettyuseful.report import figures
 from prettyuseful.report.cells import rows_of_cell
 from prettyuseful.report.drawing import Figure, axis_range
 from prettyuseful.report.series_style import DatasetKey, SeriesStyle
+
+_MOST_CLASS_ROWS = 500
+"""With more classes and data sets, a table of them would make the page large; `run --json` has them."""
 
 
 @dataclass(frozen=True)
@@ -26,14 +30,24 @@ class MetricRow:
 
 
 @dataclass(frozen=True)
+class ClassRow:
+    """One class of a data set, with one interval for each metric of the table."""
+
+    style: SeriesStyle
+    class_name: str
+    values: tuple[Interval | None, ...]
+
+
+@dataclass(frozen=True)
 class MetricTable:
-    """All metrics by one encoder, or those of one score of single images."""
+    """All metrics by one encoder, or those of one score of single images, which also have values `by_class`."""
 
     encoder: str
     score: str | None
     description: str
     metrics: tuple[MetricRecord, ...]
     rows: tuple[MetricRow, ...]
+    by_class: tuple[ClassRow, ...] = ()
 
     @property
     def title(self) -> str:
@@ -111,7 +125,24 @@ def _metric_table(
             )
             for subject in dict.fromkeys(subject for subject, _ in measures)
         ]
-    return MetricTable(encoder, score, _describe(summary, encoder, metrics), metrics, tuple(table_rows))
+    by_class = tuple(_class_rows(summary, table_rows)) if score else ()
+    return MetricTable(
+        encoder,
+        score,
+        _describe(summary, encoder, metrics),
+        metrics,
+        tuple(table_rows),
+        by_class if len(by_class) <= _MOST_CLASS_ROWS else (),
+    )
+
+
+def _class_rows(summary: Summary, rows: Sequence[MetricRow]) -> Iterator[ClassRow]:
+    """Yield the classes of each data set that is no control."""
+    for row in (row for row in rows if not row.control):
+        for label, name in enumerate(summary.study.task.classes):
+            values = tuple(m.by_class[label] if m and label < len(m.by_class) else None for m in row.measures)
+            if any(values):
+                yield ClassRow(row.style, name, values)
 
 
 def _title(style: SeriesStyle, subject: Subject) -> str:

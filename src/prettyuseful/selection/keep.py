@@ -91,19 +91,26 @@ class Keep:
                 raise DataError(f"keep: {self.text} keeps every image, because {has}; keep fewer")
         return ClassCounts(kept)
 
+    def divides(self, available: ClassCounts, classes: int) -> bool:
+        """Whether it keeps some images of each class, of those that are `available`, and leaves some out."""
+        return all(0 < self._number(available[label]) < available[label] for label in range(classes))
+
     def _number(self, available: int) -> int:
         if self.percent is None:
             return int(self.number or 0)
         return int((available * self.percent / 100).to_integral_value(ROUND_HALF_UP))
 
     def words(self, of: str, by: str) -> str:
-        """Return what is kept of the data set `of` in words, such as `the top half of base by prettiness`."""
+        """Return what is kept of the data set `of` in words, such as `the top half of base by prettiness`.
+
+        Without `of` and `by`, they are left out.
+        """
         half = self.percent == 50
         share = "half" if half else self.amount if self.percent is not None else f"{self.number} images per class"
-        order = f" by {by}" if by else ""
+        source, order = f" of {of}" if of else "", f" by {by}" if by else ""
         match self.part:
             case "random":
-                return f"{self.number} random images per class of {of}" if self.number else f"a random {share} of {of}"
+                return f"{self.number} random images per class{source}" if self.number else f"a random {share}{source}"
             case None:
-                return f"{'half' if half else share} of {of}{order}"
-        return f"the {self.part} {share} of {of}{order}"
+                return f"{share}{source}{order}"
+        return f"the {self.part} {share}{source}{order}"

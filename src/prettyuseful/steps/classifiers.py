@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from prettyuseful.data.pixels import StoredSize, decode_rows, write_pixels
+from prettyuseful.data.pixels import Pixels, StoredSize, decode_rows, write_pixels
+from prettyuseful.data.portions import Portion
 from prettyuseful.engine.pinned import Pinned
 from prettyuseful.engine.step import Job, StepSpec
 from prettyuseful.hub.commits import check_resolved
@@ -71,18 +72,22 @@ class TrainSpec(StepSpec):
         if "start" in job.inputs:
             classifier = read_classifier(job, "start", self.numerics)
         else:
-            classes = len(job.inputs["pixels"].manifest.facts["classes"])
+            classes = len(next(iter(job.inputs.values())).manifest.facts["classes"])
             design = Design(self.architecture, classes, self.recipe.augmentation.size)
             classifier = init_classifier(design, self.seed, self._pretrained()).to(self.numerics)
         log, checkpoints = job.folder / "epochs.jsonl", Checkpoints(job.checkpoint_dir, CHECKPOINT_EVERY)
-        pixels = read_pixels(job, "pixels")
-        trained = train(classifier, pixels, self.recipe, self.seed, log, checkpoints, job.progress)
+        pixels, rows = self._training_images(job)
+        trained = train(classifier, pixels, self.recipe, self.seed, log, checkpoints, job.progress, rows)
         trained.save(job.folder / "weights.safetensors")
         last = json.loads(log.read_text("utf-8").splitlines()[-1])
         more: dict[str, Any] = {"warnings": checkpoints.warnings} if checkpoints.warnings else {}
         if isinstance(trained.numerics, TrainingNumerics) and trained.numerics != self.numerics:
             more["images_at_once"] = trained.numerics.images_at_once  # chosen on the device, so that a batch fits
         return {"design": trained.design.as_json(), "last_epoch": last, **more}
+
+    def _training_images(self, job: Job) -> tuple[Pixels, np.ndarray | None]:
+        """Return images, and the rows to train on; None for all of them."""
+        return read_pixels(job, "pixels"), None
 
     def _pretrained(self) -> Pretrained | None:
         from prettyuseful.training.initialisation import Pretrained
@@ -96,6 +101,26 @@ class TrainSpec(StepSpec):
     @property
     def assumed_pace(self) -> float | None:
         return self.pace if (self.architecture, self.recipe.augmentation.size) == ("small", 32) else None
+
+
+class TrainMixSpec(TrainSpec):
+    """Train a classifier on portions of several data sets together.
+
+    `portions`: of the decoded images of each input, by its name.
+    """
+
+    kind: ClassVar[str] = "train-mix"
+    version: ClassVar[int] = 1
+    portions: dict[str, Portion]
+
+    def _training_images(self, job: Job) -> tuple[Pixels, np.ndarray | None]:
+        parts = {name: read_pixels(job, name) for name in self.portions}
+        begin, rows = 0, []
+        for name, portion in self.portions.items():
+            classes = len(job.inputs[name].manifest.facts["classes"])
+            rows.append(begin + portion.rows(parts[name].labels, classes))
+            begin += len(parts[name])
+        return Pixels.concatenate(parts), np.concatenate(rows)
 
 
 class EvaluateSpec(StepSpec):

@@ -13,9 +13,10 @@ from pydantic import Field
 
 from prettyuseful.data.class_counts import ClassCounts
 from prettyuseful.data.dataset import Row, shard_name, write_shard
+from prettyuseful.engine.keys import derive_seed
 from prettyuseful.engine.pinned import Pinned
 from prettyuseful.engine.step import Job, StepSpec
-from prettyuseful.steps.inputs import read_rows, write_json
+from prettyuseful.steps.inputs import read_index, read_rows, write_json
 from prettyuseful.tasks.base import Split
 from prettyuseful.tasks.source import TaskSource
 
@@ -115,6 +116,28 @@ class MixSpec(StepSpec):
                 if counts[row.label] < per_class:
                     counts[row.label] += 1
                     yield replace(row, path=f"{name}/{row.path}", group=f"{name}/{row.group}")
+
+
+class SubsetSpec(StepSpec):
+    """Keep `per_class` images of each class. Images keep their bytes and their order.
+
+    Which ones depends on a hash of their paths, so they are spread over the data set, and a smaller subset is a part of
+    a larger one.
+    """
+
+    kind: ClassVar[str] = "subset"
+    pace: ClassVar[float] = 0.0005
+    per_class: ClassCounts
+
+    def make(self, job: Job) -> dict[str, Any]:
+        facts = job.inputs["dataset"].manifest.facts
+        order: dict[int, list[tuple[int, int]]] = {}
+        for position, (path, label, _) in enumerate(read_index(job, "dataset")):
+            order.setdefault(label, []).append((derive_seed("subset", path), position))
+        kept = {position for label, of in order.items() for _, position in sorted(of)[: self.per_class[label]]}
+        rows = (row for position, row in enumerate(read_rows(job, "dataset")) if position in kept)
+        count = _write_shards(job, rows, facts["classes"], self.per_class.total(len(facts["classes"])))
+        return {"classes": facts["classes"], "images": count, "applied": facts.get("applied", {})}
 
 
 class SampleSpec(StepSpec):

@@ -16,6 +16,8 @@ from prettyuseful.encoders.source import EncoderSource, open_encoder
 from prettyuseful.encoders.table import EFFICIENTNET_LITE0
 from prettyuseful.engine.pinned import Pinned
 from prettyuseful.engine.step import Job, StepSpec
+from prettyuseful.engine.store.verification import printable
+from prettyuseful.errors import StepFailedError
 from prettyuseful.numerics import Numerics
 from prettyuseful.steps.inputs import read_classes, read_classifier, read_pixels, read_rows
 from prettyuseful.training.recipes import View
@@ -77,6 +79,30 @@ class EmbedSpec(StepSpec):
 
 def _decode(row: Row) -> Image:
     return next(decode_rows([row], "native"))
+
+
+class SelectFeaturesSpec(StepSpec):
+    """Take the features of selected images from those of the data set that they are selected from.
+
+    The inputs are the `features` of this data set, its images (`dataset`) and the selected ones (`selection`), which
+    are in the same order. The result is that of embedding the selection.
+    """
+
+    kind: ClassVar[str] = "select-features"
+    pace: ClassVar[float] = 0.0002
+
+    def make(self, job: Job) -> dict[str, Any]:
+        selected, rows = read_rows(job, "selection"), list[int]()
+        wanted = next(selected, None)
+        for number, row in enumerate(read_rows(job, "dataset")):
+            if row == wanted:
+                rows.append(number)
+                wanted = next(selected, None)
+        if wanted is not None:
+            raise StepFailedError(f"the image {printable(wanted.path)} of the selection is not in its data set")
+        for name in ("features", "labels", "groups"):
+            np.save(job.folder / f"{name}.npy", np.load(job.inputs["features"].path(f"{name}.npy"))[rows])
+        return {**job.inputs["features"].manifest.facts, "images": len(rows)}
 
 
 class EmbedTextSpec(StepSpec):

@@ -6,12 +6,15 @@ from collections import Counter, deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+from pydantic import BaseModel, ConfigDict
 
 from prettyuseful.data.dataset import Row, shard_name, write_shard
+from prettyuseful.engine.cache import cached_model
 from prettyuseful.engine.keys import derive_seed, digest
 from prettyuseful.engine.pinned import Pinned
 from prettyuseful.engine.step import Job, Resources, StepSpec
@@ -24,15 +27,55 @@ from prettyuseful.memory import explain_out_of_memory, is_out_of_memory, largest
 from prettyuseful.numerics import Numerics
 from prettyuseful.redaction import redact_line, redact_strings
 from prettyuseful.steps.inputs import read_prompts
+from prettyuseful.steps.prompts import EncodeSpec, text_encoders_too_large
 
 if TYPE_CHECKING:
     import torch
 
+    from prettyuseful.prompts.strategies import Prompts
+
 _MAX_LINE = 300  # characters of a line that a library has logged
 _WRITERS, _AHEAD = 2, 3  # threads that encode images, and micro-batches that may wait for them
 
-Draw = Callable[[Request, int], Any]
-"""Generates the images of a request. The number identifies its prompt among the prompts of all classes."""
+
+@dataclass(frozen=True)
+class _MicroBatch:
+    """Images of one class that are sampled together; index, prompt and seed of each."""
+
+    class_name: str
+    label: int
+    indices: tuple[int, ...]
+    prompts: tuple[str, ...]
+    seeds: tuple[int, ...]
+
+    def first(self, count: int) -> _MicroBatch:
+        """Return the first images of the micro-batch."""
+        return replace(self, indices=self.indices[:count], prompts=self.prompts[:count], seeds=self.seeds[:count])
+
+
+@dataclass(frozen=True)
+class _Sampler:
+    """How the images of a micro-batch are generated, the settings in effect, and the prompts that were truncated.
+
+    `truncated`: names of the tokenizers, by number of the prompt over all classes.
+    """
+
+    draw: Callable[[_MicroBatch], Any]
+    applied: Callable[[], dict[str, Any]]
+    truncated: dict[str, list[str]]
+
+
+class Encoding(BaseModel):
+    """How a step encodes the prompts of its images itself.
+
+    `sequence` is the largest number of tokens for the long text encoder. `mixed`: whether a micro-batch holds images of
+    several prompts. `version` is that of encoding.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    sequence: int | None
+    mixed: bool
+    version: int = EncodeSpec.version
 
 
 class GenerateSpec(StepSpec):
@@ -42,7 +85,7 @@ class GenerateSpec(StepSpec):
     image is a hash of it, the class, the prompt and the index within the class. `images` is the number of images of the
     class up to this shard; images beyond it pad the last micro-batch and are not stored. `generator` is the name in
     rows and messages. `sampling` is None for a user-defined generator. Inputs are the prompts and, for a diffusion
-    pipeline, their embeddings.
+    pipeline without `encoding`, their embeddings.
     """
 
     kind: ClassVar[str] = "generate"
@@ -60,25 +103,21 @@ class GenerateSpec(StepSpec):
     seed: int
     micro_batch: int
     numerics: Numerics
+    encoding: Encoding | None = None
 
     def make(self, job: Job) -> dict[str, Any]:
         self.numerics.apply()
-        batches = BatchPlan(self.images, self.prompts, self.micro_batch)
-        prompts, draw, applied = read_prompts(job, "prompts"), *self._open(job)
-        name, rows, pending = prompts.classes[self.label], [], deque[Future[list[Row]]]()
-        total = len(batches.image_indices(self.first, self.stop))
+        prompts = read_prompts(job, "prompts")
+        batches = self._micro_batches(prompts)
+        sampler = self._open(job, batches)
+        rows, pending = [], deque[Future[list[Row]]]()
+        total = sum(index < self.images for batch in batches for index in batch.indices)
         flat: list[str] = []  # paths of images without contrast
         # The device samples the next micro-batch while threads fetch and encode the images of the previous one.
         with ThreadPoolExecutor(_WRITERS) as writers, self._library_logs() as logs:
-            for number in range(self.first, self.stop):
-                indices = batches.indices(number)
-                text = prompts.prompt_for(self.label, indices[0])
-                seeds = tuple(derive_seed(self.seed, name, text, index) for index in indices)
-                request = Request(text, name, self.label, seeds)
-                fetch = _start_host_copy(
-                    self._draw_or_explain(draw, request, self.label * self.prompts + number % self.prompts)
-                )
-                pending.append(writers.submit(self._rows, fetch, request, indices, flat))
+            for batch in batches:
+                fetch = _start_host_copy(self._draw_or_explain(sampler, batch))
+                pending.append(writers.submit(self._rows, fetch, batch, flat))
                 while len(pending) > _AHEAD:
                     rows += pending.popleft().result()
                 job.progress(len(rows) / total)
@@ -87,10 +126,16 @@ class GenerateSpec(StepSpec):
         return {
             "images": count,
             "without_contrast": len(flat),
-            "applied": redact_strings(applied()),  # of user-defined classes, too
-            "cut": self._truncated_prompts(job),
+            "applied": redact_strings(sampler.applied()),  # of user-defined classes, too
+            "cut": sampler.truncated,
             **({"library_logs": [redact_line(line, _MAX_LINE) for line in logs]} if logs else {}),
         }
+
+    def key_content(self) -> dict[str, Any]:
+        content = super().key_content()
+        if self.encoding is None:  # keys with embeddings as inputs are older than this field
+            del content["encoding"]
+        return content
 
     @property
     def rate_class(self) -> str:
@@ -99,6 +144,8 @@ class GenerateSpec(StepSpec):
         if self.sampling is not None:
             guided = " guided" if (self.sampling.cfg or 1) > 1 else ""
             words.append(f"{self.sampling.steps} steps{guided}, size {self.sampling.size}")
+        if self.encoding is not None:
+            words.append("with encoding")
         return ", ".join([*words, f"by {self.micro_batch}"])
 
     @property
@@ -107,40 +154,99 @@ class GenerateSpec(StepSpec):
 
     @property
     def needs(self) -> Resources:
-        from prettyuseful.generators.models import sampling_memory
+        from prettyuseful.generators.models import encoding_memory, joint_memory, sampling_memory
 
-        memory = sampling_memory(self.generator, self.sampling, self.micro_batch, self.numerics.dtype)
+        dtype = self.numerics.dtype
+        memory = sampling_memory(self.generator, self.sampling, self.micro_batch, dtype)
+        if self.encoding is not None and self.sampling is not None:
+            if self.numerics.device == "cpu":  # the text encoders stay in memory
+                memory += encoding_memory(self.generator, dtype)
+            else:
+                memory = max(memory, joint_memory(self.generator, self.sampling, dtype))
         return replace(super().needs, memory=memory)
 
-    def _open(self, job: Job) -> tuple[Draw, Callable[[], dict[str, Any]]]:
-        from prettyuseful.engine.cache import cached_model
+    def _micro_batches(self, prompts: Prompts) -> list[_MicroBatch]:
+        mixed = self.encoding is not None and self.encoding.mixed
+        plan, name = BatchPlan(self.images, 1 if mixed else self.prompts, self.micro_batch), prompts.classes[self.label]
+        batches = []
+        for number in range(self.first, self.stop):
+            indices = tuple(plan.indices(number))
+            texts = tuple(prompts.prompt_for(self.label, index) for index in indices)
+            seeds = tuple(derive_seed(self.seed, name, text, index) for index, text in zip(indices, texts, strict=True))
+            batches.append(_MicroBatch(name, self.label, indices, texts, seeds))
+        return batches
 
+    @property
+    def _model(self) -> tuple[str, Sampling | None, Numerics]:
+        return self.model.source, self.sampling, self.numerics
+
+    def _number(self, index: int) -> int:
+        """Return the number of the prompt of an image, over all classes."""
+        return self.label * self.prompts + index % self.prompts
+
+    def _open(self, job: Job, batches: list[_MicroBatch]) -> _Sampler:
         if self.sampling is None:
-            from prettyuseful.generators.custom import open_custom, output_problem
+            return self._open_custom()
+        check_resolved(self.model.content, self.generator)
+        return self._open_stored(job) if self.encoding is None else self._open_encoding(batches)
 
-            generator = cached_model(open_custom, self.model.source, content=digest(self.model.content))
+    def _open_custom(self) -> _Sampler:
+        from prettyuseful.generators.custom import open_custom, output_problem
 
-            def draw(request: Request, _: int) -> Any:
-                images = generator.generate(request)
-                if problem := output_problem(images, request):
-                    raise DataError(f"{self.generator}: {problem}; run `prettyuseful check generator`")
-                return images
+        generator = cached_model(open_custom, self.model.source, content=digest(self.model.content))
 
-            return draw, generator.applied
+        def draw(batch: _MicroBatch) -> Any:
+            request = Request(batch.prompts[0], batch.class_name, batch.label, batch.seeds)
+            images = generator.generate(request)
+            if problem := output_problem(images, request):
+                raise DataError(f"{self.generator}: {problem}; run `prettyuseful check generator`")
+            return images
+
+        return _Sampler(draw, generator.applied, {})
+
+    def _open_stored(self, job: Job) -> _Sampler:
+        """Return the sampler for embeddings in the store, of one prompt per micro-batch."""
         from prettyuseful.generators.embeddings import FILE, StoredEmbeddings
         from prettyuseful.generators.sampler import DiffusersSampler
 
-        check_resolved(self.model.content, self.generator)
-        content = digest(self.model.content)
-        smaller = "" if self.sampling.quantise else "sampling: {quantise: float8}, or "
-        with explain_out_of_memory(
-            f"{self.generator}: its weights exceed the memory before an image is made; use {smaller}a device with more "
-            "memory"
-        ):
-            sampler = cached_model(DiffusersSampler, self.model.source, self.sampling, self.numerics, content=content)
+        with self._explain_loading():
+            sampler = cached_model(DiffusersSampler, *self._model, content=digest(self.model.content))
         names = sorted(name for name in job.inputs if name.startswith("embeddings"))
         stored = StoredEmbeddings(job.inputs[name].path(FILE) for name in names)
-        return lambda request, prompt: sampler.sample(stored.load(prompt), request.seeds), sampler.applied
+
+        def draw(batch: _MicroBatch) -> Any:
+            embedding = stored.load(self._number(batch.indices[0]))
+            return sampler.sample([embedding] * len(batch.seeds), batch.seeds)
+
+        numbers = range(self.label * self.prompts, (self.label + 1) * self.prompts)
+        facts = [job.inputs[name].manifest.facts.get("cut", {}) for name in names]
+        cut = {number: tokenizers for cut in facts for number, tokenizers in cut.items() if int(number) in numbers}
+        return _Sampler(draw, sampler.applied, cut)
+
+    def _open_encoding(self, batches: list[_MicroBatch]) -> _Sampler:
+        """Encode the prompts of all micro-batches, and return the sampler."""
+        from prettyuseful.generators.text_to_image import TextToImage
+
+        with self._explain_loading():
+            model = cached_model(TextToImage, *self._model, content=digest(self.model.content))
+        with explain_out_of_memory(text_encoders_too_large(self.generator)):
+            embeddings = model.encode(chain.from_iterable(batch.prompts for batch in batches))
+
+        def draw(batch: _MicroBatch) -> Any:
+            return model.sampler.sample([embeddings[prompt] for prompt in batch.prompts], batch.seeds)
+
+        images = chain.from_iterable(zip(batch.indices, batch.prompts, strict=True) for batch in batches)
+        prompts = {self._number(index): prompt for index, prompt in images if index < self.images}
+        cut = {str(number): model.encoder.too_long(prompt) for number, prompt in prompts.items()}
+        return _Sampler(draw, model.sampler.applied, {number: names for number, names in cut.items() if names})
+
+    def _explain_loading(self) -> AbstractContextManager[None]:
+        """Return a context in which exhausted memory is explained by the size of the weights."""
+        smaller = "" if self.sampling and self.sampling.quantise else "sampling: {quantise: float8}, or "
+        return explain_out_of_memory(
+            f"{self.generator}: its weights exceed the memory before an image is made; use {smaller}a device with more "
+            "memory"
+        )
 
     def _library_logs(self) -> AbstractContextManager[list[str]]:
         """Return a context that collects what libraries log; user-defined generators may log what they like."""
@@ -150,16 +256,14 @@ class GenerateSpec(StepSpec):
 
         return capture_library_logs()
 
-    def _draw_or_explain(self, draw: Draw, request: Request, prompt: int) -> Any:
+    def _draw_or_explain(self, sampler: _Sampler, batch: _MicroBatch) -> Any:
         try:
-            return draw(request, prompt)
+            return sampler.draw(batch)
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
         # Outside the handler, so that the memory of the failed batch is freed before a smaller one is tried.
-        fits = largest_fitting_count(
-            lambda count: draw(replace(request, seeds=request.seeds[:count]), prompt), len(request.seeds)
-        )
+        fits = largest_fitting_count(lambda count: sampler.draw(batch.first(count)), len(batch.seeds))
         advice = (
             f"{fits} fit: set micro_batch: {fits} for this data set (with `prettyuseful generate`: --numerics "
             f"'{{micro_batch: {fits}}}'); its images are generated again, and no others"
@@ -167,30 +271,22 @@ class GenerateSpec(StepSpec):
             else "not even one image fits: use a smaller size, another dtype or a device with more memory"
         )
         raise MemoryLimitError(
-            f"{self.generator}: {len(request.seeds)} images per micro-batch exceed the memory; {advice}"
+            f"{self.generator}: {len(batch.seeds)} images per micro-batch exceed the memory; {advice}"
         )
 
-    def _rows(
-        self, fetch: Callable[[], np.ndarray], request: Request, indices: list[int], flat: list[str]
-    ) -> list[Row]:
+    def _rows(self, fetch: Callable[[], np.ndarray], batch: _MicroBatch, flat: list[str]) -> list[Row]:
         from prettyuseful.data.images import encode_jpeg
         from prettyuseful.generators.contrast import has_contrast
 
         rows = []
-        for index, seed, image in zip(indices, request.seeds, fetch(), strict=True):
+        for index, text, seed, image in zip(batch.indices, batch.prompts, batch.seeds, fetch(), strict=True):
             if index < self.images:  # the rest is padding
-                path = f"{request.class_name}/{index:06d}.jpg"
+                path = f"{batch.class_name}/{index:06d}.jpg"
                 data = encode_jpeg(np.ascontiguousarray(image))
                 if not has_contrast(image):
                     flat.append(path)
-                rows.append(Row(data, path, self.label, path, None, request.prompt, seed, self.generator))
+                rows.append(Row(data, path, self.label, path, None, text, seed, self.generator))
         return rows
-
-    def _truncated_prompts(self, job: Job) -> dict[str, list[str]]:
-        """Return the prompts of this class that a tokenizer truncated: names of the tokenizers, by prompt number."""
-        numbers = range(self.label * self.prompts, (self.label + 1) * self.prompts)
-        facts = [artifact.manifest.facts.get("cut", {}) for name, artifact in job.inputs.items() if name != "prompts"]
-        return {number: names for cut in facts for number, names in cut.items() if int(number) in numbers}
 
 
 class CollectSpec(StepSpec):

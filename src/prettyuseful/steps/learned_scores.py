@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 if TYPE_CHECKING:
     from prettyuseful.encoders.hub import Clip
 
 import numpy as np
+from scipy.special import softmax
 
 from prettyuseful.aesthetics.models import QuestionModel, ScoreModel
 from prettyuseful.aesthetics.rows import SCORES
 from prettyuseful.data.images import decode
-from prettyuseful.encoders.scoring import open_head
+from prettyuseful.encoders.scoring import ScoreSettings, open_head
 from prettyuseful.encoders.source import EncoderSource, open_encoder
 from prettyuseful.engine.pinned import Pinned
 from prettyuseful.engine.step import Job, StepSpec
@@ -99,13 +101,14 @@ class QuestionScoreSpec(StepSpec):
     kind: ClassVar[str] = "score-question"
     pace: ClassVar[float] = 1.0
     score: Pinned[str]
-    model: Pinned[str]
+    model: Pinned[ScoreSettings]
     class_texts: tuple[str, ...]
     own_prompts: bool = True
     numerics: Numerics
 
     def make(self, job: Job) -> dict[str, Any]:
-        from prettyuseful.encoders.visual_questions import open_question_model
+        from prettyuseful.encoders.question_models import open_question_model
+        from prettyuseful.encoders.questions import Question
 
         self.numerics.apply()
         score = SCORES[self.score.source]
@@ -113,12 +116,16 @@ class QuestionScoreSpec(StepSpec):
         assert isinstance(asked, QuestionModel)  # the planner makes this step for them only
         model, count = open_question_model(self.model, self.numerics), job.inputs["dataset"].manifest.facts["images"]
         answers, labels, groups = [], [], []
-        for row in job.track_progress(read_rows(job, "dataset"), count):
-            text = (row.prompt if self.own_prompts else None) or self.class_texts[row.label]
-            question = asked.question.format(text=text)
-            answers.append(model.answer(decode(row.data, row.path), row.path, question, asked.short_side))
-            labels.append(row.label)
-            groups.append(row.group)
+        rows = job.track_progress(read_rows(job, "dataset"), count)
+        while part := list(islice(rows, model.at_once)):
+            texts = [(row.prompt if self.own_prompts else None) or self.class_texts[row.label] for row in part]
+            questions = [
+                Question(decode(row.data, row.path), asked.question.format(text=text), row.path)
+                for row, text in zip(part, texts, strict=True)
+            ]
+            answers += model.answers(questions, asked.short_side)
+            labels += [row.label for row in part]
+            groups += [row.group for row in part]
         values = np.array([[answer.yes] for answer in answers])
         table = ScoreTable((score.name,), values, np.array(labels, np.int64), np.array(groups, str))
         valid = float(np.mean([answer.valid for answer in answers]))
@@ -126,8 +133,39 @@ class QuestionScoreSpec(StepSpec):
 
     @property
     def rate_class(self) -> str:
-        return f"{self.kind} {self.model.source}"
+        return f"{self.kind} {self.model.source.model}"
 
     @property
     def assumed_pace(self) -> float | None:
         return None
+
+
+class AgreementSpec(StepSpec):
+    """Compute the probability that a classifier gives to the class of every image of `dataset`, from its `features`.
+
+    The features are those before the last layer of the classifier. The artifact also has the share of images whose most
+    likely class is their own.
+
+    `indices`: for each class of the task, the classes of the classifier that it stands for.
+    """
+
+    kind: ClassVar[str] = "score-agreement"
+    pace: ClassVar[float] = 0.00005
+    score: Pinned[str]
+    classifier: Pinned[EncoderSource]
+    indices: tuple[tuple[int, ...], ...]
+
+    def make(self, job: Job) -> dict[str, Any]:
+        from prettyuseful.encoders.last_layer import read_last_layer
+
+        features, labels, groups = (
+            np.load(job.inputs["features"].path(f"{name}.npy")) for name in ("features", "labels", "groups")
+        )
+        logits = read_last_layer(self.classifier).logits(features)
+        own = np.zeros(logits.shape, bool)
+        for label, indices in enumerate(self.indices):
+            own[np.ix_(labels == label, indices)] = True
+        values = (softmax(logits, axis=1) * own).sum(axis=1)
+        table = ScoreTable((self.score.source,), values[:, None], labels, groups)
+        recognised = own[np.arange(len(own)), logits.argmax(axis=1)]
+        return {**save_scores(job, table), "recognised": float(recognised.mean())}

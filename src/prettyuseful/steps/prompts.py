@@ -86,8 +86,8 @@ class PromptSpec(StepSpec):
 class EncodeSpec(StepSpec):
     """Encode the prompts `first` to `stop`, numbered over all classes, and the negative prompt if `guided`.
 
-    `sequence` is the largest number of tokens for the long text encoder. Each prompt is encoded separately, so the
-    division into parts does not change the result.
+    `sequence` is the largest number of tokens for the long text encoder. `instruction`: see `Sampling`. Each prompt is
+    encoded separately, so the division into parts does not change the result.
     """
 
     kind: ClassVar[str] = "encode"
@@ -101,6 +101,13 @@ class EncodeSpec(StepSpec):
     first: int
     stop: int
     numerics: Numerics
+    instruction: bool = False
+
+    def key_content(self) -> dict[str, Any]:
+        content = super().key_content()
+        if not self.instruction:  # keys without it are older than this field
+            del content["instruction"]
+        return content
 
     def make(self, job: Job) -> dict[str, Any]:
         from prettyuseful.engine.cache import cached_model
@@ -112,21 +119,26 @@ class EncodeSpec(StepSpec):
         check_resolved(self.model.content, self.generator)
         texts = list(chain.from_iterable(read_prompts(job, "prompts").prompts))[self.first : self.stop]
         encoded, truncated = {}, {}
-        too_large = (
-            f"{self.generator}: its text encoders exceed the memory; use a device with more memory, or encode the "
-            "prompts on a machine with more main memory and numerics: {device: cpu}"
-        )
         # Libraries log every truncated prompt; the facts count them instead.
-        with explain_out_of_memory(too_large), capture_library_logs():
-            encoder = cached_model(PromptEncoder, self.model.source, self.numerics, content=digest(self.model.content))
-            for number, text in enumerate(texts, self.first):
-                encoded[number] = encoder.encode(text)
-                if tokenizers := encoder.too_long(text):
-                    truncated[str(number)] = tokenizers
-                job.progress((number - self.first + 1) / len(texts))
-            negative = encoder.encode_negative(self.negative) if self.guided else {}
+        with explain_out_of_memory(text_encoders_too_large(self.generator)), capture_library_logs():
+            encoder = cached_model(
+                PromptEncoder, self.model.source, self.numerics, self.instruction, content=digest(self.model.content)
+            )
+            with encoder.on_device():
+                for number, text in enumerate(texts, self.first):
+                    encoded[number] = encoder.encode(text)
+                    if tokenizers := encoder.too_long(text):
+                        truncated[str(number)] = tokenizers
+                    job.progress((number - self.first + 1) / len(texts))
+                negative = encoder.encode_negative(self.negative) if self.guided else {}
         save_embeddings(encoded, negative, job.folder)
         return {"prompts": len(texts), "cut": truncated}
+
+    @property
+    def assumed_bytes(self) -> float | None:
+        from prettyuseful.generators.models import embedding_bytes
+
+        return embedding_bytes(self.generator, self.numerics.dtype)
 
     @property
     def needs(self) -> Resources:
@@ -141,3 +153,11 @@ class EncodeSpec(StepSpec):
     @property
     def assumed_pace(self) -> float | None:
         return self.pace if is_pocket(self.generator) else None
+
+
+def text_encoders_too_large(generator: str) -> str:
+    """Return the message for text encoders that do not fit into the memory."""
+    return (
+        f"{generator}: its text encoders exceed the memory; use a device with more memory, or encode the prompts on a "
+        "machine with more main memory and numerics: {device: cpu}"
+    )

@@ -37,6 +37,8 @@ from prettyuseful.generators.models import MODELS
 from prettyuseful.metrics.rows import METRICS
 from prettyuseful.prompts.plan import PromptPlan
 from prettyuseful.selection.plan import SelectionPlan
+from prettyuseful.study.curve import MAX_SEEDS, CurvePlan, mixed_datasets
+from prettyuseful.study.halving import HalvingPlan
 from prettyuseful.study.numerics import MAX_MICRO_BATCH, StudyNumerics
 from prettyuseful.tasks.source import TaskSource
 from prettyuseful.training.recipes import Checkpoint
@@ -48,8 +50,6 @@ DEFAULT = "default"
 """The reserved name for the default recipe of each probe."""
 MAX_DRAWS = 100
 """The most draws of a generator that a data set may have."""
-MAX_SEEDS = 100
-"""The largest number of training seeds up to which a study may add seeds."""
 ALL = "all"
 """The value of `images_per_class` with which every class keeps the images that it has."""
 
@@ -304,6 +304,11 @@ class TrainPlan(_Strict):
         description="with until: sure, the number of seeds after which a comparison stays undecided; choose it before "
         "any results, because the looks up to it share one error rate",
     )
+    halving: HalvingPlan | None = Field(
+        None,
+        description="stop hopeless data sets early: train all of them with a small budget first, and only the best "
+        "with the whole one; {} or images: with a part of the images; epochs: with fewer epochs",
+    )
     real_curve: tuple[PerClass, ...] = Field(
         (),
         description="numbers of real images per class for additional classifiers, trained for as many steps as those "
@@ -349,6 +354,15 @@ class TrainPlan(_Strict):
             )
         return self
 
+    @model_validator(mode="after")
+    def _halving_has_fixed_seeds(self) -> TrainPlan:
+        if self.halving is not None and self.until is not None:
+            raise ValueError(
+                "halving and until exclude each other, because a data set that is dropped has no accuracy to be sure "
+                "of; remove one of them"
+            )
+        return self
+
     @property
     def later_seeds(self) -> tuple[int, ...]:
         """The seeds that may be added, in order: those that follow the largest of `seeds`."""
@@ -379,6 +393,11 @@ class Study(_Strict):
     probes: dict[DatasetName, ProbePlan] = Field({}, description="probes that this study defines, by name")
     recipes: dict[DatasetName, RecipePlan] = Field({}, description="training recipes that this study defines, by name")
     train: TrainPlan = Field(TrainPlan(), description="the classifiers that are trained on every data set")
+    curve: CurvePlan | None = Field(
+        None,
+        description="additional classifiers on real images mixed with generated ones, in a grid of numbers: what "
+        "generated images add to few real ones, and when they harm",
+    )
     metrics: tuple[MetricName, ...] = Field(
         ("density", "coverage"),
         description="distribution metrics: names from `prettyuseful list metrics`, or user-defined metrics as "
@@ -412,6 +431,30 @@ class Study(_Strict):
                 "; to compare with real images, add the data set {mix: {real: N}} and name it as the control"
             )
         return train
+
+    @field_validator("curve")
+    @classmethod
+    def _curve_mixes_generated_images(cls, curve: CurvePlan | None, info: ValidationInfo) -> CurvePlan | None:
+        datasets, train = info.data.get("datasets"), info.data.get("train")
+        if curve is None or datasets is None or train is None:  # what is wrong there is reported
+            return curve
+        if not (names := mixed_datasets(curve, datasets)):
+            raise ValueError("no data set has a generator, so name in of what is added to the real images")
+        if train.halving is not None:
+            raise ValueError(
+                "curve and halving exclude each other, because a data set that is dropped has no images to mix with "
+                "real ones; remove one of them"
+            )
+        for name in names:
+            _check_mixable(name, datasets)
+        if curve.precision is not None and curve.at_most <= len(train.seeds):
+            raise ValueError(
+                f"at_most is {curve.at_most}, but train.seeds lists {len(train.seeds)}, and precision adds to them; "
+                "increase at_most, or list fewer seeds"
+            )
+        if curve.precision is not None and len(train.seeds) < 2:
+            raise ValueError("precision needs at least two train.seeds: one seed says nothing about their variation")
+        return curve
 
     @field_validator("metrics")
     @classmethod
@@ -516,14 +559,44 @@ class Study(_Strict):
         """Return the study as plain data, without the fields that the file leaves out."""
         return self.model_dump(mode="json", exclude_unset=True)
 
+    @property
+    def all_seeds(self) -> tuple[int, ...]:
+        """The training seeds that may be used, in order: those of `train`, and those that results may add."""
+        of_curve = self.curve.seeds(self.train.seeds) if self.curve else ()
+        return tuple(dict.fromkeys([*self.train.all_seeds, *of_curve]))
+
     def image_sources(self, name: str) -> set[str]:
         """Return the names of the data sets that the images of `name` come from, following `mix`, `of` and `select`."""
         return _image_sources(name, self.datasets)
+
+    @property
+    def random_controls(self) -> dict[str, str]:
+        """The selections of images, each with its control: a random choice of equal size from the same images."""
+        return {
+            name: plan.control
+            for name, plan in self.datasets.items()
+            if plan.select and plan.control and not plan.select.is_random
+            if (control := self.datasets[plan.control].select) and control.is_random
+        }
 
     def training_sources(self, name: str) -> set[str]:
         """Return the image sources of all data sets that classifiers of `name` are trained on, with pretraining."""
         pretrain = self.datasets[name].pretrain if name in self.datasets else None
         return self.image_sources(name) | (self.training_sources(pretrain) if pretrain else set())
+
+
+def _check_mixable(name: str, datasets: Mapping[str, DatasetPlan]) -> None:
+    """Check that the curve can add the images of a data set to real ones.
+
+    Raises:
+        ValueError: it is no data set of the study, contains real images, or is pretrained.
+    """
+    if name not in datasets:
+        raise ValueError(f"of names {name!r}, which is not a data set of the study{did_you_mean(name, datasets)}")
+    if REAL in _image_sources(name, datasets):
+        raise ValueError(f"{name!r} contains real images, which would be counted as generated ones; leave it out of of")
+    if datasets[name].pretrain:
+        raise ValueError(f"{name!r} is pretrained, and the classifiers of the curve are not; leave it out of of")
 
 
 def _all_dependencies(plan: DatasetPlan, datasets: Mapping[str, DatasetPlan]) -> set[str]:

@@ -61,7 +61,8 @@ class StudyNumerics(TrainingNumerics):
 @lru_cache(16)
 def _training_numerics(study: StudyNumerics) -> TrainingNumerics:
     half = study.dtype in ("bfloat16", "float16") or (study.dtype == "auto" and study.device == "cuda")
-    shared = study.model_dump(include={"device", "threads", "compile", "images_at_once", "recompute"})
+    named = {"device", "threads", "compile", "images_at_once", "recompute", "float32_precision"}
+    shared = study.model_dump(include=named)
     memory_format = study.resolve_memory_format("channels_last" if study.device == "cuda" else "contiguous")
     return TrainingNumerics(**shared, dtype="bfloat16" if half else "float32", memory_format=memory_format)
 

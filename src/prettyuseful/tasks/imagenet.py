@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib import resources
@@ -247,3 +247,36 @@ def label_synsets(data: HubData) -> tuple[str, ...]:
 def _matches_synset(name: str, synset: str) -> bool:
     words = {word.casefold() for word in lemmas()[synset]}
     return not words.isdisjoint(word.strip().casefold() for word in name.split(","))
+
+
+def imagenet_indices(classes: Sequence[str], purpose: str) -> tuple[tuple[int, ...], ...]:
+    """Return, for each class of a task, the classes of ImageNet-1k that its name stands for, as indices from 0.
+
+    A name is a WordNet id, a class name of `load_class_list`, or a word of WordNet for one or several of the 1,000
+    classes, whatever its case and whether words are joined by blanks, `_` or `-`. WordNet's hierarchy is not used:
+    "dog" is no class of ImageNet.
+
+    `purpose`: what needs them, for the error.
+
+    Raises:
+        DataError: a class of the task is not among those of ImageNet.
+    """
+    listed = load_class_list("imagenet-1k")
+    by_word: dict[str, set[int]] = {}
+    for index, synset in enumerate(listed.synsets):
+        for word in (synset, *lemmas()[synset]):
+            by_word.setdefault(_plain(word), set()).add(index)
+    by_word |= {_plain(name): {index} for index, name in enumerate(listed.classes)}
+    found = [by_word.get(_plain(name), set()) for name in classes]
+    missing = [name for name, indices in zip(classes, found, strict=True) if not indices]
+    if missing:
+        raise DataError(
+            f"{purpose} needs classes of ImageNet-1k, and {len(missing)} of the {len(classes)} classes of the task are "
+            f"none: {summarise_names(missing)}; name classes by their WordNet ids in task.classes, or remove {purpose}"
+        )
+    return tuple(tuple(sorted(indices)) for indices in found)
+
+
+def _plain(name: str) -> str:
+    """Return a name in small letters whose words are joined by blanks."""
+    return " ".join(re.split(r"[\s_-]+", name.casefold().strip()))

@@ -14,6 +14,7 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import log_softmax
 
+from prettyuseful.data.portions import select_rows
 from prettyuseful.engine.keys import derive_seed
 from prettyuseful.training.recipes import FrozenFeatures
 
@@ -187,8 +188,4 @@ def select_draw(labels: np.ndarray, per_class: Sequence[int], draw: int) -> np.n
         per_class: at most as many as there are.
         draw: from 0.
     """
-    chosen = []
-    for label, wanted in enumerate(per_class):
-        rows = np.flatnonzero(labels == label)
-        chosen.append(rows[(draw * wanted + np.arange(wanted)) % len(rows)] if wanted else rows[:0])
-    return np.sort(np.concatenate(chosen))
+    return select_rows(labels, per_class, [draw * wanted for wanted in per_class])

@@ -46,6 +46,7 @@ def train(
     log: Path,
     checkpoints: Checkpoints,
     progress: Callable[[float], None],
+    rows: np.ndarray | None = None,
 ) -> Classifier:
     """Train a classifier, and return it in evaluation mode.
 
@@ -64,6 +65,7 @@ def train(
         log: file for one JSON line per epoch.
         checkpoints: folder of intermediate states.
         progress: called after each epoch with the finished fraction, 0 to 1.
+        rows: (n,) int, the images to train on; None: all of them.
 
     Raises:
         StepFailedError: a loss is not finite.
@@ -71,16 +73,19 @@ def train(
         MemoryLimitError: the memory of the device is too small; the message gives the number of images that fit.
     """
     try:
-        return _Training(classifier, pixels, recipe, seed).run(log, checkpoints, progress)
+        return _Training(classifier, pixels, recipe, seed, rows).run(log, checkpoints, progress)
     except Exception as error:
         if not is_out_of_memory(error):
             raise
     # Outside of the exception handler, so that the memory of the failed attempt is released first.
-    raise MemoryLimitError(_memory_advice(classifier, recipe, min(recipe.batch_size, len(pixels))))
+    count = len(pixels) if rows is None else len(rows)
+    raise MemoryLimitError(_memory_advice(classifier, recipe, min(recipe.batch_size, count)))
 
 
 class _Training:
-    def __init__(self, classifier: Classifier, pixels: Pixels, recipe: Recipe, seed: int) -> None:
+    def __init__(
+        self, classifier: Classifier, pixels: Pixels, recipe: Recipe, seed: int, rows: np.ndarray | None
+    ) -> None:
         self.network, self.recipe = classifier.network, recipe
         self.device = classifier.numerics.device
         torch.manual_seed(derive_seed("training", seed, "network"))  # for dropout
@@ -88,12 +93,16 @@ class _Training:
         self.parameters = trainable(self.network, recipe.trains)
         if isinstance(classifier.numerics, TrainingNumerics) and classifier.numerics.recompute:
             recompute_activations(self.network, classifier.design.architecture)
-        self.classifier, room = _fit_into_memory(classifier, recipe, min(recipe.batch_size, len(pixels)))
+        count = len(pixels) if rows is None else len(rows)
+        self.classifier, room = _fit_into_memory(classifier, recipe, min(recipe.batch_size, count))
         self.loader = BatchLoader(pixels, self.device, room)
         self.labels = torch.from_numpy(np.asarray(pixels.labels))
-        self.rows, self.best = self.loader.rows, None
+        self.rows = self.loader.rows if rows is None else torch.from_numpy(rows)
+        self.best = None
         if recipe.checkpoint == "lowest-validation-loss":
-            self.rows, validation_rows = map(torch.from_numpy, split_validation(pixels, recipe.validation, seed))
+            used = self.rows.numpy()
+            split = split_validation(pixels.labels[used], pixels.groups[used], recipe.validation, seed)
+            self.rows, validation_rows = (torch.from_numpy(used[part]) for part in split)
             self.best = BestCheckpoint(self.loader, validation_rows, self.labels, view_of(recipe))
         self.batch = min(recipe.batch_size, len(self.rows))
         self.buffer: torch.Tensor | None = None

@@ -8,7 +8,6 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from prettyuseful.data.pixels import Pixels
 from prettyuseful.engine.keys import derive_seed
 from prettyuseful.errors import DataError
 from prettyuseful.training.classifier import Classifier
@@ -17,11 +16,14 @@ from prettyuseful.training.loader import BatchLoader
 from prettyuseful.training.recipes import View
 
 
-def split_validation(pixels: Pixels, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def split_validation(
+    labels: np.ndarray, groups: np.ndarray, fraction: float, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Split rows into training and validation rows, by whole groups within each class.
 
     Args:
-        pixels: training images.
+        labels: (N,) int of the training images.
+        groups: (N,) their groups.
         fraction: approximate fraction of validation images in each class.
         seed: training seed.
 
@@ -29,19 +31,19 @@ def split_validation(pixels: Pixels, fraction: float, seed: int) -> tuple[np.nda
         DataError: a class has a single group, so that no training images would be left.
     """
     rng = np.random.default_rng(derive_seed("training", seed, "validation"))
-    held = np.zeros(len(pixels), bool)
-    for label in np.unique(pixels.labels):
-        rows = np.flatnonzero(pixels.labels == label)
-        groups, members = np.unique(pixels.groups[rows], return_inverse=True)
-        if len(groups) < 2:
+    held = np.zeros(len(labels), bool)
+    for label in np.unique(labels):
+        rows = np.flatnonzero(labels == label)
+        names, members = np.unique(groups[rows], return_inverse=True)
+        if len(names) < 2:
             raise DataError(
                 f"class number {label} has one group of {len(rows)} training images, so no group can be held out "
                 "for validation; use more images, or set checkpoint: last"
             )
         sizes = np.bincount(members)
-        order = rng.permutation(len(groups))
+        order = rng.permutation(len(names))
         before = np.cumsum(sizes[order]) - sizes[order]
-        chosen = order[before < fraction * len(rows)][: len(groups) - 1]
+        chosen = order[before < fraction * len(rows)][: len(names) - 1]
         held[rows[np.isin(members, chosen)]] = True
     return np.flatnonzero(~held), np.flatnonzero(held)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -51,8 +51,10 @@ class Autoencoder:
     def _encode(self, pixels: torch.Tensor) -> torch.Tensor:
         """Encode (N, 3, H, W) images in -1 to 1 to unscaled latents."""
         encoded: Any = self.vae.encode(pixels[:, :, None] if self.takes_video else pixels)
-        latents: torch.Tensor = encoded.latent_dist.mode() if hasattr(encoded, "latent_dist") else encoded.latent
-        return latents
+        if hasattr(encoded, "latent_dist"):
+            return cast("torch.Tensor", encoded.latent_dist.mode())
+        # AutoencoderDC returns `latent`, AutoencoderTiny and VQModel return `latents`.
+        return cast("torch.Tensor", encoded.latent if hasattr(encoded, "latent") else encoded.latents)
 
     def _decode(self, latents: torch.Tensor) -> torch.Tensor:
         decoded: torch.Tensor = self.vae.decode(latents).sample

@@ -44,6 +44,15 @@ class TransformSource(BaseModel, ABC):
     version: ClassVar[int] = 1
     kind: str
 
+    @property
+    def uses_device(self) -> bool:
+        """Whether it may compute on an accelerator. Steps of other transforms reserve none, and run beside those."""
+        return True
+
+    def numerics(self, available: Numerics) -> Numerics:
+        """Return those of the settings that can change the pixels."""
+        return available if self.uses_device else Numerics(threads=available.threads)
+
     def model_post_init(self, _: Any) -> None:
         # `kind` must be serialised even if Python code left it at its default, because it determines the class.
         self.model_fields_set.add("kind")
@@ -67,6 +76,10 @@ class TransformSource(BaseModel, ABC):
 
 class Formula(TransformSource):
     """A transform without weights. It is computed on the CPU, in float64 or by Pillow."""
+
+    @property
+    def uses_device(self) -> bool:
+        return False
 
     def open(self, numerics: Numerics) -> Transform:  # noqa: ARG002
         return self

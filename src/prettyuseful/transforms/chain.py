@@ -33,6 +33,10 @@ class Chain(TransformSource):
         min_length=1, description="the transforms, in order"
     )
 
+    @property
+    def uses_device(self) -> bool:
+        return any(link.uses_device for link in self.transforms)
+
     def pin(self) -> Pinned[TransformSource]:
         links = [link.pin() for link in self.transforms]
         source = self.model_copy(update={"transforms": tuple(link.source for link in links)})

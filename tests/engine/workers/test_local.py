@@ -22,6 +22,7 @@ from prettyuseful.engine.store.local import LocalStore
 from prettyuseful.engine.workers.base import LostWorkerError
 from prettyuseful.engine.workers.local import LocalWorkers
 from prettyuseful.errors import DataError, StepFailedError
+from prettyuseful.numerics import Numerics
 
 
 @pytest.fixture
@@ -90,6 +91,46 @@ def test_worker_process_that_must_exit_says_why_without_secrets(
 def test_there_is_room_for_one_step_per_worker(planted_steps: ModuleType, two_workers: LocalWorkers) -> None:
     a, b, c = (step(planted_steps.WriteSpec(text=text)) for text in "abc")
     assert [two_workers.room_for(c, running) for running in ([], [a], [a, b])] == [True, True, False]
+
+
+def test_each_gpu_has_one_process_and_other_steps_run_beside(
+    planted_steps: ModuleType, store: LocalStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5,7")
+    on_gpu = [step(planted_steps.DeviceSpec(text=f"gpu {i}", numerics=Numerics(device="cuda"))) for i in range(4)]
+    on_cpu = [step(planted_steps.DeviceSpec(text=f"cpu {i}", numerics=Numerics())) for i in range(2)]
+    with LocalWorkers(store, 3, gpus=("5", "7")) as workers:
+        assert workers.room_for(on_gpu[1], on_gpu[:1])
+        assert not workers.room_for(on_gpu[2], on_gpu[:2])
+        assert workers.room_for(on_cpu[0], on_gpu[:2])
+        assert not workers.room_for(on_cpu[1], [*on_gpu[:2], on_cpu[0]])
+        for first, second, other in ((*on_gpu[:2], on_cpu[0]), (*on_gpu[2:], on_cpu[1])):
+            futures = [workers.submit(each) for each in (first, second, other)]
+            assert all(future.result(60) for future in futures)
+    seen = [content(store, each).split(": ")[1] for each in (*on_gpu, *on_cpu)]
+    assert sorted(seen[:2]) == sorted(seen[2:4]) == ["5", "7"]
+    assert seen[4:] == ["", ""]
+    assert len({pid(store, each.key) for each in (*on_gpu, *on_cpu)}) == 3
+
+
+def test_gpu_of_a_dead_process_is_used_again(planted_steps: ModuleType, store: LocalStore, tmp_path: Path) -> None:
+    (tmp_path / "flag").write_text("x")
+    dying = step(planted_steps.KillSpec(text="alive", flag=str(tmp_path / "flag"), numerics=Numerics(device="cuda")))
+    with LocalWorkers(store, 2, gpus=("3",)) as workers:
+        with pytest.raises(LostWorkerError, match="died"):
+            workers.submit(dying).result(60)
+        assert workers.submit(dying).result(60) is True
+
+
+def test_processes_of_a_study_without_gpus_keep_the_environment(
+    planted_steps: ModuleType, store: LocalStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """User-defined classes may use a GPU although the numerics name none."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5,7")
+    one = step(planted_steps.DeviceSpec(text="cpu", numerics=Numerics()))
+    with LocalWorkers(store, 2) as workers:
+        assert workers.submit(one).result(60)
+    assert content(store, one) == "cpu: 5,7"
 
 
 def test_claimed_step_is_left_to_its_holder(planted_steps: ModuleType, store: LocalStore) -> None:

@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from multiprocessing import Pipe
@@ -41,12 +41,20 @@ class LocalWorkers:
 
     Each process has its own connection and shares no lock with others, so that one that is killed or hangs never
     disturbs them. See `workers.base.Workers`.
+
+    A step that needs a GPU runs in a process that sees one of `gpus` only, and no two such steps run on one of them.
+    Other steps run in processes that see none, beside them.
+
+    Args:
+        store: receives the artifacts.
+        width: number of steps that run at the same time.
+        gpus: names of GPUs, as in CUDA_VISIBLE_DEVICES; without them, steps that need one are not kept apart.
     """
 
     shares_memory = True
 
-    def __init__(self, store: Store, width: int) -> None:
-        self.store, self.width = store, width
+    def __init__(self, store: Store, width: int, gpus: Sequence[str] = ()) -> None:
+        self.store, self.width, self.gpus = store, width, tuple(gpus)
         self._patience = read_patience()
         self._workers: list[_Worker] = []
         self._progress: SimpleQueue[tuple[str, float]] = SimpleQueue()
@@ -64,7 +72,9 @@ class LocalWorkers:
         self._workers = []
 
     def room_for(self, step: Step, running: Collection[Step]) -> bool:
-        del step
+        gpus_in_use = sum(other.spec.needs.gpus > 0 for other in running)
+        if self.gpus and step.spec.needs.gpus and gpus_in_use >= len(self.gpus):
+            return False
         return len(running) < self.width
 
     def submit(self, step: Step) -> Future[bool]:
@@ -73,11 +83,22 @@ class LocalWorkers:
         self._remove_ended()
         if not self._any_worker_ready and self._failed_starts > 1:  # a single failure may be an accident
             raise StudyError(NO_WORKER_MESSAGE)
-        worker = next((worker for worker in self._workers if not worker.is_busy), None)
+        needs_gpu = bool(self.gpus and step.spec.needs.gpus)
+        idle = (worker for worker in self._workers if not worker.is_busy and bool(worker.gpu) == needs_gpu)
+        worker = next(idle, None)
         if worker is None:
-            worker = _Worker(self.store.url, self._progress)
+            worker = _Worker(self.store.url, self._progress, self._gpu_for_new_process(needs_gpu))
             self._workers.append(worker)
         return worker.submit(step, Watch(self._patience))
+
+    def _gpu_for_new_process(self, needs_gpu: bool) -> str | None:
+        """Return a GPU that no process has, or "" for a process without one; None if processes are not kept apart."""
+        if not self.gpus:
+            return None
+        if not needs_gpu:
+            return ""
+        taken = {worker.gpu for worker in self._workers}  # a process has one step, and `room_for` counts these steps
+        return next(gpu for gpu in self.gpus if gpu not in taken)
 
     def progress_events(self) -> Iterable[tuple[str, float]]:
         for worker in self._workers:
@@ -116,10 +137,13 @@ _Message = tuple[Literal["ready", "progress", "end"], Any]
 
 
 class _Worker:
-    """A worker process, and the thread of this process that starts it, sends it steps and receives its messages."""
+    """A worker process, and the thread of this process that starts it, sends it steps and receives its messages.
 
-    def __init__(self, url: str, progress: SimpleQueue[tuple[str, float]]) -> None:
-        self.is_ready = False
+    `gpu`: the GPU that the process sees, as in CUDA_VISIBLE_DEVICES: "" for none, None for those that this one sees.
+    """
+
+    def __init__(self, url: str, progress: SimpleQueue[tuple[str, float]], gpu: str | None) -> None:
+        self.is_ready, self.gpu = False, gpu
         self._url, self._progress = url, progress
         self._process: _Process | None = None
         self._steps: SimpleQueue[Step | None] = SimpleQueue()
@@ -171,7 +195,7 @@ class _Worker:
             connection, other_end = Pipe()
             with connection:
                 with other_end:
-                    process = _Process(target=_serve, args=(os.getpid(), other_end, self._url))
+                    process = _Process(target=_serve, args=(os.getpid(), other_end, self._url, self.gpu))
                     process.start()
                 self._process = process
                 if self._must_die:
@@ -221,9 +245,11 @@ def _receive(connection: _Connection, process: _Process) -> _Message:
     return message
 
 
-def _serve(parent: int, connection: _Connection, url: str) -> None:
+def _serve(parent: int, connection: _Connection, url: str, gpu: str | None) -> None:
     """Run the steps that arrive, in a worker process, until the connection is closed. Ctrl-C is left to the parent."""
     exit_with_parent(parent)
+    if gpu is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = gpu  # CUDA reads it when it starts, which is in the first step
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     redact_uncaught_exceptions()
     # Workers show no progress bars, and a killed worker would leak the semaphore of tqdm.

@@ -16,7 +16,7 @@ def open_workers(on: str, store: Store, numerics: Numerics, width: int | None = 
     Args:
         on: `local` for `width` processes on this machine, `ray`, or `ray://host:port`.
         store: receives the artifacts.
-        numerics: of the steps; decides the default of `width`.
+        numerics: of the steps; decides the default of `width`, and whether steps use GPUs.
         width: number of local worker processes.
 
     Raises:
@@ -25,7 +25,7 @@ def open_workers(on: str, store: Store, numerics: Numerics, width: int | None = 
     if on == "local":
         from prettyuseful.engine.workers.local import LocalWorkers
 
-        return LocalWorkers(store, width or local_parallelism(numerics))
+        return LocalWorkers(store, width or local_parallelism(numerics), visible_gpus(numerics))
     if on != "ray" and not on.startswith("ray://"):
         raise StudyError(f"invalid --on {on!r}; choose local, ray or ray://HOST:PORT")
     if width is not None:
@@ -38,7 +38,17 @@ def open_workers(on: str, store: Store, numerics: Numerics, width: int | None = 
 
 
 def local_parallelism(numerics: Numerics) -> int:
-    """Return the number of steps that the CPU cores can run in parallel; 1 on an accelerator."""
-    if numerics.device != "cpu":
-        return 1
-    return max(1, (os.cpu_count() or 1) // numerics.threads)
+    """Return the number of steps that run in parallel on this machine: one for each GPU, and as many as its CPU has
+    cores for, because steps that need no GPU run beside the others."""
+    return max(1, len(visible_gpus(numerics)), (os.cpu_count() or 1) // numerics.threads)
+
+
+def visible_gpus(numerics: Numerics) -> tuple[str, ...]:
+    """Return the names of the GPUs for steps with these numerics, as in CUDA_VISIBLE_DEVICES; none on a CPU."""
+    if numerics.device != "cuda":
+        return ()
+    import torch
+
+    count = torch.cuda.device_count()  # of those in CUDA_VISIBLE_DEVICES, if it is set
+    names = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name.strip()]
+    return tuple(names[:count] if len(names) >= count else map(str, range(count)))

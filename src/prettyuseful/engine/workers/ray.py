@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import Future
 from contextlib import ExitStack, suppress
@@ -21,6 +20,7 @@ from prettyuseful.engine.workers.base import LostWorkerError, set_first_result
 from prettyuseful.engine.workers.life import Watch
 from prettyuseful.engine.workers.ray_cluster import ray_cluster
 from prettyuseful.engine.workers.ray_observers import ActorProcess, Observers
+from prettyuseful.engine.workers.ray_room import Placed, amounts, fits, idle_in_the_way
 from prettyuseful.errors import PrettyUsefulError, StepFailedError, StudyError
 from prettyuseful.redaction import redact, redact_line
 from prettyuseful.redaction.exceptions import redact_uncaught_exceptions
@@ -149,7 +149,7 @@ class RayWorkers:
             worker = next(same_class, candidates[0])
             self.idle.remove(worker)
             return worker
-        self._kill_idle()  # they hold resources that the new actor may need
+        self._make_room(needs)
         options: dict[str, Any] = {"num_cpus": needs.threads, "num_gpus": needs.gpus, "max_restarts": 0}
         if needs.memory:
             options["memory"] = needs.memory
@@ -184,32 +184,37 @@ class RayWorkers:
                 else:
                     self._kill_idle()
 
+    def _make_room(self, needs: Resources) -> None:
+        """Stop the idle actors that hold room which a new actor needs. The others keep their models."""
+        if not self.idle:
+            return
+        nodes = {node["NodeID"]: node["Resources"] for node in self._ray.nodes() if node["Alive"]}
+        busy, idle = (
+            [Placed(worker.needs, self._observers.node_of(worker.process)) for worker in workers]
+            for workers in (self.busy, self.idle)
+        )
+        stopped = [self.idle[number] for number in idle_in_the_way(needs, nodes, busy, idle)]
+        self.idle = [worker for worker in self.idle if worker not in stopped]
+        for worker in stopped:
+            self._ray.kill(worker.actor)
+
     def _kill_idle(self) -> None:
         while self.idle:
             self._ray.kill(self.idle.pop().actor)
 
     def _fits(self, requested: Iterable[Resources]) -> bool:
         """Whether the cluster in its current size has all these resources."""
-        available, total = self._ray.cluster_resources(), Counter[str]()
-        for needs in requested:
-            total.update(_amounts(needs))
-        return all(amount <= available.get(name, 0) for name, amount in total.items())
+        return fits(requested, self._ray.cluster_resources())
 
     def _check_possible(self, step: Step) -> None:
         nodes = [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
-        requested = _amounts(step.spec.needs)
+        requested = amounts(step.spec.needs)
         if any(all(node.get(name, 0) >= amount for name, amount in requested.items()) for node in nodes):
             return
-        amounts = ", ".join(f"{amount:g} {name}" for name, amount in requested.items())
+        words = ", ".join(f"{amount:g} {name}" for name, amount in requested.items())
         raise StudyError(
-            f"{step.label} needs {amounts} on one node, but no node of the Ray cluster has that much; add such a node"
+            f"{step.label} needs {words} on one node, but no node of the Ray cluster has that much; add such a node"
         )
-
-
-def _amounts(needs: Resources) -> dict[str, int]:
-    """Return the resources by Ray's names, without zeros."""
-    amounts = {"CPU": needs.threads, "GPU": needs.gpus, "memory": needs.memory}
-    return {name: amount for name, amount in amounts.items() if amount}
 
 
 class _ProgressBuffer:

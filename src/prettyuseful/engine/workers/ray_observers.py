@@ -40,11 +40,9 @@ class Observers:
 
     def read_usage(self, process: ActorProcess) -> Answer | None:
         """Return the answer of the observer, or None as long as there is none. It is called again until there is."""
+        if not self.node_of(process):
+            return None
         try:
-            if not process.node:
-                if not self._is_ready(process.location):
-                    return None
-                process.node, process.pid = self._ray.get(process.location)
             if process.question is None:
                 process.question = self._observer(process.node).read_usage.remote(process.pid)
                 process.asked = time.monotonic()
@@ -57,6 +55,13 @@ class Observers:
         if process.question is not None and time.monotonic() - process.asked > self._patience:
             self._forget(process)  # the observer hangs
         return None
+
+    def node_of(self, process: ActorProcess) -> str:
+        """Return the id of the node of a process; empty as long as it is not known."""
+        with suppress(self._ray.exceptions.RayError):  # it is lost, which Ray reports by itself
+            if not process.node and self._is_ready(process.location):
+                process.node, process.pid = self._ray.get(process.location)
+        return process.node
 
     def stop(self) -> None:
         for node in list(self._by_node):

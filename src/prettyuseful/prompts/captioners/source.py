@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import os
-import re
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
-from urllib.parse import urlsplit
 
 from pydantic import ConfigDict, Field, JsonValue, field_validator, model_validator
 
 from prettyuseful.engine.cache import cached_model
 from prettyuseful.engine.keys import digest
 from prettyuseful.engine.pinned import Pinned
-from prettyuseful.errors import UnknownNameError, UserError, did_you_mean
+from prettyuseful.errors import UnknownNameError, did_you_mean
 from prettyuseful.fields import BareName, RelativePath, resolve_existing_folder
 from prettyuseful.hub.commits import check_resolved
 from prettyuseful.hub.files import pin_model_source
 from prettyuseful.hub.ids import is_hub_id
 from prettyuseful.numerics import Numerics
 from prettyuseful.paths import is_file
+from prettyuseful.prompts.captioners.access import base_url, read_key, reject_secrets
 from prettyuseful.prompts.captioners.base import PAPER_INSTRUCTION, Captioner
 
 DESCRIBER = "describer"
-_VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
-_KEY = re.compile(r"[!#-\[\]-~]+")  # ASCII without spaces, quotes and backslashes, so that JSON does not change it
 
 _LOCAL_MODEL = RelativePath(resolve_existing_folder, only_if=lambda captioner: captioner.endpoint is None)
 
@@ -53,13 +49,13 @@ class CaptionerSource(BareName):
     def _no_secrets(cls, value: Any) -> Any:
         """Check for secrets before validation, because validation errors would print the input."""
         if isinstance(value, dict):
-            _reject_secrets(value.get("endpoint"), value.get("api_key_env"))
+            reject_secrets(value.get("endpoint"), value.get("api_key_env"))
         return value
 
     @field_validator("endpoint")
     @classmethod
     def _normalise_endpoint(cls, url: str | None) -> str | None:
-        return None if url is None else url.rstrip("/").removesuffix("/chat/completions")
+        return None if url is None else base_url(url)
 
     @model_validator(mode="after")
     def _fits_together(self) -> CaptionerSource:
@@ -135,47 +131,5 @@ def _make_captioner(source: CaptionerSource, numerics: Numerics) -> Captioner:
         source.max_tokens,
         source.image_size,
         source.concurrency,
-        key=_key(source.api_key_env),
+        key=read_key(source.api_key_env),
     )
-
-
-def _key(variable: str | None) -> str | None:
-    if variable is None:
-        return None
-    key = os.environ.get(variable, "").strip()
-    if not key:
-        raise UserError(
-            f"the environment variable {variable} (api_key_env) is not set; export it with the key of the endpoint"
-        )
-    if not _KEY.fullmatch(key):
-        raise UserError(
-            f"the environment variable {variable} contains characters that no key has; export the key again"
-        )
-    return key
-
-
-def _reject_secrets(endpoint: object, variable: object) -> None:
-    """Reject secrets in study files, which are often shared. The messages do not repeat the input."""
-    if isinstance(variable, str) and not _VARIABLE.fullmatch(variable):
-        raise ValueError(
-            "api_key_env must be the name of an environment variable (capitals, digits and _), not the key itself; "
-            "export the key and give the name of the variable, such as CAPTION_API_KEY"
-        )
-    if not isinstance(endpoint, str):
-        return
-    if any(mark in endpoint for mark in "@?#"):
-        raise ValueError(
-            "endpoint must not contain user:password@, a ?query or a #fragment, because study files are often shared; "
-            "give the base URL alone, and the key by api_key_env"
-        )
-    if not _is_url(endpoint):
-        raise ValueError("endpoint must be an http:// or https:// URL with a host, such as http://localhost:8000/v1")
-
-
-def _is_url(text: str) -> bool:
-    try:
-        parts = urlsplit(text)
-        _ = parts.port  # reading the property validates the port
-    except ValueError:
-        return False
-    return parts.scheme in ("http", "https") and bool(parts.hostname) and text.isprintable() and " " not in text
