@@ -24,7 +24,7 @@ ALL = [kind for kind in vars(errors).values() if isinstance(kind, type) and issu
 def test_user_errors_are_distinct_from_failures() -> None:
     """The exit code, and whether a run continues, depend on this."""
     assert {kind.__name__ for kind in ALL if not issubclass(kind, UserError)} == {
-        "PrettyUsefulError", "CorruptArtifactError", "StepFailedError", "EveryRunFailedError",
+        "PrettyUsefulError", "CorruptArtifactError", "StepFailedError", "MemoryLimitError", "EveryRunFailedError",
     }  # fmt: skip
     assert all(issubclass(kind, PrettyUsefulError) for kind in ALL)
     assert issubclass(StoreUnavailableError, StoreError)

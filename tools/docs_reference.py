@@ -418,10 +418,11 @@ def _generators() -> Iterator[str]:
     )
     yield "## Models"
     yield (
-        "Parameters are those of the denoiser, in billions. Tokens are the longest prompt that the model reads. Memory "
-        "is an estimate from the sizes of the components, which was not measured: for denoiser and VAE with one image, "
-        "plus for the text encoders, which are on the GPU together only for captions, if both fit. A gated model needs "
-        "its licence accepted on the hub."
+        "Parameters are those of the denoiser, in billions. Tokens are the longest prompt that the model reads. "
+        "The three columns of memory are predictions in GB from counted tensors, not measured on a GPU: denoiser "
+        "and VAE with one image at the vendor's settings, and with the default micro-batch (its size in brackets); and "
+        "the text encoders, which are on the GPU together with the others only for captions, if both fit. A gated "
+        "model needs its licence accepted on the hub."
     )
     yield TABLES["generators"].text
     yield "## Sampling settings"

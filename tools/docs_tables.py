@@ -15,7 +15,7 @@ from prettyuseful.checks.rows import CHECKS
 from prettyuseful.diagnosis.causes import CAUSES
 from prettyuseful.encoders.table import ENCODERS
 from prettyuseful.generators.base import Sampling
-from prettyuseful.generators.models import MODELS
+from prettyuseful.generators.models import MODELS, Model
 from prettyuseful.metrics import METRICS, Metric
 from prettyuseful.names import list_names
 from prettyuseful.prompts.plan import PromptPlan
@@ -195,11 +195,21 @@ def _generators() -> Iterator[tuple[str, ...]]:
             model.released or "bundled",
             f"{model.parameters:g} B" if model.parameters else "",
             f"{model.size}" if model.size else "",
-            f"{model.max_sequence or 77}" if model.memory else "",  # None: the tokenizers of CLIP, 77 tokens
-            " + ".join(f"{part:g}" for part in model.memory) if model.memory else "",
+            f"{model.max_sequence or 77}" if model.footprint else "",  # None: the tokenizers of CLIP, 77 tokens
+            *_memory(model),
             f"{model.licence}{' (gated)' if model.gated else ''}",
             f"`{model.path_or_id}`{f'; {model.note}' if model.note else ''}",
         )
+
+
+def _memory(model: Model) -> Iterator[str]:
+    """Yield the GB for one image, those for a micro-batch, and those for text encoders."""
+    footprint, dtype = model.footprint, model.dtype
+    for images in (1, model.micro_batch):
+        memory = footprint.sampling(model.vendor, model.size or 0, images, dtype) if footprint else 0
+        batch = f" ({images})" if images > 1 else ""
+        yield f"{memory / 1e9:.1f}{batch}" if footprint else ""
+    yield f"{footprint.encoding(dtype) / 1e9:.1f}" if footprint else ""
 
 
 def _sampling() -> Iterator[tuple[str, ...]]:
@@ -234,7 +244,7 @@ TABLES = {
         Table("tasks", ("task", "what it is", "images"), _tasks),
         Table(
             "generators",
-            ("id", "released", "parameters", "px", "tokens", "memory (GB)", "licence", "source"),
+            ("id", "released", "parameters", "px", "tokens", "1 image", "micro-batch", "text", "licence", "source"),
             _generators,
         ),
         Table("sampling", ("id", "`sampling: vendor`", "`sampling: paper`"), _sampling),

@@ -237,6 +237,8 @@ def _cost_columns(cost: Cost) -> dict[str, Callable[[Amounts], str]]:
         columns["disk"] = lambda amounts: _amount(
             amounts.bytes, amounts.unsized_steps, lambda count: size(round(count))
         )
+    if total.memory:
+        columns["memory"] = lambda amounts: "" if amounts.memory is None else size(amounts.memory)
     if total.money != 0 and cost.prices != Prices():
         columns["money"] = lambda amounts: _amount(amounts.money, amounts.unknown_steps, "{:,.2f}".format)
     return columns

@@ -32,10 +32,6 @@ class GateError(UserError):
     """An invalid condition of `audit --fail-if`, or one that cannot be evaluated."""
 
 
-class MemoryLimitError(UserError):
-    """A step does not fit into the memory of its device; the message says which setting fits."""
-
-
 class StoreError(UserError):
     """The store cannot be used: it is not writable, full, or not a store."""
 
@@ -50,6 +46,13 @@ class CorruptArtifactError(PrettyUsefulError):
 
 class StepFailedError(PrettyUsefulError):
     """A step failed. The cause is recorded, and steps that do not depend on it still run."""
+
+
+class MemoryLimitError(StepFailedError):
+    """A step does not fit into the memory of its device; the message says which setting fits.
+
+    Other parts of the same artifact are not tried, because they would not fit either.
+    """
 
 
 class EveryRunFailedError(StepFailedError):

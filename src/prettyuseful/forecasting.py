@@ -17,7 +17,7 @@ from prettyuseful.plan.gather import gather_records
 from prettyuseful.plan.study import Plan
 from prettyuseful.records import ForecastRecord, Record, StudyRecord, write_records
 from prettyuseful.results import StudyResult, write_results
-from prettyuseful.run import DEFAULT_STORE, check_any_run, check_results_folder
+from prettyuseful.run import DEFAULT_STORE, check_any_run, check_results_folder, warn_of_memory
 from prettyuseful.study.file import REAL, Study
 
 _logger = logging.getLogger("prettyuseful")
@@ -60,6 +60,7 @@ def run_forecast(
     plan, folder = forecast_plan(study, [row.metric for row in PREDICTORS if row.metric]), Path(out)
     check_results_folder(plan, folder)
     with Execution(store, workers, on, on_event).session(study.numerics) as session:
+        warn_of_memory(plan, session.store)
         forecasting = _Forecasting(plan, session, Outcome())
         with convert_write_errors(folder):
             try:

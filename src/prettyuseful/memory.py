@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from prettyuseful.errors import MemoryLimitError
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -10,6 +13,28 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return True
     return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+
+
+@contextmanager
+def explain_out_of_memory(message: str) -> Iterator[None]:
+    """Raise a MemoryLimitError with a message if the memory is exhausted inside the `with` block."""
+    try:
+        yield
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        # Without the error, whose frames would keep what was loaded in memory.
+        raise MemoryLimitError(message) from None
+
+
+def free_memory(device: str) -> int | None:
+    """Return the bytes of free memory of an accelerator, with what PyTorch has reserved; None for other devices."""
+    if not device.startswith("cuda"):
+        return None
+    import torch
+
+    free, _ = torch.cuda.mem_get_info(device)
+    return int(free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device))
 
 
 def largest_fitting_count(work: Callable[[int], object], count: int) -> int:

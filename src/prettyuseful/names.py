@@ -116,8 +116,10 @@ def _model_facts(model: Model) -> Iterator[str]:
         yield f"{model.parameters:g} B"
     if model.size is not None:
         yield f"{model.size} px"
-    if model.memory is not None:
-        yield f"{max(model.memory):g} GB"
+    if model.footprint is not None:
+        images, size = model.micro_batch, model.size or 0
+        memory = model.footprint.sampling(model.vendor, size, images, model.dtype)
+        yield f"{max(memory, model.footprint.encoding(model.dtype)) / 1e9:.0f} GB with {images} images at once"
     if model.released:
         yield model.path_or_id
     if model.note:

@@ -149,8 +149,20 @@ class TrainingNumerics(Numerics):
     images_at_once: int | None = Field(
         None,
         ge=1,
-        description="images per forward pass in training; gradients are accumulated up to the batch size of the recipe",
+        description="images per forward pass in training; gradients are accumulated up to the batch size of the "
+        "recipe; default: the whole batch, or on a GPU as many as are predicted to fit, without batch norm",
     )
+    recompute: bool = Field(
+        False,
+        description="compute activations again in the backward pass (activation checkpointing): less memory, more "
+        "time; for networks of timm that support it",
+    )
+
+    @model_serializer(mode="wrap")
+    def _serialise(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out what is off, too: keys are older than this field."""
+        values = super()._serialise(handler)  # pydantic calls only the serializer of the subclass
+        return {name: value for name, value in values.items() if name != "recompute" or value}
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -38,6 +39,7 @@ from prettyuseful.output_files import check_outside_stores, convert_write_errors
 from prettyuseful.plan.experiments import with_experiment
 from prettyuseful.plan.gather import gather_records
 from prettyuseful.plan.measured import measured_cells
+from prettyuseful.plan.memory import gpu_memory, memory_warnings
 from prettyuseful.plan.planned import PlannedDataset
 from prettyuseful.plan.study import Plan, make_plan
 from prettyuseful.records import Record, RunRecord, dataset_label, write_records
@@ -55,6 +57,7 @@ from prettyuseful.study.numerics import StudyNumerics
 from prettyuseful.study.reading import parse_study
 
 DEFAULT_STORE = "prettyuseful-store"
+_logger = logging.getLogger("prettyuseful")
 _PILOT_SEEDS = 3
 _MAX_NAME = 80  # characters of the name of a data set that is named after its generator
 
@@ -87,6 +90,7 @@ def run_study(
     """
     plan = make_plan(study)
     with Execution(store, workers, on, on_event).session(study.numerics) as session:
+        warn_of_memory(plan, session.store)
         return run_plan(plan, session, Path(out))
 
 
@@ -117,7 +121,16 @@ def run_experiment(
     study, notes = with_experiment(study, chosen)
     plan = make_plan(study)
     with Execution(store, workers, on, on_event).session(study.numerics) as session:
+        warn_of_memory(plan, session.store)
         return run_plan(replace(plan, notes=(*plan.notes, *notes)), session, Path(out))
+
+
+def warn_of_memory(plan: Plan, store: Store) -> None:
+    """Log a line for what is predicted to exceed the memory of a GPU, before anything runs."""
+    card = gpu_memory()
+    if any(memory_warnings(plan.steps.values(), card)):
+        for line in memory_warnings(plan.missing_steps(store).values(), card):
+            _logger.warning("warning: %s", line)
 
 
 def run_plan(plan: Plan, session: Session, out: Path) -> StudyResult:
@@ -307,10 +320,12 @@ def estimate_and_explain(study: Study, store: Path | str, prices: Prices) -> tup
 
 def _cost_of(plan: Plan, store: Store | None, rates: Rates, prices: Prices | None) -> Cost:
     """Return the cost of the steps that are needed so far, and at most if results may ask for more."""
-    workers, needed = local_parallelism(plan.study.numerics), needed_plan(plan, store)
+    workers, needed, card = local_parallelism(plan.study.numerics), needed_plan(plan, store), gpu_memory()
 
     def cost(plan: Plan) -> Cost:
-        return cost_of(plan.steps, _missing_steps(plan, store), rates, workers, prices)
+        missing = _missing_steps(plan, store)
+        warnings = tuple(memory_warnings(missing.values(), card))
+        return replace(cost_of(plan.steps, missing, rates, workers, prices), warnings=warnings)
 
     largest = largest_plan(plan, store)
     if len(largest.runs) == len(needed.runs):

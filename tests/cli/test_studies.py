@@ -17,7 +17,8 @@ from tests.made_up import made_up_summary
 
 from prettyuseful.cli.app import DEFAULT_STORE
 from prettyuseful.cli.studies import _print_result
-from prettyuseful.records import StudyRecord, read_records
+from prettyuseful.engine.store.local import LocalStore
+from prettyuseful.records import RunRecord, StudyRecord, read_records
 
 STUDY = "version: 1\ntask: photos\ndatasets:\n  base: {generator: pocket-base, images_per_class: 10}\n"
 
@@ -160,6 +161,31 @@ def test_run_does_not_write_results_into_the_task_folder(folder_task: Path, stud
     (folder_task.parent / "my.yaml").write_text(study_text(task=folder_task))
     result = call_here("run", "my.yaml", "--out", folder_task, "--store", "store", cwd=folder_task.parent)
     assert "contains the images of the task" in one_error(result)
+
+
+def test_a_data_set_that_exceeds_the_memory_fails_alone(
+    tmp_path: Path, shared_task: Path, planted: Callable[[str], str]
+) -> None:
+    """The other data set is trained on, the message says which one failed, and the mended study makes only that."""
+    hungry, noise = (f"generator: '{planted(kind)}', images_per_class: 6" for kind in ("Hungry", "Noise"))
+    text = (
+        f"version: 1\ntask: {{folder: {shared_task}}}\ntrain: {{seeds: [0]}}\nmetrics: []\n"
+        f"datasets:\n  big: {{{hungry}}}\n  other: {{{noise}}}\n"
+    )
+    (tmp_path / "study.yaml").write_text(text)
+    arguments = ("run", tmp_path / "study.yaml", "--store", tmp_path / "s", "--out", tmp_path / "out", "--workers", 1)
+    result = call_here(*arguments)
+    assert result.returncode == 1
+    (failure,) = (line for line in result.stderr.splitlines() if line.startswith("failed: generate "))
+    assert failure.startswith("failed: generate big: ")
+    assert "3 fit: set micro_batch: 3 for this data set" in failure
+    records = read_records(tmp_path / "out" / "records")
+    statuses = {record.dataset: record.status for record in records if isinstance(record, RunRecord)}
+    assert (statuses["big"], statuses["other"]) == ("failed", "complete")
+    (tmp_path / "study.yaml").write_text(text.replace("6}\n  other", "6, micro_batch: 3}\n  other"))
+    again = call_here(*arguments)
+    assert again.returncode == 0, again.stderr
+    assert sum(manifest.step == "collect" for manifest in LocalStore(tmp_path / "s").list()) == 2
 
 
 def test_a_failed_step_exits_with_code_1(tmp_path: Path, study_text: Callable[..., str]) -> None:

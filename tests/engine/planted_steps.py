@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar, NoReturn
 
 from prettyuseful.engine.step import Job, StepSpec
-from prettyuseful.errors import DataError, StoreUnavailableError
+from prettyuseful.errors import DataError, MemoryLimitError, StoreUnavailableError
 from prettyuseful.numerics import Numerics
 
 
@@ -45,6 +45,16 @@ class FailSpec(StepSpec):
     def make(self, job: Job) -> dict[str, Any]:
         del job
         raise DataError("a broken image") if self.user else RuntimeError(os.environ.get(self.variable, "no luck"))
+
+
+class LargeSpec(WriteSpec):
+    keeps_model: ClassVar[bool] = False
+
+
+class HungrySpec(WriteSpec):
+    def make(self, job: Job) -> dict[str, Any]:
+        del job
+        raise MemoryLimitError("4 images exceed the memory; 2 fit")
 
 
 class ExitSpec(StepSpec):

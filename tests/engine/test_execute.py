@@ -10,9 +10,10 @@ from types import ModuleType
 import pytest
 from tests.engine.running import content, run, step
 
-from prettyuseful.engine.events import Event, StepEvent
-from prettyuseful.engine.execute import Outcome, select_missing_steps
+from prettyuseful.engine.events import Event, StepEvent, ignore
+from prettyuseful.engine.execute import Outcome, execute, select_missing_steps
 from prettyuseful.engine.store.local import LocalStore
+from prettyuseful.engine.workers.local import LocalWorkers
 from prettyuseful.errors import DataError, StoreError, StoreUnavailableError
 
 
@@ -62,6 +63,31 @@ def test_failure_blocks_only_dependent_steps(planted_steps: ModuleType, store: L
     assert outcome.failed == {bad.key: "RuntimeError: no luck"}
     assert outcome.blocked == {after.key, second_after.key}
     assert outcome.completed == {good.key}
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_what_does_not_fit_into_the_memory_is_not_tried_in_parts(
+    planted_steps: ModuleType, store: LocalStore, workers: int
+) -> None:
+    """The parts of a data set that cannot be completed are not made, and neither is what only they need."""
+    texts = [step(planted_steps.WriteSpec(text=f"prompt {i}")) for i in range(4)]
+    parts = [step(planted_steps.HungrySpec(text=f"part {i}"), texts[i]) for i in range(4)]
+    whole = step(planted_steps.WriteSpec(text="data set"), *parts)
+    tested = step(planted_steps.WriteSpec(text="test"), whole)
+    shared = step(planted_steps.WriteSpec(text="real"), texts[3])
+    others = step(planted_steps.WriteSpec(text="other data set"), shared)
+    # Parts come directly after their prompts, so that the first one fails before the others start.
+    order = [texts[0], parts[0], texts[1], parts[1], texts[2], parts[2], texts[3], parts[3], whole, tested]
+    steps = {s.key: s for s in (*order, shared, others)}
+    with LocalWorkers(store, workers) as open_workers:
+        outcome = execute(steps, [tested.key, others.key], store, open_workers, ignore)
+    failed = outcome.failed.keys()
+    assert set(outcome.failed.values()) == {"4 images exceed the memory; 2 fit"}
+    assert 1 <= len(failed) <= workers
+    assert {whole.key, tested.key} <= outcome.blocked
+    assert {texts[3].key, shared.key, others.key} <= outcome.completed
+    assert failed | outcome.blocked | outcome.completed == steps.keys()
+    assert workers > 1 or {texts[1].key, texts[2].key} <= outcome.blocked
 
 
 @pytest.mark.parametrize("workers", [1, 2])

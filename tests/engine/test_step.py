@@ -1,15 +1,23 @@
 from __future__ import annotations
 
+import weakref
 from pathlib import Path
+from types import ModuleType
 from typing import Any, ClassVar
 
 import pytest
+from tests.engine import running
 from tests.engine.test_deletion import make_deep
 
+from prettyuseful.engine.cache import cached_model, release_model
 from prettyuseful.engine.pinned import Pinned
 from prettyuseful.engine.step import Job, Step, StepSpec, run_step
 from prettyuseful.engine.store.local import LocalStore
 from prettyuseful.errors import CorruptArtifactError, StepFailedError
+from prettyuseful.steps.classifiers import EvaluateSpec, TrainMixSpec, TrainSpec
+from prettyuseful.steps.generation import GenerateSpec
+from prettyuseful.steps.linear_probe import FitMixSpec, FitProbeSpec
+from prettyuseful.steps.measures import MeasureSpec
 
 
 class Note(StepSpec):
@@ -151,3 +159,24 @@ def test_missing_input_is_reported(store: LocalStore) -> None:
 def test_claimed_step_is_left_to_its_holder(store: LocalStore) -> None:
     with store.claim(step(Note()).key):
         assert run_step(step(Note()), LocalStore(store.root), lambda _: None) is None
+
+
+class Model:
+    """What a step has loaded."""
+
+
+@pytest.mark.parametrize(("spec", "stays"), [("WriteSpec", True), ("LargeSpec", False)])
+def test_a_step_states_whether_a_loaded_model_stays_in_memory(
+    planted_steps: ModuleType, tmp_path: Path, spec: str, stays: bool
+) -> None:
+    store = LocalStore(tmp_path / "store")
+    model = weakref.ref(cached_model(Model))
+    run_step(running.step(getattr(planted_steps, spec)(text="a")), store, lambda _: None)
+    assert (model() is not None) == stays
+    release_model()
+
+
+def test_training_and_tests_release_the_pipeline_that_generated_images() -> None:
+    specs = (TrainSpec, TrainMixSpec, EvaluateSpec, FitProbeSpec, FitMixSpec, MeasureSpec)
+    assert not any(spec.keeps_model for spec in specs)
+    assert GenerateSpec.keeps_model

@@ -125,7 +125,7 @@ EDITS: list[tuple[str, str, str, list[str]]] = [
     (CUSTOM, "tiny", "small_set", [
         "mix of data set both changed from {real: 3, tiny: 3} to {real: 3, small_set: 3}",
         "name of the data set changed from tiny to small_set"]),
-    (CUSTOM, "micro_batch: 4", "micro_batch: 8", ["numerics.micro_batch changed from 4 to 8"]),
+    (CUSTOM, "micro_batch: 4", "micro_batch: 8", ["micro_batch changed from 4 to 8"]),
     (CUSTOM, "micro_batch: 4", "micro_batch: 4, threads: 2", ["numerics.threads changed from 1 to 2"]),
     (CUSTOM, "micro_batch: 4", "micro_batch: 4, device: cuda", ["numerics.device changed from cpu to cuda"]),
     (CUSTOM, "metrics: []", "metrics: [density]", [NEW]),
@@ -138,7 +138,7 @@ EDITS: list[tuple[str, str, str, list[str]]] = [
      ["sampling.cfg changed from 1.0 to 3.0 and sampling.negative from none to x"]),
     (DIFFUSION, PROMPTS, "caption", ["prompts.strategy changed from template to caption", NEW]),
     (DIFFUSION, "'a {}', 'the {}'", "'a {}'", ["prompts.templates changed (the {} removed)", NEW]),
-    (DIFFUSION, "micro_batch: 4", "micro_batch: 2", ["numerics.micro_batch changed from 4 to 2", NEW]),
+    (DIFFUSION, "micro_batch: 4", "micro_batch: 2", ["micro_batch changed from 4 to 2", NEW]),
     (DIFFUSION, "width: 0.2", "width: 0.3", ["transform.width changed from 0.2 to 0.3"]),
     (DIFFUSION, "{kind: blur, width: 0.2}", "{kind: jpeg, quality: 50}", ["transform.kind changed from blur to jpeg"]),
     (DIFFUSION, "width: 0.5", "width: 0.7", ["probe.transform.width changed from 0.5 to 0.7"]),

@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import diffusers
 import pytest
@@ -16,6 +18,7 @@ from tests.generators.reference_pipelines import KINDS, REFINED, generate_images
 
 from prettyuseful.errors import DataError
 from prettyuseful.generators.encoder import PromptEncoder
+from prettyuseful.generators.models import MODELS
 from prettyuseful.generators.sampler import DiffusersSampler
 from prettyuseful.numerics import Numerics
 
@@ -111,3 +114,49 @@ def test_every_pocket_model_generates_images(name: str) -> None:
     images = generate_images(name, cfg=1.0, steps=4)
     assert images.shape == (3, 32, 32, 3)
     assert images.std() > 10
+
+
+def rename_weights(folder: Path, variant: str) -> None:
+    """Name all weight files as those of a variant, with numbers of 16 bits."""
+    for path in [*folder.rglob("*.safetensors")]:
+        state = {
+            name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in load_file(path).items()
+        }
+        save_file(state, path.with_name(f"{path.stem}.{variant}.safetensors"), metadata={"format": "pt"})
+        path.unlink()
+
+
+@pytest.mark.parametrize("part", ["text encoder", "image"])
+def test_a_folder_with_only_half_precision_files_is_loaded(tiny: Tiny, tmp_path: Path, part: str) -> None:
+    folder = tmp_path / "tiny"
+    shutil.copytree(tiny("sd"), folder)
+    rename_weights(folder, "fp16")
+    load(folder, part)
+    if part == "image":
+        difference = generate_images(str(folder), cfg=1.0).astype(int) - generate_images(str(tiny("sd")), cfg=1.0)
+        assert abs(difference).mean() < 3  # of the rounded weights
+    shutil.rmtree(folder / ("text_encoder" if part.startswith("text") else "unet"))
+    with pytest.raises(DataError, match="is incomplete"):
+        load(folder, part)
+
+
+def test_a_variant_that_the_files_do_not_have_is_replaced(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    row = replace(MODELS["sd-1.5"], id="single", path_or_id=str(tiny("sd")), size=None)
+    monkeypatch.setitem(MODELS, row.id, row)
+    assert row.variant == "fp16"
+    images = generate_images("single", cfg=1.0)
+    assert (images == generate_images(str(tiny("sd")), cfg=1.0)).all()
+
+
+def test_a_denoiser_is_quantised_before_it_moves_to_the_device(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The device may have no room for it in 16 bits."""
+    move, moved = diffusers.DiffusionPipeline.to, []
+
+    def watched(pipeline: Any, *arguments: Any, **options: Any) -> Any:
+        moved.append({weight.dtype for weight in pipeline.unet.parameters()})
+        return move(pipeline, *arguments, **options)
+
+    monkeypatch.setattr(diffusers.DiffusionPipeline, "to", watched)
+    name = str(tiny("sd"))
+    DiffusersSampler(name, settings(name, cfg=1.0, quantise="float8"), Numerics())
+    assert [torch.float8_e4m3fn in dtypes for dtypes in moved] == [True]

@@ -25,6 +25,15 @@ def test_logs_are_captured_and_not_printed(library: str, capfd: pytest.CaptureFi
     assert "some weights" not in output.out + output.err
 
 
+def test_messages_that_differ_in_numbers_are_kept_once() -> None:
+    logger = logging.getLogger("diffusers")
+    with capture_library_logs() as messages:
+        for batch in range(1000):
+            logger.warning("casting %d modules", batch)
+            logger.warning("upcasting the VAE")
+    assert messages == ["casting 0 modules", "upcasting the VAE"]
+
+
 def test_only_future_warnings_are_suppressed() -> None:
     with warnings.catch_warnings(record=True) as output:
         warnings.simplefilter("always")

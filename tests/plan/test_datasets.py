@@ -53,6 +53,26 @@ def test_a_user_defined_generator_has_no_sampling_settings(plan_of: PlanOf, plan
     assert keys(plan, "encode") == []
 
 
+def test_each_data_set_may_have_its_own_micro_batch(plan_of: PlanOf, planted: Callable[[str], str]) -> None:
+    """So advice for a data set that exceeds the memory changes the keys of no other data set."""
+    noise = f"generator: '{planted('Noise')}', images_per_class: 60"
+    both = plan_of(f"a: {{{noise}}}\nb: {{{noise}, seed: 1}}")
+    smaller = plan_of(f"a: {{{noise}, micro_batch: 8}}\nb: {{{noise}, seed: 1}}")
+    assert {spec.micro_batch for spec in specs(both, GenerateSpec)} == {25}
+    assert {(spec.seed, spec.micro_batch) for spec in specs(smaller, GenerateSpec)} == {(0, 8), (1, 25)}
+    kept = {key for key in keys(both, "generate") if key in smaller.steps}
+    assert {both.steps[key].spec.seed for key in kept} == {1}  # type: ignore[attr-defined]
+    assert dataset(smaller, "b").key == dataset(both, "b").key
+    of_study = plan_of(f"a: {{{noise}, micro_batch: 8}}\nb: {{{noise}, seed: 1}}", "numerics: {micro_batch: 3}")
+    assert {(spec.seed, spec.micro_batch) for spec in specs(of_study, GenerateSpec)} == {(0, 8), (1, 3)}
+
+
+def test_the_micro_batch_of_a_model_is_that_of_its_row(plan_of: PlanOf) -> None:
+    sets = "a: {generator: sd3.5-large, images_per_class: 60}\nb: {generator: pocket-base, images_per_class: 60}"
+    sizes = {spec.generator: spec.micro_batch for spec in specs(plan_of(sets), GenerateSpec)}
+    assert sizes == {"sd3.5-large": 12, "pocket-base": 25}
+
+
 @pytest.mark.parametrize(
     ("kind", "more", "message"),
     [

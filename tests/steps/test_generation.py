@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 import torch
 
 from prettyuseful.data.dataset import Row, read_shard
+from prettyuseful.engine.cache import release_model
 from prettyuseful.engine.keys import derive_seed
 from prettyuseful.engine.pinned import Pinned
 from prettyuseful.engine.step import Step, StepSpec, run_step
@@ -18,6 +20,7 @@ from prettyuseful.engine.store.base import Artifact, Manifest
 from prettyuseful.engine.store.local import LocalStore
 from prettyuseful.errors import DataError, MemoryLimitError, StepFailedError
 from prettyuseful.generators.base import Request, Sampling
+from prettyuseful.generators.encoder import PromptEncoder
 from prettyuseful.generators.sampler import DiffusersSampler
 from prettyuseful.numerics import Numerics
 from prettyuseful.prompts.strategies import PROMPT_STRATEGIES
@@ -324,8 +327,8 @@ def test_an_out_of_memory_error_suggests_a_micro_batch_that_fits(
     with pytest.raises(MemoryLimitError) as error:
         maker.rows()
     assert str(error.value) == (
-        "tiny: 4 images per micro-batch exceed the memory; 2 fit: set numerics.micro_batch: 2 (this changes the "
-        "keys, so images made with another micro-batch are generated again)"
+        "tiny: 4 images per micro-batch exceed the memory; 2 fit: set micro_batch: 2 for this data set (with "
+        "`prettyuseful generate`: --numerics '{micro_batch: 2}'); its images are generated again, and no others"
     )
     assert [len(request.seeds) for request in asked] == [
         2
@@ -336,6 +339,64 @@ def test_an_out_of_memory_error_suggests_a_micro_batch_that_fits(
 def test_an_out_of_memory_error_without_any_fitting_micro_batch(own: Callable[..., Maker]) -> None:
     with pytest.raises(MemoryLimitError, match=r"4 images .* not even one image fits: use a smaller size"):
         own("Starving").rows()
+
+
+def test_too_little_memory_for_the_weights_is_reported(pipeline: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(*_: Any) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
+
+    release_model()
+    monkeypatch.setattr("prettyuseful.generators.sampler._load", load)
+    with pytest.raises(
+        MemoryLimitError, match=r"^tiny: its weights exceed the memory .*; use sampling: \{quantise: fl"
+    ):
+        pipeline.rows()
+
+
+@pytest.mark.parametrize("method", ["__init__", "encode"])
+def test_too_little_memory_for_text_encoders_is_reported(
+    tmp_path: Path, pipeline_folder: Path, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    def fail(*_: Any) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
+
+    release_model()
+    monkeypatch.setattr(PromptEncoder, method, fail)
+    with pytest.raises(MemoryLimitError, match=r"^tiny: its text encoders exceed the memory; use a device with more"):
+        Maker(tmp_path / "store", str(pipeline_folder), SAMPLING)
+
+
+@pytest.mark.parametrize(
+    ("method", "message"), [("__init__", "its weights exceed"), ("encode", "its text encoders exceed")]
+)
+def test_too_little_memory_in_a_step_that_encodes_is_reported(
+    several: Maker, monkeypatch: pytest.MonkeyPatch, method: str, message: str
+) -> None:
+    def fail(*_: Any) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
+
+    release_model()
+    monkeypatch.setattr(PromptEncoder, method, fail)
+    with pytest.raises(MemoryLimitError, match=f"^tiny: {message} the memory"):
+        several.rows(encoding=MIXED)
+
+
+def test_what_libraries_log_for_every_batch_is_kept_once(
+    pipeline: Maker, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    sample = DiffusersSampler.sample
+
+    def chatty(self: DiffusersSampler, *arguments: Any) -> torch.Tensor:
+        logging.getLogger("diffusers.models").warning("%d modules should be kept in float32", len(calls))
+        calls.append(1)
+        return sample(self, *arguments)
+
+    calls: list[int] = []
+    monkeypatch.setattr(DiffusersSampler, "sample", chatty)
+    facts = pipeline.shard(0, 3).manifest.facts
+    assert len(calls) == 3
+    assert facts["library_logs"] == ["0 modules should be kept in float32"]
+    assert "modules" not in "".join(capfd.readouterr())
 
 
 def test_other_failures_are_not_reported_as_out_of_memory(own: Callable[..., Maker]) -> None:

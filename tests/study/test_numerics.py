@@ -33,6 +33,17 @@ def test_auto_is_resolved_for_each_kind_of_step(
         assert (step_numerics.dtype, step_numerics.memory_format) == training
 
 
+def test_recomputing_is_a_setting_of_training_that_is_in_keys_only_if_set() -> None:
+    plain = StudyNumerics().training_numerics()
+    assert "recompute" not in plain.model_dump()
+    assert plain.model_dump() == {**Numerics().model_dump(), "images_at_once": None}
+    again = StudyNumerics(recompute=True)
+    assert again.training_numerics().model_dump()["recompute"] is True
+    for numerics in (again.generation_numerics("float16"), again.inference_numerics(), again.step_numerics()):
+        assert type(numerics) is Numerics
+        assert "recompute" not in numerics.model_dump()
+
+
 def test_each_kind_of_step_gets_only_the_settings_that_affect_it() -> None:
     numerics = StudyNumerics(threads=3, compile=True, images_at_once=8, attention="math", fuse_projections=True)
     assert numerics.training_numerics() == TrainingNumerics(threads=3, compile=True, images_at_once=8)

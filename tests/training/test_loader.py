@@ -45,12 +45,17 @@ def test_all_images_come_in_order(pixels: Pixels) -> None:
 
 def test_another_device_gets_the_same_batches_in_order(pixels: Pixels, monkeypatch: pytest.MonkeyPatch) -> None:
     """`meta` stands for an accelerator: it has no values, but batches are loaded ahead and moved to it."""
-    monkeypatch.setattr(BatchLoader, "_fits_on_device", lambda _: False)
     monkeypatch.setattr(torch.Tensor, "pin_memory", lambda tensor: tensor)
     loader = BatchLoader(pixels, "meta")
     result = [*loader.batches_in_order(loader.rows, 4)]
     assert {images.device.type for images, _ in result} == {"meta"}
     assert np.array_equal(torch.cat([sizes for _, sizes in result]), pixels.sizes)
+
+
+def test_a_data_set_is_kept_on_the_device_if_there_is_room(pixels: Pixels) -> None:
+    size = sum(shard.nbytes for shard in pixels.shards)
+    for room, device in ((None, "cpu"), (size, "cpu"), (size + 1, "meta")):
+        assert {shard.device.type for shard in BatchLoader(pixels, "meta", room)._shards} == {device}
 
 
 def test_an_epoch_is_whole_batches_in_random_order() -> None:

@@ -24,6 +24,7 @@ from prettyuseful.training.classifier import Classifier, Design
 from prettyuseful.training.inference import penultimate_features, predict
 from prettyuseful.training.initialisation import init_classifier
 from prettyuseful.training.loop import train
+from prettyuseful.training.memory import predict_memory
 from prettyuseful.training.recipes import SMALL, View, view_of
 from prettyuseful.training.validation import BestCheckpoint
 
@@ -162,6 +163,29 @@ def test_gradients_of_parts_add_up_to_the_batch(pixels: Pixels, tmp_path: Path) 
     # Compare the mean, because Adam makes a full step even for a gradient of rounding errors.
     assert all((a - b).abs().mean() < 1e-5 for a, b in zip(whole, parts, strict=True))
     assert not all(torch.equal(a, b) for a, b in zip(whole, parts, strict=True))
+
+
+def test_on_a_small_accelerator_gradients_are_accumulated(
+    pixels: Pixels, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The weights are those of a study that sets the number of images; with batch norm, nothing is chosen."""
+
+    def trained(architecture: str, at_once: int | None = None) -> Classifier:
+        numerics = TrainingNumerics(images_at_once=at_once)
+        return fit_from(fresh(architecture=architecture), pixels, tmp_path, epochs=1, numerics=numerics)
+
+    vit = "vit_tiny_patch16_224"
+    expected = {name: weights(trained(name, at_once)) for name, at_once in ((vit, 2), ("resnet10t", None))}
+    monkeypatch.setattr("prettyuseful.training.memory._MIN_IMAGES", 1)
+    for name, chosen in ((vit, 2), ("resnet10t", None)):
+        memory = predict_memory(fresh(architecture=name), TINY, 16)
+        assert memory is not None
+        free = memory.total(2, 16) / 0.9 + 1000
+        monkeypatch.setattr("prettyuseful.training.loop.free_memory", lambda _, free=free: round(free))
+        model = trained(name)
+        assert isinstance(model.numerics, TrainingNumerics)
+        assert model.numerics.images_at_once == chosen
+        assert all(torch.equal(value, expected[name][key]) for key, value in weights(model).items())
 
 
 def test_bfloat16_autocast_trains(pixels: Pixels, tmp_path: Path) -> None:

@@ -193,6 +193,8 @@ def plan(
         print_json({**cost.as_json(), "summary": explanation.summary, "causes": explanation.groups, **power})
         return
     print_out(cost_table(cost))
+    for warning in cost.warnings:
+        print_line(f"warning: {warning}")
     if loaded.train.until is not None:
         seeds = f"{len(loaded.train.seeds)} to {loaded.train.at_most} training seeds"
         print_line(f"{seeds}: they are added until every planned comparison is decided (until: sure)")

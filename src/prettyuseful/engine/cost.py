@@ -122,6 +122,8 @@ class Amounts:
         cpu_hours: thread hours of all other steps; None if unknown for all of them.
         images: number of generated images.
         bytes: growth of the store; None if unknown for all steps.
+        memory: the most bytes of memory that one of the steps needs where it computes, as predicted; None if unknown
+            for all of them.
         money: None without prices or if unknown.
         unknown_steps: number of steps without a time estimate.
         unknown_gpu_steps: those of them that run on a GPU.
@@ -132,6 +134,7 @@ class Amounts:
     cpu_hours: float | None
     images: int
     bytes: int | None
+    memory: int | None
     money: float | None
     unknown_steps: int
     unknown_gpu_steps: int
@@ -170,7 +173,8 @@ class Cost:
     """The remaining cost of a plan. `seconds` is wall time with `workers` parallel workers.
 
     `most`: the cost with all steps that results may ask for; None if no result asks for further steps. `expected`: the
-    cost with as many steps as they are expected to ask for; None if there is no such number.
+    cost with as many steps as they are expected to ask for; None if there is no such number. `warnings`: sentences on
+    steps that are predicted to exceed the memory of a GPU.
     """
 
     kinds: tuple[KindCost, ...]
@@ -182,6 +186,7 @@ class Cost:
     amounts: Amounts
     most: Cost | None = None
     expected: Cost | None = None
+    warnings: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         alone = _flat_json(replace(self, most=None, expected=None))
@@ -225,6 +230,7 @@ class _Estimate:
     hours: float | None
     images: int
     bytes: float | None
+    memory: int
 
     @classmethod
     def from_rates(cls, step: Step, rates: Rates) -> _Estimate:
@@ -236,6 +242,7 @@ class _Estimate:
             hours=None if seconds is None else seconds / 3600 * (needs.gpus or needs.threads),
             images=round(step.units) if step.spec.generates else 0,
             bytes=rates.bytes(step),
+            memory=needs.memory,
         )
 
 
@@ -249,6 +256,7 @@ def _amounts(estimates: list[_Estimate], prices: Prices) -> Amounts:
         cpu_hours=None if cpu_hours is None else round(cpu_hours, 6),
         images=sum(estimate.images for estimate in estimates),
         bytes=None if size is None else round(size),
+        memory=max((estimate.memory for estimate in estimates), default=0) or None,
         money=None if money is None else round(money, 6),
         unknown_steps=len(untimed),
         unknown_gpu_steps=sum(estimate.gpu for estimate in untimed),

@@ -15,7 +15,13 @@ from prettyuseful.engine.explain import explain_steps
 from prettyuseful.engine.step import Resources, Step
 from prettyuseful.engine.store.base import Store
 from prettyuseful.engine.workers.base import LostWorkerError, Workers
-from prettyuseful.errors import CorruptArtifactError, PrettyUsefulError, StoreUnavailableError, UserError
+from prettyuseful.errors import (
+    CorruptArtifactError,
+    MemoryLimitError,
+    PrettyUsefulError,
+    StoreUnavailableError,
+    UserError,
+)
 from prettyuseful.redaction import redact_line
 
 _logger = logging.getLogger("prettyuseful")
@@ -67,7 +73,7 @@ def execute(
     _logger.debug("%d of %d steps must run", len(todo), len(steps))
     plan = with_inputs(steps, wanted)
     on_event(RunPlanned(todo, workers.width, store, plan))
-    scheduler = _Scheduler(steps, store, workers, on_event)
+    scheduler = _Scheduler(steps, wanted, store, workers, on_event)
     if _logger.isEnabledFor(logging.DEBUG):
         scheduler.reasons = {reason.key: reason.words for reason in explain_steps(plan, todo, store).reasons}
     return scheduler.run(todo)
@@ -84,8 +90,11 @@ def with_inputs(steps: Mapping[str, Step], wanted: Iterable[str]) -> dict[str, S
 
 
 class _Scheduler:
-    def __init__(self, steps: Mapping[str, Step], store: Store, workers: Workers, on_event: OnEvent) -> None:
+    def __init__(
+        self, steps: Mapping[str, Step], wanted: Iterable[str], store: Store, workers: Workers, on_event: OnEvent
+    ) -> None:
         self.steps, self.store, self.workers, self.emit = steps, store, workers, on_event
+        self.wanted = frozenset(wanted)
         self.outcome = Outcome()
         self.order = {key: index for index, key in enumerate(steps)}
         self.waiting: dict[str, set[str]] = {}
@@ -95,6 +104,8 @@ class _Scheduler:
         self.running: dict[Future[bool], Step] = {}
         self.attempts: dict[str, int] = {}
         self.reasons: dict[str, str] = {}
+        self.used_by: dict[str, set[str]] = defaultdict(set)  # the steps to run that need a step
+        self.out_of_memory: set[str] = set()  # blocked steps, because an input of them does not fit into the memory
 
     def run(self, todo: Mapping[str, Step]) -> Outcome:
         self._enqueue(todo)
@@ -115,6 +126,8 @@ class _Scheduler:
         new = set(keys)
         for key in keys:
             self.emit(StepEvent("waiting", self.steps[key]))
+            for needed in self.steps[key].inputs.values():
+                self.used_by[needed].add(key)
             self.waiting[key] = {k for k in self.steps[key].inputs.values() if k in new or k in self.waiting}
             for needed in self.waiting[key]:
                 self.needed_by[needed].append(key)
@@ -132,6 +145,9 @@ class _Scheduler:
         while (key := self._next()) is not None:
             if self.store.read(key) is not None:
                 self._finish(key)
+                continue
+            if self._is_useless(key):
+                self._give_up(key)
                 continue
             # Its workers may have run out of memory that other steps used, so the last attempt has it alone.
             is_last_attempt = any(
@@ -177,6 +193,8 @@ class _Scheduler:
         except CorruptArtifactError as error:
             lost = [k for k in step.inputs.values() if self.store.read(k) is None]
             self._retry(key, str(error), lost)
+        except MemoryLimitError as error:
+            self.out_of_memory |= self._fail(key, str(error))
         except PrettyUsefulError as error:  # other steps continue
             self._fail(key, str(error))
         except Exception as error:  # from submitting the step, such as a pickling error
@@ -204,16 +222,35 @@ class _Scheduler:
                 if not self.waiting[other]:
                     self._make_ready(other)
 
-    def _fail(self, key: str, cause: str) -> None:
+    def _fail(self, key: str, cause: str) -> set[str]:
+        """Record a failed step, and return the steps that are blocked by it."""
         cause = redact_line(cause)  # it is stored, logged, and sent to observers
         self.outcome.failed[key] = cause
         self.store.record_failure(key, cause)
         _logger.error("failed: %s: %s", self.steps[key].label, cause)
         self.emit(StepEvent("failed", self.steps[key], cause=cause))
-        lost = [key]
+        return self._block_dependents(key)
+
+    def _give_up(self, key: str) -> None:
+        """Block a step that would be of no use, without running it."""
+        self.outcome.blocked.add(key)
+        self.emit(StepEvent("blocked", self.steps[key], cause="what needs it does not fit into the memory"))
+        self.out_of_memory |= self._block_dependents(key)
+
+    def _block_dependents(self, key: str) -> set[str]:
+        """Block all steps that need a step, directly or through others, and return them."""
+        lost, blocked = [key], set[str]()
         while lost:
             for other in self.needed_by.pop(lost.pop(), ()):
                 if self.waiting.pop(other, None) is not None:
                     lost.append(other)
-                    self.outcome.blocked.add(other)
+                    blocked.add(other)
                     self.emit(StepEvent("blocked", self.steps[other], cause=f"needs {self.steps[key].label}"))
+        self.outcome.blocked |= blocked
+        return blocked
+
+    def _is_useless(self, key: str) -> bool:
+        """Whether all that a step is made for is blocked, because something else does not fit into the memory."""
+        if not self.out_of_memory or key in self.wanted or not (users := self.used_by[key]):
+            return False
+        return all(other in self.out_of_memory or self._is_useless(other) for other in users)

@@ -15,6 +15,7 @@ from typing import Any, ClassVar, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
+from prettyuseful.engine.cache import release_model
 from prettyuseful.engine.deletion import remove
 from prettyuseful.engine.keys import digest
 from prettyuseful.engine.pinned import KEY_CONTEXT, Pinned
@@ -32,7 +33,10 @@ _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 @dataclass(frozen=True)
 class Resources:
-    """What a step needs: CPU threads, accelerators, and bytes of main memory (0: unknown)."""
+    """What a step needs: CPU threads, accelerators, and the predicted bytes of memory where it computes (0: unknown).
+
+    A step on an accelerator needs at most as much main memory, through which its weights are loaded.
+    """
 
     threads: int = 1
     gpus: int = 0
@@ -80,6 +84,9 @@ class StepSpec(BaseModel, ABC):
         pace: assumed seconds per unit of work on two slow CPU cores, until the store has a measurement.
         grows: whether the size of the artifact is proportional to the units of work.
         generates: whether the units of work are generated images.
+        keeps_model: whether the model that an earlier step has loaded may stay in memory while the step runs. False for
+            steps that need the memory of their device for something else. A step that loads a cached model replaces the
+            former one in any case.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -88,6 +95,7 @@ class StepSpec(BaseModel, ABC):
     pace: ClassVar[float]
     grows: ClassVar[bool] = True
     generates: ClassVar[bool] = False
+    keeps_model: ClassVar[bool] = True
 
     @abstractmethod
     def make(self, job: Job) -> dict[str, Any]:
@@ -185,6 +193,8 @@ def _run_step(step: Step, store: Store, progress: Progress) -> Manifest | None:
             started = time.perf_counter()
             inputs = {name: _input(store, key) for name, key in step.inputs.items()}
             job = Job(inputs, scratch, store.checkpoint_dir(step.key), progress)
+            if not step.spec.keeps_model:
+                release_model()
             # Set explicitly: defaults differ between machines, and the number of threads changes the last bits.
             with limit_linear_algebra_threads(step.spec.needs.threads):
                 facts = _check_facts(step.spec.make(job))

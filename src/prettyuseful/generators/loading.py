@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from itertools import chain
 from typing import Any
 
@@ -19,6 +20,8 @@ from prettyuseful.hub.library_logs import capture_library_logs
 from prettyuseful.numerics import Numerics
 from prettyuseful.redaction import redact_line
 
+_VARIANTS = ("fp16", "bf16")  # names of variants of weight files, as in `model.fp16.safetensors`
+_NO_FILE = re.compile(r"no file named|no such modeling files|variant", re.I)
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -29,16 +32,23 @@ def load_parts(source: Source, family: Family, excluded: Iterable[str], numerics
         DataError: the weights are missing or incomplete.
     """
     pipeline_class = getattr(diffusers, family.pipelines[0])
-    try:
-        with capture_library_logs() as messages, pipeline_path(source) as path_or_id:
-            pipeline: Any = pipeline_class.from_pretrained(
+    messages: list[str] = []
+
+    def load(variant: str | None) -> Any:
+        with capture_library_logs() as logged, pipeline_path(source) as path_or_id:
+            pipeline = pipeline_class.from_pretrained(
                 path_or_id,
                 torch_dtype=getattr(torch, numerics.dtype),
-                variant=source.variant,
+                variant=variant,
                 revision=source.revision,
                 **dict.fromkeys(excluded),
                 **family.load,
             )
+        messages.extend(logged)
+        return pipeline
+
+    try:
+        pipeline = _load_a_variant(load, source.variant)
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         # transformers raises a bare RuntimeError if the shapes of weights and configuration differ.
         if isinstance(error, RuntimeError) and "mismatched" not in str(error):
@@ -52,6 +62,23 @@ def load_parts(source: Source, family: Family, excluded: Iterable[str], numerics
         )
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
+
+
+def _load_a_variant(load: Callable[[str | None], Any], preferred: str | None) -> Any:
+    """Load the preferred variant of the weight files, or another one if the repository does not have it.
+
+    Files in another number format are converted to that of the numerics.
+    """
+    try:
+        return load(preferred)
+    except (OSError, ValueError) as error:
+        if not _NO_FILE.search(str(error)):
+            raise
+        for variant in dict.fromkeys((None, *_VARIANTS)):
+            if variant != preferred:
+                with suppress(OSError, ValueError):
+                    return load(variant)
+        raise
 
 
 def weights_of(pipelines: Iterable[Any]) -> list[torch.Tensor]:

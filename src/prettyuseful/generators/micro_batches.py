@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from math import ceil
 
+MICRO_BATCH = 25
+"""Images per micro-batch, unless the study or the model sets it."""
 SHARD_IMAGES = 100
 _LARGEST_SHARD = 1000
 

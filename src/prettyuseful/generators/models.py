@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 from prettyuseful.engine.pinned import Pinned
 from prettyuseful.errors import DataError, UnknownNameError, did_you_mean
@@ -15,15 +14,15 @@ from prettyuseful.generators.base import Origin, Sampling
 from prettyuseful.generators.families import FAMILIES, Family, family_of_pipeline
 from prettyuseful.generators.few_steps import sign_of_few_steps
 from prettyuseful.generators.files import FolderFiles, PipelineFiles
+from prettyuseful.generators.footprint import Footprint
 from prettyuseful.generators.hub import HubFiles
+from prettyuseful.generators.micro_batches import MICRO_BATCH
 from prettyuseful.generators.weights import unsupported_weights
 from prettyuseful.hub.commits import UNRESOLVED, resolve
 from prettyuseful.hub.files import folder_fingerprint
 from prettyuseful.hub.ids import is_hub_id, split_revision
 from prettyuseful.numerics import DType
 from prettyuseful.paths import exists, is_file, is_folder
-
-Part = Literal["sampling", "encoding"]
 
 _POCKET = "pocket:"
 _REFINER_SEPARATOR = "+"  # separates the revision of a model from that of its refiner
@@ -56,8 +55,8 @@ class Model:
         gated: whether the licence must be accepted on the hub first.
         size: native height and width in pixels, None for the pipeline's default.
         dtype: number format on an accelerator.
-        memory: GB for the denoiser and VAE with one image of the native size, and GB for the text encoders. Estimated
-            from the sizes of the components.
+        footprint: what determines its memory; None if it was not counted.
+        micro_batch: images per micro-batch, unless the study sets it.
         embedding: number of values in the embeddings of a prompt: tokens times width of the text encoders, and pooled
             values, from their configurations. Those of `qwen-image` are as long as the prompt; 32 tokens are assumed.
         variant: the variant of the weight files.
@@ -79,7 +78,8 @@ class Model:
     gated: bool = False
     size: int | None = None
     dtype: DType = "float16"
-    memory: tuple[float, float] | None = None
+    footprint: Footprint | None = None
+    micro_batch: int = MICRO_BATCH
     embedding: int | None = None
     variant: str | None = None
     distilled: bool = False
@@ -139,6 +139,11 @@ def _pocket(name: str, steps: int, note: str) -> Model:
 # Settings of the paper's released code: 50 steps and guidance 2.0 at 512 pixels; few-step models 4 steps, no guidance.
 _PAPER = Sampling(steps=50, cfg=2.0, size=512)
 _PAPER_FEW_STEPS = Sampling(steps=4, cfg=1.0, size=512)
+# Footprints are counted by benchmarks/peak_memory.py.
+_SD2_FOOTPRINT = Footprint(1.73e9, 0.17e9, 0.68e9, 0, 0.4e6, 260.4, 1540)
+_SDXL_FOOTPRINT = Footprint(5.13e9, 0.17e9, 1.64e9, 0, 0.8e6, 157.9, 1535, decodes_in_float32=True)
+_SD35_LARGE_FOOTPRINT = Footprint(16.29e9, 0.17e9, 11.16e9, 0, 10.4e6, 248.5, 1545)
+_FLUX_FOOTPRINT = Footprint(23.8e9, 0.17e9, 9.77e9, 3e6, 57e6, 410, 1525, joins_guidance=False)
 _STABILITY = "Stability AI Community License"
 
 MODELS: dict[str, Model] = {
@@ -156,7 +161,7 @@ MODELS: dict[str, Model] = {
             parameters=0.86,
             licence="CreativeML Open RAIL-M",
             size=512,
-            memory=(3, 1),
+            footprint=Footprint(1.72e9, 0.17e9, 0.25e9, 0, 0.3e6, 260.4, 1540),
             embedding=77 * 768,
             variant="fp16",
             vendor=Sampling(steps=50, cfg=7.5),
@@ -170,7 +175,7 @@ MODELS: dict[str, Model] = {
             parameters=0.87,
             licence="CreativeML Open RAIL++-M",
             size=768,
-            memory=(4, 1.3),
+            footprint=_SD2_FOOTPRINT,
             embedding=77 * 1024,
             vendor=Sampling(steps=50, cfg=7.5),
             paper=_PAPER,
@@ -184,7 +189,7 @@ MODELS: dict[str, Model] = {
             parameters=0.87,
             licence="CreativeML Open RAIL++-M",
             size=768,
-            memory=(4, 1.3),
+            footprint=_SD2_FOOTPRINT,
             embedding=77 * 1024,
             vendor=Sampling(steps=50, cfg=7.5),
             paper=_PAPER,
@@ -198,7 +203,7 @@ MODELS: dict[str, Model] = {
             parameters=2.57,
             licence="CreativeML Open RAIL++-M",
             size=1024,
-            memory=(9.5, 2.3),
+            footprint=_SDXL_FOOTPRINT,
             embedding=77 * 2048 + 1280,
             variant="fp16",
             vendor=Sampling(steps=50, cfg=5.0),
@@ -213,7 +218,7 @@ MODELS: dict[str, Model] = {
             parameters=4.83,
             licence="CreativeML Open RAIL++-M",
             size=1024,
-            memory=(14, 4),
+            footprint=Footprint(9.65e9, 0.33e9, 3.02e9, 0, 0.8e6, 189.5, 1535, decodes_in_float32=True),
             embedding=77 * (2048 + 1280) + 2 * 1280,
             variant="fp16",
             vendor=Sampling(steps=40, cfg=5.0),
@@ -228,7 +233,7 @@ MODELS: dict[str, Model] = {
             parameters=2.57,
             licence="Stability AI Non-Commercial Research Community License",
             size=512,
-            memory=(7, 2.3),
+            footprint=_SDXL_FOOTPRINT,
             embedding=77 * 2048 + 1280,
             variant="fp16",
             vendor=Sampling(steps=4, cfg=1.0),
@@ -243,7 +248,7 @@ MODELS: dict[str, Model] = {
             licence=_STABILITY,
             gated=True,
             size=1024,
-            memory=(7, 14),
+            footprint=Footprint(4.17e9, 0.17e9, 11.16e9, 0, 8.6e6, 157.5, 1545),
             embedding=(77 + 256) * 4096 + 2048,
             vendor=Sampling(steps=28, cfg=7.0),
             paper=_PAPER,
@@ -258,7 +263,7 @@ MODELS: dict[str, Model] = {
             gated=True,
             size=1024,
             dtype="bfloat16",
-            memory=(7.5, 12),
+            footprint=Footprint(4.94e9, 0.17e9, 11.16e9, 0, 8.6e6, 169.5, 1545),
             embedding=(77 + 256) * 4096 + 2048,
             vendor=Sampling(steps=40, cfg=4.5),
             paper=_PAPER,
@@ -273,7 +278,8 @@ MODELS: dict[str, Model] = {
             gated=True,
             size=1024,
             dtype="bfloat16",
-            memory=(19, 12),
+            footprint=_SD35_LARGE_FOOTPRINT,
+            micro_batch=12,
             embedding=(77 + 256) * 4096 + 2048,
             vendor=Sampling(steps=28, cfg=3.5),
             paper=_PAPER,
@@ -288,7 +294,7 @@ MODELS: dict[str, Model] = {
             gated=True,
             size=1024,
             dtype="bfloat16",
-            memory=(19, 12),
+            footprint=_SD35_LARGE_FOOTPRINT,
             embedding=(77 + 256) * 4096 + 2048,
             vendor=Sampling(steps=4, cfg=1.0),
             paper=_PAPER_FEW_STEPS,
@@ -303,7 +309,7 @@ MODELS: dict[str, Model] = {
             gated=True,
             size=1024,
             dtype="bfloat16",
-            memory=(26.5, 10.5),
+            footprint=_FLUX_FOOTPRINT,
             embedding=512 * 4096 + 768,
             distilled=True,
             vendor=Sampling(steps=50, cfg=1.0, distilled_guidance=3.5),
@@ -319,7 +325,7 @@ MODELS: dict[str, Model] = {
             gated=True,
             size=1024,
             dtype="bfloat16",
-            memory=(26.5, 10.5),
+            footprint=_FLUX_FOOTPRINT,
             embedding=256 * 4096 + 768,
             sequence=256,
             vendor=Sampling(steps=4, cfg=1.0),
@@ -334,7 +340,7 @@ MODELS: dict[str, Model] = {
             licence="NVIDIA Source Code License v2 custom, Gemma terms",
             size=1024,
             dtype="bfloat16",
-            memory=(7.7, 6),
+            footprint=Footprint(3.21e9, 0.62e9, 5.23e9, 0, 4.9e6, 61.7, 1665),
             embedding=300 * 2304,
             variant="bf16",
             vendor=Sampling(steps=20, cfg=4.5, instruction=True),
@@ -350,7 +356,7 @@ MODELS: dict[str, Model] = {
             licence="Apache-2.0, Gemma terms",
             size=1024,
             dtype="bfloat16",
-            memory=(8, 6),
+            footprint=Footprint(5.22e9, 0.17e9, 5.23e9, 0, 36e6, 476, 1530, joins_guidance=False),
             embedding=256 * 2304,
             vendor=Sampling(steps=50, cfg=4.0, cfg_trunc_ratio=0.25),
             paper=_PAPER.model_copy(update={"cfg_trunc_ratio": 1.0}),
@@ -365,7 +371,7 @@ MODELS: dict[str, Model] = {
             licence="Apache-2.0",
             size=1328,
             dtype="bfloat16",
-            memory=(49, 17.5),
+            footprint=Footprint(40.86e9, 0.25e9, 16.58e9, 3e6, 30e6, 362.5, 3475, joins_guidance=False),
             embedding=32 * 3584,
             vendor=Sampling(steps=50, cfg=4.0, negative=" "),
             # The paper's code passed guidance_scale, which this pipeline ignores.
@@ -379,7 +385,7 @@ MODELS: dict[str, Model] = {
             parameters=0.61,
             licence="CreativeML Open RAIL++-M",
             size=1024,
-            memory=(4, 12.5),
+            footprint=Footprint(1.23e9, 0.17e9, 9.52e9, 0, 2.8e6, 108.6, 1530),
             embedding=120 * 4096,
             vendor=Sampling(steps=20, cfg=4.5),
             paper=_PAPER.model_copy(update={"resolution_binning": True}),
@@ -412,13 +418,38 @@ def find_model(name: str) -> Model:
     )
 
 
-def memory_needed(name: str, part: Part, dtype: DType) -> int:
-    """Return the bytes that a model needs to sample or to encode prompts; 0 if unknown."""
+def sampling_memory(name: str, sampling: Sampling | None, images: int, dtype: DType) -> int:
+    """Return the predicted bytes for sampling `images` images at once with a model of the table; 0 if unknown."""
     model = MODELS.get(name)
-    if model is None or model.memory is None:
+    if model is None or model.footprint is None or sampling is None or not (size := _sampled_size(model, sampling)):
         return 0
-    gigabytes = model.memory[0 if part == "sampling" else 1]
-    return int(gigabytes * 1e9 * (2 if dtype == "float32" else 1))
+    return model.footprint.sampling(sampling, size, images, dtype)
+
+
+def largest_micro_batch(name: str, sampling: Sampling, dtype: DType, memory: int) -> int:
+    """Return how many images of a model of the table fit into `memory` bytes at once, as predicted; 0 if none."""
+    model = MODELS[name]
+    assert model.footprint is not None
+    return model.footprint.largest_batch(sampling, _sampled_size(model, sampling) or 0, dtype, memory)
+
+
+def _sampled_size(model: Model, sampling: Sampling) -> int | None:
+    """Return the height and width in pixels of sampled images, before they are resized; None if unknown."""
+    return model.size if sampling.resolution_binning else sampling.size or model.size
+
+
+def encoding_memory(name: str, dtype: DType) -> int:
+    """Return the predicted bytes for encoding prompts with a model of the table; 0 if unknown."""
+    model = MODELS.get(name)
+    return 0 if model is None or model.footprint is None else model.footprint.encoding(dtype)
+
+
+def joint_memory(name: str, sampling: Sampling, dtype: DType) -> int:
+    """Return the predicted bytes for encoding prompts beside the weights that sample; 0 if unknown."""
+    model = MODELS.get(name)
+    if model is None or model.footprint is None:
+        return 0
+    return model.footprint.weights(sampling, dtype) + model.footprint.encoding(dtype)
 
 
 def embedding_bytes(name: str, dtype: DType) -> int | None:

@@ -12,6 +12,7 @@ from prettyuseful.errors import DataError
 from prettyuseful.generators.base import OPTIONS, Sampling
 from prettyuseful.generators.embeddings import Embedding
 from prettyuseful.generators.families import FAMILIES, Family
+from prettyuseful.generators.footprint import DECODED_PIXELS
 from prettyuseful.generators.loading import load_parts, weights_of
 from prettyuseful.generators.models import Source, find_model
 from prettyuseful.numerics import Numerics
@@ -147,12 +148,12 @@ class DiffusersSampler:
 
 def _load(source: Source, family: Family, sampling: Sampling, numerics: Numerics) -> Any:
     pipeline = load_parts(source, family, family.text, numerics)
-    pipeline.to(numerics.device)
     denoiser = getattr(pipeline, family.denoiser)
     if numerics.fuse_projections:  # fused before quantisation, because layers cannot be created in 8 bits
         _fuse(denoiser)
     if sampling.quantise == "float8":
         denoiser.enable_layerwise_casting(torch.float8_e4m3fn, getattr(torch, numerics.dtype))
+    pipeline.to(numerics.device)  # only now, because the device may have no room for the denoiser in 16 bits
     if sampling.step_cache is not None:
         from diffusers import FirstBlockCacheConfig
 
@@ -160,7 +161,21 @@ def _load(source: Source, family: Family, sampling: Sampling, numerics: Numerics
     setattr(pipeline, family.denoiser, numerics.prepare(denoiser))
     if all(weight.dim() < 5 for weight in pipeline.vae.parameters()):  # the VAE of Qwen-Image has video (5-D) weights
         pipeline.vae = pipeline.vae.to(memory_format=numerics.torch_memory_format)
+    decode_in_slices(pipeline)
     return pipeline
+
+
+def decode_in_slices(pipeline: Any) -> None:
+    """Let the VAE of the pipeline decode at most `DECODED_PIXELS` at once, but at least one image."""
+    decode, scale = pipeline.vae.decode, pipeline.vae_scale_factor
+
+    def decode_slices(latents: torch.Tensor, *args: Any, **options: Any) -> Any:
+        pixels = latents.shape[-2] * latents.shape[-1] * scale**2
+        parts = torch.split(latents, max(1, DECODED_PIXELS // pixels))
+        slices = [decode(part, *args, **{**options, "return_dict": False})[0] for part in parts]
+        return (torch.cat(slices),)
+
+    pipeline.vae.decode = decode_slices
 
 
 def _fuse(denoiser: Any) -> None:

@@ -13,7 +13,7 @@ from prettyuseful.diagnosis.listed import ImageSelection
 from prettyuseful.engine.pinned import Pinned
 from prettyuseful.errors import DataError, prefix_location
 from prettyuseful.generators.base import Origin
-from prettyuseful.generators.micro_batches import BatchPlan, fills_micro_batches
+from prettyuseful.generators.micro_batches import MICRO_BATCH, BatchPlan, fills_micro_batches
 from prettyuseful.generators.models import find_model, pin_model
 from prettyuseful.generators.settings import resolve_sampling
 from prettyuseful.numerics import DType, Numerics
@@ -43,11 +43,15 @@ class _DatasetSteps:
 
 @dataclass(frozen=True)
 class _Generator:
-    """A user-defined generator class, or a diffusion `model`. `dtype`: its native number format on a GPU."""
+    """A user-defined generator class, or a diffusion `model`.
+
+    `dtype`: its native number format on a GPU. `micro_batch`: images per micro-batch, unless the study sets it.
+    """
 
     origin: Origin
     pinned: Pinned[str]
     dtype: DType = "float32"
+    micro_batch: int = MICRO_BATCH
     model: PinnedModel | None = None
 
 
@@ -225,13 +229,13 @@ class DatasetPlanner:
             return self._add_import(name, plan, source, per_class)
         model, pinned = find_model(source), pin_model(source)
         diffusion = PinnedModel(model, pinned, resolve_sampling(plan.sampling, model))
-        generator = _Generator(model.origin, pinned, model.dtype, diffusion)
+        generator = _Generator(model.origin, pinned, model.dtype, model.micro_batch, diffusion)
         return self._add_generation(name, plan, per_class.smallest, generator, draw)
 
     def _add_import(self, name: str, plan: DatasetPlan, path: str, per_class: ClassCounts) -> _DatasetSteps:
         from prettyuseful.data.sources.class_names import match_large_classes
 
-        for field_name in ("prompts", "sampling", "seed"):
+        for field_name in ("prompts", "sampling", "seed", "micro_batch"):
             _reject_field(plan, field_name, "the images already exist")
         source = self.context.open_images(path)
         match_large_classes(source, self.classes, per_class)
@@ -338,7 +342,7 @@ class DatasetPlanner:
         """Add the steps that generate some shards of every class of a draw and collect them; return the last key."""
         sampling = self._sampling[name]
         generator = sampling.generator
-        names = {"dataset": name, "micro_batch": str(self.context.study.numerics.micro_batch)}
+        names = {"dataset": name, "micro_batch": str(self._micro_batch(plan, generator))}
         shards: dict[str, str] = {}
         for label, class_name in enumerate(self.classes):
             for first, stop, images in parts:
@@ -363,6 +367,9 @@ class DatasetPlanner:
         collect = CollectSpec(classes=self.classes, images_per_class=count)
         return self.graph.add(collect, shards, f"collect {title}", count * len(self.classes))
 
+    def _micro_batch(self, plan: DatasetPlan, generator: _Generator) -> int:
+        return plan.micro_batch or self.context.study.numerics.micro_batch or generator.micro_batch
+
     def _prepare_sampling(self, plan: DatasetPlan, count: int, generator: _Generator) -> _SamplingSteps:
         """Add the steps that write and encode the prompts of a data set, which all of its draws share."""
         numerics = self.context.study.numerics.generation_numerics(generator.dtype)
@@ -371,7 +378,7 @@ class DatasetPlanner:
         real_count = self.real.limit(ClassCounts(count)).smallest  # captions of equally many images of every class
         per_class = resolved_prompts.per_class(real_count)
         prompts = self.prompts.add_prompts(resolved_prompts, plan.prompts.label, real_count)
-        model, micro_batch = generator.model, self.context.study.numerics.micro_batch
+        model, micro_batch = generator.model, self._micro_batch(plan, generator)
         embeddings, encoding = {}, None
         if model is not None and fills_micro_batches(count, per_class, micro_batch):
             # All prompts before sampling, so that text encoder and denoiser are never in memory together.

@@ -52,6 +52,7 @@ class TrainSpec(StepSpec):
     kind: ClassVar[str] = "train"
     version: ClassVar[int] = 3
     pace: ClassVar[float] = 0.0006
+    keeps_model: ClassVar[bool] = False
     grows: ClassVar[bool] = False
     architecture: str
     recipe: Recipe
@@ -79,8 +80,10 @@ class TrainSpec(StepSpec):
         trained = train(classifier, pixels, self.recipe, self.seed, log, checkpoints, job.progress, rows)
         trained.save(job.folder / "weights.safetensors")
         last = json.loads(log.read_text("utf-8").splitlines()[-1])
-        warnings = {"warnings": checkpoints.warnings} if checkpoints.warnings else {}
-        return {"design": trained.design.as_json(), "last_epoch": last, **warnings}
+        more: dict[str, Any] = {"warnings": checkpoints.warnings} if checkpoints.warnings else {}
+        if isinstance(trained.numerics, TrainingNumerics) and trained.numerics != self.numerics:
+            more["images_at_once"] = trained.numerics.images_at_once  # chosen on the device, so that a batch fits
+        return {"design": trained.design.as_json(), "last_epoch": last, **more}
 
     def _training_images(self, job: Job) -> tuple[Pixels, np.ndarray | None]:
         """Return images, and the rows to train on; None for all of them."""
@@ -126,6 +129,7 @@ class EvaluateSpec(StepSpec):
     kind: ClassVar[str] = "evaluate"
     version: ClassVar[int] = 3
     pace: ClassVar[float] = 0.0005
+    keeps_model: ClassVar[bool] = False
     view: View
     numerics: Numerics
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -22,17 +23,18 @@ from prettyuseful.generators.base import Request, Sampling
 from prettyuseful.generators.micro_batches import BatchPlan
 from prettyuseful.generators.pocket import is_pocket
 from prettyuseful.hub.commits import check_resolved
-from prettyuseful.memory import is_out_of_memory, largest_fitting_count
+from prettyuseful.memory import explain_out_of_memory, is_out_of_memory, largest_fitting_count
 from prettyuseful.numerics import Numerics
-from prettyuseful.redaction import redact_strings
+from prettyuseful.redaction import redact_line, redact_strings
 from prettyuseful.steps.inputs import read_prompts
-from prettyuseful.steps.prompts import EncodeSpec
+from prettyuseful.steps.prompts import EncodeSpec, text_encoders_too_large
 
 if TYPE_CHECKING:
     import torch
 
     from prettyuseful.prompts.strategies import Prompts
 
+_MAX_LINE = 300  # characters of a line that a library has logged
 _WRITERS, _AHEAD = 2, 3  # threads that encode images, and micro-batches that may wait for them
 
 
@@ -87,7 +89,7 @@ class GenerateSpec(StepSpec):
     """
 
     kind: ClassVar[str] = "generate"
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     pace: ClassVar[float] = 0.03
     generates: ClassVar[bool] = True
     generator: str
@@ -112,7 +114,7 @@ class GenerateSpec(StepSpec):
         total = sum(index < self.images for batch in batches for index in batch.indices)
         flat: list[str] = []  # paths of images without contrast
         # The device samples the next micro-batch while threads fetch and encode the images of the previous one.
-        with ThreadPoolExecutor(_WRITERS) as writers:
+        with ThreadPoolExecutor(_WRITERS) as writers, self._library_logs() as logs:
             for batch in batches:
                 fetch = _start_host_copy(self._draw_or_explain(sampler, batch))
                 pending.append(writers.submit(self._rows, fetch, batch, flat))
@@ -126,6 +128,7 @@ class GenerateSpec(StepSpec):
             "without_contrast": len(flat),
             "applied": redact_strings(sampler.applied()),  # of user-defined classes, too
             "cut": sampler.truncated,
+            **({"library_logs": [redact_line(line, _MAX_LINE) for line in logs]} if logs else {}),
         }
 
     def key_content(self) -> dict[str, Any]:
@@ -151,10 +154,15 @@ class GenerateSpec(StepSpec):
 
     @property
     def needs(self) -> Resources:
-        from prettyuseful.generators.models import Part, memory_needed
+        from prettyuseful.generators.models import encoding_memory, joint_memory, sampling_memory
 
-        parts: tuple[Part, ...] = ("sampling",) if self.encoding is None else ("sampling", "encoding")
-        memory = sum(memory_needed(self.generator, part, self.numerics.dtype) for part in parts)
+        dtype = self.numerics.dtype
+        memory = sampling_memory(self.generator, self.sampling, self.micro_batch, dtype)
+        if self.encoding is not None and self.sampling is not None:
+            if self.numerics.device == "cpu":  # the text encoders stay in memory
+                memory += encoding_memory(self.generator, dtype)
+            else:
+                memory = max(memory, joint_memory(self.generator, self.sampling, dtype))
         return replace(super().needs, memory=memory)
 
     def _micro_batches(self, prompts: Prompts) -> list[_MicroBatch]:
@@ -201,7 +209,8 @@ class GenerateSpec(StepSpec):
         from prettyuseful.generators.embeddings import FILE, StoredEmbeddings
         from prettyuseful.generators.sampler import DiffusersSampler
 
-        sampler = cached_model(DiffusersSampler, *self._model, content=digest(self.model.content))
+        with self._explain_loading():
+            sampler = cached_model(DiffusersSampler, *self._model, content=digest(self.model.content))
         names = sorted(name for name in job.inputs if name.startswith("embeddings"))
         stored = StoredEmbeddings(job.inputs[name].path(FILE) for name in names)
 
@@ -218,8 +227,10 @@ class GenerateSpec(StepSpec):
         """Encode the prompts of all micro-batches, and return the sampler."""
         from prettyuseful.generators.text_to_image import TextToImage
 
-        model = cached_model(TextToImage, *self._model, content=digest(self.model.content))
-        embeddings = model.encode(chain.from_iterable(batch.prompts for batch in batches))
+        with self._explain_loading():
+            model = cached_model(TextToImage, *self._model, content=digest(self.model.content))
+        with explain_out_of_memory(text_encoders_too_large(self.generator)):
+            embeddings = model.encode(chain.from_iterable(batch.prompts for batch in batches))
 
         def draw(batch: _MicroBatch) -> Any:
             return model.sampler.sample([embeddings[prompt] for prompt in batch.prompts], batch.seeds)
@@ -228,6 +239,22 @@ class GenerateSpec(StepSpec):
         prompts = {self._number(index): prompt for index, prompt in images if index < self.images}
         cut = {str(number): model.too_long(prompt) for number, prompt in prompts.items()}
         return _Sampler(draw, model.sampler.applied, {number: names for number, names in cut.items() if names})
+
+    def _explain_loading(self) -> AbstractContextManager[None]:
+        """Return a context in which exhausted memory is explained by the size of the weights."""
+        smaller = "" if self.sampling and self.sampling.quantise else "sampling: {quantise: float8}, or "
+        return explain_out_of_memory(
+            f"{self.generator}: its weights exceed the memory before an image is made; use {smaller}a device with more "
+            "memory"
+        )
+
+    def _library_logs(self) -> AbstractContextManager[list[str]]:
+        """Return a context that collects what libraries log; user-defined generators may log what they like."""
+        if self.sampling is None:
+            return nullcontext([])
+        from prettyuseful.hub.library_logs import capture_library_logs
+
+        return capture_library_logs()
 
     def _draw_or_explain(self, sampler: _Sampler, batch: _MicroBatch) -> Any:
         try:
@@ -238,8 +265,8 @@ class GenerateSpec(StepSpec):
         # Outside the handler, so that the memory of the failed batch is freed before a smaller one is tried.
         fits = largest_fitting_count(lambda count: sampler.draw(batch.first(count)), len(batch.seeds))
         advice = (
-            f"{fits} fit: set numerics.micro_batch: {fits} (this changes the keys, so images made with another "
-            "micro-batch are generated again)"
+            f"{fits} fit: set micro_batch: {fits} for this data set (with `prettyuseful generate`: --numerics "
+            f"'{{micro_batch: {fits}}}'); its images are generated again, and no others"
             if fits
             else "not even one image fits: use a smaller size, another dtype or a device with more memory"
         )

@@ -21,6 +21,7 @@ class FitProbeSpec(StepSpec):
 
     kind: ClassVar[str] = "fit-probe"
     pace: ClassVar[float] = 0.002
+    keeps_model: ClassVar[bool] = False
     grows: ClassVar[bool] = False
     recipe: FrozenFeatures
     per_class: ClassCounts | None = None
@@ -49,6 +50,7 @@ class FitMixSpec(StepSpec):
 
     kind: ClassVar[str] = "fit-mix"
     pace: ClassVar[float] = 0.002
+    keeps_model: ClassVar[bool] = False
     grows: ClassVar[bool] = False
     recipe: FrozenFeatures
     portions: dict[str, Portion]

@@ -48,6 +48,7 @@ class MeasureSpec(StepSpec):
     kind: ClassVar[str] = "measure"
     version: ClassVar[int] = 4
     pace: ClassVar[float] = 0.0003
+    keeps_model: ClassVar[bool] = False
     grows: ClassVar[bool] = False
     family: Pinned[str]
     control: bool

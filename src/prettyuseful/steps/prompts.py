@@ -14,6 +14,7 @@ from prettyuseful.engine.pinned import Pinned
 from prettyuseful.engine.step import Job, Resources, StepSpec
 from prettyuseful.generators.pocket import is_pocket
 from prettyuseful.hub.commits import check_resolved
+from prettyuseful.memory import explain_out_of_memory
 from prettyuseful.numerics import Numerics
 from prettyuseful.prompts.captioners.source import DESCRIBER, CaptionerSource, open_captioner
 from prettyuseful.prompts.strategies import PromptRequest, write_prompts
@@ -116,19 +117,20 @@ class EncodeSpec(StepSpec):
 
         self.numerics.apply()
         check_resolved(self.model.content, self.generator)
-        encoder = cached_model(
-            PromptEncoder, self.model.source, self.numerics, self.instruction, content=digest(self.model.content)
-        )
         texts = list(chain.from_iterable(read_prompts(job, "prompts").prompts))[self.first : self.stop]
         encoded, truncated = {}, {}
         # Libraries log every truncated prompt; the facts count them instead.
-        with capture_library_logs(), encoder.on_device():
-            for number, text in enumerate(texts, self.first):
-                encoded[number] = encoder.encode(text)
-                if tokenizers := encoder.too_long(text):
-                    truncated[str(number)] = tokenizers
-                job.progress((number - self.first + 1) / len(texts))
-            negative = encoder.encode_negative(self.negative) if self.guided else {}
+        with explain_out_of_memory(text_encoders_too_large(self.generator)), capture_library_logs():
+            encoder = cached_model(
+                PromptEncoder, self.model.source, self.numerics, self.instruction, content=digest(self.model.content)
+            )
+            with encoder.on_device():
+                for number, text in enumerate(texts, self.first):
+                    encoded[number] = encoder.encode(text)
+                    if tokenizers := encoder.too_long(text):
+                        truncated[str(number)] = tokenizers
+                    job.progress((number - self.first + 1) / len(texts))
+                negative = encoder.encode_negative(self.negative) if self.guided else {}
         save_embeddings(encoded, negative, job.folder)
         return {"prompts": len(texts), "cut": truncated}
 
@@ -140,9 +142,9 @@ class EncodeSpec(StepSpec):
 
     @property
     def needs(self) -> Resources:
-        from prettyuseful.generators.models import memory_needed
+        from prettyuseful.generators.models import encoding_memory
 
-        return replace(super().needs, memory=memory_needed(self.generator, "encoding", self.numerics.dtype))
+        return replace(super().needs, memory=encoding_memory(self.generator, self.numerics.dtype))
 
     @property
     def rate_class(self) -> str:
@@ -151,3 +153,11 @@ class EncodeSpec(StepSpec):
     @property
     def assumed_pace(self) -> float | None:
         return self.pace if is_pocket(self.generator) else None
+
+
+def text_encoders_too_large(generator: str) -> str:
+    """Return the message for text encoders that do not fit into the memory."""
+    return (
+        f"{generator}: its text encoders exceed the memory; use a device with more memory, or encode the prompts on a "
+        "machine with more main memory and numerics: {device: cpu}"
+    )

@@ -39,7 +39,7 @@ from prettyuseful.prompts.plan import PromptPlan
 from prettyuseful.selection.plan import SelectionPlan
 from prettyuseful.study.curve import MAX_SEEDS, CurvePlan, mixed_datasets
 from prettyuseful.study.halving import HalvingPlan
-from prettyuseful.study.numerics import StudyNumerics
+from prettyuseful.study.numerics import MAX_MICRO_BATCH, StudyNumerics
 from prettyuseful.tasks.source import TaskSource
 from prettyuseful.training.recipes import Checkpoint
 from prettyuseful.transforms.chain import AnyTransform
@@ -94,7 +94,13 @@ PerClass = Annotated[
         }
     ),
 ]
-_GENERATION_FIELDS = ("prompts", "seed", "draws", "sampling")  # fields that only apply to generated images
+_GENERATION_FIELDS = (
+    "prompts",
+    "seed",
+    "draws",
+    "sampling",
+    "micro_batch",
+)  # fields that only apply to generated images
 
 
 class DatasetPlan(_Strict):
@@ -150,6 +156,12 @@ class DatasetPlan(_Strict):
         "vendor",
         description="sampling settings: vendor (recommended by the model's vendor), paper (used in the paper's code), "
         "or a mapping with your own settings",
+    )
+    micro_batch: int | None = Field(
+        None,
+        ge=1,
+        le=MAX_MICRO_BATCH,
+        description="images per generation batch of this data set; default: numerics.micro_batch",
     )
     control: str | None = Field(
         None, description="pre-registers a comparison of this data set with another data set of the study"

@@ -9,6 +9,8 @@ from pydantic import Field
 
 from prettyuseful.numerics import DType, MemoryFormat, Numerics, TrainingNumerics
 
+MAX_MICRO_BATCH = 4096
+
 
 class StudyNumerics(TrainingNumerics):
     """Device, number format and batch settings of all steps of a study."""
@@ -22,12 +24,18 @@ class StudyNumerics(TrainingNumerics):
         "auto",
         description="memory format of image tensors; auto: channels_last for classifiers on a GPU, else contiguous",
     )
-    micro_batch: int = Field(25, ge=1, le=4096, description="images per generation batch")
+    micro_batch: int | None = Field(
+        None,
+        ge=1,
+        le=MAX_MICRO_BATCH,
+        description="images per generation batch of all data sets that do not set it; default: that of the model, see "
+        "`prettyuseful list generators`, and 25 for other models and for user-defined generators",
+    )
 
     def generation_numerics(self, native: DType) -> Numerics:
         """Return the settings of generation with a model whose native number format is `native`."""
         dtype = self.dtype if self.dtype != "auto" else native if self.device == "cuda" else "float32"
-        excluded = {"micro_batch", "dtype", "memory_format", "images_at_once"}
+        excluded = {"micro_batch", "dtype", "memory_format", "images_at_once", "recompute"}
         return Numerics(
             **self.model_dump(exclude=excluded), dtype=dtype, memory_format=self.resolve_memory_format("contiguous")
         )
@@ -53,14 +61,15 @@ class StudyNumerics(TrainingNumerics):
 @lru_cache(16)
 def _training_numerics(study: StudyNumerics) -> TrainingNumerics:
     half = study.dtype in ("bfloat16", "float16") or (study.dtype == "auto" and study.device == "cuda")
-    shared = study.model_dump(include={"device", "threads", "compile", "images_at_once", "float32_precision"})
+    named = {"device", "threads", "compile", "images_at_once", "recompute", "float32_precision"}
+    shared = study.model_dump(include=named)
     memory_format = study.resolve_memory_format("channels_last" if study.device == "cuda" else "contiguous")
     return TrainingNumerics(**shared, dtype="bfloat16" if half else "float32", memory_format=memory_format)
 
 
 @lru_cache(16)
 def _inference_numerics(study: StudyNumerics) -> Numerics:
-    return Numerics(**_training_numerics(study).model_dump(exclude={"images_at_once"}))
+    return Numerics(**_training_numerics(study).model_dump(exclude={"images_at_once", "recompute"}))
 
 
 @lru_cache(16)

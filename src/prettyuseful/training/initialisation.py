@@ -159,6 +159,20 @@ def training_mode(model: nn.Module, trains: Trains) -> nn.Module:
     return model
 
 
+def recompute_activations(model: nn.Module, architecture: str) -> None:
+    """Let a network compute activations again in the backward pass, instead of keeping them.
+
+    Raises:
+        DataError: the network does not support it.
+    """
+    try:
+        model.set_grad_checkpointing(True)  # type: ignore[operator]
+    except (AttributeError, AssertionError, NotImplementedError) as error:
+        raise DataError(
+            f"{architecture} cannot compute activations again; remove numerics.recompute, or set images_at_once"
+        ) from error
+
+
 def head_layers(model: nn.Module) -> tuple[nn.Module, ...]:
     """Return the last linear layer, or both of them for a distilled model."""
     head = model.get_classifier() if hasattr(model, "get_classifier") else model.head  # type: ignore[operator]

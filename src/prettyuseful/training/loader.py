@@ -9,6 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import torch
 
 from prettyuseful.data.pixels import Pixels
+from prettyuseful.memory import free_memory
 
 _MEMORY_FRACTION = 4  # a data set may use 1/4 of the free memory of a device
 
@@ -20,16 +21,20 @@ CPU."""
 class BatchLoader:
     """Loads images of a data set by row index.
 
-    If the data set fits easily, it is kept on the device. Otherwise it stays memory-mapped on the disk, and the next
-    batch is loaded while the device processes the current one.
+    If the data set fits, it is kept on the device. Otherwise it stays memory-mapped on the disk, and the next batch is
+    loaded while the device processes the current one.
+
+    `room`: bytes of memory of the device for the data set; None for a quarter of the free memory.
     """
 
-    def __init__(self, pixels: Pixels, device: str) -> None:
+    def __init__(self, pixels: Pixels, device: str, room: int | None = None) -> None:
         self.device = torch.device(device)
         self.sizes = torch.from_numpy(pixels.sizes)
         self._offsets = torch.from_numpy(pixels.offsets)
         self._shards = [torch.from_numpy(shard) for shard in pixels.shards]
-        if self.device.type != "cpu" and self._fits_on_device():
+        if room is None:
+            room = (free_memory(device) or 0) // _MEMORY_FRACTION
+        if self.device.type != "cpu" and sum(shard.numel() for shard in self._shards) < room:
             self._shards = [shard.to(self.device) for shard in self._shards]
         self._images: torch.Tensor | None = None
         if len(self._shards) == 1 and len(pixels) and pixels.has_one_size:
@@ -74,10 +79,6 @@ class BatchLoader:
         if images.device == self.device or self.device.type == "cpu":
             return images
         return images.pin_memory().to(self.device, non_blocking=True)
-
-    def _fits_on_device(self) -> bool:
-        free, _ = torch.cuda.mem_get_info(self.device)
-        return sum(shard.numel() for shard in self._shards) < free // _MEMORY_FRACTION
 
 
 def shuffled_batches(count: int, batch: int, generator: torch.Generator) -> Iterator[torch.Tensor]:

@@ -7,6 +7,7 @@ import json
 import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +19,16 @@ from torch import nn
 from prettyuseful.data.pixels import Pixels
 from prettyuseful.engine.keys import derive_seed
 from prettyuseful.errors import MemoryLimitError, StepFailedError
-from prettyuseful.memory import is_out_of_memory, largest_fitting_count
+from prettyuseful.memory import free_memory, is_out_of_memory, largest_fitting_count
 from prettyuseful.numerics import TrainingNumerics
 from prettyuseful.training.augment import augment, augment_small, cutmix
 from prettyuseful.training.augmentations import SmallAugmentation
 from prettyuseful.training.checkpoints import Checkpoints, State, is_like, restore, training_state
 from prettyuseful.training.classifier import Classifier
 from prettyuseful.training.crops import view_crops
-from prettyuseful.training.initialisation import trainable, training_mode
+from prettyuseful.training.initialisation import recompute_activations, trainable, training_mode
 from prettyuseful.training.loader import Batch, BatchLoader, shuffled_batches
+from prettyuseful.training.memory import USABLE, choose_images_at_once, predict_memory
 from prettyuseful.training.optimisers import make_optimiser, make_schedule
 from prettyuseful.training.recipes import Recipe, view_of
 from prettyuseful.training.sampling import sample_cutmix_patch, sample_parameters
@@ -47,6 +49,9 @@ def train(
     rows: np.ndarray | None = None,
 ) -> Classifier:
     """Train a classifier, and return it in evaluation mode.
+
+    On an accelerator, gradients are accumulated over parts of a batch where a whole batch is predicted not to fit; the
+    numerics of the returned classifier have the number of images at once.
 
     The seed determines the order of images and the augmentation for all data sets of equal size, so that comparisons
     between data sets are paired. The training resumes from the latest checkpoint. On a CPU, the weights and the log are
@@ -81,11 +86,16 @@ class _Training:
     def __init__(
         self, classifier: Classifier, pixels: Pixels, recipe: Recipe, seed: int, rows: np.ndarray | None
     ) -> None:
-        self.classifier, self.network, self.recipe = classifier, classifier.network, recipe
+        self.network, self.recipe = classifier.network, recipe
         self.device = classifier.numerics.device
         torch.manual_seed(derive_seed("training", seed, "network"))  # for dropout
         self.generator = torch.Generator().manual_seed(derive_seed("training", seed, "draws"))
-        self.loader = BatchLoader(pixels, self.device)
+        self.parameters = trainable(self.network, recipe.trains)
+        if isinstance(classifier.numerics, TrainingNumerics) and classifier.numerics.recompute:
+            recompute_activations(self.network, classifier.design.architecture)
+        count = len(pixels) if rows is None else len(rows)
+        self.classifier, room = _fit_into_memory(classifier, recipe, min(recipe.batch_size, count))
+        self.loader = BatchLoader(pixels, self.device, room)
         self.labels = torch.from_numpy(np.asarray(pixels.labels))
         self.rows = self.loader.rows if rows is None else torch.from_numpy(rows)
         self.best = None
@@ -97,7 +107,6 @@ class _Training:
         self.batch = min(recipe.batch_size, len(self.rows))
         self.buffer: torch.Tensor | None = None
         self.per_epoch = len(self.rows) // self.batch
-        self.parameters = trainable(self.network, recipe.trains)
         self.optimiser = make_optimiser(recipe, self.parameters)
         self.schedule = make_schedule(recipe, self.optimiser, self.per_epoch * recipe.epochs)
 
@@ -239,6 +248,25 @@ def _images_at_once(classifier: Classifier) -> int | None:
     """Return the limit on images that the network processes at once, or None."""
     numerics = classifier.numerics
     return numerics.images_at_once if isinstance(numerics, TrainingNumerics) else None
+
+
+def _fit_into_memory(classifier: Classifier, recipe: Recipe, batch: int) -> tuple[Classifier, int | None]:
+    """Let the classifier process as many images at once as are predicted to fit into the memory of an accelerator.
+
+    Returns:
+        the classifier, and the bytes of memory that are left for the training images; None if that is unknown.
+    """
+    numerics, free = classifier.numerics, free_memory(classifier.numerics.device)
+    if free is None or not isinstance(numerics, TrainingNumerics):
+        return classifier, None
+    training_mode(classifier.network, recipe.trains)
+    memory, free = predict_memory(classifier, recipe, batch), int(USABLE * free)
+    if memory is None:
+        return classifier, None
+    at_once = numerics.images_at_once
+    if at_once is None and (chosen := choose_images_at_once(memory, classifier.network, batch, free)):
+        at_once, numerics = chosen, numerics.model_copy(update={"images_at_once": chosen})
+    return replace(classifier, numerics=numerics), max(0, free - memory.total(min(at_once or batch, batch), batch))
 
 
 def _memory_advice(classifier: Classifier, recipe: Recipe, batch: int) -> str:

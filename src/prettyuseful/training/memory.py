@@ -1,0 +1,102 @@
+"""Predicts the memory of a training from counted tensors, and chooses how many images a network processes at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import chain
+from math import ceil
+
+import torch
+from torch import nn
+from torch._subclasses import FakeTensorMode
+from torch.func import functional_call
+
+from prettyuseful.tensor_memory import CountedTensors
+from prettyuseful.training.classifier import Classifier
+from prettyuseful.training.recipes import Recipe
+
+_COUNTED = (2, 4)  # images; what the backward pass needs grows linearly with them
+_OVERLAP = 0.3  # share of the smaller of activations and gradients that exists at the peak of the other
+USABLE = 0.9
+"""Share of the free memory to plan with; the rest is for workspaces of kernels, and for memory in small pieces."""
+_MIN_IMAGES = 8  # fewer at once would take much longer than training with another setting
+
+
+@dataclass(frozen=True)
+class TrainingMemory:
+    """The predicted memory of a training besides the weights.
+
+    Attributes:
+        fixed: bytes of the moments of the optimiser, and of the images of a batch.
+        gradients: bytes of the gradients of the weights.
+        image: bytes for each image that the network processes at once.
+    """
+
+    fixed: int
+    gradients: int
+    image: int
+
+    def total(self, at_once: int, batch: int) -> int:
+        """Return the bytes for `at_once` images at once, of `batch` images for each step of the optimiser."""
+        activations = at_once * self.image
+        if at_once < batch:  # the gradients of earlier parts stay
+            return self.fixed + self.gradients + activations
+        # In the backward pass, gradients come while activations go.
+        larger, smaller = max(activations, self.gradients), min(activations, self.gradients)
+        return self.fixed + larger + round(_OVERLAP * smaller)
+
+    def most_at_once(self, free: int) -> int:
+        """Return how many images at once fit into `free` bytes, if gradients are accumulated."""
+        return max(0, (free - self.fixed - self.gradients) // max(1, self.image))
+
+
+def predict_memory(classifier: Classifier, recipe: Recipe, batch: int) -> TrainingMemory | None:
+    """Predict the memory of training a classifier, in training mode, with batches of `batch` images.
+
+    The network runs forward on tensors without memory, in the number format of the training, and all tensors count that
+    it keeps for the backward pass. Nothing changes, and no random numbers are used.
+
+    Returns:
+        None if the network cannot run without memory, such as one that reads values of its activations.
+    """
+    network, size = classifier.network, classifier.design.size
+    trained = sum(weight.nbytes for weight in network.parameters() if weight.requires_grad)
+    images = batch * 3 * size**2 * torch.float32.itemsize
+    try:
+        first, second = (_count_kept(classifier, count) for count in _COUNTED)
+    except Exception:  # of any kind, from the code of any network
+        return None
+    image = (second - first) // (_COUNTED[1] - _COUNTED[0])
+    # Adam has two moments; CutMix makes a second batch of images.
+    copies = 2 if getattr(recipe.augmentation, "cutmix", 0) else 1
+    return TrainingMemory(2 * trained + copies * images + max(0, first - _COUNTED[0] * image), trained, image)
+
+
+def choose_images_at_once(memory: TrainingMemory, network: nn.Module, batch: int, free: int) -> int | None:
+    """Return how many images of a batch to process at once, so that they fit into `free` bytes; None for the batch.
+
+    Gradients are then accumulated, which is the same arithmetic but for rounding. With batch norm it is not, so then it
+    is never chosen; nor is it if only very few images would fit.
+    """
+    if memory.total(batch, batch) <= free or _has_batch_norm(network):
+        return None
+    fits = memory.most_at_once(free)
+    return ceil(batch / ceil(batch / fits)) if fits >= _MIN_IMAGES else None
+
+
+def _has_batch_norm(network: nn.Module) -> bool:
+    """Whether a network normalises by statistics of the images that it processes at once."""
+    return any(isinstance(part, nn.modules.batchnorm._BatchNorm) and part.training for part in network.modules())
+
+
+def _count_kept(classifier: Classifier, count: int) -> int:
+    network, size = classifier.network, classifier.design.size
+    with FakeTensorMode() as fake, torch.random.fork_rng(devices=[]):
+        named = chain(network.named_parameters(), network.named_buffers())
+        weights: dict[str, torch.Tensor] = {name: fake.from_tensor(tensor) for name, tensor in named}
+        images = torch.empty(count, 3, size, size, device=classifier.numerics.device)
+        with CountedTensors() as counted:
+            outputs = classifier.compute(images, lambda batch: functional_call(network, weights, (batch,)))
+            kept = counted.now
+        del outputs
+    return kept

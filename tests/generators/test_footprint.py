@@ -1,0 +1,83 @@
+"""Predicted memory of generation: of the models of the table, and against counted tensors of tiny pipelines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from benchmarks.peak_memory import count, footprint_of, on_meta
+from tests.generators.reference_pipelines import KINDS, REFINED, load_embeddings, settings
+
+from prettyuseful.generators.base import Sampling
+from prettyuseful.generators.footprint import DECODED_PIXELS, Footprint
+from prettyuseful.generators.models import MODELS, Model, encoding_memory, sampling_memory
+from prettyuseful.generators.sampler import DiffusersSampler
+from prettyuseful.numerics import Numerics
+
+COUNTED = [model for model in MODELS.values() if model.footprint]
+CARDS = (24e9, 48e9, 80e9)
+FAST = ("sd", "flux")
+
+
+def test_the_models_of_the_paper_have_a_footprint() -> None:
+    assert len(COUNTED) == sum(model.released is not None for model in MODELS.values()) >= 13
+
+
+@pytest.mark.parametrize("model", COUNTED, ids=lambda model: model.id)
+def test_the_default_micro_batch_fits_the_smallest_card_that_the_model_fits(model: Model) -> None:
+    assert model.footprint is not None
+    assert model.size is not None
+    one, several = (model.footprint.sampling(model.vendor, model.size, n, model.dtype) for n in (1, model.micro_batch))
+    card = next(card for card in CARDS if one < 0.95 * card)
+    assert several <= card
+    assert model.footprint.encoding(model.dtype) < 24e9
+
+
+@pytest.mark.parametrize(
+    "kind", [kind if kind in FAST else pytest.param(kind, marks=pytest.mark.slow) for kind in KINDS]
+)
+def test_prediction_is_near_the_counted_tensors(kind: str, tiny_model_name: Callable[[str], str]) -> None:
+    """The footprint is counted without memory, for few small images; the tensors on a CPU, for more and larger ones."""
+    name, numerics = tiny_model_name(kind), Numerics()
+    *sizes, size = (32, 64, 96) if kind == "sana" else (32, 48, 64)
+    sampling = settings(name, cfg=4.0, negative="", steps=5 if kind == REFINED else 2)
+    embedding = load_embeddings(name, sampling, numerics)
+    on_cpu = DiffusersSampler(name, sampling, numerics)
+    peaks = count(on_cpu, embedding, size, 8)
+    sampler = on_meta(DiffusersSampler(name, sampling, numerics))
+    footprint = footprint_of(sampler, {part: tensor.to("meta") for part, tensor in embedding.items()}, sizes)
+    weights = 2 * (footprint.denoiser + footprint.vae)
+    predicted = footprint.sampling(sampling, size, 8, "float32")
+    assert predicted - weights == pytest.approx(max(peaks), rel=0.15)
+
+
+def test_memory_grows_with_images_guidance_and_precision() -> None:
+    footprint = Footprint(10e9, 0.2e9, 5e9, 0.1e9, 10e6, 200, 1500)
+    guided, plain = Sampling(cfg=5), Sampling(cfg=1)
+
+    def gigabytes(sampling: Sampling, size: int, images: int) -> float:
+        return footprint.sampling(sampling, size, images, "bfloat16") / 1e9
+
+    assert gigabytes(plain, 1024, 1) == pytest.approx(10.3 + 1.5 * DECODED_PIXELS / 1e6, abs=0.1)  # decoding
+    assert gigabytes(plain, 1024, 50) - gigabytes(plain, 1024, 40) == pytest.approx(10 * 0.22, abs=0.01)  # denoising
+    assert gigabytes(guided, 1024, 25) == pytest.approx(gigabytes(plain, 1024, 50))
+    half = footprint.sampling(plain.model_copy(update={"quantise": "float8"}), 1024, 1, "bfloat16")
+    assert half / 1e9 == pytest.approx(gigabytes(plain, 1024, 1) - 5)
+    assert footprint.sampling(plain, 1024, 50, "float32") == pytest.approx(2e9 * gigabytes(plain, 1024, 50))
+    largest = footprint.largest_batch(guided, 1024, "bfloat16", int(24e9))
+    assert gigabytes(guided, 1024, largest) <= 24 < gigabytes(guided, 1024, largest + 1)
+    assert footprint.largest_batch(guided, 1024, "bfloat16", int(10e9)) == 0
+
+
+def test_images_that_are_resized_need_the_memory_of_the_native_size() -> None:
+    resized = Sampling(size=512, resolution_binning=True)
+    native = sampling_memory("pixart-alpha", Sampling(), 25, "float16")
+    assert sampling_memory("pixart-alpha", resized, 25, "float16") == native
+    assert sampling_memory("pixart-alpha", Sampling(size=512), 25, "float16") < native
+
+
+def test_unknown_models_have_no_prediction() -> None:
+    assert sampling_memory("pocket-base", Sampling(size=32), 25, "float32") == 0
+    assert sampling_memory("owner/name", Sampling(size=512), 25, "float16") == 0
+    assert encoding_memory("owner/name", "float16") == 0
+    assert sampling_memory("flux.1-dev", Sampling(cfg=1), 1, "bfloat16") > 24e9
