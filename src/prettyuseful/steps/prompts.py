@@ -157,7 +157,4 @@ class EncodeSpec(StepSpec):
 
 def text_encoders_too_large(generator: str) -> str:
     """Return the message for text encoders that do not fit into the memory."""
-    return (
-        f"{generator}: its text encoders exceed the memory; use a device with more memory, or encode the prompts on a "
-        "machine with more main memory and numerics: {device: cpu}"
-    )
+    return f"{generator}: its text encoders exceed the memory; use a device with more memory"
