@@ -277,7 +277,7 @@ def test_weights_of_scores_are_resolved_from_the_folder_of_the_file(tmp_path: Pa
     [
         ("{laion-aesthetics: {head: x}}", "unknown learned score 'laion-aesthetics'; did you mean 'laion-aesthetic'"),
         ("{contrast: {head: x}}", "the score 'contrast' has no model; remove it"),
-        ("{pickscore: {weights: x}}", "unknown key 'weights' in score_models.pickscore; valid keys: model, head, text"),
+        ("{pickscore: {heads: x}}", "unknown key 'heads' in score_models.pickscore; did you mean 'head'?"),
     ],
 )
 def test_weights_of_other_scores_are_rejected(weights: str, words: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Protocol
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, field_validator, model_validator
 
 MAX_SEEDS = 100
 """The largest number of training seeds up to which a study may add seeds."""
@@ -41,6 +41,9 @@ def _one_or_more(value: Any) -> Any:
     return (value,) if isinstance(value, str) else value
 
 
+_NAMES = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}
+
+
 class CurvePlan(BaseModel):
     """Classifiers on real images mixed with generated ones: what do generated images add to few real ones?
 
@@ -60,7 +63,7 @@ class CurvePlan(BaseModel):
         description="numbers of generated images per class that are added to each number of real ones, such as [0, "
         "100, 500]; 0 is the control, and is added if it is left out",
     )
-    of: Annotated[tuple[str, ...], BeforeValidator(_one_or_more)] | None = Field(
+    of: Annotated[tuple[str, ...], BeforeValidator(_one_or_more), WithJsonSchema(_NAMES)] | None = Field(
         None,
         min_length=1,
         description="the data set that is added to the real images, or a list of data sets, each in a grid of its own; "
@@ -96,12 +99,11 @@ class CurvePlan(BaseModel):
             raise ValueError(f"duplicate entry {duplicates[0]!r}; list every entry only once")
         return values
 
-    @field_validator("synthetic")
-    @classmethod
-    def _images_are_added(cls, values: tuple[int, ...]) -> tuple[int, ...]:
-        if not any(values):
+    @model_validator(mode="after")
+    def _images_are_added(self) -> CurvePlan:
+        if not self.amounts:
             raise ValueError("synthetic needs a number above 0; otherwise nothing is added to the real images")
-        return values
+        return self
 
     @model_validator(mode="after")
     def _looks_are_planned(self) -> CurvePlan:
