@@ -84,7 +84,7 @@ def test_no_value_of_a_variable_takes_long(value: str, monkeypatch: pytest.Monke
     monkeypatch.setenv("SETTINGS", value * (100_000 // len(value)))
     started = time.process_time()
     redact("a text")
-    assert time.process_time() - started < 2
+    assert time.process_time() - started < 1
 
 
 def test_a_line_is_redacted_before_it_is_folded_and_cut(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, KeysView
 from itertools import pairwise
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote
 
 from prettyuseful.redaction.randomness import looks_random
 
@@ -156,7 +156,8 @@ class _CompactText:
 
 def _forms(value: str) -> set[str]:
     """Return the forms in which a value may stand in a text."""
-    encoded = {quote(value), quote(value, safe=""), quote_plus(value)}
+    whole = quote(value, safe="")
+    encoded = {whole, whole.replace("%2F", "/"), whole.replace("%20", "+")}  # as `quote` and `quote_plus` give them
     encoded |= {re.sub(r"%[0-9A-F]{2}", lambda match: match[0].lower(), form) for form in encoded}
     escaped = {json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1], repr(value)[1:-1]}
     escaped |= {ascii(value)[1:-1], repr(value.encode("utf-8", "replace"))[2:-1]}
