@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Container
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from prettyuseful.aesthetics.models import ClassifierModel, HeadFile, QuestionModel, ScoreModel
 from prettyuseful.encoders.heads import Head, read_head
@@ -19,16 +19,15 @@ from prettyuseful.hub.commits import check_resolved, resolve
 from prettyuseful.hub.files import download_file, pin_model_source
 from prettyuseful.hub.ids import is_hub_id
 from prettyuseful.paths import exists, is_file
-from prettyuseful.prompts.captioners.access import base_url, reject_secrets
+from prettyuseful.prompts.captioners.access import EndpointSettings
 
 _LOCAL_MODEL = RelativePath(resolve_existing_path, only_if=lambda settings: settings.endpoint is None)
 Place = Annotated[str, RelativePath(resolve_existing_path), Field(min_length=1)]
 
 
-class ScoreSettings(BaseModel):
+class ScoreSettings(EndpointSettings):
     """Settings of a learned score."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
     model: Annotated[str, _LOCAL_MODEL, Field(min_length=1)] | None = Field(
         None,
         description="the CLIP model, or the vision-language model of vqascore: a hub id (owner/name@revision), a "
@@ -42,8 +41,6 @@ class ScoreSettings(BaseModel):
         description="for vqascore, base URL of an OpenAI-compatible server that returns logprobs, such as "
         "http://localhost:8000/v1",
     )
-    api_key_env: str | None = Field(None, description="name of the environment variable with the key of the endpoint")
-    concurrency: int = Field(8, ge=1, le=256, description="number of simultaneous requests to the endpoint")
     head: Place | None = Field(
         None, description="the head of an aesthetic predictor: a file, or the hub id of a repository with that file"
     )
@@ -53,23 +50,8 @@ class ScoreSettings(BaseModel):
         "else that of its class; or class, 'a photo of a <class>' for all images",
     )
 
-    @model_validator(mode="before")
-    @classmethod
-    def _no_secrets(cls, value: Any) -> Any:
-        """Check for secrets before validation, because validation errors would print the input."""
-        if isinstance(value, dict):
-            reject_secrets(value.get("endpoint"), value.get("api_key_env"))
-        return value
-
-    @field_validator("endpoint")
-    @classmethod
-    def _normalise_endpoint(cls, url: str | None) -> str | None:
-        return None if url is None else base_url(url)
-
     @model_validator(mode="after")
     def _endpoint_has_a_model(self) -> ScoreSettings:
-        if self.endpoint is None and self.api_key_env is not None:
-            raise ValueError("api_key_env needs an endpoint; add endpoint or remove api_key_env")
         if self.endpoint is not None and self.model is None:
             raise ValueError("endpoint needs the name of a model; add model")
         return self

@@ -157,8 +157,10 @@ class _CompactText:
 def _forms(value: str) -> set[str]:
     """Return the forms in which a value may stand in a text."""
     whole = quote(value, safe="")
-    encoded = {whole, whole.replace("%2F", "/"), whole.replace("%20", "+")}  # as `quote` and `quote_plus` give them
-    encoded |= {re.sub(r"%[0-9A-F]{2}", lambda match: match[0].lower(), form) for form in encoded}
+    lower = re.sub(r"%[0-9A-F]{2}", lambda match: match[0].lower(), whole)
+    # As `quote` and `quote_plus` give them.
+    encoded = {whole, whole.replace("%2F", "/"), whole.replace("%20", "+")}
+    encoded |= {lower, lower.replace("%2f", "/"), lower.replace("%20", "+")}
     escaped = {json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1], repr(value)[1:-1]}
     escaped |= {ascii(value)[1:-1], repr(value.encode("utf-8", "replace"))[2:-1]}
     return {value, *encoded, *escaped, html.escape(value), *_base64_forms(value.encode("utf-8", "replace"))}

@@ -4,12 +4,43 @@ from __future__ import annotations
 
 import os
 import re
+from typing import Any, Self
 from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from prettyuseful.errors import UserError
 
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
 _KEY = re.compile(r"[!#-\[\]-~]+")  # ASCII without spaces, quotes and backslashes, so that JSON does not change it
+
+
+class EndpointSettings(BaseModel):
+    """The settings of an OpenAI-compatible endpoint in a study file; they hold no secret."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    endpoint: str | None = Field(None, description="base URL of a server, such as http://localhost:8000/v1")
+    api_key_env: str | None = Field(None, description="name of the environment variable with the key of the endpoint")
+    concurrency: int = Field(8, ge=1, le=256, description="number of simultaneous requests to the endpoint")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_secrets(cls, value: Any) -> Any:
+        """Check for secrets before validation, because validation errors would print the input."""
+        if isinstance(value, dict):
+            reject_secrets(value.get("endpoint"), value.get("api_key_env"))
+        return value
+
+    @field_validator("endpoint")
+    @classmethod
+    def _normalise_endpoint(cls, url: str | None) -> str | None:
+        return None if url is None else base_url(url)
+
+    @model_validator(mode="after")
+    def _key_has_an_endpoint(self) -> Self:
+        if self.endpoint is None and self.api_key_env is not None:
+            raise ValueError("api_key_env needs an endpoint; add endpoint or remove api_key_env")
+        return self
 
 
 def base_url(url: str) -> str:

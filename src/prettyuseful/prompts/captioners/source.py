@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
-from pydantic import ConfigDict, Field, JsonValue, field_validator, model_validator
+from pydantic import Field, JsonValue, model_validator
 
 from prettyuseful.engine.cache import cached_model
 from prettyuseful.engine.keys import digest
@@ -17,7 +17,7 @@ from prettyuseful.hub.files import pin_model_source
 from prettyuseful.hub.ids import is_hub_id
 from prettyuseful.numerics import Numerics
 from prettyuseful.paths import is_file
-from prettyuseful.prompts.captioners.access import base_url, read_key, reject_secrets
+from prettyuseful.prompts.captioners.access import EndpointSettings, read_key
 from prettyuseful.prompts.captioners.base import PAPER_INSTRUCTION, Captioner
 
 DESCRIBER = "describer"
@@ -25,16 +25,13 @@ DESCRIBER = "describer"
 _LOCAL_MODEL = RelativePath(resolve_existing_folder, only_if=lambda captioner: captioner.endpoint is None)
 
 
-class CaptionerSource(BareName):
+class CaptionerSource(BareName, EndpointSettings):
     """The bundled describer, a vision-language model on this machine, or a model at an OpenAI-compatible endpoint."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
     bare_field: ClassVar[str] = "model"
     model: Annotated[str, _LOCAL_MODEL] = Field(
         DESCRIBER, min_length=1, description="`describer`, a hub id, a folder, or the name of a model at the endpoint"
     )
-    endpoint: str | None = Field(None, description="base URL of a server, such as http://localhost:8000/v1")
-    api_key_env: str | None = Field(None, description="name of the environment variable with the key of the endpoint")
     instruction: str = Field(
         PAPER_INSTRUCTION, min_length=1, description="the instruction for the model; {class} stands for the class name"
     )
@@ -42,25 +39,9 @@ class CaptionerSource(BareName):
     image_size: int = Field(
         256, ge=16, le=4096, description="larger images are downscaled to this short side, in pixels"
     )
-    concurrency: int = Field(8, ge=1, le=256, description="number of simultaneous requests to the endpoint")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _no_secrets(cls, value: Any) -> Any:
-        """Check for secrets before validation, because validation errors would print the input."""
-        if isinstance(value, dict):
-            reject_secrets(value.get("endpoint"), value.get("api_key_env"))
-        return value
-
-    @field_validator("endpoint")
-    @classmethod
-    def _normalise_endpoint(cls, url: str | None) -> str | None:
-        return None if url is None else base_url(url)
 
     @model_validator(mode="after")
-    def _fits_together(self) -> CaptionerSource:
-        if self.endpoint is None and self.api_key_env is not None:
-            raise ValueError("api_key_env needs an endpoint; add endpoint or remove api_key_env")
+    def _endpoint_has_a_model(self) -> CaptionerSource:
         if self.endpoint is not None and self.model == DESCRIBER:
             raise ValueError("endpoint needs the name of a model; add model, or remove endpoint to use the describer")
         return self
