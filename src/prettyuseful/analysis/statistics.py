@@ -45,7 +45,8 @@ Tests = Mapping[Replicate, TransferResult]
 class RandomControl(NamedTuple):
     """The random control of a selection: another random choice of as many images for every training seed.
 
-    `name`: of its data set. `keep`: how much is kept, such as `random 50%`; choices of equal `keep` vary alike.
+    `name`: of its data set. `keep`: how much is kept, such as `random 50%`; choices of equal `keep` are assumed to have
+    equal variances.
     """
 
     name: Hashable
@@ -180,7 +181,7 @@ class CellModel:
             Seeds that some of the draws of a data set lack are not used.
         share_draws: draws of data sets that do not share them are independent.
         random_controls: the random controls of selections.
-        prior_dof: the most degrees of freedom of the prior; infinite if all data sets vary alike over seeds.
+        prior_dof: the most degrees of freedom of the prior; infinite if all data sets have one variance over seeds.
     """
 
     def __init__(

@@ -33,13 +33,13 @@ def memory_warnings(steps: Iterable[Step], card: int | None) -> Iterator[str]:
         card: bytes of memory of a GPU; None for a common one of 80 GB.
     """
     limit, where = card or LARGEST_CARD, "this GPU" if card else "a common GPU"
-    told = set()
-    for step in steps:
-        for what, needed, remedy in _too_large(step, limit) if step.spec.needs.gpus else ():
-            sentence = f"{what} need {size(needed)}, and {where} has {size(limit)}{remedy}"
-            if sentence not in told:
-                told.add(sentence)
-                yield sentence
+    sentences = (
+        f"{what} need {size(needed)}, and {where} has {size(limit)}{remedy}"
+        for step in steps
+        if step.spec.needs.gpus
+        for what, needed, remedy in _too_large(step, limit)
+    )
+    yield from dict.fromkeys(sentences)
 
 
 def _too_large(step: Step, limit: int) -> Iterator[tuple[str, int, str]]:
