@@ -24,6 +24,8 @@ _AT_HOST = re.compile(rf"@(?={HOST}(?::\d{{1,5}})?(?![\w:@]))")
 _LOGIN = re.compile(r"(?<![^\s,;\"'(=])[^\s:@/,;\"'(=]{1,64}:([^\s@/\"']{1,256})\Z")
 _AT_ORACLE = re.compile(rf"@(?=//|\(DESCRIPTION|{HOST}:\d{{2,5}}(?!\d))", re.IGNORECASE)
 _ORACLE = re.compile(r"(thin:|oci8?:|(?<![\w/.:-]))[\w$#-]{1,60}/([^\s@/\"']{1,256})\Z")
+_LONG = 512  # characters of a secret
+_MAX_LONG = 48  # long secrets in one value: those of many pairs on one line each contain all that follow
 _REACH = 330  # characters before an @
 
 Span = tuple[int, int]
@@ -35,6 +37,14 @@ def secrets_in_pairs(value: str) -> Iterator[str]:
 
     A plain word after a colon within a line may be prose, and is left out.
     """
+    long = 0
+    for secret in _values_of_secret_names(value):
+        long += len(secret) > _LONG
+        if len(secret) <= _LONG or long <= _MAX_LONG:
+            yield secret
+
+
+def _values_of_secret_names(value: str) -> Iterator[str]:
     for match in _PAIR.finditer(value):
         if not is_secret_key(match[1]):
             continue
@@ -46,8 +56,10 @@ def secrets_in_pairs(value: str) -> Iterator[str]:
         before = value[value.rfind("\n", 0, match.start()) + 1 : match.start()]
         if scheme := _SCHEME.match(rest):
             yield scheme[1]
-        if match[2] == "=" or not before.strip(" -{") or not _END.split(rest.split()[0])[0].isalpha():
-            yield from _words(rest)
+        word = rest.split(maxsplit=1)[0]
+        before_separator = _END.split(word, maxsplit=1)[0]
+        if match[2] == "=" or not before.strip(" -{") or not before_separator.isalpha():
+            yield from (word, before_separator, word.rstrip(",;&})]\"'"), rest)
     for match in _OPTION.finditer(value):
         if is_secret_key(match[1]):
             yield match[2] or match[3] or match[4]
@@ -64,9 +76,3 @@ def logins(text: str) -> Iterator[Span]:
             if found := pattern.search(text[start : match.start()]):
                 spans.add((start + found.start(found.lastindex or 1), match.start()))
     yield from sorted(spans)
-
-
-def _words(rest: str) -> set[str]:
-    """Return what the value at the beginning of a text may be: a word, a part of it before a separator, or the line."""
-    word = rest.split()[0]
-    return {word, _END.split(word)[0], word.rstrip(",;&})]\"'"), rest}

@@ -59,7 +59,7 @@ class SecretIndex:
         for name, value in sorted(set(secrets)):
             for form in _forms(value):
                 self._exact.add(name, form)
-                compact = _GAPS.sub("", form)
+                compact = _without_gaps(form)
                 if not _WORD.fullmatch(compact):
                     self._compact.add(name, compact)
             self._add_parts(name, value)
@@ -76,7 +76,7 @@ class SecretIndex:
         return "".join([*parts, text[done:]])
 
     def _add_parts(self, name: str, value: str) -> None:
-        compact = _GAPS.sub("", value)[:_MAX_PART_SOURCE]
+        compact = _without_gaps(value)[:_MAX_PART_SOURCE]
         if len(compact) < 2 * _PART or not (looks_random(compact) or _HEXADECIMAL.fullmatch(compact)):
             return
         for start in range(len(compact) - _PART + 1):
@@ -154,10 +154,16 @@ class _CompactText:
         return self._places[run] + position - self._starts[run]
 
 
+def _without_gaps(text: str) -> str:
+    # No other printable character than the space is a gap, and most forms have no gap.
+    return _GAPS.sub("", text) if " " in text or not text.isprintable() else text
+
+
 def _forms(value: str) -> set[str]:
     """Return the forms in which a value may stand in a text."""
     whole = quote(value, safe="")
-    lower = re.sub(r"%[0-9A-F]{2}", lambda match: match[0].lower(), whole)
+    first, *codes = whole.split("%")
+    lower = "%".join([first, *(code[:2].lower() + code[2:] for code in codes)])
     # As `quote` and `quote_plus` give them.
     encoded = {whole, whole.replace("%2F", "/"), whole.replace("%20", "+")}
     encoded |= {lower, lower.replace("%2f", "/"), lower.replace("%20", "+")}
