@@ -19,6 +19,14 @@ from prettyuseful.generators.footprint import Footprint
 from prettyuseful.generators.hub import HubFiles
 from prettyuseful.generators.micro_batches import MICRO_BATCH
 from prettyuseful.generators.operations import Operations, encoding_work
+from prettyuseful.generators.variants import (
+    NO_VARIANT,
+    ChosenVariant,
+    check_variant,
+    join_variant,
+    split_variant,
+    variants_of,
+)
 from prettyuseful.generators.weights import unsupported_weights
 from prettyuseful.hub.commits import UNRESOLVED, resolve
 from prettyuseful.hub.files import folder_fingerprint
@@ -38,7 +46,7 @@ class Source:
     name: str
     path_or_id: str
     revision: str | None = None
-    variant: str | None = None
+    variant: ChosenVariant = NO_VARIANT
     gated: bool = False
 
 
@@ -63,7 +71,7 @@ class Model:
         micro_batch: images per micro-batch, unless the study sets it.
         embedding: number of values in the embeddings of a prompt: tokens times width of the text encoders, and pooled
             values, from their configurations. Those of `qwen-image` are as long as the prompt; 32 tokens are assumed.
-        variant: the variant of the weight files.
+        variant: the variant of the weight files, if the model has it; another one otherwise.
         distilled: whether the guidance value is an input of the model.
         sequence: maximal number of tokens, None for the family's.
         refiner: hub id of a second pipeline that does the last fifth of the denoising steps.
@@ -86,7 +94,7 @@ class Model:
     operations: Operations | None = None
     micro_batch: int = MICRO_BATCH
     embedding: int | None = None
-    variant: str | None = None
+    variant: ChosenVariant = NO_VARIANT
     distilled: bool = False
     sequence: int | None = None
     refiner: str | None = None
@@ -123,7 +131,7 @@ class Model:
         return self.sequence or self.kind.sequence
 
 
-def _source(name: str, path_or_id: str, variant: str | None, gated: bool) -> Source:
+def _source(name: str, path_or_id: str, variant: ChosenVariant, gated: bool) -> Source:
     return Source(name, *split_revision(path_or_id), variant, gated)
 
 
@@ -136,7 +144,7 @@ def _pocket(name: str, steps: int, note: str) -> Model:
         vendor=Sampling(steps=steps, cfg=1.0),
         dtype="float32",
         embedding=32 * 96,
-        variant="fp16",
+        variant=ChosenVariant("fp16"),
         note=note,
     )
 
@@ -172,7 +180,7 @@ MODELS: dict[str, Model] = {
             footprint=Footprint(1.72e9, 0.17e9, 0.25e9, 0, 0.3e6, 260.4, 1540),
             operations=Operations(3.008e9, 2.585e6, 1.783, 9.461e6, 0.5, 987, 188),
             embedding=77 * 768,
-            variant="fp16",
+            variant=ChosenVariant("fp16"),
             vendor=Sampling(steps=50, cfg=7.5),
             paper=_PAPER,
         ),
@@ -217,7 +225,7 @@ MODELS: dict[str, Model] = {
             footprint=_SDXL_FOOTPRINT,
             operations=_SDXL_OPERATIONS,
             embedding=77 * 2048 + 1280,
-            variant="fp16",
+            variant=ChosenVariant("fp16"),
             vendor=Sampling(steps=50, cfg=5.0),
             paper=_PAPER,
         ),
@@ -233,7 +241,7 @@ MODELS: dict[str, Model] = {
             footprint=Footprint(9.65e9, 0.33e9, 3.02e9, 0, 0.8e6, 189.5, 1535, decodes_in_float32=True),
             operations=Operations(20.68e9, 5.821e6, 1.056, 9.461e6, 0.5, 2010, 708),
             embedding=77 * (2048 + 1280) + 2 * 1280,
-            variant="fp16",
+            variant=ChosenVariant("fp16"),
             vendor=Sampling(steps=40, cfg=5.0),
             paper=_PAPER,
             note="sdxl does the first four fifths of the steps, its refiner the rest",
@@ -249,7 +257,7 @@ MODELS: dict[str, Model] = {
             footprint=_SDXL_FOOTPRINT,
             operations=_SDXL_OPERATIONS,
             embedding=77 * 2048 + 1280,
-            variant="fp16",
+            variant=ChosenVariant("fp16"),
             vendor=Sampling(steps=4, cfg=1.0),
             paper=_PAPER_FEW_STEPS,
         ),
@@ -363,7 +371,7 @@ MODELS: dict[str, Model] = {
             footprint=Footprint(3.21e9, 0.62e9, 5.23e9, 0, 4.9e6, 61.7, 1665),
             operations=Operations(126.6e9, 2.708e6, 0, 7.981e6, 0, 1168, 617),
             embedding=300 * 2304,
-            variant="bf16",
+            variant=ChosenVariant("bf16"),
             vendor=Sampling(steps=20, cfg=4.5, instruction=True),
             paper=Sampling(steps=50, cfg=2.0, size=1024, instruction=False),
             note="the vendor's settings put its complex human instruction before the prompt; the paper's do not",
@@ -420,12 +428,15 @@ MODELS: dict[str, Model] = {
 
 def find_model(name: str) -> Model:
     """Return the model for an id of the table (optionally with @revision), a pipeline folder or a hub id
-    `owner/name[@revision]`.
+    `owner/name[@revision]`. See `join_variant` for the variant of its weights.
 
     Raises:
         UnknownNameError: `name` is none of these; the message suggests the nearest id.
         DataError: the pipeline belongs to no known family, or the hub repository cannot be read.
     """
+    name, variant = split_variant(name)
+    if variant is not None:
+        return replace(find_model(name), variant=ChosenVariant(variant, exact=True))
     row, _, revision = name.partition("@")
     if row in MODELS and not (revision and MODELS[row].path_or_id.startswith(_POCKET)):
         return MODELS[row].at_revision(revision) if revision else MODELS[row]
@@ -517,15 +528,33 @@ def is_pipeline_folder(name: str) -> bool:
     return is_file(Path(name) / "model_index.json")
 
 
-def pin_model(name: str) -> Pinned[str]:
+def pin_model(name: str, variant: str | None = None) -> Pinned[str]:
     """Pin a generator to the content of its files, or to the commits of its hub repositories.
 
-    The source of the result names the commits, so that exactly these are loaded.
+    The source of the result names the commits and the variant, so that exactly these are loaded. The variant is in the
+    key if other weights would be loaded without it.
+
+    Args:
+        name: see `find_model`.
+        variant: of the weight files that is loaded; by default what the model's row prefers.
 
     Raises:
-        UserError: see `find_model`; or the hub has no such repository or revision.
+        UserError: see `find_model`; or the hub has no such repository or revision, or the weights no such variant.
     """
     model = find_model(name)
+    pinned = _pin_files(name, model)
+    if variant is None:
+        return pinned
+    others = []
+    for files in _weight_files(model):
+        available = variants_of(files)
+        check_variant(name, variant, available)
+        others.append(model.variant.loaded_from(available) != variant)
+    content = [pinned.content, {"variant": variant}] if any(others) else pinned.content
+    return Pinned(source=join_variant(pinned.source, variant), content=content)
+
+
+def _pin_files(name: str, model: Model) -> Pinned[str]:
     if model.path_or_id.startswith(_POCKET):
         return Pinned(source=name, content=pocket.fingerprint(model.path_or_id.removeprefix(_POCKET)))
     if is_folder(model.path_or_id):
@@ -534,6 +563,16 @@ def pin_model(name: str) -> Pinned[str]:
     known = UNRESOLVED not in [commit.sha for commit in commits]
     at = f"{name.partition('@')[0]}@{_REFINER_SEPARATOR.join(commit.sha for commit in commits)}"
     return Pinned(source=at if known else name, content=[commit.content for commit in commits])
+
+
+def _weight_files(model: Model) -> Iterator[list[str]]:
+    """Yield the names of the files of a model, and of its refiner."""
+    for source in (model.source, model.refiner_source) if model.refiner else (model.source,):
+        with pipeline_path(source) as path_or_id:
+            if is_folder(path_or_id):
+                yield FolderFiles(Path(path_or_id)).names()
+            else:
+                yield HubFiles(path_or_id, source.revision).names()
 
 
 @contextmanager
