@@ -70,6 +70,10 @@ class CaptionerSource(BareName, EndpointSettings):
         content = {"kind": kind, **model.content, **request, "at_once": CAPTIONS_AT_ONCE}
         return Pinned(source=source, content=content)
 
+    def numerics(self, available: Numerics) -> Numerics:
+        """Return those of the settings that can change captions: a step reserves no GPU unless the model runs in it."""
+        return available if self._kind() == "vision-language" else Numerics(threads=available.threads)
+
     def _kind(self) -> str:
         if self.endpoint is not None:
             return "endpoint"
