@@ -1,4 +1,4 @@
-"""Count the operations of generation with the real architectures, without weights: `python benchmarks/operations.py`.
+"""Count the operations of generation with the real architectures, without weights: `python -m benchmarks.operations`.
 
 The pipelines are those of `peak_memory.py`, on the `meta` device. Our sampler runs for some and for twice as many
 steps, at three sizes: the counts are polynomials of the number of pixels. The script prints the `operations` of each
