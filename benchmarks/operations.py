@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from unittest import mock
 
 import numpy as np
@@ -72,7 +72,7 @@ def _shorten(embedding: Mapping[str, torch.Tensor], tokens: int | None) -> dict[
     }
 
 
-def _polynomial(counts: list[float]) -> tuple[float, float, float]:
+def _polynomial(counts: Sequence[float]) -> tuple[float, float, float]:
     pixels = np.array(SIZES, np.float64) ** 2
     scale = pixels[-1] ** np.arange(3)
     values = np.linalg.solve(pixels[:, None] ** np.arange(3) / scale, np.array(counts)) / scale

@@ -41,6 +41,7 @@ def grid(images_per_class: int, architectures: tuple[str, ...]) -> Plan:
         "probes": {"vae": {"transform": {"kind": "vae", "generator": "sdxl"}}},
         "train": {"architectures": [*architectures], "recipes": ["paper"], "probes": ["rgb", "vae"], "seeds": [0]},
         "metrics": ["density"],
+        "encoders": ["real-trained", "efficientnet-lite0"],
         "numerics": {"device": "cuda"},
     }
     return plan_study(yaml.safe_dump(study))

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from pydantic import JsonValue
+
 from prettyuseful.cards import Work
 from prettyuseful.engine.pinned import Pinned
 from prettyuseful.errors import DataError, UnknownNameError, did_you_mean
@@ -550,7 +552,7 @@ def pin_model(name: str, variant: str | None = None) -> Pinned[str]:
         available = variants_of(files)
         check_variant(name, variant, available)
         others.append(model.variant.loaded_from(available) != variant)
-    content = [pinned.content, {"variant": variant}] if any(others) else pinned.content
+    content: JsonValue = [pinned.content, {"variant": variant}] if any(others) else pinned.content
     return Pinned(source=join_variant(pinned.source, variant), content=content)
 
 

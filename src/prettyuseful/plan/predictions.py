@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from prettyuseful.cards import Card, Work, number_format
+from prettyuseful.encoders.table import ENCODERS
 from prettyuseful.engine.cost import Prediction, on_gpu
 from prettyuseful.engine.step import Step
 from prettyuseful.generators.models import encoding_memory, prompts_work, reconstruction_work, sampling_work
@@ -81,6 +82,8 @@ class Predictions:
             return self._training(step, spec)
         if isinstance(spec, EvaluateSpec) or (isinstance(spec, EmbedSpec) and spec.view is not None):
             return self._inference(step)
+        if isinstance(spec, EmbedSpec):
+            return _embedding(step, spec)
         if isinstance(spec, ProbeSpec) and isinstance(spec.transform.source, Vae):
             size = self._side(step.inputs["pixels"])
             return reconstruction_work(spec.transform.source.generator, size, step.units, spec.numerics)
@@ -134,6 +137,15 @@ class Predictions:
         if step is None or not isinstance(step.spec, DecodeSpec) or step.spec.stored_size == "native":
             return _USUAL_SIZE
         return step.spec.stored_size
+
+
+def _embedding(step: Step, spec: EmbedSpec) -> Work | None:
+    name = spec.encoder.source.name
+    operations = ENCODERS.rows[name].operations if name in ENCODERS else None
+    if operations is None:
+        return None
+    # Encoders are large networks in float32, whose time is that of matrix products, as a generator's is.
+    return Work("generator", 0, {number_format("float32", spec.numerics): step.units * operations})
 
 
 def batch_of(step: Step) -> int:

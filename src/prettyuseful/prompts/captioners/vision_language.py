@@ -101,7 +101,7 @@ class VisionLanguageCaptioner:
     @torch.inference_mode()
     def _answers(self, pictures: Sequence[Picture], inputs: Sequence[Inputs]) -> list[str]:
         """Caption pictures whose inputs have equal shapes."""
-        filled = [*inputs, *(inputs[-1:] * (CAPTIONS_AT_ONCE - len(inputs)))]
+        filled = [*inputs, *[inputs[-1]] * (CAPTIONS_AT_ONCE - len(inputs))]
         with self._explain(pictures):
             joined = {name: torch.cat([one[name] for one in filled]) for name in inputs[0]}
             batch = BatchFeature(joined).to(self.device, dtype=self.dtype)
