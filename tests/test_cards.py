@@ -64,6 +64,7 @@ def test_a_check_replaces_the_assumed_shares(tmp_path: Path) -> None:
         ("[]", "card: input should be a valid dictionary"),
         ("{}", "it has no field card"),
         (json.dumps({"card": CHECK | {"generator_share": 2}}), "card.generator_share: input should be less than"),
+        (json.dumps({"card": CHECK | {"title": "\x1b[2J"}}), "card.title: string should match pattern"),
         (json.dumps({"card": CHECK | {"tensor": 0}}), "card.tensor: input should be greater than 0"),
     ],
 )

@@ -20,6 +20,7 @@ Format = Literal["16-bit", "tf32", "float32"]
 Network = Literal["generator", "classifier"]
 LAUNCH_SECONDS = 5e-6
 """Assumed seconds of a CPU to launch one kernel; a step takes at least this time for each of its kernels."""
+_Words = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[ -~]+$")]  # printed, and from any file
 _Positive = Annotated[float, Field(gt=0, le=1e20)]
 _Share = Annotated[float, Field(gt=0, le=1)]
 
@@ -41,9 +42,9 @@ class Card(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
-    name: Annotated[str, Field(min_length=1, max_length=80)]
-    title: Annotated[str, Field(max_length=80)] = "this GPU"
-    words: Annotated[str, Field(max_length=80)] = "this GPU"
+    name: _Words
+    title: _Words = "this GPU"
+    words: _Words = "this GPU"
     memory: Annotated[int, Field(gt=0, le=10**15)]
     tensor: _Positive
     tf32: _Positive

@@ -25,8 +25,8 @@ class NameKind(StrEnum):
     selections = "selections"
     experiments = "experiments"
     predictors = "predictors"
-    transforms = "transforms"
     cards = "cards"
+    transforms = "transforms"
     studies = "studies"
 
 

@@ -74,5 +74,5 @@ def _too_large_training(step: Step, spec: TrainSpec, predictions: Predictions) -
         parts = ceil(batch / at_once)
         yield what, needed, f"; to leave room for workspaces, gradients are accumulated over {parts} parts of {at_once}"
     elif needed > limit:
-        how = "numerics.recompute: true" + ("" if network.has_batch_norm else ", or numerics.images_at_once")
-        yield what, needed, f"; set {how}, or choose a recipe with a smaller batch"
+        remedy = "set numerics.recompute: true or numerics.images_at_once, or choose a recipe with a smaller batch"
+        yield what, needed, f"; {remedy}"

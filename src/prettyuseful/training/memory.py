@@ -92,13 +92,13 @@ def choose_images_at_once(memory: TrainingMemory, network: nn.Module, batch: int
     Gradients are then accumulated, which is the same arithmetic but for rounding. With batch norm it is not, so then it
     is never chosen; nor is it if only very few images would fit.
     """
-    if memory.total(batch, batch) <= free or has_batch_norm(network):
+    if memory.total(batch, batch) <= free or _has_batch_norm(network):
         return None
     fits = memory.most_at_once(free)
     return ceil(batch / ceil(batch / fits)) if fits >= _MIN_IMAGES else None
 
 
-def has_batch_norm(network: nn.Module) -> bool:
+def _has_batch_norm(network: nn.Module) -> bool:
     """Whether a network normalises by statistics of the images that it processes at once."""
     return any(isinstance(part, nn.modules.batchnorm._BatchNorm) and part.training for part in network.modules())
 

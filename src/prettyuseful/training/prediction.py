@@ -20,7 +20,6 @@ from prettyuseful.training.memory import (
     choose_images_at_once,
     count_memory,
     fake_weights,
-    has_batch_norm,
 )
 from prettyuseful.training.recipes import Recipe, Trains
 
@@ -47,11 +46,6 @@ class CountedNetwork:
     launches: int
     passes: int
     memory: TrainingMemory | None
-
-    @property
-    def has_batch_norm(self) -> bool:
-        """Whether parts of a batch would be normalised by other statistics than the batch."""
-        return has_batch_norm(self.network)
 
     def images_at_once(self, recipe: Recipe, numerics: TrainingNumerics, size: int, batch: int, free: int) -> int:
         """Return how many images of a batch a training processes at once on a device with `free` bytes."""
