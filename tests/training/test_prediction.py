@@ -30,10 +30,8 @@ def counted(architecture: str, size: int = 224, numerics: TrainingNumerics = ON_
     return network
 
 
-@pytest.mark.parametrize(
-    "architecture",
-    [name if name == "vit_tiny_patch16_224" else pytest.param(name, marks=pytest.mark.slow) for name in PAPER_TIMM_IDS],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("architecture", PAPER_TIMM_IDS)
 def test_the_architectures_of_the_paper_are_counted_without_their_device(architecture: str) -> None:
     """The memory for 32 images is near that of counted tensors, at the peak of a second step of training on meta."""
     network = counted(architecture)
