@@ -39,6 +39,9 @@ class _HubEncoder(ABC):
 
     def __init__(self, kind: ModelKind, path_or_id: str, numerics: Numerics, processor: str | None = None) -> None:
         self.processor, network = load_pretrained(kind, path_or_id, torch.float32, processor)
+        self._use(network, numerics)
+
+    def _use(self, network: Any, numerics: Numerics) -> None:
         self.network, self.device = network.to(numerics.device).eval(), numerics.device
         self.threads = preparing_threads(numerics)
 
