@@ -170,3 +170,17 @@ def test_labels_and_units_of_prompt_steps(plan_of: PlanOf) -> None:
     assert labels["prompt"] == "write caption prompts"
     assert labels["encode"] == "encode prompts 0-16 for sd-1.5"
     assert {step.units for step in plan.steps.values() if step.spec.kind in ("caption", "encode")} == {16}
+
+
+def test_captions_reserve_a_gpu_only_where_the_model_runs_in_the_step(plan_of: PlanOf) -> None:
+    on_gpu = "numerics: {device: cuda}"
+    captioners = ("describer", "{model: a, endpoint: 'http://localhost:8000/v1'}", "owner/name")
+
+    def captioning(captioner: str, rest: str = "") -> CaptionSpec:
+        text = PROMPTS.format(f"{{strategy: caption, captioner: {captioner}}}").replace("150", "20")
+        spec = specs(plan_of(text, rest), CaptionSpec)[0]
+        assert isinstance(spec, CaptionSpec)
+        return spec
+
+    assert [captioning(captioner, on_gpu).needs.gpus for captioner in captioners] == [0, 0, 1]
+    assert captioning("describer") == captioning("describer", on_gpu)

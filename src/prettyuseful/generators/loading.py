@@ -16,11 +16,11 @@ from prettyuseful.errors import DataError
 from prettyuseful.generators.families import Family
 from prettyuseful.generators.hub import explain_load_error
 from prettyuseful.generators.models import Source, pipeline_path
+from prettyuseful.generators.variants import FALLBACKS, ChosenVariant
 from prettyuseful.hub.library_logs import capture_library_logs
 from prettyuseful.numerics import Numerics
 from prettyuseful.redaction import redact_line
 
-_VARIANTS = ("fp16", "bf16")  # names of variants of weight files, as in `model.fp16.safetensors`
 _NO_FILE = re.compile(r"no file named|no such modeling files|variant", re.I)
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -64,20 +64,20 @@ def load_parts(source: Source, family: Family, excluded: Iterable[str], numerics
     return pipeline
 
 
-def _load_a_variant(load: Callable[[str | None], Any], preferred: str | None) -> Any:
-    """Load the preferred variant of the weight files, or another one if the repository does not have it.
+def _load_a_variant(load: Callable[[str | None], Any], chosen: ChosenVariant) -> Any:
+    """Load the chosen variant of the weight files, or another one if the model does not have it, unless it is exact.
 
     Files in another number format are converted to that of the numerics.
     """
     try:
-        return load(preferred)
+        return load(chosen.argument)
     except (OSError, ValueError) as error:
-        if not _NO_FILE.search(str(error)):
+        if chosen.exact or not _NO_FILE.search(str(error)):
             raise
-        for variant in dict.fromkeys((None, *_VARIANTS)):
-            if variant != preferred:
+        for name in FALLBACKS:
+            if name != chosen.name:
                 with suppress(OSError, ValueError):
-                    return load(variant)
+                    return load(ChosenVariant(name).argument)
         raise
 
 

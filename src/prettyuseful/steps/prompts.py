@@ -39,13 +39,17 @@ class CaptionSpec(StepSpec):
 
     def make(self, job: Job) -> dict[str, Any]:
         from prettyuseful.data.images import decode
+        from prettyuseful.data.threads import map_in_order, preparing_threads
         from prettyuseful.prompts.captioners.base import Picture
 
         self.numerics.apply()
         captioner, classes = open_captioner(self.captioner, self.numerics), read_classes(job, "images")
         rows = list(read_slice(job, "images", self.first, self.stop))
         names = [self.words.get(name, name) for name in classes]
-        pictures = [Picture(decode(row.data, row.path), names[row.label], row.path, row.place) for row in rows]
+        images = map_in_order(lambda row: decode(row.data, row.path), rows, preparing_threads(self.numerics))
+        pictures = [
+            Picture(image, names[row.label], row.path, row.place) for row, image in zip(rows, images, strict=True)
+        ]
         captions = captioner.captions(pictures)
         write_json(job.folder / "captions.json", [[row.label, c] for row, c in zip(rows, captions, strict=True)])
         return {"captions": len(captions), "applied": redact_strings(captioner.applied())}
