@@ -62,7 +62,7 @@ _OVERRIDES: dict[str, _Override] = {
     "ZImagePipeline": _Override(zero_is_off=True),
     "ZImageOmniPipeline": _Override(zero_is_off=True),
 }
-_NO_ENCODER = "it has no method that encodes prompts"
+_NO_ENCODER = "the call of the pipeline encodes prompts itself"
 _CONTROLS = ("control_image", "controlnet_conditioning_scale", "adapter_conditioning_scale")
 _OTHER_INPUTS = ("strength", "mask_image", "num_frames", "video_length", "video", "reference_image", "gligen_phrases")
 _FIXED: Mapping[str, Any] = {"use_resolution_binning": False, "clean_caption": False}
@@ -158,6 +158,8 @@ def check_arguments(arguments: Mapping[str, JsonValue], family: Family) -> None:
     call, _ = _signatures(family.pipelines[0])
     free = [name for name in call if name not in _SET_ELSEWHERE and name not in _NOT_SET and _is_plain(name)]
     for name in arguments:
+        if name in family.call and name not in _FIXED:
+            raise DataError(f"sampling.arguments: {name} is fixed at {family.call[name]} for {family.name}; remove it")
         if name in _SET_ELSEWHERE:
             raise DataError(f"sampling.arguments: {name} is set by {_SET_ELSEWHERE[name]}; remove it")
         if name not in free:

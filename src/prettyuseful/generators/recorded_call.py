@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -56,19 +57,15 @@ def recorded_images(
     """
     prompt, several = read_form(embedding)
     batches = [seeds] if several else [(seed,) for seed in seeds]
-    return torch.cat([_images(pipeline, model, sampling, embedding, batch, device) for batch in batches])
 
+    def call(batch: tuple[int, ...]) -> torch.Tensor:
+        outputs = from_embedding(embedding, len(batch), device)
+        context = nullcontext() if model.kind.whole else given_back(pipeline, outputs)
+        with context:
+            return _as_tensor(pipeline(**call_arguments(model, sampling, prompt, batch)))
 
-def _images(
-    pipeline: Any, model: Model, sampling: Sampling, embedding: Embedding, seeds: tuple[int, ...], device: str
-) -> torch.Tensor:
-    prompt, _ = read_form(embedding)
-    arguments = call_arguments(model, sampling, prompt, seeds)
-    if model.kind.whole:
-        return _as_tensor(pipeline(**arguments))
     try:
-        with given_back(pipeline, from_embedding(embedding, len(seeds), device)):
-            return _as_tensor(pipeline(**arguments))
+        return torch.cat([call(batch) for batch in batches])
     except (StubUsedError, NotRecordableError) as error:
         raise DataError(
             f"{model.id}: {model.kind.name} does not work without its text encoders ({error}); write a generator class "
