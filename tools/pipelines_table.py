@@ -51,7 +51,7 @@ def how_it_runs(class_name: str) -> tuple[str, str]:
         family = family_of_pipeline(class_name) or recorded_family(class_name)
     except DataError as error:
         return "refused", str(error)
-    if family.returns is not None:
+    if not family.is_recorded:
         return "family", family.name
     return ("whole", family.whole) if family.whole else ("split", _remarks(family))
 

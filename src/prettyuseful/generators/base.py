@@ -52,6 +52,13 @@ class Sampling(BaseModel):
         "table of generators, such as {pag_scale: 3.0}",
     )
 
+    scheduler: str | dict[str, JsonValue] | None = Field(
+        None,
+        description="another scheduler of diffusers: its class, or a mapping with class and options of its "
+        "configuration, such as {class: EulerDiscreteScheduler, timestep_spacing: trailing}; other options are those "
+        "of the model",
+    )
+
     def __hash__(self) -> int:
         return hash(self.model_dump_json())
 
@@ -64,7 +71,7 @@ class Sampling(BaseModel):
 
 OPTIONS = ("instruction", "cfg_trunc_ratio", "resolution_binning")
 """The fields of `Sampling` that some families have; None where they are off."""
-_OPTIONAL = (*OPTIONS, "arguments")
+_OPTIONAL = (*OPTIONS, "arguments", "scheduler")
 
 
 @dataclass(frozen=True)

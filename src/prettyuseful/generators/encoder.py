@@ -18,7 +18,7 @@ from prettyuseful.generators.base import Sampling
 from prettyuseful.generators.families import FAMILIES, Family
 from prettyuseful.generators.loading import load_parts, weights_of
 from prettyuseful.generators.models import Model, Source, find_model
-from prettyuseful.generators.recorded_call import call_arguments
+from prettyuseful.generators.recorded_call import call_arguments, explain_settings
 from prettyuseful.generators.recording import NotRecordableError, recorded_calls, to_embedding
 from prettyuseful.generators.stubs import StubUsedError
 from prettyuseful.hub.library_logs import capture_library_logs
@@ -42,7 +42,7 @@ class PromptEncoder:
     ) -> None:
         self.model, self.device = find_model(name), numerics.device
         self.stages: list[Any]
-        if self.model.kind.returns is None:
+        if self.model.kind.is_recorded:
             assert sampling is not None
             self.stages = [
                 _WholePrompts(self.model) if self.model.kind.whole else _Recorder(self.model, sampling, numerics)
@@ -140,7 +140,6 @@ class _Stage:
             outputs = self.pipeline.encode_prompt(
                 prompt=prompt, device=self.device, num_images_per_prompt=1, **self.arguments, **arguments
             )
-        assert self.family.returns is not None
         named = {name: tensor for name, tensor in zip(self.family.returns, outputs, strict=True) if name is not None}
         for name, tensor in named.items():
             if tensor is not None:
@@ -191,7 +190,8 @@ class _Recorder:
         arguments = call_arguments(self.model, self.sampling, prompt, tuple(range(images)))
         with capture_library_logs(), recorded_calls(self.pipeline) as outputs:
             try:
-                self.pipeline(**arguments)
+                with explain_settings(self.model):
+                    self.pipeline(**arguments)
             except StubUsedError as error:
                 if outputs:
                     return outputs

@@ -20,8 +20,8 @@ class Family:
         pipelines: class names in a model_index.json; the first one is the class that is loaded.
         text: components that only encode prompts.
         image: components that only generate images; the first one is the denoiser.
-        returns: argument names of the values that `encode_prompt` returns; None for a value that is not used. None for
-            a pipeline without a row, whose values are recorded and given back to it.
+        returns: argument names of the values that `encode_prompt` returns; None for a value that is not used. Empty
+            for a pipeline without a row, whose values are recorded and given back to it.
         negative: `together` if one call of `encode_prompt` returns the negative embeddings too, `alone` if the negative
             prompt is encoded by a separate call.
         guidance: the argument for true classifier-free guidance; empty if there is none.
@@ -51,7 +51,7 @@ class Family:
     pipelines: tuple[str, ...]
     text: tuple[str, ...]
     image: tuple[str, ...]
-    returns: tuple[str | None, ...] | None
+    returns: tuple[str | None, ...]
     negative: Literal["together", "alone"]
     guidance: Literal["guidance_scale", "true_cfg_scale", ""]
     limits: Mapping[str, Literal["own", "sequence"]]
@@ -73,6 +73,11 @@ class Family:
     call: Mapping[str, Any] = field(default_factory=dict)
     switched_off: tuple[str, ...] = ()
     wrap: Callable[[Any, str], tuple[str, int]] = lambda _, prompt: (prompt, 0)
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether what `encode_prompt` returns is recorded, because its meaning is not known."""
+        return not self.returns
 
     @property
     def denoiser(self) -> str:

@@ -41,7 +41,7 @@ def load_parts(
     Raises:
         DataError: the weights are missing or incomplete.
     """
-    if family.returns is None:
+    if family.is_recorded:
         _restore_moved_modules()
     pipeline_class = getattr(diffusers, family.pipelines[0])
     messages: list[str] = []

@@ -510,9 +510,9 @@ def _infer_model(name: str, path_or_id: str, files: PipelineFiles) -> Model:
     distilled = bool(denoiser.get("guidance_embeds", False)) or denoiser.get("time_cond_proj_dim") is not None
     few_steps = sign_of_few_steps(split_revision(name)[0], denoiser, files)
     defaults = family.defaults
-    if (family.name == "flux" or family.returns is None) and not distilled:
+    if (family.name == "flux" or family.is_recorded) and not distilled:
         defaults = defaults.model_copy(update={"distilled_guidance": None})
-    elif family.returns is None and family.guidance == "guidance_scale":  # it is the guidance value of the model
+    elif family.is_recorded and family.guidance == "guidance_scale":  # it is the guidance value of the model
         defaults = defaults.model_copy(update={"cfg": 1.0})
     if few_steps:  # the number of steps must be given, and these models are made for sampling without guidance
         defaults = Sampling(steps=None, cfg=1.0, distilled_guidance=defaults.distilled_guidance)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import JsonValue
 
@@ -95,20 +95,24 @@ def recorded_family(class_name: str) -> Family:
     override = _OVERRIDES.get(class_name, _Override())
     if reason := _reason_to_refuse(class_name, call, init):
         raise DataError(reason)
-    guidance = next((name for name in ("true_cfg_scale", "guidance_scale") if name in call), "")
+    guidance: Literal["true_cfg_scale", "guidance_scale", ""] = (
+        "true_cfg_scale" if "true_cfg_scale" in call else "guidance_scale" if "guidance_scale" in call else ""
+    )
     value = override.defaults.get("cfg", call[guidance].default if guidance else None)
     value = (value or 1.0) + (1.0 if override.zero_is_off else 0.0)
     denoiser = next((name for name in ("transformer", "unet", "prior_prior") if name in init), "")
     vae = tuple(name for name in ("vae", "movq", "vqgan", "vqvae") if name in init)
     without_checker = "requires_safety_checker" in init
-    loaded = {name: None for name in ("safety_checker", "watermarker") if name in init and without_checker}
+    loaded: dict[str, Any] = {
+        name: None for name in ("safety_checker", "watermarker") if name in init and without_checker
+    }
     loaded |= {name: False for name in ("requires_safety_checker", "add_watermarker") if name in init}
     return Family(
         name=class_name,
         pipelines=(class_name,),
         text=tuple(name for name in init if "text_encoder" in name or "tokenizer" in name),
         image=(denoiser, *vae),
-        returns=None,
+        returns=(),
         negative="together",
         guidance=guidance,
         limits={},

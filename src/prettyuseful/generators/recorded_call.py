@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from prettyuseful.generators.embeddings import Embedding
 from prettyuseful.generators.models import Model
 from prettyuseful.generators.recording import NotRecordableError, from_embedding, given_back, read_form
 from prettyuseful.generators.stubs import StubUsedError
+from prettyuseful.redaction import redact_line
 
 
 def call_arguments(model: Model, sampling: Sampling, prompt: str, seeds: Sequence[int]) -> dict[str, Any]:
@@ -47,13 +48,28 @@ def call_arguments(model: Model, sampling: Sampling, prompt: str, seeds: Sequenc
     return arguments | (sampling.arguments or {})
 
 
+@contextmanager
+def explain_settings(model: Model) -> Iterator[None]:
+    """Explain in one line that a pipeline refuses a setting, such as a size that it cannot divide.
+
+    Raises:
+        DataError: it does.
+    """
+    try:
+        yield
+    except (ValueError, TypeError) as error:
+        raise DataError(
+            f"{model.id}: {model.kind.name} refuses the settings: {redact_line(str(error), 200)}; change sampling"
+        ) from error
+
+
 def recorded_images(
     pipeline: Any, model: Model, sampling: Sampling, embedding: Embedding, seeds: tuple[int, ...], device: str
 ) -> torch.Tensor:
     """Return one image per seed of the prompt of a record: (N, 3, H, W), 0 to 1.
 
     Raises:
-        DataError: the pipeline uses its text encoders elsewhere, too.
+        DataError: the pipeline refuses a setting, or uses its text encoders elsewhere, too.
     """
     prompt, several = read_form(embedding)
     batches = [seeds] if several else [(seed,) for seed in seeds]
@@ -61,7 +77,7 @@ def recorded_images(
     def call(batch: tuple[int, ...]) -> torch.Tensor:
         outputs = from_embedding(embedding, len(batch), device)
         context = nullcontext() if model.kind.whole else given_back(pipeline, outputs)
-        with context:
+        with context, explain_settings(model):
             return _as_tensor(pipeline(**call_arguments(model, sampling, prompt, batch)))
 
     try:

@@ -16,6 +16,7 @@ from prettyuseful.generators.footprint import DECODED_PIXELS
 from prettyuseful.generators.loading import load_parts, weights_of
 from prettyuseful.generators.models import Source, find_model
 from prettyuseful.generators.recorded_call import recorded_images
+from prettyuseful.generators.schedulers import replace_scheduler
 from prettyuseful.generators.stubs import is_stub
 from prettyuseful.numerics import Numerics
 
@@ -33,7 +34,7 @@ class DiffusersSampler:
         self.model, self.sampling, self.numerics = find_model(name), sampling, numerics
         family = self.model.kind
         self._side = 0  # pixels of recorded images: some pipelines scale every size to one area
-        load = _load_recorded if family.returns is None else _load
+        load = _load_recorded if family.is_recorded else _load
         self.pipeline = load(self.model.source, family, sampling, numerics)
         self.refiner: Any = None
         if self.model.refiner:
@@ -74,6 +75,8 @@ class DiffusersSampler:
             settings["text_encoders"] = f"beside the denoiser: {family.whole}"
         if sampling.arguments:
             settings["arguments"] = sampling.arguments
+        if isinstance(sampling.scheduler, dict) and len(sampling.scheduler) > 1:
+            settings["scheduler_options"] = {k: v for k, v in sampling.scheduler.items() if k != "class"}
         if self.numerics.fuse_projections:
             settings["fused_projections"] = _is_fused(getattr(self.pipeline, family.denoiser, None))
         return settings | sampling.model_dump(include={"step_cache", "quantise", *OPTIONS}, exclude_none=True)
@@ -84,7 +87,7 @@ class DiffusersSampler:
 
         Those of a recorded pipeline are known from its images; 0 before the first one.
         """
-        if self.model.kind.returns is None:
+        if self.model.kind.is_recorded:
             return self._side
         latents = getattr(self.pipeline, "default_sample_size", None)
         if latents is None:
@@ -100,7 +103,7 @@ class DiffusersSampler:
                 tensors have equal shapes.
             seeds: one per image.
         """
-        if self.model.kind.returns is None:
+        if self.model.kind.is_recorded:
             return self._sample_recorded(embeddings, seeds)
         tensors = {name: self._stack([embedding[name] for embedding in embeddings]) for name in embeddings[0]}
         base_tensors = {name: tensor for name, tensor in tensors.items() if "." not in name}
@@ -176,6 +179,8 @@ class DiffusersSampler:
 
 def _load(source: Source, family: Family, sampling: Sampling, numerics: Numerics) -> Any:
     pipeline = load_parts(source, family, family.text, numerics)
+    if isinstance(sampling.scheduler, dict):
+        replace_scheduler(pipeline, sampling.scheduler)
     denoiser = getattr(pipeline, family.denoiser)
     if numerics.fuse_projections:  # fused before quantisation, because layers cannot be created in 8 bits
         _fuse(denoiser)
@@ -196,6 +201,8 @@ def _load(source: Source, family: Family, sampling: Sampling, numerics: Numerics
 def _load_recorded(source: Source, family: Family, sampling: Sampling, numerics: Numerics) -> Any:
     """Load a pipeline without a row, which decodes as it likes: without text encoders, unless it needs them."""
     pipeline = load_parts(source, family, (), numerics, half=None if family.whole else "image")
+    if isinstance(sampling.scheduler, dict):
+        replace_scheduler(pipeline, sampling.scheduler)
     denoiser = getattr(pipeline, family.denoiser, None)
     if numerics.fuse_projections and denoiser is not None:
         _fuse(denoiser)

@@ -9,6 +9,7 @@ from prettyuseful.generators.base import OPTIONS, Sampling
 from prettyuseful.generators.families import FAMILIES, Family
 from prettyuseful.generators.models import Model
 from prettyuseful.generators.pipelines import check_arguments
+from prettyuseful.generators.schedulers import resolve_scheduler
 
 Value = TypeVar("Value")
 
@@ -55,7 +56,7 @@ def resolve_sampling(requested: Literal["vendor", "paper"] | Sampling, model: Mo
                 f"{model.id!r} does not support {option}; remove it (families that support it: {supported})"
             )
     if requested.arguments:
-        if model.kind.returns is not None:
+        if not model.kind.is_recorded:
             raise DataError(
                 f"{model.id!r} does not support sampling.arguments, which are for pipelines without a family; remove it"
             )
@@ -89,12 +90,13 @@ def resolve_sampling(requested: Literal["vendor", "paper"] | Sampling, model: Mo
         if cfg > 1
         else None,
         arguments=requested.arguments or None,
+        scheduler=resolve_scheduler(requested.scheduler, model) if requested.scheduler else None,
         resolution_binning=_first_given(requested.resolution_binning, vendor.resolution_binning) or None,
     )
 
 
 def _needs_negative(family: Family) -> bool:
-    return family.returns is not None or (family.guidance == "true_cfg_scale" and family.takes_negative)
+    return not family.is_recorded or (family.guidance == "true_cfg_scale" and family.takes_negative)
 
 
 def _first_given(requested: Value | None, vendor: Value | None) -> Value | None:
