@@ -150,6 +150,15 @@ def test_a_setting_that_the_pipeline_refuses_is_a_one_line_error(name: str, fold
     assert "\n" not in str(error.value)
 
 
+def test_prompts_that_are_truncated_are_counted(folder_of: Folders) -> None:
+    name = str(folder_of("PixArtSigmaPipeline"))
+    sampling = resolve_sampling(Sampling(steps=STEPS, size=32), find_model(name))
+    encoder = PromptEncoder(name, Numerics(), sampling=sampling)
+    for prompt, names in (("a " * 200, []), ("a " * 400, ["tokenizer"])):
+        encoder.encode(prompt)
+        assert encoder.too_long(prompt) == names
+
+
 def test_each_half_has_only_its_own_weights(folder_of: Folders) -> None:
     name = str(folder_of("PixArtSigmaPipeline"))
     sampling = resolve_sampling(Sampling(steps=STEPS, size=32), find_model(name))

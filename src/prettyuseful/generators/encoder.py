@@ -149,7 +149,10 @@ class _Stage:
 
 
 class _Recorder:
-    """Runs the call of a pipeline without denoiser, and records what `encode_prompt` returns."""
+    """Runs the call of a pipeline without denoiser, and records what `encode_prompt` returns.
+
+    `too_long` knows the prompts that were encoded, from what the pipeline logs.
+    """
 
     def __init__(self, model: Model, sampling: Sampling, numerics: Numerics) -> None:
         self.model, self.sampling = model, sampling
@@ -160,7 +163,7 @@ class _Recorder:
         try:
             with capture_library_logs() as logs:
                 one = self._outputs(prompt, 1)
-            embedding = self._for_several(prompt, one) or to_embedding(prompt, one, None)
+                embedding = self._for_several(prompt, one) or to_embedding(prompt, one, None)
         except NotRecordableError as error:
             raise DataError(
                 f"{self.model.id}: the prompts of {self.model.kind.name} cannot be encoded without its denoiser: "
@@ -188,7 +191,7 @@ class _Recorder:
 
     def _outputs(self, prompt: str, images: int) -> list[Any]:
         arguments = call_arguments(self.model, self.sampling, prompt, tuple(range(images)))
-        with capture_library_logs(), recorded_calls(self.pipeline) as outputs:
+        with recorded_calls(self.pipeline) as outputs:
             try:
                 with explain_settings(self.model):
                     self.pipeline(**arguments)
