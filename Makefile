@@ -40,6 +40,7 @@ docs-serve: $(STAMP)
 # Rewrites the pages that are generated from the code: docs/reference, tables, docs/llms.txt.
 docs-reference: $(STAMP)
 	$(BIN)/python tools/layouts_table.py
+	$(BIN)/python tools/pipelines_table.py
 	$(BIN)/python tools/docs_reference.py
 
 # torch alone is some gigabytes: the first time takes a few minutes.

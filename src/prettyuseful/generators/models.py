@@ -21,6 +21,7 @@ from prettyuseful.generators.footprint import Footprint
 from prettyuseful.generators.hub import HubFiles
 from prettyuseful.generators.micro_batches import MICRO_BATCH
 from prettyuseful.generators.operations import Operations, encoding_work
+from prettyuseful.generators.pipelines import check_requirements, recorded_family
 from prettyuseful.generators.variants import (
     NO_VARIANT,
     ChosenVariant,
@@ -59,7 +60,7 @@ class Model:
     Attributes:
         id: the name in study files.
         path_or_id: a hub id, optionally with @revision, or a folder.
-        family: a name in `FAMILIES`.
+        family: a name in `FAMILIES`, or the class of a pipeline without a row there.
         licence: the licence of the weights.
         vendor: default settings of the vendor.
         paper: settings of the paper's released code, None if the paper did not use the model.
@@ -126,7 +127,7 @@ class Model:
 
     @property
     def kind(self) -> Family:
-        return FAMILIES[self.family]
+        return FAMILIES.get(self.family) or recorded_family(self.family)
 
     @property
     def max_sequence(self) -> int | None:
@@ -589,20 +590,24 @@ def pipeline_path(source: Source) -> Iterator[str]:
 
 def _infer_model(name: str, path_or_id: str, files: PipelineFiles) -> Model:
     pipeline = str(files.json("model_index.json").get("_class_name"))
-    family = family_of_pipeline(pipeline)
-    if family is None:
+    try:
+        family = family_of_pipeline(pipeline) or recorded_family(pipeline)
+        check_requirements(family)
+    except DataError as error:
         known = ", ".join(sorted({kind.pipelines[0] for kind in FAMILIES.values() if not kind.refines}))
         raise DataError(
-            f"{name!r} is a {pipeline}, which is not supported; supported pipelines: {known}; "
-            "or write a generator class (module:Class)"
-        )
+            f"{name!r} is a {pipeline}, which is not supported ({error}); supported pipelines: {known} and others of "
+            "diffusers that make images from text; or write a generator class (module:Class)"
+        ) from error
     config = f"{family.denoiser}/config.json"
     denoiser = files.json(config) if family.name in ("flux", "qwen-image") else files.json_if_readable(config)
     distilled = bool(denoiser.get("guidance_embeds", False)) or denoiser.get("time_cond_proj_dim") is not None
     few_steps = sign_of_few_steps(split_revision(name)[0], denoiser, files)
     defaults = family.defaults
-    if family.name == "flux" and not distilled:
+    if (family.name == "flux" or family.is_recorded) and not distilled:
         defaults = defaults.model_copy(update={"distilled_guidance": None})
+    elif family.is_recorded and family.guidance == "guidance_scale":  # it is the guidance value of the model
+        defaults = defaults.model_copy(update={"cfg": 1.0})
     if few_steps:  # the number of steps must be given, and these models are made for sampling without guidance
         defaults = Sampling(steps=None, cfg=1.0, distilled_guidance=defaults.distilled_guidance)
     return Model(

@@ -381,7 +381,12 @@ class DatasetPlanner:
         prompts = self.prompts.add_prompts(resolved_prompts, plan.prompts.label, real_count)
         model, micro_batch = generator.model, self._micro_batch(plan, generator)
         embeddings, encoding = {}, None
-        if model is not None and fills_micro_batches(count, per_class, micro_batch):
+        whole = model.model.kind.whole if model is not None else ""
+        if model is not None and whole:
+            self.context.notes.append(
+                f"{model.model.id}: text encoders and denoiser are in memory together, because {whole}."
+            )
+        if model is not None and not whole and fills_micro_batches(count, per_class, micro_batch):
             # All prompts before sampling, so that text encoder and denoiser are never in memory together.
             embeddings = self.prompts.add_embeddings(prompts, per_class, model, numerics)
         elif model is not None:  # the embeddings of a prompt may take more bytes than its few images

@@ -72,6 +72,7 @@ class PromptPlanner:
                     stop=stop,
                     numerics=numerics,
                     instruction=bool(sampling.instruction),
+                    sampling=sampling if model.kind.is_recorded else None,
                 ),
                 {"prompts": prompts},
                 f"encode prompts {first}-{stop} for {model.id}",
