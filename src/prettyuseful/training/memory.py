@@ -13,12 +13,14 @@ from torch.func import functional_call
 
 from prettyuseful.tensor_memory import CountedTensors
 from prettyuseful.training.classifier import Classifier
-from prettyuseful.training.recipes import Recipe
 
 _COUNTED = (2, 4)  # images; what the backward pass needs grows linearly with them
 _OVERLAP = 0.3  # share of the smaller of activations and gradients that exists at the peak of the other
 USABLE = 0.9
 """Share of the free memory to plan with; the rest is for workspaces of kernels, and for memory in small pieces."""
+LOADED_AT_ONCE = 256
+"""Images that an accelerator loads and augments at once: few and large kernels, and little memory beside the batch."""
+_AUGMENTING = 70  # bytes per pixel of an augmented image while it is made, counted on tensors without memory
 _MIN_IMAGES = 8  # fewer at once would take much longer than training with another setting
 
 
@@ -27,7 +29,7 @@ class TrainingMemory:
     """The predicted memory of a training besides the weights.
 
     Attributes:
-        fixed: bytes of the moments of the optimiser, and of the images of a batch.
+        fixed: bytes of the moments of the optimiser, of the images of a batch, and on a GPU of what prepares the next.
         gradients: bytes of the gradients of the weights.
         image: bytes for each image that the network processes at once.
     """
@@ -50,7 +52,7 @@ class TrainingMemory:
         return max(0, (free - self.fixed - self.gradients) // max(1, self.image))
 
 
-def predict_memory(classifier: Classifier, recipe: Recipe, batch: int) -> TrainingMemory | None:
+def predict_memory(classifier: Classifier, batch: int) -> TrainingMemory | None:
     """Predict the memory of training a classifier, in training mode, with batches of `batch` images.
 
     The network runs forward on tensors without memory, in the number format of the training, and all tensors count that
@@ -67,9 +69,10 @@ def predict_memory(classifier: Classifier, recipe: Recipe, batch: int) -> Traini
     except Exception:  # of any kind, from the code of any network
         return None
     image = (second - first) // (_COUNTED[1] - _COUNTED[0])
-    # Adam has two moments; CutMix makes a second batch of images.
-    copies = 2 if getattr(recipe.augmentation, "cutmix", 0) else 1
-    return TrainingMemory(2 * trained + copies * images + max(0, first - _COUNTED[0] * image), trained, image)
+    if classifier.numerics.device != "cpu":  # the next batch is prepared at the same time
+        images += images + min(batch, LOADED_AT_ONCE) * size**2 * _AUGMENTING
+    # Adam has two moments.
+    return TrainingMemory(2 * trained + images + max(0, first - _COUNTED[0] * image), trained, image)
 
 
 def choose_images_at_once(memory: TrainingMemory, network: nn.Module, batch: int, free: int) -> int | None:
