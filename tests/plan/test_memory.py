@@ -85,7 +85,7 @@ def test_trainings_say_how_their_batches_are_divided() -> None:
     plan = plan_study(trained)
     assert lines(plan, int(40e9)) == []
     (network,) = lines(plan, int(16e9))
-    assert network.startswith("trainings of vit_tiny_patch16_224 at 224 px with 1,024 images at once need 18.")
+    assert network.startswith("trainings of vit_tiny_patch16_224 at 224 px with 1,024 images at once need 19.")
     assert network.endswith("gradients are accumulated over 2 parts of 512")
     told = lines(plan, int(6e9))
     (network,) = (line for line in told if "resnet10t" in line)  # parts would have other statistics of batch norm

@@ -12,7 +12,6 @@ from prettyuseful.training.architectures import PAPER_TIMM_IDS
 from prettyuseful.training.classifier import Design
 from prettyuseful.training.initialisation import trainable, training_mode
 from prettyuseful.training.prediction import CountedNetwork, count_network
-from prettyuseful.training.recipes import PAPER
 
 ON_GPU = TrainingNumerics(device="cuda", dtype="bfloat16", memory_format="channels_last")
 GFLOP = {
@@ -68,10 +67,10 @@ def test_autocast_counts_although_this_machine_has_no_gpu() -> None:
 
 def test_a_batch_is_divided_for_a_small_card_only() -> None:
     network, size = counted("vit_tiny_patch16_224"), 224
-    assert [network.images_at_once(PAPER, ON_GPU, size, 1024, int(free)) for free in (80e9, 16e9)] == [1024, 512]
-    assert network.peak(PAPER, size, 1024, 512) < 0.9 * 16e9 < network.peak(PAPER, size, 1024, 1024)
+    assert [network.images_at_once(ON_GPU, size, 1024, int(free)) for free in (80e9, 16e9)] == [1024, 512]
+    assert network.peak(ON_GPU, size, 1024, 512) < 0.9 * 16e9 < network.peak(ON_GPU, size, 1024, 1024)
     given = ON_GPU.model_copy(update={"images_at_once": 100})
-    assert network.images_at_once(PAPER, given, size, 1024, int(80e9)) == 100
+    assert network.images_at_once(given, size, 1024, int(80e9)) == 100
 
 
 def test_a_head_alone_has_no_backward_pass_and_unknown_networks_are_not_counted() -> None:

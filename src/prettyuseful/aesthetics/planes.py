@@ -113,7 +113,7 @@ def mean(plane: np.ndarray) -> float:
 def deviation(plane: np.ndarray) -> float:
     """Return the standard deviation (divided by the number of pixels) of a plane whose mean is near zero."""
     squares = float(np.einsum("ij,ij->i", plane, plane).sum(dtype=np.float64)) / plane.size
-    return max(0.0, squares - mean(plane) ** 2) ** 0.5
+    return float(np.sqrt(max(0.0, squares - mean(plane) ** 2)))
 
 
 def _total(sums: np.ndarray) -> int:

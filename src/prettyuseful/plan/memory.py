@@ -68,7 +68,7 @@ def _too_large_training(step: Step, spec: TrainSpec, predictions: Predictions) -
     if network is None:
         return
     limit, at_once = predictions.card.memory, predictions.images_at_once(step, network)
-    needed = network.peak(spec.recipe, pixels, batch, min(batch, spec.numerics.images_at_once or batch))
+    needed = network.peak(spec.numerics, pixels, batch, min(batch, spec.numerics.images_at_once or batch))
     what = f"trainings of {spec.architecture} at {pixels} px with {batch:,} images at once"
     if at_once < (spec.numerics.images_at_once or batch):
         parts = ceil(batch / at_once)

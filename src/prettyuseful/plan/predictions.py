@@ -53,7 +53,7 @@ class Predictions:
             return encoding_memory(spec.generator, spec.numerics.dtype)
         if isinstance(spec, TrainSpec) and on_gpu(spec) and (network := self.network(spec)) is not None:
             at_once = self.images_at_once(step, network)
-            return network.peak(spec.recipe, spec.recipe.augmentation.size, batch_of(step), at_once)
+            return network.peak(spec.numerics, spec.recipe.augmentation.size, batch_of(step), at_once)
         return 0
 
     def images_at_once(self, step: Step, network: CountedNetwork) -> int:
@@ -61,7 +61,7 @@ class Predictions:
         spec = step.spec
         assert isinstance(spec, TrainSpec)
         size = spec.recipe.augmentation.size
-        return network.images_at_once(spec.recipe, spec.numerics, size, batch_of(step), self.card.memory)
+        return network.images_at_once(spec.numerics, size, batch_of(step), self.card.memory)
 
     def network(self, spec: TrainSpec) -> CountedNetwork | None:
         """Return the counted network of a training; None if it cannot be counted."""

@@ -16,12 +16,14 @@ from torch.func import functional_call
 from prettyuseful.numerics import Numerics
 from prettyuseful.tensor_memory import CountedTensors
 from prettyuseful.training.classifier import Classifier
-from prettyuseful.training.recipes import Recipe
 
 _COUNTED = (2, 4)  # images; what the backward pass needs grows linearly with them
 _OVERLAP = 0.3  # share of the smaller of activations and gradients that exists at the peak of the other
 USABLE = 0.9
 """Share of the free memory to plan with; the rest is for workspaces of kernels, and for memory in small pieces."""
+LOADED_AT_ONCE = 256
+"""Images that an accelerator loads and augments at once: few and large kernels, and little memory beside the batch."""
+_AUGMENTING = 70  # bytes per pixel of an augmented image while it is made, counted on tensors without memory
 _MIN_IMAGES = 8  # fewer at once would take much longer than training with another setting
 
 
@@ -30,7 +32,7 @@ class TrainingMemory:
     """The predicted memory of a training besides the weights.
 
     Attributes:
-        fixed: bytes of the moments of the optimiser, and of the images of a batch.
+        fixed: bytes of the moments of the optimiser, of the images of a batch, and on a GPU of what prepares the next.
         gradients: bytes of the gradients of the weights.
         image: bytes for each image that the network processes at once.
     """
@@ -48,23 +50,25 @@ class TrainingMemory:
         larger, smaller = max(activations, self.gradients), min(activations, self.gradients)
         return self.fixed + larger + round(_OVERLAP * smaller)
 
-    def with_images(self, recipe: Recipe, size: int, batch: int) -> TrainingMemory:
-        """Return the memory with a batch of images of `size` x `size` pixels; CutMix makes a second batch."""
-        copies = 2 if getattr(recipe.augmentation, "cutmix", 0) else 1
-        return replace(self, fixed=self.fixed + copies * batch * 3 * size**2 * torch.float32.itemsize)
+    def with_images(self, size: int, batch: int, device: str) -> TrainingMemory:
+        """Return the memory with a batch of images of `size` x `size` pixels, on a GPU also with that for the next."""
+        images = batch * 3 * size**2 * torch.float32.itemsize
+        if device != "cpu":
+            images += images + min(batch, LOADED_AT_ONCE) * size**2 * _AUGMENTING
+        return replace(self, fixed=self.fixed + images)
 
     def most_at_once(self, free: int) -> int:
         """Return how many images at once fit into `free` bytes, if gradients are accumulated."""
         return max(0, (free - self.fixed - self.gradients) // max(1, self.image))
 
 
-def predict_memory(classifier: Classifier, recipe: Recipe, batch: int) -> TrainingMemory | None:
+def predict_memory(classifier: Classifier, batch: int) -> TrainingMemory | None:
     """Predict the memory of training a classifier, in training mode, with batches of `batch` images.
 
     See `count_memory`, to which the images of a batch are added.
     """
     memory = count_memory(classifier)
-    return None if memory is None else memory.with_images(recipe, classifier.design.size, batch)
+    return None if memory is None else memory.with_images(classifier.design.size, batch, classifier.numerics.device)
 
 
 def count_memory(classifier: Classifier) -> TrainingMemory | None:

@@ -21,7 +21,7 @@ from prettyuseful.training.memory import (
     count_memory,
     fake_weights,
 )
-from prettyuseful.training.recipes import Recipe, Trains
+from prettyuseful.training.recipes import Trains
 
 _BACKWARD = 2
 """Operations of the backward pass, relative to the forward pass: gradients of activations and of weights."""
@@ -47,20 +47,20 @@ class CountedNetwork:
     passes: int
     memory: TrainingMemory | None
 
-    def images_at_once(self, recipe: Recipe, numerics: TrainingNumerics, size: int, batch: int, free: int) -> int:
+    def images_at_once(self, numerics: TrainingNumerics, size: int, batch: int, free: int) -> int:
         """Return how many images of a batch a training processes at once on a device with `free` bytes."""
         if numerics.images_at_once is not None:
             return min(batch, numerics.images_at_once)
         if self.memory is None:
             return batch
-        memory = self.memory.with_images(recipe, size, batch)
+        memory = self.memory.with_images(size, batch, numerics.device)
         return choose_images_at_once(memory, self.network, batch, int(USABLE * (free - self.weights))) or batch
 
-    def peak(self, recipe: Recipe, size: int, batch: int, at_once: int) -> int:
+    def peak(self, numerics: TrainingNumerics, size: int, batch: int, at_once: int) -> int:
         """Return the predicted bytes at the peak, with the weights; 0 if unknown."""
         if self.memory is None:
             return 0
-        return self.weights + self.memory.with_images(recipe, size, batch).total(at_once, batch)
+        return self.weights + self.memory.with_images(size, batch, numerics.device).total(at_once, batch)
 
 
 @lru_cache(64)
