@@ -1,0 +1,1 @@
+"""Checks a GPU at full model size: `python -m prettyuseful.gpu_check`."""
