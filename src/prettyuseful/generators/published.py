@@ -13,7 +13,6 @@ import diffusers
 import torch
 from torch import nn
 
-from prettyuseful.generators.embeddings import Embedding
 from prettyuseful.generators.families import FAMILIES, Family
 from prettyuseful.generators.models import Model
 
@@ -155,7 +154,7 @@ class PipelineConfig:
         pipeline.set_progress_bar_config(disable=True)
         return pipeline
 
-    def random_embedding(self, guided: bool, dtype: torch.dtype, device: str, seed: int = 0) -> Embedding:
+    def random_embedding(self, guided: bool, dtype: torch.dtype, device: str, seed: int = 0) -> dict[str, torch.Tensor]:
         """Return a random embedding of a prompt of the largest length, and of a negative prompt if `guided`."""
         generator = None if device == "meta" else torch.Generator(device).manual_seed(seed)
         embedding = {}
@@ -195,8 +194,8 @@ def _build(class_name: str, config: Mapping[str, Any], dtype: torch.dtype, devic
                 tensor.normal_(0, _DEVIATION, generator=generator)
             else:  # scales of norms, and biases
                 tensor.fill_(1.0 if name.endswith("weight") else 0.0)
-        for tensor in network.buffers():
-            tensor.zero_()
+        for buffer in network.buffers():
+            buffer.zero_()
     return network
 
 

@@ -21,7 +21,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser("python -m prettyuseful.gpu_check", description=__doc__)
     parser.add_argument("--tiny", action="store_true", help="check on this CPU, with tiny models, that the check works")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    parser.add_argument("--out", type=Path, metavar="FOLDER", help="write gpu-check.json and gpu-check.md, line by line")
+    parser.add_argument("--out", type=Path, metavar="FOLDER", help="write gpu-check.json and .md after every line")
     parser.add_argument("--parts", nargs="+", metavar="PART", help="only these parts; default: all")
     parser.add_argument("--minutes", type=float, help="of the whole check; default: 12")
     options = parser.parse_args(arguments)
@@ -42,7 +42,8 @@ def main(arguments: list[str] | None = None) -> int:
 
     def show(result: Result) -> None:
         line = result.lines[-1]
-        print(f"{line.part}: {line.name}: {line.seen if line.seen is not None else line.note} {line.unit}", file=sys.stderr)
+        seen = line.note if line.seen is None else f"{line.seen} {line.unit}"
+        print(f"{line.part}: {line.name}: {seen}", file=sys.stderr, flush=True)
         if options.out is not None:
             write_text(options.out / "gpu-check.json", to_json(result), MARK)
             write_text(options.out / "gpu-check.md", result.as_markdown(), MARK)

@@ -13,7 +13,6 @@ import torch
 from prettyuseful.formatting import finite
 from prettyuseful.gpu_check.card import check_card
 from prettyuseful.gpu_check.context import Context, Part
-from prettyuseful.gpu_check.device import Device
 from prettyuseful.gpu_check.encoders import check_encoders
 from prettyuseful.gpu_check.lines import Line, Value, failed, not_measured
 from prettyuseful.gpu_check.memory import check_memory
@@ -57,7 +56,7 @@ class Result:
             "device": self.device,
             "memory": self.memory,
             "cuda": torch.version.cuda,
-            "cudnn": torch.backends.cudnn.version(),
+            "cudnn": _cudnn_version(),
             "packages": packages,
             "wrong": len(self.wrong),
             "lines": [finite(line.as_json()) for line in self.lines],
@@ -70,12 +69,14 @@ class Result:
             facts.append(f"{self.memory / 1e9:.0f} GB")
         packages = environment().packages
         facts += [f"{name} {packages[name]}" for name in ("torch", "diffusers", "timm") if name in packages]
-        facts += [f"CUDA {torch.version.cuda}", f"cuDNN {torch.backends.cudnn.version()}"] * (self.memory is not None)
+        facts += [f"CUDA {torch.version.cuda}", f"cuDNN {_cudnn_version()}"] * (self.memory is not None)
         rows = [
             f"| {line.name} | {_expected(line)} | {_seen(line)} | {_verdict(line)} |".replace("\n", " ")
             for line in self.lines
         ]
-        return "\n".join([", ".join(facts) + ".", "", "| line | expected | seen | |", "| --- | --- | --- | --- |", *rows, ""])
+        return "\n".join(
+            [", ".join(facts) + ".", "", "| line | expected | seen | |", "| --- | --- | --- | --- |", *rows, ""]
+        )
 
 
 def run_check(context: Context, parts: Sequence[Part], on_line: Callable[[Result], None], seconds: float) -> Result:
@@ -113,6 +114,11 @@ def _lines(part: Part, context: Context) -> Iterator[Line]:
 
 def to_json(result: Result) -> str:
     return json.dumps(result.as_json(), indent=1, allow_nan=False) + "\n"
+
+
+def _cudnn_version() -> int | None:
+    version: int | None = torch.backends.cudnn.version()  # type: ignore[no-untyped-call]
+    return version
 
 
 def _expected(line: Line) -> str:

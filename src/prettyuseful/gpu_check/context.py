@@ -16,7 +16,7 @@ class Context:
 
     Attributes:
         device: what is checked.
-        tiny: whether all models and data are tiny, so that it runs on a CPU in seconds; aims of speed then do not count.
+        tiny: whether all models and data are tiny, so that it runs on a CPU in seconds, without aims of speed.
         deadline: when the current part should end, as `time.monotonic`.
         rate: measured operations per second in bfloat16; 0 before it is measured.
     """

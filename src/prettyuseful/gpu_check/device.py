@@ -23,7 +23,7 @@ class Mark:
         self._time = time.perf_counter()
         self._event: Any = None
         if kind == "cuda":
-            self._event = torch.cuda.Event(enable_timing=True)
+            self._event = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
             self._event.record()
 
     def seconds_to(self, later: Mark) -> float:
@@ -118,7 +118,5 @@ class Device:
         left, right = (torch.randn(side, side, device=self.kind).to(torch.bfloat16) for _ in range(2))
         for _ in range(3):
             left @ right
-        times = []
-        for _ in range(3):
-            times.append(self.seconds(lambda: [left @ right for _ in range(_REPEATS)]) / _REPEATS)
+        times = [self.seconds(lambda: [left @ right for _ in range(_REPEATS)]) / _REPEATS for _ in range(3)]
         return 2 * side**3 / median(times)

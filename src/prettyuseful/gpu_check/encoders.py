@@ -14,6 +14,7 @@ from prettyuseful.numerics import Numerics
 
 _ENCODERS, _TINY_ENCODERS = ("resnet50", "vit_base_patch16_224"), ("resnet10t",)
 _IMAGES, _COMPARED, _SIDE = 512, 16, 256
+_THREADS = 4  # that preprocess images
 _ERROR = 1e-3  # largest difference, relative to the largest feature; metrics compute in float32 and not in TF32
 
 
@@ -28,7 +29,8 @@ def check_encoders(context: Context) -> Iterator[Line]:
         if not context.has_time():
             yield not_measured(f"encoder {name}", "out of time")
             continue
-        numerics, cpu = Numerics(device=kind, threads=4), Numerics(threads=4)  # type: ignore[arg-type]
+        threads = 1 if context.tiny else _THREADS
+        numerics, cpu = Numerics(device=kind, threads=threads), Numerics(threads=threads)
         numerics.apply()
         # Nothing is downloaded: without weights, the network is random, with the same values on both devices.
         encoder, reference = (TimmModel(name, None, chosen, lambda _: None) for chosen in (numerics, cpu))  # type: ignore[arg-type, return-value]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -16,9 +18,9 @@ from torch import nn
 from prettyuseful.data.pixels import Pixels
 from prettyuseful.engine.cache import cached_model, release_model
 from prettyuseful.errors import MemoryLimitError, StepFailedError
+from prettyuseful.generators.models import find_model
 from prettyuseful.generators.sampler import DiffusersSampler
 from prettyuseful.generators.settings import resolve_sampling
-from prettyuseful.generators.models import find_model
 from prettyuseful.gpu_check.context import Context
 from prettyuseful.gpu_check.lines import Line, not_measured
 from prettyuseful.numerics import Numerics, TrainingNumerics
@@ -27,7 +29,7 @@ from prettyuseful.training.checkpoints import Checkpoints
 from prettyuseful.training.classifier import Design
 from prettyuseful.training.initialisation import init_classifier
 from prettyuseful.training.loop import train
-from prettyuseful.training.recipes import QUICK, Recipe
+from prettyuseful.training.recipes import QUICK
 
 _MODEL = "pocket-base"  # its weights are part of the package
 _LEFT = 16.0  # MB that may stay allocated, such as workspaces of libraries
@@ -44,13 +46,31 @@ def check_memory(context: Context) -> Iterator[Line]:
             context.device.release()
         else:
             yield not_measured(f"out of memory in {name}", "out of time")
+    if context.device.kind == "cuda":
+        yield _truly_exhausted(context)
+
+
+def _truly_exhausted(context: Context) -> Line:
+    """Leave 1 GB of the card to PyTorch, and train with batches that need more."""
+    total = torch.cuda.get_device_properties(0).total_memory
+    torch.cuda.set_per_process_memory_fraction(min(1.0, (torch.cuda.memory_reserved() + 1e9) / total))
+    try:
+        with TemporaryDirectory() as folder:
+            _train(context.device.kind, Path(folder), 1024)
+        message = "no error"
+    except (MemoryLimitError, StepFailedError) as error:
+        message = str(error)
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)
+    seen = "names a number that fits" if re.search(r"images_at_once: \d+, which fits", message) else message[:300]
+    return Line("less than 1 GB for training", seen, "", "exactly", "names a number that fits", message[:300])
 
 
 def _freed(context: Context) -> Iterator[Line]:
     release_model()
     context.device.release()
     before = context.device.allocated
-    numerics = Numerics(device=context.device.kind)  # type: ignore[arg-type]
+    numerics = Numerics(device=context.device.kind)
     sampling = resolve_sampling("vendor", find_model(_MODEL))
     network = weakref.ref(cached_model(DiffusersSampler, _MODEL, sampling, numerics).pipeline.unet)
     yield Line("model is kept between steps that use it", str(network() is not None), "", "exactly", "True")
@@ -95,11 +115,10 @@ def _generate(device: str, folder: Path) -> None:
     generate(dataset, folder / "images", numerics=numerics, store=folder / "store", workers=1)
 
 
-def _train(device: str, folder: Path) -> None:
-    recipe: Recipe = QUICK
-    size = recipe.augmentation.size
-    images = np.zeros((_BATCH, size, size, 3), np.uint8)
-    pixels = Pixels.from_array(images, np.arange(_BATCH) % 2, np.arange(_BATCH).astype(str))
-    numerics = TrainingNumerics(device=device)  # type: ignore[arg-type]
+def _train(device: str, folder: Path, batch: int = _BATCH) -> None:
+    recipe, size = replace(QUICK, batch_size=batch), QUICK.augmentation.size
+    images = np.zeros((batch, size, size, 3), np.uint8)
+    pixels = Pixels.from_array(images, np.arange(batch) % 2, np.arange(batch).astype(str))
+    numerics = TrainingNumerics(device=device)
     classifier = init_classifier(Design("small", 2, size), 0).to(numerics)
     train(classifier, pixels, recipe, 0, folder / "log", Checkpoints(folder / "checkpoints"), lambda _: None)

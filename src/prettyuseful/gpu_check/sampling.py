@@ -109,6 +109,8 @@ def _check_model(case: Case, context: Context) -> Iterator[Line]:
                     yield from _memory_lines(name, run, footprint, sampling, size, batch, model.dtype)
             device.release()
         yield from _speedup_lines(case, size, speeds, context)
+    if hasattr(sampler.pipeline, "unet") and speeds:
+        yield _layout_line(case, sampler, embeddings, speeds, context)
     for dtype in _MIXED:
         if context.has_time():
             yield _mixed_line(case, sampler, embeddings, dtype)
@@ -119,7 +121,7 @@ def _check_model(case: Case, context: Context) -> Iterator[Line]:
 def _make_sampler(case: Case, device: Device) -> tuple[DiffusersSampler, list[Embedding]]:
     """Return the sampler, and the embeddings of different prompts."""
     model, dtype = case.model, getattr(torch, case.model.dtype)
-    numerics = Numerics(device=device.kind, dtype=model.dtype)  # type: ignore[arg-type]
+    numerics = Numerics(device=device.kind, dtype=model.dtype)
     numerics.apply()
     sampling = case.sampling(case.sizes[0], 1)
     sampler = DiffusersSampler.of_pipeline(model, sampling, numerics, case.config.build(dtype, device.kind))
@@ -186,7 +188,6 @@ def _sample(sampler: DiffusersSampler, embeddings: list[Embedding], device: Devi
         for network in (denoiser, sampler.pipeline.vae)
         for tensor in (*network.parameters(), *network.buffers())
     )
-    device.release()
     watch = _Watch(device, sampler.sampling.steps or 1)
     with device.peak() as watch.peak, _watched(denoiser, watch):
         total = device.seconds(lambda: sampler.sample(embeddings, seeds))
@@ -198,18 +199,16 @@ def _sample(sampler: DiffusersSampler, embeddings: list[Embedding], device: Devi
     return run
 
 
-def _count_flops(
-    sampler: DiffusersSampler, denoiser: Any, embeddings: list[Embedding], seeds: tuple[int, ...]
-) -> int:
+def _count_flops(sampler: DiffusersSampler, denoiser: Any, embeddings: list[Embedding], seeds: tuple[int, ...]) -> int:
     """Return the operations of one call of the denoiser; all kernels are then loaded, too."""
     counters: list[FlopCounterMode] = []
 
     def start(*_: Any) -> None:
         counters.append(FlopCounterMode(display=False))
-        counters[-1].__enter__()
+        counters[-1].__enter__()  # type: ignore[no-untyped-call]
 
     def stop(*_: Any) -> None:
-        counters[-1].__exit__(None, None, None)
+        counters[-1].__exit__(None, None, None)  # type: ignore[no-untyped-call]
 
     sampling = sampler.sampling
     sampler.sampling = sampling.model_copy(update={"steps": 1})
@@ -225,9 +224,7 @@ def _count_flops(
 
 def _lines(name: str, batch: int, run: _Run, speed: float, context: Context) -> Iterator[Line]:
     fastest = 1000 * run.flops / context.rate if context.rate else 0.0
-    yield Line(
-        f"{name}: time of a step", 1000 * run.step, "ms", "at least", context.aim(fastest), "less is impossible"
-    )
+    yield Line(f"{name}: time of a step", 1000 * run.step, "ms", "at least", context.aim(fastest), "less is impossible")
     if context.rate:
         aims = batch >= _SHARE_FROM
         yield Line(
@@ -257,6 +254,21 @@ def _speedup_lines(case: Case, size: int, speeds: dict[int, float], context: Con
     if (context.tiny or (case.model.id in _SPEEDUP_MODELS and size == _SPEEDUP_SIZE)) and {first, last} <= {*speeds}:
         seen, aim = speeds[last] / speeds[first], context.aim(_SPEEDUP)
         yield Line(f"{case.model.id}, {size} px: speed of batch {last} against {first}", seen, "times", "at least", aim)
+
+
+def _layout_line(
+    case: Case, sampler: DiffusersSampler, embeddings: list[Embedding], speeds: dict[int, float], context: Context
+) -> Line:
+    """Compare the memory formats of a network of convolutions, of which nobody has measured which is faster."""
+    batch = max(speeds)
+    name = f"{case.model.id}, {case.sizes[-1]} px, batch {batch}: speed in channels_last against contiguous"
+    if not context.has_time():
+        return not_measured(name, "out of time")
+    for network in (sampler.pipeline.unet, sampler.pipeline.vae):
+        network.to(memory_format=torch.channels_last)
+    sampler.sampling = case.sampling(case.sizes[-1], _STEPS)
+    run = _sample(sampler, embeddings[:1] * batch, context.device)
+    return Line(name, batch / (run.step * (case.model.vendor.steps or 1) + run.rest) / speeds[batch], "times")
 
 
 def _mixed_line(case: Case, sampler: DiffusersSampler, embeddings: list[Embedding], dtype: DType) -> Line:
