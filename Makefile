@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: demo paper-in-small test slow lint format docs docs-serve docs-reference constraints clean
+.PHONY: demo paper-in-small test slow gpu lint format docs docs-serve docs-reference constraints clean
 
 demo: $(STAMP)
 	$(BIN)/prettyuseful demo --out demo-results
@@ -17,6 +17,10 @@ test: $(STAMP)
 
 slow: $(STAMP)
 	$(BIN)/python -m pytest -m slow
+
+# At most 12 minutes on a card of 80 GB; nothing is downloaded.
+gpu: $(STAMP)
+	$(BIN)/python -m prettyuseful.gpu_check --out gpu-check
 
 lint: $(STAMP)
 	$(BIN)/ruff check

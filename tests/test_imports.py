@@ -35,6 +35,7 @@ LAYERS = (
     ("auditing", "forecasting"),
     ("console",),
     ("cli",),
+    ("gpu_check",),
 )
 LAYER_OF = {name: level for level, names in enumerate(LAYERS) for name in names}
 # Neighbours in one layer that may see each other, one way.

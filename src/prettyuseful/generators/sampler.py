@@ -14,7 +14,7 @@ from prettyuseful.generators.embeddings import Embedding
 from prettyuseful.generators.families import FAMILIES, Family
 from prettyuseful.generators.footprint import DECODED_PIXELS
 from prettyuseful.generators.loading import load_parts, weights_of
-from prettyuseful.generators.models import Source, find_model
+from prettyuseful.generators.models import Model, Source, find_model
 from prettyuseful.generators.recorded_call import recorded_images
 from prettyuseful.generators.schedulers import replace_scheduler
 from prettyuseful.generators.stubs import is_stub
@@ -39,6 +39,17 @@ class DiffusersSampler:
         self.refiner: Any = None
         if self.model.refiner:
             self.refiner = _load(self.model.refiner_source, FAMILIES["sdxl-refiner"], sampling, numerics)
+
+    @classmethod
+    def of_pipeline(
+        cls, model: Model, sampling: Sampling, numerics: Numerics, pipeline: Any, refiner: Any = None
+    ) -> DiffusersSampler:
+        """Return the sampler of a pipeline that exists already, such as one with random weights."""
+        sampler = cls.__new__(cls)
+        sampler.model, sampler.sampling, sampler.numerics, sampler._side = model, sampling, numerics, 0
+        sampler.pipeline = _prepare(pipeline, model.kind, sampling, numerics)
+        sampler.refiner = refiner and _prepare(refiner, FAMILIES["sdxl-refiner"], sampling, numerics)
+        return sampler
 
     @contextmanager
     def in_main_memory(self) -> Iterator[None]:
@@ -181,6 +192,11 @@ def _load(source: Source, family: Family, sampling: Sampling, numerics: Numerics
     pipeline = load_parts(source, family, family.text, numerics)
     if isinstance(sampling.scheduler, dict):
         replace_scheduler(pipeline, sampling.scheduler)
+    return _prepare(pipeline, family, sampling, numerics)
+
+
+def _prepare(pipeline: Any, family: Family, sampling: Sampling, numerics: Numerics) -> Any:
+    """Move a pipeline to its device, with all settings that its networks have."""
     denoiser = getattr(pipeline, family.denoiser)
     if numerics.fuse_projections:  # fused before quantisation, because layers cannot be created in 8 bits
         _fuse(denoiser)
