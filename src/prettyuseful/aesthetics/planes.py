@@ -111,9 +111,10 @@ def mean(plane: np.ndarray) -> float:
 
 
 def deviation(plane: np.ndarray) -> float:
-    """Return the standard deviation (divided by the number of pixels) of a plane whose mean is near zero."""
-    squares = float(np.einsum("ij,ij->i", plane, plane).sum(dtype=np.float64)) / plane.size
-    return float(np.sqrt(max(0.0, squares - mean(plane) ** 2)))
+    """Return the standard deviation (divided by the number of pixels) of a plane."""
+    deviations = plane - np.float32(mean(plane))  # or the squares of a nearly flat plane cancel
+    squares = np.einsum("ij,ij->i", deviations, deviations).sum(dtype=np.float64)
+    return float(np.sqrt(squares / plane.size))
 
 
 def _total(sums: np.ndarray) -> int:
