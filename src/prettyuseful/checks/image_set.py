@@ -111,12 +111,17 @@ def build_table(rows: Sequence[Mapping[str, Any]], classes: Sequence[str], unrea
 
 @dataclass(frozen=True)
 class ImageSet:
-    """A set of images with its role. `title`: what the images are in a sentence, such as `real test images`."""
+    """A set of images with its role.
+
+    `title`: what the images are in a sentence, such as `real test images`. `not_finite`: how many of them are black,
+    because the values that a generator made were not finite.
+    """
 
     name: str
     role: Role
     table: ImageTable
     title: str = ""
+    not_finite: int = 0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "title", self.title or f"images of {self.name}")

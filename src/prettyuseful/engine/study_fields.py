@@ -110,6 +110,8 @@ _OF_KIND: Mapping[str, Mapping[str, StudyField]] = {
         "micro_batch": StudyField("micro_batch", ("generator",)),
         "prompts": _internal("number of prompts"),
         "encoding": _internal("encoding of prompts"),
+        "stored.name": StudyField("format"),
+        "stored.quality": StudyField("quality", ("format",)),
         "label": _internal("number of the class", identifies=True),
     },
     "half": {"part": _internal("half", identifies=True)},

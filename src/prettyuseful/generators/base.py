@@ -84,6 +84,18 @@ class Request:
 
 
 @dataclass(frozen=True)
+class Drawn:
+    """The images of a micro-batch.
+
+    `pixels`: (N, H, W, 3) uint8, 0-255, as an array or as a tensor on any device. `finite`: (N,) bool, likewise; an
+    image is black where it is False, because its values were NaN or infinite.
+    """
+
+    pixels: np.ndarray | torch.Tensor
+    finite: np.ndarray | torch.Tensor
+
+
+@dataclass(frozen=True)
 class Origin:
     """The source of a data set's images, for records and reports. `released` is a year and month such as 2024-02."""
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from prettyuseful.errors import DataError
-from prettyuseful.generators.base import OPTIONS, Sampling
+from prettyuseful.generators.base import OPTIONS, Drawn, Sampling
 from prettyuseful.generators.embeddings import Embedding
 from prettyuseful.generators.families import FAMILIES, Family
 from prettyuseful.generators.footprint import DECODED_PIXELS
@@ -104,9 +104,25 @@ class DiffusersSampler:
             latents = getattr(self.pipeline, self.model.kind.denoiser).config.sample_size
         return int(latents * self.pipeline.vae_scale_factor)
 
-    @torch.inference_mode()
     def sample(self, embeddings: Sequence[Embedding], seeds: tuple[int, ...]) -> torch.Tensor:
-        """Return one image per seed: (N, H, W, 3) uint8, 0-255, on the device.
+        """Return one image per seed: (N, H, W, 3) uint8, 0-255, on the device. See `draw` for the parameters.
+
+        Raises:
+            DataError: an image holds values that are not finite.
+        """
+        drawn = self.draw(embeddings, seeds)
+        if broken := len(seeds) - int(drawn.finite.sum()):
+            raise DataError(
+                f"{self.model.id}: {broken} of {len(seeds)} images hold values that are not finite (NaN or infinite) "
+                f"with {self.numerics.dtype}; set another number format, such as numerics: {{dtype: bfloat16}} or "
+                "float32"
+            )
+        assert isinstance(drawn.pixels, torch.Tensor)
+        return drawn.pixels
+
+    @torch.inference_mode()
+    def draw(self, embeddings: Sequence[Embedding], seeds: tuple[int, ...]) -> Drawn:
+        """Return one image per seed, on the device, and which of them are finite.
 
         Args:
             embeddings: one per image, the outputs of `PromptEncoder` for its prompt and the negative prompt. Their
@@ -135,7 +151,7 @@ class DiffusersSampler:
                 )
         return self._to_pixels(images)
 
-    def _sample_recorded(self, embeddings: Sequence[Embedding], seeds: tuple[int, ...]) -> torch.Tensor:
+    def _sample_recorded(self, embeddings: Sequence[Embedding], seeds: tuple[int, ...]) -> Drawn:
         if any(embedding is not embeddings[0] for embedding in embeddings):
             raise ValueError("the images of a batch must have one prompt")
         with self.numerics.attention_kernel():
@@ -145,20 +161,11 @@ class DiffusersSampler:
         self._side = images.shape[-1]
         return self._to_pixels(images)
 
-    def _to_pixels(self, images: torch.Tensor) -> torch.Tensor:
-        self._check_finite(images)
-        pixels: torch.Tensor = images.float().mul(255).round().byte()
-        return pixels.permute(0, 2, 3, 1).contiguous()
-
-    def _check_finite(self, images: torch.Tensor) -> None:
-        """Raise a DataError if values are NaN or infinite; as pixels they would be black."""
+    def _to_pixels(self, images: torch.Tensor) -> Drawn:
         finite = images.isfinite().flatten(1).all(dim=1)
-        if broken := int((~finite).sum()):
-            raise DataError(
-                f"{self.model.id}: {broken} of {len(images)} images hold values that are not finite (NaN or infinite) "
-                f"with {self.numerics.dtype}; set another number format, such as numerics: {{dtype: bfloat16}} or "
-                "float32"
-            )
+        pixels: torch.Tensor = images.float().mul(255).round().byte()
+        pixels *= finite.view(-1, 1, 1, 1)  # as bytes, NaN is undefined
+        return Drawn(pixels.permute(0, 2, 3, 1).contiguous(), finite)
 
     def _call(self, pipeline: Any, family: Family, embedding: Any, seeds: tuple[int, ...], **overrides: Any) -> Any:
         sampling = self.sampling

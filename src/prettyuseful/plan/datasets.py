@@ -236,7 +236,7 @@ class DatasetPlanner:
     def _add_import(self, name: str, plan: DatasetPlan, path: str, per_class: ClassCounts) -> _DatasetSteps:
         from prettyuseful.data.sources.class_names import match_large_classes
 
-        for field_name in ("prompts", "sampling", "seed", "micro_batch", "variant"):
+        for field_name in ("prompts", "sampling", "seed", "micro_batch", "variant", "format", "quality"):
             _reject_field(plan, field_name, "the images already exist")
         source = self.context.open_images(path)
         match_large_classes(source, self.classes, per_class)
@@ -360,6 +360,7 @@ class DatasetPlanner:
                     micro_batch=sampling.batches.size,
                     numerics=sampling.numerics,
                     encoding=sampling.encoding,
+                    stored=plan.stored,
                 )
                 inputs = {"prompts": sampling.prompts, **sampling.embeddings_of(label, images)}
                 step_label = f"generate {dataset_title(name, draw)}: {class_name} {images[0]}-{images[-1] + 1}"
