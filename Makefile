@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: demo paper-in-small test slow lint format docs docs-serve docs-reference constraints clean
+.PHONY: demo paper-in-small test slow gpu lint format docs docs-serve docs-reference constraints clean
 
 demo: $(STAMP)
 	$(BIN)/prettyuseful demo --out demo-results
@@ -17,6 +17,10 @@ test: $(STAMP)
 
 slow: $(STAMP)
 	$(BIN)/python -m pytest -m slow
+
+# At most 12 minutes on a card of 80 GB; nothing is downloaded.
+gpu: $(STAMP)
+	$(BIN)/python -m prettyuseful.gpu_check --out gpu-check
 
 lint: $(STAMP)
 	$(BIN)/ruff check
@@ -40,6 +44,7 @@ docs-serve: $(STAMP)
 # Rewrites the pages that are generated from the code: docs/reference, tables, docs/llms.txt.
 docs-reference: $(STAMP)
 	$(BIN)/python tools/layouts_table.py
+	$(BIN)/python tools/pipelines_table.py
 	$(BIN)/python tools/docs_reference.py
 
 # torch alone is some gigabytes: the first time takes a few minutes.

@@ -60,6 +60,7 @@ def test_full_disk_is_a_one_line_error_and_loses_nothing(finished: Path, disk: P
     assert records(run_folder) == records(finished)
 
 
+@pytest.mark.slow
 def test_full_temporary_disk_stops_no_run(
     finished: Path, disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,12 +15,12 @@ ROOT = Path(prettyuseful.__file__).parent
 # From the foot of the house to its roof: a module imports from its own layer's package and from layers before it.
 LAYERS = (
     ("errors", "redaction", "memory", "formatting", "paths"),
-    ("numerics", "student", "tensor_memory", "untrusted_text"),
+    ("numerics", "operations", "student", "tensor_memory", "untrusted_text"),
     ("engine",),
     ("output_files",),
     ("hub", "plugins", "interface_checks"),
     ("registry",),
-    ("aesthetics",),
+    ("aesthetics", "cards"),
     ("fields", "metrics"),
     ("data",),
     ("tasks", "prompts", "generators", "training"),
@@ -35,6 +35,7 @@ LAYERS = (
     ("auditing", "forecasting"),
     ("console",),
     ("cli",),
+    ("gpu_check",),
 )
 LAYER_OF = {name: level for level, names in enumerate(LAYERS) for name in names}
 # Neighbours in one layer that may see each other, one way.

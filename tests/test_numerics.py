@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from prettyuseful.errors import StudyError
-from prettyuseful.numerics import Numerics, environment
+from prettyuseful.numerics import Numerics, TrainingNumerics, environment
 
 
 def test_apply_sets_the_number_of_threads() -> None:
@@ -69,3 +69,11 @@ def test_the_environment_lists_system_and_package_versions() -> None:
     assert current.system
     assert {"torch", "diffusers", "transformers", "numpy", "pillow", "pyarrow"} <= set(current.packages)
     assert current.packages["torch"] == torch.__version__.split("+")[0] or "+" in current.packages["torch"]
+
+
+def test_only_training_on_a_gpu_lets_cudnn_choose_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An image must not depend on the process that made it, and on a CPU there is nothing to choose."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    for numerics in (TrainingNumerics(device="cuda"), Numerics(device="cuda"), TrainingNumerics()):
+        numerics.apply()
+        assert torch.backends.cudnn.benchmark == (numerics == TrainingNumerics(device="cuda"))

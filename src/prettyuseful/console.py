@@ -216,8 +216,7 @@ def cost_table(cost: Cost) -> Table:
         )
 
     for kind in cost.kinds:
-        rate = "unknown" if kind.amounts.unknown_steps else "measured" if kind.measured else "assumed"
-        add_row(kind.kind, kind.steps, kind.left, kind.amounts, rate if kind.left else "")
+        add_row(kind.kind, kind.steps, kind.left, kind.amounts, ", ".join(kind.sources))
     table.add_section()
     add_row("all", cost.steps, cost.left, cost.amounts, "")
     return table
@@ -265,6 +264,8 @@ def _cost_notes(cost: Cost) -> Iterator[str]:
         yield f"expected: {expected.steps:,} steps, {_time_left(expected)} left"
     if total.unsized_steps:
         yield f"disk: unknown for {total.unsized_steps:,} of {cost.left:,} steps; the store has no such step to measure"
+    if any(source in kind.sources for kind in cost.kinds for source in ("counted", "checked")):
+        yield cost.card
     if prices.cpu_hour is None and prices.gpu_hour is not None and total.cpu_hours != 0:
         yield "money: GPU hours only; add --price-per-cpu-hour to include the CPU"
     if prices.gpu_hour is None and prices.cpu_hour is not None and total.gpu_hours != 0:

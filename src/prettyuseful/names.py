@@ -1,4 +1,4 @@
-"""The names that study files can use, each with one line of description."""
+"""The names that study files and commands can use, each with one line of description."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any, get_args
 from prettyuseful.aesthetics import SCORES
 from prettyuseful.analysis.predictors import PREDICTORS
 from prettyuseful.bundled_studies import BUNDLED
+from prettyuseful.cards import CARDS
 from prettyuseful.encoders.table import ENCODERS, EVERY_TIMM_ID
 from prettyuseful.errors import StudyError, UnknownNameError, did_you_mean
 from prettyuseful.generators import check as generators
@@ -40,10 +41,12 @@ _ROWS: Mapping[str, Registry[Any]] = {
     "selections": CRITERIA,
     "experiments": EXPERIMENTS,
     "predictors": PREDICTORS,
+    "cards": CARDS,
 }
 KINDS = ("generators", *_ROWS, "transforms", "studies")
 # User-defined networks do not exist yet; a selection takes scores, and a metric that a study lists is a predictor.
-_NOT_USER_DEFINED = ("architectures", "selections", "predictors")
+# Other cards are described by a file.
+_NOT_USER_DEFINED = ("architectures", "selections", "predictors", "cards")
 _USER_DEFINED_NOTE = (
     "to add your own: write a {row} in a Python file and name it as file.py:OBJECT; "
     "`prettyuseful list {kind} file.py:OBJECT` shows it"

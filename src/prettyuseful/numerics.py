@@ -160,6 +160,21 @@ class TrainingNumerics(Numerics):
         "time; for networks of timm that support it",
     )
 
+    def apply(self) -> None:
+        """Configure PyTorch in this process for training.
+
+        All batches of a training have one shape, so on a GPU cuDNN times its convolution kernels and takes the fastest.
+        Its choice changes the last bits, which are not the same from run to run on a GPU anyway. Generation does not do
+        this, because an image must not depend on the process that made it.
+
+        Raises:
+            StudyError: this machine has no such device.
+        """
+        import torch
+
+        super().apply()
+        torch.backends.cudnn.benchmark = self.device == "cuda"
+
     @model_serializer(mode="wrap")
     def _serialise(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Leave out what is off, too: keys are older than this field."""

@@ -19,6 +19,7 @@ from prettyuseful.analysis.detection import Compared, Detection, StudySizes, det
 from prettyuseful.analysis.rows import baseline_of
 from prettyuseful.analysis.statistics import Replicate, fit
 from prettyuseful.analysis.stopping import random_controls
+from prettyuseful.cards import DEFAULT_CARD, Card, local_card
 from prettyuseful.checks.finding import Finding
 from prettyuseful.checks.image_set import Sets
 from prettyuseful.checks.rows import check_images
@@ -39,8 +40,9 @@ from prettyuseful.output_files import check_outside_stores, convert_write_errors
 from prettyuseful.plan.experiments import with_experiment
 from prettyuseful.plan.gather import gather_records
 from prettyuseful.plan.measured import measured_cells
-from prettyuseful.plan.memory import gpu_memory, memory_warnings
+from prettyuseful.plan.memory import memory_warnings
 from prettyuseful.plan.planned import PlannedDataset
+from prettyuseful.plan.predictions import Predictions
 from prettyuseful.plan.study import Plan, make_plan
 from prettyuseful.records import Record, RunRecord, dataset_label, write_records
 from prettyuseful.results import (
@@ -127,10 +129,15 @@ def run_experiment(
 
 def warn_of_memory(plan: Plan, store: Store) -> None:
     """Log a line for what is predicted to exceed the memory of a GPU, before anything runs."""
-    card = gpu_memory()
-    if any(memory_warnings(plan.steps.values(), card)):
-        for line in memory_warnings(plan.missing_steps(store).values(), card):
+    predictions = _predictions(plan, None)
+    if any(memory_warnings(plan.steps.values(), predictions)):
+        for line in memory_warnings(plan.missing_steps(store).values(), predictions):
             _logger.warning("warning: %s", line)
+
+
+def _predictions(plan: Plan, card: Card | None) -> Predictions:
+    """Return the predictions for the steps of a plan on a card; by default on this machine's, or a common one."""
+    return Predictions(plan.all_steps or plan.steps, len(plan.task.classes), card or local_card() or DEFAULT_CARD)
 
 
 def run_plan(plan: Plan, session: Session, out: Path) -> StudyResult:
@@ -280,14 +287,23 @@ def _contrast_notes(facts: Mapping[str, Any]) -> tuple[str, ...]:
     )
 
 
-def estimate_cost(study: Study, store: Path | str = DEFAULT_STORE, prices: Prices | None = None) -> Cost:
+def estimate_cost(
+    study: Study, store: Path | str = DEFAULT_STORE, prices: Prices | None = None, card: Card | None = None
+) -> Cost:
     """Estimate the time and the price of the missing steps of a study. Computes nothing and does not create the store.
+
+    Args:
+        study: from `load_study` or `parse_study`.
+        store: whose measured times are used.
+        prices: of an hour.
+        card: the GPU for which times and memory that are not measured are predicted, from `find_card`; by default that
+            of this machine, or else an A100.
 
     Raises:
         UserError: the study cannot be used.
     """
     plan, opened = make_plan(study), _open_existing(store)
-    return _cost_of(plan, opened, Rates(opened.list() if opened else ()), prices)
+    return _cost_of(plan, opened, Rates(opened.list() if opened else ()), prices, card)
 
 
 def explain(study: Study, store: Path | str = DEFAULT_STORE) -> Explanation:
@@ -308,24 +324,28 @@ def explain(study: Study, store: Path | str = DEFAULT_STORE) -> Explanation:
     return explain_steps(plan.steps, _missing_steps(plan, opened), opened)
 
 
-def estimate_and_explain(study: Study, store: Path | str, prices: Prices) -> tuple[Cost, Explanation]:
+def estimate_and_explain(
+    study: Study, store: Path | str, prices: Prices, card: Card | None
+) -> tuple[Cost, Explanation]:
     """Return `estimate_cost` and `explain` of a study, which is planned once, as are the manifests read."""
     plan, opened, history = make_plan(study), _open_existing(store), History()
     needed = needed_plan(plan, opened)
     missing = _missing_steps(needed, opened)
     manifests = opened.list() if opened else ()
     rates = Rates(history.record(manifests) if missing else manifests)
-    return _cost_of(plan, opened, rates, prices), explain_steps(needed.steps, missing, opened, history)
+    return _cost_of(plan, opened, rates, prices, card), explain_steps(needed.steps, missing, opened, history)
 
 
-def _cost_of(plan: Plan, store: Store | None, rates: Rates, prices: Prices | None) -> Cost:
+def _cost_of(plan: Plan, store: Store | None, rates: Rates, prices: Prices | None, card: Card | None) -> Cost:
     """Return the cost of the steps that are needed so far, and at most if results may ask for more."""
-    workers, needed, card = local_parallelism(plan.study.numerics), needed_plan(plan, store), gpu_memory()
+    workers, needed = local_parallelism(plan.study.numerics), needed_plan(plan, store)
+    predictions = _predictions(plan, card)
 
     def cost(plan: Plan) -> Cost:
         missing = _missing_steps(plan, store)
-        warnings = tuple(memory_warnings(missing.values(), card))
-        return replace(cost_of(plan.steps, missing, rates, workers, prices), warnings=warnings)
+        warnings = tuple(memory_warnings(missing.values(), predictions))
+        estimated = cost_of(plan.steps, missing, rates, workers, prices, predictions.predict)
+        return replace(estimated, warnings=warnings, card=predictions.card.assumptions)
 
     largest = largest_plan(plan, store)
     if len(largest.runs) == len(needed.runs):

@@ -217,6 +217,7 @@ def test_verdicts_and_shares() -> None:
     assert "| letterbox | frame | frame 1, coverage 1 | 1 of 2 |" in markdown_table(trials)
 
 
+@pytest.mark.slow
 def test_trials_of_a_real_set(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With a reference of another small world and its images, so that nothing is trained."""
     reference = reference_of(draw(1), draw(2))

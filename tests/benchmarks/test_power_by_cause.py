@@ -19,6 +19,7 @@ def curves() -> list[Curve]:
     return list(pixel_curves(reference_of(draw(1), draw(2))))
 
 
+@pytest.mark.slow
 def test_stronger_changes_are_found_more_often(curves: list[Curve]) -> None:
     [contrast] = [curve for curve in curves if curve.words == "contrast multiplied by s" and "0.35" in curve.found]
     assert list(contrast.found) == ["0.9", "0.8", "0.65", "0.5", "0.35"]
@@ -26,6 +27,7 @@ def test_stronger_changes_are_found_more_often(curves: list[Curve]) -> None:
     assert contrast.found["0.35"] == 1
 
 
+@pytest.mark.slow
 def test_every_cause_of_the_whole_set_has_a_curve(curves: list[Curve]) -> None:
     fitted = {"frame", "background", "overlay", "periodic", "shading"}  # not candidates of every data set
     ids = {row.id for row in CAUSES.rows.values()}

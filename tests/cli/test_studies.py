@@ -148,7 +148,7 @@ def test_plan_estimates_the_cost(
     assert cost["unknown_steps"] == sum(kind["unknown_steps"] for kind in cost["kinds"])
     assert cost["money"] == pytest.approx(100 * cost["cpu_hours"], abs=0.01)
     assert cost["images"] == sum(kind["images"] for kind in cost["kinds"]) > 0
-    assert cost["bytes"] is None
+    assert cost["bytes"] == sum(kind["bytes"] or 0 for kind in cost["kinds"]) > 0
     table = call_here("plan", "my.yaml", *prices).stdout
     assert "CPU time" in table
     assert "money" in table
@@ -315,6 +315,25 @@ def test_explain_writes_nothing_and_needs_no_store(
     lines = call_here("explain", "my.yaml", "--store", "no/such/place").stdout.splitlines()
     assert re.fullmatch(r"(\d+) steps: the store has no such step \(.*\)", lines[1])
     assert [path.name for path in tmp_path.iterdir()] == ["my.yaml"]
+
+
+def test_plan_predicts_for_a_card(tmp_path: Path) -> None:
+    (tmp_path / "my.yaml").write_text(
+        "{version: 1, task: photos, metrics: [], numerics: {device: cuda}, train: {seeds: [0], recipes: [small]},"
+        " datasets: {a: {generator: flux.1-dev, images_per_class: 10}}}"
+    )
+    text = call_here("plan", "my.yaml", "--card", "l4", cwd=tmp_path).stdout
+    assert " counted" in text
+    assert "GPU times that are not measured are estimates for NVIDIA L4, 24 GB" in " ".join(text.split())
+    assert "data set a: 10 images of flux.1-dev at once need " in text
+    assert "and NVIDIA L4, 24 GB has 24.0 GB" in text
+    plan = json.loads(call_here("plan", "my.yaml", "--card", "h200", "--json", cwd=tmp_path).stdout)
+    (row,) = (kind for kind in plan["kinds"] if kind["kind"] == "generate")
+    assert row["sources"] == {"counted": row["left"]}
+    assert row["gpu_hours"] > 0
+    assert plan["warnings"] == []
+    assert "NVIDIA H200" in plan["card"]
+    assert "unknown card 'h20'" in one_error(call_here("plan", "my.yaml", "--card", "h20", cwd=tmp_path))
 
 
 def test_plan_names_the_pilot_where_nothing_is_measured(tmp_path: Path, study_text: Callable[..., str]) -> None:

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from prettyuseful.data.threads import map_in_order
+from prettyuseful.data.threads import map_in_order, preparing_threads
+from prettyuseful.numerics import Numerics
 
 
 @pytest.mark.parametrize("threads", [1, 3])
@@ -28,3 +29,8 @@ def test_several_threads_work_only_a_few_items_ahead() -> None:
 
 def test_one_thread_is_the_callers() -> None:
     assert next(iter(map_in_order(lambda _: threading.get_ident(), [0], 1))) == threading.get_ident()
+
+
+def test_a_gpu_does_not_wait_for_one_thread() -> None:
+    assert [preparing_threads(Numerics(threads=n)) for n in (1, 3)] == [1, 3]
+    assert [preparing_threads(Numerics(device="cuda", threads=n)) for n in (1, 8)] == [4, 8]

@@ -36,6 +36,7 @@ def test_a_detectable_change_is_found_in_other_images(
         assert CAUSES[name].id in {cause.id for cause in diagnosis.named}
 
 
+@pytest.mark.slow
 def test_a_large_rotation_is_detectable_and_more_images_detect_smaller_changes(
     tiny: Reference, smallest: dict[str, Detectable]
 ) -> None:

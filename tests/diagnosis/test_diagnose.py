@@ -56,6 +56,7 @@ def test_images_without_defect_have_no_reported_cause(reference: Reference, worl
     assert not diagnosis.differs
 
 
+@slow
 def test_the_smallest_allowed_sets_cause_no_false_alarm() -> None:
     smallest = 12
     reference = tiny_reference_of(draw(1, smallest), draw(2, smallest))
@@ -121,6 +122,7 @@ def test_a_single_collapsed_class_is_reported(reference: Reference, world: Photo
     assert [(cause.id, cause.few_classes) for cause in diagnosis.named] == [("coverage", (5,)), ("repeats", (5,))]
 
 
+@slow
 def test_the_diagnosis_does_not_depend_on_the_order_of_images(tiny: Reference, unseen: LabelledImages) -> None:
     images = changed(unseen, Blur(width=1 / SIDE).apply)
     order = np.random.default_rng(6).permutation(len(images))

@@ -116,6 +116,7 @@ def test_the_images_of_both_halves_are_concatenated(halves: Halves) -> None:
     assert Sample.from_features(first.real.features).within.shape == (len(KINDS),)
 
 
+@pytest.mark.slow
 def test_the_distance_between_classes_does_not_depend_on_the_number_of_images() -> None:
     few, many = (reference_of(draw(1, per_class=count), draw(2, per_class=count)).halves for count in (14, 42))
     same_noise = many.between_classes * next(iter(many)).noise.mean()

@@ -63,6 +63,7 @@ def test_average_pooling_excludes_padding_and_the_last_block_uses_max_pooling() 
     assert pool_output(network, "Mixed_7b", steep[:, :1280]).max() < 24
 
 
+@pytest.mark.slow
 def test_features_are_deterministic_with_2048_dimensions(weights: Path, pixels: Pixels) -> None:
     encoder, few = Inception(weights, Numerics()), pixels.take(np.arange(3))
     features = encoder.features(few)

@@ -12,6 +12,10 @@ from prettyuseful.numerics import Numerics
 from prettyuseful.registry import import_target
 
 
+def test_operations_are_known_for_all_encoders_that_are_not_trained_by_the_study() -> None:
+    assert all((row.operations is None) == row.is_task_classifier for row in ENCODERS)
+
+
 def test_every_row_has_a_class_and_its_weights() -> None:
     for row in ENCODERS:
         assert isinstance(import_target(row.make), type)

@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 
 from prettyuseful.console import cost_table
-from prettyuseful.engine.cost import Cost, Prices, Rates, cost_of, on_gpu
+from prettyuseful.engine.cost import Cost, Prediction, Prices, Rates, cost_of, on_gpu
 from prettyuseful.engine.keys import digest
 from prettyuseful.engine.step import Step
 from prettyuseful.engine.store.base import FileEntry, Manifest
@@ -118,6 +118,22 @@ def artifact(key: str, rate_class: str, units: float, inputs: tuple[str, ...] = 
         "files": entries,
     }
     return manifest(1, units).model_copy(update=fields)
+
+
+def test_a_prediction_counts_where_nothing_is_measured_or_assumed() -> None:
+    on_cpu, on_cuda = evaluate("cpu"), evaluate("cuda")
+    steps = {step.key: step for step in (on_cpu, on_cuda)}
+
+    def predict(step: Step) -> Prediction:
+        return Prediction(7200.0, "counted", memory=10 if step is on_cpu else 20, bytes=5.0)
+
+    (kind,) = cost_of(steps, steps, Rates(), 1, predict=predict).kinds
+    assert kind.sources == {"counted": 1, "assumed": 1}
+    assert (kind.measured, kind.amounts.gpu_hours, kind.amounts.memory, kind.amounts.bytes) == (False, 2.0, 20, 10)
+    measured = Rates([evaluation_manifest("cuda", 1, 1)])
+    (kind,) = cost_of(steps, steps, measured, 1, predict=predict).kinds
+    assert kind.sources == {"measured": 1, "assumed": 1}
+    assert kind.amounts.gpu_hours == 1.0
 
 
 def cost_all(*steps: Step, rates: Rates | None = None, prices: Prices | None = None) -> Cost:

@@ -13,6 +13,7 @@ from tests.generators.tiny import build
 
 from prettyuseful.generators.base import Sampling
 from prettyuseful.generators.models import MODELS
+from prettyuseful.generators.variants import NO_VARIANT
 
 
 @pytest.fixture(scope="session")
@@ -41,7 +42,7 @@ def tiny_model_name(tiny: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
             refiner=str(tiny("sdxl-refiner")),
             vendor=Sampling(steps=10, cfg=5.0),
             size=None,
-            variant=None,
+            variant=NO_VARIANT,
         )
         monkeypatch.setitem(MODELS, row.id, row)
         return row.id

@@ -13,9 +13,10 @@ import pytest
 from tests.generators.reference_pipelines import generate_images, settings
 from tests.hub_server import Hub, commit, use_local_hub
 
+from prettyuseful.engine.pinned import Pinned
 from prettyuseful.errors import DataError
 from prettyuseful.generators.encoder import PromptEncoder
-from prettyuseful.generators.models import MODELS, find_model
+from prettyuseful.generators.models import MODELS, find_model, pin_model
 from prettyuseful.generators.sampler import DiffusersSampler
 from prettyuseful.numerics import Numerics
 
@@ -173,3 +174,17 @@ def test_broken_index_is_a_one_line_error(hub: Hub, tmp_path: Path, content: str
     (tmp_path / "odd" / "model_index.json").write_text(content)
     hub.repositories["we/odd"] = tmp_path / "odd"
     assert "cannot load the generator 'we/odd'" in refusal(find_model, "we/odd")
+
+
+@pytest.mark.usefixtures("hub")
+def test_variants_of_a_repository_are_known_with_and_without_a_network(
+    tiny: Tiny, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pinned = pin_model("we/sd", "default")
+    assert pinned == Pinned(source=f"we/sd@{commit('we/sd')}#default", content=pin_model("we/sd").content)
+    images = generate_images(pinned.source, cfg=1.0)  # downloads the files
+    assert (images == generate_images(str(tiny("sd")), cfg=1.0)).all()
+    message = "'we/sd' has no weights of the variant 'fp16'; available: default"
+    assert refusal(lambda name: pin_model(name, "fp16"), "we/sd") == message
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    assert refusal(lambda name: pin_model(name, "fp16"), "we/sd") == message

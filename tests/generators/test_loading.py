@@ -18,14 +18,15 @@ from tests.generators.reference_pipelines import KINDS, REFINED, generate_images
 
 from prettyuseful.errors import DataError
 from prettyuseful.generators.encoder import PromptEncoder
-from prettyuseful.generators.models import MODELS
+from prettyuseful.generators.models import MODELS, find_model, pin_model
 from prettyuseful.generators.sampler import DiffusersSampler
+from prettyuseful.generators.variants import DEFAULT, ChosenVariant
 from prettyuseful.numerics import Numerics
 
 Tiny = Callable[[str], Path]
 
 
-def load(folder: Path, part: str) -> object:
+def load(folder: Path | str, part: str) -> object:
     if part.startswith("text"):
         return PromptEncoder(str(folder), Numerics())
     return DiffusersSampler(str(folder), settings(str(folder), cfg=1.0), Numerics())
@@ -116,14 +117,15 @@ def test_every_pocket_model_generates_images(name: str) -> None:
     assert images.std() > 10
 
 
-def rename_weights(folder: Path, variant: str) -> None:
-    """Name all weight files as those of a variant, with numbers of 16 bits."""
+def rename_weights(folder: Path, variant: str, keep: bool = False) -> None:
+    """Name all weight files as those of a variant, with numbers of 16 bits; `keep` keeps the others, too."""
     for path in [*folder.rglob("*.safetensors")]:
         state = {
             name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in load_file(path).items()
         }
         save_file(state, path.with_name(f"{path.stem}.{variant}.safetensors"), metadata={"format": "pt"})
-        path.unlink()
+        if not keep:
+            path.unlink()
 
 
 @pytest.mark.parametrize("part", ["text encoder", "image"])
@@ -143,9 +145,30 @@ def test_a_folder_with_only_half_precision_files_is_loaded(tiny: Tiny, tmp_path:
 def test_a_variant_that_the_files_do_not_have_is_replaced(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
     row = replace(MODELS["sd-1.5"], id="single", path_or_id=str(tiny("sd")), size=None)
     monkeypatch.setitem(MODELS, row.id, row)
-    assert row.variant == "fp16"
+    assert row.variant == ChosenVariant("fp16")
     images = generate_images("single", cfg=1.0)
     assert (images == generate_images(str(tiny("sd")), cfg=1.0)).all()
+
+
+def test_the_variant_that_a_study_asks_for_is_loaded_and_no_other(tiny: Tiny, tmp_path: Path) -> None:
+    folder = tmp_path / "tiny"
+    shutil.copytree(tiny("sd"), folder)
+    rename_weights(folder, "fp16", keep=True)
+    plain, half = pin_model(str(folder)), pin_model(str(folder), "fp16")
+    assert pin_model(str(folder), DEFAULT).content == plain.content  # the same weights: the same key
+    assert half.content == [plain.content, {"variant": "fp16"}]
+    assert half.source == f"{folder}#fp16"
+    assert find_model(half.source).variant == ChosenVariant("fp16", exact=True)
+    assert find_model(half.source).id == find_model(plain.source).id
+    images = [generate_images(source, cfg=1.0) for source in (plain.source, half.source, f"{folder}#{DEFAULT}")]
+    assert (images[0] == images[2]).all()
+    assert (images[0] != images[1]).any()
+    with pytest.raises(DataError, match=r"has no weights of the variant 'bf16'; available: default, fp16$"):
+        pin_model(str(folder), "bf16")
+    for path in folder.rglob("*.fp16.safetensors"):
+        path.unlink()
+    with pytest.raises(DataError):  # not replaced by the default variant
+        load(f"{folder}#fp16", "image")
 
 
 def test_a_denoiser_is_quantised_before_it_moves_to_the_device(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:

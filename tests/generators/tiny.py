@@ -76,12 +76,12 @@ def build(family: str, folder: Path) -> Path:
 
 
 def _sd() -> Any:
-    tokenizer = _clip_tokenizer()
+    tokenizer = make_clip_tokenizer()
     return StableDiffusionPipeline(
-        vae=_vae(),
-        text_encoder=_clip(CLIPTextModel, tokenizer),
+        vae=make_vae(),
+        text_encoder=make_clip(CLIPTextModel, tokenizer),
         tokenizer=tokenizer,
-        unet=_unet(cross_attention_dim=WIDTH),
+        unet=make_unet(cross_attention_dim=WIDTH),
         scheduler=PNDMScheduler(**NOISE, skip_prk_steps=True, set_alpha_to_one=False),
         safety_checker=None,
         feature_extractor=None,
@@ -90,28 +90,28 @@ def _sd() -> Any:
 
 
 def _sdxl() -> Any:
-    tokenizer = _clip_tokenizer()
+    tokenizer = make_clip_tokenizer()
     return StableDiffusionXLPipeline(
-        vae=_vae(),
-        text_encoder=_clip(CLIPTextModel, tokenizer),
+        vae=make_vae(),
+        text_encoder=make_clip(CLIPTextModel, tokenizer),
         tokenizer=tokenizer,
-        text_encoder_2=_clip(CLIPTextModelWithProjection, tokenizer, seed=1),
+        text_encoder_2=make_clip(CLIPTextModelWithProjection, tokenizer, seed=1),
         tokenizer_2=tokenizer,
-        unet=_xl_unet(cross_attention_dim=2 * WIDTH, conditions=6),
+        unet=make_xl_unet(cross_attention_dim=2 * WIDTH, conditions=6),
         scheduler=EulerDiscreteScheduler(**NOISE, timestep_spacing="leading"),
     )
 
 
 def _sdxl_refiner() -> Any:
     """A refiner that fits the latents and the second text encoder of `sdxl`."""
-    tokenizer = _clip_tokenizer()
+    tokenizer = make_clip_tokenizer()
     return StableDiffusionXLImg2ImgPipeline(
-        vae=_vae(),
+        vae=make_vae(),
         text_encoder=None,
         tokenizer=None,
-        text_encoder_2=_clip(CLIPTextModelWithProjection, tokenizer, seed=1),
+        text_encoder_2=make_clip(CLIPTextModelWithProjection, tokenizer, seed=1),
         tokenizer_2=tokenizer,
-        unet=_xl_unet(cross_attention_dim=WIDTH, conditions=5),
+        unet=make_xl_unet(cross_attention_dim=WIDTH, conditions=5),
         scheduler=EulerDiscreteScheduler(**NOISE, timestep_spacing="leading"),
         requires_aesthetics_score=True,
         force_zeros_for_empty_prompt=False,
@@ -119,16 +119,16 @@ def _sdxl_refiner() -> Any:
 
 
 def _sd3() -> Any:
-    tokenizer, t5_tokenizer = _clip_tokenizer(), _t5_tokenizer()
+    tokenizer, t5_tokenizer = make_clip_tokenizer(), make_t5_tokenizer()
     return StableDiffusion3Pipeline(
-        vae=_flow_vae(),
-        text_encoder=_clip(CLIPTextModelWithProjection, tokenizer),
+        vae=make_flow_vae(),
+        text_encoder=make_clip(CLIPTextModelWithProjection, tokenizer),
         tokenizer=tokenizer,
-        text_encoder_2=_clip(CLIPTextModelWithProjection, tokenizer, seed=1),
+        text_encoder_2=make_clip(CLIPTextModelWithProjection, tokenizer, seed=1),
         tokenizer_2=tokenizer,
-        text_encoder_3=_t5(t5_tokenizer, width=3 * WIDTH),
+        text_encoder_3=make_t5(t5_tokenizer, width=3 * WIDTH),
         tokenizer_3=t5_tokenizer,
-        transformer=_random(
+        transformer=make_random(
             SD3Transformer2DModel,
             sample_size=16,
             in_channels=LATENTS,
@@ -147,14 +147,14 @@ def _sd3() -> Any:
 
 
 def _flux(guidance: bool = True) -> Any:
-    tokenizer, t5_tokenizer = _clip_tokenizer(), _t5_tokenizer()
+    tokenizer, t5_tokenizer = make_clip_tokenizer(), make_t5_tokenizer()
     return FluxPipeline(
-        vae=_flow_vae(),
-        text_encoder=_clip(CLIPTextModel, tokenizer),
+        vae=make_flow_vae(),
+        text_encoder=make_clip(CLIPTextModel, tokenizer),
         tokenizer=tokenizer,
-        text_encoder_2=_t5(t5_tokenizer),
+        text_encoder_2=make_t5(t5_tokenizer),
         tokenizer_2=t5_tokenizer,
-        transformer=_random(
+        transformer=make_random(
             FluxTransformer2DModel,
             in_channels=4 * LATENTS,
             num_layers=1,
@@ -175,10 +175,10 @@ def _flux_schnell() -> Any:
 
 
 def _sana() -> Any:
-    tokenizer = _gemma_tokenizer()
+    tokenizer = make_gemma_tokenizer()
     channels = (16, 16, 32)
     return SanaPipeline(
-        vae=_random(
+        vae=make_random(
             AutoencoderDC,
             latent_channels=2 * LATENTS,
             encoder_block_out_channels=channels,
@@ -189,9 +189,9 @@ def _sana() -> Any:
             decoder_qkv_multiscales=((),) * 3,
             scaling_factor=0.41407,
         ),
-        text_encoder=_gemma(tokenizer),
+        text_encoder=make_gemma(tokenizer),
         tokenizer=tokenizer,
-        transformer=_random(
+        transformer=make_random(
             SanaTransformer2DModel,
             sample_size=16,
             in_channels=2 * LATENTS,
@@ -209,13 +209,13 @@ def _sana() -> Any:
 
 
 def _lumina2() -> Any:
-    tokenizer = _gemma_tokenizer()
+    tokenizer = make_gemma_tokenizer()
     return Lumina2Pipeline(
         # The pipeline assumes latents of 8 pixels.
-        vae=_flow_vae(blocks=4),
-        text_encoder=_gemma(tokenizer),
+        vae=make_flow_vae(blocks=4),
+        text_encoder=make_gemma(tokenizer),
         tokenizer=tokenizer,
-        transformer=_random(
+        transformer=make_random(
             Lumina2Transformer2DModel,
             sample_size=8,
             in_channels=LATENTS,
@@ -233,9 +233,9 @@ def _lumina2() -> Any:
 
 
 def _qwen_image() -> Any:
-    tokenizer = _qwen_tokenizer()
+    tokenizer = make_qwen_tokenizer()
     return QwenImagePipeline(
-        vae=_random(
+        vae=make_random(
             AutoencoderKLQwenImage,
             base_dim=8,
             z_dim=LATENTS,
@@ -245,9 +245,9 @@ def _qwen_image() -> Any:
             latents_mean=[0.1, -0.2, 0.3, 0.0],
             latents_std=[1.5, 1.2, 2.0, 1.8],
         ),
-        text_encoder=_qwen(tokenizer),
+        text_encoder=make_qwen(tokenizer),
         tokenizer=tokenizer,
-        transformer=_random(
+        transformer=make_random(
             QwenImageTransformer2DModel,
             in_channels=4 * LATENTS,
             out_channels=LATENTS,
@@ -262,12 +262,12 @@ def _qwen_image() -> Any:
 
 
 def _pixart() -> Any:
-    tokenizer = _t5_tokenizer()
+    tokenizer = make_t5_tokenizer()
     return PixArtAlphaPipeline(
-        vae=_vae(),
-        text_encoder=_t5(tokenizer),
+        vae=make_vae(),
+        text_encoder=make_t5(tokenizer),
         tokenizer=tokenizer,
-        transformer=_random(
+        transformer=make_random(
             PixArtTransformer2DModel,
             sample_size=32,
             in_channels=LATENTS,
@@ -296,7 +296,7 @@ FAMILIES: dict[str, Callable[[], Any]] = {
 }
 
 
-def _random(make: Callable[..., Any], *args: Any, seed: int = 0, **config: Any) -> Any:
+def make_random(make: Callable[..., Any], *args: Any, seed: int = 0, **config: Any) -> Any:
     """Set all weights to nonzero values, because new models have many zero gates and last layers."""
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(seed)
@@ -312,24 +312,24 @@ def _random(make: Callable[..., Any], *args: Any, seed: int = 0, **config: Any) 
     return model.eval()
 
 
-def _vae(blocks: int = 2, **config: Any) -> Any:
-    return _random(
+def make_vae(blocks: int = 2, **config: Any) -> Any:
+    return make_random(
         AutoencoderKL,
         block_out_channels=(8,) * blocks,
         down_block_types=("DownEncoderBlock2D",) * blocks,
         up_block_types=("UpDecoderBlock2D",) * blocks,
         norm_num_groups=4,
-        latent_channels=LATENTS,
-        **config,
+        **{"latent_channels": LATENTS, **config},
     )
 
 
-def _flow_vae(blocks: int = 2) -> Any:
-    return _vae(blocks, scaling_factor=0.3611, shift_factor=0.1159, use_quant_conv=False, use_post_quant_conv=False)
+def make_flow_vae(blocks: int = 2, **config: Any) -> Any:
+    flow = {"scaling_factor": 0.3611, "shift_factor": 0.1159, "use_quant_conv": False, "use_post_quant_conv": False}
+    return make_vae(blocks, **flow, **config)
 
 
-def _unet(**config: Any) -> Any:
-    return _random(
+def make_unet(**config: Any) -> Any:
+    return make_random(
         UNet2DConditionModel,
         sample_size=8,
         block_out_channels=(16, 32),
@@ -342,8 +342,8 @@ def _unet(**config: Any) -> Any:
     )
 
 
-def _xl_unet(cross_attention_dim: int, conditions: int) -> Any:
-    return _unet(
+def make_xl_unet(cross_attention_dim: int, conditions: int) -> Any:
+    return make_unet(
         cross_attention_dim=cross_attention_dim,
         use_linear_projection=True,
         addition_embed_type="text_time",
@@ -352,7 +352,7 @@ def _xl_unet(cross_attention_dim: int, conditions: int) -> Any:
     )
 
 
-def _clip(make: type, tokenizer: Any, seed: int = 0) -> Any:
+def make_clip(make: type, tokenizer: Any, seed: int = 0) -> Any:
     config = CLIPTextConfig(
         vocab_size=len(tokenizer),
         hidden_size=WIDTH,
@@ -364,15 +364,15 @@ def _clip(make: type, tokenizer: Any, seed: int = 0) -> Any:
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
     )
-    return _random(make, config, seed=seed)
+    return make_random(make, config, seed=seed)
 
 
-def _t5(tokenizer: Any, width: int = WIDTH) -> Any:
+def make_t5(tokenizer: Any, width: int = WIDTH) -> Any:
     config = T5Config(vocab_size=len(tokenizer), d_model=width, d_kv=16, d_ff=2 * width, num_layers=2, num_heads=2)
-    return _random(T5EncoderModel, config)
+    return make_random(T5EncoderModel, config)
 
 
-def _decoder(tokenizer: Any) -> dict[str, Any]:
+def decoder_config(tokenizer: Any) -> dict[str, Any]:
     return {
         "vocab_size": len(tokenizer),
         "hidden_size": WIDTH,
@@ -386,18 +386,18 @@ def _decoder(tokenizer: Any) -> dict[str, Any]:
     }
 
 
-def _gemma(tokenizer: Any) -> Any:
-    return _random(Gemma2Model, Gemma2Config(**_decoder(tokenizer), head_dim=16))
+def make_gemma(tokenizer: Any) -> Any:
+    return make_random(Gemma2Model, Gemma2Config(**decoder_config(tokenizer), head_dim=16))
 
 
-def _qwen(tokenizer: Any) -> Any:
+def make_qwen(tokenizer: Any) -> Any:
     rope = {"rope_type": "default", "mrope_section": [2, 3, 3], "rope_theta": 1e6}
     eyes = {"depth": 1, "hidden_size": 16, "intermediate_size": 16, "num_heads": 2, "out_hidden_size": WIDTH}
-    config = Qwen2_5_VLConfig(text_config={**_decoder(tokenizer), "rope_parameters": rope}, vision_config=eyes)
-    return _random(Qwen2_5_VLForConditionalGeneration, config)
+    config = Qwen2_5_VLConfig(text_config={**decoder_config(tokenizer), "rope_parameters": rope}, vision_config=eyes)
+    return make_random(Qwen2_5_VLForConditionalGeneration, config)
 
 
-def _clip_tokenizer() -> Any:
+def make_clip_tokenizer() -> Any:
     letters = sorted(ByteLevel.alphabet())
     words = sorted(set(re.findall("[a-z]+", " ".join(TEXTS).lower())))
     merges = [
@@ -408,18 +408,18 @@ def _clip_tokenizer() -> Any:
     return CLIPTokenizer(vocab=vocab, merges=list(dict.fromkeys(merges)), model_max_length=77)
 
 
-def _t5_tokenizer() -> Any:
+def make_t5_tokenizer() -> Any:
     words = sorted(set(re.findall("[A-Za-z]+", " ".join(TEXTS))))
     special = [(token, 0.0) for token in ("<pad>", "</s>", "<unk>", "\u2581")]
     pieces = [(letter, -9.0) for letter in string.printable.strip()] + [(f"\u2581{word}", -1.0) for word in words]
     return T5Tokenizer(vocab=special + pieces, model_max_length=512, extra_ids=0)
 
 
-def _gemma_tokenizer() -> Any:
+def make_gemma_tokenizer() -> Any:
     return GemmaTokenizer(add_bos_token=True).train_new_from_iterator(TEXTS, vocab_size=900)
 
 
-def _qwen_tokenizer() -> Any:
+def make_qwen_tokenizer() -> Any:
     return Qwen2Tokenizer().train_new_from_iterator(
         TEXTS, vocab_size=2000, new_special_tokens=["<|im_start|>", "<|im_end|>"]
     )

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.plan.plans import BASE, dataset, keys, specs
+from tests.plan.plans import BASE, dataset, keys, plan_study, specs
 
 from prettyuseful.data.class_counts import ClassCounts
-from prettyuseful.errors import DataError, UnknownNameError
+from prettyuseful.errors import DataError, StudyError, UnknownNameError
 from prettyuseful.generators.base import Sampling
 from prettyuseful.plan.planned import PlannedRun
 from prettyuseful.plan.study import Plan, make_plan
@@ -402,3 +402,16 @@ def test_weights_that_are_no_pipeline_are_refused_with_the_remedy(plan_of: PlanO
         (tmp_path / file).write_bytes(b"x" * 20)
     with pytest.raises(UnknownNameError, match="convert it once with diffusers"):
         plan_of(f"a: {{generator: '{tmp_path / name}', images_per_class: 9}}")
+
+
+def test_a_variant_is_planned_or_refused() -> None:
+    study = "{{version: 1, task: photos, metrics: [], train: {{seeds: [0]}}, datasets: {{a: {{{0}}}}}}}"
+    pocket = study.format("generator: pocket-base, images_per_class: 10, variant: %s")
+    assert plan_study(pocket % "fp16").steps.keys() == plan_study(pocket.replace(", variant: %s", "")).steps.keys()
+    with pytest.raises(
+        DataError, match="data set 'a': 'pocket-base' has no weights of the variant 'bf16'; available: "
+    ):
+        plan_study(pocket % "bf16")
+    for wrong in ("fp 16", "../x", "''"):
+        with pytest.raises(StudyError, match="variant"):
+            plan_study(pocket % wrong)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
-from typing import Any
-
 import pytest
-from tests.plan.plans import plan_study
+from tests.plan.plans import plan_study, specs
 
-from prettyuseful.plan.memory import gpu_memory, memory_warnings
+from prettyuseful.cards import CARDS, DEFAULT_CARD
+from prettyuseful.plan.memory import memory_warnings
+from prettyuseful.plan.predictions import Predictions
 from prettyuseful.plan.study import Plan
+from prettyuseful.steps.generation import GenerateSpec
 
 STUDY = """
 version: 1
@@ -29,7 +29,12 @@ def plan() -> Plan:
 
 
 def lines(plan: Plan, card: int | None) -> list[str]:
-    return list(memory_warnings(plan.steps.values(), card))
+    this = DEFAULT_CARD if card is None else CARDS["h100"].model_copy(update={"memory": card, "words": "this GPU"})
+    return list(memory_warnings(plan.steps.values(), Predictions(plan.steps, len(plan.task.classes), this)))
+
+
+def encoding_specs(plan: Plan) -> list[GenerateSpec]:
+    return [spec for spec in specs(plan, GenerateSpec) if spec.encoding]
 
 
 def test_each_data_set_is_named_once_with_a_micro_batch_that_fits(plan: Plan) -> None:
@@ -51,14 +56,16 @@ def test_a_step_that_encodes_needs_no_memory_for_text_encoders_and_sampling_toge
     captions = "50, prompts: {strategy: template, templates: %s}}" % [f"{{}} {number}" for number in range(50)]
     study = STUDY.replace("50}", captions, 1).replace("qwen-image", "sd3.5-large")
     plan = plan_study(study % "cuda")
-    needed = [step.spec.needs.memory for step in plan.steps.values() if getattr(step.spec, "encoding", None)]
-    assert needed == [pytest.approx(28e9, rel=0.01)] * len(needed) != []  # 16.5 GB that sample, 11.5 GB that encode
+    in_main_memory = [spec.needs.memory for spec in encoding_specs(plan)]  # 16.5 GB that sample, 11.5 GB that encode
+    assert in_main_memory == [pytest.approx(28e9, rel=0.01)] * len(in_main_memory) != []
+    (peak,) = {spec.peak_memory for spec in encoding_specs(plan)}
+    assert peak == pytest.approx(23e9, rel=0.01)
     assert lines(plan, int(23.5e9)) == []
     told = lines(plan, int(11e9))
     assert "steps that encode sd3.5-large need 11.5 GB, and this GPU has 11.0 GB" in told
     assert any(line.startswith("data set big: 12 images of sd3.5-large at once need 23") for line in told)
     on_cpu = plan_study(study % "cpu")
-    needed = [step.spec.needs.memory for step in on_cpu.steps.values() if getattr(step.spec, "encoding", None)]
+    needed = [spec.needs.memory for spec in encoding_specs(on_cpu)]
     assert min(needed) > 2 * 28e9  # in float32, with what denoising needs
 
 
@@ -66,15 +73,22 @@ def test_steps_on_cpus_are_not_compared_with_a_gpu() -> None:
     assert lines(plan_study(STUDY % "cpu"), int(1e9)) == []
 
 
-@pytest.mark.parametrize(("answer", "expected"), [("81559\n24564\n", 24564 << 20), ("", None), ("[N/A]\n", None)])
-def test_the_smallest_gpu_counts(monkeypatch: pytest.MonkeyPatch, answer: str, expected: int | None) -> None:
-    monkeypatch.setattr(subprocess, "run", lambda *_, **__: subprocess.CompletedProcess([], 0, stdout=answer))
-    assert gpu_memory() == expected
-
-
-def test_a_machine_without_a_driver_has_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    def run(*_: Any, **__: Any) -> None:
-        raise FileNotFoundError("nvidia-smi")
-
-    monkeypatch.setattr(subprocess, "run", run)
-    assert gpu_memory() is None
+def test_trainings_say_how_their_batches_are_divided() -> None:
+    trained = """
+    version: 1
+    task: photos
+    numerics: {device: cuda}
+    datasets: {a: {generator: sd-1.5, images_per_class: 70}}
+    metrics: []
+    train: {seeds: [0], architectures: [vit_tiny_patch16_224, resnet10t], recipes: [paper]}
+    """
+    plan = plan_study(trained)
+    assert lines(plan, int(40e9)) == []
+    (network,) = lines(plan, int(16e9))
+    assert network.startswith("trainings of vit_tiny_patch16_224 at 224 px with 1,024 images at once need 19.")
+    assert network.endswith("gradients are accumulated over 2 parts of 512")
+    told = lines(plan, int(6e9))
+    (network,) = (line for line in told if "resnet10t" in line)  # parts would have other statistics of batch norm
+    assert "; set numerics.recompute: true or numerics.images_at_once, or choose" in network
+    divided = trained.replace("cuda", "cuda, images_at_once: 64").replace(", resnet10t", "")
+    assert lines(plan_study(divided), int(16e9)) == []

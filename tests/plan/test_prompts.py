@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -170,3 +172,41 @@ def test_labels_and_units_of_prompt_steps(plan_of: PlanOf) -> None:
     assert labels["prompt"] == "write caption prompts"
     assert labels["encode"] == "encode prompts 0-16 for sd-1.5"
     assert {step.units for step in plan.steps.values() if step.spec.kind in ("caption", "encode")} == {16}
+
+
+def test_captions_reserve_a_gpu_only_where_the_model_runs_in_the_step(plan_of: PlanOf) -> None:
+    on_gpu = "numerics: {device: cuda}"
+    captioners = ("describer", "{model: a, endpoint: 'http://localhost:8000/v1'}", "owner/name")
+
+    def captioning(captioner: str, rest: str = "") -> CaptionSpec:
+        text = PROMPTS.format(f"{{strategy: caption, captioner: {captioner}}}").replace("150", "20")
+        spec = specs(plan_of(text, rest), CaptionSpec)[0]
+        assert isinstance(spec, CaptionSpec)
+        return spec
+
+    assert [captioning(captioner, on_gpu).needs.gpus for captioner in captioners] == [0, 0, 1]
+    assert captioning("describer") == captioning("describer", on_gpu)
+
+
+def recorded(folder: Path, pipeline: str) -> str:
+    """Return a data set of a pipeline without a family; planning reads no more than its index."""
+    (folder / "model_index.json").write_text(json.dumps({"_class_name": pipeline}))
+    return f"a: {{generator: {folder}, images_per_class: 150, sampling: {{steps: 5, arguments: {{}}}}}}"
+
+
+def test_the_prompts_of_a_recorded_pipeline_are_encoded_with_its_settings(plan_of: PlanOf, tmp_path: Path) -> None:
+    plan = plan_of(recorded(tmp_path, "PixArtSigmaPipeline"))
+    (encode,) = specs(plan, EncodeSpec)
+    assert encode.sampling == specs(plan, GenerateSpec)[0].sampling
+    assert encode.key_content()["sampling"]["steps"] == 5
+    assert all("memory together" not in note for note in plan.notes)
+
+
+def test_a_pipeline_that_runs_whole_encodes_its_own_prompts_and_the_plan_says_so(
+    plan_of: PlanOf, tmp_path: Path
+) -> None:
+    plan = plan_of(recorded(tmp_path, "OmniGenPipeline"))
+    assert specs(plan, EncodeSpec) == []
+    assert {spec.encoding.mixed for spec in specs(plan, GenerateSpec) if spec.encoding} == {False}
+    (note,) = (note for note in plan.notes if "memory together" in note)
+    assert note.endswith("are in memory together, because the call of the pipeline encodes prompts itself.")

@@ -268,6 +268,7 @@ def test_images_like_real_ones_have_no_reported_cause(world: World) -> None:
     assert diagnosis_of(world.diagnosed(world.mixed(26, 0))).named == ()
 
 
+@pytest.mark.slow
 def test_a_diagnosis_does_not_depend_on_earlier_ones_in_the_process(world: World, tmp_path: Path) -> None:
     sets = [world.mixed(20, 6), world.mixed(16, 10)]
     inputs = {name: artifact.manifest.key for name, artifact in world.inputs(sets[1]).items()}

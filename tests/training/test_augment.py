@@ -7,10 +7,21 @@ import pytest
 import torch
 import torchvision.transforms.v2.functional as tv
 from PIL import Image
+from tests.launches import CountedLaunches
 from torchvision.transforms import v2
 
 from prettyuseful.tasks.photos import PHOTOGRAPHS, load_photograph
-from prettyuseful.training.augment import augment, augment_small, blur, cutmix, grayscale, jitter, normalise_, solarize
+from prettyuseful.training.augment import (
+    augment,
+    augment_small,
+    blends,
+    blur,
+    cutmix,
+    grayscale,
+    jitter,
+    normalise_,
+    solarize,
+)
 from prettyuseful.training.augmentations import CHANGES, Augmentation, SmallAugmentation
 from prettyuseful.training.resample import resample
 from prettyuseful.training.sampling import AugmentationParameters, sample_parameters
@@ -129,7 +140,7 @@ def test_jitter_equals_pillow(which: int) -> None:
     factors = torch.ones(6, 3)
     factors[:, which] = torch.tensor([0.7, 0.85, 1.0, 1.1, 1.2, 1.3])
     result = to_float(photographs())
-    jitter(result, factors, torch.tensor([[2, 0, 1]] * 6))
+    jitter(result, blends(factors, torch.tensor([[2, 0, 1]] * 6)))
     for image, row, jittered in zip(photographs(), factors, result, strict=True):
         assert levels_apart(jittered, ADJUST[which](picture(image), float(row[which]))) <= 1
 
@@ -138,7 +149,7 @@ def test_every_image_is_jittered_in_its_own_order() -> None:
     draws = drawn(24)
     images = to_float(photographs(24))
     result = images.clone()
-    jitter(result, draws.factors, draws.orders)
+    jitter(result, blends(draws.factors, draws.orders))
     for image, factors, order, jittered in zip(images, draws.factors, draws.orders, result, strict=True):
         for i in order:
             image = ADJUST[int(i)](image, float(factors[i]))
@@ -208,15 +219,22 @@ def test_cutmix_is_torchvisions() -> None:
             "box": (left, top, right, bottom), "lam_adjusted": kept,
         }  # fmt: skip
         theirs = v2.CutMix(num_classes=5)
-        result = cutmix(images, targets, (top, left, bottom, right))
-        assert torch.equal(result[0], theirs.transform(images, params))
-        assert torch.allclose(result[1], theirs.transform(labels, params), atol=1e-6)
-    assert torch.equal(images, to_float(photographs()))
+        result = images.clone()
+        mixed = cutmix(result, targets, (top, left, bottom, right))
+        assert torch.equal(result, theirs.transform(images, params))
+        assert torch.allclose(mixed, theirs.transform(labels, params), atol=1e-6)
 
 
-def test_augmentation_does_not_synchronise_with_an_accelerator() -> None:
-    """All operations run on the device of the images; `meta` has no values, so reading one would fail."""
-    draws = drawn(24)
-    result = augment(photographs(24).to("meta"), draws)
-    assert (result.device.type, result.shape) == ("meta", (24, 3, 48, 48))
-    assert normalise_(result).device.type == "meta"
+def test_a_batch_needs_few_launches_and_waits_for_no_copy() -> None:
+    """`meta` stands for an accelerator. It has no values, so reading one would fail."""
+    draws, images = drawn(256), photographs(256).to("meta")
+    normalise_(torch.empty(1, 3, 8, 8, device="meta"))  # the constants are copied once
+    with CountedLaunches("meta") as counted:
+        result = normalise_(augment(images, draws))
+    assert (result.device.type, result.shape) == ("meta", (256, 3, 48, 48))
+    assert counted.launches <= 260
+    assert (counted.copies, counted.waiting) == (1, 0)
+    with CountedLaunches("meta") as counted:
+        assert augment_small(result, replace(NUDGE, size=48), generator()).device.type == "meta"
+    assert counted.launches <= 30
+    assert (counted.copies, counted.waiting) == (1, 0)

@@ -5,10 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tests.launches import CountedLaunches
 
 from prettyuseful.data import pixels as module
 from prettyuseful.data.pixels import Pixels, load_pixels, write_pixels
-from prettyuseful.training.loader import BatchLoader, shuffled_batches
+from prettyuseful.training.loader import BatchLoader, gather_images, shuffled_batches
 
 
 @pytest.fixture(params=["one size, one shard", "many sizes, many shards"])
@@ -43,19 +44,37 @@ def test_all_images_come_in_order(pixels: Pixels) -> None:
     assert np.array_equal(torch.cat([sizes for _, sizes in result]), pixels.sizes)
 
 
-def test_another_device_gets_the_same_batches_in_order(pixels: Pixels, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("room", [0, 10**6])
+def test_another_device_gets_the_same_batches_in_order(pixels: Pixels, room: int) -> None:
     """`meta` stands for an accelerator: it has no values, but batches are loaded ahead and moved to it."""
-    monkeypatch.setattr(torch.Tensor, "pin_memory", lambda tensor: tensor)
-    loader = BatchLoader(pixels, "meta")
+    loader = BatchLoader(pixels, "meta", room)
     result = [*loader.batches_in_order(loader.rows, 4)]
     assert {images.device.type for images, _ in result} == {"meta"}
     assert np.array_equal(torch.cat([sizes for _, sizes in result]), pixels.sizes)
+    assert [images.shape[1:3] for images, _ in result] == [tuple(sizes.amax(0)) for _, sizes in result]
 
 
 def test_a_data_set_is_kept_on_the_device_if_there_is_room(pixels: Pixels) -> None:
     size = sum(shard.nbytes for shard in pixels.shards)
-    for room, device in ((None, "cpu"), (size, "cpu"), (size + 1, "meta")):
-        assert {shard.device.type for shard in BatchLoader(pixels, "meta", room)._shards} == {device}
+    for room, is_kept in ((None, False), (size, False), (size + 1, True)):
+        assert BatchLoader(pixels, "meta", room).is_on_device == is_kept
+
+
+def test_a_batch_of_a_kept_data_set_needs_few_launches_and_waits_for_no_copy(pixels: Pixels) -> None:
+    loader = BatchLoader(pixels, "meta", 10**6)
+    with CountedLaunches("meta") as counted:
+        loader.batch(torch.arange(11))
+    assert counted.launches <= 12
+    assert (counted.copies, counted.waiting) == (1, 0)
+
+
+def test_gathering_from_one_row_of_pixels_gives_the_same_batch(pixels: Pixels) -> None:
+    """As on a device that keeps the data set."""
+    rows = torch.tensor([10, 0, 5, 5])
+    flat = torch.from_numpy(np.concatenate([*pixels.shards, np.zeros(3, np.uint8)])).view(-1, 3)
+    begins = torch.from_numpy(pixels.sizes.prod(1).cumsum() - pixels.sizes.prod(1))
+    images = gather_images(flat, begins[rows], torch.from_numpy(pixels.sizes)[rows])
+    assert torch.equal(images, BatchLoader(pixels, "cpu").batch(rows)[0])
 
 
 def test_an_epoch_is_whole_batches_in_random_order() -> None:

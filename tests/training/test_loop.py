@@ -178,7 +178,7 @@ def test_on_a_small_accelerator_gradients_are_accumulated(
     expected = {name: weights(trained(name, at_once)) for name, at_once in ((vit, 2), ("resnet10t", None))}
     monkeypatch.setattr("prettyuseful.training.memory._MIN_IMAGES", 1)
     for name, chosen in ((vit, 2), ("resnet10t", None)):
-        memory = predict_memory(fresh(architecture=name), TINY, 16)
+        memory = predict_memory(fresh(architecture=name), 16)
         assert memory is not None
         free = memory.total(2, 16) / 0.9 + 1000
         monkeypatch.setattr("prettyuseful.training.loop.free_memory", lambda _, free=free: round(free))

@@ -11,7 +11,6 @@ from prettyuseful.tensor_memory import CountedTensors
 from prettyuseful.training.classifier import Classifier, Design
 from prettyuseful.training.initialisation import init_classifier, recompute_activations, trainable, training_mode
 from prettyuseful.training.memory import TrainingMemory, choose_images_at_once, predict_memory
-from prettyuseful.training.recipes import SMALL
 
 IMAGES = 16
 
@@ -42,7 +41,7 @@ def test_prediction_is_near_the_counted_tensors(architecture: str) -> None:
     classifier = ready(architecture)
     before = {name: value.clone() for name, value in classifier.network.state_dict().items()}
     state = torch.get_rng_state()
-    memory = predict_memory(classifier, SMALL, IMAGES)
+    memory = predict_memory(classifier, IMAGES)
     assert memory is not None
     assert torch.equal(torch.get_rng_state(), state)
     assert all(torch.equal(value, before[name]) for name, value in classifier.network.state_dict().items())
@@ -55,7 +54,7 @@ def test_recomputing_activations_needs_less_memory_and_gives_the_same_gradients(
         classifier = ready("vit_tiny_patch16_224")
         if again:
             recompute_activations(classifier.network, "vit_tiny_patch16_224")
-        memory = predict_memory(classifier, SMALL, IMAGES)
+        memory = predict_memory(classifier, IMAGES)
         assert memory is not None
         sizes.append(memory.image)
         images = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
@@ -77,7 +76,7 @@ def test_a_batch_is_divided_evenly_into_parts_that_fit(free: int, chosen: int | 
 
 def test_a_compiled_network_is_counted_without_compiling_it() -> None:
     plain, compiled = (ready("small", 32, TrainingNumerics(compile=flag)) for flag in (False, True))
-    assert predict_memory(plain, SMALL, 4) == predict_memory(compiled, SMALL, 4) is not None
+    assert predict_memory(plain, 4) == predict_memory(compiled, 4) is not None
 
 
 def test_a_network_that_reads_values_has_no_prediction() -> None:
@@ -86,4 +85,4 @@ def test_a_network_that_reads_values_has_no_prediction() -> None:
             return super().forward(input) if input.sum().item() > 0 else input
 
     classifier = Classifier(Design("reading", 2, 32), Reading(32, 2), TrainingNumerics())
-    assert predict_memory(classifier, SMALL, 4) is None
+    assert predict_memory(classifier, 4) is None

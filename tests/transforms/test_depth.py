@@ -26,6 +26,7 @@ from transformers import (
 from prettyuseful.errors import DataError, UnknownNameError
 from prettyuseful.numerics import Numerics
 from prettyuseful.transforms.check import check_transform
+from prettyuseful.transforms.depth import DepthMap
 from prettyuseful.transforms.structure import DEPTH_MODELS, Depth
 
 SIZES = {"hidden_size": 32, "num_hidden_layers": 4, "num_attention_heads": 2}
@@ -167,3 +168,17 @@ def changed(folder: Path, tmp_path: Path) -> Path:
 def test_a_model_that_does_not_estimate_depth_is_refused(changed: Path) -> None:
     (changed / "config.json").write_text('{"model_type": "bert"}')
     refused(changed, "not a depth-estimation model of transformers")
+
+
+def test_images_pass_in_batches_of_one_size_and_do_not_depend_on_each_other(folder: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (11, 40, 56, 3), np.uint8)
+    depth = Depth(model=str(folder)).open(Numerics())
+    assert isinstance(depth, DepthMap)
+    counts: list[int] = []
+    depth.model.register_forward_pre_hook(
+        lambda _, __, inputs: counts.append(len(inputs["pixel_values"])), with_kwargs=True
+    )
+    together = depth.apply(images)
+    assert counts == [8, 8]
+    assert (together == np.concatenate([depth.apply(image[None]) for image in images])).all()
+    assert (depth.apply(images[::-1]) == together[::-1]).all()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from prettyuseful.aesthetics.planes import GREY_LEVEL, Planes, mean, mean_and_deviation
+from prettyuseful.aesthetics.planes import GREY_LEVEL, LUMA, Planes, deviation, mean
 
 BORDER = 8
 """The border ring of an image is as wide as its sides divided by this number."""
@@ -21,19 +21,14 @@ def colourfulness(image: Planes) -> float:
 
     It is 0 for a grey image, about 33 for a "moderately colourful" and 82 for a "highly colourful" one.
     """
-    red, green, blue = image.channels
-    red_green = red - green
-    twice_yellow_blue = red + green  # whole numbers
-    twice_yellow_blue -= blue
-    twice_yellow_blue -= blue
-    mean_rg, spread_rg = mean_and_deviation(red_green)
-    mean_yb, spread_yb = (value / 2 for value in mean_and_deviation(twice_yellow_blue))
+    mean_rg, spread_rg = image.moments((1, -1, 0))
+    mean_yb, spread_yb = (value / 2 for value in image.moments((1, 1, -2)))
     return float(np.hypot(spread_rg, spread_yb) + 0.3 * np.hypot(mean_rg, mean_yb))
 
 
 def contrast(image: Planes) -> float:
     """Return the RMS contrast (Peli 1990): the standard deviation of the luma in fractions of the range, 0 to 0.5."""
-    return image.luma_moments[1] / (255 * GREY_LEVEL)
+    return image.moments(LUMA)[1] / (255 * GREY_LEVEL)
 
 
 def sharpness(image: Planes) -> float:
@@ -42,7 +37,7 @@ def sharpness(image: Planes) -> float:
     Its square is the "variance of the Laplacian" (Pech-Pacheco et al. 2000; LAPV in Pertuz et al. 2013). It is 0 for an
     image with a side below 3 pixels.
     """
-    return mean_and_deviation(image.laplacian)[1] / GREY_LEVEL if image.laplacian.size else 0.0
+    return deviation(image.laplacian) / GREY_LEVEL if image.laplacian.size else 0.0
 
 
 def saturation(image: Planes) -> float:
@@ -52,13 +47,14 @@ def saturation(image: Planes) -> float:
     np.maximum(highest, blue, out=highest)
     np.minimum(lowest, blue, out=lowest)
     shares: np.ndarray = np.subtract(highest, lowest, out=lowest).astype(np.float32)
-    shares /= np.maximum(highest, 1, out=highest).astype(np.float32)
+    highest |= highest == 0  # at least 1; `np.maximum` with a number is ten times slower
+    shares /= highest.astype(np.float32)
     return mean(shares)
 
 
 def exposure(image: Planes) -> float:
     """Return the mean luma in fractions of the range, 0 to 1 ("exposure of light", Datta et al. 2006, feature 1)."""
-    return image.luma_moments[0] / (255 * GREY_LEVEL)
+    return image.moments(LUMA)[0] / (255 * GREY_LEVEL)
 
 
 def centre_bias(image: Planes) -> float:

@@ -1,21 +1,26 @@
-"""What the scores of one image share: its luma, its colour differences and its brightness gradient."""
+"""What the scores of one image share: the moments of its colours, its luma and its brightness gradient."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
 
-_LUMA = (299, 587, 114)  # thousandths, ITU-R BT.601: sums of whole numbers are exact in float32
-_SKIP = 8
+LUMA = (299, 587, 114)
+"""Weights of red, green and blue in thousandths, ITU-R BT.601: the luma has the unit `GREY_LEVEL`."""
 GREY_LEVEL = 1000
 """One grey level of 255 in the unit of `Planes.luma`."""
+_MIDDLE = 128
+# Products of two channels are at most 2^14, so that float32, with 24 bits, adds up this many of them without rounding.
+_EXACT_RUN = 1024
 
 
 class Planes:
     """The planes of one image, each computed when a score first needs it.
 
-    Sums and differences of whole numbers are exact in float32.
+    Sums and differences of whole numbers are exact in float32. A pass over a plane costs as much as the arithmetic in
+    it, so that the moments of all weighted sums of the channels come from the nine sums of `channels`.
 
     Attributes:
         pixels: (H, W, 3) uint8 sRGB, of any size.
@@ -25,31 +30,32 @@ class Planes:
         self.pixels = pixels
 
     @cached_property
-    def bytes(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Red, green and blue, each (H, W) uint8 and contiguous."""
-        red, green, blue = (np.ascontiguousarray(self.pixels[..., i]) for i in range(3))
-        return red, green, blue
+    def bytes(self) -> np.ndarray:
+        """Red, green and blue, (3, H, W) uint8 and contiguous."""
+        return np.ascontiguousarray(np.moveaxis(self.pixels, 2, 0))
 
     @cached_property
-    def channels(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Red, green and blue, each (H, W) float32, 0 to 255."""
-        red, green, blue = (channel.astype(np.float32) for channel in self.bytes)
-        return red, green, blue
+    def channels(self) -> np.ndarray:
+        """Red, green and blue minus 128, (3, H, W) float32, whole numbers from -128 to 127."""
+        return (self.bytes ^ np.uint8(_MIDDLE)).view(np.int8).astype(np.float32)
+
+    def moments(self, weights: Sequence[int]) -> tuple[float, float]:
+        """Return mean and standard deviation of a weighted sum of red, green and blue, 0 to 255 each, over the image.
+
+        The weights are whole numbers, and the sums behind the result are exact.
+        """
+        sums, products = self._sums
+        count = self.bytes[0].size
+        total = sum(weight * value for weight, value in zip(weights, sums, strict=True))
+        squares = sum(weights[i] * weights[j] * product for (i, j), product in products.items())
+        return total / count + _MIDDLE * sum(weights), max(0, count * squares - total**2) ** 0.5 / count
 
     @cached_property
     def luma(self) -> np.ndarray:
-        """Luma of ITU-R BT.601 in thousandths of a grey level, (H, W) float32, whole numbers from 0 to 255,000."""
-        red, green, blue = self.channels
-        luma, weighted = red * np.float32(_LUMA[0]), green * np.float32(_LUMA[1])
-        luma += weighted
-        np.multiply(blue, np.float32(_LUMA[2]), out=weighted)
-        luma += weighted
-        return luma
-
-    @cached_property
-    def luma_moments(self) -> tuple[float, float]:
-        """Mean and standard deviation of `luma`."""
-        return mean_and_deviation(self.luma)
+        """Luma of ITU-R BT.601 minus that of middle grey, (H, W) float32, whole thousandths of a grey level."""
+        _, height, width = self.channels.shape
+        luma: np.ndarray = np.array(LUMA, np.float32) @ self.channels.reshape(3, -1)
+        return luma.reshape(height, width)
 
     @cached_property
     def laplacian(self) -> np.ndarray:
@@ -73,6 +79,17 @@ class Planes:
         energy *= np.float32(1 / (2 * GREY_LEVEL) ** 2)
         return self._inner(energy)
 
+    @cached_property
+    def _sums(self) -> tuple[list[int], dict[tuple[int, int], int]]:
+        """Sums of the channels, and of the products of each two of them."""
+        planes = self.channels.reshape(3, -1)
+        if rest := -planes.shape[1] % _EXACT_RUN:
+            planes = np.pad(planes, ((0, 0), (0, rest)))
+        runs = planes.reshape(3, -1, _EXACT_RUN)
+        products = {(i, j): _total(np.einsum("rp,rp->r", runs[i], runs[j])) for i in range(3) for j in range(i, 3)}
+        products |= {(j, i): product for (i, j), product in products.items()}
+        return [_total(sums) for sums in np.einsum("crp->cr", runs)], products
+
     def _shifted(self, down: int, right: int) -> np.ndarray:
         """Return the luma of all inner rows, shifted, as one run of memory, which is twice as fast as rows.
 
@@ -89,18 +106,16 @@ class Planes:
 
 
 def mean(plane: np.ndarray) -> float:
-    """Return the mean of a plane.
-
-    NumPy adds the float32 values of a row in pairs of blocks, which is precise; the sums of rows are added in float64.
-    """
-    return float(plane.sum(axis=1).sum(dtype=np.float64)) / plane.size
+    """Return the mean of a plane. The float32 sums of rows are added in float64."""
+    return float(np.einsum("ij->i", plane).sum(dtype=np.float64)) / plane.size
 
 
-def mean_and_deviation(plane: np.ndarray) -> tuple[float, float]:
-    """Return mean and standard deviation (divided by the number of pixels) of a plane of whole numbers."""
-    # The mean of some rows is enough to keep the squares of a nearly flat image from cancelling, and it is exact.
-    near = round(mean(plane[::_SKIP]))
-    deviations = plane - np.float32(near)
-    rest = mean(deviations)
-    deviations *= deviations
-    return near + rest, max(0.0, mean(deviations) - rest**2) ** 0.5
+def deviation(plane: np.ndarray) -> float:
+    """Return the standard deviation (divided by the number of pixels) of a plane."""
+    deviations = plane - np.float32(mean(plane))  # or the squares of a nearly flat plane cancel
+    squares = np.einsum("ij,ij->i", deviations, deviations).sum(dtype=np.float64)
+    return float(np.sqrt(squares / plane.size))
+
+
+def _total(sums: np.ndarray) -> int:
+    return int(sums.sum(dtype=np.float64))

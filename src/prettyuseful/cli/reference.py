@@ -11,7 +11,7 @@ from prettyuseful.cli.app import Command, JsonOption, Panel, app, print_json
 
 
 class NameKind(StrEnum):
-    """The kinds of names that a study file can use; the same as `names.KINDS`."""
+    """The kinds of names that a study file or a command can use; the same as `names.KINDS`."""
 
     generators = "generators"
     tasks = "tasks"
@@ -25,6 +25,7 @@ class NameKind(StrEnum):
     selections = "selections"
     experiments = "experiments"
     predictors = "predictors"
+    cards = "cards"
     transforms = "transforms"
     studies = "studies"
 

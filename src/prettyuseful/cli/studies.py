@@ -148,6 +148,17 @@ def plan(
             rich_help_panel=Panel.COST,
         ),
     ] = None,
+    card: Annotated[
+        str | None,
+        typer.Option(
+            "--card",
+            metavar="NAME",
+            help="Predict time and memory for this GPU: a name from `prettyuseful list cards`, or the JSON file of a "
+            "check. Default: the GPU of this machine, or a100.",
+            show_default=False,
+            rich_help_panel=Panel.COST,
+        ),
+    ] = None,
     detect: Annotated[
         float | None,
         typer.Option(
@@ -173,12 +184,13 @@ def plan(
     as_json: JsonOption = False,
 ) -> None:
     """List the steps of a study: which are done, and the estimated time, images, disk space and money for the rest."""
+    from prettyuseful.cards import find_card
     from prettyuseful.console import cost_table, print_line, print_out
     from prettyuseful.engine.cost import Prices
     from prettyuseful.run import estimate_and_explain
     from prettyuseful.study.reading import load_study
 
-    prices = Prices(gpu_hour, cpu_hour)
+    prices, gpu = Prices(gpu_hour, cpu_hour), None if card is None else find_card(card)
     if detect is not None and not 0 < detect <= 100:  # NaN is not
         raise UserError(f"invalid difference (--detect): {detect}; give points of accuracy from 0 to 100, such as 2")
     if pilot and detect is None:
@@ -186,7 +198,7 @@ def plan(
     loaded = load_study(study)
     if pilot:
         _run_pilot(loaded, store, workers, on)
-    cost, explanation = estimate_and_explain(loaded, store, prices)
+    cost, explanation = estimate_and_explain(loaded, store, prices, gpu)
     detection = None if detect is None else _detection(loaded, store, detect)
     if as_json:
         power = {} if detection is None else {"detection": detection.as_json()}

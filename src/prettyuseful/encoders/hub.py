@@ -12,6 +12,7 @@ from PIL import Image
 from transformers import AutoImageProcessor, AutoProcessor, CLIPModel, Dinov2Model
 
 from prettyuseful.data.pixels import Pixels
+from prettyuseful.data.threads import preparing_threads
 from prettyuseful.encoders.extraction import extract_features
 from prettyuseful.encoders.table import CLIP_H_14
 from prettyuseful.hub.pretrained import ModelKind, load_pretrained
@@ -38,10 +39,14 @@ class _HubEncoder(ABC):
 
     def __init__(self, kind: ModelKind, path_or_id: str, numerics: Numerics, processor: str | None = None) -> None:
         self.processor, network = load_pretrained(kind, path_or_id, torch.float32, processor)
+        self._use(network, numerics)
+
+    def _use(self, network: Any, numerics: Numerics) -> None:
         self.network, self.device = network.to(numerics.device).eval(), numerics.device
+        self.threads = preparing_threads(numerics)
 
     def features(self, pixels: Pixels) -> np.ndarray:
-        return extract_features(pixels, self._preprocess, self._forward, self.device)
+        return extract_features(pixels, self._preprocess, self._forward, self.device, self.threads)
 
     def _preprocess(self, image: np.ndarray) -> torch.Tensor:
         inputs = self.processor(images=Image.fromarray(image), return_tensors="pt")

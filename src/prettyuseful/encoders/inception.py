@@ -22,6 +22,7 @@ from torchvision.models.inception import (
 )
 
 from prettyuseful.data.pixels import Pixels
+from prettyuseful.data.threads import preparing_threads
 from prettyuseful.encoders.extraction import extract_features
 from prettyuseful.errors import DataError
 from prettyuseful.numerics import Numerics
@@ -52,9 +53,10 @@ class Inception:
         _load(network, weights)
         network.fc = nn.Identity()
         self.network, self.device = network.to(numerics.device).eval(), numerics.device
+        self.threads = preparing_threads(numerics)
 
     def features(self, pixels: Pixels) -> np.ndarray:
-        return extract_features(pixels, preprocess, self.network, self.device)
+        return extract_features(pixels, preprocess, self.network, self.device, self.threads)
 
 
 def preprocess(image: np.ndarray) -> torch.Tensor:

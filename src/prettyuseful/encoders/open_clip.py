@@ -61,7 +61,7 @@ class HumanPreference(Clip):
             reason = redact_line(str(error), _MAX_CHARACTERS)
             raise DataError(f"cannot load the encoder {label!r}: {reason}; {_MISSING}") from error
         _load(network, file)
-        self.network, self.device = network.float().to(numerics.device).eval(), numerics.device
+        self._use(network.float(), numerics)
         self.size = int(config.vision_config.image_size)
 
     def _preprocess(self, image: np.ndarray) -> torch.Tensor:

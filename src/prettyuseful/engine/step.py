@@ -33,9 +33,10 @@ _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 @dataclass(frozen=True)
 class Resources:
-    """What a step needs: CPU threads, accelerators, and the predicted bytes of memory where it computes (0: unknown).
+    """What a step needs: CPU threads, accelerators, and the predicted bytes of main memory (0: unknown).
 
-    A step on an accelerator needs at most as much main memory, through which its weights are loaded.
+    A step on an accelerator needs main memory, too, through which its weights are loaded. The memory of the accelerator
+    is not among its resources, because it has the accelerator alone.
     """
 
     threads: int = 1

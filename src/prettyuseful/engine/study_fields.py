@@ -97,6 +97,7 @@ _OF_KIND: Mapping[str, Mapping[str, StudyField]] = {
         "guided": StudyField("sampling.cfg", ("generator",), exact=False),
         "negative": StudyField("sampling.negative"),
         "instruction": StudyField("sampling.instruction"),
+        "sampling": StudyField("sampling", ("generator",), exact=False),
     },
     "evaluate": _VIEW,
     "fit-mix": {"portions": _internal("images of a mixture", identifies=True)},

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, SerializerFunctionWrapHandler, model_serializer
 
 if TYPE_CHECKING:
     import torch
@@ -46,16 +46,32 @@ class Sampling(BaseModel):
         None,
         description="generate at the model's own size of the nearest aspect ratio, and resize to size (PixArt, Sana)",
     )
+    arguments: dict[str, JsonValue] | None = Field(
+        None,
+        description="further arguments of the pipeline's call by name, for diffusers pipelines that are not in the "
+        "table of generators, such as {pag_scale: 3.0}",
+    )
+
+    scheduler: str | dict[str, JsonValue] | None = Field(
+        None,
+        description="another scheduler of diffusers: its class, or a mapping with class and options of its "
+        "configuration, such as {class: EulerDiscreteScheduler, timestep_spacing: trailing}; other options are those "
+        "of the model",
+    )
+
+    def __hash__(self) -> int:
+        return hash(self.model_dump_json())
 
     @model_serializer(mode="wrap")
     def _serialise(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Leave out options that are off, which not all families have: keys are older than these fields."""
         values: dict[str, Any] = handler(self)
-        return {name: value for name, value in values.items() if name not in OPTIONS or value is not None}
+        return {name: value for name, value in values.items() if name not in _OPTIONAL or value is not None}
 
 
 OPTIONS = ("instruction", "cfg_trunc_ratio", "resolution_binning")
 """The fields of `Sampling` that some families have; None where they are off."""
+_OPTIONAL = (*OPTIONS, "arguments", "scheduler")
 
 
 @dataclass(frozen=True)

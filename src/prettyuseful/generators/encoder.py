@@ -1,4 +1,8 @@
-"""Encodes prompts with the pipeline's own `encode_prompt`; the pipeline is loaded without denoiser and VAE."""
+"""Encodes prompts with the pipeline's own `encode_prompt`; the pipeline is loaded without denoiser and VAE.
+
+For a pipeline with a row in `families.py`, the results are arguments of its call. The call of any other pipeline is
+run up to its denoiser, and the results of `encode_prompt` are recorded.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +13,14 @@ from typing import Any
 
 import torch
 
+from prettyuseful.errors import DataError
+from prettyuseful.generators.base import Sampling
 from prettyuseful.generators.families import FAMILIES, Family
 from prettyuseful.generators.loading import load_parts, weights_of
 from prettyuseful.generators.models import Model, Source, find_model
+from prettyuseful.generators.recorded_call import call_arguments, explain_settings
+from prettyuseful.generators.recording import NotRecordableError, recorded_calls, to_embedding
+from prettyuseful.generators.stubs import StubUsedError
 from prettyuseful.hub.library_logs import capture_library_logs
 from prettyuseful.numerics import Numerics
 
@@ -21,14 +30,24 @@ _INSTRUCTION = "complex_human_instruction"  # argument of Sana's pipeline
 class PromptEncoder:
     """The text encoders of a model. Prompts are encoded one by one, so an embedding depends only on its prompt.
 
-    The weights are in main memory. Encode inside `on_device()`. `instruction`: see `Sampling`.
+    The weights are in main memory. Encode inside `on_device()`. `instruction`: see `Sampling`. `sampling`: the
+    settings, for a model that is recorded.
 
     Raises:
         DataError: the model cannot be loaded.
     """
 
-    def __init__(self, name: str, numerics: Numerics, instruction: bool = False) -> None:
+    def __init__(
+        self, name: str, numerics: Numerics, instruction: bool = False, sampling: Sampling | None = None
+    ) -> None:
         self.model, self.device = find_model(name), numerics.device
+        self.stages: list[Any]
+        if self.model.kind.is_recorded:
+            assert sampling is not None
+            self.stages = [
+                _WholePrompts(self.model) if self.model.kind.whole else _Recorder(self.model, sampling, numerics)
+            ]
+            return
         self.stages = [_Stage(self.model.source, self.model.kind, "", self.model, numerics)]
         if instruction:
             self.stages[0].use_instruction()
@@ -56,11 +75,14 @@ class PromptEncoder:
 
     @property
     def _weights(self) -> list[torch.Tensor]:
-        return weights_of(stage.pipeline for stage in self.stages)
+        return weights_of(stage.pipeline for stage in self.stages if stage.pipeline is not None)
 
     @torch.inference_mode()
     def encode(self, prompt: str) -> dict[str, torch.Tensor]:
-        """Return the embeddings of a prompt by argument name of the pipeline; tensors of shape (1, ...)."""
+        """Return the embeddings of a prompt by argument name of the pipeline; tensors of shape (1, ...).
+
+        Those of a model that is recorded include the negative prompt, see `recording`.
+        """
         return {name: tensor for stage in self.stages for name, tensor in stage.encode(prompt)}
 
     @torch.inference_mode()
@@ -124,3 +146,75 @@ class _Stage:
                 yield name, tensor
             elif name == "prompt_embeds_mask":  # Qwen-Image returns no mask if every token counts
                 yield name, torch.ones(named["prompt_embeds"].shape[:2], dtype=torch.long, device=self.device)
+
+
+class _Recorder:
+    """Runs the call of a pipeline without denoiser, and records what `encode_prompt` returns.
+
+    `too_long` knows the prompts that were encoded, from what the pipeline logs.
+    """
+
+    def __init__(self, model: Model, sampling: Sampling, numerics: Numerics) -> None:
+        self.model, self.sampling = model, sampling
+        self.pipeline: Any = load_parts(model.source, model.kind, (), numerics, half="text")
+        self._truncated: set[str] = set()
+
+    def encode(self, prompt: str) -> Iterator[tuple[str, torch.Tensor]]:
+        try:
+            with capture_library_logs() as logs:
+                one = self._outputs(prompt, 1)
+                embedding = self._for_several(prompt, one) or to_embedding(prompt, one, None)
+        except NotRecordableError as error:
+            raise DataError(
+                f"{self.model.id}: the prompts of {self.model.kind.name} cannot be encoded without its denoiser: "
+                f"{error}; write a generator class (module:Class)"
+            ) from error
+        if any("truncated" in line for line in logs):
+            self._truncated.add(prompt)
+        yield from embedding.items()
+
+    def encode_negative(self, _: str | None) -> Iterator[tuple[str, torch.Tensor]]:
+        return iter(())
+
+    def too_long(self, prompt: str) -> Iterator[str]:
+        if prompt in self._truncated:
+            yield "tokenizer"
+
+    def _for_several(self, prompt: str, one: list[Any]) -> dict[str, torch.Tensor] | None:
+        """Return the record for any number of images, or None if they must be made one by one."""
+        if not self.model.kind.several:
+            return None
+        try:
+            return to_embedding(prompt, one, self._outputs(prompt, 2))
+        except NotRecordableError:
+            return None
+
+    def _outputs(self, prompt: str, images: int) -> list[Any]:
+        arguments = call_arguments(self.model, self.sampling, prompt, tuple(range(images)))
+        with recorded_calls(self.pipeline) as outputs:
+            try:
+                with explain_settings(self.model):
+                    self.pipeline(**arguments)
+            except StubUsedError as error:
+                if outputs:
+                    return outputs
+                raise NotRecordableError(f"it runs {error} before encode_prompt") from error
+        raise NotRecordableError("its call does not run the denoiser")
+
+
+class _WholePrompts:
+    """The prompts of a pipeline that encodes them itself, beside its denoiser."""
+
+    pipeline = None
+
+    def __init__(self, model: Model) -> None:
+        self._several = model.kind.several
+
+    def encode(self, prompt: str) -> Iterator[tuple[str, torch.Tensor]]:
+        yield from to_embedding(prompt, [], [] if self._several else None).items()
+
+    def encode_negative(self, _: str | None) -> Iterator[tuple[str, torch.Tensor]]:
+        return iter(())
+
+    def too_long(self, _: str) -> Iterator[str]:
+        return iter(())

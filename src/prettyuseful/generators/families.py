@@ -20,10 +20,11 @@ class Family:
         pipelines: class names in a model_index.json; the first one is the class that is loaded.
         text: components that only encode prompts.
         image: components that only generate images; the first one is the denoiser.
-        returns: argument names of the values that `encode_prompt` returns; None for a value that is not used.
+        returns: argument names of the values that `encode_prompt` returns; None for a value that is not used. Empty
+            for a pipeline without a row, whose values are recorded and given back to it.
         negative: `together` if one call of `encode_prompt` returns the negative embeddings too, `alone` if the negative
             prompt is encoded by a separate call.
-        guidance: the argument for true classifier-free guidance.
+        guidance: the argument for true classifier-free guidance; empty if there is none.
         limits: maximal number of tokens per tokenizer: `own` for the tokenizer's maximum, `sequence` for the value of
             `sequence`.
         defaults: default settings of the diffusers pipeline.
@@ -34,6 +35,13 @@ class Family:
         mixes_prompts: whether a batch may hold images of several prompts. All prompts then have one number of tokens,
             and an image does not depend on the other prompts of its batch.
         load, encode, call: further arguments for loading, for `encode_prompt` and for sampling.
+        whole: why text encoders and denoiser must be in memory together; empty if they need not.
+        requires: a package that the pipeline needs, which is not installed with this one.
+        several: whether the pipeline makes several images of one prompt at once.
+        zero_is_off: whether the guidance argument is 0 without guidance: it is then the scale minus one.
+        distilled_argument: the argument for the guidance value of a guidance-distilled model.
+        takes_negative: whether the pipeline has negative prompts.
+        area_argument: the argument for the number of pixels, if the pipeline scales every size to one.
         switched_off: features of the pipeline that are switched off, for the record.
         wrap: returns the text that the tokenizer receives for a prompt, and the number of leading tokens that do not
             count towards the limit.
@@ -45,7 +53,7 @@ class Family:
     image: tuple[str, ...]
     returns: tuple[str | None, ...]
     negative: Literal["together", "alone"]
-    guidance: Literal["guidance_scale", "true_cfg_scale"]
+    guidance: Literal["guidance_scale", "true_cfg_scale", ""]
     limits: Mapping[str, Literal["own", "sequence"]]
     defaults: Sampling
     sequence: int | None = None
@@ -53,11 +61,23 @@ class Family:
     options: tuple[str, ...] = ()
     refines: bool = False
     mixes_prompts: bool = True
+    whole: str = ""
+    requires: str = ""
+    several: bool = True
+    zero_is_off: bool = False
+    distilled_argument: str = "guidance_scale"
+    takes_negative: bool = True
+    area_argument: str = ""
     load: Mapping[str, Any] = field(default_factory=dict)
     encode: Mapping[str, Any] = field(default_factory=dict)
     call: Mapping[str, Any] = field(default_factory=dict)
     switched_off: tuple[str, ...] = ()
     wrap: Callable[[Any, str], tuple[str, int]] = lambda _, prompt: (prompt, 0)
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether what `encode_prompt` returns is recorded, because its meaning is not known."""
+        return not self.returns
 
     @property
     def denoiser(self) -> str:

@@ -27,6 +27,10 @@ class PipelineFiles(ABC):
     def explain(self, file: str, error: Exception) -> str:
         """Return one line on why a file cannot be read, and what to do."""
 
+    @abstractmethod
+    def names(self) -> list[str]:
+        """Return the names of the files of its components, such as `unet/config.json`; none if they are unknown."""
+
     def json(self, file: str) -> dict[str, Any]:
         """Return the content of a JSON file.
 
@@ -64,3 +68,6 @@ class FolderFiles(PipelineFiles):
 
     def explain(self, file: str, error: Exception) -> str:
         return f"cannot read {self.folder / file}: {redact_line(str(error))}; download the model again"
+
+    def names(self) -> list[str]:
+        return [f"{path.parent.name}/{path.name}" for path in self.folder.glob("*/*")]

@@ -52,16 +52,25 @@ class Footprint:
 
     def sampling(self, sampling: Sampling, size: int, images: int, dtype: DType) -> int:
         """Return the predicted bytes for sampling `images` images of `size` x `size` pixels at once."""
-        wide, pixels = 2 if dtype == "float32" else 1, size**2
-        decoding_wide = 2 if self.decodes_in_float32 else wide
+        beside = max(self.denoising(sampling, size, images, dtype), self.decoding(size, images, dtype))
+        return self.weights(sampling, dtype) + beside
+
+    def denoising(self, sampling: Sampling, size: int, images: int, dtype: DType) -> int:
+        """Return the predicted bytes for denoising, besides the weights."""
+        wide = 2 if dtype == "float32" else 1
         is_guided = (sampling.cfg or 1) > 1
         rows = images * (2 if is_guided and self.joins_guidance else 1)
-        denoising = wide * (self.fixed + rows * (self.row + self.pixel * pixels))
+        return round(wide * (self.fixed + rows * (self.row + self.pixel * size**2)))
+
+    def decoding(self, size: int, images: int, dtype: DType) -> int:
+        """Return the predicted bytes for decoding and for the finished images, besides the weights."""
+        wide, pixels = 2 if dtype == "float32" else 1, size**2
+        decoding_wide = 2 if self.decodes_in_float32 else wide
         decoded = min(images, max(1, DECODED_PIXELS // pixels)) * pixels
         converted = 2 * self.vae if self.decodes_in_float32 and wide == 1 else 0
         decoding = converted + wide * self.fixed + decoding_wide * decoded * self.decoded + images * pixels * KEPT
         finishing = images * pixels * _FINISHED
-        return self.weights(sampling, dtype) + round(max(denoising, decoding, finishing))
+        return round(max(decoding, finishing))
 
     def encoding(self, dtype: DType) -> int:
         """Return the predicted bytes for encoding prompts, one at a time."""

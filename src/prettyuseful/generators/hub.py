@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from prettyuseful.generators.files import PipelineFiles
+from prettyuseful.hub.commits import list_files
 from prettyuseful.paths import is_folder
 from prettyuseful.redaction import redact_line
 from prettyuseful.untrusted_text import MAX_JSON_BYTES, read_text
@@ -30,6 +31,9 @@ class HubFiles(PipelineFiles):
             return read_text(Path(hf_hub_download(self.repository, file, revision=self.revision)), MAX_JSON_BYTES)
         finally:
             logger.setLevel(before)
+
+    def names(self) -> list[str]:
+        return list_files(self.repository, self.revision)
 
     def explain(self, file: str, error: Exception) -> str:
         if type(error).__name__ in ("EntryNotFoundError", "RemoteEntryNotFoundError"):

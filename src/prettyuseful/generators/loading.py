@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from importlib import import_module
 from itertools import chain
-from typing import Any
+from typing import Any, Literal
 
 import diffusers
 import torch
@@ -16,32 +17,46 @@ from prettyuseful.errors import DataError
 from prettyuseful.generators.families import Family
 from prettyuseful.generators.hub import explain_load_error
 from prettyuseful.generators.models import Source, pipeline_path
+from prettyuseful.generators.stubs import image_networks, is_stub, make_stubs, network_classes, text_networks
+from prettyuseful.generators.variants import FALLBACKS, ChosenVariant
 from prettyuseful.hub.library_logs import capture_library_logs
 from prettyuseful.numerics import Numerics
 from prettyuseful.redaction import redact_line
 
-_VARIANTS = ("fp16", "bf16")  # names of variants of weight files, as in `model.fp16.safetensors`
 _NO_FILE = re.compile(r"no file named|no such modeling files|variant", re.I)
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
-def load_parts(source: Source, family: Family, excluded: Iterable[str], numerics: Numerics) -> Any:
+Half = Literal["text", "image"]
+
+
+def load_parts(
+    source: Source, family: Family, excluded: Iterable[str], numerics: Numerics, half: Half | None = None
+) -> Any:
     """Load the pipeline without the components `excluded`, which are neither read nor downloaded.
+
+    With `half`, the networks of the other half are made from their configurations, without weights: the pipeline can
+    read their settings. Then the pipeline says that it is on the device of the numerics, whatever its networks are.
 
     Raises:
         DataError: the weights are missing or incomplete.
     """
+    if family.is_recorded:
+        _restore_moved_modules()
     pipeline_class = getattr(diffusers, family.pipelines[0])
     messages: list[str] = []
+    dtype = getattr(torch, numerics.dtype)
 
     def load(variant: str | None) -> Any:
         with capture_library_logs() as logged, pipeline_path(source) as path_or_id:
+            stubs = _stubs(pipeline_class, path_or_id, source.revision, family, half, dtype) if half else {}
             pipeline = pipeline_class.from_pretrained(
                 path_or_id,
-                torch_dtype=getattr(torch, numerics.dtype),
+                torch_dtype=dtype,
                 variant=variant,
                 revision=source.revision,
                 **dict.fromkeys(excluded),
+                **stubs,
                 **family.load,
             )
         messages.extend(logged)
@@ -61,28 +76,52 @@ def load_parts(source: Source, family: Family, excluded: Iterable[str], numerics
             f"{redact_line(_COLOURS.sub('', missing), 200)}; download the model again"
         )
     pipeline.set_progress_bar_config(disable=True)
+    return _on_device(pipeline, numerics.device) if half else pipeline
+
+
+def _restore_moved_modules() -> None:
+    """Let diffusers find the components that model_index.json files name by a module that it has moved."""
+    if not hasattr(diffusers.pipelines, "wuerstchen"):
+        diffusers.pipelines.wuerstchen = import_module("diffusers.pipelines.deprecated.wuerstchen")
+
+
+def _stubs(
+    pipeline_class: Any, path_or_id: str, revision: str | None, family: Family, half: Half, dtype: torch.dtype
+) -> dict[str, Any]:
+    """Return the networks of the other half without weights."""
+    index = pipeline_class.load_config(path_or_id, revision=revision)
+    classes = network_classes({name: entry for name, entry in index.items() if name not in family.load})
+    names = text_networks(classes) if half == "image" else image_networks(classes)
+    return make_stubs(path_or_id, revision, classes, names, dtype)
+
+
+def _on_device(pipeline: Any, device: str) -> Any:
+    """Let the pipeline say that it is on a device: it would ask its first network, which may have no weights."""
+    owner = type(pipeline)
+    where = property(lambda _: torch.device(device))
+    pipeline.__class__ = type(owner.__name__, (owner,), {"device": where, "_execution_device": where})
     return pipeline
 
 
-def _load_a_variant(load: Callable[[str | None], Any], preferred: str | None) -> Any:
-    """Load the preferred variant of the weight files, or another one if the repository does not have it.
+def _load_a_variant(load: Callable[[str | None], Any], chosen: ChosenVariant) -> Any:
+    """Load the chosen variant of the weight files, or another one if the model does not have it, unless it is exact.
 
     Files in another number format are converted to that of the numerics.
     """
     try:
-        return load(preferred)
+        return load(chosen.argument)
     except (OSError, ValueError) as error:
-        if not _NO_FILE.search(str(error)):
+        if chosen.exact or not _NO_FILE.search(str(error)):
             raise
-        for variant in dict.fromkeys((None, *_VARIANTS)):
-            if variant != preferred:
+        for name in FALLBACKS:
+            if name != chosen.name:
                 with suppress(OSError, ValueError):
-                    return load(variant)
+                    return load(ChosenVariant(name).argument)
         raise
 
 
 def weights_of(pipelines: Iterable[Any]) -> list[torch.Tensor]:
-    """Return the parameters and buffers of all networks of pipelines."""
+    """Return the parameters and buffers of all networks of pipelines that have weights."""
     parts = [part for pipeline in pipelines for part in pipeline.components.values()]
-    networks = [part for part in parts if isinstance(part, torch.nn.Module)]
+    networks = [part for part in parts if isinstance(part, torch.nn.Module) and not is_stub(part)]
     return [tensor for network in networks for tensor in chain(network.parameters(), network.buffers())]

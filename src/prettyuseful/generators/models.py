@@ -7,6 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from pydantic import JsonValue
+
+from prettyuseful.cards import Work
 from prettyuseful.engine.pinned import Pinned
 from prettyuseful.errors import DataError, UnknownNameError, did_you_mean
 from prettyuseful.generators import pocket
@@ -17,14 +20,25 @@ from prettyuseful.generators.files import FolderFiles, PipelineFiles
 from prettyuseful.generators.footprint import Footprint
 from prettyuseful.generators.hub import HubFiles
 from prettyuseful.generators.micro_batches import MICRO_BATCH
+from prettyuseful.generators.operations import Operations, encoding_work
+from prettyuseful.generators.pipelines import check_requirements, recorded_family
+from prettyuseful.generators.variants import (
+    NO_VARIANT,
+    ChosenVariant,
+    check_variant,
+    join_variant,
+    split_variant,
+    variants_of,
+)
 from prettyuseful.generators.weights import unsupported_weights
 from prettyuseful.hub.commits import UNRESOLVED, resolve
 from prettyuseful.hub.files import folder_fingerprint
 from prettyuseful.hub.ids import is_hub_id, split_revision
-from prettyuseful.numerics import DType
+from prettyuseful.numerics import DType, Numerics
 from prettyuseful.paths import exists, is_file, is_folder
 
 _POCKET = "pocket:"
+_CLIP_TOKENS = 77
 _REFINER_SEPARATOR = "+"  # separates the revision of a model from that of its refiner
 
 
@@ -35,7 +49,7 @@ class Source:
     name: str
     path_or_id: str
     revision: str | None = None
-    variant: str | None = None
+    variant: ChosenVariant = NO_VARIANT
     gated: bool = False
 
 
@@ -46,7 +60,7 @@ class Model:
     Attributes:
         id: the name in study files.
         path_or_id: a hub id, optionally with @revision, or a folder.
-        family: a name in `FAMILIES`.
+        family: a name in `FAMILIES`, or the class of a pipeline without a row there.
         licence: the licence of the weights.
         vendor: default settings of the vendor.
         paper: settings of the paper's released code, None if the paper did not use the model.
@@ -56,10 +70,11 @@ class Model:
         size: native height and width in pixels, None for the pipeline's default.
         dtype: number format on an accelerator.
         footprint: what determines its memory; None if it was not counted.
+        operations: what determines its time on a GPU; None if it was not counted.
         micro_batch: images per micro-batch, unless the study sets it.
         embedding: number of values in the embeddings of a prompt: tokens times width of the text encoders, and pooled
             values, from their configurations. Those of `qwen-image` are as long as the prompt; 32 tokens are assumed.
-        variant: the variant of the weight files.
+        variant: the variant of the weight files, if the model has it; another one otherwise.
         distilled: whether the guidance value is an input of the model.
         sequence: maximal number of tokens, None for the family's.
         refiner: hub id of a second pipeline that does the last fifth of the denoising steps.
@@ -79,9 +94,10 @@ class Model:
     size: int | None = None
     dtype: DType = "float16"
     footprint: Footprint | None = None
+    operations: Operations | None = None
     micro_batch: int = MICRO_BATCH
     embedding: int | None = None
-    variant: str | None = None
+    variant: ChosenVariant = NO_VARIANT
     distilled: bool = False
     sequence: int | None = None
     refiner: str | None = None
@@ -111,14 +127,14 @@ class Model:
 
     @property
     def kind(self) -> Family:
-        return FAMILIES[self.family]
+        return FAMILIES.get(self.family) or recorded_family(self.family)
 
     @property
     def max_sequence(self) -> int | None:
         return self.sequence or self.kind.sequence
 
 
-def _source(name: str, path_or_id: str, variant: str | None, gated: bool) -> Source:
+def _source(name: str, path_or_id: str, variant: ChosenVariant, gated: bool) -> Source:
     return Source(name, *split_revision(path_or_id), variant, gated)
 
 
@@ -131,7 +147,7 @@ def _pocket(name: str, steps: int, note: str) -> Model:
         vendor=Sampling(steps=steps, cfg=1.0),
         dtype="float32",
         embedding=32 * 96,
-        variant="fp16",
+        variant=ChosenVariant("fp16"),
         note=note,
     )
 
@@ -139,11 +155,14 @@ def _pocket(name: str, steps: int, note: str) -> Model:
 # Settings of the paper's released code: 50 steps and guidance 2.0 at 512 pixels; few-step models 4 steps, no guidance.
 _PAPER = Sampling(steps=50, cfg=2.0, size=512)
 _PAPER_FEW_STEPS = Sampling(steps=4, cfg=1.0, size=512)
-# Footprints are counted by benchmarks/peak_memory.py.
+# Footprints are counted by benchmarks/peak_memory.py, operations by benchmarks/operations.py.
 _SD2_FOOTPRINT = Footprint(1.73e9, 0.17e9, 0.68e9, 0, 0.4e6, 260.4, 1540)
 _SDXL_FOOTPRINT = Footprint(5.13e9, 0.17e9, 1.64e9, 0, 0.8e6, 157.9, 1535, decodes_in_float32=True)
 _SD35_LARGE_FOOTPRINT = Footprint(16.29e9, 0.17e9, 11.16e9, 0, 10.4e6, 248.5, 1545)
 _FLUX_FOOTPRINT = Footprint(23.8e9, 0.17e9, 9.77e9, 3e6, 57e6, 410, 1525, joins_guidance=False)
+_SD2_OPERATIONS = Operations(3.992e9, 2.585e6, 1.783, 9.461e6, 0.5, 1019, 188)
+_SDXL_OPERATIONS = Operations(52.53e9, 5.681e6, 0.6836, 9.461e6, 0.5, 2871, 686)
+_SD35_LARGE_OPERATIONS = Operations(1814e9, 22.03e6, 5.641, 9.463e6, 0.5, 3521, 187)
 _STABILITY = "Stability AI Community License"
 
 MODELS: dict[str, Model] = {
@@ -162,8 +181,9 @@ MODELS: dict[str, Model] = {
             licence="CreativeML Open RAIL-M",
             size=512,
             footprint=Footprint(1.72e9, 0.17e9, 0.25e9, 0, 0.3e6, 260.4, 1540),
+            operations=Operations(3.008e9, 2.585e6, 1.783, 9.461e6, 0.5, 987, 188),
             embedding=77 * 768,
-            variant="fp16",
+            variant=ChosenVariant("fp16"),
             vendor=Sampling(steps=50, cfg=7.5),
             paper=_PAPER,
         ),
@@ -176,6 +196,7 @@ MODELS: dict[str, Model] = {
             licence="CreativeML Open RAIL++-M",
             size=768,
             footprint=_SD2_FOOTPRINT,
+            operations=_SD2_OPERATIONS,
             embedding=77 * 1024,
             vendor=Sampling(steps=50, cfg=7.5),
             paper=_PAPER,
@@ -190,6 +211,7 @@ MODELS: dict[str, Model] = {
             licence="CreativeML Open RAIL++-M",
             size=768,
             footprint=_SD2_FOOTPRINT,
+            operations=_SD2_OPERATIONS,
             embedding=77 * 1024,
             vendor=Sampling(steps=50, cfg=7.5),
             paper=_PAPER,
@@ -204,8 +226,9 @@ MODELS: dict[str, Model] = {
             licence="CreativeML Open RAIL++-M",
             size=1024,
             footprint=_SDXL_FOOTPRINT,
+            operations=_SDXL_OPERATIONS,
             embedding=77 * 2048 + 1280,
-            variant="fp16",
+            variant=ChosenVariant("fp16"),
             vendor=Sampling(steps=50, cfg=5.0),
             paper=_PAPER,
         ),
@@ -219,8 +242,9 @@ MODELS: dict[str, Model] = {
             licence="CreativeML Open RAIL++-M",
             size=1024,
             footprint=Footprint(9.65e9, 0.33e9, 3.02e9, 0, 0.8e6, 189.5, 1535, decodes_in_float32=True),
+            operations=Operations(20.68e9, 5.821e6, 1.056, 9.461e6, 0.5, 2010, 708),
             embedding=77 * (2048 + 1280) + 2 * 1280,
-            variant="fp16",
+            variant=ChosenVariant("fp16"),
             vendor=Sampling(steps=40, cfg=5.0),
             paper=_PAPER,
             note="sdxl does the first four fifths of the steps, its refiner the rest",
@@ -234,8 +258,9 @@ MODELS: dict[str, Model] = {
             licence="Stability AI Non-Commercial Research Community License",
             size=512,
             footprint=_SDXL_FOOTPRINT,
+            operations=_SDXL_OPERATIONS,
             embedding=77 * 2048 + 1280,
-            variant="fp16",
+            variant=ChosenVariant("fp16"),
             vendor=Sampling(steps=4, cfg=1.0),
             paper=_PAPER_FEW_STEPS,
         ),
@@ -249,6 +274,7 @@ MODELS: dict[str, Model] = {
             gated=True,
             size=1024,
             footprint=Footprint(4.17e9, 0.17e9, 11.16e9, 0, 8.6e6, 157.5, 1545),
+            operations=Operations(460.3e9, 5.694e6, 2.25, 9.463e6, 0.5, 1465, 187),
             embedding=(77 + 256) * 4096 + 2048,
             vendor=Sampling(steps=28, cfg=7.0),
             paper=_PAPER,
@@ -264,6 +290,7 @@ MODELS: dict[str, Model] = {
             size=1024,
             dtype="bfloat16",
             footprint=Footprint(4.94e9, 0.17e9, 11.16e9, 0, 8.6e6, 169.5, 1545),
+            operations=Operations(460.5e9, 6.652e6, 3.469, 9.463e6, 0.5, 2649, 187),
             embedding=(77 + 256) * 4096 + 2048,
             vendor=Sampling(steps=40, cfg=4.5),
             paper=_PAPER,
@@ -280,6 +307,7 @@ MODELS: dict[str, Model] = {
             dtype="bfloat16",
             footprint=_SD35_LARGE_FOOTPRINT,
             micro_batch=12,
+            operations=_SD35_LARGE_OPERATIONS,
             embedding=(77 + 256) * 4096 + 2048,
             vendor=Sampling(steps=28, cfg=3.5),
             paper=_PAPER,
@@ -295,6 +323,7 @@ MODELS: dict[str, Model] = {
             size=1024,
             dtype="bfloat16",
             footprint=_SD35_LARGE_FOOTPRINT,
+            operations=_SD35_LARGE_OPERATIONS,
             embedding=(77 + 256) * 4096 + 2048,
             vendor=Sampling(steps=4, cfg=1.0),
             paper=_PAPER_FEW_STEPS,
@@ -310,6 +339,7 @@ MODELS: dict[str, Model] = {
             size=1024,
             dtype="bfloat16",
             footprint=_FLUX_FOOTPRINT,
+            operations=Operations(6813e9, 53.23e6, 10.69, 9.463e6, 0.5, 4276, 198),
             embedding=512 * 4096 + 768,
             distilled=True,
             vendor=Sampling(steps=50, cfg=1.0, distilled_guidance=3.5),
@@ -326,6 +356,7 @@ MODELS: dict[str, Model] = {
             size=1024,
             dtype="bfloat16",
             footprint=_FLUX_FOOTPRINT,
+            operations=Operations(3364e9, 51.83e6, 10.69, 9.463e6, 0.5, 4258, 197),
             embedding=256 * 4096 + 768,
             sequence=256,
             vendor=Sampling(steps=4, cfg=1.0),
@@ -341,8 +372,9 @@ MODELS: dict[str, Model] = {
             size=1024,
             dtype="bfloat16",
             footprint=Footprint(3.21e9, 0.62e9, 5.23e9, 0, 4.9e6, 61.7, 1665),
+            operations=Operations(126.6e9, 2.708e6, 0, 7.981e6, 0, 1168, 617),
             embedding=300 * 2304,
-            variant="bf16",
+            variant=ChosenVariant("bf16"),
             vendor=Sampling(steps=20, cfg=4.5, instruction=True),
             paper=Sampling(steps=50, cfg=2.0, size=1024, instruction=False),
             note="the vendor's settings put its complex human instruction before the prompt; the paper's do not",
@@ -357,6 +389,7 @@ MODELS: dict[str, Model] = {
             size=1024,
             dtype="bfloat16",
             footprint=Footprint(5.22e9, 0.17e9, 5.23e9, 0, 36e6, 476, 1530, joins_guidance=False),
+            operations=Operations(564.2e9, 17.27e6, 3.937, 9.463e6, 0.5, 2728, 187),
             embedding=256 * 2304,
             vendor=Sampling(steps=50, cfg=4.0, cfg_trunc_ratio=0.25),
             paper=_PAPER.model_copy(update={"cfg_trunc_ratio": 1.0}),
@@ -372,6 +405,7 @@ MODELS: dict[str, Model] = {
             size=1328,
             dtype="bfloat16",
             footprint=Footprint(40.86e9, 0.25e9, 16.58e9, 3e6, 30e6, 362.5, 3475, joins_guidance=False),
+            operations=Operations(1768e9, 53.82e6, 11.25, 10.75e6, 0.375, 6280, 461),
             embedding=32 * 3584,
             vendor=Sampling(steps=50, cfg=4.0, negative=" "),
             # The paper's code passed guidance_scale, which this pipeline ignores.
@@ -386,6 +420,7 @@ MODELS: dict[str, Model] = {
             licence="CreativeML Open RAIL++-M",
             size=1024,
             footprint=Footprint(1.23e9, 0.17e9, 9.52e9, 0, 2.8e6, 108.6, 1530),
+            operations=Operations(19.31e9, 4.125e6, 1.969, 9.461e6, 0.5, 1304, 200),
             embedding=120 * 4096,
             vendor=Sampling(steps=20, cfg=4.5),
             paper=_PAPER.model_copy(update={"resolution_binning": True}),
@@ -396,12 +431,15 @@ MODELS: dict[str, Model] = {
 
 def find_model(name: str) -> Model:
     """Return the model for an id of the table (optionally with @revision), a pipeline folder or a hub id
-    `owner/name[@revision]`.
+    `owner/name[@revision]`. See `join_variant` for the variant of its weights.
 
     Raises:
         UnknownNameError: `name` is none of these; the message suggests the nearest id.
         DataError: the pipeline belongs to no known family, or the hub repository cannot be read.
     """
+    name, variant = split_variant(name)
+    if variant is not None:
+        return replace(find_model(name), variant=ChosenVariant(variant, exact=True))
     row, _, revision = name.partition("@")
     if row in MODELS and not (revision and MODELS[row].path_or_id.startswith(_POCKET)):
         return MODELS[row].at_revision(revision) if revision else MODELS[row]
@@ -444,12 +482,15 @@ def encoding_memory(name: str, dtype: DType) -> int:
     return 0 if model is None or model.footprint is None else model.footprint.encoding(dtype)
 
 
+def weights_memory(name: str, sampling: Sampling, dtype: DType) -> int:
+    """Return the bytes of the weights that sample with a model of the table; 0 if unknown."""
+    model = MODELS.get(name)
+    return 0 if model is None or model.footprint is None else model.footprint.weights(sampling, dtype)
+
+
 def joint_memory(name: str, sampling: Sampling, dtype: DType) -> int:
     """Return the predicted bytes for encoding prompts beside the weights that sample; 0 if unknown."""
-    model = MODELS.get(name)
-    if model is None or model.footprint is None:
-        return 0
-    return model.footprint.weights(sampling, dtype) + model.footprint.encoding(dtype)
+    return weights_memory(name, sampling, dtype) + encoding_memory(name, dtype)
 
 
 def embedding_bytes(name: str, dtype: DType) -> int | None:
@@ -460,19 +501,63 @@ def embedding_bytes(name: str, dtype: DType) -> int | None:
     return model.embedding * (4 if dtype == "float32" else 2)
 
 
+def sampling_work(name: str, sampling: Sampling | None, images: int, numerics: Numerics) -> Work | None:
+    """Return the operations of sampling `images` images at once with a model of the table; None if unknown."""
+    model = MODELS.get(name)
+    if model is None or sampling is None or model.operations is None or model.footprint is None:
+        return None
+    size = _sampled_size(model, sampling)
+    return model.operations.sampling(model.footprint, sampling, size, images, numerics) if size else None
+
+
+def prompts_work(name: str, prompts: float, numerics: Numerics) -> Work | None:
+    """Return the operations of encoding prompts with a model of the table; None if unknown."""
+    model = MODELS.get(name)
+    if model is None or model.footprint is None:
+        return None
+    return encoding_work(model.footprint, model.max_sequence or _CLIP_TOKENS, prompts, numerics)
+
+
+def reconstruction_work(name: str, size: int, images: float, numerics: Numerics) -> Work | None:
+    """Return the operations of encoding and decoding images of `size` x `size` pixels by the VAE of a model of the
+    table, in float32; None if unknown."""
+    model = MODELS.get(name.partition("@")[0])
+    return (
+        None if model is None or model.operations is None else model.operations.reconstruction(size, images, numerics)
+    )
+
+
 def is_pipeline_folder(name: str) -> bool:
     return is_file(Path(name) / "model_index.json")
 
 
-def pin_model(name: str) -> Pinned[str]:
+def pin_model(name: str, variant: str | None = None) -> Pinned[str]:
     """Pin a generator to the content of its files, or to the commits of its hub repositories.
 
-    The source of the result names the commits, so that exactly these are loaded.
+    The source of the result names the commits and the variant, so that exactly these are loaded. The variant is in the
+    key if other weights would be loaded without it.
+
+    Args:
+        name: see `find_model`.
+        variant: of the weight files that is loaded; by default what the model's row prefers.
 
     Raises:
-        UserError: see `find_model`; or the hub has no such repository or revision.
+        UserError: see `find_model`; or the hub has no such repository or revision, or the weights no such variant.
     """
     model = find_model(name)
+    pinned = _pin_files(name, model)
+    if variant is None:
+        return pinned
+    others = []
+    for files in _weight_files(model):
+        available = variants_of(files)
+        check_variant(name, variant, available)
+        others.append(model.variant.loaded_from(available) != variant)
+    content: JsonValue = [pinned.content, {"variant": variant}] if any(others) else pinned.content
+    return Pinned(source=join_variant(pinned.source, variant), content=content)
+
+
+def _pin_files(name: str, model: Model) -> Pinned[str]:
     if model.path_or_id.startswith(_POCKET):
         return Pinned(source=name, content=pocket.fingerprint(model.path_or_id.removeprefix(_POCKET)))
     if is_folder(model.path_or_id):
@@ -481,6 +566,16 @@ def pin_model(name: str) -> Pinned[str]:
     known = UNRESOLVED not in [commit.sha for commit in commits]
     at = f"{name.partition('@')[0]}@{_REFINER_SEPARATOR.join(commit.sha for commit in commits)}"
     return Pinned(source=at if known else name, content=[commit.content for commit in commits])
+
+
+def _weight_files(model: Model) -> Iterator[list[str]]:
+    """Yield the names of the files of a model, and of its refiner."""
+    for source in (model.source, model.refiner_source) if model.refiner else (model.source,):
+        with pipeline_path(source) as path_or_id:
+            if is_folder(path_or_id):
+                yield FolderFiles(Path(path_or_id)).names()
+            else:
+                yield HubFiles(path_or_id, source.revision).names()
 
 
 @contextmanager
@@ -495,20 +590,24 @@ def pipeline_path(source: Source) -> Iterator[str]:
 
 def _infer_model(name: str, path_or_id: str, files: PipelineFiles) -> Model:
     pipeline = str(files.json("model_index.json").get("_class_name"))
-    family = family_of_pipeline(pipeline)
-    if family is None:
+    try:
+        family = family_of_pipeline(pipeline) or recorded_family(pipeline)
+        check_requirements(family)
+    except DataError as error:
         known = ", ".join(sorted({kind.pipelines[0] for kind in FAMILIES.values() if not kind.refines}))
         raise DataError(
-            f"{name!r} is a {pipeline}, which is not supported; supported pipelines: {known}; "
-            "or write a generator class (module:Class)"
-        )
+            f"{name!r} is a {pipeline}, which is not supported ({error}); supported pipelines: {known} and others of "
+            "diffusers that make images from text; or write a generator class (module:Class)"
+        ) from error
     config = f"{family.denoiser}/config.json"
     denoiser = files.json(config) if family.name in ("flux", "qwen-image") else files.json_if_readable(config)
     distilled = bool(denoiser.get("guidance_embeds", False)) or denoiser.get("time_cond_proj_dim") is not None
     few_steps = sign_of_few_steps(split_revision(name)[0], denoiser, files)
     defaults = family.defaults
-    if family.name == "flux" and not distilled:
+    if (family.name == "flux" or family.is_recorded) and not distilled:
         defaults = defaults.model_copy(update={"distilled_guidance": None})
+    elif family.is_recorded and family.guidance == "guidance_scale":  # it is the guidance value of the model
+        defaults = defaults.model_copy(update={"cfg": 1.0})
     if few_steps:  # the number of steps must be given, and these models are made for sampling without guidance
         defaults = Sampling(steps=None, cfg=1.0, distilled_guidance=defaults.distilled_guidance)
     return Model(

@@ -14,7 +14,10 @@ from prettyuseful.generators.embeddings import Embedding
 from prettyuseful.generators.families import FAMILIES, Family
 from prettyuseful.generators.footprint import DECODED_PIXELS
 from prettyuseful.generators.loading import load_parts, weights_of
-from prettyuseful.generators.models import Source, find_model
+from prettyuseful.generators.models import Model, Source, find_model
+from prettyuseful.generators.recorded_call import recorded_images
+from prettyuseful.generators.schedulers import replace_scheduler
+from prettyuseful.generators.stubs import is_stub
 from prettyuseful.numerics import Numerics
 
 _HANDOVER = 0.8  # share of the denoising steps that the base model does; the refiner does the rest
@@ -30,10 +33,23 @@ class DiffusersSampler:
     def __init__(self, name: str, sampling: Sampling, numerics: Numerics) -> None:
         self.model, self.sampling, self.numerics = find_model(name), sampling, numerics
         family = self.model.kind
-        self.pipeline = _load(self.model.source, family, sampling, numerics)
+        self._side = 0  # pixels of recorded images: some pipelines scale every size to one area
+        load = _load_recorded if family.is_recorded else _load
+        self.pipeline = load(self.model.source, family, sampling, numerics)
         self.refiner: Any = None
         if self.model.refiner:
             self.refiner = _load(self.model.refiner_source, FAMILIES["sdxl-refiner"], sampling, numerics)
+
+    @classmethod
+    def of_pipeline(
+        cls, model: Model, sampling: Sampling, numerics: Numerics, pipeline: Any, refiner: Any = None
+    ) -> DiffusersSampler:
+        """Return the sampler of a pipeline that exists already, such as one with random weights."""
+        sampler = cls.__new__(cls)
+        sampler.model, sampler.sampling, sampler.numerics, sampler._side = model, sampling, numerics, 0
+        sampler.pipeline = _prepare(pipeline, model.kind, sampling, numerics)
+        sampler.refiner = refiner and _prepare(refiner, FAMILIES["sdxl-refiner"], sampling, numerics)
+        return sampler
 
     @contextmanager
     def in_main_memory(self) -> Iterator[None]:
@@ -54,9 +70,9 @@ class DiffusersSampler:
             "pipeline": type(self.pipeline).__name__,
             "scheduler": type(self.pipeline.scheduler).__name__,
             "steps": sampling.steps,
-            "cfg": sampling.cfg,
+            "cfg": sampling.cfg if family.guidance else None,
             "negative": sampling.negative,
-            "size": sampling.size or self.native_size,
+            "size": self._side or sampling.size or self.native_size,
             "dtype": self.numerics.dtype,
             "switched_off": list(family.switched_off),
         }
@@ -66,13 +82,24 @@ class DiffusersSampler:
             settings["max_sequence_length"] = self.model.max_sequence
         if self.refiner is not None:
             settings["refiner"] = self.model.refiner
+        if family.whole:
+            settings["text_encoders"] = f"beside the denoiser: {family.whole}"
+        if sampling.arguments:
+            settings["arguments"] = sampling.arguments
+        if isinstance(sampling.scheduler, dict) and len(sampling.scheduler) > 1:
+            settings["scheduler_options"] = {k: v for k, v in sampling.scheduler.items() if k != "class"}
         if self.numerics.fuse_projections:
-            settings["fused_projections"] = _is_fused(getattr(self.pipeline, family.denoiser))
+            settings["fused_projections"] = _is_fused(getattr(self.pipeline, family.denoiser, None))
         return settings | sampling.model_dump(include={"step_cache", "quantise", *OPTIONS}, exclude_none=True)
 
     @property
     def native_size(self) -> int:
-        """Return the height and width in pixels that the pipeline generates by default."""
+        """Return the height and width in pixels that the pipeline generates by default.
+
+        Those of a recorded pipeline are known from its images; 0 before the first one.
+        """
+        if self.model.kind.is_recorded:
+            return self._side
         latents = getattr(self.pipeline, "default_sample_size", None)
         if latents is None:
             latents = getattr(self.pipeline, self.model.kind.denoiser).config.sample_size
@@ -87,6 +114,8 @@ class DiffusersSampler:
                 tensors have equal shapes.
             seeds: one per image.
         """
+        if self.model.kind.is_recorded:
+            return self._sample_recorded(embeddings, seeds)
         tensors = {name: self._stack([embedding[name] for embedding in embeddings]) for name in embeddings[0]}
         base_tensors = {name: tensor for name, tensor in tensors.items() if "." not in name}
         with self.numerics.attention_kernel():
@@ -105,6 +134,19 @@ class DiffusersSampler:
                     image=latents,
                     denoising_start=_HANDOVER,
                 )
+        return self._to_pixels(images)
+
+    def _sample_recorded(self, embeddings: Sequence[Embedding], seeds: tuple[int, ...]) -> torch.Tensor:
+        if any(embedding is not embeddings[0] for embedding in embeddings):
+            raise ValueError("the images of a batch must have one prompt")
+        with self.numerics.attention_kernel():
+            images = recorded_images(
+                self.pipeline, self.model, self.sampling, embeddings[0], seeds, self.numerics.device
+            )
+        self._side = images.shape[-1]
+        return self._to_pixels(images)
+
+    def _to_pixels(self, images: torch.Tensor) -> torch.Tensor:
         self._check_finite(images)
         pixels: torch.Tensor = images.float().mul(255).round().byte()
         return pixels.permute(0, 2, 3, 1).contiguous()
@@ -148,6 +190,13 @@ class DiffusersSampler:
 
 def _load(source: Source, family: Family, sampling: Sampling, numerics: Numerics) -> Any:
     pipeline = load_parts(source, family, family.text, numerics)
+    if isinstance(sampling.scheduler, dict):
+        replace_scheduler(pipeline, sampling.scheduler)
+    return _prepare(pipeline, family, sampling, numerics)
+
+
+def _prepare(pipeline: Any, family: Family, sampling: Sampling, numerics: Numerics) -> Any:
+    """Move a pipeline to its device, with all settings that its networks have."""
     denoiser = getattr(pipeline, family.denoiser)
     if numerics.fuse_projections:  # fused before quantisation, because layers cannot be created in 8 bits
         _fuse(denoiser)
@@ -162,6 +211,26 @@ def _load(source: Source, family: Family, sampling: Sampling, numerics: Numerics
     if all(weight.dim() < 5 for weight in pipeline.vae.parameters()):  # the VAE of Qwen-Image has video (5-D) weights
         pipeline.vae = pipeline.vae.to(memory_format=numerics.torch_memory_format)
     decode_in_slices(pipeline)
+    return pipeline
+
+
+def _load_recorded(source: Source, family: Family, sampling: Sampling, numerics: Numerics) -> Any:
+    """Load a pipeline without a row, which decodes as it likes: without text encoders, unless it needs them."""
+    pipeline = load_parts(source, family, (), numerics, half=None if family.whole else "image")
+    if isinstance(sampling.scheduler, dict):
+        replace_scheduler(pipeline, sampling.scheduler)
+    denoiser = getattr(pipeline, family.denoiser, None)
+    if numerics.fuse_projections and denoiser is not None:
+        _fuse(denoiser)
+    if sampling.quantise == "float8":
+        if denoiser is None:
+            raise DataError(f"{family.name} has no denoiser of a known name; remove quantise")
+        denoiser.enable_layerwise_casting(torch.float8_e4m3fn, getattr(torch, numerics.dtype))
+    for part in pipeline.components.values():
+        if isinstance(part, torch.nn.Module) and not is_stub(part):
+            part.to(numerics.device)
+    if denoiser is not None:
+        setattr(pipeline, family.denoiser, numerics.prepare(denoiser))
     return pipeline
 
 
@@ -189,4 +258,4 @@ def _fuse(denoiser: Any) -> None:
 
 
 def _is_fused(denoiser: Any) -> bool:
-    return any(getattr(module, "fused_projections", False) for module in denoiser.modules())
+    return denoiser is not None and any(getattr(module, "fused_projections", False) for module in denoiser.modules())

@@ -6,8 +6,10 @@ from typing import Literal, TypeVar
 
 from prettyuseful.errors import DataError
 from prettyuseful.generators.base import OPTIONS, Sampling
-from prettyuseful.generators.families import FAMILIES
+from prettyuseful.generators.families import FAMILIES, Family
 from prettyuseful.generators.models import Model
+from prettyuseful.generators.pipelines import check_arguments
+from prettyuseful.generators.schedulers import resolve_scheduler
 
 Value = TypeVar("Value")
 
@@ -53,7 +55,17 @@ def resolve_sampling(requested: Literal["vendor", "paper"] | Sampling, model: Mo
             raise DataError(
                 f"{model.id!r} does not support {option}; remove it (families that support it: {supported})"
             )
+    if requested.arguments:
+        if not model.kind.is_recorded:
+            raise DataError(
+                f"{model.id!r} does not support sampling.arguments, which are for pipelines without a family; remove it"
+            )
+        check_arguments(requested.arguments, model.kind)
     cfg = requested.cfg or vendor.cfg or 1.0
+    if requested.cfg and cfg > 1 and not model.kind.guidance:
+        raise DataError(f"{model.id!r} has no argument for guidance; remove cfg, or set it in sampling.arguments")
+    if requested.negative and not model.kind.takes_negative:
+        raise DataError(f"{model.id!r} takes no negative prompt; remove negative")
     if cfg > 1 and model.distilled and model.kind.guidance == "guidance_scale":
         raise DataError(f"{model.id!r} is guidance-distilled and takes no cfg; set distilled_guidance instead")
     if requested.negative and cfg <= 1:
@@ -61,8 +73,9 @@ def resolve_sampling(requested: Literal["vendor", "paper"] | Sampling, model: Mo
     negative = None
     if cfg > 1:
         negative = requested.negative if requested.negative is not None else vendor.negative
-        # Only SDXL distinguishes between no negative prompt (zeros) and an empty one.
-        if negative is None and model.family != "sdxl":
+        # Only SDXL distinguishes between no negative prompt (zeros) and an empty one. Recorded pipelines have their
+        # own default, but an argument for true guidance has no effect without a negative prompt.
+        if negative is None and model.family != "sdxl" and _needs_negative(model.kind):
             negative = ""
     return Sampling(
         steps=requested.steps or vendor.steps,
@@ -76,8 +89,14 @@ def resolve_sampling(requested: Literal["vendor", "paper"] | Sampling, model: Mo
         cfg_trunc_ratio=_below_one(_first_given(requested.cfg_trunc_ratio, vendor.cfg_trunc_ratio))
         if cfg > 1
         else None,
+        arguments=requested.arguments or None,
+        scheduler=resolve_scheduler(requested.scheduler, model) if requested.scheduler else None,
         resolution_binning=_first_given(requested.resolution_binning, vendor.resolution_binning) or None,
     )
+
+
+def _needs_negative(family: Family) -> bool:
+    return not family.is_recorded or (family.guidance == "true_cfg_scale" and family.takes_negative)
 
 
 def _first_given(requested: Value | None, vendor: Value | None) -> Value | None:

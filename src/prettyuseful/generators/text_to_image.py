@@ -28,7 +28,7 @@ class TextToImage:
     """
 
     def __init__(self, name: str, sampling: Sampling, numerics: Numerics) -> None:
-        self.encoder = PromptEncoder(name, numerics, bool(sampling.instruction))
+        self.encoder = PromptEncoder(name, numerics, bool(sampling.instruction), sampling)
         self.sampler = DiffusersSampler(name, sampling, numerics)
 
     def encode(self, prompts: Iterable[str]) -> dict[str, Embedding]:

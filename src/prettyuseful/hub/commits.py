@@ -74,6 +74,21 @@ def cached_snapshot(repository: str) -> Commit | None:
     return Commit(repository, sha)
 
 
+def list_files(repository: str, revision: str | None) -> list[str]:
+    """Return the names of the files of a hub repository; of those in the local cache if the hub cannot be asked."""
+    from huggingface_hub import HfApi, constants
+
+    if not constants.HF_HUB_OFFLINE:
+        try:
+            with _silent():
+                info = HfApi().model_info(repository, revision=revision, timeout=_TIMEOUT)
+            return [file.rfilename for file in info.siblings or ()]
+        except Exception:  # a network can fail in many ways
+            logging.getLogger(__name__).debug("the hub does not answer", exc_info=True)
+    snapshot = _folder(Path(constants.HF_HUB_CACHE), repository) / "snapshots" / _sha(repository, revision or "main")
+    return [path.relative_to(snapshot).as_posix() for path in snapshot.rglob("*") if path.is_file()]
+
+
 def is_reachable(repository: str) -> bool:
     """Return whether the hub has a repository, within a few seconds; False in offline mode."""
     from huggingface_hub import constants

@@ -221,13 +221,14 @@ class DatasetPlanner:
             return self._add_change(name, plan, plan.of, per_class, draw)
         source = str(plan.generator)
         if is_plugin(source):
-            _reject_field(plan, "sampling", "a user-defined generator has its own settings")
+            for field_name in ("sampling", "variant"):
+                _reject_field(plan, field_name, "a user-defined generator has its own settings")
             origin = Origin(plugin_id(source), "custom", note="a user-defined generator")
             pinned = Pinned(source=source, content=plugin_fingerprint(source))
             return self._add_generation(name, plan, per_class.smallest, _Generator(origin, pinned), draw)
         if existing_images(source):
             return self._add_import(name, plan, source, per_class)
-        model, pinned = find_model(source), pin_model(source)
+        model, pinned = find_model(source), pin_model(source, plan.variant)
         diffusion = PinnedModel(model, pinned, resolve_sampling(plan.sampling, model))
         generator = _Generator(model.origin, pinned, model.dtype, model.micro_batch, diffusion)
         return self._add_generation(name, plan, per_class.smallest, generator, draw)
@@ -235,7 +236,7 @@ class DatasetPlanner:
     def _add_import(self, name: str, plan: DatasetPlan, path: str, per_class: ClassCounts) -> _DatasetSteps:
         from prettyuseful.data.sources.class_names import match_large_classes
 
-        for field_name in ("prompts", "sampling", "seed", "micro_batch"):
+        for field_name in ("prompts", "sampling", "seed", "micro_batch", "variant"):
             _reject_field(plan, field_name, "the images already exist")
         source = self.context.open_images(path)
         match_large_classes(source, self.classes, per_class)
@@ -380,7 +381,12 @@ class DatasetPlanner:
         prompts = self.prompts.add_prompts(resolved_prompts, plan.prompts.label, real_count)
         model, micro_batch = generator.model, self._micro_batch(plan, generator)
         embeddings, encoding = {}, None
-        if model is not None and fills_micro_batches(count, per_class, micro_batch):
+        whole = model.model.kind.whole if model is not None else ""
+        if model is not None and whole:
+            self.context.notes.append(
+                f"{model.model.id}: text encoders and denoiser are in memory together, because {whole}."
+            )
+        if model is not None and not whole and fills_micro_batches(count, per_class, micro_batch):
             # All prompts before sampling, so that text encoder and denoiser are never in memory together.
             embeddings = self.prompts.add_embeddings(prompts, per_class, model, numerics)
         elif model is not None:  # the embeddings of a prompt may take more bytes than its few images

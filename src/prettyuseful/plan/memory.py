@@ -2,56 +2,48 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterable, Iterator
+from math import ceil
 
+from prettyuseful.engine.cost import on_gpu
 from prettyuseful.engine.step import Step
 from prettyuseful.formatting import size
 from prettyuseful.generators.models import encoding_memory, largest_micro_batch, sampling_memory
+from prettyuseful.plan.predictions import Predictions, batch_of
+from prettyuseful.steps.classifiers import TrainSpec
 from prettyuseful.steps.generation import GenerateSpec
 
-LARGEST_CARD = 80_000_000_000
-"""Bytes of memory of the largest common GPU, for plans on machines without one."""
-_SECONDS = 10  # to ask the driver
 
-
-def gpu_memory() -> int | None:
-    """Return the bytes of memory of the smallest GPU of this machine; None if it has none that can be asked."""
-    command = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
-    try:
-        answer = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS, check=True).stdout
-        return min(int(line) for line in answer.splitlines()) * 2**20
-    except (OSError, subprocess.SubprocessError, ValueError):
-        return None
-
-
-def memory_warnings(steps: Iterable[Step], card: int | None) -> Iterator[str]:
+def memory_warnings(steps: Iterable[Step], predictions: Predictions) -> Iterator[str]:
     """Yield one sentence for each data set, text encoder and architecture that is predicted not to fit.
 
     Args:
         steps: of a plan; those on CPUs and those without a prediction are left out.
-        card: bytes of memory of a GPU; None for a common one of 80 GB.
+        predictions: of the steps, on the card whose memory counts.
     """
-    limit, where = card or LARGEST_CARD, "this GPU" if card else "a common GPU"
+    card = predictions.card
     sentences = (
-        f"{what} need {size(needed)}, and {where} has {size(limit)}{remedy}"
+        f"{what} need {size(needed)}, and {card.words} has {size(card.memory)}{remedy}"
         for step in steps
-        if step.spec.needs.gpus
-        for what, needed, remedy in _too_large(step, limit)
+        if on_gpu(step.spec)
+        for what, needed, remedy in _too_large(step, predictions)
     )
     yield from dict.fromkeys(sentences)
 
 
-def _too_large(step: Step, limit: int) -> Iterator[tuple[str, int, str]]:
-    """Yield what a step does that needs more than `limit` bytes, how many these are, and what helps.
+def _too_large(step: Step, predictions: Predictions) -> Iterator[tuple[str, int, str]]:
+    """Yield what a step does that needs more than the card has, how many bytes these are, and what helps or is done.
 
     A step that encodes and samples does not need memory for both: if there is no room for the text encoders beside the
     weights that sample, these are moved out of the device.
     """
-    spec = step.spec
+    spec, limit = step.spec, predictions.card.memory
+    if isinstance(spec, TrainSpec):
+        yield from _too_large_training(step, spec, predictions)
+        return
     if not isinstance(spec, GenerateSpec):
-        if spec.needs.memory > limit:
-            yield f"steps that {spec.rate_class}", spec.needs.memory, ""
+        if (needed := predictions.memory(step)) > limit:
+            yield f"steps that {spec.rate_class}", needed, ""
         return
     if spec.encoding is not None and (needed := encoding_memory(spec.generator, spec.numerics.dtype)) > limit:
         yield f"steps that encode {spec.generator}", needed, ""
@@ -69,3 +61,18 @@ def _remedy(spec: GenerateSpec, limit: int) -> str:
     if fits:
         return f"; set micro_batch: {fits} for it"
     return "; not even one image fits: use a smaller size, or sampling: {quantise: float8}"
+
+
+def _too_large_training(step: Step, spec: TrainSpec, predictions: Predictions) -> Iterator[tuple[str, int, str]]:
+    network, pixels, batch = predictions.network(spec), spec.recipe.augmentation.size, batch_of(step)
+    if network is None:
+        return
+    limit, at_once = predictions.card.memory, predictions.images_at_once(step, network)
+    needed = network.peak(spec.numerics, pixels, batch, min(batch, spec.numerics.images_at_once or batch))
+    what = f"trainings of {spec.architecture} at {pixels} px with {batch:,} images at once"
+    if at_once < (spec.numerics.images_at_once or batch):
+        parts = ceil(batch / at_once)
+        yield what, needed, f"; to leave room for workspaces, gradients are accumulated over {parts} parts of {at_once}"
+    elif needed > limit:
+        remedy = "set numerics.recompute: true or numerics.images_at_once, or choose a recipe with a smaller batch"
+        yield what, needed, f"; {remedy}"

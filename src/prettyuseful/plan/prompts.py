@@ -72,6 +72,7 @@ class PromptPlanner:
                     stop=stop,
                     numerics=numerics,
                     instruction=bool(sampling.instruction),
+                    sampling=sampling if model.kind.is_recorded else None,
                 ),
                 {"prompts": prompts},
                 f"encode prompts {first}-{stop} for {model.id}",
@@ -82,7 +83,8 @@ class PromptPlanner:
 
     def _add_captions(self, captioner: CaptionerSource, words: dict[str, str], per_class: int) -> dict[str, str]:
         images = self.real.load_step("train", per_class)
-        pinned, numerics = captioner.pin(), self.context.study.numerics.generation_numerics("bfloat16")
+        pinned = captioner.pin()
+        numerics = captioner.numerics(self.context.study.numerics.generation_numerics("bfloat16"))
         return {
             f"captions {index:05d}": self.context.graph.add(
                 CaptionSpec(captioner=pinned, first=first, stop=stop, numerics=numerics, words=words),

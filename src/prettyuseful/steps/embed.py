@@ -10,7 +10,7 @@ import numpy as np
 
 from prettyuseful.data.dataset import Row
 from prettyuseful.data.pixels import Image, Pixels, decode_rows
-from prettyuseful.data.threads import map_in_order
+from prettyuseful.data.threads import map_in_order, preparing_threads
 from prettyuseful.encoders.base import Encoder, TextEncoder
 from prettyuseful.encoders.source import EncoderSource, open_encoder
 from prettyuseful.encoders.table import EFFICIENTNET_LITE0
@@ -62,7 +62,9 @@ class EmbedSpec(StepSpec):
             yield read_pixels(job, "pixels")
             return
         count = job.inputs["dataset"].manifest.facts["images"]
-        images = job.track_progress(map_in_order(_decode, read_rows(job, "dataset"), self.numerics.threads), count)
+        images = job.track_progress(
+            map_in_order(_decode, read_rows(job, "dataset"), preparing_threads(self.numerics)), count
+        )
         while chunk := list(islice(images, _CHUNK)):
             yield Pixels.from_images(chunk)
 

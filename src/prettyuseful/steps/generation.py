@@ -154,16 +154,30 @@ class GenerateSpec(StepSpec):
 
     @property
     def needs(self) -> Resources:
-        from prettyuseful.generators.models import encoding_memory, joint_memory, sampling_memory
+        """On a GPU, all weights are loaded through main memory, and text encoders stay there."""
+        from prettyuseful.generators.models import joint_memory, weights_memory
+
+        if self.numerics.device == "cpu" or self.sampling is None:
+            return replace(super().needs, memory=self.peak_memory)
+        with_encoders = self.encoding is not None
+        memory = (joint_memory if with_encoders else weights_memory)(self.generator, self.sampling, self.numerics.dtype)
+        return replace(super().needs, memory=memory)
+
+    @property
+    def peak_memory(self) -> int:
+        """The predicted bytes where the step computes; 0 if unknown.
+
+        On a GPU, there need not be room for encoding and sampling together: if there is none for the text encoders
+        beside the weights that sample, these are moved out of the device.
+        """
+        from prettyuseful.generators.models import encoding_memory, sampling_memory
 
         dtype = self.numerics.dtype
-        memory = sampling_memory(self.generator, self.sampling, self.micro_batch, dtype)
-        if self.encoding is not None and self.sampling is not None:
-            if self.numerics.device == "cpu":  # the text encoders stay in memory
-                memory += encoding_memory(self.generator, dtype)
-            else:
-                memory = max(memory, joint_memory(self.generator, self.sampling, dtype))
-        return replace(super().needs, memory=memory)
+        sampling = sampling_memory(self.generator, self.sampling, self.micro_batch, dtype)
+        if self.encoding is None:
+            return sampling
+        encoding = encoding_memory(self.generator, dtype)
+        return sampling + encoding if self.numerics.device == "cpu" else max(sampling, encoding)
 
     def _micro_batches(self, prompts: Prompts) -> list[_MicroBatch]:
         mixed = self.encoding is not None and self.encoding.mixed

@@ -12,6 +12,7 @@ from pydantic import Field, JsonValue
 from prettyuseful.engine.keys import digest
 from prettyuseful.engine.pinned import Pinned
 from prettyuseful.engine.step import Job, Resources, StepSpec
+from prettyuseful.generators.base import Sampling
 from prettyuseful.generators.pocket import is_pocket
 from prettyuseful.hub.commits import check_resolved
 from prettyuseful.memory import explain_out_of_memory
@@ -39,13 +40,17 @@ class CaptionSpec(StepSpec):
 
     def make(self, job: Job) -> dict[str, Any]:
         from prettyuseful.data.images import decode
+        from prettyuseful.data.threads import map_in_order, preparing_threads
         from prettyuseful.prompts.captioners.base import Picture
 
         self.numerics.apply()
         captioner, classes = open_captioner(self.captioner, self.numerics), read_classes(job, "images")
         rows = list(read_slice(job, "images", self.first, self.stop))
         names = [self.words.get(name, name) for name in classes]
-        pictures = [Picture(decode(row.data, row.path), names[row.label], row.path, row.place) for row in rows]
+        images = map_in_order(lambda row: decode(row.data, row.path), rows, preparing_threads(self.numerics))
+        pictures = [
+            Picture(image, names[row.label], row.path, row.place) for row, image in zip(rows, images, strict=True)
+        ]
         captions = captioner.captions(pictures)
         write_json(job.folder / "captions.json", [[row.label, c] for row, c in zip(rows, captions, strict=True)])
         return {"captions": len(captions), "applied": redact_strings(captioner.applied())}
@@ -86,8 +91,9 @@ class PromptSpec(StepSpec):
 class EncodeSpec(StepSpec):
     """Encode the prompts `first` to `stop`, numbered over all classes, and the negative prompt if `guided`.
 
-    `sequence` is the largest number of tokens for the long text encoder. `instruction`: see `Sampling`. Each prompt is
-    encoded separately, so the division into parts does not change the result.
+    `sequence` is the largest number of tokens for the long text encoder. `instruction`: see `Sampling`. `sampling`: the
+    settings, for a model whose call is recorded. Each prompt is encoded separately, so the division into parts does
+    not change the result.
     """
 
     kind: ClassVar[str] = "encode"
@@ -102,11 +108,14 @@ class EncodeSpec(StepSpec):
     stop: int
     numerics: Numerics
     instruction: bool = False
+    sampling: Sampling | None = None
 
     def key_content(self) -> dict[str, Any]:
         content = super().key_content()
         if not self.instruction:  # keys without it are older than this field
             del content["instruction"]
+        if self.sampling is None:  # so are keys without this one
+            del content["sampling"]
         return content
 
     def make(self, job: Job) -> dict[str, Any]:
@@ -122,7 +131,12 @@ class EncodeSpec(StepSpec):
         # Libraries log every truncated prompt; the facts count them instead.
         with explain_out_of_memory(text_encoders_too_large(self.generator)), capture_library_logs():
             encoder = cached_model(
-                PromptEncoder, self.model.source, self.numerics, self.instruction, content=digest(self.model.content)
+                PromptEncoder,
+                self.model.source,
+                self.numerics,
+                self.instruction,
+                self.sampling,
+                content=digest(self.model.content),
             )
             with encoder.on_device():
                 for number, text in enumerate(texts, self.first):

@@ -13,6 +13,7 @@ from pydantic import (
     ConfigDict,
     Field,
     SerializeAsAny,
+    StringConstraints,
     ValidationInfo,
     WithJsonSchema,
     field_validator,
@@ -34,6 +35,7 @@ from prettyuseful.fields import (
 )
 from prettyuseful.generators.base import Sampling
 from prettyuseful.generators.models import MODELS
+from prettyuseful.generators.variants import VARIANT
 from prettyuseful.metrics.rows import METRICS
 from prettyuseful.prompts.plan import PromptPlan
 from prettyuseful.selection.plan import SelectionPlan
@@ -100,6 +102,7 @@ _GENERATION_FIELDS = (
     "draws",
     "sampling",
     "micro_batch",
+    "variant",
 )  # fields that only apply to generated images
 
 
@@ -162,6 +165,11 @@ class DatasetPlan(_Strict):
         ge=1,
         le=MAX_MICRO_BATCH,
         description="images per generation batch of this data set; default: numerics.micro_batch",
+    )
+    variant: Annotated[str, StringConstraints(pattern=rf"^{VARIANT}$")] | None = Field(
+        None,
+        description="variant of the generator's weight files, such as fp16 for model.fp16.safetensors, or default for "
+        "those without one; by default what the generator's row prefers, and the study is refused if it does not exist",
     )
     control: str | None = Field(
         None, description="pre-registers a comparison of this data set with another data set of the study"

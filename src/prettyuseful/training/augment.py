@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 
 import torch
 import torch.nn.functional as F
 
 from prettyuseful.training.augmentations import CHANGES, SmallAugmentation
-from prettyuseful.training.resample import process_in_slices, resample
+from prettyuseful.training.device import copy_to
+from prettyuseful.training.resample import accelerator_batch, process_in_slices, resample_sides, sides_of
 from prettyuseful.training.sampling import AugmentationParameters, Patch
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 _LUMA = (0.299, 0.587, 0.114)  # ITU-R 601-2, as in Pillow
 _KERNEL = 7  # side of the blur kernel in pixels
-_ACCELERATOR_BATCH = 128  # images that an accelerator processes at once
 
 
 def augment_small(images: torch.Tensor, augmentation: SmallAugmentation, generator: torch.Generator) -> torch.Tensor:
@@ -30,19 +31,24 @@ def augment_small(images: torch.Tensor, augmentation: SmallAugmentation, generat
         (N, 3, S, S) in 0-1 on the same device.
     """
     count, _, size, _ = images.shape
+    flips = torch.rand(count, generator=generator) < 0.5 if augmentation.flip else torch.zeros(count)
+    shifts = 2 * augmentation.shift + 1
+    offsets = torch.randint(shifts, (2, count), generator=generator) if augmentation.shift else torch.zeros(2, count)
+    factors = torch.ones(2, count)
+    if augmentation.jitter:
+        factors = 1 + augmentation.jitter * (2 * torch.rand(2, count, generator=generator) - 1)
+    block = copy_to(torch.cat([flips[None], offsets, factors]), images.device)  # one copy, all values are exact
     if augmentation.flip:
-        flips = torch.rand(count, generator=generator) < 0.5
-        images = torch.where(flips[:, None, None, None].to(images.device), images.flip(3), images)
+        images = torch.where(block[0, :, None, None, None] > 0, images.flip(3), images)
     if augmentation.shift:
-        offsets = torch.randint(2 * augmentation.shift + 1, (2, count, 1), generator=generator).to(images.device)
+        corners = block[1:3, :, None].long()
         padded = F.pad(images, (augmentation.shift,) * 4, mode="reflect")
         span = torch.arange(size, device=images.device)
-        rows, columns = offsets[0] + span, offsets[1] + span
+        rows, columns = corners[0] + span, corners[1] + span
         batch = torch.arange(count, device=images.device)[:, None, None]
         images = padded[batch, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
     if augmentation.jitter:
-        factors = 1 + augmentation.jitter * (2 * torch.rand(2, count, 1, 1, 1, generator=generator) - 1)
-        brightness, contrast = factors.to(images.device)
+        brightness, contrast = block[3:, :, None, None, None]
         images = images * brightness
         mean = images.mean(dim=(1, 2, 3), keepdim=True)
         images = ((images - mean) * contrast + mean).clamp(0, 1)
@@ -64,25 +70,23 @@ def augment(images: torch.Tensor, parameters: AugmentationParameters, out: torch
     result = torch.empty(len(images), 3, parameters.size, parameters.size, device=images.device) if out is None else out
 
     def process(part: slice) -> None:
-        own_parameters = parameters[part]
-        crops = resample(
-            images[part], own_parameters.boxes, own_parameters.size, flips=own_parameters.flips, out=result[part]
-        )
-        change_and_jitter(crops.div_(255), own_parameters)
+        own = parameters[part]
+        sides = sides_of(own.boxes, images.shape, flips=own.flips)
+        order = own.changes.argsort(stable=True)
+        columns = [sides.flatten(1), blends(own.factors, own.orders).flatten(1), own.sigmas[:, None], order[:, None]]
+        block = copy_to(torch.cat([column.double() for column in columns], dim=1), images.device)
+        device_sides, device_blends, sigmas, device_order = torch.split(block, [10, 9, 1, 1], dim=1)
+        crops = resample_sides(images[part], sides, device_sides.view(-1, 2, 5), result[part]).div_(255)
+        counts = torch.bincount(own.changes + 1, minlength=len(CHANGES) + 1).tolist()
+        rows_of = torch.split(device_order[:, 0].long(), counts)[1:]  # without those that have no change
+        for name, rows in zip(CHANGES, rows_of, strict=True):
+            if len(rows):
+                crops[rows] = _CHANGES[name](crops[rows], sigmas[rows, 0].float())
+        if bool((own.factors != 1).any()):
+            jitter(crops, device_blends.float().view(-1, 3, 3))
 
-    process_in_slices(process, len(images), images.device, _ACCELERATOR_BATCH)
+    process_in_slices(process, len(images), images.device, accelerator_batch(images))
     return result
-
-
-def change_and_jitter(images: torch.Tensor, parameters: AugmentationParameters) -> None:
-    """Apply the change of each image, then its colour jitter, to (N, 3, S, S) images in 0-1, in place."""
-    for code, name in enumerate(CHANGES):
-        rows = (parameters.changes == code).nonzero()[:, 0]
-        device_rows = rows.to(images.device)
-        if len(rows):
-            images[device_rows] = _CHANGES[name](images[device_rows], parameters.sigmas[rows].to(images.device))
-    if bool((parameters.factors != 1).any()):
-        jitter(images, parameters.factors.to(images.device), parameters.orders.to(images.device))
 
 
 def grayscale(images: torch.Tensor) -> torch.Tensor:
@@ -111,28 +115,35 @@ def blur(images: torch.Tensor, sigmas: torch.Tensor) -> torch.Tensor:
     return images
 
 
-def jitter(images: torch.Tensor, factors: torch.Tensor, orders: torch.Tensor) -> None:
-    """Change brightness, contrast and saturation of (N, 3, S, S) images in 0-1, in place.
+def blends(factors: torch.Tensor, orders: torch.Tensor) -> torch.Tensor:
+    """Return the three blends of `jitter` for N images, in their order.
 
     As in torchvision, each operation is a clipped blend: with black (brightness), with the mean of the grey image
     (contrast), or with the grey image (saturation).
 
     Args:
-        images: (N, 3, S, S) in 0-1.
         factors: (N, 3), the weight of the image in the three blends.
         orders: (N, 3), the order of the three operations for each image.
+
+    Returns:
+        (N, 3, 3) float32, of each operation: the weight of the image, and what it is blended with, as the weights of
+        the grey image and of its mean.
     """
-    for step in orders.unbind(1):
-        factor = factors.gather(1, step[:, None])[:, :, None, None]
-        contrast, saturation = ((step == operation).float()[:, None, None, None] for operation in (1, 2))
+    return torch.stack([factors.gather(1, orders), (orders == 2).float(), (orders == 1).float()], dim=2)
+
+
+def jitter(images: torch.Tensor, blends: torch.Tensor) -> None:
+    """Apply three `blends`, (N, 3, 3) on the same device, to (N, 3, S, S) images in 0-1, in place."""
+    for blend in blends[:, :, :, None, None, None].unbind(1):
+        factor, saturation, contrast = blend.unbind(1)
         gray = grayscale(images)
         mean = gray.mean(dim=(2, 3), keepdim=True)
         other = gray.mul_(saturation).add_(mean * contrast)
         torch.lerp(other, images, factor, out=images).clamp_(0, 1)
 
 
-def cutmix(images: torch.Tensor, targets: torch.Tensor, patch: Patch) -> tuple[torch.Tensor, torch.Tensor]:
-    """Replace a patch of each image by the same patch of the previous image; the first image uses the last.
+def cutmix(images: torch.Tensor, targets: torch.Tensor, patch: Patch) -> torch.Tensor:
+    """Replace a patch of each image, in place, by that of the previous image; the first image uses the last.
 
     Source: CutMix, Yun et al. 2019, as implemented by torchvision's `v2.CutMix`.
 
@@ -142,13 +153,12 @@ def cutmix(images: torch.Tensor, targets: torch.Tensor, patch: Patch) -> tuple[t
         patch: top, left, bottom and right in pixels.
 
     Returns:
-        New images, and targets mixed in proportion to the areas.
+        Targets mixed in proportion to the areas.
     """
     top, left, bottom, right = patch
     area = (bottom - top) * (right - left) / (images.shape[2] * images.shape[3])
-    images = images.clone()
     images[:, :, top:bottom, left:right] = images[:, :, top:bottom, left:right].roll(1, dims=0)
-    return images, targets.lerp(targets.roll(1, dims=0), area)
+    return targets.lerp(targets.roll(1, dims=0), area)
 
 
 def normalise_(
@@ -158,8 +168,15 @@ def normalise_(
 
     On a CPU, new memory for a large batch would cost more time than the arithmetic.
     """
-    low, spread = (torch.tensor(values, device=images.device)[:, None, None] for values in (mean, std))
+    low, spread = _on_device(mean, std, images.device)
     return images.sub_(low).div_(spread)
+
+
+@cache
+def _on_device(mean: tuple[float, ...], std: tuple[float, ...], device: torch.device) -> torch.Tensor:
+    """Return (2, 3, 1, 1) on a device: copied once, because every copy of Python's numbers waits for a GPU."""
+    with torch.inference_mode(False):
+        return torch.tensor([mean, std], device=device)[:, :, None, None]
 
 
 _CHANGES: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {

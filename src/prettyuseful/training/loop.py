@@ -5,9 +5,10 @@ from __future__ import annotations
 import copy
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +23,14 @@ from prettyuseful.errors import MemoryLimitError, StepFailedError
 from prettyuseful.memory import free_memory, is_out_of_memory, largest_fitting_count
 from prettyuseful.numerics import TrainingNumerics
 from prettyuseful.training.augment import augment, augment_small, cutmix
-from prettyuseful.training.augmentations import SmallAugmentation
+from prettyuseful.training.augmentations import Augmentation, SmallAugmentation
 from prettyuseful.training.checkpoints import Checkpoints, State, is_like, restore, training_state
 from prettyuseful.training.classifier import Classifier
 from prettyuseful.training.crops import view_crops
+from prettyuseful.training.device import copy_to, prepare_ahead
 from prettyuseful.training.initialisation import recompute_activations, trainable, training_mode
 from prettyuseful.training.loader import Batch, BatchLoader, shuffled_batches
-from prettyuseful.training.memory import USABLE, choose_images_at_once, predict_memory
+from prettyuseful.training.memory import LOADED_AT_ONCE, USABLE, choose_images_at_once, predict_memory
 from prettyuseful.training.optimisers import make_optimiser, make_schedule
 from prettyuseful.training.recipes import Recipe, view_of
 from prettyuseful.training.sampling import sample_cutmix_patch, sample_parameters
@@ -170,36 +172,56 @@ class _Training:
         loss = torch.zeros((), dtype=torch.float64, device=device)
         correct = torch.zeros((), dtype=torch.int64, device=device)
         batches = [self.rows[part] for part in shuffled_batches(len(self.rows), self.batch, self.generator)]
-        loaded_batches = self.loader.batches(part for rows in batches for part in torch.split(rows, _LOADED_AT_ONCE))
-        for rows in batches:
-            labels = self.labels[rows].to(device)
-            images, targets = self.augmented_batch(rows, loaded_batches, labels)
-            step_loss, logits = self.step(self.classifier.normalise(images), targets)
+        for images, targets, labels in prepare_ahead(self.augmented_batches(batches), torch.device(device)):
+            step_loss, logits = self.step(images, targets)
             loss += step_loss
             correct += (logits.argmax(1) == labels).sum()
         return {"loss": float(loss) / self.per_epoch, "train_accuracy": int(correct) / (self.per_epoch * self.batch)}
 
-    def augmented_batch(
-        self, rows: torch.Tensor, loaded_batches: Iterator[Batch], labels: torch.Tensor
+    def augmented_batches(self, batches: Sequence[torch.Tensor]) -> Iterator[tuple[torch.Tensor, ...]]:
+        """Yield the augmented and normalised images, (N, 3, S, S), of each batch of rows, their targets, and labels.
+
+        Targets are labels, (N,), or with CutMix (N, classes). On a CPU, the next batch uses the same memory.
+        """
+        device = torch.device(self.device)
+        at_once = _LOADED_AT_ONCE if device.type == "cpu" else LOADED_AT_ONCE
+        loaded_batches = self.loader.batches(part for rows in batches for part in torch.split(rows, at_once))
+        for rows in batches:
+            labels = targets = copy_to(self.labels[rows], device)
+            parts = islice(loaded_batches, math.ceil(len(rows) / at_once))
+            if isinstance(self.recipe.augmentation, SmallAugmentation):
+                images = self._small_batch(self.recipe.augmentation, parts)
+            else:
+                images, targets = self._augmented_batch(self.recipe.augmentation, rows, parts, labels)
+            yield self.classifier.normalise(images), targets, labels
+
+    def _small_batch(self, augmentation: SmallAugmentation, parts: Iterator[Batch]) -> torch.Tensor:
+        view = view_of(self.recipe)
+        crops = [square for part in parts for square in view_crops(*part, view)]
+        images = crops[0] if len(crops) == 1 else torch.cat(crops)
+        return augment_small(images.float().div(255), augmentation, self.generator)
+
+    def _augmented_batch(
+        self, augmentation: Augmentation, rows: torch.Tensor, parts: Iterator[Batch], labels: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return augmented images, (N, 3, S, S) in 0-1, and their targets: labels (N,), or (N, classes) with CutMix."""
-        augmentation, starts = self.recipe.augmentation, range(0, len(rows), _LOADED_AT_ONCE)
-        if isinstance(augmentation, SmallAugmentation):
-            view = view_of(self.recipe)
-            crops = [square for _ in starts for square in view_crops(*next(loaded_batches), view)]
-            images = crops[0] if len(crops) == 1 else torch.cat(crops)
-            return augment_small(images.float().div(255), augmentation, self.generator), labels
         parameters = sample_parameters(augmentation, self.loader.sizes[rows], self.generator)
-        if self.buffer is None:  # reused memory is faster on a CPU
-            size = augmentation.size
-            self.buffer = torch.empty(self.batch, 3, size, size, device=self.device)
-        for part in (slice(start, start + _LOADED_AT_ONCE) for start in starts):
-            images, _ = next(loaded_batches)
-            augment(images, parameters[part], out=self.buffer[part])
+        images = self._batch_memory(augmentation.size)
+        first = 0
+        for part, sizes in parts:
+            own = slice(first, first := first + len(sizes))
+            augment(part, parameters[own], out=images[own])
         if not augmentation.cutmix:
-            return self.buffer, labels
+            return images, labels
         targets = F.one_hot(labels, self.classifier.design.classes).float()
-        return cutmix(self.buffer, targets, sample_cutmix_patch(augmentation, self.generator))
+        return images, cutmix(images, targets, sample_cutmix_patch(augmentation, self.generator))
+
+    def _batch_memory(self, size: int) -> torch.Tensor:
+        if self.buffer is None:
+            buffer = torch.empty(self.batch, 3, size, size, device=self.device)
+            if self.device != "cpu":  # where the batch before is still in use
+                return buffer
+            self.buffer = buffer  # reused memory is faster on a CPU
+        return self.buffer
 
     def step(self, images: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Make one step of the optimiser, and return the mean loss and the logits of the batch."""
@@ -260,7 +282,7 @@ def _fit_into_memory(classifier: Classifier, recipe: Recipe, batch: int) -> tupl
     if free is None or not isinstance(numerics, TrainingNumerics):
         return classifier, None
     training_mode(classifier.network, recipe.trains)
-    memory, free = predict_memory(classifier, recipe, batch), int(USABLE * free)
+    memory, free = predict_memory(classifier, batch), int(USABLE * free)
     if memory is None:
         return classifier, None
     at_once = numerics.images_at_once

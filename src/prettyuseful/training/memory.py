@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from itertools import chain
 from math import ceil
 
@@ -11,14 +13,17 @@ from torch import nn
 from torch._subclasses import FakeTensorMode
 from torch.func import functional_call
 
+from prettyuseful.numerics import Numerics
 from prettyuseful.tensor_memory import CountedTensors
 from prettyuseful.training.classifier import Classifier
-from prettyuseful.training.recipes import Recipe
 
 _COUNTED = (2, 4)  # images; what the backward pass needs grows linearly with them
 _OVERLAP = 0.3  # share of the smaller of activations and gradients that exists at the peak of the other
 USABLE = 0.9
 """Share of the free memory to plan with; the rest is for workspaces of kernels, and for memory in small pieces."""
+LOADED_AT_ONCE = 256
+"""Images that an accelerator loads and augments at once: few and large kernels, and little memory beside the batch."""
+_AUGMENTING = 70  # bytes per pixel of an augmented image while it is made, counted on tensors without memory
 _MIN_IMAGES = 8  # fewer at once would take much longer than training with another setting
 
 
@@ -27,7 +32,7 @@ class TrainingMemory:
     """The predicted memory of a training besides the weights.
 
     Attributes:
-        fixed: bytes of the moments of the optimiser, and of the images of a batch.
+        fixed: bytes of the moments of the optimiser, of the images of a batch, and on a GPU of what prepares the next.
         gradients: bytes of the gradients of the weights.
         image: bytes for each image that the network processes at once.
     """
@@ -45,31 +50,44 @@ class TrainingMemory:
         larger, smaller = max(activations, self.gradients), min(activations, self.gradients)
         return self.fixed + larger + round(_OVERLAP * smaller)
 
+    def with_images(self, size: int, batch: int, device: str) -> TrainingMemory:
+        """Return the memory with a batch of images of `size` x `size` pixels, on a GPU also with that for the next."""
+        images = batch * 3 * size**2 * torch.float32.itemsize
+        if device != "cpu":
+            images += images + min(batch, LOADED_AT_ONCE) * size**2 * _AUGMENTING
+        return replace(self, fixed=self.fixed + images)
+
     def most_at_once(self, free: int) -> int:
         """Return how many images at once fit into `free` bytes, if gradients are accumulated."""
         return max(0, (free - self.fixed - self.gradients) // max(1, self.image))
 
 
-def predict_memory(classifier: Classifier, recipe: Recipe, batch: int) -> TrainingMemory | None:
+def predict_memory(classifier: Classifier, batch: int) -> TrainingMemory | None:
     """Predict the memory of training a classifier, in training mode, with batches of `batch` images.
 
+    See `count_memory`, to which the images of a batch are added.
+    """
+    memory = count_memory(classifier)
+    return None if memory is None else memory.with_images(classifier.design.size, batch, classifier.numerics.device)
+
+
+def count_memory(classifier: Classifier) -> TrainingMemory | None:
+    """Count the memory of training a classifier, in training mode, without the images of a batch.
+
     The network runs forward on tensors without memory, in the number format of the training, and all tensors count that
-    it keeps for the backward pass. Nothing changes, and no random numbers are used.
+    it keeps for the backward pass. Nothing changes, and no random numbers are used. The machine need not have the
+    device of the training.
 
     Returns:
         None if the network cannot run without memory, such as one that reads values of its activations.
     """
-    network, size = classifier.network, classifier.design.size
-    trained = sum(weight.nbytes for weight in network.parameters() if weight.requires_grad)
-    images = batch * 3 * size**2 * torch.float32.itemsize
+    trained = sum(weight.nbytes for weight in classifier.network.parameters() if weight.requires_grad)
     try:
         first, second = (_count_kept(classifier, count) for count in _COUNTED)
     except Exception:  # of any kind, from the code of any network
         return None
     image = (second - first) // (_COUNTED[1] - _COUNTED[0])
-    # Adam has two moments; CutMix makes a second batch of images.
-    copies = 2 if getattr(recipe.augmentation, "cutmix", 0) else 1
-    return TrainingMemory(2 * trained + copies * images + max(0, first - _COUNTED[0] * image), trained, image)
+    return TrainingMemory(2 * trained + max(0, first - _COUNTED[0] * image), trained, image)  # Adam has two moments
 
 
 def choose_images_at_once(memory: TrainingMemory, network: nn.Module, batch: int, free: int) -> int | None:
@@ -90,13 +108,38 @@ def _has_batch_norm(network: nn.Module) -> bool:
 
 
 def _count_kept(classifier: Classifier, count: int) -> int:
-    network, size = classifier.network, classifier.design.size
+    network, numerics, size = classifier.network, classifier.numerics, classifier.design.size
     with FakeTensorMode() as fake, torch.random.fork_rng(devices=[]):
-        named = chain(network.named_parameters(), network.named_buffers())
-        weights: dict[str, torch.Tensor] = {name: fake.from_tensor(tensor) for name, tensor in named}
-        images = torch.empty(count, 3, size, size, device=classifier.numerics.device)
-        with CountedTensors() as counted:
-            outputs = classifier.compute(images, lambda batch: functional_call(network, weights, (batch,)))
+        weights = fake_weights(fake, network, numerics.device)
+        images = numerics.to_memory_format(torch.empty(count, 3, size, size, device=numerics.device))
+        with CountedTensors() as counted, _autocast(numerics):
+            outputs = functional_call(network, weights, (images,)).float()
             kept = counted.now
         del outputs
     return kept
+
+
+def fake_weights(fake: FakeTensorMode, network: nn.Module, device: str) -> dict[str, torch.Tensor]:
+    """Return the parameters and buffers of a network, by name, as tensors without memory on a device."""
+    named = chain(network.named_parameters(), network.named_buffers())
+    return {name: fake.from_tensor(tensor).to(device) for name, tensor in named}
+
+
+@contextmanager
+def _autocast(numerics: Numerics) -> Iterator[None]:
+    """Compute in the number format of the training, also where this machine lacks its device.
+
+    `torch.autocast` does nothing there.
+    """
+    device, dtype = numerics.device, getattr(torch, numerics.dtype)
+    before = torch.is_autocast_enabled(device), torch.get_autocast_dtype(device)
+    torch.set_autocast_enabled(device, dtype != torch.float32)
+    torch.set_autocast_dtype(device, dtype if dtype != torch.float32 else before[1])
+    torch.autocast_increment_nesting()
+    try:
+        yield
+    finally:
+        if torch.autocast_decrement_nesting() == 0:
+            torch.clear_autocast_cache()
+        torch.set_autocast_enabled(device, before[0])
+        torch.set_autocast_dtype(device, before[1])

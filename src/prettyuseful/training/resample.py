@@ -17,10 +17,11 @@ import torch
 import torch.nn.functional as F
 
 from prettyuseful.memory import keep_freed_memory
+from prettyuseful.training.device import copy_to
 
 _REACH = 2  # radius of the filter in pixels
 _FINE, _COARSE = 2.0**-22, 2.0**-14  # resolution of a weight, and of its coarse part
-_PIXELS = 2**23  # pixels that an accelerator filters at once
+_ACCELERATOR_PIXELS = 2**25  # pixels that an accelerator filters at once, with about 1 GB of intermediate results
 _CPU_PART, _CPU_WINDOW = 16, 1  # images per task of a thread, and images filtered at once; few, to fit into the cache
 
 
@@ -50,30 +51,69 @@ def resample(
     Raises:
         ValueError: a box is empty or extends beyond its image.
     """
-    views = boxes if sizes is None else torch.cat([torch.zeros_like(sizes), sizes], dim=1)
-    limits = torch.tensor(images.shape[1:3]) if sizes is None else sizes.double() + 1e-6
-    if bool((boxes[:, :2] < 0).any() or (boxes[:, 2:] <= 0).any() or (boxes[:, :2] + boxes[:, 2:] > limits).any()):
-        raise ValueError("a box is empty or extends beyond its image")
-    if flips is None:
-        flips = torch.zeros(len(boxes), 2, dtype=torch.bool)
-    sides = torch.stack([boxes[:, :2] - views[:, :2], boxes[:, 2:], views[:, 2:], flips], dim=2).double()
+    sides = sides_of(boxes, images.shape, sizes, flips)
     if out is None:
         out = torch.empty(len(images), 3, size, size, dtype=torch.uint8, device=images.device)
 
     def process(part: slice) -> None:
-        down, across = (_Taps.from_side(side, size, images.device) for side in sides[part].unbind(1))
-        begin = views[part, :2]
-        spans = torch.cat([begin, begin + views[part, 2:]], dim=1).tolist()
-        sources, targets = images[part], out[part]
-        for rows in _slices(len(spans), _CPU_WINDOW if images.device.type == "cpu" else len(spans)):
-            tops, lefts, bottoms, rights = zip(*spans[rows], strict=True)
-            top, left = min(tops), min(lefts)
-            columns = sources[rows, top : max(bottoms), left : max(rights)].permute(0, 2, 3, 1)
-            lines = across.sums(columns, rows, begin[rows, 1] - left).permute(0, 3, 2, 1)
-            targets[rows] = down.sums(lines, rows, begin[rows, 0] - top).permute(0, 2, 1, 3)
+        resample_sides(images[part], sides[part], copy_to(sides[part], images.device), out[part])
 
-    process_in_slices(process, len(images), images.device, max(1, _PIXELS // (images.shape[1] * images.shape[2])))
+    process_in_slices(process, len(images), images.device, accelerator_batch(images))
     return out
+
+
+def sides_of(
+    boxes: torch.Tensor,
+    shape: torch.Size,
+    sizes: torch.Tensor | None = None,
+    flips: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """Return what `resample` needs to know of both sides of every box, for images of shape (N, H, W, 3).
+
+    Returns:
+        (N, 2, 5) float64 on the CPU, vertical and horizontal: where the box begins in the view of the image that the
+        filter uses, length of the box, length of the view, 1 if flipped, and where the view begins.
+
+    Raises:
+        ValueError: a box is empty or extends beyond its image.
+    """
+    views = boxes if sizes is None else torch.cat([torch.zeros_like(sizes), sizes], dim=1)
+    limits = torch.tensor(shape[1:3]) if sizes is None else sizes.double() + 1e-6
+    if bool((boxes[:, :2] < 0).any() or (boxes[:, 2:] <= 0).any() or (boxes[:, :2] + boxes[:, 2:] > limits).any()):
+        raise ValueError("a box is empty or extends beyond its image")
+    if flips is None:
+        flips = torch.zeros(len(boxes), 2, dtype=torch.bool)
+    columns = [boxes[:, :2] - views[:, :2], boxes[:, 2:], views[:, 2:], flips, views[:, :2]]
+    return torch.stack([column.double() for column in columns], dim=2)
+
+
+def resample_sides(
+    images: torch.Tensor, sides: torch.Tensor, device_sides: torch.Tensor, out: torch.Tensor
+) -> torch.Tensor:
+    """Resample images to `out`, (N, 3, S, S), without waiting for their device.
+
+    Args:
+        images: (N, H, W, 3) uint8 on any device.
+        sides: the result of `sides_of`.
+        device_sides: the same on the device of the images.
+        out: memory for the result.
+    """
+    size = out.shape[3]
+    down, across = (_Taps.from_side(sides[:, axis], device_sides[:, axis], size) for axis in (0, 1))
+    spans = torch.stack([sides[:, :, 4], sides[:, :, 4] + sides[:, :, 2]], dim=1).flatten(1).long().tolist()
+    begin = device_sides[:, :, 4, None, None]
+    for rows in _slices(len(spans), _CPU_WINDOW if images.device.type == "cpu" else len(spans)):
+        tops, lefts, bottoms, rights = zip(*spans[rows], strict=True)
+        top, left = min(tops), min(lefts)
+        columns = images[rows, top : max(bottoms), left : max(rights)].permute(0, 2, 3, 1)
+        lines = across.sums(columns, rows, begin[rows, 1] - left).permute(0, 3, 2, 1)
+        out[rows] = down.sums(lines, rows, begin[rows, 0] - top).permute(0, 2, 1, 3)
+    return out
+
+
+def accelerator_batch(images: torch.Tensor) -> int:
+    """Return how many of (N, H, W, 3) images an accelerator filters at once."""
+    return max(1, _ACCELERATOR_PIXELS // (images.shape[1] * images.shape[2]))
 
 
 def grid_boxes(sizes: torch.Tensor, size: int, resize: int | None, crops: int = 1) -> torch.Tensor:
@@ -142,16 +182,17 @@ class _Taps:
     used: list[int]  # number of taps with non-zero weights, for each image
 
     @classmethod
-    def from_side(cls, side: torch.Tensor, size: int, device: torch.device) -> _Taps:
+    def from_side(cls, side: torch.Tensor, device_side: torch.Tensor, size: int) -> _Taps:
         """Return the filter for one side.
 
         Args:
-            side: (N, 4) float64 on the CPU: start in the view, length, length of the view, and 1 if flipped.
+            side: (N, 5), one axis of the result of `sides_of`.
+            device_side: the same on the device of the filter.
             size: length of the result in pixels.
-            device: device of the tensors.
         """
+        device = device_side.device
         used = (2 * _REACH * (side[:, 1] / size).clamp(min=1)).ceil().int().tolist()
-        start, length, extent, flipped = side.to(device)[:, :, None, None].unbind(1)
+        start, length, extent, flipped, _ = device_side[:, :, None, None].unbind(1)
         scale = length / size
         wide = scale.clamp(min=1)
         positions = torch.arange(size, device=device)[:, None]
@@ -173,13 +214,13 @@ class _Taps:
         Args:
             table: the input lines.
             part: the images of this filter that `table` has.
-            begin: (n,) on the CPU, the line of `table` where the view of an image begins; 0 for a single image.
+            begin: (n, 1, 1), the line of `table` where the view of an image begins; 0 for a single image.
         """
         count, length, *rest = table.shape
         taps = max(self.used[part])
         lines, weights = self.lines[part, :, :taps], self.weights[part, :, :taps]
         if count > 1:
-            lines = lines + (begin + length * torch.arange(count)).to(table.device)[:, None, None]
+            lines = lines + (begin.long() + length * torch.arange(count, device=table.device)[:, None, None])
         lines, weights = lines.reshape(-1, taps), weights.reshape(-1, taps)
         flat = table.to(torch.float32, memory_format=torch.contiguous_format).reshape(count * length, -1)
         both = F.embedding_bag(lines, flat, per_sample_weights=weights, mode="sum")

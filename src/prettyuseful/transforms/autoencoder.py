@@ -7,6 +7,7 @@ from typing import Any, cast
 import numpy as np
 import torch
 
+from prettyuseful.errors import DataError
 from prettyuseful.generators.loading import load_parts
 from prettyuseful.generators.models import Model
 from prettyuseful.numerics import Numerics
@@ -21,12 +22,14 @@ class Autoencoder:
     last batch is padded. Results are then independent of the number and order of the images.
 
     Raises:
-        DataError: the model cannot be loaded.
+        DataError: the model has no VAE, or cannot be loaded.
     """
 
     def __init__(self, model: Model, numerics: Numerics) -> None:
         family = model.kind
-        others = [part for part in (*family.text, *family.image) if part != "vae"]
+        if "vae" not in family.image:
+            raise DataError(f"{model.id!r} has no VAE: its pipeline is a {family.pipelines[0]}; choose another model")
+        others = [part for part in (*family.text, *family.image) if part not in ("", "vae")]
         # Some VAEs overflow in float16. The loss of the VAE is of interest, not the loss of the number format.
         pipeline = load_parts(model.source, family, others, numerics.model_copy(update={"dtype": "float32"}))
         self.vae, self.factor = pipeline.vae.to(numerics.device).eval(), int(pipeline.vae_scale_factor)

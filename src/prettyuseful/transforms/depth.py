@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from PIL import Image
 from transformers import AutoImageProcessor, AutoModelForDepthEstimation
 
+from prettyuseful.data.threads import map_in_order, preparing_threads
 from prettyuseful.errors import DataError
 from prettyuseful.hub.pretrained import ModelKind, load_pretrained
 from prettyuseful.numerics import Numerics
-from prettyuseful.transforms.base import grey_image, map_images, min_max_scale
+from prettyuseful.transforms.base import grey_image, min_max_scale
 
+_BATCH = 8  # images; part of the version of `Depth`, because it can change the last bits
 _MIN_RANGE = 1e-6  # in fractions of the largest value: rounding errors of float32
 _DEPTH_MODEL = ModelKind(
     AutoModelForDepthEstimation,
@@ -22,7 +26,9 @@ _DEPTH_MODEL = ModelKind(
 
 
 class DepthMap:
-    """Depth maps by a model from a folder or the hub (`owner/name` or `owner/name@revision`), one image at a time.
+    """Depth maps by a model from a folder or the hub (`owner/name` or `owner/name@revision`).
+
+    Images pass through it in batches of one size; the last one is filled, so a map does not depend on other images.
 
     The library resizes each map back to the size of the image (bicubic). Code and pickles of the model are never run.
 
@@ -33,19 +39,26 @@ class DepthMap:
     def __init__(self, location: str, numerics: Numerics) -> None:
         self.device, self.dtype = numerics.device, getattr(torch, numerics.dtype)
         self.processor, model = load_pretrained(_DEPTH_MODEL, location, self.dtype)
-        self.model = model.to(self.device).eval()
+        self.model, self.threads = model.to(self.device).eval(), preparing_threads(numerics)
 
     def apply(self, images: np.ndarray) -> np.ndarray:
-        return map_images(images, self._depth_map)
+        filled = np.arange(0, len(images) + -len(images) % _BATCH).clip(max=len(images) - 1).reshape(-1, _BATCH)
+        batches = map_in_order(lambda rows: self._prepare(images[rows]), filled, self.threads)
+        return np.concatenate([self._depth_maps(batch, images.shape[1:3]) for batch in batches])[: len(images)]
+
+    def _prepare(self, images: np.ndarray) -> Any:
+        return self.processor(images=[Image.fromarray(image) for image in images], return_tensors="pt")
 
     @torch.inference_mode()
-    def _depth_map(self, image: np.ndarray) -> np.ndarray:
-        size = image.shape[:2]
-        inputs = self.processor(images=Image.fromarray(image), return_tensors="pt").to(self.device, dtype=self.dtype)
-        output = self.model(**inputs)
+    def _depth_maps(self, batch: Any, size: tuple[int, int]) -> np.ndarray:
+        output = self.model(**batch.to(self.device, dtype=self.dtype))
         output["predicted_depth"] = output["predicted_depth"].float()
         # The size is a positional argument: most models resize to it, ZoeDepth removes its padding.
-        depth = self.processor.post_process_depth_estimation(output, [size])[0]["predicted_depth"]
+        sizes = [size] * len(output["predicted_depth"])
+        maps = [result["predicted_depth"] for result in self.processor.post_process_depth_estimation(output, sizes)]
+        return np.stack([self._grey(depth, size) for depth in maps])
+
+    def _grey(self, depth: torch.Tensor, size: tuple[int, int]) -> np.ndarray:
         if depth.shape != size:
             depth = torch.nn.functional.interpolate(depth.reshape(1, 1, *depth.shape[-2:]), size, mode="bicubic")[0, 0]
         values = depth.cpu().double().numpy()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field, JsonValue
@@ -34,6 +34,7 @@ class Depth(TransformSource):
     folder. Depth-Anything maps near objects to bright values; models that estimate distances map them to dark values.
     """
 
+    version: ClassVar[int] = 2
     kind: Literal["depth"] = "depth"
     model: Annotated[str, RelativePath(resolve_existing_folder)] = Field(
         "large", min_length=1, description="`large`, `small`, a hub id or a folder"

@@ -294,7 +294,7 @@ TAMPERED_BUCKETS: dict[str, tuple[str, bytes]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", ["memory", "s3"])
+@pytest.mark.parametrize("kind", ["memory", pytest.param("s3", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", TAMPERED_BUCKETS)
 def test_nothing_outside_a_tampered_prefix_is_touched(
     name: str, kind: str, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -4,7 +4,8 @@ import json
 import shutil
 from contextlib import suppress
 from dataclasses import replace
-from itertools import islice
+from itertools import islice, zip_longest
+from math import ceil
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from prettyuseful.errors import DataError, StepFailedError
 from prettyuseful.numerics import Numerics
-from prettyuseful.prompts.captioners.base import Picture
+from prettyuseful.prompts.captioners.base import CAPTIONS_AT_ONCE, Picture
 from prettyuseful.prompts.captioners.source import CaptionerSource, open_captioner
 from prettyuseful.prompts.captioners.vision_language import VisionLanguageCaptioner
 
@@ -80,6 +81,35 @@ def test_caption_depends_only_on_its_picture(captioner: VisionLanguageCaptioner)
     together = captioner.captions(pictures)
     assert together == [captioner.captions([shown])[0] for shown in pictures]
     assert captioner.captions(pictures[::-1]) == together[::-1]
+
+
+def test_pictures_of_equal_shapes_are_captioned_in_full_batches(
+    folder: Path, captioner: VisionLanguageCaptioner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Questions of two lengths are never in one batch, and the captions are those of single pictures."""
+    asking = make(folder, instruction="w1 {class}")
+    shown = [replace(one, class_name="w2") for one in answered_pictures(captioner, CAPTIONS_AT_ONCE + 1)]
+    other = [replace(one, class_name="w2 w2 w2") for one in shown]
+    answered = [one for one in other if _answer(asking, one)]
+    mixed = [one for pair in zip_longest(shown, answered) for one in pair if one is not None]
+    expected = [_answer(asking, one) for one in mixed]
+    shapes, generate = [], asking.model.generate
+
+    def watched(**inputs: torch.Tensor) -> torch.Tensor:
+        shapes.append(tuple(inputs["input_ids"].shape))
+        return torch.as_tensor(generate(**inputs))
+
+    monkeypatch.setattr(asking.model, "generate", watched)
+    assert asking.captions(mixed) == expected
+    assert {count for count, _ in shapes} == {CAPTIONS_AT_ONCE}
+    assert len({length for _, length in shapes}) == 2
+    assert len(shapes) == ceil(len(shown) / CAPTIONS_AT_ONCE) + ceil(len(answered) / CAPTIONS_AT_ONCE)
+
+
+def _answer(captioner: VisionLanguageCaptioner, shown: Picture) -> str:
+    with suppress(StepFailedError):
+        return captioner.captions([shown])[0]
+    return ""
 
 
 def test_instruction_class_length_and_size_reach_the_model(captioner: VisionLanguageCaptioner, folder: Path) -> None:

@@ -14,6 +14,9 @@ PAPER_INSTRUCTION = (
 )
 """Our wording of the paper's instruction. The prompt is `<class>, <caption>`."""
 
+CAPTIONS_AT_ONCE = 8
+"""Pictures that a model on this machine captions together. It is in the key, because it can change the last bits."""
+
 
 @dataclass(frozen=True)
 class Picture:

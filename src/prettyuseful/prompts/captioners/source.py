@@ -18,7 +18,7 @@ from prettyuseful.hub.ids import is_hub_id
 from prettyuseful.numerics import Numerics
 from prettyuseful.paths import is_file
 from prettyuseful.prompts.captioners.access import EndpointSettings, read_key
-from prettyuseful.prompts.captioners.base import PAPER_INSTRUCTION, Captioner
+from prettyuseful.prompts.captioners.base import CAPTIONS_AT_ONCE, PAPER_INSTRUCTION, Captioner
 
 DESCRIBER = "describer"
 
@@ -67,7 +67,12 @@ class CaptionerSource(BareName, EndpointSettings):
         model = pin_model_source(self.model)
         assert isinstance(model.content, dict)
         source = self.model_copy(update={"model": model.source})
-        return Pinned(source=source, content={"kind": kind, **model.content, **request})
+        content = {"kind": kind, **model.content, **request, "at_once": CAPTIONS_AT_ONCE}
+        return Pinned(source=source, content=content)
+
+    def numerics(self, available: Numerics) -> Numerics:
+        """Return those of the settings that can change captions: a step reserves no GPU unless the model runs in it."""
+        return available if self._kind() == "vision-language" else Numerics(threads=available.threads)
 
     def _kind(self) -> str:
         if self.endpoint is not None:

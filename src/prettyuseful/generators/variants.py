@@ -1,0 +1,68 @@
+"""Variants of the weight files of a pipeline, such as fp16 in `diffusion_pytorch_model.fp16.safetensors`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from prettyuseful.errors import DataError
+from prettyuseful.paths import exists
+
+DEFAULT = "default"
+"""The files whose names have no variant."""
+FALLBACKS = (DEFAULT, "fp16", "bf16")
+"""What is loaded, in this order, from a model that lacks the preferred variant."""
+VARIANT = r"[A-Za-z0-9_]{1,32}"
+_MARK = "#"  # between the source of a model and the variant that a study asks for
+_WEIGHTS = re.compile(
+    rf"(?:^|/)(?:model|pytorch_model|diffusion_pytorch_model)(?:\.(?P<before>{VARIANT}))?"
+    rf"(?:-\d+-of-\d+)?(?:\.(?P<after>{VARIANT}))?\.(?:safetensors|bin)$"
+)
+
+
+@dataclass(frozen=True)
+class ChosenVariant:
+    """The variant to load. `exact`: a study asks for it, so no other one replaces it."""
+
+    name: str
+    exact: bool = False
+
+    @property
+    def argument(self) -> str | None:
+        """The argument for `from_pretrained`."""
+        return None if self.name == DEFAULT else self.name
+
+    def loaded_from(self, available: Sequence[str]) -> str:
+        """Return the variant that is loaded from a model with these variants; if they are unknown, the chosen one."""
+        if self.exact or not available or self.name in available:
+            return self.name
+        return next((name for name in FALLBACKS if name in available), self.name)
+
+
+NO_VARIANT = ChosenVariant(DEFAULT)
+
+
+def variants_of(files: Iterable[str]) -> tuple[str, ...]:
+    """Return the variants of the weights among the files of a pipeline, sorted, the default one first."""
+    found = {match["before"] or match["after"] or DEFAULT for match in map(_WEIGHTS.search, files) if match}
+    return tuple(sorted(found, key=lambda name: (name != DEFAULT, name)))
+
+
+def check_variant(model: str, variant: str, available: Sequence[str]) -> None:
+    """Raise DataError if the weights of a model have another variant only; `available` is empty if unknown."""
+    if available and variant not in available:
+        raise DataError(f"{model!r} has no weights of the variant {variant!r}; available: {', '.join(available)}")
+
+
+def join_variant(name: str, variant: str | None) -> str:
+    """Return the source of a model with the variant that a study asks for."""
+    return name if variant is None else f"{name}{_MARK}{variant}"
+
+
+def split_variant(name: str) -> tuple[str, str | None]:
+    """Return the source of a model and the variant that a study asks for, if any."""
+    before, mark, variant = name.rpartition(_MARK)
+    if mark and before and re.fullmatch(VARIANT, variant) and not exists(name):
+        return before, variant
+    return name, None

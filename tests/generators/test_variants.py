@@ -1,0 +1,55 @@
+"""Variants of weight files by their names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from prettyuseful.errors import DataError
+from prettyuseful.generators.variants import (
+    DEFAULT,
+    ChosenVariant,
+    check_variant,
+    join_variant,
+    split_variant,
+    variants_of,
+)
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        (["unet/diffusion_pytorch_model.safetensors", "unet/config.json", "vae/x.fp8.safetensors"], (DEFAULT,)),
+        (["model_index.json", "text_encoder/model.fp16.safetensors"], ("fp16",)),
+        (["t/model.fp16-00001-of-00002.safetensors", "t/model-00001-of-00002.safetensors"], (DEFAULT, "fp16")),
+        (["t/diffusion_pytorch_model-00001-of-00002.bf16.safetensors", "t/pytorch_model.bin"], (DEFAULT, "bf16")),
+        ([], ()),
+    ],
+)
+def test_file_names_tell_the_variants(files: list[str], expected: tuple[str, ...]) -> None:
+    assert variants_of(files) == expected
+
+
+def test_a_preferred_variant_is_replaced_and_an_exact_one_is_not() -> None:
+    assert ChosenVariant("fp16").loaded_from(("default", "fp16")) == "fp16"
+    assert ChosenVariant("fp16").loaded_from(("bf16", "default")) == DEFAULT
+    assert ChosenVariant(DEFAULT).loaded_from(("bf16", "fp16")) == "fp16"
+    assert ChosenVariant("fp16", exact=True).loaded_from(("default",)) == "fp16"
+    assert ChosenVariant("fp16").loaded_from(()) == "fp16"
+    assert (ChosenVariant("fp16").argument, ChosenVariant(DEFAULT).argument) == ("fp16", None)
+
+
+def test_an_unknown_variant_names_the_known_ones() -> None:
+    check_variant("a", "fp16", ())  # nothing is known
+    with pytest.raises(DataError, match=r"^'a' has no weights of the variant 'fp8'; available: default, fp16$"):
+        check_variant("a", "fp8", ("default", "fp16"))
+
+
+def test_sources_carry_the_variant(tmp_path: Path) -> None:
+    assert split_variant(join_variant("owner/name@0123", "fp16")) == ("owner/name@0123", "fp16")
+    assert split_variant(join_variant("owner/name", None)) == ("owner/name", None)
+    folder = tmp_path / "my#model"
+    folder.mkdir()
+    assert split_variant(str(folder)) == (str(folder), None)
+    assert split_variant(join_variant(str(folder), "bf16")) == (str(folder), "bf16")
