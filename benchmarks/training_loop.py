@@ -9,9 +9,10 @@ at 32 px with the recipe `small`, and `resnet18` of timm at 128 px with the reci
 - `timm memory`: the same on decoded images, so that nothing is read or decoded.
 - `timm memory, channels last`: the same with the option `--channels-last` of `train.py`.
 
-The files have the size that ours stores (32 and 144 px), which is to timm's advantage: originals are larger. Batch size,
-crops, flips and the ranges of colour changes are equal; instead of shifts of up to 3 of 32 px, timm crops and resizes 66
-to 100% of the area. With `--workers`, timm's loader uses so many processes besides the threads.
+The files have the size that ours stores (32 and 144 px), which is to timm's advantage: originals are larger. Batch
+size, crops, flips and the ranges of colour changes are equal; instead of shifts of up to 3 of 32 px, timm crops and
+resizes 66 to 100% of the area. All loops run in one process, so timm's profits from memory that ours keeps. With
+`--workers`, timm's loader uses so many processes besides the threads.
 """
 
 from __future__ import annotations
@@ -112,7 +113,7 @@ def ours(case: Case, pixels: Pixels, folder: Path, threads: int) -> Callable[[],
         classifier = init_classifier(design, 0, None).to(numerics)
         checkpoints = Checkpoints(folder / "checkpoints", float("inf"))
         started = time.perf_counter()
-        train(classifier, pixels, case.recipe, 0, folder / "log.jsonl", checkpoints, lambda fraction: None)
+        train(classifier, pixels, case.recipe, 0, folder / "log.jsonl", checkpoints, lambda _: None)
         return time.perf_counter() - started
 
     return epoch
@@ -121,16 +122,19 @@ def ours(case: Case, pixels: Pixels, folder: Path, threads: int) -> Callable[[],
 def theirs(case: Case, images: Any, threads: int, workers: int, channels_last: bool = False) -> Callable[[], float]:
     """Return a function that trains one epoch as timm's `train.py` does, and returns its seconds."""
     recipe, augmentation = case.recipe, case.recipe.augmentation
-    is_small = isinstance(augmentation, SmallAugmentation)
+    if isinstance(augmentation, SmallAugmentation):
+        scale, jitter = (0.66, 1.0), augmentation.jitter
+    else:
+        scale, jitter = augmentation.scale or (1.0, 1.0), 0.0
     loader = timm.data.create_loader(
         images,
         input_size=(3, augmentation.size, augmentation.size),
         batch_size=recipe.batch_size,
         is_training=True,
-        scale=(0.66, 1.0) if is_small else augmentation.scale,
+        scale=scale,
         ratio=(3 / 4, 4 / 3),
         hflip=0.5,
-        color_jitter=(augmentation.jitter, augmentation.jitter, 0.0) if is_small else 0.0,
+        color_jitter=(jitter, jitter, 0.0) if jitter else 0.0,
         interpolation="bicubic",
         num_workers=workers,
         persistent_workers=workers > 0,

@@ -54,7 +54,7 @@ def largest_fitting_count(work: Callable[[int], object], count: int) -> int:
 def keep_freed_memory() -> None:
     """Make glibc keep freed blocks of up to 32 MB for the next tensor instead of returning them to the system.
 
-    Otherwise every large tensor on a CPU begins with page faults: a quarter of the time of small networks. glibc raises
+    Otherwise every large tensor on a CPU begins with page faults: a sixth of the time of small networks. glibc raises
     its threshold when a process frees a block of this size (malloc(3), M_MMAP_THRESHOLD).
     """
     import torch

@@ -29,7 +29,9 @@ def test_pipeline_folder_is_temporary() -> None:
 
 
 def test_different_models_have_different_fingerprints() -> None:
-    base, curated, random, turbo = (pin_model(f"pocket-{name}").content for name in ("base", "curated", "random", "turbo"))
+    base, curated, random, turbo = (
+        pin_model(f"pocket-{name}").content for name in ("base", "curated", "random", "turbo")
+    )
     assert len({str(content) for content in (base, curated, random)}) == 3
     assert turbo == base  # in fewer steps
 

@@ -41,7 +41,7 @@ class StudyNumerics(TrainingNumerics):
         )
 
     def training_numerics(self) -> TrainingNumerics:
-        """Return the settings of training; auto is channels_last, with bfloat16 autocast on a GPU and float32 on a CPU."""
+        """Return the settings of training; auto is channels_last, on a GPU with bfloat16 autocast."""
         return _training_numerics(self)
 
     def inference_numerics(self) -> Numerics:
