@@ -15,7 +15,8 @@ ROOT = Path(prettyuseful.__file__).parent
 # From the foot of the house to its roof: a module imports from its own layer's package and from layers before it.
 LAYERS = (
     ("errors", "redaction", "memory", "formatting", "paths"),
-    ("numerics", "operations", "student", "tensor_memory", "untrusted_text"),
+    ("numerics", "student", "tensor_memory", "untrusted_text"),
+    ("operations",),
     ("engine",),
     ("output_files",),
     ("hub", "plugins", "interface_checks"),

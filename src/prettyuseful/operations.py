@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -12,10 +11,12 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
 
+from prettyuseful.tensor_memory import CountingModes, attention_inputs
+
 _NO_KERNEL = frozenset({"empty", "empty_like", "empty_strided", "new_empty", "new_empty_strided"})
 
 
-class CountedOperations:
+class CountedOperations(CountingModes):
     """Counts the operations inside the `with` block.
 
     Attributes:
@@ -26,18 +27,7 @@ class CountedOperations:
 
     def __init__(self) -> None:
         self.flops = self.launches = 0
-        self._modes = (_Operators(self), _FusedAttention(self))
-
-    def __enter__(self) -> Self:
-        for mode in self._modes:
-            mode.__enter__()  # type: ignore[no-untyped-call]
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        for mode in reversed(self._modes):
-            mode.__exit__(kind, value, trace)  # type: ignore[no-untyped-call]
+        super().__init__(_Operators(self), _FusedAttention(self))
 
 
 class _Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -84,7 +74,7 @@ class _FusedAttention(TorchFunctionMode):
         kwargs = kwargs or {}
         if function is not F.scaled_dot_product_attention:
             return function(*args, **kwargs)
-        query, key, value = [*args, *(kwargs[name] for name in ("query", "key", "value") if name in kwargs)][:3]
+        query, key, value = attention_inputs(args, kwargs)
         *outer, length, width = query.shape
         pairs = torch.Size(outer).numel() * length * key.shape[-2]
         self.counted.flops += 2 * pairs * (width + value.shape[-1])

@@ -15,7 +15,30 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 
-class CountedTensors:
+class CountingModes:
+    """Modes of PyTorch that count together inside one `with` block."""
+
+    def __init__(self, *modes: TorchDispatchMode | TorchFunctionMode) -> None:
+        self._modes = modes
+
+    def __enter__(self) -> Self:
+        for mode in self._modes:
+            mode.__enter__()  # type: ignore[no-untyped-call]
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for mode in reversed(self._modes):
+            mode.__exit__(kind, value, trace)  # type: ignore[no-untyped-call]
+
+
+def attention_inputs(args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[torch.Tensor]:
+    """Return query, key and value of a call of `scaled_dot_product_attention`."""
+    return [*args, *(kwargs[name] for name in ("query", "key", "value") if name in kwargs)][:3]
+
+
+class CountedTensors(CountingModes):
     """Counts the bytes of tensors that are created inside the `with` block, and of no others.
 
     A tensor counts until its storage is freed, so what PyTorch keeps for the backward pass counts, too. Attention
@@ -30,18 +53,7 @@ class CountedTensors:
     def __init__(self) -> None:
         self.now = self.peak = 0
         self._storages: dict[int, weakref.ref[Any]] = {}
-        self._modes = (_Operators(self._skip, self._add), _FusedAttention())
-
-    def __enter__(self) -> Self:
-        for mode in self._modes:
-            mode.__enter__()  # type: ignore[no-untyped-call]
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        for mode in reversed(self._modes):
-            mode.__exit__(kind, value, trace)  # type: ignore[no-untyped-call]
+        super().__init__(_Operators(self._skip, self._add), _FusedAttention())
 
     def reset_peak(self) -> None:
         self.peak = self.now
@@ -95,7 +107,7 @@ class _FusedAttention(TorchFunctionMode):
     ) -> Any:
         kwargs = kwargs or {}
         if function is F.scaled_dot_product_attention:
-            inputs = [*args, *(kwargs[name] for name in ("query", "key", "value") if name in kwargs)][:3]
+            inputs = attention_inputs(args, kwargs)
             if inputs[0].is_meta or isinstance(inputs[0], FakeTensor):
                 return _Attention.apply(*inputs)
         return function(*args, **kwargs)

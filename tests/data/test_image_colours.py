@@ -4,7 +4,7 @@ import io
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from tests.data.odd_images import HEIGHT, WIDTH, png_of, saved, srgb_profile, transparent_left, wide_profile
@@ -15,6 +15,9 @@ from prettyuseful.errors import DataError
 
 @settings(max_examples=60, deadline=None)
 @given(st.floats(-1e30, 1e30), st.floats(1e-3, 1e30), st.booleans())
+@example(15.5, 1.0, False)
+@example(100.1, 0.01, False)
+@example(40_000.0, 50.0, True)
 def test_an_image_with_contrast_is_never_black(low: float, spread: float, integers: bool) -> None:
     values = (low + spread * np.linspace(0, 1, WIDTH * HEIGHT)).reshape(HEIGHT, WIDTH)
     if integers:

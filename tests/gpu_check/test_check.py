@@ -58,12 +58,12 @@ def test_a_part_without_time_is_left_out() -> None:
     assert result.wrong == []
 
 
-def test_plan_reads_the_card_of_a_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_plan_reads_the_card_of_a_result(tmp_path: Path) -> None:
     lines = [Line("product", 600.0, RATE), Line(f"sd: {SHARE}", 30.0, "%"), Line(f"sdxl: {SHARE}", 50.0, "%")]
-    monkeypatch.setattr("prettyuseful.gpu_check.check.local_card", lambda: CARDS["h100"])
-    (tmp_path / "gpu-check.json").write_text(to_json(Result("NVIDIA H100", 80 * 10**9, lines)))
-    card, known = find_card(str(tmp_path / "gpu-check.json")), CARDS["h100"]
+    known = CARDS["h100"]
+    (tmp_path / "gpu-check.json").write_text(to_json(Result("NVIDIA H100", 80 * 10**9, known, lines)))
+    card = find_card(str(tmp_path / "gpu-check.json"))
     assert (card.checked, card.tensor, card.generator_share) == (True, 600e12, 0.4)
     assert card.classifier_share * card.tensor == pytest.approx(known.classifier_share * known.tensor)
-    assert Result("NVIDIA H100", 80 * 10**9, lines[:1]).card() is None
-    assert Result("a CPU", None, lines).card() is None
+    assert Result("NVIDIA H100", 80 * 10**9, known, lines[:1]).card() is None
+    assert Result("a CPU", None, lines=lines).card() is None

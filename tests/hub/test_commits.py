@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event
 
 import huggingface_hub
 import pytest
@@ -161,6 +162,15 @@ def test_a_hub_is_reachable_if_it_has_the_repository_in_time(monkeypatch: pytest
     assert not is_reachable("we/unknown")
     clear_answers()
     monkeypatch.setattr(commits, "_PATIENCE", 0.0)
-    assert not is_reachable("we/model@v1")
+    ended = Event()
+
+    def never_answer(name: str) -> Commit:
+        ended.wait(60)
+        raise DataError(f"no answer for {name}")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(commits, "resolve", never_answer)
+        assert not is_reachable("we/model@v1")
+        ended.set()
     go_offline(monkeypatch)
     assert not is_reachable("we/model")

@@ -49,3 +49,9 @@ def test_values_without_secrets(value: str) -> None:
 )
 def test_passwords_before_a_host(text: str, passwords: list[str]) -> None:
     assert [text[start:end] for start, end in logins(text)] == passwords
+
+
+def test_long_secrets_are_bounded_by_the_length_of_the_value_only() -> None:
+    secrets = [f"key-{number:03}-" + "a/" * 300 for number in range(100)]
+    assert set(secrets) <= set(secrets_in_pairs("\n".join(f"token={secret}" for secret in secrets)))
+    assert sum(map(len, secrets_in_pairs("".join(f"password=a{n}" for n in range(6_000))))) < 1_000_000

@@ -183,12 +183,18 @@ def _scale_limits(low: float, high: float, usual: tuple[int, ...]) -> tuple[floa
     """Return the values that become 0 and 255, and their words.
 
     Integers are scaled by the smallest of 8, 10, 12, 14 and 16 bits that holds all values, floats by 1, 255 or 65,535.
-    What would be nearly black in this way, or has values outside, is scaled by its own smallest and largest value.
+    What would be nearly black or of one grey level in this way, or has values outside, is scaled by its own smallest
+    and largest value.
     """
     top = next((limit for limit in usual if high <= limit), None)
-    if low < 0 or top is None or (high > low and high * 255 < _DARK * top):
+    if low < 0 or top is None or (high > low and (high * 255 < _DARK * top or _is_one_level(low, high, top))):
         return low, max(high, np.nextafter(low, np.inf)), "its own smallest to largest value"
     return 0, top, f"0 to {top:,}"
+
+
+def _is_one_level(low: float, high: float, top: float) -> bool:
+    darkest, brightest = _map(np.array([low, high]), 0, top)
+    return bool(darkest == brightest)
 
 
 def _range(values: np.ndarray) -> tuple[float, float, bool]:

@@ -51,7 +51,6 @@ class Sampling(BaseModel):
         description="further arguments of the pipeline's call by name, for diffusers pipelines that are not in the "
         "table of generators, such as {pag_scale: 3.0}",
     )
-
     scheduler: str | dict[str, JsonValue] | None = Field(
         None,
         description="another scheduler of diffusers: its class, or a mapping with class and options of its "

@@ -34,8 +34,7 @@ class DiffusersSampler:
         self.model, self.sampling, self.numerics = find_model(name), sampling, numerics
         family = self.model.kind
         self._side = 0  # pixels of recorded images: some pipelines scale every size to one area
-        load = _load_recorded if family.is_recorded else _load
-        self.pipeline = load(self.model.source, family, sampling, numerics)
+        self.pipeline = _load(self.model.source, family, sampling, numerics)
         self.refiner: Any = None
         if self.model.refiner:
             self.refiner = _load(self.model.refiner_source, FAMILIES["sdxl-refiner"], sampling, numerics)
@@ -189,10 +188,14 @@ class DiffusersSampler:
 
 
 def _load(source: Source, family: Family, sampling: Sampling, numerics: Numerics) -> Any:
-    pipeline = load_parts(source, family, family.text, numerics)
+    """Load a pipeline without its text encoders, unless it needs them beside its denoiser."""
+    if family.is_recorded:
+        pipeline = load_parts(source, family, (), numerics, half=None if family.whole else "image")
+    else:
+        pipeline = load_parts(source, family, family.text, numerics)
     if isinstance(sampling.scheduler, dict):
         replace_scheduler(pipeline, sampling.scheduler)
-    return _prepare(pipeline, family, sampling, numerics)
+    return (_prepare_recorded if family.is_recorded else _prepare)(pipeline, family, sampling, numerics)
 
 
 def _prepare(pipeline: Any, family: Family, sampling: Sampling, numerics: Numerics) -> Any:
@@ -214,11 +217,8 @@ def _prepare(pipeline: Any, family: Family, sampling: Sampling, numerics: Numeri
     return pipeline
 
 
-def _load_recorded(source: Source, family: Family, sampling: Sampling, numerics: Numerics) -> Any:
-    """Load a pipeline without a row, which decodes as it likes: without text encoders, unless it needs them."""
-    pipeline = load_parts(source, family, (), numerics, half=None if family.whole else "image")
-    if isinstance(sampling.scheduler, dict):
-        replace_scheduler(pipeline, sampling.scheduler)
+def _prepare_recorded(pipeline: Any, family: Family, sampling: Sampling, numerics: Numerics) -> Any:
+    """Do the same for a pipeline without a row, which decodes as it likes and may have networks without weights."""
     denoiser = getattr(pipeline, family.denoiser, None)
     if numerics.fuse_projections and denoiser is not None:
         _fuse(denoiser)

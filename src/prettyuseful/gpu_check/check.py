@@ -41,10 +41,17 @@ SECONDS = sum(part.seconds for part in PARTS)
 
 @dataclass
 class Result:
-    """What a check found so far. `device`: name of what was checked. `memory`: its bytes, None for a CPU."""
+    """What a check found so far.
+
+    Attributes:
+        device: name of what was checked.
+        memory: its bytes, None for a CPU.
+        known: the card with the rates of its data sheet, None for a CPU.
+    """
 
     device: str
     memory: int | None
+    known: Card | None = None
     lines: list[Line] = field(default_factory=list)
 
     @property
@@ -59,13 +66,12 @@ class Result:
         """
         rates = [line.seen for line in self.lines if line.unit == RATE and isinstance(line.seen, float)]
         shares = [line.seen for line in self.lines if line.name.endswith(SHARE) and isinstance(line.seen, float)]
-        known = local_card() if self.memory is not None else None
-        if known is None or not rates or not shares:
+        if self.known is None or not rates or not shares:
             return None
         measured = {"tensor": rates[0] * 1e12, "generator_share": min(1.0, median(shares) / 100), "checked": True}
         # Other networks reach the same part of the rate of the data sheet.
-        share = min(1.0, known.classifier_share * known.tensor / (rates[0] * 1e12))
-        return known.model_copy(update=measured | {"name": "checked", "classifier_share": share})
+        share = min(1.0, self.known.classifier_share * self.known.tensor / (rates[0] * 1e12))
+        return self.known.model_copy(update=measured | {"name": "checked", "classifier_share": share})
 
     def as_json(self) -> dict[str, Any]:
         packages, card = environment().packages, self.card()
@@ -107,7 +113,8 @@ def run_check(context: Context, parts: Sequence[Part], on_line: Callable[[Result
         on_line: called with all lines so far, after each one.
         seconds: of all parts together. Time that a part does not need is left to those after it.
     """
-    result = Result(context.device.name, context.device.memory)
+    known = local_card() if context.device.kind == "cuda" else None
+    result = Result(context.device.name, context.device.memory, known)
     share = seconds / sum(part.seconds for part in parts)
     started, used = time.monotonic(), 0.0
     for part in parts:

@@ -25,7 +25,7 @@ _LOGIN = re.compile(r"(?<![^\s,;\"'(=])[^\s:@/,;\"'(=]{1,64}:([^\s@/\"']{1,256})
 _AT_ORACLE = re.compile(rf"@(?=//|\(DESCRIPTION|{HOST}:\d{{2,5}}(?!\d))", re.IGNORECASE)
 _ORACLE = re.compile(r"(thin:|oci8?:|(?<![\w/.:-]))[\w$#-]{1,60}/([^\s@/\"']{1,256})\Z")
 _LONG = 512  # characters of a secret
-_MAX_LONG = 48  # long secrets in one value: those of many pairs on one line each contain all that follow
+_MAX_SHARES = 4  # long secrets that a character of the value is in, on average: a pair contains all that follow it
 _REACH = 330  # characters before an @
 
 Span = tuple[int, int]
@@ -37,10 +37,11 @@ def secrets_in_pairs(value: str) -> Iterator[str]:
 
     A plain word after a colon within a line may be prose, and is left out.
     """
-    long = 0
-    for secret in _values_of_secret_names(value):
-        long += len(secret) > _LONG
-        if len(secret) <= _LONG or long <= _MAX_LONG:
+    left = _MAX_SHARES * len(value)
+    for secret in dict.fromkeys(_values_of_secret_names(value)):
+        if len(secret) > _LONG:
+            left -= len(secret)
+        if len(secret) <= _LONG or left >= 0:
             yield secret
 
 

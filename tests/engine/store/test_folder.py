@@ -93,3 +93,19 @@ def test_one_of_simultaneous_creations_wins(folder: SafeFolder) -> None:
         created = list(pool.map(lambda i: folder.create_once(b"%d" % i, "things", "a"), range(6)))
     assert sum(created) == 1
     assert folder.read(9, "things", "a") == b"%d" % created.index(True)
+
+
+def test_another_process_may_create_the_root_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root, exists = tmp_path / "root", os.path.lexists
+
+    def create_and_ask(path: Path) -> bool:
+        Path(path).mkdir(exist_ok=True)
+        return exists(path)
+
+    monkeypatch.setattr("prettyuseful.engine.store.folder.os.path.lexists", create_and_ask)
+    SafeFolder(root).create("things")
+    assert (root / "things").is_dir()
+    (tmp_path / "file").write_bytes(b"x")
+    monkeypatch.undo()
+    with pytest.raises(NotADirectoryError):
+        SafeFolder(tmp_path / "file").create()

@@ -233,7 +233,7 @@ def _make_root(path: Path) -> None:
     """Create a folder and its parents; in the folder of a group they get its permissions."""
     if path.is_dir():
         return
-    if os.path.lexists(path):
+    if os.path.lexists(path) and not path.is_dir():  # another process may have created it meanwhile
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
     _make_root(path.parent)
     path.mkdir(exist_ok=True)
