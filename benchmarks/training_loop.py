@@ -1,7 +1,7 @@
 """Compare the speed of the training loop with timm's: `python benchmarks/training_loop.py`.
 
 Both train the same networks from random weights on the same images, on the CPU with the same number of threads: `small`
-at 32 px with the recipe `small`, and `resnet18` of timm at 128 px with the recipe `quick`. Epochs alternate.
+at 32 px with the recipe `small`, and `resnet18` of timm at 128 px with the recipe `quick`. Epochs alternate, and another loop begins each time.
 
 - `ours`: `prettyuseful.training.loop.train` on decoded pixels, with the default settings of a study.
 - `timm files`: the loop of timm's `train.py` with `timm.data.create_loader` on JPEG files, decoded by Pillow in every
@@ -182,9 +182,11 @@ def measure(case: Case, folder: Path, epochs: int, threads: int, workers: int) -
     }
     images = len(pixels) // case.recipe.batch_size * case.recipe.batch_size
     speeds: dict[str, list[float]] = {name: [] for name in loops}
-    for _ in range(epochs + 1):
-        for name, epoch in loops.items():
-            speeds[name].append(images / epoch())
+    names = list(loops)
+    for turn in range(epochs + 1):
+        for i in range(len(names)):  # in turns, because the speed of the machine changes
+            name = names[(turn + i) % len(names)]
+            speeds[name].append(images / loops[name]())
     later = {name: [round(speed, 1) for speed in values[1:]] for name, values in speeds.items()}
     return {name: {"median": median(values), "all": values} for name, values in later.items()}
 
