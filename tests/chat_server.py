@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from prettyuseful.prompts.captioners.chat import RetryPolicy
+from prettyuseful.endpoints.client import RetryPolicy
 
 CANARY = "sk-canary/4f9a7c"
 QUICK = RetryPolicy(attempts=3, connect_timeout=2, answer_timeout=1, first_wait=0.01, max_wait=0.02, max_retry_after=5)
