@@ -183,9 +183,12 @@ class EndpointClient:
                 if fatal or len(failures) >= _MAX_FAILURES:
                     return
 
-        async with self._client() as client, asyncio.TaskGroup() as group:
-            for _ in range(min(self.concurrency, len(items))):
-                group.create_task(work(client))
+        try:
+            async with self._client() as client, asyncio.TaskGroup() as group:
+                for _ in range(min(self.concurrency, len(items))):
+                    group.create_task(work(client))
+        except ExceptionGroup as errors:
+            raise errors.exceptions[0] from None
         if fatal:
             raise fatal[0]
         if failures:
@@ -193,7 +196,7 @@ class EndpointClient:
         return [answers[index] for index in range(len(items))]
 
     async def _ask_patiently(self, ask: Callable[[], Awaitable[T]], fatal: Sequence[object]) -> T:
-        retry_policy, reason, few = self.retry_policy, "", 0
+        retry_policy, reason, advice, few = self.retry_policy, "", "", 0
         for attempt in range(retry_policy.attempts):
             if attempt:
                 longest = min(retry_policy.max_wait, retry_policy.first_wait * 2 ** (attempt - 1))
@@ -208,11 +211,11 @@ class EndpointClient:
             try:
                 return await ask()
             except RetryableError as error:
-                reason = str(error)
+                reason, advice = str(error), error.advice
                 self._paused_until = max(self._paused_until, time.monotonic() + error.wait)
                 if error.attempts is not None and (few := few + 1) >= error.attempts:
-                    raise ItemFailedError(f"{reason}; tried {few} times", False, error.advice) from None
-        raise ItemFailedError(f"{reason}; tried {retry_policy.attempts} times", rejected=False)
+                    raise ItemFailedError(f"{reason}; tried {few} times", False, advice) from None
+        raise ItemFailedError(f"{reason}; tried {retry_policy.attempts} times", False, advice)
 
     async def send(self, client: httpx2.AsyncClient, method: str, url: str, body: bytes | None = None) -> ServerAnswer:
         """Send one request and return the answer, whatever its status.

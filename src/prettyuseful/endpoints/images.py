@@ -174,15 +174,18 @@ class ImagesEndpoint(EndpointClient):
         Raises:
             UserError: it is on another server.
         """
-        address = urljoin(f"{self.url}/", url)
-        if (host := _origin(address)) is None or host != _origin(self.url):
+        address = _absolute(self.url, url)
+        if (origin := _origin(address)) is None or origin != _origin(self.url):
             raise UserError(
                 f"{self.description} links to an image on another server ({self.sanitise(_host(address))}), which is "
                 "not fetched; ask for the image itself, such as options: {response_format: b64_json}"
             )
         for attempt in range(_DOWNLOADS):
             try:
-                data = self.content_of(await self.send(client, "GET", address))
+                answer = await self.send(client, "GET", address)
+                if answer.status >= 400:  # what is wrong with one image says nothing about the endpoint
+                    raise RetryableError(f"HTTP {answer.status}")
+                data = self.content_of(answer)
             except RetryableError as error:
                 if attempt + 1 == _DOWNLOADS:
                     raise _unusable(f"the image cannot be downloaded ({error})") from None
@@ -252,6 +255,14 @@ def _from_base64(text: str) -> bytes:
 
 def _unusable(reason: str) -> RetryableError:
     return RetryableError(reason, attempts=ATTEMPTS, advice="read the log of the server, and check model and options")
+
+
+def _absolute(base: str, url: str) -> str:
+    """Return an address that may be relative to the server; an empty text if it is none."""
+    try:
+        return urljoin(f"{base}/", url)
+    except ValueError:
+        return ""
 
 
 def _origin(url: str) -> tuple[str, str, int | None] | None:
