@@ -1,7 +1,8 @@
 """Compare the speed of the training loop with timm's: `python benchmarks/training_loop.py`.
 
 Both train the same networks from random weights on the same images, on the CPU with the same number of threads: `small`
-at 32 px with the recipe `small`, and `resnet18` of timm at 128 px with the recipe `quick`. Epochs alternate, and another loop begins each time.
+at 32 px with the recipe `small`, and `resnet18` of timm at 128 px with the recipe `quick`. Epochs alternate, and
+another loop begins each time.
 
 - `ours`: `prettyuseful.training.loop.train` on decoded pixels, with the default settings of a study.
 - `timm files`: the loop of timm's `train.py` with `timm.data.create_loader` on JPEG files, decoded by Pillow in every
