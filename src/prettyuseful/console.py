@@ -158,7 +158,7 @@ def summary_table(summary: Summary) -> Table:
             *configuration,
             str(row.images_per_class),
             _or_missing(row.to_real, percent),
-            "" if row.holds_real else _or_missing(row.from_real, percent),
+            "" if row.holds_real or row.conditioned else _or_missing(row.from_real, percent),
             *(_metric(summary, row, name) for name in metrics),
         )
     return table

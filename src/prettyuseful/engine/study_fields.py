@@ -77,7 +77,11 @@ _OF_KIND: Mapping[str, Mapping[str, StudyField]] = {
         "words": StudyField("names of classes in prompts", ("classes",)),
     },
     "change": {"per_class": _NUMBER, "stored_size": StudyField("recipe.stored_size")},
-    "check": {"name": StudyField("name of the data set", identifies=True), "role": _internal("role", identifies=True)},
+    "check": {
+        "name": StudyField("name of the data set", identifies=True),
+        "role": _internal("role", identifies=True),
+        "conditioned": StudyField("condition", exact=False),
+    },
     "collect": {"classes": _CLASSES, "images_per_class": _NUMBER},
     "decode": {"stored_size": StudyField("recipe.stored_size")},
     "diagnose": _SETUP,
@@ -110,6 +114,7 @@ _OF_KIND: Mapping[str, Mapping[str, StudyField]] = {
         "micro_batch": StudyField("micro_batch", ("generator",)),
         "prompts": _internal("number of prompts"),
         "encoding": _internal("encoding of prompts"),
+        "condition": StudyField("condition", exact=False),
         "label": _internal("number of the class", identifies=True),
     },
     "generate-hosted": {

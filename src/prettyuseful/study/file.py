@@ -34,6 +34,8 @@ from prettyuseful.fields import (
     resolve_plugin,
 )
 from prettyuseful.generators.base import Sampling
+from prettyuseful.generators.conditions.edit import Editing
+from prettyuseful.generators.conditions.rows import AnyCondition
 from prettyuseful.generators.hosted import HostedModel
 from prettyuseful.generators.models import MODELS
 from prettyuseful.generators.variants import VARIANT
@@ -104,6 +106,7 @@ _GENERATION_FIELDS = (
     "sampling",
     "micro_batch",
     "variant",
+    "condition",
 )  # fields that only apply to generated images
 
 
@@ -173,6 +176,11 @@ class DatasetPlan(_Strict):
         description="variant of the generator's weight files, such as fp16 for model.fp16.safetensors, or default for "
         "those without one; by default what the generator's row prefers, and the study is refused if it does not exist",
     )
+    condition: AnyCondition | None = Field(
+        None,
+        description="conditions the generated images on real training images: image (image-to-image), inpaint, edit "
+        "(an editing model) or image-prompt (an IP-Adapter), such as {kind: image, strength: 0.6}",
+    )
     control: str | None = Field(
         None, description="pre-registers a comparison of this data set with another data set of the study"
     )
@@ -194,11 +202,20 @@ class DatasetPlan(_Strict):
         if self.generator is None and (names := [name for name in _GENERATION_FIELDS if name in self.model_fields_set]):
             kind = "mix" if self.mix else "selection" if self.select else "derived data set"
             raise ValueError(f"{names[0]} does not apply to a {kind}; set it in the data sets that it is made from")
+        if self.condition is not None and self.condition.edits and "prompts" in self.model_fields_set:
+            raise ValueError("prompts has no effect: the instruction of condition is the prompt; remove prompts")
         if (self.of is not None) != ((self.transform is None) != (self.drop is None)):
             raise ValueError("of needs exactly one of transform and drop, and transform and drop need of")
         if self.drop and self.of == REAL:
             raise ValueError("drop does not apply to real images, because they are not diagnosed")
         return self
+
+    @property
+    def effective_prompts(self) -> PromptPlan:
+        """The prompts that are used: an editing model has its instruction as the prompt."""
+        if isinstance(self.condition, Editing):
+            return PromptPlan(strategy="instruction", templates=(self.condition.instruction,))
+        return self.prompts
 
     @property
     def source(self) -> str | None:
@@ -578,6 +595,11 @@ class Study(_Strict):
     def image_sources(self, name: str) -> set[str]:
         """Return the names of the data sets that the images of `name` come from, following `mix`, `of` and `select`."""
         return _image_sources(name, self.datasets)
+
+    def is_conditioned(self, name: str) -> bool:
+        """Return whether some images of a data set were generated from real training images."""
+        plans = (self.datasets.get(source) for source in self.image_sources(name))
+        return any(plan is not None and plan.condition is not None for plan in plans)
 
     @property
     def random_controls(self) -> dict[str, str]:
