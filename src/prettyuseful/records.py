@@ -211,6 +211,8 @@ class DatasetRecord(_Versioned):
     `holds_real`: it contains real images, so classifiers trained on real images are not tested on it. `of`: the data
     set that this one is derived from. `generator`: origin of the images. `prompts`: name of the prompt strategy.
     `prompts_cut`: number of prompts that a tokenizer truncated, by tokenizer. `pretrain`: data set for pretraining.
+    `condition`: what the images were generated from besides prompts, such as `image-to-image at strength 0.6 from 8
+    real training images per class`, or null; with it, classifiers trained on real images are not tested on it.
     `applied`: settings that were applied when the images were made. `stored`: the format of generated images, such as
     "PNG" or "JPEG of quality 95". `without_contrast`: number of generated images of one colour; `not_finite`: how many
     of them are black, because their values were NaN or infinite. `keys`: keys of its artifacts. `samples[class]`:
@@ -233,6 +235,7 @@ class DatasetRecord(_Versioned):
     seed: int | None = None
     draws: Annotated[int, Field(ge=1, le=MAX_DRAWS)] = 1
     pretrain: str | None = None
+    condition: str | None = None
     applied: dict[str, JsonValue] = {}
     stored: str | None = None
     without_contrast: Count | None = None

@@ -113,14 +113,16 @@ def build_table(rows: Sequence[Mapping[str, Any]], classes: Sequence[str], unrea
 class ImageSet:
     """A set of images with its role.
 
-    `title`: what the images are in a sentence, such as `real test images`. `not_finite`: how many of them are black,
-    because the values that a generator made were not finite.
+    `title`: what the images are in a sentence, such as `real test images`. `conditioned`: whether they were generated
+    from real training images, after which their groups are named. `not_finite`: how many of them are black, because the
+    values that a generator made were not finite.
     """
 
     name: str
     role: Role
     table: ImageTable
     title: str = ""
+    conditioned: bool = False
     not_finite: int = 0
 
     def __post_init__(self) -> None:

@@ -75,12 +75,17 @@ _OPTIONAL = (*OPTIONS, "arguments", "scheduler")
 
 @dataclass(frozen=True)
 class Request:
-    """One micro-batch: images of one class and one prompt, one image per seed (63-bit integers)."""
+    """One micro-batch: images of one class and one prompt, one image per seed (63-bit integers).
+
+    `images`: with `condition` in the study, a real training image of the class for each seed, (H, W, 3) uint8, in its
+    own size; otherwise None.
+    """
 
     prompt: str
     class_name: str
     label: int
     seeds: tuple[int, ...]
+    images: tuple[np.ndarray, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -100,10 +105,20 @@ class Origin:
     """The source of a data set's images, for records and reports. `released` is a year and month such as 2024-02."""
 
     id: str
-    kind: Literal["diffusers", "folder", "custom", "mix", "changed", "selected"]
+    kind: Literal["diffusers", "folder", "custom", "hosted", "mix", "changed", "selected"]
     released: str | None = None
     licence: str = "see its source"
     note: str = ""
+
+    @property
+    def is_encoded(self) -> bool:
+        """Whether the images came as pixels, and files were made of them here."""
+        return self.kind in ("diffusers", "custom")
+
+    @property
+    def is_generated(self) -> bool:
+        """Whether a model made the images for this study."""
+        return self.kind in ("diffusers", "custom", "hosted")
 
 
 class Generator(Protocol):
@@ -112,7 +127,8 @@ class Generator(Protocol):
     def generate(self, request: Request) -> np.ndarray | torch.Tensor:
         """Return one image per seed: (N, H, W, 3) uint8, 0-255, as an array or as a tensor on any device.
 
-        Image `i` depends only on the request's prompt and class, on `seeds[i]` and on N, not on the other seeds.
+        Image `i` depends only on the request's prompt and class, on `seeds[i]`, on `images[i]` if there are images, and
+        on N, not on the other seeds and images.
         """
 
     def applied(self) -> dict[str, object]:

@@ -15,6 +15,7 @@ import torch
 
 from prettyuseful.errors import DataError
 from prettyuseful.generators.base import Sampling
+from prettyuseful.generators.conditions.rows import AnyCondition
 from prettyuseful.generators.families import FAMILIES, Family
 from prettyuseful.generators.loading import load_parts, weights_of
 from prettyuseful.generators.models import Model, Source, find_model
@@ -31,16 +32,23 @@ class PromptEncoder:
     """The text encoders of a model. Prompts are encoded one by one, so an embedding depends only on its prompt.
 
     The weights are in main memory. Encode inside `on_device()`. `instruction`: see `Sampling`. `sampling`: the
-    settings, for a model that is recorded.
+    settings, for a model that is recorded. `condition`: what images are conditioned on. It does not change the
+    embeddings, but editing models are only found with it.
 
     Raises:
         DataError: the model cannot be loaded.
     """
 
     def __init__(
-        self, name: str, numerics: Numerics, instruction: bool = False, sampling: Sampling | None = None
+        self,
+        name: str,
+        numerics: Numerics,
+        instruction: bool = False,
+        sampling: Sampling | None = None,
+        condition: AnyCondition | None = None,
     ) -> None:
-        self.model, self.device = find_model(name), numerics.device
+        edits = condition is not None and condition.edits
+        self.model, self.device = find_model(name, condition if edits else None), numerics.device
         self.stages: list[Any]
         if self.model.kind.is_recorded:
             assert sampling is not None

@@ -6,10 +6,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import torch
+from PIL import Image
 
+from prettyuseful.data.images import to_square
 from prettyuseful.errors import DataError
 from prettyuseful.generators.base import OPTIONS, Drawn, Sampling
+from prettyuseful.generators.conditions.pipelines import arguments_of
+from prettyuseful.generators.conditions.rows import AnyCondition
 from prettyuseful.generators.embeddings import Embedding
 from prettyuseful.generators.families import FAMILIES, Family
 from prettyuseful.generators.footprint import DECODED_PIXELS
@@ -26,15 +31,19 @@ _HANDOVER = 0.8  # share of the denoising steps that the base model does; the re
 class DiffusersSampler:
     """The denoiser and VAE of a model. Each image has its own random generator on the CPU.
 
+    `condition`: what images are conditioned on besides their prompts. It needs no text encoders.
+
     Raises:
         DataError: the model cannot be loaded.
     """
 
-    def __init__(self, name: str, sampling: Sampling, numerics: Numerics) -> None:
-        self.model, self.sampling, self.numerics = find_model(name), sampling, numerics
+    def __init__(
+        self, name: str, sampling: Sampling, numerics: Numerics, condition: AnyCondition | None = None
+    ) -> None:
+        self.model, self.sampling, self.numerics = find_model(name, condition), sampling, numerics
         family = self.model.kind
         self._side = 0  # pixels of recorded images: some pipelines scale every size to one area
-        self.pipeline = _load(self.model.source, family, sampling, numerics)
+        self.pipeline = _load(self.model.source, family, sampling, numerics, condition)
         self.refiner: Any = None
         if self.model.refiner:
             self.refiner = _load(self.model.refiner_source, FAMILIES["sdxl-refiner"], sampling, numerics)
@@ -81,6 +90,8 @@ class DiffusersSampler:
             settings["max_sequence_length"] = self.model.max_sequence
         if self.refiner is not None:
             settings["refiner"] = self.model.refiner
+        if self.model.condition is not None:
+            settings["condition"] = self.model.condition.settings
         if family.whole:
             settings["text_encoders"] = f"beside the denoiser: {family.whole}"
         if sampling.arguments:
@@ -104,13 +115,15 @@ class DiffusersSampler:
             latents = getattr(self.pipeline, self.model.kind.denoiser).config.sample_size
         return int(latents * self.pipeline.vae_scale_factor)
 
-    def sample(self, embeddings: Sequence[Embedding], seeds: tuple[int, ...]) -> torch.Tensor:
+    def sample(
+        self, embeddings: Sequence[Embedding], seeds: tuple[int, ...], images: Sequence[np.ndarray] = ()
+    ) -> torch.Tensor:
         """Return one image per seed: (N, H, W, 3) uint8, 0-255, on the device. See `draw` for the parameters.
 
         Raises:
             DataError: an image holds values that are not finite.
         """
-        drawn = self.draw(embeddings, seeds)
+        drawn = self.draw(embeddings, seeds, images)
         if broken := len(seeds) - int(drawn.finite.sum()):
             raise DataError(
                 f"{self.model.id}: {broken} of {len(seeds)} images hold values that are not finite (NaN or infinite) "
@@ -121,20 +134,55 @@ class DiffusersSampler:
         return drawn.pixels
 
     @torch.inference_mode()
-    def draw(self, embeddings: Sequence[Embedding], seeds: tuple[int, ...]) -> Drawn:
+    def draw(self, embeddings: Sequence[Embedding], seeds: tuple[int, ...], images: Sequence[np.ndarray] = ()) -> Drawn:
         """Return one image per seed, on the device, and which of them are finite.
 
         Args:
             embeddings: one per image, the outputs of `PromptEncoder` for its prompt and the negative prompt. Their
                 tensors have equal shapes.
             seeds: one per image.
+            images: with a condition, a real image for each one, (H, W, 3) uint8. Their centred squares are resized to
+                the size of the generated images.
         """
+        condition = self.model.condition
+        if condition is None:
+            return self._sample(embeddings, seeds, ())
+        side = self.sampling.size or self._source_side
+        squares = [to_square(Image.fromarray(image), side) for image in images]
+        drawn = self._sample(embeddings, seeds, [Image.fromarray(square) for square in squares])
+        assert isinstance(drawn.pixels, torch.Tensor)
+        assert isinstance(drawn.finite, torch.Tensor)
+        pixels = condition.complete(drawn.pixels, squares) * drawn.finite.view(-1, 1, 1, 1)
+        return Drawn(pixels, drawn.finite)
+
+    @property
+    def _source_side(self) -> int:
+        """The height and width in pixels of real images, if the study does not set it: the native size.
+
+        Raises:
+            DataError: the native size of a recorded pipeline is not known.
+        """
+        if not self.model.kind.is_recorded:
+            return self.native_size
+        denoiser = getattr(self.pipeline, self.model.kind.denoiser, None)
+        latents = getattr(self.pipeline, "default_sample_size", None) or getattr(
+            getattr(denoiser, "config", None), "sample_size", None
+        )
+        if not isinstance(latents, int) or not hasattr(self.pipeline, "vae_scale_factor"):
+            raise DataError(f"{self.model.id}: the size of its images is not known; set sampling: {{size: PIXELS}}")
+        return int(latents * self.pipeline.vae_scale_factor)
+
+    def _sample(self, embeddings: Sequence[Embedding], seeds: tuple[int, ...], sources: Sequence[Image.Image]) -> Drawn:
         if self.model.kind.is_recorded:
-            return self._sample_recorded(embeddings, seeds)
+            return self._sample_recorded(embeddings, seeds, sources)
         tensors = {name: self._stack([embedding[name] for embedding in embeddings]) for name in embeddings[0]}
         base_tensors = {name: tensor for name, tensor in tensors.items() if "." not in name}
         with self.numerics.attention_kernel():
-            if self.refiner is None:
+            if self.model.condition is not None:
+                guided = (self.sampling.cfg or 1) > 1
+                given = self.model.condition.arguments(self.pipeline, sources, guided)
+                images = self._call(self.pipeline, self.model.kind, base_tensors, seeds, **given)
+            elif self.refiner is None:
                 images = self._call(self.pipeline, self.model.kind, base_tensors, seeds)
             else:
                 latents = self._call(
@@ -151,12 +199,14 @@ class DiffusersSampler:
                 )
         return self._to_pixels(images)
 
-    def _sample_recorded(self, embeddings: Sequence[Embedding], seeds: tuple[int, ...]) -> Drawn:
+    def _sample_recorded(
+        self, embeddings: Sequence[Embedding], seeds: tuple[int, ...], sources: Sequence[Image.Image]
+    ) -> Drawn:
         if any(embedding is not embeddings[0] for embedding in embeddings):
             raise ValueError("the images of a batch must have one prompt")
         with self.numerics.attention_kernel():
             images = recorded_images(
-                self.pipeline, self.model, self.sampling, embeddings[0], seeds, self.numerics.device
+                self.pipeline, self.model, self.sampling, embeddings[0], seeds, self.numerics.device, sources
             )
         self._side = images.shape[-1]
         return self._to_pixels(images)
@@ -172,7 +222,7 @@ class DiffusersSampler:
         guidance = {family.guidance: sampling.cfg}
         if self.model.distilled:
             guidance["guidance_scale"] = sampling.distilled_guidance
-        size = {} if "image" in overrides else {"height": sampling.size, "width": sampling.size}
+        size = {} if family.refines else {"height": sampling.size, "width": sampling.size}
         if family.name == "sana":  # its pipeline has no default size
             size = dict.fromkeys(size, sampling.size or self.native_size)
         sequence = {"max_sequence_length": self.model.max_sequence} if self.model.max_sequence else {}
@@ -180,6 +230,9 @@ class DiffusersSampler:
         if sampling.cfg_trunc_ratio is not None:
             chosen["cfg_trunc_ratio"] = sampling.cfg_trunc_ratio
         options = {"output_type": "pt"} | guidance | size | sequence | dict(family.call) | chosen | overrides
+        if self.model.condition is not None:  # some pipelines take the size from the real images
+            accepted = arguments_of(family.pipelines[0])
+            options = {name: value for name, value in options.items() if name in accepted}
         return pipeline(
             **embedding,
             generator=[torch.Generator("cpu").manual_seed(seed) for seed in seeds],
@@ -194,7 +247,13 @@ class DiffusersSampler:
         return torch.cat([on_device[id(tensor)] for tensor in tensors])
 
 
-def _load(source: Source, family: Family, sampling: Sampling, numerics: Numerics) -> Any:
+def _load(
+    source: Source,
+    family: Family,
+    sampling: Sampling,
+    numerics: Numerics,
+    condition: AnyCondition | None = None,
+) -> Any:
     """Load a pipeline without its text encoders, unless it needs them beside its denoiser."""
     if family.is_recorded:
         pipeline = load_parts(source, family, (), numerics, half=None if family.whole else "image")
@@ -202,6 +261,8 @@ def _load(source: Source, family: Family, sampling: Sampling, numerics: Numerics
         pipeline = load_parts(source, family, family.text, numerics)
     if isinstance(sampling.scheduler, dict):
         replace_scheduler(pipeline, sampling.scheduler)
+    if condition is not None:
+        condition.prepare(pipeline)
     return (_prepare_recorded if family.is_recorded else _prepare)(pipeline, family, sampling, numerics)
 
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import torch
 
 from prettyuseful.generators.base import Sampling
+from prettyuseful.generators.conditions.rows import AnyCondition
 from prettyuseful.generators.embeddings import Embedding
 from prettyuseful.generators.encoder import PromptEncoder
 from prettyuseful.generators.sampler import DiffusersSampler
@@ -27,9 +28,11 @@ class TextToImage:
         DataError: the model cannot be loaded.
     """
 
-    def __init__(self, name: str, sampling: Sampling, numerics: Numerics) -> None:
-        self.encoder = PromptEncoder(name, numerics, bool(sampling.instruction), sampling)
-        self.sampler = DiffusersSampler(name, sampling, numerics)
+    def __init__(
+        self, name: str, sampling: Sampling, numerics: Numerics, condition: AnyCondition | None = None
+    ) -> None:
+        self.encoder = PromptEncoder(name, numerics, bool(sampling.instruction), sampling, condition)
+        self.sampler = DiffusersSampler(name, sampling, numerics, condition)
 
     def encode(self, prompts: Iterable[str]) -> dict[str, Embedding]:
         """Return the embeddings of each different prompt and of the negative prompt, in main memory."""

@@ -13,11 +13,15 @@ from prettyuseful.diagnosis.listed import ImageSelection
 from prettyuseful.engine.pinned import Pinned
 from prettyuseful.errors import DataError, prefix_location
 from prettyuseful.generators.base import Origin
+from prettyuseful.generators.conditions.base import Condition
+from prettyuseful.generators.hosted import HostedModel
 from prettyuseful.generators.micro_batches import MICRO_BATCH, BatchPlan, fills_micro_batches
 from prettyuseful.generators.models import find_model, pin_model
 from prettyuseful.generators.settings import resolve_sampling
 from prettyuseful.numerics import DType, Numerics
+from prettyuseful.plan.conditions import ConditionPlanner, check_custom_condition
 from prettyuseful.plan.counts import existing_images
+from prettyuseful.plan.hosted import HostedDataset, HostedPlanner
 from prettyuseful.plan.planned import PlanContext, PlannedDataset
 from prettyuseful.plan.prompts import PROMPTS_PER_STEP, PinnedModel, PromptPlanner
 from prettyuseful.plan.real import RealImages, add_sample
@@ -34,11 +38,15 @@ from prettyuseful.study.halving import amount_of
 
 @dataclass(frozen=True)
 class _DatasetSteps:
-    """The key of the step that makes a data set, the origin of its images, and the key of its prompt step, if any."""
+    """The key of the step that makes a data set, the origin of its images, and the key of its prompt step, if any.
+
+    `condition`: see `PlannedDataset`.
+    """
 
     dataset: str
     origin: Origin
     prompts: str | None = None
+    condition: str | None = None
 
 
 @dataclass(frozen=True)
@@ -61,7 +69,8 @@ class _SamplingSteps:
 
     `prompts`: the key of its prompt step. `embeddings`: keys of the steps that encode its prompts, by index; empty for
     a user-defined generator and with `encoding`. `prompts_per_class`: of the strategy. `batches`: the micro-batches of
-    a class. `shards`: first and last micro-batch, and the indices of the images, of each shard of a class.
+    a class. `shards`: first and last micro-batch, and the indices of the images, of each shard of a class. `sources`:
+    with a condition, the input with the real images.
     """
 
     generator: _Generator
@@ -72,6 +81,8 @@ class _SamplingSteps:
     batches: BatchPlan
     shards: tuple[tuple[int, int, Sequence[int]], ...]
     numerics: Numerics
+    condition: Pinned[Condition] | None
+    sources: Mapping[str, str]
 
     def embeddings_of(self, label: int, images: Sequence[int]) -> dict[str, str]:
         """Return the inputs with the embedded prompts of some images of a class."""
@@ -101,10 +112,12 @@ class DatasetPlanner:
         self.context, self.real, self.stored_size, self.diagnose = context, real, stored_size, diagnose
         self.selections = selections
         self.graph, self.classes = context.graph, context.task.classes
-        self.prompts = PromptPlanner(context, real)
+        self.prompts, self.conditions = PromptPlanner(context, real), ConditionPlanner(context, real)
         self._planned: dict[tuple[str, int], PlannedDataset] = {}
         self._sampling: dict[str, _SamplingSteps] = {}
         self._choices: dict[str, PlannedDataset] = {}
+        self.hosted = HostedPlanner(context)
+        self._hosted: dict[str, HostedDataset] = {}
 
     def plan(self, name: str, draw: int = 0) -> PlannedDataset:
         """Return a draw of the data set with this name.
@@ -127,7 +140,15 @@ class DatasetPlanner:
                     keys["prompt"] = steps.prompts
             pretrain = self._pretraining(plan, per_class, draw)
             self._planned[name, draw] = PlannedDataset(
-                name, per_class, keys, steps.origin, plan, pretrain, plan.prompts.label, draw=draw
+                name,
+                per_class,
+                keys,
+                steps.origin,
+                plan,
+                pretrain,
+                plan.effective_prompts.label,
+                draw=draw,
+                condition=steps.condition,
             )
         return self._planned[name, draw]
 
@@ -158,6 +179,8 @@ class DatasetPlanner:
             return whole.key
         if name in self._sampling:
             return self._generated_part(name, plan, per_class)
+        if name in self._hosted:
+            return self.hosted.add_part(self._hosted[name], per_class)
         units = per_class.total(len(self.classes))
         if plan.mix is not None and per_class.equal:
             # The same shares of its parts, rounded up; what is too much is cut off.
@@ -219,24 +242,29 @@ class DatasetPlanner:
             return self._add_selection(name, plan.select, per_class, draw)
         if plan.of is not None:
             return self._add_change(name, plan, plan.of, per_class, draw)
+        if isinstance(plan.generator, HostedModel):
+            return self._add_hosted(name, plan, plan.generator, per_class.smallest, draw)
         source = str(plan.generator)
         if is_plugin(source):
             for field_name in ("sampling", "variant"):
                 _reject_field(plan, field_name, "a user-defined generator has its own settings")
+            check_custom_condition(plan.condition)
             origin = Origin(plugin_id(source), "custom", note="a user-defined generator")
             pinned = Pinned(source=source, content=plugin_fingerprint(source))
             return self._add_generation(name, plan, per_class.smallest, _Generator(origin, pinned), draw)
         if existing_images(source):
             return self._add_import(name, plan, source, per_class)
-        model, pinned = find_model(source), pin_model(source, plan.variant)
+        model, pinned = find_model(source, plan.condition), pin_model(source, plan.variant, plan.condition)
         diffusion = PinnedModel(model, pinned, resolve_sampling(plan.sampling, model))
+        if plan.condition is not None:
+            plan.condition.check_steps(diffusion.sampling.steps)
         generator = _Generator(model.origin, pinned, model.dtype, model.micro_batch, diffusion)
         return self._add_generation(name, plan, per_class.smallest, generator, draw)
 
     def _add_import(self, name: str, plan: DatasetPlan, path: str, per_class: ClassCounts) -> _DatasetSteps:
         from prettyuseful.data.sources.class_names import match_large_classes
 
-        for field_name in ("prompts", "sampling", "seed", "micro_batch", "variant", "format", "quality"):
+        for field_name in ("prompts", "sampling", "seed", "micro_batch", "variant", "condition", "format", "quality"):
             _reject_field(plan, field_name, "the images already exist")
         source = self.context.open_images(path)
         match_large_classes(source, self.classes, per_class)
@@ -308,6 +336,17 @@ class DatasetPlanner:
         note = f"{of} without the images listed in {Path(selection.file).name}"
         return _DatasetSteps(key, Origin(f"{of}, some images dropped", "changed", note=note))
 
+    def _add_hosted(self, name: str, plan: DatasetPlan, model: HostedModel, count: int, draw: int) -> _DatasetSteps:
+        if name not in self._hosted:
+            for field_name in ("sampling", "micro_batch", "variant"):
+                _reject_field(plan, field_name, "a hosted model has other settings (options)")
+            for field_name in ("format", "quality"):
+                _reject_field(plan, field_name, "the images of a hosted model are kept as received")
+            prompts, draws = self._add_prompts(plan, count)[0], self.context.draws[name]
+            self._hosted[name] = HostedDataset(name, model.pin(), prompts, count, plan.seed, draws)
+        dataset = self._hosted[name]
+        return _DatasetSteps(self.hosted.add(dataset, draw), dataset.origin, dataset.prompts)
+
     def _add_generation(
         self, name: str, plan: DatasetPlan, count: int, generator: _Generator, draw: int
     ) -> _DatasetSteps:
@@ -316,7 +355,8 @@ class DatasetPlanner:
             self._sampling[name] = self._prepare_sampling(plan, count, generator)
         sampling, title = self._sampling[name], dataset_title(name, draw)
         key = self._collect_shards(name, plan, sampling.shards, title, draw)
-        return _DatasetSteps(key, generator.origin, sampling.prompts)
+        condition = self.conditions.words(plan.condition, count) if plan.condition is not None else None
+        return _DatasetSteps(key, generator.origin, sampling.prompts, condition)
 
     def _generated_part(self, name: str, plan: DatasetPlan, per_class: ClassCounts) -> str:
         """Add the steps of the first micro-batches of each class of a generated data set; return the key of the images.
@@ -361,8 +401,9 @@ class DatasetPlanner:
                     numerics=sampling.numerics,
                     encoding=sampling.encoding,
                     stored=plan.stored,
+                    condition=sampling.condition,
                 )
-                inputs = {"prompts": sampling.prompts, **sampling.embeddings_of(label, images)}
+                inputs = {"prompts": sampling.prompts, **sampling.embeddings_of(label, images), **sampling.sources}
                 step_label = f"generate {dataset_title(name, draw)}: {class_name} {images[0]}-{images[-1] + 1}"
                 shards[f"{len(shards):05d}"] = self.graph.add(spec, inputs, step_label, len(images), names)
         count = sum(len(images) for _, _, images in parts)
@@ -375,11 +416,7 @@ class DatasetPlanner:
     def _prepare_sampling(self, plan: DatasetPlan, count: int, generator: _Generator) -> _SamplingSteps:
         """Add the steps that write and encode the prompts of a data set, which all of its draws share."""
         numerics = self.context.study.numerics.generation_numerics(generator.dtype)
-        resolved_prompts = plan.prompts.resolve(self.context.task)
-        self.context.notes.extend(resolved_prompts.words.notes)
-        real_count = self.real.limit(ClassCounts(count)).smallest  # captions of equally many images of every class
-        per_class = resolved_prompts.per_class(real_count)
-        prompts = self.prompts.add_prompts(resolved_prompts, plan.prompts.label, real_count)
+        prompts, per_class = self._add_prompts(plan, count)
         model, micro_batch = generator.model, self._micro_batch(plan, generator)
         embeddings, encoding = {}, None
         whole = model.model.kind.whole if model is not None else ""
@@ -396,7 +433,21 @@ class DatasetPlanner:
         batches = BatchPlan.for_class(count, groups, micro_batch)
         ends = [batches.batches_of(amount_of(share, count)) for share in self._image_shares()]
         shards = tuple((first, stop, batches.image_indices(first, stop)) for first, stop in batches.shards(ends))
-        return _SamplingSteps(generator, prompts, embeddings, encoding, per_class, batches, shards, numerics)
+        condition = plan.condition
+        pinned = condition.pin() if condition is not None else None
+        sources = self.conditions.add_sources(condition, count) if condition is not None else {}
+        return _SamplingSteps(
+            generator, prompts, embeddings, encoding, per_class, batches, shards, numerics, pinned, sources
+        )
+
+    def _add_prompts(self, plan: DatasetPlan, count: int) -> tuple[str, int]:
+        """Add the step that writes the prompts of a data set; return its key and the number of prompts per class."""
+        written = plan.effective_prompts
+        resolved = written.resolve(self.context.task)
+        self.context.notes.extend(resolved.words.notes)
+        real_count = self.real.limit(ClassCounts(count)).smallest  # captions of equally many images of every class
+        key = self.prompts.add_prompts(resolved, written.label, real_count)
+        return key, resolved.per_class(real_count)
 
     def _image_shares(self) -> tuple[float, ...]:
         """Return the shares of the images at which shards end, so that a rung of `halving` reuses the one before."""

@@ -21,7 +21,9 @@ from prettyuseful.engine.pinned import Pinned
 from prettyuseful.engine.step import Job, Resources, StepSpec
 from prettyuseful.errors import DataError, MemoryLimitError
 from prettyuseful.generators.base import Drawn, Request, Sampling
+from prettyuseful.generators.conditions.base import Condition
 from prettyuseful.generators.contrast import MAX_BLANK_SHARE, blank_problem, has_contrast
+from prettyuseful.generators.hosted import join_counts
 from prettyuseful.generators.micro_batches import BatchPlan
 from prettyuseful.generators.pocket import is_pocket
 from prettyuseful.hub.commits import check_resolved
@@ -30,6 +32,7 @@ from prettyuseful.numerics import Numerics
 from prettyuseful.redaction import redact_line, redact_strings
 from prettyuseful.steps.inputs import read_prompts
 from prettyuseful.steps.prompts import EncodeSpec, text_encoders_too_large
+from prettyuseful.steps.sources import SourceImages
 
 if TYPE_CHECKING:
     import torch
@@ -101,8 +104,9 @@ class GenerateSpec(StepSpec):
     The images do not depend on how a class is divided into shards. `seed` is the seed of the data set; the seed of an
     image is a hash of it, the class, the prompt and the index within the class. `images` is the number of images of the
     class up to this shard; images beyond it pad the last micro-batch and are not stored. `generator` is the name in
-    rows and messages. `sampling` is None for a user-defined generator. `stored`: the format of the image files. Inputs
-    are the prompts and, for a diffusion pipeline without `encoding`, their embeddings.
+    rows and messages. `sampling` is None for a user-defined generator. `condition`: what images are conditioned on
+    besides prompts. `stored`: the format of the image files. Inputs are the prompts, for a diffusion pipeline without
+    `encoding` their embeddings, and with a condition the real training images, see `SourceImages`.
 
     An image whose values are not finite is stored black, so that one overflow does not cost a data set, and counted
     with those of one colour. The step stops early if it makes nothing else; `CollectSpec` refuses too many of them.
@@ -125,19 +129,21 @@ class GenerateSpec(StepSpec):
     numerics: Numerics
     encoding: Encoding | None = None
     stored: StoredFormat = StoredFormat()
+    condition: Pinned[Condition] | None = None
 
     def make(self, job: Job) -> dict[str, Any]:
         self.numerics.apply()
         prompts = read_prompts(job, "prompts")
         batches = self._micro_batches(prompts)
-        sampler = self._open(job, batches)
+        sources = SourceImages(job, self.label) if self.condition is not None else None
+        sampler = self._open(job, batches, sources)
         images, pending = list[_Image](), deque[Future[list[_Image]]]()
         total = sum(index < self.images for batch in batches for index in batch.indices)
         # The device samples the next micro-batch while threads fetch and encode the images of the previous one.
         with ThreadPoolExecutor(WRITERS) as writers, self._library_logs() as logs:
             for batch in batches:
                 fetch = _start_host_copy(self._draw_or_explain(sampler, batch))
-                pending.append(writers.submit(self._encode_images, fetch, batch))
+                pending.append(writers.submit(self._encode_images, fetch, batch, sources))
                 while len(pending) > _AHEAD:
                     images += pending.popleft().result()
                 self._check_any_shown(images)
@@ -145,7 +151,8 @@ class GenerateSpec(StepSpec):
             images += [image for future in pending for image in future.result()]
         self._check_any_shown(images)
         images.sort(key=lambda image: image.row.path)
-        count = write_shard(job.folder / "shard.parquet", [image.row for image in images], prompts.classes)
+        rows = [image.row for image in images]
+        count = write_shard(job.folder / "shard.parquet", rows, prompts.classes, with_sources=sources is not None)
         blank = [image.row.path for image in images if not image.shown]
         return {
             "images": count,
@@ -161,6 +168,8 @@ class GenerateSpec(StepSpec):
         content = super().key_content()
         if self.encoding is None:  # keys with embeddings as inputs are older than this field
             del content["encoding"]
+        if self.condition is None:  # so are keys without this one
+            del content["condition"]
         if self.stored == _PAPER_FORMAT:  # the only one when keys had no such field
             del content["stored"]
         return content
@@ -172,13 +181,25 @@ class GenerateSpec(StepSpec):
         if self.sampling is not None:
             guided = " guided" if (self.sampling.cfg or 1) > 1 else ""
             words.append(f"{self.sampling.steps} steps{guided}, size {self.sampling.size}")
+        if self.condition is not None:
+            words.append(self.condition.source.words)
         if self.encoding is not None:
             words.append("with encoding")
         return ", ".join([*words, f"by {self.micro_batch}"])
 
     @property
     def assumed_pace(self) -> float | None:
-        return self.pace if is_pocket(self.generator) else None
+        if not is_pocket(self.generator):
+            return None
+        computed, steps = self.computed_sampling, self.sampling
+        return self.pace * (computed.steps or 1) / (steps.steps or 1) if computed and steps else self.pace
+
+    @property
+    def computed_sampling(self) -> Sampling | None:
+        """The sampling settings, with the number of denoising steps that a condition leaves to be computed."""
+        if self.sampling is None or self.condition is None or self.sampling.steps is None:
+            return self.sampling
+        return self.sampling.model_copy(update={"steps": self.condition.source.denoising_steps(self.sampling.steps)})
 
     @property
     def needs(self) -> Resources:
@@ -219,26 +240,34 @@ class GenerateSpec(StepSpec):
         return batches
 
     @property
-    def _model(self) -> tuple[str, Sampling | None, Numerics]:
-        return self.model.source, self.sampling, self.numerics
+    def _model(self) -> tuple[Any, ...]:
+        """The arguments of the classes that sample."""
+        of_condition = () if self.condition is None else (self.condition.source,)
+        return self.model.source, self.sampling, self.numerics, *of_condition
+
+    @property
+    def _content(self) -> str:
+        """What identifies the files of the model."""
+        return digest([self.model.content, *([self.condition.content] if self.condition else [])])
 
     def _number(self, index: int) -> int:
         """Return the number of the prompt of an image, over all classes."""
         return self.label * self.prompts + index % self.prompts
 
-    def _open(self, job: Job, batches: list[_MicroBatch]) -> _Sampler:
+    def _open(self, job: Job, batches: list[_MicroBatch], sources: SourceImages | None) -> _Sampler:
         if self.sampling is None:
-            return self._open_custom()
+            return self._open_custom(sources)
         check_resolved(self.model.content, self.generator)
-        return self._open_stored(job) if self.encoding is None else self._open_encoding(batches)
+        return self._open_stored(job, sources) if self.encoding is None else self._open_encoding(batches, sources)
 
-    def _open_custom(self) -> _Sampler:
+    def _open_custom(self, sources: SourceImages | None) -> _Sampler:
         from prettyuseful.generators.custom import open_custom, output_problem
 
         generator = cached_model(open_custom, self.model.source, content=digest(self.model.content))
 
         def draw(batch: _MicroBatch) -> Drawn:
-            request = Request(batch.prompts[0], batch.class_name, batch.label, batch.seeds)
+            given = sources.images(batch.indices) if sources else None
+            request = Request(batch.prompts[0], batch.class_name, batch.label, batch.seeds, given)
             images = generator.generate(request)
             if problem := output_problem(images, request):
                 raise DataError(f"{self.generator}: {problem}; run `prettyuseful check generator`")
@@ -246,36 +275,37 @@ class GenerateSpec(StepSpec):
 
         return _Sampler(draw, generator.applied, {})
 
-    def _open_stored(self, job: Job) -> _Sampler:
+    def _open_stored(self, job: Job, sources: SourceImages | None) -> _Sampler:
         """Return the sampler for embeddings in the store, of one prompt per micro-batch."""
         from prettyuseful.generators.embeddings import FILE, StoredEmbeddings
         from prettyuseful.generators.sampler import DiffusersSampler
 
         with self._explain_loading():
-            sampler = cached_model(DiffusersSampler, *self._model, content=digest(self.model.content))
+            sampler = cached_model(DiffusersSampler, *self._model, content=self._content)
         names = sorted(name for name in job.inputs if name.startswith("embeddings"))
         stored = StoredEmbeddings(job.inputs[name].path(FILE) for name in names)
 
         def draw(batch: _MicroBatch) -> Drawn:
             embedding = stored.load(self._number(batch.indices[0]))
-            return sampler.draw([embedding] * len(batch.seeds), batch.seeds)
+            return sampler.draw([embedding] * len(batch.seeds), batch.seeds, _images_of(batch, sources))
 
         numbers = range(self.label * self.prompts, (self.label + 1) * self.prompts)
         facts = [job.inputs[name].manifest.facts.get("cut", {}) for name in names]
         cut = {number: tokenizers for cut in facts for number, tokenizers in cut.items() if int(number) in numbers}
         return _Sampler(draw, sampler.applied, cut)
 
-    def _open_encoding(self, batches: list[_MicroBatch]) -> _Sampler:
+    def _open_encoding(self, batches: list[_MicroBatch], sources: SourceImages | None) -> _Sampler:
         """Encode the prompts of all micro-batches, and return the sampler."""
         from prettyuseful.generators.text_to_image import TextToImage
 
         with self._explain_loading():
-            model = cached_model(TextToImage, *self._model, content=digest(self.model.content))
+            model = cached_model(TextToImage, *self._model, content=self._content)
         with explain_out_of_memory(text_encoders_too_large(self.generator)):
             embeddings = model.encode(chain.from_iterable(batch.prompts for batch in batches))
 
         def draw(batch: _MicroBatch) -> Drawn:
-            return model.sampler.draw([embeddings[prompt] for prompt in batch.prompts], batch.seeds)
+            encoded = [embeddings[prompt] for prompt in batch.prompts]
+            return model.sampler.draw(encoded, batch.seeds, _images_of(batch, sources))
 
         images = chain.from_iterable(zip(batch.indices, batch.prompts, strict=True) for batch in batches)
         prompts = {self._number(index): prompt for index, prompt in images if index < self.images}
@@ -316,13 +346,19 @@ class GenerateSpec(StepSpec):
             f"{self.generator}: {len(batch.seeds)} images per micro-batch exceed the memory; {advice}"
         )
 
-    def _encode_images(self, fetch: Callable[[], tuple[np.ndarray, np.ndarray]], batch: _MicroBatch) -> list[_Image]:
+    def _encode_images(
+        self,
+        fetch: Callable[[], tuple[np.ndarray, np.ndarray]],
+        batch: _MicroBatch,
+        sources: SourceImages | None,
+    ) -> list[_Image]:
         images = []
         drawn = zip(batch.indices, batch.prompts, batch.seeds, *fetch(), strict=True)
         for index, text, seed, pixels, finite in drawn:
             if index < self.images:  # the rest is padding
                 path, data = f"{batch.class_name}/{index:06d}{self.stored.suffix}", self.stored.encode(pixels)
-                row = Row(data, path, self.label, path, None, text, seed, self.generator)
+                group, source = sources.origin(index) if sources else (path, None)
+                row = Row(data, path, self.label, group, None, text, seed, self.generator, source)
                 images.append(_Image(row, has_contrast(pixels), bool(finite)))
         return images
 
@@ -347,15 +383,16 @@ class CollectSpec(StepSpec):
     def make(self, job: Job) -> dict[str, Any]:
         shards = [job.inputs[name].manifest for name in sorted(job.inputs)]
         for index, shard in enumerate(shards):
-            job.adopt(shard_name(index, len(shards)), shard.files[0])
+            (file,) = (entry for entry in shard.files if entry.name == "shard.parquet")
+            job.adopt(shard_name(index, len(shards)), file)
         cut = {number: names for shard in shards for number, names in shard.facts["cut"].items()}
         return {
             "classes": list(self.classes),
             "images": self.images_per_class * len(self.classes),
-            "bytes": sum(shard.files[0].size for shard in shards),
+            "bytes": sum(entry.size for shard in shards for entry in shard.files if entry.name == "shard.parquet"),
             "generation_seconds": round(sum(shard.seconds for shard in shards), 1),
             **self._count_blanks(shards),
-            "applied": shards[0].facts["applied"],
+            "applied": shards[0].facts["applied"] | join_counts([shard.facts.get("counts", {}) for shard in shards]),
             "prompts_cut": dict(Counter(name for names in cut.values() for name in names)),
         }
 
@@ -371,9 +408,13 @@ class CollectSpec(StepSpec):
         examples = [path for shard in shards for path in shard.facts.get("blank", [])][:_NAMED]
         if blank > MAX_BLANK_SHARE * images:
             spec = shards[0].spec
-            dtype = None if spec["sampling"] is None else spec["numerics"]["dtype"]
+            dtype = spec["numerics"]["dtype"] if spec.get("sampling") else None
             raise DataError(f"{spec['generator']}: {blank_problem(images, blank, examples, not_finite, dtype)}")
         return {"without_contrast": blank, "not_finite": not_finite, "blank": examples}
+
+
+def _images_of(batch: _MicroBatch, sources: SourceImages | None) -> tuple[np.ndarray, ...]:
+    return sources.images(batch.indices) if sources else ()
 
 
 def _start_host_copy(drawn: Drawn) -> Callable[[], tuple[np.ndarray, np.ndarray]]:
