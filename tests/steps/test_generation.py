@@ -205,9 +205,9 @@ def test_all_batches_of_the_sampler_have_one_size(pipeline: Maker, monkeypatch: 
     """The batch size can change the last bits of the output of a UNet, so it must be constant."""
     draw, sizes = DiffusersSampler.draw, []
 
-    def watched(self: DiffusersSampler, embeddings: Any, seeds: tuple[int, ...]) -> Drawn:
+    def watched(self: DiffusersSampler, embeddings: Any, seeds: tuple[int, ...], images: Any) -> Drawn:
         sizes.append(len(seeds))
-        return draw(self, embeddings, seeds)
+        return draw(self, embeddings, seeds, images)
 
     monkeypatch.setattr(DiffusersSampler, "draw", watched)
     assert len(pipeline.rows()) == 10
@@ -266,11 +266,11 @@ def test_an_out_of_memory_error_of_a_mixed_micro_batch_names_a_size(
 ) -> None:
     draw, sizes = DiffusersSampler.draw, []
 
-    def draw_two(self: DiffusersSampler, embeddings: Any, seeds: tuple[int, ...]) -> Drawn:
+    def draw_two(self: DiffusersSampler, embeddings: Any, seeds: tuple[int, ...], images: Any) -> Drawn:
         sizes.append((len(embeddings), len(seeds)))
         if len(seeds) > 2:
             raise torch.OutOfMemoryError
-        return draw(self, embeddings, seeds)
+        return draw(self, embeddings, seeds, images)
 
     monkeypatch.setattr(DiffusersSampler, "draw", draw_two)
     with pytest.raises(MemoryLimitError, match="4 images per micro-batch exceed the memory; 2 fit"):
