@@ -511,7 +511,9 @@ def dataset_study(
         StudyError: a value that is not valid in a study file.
     """
     fields = _to_plain_data(dataset)
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(str(fields.get("generator", ""))).name)[:_MAX_NAME].strip("-._")
+    generator = fields.get("generator", "")
+    model = generator.get("model", "") if isinstance(generator, Mapping) else generator
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(str(model)).name)[:_MAX_NAME].strip("-._")
     content = {
         "version": 1,
         "task": {"folder": str(task)} if isinstance(task, Path) else _to_plain_data(task),
@@ -542,4 +544,4 @@ def _source_folder(dataset: PlannedDataset) -> Path | None:
     """Return the folder of an imported data set; None for other data sets."""
     if dataset.plan is None or dataset.origin is None or dataset.origin.kind != "folder":
         return None
-    return Path(str(dataset.plan.generator))
+    return Path(dataset.plan.generator.model) if dataset.plan.generator else None

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import torch
 
 from prettyuseful.generators.base import Sampling
+from prettyuseful.generators.choice import GeneratorChoice
 from prettyuseful.generators.embeddings import Embedding
 from prettyuseful.generators.encoder import PromptEncoder
 from prettyuseful.generators.sampler import DiffusersSampler
@@ -27,9 +28,9 @@ class TextToImage:
         DataError: the model cannot be loaded.
     """
 
-    def __init__(self, name: str, sampling: Sampling, numerics: Numerics) -> None:
-        self.encoder = PromptEncoder(name, numerics, bool(sampling.instruction), sampling)
-        self.sampler = DiffusersSampler(name, sampling, numerics)
+    def __init__(self, generator: GeneratorChoice | str, sampling: Sampling, numerics: Numerics) -> None:
+        self.encoder = PromptEncoder(generator, numerics, bool(sampling.instruction), sampling)
+        self.sampler = DiffusersSampler(generator, sampling, numerics)
 
     def encode(self, prompts: Iterable[str]) -> dict[str, Embedding]:
         """Return the embeddings of each different prompt and of the negative prompt, in main memory."""

@@ -67,9 +67,10 @@ def _counts_of(plan: DatasetPlan, parts: Mapping[str, ClassCounts], task: Task, 
             f"images_per_class lists {len(written)} numbers, but the task has {len(task.classes)} classes; "
             "list one number for each class"
         )
-    if plan.generator is not None and not existing_images(plan.generator) and (counts is None or not counts.equal):
+    model = plan.generator.model if plan.generator else None
+    if model is not None and not existing_images(model) and (counts is None or not counts.equal):
         setting = f"images_per_class: {ALL}" if counts is None else "a list in images_per_class"
-        raise DataError(f"{setting} is for images that exist, but {plan.generator} generates images; set one number")
+        raise DataError(f"{setting} is for images that exist, but {model} generates images; set one number")
     for part, available in parts.items():
         taken = ClassCounts(plan.mix[part]) if plan.mix else counts
         if taken is not None:
@@ -78,7 +79,8 @@ def _counts_of(plan: DatasetPlan, parts: Mapping[str, ClassCounts], task: Task, 
         return counts
     if plan.of is not None:
         return parts[plan.of]
-    return match_with_real(open_images(str(plan.generator)), task)
+    assert plan.generator is not None
+    return match_with_real(open_images(plan.generator.model), task)
 
 
 def match_with_real(source: SampledSource, task: Task) -> ClassCounts:

@@ -20,6 +20,7 @@ from prettyuseful.engine.pinned import Pinned
 from prettyuseful.engine.step import Job, Resources, StepSpec
 from prettyuseful.errors import DataError, MemoryLimitError
 from prettyuseful.generators.base import Request, Sampling
+from prettyuseful.generators.choice import GeneratorChoice
 from prettyuseful.generators.micro_batches import BatchPlan
 from prettyuseful.generators.pocket import is_pocket
 from prettyuseful.hub.commits import check_resolved
@@ -93,7 +94,7 @@ class GenerateSpec(StepSpec):
     pace: ClassVar[float] = 0.03
     generates: ClassVar[bool] = True
     generator: str
-    model: Pinned[str]
+    model: Pinned[GeneratorChoice]
     sampling: Sampling | None
     label: int
     images: int
@@ -191,7 +192,7 @@ class GenerateSpec(StepSpec):
         return batches
 
     @property
-    def _model(self) -> tuple[str, Sampling | None, Numerics]:
+    def _model(self) -> tuple[GeneratorChoice, Sampling | None, Numerics]:
         return self.model.source, self.sampling, self.numerics
 
     def _number(self, index: int) -> int:
@@ -207,7 +208,7 @@ class GenerateSpec(StepSpec):
     def _open_custom(self) -> _Sampler:
         from prettyuseful.generators.custom import open_custom, output_problem
 
-        generator = cached_model(open_custom, self.model.source, content=digest(self.model.content))
+        generator = cached_model(open_custom, self.model.source.model, content=digest(self.model.content))
 
         def draw(batch: _MicroBatch) -> Any:
             request = Request(batch.prompts[0], batch.class_name, batch.label, batch.seeds)
