@@ -96,7 +96,8 @@ def read_lora(header: Header, name: str) -> LoraWeights:
     Raises:
         DataError: these are no LoRA weights; `name` is that in the message.
     """
-    text, image = [], []
+    text: list[LoraTensor] = []
+    image: list[LoraTensor] = []
     for key, shape in header.items():
         if match := _PARTS.match(key):
             module = match["module"]

@@ -70,7 +70,7 @@ def load_single_file(
         raise DataError(f"single_file: {pipeline_class.__name__} cannot be loaded from one file; give its folder")
     path = local_path(file)
     parts = checkpoint_parts(read_header(path, f"single_file: {file.shown}"), f"single_file: {file.shown}")
-    classes = network_classes(pipeline_class.load_config(path_or_id, revision=revision))
+    classes: dict[str, Any] = {**network_classes(pipeline_class.load_config(path_or_id, revision=revision))}
     lacking = [] if parts.text else text_networks(classes)
     if not parts.vae and "vae" in classes:
         lacking.append("vae")
