@@ -438,9 +438,7 @@ def _study_sizes(plan: Plan, rates: Rates) -> StudySizes:
     last = plan.study.train.seeds[-1]
     by_seed = [key for run in plan.runs if run.seed == last for key in run.keys]
     generated = {
-        dataset.name
-        for dataset in plan.datasets
-        if dataset.origin is not None and dataset.origin.kind in ("diffusers", "custom")
+        dataset.name for dataset in plan.datasets if dataset.origin is not None and dataset.origin.is_generated
     }
     runs = [run for run in plan.runs if run.dataset in generated and run.draw == 0 and run.is_result]
     by_draw = {key for run in runs for key in run.keys}

@@ -324,6 +324,7 @@ def _row(
         distribution=measures,
         calibration=_calibration(dataset_tests),
         holds_real=dataset.control or dataset.holds_real,
+        conditioned=dataset.condition is not None,
         of=dataset.of,
         linear_probe=_linear_probe(dataset),
     )

@@ -10,6 +10,7 @@ from prettyuseful.checks.base import Hit
 from prettyuseful.checks.duplicates import Copies, copies, repeats
 from prettyuseful.checks.image_set import ImageSet, Sets
 from prettyuseful.checks.words import MAX_EXAMPLES, count_of, verb
+from prettyuseful.data.dataset import group_of_source
 from prettyuseful.data.sources.safe_reading import printable
 
 
@@ -71,10 +72,23 @@ def _copies(images: ImageSet, of: ImageSet) -> Iterator[Hit]:
         images.name,
         count,
         len(images),
-        f"{words} {len(of):,} {of.title}, {_ways(exact, count - exact)}.",
+        f"{words} {len(of):,} {of.title}, {_ways(exact, count - exact)}{_sources(images, of, found)}.",
         _pairs(images, of, found),
         of.name,
     )
+
+
+def _sources(images: ImageSet, of: ImageSet, found: Copies) -> str:
+    """Return what is to be said if the images were generated from real training images."""
+    if not images.conditioned:
+        return ""
+    if of.role != "train":
+        return "; none of these real images was given to the generator"
+    own = sum(
+        images.table.groups[row] == group_of_source(of.table.groups[other])
+        for row, other in zip(found.rows, found.partners, strict=True)
+    )
+    return f"; all images were generated from real training images, and {own:,} of the copies from the image they copy"
 
 
 def _ways(exact: int, near: int) -> str:

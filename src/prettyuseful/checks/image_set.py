@@ -111,12 +111,17 @@ def build_table(rows: Sequence[Mapping[str, Any]], classes: Sequence[str], unrea
 
 @dataclass(frozen=True)
 class ImageSet:
-    """A set of images with its role. `title`: what the images are in a sentence, such as `real test images`."""
+    """A set of images with its role.
+
+    `title`: what the images are in a sentence, such as `real test images`. `conditioned`: whether they were generated
+    from real training images, after which their groups are named.
+    """
 
     name: str
     role: Role
     table: ImageTable
     title: str = ""
+    conditioned: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "title", self.title or f"images of {self.name}")

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 SHARD_SCHEMA_VERSION = 1
 SHARD_MARK = b"prettyuseful"
 """What every shard contains near its end, in its metadata."""
+SOURCE = "source"
+"""The column with the sources of images that were generated from real ones."""
 _ROWS_PER_GROUP = 100
 
 
@@ -28,6 +30,7 @@ class Row:
     `data`: encoded image. `path`: its path in its source. `label`: index of the class. `group`: name of its group;
     images of one group, such as crops of one block, are resampled together. `place`: position of a crop in its
     photograph, in words; None if unknown. `prompt`, `seed` (63 bits) and `generator` are None for real images.
+    `source`: for an image that was generated from a real training image, the path of that image in the task.
     """
 
     data: bytes
@@ -38,13 +41,34 @@ class Row:
     prompt: str | None = None
     seed: int | None = None
     generator: str | None = None
+    source: str | None = None
 
 
-def shard_schema(classes: Sequence[str]) -> pa.Schema:
-    """Return the columns of a shard. Its metadata makes Hugging Face decode the images and name the labels."""
+_OF_REAL = "from real/"
+
+
+def group_of_source(group: str) -> str:
+    """Return the group of images that were generated from real training images of the group `group`."""
+    return f"{_OF_REAL}{group}"
+
+
+def group_in_mix(part: str, group: str) -> str:
+    """Return the group of an image of the data set `part` among images of several data sets.
+
+    Groups of different data sets stay apart, but a real image (of the part `real`) and the images that were generated
+    from it are in one group.
+    """
+    return group.removeprefix("from ") if group.startswith(_OF_REAL) else f"{part}/{group}"
+
+
+def shard_schema(classes: Sequence[str], with_sources: bool = False) -> pa.Schema:
+    """Return the columns of a shard. Its metadata makes Hugging Face decode the images and name the labels.
+
+    `with_sources`: see `write_shard`.
+    """
     import pyarrow as pa
 
-    texts = ("group", "place", "prompt", "generator")
+    texts = ("group", "place", "prompt", "generator", *((SOURCE,) if with_sources else ()))
     features = {
         "image": {"_type": "Image"},
         "label": {"names": list(classes), "_type": "ClassLabel"},
@@ -64,12 +88,16 @@ def shard_schema(classes: Sequence[str]) -> pa.Schema:
     return pa.schema(fields, metadata=metadata)
 
 
-def write_shard(path: Path, rows: Iterable[Row], classes: Sequence[str]) -> int:
-    """Write the rows to a Parquet file, in order, and return their number. Equal rows give equal bytes."""
+def write_shard(path: Path, rows: Iterable[Row], classes: Sequence[str], with_sources: bool = False) -> int:
+    """Write the rows to a Parquet file, in order, and return their number. Equal rows give equal bytes.
+
+    `with_sources`: with a column for the source of each image. Shards of images without sources have none, as before
+    there were sources.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    schema, count = shard_schema(classes), 0
+    schema, count = shard_schema(classes, with_sources), 0
     # Encoded images cannot be compressed further, and a dictionary of them would only cost time.
     options = {"compression": "none", "use_dictionary": ["label", "generator"]}
     with pq.ParquetWriter(path, schema, **options) as writer:
@@ -83,6 +111,7 @@ def write_shard(path: Path, rows: Iterable[Row], classes: Sequence[str]) -> int:
                     "prompt": row.prompt,
                     "seed": row.seed,
                     "generator": row.generator,
+                    **({SOURCE: row.source} if with_sources else {}),
                 }
                 for row in chunk
             ]
@@ -124,6 +153,13 @@ def read_shard_prompts(path: Path) -> Iterator[tuple[int, str | None]]:
         for index in range(file.num_row_groups):
             for row in file.read_row_group(index, columns=["label", "prompt"]).to_pylist():
                 yield row["label"], row["prompt"]
+
+
+def has_sources(path: Path) -> bool:
+    """Return whether a shard has a column for the sources of its images."""
+    import pyarrow.parquet as pq
+
+    return SOURCE in pq.read_schema(path).names
 
 
 def shard_classes(path: Path) -> tuple[str, ...]:

@@ -148,6 +148,7 @@ def _tar_sample(row: Row, classes: Sequence[str], key: str) -> bytes:
         "prompt": row.prompt,
         "seed": row.seed,
         "generator": row.generator,
+        "source": row.source,
     }
     text = json.dumps({name: value for name, value in known.items() if value is not None})
     files = {suffix: row.data, ".cls": str(label).encode(), ".json": text.encode()}

@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 
-from prettyuseful.data.dataset import Row
+from prettyuseful.data.dataset import Row, group_in_mix
 from prettyuseful.data.images import decode, to_short_side
 
 SHARD_BYTES = 2**29
@@ -53,9 +53,9 @@ class Pixels:
     def concatenate(cls, parts: Mapping[str, Pixels]) -> Pixels:
         """Return the images of several data sets one after another, without copying them.
 
-        The name of the part becomes a prefix of the group, so that groups of different parts stay apart.
+        Groups of different parts stay apart, see `group_in_mix`.
         """
-        groups = [np.array([f"{name}/{group}" for group in part.groups], str) for name, part in parts.items()]
+        groups = [np.array([group_in_mix(name, group) for group in part.groups], str) for name, part in parts.items()]
         return cls(
             tuple(shard for part in parts.values() for shard in part.shards),
             np.concatenate([part.sizes for part in parts.values()]),

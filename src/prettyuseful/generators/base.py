@@ -85,12 +85,17 @@ _OPTIONAL = (*OPTIONS, "arguments")
 
 @dataclass(frozen=True)
 class Request:
-    """One micro-batch: images of one class and one prompt, one image per seed (63-bit integers)."""
+    """One micro-batch: images of one class and one prompt, one image per seed (63-bit integers).
+
+    `images`: with `condition` in the study, a real training image of the class for each seed, (H, W, 3) uint8, in its
+    own size; otherwise None.
+    """
 
     prompt: str
     class_name: str
     label: int
     seeds: tuple[int, ...]
+    images: tuple[np.ndarray, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -114,11 +119,16 @@ class Origin:
     """
 
     id: str
-    kind: Literal["diffusers", "folder", "custom", "mix", "changed", "selected"]
+    kind: Literal["diffusers", "folder", "custom", "hosted", "mix", "changed", "selected"]
     released: str | None = None
     licence: str = "see its source"
     note: str = ""
     added: tuple[AddedWeights, ...] = ()
+
+    @property
+    def is_generated(self) -> bool:
+        """Whether a model made the images for this study."""
+        return self.kind in ("diffusers", "custom", "hosted")
 
 
 class Generator(Protocol):
@@ -127,7 +137,8 @@ class Generator(Protocol):
     def generate(self, request: Request) -> np.ndarray | torch.Tensor:
         """Return one image per seed: (N, H, W, 3) uint8, 0-255, as an array or as a tensor on any device.
 
-        Image `i` depends only on the request's prompt and class, on `seeds[i]` and on N, not on the other seeds.
+        Image `i` depends only on the request's prompt and class, on `seeds[i]`, on `images[i]` if there are images, and
+        on N, not on the other seeds and images.
         """
 
     def applied(self) -> dict[str, object]:

@@ -18,6 +18,7 @@ from pydantic import (
 )
 
 from prettyuseful.fields import BareName, RelativePath, resolve_existing_path, resolve_images_or_plugin
+from prettyuseful.generators.conditions.rows import AnyCondition
 from prettyuseful.generators.models import MODELS, Model, find_model
 from prettyuseful.generators.variants import VARIANT, ChosenVariant
 from prettyuseful.hub.ids import is_hub_id
@@ -145,13 +146,13 @@ class GeneratorChoice(BareName):
         if self.single_file is not None:
             yield f"weights of {self.single_file.shown}"
 
-    def find(self) -> Model:
-        """Return the model, with the variant that is asked for.
+    def find(self, condition: AnyCondition | None = None) -> Model:
+        """Return the model, with the variant that is asked for. `condition`: see `find_model`.
 
         Raises:
             UserError: see `find_model`.
         """
-        found = find_model(self.model)
+        found = find_model(self.model, condition)
         if self.variant is not None:
             found = replace(found, variant=ChosenVariant(self.variant, exact=True))
         return found

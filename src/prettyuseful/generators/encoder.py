@@ -17,6 +17,7 @@ from prettyuseful.errors import DataError
 from prettyuseful.generators.adapters import add_to_text_encoders
 from prettyuseful.generators.base import Sampling
 from prettyuseful.generators.choice import GeneratorChoice, choice_of
+from prettyuseful.generators.conditions.rows import AnyCondition
 from prettyuseful.generators.families import FAMILIES, Family
 from prettyuseful.generators.loading import load_parts, weights_of
 from prettyuseful.generators.models import Model, Source
@@ -34,7 +35,8 @@ class PromptEncoder:
     """The text encoders of a model. Prompts are encoded one by one, so an embedding depends only on its prompt.
 
     The weights are in main memory. Encode inside `on_device()`. `instruction`: see `Sampling`. `sampling`: the
-    settings, for a model that is recorded.
+    settings, for a model that is recorded. `condition`: what images are conditioned on. It does not change the
+    embeddings, but editing models are only found with it.
 
     Raises:
         DataError: the model cannot be loaded.
@@ -46,15 +48,16 @@ class PromptEncoder:
         numerics: Numerics,
         instruction: bool = False,
         sampling: Sampling | None = None,
+        condition: AnyCondition | None = None,
     ) -> None:
-        choice = choice_of(generator)
-        self.model, self.device = choice.find(), numerics.device
+        choice, edits = choice_of(generator), condition is not None and condition.edits
+        self.model, self.device = choice.find(condition if edits else None), numerics.device
         self.stages: list[Any]
         if self.model.kind.is_recorded:
             assert sampling is not None
-            self.stages = [
-                _WholePrompts(self.model) if self.model.kind.whole else _Recorder(choice, sampling, numerics)
-            ]
+            whole = self.model.kind.whole
+            recorder = _WholePrompts(self.model) if whole else _Recorder(self.model, choice, sampling, numerics)
+            self.stages = [recorder]
             return
         self.stages = [_Stage(self.model.source, self.model.kind, "", choice, numerics)]
         if instruction:
@@ -172,8 +175,8 @@ class _Recorder:
     `too_long` knows the prompts that were encoded, from what the pipeline logs.
     """
 
-    def __init__(self, choice: GeneratorChoice, sampling: Sampling, numerics: Numerics) -> None:
-        self.model, self.sampling = choice.find(), sampling
+    def __init__(self, model: Model, choice: GeneratorChoice, sampling: Sampling, numerics: Numerics) -> None:
+        self.model, self.sampling = model, sampling
         self.pipeline: Any = load_parts(
             self.model.source, self.model.kind, (), numerics, half="text", single_file=choice.single_file
         )

@@ -12,6 +12,7 @@ from prettyuseful.engine.pinned import Pinned
 from prettyuseful.errors import DataError, UnknownNameError, did_you_mean
 from prettyuseful.generators import pocket
 from prettyuseful.generators.base import Origin, Sampling
+from prettyuseful.generators.conditions.rows import AnyCondition
 from prettyuseful.generators.families import FAMILIES, Family, family_of_pipeline
 from prettyuseful.generators.few_steps import sign_of_few_steps
 from prettyuseful.generators.files import FolderFiles, PipelineFiles
@@ -71,6 +72,7 @@ class Model:
         refiner: hub id of a second pipeline that does the last fifth of the denoising steps.
         few_steps: for a model without a row, why it seems to be made for few denoising steps; empty if it does not.
         note: a remark for lists and reports.
+        condition: what its images are conditioned on besides a prompt.
     """
 
     id: str
@@ -94,6 +96,7 @@ class Model:
     refiner: str | None = None
     few_steps: str = ""
     note: str = ""
+    condition: AnyCondition | None = None
 
     @property
     def origin(self) -> Origin:
@@ -118,7 +121,13 @@ class Model:
 
     @property
     def kind(self) -> Family:
-        return FAMILIES.get(self.family) or recorded_family(self.family)
+        return self.text_kind if self.condition is None else self.condition.family(self.text_kind)
+
+    @property
+    def text_kind(self) -> Family:
+        """The family of its own pipeline, without a condition."""
+        edits = self.condition is not None and self.condition.edits
+        return FAMILIES.get(self.family) or recorded_family(self.family, edits)
 
     @property
     def max_sequence(self) -> int | None:
@@ -159,10 +168,10 @@ _STABILITY = "Stability AI Community License"
 MODELS: dict[str, Model] = {
     model.id: model
     for model in (
-        _pocket("base", 25, "tiny latent diffusion model for the demonstration"),
-        _pocket("curated", 25, "pocket-base fine-tuned on the crops with the highest image-only preference scores"),
-        _pocket("random", 25, "control for pocket-curated: the same fine-tuning on equally many random crops"),
-        _pocket("turbo", 4, "pocket-base with a four-step scheduler"),
+        _pocket("base", 12, "tiny latent diffusion model for the demonstration"),
+        _pocket("curated", 12, "pocket-base fine-tuned on the crops with the highest image-only preference scores"),
+        _pocket("random", 12, "control for pocket-curated: the same fine-tuning on equally many random crops"),
+        _pocket("turbo", 4, "pocket-base in four steps"),
         Model(
             id="sd-1.5",
             path_or_id="stable-diffusion-v1-5/stable-diffusion-v1-5",
@@ -420,23 +429,40 @@ MODELS: dict[str, Model] = {
 }
 
 
-def find_model(name: str) -> Model:
+def find_model(name: str, condition: AnyCondition | None = None) -> Model:
     """Return the model for an id of the table (optionally with @revision), a pipeline folder or a hub id
     `owner/name[@revision]`.
 
+    `condition`: what its images are conditioned on besides a prompt; editing models are only found with one.
+
     Raises:
         UnknownNameError: `name` is none of these; the message suggests the nearest id.
-        DataError: the pipeline belongs to no known family, or the hub repository cannot be read.
+        DataError: the pipeline belongs to no known family, the hub repository cannot be read, or the pipeline cannot be
+            conditioned in this way.
     """
+    model = _find_model(name, condition is not None and condition.edits)
+    if condition is None:
+        return model
+    model = replace(model, condition=condition)
+    if model.refiner:
+        raise DataError(f"condition: {model.id!r} has a refiner, which takes no real images; use its base model alone")
+    try:
+        condition.family(model.text_kind)
+    except DataError as error:
+        raise DataError(f"condition: {model.id!r} cannot be used for kind: {condition.kind}: {error}") from error
+    return model
+
+
+def _find_model(name: str, edits: bool) -> Model:
     row, _, revision = name.partition("@")
     if row in MODELS and not (revision and MODELS[row].path_or_id.startswith(_POCKET)):
         return MODELS[row].at_revision(revision) if revision else MODELS[row]
     if problem := unsupported_weights(name):
         raise UnknownNameError(problem)
     if is_pipeline_folder(name):
-        return _infer_model(Path(name).resolve().name, name, FolderFiles(Path(name)))
+        return _infer_model(Path(name).resolve().name, name, FolderFiles(Path(name)), edits)
     if is_hub_id(name) and not exists(name):
-        return _infer_model(name, name, HubFiles(*split_revision(name)))
+        return _infer_model(name, name, HubFiles(*split_revision(name)), edits)
     near = did_you_mean(name.lower(), MODELS)
     raise UnknownNameError(
         f"unknown generator {name!r}{near}; give an id from `prettyuseful list generators`, a hub id such as "
@@ -519,15 +545,18 @@ def is_pipeline_folder(name: str) -> bool:
     return is_file(Path(name) / "model_index.json")
 
 
-def pin_model(name: str) -> Pinned[str]:
+def pin_model(name: str, condition: AnyCondition | None = None) -> Pinned[str]:
     """Pin a model to the content of its files, or to the commits of its hub repositories.
 
     The source of the result names the commits, so that exactly these are loaded.
 
+    Args:
+        name, condition: see `find_model`.
+
     Raises:
         UserError: see `find_model`; or the hub has no such repository or revision.
     """
-    model = find_model(name)
+    model = find_model(name, condition)
     if model.path_or_id.startswith(_POCKET):
         return Pinned(source=name, content=pocket.fingerprint(model.path_or_id.removeprefix(_POCKET)))
     if is_folder(model.path_or_id):
@@ -558,10 +587,10 @@ def pipeline_path(source: Source) -> Iterator[str]:
         yield source.path_or_id
 
 
-def _infer_model(name: str, path_or_id: str, files: PipelineFiles) -> Model:
+def _infer_model(name: str, path_or_id: str, files: PipelineFiles, edits: bool) -> Model:
     pipeline = str(files.json("model_index.json").get("_class_name"))
     try:
-        family = family_of_pipeline(pipeline) or recorded_family(pipeline)
+        family = family_of_pipeline(pipeline) or recorded_family(pipeline, edits)
         check_requirements(family)
     except DataError as error:
         known = ", ".join(sorted({kind.pipelines[0] for kind in FAMILIES.values() if not kind.refines}))

@@ -15,6 +15,7 @@ from prettyuseful.engine.pinned import Pinned
 from prettyuseful.errors import DataError
 from prettyuseful.generators.base import AddedWeights
 from prettyuseful.generators.choice import GeneratorChoice, Lora, TextualInversion, WeightFile
+from prettyuseful.generators.conditions.rows import AnyCondition
 from prettyuseful.generators.lora_kinds import check_lora, read_lora
 from prettyuseful.generators.models import Model, find_model, pin_model, weight_files
 from prettyuseful.generators.schedulers import resolve_scheduler
@@ -50,17 +51,17 @@ class _Part:
     image: bool
 
 
-def pin_generator(choice: GeneratorChoice) -> PinnedGenerator:
+def pin_generator(choice: GeneratorChoice, condition: AnyCondition | None = None) -> PinnedGenerator:
     """Pin a diffusion model with all of its settings.
 
-    A choice without settings has the content of its model alone.
+    A choice without settings has the content of its model alone. `condition`: see `find_model`.
 
     Raises:
         UserError: see `find_model` and `pin_model`; or a file does not exist, is not what its field expects, or is for
             another model; or the model has no such variant or scheduler.
     """
-    model = choice.find()
-    pinned = pin_model(choice.model)
+    model = choice.find(condition)
+    pinned = pin_model(choice.model, condition)
     parts = list(_parts(choice, model))
     found = choice.model_copy(update={"model": pinned.source, "dtype": None})
 
@@ -101,7 +102,7 @@ def pin_generator(choice: GeneratorChoice) -> PinnedGenerator:
 
 
 def _parts(choice: GeneratorChoice, model: Model) -> Iterator[_Part]:
-    if choice.variant is not None and _changes_files(find_model(choice.model), choice.variant):
+    if choice.variant is not None and _changes_files(find_model(choice.model, model.condition), choice.variant):
         yield _Part("variant", None, choice.variant, text=True, image=True)
     if choice.single_file is not None:
         yield _single_file(choice.single_file, model)

@@ -63,6 +63,7 @@ _OVERRIDES: dict[str, _Override] = {
     "ZImageOmniPipeline": _Override(zero_is_off=True),
 }
 _NO_ENCODER = "the call of the pipeline encodes prompts itself"
+_READS_IMAGE = "the text encoder reads the image, too"
 _CONTROLS = ("control_image", "controlnet_conditioning_scale", "adapter_conditioning_scale")
 _OTHER_INPUTS = ("strength", "mask_image", "num_frames", "video_length", "video", "reference_image", "gligen_phrases")
 _FIXED: Mapping[str, Any] = {"use_resolution_binning": False, "clean_caption": False}
@@ -85,15 +86,17 @@ _NOT_SET = ("self", "kwargs", "latents", "output_type", "return_dict", "callback
 
 
 @cache
-def recorded_family(class_name: str) -> Family:
+def recorded_family(class_name: str, edits: bool = False) -> Family:
     """Return the family of a pipeline class of diffusers that has no row.
 
+    `edits`: whether the pipeline changes an image by an instruction.
+
     Raises:
-        DataError: diffusers has no such text-to-image pipeline; the message is the reason, such as `it changes images`.
+        DataError: diffusers has no such pipeline; the message is the reason, such as `it changes images`.
     """
     call, init = _signatures(class_name)
     override = _OVERRIDES.get(class_name, _Override())
-    if reason := _reason_to_refuse(class_name, call, init):
+    if reason := _reason_not_to_edit(call, init) if edits else _reason_to_refuse(class_name, call, init):
         raise DataError(reason)
     guidance: Literal["true_cfg_scale", "guidance_scale", ""] = (
         "true_cfg_scale" if "true_cfg_scale" in call else "guidance_scale" if "guidance_scale" in call else ""
@@ -133,7 +136,7 @@ def recorded_family(class_name: str) -> Family:
             )
             if names & loaded.keys()
         ),
-        whole=override.whole or ("" if hasattr(_class(class_name), "encode_prompt") else _NO_ENCODER),
+        whole=override.whole or _reason_to_run_whole(_class(class_name)),
         requires=override.requires,
         several=override.several and "num_images_per_prompt" in call,
         zero_is_off=override.zero_is_off,
@@ -205,6 +208,25 @@ def _reason_to_refuse(class_name: str, call: Iterable[str], init: Iterable[str])
     if call & {"image_embeds", "image_embeddings"}:
         return "it is one part of a combined pipeline; save the combined pipeline with diffusers and give that folder"
     return ""
+
+
+def _reason_not_to_edit(call: Iterable[str], init: Iterable[str]) -> str:
+    call, init = set(call), set(init)
+    if "controlnet" in init or "adapter" in init or call & {*_CONTROLS}:
+        return "it needs a control image"
+    if call & {"num_frames", "video_length", "video"}:
+        return "it makes videos"
+    if not {"prompt", "image", "num_inference_steps", "generator"} <= call:
+        return "it does not change an image by an instruction"
+    if call & {"strength", "mask_image"}:
+        return "it changes images by noise, not by an instruction: use condition: {kind: image} or {kind: inpaint}"
+    return ""
+
+
+def _reason_to_run_whole(found: Any) -> str:
+    if not hasattr(found, "encode_prompt"):
+        return _NO_ENCODER
+    return _READS_IMAGE if "image" in inspect.signature(found.encode_prompt).parameters else ""
 
 
 def _distilled_argument(call: Mapping[str, inspect.Parameter]) -> str:

@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 
 from prettyuseful.errors import DataError
 from prettyuseful.generators.base import Sampling
+from prettyuseful.generators.conditions.pipelines import arguments_of
 from prettyuseful.generators.embeddings import Embedding
 from prettyuseful.generators.models import Model
 from prettyuseful.generators.recording import NotRecordableError, from_embedding, given_back, read_form
@@ -64,24 +66,38 @@ def explain_settings(model: Model) -> Iterator[None]:
 
 
 def recorded_images(
-    pipeline: Any, model: Model, sampling: Sampling, embedding: Embedding, seeds: tuple[int, ...], device: str
+    pipeline: Any,
+    model: Model,
+    sampling: Sampling,
+    embedding: Embedding,
+    seeds: tuple[int, ...],
+    device: str,
+    sources: Sequence[Image.Image] = (),
 ) -> torch.Tensor:
     """Return one image per seed of the prompt of a record: (N, 3, H, W), 0 to 1.
+
+    `sources`: the real image for each of them, if the model has a condition. They are then made one by one.
 
     Raises:
         DataError: the pipeline refuses a setting, or uses its text encoders elsewhere, too.
     """
     prompt, several = read_form(embedding)
-    batches = [seeds] if several else [(seed,) for seed in seeds]
+    together = several and model.kind.several
+    batches = [seeds] if together else [(seed,) for seed in seeds]
 
-    def call(batch: tuple[int, ...]) -> torch.Tensor:
-        outputs = from_embedding(embedding, len(batch), device)
+    def call(number: int) -> torch.Tensor:
+        outputs = from_embedding(embedding, len(batches[number]), device)
         context = nullcontext() if model.kind.whole else given_back(pipeline, outputs)
+        arguments = call_arguments(model, sampling, prompt, batches[number])
+        if model.condition is not None:
+            given = model.condition.arguments(pipeline, sources[number : number + 1], guided=False)
+            accepted = arguments_of(model.kind.pipelines[0])
+            arguments = {name: value for name, value in arguments.items() if name in accepted} | given
         with context, explain_settings(model):
-            return _as_tensor(pipeline(**call_arguments(model, sampling, prompt, batch)))
+            return _as_tensor(pipeline(**arguments))
 
     try:
-        return torch.cat([call(batch) for batch in batches])
+        return torch.cat([call(number) for number in range(len(batches))])
     except (StubUsedError, NotRecordableError) as error:
         raise DataError(
             f"{model.id}: {model.kind.name} does not work without its text encoders ({error}); write a generator class "

@@ -6,12 +6,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import torch
+from PIL import Image
 
+from prettyuseful.data.images import to_square
 from prettyuseful.errors import DataError
 from prettyuseful.generators.adapters import add_to_denoiser, add_to_text_encoders, has_adapters
 from prettyuseful.generators.base import OPTIONS, Sampling
-from prettyuseful.generators.choice import GeneratorChoice, choice_of
+from prettyuseful.generators.choice import GeneratorChoice, Lora, choice_of
+from prettyuseful.generators.conditions.pipelines import arguments_of
+from prettyuseful.generators.conditions.rows import AnyCondition
 from prettyuseful.generators.embeddings import Embedding
 from prettyuseful.generators.families import FAMILIES, Family
 from prettyuseful.generators.footprint import DECODED_PIXELS
@@ -29,19 +34,26 @@ _HANDOVER = 0.8  # share of the denoising steps that the base model does; the re
 class DiffusersSampler:
     """The denoiser and VAE of a model. Each image has its own random generator on the CPU.
 
+    `condition`: what images are conditioned on besides their prompts. It needs no text encoders.
+
     Raises:
         DataError: the model cannot be loaded.
     """
 
-    def __init__(self, generator: GeneratorChoice | str, sampling: Sampling, numerics: Numerics) -> None:
+    def __init__(
+        self,
+        generator: GeneratorChoice | str,
+        sampling: Sampling,
+        numerics: Numerics,
+        condition: AnyCondition | None = None,
+    ) -> None:
         self.choice = choice_of(generator)
-        self.model, self.sampling, self.numerics = self.choice.find(), sampling, numerics
+        self.model, self.sampling, self.numerics = self.choice.find(condition), sampling, numerics
         self._side = 0  # pixels of recorded images: some pipelines scale every size to one area
-        self.pipeline = _load(self.choice, self.model.source, self.model.kind, sampling, numerics)
+        self.pipeline = self._load(self.model.source, self.model.kind, self.choice.loras)
         self.refiner: Any = None
         if self.model.refiner:
-            plain = self.choice.model_copy(update={"lora": ()})  # adapters are for the model alone
-            self.refiner = _load(plain, self.model.refiner_source, FAMILIES["sdxl-refiner"], sampling, numerics)
+            self.refiner = self._load(self.model.refiner_source, FAMILIES["sdxl-refiner"], ())
 
     @classmethod
     def of_pipeline(
@@ -86,6 +98,8 @@ class DiffusersSampler:
             settings["max_sequence_length"] = self.model.max_sequence
         if self.refiner is not None:
             settings["refiner"] = self.model.refiner
+        if self.model.condition is not None:
+            settings["condition"] = self.model.condition.settings
         if family.whole:
             settings["text_encoders"] = f"beside the denoiser: {family.whole}"
         if sampling.arguments:
@@ -113,20 +127,56 @@ class DiffusersSampler:
         return int(latents * self.pipeline.vae_scale_factor)
 
     @torch.inference_mode()
-    def sample(self, embeddings: Sequence[Embedding], seeds: tuple[int, ...]) -> torch.Tensor:
+    def sample(
+        self, embeddings: Sequence[Embedding], seeds: tuple[int, ...], images: Sequence[np.ndarray] = ()
+    ) -> torch.Tensor:
         """Return one image per seed: (N, H, W, 3) uint8, 0-255, on the device.
 
         Args:
             embeddings: one per image, the outputs of `PromptEncoder` for its prompt and the negative prompt. Their
                 tensors have equal shapes.
             seeds: one per image.
+            images: with a condition, a real image for each one, (H, W, 3) uint8. Their centred squares are resized to
+                the size of the generated images.
         """
+        condition = self.model.condition
+        if condition is None:
+            return self._sample(embeddings, seeds, ())
+        side = self.sampling.size or self._source_side
+        squares = [to_square(Image.fromarray(image), side) for image in images]
+        generated = self._sample(embeddings, seeds, [Image.fromarray(square) for square in squares])
+        return condition.complete(generated, squares)
+
+    @property
+    def _source_side(self) -> int:
+        """The height and width in pixels of real images, if the study does not set it: the native size.
+
+        Raises:
+            DataError: the native size of a recorded pipeline is not known.
+        """
+        if not self.model.kind.is_recorded:
+            return self.native_size
+        denoiser = getattr(self.pipeline, self.model.kind.denoiser, None)
+        latents = getattr(self.pipeline, "default_sample_size", None) or getattr(
+            getattr(denoiser, "config", None), "sample_size", None
+        )
+        if not isinstance(latents, int) or not hasattr(self.pipeline, "vae_scale_factor"):
+            raise DataError(f"{self.model.id}: the size of its images is not known; set sampling: {{size: PIXELS}}")
+        return int(latents * self.pipeline.vae_scale_factor)
+
+    def _sample(
+        self, embeddings: Sequence[Embedding], seeds: tuple[int, ...], sources: Sequence[Image.Image]
+    ) -> torch.Tensor:
         if self.model.kind.is_recorded:
-            return self._sample_recorded(embeddings, seeds)
+            return self._sample_recorded(embeddings, seeds, sources)
         tensors = {name: self._stack([embedding[name] for embedding in embeddings]) for name in embeddings[0]}
         base_tensors = {name: tensor for name, tensor in tensors.items() if "." not in name}
         with self.numerics.attention_kernel():
-            if self.refiner is None:
+            if self.model.condition is not None:
+                guided = (self.sampling.cfg or 1) > 1
+                given = self.model.condition.arguments(self.pipeline, sources, guided)
+                images = self._call(self.pipeline, self.model.kind, base_tensors, seeds, **given)
+            elif self.refiner is None:
                 images = self._call(self.pipeline, self.model.kind, base_tensors, seeds)
             else:
                 latents = self._call(
@@ -143,12 +193,14 @@ class DiffusersSampler:
                 )
         return self._to_pixels(images)
 
-    def _sample_recorded(self, embeddings: Sequence[Embedding], seeds: tuple[int, ...]) -> torch.Tensor:
+    def _sample_recorded(
+        self, embeddings: Sequence[Embedding], seeds: tuple[int, ...], sources: Sequence[Image.Image]
+    ) -> torch.Tensor:
         if any(embedding is not embeddings[0] for embedding in embeddings):
             raise ValueError("the images of a batch must have one prompt")
         with self.numerics.attention_kernel():
             images = recorded_images(
-                self.pipeline, self.model, self.sampling, embeddings[0], seeds, self.numerics.device
+                self.pipeline, self.model, self.sampling, embeddings[0], seeds, self.numerics.device, sources
             )
         self._side = images.shape[-1]
         return self._to_pixels(images)
@@ -173,7 +225,7 @@ class DiffusersSampler:
         guidance = {family.guidance: sampling.cfg}
         if self.model.distilled:
             guidance["guidance_scale"] = sampling.distilled_guidance
-        size = {} if "image" in overrides else {"height": sampling.size, "width": sampling.size}
+        size = {} if family.refines else {"height": sampling.size, "width": sampling.size}
         if family.name == "sana":  # its pipeline has no default size
             size = dict.fromkeys(size, sampling.size or self.native_size)
         sequence = {"max_sequence_length": self.model.max_sequence} if self.model.max_sequence else {}
@@ -181,6 +233,9 @@ class DiffusersSampler:
         if sampling.cfg_trunc_ratio is not None:
             chosen["cfg_trunc_ratio"] = sampling.cfg_trunc_ratio
         options = {"output_type": "pt"} | guidance | size | sequence | dict(family.call) | chosen | overrides
+        if self.model.condition is not None:  # some pipelines take the size from the real images
+            accepted = arguments_of(family.pipelines[0])
+            options = {name: value for name, value in options.items() if name in accepted}
         return pipeline(
             **embedding,
             generator=[torch.Generator("cpu").manual_seed(seed) for seed in seeds],
@@ -194,20 +249,21 @@ class DiffusersSampler:
         on_device = {id(tensor): tensor.to(self.numerics.device) for tensor in tensors}
         return torch.cat([on_device[id(tensor)] for tensor in tensors])
 
-
-def _load(choice: GeneratorChoice, source: Source, family: Family, sampling: Sampling, numerics: Numerics) -> Any:
-    """Load a pipeline without its text encoders, unless it needs them beside its denoiser."""
-    excluded = () if family.is_recorded else family.text
-    half: Half | None = "image" if family.is_recorded and not family.whole else None
-    pipeline = load_parts(source, family, excluded, numerics, half, choice.single_file)
-    if choice.scheduler is not None:
-        replace_scheduler(pipeline, choice.scheduler)
-    model = choice.find()
-    if family.whole:  # its text encoders are here
-        add_to_text_encoders(pipeline, model, choice.loras)
-        add_embeddings(pipeline, model, choice.textual_inversions)
-    add_to_denoiser(pipeline, model, family, choice.loras)
-    return (_prepare_recorded if family.is_recorded else _prepare)(pipeline, family, sampling, numerics)
+    def _load(self, source: Source, family: Family, loras: Sequence[Lora]) -> Any:
+        """Load a pipeline without its text encoders, unless it needs them beside its denoiser."""
+        excluded = () if family.is_recorded else family.text
+        half: Half | None = "image" if family.is_recorded and not family.whole else None
+        pipeline = load_parts(source, family, excluded, self.numerics, half, self.choice.single_file)
+        if self.choice.scheduler is not None:
+            replace_scheduler(pipeline, self.choice.scheduler)
+        if family.whole:  # its text encoders are here
+            add_to_text_encoders(pipeline, self.model, loras)
+            add_embeddings(pipeline, self.model, self.choice.textual_inversions)
+        add_to_denoiser(pipeline, self.model, family, loras)
+        if self.model.condition is not None and not family.refines:
+            self.model.condition.prepare(pipeline)
+        prepare = _prepare_recorded if family.is_recorded else _prepare
+        return prepare(pipeline, family, self.sampling, self.numerics)
 
 
 def _prepare(pipeline: Any, family: Family, sampling: Sampling, numerics: Numerics) -> Any:

@@ -9,6 +9,7 @@ import torch
 
 from prettyuseful.generators.base import Sampling
 from prettyuseful.generators.choice import GeneratorChoice
+from prettyuseful.generators.conditions.rows import AnyCondition
 from prettyuseful.generators.embeddings import Embedding
 from prettyuseful.generators.encoder import PromptEncoder
 from prettyuseful.generators.sampler import DiffusersSampler
@@ -28,9 +29,15 @@ class TextToImage:
         DataError: the model cannot be loaded.
     """
 
-    def __init__(self, generator: GeneratorChoice | str, sampling: Sampling, numerics: Numerics) -> None:
-        self.encoder = PromptEncoder(generator, numerics, bool(sampling.instruction), sampling)
-        self.sampler = DiffusersSampler(generator, sampling, numerics)
+    def __init__(
+        self,
+        generator: GeneratorChoice | str,
+        sampling: Sampling,
+        numerics: Numerics,
+        condition: AnyCondition | None = None,
+    ) -> None:
+        self.encoder = PromptEncoder(generator, numerics, bool(sampling.instruction), sampling, condition)
+        self.sampler = DiffusersSampler(generator, sampling, numerics, condition)
 
     def encode(self, prompts: Iterable[str]) -> dict[str, Embedding]:
         """Return the embeddings of each different prompt and of the negative prompt, in main memory."""

@@ -32,18 +32,24 @@ class CheckPlanner:
         if dataset.plan.generator is None:
             return dataset
         inspected = inspect_step(self.graph, dataset.key, dataset.name)
-        return self._checked(dataset, inspected, "synthetic", {"train": self._train})
+        conditioned = dataset.plan.condition is not None
+        return self._checked(dataset, inspected, "synthetic", {"train": self._train}, conditioned)
 
     @property
     def _train(self) -> str:
         return inspect_step(self.graph, self.real.reference.key, TRAINING_IMAGES)
 
     def _checked(
-        self, dataset: PlannedDataset, inspected: str, role: Role, references: Mapping[str, str]
+        self,
+        dataset: PlannedDataset,
+        inspected: str,
+        role: Role,
+        references: Mapping[str, str],
+        conditioned: bool = False,
     ) -> PlannedDataset:
         test = inspect_step(self.graph, self.real.test_step, "the real test images")
         check = self.graph.add(
-            CheckSpec(name=dataset.name, role=role),
+            CheckSpec(name=dataset.name, role=role, conditioned=conditioned),
             {"images": inspected, "test": test, **references},
             f"check {dataset.name}",
             self.graph.units(inspected) + self.graph.units(test),

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from prettyuseful.data.class_counts import ClassCounts
 from prettyuseful.data.sources.base import SampledSource
 from prettyuseful.errors import DataError, UnknownNameError, prefix_location
+from prettyuseful.generators.choice import GeneratorChoice
+from prettyuseful.generators.hosted import HostedModel
 from prettyuseful.generators.models import MODELS, is_pipeline_folder
 from prettyuseful.generators.weights import unsupported_weights
 from prettyuseful.plugins import is_plugin
@@ -16,19 +18,22 @@ from prettyuseful.tasks.base import Task
 OpenImages = Callable[[str], SampledSource]
 
 
-def existing_images(generator: str) -> bool:
+def existing_images(generator: GeneratorChoice | HostedModel) -> bool:
     """Whether the generator of a data set is a folder, tar shards or Parquet files with images, not a model.
 
     Raises:
         UnknownNameError: it is weights in a form that is not supported.
     """
-    if problem := unsupported_weights(generator):
+    if isinstance(generator, HostedModel):
+        return False
+    name = generator.model
+    if problem := unsupported_weights(name):
         raise UnknownNameError(problem)
-    if is_plugin(generator) or generator in MODELS or is_pipeline_folder(generator):
+    if is_plugin(name) or name in MODELS or is_pipeline_folder(name):
         return False
     from prettyuseful.data.sources.open import is_source
 
-    return is_source(generator)
+    return is_source(name)
 
 
 def dataset_counts(study: Study, task: Task, open_images: OpenImages) -> dict[str, ClassCounts]:
@@ -67,10 +72,10 @@ def _counts_of(plan: DatasetPlan, parts: Mapping[str, ClassCounts], task: Task, 
             f"images_per_class lists {len(written)} numbers, but the task has {len(task.classes)} classes; "
             "list one number for each class"
         )
-    model = plan.generator.model if plan.generator else None
-    if model is not None and not existing_images(model) and (counts is None or not counts.equal):
+    generator = plan.generator
+    if generator is not None and not existing_images(generator) and (counts is None or not counts.equal):
         setting = f"images_per_class: {ALL}" if counts is None else "a list in images_per_class"
-        raise DataError(f"{setting} is for images that exist, but {model} generates images; set one number")
+        raise DataError(f"{setting} is for images that exist, but {generator.model} generates images; set one number")
     for part, available in parts.items():
         taken = ClassCounts(plan.mix[part]) if plan.mix else counts
         if taken is not None:
@@ -79,8 +84,8 @@ def _counts_of(plan: DatasetPlan, parts: Mapping[str, ClassCounts], task: Task, 
         return counts
     if plan.of is not None:
         return parts[plan.of]
-    assert plan.generator is not None
-    return match_with_real(open_images(plan.generator.model), task)
+    assert generator is not None
+    return match_with_real(open_images(generator.model), task)
 
 
 def match_with_real(source: SampledSource, task: Task) -> ClassCounts:

@@ -14,11 +14,15 @@ from prettyuseful.engine.pinned import Pinned
 from prettyuseful.errors import DataError, prefix_location
 from prettyuseful.generators.base import Origin
 from prettyuseful.generators.choice import GeneratorChoice
+from prettyuseful.generators.conditions.base import Condition
+from prettyuseful.generators.hosted import HostedModel
 from prettyuseful.generators.micro_batches import MICRO_BATCH, BatchPlan, fills_micro_batches
 from prettyuseful.generators.pinning import PinnedChoice, pin_generator
 from prettyuseful.generators.settings import resolve_sampling
 from prettyuseful.numerics import DType, Numerics
+from prettyuseful.plan.conditions import ConditionPlanner, check_custom_condition
 from prettyuseful.plan.counts import existing_images
+from prettyuseful.plan.hosted import HostedDataset, HostedPlanner
 from prettyuseful.plan.planned import PlanContext, PlannedDataset
 from prettyuseful.plan.prompts import PROMPTS_PER_STEP, PinnedModel, PromptPlanner
 from prettyuseful.plan.real import RealImages, add_sample
@@ -35,11 +39,15 @@ from prettyuseful.study.halving import amount_of
 
 @dataclass(frozen=True)
 class _DatasetSteps:
-    """The key of the step that makes a data set, the origin of its images, and the key of its prompt step, if any."""
+    """The key of the step that makes a data set, the origin of its images, and the key of its prompt step, if any.
+
+    `condition`: see `PlannedDataset`.
+    """
 
     dataset: str
     origin: Origin
     prompts: str | None = None
+    condition: str | None = None
 
 
 @dataclass(frozen=True)
@@ -67,7 +75,8 @@ class _SamplingSteps:
 
     `prompts`: the key of its prompt step. `embeddings`: keys of the steps that encode its prompts, by index; empty for
     a user-defined generator and with `encoding`. `prompts_per_class`: of the strategy. `batches`: the micro-batches of
-    a class. `shards`: first and last micro-batch, and the indices of the images, of each shard of a class.
+    a class. `shards`: first and last micro-batch, and the indices of the images, of each shard of a class. `sources`:
+    with a condition, the input with the real images.
     """
 
     generator: _Generator
@@ -78,6 +87,8 @@ class _SamplingSteps:
     batches: BatchPlan
     shards: tuple[tuple[int, int, Sequence[int]], ...]
     numerics: Numerics
+    condition: Pinned[Condition] | None
+    sources: Mapping[str, str]
 
     def embeddings_of(self, label: int, images: Sequence[int]) -> dict[str, str]:
         """Return the inputs with the embedded prompts of some images of a class."""
@@ -107,10 +118,12 @@ class DatasetPlanner:
         self.context, self.real, self.stored_size, self.diagnose = context, real, stored_size, diagnose
         self.selections = selections
         self.graph, self.classes = context.graph, context.task.classes
-        self.prompts = PromptPlanner(context, real)
+        self.prompts, self.conditions = PromptPlanner(context, real), ConditionPlanner(context, real)
         self._planned: dict[tuple[str, int], PlannedDataset] = {}
         self._sampling: dict[str, _SamplingSteps] = {}
         self._choices: dict[str, PlannedDataset] = {}
+        self.hosted = HostedPlanner(context)
+        self._hosted: dict[str, HostedDataset] = {}
 
     def plan(self, name: str, draw: int = 0) -> PlannedDataset:
         """Return a draw of the data set with this name.
@@ -133,7 +146,15 @@ class DatasetPlanner:
                     keys["prompt"] = steps.prompts
             pretrain = self._pretraining(plan, per_class, draw)
             self._planned[name, draw] = PlannedDataset(
-                name, per_class, keys, steps.origin, plan, pretrain, plan.prompts.label, draw=draw
+                name,
+                per_class,
+                keys,
+                steps.origin,
+                plan,
+                pretrain,
+                plan.effective_prompts.label,
+                draw=draw,
+                condition=steps.condition,
             )
         return self._planned[name, draw]
 
@@ -164,6 +185,8 @@ class DatasetPlanner:
             return whole.key
         if name in self._sampling:
             return self._generated_part(name, plan, per_class)
+        if name in self._hosted:
+            return self.hosted.add_part(self._hosted[name], per_class)
         units = per_class.total(len(self.classes))
         if plan.mix is not None and per_class.equal:
             # The same shares of its parts, rounded up; what is too much is cut off.
@@ -225,17 +248,22 @@ class DatasetPlanner:
             return self._add_selection(name, plan.select, per_class, draw)
         if plan.of is not None:
             return self._add_change(name, plan, plan.of, per_class, draw)
+        if isinstance(plan.generator, HostedModel):
+            return self._add_hosted(name, plan, plan.generator, per_class.smallest, draw)
         assert plan.generator is not None
         choice, source = plan.generator, plan.generator.model
         if is_plugin(source):
             _reject_fields(plan, ("sampling",), "a user-defined generator has its own settings")
+            check_custom_condition(plan.condition)
             origin = Origin(plugin_id(source), "custom", note="a user-defined generator")
             custom = Pinned(source=choice, content=plugin_fingerprint(source))
             return self._add_generation(name, plan, per_class.smallest, _Generator(origin, custom), draw)
-        if existing_images(source):
+        if existing_images(choice):
             return self._add_import(name, plan, source, per_class)
-        model, pinned = choice.find(), pin_generator(choice)
+        model, pinned = choice.find(plan.condition), pin_generator(choice, condition=plan.condition)
         diffusion = PinnedModel(model, pinned, resolve_sampling(plan.sampling, model))
+        if plan.condition is not None:
+            plan.condition.check_steps(diffusion.sampling.steps)
         origin = replace(model.origin, added=pinned.added, note=_note(model.note, choice))
         generator = _Generator(origin, pinned.whole, model.dtype, model.micro_batch, diffusion)
         return self._add_generation(name, plan, per_class.smallest, generator, draw)
@@ -243,7 +271,8 @@ class DatasetPlanner:
     def _add_import(self, name: str, plan: DatasetPlan, path: str, per_class: ClassCounts) -> _DatasetSteps:
         from prettyuseful.data.sources.class_names import match_large_classes
 
-        _reject_fields(plan, ("prompts", "sampling", "seed", "micro_batch"), "the images already exist")
+        fields = ("prompts", "sampling", "seed", "micro_batch", "condition")
+        _reject_fields(plan, fields, "the images already exist")
         source = self.context.open_images(path)
         match_large_classes(source, self.classes, per_class)
         self.context.notes.extend(source.notes(self.classes))
@@ -314,6 +343,14 @@ class DatasetPlanner:
         note = f"{of} without the images listed in {Path(selection.file).name}"
         return _DatasetSteps(key, Origin(f"{of}, some images dropped", "changed", note=note))
 
+    def _add_hosted(self, name: str, plan: DatasetPlan, model: HostedModel, count: int, draw: int) -> _DatasetSteps:
+        if name not in self._hosted:
+            _reject_fields(plan, ("sampling", "micro_batch"), "a hosted model has other settings (options)")
+            prompts, draws = self._add_prompts(plan, count)[0], self.context.draws[name]
+            self._hosted[name] = HostedDataset(name, model.pin(), prompts, count, plan.seed, draws)
+        dataset = self._hosted[name]
+        return _DatasetSteps(self.hosted.add(dataset, draw), dataset.origin, dataset.prompts)
+
     def _add_generation(
         self, name: str, plan: DatasetPlan, count: int, generator: _Generator, draw: int
     ) -> _DatasetSteps:
@@ -322,7 +359,8 @@ class DatasetPlanner:
             self._sampling[name] = self._prepare_sampling(plan, count, generator)
         sampling, title = self._sampling[name], dataset_title(name, draw)
         key = self._collect_shards(name, plan, sampling.shards, title, draw)
-        return _DatasetSteps(key, generator.origin, sampling.prompts)
+        condition = self.conditions.words(plan.condition, count) if plan.condition is not None else None
+        return _DatasetSteps(key, generator.origin, sampling.prompts, condition)
 
     def _generated_part(self, name: str, plan: DatasetPlan, per_class: ClassCounts) -> str:
         """Add the steps of the first micro-batches of each class of a generated data set; return the key of the images.
@@ -366,8 +404,9 @@ class DatasetPlanner:
                     micro_batch=sampling.batches.size,
                     numerics=sampling.numerics,
                     encoding=sampling.encoding,
+                    condition=sampling.condition,
                 )
-                inputs = {"prompts": sampling.prompts, **sampling.embeddings_of(label, images)}
+                inputs = {"prompts": sampling.prompts, **sampling.embeddings_of(label, images), **sampling.sources}
                 step_label = f"generate {dataset_title(name, draw)}: {class_name} {images[0]}-{images[-1] + 1}"
                 shards[f"{len(shards):05d}"] = self.graph.add(spec, inputs, step_label, len(images), names)
         count = sum(len(images) for _, _, images in parts)
@@ -379,13 +418,9 @@ class DatasetPlanner:
 
     def _prepare_sampling(self, plan: DatasetPlan, count: int, generator: _Generator) -> _SamplingSteps:
         """Add the steps that write and encode the prompts of a data set, which all of its draws share."""
-        own_dtype = plan.generator.dtype if plan.generator else None
+        own_dtype = plan.generator.dtype if isinstance(plan.generator, GeneratorChoice) else None
         numerics = self.context.study.numerics.generation_numerics(generator.dtype, own_dtype)
-        resolved_prompts = plan.prompts.resolve(self.context.task)
-        self.context.notes.extend(resolved_prompts.words.notes)
-        real_count = self.real.limit(ClassCounts(count)).smallest  # captions of equally many images of every class
-        per_class = resolved_prompts.per_class(real_count)
-        prompts = self.prompts.add_prompts(resolved_prompts, plan.prompts.label, real_count)
+        prompts, per_class = self._add_prompts(plan, count)
         model, micro_batch = generator.model, self._micro_batch(plan, generator)
         embeddings, encoding = {}, None
         whole = model.model.kind.whole if model is not None else ""
@@ -402,7 +437,21 @@ class DatasetPlanner:
         batches = BatchPlan.for_class(count, groups, micro_batch)
         ends = [batches.batches_of(amount_of(share, count)) for share in self._image_shares()]
         shards = tuple((first, stop, batches.image_indices(first, stop)) for first, stop in batches.shards(ends))
-        return _SamplingSteps(generator, prompts, embeddings, encoding, per_class, batches, shards, numerics)
+        condition = plan.condition
+        pinned = condition.pin() if condition is not None else None
+        sources = self.conditions.add_sources(condition, count) if condition is not None else {}
+        return _SamplingSteps(
+            generator, prompts, embeddings, encoding, per_class, batches, shards, numerics, pinned, sources
+        )
+
+    def _add_prompts(self, plan: DatasetPlan, count: int) -> tuple[str, int]:
+        """Add the step that writes the prompts of a data set; return its key and the number of prompts per class."""
+        written = plan.effective_prompts
+        resolved = written.resolve(self.context.task)
+        self.context.notes.extend(resolved.words.notes)
+        real_count = self.real.limit(ClassCounts(count)).smallest  # captions of equally many images of every class
+        key = self.prompts.add_prompts(resolved, written.label, real_count)
+        return key, resolved.per_class(real_count)
 
     def _image_shares(self) -> tuple[float, ...]:
         """Return the shares of the images at which shards end, so that a rung of `halving` reuses the one before."""
@@ -416,6 +465,7 @@ def _note(note: str, choice: GeneratorChoice) -> str:
 
 def _reject_fields(plan: DatasetPlan, names: Sequence[str], reason: str) -> None:
     """Raise a DataError if a data set has a field in `names`, or its generator settings, which have no effect."""
-    settings = [f"generator.{name}" for name in plan.generator.settings] if plan.generator else []
+    choice = plan.generator if isinstance(plan.generator, GeneratorChoice) else None
+    settings = [f"generator.{name}" for name in choice.settings] if choice else []
     if found := [name for name in names if name in plan.model_fields_set] + settings:
         raise DataError(f"{found[0]} has no effect here: {reason}; remove it")

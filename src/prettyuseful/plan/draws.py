@@ -24,7 +24,7 @@ def dataset_draws(study: Study) -> dict[str, int]:
         with prefix_location(f"data set {name!r}"):
             if plan.generator is None:
                 continue
-            if not existing_images(plan.generator.model):
+            if not existing_images(plan.generator):
                 generated[name] = plan.draws
             elif "draws" in plan.model_fields_set:
                 raise StudyError("draws has no effect here: the images already exist; remove it")

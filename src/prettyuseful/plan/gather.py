@@ -119,7 +119,7 @@ class _RecordBuilder:
 
     def dataset(self, dataset: PlannedDataset) -> DatasetRecord:
         manifests, status = self._find_manifests(dataset.keys)
-        plan, generated = dataset.plan, dataset.origin is not None and dataset.origin.kind in ("diffusers", "custom")
+        plan, generated = dataset.plan, dataset.origin is not None and dataset.origin.is_generated
         images = manifests.get("dataset")
         made = {
             "measured": self._measured(dataset, manifests),
@@ -142,12 +142,19 @@ class _RecordBuilder:
                 seed=plan.seed if plan and generated else None,
                 draws=1 + sum(draw.name == dataset.name for draw in self.plan.more_draws),
                 pretrain=plan.pretrain if plan else None,
+                condition=self._condition(dataset),
                 prompts_cut=images.facts.get("prompts_cut", {}) if images else {},
                 applied=images.facts.get("applied", {}) if images else {},
                 keys=dict(dataset.keys),
                 generation_seconds=self._generation_seconds(dataset, images) if images else None,
                 size_bytes=sum(entry.size for entry in images.files) if images else None,
             )
+
+    def _condition(self, dataset: PlannedDataset) -> str | None:
+        """Return what the images were generated from besides prompts, also if other data sets hold these images."""
+        if dataset.plan is None or dataset.condition or not self.plan.study.is_conditioned(dataset.name):
+            return dataset.condition
+        return f"images of {' and '.join(sorted(self.plan.study.image_sources(dataset.name)))}"
 
     def run(self, run: PlannedRun) -> RunRecord:
         keys = {"train": run.train, **{f"evaluate {name}": key for name, key in run.evaluations.items()}}

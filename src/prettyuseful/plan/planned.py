@@ -85,7 +85,8 @@ class PlannedDataset:
 
     `plan`: its section of the study; None for real images. `pretrain`: the data set for pretraining. `prompts`: name of
     its prompt strategy. `draw`: which draw of the generator, from 0. `rung`: for a part of the data set with which
-    classifiers of a rung of `halving` are trained, the number of the rung, from 1.
+    classifiers of a rung of `halving` are trained, the number of the rung, from 1. `condition`: what its images were
+    generated from besides prompts, in words.
     """
 
     name: str
@@ -98,6 +99,7 @@ class PlannedDataset:
     measures: tuple[PlannedMeasure, ...] = ()
     draw: int = 0
     rung: int | None = None
+    condition: str | None = None
 
     @property
     def key(self) -> str:

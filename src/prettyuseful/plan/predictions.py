@@ -90,7 +90,7 @@ class Predictions:
         return None
 
     def _generation(self, step: Step, spec: GenerateSpec) -> Work | None:
-        batch = sampling_work(spec.generator, spec.sampling, spec.micro_batch, spec.numerics)
+        batch = sampling_work(spec.generator, spec.computed_sampling, spec.micro_batch, spec.numerics)
         if batch is None:
             return None
         sampling = batch.times(spec.stop - spec.first)

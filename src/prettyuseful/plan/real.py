@@ -11,6 +11,7 @@ from prettyuseful.plan.planned import PlanContext, PlannedDataset
 from prettyuseful.steps.datasets import LoadFurtherSpec, LoadSpec, SampleSpec
 from prettyuseful.study.file import REAL
 from prettyuseful.tasks.base import Split, check_available
+from prettyuseful.tasks.sampled import SampledTask
 
 _SAMPLES_PER_CLASS = 8
 
@@ -99,6 +100,13 @@ class RealImages:
         spec = LoadFurtherSpec(task=self._source, split="train", per_class=per_class, skipped=skipped)
         label = f"load the last {per_class} real train images per class"
         return self.context.graph.add(spec, {}, label, per_class.total(len(classes)))
+
+    @cached_property
+    def test_contents(self) -> frozenset[str]:
+        """What identifies the bytes of the real test images; empty for tasks that hold their images themselves."""
+        if not isinstance(self.task, SampledTask):
+            return frozenset()
+        return frozenset(self.task.contents("test").values())
 
     @cached_property
     def available(self) -> ClassCounts:

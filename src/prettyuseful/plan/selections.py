@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import cached_property
 
 from prettyuseful.aesthetics.rows import SCORES, pin_score
 from prettyuseful.data.class_counts import ClassCounts
@@ -22,7 +21,6 @@ from prettyuseful.selection.criteria import CRITERIA, Criterion
 from prettyuseful.selection.plan import SelectionPlan
 from prettyuseful.steps.datasets import ImportSpec, LoadSpec
 from prettyuseful.steps.selection import RandomChoice, SelectSpec
-from prettyuseful.tasks.sampled import SampledTask
 
 PlanRun = Callable[[PlannedDataset, AnyCell, int, Mapping[str, str]], PlannedRun]
 """Plans a classifier with its tests, see `ClassifierPlanner.plan_run`."""
@@ -143,7 +141,7 @@ class SelectionPlanner:
         Raises:
             StudyError: one of them is.
         """
-        test = self._test_images
+        test = self.real.test_contents
         leaked = [path for path, content in self.context.open_images(place).content_ids().items() if content in test]
         if leaked:
             example = printable(leaked[0])
@@ -153,16 +151,6 @@ class SelectionPlanner:
                 else f"the image {example} of {place} is a real test image"
             )
             raise StudyError(f"select: {what}; test images must not be selected for training, so remove them")
-
-    @cached_property
-    def _test_images(self) -> frozenset[str]:
-        """What identifies the bytes of the real test images; empty for tasks that hold their images themselves."""
-        task = self.context.task
-        if not isinstance(task, SampledTask):
-            return frozenset()
-        source, groups = task.original_sources["test"], task.groups_by_split["test"]
-        ids = source.content_ids()
-        return frozenset(ids[path] for path, group in groups.items() if path in ids and task.is_in("test", group))
 
 
 def test_image_steps(graph: Graph, key: str) -> list[str]:

@@ -291,13 +291,14 @@ def _tested_datasets(
     """Return the image keys of the synthetic data sets on which a classifier trained on real images is tested.
 
     They have equally many images as `dataset`. Data sets that contain real images are excluded, because the classifier
-    may have been trained on the same images.
+    may have been trained on the same images, and so are those whose images were generated from real ones.
     """
     return {
         other.name: other.key
         for other in synthetic
         if real.limit(other.images_per_class) == dataset.images_per_class
         and REAL not in study.image_sources(other.name)
+        and not study.is_conditioned(other.name)
     }
 
 

@@ -144,6 +144,11 @@ def from_templates(classes: Sequence[str], templates: Sequence[str]) -> Prompts:
     return Prompts(tuple(classes), tuple(tuple(f"{head}{name}{tail}" for head, tail in parts) for name in classes))
 
 
+def from_instructions(classes: Sequence[str], texts: Sequence[str]) -> Prompts:
+    """Return every text for every class, with the class name wherever it holds `{class}`, which it need not."""
+    return Prompts(tuple(classes), tuple(tuple(text.replace("{class}", name) for text in texts) for name in classes))
+
+
 def check_templates(templates: Sequence[str]) -> None:
     """Raise StudyError unless each template holds `{}` or `{name}` exactly once."""
     if not templates:
@@ -212,6 +217,15 @@ PROMPT_STRATEGIES = Registry(
             option_key="templates",
             resolve=lambda value, _: {"templates": list(_template_texts(value))},
             check=lambda value: check_templates(_template_texts(value)),
+        ),
+        PromptStrategy(
+            name="instruction",
+            summary="one text in which {class} stands for the class name; what editing models get (condition: edit)",
+            write=lambda request: (
+                from_instructions(request.classes, cast("Sequence[str]", request.options["templates"])).prompts
+            ),
+            option_key="templates",
+            resolve=lambda value, _: {"templates": list(_template_texts(value))},
         ),
         PromptStrategy(
             name="definition",

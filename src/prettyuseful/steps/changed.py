@@ -23,7 +23,7 @@ from prettyuseful.errors import DataError
 from prettyuseful.hub.commits import check_resolved
 from prettyuseful.numerics import Numerics
 from prettyuseful.steps.diagnosis import ROWS
-from prettyuseful.steps.inputs import read_classes, read_rows
+from prettyuseful.steps.inputs import holds_sources, read_classes, read_rows
 from prettyuseful.transforms.base import TransformSource
 
 _CHUNK = 64
@@ -50,7 +50,7 @@ class ChangeSpec(StepSpec):
             self._apply_transform(_take_first(read_rows(job, "dataset"), self.per_class)),
             self.per_class.total(len(classes)),
         )
-        count = write_shard(job.folder / shard_name(0, 1), rows, classes)
+        count = write_shard(job.folder / shard_name(0, 1), rows, classes, holds_sources(job))
         return {
             "classes": list(classes),
             "images": count,
@@ -149,7 +149,7 @@ def _write_without(job: Job, rows: Sequence[Row], drop: Container[int], reason: 
         replaced = i in drop and kept[row.label]
         dropped += bool(replaced)
         result.append(next(repeats[row.label]) if replaced else row)
-    count = write_shard(job.folder / shard_name(0, 1), result, classes)
+    count = write_shard(job.folder / shard_name(0, 1), result, classes, holds_sources(job))
     return {"classes": list(classes), "images": count, "applied": {"drop": reason, "dropped": dropped}}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar
 
@@ -36,7 +37,8 @@ class CheckSpec(StepSpec):
     """Run the data checks on the inspected images `images` of the data set `name`.
 
     Synthetic images are compared with the inspected real images in `train` and `test`. If `images` are the real
-    training images, the test images are checked, too. The step stores findings in `findings.json`.
+    training images, the test images are checked, too. The step stores findings in `findings.json`. `conditioned`: see
+    `ImageSet`.
     """
 
     kind: ClassVar[str] = "check"
@@ -44,12 +46,19 @@ class CheckSpec(StepSpec):
     grows: ClassVar[bool] = False
     name: str
     role: Role
+    conditioned: bool = False
+
+    def key_content(self) -> dict[str, Any]:
+        content = super().key_content()
+        if not self.conditioned:  # keys without it are older than this field
+            del content["conditioned"]
+        return content
 
     def make(self, job: Job) -> dict[str, Any]:
         from prettyuseful.checks.image_set import Sets
         from prettyuseful.checks.rows import check_images
 
-        images = image_set(self.name, self.role, job.inputs["images"])
+        images = replace(image_set(self.name, self.role, job.inputs["images"]), conditioned=self.conditioned)
         test = image_set(f"{self.name} test" if self.role == "train" else "real test", "test", job.inputs["test"])
         if self.role == "train":
             sets = Sets((images, test))

@@ -12,11 +12,11 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from prettyuseful.data.class_counts import ClassCounts
-from prettyuseful.data.dataset import Row, shard_name, write_shard
+from prettyuseful.data.dataset import Row, group_in_mix, shard_name, write_shard
 from prettyuseful.engine.keys import derive_seed
 from prettyuseful.engine.pinned import Pinned
 from prettyuseful.engine.step import Job, StepSpec
-from prettyuseful.steps.inputs import read_index, read_rows, write_json
+from prettyuseful.steps.inputs import holds_sources, read_index, read_rows, write_json
 from prettyuseful.tasks.base import Split
 from prettyuseful.tasks.source import TaskSource
 
@@ -94,7 +94,7 @@ class MixSpec(StepSpec):
     """Mix the first images of each class of several data sets.
 
     `parts` are (name of the input, images per class). Images keep their bytes. The name of the part becomes a prefix of
-    the path and of the group.
+    the path, and of the group, see `group_in_mix`.
     """
 
     kind: ClassVar[str] = "mix"
@@ -115,7 +115,7 @@ class MixSpec(StepSpec):
             for row in read_rows(job, name):
                 if counts[row.label] < per_class:
                     counts[row.label] += 1
-                    yield replace(row, path=f"{name}/{row.path}", group=f"{name}/{row.group}")
+                    yield replace(row, path=f"{name}/{row.path}", group=group_in_mix(name, row.group))
 
 
 class SubsetSpec(StepSpec):
@@ -168,9 +168,9 @@ def _report_progress(rows: Iterator[Row], total: int, job: Job) -> Iterator[Row]
 
 def _write_shards(job: Job, rows: Iterable[Row], classes: Iterable[str], total: int) -> int:
     """Write rows to several files, because one large file would need too much memory to read."""
-    classes = tuple(classes)
+    classes, with_sources = tuple(classes), holds_sources(job)
     shards, remaining = ceil(total / _SHARD_IMAGES), _report_progress(iter(rows), total, job)
     return sum(
-        write_shard(job.folder / shard_name(index, shards), islice(remaining, _SHARD_IMAGES), classes)
+        write_shard(job.folder / shard_name(index, shards), islice(remaining, _SHARD_IMAGES), classes, with_sources)
         for index in range(shards)
     )

@@ -21,6 +21,8 @@ from prettyuseful.engine.step import Job, Resources, StepSpec
 from prettyuseful.errors import DataError, MemoryLimitError
 from prettyuseful.generators.base import Request, Sampling
 from prettyuseful.generators.choice import GeneratorChoice
+from prettyuseful.generators.conditions.base import Condition
+from prettyuseful.generators.hosted import join_counts
 from prettyuseful.generators.micro_batches import BatchPlan
 from prettyuseful.generators.pocket import is_pocket
 from prettyuseful.hub.commits import check_resolved
@@ -29,6 +31,7 @@ from prettyuseful.numerics import Numerics
 from prettyuseful.redaction import redact_line, redact_strings
 from prettyuseful.steps.inputs import read_prompts
 from prettyuseful.steps.prompts import EncodeSpec, text_encoders_too_large
+from prettyuseful.steps.sources import SourceImages
 
 if TYPE_CHECKING:
     import torch
@@ -85,8 +88,9 @@ class GenerateSpec(StepSpec):
     The images do not depend on how a class is divided into shards. `seed` is the seed of the data set; the seed of an
     image is a hash of it, the class, the prompt and the index within the class. `images` is the number of images of the
     class up to this shard; images beyond it pad the last micro-batch and are not stored. `generator` is the name in
-    rows and messages. `sampling` is None for a user-defined generator. Inputs are the prompts and, for a diffusion
-    pipeline without `encoding`, their embeddings.
+    rows and messages. `sampling` is None for a user-defined generator. `condition`: what images are conditioned on
+    besides prompts. Inputs are the prompts, for a diffusion pipeline without `encoding` their embeddings, and with a
+    condition the real training images, see `SourceImages`.
     """
 
     kind: ClassVar[str] = "generate"
@@ -105,12 +109,14 @@ class GenerateSpec(StepSpec):
     micro_batch: int
     numerics: Numerics
     encoding: Encoding | None = None
+    condition: Pinned[Condition] | None = None
 
     def make(self, job: Job) -> dict[str, Any]:
         self.numerics.apply()
         prompts = read_prompts(job, "prompts")
         batches = self._micro_batches(prompts)
-        sampler = self._open(job, batches)
+        sources = SourceImages(job, self.label) if self.condition is not None else None
+        sampler = self._open(job, batches, sources)
         rows, pending = [], deque[Future[list[Row]]]()
         total = sum(index < self.images for batch in batches for index in batch.indices)
         flat: list[str] = []  # paths of images without contrast
@@ -118,12 +124,13 @@ class GenerateSpec(StepSpec):
         with ThreadPoolExecutor(_WRITERS) as writers, self._library_logs() as logs:
             for batch in batches:
                 fetch = _start_host_copy(self._draw_or_explain(sampler, batch))
-                pending.append(writers.submit(self._rows, fetch, batch, flat))
+                pending.append(writers.submit(self._rows, fetch, batch, flat, sources))
                 while len(pending) > _AHEAD:
                     rows += pending.popleft().result()
                 job.progress(len(rows) / total)
             rows += [row for future in pending for row in future.result()]
-        count = write_shard(job.folder / "shard.parquet", sorted(rows, key=lambda row: row.path), prompts.classes)
+        rows.sort(key=lambda row: row.path)
+        count = write_shard(job.folder / "shard.parquet", rows, prompts.classes, with_sources=sources is not None)
         return {
             "images": count,
             "without_contrast": len(flat),
@@ -136,6 +143,8 @@ class GenerateSpec(StepSpec):
         content = super().key_content()
         if self.encoding is None:  # keys with embeddings as inputs are older than this field
             del content["encoding"]
+        if self.condition is None:  # so are keys without this one
+            del content["condition"]
         return content
 
     @property
@@ -145,13 +154,25 @@ class GenerateSpec(StepSpec):
         if self.sampling is not None:
             guided = " guided" if (self.sampling.cfg or 1) > 1 else ""
             words.append(f"{self.sampling.steps} steps{guided}, size {self.sampling.size}")
+        if self.condition is not None:
+            words.append(self.condition.source.words)
         if self.encoding is not None:
             words.append("with encoding")
         return ", ".join([*words, f"by {self.micro_batch}"])
 
     @property
     def assumed_pace(self) -> float | None:
-        return self.pace if is_pocket(self.generator) else None
+        if not is_pocket(self.generator):
+            return None
+        computed, steps = self.computed_sampling, self.sampling
+        return self.pace * (computed.steps or 1) / (steps.steps or 1) if computed and steps else self.pace
+
+    @property
+    def computed_sampling(self) -> Sampling | None:
+        """The sampling settings, with the number of denoising steps that a condition leaves to be computed."""
+        if self.sampling is None or self.condition is None or self.sampling.steps is None:
+            return self.sampling
+        return self.sampling.model_copy(update={"steps": self.condition.source.denoising_steps(self.sampling.steps)})
 
     @property
     def needs(self) -> Resources:
@@ -192,26 +213,34 @@ class GenerateSpec(StepSpec):
         return batches
 
     @property
-    def _model(self) -> tuple[GeneratorChoice, Sampling | None, Numerics]:
-        return self.model.source, self.sampling, self.numerics
+    def _model(self) -> tuple[Any, ...]:
+        """The arguments of the classes that sample."""
+        of_condition = () if self.condition is None else (self.condition.source,)
+        return self.model.source, self.sampling, self.numerics, *of_condition
+
+    @property
+    def _content(self) -> str:
+        """What identifies the files of the model."""
+        return digest([self.model.content, *([self.condition.content] if self.condition else [])])
 
     def _number(self, index: int) -> int:
         """Return the number of the prompt of an image, over all classes."""
         return self.label * self.prompts + index % self.prompts
 
-    def _open(self, job: Job, batches: list[_MicroBatch]) -> _Sampler:
+    def _open(self, job: Job, batches: list[_MicroBatch], sources: SourceImages | None) -> _Sampler:
         if self.sampling is None:
-            return self._open_custom()
+            return self._open_custom(sources)
         check_resolved(self.model.content, self.generator)
-        return self._open_stored(job) if self.encoding is None else self._open_encoding(batches)
+        return self._open_stored(job, sources) if self.encoding is None else self._open_encoding(batches, sources)
 
-    def _open_custom(self) -> _Sampler:
+    def _open_custom(self, sources: SourceImages | None) -> _Sampler:
         from prettyuseful.generators.custom import open_custom, output_problem
 
         generator = cached_model(open_custom, self.model.source.model, content=digest(self.model.content))
 
         def draw(batch: _MicroBatch) -> Any:
-            request = Request(batch.prompts[0], batch.class_name, batch.label, batch.seeds)
+            given = sources.images(batch.indices) if sources else None
+            request = Request(batch.prompts[0], batch.class_name, batch.label, batch.seeds, given)
             images = generator.generate(request)
             if problem := output_problem(images, request):
                 raise DataError(f"{self.generator}: {problem}; run `prettyuseful check generator`")
@@ -219,36 +248,37 @@ class GenerateSpec(StepSpec):
 
         return _Sampler(draw, generator.applied, {})
 
-    def _open_stored(self, job: Job) -> _Sampler:
+    def _open_stored(self, job: Job, sources: SourceImages | None) -> _Sampler:
         """Return the sampler for embeddings in the store, of one prompt per micro-batch."""
         from prettyuseful.generators.embeddings import FILE, StoredEmbeddings
         from prettyuseful.generators.sampler import DiffusersSampler
 
         with self._explain_loading():
-            sampler = cached_model(DiffusersSampler, *self._model, content=digest(self.model.content))
+            sampler = cached_model(DiffusersSampler, *self._model, content=self._content)
         names = sorted(name for name in job.inputs if name.startswith("embeddings"))
         stored = StoredEmbeddings(job.inputs[name].path(FILE) for name in names)
 
         def draw(batch: _MicroBatch) -> Any:
             embedding = stored.load(self._number(batch.indices[0]))
-            return sampler.sample([embedding] * len(batch.seeds), batch.seeds)
+            return sampler.sample([embedding] * len(batch.seeds), batch.seeds, _images_of(batch, sources))
 
         numbers = range(self.label * self.prompts, (self.label + 1) * self.prompts)
         facts = [job.inputs[name].manifest.facts.get("cut", {}) for name in names]
         cut = {number: tokenizers for cut in facts for number, tokenizers in cut.items() if int(number) in numbers}
         return _Sampler(draw, sampler.applied, cut)
 
-    def _open_encoding(self, batches: list[_MicroBatch]) -> _Sampler:
+    def _open_encoding(self, batches: list[_MicroBatch], sources: SourceImages | None) -> _Sampler:
         """Encode the prompts of all micro-batches, and return the sampler."""
         from prettyuseful.generators.text_to_image import TextToImage
 
         with self._explain_loading():
-            model = cached_model(TextToImage, *self._model, content=digest(self.model.content))
+            model = cached_model(TextToImage, *self._model, content=self._content)
         with explain_out_of_memory(text_encoders_too_large(self.generator)):
             embeddings = model.encode(chain.from_iterable(batch.prompts for batch in batches))
 
         def draw(batch: _MicroBatch) -> Any:
-            return model.sampler.sample([embeddings[prompt] for prompt in batch.prompts], batch.seeds)
+            encoded = [embeddings[prompt] for prompt in batch.prompts]
+            return model.sampler.sample(encoded, batch.seeds, _images_of(batch, sources))
 
         images = chain.from_iterable(zip(batch.indices, batch.prompts, strict=True) for batch in batches)
         prompts = {self._number(index): prompt for index, prompt in images if index < self.images}
@@ -289,7 +319,9 @@ class GenerateSpec(StepSpec):
             f"{self.generator}: {len(batch.seeds)} images per micro-batch exceed the memory; {advice}"
         )
 
-    def _rows(self, fetch: Callable[[], np.ndarray], batch: _MicroBatch, flat: list[str]) -> list[Row]:
+    def _rows(
+        self, fetch: Callable[[], np.ndarray], batch: _MicroBatch, flat: list[str], sources: SourceImages | None
+    ) -> list[Row]:
         from prettyuseful.data.images import encode_jpeg
         from prettyuseful.generators.contrast import has_contrast
 
@@ -300,7 +332,8 @@ class GenerateSpec(StepSpec):
                 data = encode_jpeg(np.ascontiguousarray(image))
                 if not has_contrast(image):
                     flat.append(path)
-                rows.append(Row(data, path, self.label, path, None, text, seed, self.generator))
+                group, source = sources.origin(index) if sources else (path, None)
+                rows.append(Row(data, path, self.label, group, None, text, seed, self.generator, source))
         return rows
 
 
@@ -316,17 +349,22 @@ class CollectSpec(StepSpec):
     def make(self, job: Job) -> dict[str, Any]:
         shards = [job.inputs[name].manifest for name in sorted(job.inputs)]
         for index, shard in enumerate(shards):
-            job.adopt(shard_name(index, len(shards)), shard.files[0])
+            (file,) = (entry for entry in shard.files if entry.name == "shard.parquet")
+            job.adopt(shard_name(index, len(shards)), file)
         cut = {number: names for shard in shards for number, names in shard.facts["cut"].items()}
         return {
             "classes": list(self.classes),
             "images": self.images_per_class * len(self.classes),
-            "bytes": sum(shard.files[0].size for shard in shards),
+            "bytes": sum(entry.size for shard in shards for entry in shard.files if entry.name == "shard.parquet"),
             "generation_seconds": round(sum(shard.seconds for shard in shards), 1),
             "without_contrast": sum(shard.facts["without_contrast"] for shard in shards),
-            "applied": shards[0].facts["applied"],
+            "applied": shards[0].facts["applied"] | join_counts([shard.facts.get("counts", {}) for shard in shards]),
             "prompts_cut": dict(Counter(name for names in cut.values() for name in names)),
         }
+
+
+def _images_of(batch: _MicroBatch, sources: SourceImages | None) -> tuple[np.ndarray, ...]:
+    return sources.images(batch.indices) if sources else ()
 
 
 def _start_host_copy(images: np.ndarray | torch.Tensor) -> Callable[[], np.ndarray]:

@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from prettyuseful.training.classifier import Classifier
 
-from prettyuseful.data.dataset import Row, read_shard, read_shard_index, read_shard_prompts
+from prettyuseful.data.dataset import (
+    Row,
+    has_sources,
+    is_shard_name,
+    read_shard,
+    read_shard_index,
+    read_shard_prompts,
+)
 from prettyuseful.data.pixels import Pixels, load_pixels
 from prettyuseful.engine.step import Job
 from prettyuseful.engine.store.base import Artifact
@@ -29,6 +36,17 @@ def read_rows(job: Job, name: str) -> Iterator[Row]:
     artifact = job.inputs[name]
     for entry in artifact.manifest.files:
         yield from _checked_rows(artifact, entry.name)
+
+
+def holds_sources(job: Job) -> bool:
+    """Return whether images of an input data set were generated from real ones, so that their rows name sources."""
+    shards = (
+        artifact.path(entry.name)
+        for artifact in job.inputs.values()
+        for entry in artifact.manifest.files
+        if is_shard_name(entry.name)
+    )
+    return any(map(has_sources, shards))
 
 
 def read_index(job: Job, name: str) -> Iterator[tuple[str, int, str]]:
@@ -106,10 +124,13 @@ def _problem_of(row: Row, classes: int | None) -> str | None:
     path: object = row.path
     group: object = row.group
     label: object = row.label
+    source: object = row.source
     if not isinstance(data, bytes):
         return "an image without bytes"
     if not isinstance(path, str) or not isinstance(group, str):
         return "an image without path or group"
+    if not isinstance(source, str | None):
+        return "a source that is not text"
     if not isinstance(label, int) or not 0 <= label < (label + 1 if classes is None else classes):
         return f"the label {label}, but there are {classes} classes"
     return None

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from prettyuseful.data.class_counts import ClassCounts
+from prettyuseful.data.dataset import group_in_mix
 from prettyuseful.data.portions import Portion
 from prettyuseful.engine.step import Job, StepSpec
 from prettyuseful.training.recipes import FrozenFeatures
@@ -62,7 +63,7 @@ class FitMixSpec(StepSpec):
             features, labels, groups = _read_features(job, name)
             classes = job.inputs[name].manifest.facts["classes"]
             rows = portion.rows(labels, classes)
-            apart = np.array([f"{name}/{group}" for group in groups[rows]], str)
+            apart = np.array([group_in_mix(name, group) for group in groups[rows]], str)
             parts.append((features[rows], labels[rows], apart))
         features, labels, groups = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
         return _fit(job, features, labels, groups, classes, self.recipe)

@@ -17,7 +17,7 @@ from prettyuseful.errors import DataError
 from prettyuseful.selection.choice import Content, choose_at_random, choose_by_value, choose_spread
 from prettyuseful.selection.criteria import Criterion, find_criterion
 from prettyuseful.selection.keep import Part
-from prettyuseful.steps.inputs import read_classes, read_rows
+from prettyuseful.steps.inputs import holds_sources, read_classes, read_rows
 from prettyuseful.steps.scores import read_scores
 
 
@@ -62,7 +62,7 @@ class SelectSpec(StepSpec):
                 values = _values(criterion, self.by.source, job, labels)
                 chosen = choose_by_value(values, labels, contents, self.part, numbers)
                 facts["mean"] = {"chosen": float(values[chosen].mean()), "all": float(values.mean())}
-        count = write_shard(job.folder / shard_name(0, 1), _rows(job, chosen), classes)
+        count = write_shard(job.folder / shard_name(0, 1), _rows(job, chosen), classes, holds_sources(job))
         return {"classes": list(classes), "images": count, "applied": {"select": facts}}
 
 

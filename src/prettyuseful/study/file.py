@@ -33,6 +33,9 @@ from prettyuseful.fields import (
 )
 from prettyuseful.generators.base import Sampling
 from prettyuseful.generators.choice import GeneratorChoice
+from prettyuseful.generators.conditions.edit import Editing
+from prettyuseful.generators.conditions.rows import AnyCondition
+from prettyuseful.generators.hosted import HostedModel
 from prettyuseful.metrics.rows import METRICS
 from prettyuseful.prompts.plan import PromptPlan
 from prettyuseful.selection.plan import SelectionPlan
@@ -99,6 +102,7 @@ _GENERATION_FIELDS = (
     "draws",
     "sampling",
     "micro_batch",
+    "condition",
 )  # fields that only apply to generated images
 
 
@@ -108,10 +112,10 @@ class DatasetPlan(_Strict):
     Set exactly one of `generator`, `mix`, `of` and `select`.
     """
 
-    generator: GeneratorChoice | None = Field(
+    generator: GeneratorChoice | HostedModel | None = Field(
         None,
-        description="source of the images: a name, or a mapping with a model, adapters and another scheduler, such as "
-        "{model: sdxl, lora: {path: style.safetensors, weight: 0.8}}",
+        description="source of the images: a name, a mapping with a model, adapters and another scheduler, such as "
+        "{model: sdxl, lora: {path: style.safetensors, weight: 0.8}}, or a hosted model: {endpoint: URL, model: NAME}",
     )
     mix: dict[str, PerClass] | None = Field(
         None,
@@ -162,6 +166,11 @@ class DatasetPlan(_Strict):
         le=MAX_MICRO_BATCH,
         description="images per generation batch of this data set; default: numerics.micro_batch",
     )
+    condition: AnyCondition | None = Field(
+        None,
+        description="conditions the generated images on real training images: image (image-to-image), inpaint, edit "
+        "(an editing model) or image-prompt (an IP-Adapter), such as {kind: image, strength: 0.6}",
+    )
     control: str | None = Field(
         None, description="pre-registers a comparison of this data set with another data set of the study"
     )
@@ -190,11 +199,20 @@ class DatasetPlan(_Strict):
         if self.generator is None and (names := [name for name in _GENERATION_FIELDS if name in self.model_fields_set]):
             kind = "mix" if self.mix else "selection" if self.select else "derived data set"
             raise ValueError(f"{names[0]} does not apply to a {kind}; set it in the data sets that it is made from")
+        if self.condition is not None and self.condition.edits and "prompts" in self.model_fields_set:
+            raise ValueError("prompts has no effect: the instruction of condition is the prompt; remove prompts")
         if (self.of is not None) != ((self.transform is None) != (self.drop is None)):
             raise ValueError("of needs exactly one of transform and drop, and transform and drop need of")
         if self.drop and self.of == REAL:
             raise ValueError("drop does not apply to real images, because they are not diagnosed")
         return self
+
+    @property
+    def effective_prompts(self) -> PromptPlan:
+        """The prompts that are used: an editing model has its instruction as the prompt."""
+        if isinstance(self.condition, Editing):
+            return PromptPlan(strategy="instruction", templates=(self.condition.instruction,))
+        return self.prompts
 
     @property
     def source(self) -> str | None:
@@ -574,6 +592,11 @@ class Study(_Strict):
     def image_sources(self, name: str) -> set[str]:
         """Return the names of the data sets that the images of `name` come from, following `mix`, `of` and `select`."""
         return _image_sources(name, self.datasets)
+
+    def is_conditioned(self, name: str) -> bool:
+        """Return whether some images of a data set were generated from real training images."""
+        plans = (self.datasets.get(source) for source in self.image_sources(name))
+        return any(plan is not None and plan.condition is not None for plan in plans)
 
     @property
     def random_controls(self) -> dict[str, str]:

@@ -100,6 +100,16 @@ class SampledTask(ABC):
         )
         yield from validated_rows(rows, source.location, self._other_rows(split, labels))
 
+    def contents(self, split: Split) -> dict[str, str]:
+        """Return what identifies the bytes of each image of a split, by path; also of images that are not used."""
+        ids = self.original_sources[split].content_ids()
+        groups = self.groups_by_split[split]
+        return {path: ids[path] for path, group in groups.items() if path in ids and self.is_in(split, group)}
+
+    def first_paths(self, split: Split, per_class: ClassCounts) -> list[str]:
+        """Return the paths of the first images of each class."""
+        return [path for label, paths in enumerate(self._paths[split]) for path in paths[: per_class[label]]]
+
     @cached_property
     def sources(self) -> Mapping[Split, SampledSource]:
         """The source of each split, with the class names of the task."""

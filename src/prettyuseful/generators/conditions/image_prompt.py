@@ -1,0 +1,115 @@
+"""Image prompts: an IP-Adapter shows a real image to the denoiser beside the text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from PIL import Image
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from prettyuseful.engine.pinned import Pinned
+from prettyuseful.errors import DataError
+from prettyuseful.fields import RelativePath, resolve_path
+from prettyuseful.generators.conditions.base import Condition
+from prettyuseful.generators.conditions.pipelines import arguments_of, family_of
+from prettyuseful.generators.families import Family
+from prettyuseful.hub.commits import UNRESOLVED, resolve
+from prettyuseful.hub.files import folder_fingerprint
+from prettyuseful.hub.ids import split_revision
+from prettyuseful.paths import is_folder
+from prettyuseful.redaction import redact_line
+
+_ARGUMENT = "ip_adapter_image"
+_WITH_ROWS = ("sd", "sdxl")  # the families whose adapters take one embedding per row of a batch
+
+
+class Adapter(BaseModel):
+    """Where an IP-Adapter is: a folder or a repository of the hub in the layout of h94/IP-Adapter."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    path: Annotated[str, RelativePath(resolve_path)] | None = Field(None, description="a folder")
+    id: str | None = Field(None, description="a hub id, optionally with @revision, such as h94/IP-Adapter")
+    subfolder: str = Field("models", description="the folder of the weights in it")
+    weight_name: str = Field("ip-adapter_sd15.safetensors", description="the file of the weights, a .safetensors")
+    image_encoder: str = Field(
+        "image_encoder", description="the folder of the image encoder, in subfolder or, with a slash, in the whole"
+    )
+
+    @model_validator(mode="after")
+    def _has_one_place(self) -> Adapter:
+        if (self.path is None) == (self.id is None):
+            raise ValueError("set exactly one of path and id")
+        if not self.weight_name.endswith(".safetensors"):
+            raise ValueError(f"weight_name is {self.weight_name!r}; give a .safetensors file, which runs no code")
+        return self
+
+    @property
+    def place(self) -> str:
+        return self.path or self.id or ""
+
+
+class ImagePrompt(Condition):
+    """An image prompt: an IP-Adapter gives a real training image to the denoiser beside the text (Ye et al. 2023)."""
+
+    kind: Literal["image-prompt"] = "image-prompt"
+    adapter: Adapter = Field(description="the IP-Adapter: {path: FOLDER} or {id: OWNER/NAME}, and its files")
+    scale: float = Field(0.6, ge=0, le=2, description="the weight of the image against the text; 0 ignores the image")
+
+    @property
+    def words(self) -> str:
+        return f"an image prompt of scale {self.scale:g}"
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        return {**super().settings, "adapter": self.adapter.model_dump(mode="json", exclude={"path", "id"})}
+
+    def pin(self) -> Pinned[Condition]:
+        if self.adapter.path is not None:
+            if not is_folder(self.adapter.path):
+                raise DataError(f"condition: the adapter {self.adapter.path} is not a folder; correct path, or give id")
+            content, source = folder_fingerprint(Path(self.adapter.path)), self
+        else:
+            commit = resolve(self.adapter.place)
+            known = f"{split_revision(self.adapter.place)[0]}@{commit.sha}"
+            adapter = self.adapter if commit.sha == UNRESOLVED else self.adapter.model_copy(update={"id": known})
+            content, source = commit.content, self.model_copy(update={"adapter": adapter})
+        return Pinned(source=source, content={**self.settings, "version": self.version, "weights": content})
+
+    def family(self, of: Family) -> Family:
+        name = of.pipelines[0]
+        if _ARGUMENT not in arguments_of(name) or (not of.is_recorded and of.name not in _WITH_ROWS):
+            raise DataError(f"image prompts of {name} are not supported; use an SD or SDXL model")
+        return family_of(name, of)
+
+    def prepare(self, pipeline: Any) -> None:
+        place, revision = split_revision(self.adapter.place) if self.adapter.id else (self.adapter.place, None)
+        try:
+            pipeline.load_ip_adapter(
+                place,
+                subfolder=self.adapter.subfolder,
+                weight_name=self.adapter.weight_name,
+                image_encoder_folder=self.adapter.image_encoder,
+                **({"revision": revision} if revision else {}),
+            )
+        except (OSError, ValueError, KeyError, RuntimeError) as error:
+            raise DataError(
+                f"cannot load the adapter {self.adapter.place} ({self.adapter.weight_name}) into "
+                f"{type(pipeline).__name__}: {redact_line(str(error), 200)}; check subfolder, weight_name and "
+                "image_encoder, and that it is made for this model"
+            ) from error
+        pipeline.set_ip_adapter_scale(self.scale)
+
+    def arguments(self, pipeline: Any, images: Sequence[Image.Image], guided: bool) -> dict[str, Any]:
+        import torch
+        from diffusers.models.embeddings import ImageProjection
+
+        if len(images) == 1:
+            return {_ARGUMENT: images[0]}
+        # A list of images would be several prompts for each generated image, so each is encoded alone.
+        layers = pipeline.unet.encoder_hid_proj.image_projection_layers
+        hidden = not isinstance(layers[0], ImageProjection)
+        pairs = [pipeline.encode_image(image, pipeline._execution_device, 1, hidden) for image in images]
+        shown, absent = (torch.cat(parts).unsqueeze(1) for parts in zip(*pairs, strict=True))
+        return {f"{_ARGUMENT}_embeds": [torch.cat([absent, shown]) if guided else shown]}
