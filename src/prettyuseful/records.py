@@ -211,11 +211,11 @@ class DatasetRecord(_Versioned):
     `holds_real`: it contains real images, so classifiers trained on real images are not tested on it. `of`: the data
     set that this one is derived from. `generator`: origin of the images. `prompts`: name of the prompt strategy.
     `prompts_cut`: number of prompts that a tokenizer truncated, by tokenizer. `pretrain`: data set for pretraining.
-    `condition`: what the images were generated from besides prompts, such as `image-to-image at strength 0.6 from 8 real
-    training images per class`, or null; with it, classifiers trained on real images are not tested on it. `applied`:
-    settings that were applied when the images were made. `keys`: keys of its artifacts. `samples[class]`: example
-    images as base64 PNGs. `findings`: what the data checks found; null if they did not run on it. `draws`: how often
-    its images were generated. All else is about draw 0, except `generation_seconds`, which is the sum over draws.
+    `condition`: what the images were generated from besides prompts, such as `image-to-image at strength 0.6 from 8
+    real training images per class`, or null; with it, classifiers trained on real images are not tested on it.
+    `applied`: settings that were applied when the images were made. `keys`: keys of its artifacts. `samples[class]`:
+    example images as base64 PNGs. `findings`: what the data checks found; null if they did not run on it. `draws`: how
+    often its images were generated. All else is about draw 0, except `generation_seconds`, which is the sum over draws.
     `linear_probe`: for a forecast, the test on real training images of a linear probe that is fitted on the data set.
     """
 

@@ -31,7 +31,8 @@ class Row:
     `rank_range`: rank among the generated data sets of the cell, over the seeds that all of them have. `worth`:
     effective real images per class, if the study has a curve of real images. `holds_real`: the data set contains real
     images, so classifiers trained on real images are not tested on it. `conditioned`: neither are they on images that
-    were generated from real training images. `of`: the data set that this one is derived from. `linear_probe`: accuracy on real training images of a linear probe that is fitted on the data set.
+    were generated from real training images. `of`: the data set that this one is derived from. `linear_probe`: accuracy
+    on real training images of a linear probe that is fitted on the data set.
     """
 
     dataset: str

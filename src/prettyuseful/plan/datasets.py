@@ -136,7 +136,15 @@ class DatasetPlanner:
                     keys["prompt"] = steps.prompts
             pretrain = self._pretraining(plan, per_class, draw)
             self._planned[name, draw] = PlannedDataset(
-                name, per_class, keys, steps.origin, plan, pretrain, plan.effective_prompts.label, draw=draw, condition=steps.condition
+                name,
+                per_class,
+                keys,
+                steps.origin,
+                plan,
+                pretrain,
+                plan.effective_prompts.label,
+                draw=draw,
+                condition=steps.condition,
             )
         return self._planned[name, draw]
 
