@@ -1,4 +1,4 @@
-"""A real server on loopback with OpenAI's chat completions API that answers, or misbehaves, as a test tells it to."""
+"""A real server on loopback with OpenAI's chat and images APIs that answers, or misbehaves, as a test tells it to."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from prettyuseful.prompts.captioners.chat import RetryPolicy
+from prettyuseful.endpoints.client import RetryPolicy
 
 CANARY = "sk-canary/4f9a7c"
 QUICK = RetryPolicy(attempts=3, connect_timeout=2, answer_timeout=1, first_wait=0.01, max_wait=0.02, max_retry_after=5)
@@ -46,6 +46,15 @@ class Request(BaseHTTPRequestHandler):
         except OSError:
             self.close_connection = True  # the client closed the connection
 
+    def do_GET(self) -> None:
+        server = self.server
+        with server.lock:
+            server.downloads.append(self.path)
+        try:
+            server.files.get(self.path, sends(404, "no such file"))(self)
+        except OSError:
+            self.close_connection = True
+
     @property
     def image(self) -> Image.Image:
         kind, data = self.body["messages"][0]["content"][0]["image_url"]["url"].split(",")
@@ -74,6 +83,25 @@ def sends(status: int, content: str | bytes = "", **headers: str) -> Reply:
 def says(text: str | None, **more: object) -> Reply:
     choice = {"message": {"role": "assistant", "content": text, **more}, "finish_reason": "stop", **more}
     return sends(200, json.dumps({"model": "seer-0613", "choices": [choice]}))
+
+
+def png(number: int = 0, kind: str = "PNG") -> bytes:
+    """Return an image file with a pattern that shows its number, 16 pixels wide."""
+    pixels = np.random.default_rng(number).integers(0, 256, (12, 16, 3), np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, kind)
+    return file.getvalue()
+
+
+def draws(data: bytes, **more: object) -> Reply:
+    """Answer with an image in base64."""
+    image = {"b64_json": base64.b64encode(data).decode(), **more}
+    return sends(200, json.dumps({"model": "painter-0613", "data": [image]}))
+
+
+def paints(request: Request) -> None:
+    """Answer with an image that differs from those of other requests."""
+    draws(png(len(request.server.requests)))(request)
 
 
 def shade(request: Request) -> None:
@@ -116,6 +144,8 @@ class Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Request)
         self.lock = threading.Lock()
         self.requests: list[Request] = []
+        self.downloads: list[str] = []
+        self.files: dict[str, Reply] = {}
         self.replies: list[Reply] = []
         self.default_reply: Reply = shade
         self.delay = 0.0

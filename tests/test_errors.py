@@ -15,6 +15,7 @@ from prettyuseful.errors import (
     StoreUnavailableError,
     UserError,
     did_you_mean,
+    join_names,
     one_line,
 )
 
@@ -67,3 +68,8 @@ def test_one_line_is_printable_and_encodable_for_any_text(text: str) -> None:
     assert line == line.strip()
     assert line.isprintable()
     line.encode()
+
+
+def test_long_lists_of_names_are_shortened() -> None:
+    assert join_names(["a", "b"], 3) == "a, b"
+    assert join_names(["a", "b", "c", "d", "e"], 2) == "a, b and 3 more"

@@ -24,6 +24,7 @@ LAYERS = (
     ("aesthetics", "cards"),
     ("fields", "metrics"),
     ("data",),
+    ("endpoints",),
     ("tasks", "prompts", "generators", "training"),
     ("transforms", "encoders"),
     ("checks", "diagnosis", "selection"),

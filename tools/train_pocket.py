@@ -11,7 +11,7 @@ parts that depend on it, to train it again. All stages are seeded:
 - `curated` and `random`: the base UNet fine-tuned for the same number of steps on the crops with the highest score
   `prettiness` of their class, and on equally many random crops.
 
-`turbo` is the base with a four-step scheduler and has no separate weights.
+`turbo` is the base in four steps and has no separate weights.
 """
 
 from __future__ import annotations
@@ -254,9 +254,11 @@ def write_index(out: Path) -> None:
         "vae": ["diffusers", "AutoencoderKL"],
     }
     (out / "model_index.json").write_text(json.dumps(index, indent=2) + "\n")
-    solver = {**SCHEDULE, "algorithm_type": "dpmsolver++", "solver_order": 2}
-    DPMSolverMultistepScheduler(**solver, timestep_spacing="leading", steps_offset=1).save_pretrained(out / "scheduler")
-    DPMSolverMultistepScheduler(**solver, timestep_spacing="trailing").save_pretrained(out / "scheduler-turbo")
+    # Trailing, because training includes the last time step: with few steps, other spacings begin far below its noise.
+    solver = DPMSolverMultistepScheduler(
+        **SCHEDULE, algorithm_type="dpmsolver++", solver_order=2, timestep_spacing="trailing"
+    )
+    solver.save_pretrained(out / "scheduler")
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from prettyuseful.engine.cost import Amounts, Cost, Prices, Rates
+from prettyuseful.engine.cost import Amounts, Cost, Prices, Rates, fees_of
 from prettyuseful.engine.events import Event, RunPlanned
 from prettyuseful.engine.explain import Explanation, explain_steps
 from prettyuseful.engine.history import History
@@ -113,6 +113,8 @@ class StepProgress:
             count = f"{len(planned.steps)} {further}step{'' if len(planned.steps) == 1 else 's'} to run"
             count_and_time = remaining_time.removeprefix(", ") if is_explained else f"{count}{remaining_time}"
             self._print(", ".join(filter(None, (count_and_time, f"{planned.workers} at a time"))))
+        if fees := fees_of(planned.steps.values()):
+            self._print(fees)
 
     def _update(self, run: RunProgress, step: Step) -> None:
         labels = escape(", ".join(step.label for step, _ in run.running.values()))
@@ -240,6 +242,8 @@ def _cost_columns(cost: Cost) -> dict[str, Callable[[Amounts], str]]:
         columns["memory"] = lambda amounts: "" if amounts.memory is None else size(amounts.memory)
     if total.money != 0 and cost.prices != Prices():
         columns["money"] = lambda amounts: _amount(amounts.money, amounts.unknown_steps, "{:,.2f}".format)
+    if total.fees != 0:
+        columns["fees"] = lambda amounts: _amount(amounts.fees, amounts.unpriced_images, "{:,.2f}".format)
     return columns
 
 
@@ -270,7 +274,10 @@ def _cost_notes(cost: Cost) -> Iterator[str]:
         yield "money: GPU hours only; add --price-per-cpu-hour to include the CPU"
     if prices.gpu_hour is None and prices.cpu_hour is not None and total.gpu_hours != 0:
         yield "money: CPU hours only; add --price-per-gpu-hour to include the GPU"
-    if total.unknown_steps or (total.bytes and total.unsized_steps):
+    if total.fees != 0:
+        unpriced = f"; {total.unpriced_images:,} images have no cost_per_image" if total.unpriced_images else ""
+        yield f"fees: what hosted models charge, at the study's cost_per_image{unpriced}"
+    if total.unknown_steps or total.unpriced_images or (total.bytes and total.unsized_steps):
         yield "?: unknown; >: lower bound, since some steps have no estimate"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -96,3 +96,9 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 def one_line(text: str) -> str:
     """Return `text` on one line: line breaks, escape codes and other unprintable characters become single spaces."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+def join_names(names: Sequence[str], limit: int = 5) -> str:
+    """Return the first `limit` names and the number of the others: `a, b and 3 more`."""
+    more = len(names) - limit
+    return ", ".join(names[:limit]) + (f" and {more} more" if more > 0 else "")

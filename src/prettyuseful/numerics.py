@@ -76,9 +76,11 @@ class Numerics(BaseModel):
         import torch
 
         from prettyuseful.errors import StudyError
+        from prettyuseful.memory import keep_freed_memory
 
         if self.device == "cuda" and not torch.cuda.is_available():
             raise StudyError("numerics.device is cuda, but this machine has no CUDA device; set numerics.device: cpu")
+        keep_freed_memory()
         torch.set_num_threads(self.threads)
         torch.backends.cudnn.benchmark = False
         # By default, PyTorch computes float32 convolutions in TF32. Inductor reads these flags, not the newer

@@ -438,9 +438,7 @@ def _study_sizes(plan: Plan, rates: Rates) -> StudySizes:
     last = plan.study.train.seeds[-1]
     by_seed = [key for run in plan.runs if run.seed == last for key in run.keys]
     generated = {
-        dataset.name
-        for dataset in plan.datasets
-        if dataset.origin is not None and dataset.origin.kind in ("diffusers", "custom")
+        dataset.name for dataset in plan.datasets if dataset.origin is not None and dataset.origin.is_generated
     }
     runs = [run for run in plan.runs if run.dataset in generated and run.draw == 0 and run.is_result]
     by_draw = {key for run in runs for key in run.keys}
@@ -511,7 +509,9 @@ def dataset_study(
         StudyError: a value that is not valid in a study file.
     """
     fields = _to_plain_data(dataset)
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(str(fields.get("generator", ""))).name)[:_MAX_NAME].strip("-._")
+    generator = fields.get("generator", "")
+    generator = generator.get("model", "") if isinstance(generator, Mapping) else generator
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(str(generator)).name)[:_MAX_NAME].strip("-._")
     content = {
         "version": 1,
         "task": {"folder": str(task)} if isinstance(task, Path) else _to_plain_data(task),

@@ -142,9 +142,10 @@ def test_fingerprint_does_not_depend_on_documentation(pipeline_folder: Path, tmp
     assert pin_model(str(copy)).content == pin_model(str(pipeline_folder)).content
 
 
-def test_all_rows_have_different_fingerprints() -> None:
-    """SDXL with and without a refiner differ too."""
-    assert len({digest(pin_model(name).content) for name in MODELS}) == len(MODELS)
+def test_rows_have_different_fingerprints_unless_they_differ_in_settings_only() -> None:
+    """SDXL with and without a refiner differ too; pocket-turbo is pocket-base in fewer steps."""
+    names = set(MODELS) - {"pocket-turbo"}
+    assert len({digest(pin_model(name).content) for name in names}) == len(names)
 
 
 def test_bytes_of_embeddings_are_counted(tiny: Tiny) -> None:

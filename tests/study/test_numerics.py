@@ -11,9 +11,9 @@ from prettyuseful.study.numerics import StudyNumerics
 @pytest.mark.parametrize(
     ("settings", "generation", "training"),
     [
-        ({}, ("float32", "contiguous"), ("float32", "contiguous")),
+        ({}, ("float32", "contiguous"), ("float32", "channels_last")),
         ({"device": "cuda"}, ("float16", "contiguous"), ("bfloat16", "channels_last")),
-        ({"dtype": "float16"}, ("float16", "contiguous"), ("bfloat16", "contiguous")),
+        ({"dtype": "float16"}, ("float16", "contiguous"), ("bfloat16", "channels_last")),
         ({"device": "cuda", "dtype": "float32"}, ("float32", "contiguous"), ("float32", "channels_last")),
         (
             {"device": "cuda", "memory_format": "contiguous"},
@@ -34,7 +34,7 @@ def test_auto_is_resolved_for_each_kind_of_step(
 
 
 def test_recomputing_is_a_setting_of_training_that_is_in_keys_only_if_set() -> None:
-    plain = StudyNumerics().training_numerics()
+    plain = StudyNumerics(memory_format="contiguous").training_numerics()
     assert "recompute" not in plain.model_dump()
     assert plain.model_dump() == {**Numerics().model_dump(), "images_at_once": None}
     again = StudyNumerics(recompute=True)
@@ -46,8 +46,9 @@ def test_recomputing_is_a_setting_of_training_that_is_in_keys_only_if_set() -> N
 
 def test_each_kind_of_step_gets_only_the_settings_that_affect_it() -> None:
     numerics = StudyNumerics(threads=3, compile=True, images_at_once=8, attention="math", fuse_projections=True)
-    assert numerics.training_numerics() == TrainingNumerics(threads=3, compile=True, images_at_once=8)
-    assert numerics.inference_numerics() == Numerics(threads=3, compile=True)
+    classifiers = {"threads": 3, "compile": True, "memory_format": "channels_last"}
+    assert numerics.training_numerics() == TrainingNumerics.model_validate({**classifiers, "images_at_once": 8})
+    assert numerics.inference_numerics() == Numerics.model_validate(classifiers)
     assert numerics.step_numerics() == Numerics(threads=3, compile=True)
     assert numerics.generation_numerics("float32") == Numerics(
         threads=3, compile=True, attention="math", fuse_projections=True

@@ -31,3 +31,11 @@ def test_logits_are_the_head_on_the_penultimate_features() -> None:
     penultimate_features = model.forward_head(features, pre_logits=True)
     assert torch.allclose(penultimate_features, features.mean(dim=(2, 3)))
     assert torch.equal(model.head(penultimate_features), model(x))
+
+
+def test_pooling_before_the_relu_gives_the_same_values() -> None:
+    model, x = SmallNet(4).eval(), torch.randn(2, 3, 32, 32)
+    expected = x
+    for layer in model.body:
+        expected = layer(expected.relu() if isinstance(layer, torch.nn.MaxPool2d) else expected)
+    assert torch.equal(model.forward_features(x), expected)

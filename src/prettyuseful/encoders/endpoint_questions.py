@@ -8,16 +8,10 @@ from math import exp, isfinite
 from typing import Any
 
 from prettyuseful.encoders.questions import Answer, Question
+from prettyuseful.endpoints.chat import ChatEndpoint, ChatQuestion, Completion
+from prettyuseful.endpoints.client import DEFAULT_RETRY_POLICY, EndpointRole, RetryableError, RetryPolicy
 from prettyuseful.errors import UserError
 from prettyuseful.prompts.captioners.base import Picture
-from prettyuseful.prompts.captioners.chat import (
-    DEFAULT_RETRY_POLICY,
-    ChatEndpoint,
-    ChatQuestion,
-    Completion,
-    RetryableError,
-    RetryPolicy,
-)
 
 _TOP = 20
 """The most alternatives to a token that OpenAI's API returns."""
@@ -44,8 +38,8 @@ class EndpointQuestions:
         key: str | None = None,
         retry_policy: RetryPolicy = DEFAULT_RETRY_POLICY,
     ) -> None:
-        role, settings = "vision-language model", "model"
-        self.chat = ChatEndpoint(url, model, role, settings, _OPTIONS, concurrency, key, retry_policy)
+        words = EndpointRole("vision-language model", "pictures", "model")
+        self.chat = ChatEndpoint(url, model, words, _OPTIONS, concurrency, key, retry_policy)
 
     def answers(self, questions: Sequence[Question], short_side: int) -> list[Answer]:
         asked = [

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from prettyuseful.encoders.questions import AnswersQuestions
 from prettyuseful.encoders.scoring import ScoreSettings
+from prettyuseful.endpoints.access import read_key
 from prettyuseful.engine.cache import cached_model
 from prettyuseful.engine.keys import digest
 from prettyuseful.engine.pinned import Pinned
 from prettyuseful.hub.commits import check_resolved
 from prettyuseful.numerics import Numerics
-from prettyuseful.prompts.captioners.access import read_key
 
 
 def open_question_model(pinned: Pinned[ScoreSettings], numerics: Numerics) -> AnswersQuestions:

@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from prettyuseful.aesthetics.models import ClassifierModel, HeadFile, QuestionModel, ScoreModel
 from prettyuseful.encoders.heads import Head, read_head
 from prettyuseful.encoders.source import EncoderSource
+from prettyuseful.endpoints.access import EndpointSettings
 from prettyuseful.engine.keys import file_sha256
 from prettyuseful.engine.pinned import Pinned
 from prettyuseful.errors import DataError
@@ -19,7 +20,6 @@ from prettyuseful.hub.commits import check_resolved, resolve
 from prettyuseful.hub.files import download_file, pin_model_source
 from prettyuseful.hub.ids import is_hub_id
 from prettyuseful.paths import exists, is_file
-from prettyuseful.prompts.captioners.access import EndpointSettings
 
 _LOCAL_MODEL = RelativePath(resolve_existing_path, only_if=lambda settings: settings.endpoint is None)
 Place = Annotated[str, RelativePath(resolve_existing_path), Field(min_length=1)]

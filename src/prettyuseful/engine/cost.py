@@ -148,10 +148,12 @@ class Amounts:
         bytes: growth of the store; None if unknown for all steps.
         memory: the most bytes that one of the steps needs where it computes, on the GPU or in main memory, as
             predicted; None if unknown for all of them.
-        money: None without prices or if unknown.
+        money: for processors; None without prices or if unknown.
+        fees: money that servers charge, as studies state it; None if unknown for all steps that are charged.
         unknown_steps: number of steps without a time estimate.
         unknown_gpu_steps: those of them that run on a GPU.
         unsized_steps: number of steps without a size estimate.
+        unpriced_images: number of generated images without a known fee.
     """
 
     gpu_hours: float | None
@@ -163,6 +165,8 @@ class Amounts:
     unknown_steps: int
     unknown_gpu_steps: int
     unsized_steps: int
+    fees: float | None = 0.0
+    unpriced_images: int = 0
 
     @property
     def unknown_cpu_steps(self) -> int:
@@ -256,6 +260,19 @@ def cost_of(
     return Cost(kinds, len(steps), len(todo), seconds, workers, prices, amounts)
 
 
+def fees_of(steps: Iterable[Step]) -> str:
+    """Return a sentence on what servers charge for steps; an empty text if they charge nothing."""
+    charged = [step for step in steps if step.spec.fee != 0]
+    if not charged:
+        return ""
+    images = sum(round(step.units) for step in charged)
+    fees = sum(step.spec.fee * step.units for step in charged if step.spec.fee is not None)
+    unpriced = sum(round(step.units) for step in charged if step.spec.fee is None)
+    known = f" for {fees:,.2f}" if images > unpriced else ""
+    without = f"; {unpriced:,} have no cost_per_image" if unpriced else ""
+    return f"hosted models are asked for {images:,} images{known}{without}"
+
+
 @dataclass(frozen=True, slots=True)
 class _Estimate:
     """The estimate for one step. `hours`: GPU hours if `gpu`, else thread hours."""
@@ -267,6 +284,7 @@ class _Estimate:
     images: int
     bytes: float | None
     memory: int
+    fee: float | None
 
     @classmethod
     def of(cls, step: Step, rates: Rates, prediction: Prediction) -> _Estimate:
@@ -282,6 +300,7 @@ class _Estimate:
             images=round(step.units) if step.spec.generates else 0,
             bytes=prediction.bytes if size is None else size,
             memory=prediction.memory,
+            fee=None if step.spec.fee is None else step.spec.fee * step.units,
         )
 
 
@@ -294,6 +313,7 @@ def _amounts(estimates: list[_Estimate], prices: Prices) -> Amounts:
     gpu_hours = _sum_known([estimate.hours for estimate in estimates if estimate.gpu])
     cpu_hours = _sum_known([estimate.hours for estimate in estimates if not estimate.gpu])
     size, money = _sum_known([estimate.bytes for estimate in estimates]), prices.total(gpu_hours, cpu_hours)
+    fees = _sum_known([estimate.fee for estimate in estimates])
     untimed = [estimate for estimate in estimates if estimate.seconds is None]
     return Amounts(
         gpu_hours=None if gpu_hours is None else round(gpu_hours, 6),
@@ -305,6 +325,8 @@ def _amounts(estimates: list[_Estimate], prices: Prices) -> Amounts:
         unknown_steps=len(untimed),
         unknown_gpu_steps=sum(estimate.gpu for estimate in untimed),
         unsized_steps=sum(estimate.bytes is None for estimate in estimates),
+        fees=None if fees is None else round(fees, 6),
+        unpriced_images=sum(estimate.images for estimate in estimates if estimate.fee is None),
     )
 
 

@@ -118,6 +118,11 @@ class StepSpec(BaseModel, ABC):
         return None
 
     @property
+    def fee(self) -> float | None:
+        """Money that a server charges per unit of work, in any currency; None if unknown."""
+        return 0.0
+
+    @property
     def needs(self) -> Resources:
         """The resources that the step needs, from its numerics."""
         numerics = getattr(self, "numerics", None)

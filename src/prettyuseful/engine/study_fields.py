@@ -117,6 +117,12 @@ _OF_KIND: Mapping[str, Mapping[str, StudyField]] = {
         "condition": StudyField("condition", exact=False),
         "label": _internal("number of the class", identifies=True),
     },
+    "generate-hosted": {
+        **_GENERATOR,
+        **_RANGE,
+        "seed": StudyField("seed of data set {dataset}", identifies=True),
+        "label": _internal("number of the class", identifies=True),
+    },
     "half": {"part": _internal("half", identifies=True)},
     "import": {"classes": _CLASSES, "per_class": StudyField("images_per_class", ("images",)), "names": _CLASSES},
     "keep-classes": {"labels": _internal("classes with enough images")},

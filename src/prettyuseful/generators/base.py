@@ -93,10 +93,15 @@ class Origin:
     """The source of a data set's images, for records and reports. `released` is a year and month such as 2024-02."""
 
     id: str
-    kind: Literal["diffusers", "folder", "custom", "mix", "changed", "selected"]
+    kind: Literal["diffusers", "folder", "custom", "hosted", "mix", "changed", "selected"]
     released: str | None = None
     licence: str = "see its source"
     note: str = ""
+
+    @property
+    def is_generated(self) -> bool:
+        """Whether a model made the images for this study."""
+        return self.kind in ("diffusers", "custom", "hosted")
 
 
 class Generator(Protocol):

@@ -177,10 +177,10 @@ _STABILITY = "Stability AI Community License"
 MODELS: dict[str, Model] = {
     model.id: model
     for model in (
-        _pocket("base", 25, "tiny latent diffusion model for the demonstration"),
-        _pocket("curated", 25, "pocket-base fine-tuned on the crops with the highest image-only preference scores"),
-        _pocket("random", 25, "control for pocket-curated: the same fine-tuning on equally many random crops"),
-        _pocket("turbo", 4, "pocket-base with a four-step scheduler"),
+        _pocket("base", 12, "tiny latent diffusion model for the demonstration"),
+        _pocket("curated", 12, "pocket-base fine-tuned on the crops with the highest image-only preference scores"),
+        _pocket("random", 12, "control for pocket-curated: the same fine-tuning on equally many random crops"),
+        _pocket("turbo", 4, "pocket-base in four steps"),
         Model(
             id="sd-1.5",
             path_or_id="stable-diffusion-v1-5/stable-diffusion-v1-5",

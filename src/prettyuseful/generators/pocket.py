@@ -12,13 +12,8 @@ from pathlib import Path
 from prettyuseful.engine.keys import digest, files_fingerprint
 
 _PARTS = Path(__file__).parent / "pocket_parts"
-_SHARED_PARTS = {"vae": "vae", "text_encoder": "text_encoder", "tokenizer": "tokenizer"}
-_VARIANTS = {
-    "base": {"unet": "unet-base", "scheduler": "scheduler"},
-    "curated": {"unet": "unet-curated", "scheduler": "scheduler"},
-    "random": {"unet": "unet-random", "scheduler": "scheduler"},
-    "turbo": {"unet": "unet-base", "scheduler": "scheduler-turbo"},
-}
+_SHARED_PARTS = ("vae", "text_encoder", "tokenizer", "scheduler")
+_UNETS = {"base": "unet-base", "curated": "unet-curated", "random": "unet-random", "turbo": "unet-base"}
 
 
 @contextmanager
@@ -27,18 +22,22 @@ def pipeline_folder(name: str) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix=f"pocket-{name}-") as folder_name:
         folder = Path(folder_name)
         shutil.copy(_PARTS / "model_index.json", folder)
-        for component, part in {**_SHARED_PARTS, **_VARIANTS[name]}.items():
-            (folder / component).symlink_to(_PARTS / part, target_is_directory=True)
+        for component, part in _parts(name).items():
+            (folder / component).symlink_to(part, target_is_directory=True)
         yield folder
 
 
 def is_pocket(generator: str) -> bool:
     """Whether the generator is bundled with the package."""
-    return generator.removeprefix("pocket-") in _VARIANTS
+    return generator.removeprefix("pocket-") in _UNETS
 
 
 @cache
 def fingerprint(name: str) -> str:
     """Return the digest of the files of a pocket model."""
-    parts = {**_SHARED_PARTS, **_VARIANTS[name]}
-    return digest({c: files_fingerprint(_PARTS / p, (_PARTS / p).iterdir()) for c, p in parts.items()})
+    return digest({name: files_fingerprint(part, part.iterdir()) for name, part in _parts(name).items()})
+
+
+def _parts(name: str) -> dict[str, Path]:
+    """Return the folder of each component of a pocket model."""
+    return {component: _PARTS / component for component in _SHARED_PARTS} | {"unet": _PARTS / _UNETS[name]}

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from prettyuseful.data.class_counts import ClassCounts
 from prettyuseful.data.sources.base import SampledSource
 from prettyuseful.errors import DataError, UnknownNameError, prefix_location
+from prettyuseful.generators.hosted import HostedModel
 from prettyuseful.generators.models import MODELS, is_pipeline_folder
 from prettyuseful.generators.weights import unsupported_weights
 from prettyuseful.plugins import is_plugin
@@ -16,12 +17,14 @@ from prettyuseful.tasks.base import Task
 OpenImages = Callable[[str], SampledSource]
 
 
-def existing_images(generator: str) -> bool:
+def existing_images(generator: str | HostedModel) -> bool:
     """Whether the generator of a data set is a folder, tar shards or Parquet files with images, not a model.
 
     Raises:
         UnknownNameError: it is weights in a form that is not supported.
     """
+    if isinstance(generator, HostedModel):
+        return False
     if problem := unsupported_weights(generator):
         raise UnknownNameError(problem)
     if is_plugin(generator) or generator in MODELS or is_pipeline_folder(generator):

@@ -14,12 +14,14 @@ from prettyuseful.engine.pinned import Pinned
 from prettyuseful.errors import DataError, prefix_location
 from prettyuseful.generators.base import Origin
 from prettyuseful.generators.conditions.base import Condition
+from prettyuseful.generators.hosted import HostedModel
 from prettyuseful.generators.micro_batches import MICRO_BATCH, BatchPlan, fills_micro_batches
 from prettyuseful.generators.models import find_model, pin_model
 from prettyuseful.generators.settings import resolve_sampling
 from prettyuseful.numerics import DType, Numerics
 from prettyuseful.plan.conditions import ConditionPlanner, check_custom_condition
 from prettyuseful.plan.counts import existing_images
+from prettyuseful.plan.hosted import HostedDataset, HostedPlanner
 from prettyuseful.plan.planned import PlanContext, PlannedDataset
 from prettyuseful.plan.prompts import PROMPTS_PER_STEP, PinnedModel, PromptPlanner
 from prettyuseful.plan.real import RealImages, add_sample
@@ -114,6 +116,8 @@ class DatasetPlanner:
         self._planned: dict[tuple[str, int], PlannedDataset] = {}
         self._sampling: dict[str, _SamplingSteps] = {}
         self._choices: dict[str, PlannedDataset] = {}
+        self.hosted = HostedPlanner(context)
+        self._hosted: dict[str, HostedDataset] = {}
 
     def plan(self, name: str, draw: int = 0) -> PlannedDataset:
         """Return a draw of the data set with this name.
@@ -175,6 +179,8 @@ class DatasetPlanner:
             return whole.key
         if name in self._sampling:
             return self._generated_part(name, plan, per_class)
+        if name in self._hosted:
+            return self.hosted.add_part(self._hosted[name], per_class)
         units = per_class.total(len(self.classes))
         if plan.mix is not None and per_class.equal:
             # The same shares of its parts, rounded up; what is too much is cut off.
@@ -236,6 +242,8 @@ class DatasetPlanner:
             return self._add_selection(name, plan.select, per_class, draw)
         if plan.of is not None:
             return self._add_change(name, plan, plan.of, per_class, draw)
+        if isinstance(plan.generator, HostedModel):
+            return self._add_hosted(name, plan, plan.generator, per_class.smallest, draw)
         source = str(plan.generator)
         if is_plugin(source):
             for field_name in ("sampling", "variant"):
@@ -328,6 +336,15 @@ class DatasetPlanner:
         note = f"{of} without the images listed in {Path(selection.file).name}"
         return _DatasetSteps(key, Origin(f"{of}, some images dropped", "changed", note=note))
 
+    def _add_hosted(self, name: str, plan: DatasetPlan, model: HostedModel, count: int, draw: int) -> _DatasetSteps:
+        if name not in self._hosted:
+            for field_name in ("sampling", "micro_batch", "variant"):
+                _reject_field(plan, field_name, "a hosted model has other settings (options)")
+            prompts, draws = self._add_prompts(plan, count)[0], self.context.draws[name]
+            self._hosted[name] = HostedDataset(name, model.pin(), prompts, count, plan.seed, draws)
+        dataset = self._hosted[name]
+        return _DatasetSteps(self.hosted.add(dataset, draw), dataset.origin, dataset.prompts)
+
     def _add_generation(
         self, name: str, plan: DatasetPlan, count: int, generator: _Generator, draw: int
     ) -> _DatasetSteps:
@@ -396,12 +413,7 @@ class DatasetPlanner:
     def _prepare_sampling(self, plan: DatasetPlan, count: int, generator: _Generator) -> _SamplingSteps:
         """Add the steps that write and encode the prompts of a data set, which all of its draws share."""
         numerics = self.context.study.numerics.generation_numerics(generator.dtype)
-        written = plan.effective_prompts
-        resolved_prompts = written.resolve(self.context.task)
-        self.context.notes.extend(resolved_prompts.words.notes)
-        real_count = self.real.limit(ClassCounts(count)).smallest  # captions of equally many images of every class
-        per_class = resolved_prompts.per_class(real_count)
-        prompts = self.prompts.add_prompts(resolved_prompts, written.label, real_count)
+        prompts, per_class = self._add_prompts(plan, count)
         model, micro_batch = generator.model, self._micro_batch(plan, generator)
         embeddings, encoding = {}, None
         whole = model.model.kind.whole if model is not None else ""
@@ -424,6 +436,15 @@ class DatasetPlanner:
         return _SamplingSteps(
             generator, prompts, embeddings, encoding, per_class, batches, shards, numerics, pinned, sources
         )
+
+    def _add_prompts(self, plan: DatasetPlan, count: int) -> tuple[str, int]:
+        """Add the step that writes the prompts of a data set; return its key and the number of prompts per class."""
+        written = plan.effective_prompts
+        resolved = written.resolve(self.context.task)
+        self.context.notes.extend(resolved.words.notes)
+        real_count = self.real.limit(ClassCounts(count)).smallest  # captions of equally many images of every class
+        key = self.prompts.add_prompts(resolved, written.label, real_count)
+        return key, resolved.per_class(real_count)
 
     def _image_shares(self) -> tuple[float, ...]:
         """Return the shares of the images at which shards end, so that a rung of `halving` reuses the one before."""

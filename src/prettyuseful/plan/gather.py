@@ -119,7 +119,7 @@ class _RecordBuilder:
 
     def dataset(self, dataset: PlannedDataset) -> DatasetRecord:
         manifests, status = self._find_manifests(dataset.keys)
-        plan, generated = dataset.plan, dataset.origin is not None and dataset.origin.kind in ("diffusers", "custom")
+        plan, generated = dataset.plan, dataset.origin is not None and dataset.origin.is_generated
         images = manifests.get("dataset")
         made = {
             "measured": self._measured(dataset, manifests),

@@ -21,6 +21,7 @@ from prettyuseful.engine.step import Job, Resources, StepSpec
 from prettyuseful.errors import DataError, MemoryLimitError
 from prettyuseful.generators.base import Request, Sampling
 from prettyuseful.generators.conditions.base import Condition
+from prettyuseful.generators.hosted import join_counts
 from prettyuseful.generators.micro_batches import BatchPlan
 from prettyuseful.generators.pocket import is_pocket
 from prettyuseful.hub.commits import check_resolved
@@ -347,15 +348,16 @@ class CollectSpec(StepSpec):
     def make(self, job: Job) -> dict[str, Any]:
         shards = [job.inputs[name].manifest for name in sorted(job.inputs)]
         for index, shard in enumerate(shards):
-            job.adopt(shard_name(index, len(shards)), shard.files[0])
+            (file,) = (entry for entry in shard.files if entry.name == "shard.parquet")
+            job.adopt(shard_name(index, len(shards)), file)
         cut = {number: names for shard in shards for number, names in shard.facts["cut"].items()}
         return {
             "classes": list(self.classes),
             "images": self.images_per_class * len(self.classes),
-            "bytes": sum(shard.files[0].size for shard in shards),
+            "bytes": sum(entry.size for shard in shards for entry in shard.files if entry.name == "shard.parquet"),
             "generation_seconds": round(sum(shard.seconds for shard in shards), 1),
             "without_contrast": sum(shard.facts["without_contrast"] for shard in shards),
-            "applied": shards[0].facts["applied"],
+            "applied": shards[0].facts["applied"] | join_counts([shard.facts.get("counts", {}) for shard in shards]),
             "prompts_cut": dict(Counter(name for names in cut.values() for name in names)),
         }
 

@@ -36,6 +36,7 @@ from prettyuseful.fields import (
 from prettyuseful.generators.base import Sampling
 from prettyuseful.generators.conditions.edit import Editing
 from prettyuseful.generators.conditions.rows import AnyCondition
+from prettyuseful.generators.hosted import HostedModel
 from prettyuseful.generators.models import MODELS
 from prettyuseful.generators.variants import VARIANT
 from prettyuseful.metrics.rows import METRICS
@@ -115,10 +116,11 @@ class DatasetPlan(_Strict):
     Set exactly one of `generator`, `mix`, `of` and `select`.
     """
 
-    generator: Annotated[str, RelativePath(resolve_images_or_plugin, names=MODELS)] | None = Field(
+    generator: Annotated[str, RelativePath(resolve_images_or_plugin, names=MODELS)] | HostedModel | None = Field(
         None,
         description="source of the images: a name from `prettyuseful list generators`, a Hugging Face hub id, a "
-        "diffusers pipeline folder, a folder of images (class folders, .tar shards or Parquet files), or module:Class",
+        "diffusers pipeline folder, a folder of images (class folders, .tar shards or Parquet files), module:Class, or "
+        "a hosted model: {endpoint: URL, model: NAME}",
     )
     mix: dict[str, PerClass] | None = Field(
         None,

@@ -22,7 +22,7 @@ class StudyNumerics(TrainingNumerics):
     )
     memory_format: Literal["auto", "contiguous", "channels_last"] = Field(  # type: ignore[assignment]
         "auto",
-        description="memory format of image tensors; auto: channels_last for classifiers on a GPU, else contiguous",
+        description="memory format of image tensors; auto: channels_last for classifiers, contiguous for generation",
     )
     micro_batch: int | None = Field(
         None,
@@ -41,7 +41,7 @@ class StudyNumerics(TrainingNumerics):
         )
 
     def training_numerics(self) -> TrainingNumerics:
-        """Return the settings of training; auto is bfloat16 autocast and channels_last on a GPU, float32 on a CPU."""
+        """Return the settings of training; auto is channels_last, on a GPU with bfloat16 autocast."""
         return _training_numerics(self)
 
     def inference_numerics(self) -> Numerics:
@@ -63,7 +63,7 @@ def _training_numerics(study: StudyNumerics) -> TrainingNumerics:
     half = study.dtype in ("bfloat16", "float16") or (study.dtype == "auto" and study.device == "cuda")
     named = {"device", "threads", "compile", "images_at_once", "recompute", "float32_precision"}
     shared = study.model_dump(include=named)
-    memory_format = study.resolve_memory_format("channels_last" if study.device == "cuda" else "contiguous")
+    memory_format = study.resolve_memory_format("channels_last")
     return TrainingNumerics(**shared, dtype="bfloat16" if half else "float32", memory_format=memory_format)
 
 

@@ -12,11 +12,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
 
 import torch
 import torch.nn.functional as F
 
+from prettyuseful.memory import keep_freed_memory
 from prettyuseful.training.device import copy_to
 
 _REACH = 2  # radius of the filter in pixels
@@ -158,7 +158,7 @@ def process_in_slices(
         for part in _slices(count, accelerator_batch):
             process(part)
         return
-    _keep_freed_memory()
+    keep_freed_memory()
     parts, threads = _slices(count, _CPU_PART), torch.get_num_threads()
     torch.set_num_threads(1)  # new threads inherit the setting
     try:
@@ -167,15 +167,6 @@ def process_in_slices(
                 pass
     finally:
         torch.set_num_threads(threads)
-
-
-@cache
-def _keep_freed_memory() -> None:
-    """Make glibc keep freed blocks instead of returning them to the system, which took up to 1/3 of the time here.
-
-    glibc raises its threshold when a process frees a block of up to 32 MB (malloc(3), M_MMAP_THRESHOLD).
-    """
-    torch.empty(2**25 - 2**16, dtype=torch.uint8, device="cpu")
 
 
 def _slices(count: int, step: int) -> list[slice]:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from PIL import Image
 
-from prettyuseful.prompts.captioners.base import Picture, join_names
+from prettyuseful.prompts.captioners.base import Picture
 
 
 def picture(width: int, height: int) -> Picture:
@@ -22,8 +22,3 @@ def test_images_are_downscaled_by_their_short_side_and_never_enlarged(
 
 def test_class_placeholder_is_replaced_in_the_question() -> None:
     assert picture(1, 1).question("What does this {class} do? {x}") == "What does this cat do? {x}"
-
-
-def test_long_lists_of_names_are_shortened() -> None:
-    assert join_names(["a", "b"], 3) == "a, b"
-    assert join_names(["a", "b", "c", "d", "e"], 2) == "a, b and 3 more"

@@ -53,9 +53,3 @@ class Captioner(Protocol):
             StepFailedError: a picture could not be captioned; the message names it.
             UserError: the captioner is set up wrongly.
         """
-
-
-def join_names(names: Sequence[str], limit: int = 5) -> str:
-    """Return the first `limit` names and the number of the others: `a, b and 3 more`."""
-    more = len(names) - limit
-    return ", ".join(names[:limit]) + (f" and {more} more" if more > 0 else "")

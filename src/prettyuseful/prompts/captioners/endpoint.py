@@ -4,16 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from prettyuseful.endpoints.chat import ChatEndpoint, ChatQuestion, Completion
+from prettyuseful.endpoints.client import DEFAULT_RETRY_POLICY, EndpointRole, RetryableError, RetryPolicy
 from prettyuseful.prompts.captioners.answers import clean_caption
 from prettyuseful.prompts.captioners.base import Picture
-from prettyuseful.prompts.captioners.chat import (
-    DEFAULT_RETRY_POLICY,
-    ChatEndpoint,
-    ChatQuestion,
-    Completion,
-    RetryableError,
-    RetryPolicy,
-)
 
 
 class EndpointCaptioner:
@@ -31,8 +25,8 @@ class EndpointCaptioner:
         retry_policy: RetryPolicy = DEFAULT_RETRY_POLICY,
     ) -> None:
         self.instruction, self.max_tokens, self.image_size = instruction, max_tokens, image_size
-        settings, options = "model, instruction, max_tokens", {"max_tokens": max_tokens}
-        self.chat = ChatEndpoint(url, model, "captioner", settings, options, concurrency, key, retry_policy)
+        words = EndpointRole("captioner", "pictures", "model, instruction, max_tokens")
+        self.chat = ChatEndpoint(url, model, words, {"max_tokens": max_tokens}, concurrency, key, retry_policy)
 
     def applied(self) -> dict[str, object]:
         """Return the settings in effect. `served`: the model names in the server's answers so far."""

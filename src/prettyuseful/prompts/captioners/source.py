@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field, JsonValue, model_validator
 
+from prettyuseful.endpoints.access import EndpointSettings, read_key
 from prettyuseful.engine.cache import cached_model
 from prettyuseful.engine.keys import digest
 from prettyuseful.engine.pinned import Pinned
@@ -17,7 +18,6 @@ from prettyuseful.hub.files import pin_model_source
 from prettyuseful.hub.ids import is_hub_id
 from prettyuseful.numerics import Numerics
 from prettyuseful.paths import is_file
-from prettyuseful.prompts.captioners.access import EndpointSettings, read_key
 from prettyuseful.prompts.captioners.base import CAPTIONS_AT_ONCE, PAPER_INSTRUCTION, Captioner
 
 DESCRIBER = "describer"

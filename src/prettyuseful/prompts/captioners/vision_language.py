@@ -12,11 +12,11 @@ from PIL import Image
 from transformers import AutoModelForImageTextToText, AutoProcessor, BatchFeature
 
 from prettyuseful.data.threads import map_in_order, preparing_threads
-from prettyuseful.errors import DataError, StepFailedError
+from prettyuseful.errors import DataError, StepFailedError, join_names
 from prettyuseful.hub.pretrained import ModelKind, load_pretrained, model_label
 from prettyuseful.numerics import Numerics
 from prettyuseful.prompts.captioners.answers import clean_caption
-from prettyuseful.prompts.captioners.base import CAPTIONS_AT_ONCE, Picture, join_names
+from prettyuseful.prompts.captioners.base import CAPTIONS_AT_ONCE, Picture
 from prettyuseful.redaction import redact_line
 
 _GREEDY = {"do_sample": False, "num_beams": 1, "temperature": None, "top_p": None, "top_k": None}

@@ -6,9 +6,11 @@ import pytest
 from PIL import Image
 from tests.chat_server import QUICK, running_server, says
 
+from prettyuseful.endpoints.chat import ChatEndpoint, ChatQuestion, Completion
+from prettyuseful.endpoints.client import EndpointRole, RetryableError
 from prettyuseful.errors import StepFailedError, UserError
-from prettyuseful.prompts.captioners.chat import ChatEndpoint, ChatQuestion, Completion, RetryableError
 
+JUDGE = EndpointRole("judge", "pictures", "model")
 QUESTIONS = [ChatQuestion(Image.new("RGB", (4, 4)), f"question {i}?", f"image {i}") for i in range(3)]
 
 
@@ -23,7 +25,7 @@ def test_answers_are_read_in_order_and_an_unreadable_one_is_asked_again() -> Non
 
     with running_server() as server:
         server.default_reply = lambda request: says(request.body["messages"][0]["content"][1]["text"])(request)
-        chat = ChatEndpoint(server.url, "seer", "judge", "model", {"max_tokens": 3}, 1, retry_policy=QUICK)
+        chat = ChatEndpoint(server.url, "seer", JUDGE, {"max_tokens": 3}, 1, retry_policy=QUICK)
         assert chat.ask(QUESTIONS, read) == [question.text for question in QUESTIONS]
         assert len(server.requests) == 4
         assert server.requests[0].body["max_tokens"] == 3
@@ -36,7 +38,7 @@ def test_an_error_of_the_reader_stops_everything(error: Exception) -> None:
         raise error
 
     with running_server() as server:
-        chat = ChatEndpoint(server.url, "seer", "judge", "model", {}, 1, retry_policy=QUICK)
+        chat = ChatEndpoint(server.url, "seer", JUDGE, {}, 1, retry_policy=QUICK)
         with pytest.raises(type(error), match=str(error)):
             chat.ask(QUESTIONS, read)
         assert len(server.requests) == 1

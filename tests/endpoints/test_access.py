@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from prettyuseful.endpoints.access import base_url, read_key, reject_secrets
 from prettyuseful.errors import UserError
-from prettyuseful.prompts.captioners.access import base_url, read_key, reject_secrets
 
 
 def test_the_path_of_the_api_is_no_part_of_the_base_url() -> None:

@@ -45,7 +45,7 @@ class EndpointSettings(BaseModel):
 
 def base_url(url: str) -> str:
     """Return the base URL of an endpoint that may be written with its path."""
-    return url.rstrip("/").removesuffix("/chat/completions")
+    return url.rstrip("/").removesuffix("/chat/completions").removesuffix("/images/generations")
 
 
 def read_key(variable: str | None) -> str | None:
