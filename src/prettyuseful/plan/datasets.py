@@ -345,7 +345,9 @@ class DatasetPlanner:
 
     def _add_hosted(self, name: str, plan: DatasetPlan, model: HostedModel, count: int, draw: int) -> _DatasetSteps:
         if name not in self._hosted:
-            _reject_fields(plan, ("sampling", "micro_batch"), "a hosted model has other settings (options)")
+            _reject_fields(
+                plan, ("sampling", "micro_batch", "condition"), "a hosted model has other settings (options)"
+            )
             prompts, draws = self._add_prompts(plan, count)[0], self.context.draws[name]
             self._hosted[name] = HostedDataset(name, model.pin(), prompts, count, plan.seed, draws)
         dataset = self._hosted[name]
