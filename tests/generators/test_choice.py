@@ -19,6 +19,12 @@ def parse(fields: str) -> Study:
     return parse_study(STUDY.format(fields))
 
 
+def choice(study: Study) -> GeneratorChoice:
+    generator = study.datasets["a"].generator
+    assert isinstance(generator, GeneratorChoice)
+    return generator
+
+
 def test_a_name_and_a_mapping_with_it_are_the_same() -> None:
     plain, mapping = parse("generator: pocket-base"), parse("generator: {model: pocket-base, lora: []}")
     assert plain.datasets["a"].generator == mapping.datasets["a"].generator == choice_of("pocket-base")
@@ -28,13 +34,11 @@ def test_a_name_and_a_mapping_with_it_are_the_same() -> None:
 
 def test_one_lora_may_be_text_a_mapping_or_a_list() -> None:
     forms = ("x.safetensors", "{path: x.safetensors}", "[x.safetensors]", "[{path: x.safetensors, weight: 1}]")
-    choices = [parse(f"generator: {{model: sdxl, lora: {form}}}").datasets["a"].generator for form in forms]
-    assert all(choice is not None and choice.loras == (Lora(path="x.safetensors"),) for choice in choices)
-    on_hub = parse("generator: {model: sdxl, lora: {id: we/style@v1, file: a.safetensors, weight: 0.5}}")
-    choice = on_hub.datasets["a"].generator
-    assert choice is not None
-    assert list(choice.added) == ["LoRA we/style@v1/a.safetensors at 0.5"]
-    assert choice.loras[0].on_hub
+    choices = [choice(parse(f"generator: {{model: sdxl, lora: {form}}}")) for form in forms]
+    assert all(found.loras == (Lora(path="x.safetensors"),) for found in choices)
+    on_hub = choice(parse("generator: {model: sdxl, lora: {id: we/style@v1, file: a.safetensors, weight: 0.5}}"))
+    assert list(on_hub.added) == ["LoRA we/style@v1/a.safetensors at 0.5"]
+    assert on_hub.loras[0].on_hub
     assert Lora.model_validate("we/style").on_hub
 
 
@@ -49,12 +53,11 @@ def test_paths_are_relative_to_the_study_file(tmp_path: Path) -> None:
     (tmp_path / "style.safetensors").write_bytes(b"")
     study = tmp_path / "study.yaml"
     study.write_text(STUDY.format("generator: {model: sdxl, lora: style.safetensors, single_file: no.safetensors}"))
-    choice = load_study(study).datasets["a"].generator
-    assert choice is not None
-    assert choice.loras[0].location == str(tmp_path / "style.safetensors")
-    assert not choice.loras[0].on_hub
-    assert choice.single_file is not None
-    assert choice.single_file.location == "no.safetensors"
+    found = choice(load_study(study))
+    assert found.loras[0].location == str(tmp_path / "style.safetensors")
+    assert not found.loras[0].on_hub
+    assert found.single_file is not None
+    assert found.single_file.location == "no.safetensors"
 
 
 def test_the_variant_that_is_asked_for_is_exact() -> None:
