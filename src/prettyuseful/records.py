@@ -25,6 +25,7 @@ from prettyuseful.generators.base import Origin
 from prettyuseful.metrics.base import Metric, Per
 from prettyuseful.numerics import Environment
 from prettyuseful.output_files import convert_write_errors, draft_folder, is_own_file, make_folder, write_text
+from prettyuseful.prompts.diversity import PromptDiversity
 from prettyuseful.study.curve import MixPoint
 from prettyuseful.study.file import MAX_DRAWS, REAL, Study
 from prettyuseful.study.problems import find_problems
@@ -210,6 +211,8 @@ class DatasetRecord(_Versioned):
     `control`: true for the real images, which are compared with other real images.
     `holds_real`: it contains real images, so classifiers trained on real images are not tested on it. `of`: the data
     set that this one is derived from. `generator`: origin of the images. `prompts`: name of the prompt strategy.
+    `prompt_diversity`: how much the prompts of a class differ. `prompts_written`: the settings of the language model
+    that wrote the prompts, the number of requests, and of lines in its answers that were left out, by reason.
     `prompts_cut`: number of prompts that a tokenizer truncated, by tokenizer. `pretrain`: data set for pretraining.
     `condition`: what the images were generated from besides prompts, such as `image-to-image at strength 0.6 from 8
     real training images per class`, or null; with it, classifiers trained on real images are not tested on it.
@@ -231,6 +234,8 @@ class DatasetRecord(_Versioned):
     of: str | None = None
     generator: Origin | None = None
     prompts: str | None = None
+    prompt_diversity: PromptDiversity | None = None
+    prompts_written: dict[str, JsonValue] = {}
     prompts_cut: dict[str, Count] = {}
     seed: int | None = None
     draws: Annotated[int, Field(ge=1, le=MAX_DRAWS)] = 1

@@ -84,6 +84,10 @@ _OF_KIND: Mapping[str, Mapping[str, StudyField]] = {
     },
     "collect": {"classes": _CLASSES, "images_per_class": _NUMBER},
     "decode": {"stored_size": StudyField("recipe.stored_size")},
+    "describe": {
+        "writer": StudyField("prompts.writer"),
+        "words": _internal("words of the class", identifies=True),
+    },
     "diagnose": _SETUP,
     "drop": {"cause": StudyField("drop")},
     "drop-list": {"images": StudyField("drop", exact=False)},

@@ -21,6 +21,7 @@ from prettyuseful.engine.pinned import Pinned
 from prettyuseful.engine.step import Job, Resources, StepSpec
 from prettyuseful.errors import DataError, MemoryLimitError
 from prettyuseful.generators.base import Drawn, Request, Sampling
+from prettyuseful.generators.choice import GeneratorChoice
 from prettyuseful.generators.conditions.base import Condition
 from prettyuseful.generators.contrast import MAX_BLANK_SHARE, blank_problem, has_contrast
 from prettyuseful.generators.hosted import join_counts
@@ -117,7 +118,7 @@ class GenerateSpec(StepSpec):
     pace: ClassVar[float] = 0.03
     generates: ClassVar[bool] = True
     generator: str
-    model: Pinned[str]
+    model: Pinned[GeneratorChoice]
     sampling: Sampling | None
     label: int
     images: int
@@ -263,7 +264,7 @@ class GenerateSpec(StepSpec):
     def _open_custom(self, sources: SourceImages | None) -> _Sampler:
         from prettyuseful.generators.custom import open_custom, output_problem
 
-        generator = cached_model(open_custom, self.model.source, content=digest(self.model.content))
+        generator = cached_model(open_custom, self.model.source.model, content=digest(self.model.content))
 
         def draw(batch: _MicroBatch) -> Drawn:
             given = sources.images(batch.indices) if sources else None
