@@ -510,8 +510,8 @@ def dataset_study(
     """
     fields = _to_plain_data(dataset)
     generator = fields.get("generator", "")
-    generator = generator.get("model", "") if isinstance(generator, Mapping) else generator
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(str(generator)).name)[:_MAX_NAME].strip("-._")
+    model = generator.get("model", "") if isinstance(generator, Mapping) else generator
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(str(model)).name)[:_MAX_NAME].strip("-._")
     content = {
         "version": 1,
         "task": {"folder": str(task)} if isinstance(task, Path) else _to_plain_data(task),
@@ -542,4 +542,4 @@ def _source_folder(dataset: PlannedDataset) -> Path | None:
     """Return the folder of an imported data set; None for other data sets."""
     if dataset.plan is None or dataset.origin is None or dataset.origin.kind != "folder":
         return None
-    return Path(str(dataset.plan.generator))
+    return Path(dataset.plan.generator.model) if dataset.plan.generator else None

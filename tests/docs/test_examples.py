@@ -27,6 +27,7 @@ PAGES = [path for path in markdown_files() if blocks_of(path)]
 TUTORIALS = [DOCS / "quick-start.md", *sorted((DOCS / "tutorials").glob("*.md"))]
 BASE = {"version": 1, "task": "photos", "datasets": {"base": {"generator": "pocket-base", "images_per_class": 28}}}
 _WEIGHTS = (".pth", ".safetensors", ".pt")
+_FILES = ("lora", "single_file", "textual_inversion")  # settings of a generator
 
 
 def blocks(language: str) -> list[Any]:
@@ -132,6 +133,8 @@ def with_bundled_images(content: Mapping[str, Any], folder: Path) -> dict[str, A
         if isinstance(value, dict):
             if key == "task" and not is_plugin(str(value.get("name"))):
                 return "photos"
+            if key == "generator":  # files of the reader
+                value = {name: entry for name, entry in value.items() if name not in _FILES}
             return {name: fit(entry, "mix" if key == "mix" else name) for name, entry in value.items()}
         if isinstance(value, list):
             return [fit(entry, key) for entry in value]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +16,7 @@ from prettyuseful.cli.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from prettyuseful.checks.finding import Finding
+    from prettyuseful.interface_checks import CheckResult
 
 check = typer.Typer(
     cls=CommandGroup,
@@ -90,27 +92,39 @@ def data(
 
 
 @check.command(cls=Command, epilog="Example: prettyuseful check generator my_generator.py:MyGenerator")
-def generator(name: _ClassArgument, as_json: JsonOption = False) -> None:
+def generator(
+    name: _ClassArgument,
+    condition: Annotated[
+        bool,
+        typer.Option(
+            "--condition", help="Give it real images, as a data set with `condition` does.", show_default=False
+        ),
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
     """Check your own generator class against the interface."""
-    _check_class("generator", name, as_json)
+    from prettyuseful.generators.check import check_own_generator
+
+    _check_class(name, partial(check_own_generator, condition=condition), as_json)
 
 
 @check.command(cls=Command, epilog="Example: prettyuseful check probe my_probe.py:MyProbe")
 def probe(name: _ClassArgument, as_json: JsonOption = False) -> None:
     """Check your own probe class against the interface."""
-    _check_class("probe", name, as_json)
+    from prettyuseful.names import CHECKS
+
+    _check_class(name, CHECKS["probe"].run, as_json)
 
 
-def _check_class(kind: str, name: str, as_json: bool) -> None:
+def _check_class(name: str, run: Callable[[str], list[CheckResult]], as_json: bool) -> None:
     from prettyuseful.console import check_table, print_out
     from prettyuseful.errors import UnknownNameError
-    from prettyuseful.names import CHECKS
     from prettyuseful.plugins import is_plugin, load_plugin
 
     if not is_plugin(name):
         raise UnknownNameError(f"invalid CLASS {name!r}; write it as module:Class or file.py:Class")
     load_plugin(name)
-    results = CHECKS[kind].run(name)
+    results = run(name)
     if as_json:
         print_json([asdict(result) for result in results])
     else:

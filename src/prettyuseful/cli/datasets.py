@@ -32,8 +32,9 @@ def generate(
     generator: Annotated[
         str,
         typer.Argument(
-            metavar="GENERATOR",
-            help="A name from `prettyuseful list generators`, a hub id, a pipeline folder, or file.py:Class.",
+            metavar="GENERATOR|YAML",
+            help="A name from `prettyuseful list generators`, a hub id, a pipeline folder, file.py:Class, or YAML such "
+            "as '{model: sdxl, lora: style.safetensors}'.",
             show_default=False,
         ),
     ],
@@ -100,12 +101,13 @@ def generate(
 ) -> None:
     """Generate one data set.
 
-    The values of --task, --prompts, --sampling and --numerics are written as in a study file.
+    The values of GENERATOR, --task, --prompts, --sampling and --numerics are written as in a study file.
     """
     from prettyuseful.console import StepProgress, print_out
     from prettyuseful.run import generate as generate_dataset
 
-    fields: dict[str, Any] = {"generator": generator, "images_per_class": images_per_class}
+    source = parse_yaml("GENERATOR", generator) if generator.lstrip().startswith("{") else generator
+    fields: dict[str, Any] = {"generator": source, "images_per_class": images_per_class}
     for key, value in {"prompts": prompts, "sampling": sampling}.items():
         if value is not None:
             fields[key] = parse_yaml(f"--{key}", value)

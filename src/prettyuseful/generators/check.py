@@ -18,20 +18,24 @@ _TWIN = 2**32 + 3  # equal to the first seed if 63 bits are truncated to 32
 
 
 def check_generator(
-    make: Callable[[], Generator], classes: Sequence[tuple[str, str]] = (("cat", "cat"), ("dog", "dog"))
+    make: Callable[[], Generator],
+    classes: Sequence[tuple[str, str]] = (("cat", "cat"), ("dog", "dog")),
+    condition: bool = False,
 ) -> list[CheckResult]:
     """Check a generator on four seeds and two classes, in several orders and with two objects.
 
     Args:
         make: creates the generator.
         classes: two pairs (class name, prompt) whose images should differ.
+        condition: whether requests hold real images, as with `condition` in a study.
     """
-    return list(run_checks(_list_checks(_GeneratorChecks(make, classes))))
+    checks = _GeneratorChecks(make, classes, condition)
+    return list(run_checks((*_list_checks(checks), *(_list_image_checks(checks) if condition else ()))))
 
 
-def check_own_generator(name: str) -> list[CheckResult]:
+def check_own_generator(name: str, condition: bool = False) -> list[CheckResult]:
     """Run `check_generator` on a user-defined class given as `module:Class`."""
-    return check_generator(lambda: open_custom(name))
+    return check_generator(lambda: open_custom(name), condition=condition)
 
 
 CHECK = InterfaceCheck("generator", "turns prompts and seeds into images", check_own_generator)
@@ -51,13 +55,23 @@ def _list_checks(checks: _GeneratorChecks) -> tuple[SingleCheck, ...]:
     )
 
 
+def _list_image_checks(checks: _GeneratorChecks) -> tuple[SingleCheck, ...]:
+    return (
+        ("images depend on their real images", checks.check_own_image, False),
+        ("images do not depend on the other real images of the batch", checks.check_image_independence, False),
+    )
+
+
 class _GeneratorChecks:
     """The checks, simplest first."""
 
-    def __init__(self, make: Callable[[], Generator], classes: Sequence[tuple[str, str]]) -> None:
+    def __init__(
+        self, make: Callable[[], Generator], classes: Sequence[tuple[str, str]], condition: bool = False
+    ) -> None:
         self.make = make
         self.request, self.other_request = (
-            Request(prompt, name, label, _SEEDS) for label, (name, prompt) in enumerate(classes[:2])
+            Request(prompt, name, label, _SEEDS, _real_images(label) if condition else None)
+            for label, (name, prompt) in enumerate(classes[:2])
         )
 
     @cached_property
@@ -90,7 +104,12 @@ class _GeneratorChecks:
 
     def check_order(self) -> None:
         order = [2, 0, 3, 1]
-        reordered = replace(self.request, seeds=tuple(_SEEDS[i] for i in order))
+        real = self.request.images
+        reordered = replace(
+            self.request,
+            seeds=tuple(_SEEDS[i] for i in order),
+            images=None if real is None else tuple(real[i] for i in order),
+        )
         if not np.array_equal(self.images(reordered), self.reference[order]):
             raise InterfaceError("the order changes the images; image i may depend on seeds[i], not on its position")
 
@@ -111,6 +130,21 @@ class _GeneratorChecks:
                 "two classes gave identical images; use the prompt, class_name or label of the request"
             )
 
+    def check_own_image(self) -> None:
+        if np.array_equal(self._with_others((0,))[0], self.reference[0]):
+            raise InterfaceError("another real image gave an identical image; use request.images[i] for image i")
+
+    def check_image_independence(self) -> None:
+        if not np.array_equal(self._with_others((1, 2, 3))[0], self.reference[0]):
+            raise InterfaceError("an image changed with the other real images of its batch; use only its own one")
+
+    def _with_others(self, positions: Sequence[int]) -> np.ndarray:
+        """Return the images of the request with other real images in these positions."""
+        real, others = self.request.images, _real_images(2)
+        assert real is not None
+        given = tuple(others[i] if i in positions else image for i, image in enumerate(real))
+        return self.images(replace(self.request, images=given))
+
     def check_applied_is_json(self) -> None:
         applied = self.generator.applied()
         if not isinstance(applied, dict):
@@ -119,3 +153,9 @@ class _GeneratorChecks:
             json.dumps(applied, allow_nan=False)
         except (TypeError, ValueError) as error:
             raise InterfaceError(f"its result cannot be written as JSON: {error}") from None
+
+
+def _real_images(number: int) -> tuple[np.ndarray, ...]:
+    """Return an image for each seed, of different sizes as real images have them; another number gives other images."""
+    generator = np.random.default_rng(number)
+    return tuple(generator.integers(0, 256, (40 + 8 * i, 56 - 8 * i, 3), np.uint8) for i in range(len(_SEEDS)))

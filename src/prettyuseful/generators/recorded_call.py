@@ -92,7 +92,7 @@ def recorded_images(
         if model.condition is not None:
             given = model.condition.arguments(pipeline, sources[number : number + 1], guided=False)
             accepted = arguments_of(model.kind.pipelines[0])
-            arguments = {name: value for name, value in arguments.items() if name in accepted} | given
+            arguments = {name: value for name, value in (arguments | given).items() if name in accepted}
         with context, explain_settings(model):
             return _as_tensor(pipeline(**arguments))
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from prettyuseful.engine.pinned import Pinned
 from prettyuseful.generators.base import Sampling
 from prettyuseful.generators.models import Model
+from prettyuseful.generators.pinning import PinnedGenerator
 from prettyuseful.numerics import Numerics
 from prettyuseful.plan.planned import PlanContext
 from prettyuseful.plan.real import RealImages
@@ -26,7 +26,7 @@ class PinnedModel:
     """A diffusion model, pinned to a commit or to the content of its files, with its sampling settings."""
 
     model: Model
-    pinned: Pinned[str]
+    pinned: PinnedGenerator
     sampling: Sampling
 
     @property
@@ -69,7 +69,7 @@ class PromptPlanner:
             index: self.context.graph.add(
                 EncodeSpec(
                     generator=model.id,
-                    model=diffusion.pinned,
+                    model=diffusion.pinned.text,
                     sequence=model.max_sequence,
                     guided=(sampling.cfg or 1) > 1,
                     negative=sampling.negative,

@@ -88,8 +88,8 @@ class PromptPlan(BareName):
         words = class_words(task.classes)
         with PROMPT_STRATEGIES.guard(self.strategy):
             value = getattr(self, row.option_key) if row.option_key else None
-            if row.option_key == "file":
-                value = prompts_of_classes(read_prompt_file(Path(value)), task.classes, words.changed, value)
+            if row.option_key == "file" and self.file is not None:
+                value = prompts_of_classes(read_prompt_file(Path(self.file)), task.classes, words.changed, self.file)
             if row.option_key == "definitions" and value is not None:
                 value = words.rename_keys(value)
             options = row.options(value, _TaskInWords(task.name, words.words, words.rename_keys(task.definitions)))

@@ -20,6 +20,7 @@ from prettyuseful.engine.pinned import Pinned
 from prettyuseful.engine.step import Job, Resources, StepSpec
 from prettyuseful.errors import DataError, MemoryLimitError
 from prettyuseful.generators.base import Request, Sampling
+from prettyuseful.generators.choice import GeneratorChoice
 from prettyuseful.generators.conditions.base import Condition
 from prettyuseful.generators.hosted import join_counts
 from prettyuseful.generators.micro_batches import BatchPlan
@@ -97,7 +98,7 @@ class GenerateSpec(StepSpec):
     pace: ClassVar[float] = 0.03
     generates: ClassVar[bool] = True
     generator: str
-    model: Pinned[str]
+    model: Pinned[GeneratorChoice]
     sampling: Sampling | None
     label: int
     images: int
@@ -235,7 +236,7 @@ class GenerateSpec(StepSpec):
     def _open_custom(self, sources: SourceImages | None) -> _Sampler:
         from prettyuseful.generators.custom import open_custom, output_problem
 
-        generator = cached_model(open_custom, self.model.source, content=digest(self.model.content))
+        generator = cached_model(open_custom, self.model.source.model, content=digest(self.model.content))
 
         def draw(batch: _MicroBatch) -> Any:
             given = sources.images(batch.indices) if sources else None

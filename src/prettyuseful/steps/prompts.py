@@ -16,6 +16,7 @@ from prettyuseful.engine.keys import digest
 from prettyuseful.engine.pinned import Pinned
 from prettyuseful.engine.step import Job, Resources, StepSpec
 from prettyuseful.generators.base import Sampling
+from prettyuseful.generators.choice import GeneratorChoice
 from prettyuseful.generators.pocket import is_pocket
 from prettyuseful.hub.commits import check_resolved
 from prettyuseful.memory import explain_out_of_memory
@@ -158,7 +159,7 @@ class EncodeSpec(StepSpec):
     version: ClassVar[int] = 2
     pace: ClassVar[float] = 0.02
     generator: str
-    model: Pinned[str]
+    model: Pinned[GeneratorChoice]
     sequence: int | None
     guided: bool
     negative: str | None

@@ -19,8 +19,10 @@ _MAPPINGS: Mapping[Use, str] = {
 _ENDINGS: Mapping[Use, str] = {"image-to-image": "Img2ImgPipeline", "inpainting": "InpaintPipeline"}
 _NEEDED: Mapping[Use, tuple[str, ...]] = {
     "image-to-image": ("image", "strength"),
-    "inpainting": ("image", "mask_image", "strength"),
+    "inpainting": ("image", "mask_image"),
 }
+_BROKEN = {"ChromaInpaintPipeline": "reads a setting that the transformer of Chroma does not have"}
+"""Pipelines that fail in diffusers 0.42."""
 
 
 @cache
@@ -41,6 +43,8 @@ def pipeline_for(use: Use, class_name: str) -> str:
     found = mapping[names[0]] if names else _of_same_components(class_name, _ENDINGS[use])
     if found is None:
         raise DataError(f"the installed diffusers has no {use} pipeline for {class_name}")
+    if found.__name__ in _BROKEN:
+        raise DataError(f"{found.__name__} of the installed diffusers {_BROKEN[found.__name__]}")
     call = inspect.signature(found.__call__).parameters
     if missing := [name for name in _NEEDED[use] if name not in call]:
         raise DataError(
