@@ -17,7 +17,8 @@ import torch
 from benchmarks.peak_memory import _FullLengths, build_sampler, largest_embedding
 
 from prettyuseful.generators.base import Sampling
-from prettyuseful.generators.models import MODELS, Model
+from prettyuseful.generators.model import Model
+from prettyuseful.generators.model_rows import MODELS
 from prettyuseful.generators.operations import Operations
 from prettyuseful.generators.sampler import DiffusersSampler
 from prettyuseful.generators.settings import resolve_sampling

@@ -19,7 +19,8 @@ from torch.overrides import TorchFunctionMode
 
 from prettyuseful.generators.base import Sampling
 from prettyuseful.generators.footprint import DECODED_PIXELS, KEPT, Footprint
-from prettyuseful.generators.models import MODELS, Model
+from prettyuseful.generators.model import Model
+from prettyuseful.generators.model_rows import MODELS
 from prettyuseful.generators.published import published_config, refiner_config
 from prettyuseful.generators.sampler import DiffusersSampler
 from prettyuseful.generators.settings import resolve_sampling

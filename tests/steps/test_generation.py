@@ -280,7 +280,9 @@ def test_an_out_of_memory_error_of_a_mixed_micro_batch_names_a_size(
 
 def test_a_generator_can_return_tensors(own: Callable[..., Maker]) -> None:
     tensors = own("OnTensors")
-    assert tensors.rows(0, 1, model=Pinned(source=GeneratorChoice(model=tensors.source), content="y")) == own().rows(0, 1)
+    assert tensors.rows(0, 1, model=Pinned(source=GeneratorChoice(model=tensors.source), content="y")) == own().rows(
+        0, 1
+    )
 
 
 def test_the_manifest_records_the_applied_settings(pipeline: Maker) -> None:
