@@ -202,9 +202,9 @@ def test_all_batches_of_the_sampler_have_one_size(pipeline: Maker, monkeypatch: 
     """The batch size can change the last bits of the output of a UNet, so it must be constant."""
     sample, sizes = DiffusersSampler.sample, []
 
-    def watched(self: DiffusersSampler, embeddings: Any, seeds: tuple[int, ...]) -> torch.Tensor:
+    def watched(self: DiffusersSampler, embeddings: Any, seeds: tuple[int, ...], images: Any) -> torch.Tensor:
         sizes.append(len(seeds))
-        return sample(self, embeddings, seeds)
+        return sample(self, embeddings, seeds, images)
 
     monkeypatch.setattr(DiffusersSampler, "sample", watched)
     assert len(pipeline.rows()) == 10

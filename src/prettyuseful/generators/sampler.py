@@ -158,12 +158,15 @@ class DiffusersSampler:
     ) -> torch.Tensor:
         if self.model.kind.is_recorded:
             return self._sample_recorded(embeddings, seeds, sources)
+        condition = self.model.condition
+        if condition is not None and condition.one_by_one and len(seeds) > 1:
+            each = zip(embeddings, seeds, sources, strict=True)
+            return torch.cat([self._sample([one], (seed,), [source]) for one, seed, source in each])
         tensors = {name: self._stack([embedding[name] for embedding in embeddings]) for name in embeddings[0]}
         base_tensors = {name: tensor for name, tensor in tensors.items() if "." not in name}
         with self.numerics.attention_kernel():
-            if self.model.condition is not None:
-                guided = (self.sampling.cfg or 1) > 1
-                given = self.model.condition.arguments(self.pipeline, sources, guided)
+            if condition is not None:
+                given = condition.arguments(sources)
                 images = self._call(self.pipeline, self.model.kind, base_tensors, seeds, **given)
             elif self.refiner is None:
                 images = self._call(self.pipeline, self.model.kind, base_tensors, seeds)

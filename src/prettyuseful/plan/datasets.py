@@ -338,7 +338,7 @@ class DatasetPlanner:
 
     def _add_hosted(self, name: str, plan: DatasetPlan, model: HostedModel, count: int, draw: int) -> _DatasetSteps:
         if name not in self._hosted:
-            for field_name in ("sampling", "micro_batch", "variant"):
+            for field_name in ("sampling", "micro_batch", "variant", "condition"):
                 _reject_field(plan, field_name, "a hosted model has other settings (options)")
             prompts, draws = self._add_prompts(plan, count)[0], self.context.draws[name]
             self._hosted[name] = HostedDataset(name, model.pin(), prompts, count, plan.seed, draws)
