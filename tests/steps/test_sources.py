@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from tests.steps.conftest import Make
 
+from prettyuseful.checks.finding import Finding
 from prettyuseful.data.class_counts import ClassCounts
 from prettyuseful.data.dataset import Row, read_shard
 from prettyuseful.data.images import decode
@@ -20,9 +22,11 @@ from prettyuseful.generators.base import Request, Sampling
 from prettyuseful.generators.conditions.image import ImageToImage
 from prettyuseful.numerics import Numerics
 from prettyuseful.prompts.strategies import PROMPT_STRATEGIES
-from prettyuseful.steps.datasets import MixSpec, SubsetSpec
+from prettyuseful.steps.checks import FINDINGS, CheckSpec, InspectSpec
+from prettyuseful.steps.datasets import LoadSpec, MixSpec, SubsetSpec
 from prettyuseful.steps.generation import CollectSpec, GenerateSpec
 from prettyuseful.steps.prompts import EncodeSpec, PromptSpec
+from prettyuseful.tasks.source import TaskSource
 
 CLASSES = ("blue", "red")
 SAMPLING = Sampling(steps=4, cfg=1.0, size=16)
@@ -140,3 +144,50 @@ def test_a_class_without_real_images_is_an_error(pipeline: Generate) -> None:
     pipeline.inputs["sources"] = pipeline.make(SubsetSpec(per_class=ClassCounts((1, 0))), dataset=pipeline.real)
     with pytest.raises(DataError, match="the class has no real training image to generate from"):
         pipeline.shard(1)
+
+
+@pytest.mark.slow
+def test_a_strength_near_0_is_flagged_as_copies(make: Make) -> None:
+    """By the data checks, with the bundled model: most images copy the real image that they were made from."""
+    task = Pinned(source=TaskSource(name="photos"), content="x")
+    real, test = (make(LoadSpec(task=task, split=split, per_class=ClassCounts(4))) for split in ("train", "test"))
+    classes = tuple(real.manifest.facts["classes"])
+    labels = [classes.index(name) for name in ("astronaut", "cat", "coffee", "motorcycle", "rocket", "temple")]
+    prompts = make(PromptSpec(strategy=PROMPT_STRATEGIES.pin("class-name"), classes=classes))
+    pinned = Pinned(source="pocket-base", content="x")
+    fields: dict[str, Any] = {"generator": "pocket-base", "model": pinned, "numerics": Numerics()}
+    encode = EncodeSpec(**fields, sequence=None, guided=False, negative=None, first=0, stop=len(classes))
+    inputs = {"prompts": prompts, "sources": real, "embeddings 00000": make(encode, prompts=prompts)}
+
+    def found(strength: float) -> dict[str, Finding]:
+        shards = {
+            f"{label:05d}": make(
+                GenerateSpec(
+                    **fields,
+                    sampling=Sampling(steps=25, cfg=1.0),
+                    label=label,
+                    images=4,
+                    prompts=1,
+                    first=0,
+                    stop=1,
+                    seed=0,
+                    micro_batch=4,
+                    condition=ImageToImage(strength=strength).pin(),
+                ),
+                **inputs,
+            )
+            for label in labels
+        }
+        whole = make(CollectSpec(classes=classes, images_per_class=4), **shards)
+        sets = {
+            name: make(InspectSpec(), dataset=of) for name, of in (("images", whole), ("train", real), ("test", test))
+        }
+        checked = make(CheckSpec(name="near", role="synthetic", conditioned=True), **sets)
+        findings = json.loads(checked.path(FINDINGS).read_text("utf-8"))
+        return {finding["check"]: Finding.model_validate(finding) for finding in findings}
+
+    near, far = found(0.05), found(0.8)
+    assert near["copied"].count >= 8  # of 24
+    assert f"and {near['copied'].count} of the copies from the image they copy" in near["copied"].words
+    assert "copied" not in far or far["copied"].count < near["copied"].count / 4
+    assert "leaked" not in near
