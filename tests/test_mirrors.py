@@ -22,6 +22,7 @@ REASONS = {
     "engine/events": "Two records and a function that does nothing; tests/engine/test_execute.py reads the events.",
     "engine/workers/base": "A protocol and an exception; tests/engine/workers/test_local.py and test_ray.py run both.",
     "metrics/__init__": "It only gives public names to functions and rows whose modules have tests of their own.",
+    "prompts/writers/base": "A protocol and texts; tests/prompts/writers/test_described.py reads requests of them.",
     "plan/planned": "Records that planning fills and no behaviour but a label; tests/plan/test_study.py reads them.",
     "steps/diagnosed_images": "It is a part of the steps of a diagnosis; tests/steps/test_diagnosis.py runs them.",
     "steps/culprits": "It is a part of the step of a diagnosis; tests/steps/test_diagnosis.py reads its file.",

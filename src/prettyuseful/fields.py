@@ -33,7 +33,10 @@ class BareName(BaseModel):
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        mapping = handler.resolve_ref_schema(handler(core_schema))
+        schema = handler(core_schema)
+        mapping = handler.resolve_ref_schema(schema)
+        if "properties" not in mapping:  # the model occurs twice, and its first schema is used
+            return schema
         field = mapping["properties"][cls.bare_field]
         options = [option for option in field.get("anyOf", [field]) if option.get("type") != "null"]
         bare = [{k: v for k, v in part.items() if k not in ("default", "description", "title")} for part in options]

@@ -25,6 +25,7 @@ from prettyuseful.generators.base import Origin
 from prettyuseful.metrics.base import Metric, Per
 from prettyuseful.numerics import Environment
 from prettyuseful.output_files import convert_write_errors, draft_folder, is_own_file, make_folder, write_text
+from prettyuseful.prompts.diversity import PromptDiversity
 from prettyuseful.study.curve import MixPoint
 from prettyuseful.study.file import MAX_DRAWS, REAL, Study
 from prettyuseful.study.problems import find_problems
@@ -210,10 +211,14 @@ class DatasetRecord(_Versioned):
     `control`: true for the real images, which are compared with other real images.
     `holds_real`: it contains real images, so classifiers trained on real images are not tested on it. `of`: the data
     set that this one is derived from. `generator`: origin of the images. `prompts`: name of the prompt strategy.
+    `prompt_diversity`: how much the prompts of a class differ. `prompts_written`: the settings of the language model
+    that wrote the prompts, the number of requests, and of lines in its answers that were left out, by reason.
     `prompts_cut`: number of prompts that a tokenizer truncated, by tokenizer. `pretrain`: data set for pretraining.
     `condition`: what the images were generated from besides prompts, such as `image-to-image at strength 0.6 from 8
     real training images per class`, or null; with it, classifiers trained on real images are not tested on it.
-    `applied`: settings that were applied when the images were made. `keys`: keys of its artifacts. `samples[class]`:
+    `applied`: settings that were applied when the images were made. `stored`: the format of generated images, such as
+    "PNG" or "JPEG of quality 95". `without_contrast`: number of generated images of one colour; `not_finite`: how many
+    of them are black, because their values were NaN or infinite. `keys`: keys of its artifacts. `samples[class]`:
     example images as base64 PNGs. `findings`: what the data checks found; null if they did not run on it. `draws`: how
     often its images were generated. All else is about draw 0, except `generation_seconds`, which is the sum over draws.
     `linear_probe`: for a forecast, the test on real training images of a linear probe that is fitted on the data set.
@@ -229,12 +234,17 @@ class DatasetRecord(_Versioned):
     of: str | None = None
     generator: Origin | None = None
     prompts: str | None = None
+    prompt_diversity: PromptDiversity | None = None
+    prompts_written: dict[str, JsonValue] = {}
     prompts_cut: dict[str, Count] = {}
     seed: int | None = None
     draws: Annotated[int, Field(ge=1, le=MAX_DRAWS)] = 1
     pretrain: str | None = None
     condition: str | None = None
     applied: dict[str, JsonValue] = {}
+    stored: str | None = None
+    without_contrast: Count | None = None
+    not_finite: Count | None = None
     keys: dict[str, str]
     generation_seconds: Seconds | None = None
     size_bytes: Annotated[int, Field(ge=0)] | None = None

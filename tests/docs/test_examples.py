@@ -22,11 +22,13 @@ from prettyuseful.plan.study import make_plan
 from prettyuseful.plugins import is_plugin
 from prettyuseful.study.file import Study
 from prettyuseful.study.reading import load_study
+from prettyuseful.tasks.source import TaskSource
 
 PAGES = [path for path in markdown_files() if blocks_of(path)]
 TUTORIALS = [DOCS / "quick-start.md", *sorted((DOCS / "tutorials").glob("*.md"))]
 BASE = {"version": 1, "task": "photos", "datasets": {"base": {"generator": "pocket-base", "images_per_class": 28}}}
 _WEIGHTS = (".pth", ".safetensors", ".pt")
+_FILES = ("lora", "single_file", "textual_inversion")  # settings of a generator
 
 
 def blocks(language: str) -> list[Any]:
@@ -132,6 +134,12 @@ def with_bundled_images(content: Mapping[str, Any], folder: Path) -> dict[str, A
         if isinstance(value, dict):
             if key == "task" and not is_plugin(str(value.get("name"))):
                 return "photos"
+            if key == "prompts" and "file" in value:
+                lines = [f"{name},a prompt" for name in TaskSource(name="photos").open().classes]
+                (folder / value["file"]).write_text("\n".join(["class,prompt", *lines]), "utf-8")
+                return value
+            if key == "generator":  # files of the reader
+                value = {name: entry for name, entry in value.items() if name not in _FILES}
             return {name: fit(entry, "mix" if key == "mix" else name) for name, entry in value.items()}
         if isinstance(value, list):
             return [fit(entry, key) for entry in value]

@@ -10,13 +10,16 @@ from pathlib import Path
 import huggingface_hub
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import save_file
 from tests.generators.reference_pipelines import generate_images, settings
 from tests.hub_server import Hub, commit, use_local_hub
 
-from prettyuseful.engine.pinned import Pinned
 from prettyuseful.errors import DataError
+from prettyuseful.generators.choice import GeneratorChoice, Lora
 from prettyuseful.generators.encoder import PromptEncoder
 from prettyuseful.generators.models import MODELS, find_model, pin_model
+from prettyuseful.generators.pinning import PinnedChoice, pin_generator
 from prettyuseful.generators.sampler import DiffusersSampler
 from prettyuseful.numerics import Numerics
 
@@ -180,11 +183,32 @@ def test_broken_index_is_a_one_line_error(hub: Hub, tmp_path: Path, content: str
 def test_variants_of_a_repository_are_known_with_and_without_a_network(
     tiny: Tiny, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pinned = pin_model("we/sd", "default")
-    assert pinned == Pinned(source=f"we/sd@{commit('we/sd')}#default", content=pin_model("we/sd").content)
-    images = generate_images(pinned.source, cfg=1.0)  # downloads the files
+    def pin(variant: str) -> PinnedChoice:
+        return pin_generator(GeneratorChoice(model="we/sd", variant=variant)).whole
+
+    pinned = pin("default")
+    assert pinned.source.model == f"we/sd@{commit('we/sd')}"
+    assert pinned.content == pin_model("we/sd").content
+    images = generate_images(pinned.source.model, cfg=1.0)  # downloads the files
     assert (images == generate_images(str(tiny("sd")), cfg=1.0)).all()
     message = "'we/sd' has no weights of the variant 'fp16'; available: default"
-    assert refusal(lambda name: pin_model(name, "fp16"), "we/sd") == message
+    assert refusal(pin, "fp16") == message
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    assert refusal(lambda name: pin_model(name, "fp16"), "we/sd") == message
+    assert refusal(pin, "fp16") == message
+
+
+def test_lora_weights_of_the_hub_are_pinned_by_their_commit(hub: Hub, tiny: Tiny, tmp_path: Path) -> None:
+    (tmp_path / "lora").mkdir()
+    key = "unet.mid_block.attentions.0.transformer_blocks.0.attn1.to_q"
+    state = {f"{key}.lora_A.weight": torch.ones(2, 32), f"{key}.lora_B.weight": torch.ones(32, 2)}
+    save_file(state, tmp_path / "lora" / "style.safetensors")
+    hub.repositories["we/lora"] = tmp_path / "lora"
+    choice = GeneratorChoice(model=str(tiny("sd")), lora=Lora(id="we/lora"))
+    pinned = pin_generator(choice)
+    lora = pinned.image.source.loras[0]
+    assert (lora.id, lora.file) == (f"we/lora@{commit('we/lora')}", "style.safetensors")
+    sampler = DiffusersSampler(pinned.image.source, settings(choice.model, cfg=1.0), Numerics())
+    plain = DiffusersSampler(choice.model, settings(choice.model, cfg=1.0), Numerics())
+    weights = [made.pipeline.unet.state_dict()[f"{key.removeprefix('unet.')}.weight"] for made in (sampler, plain)]
+    assert torch.allclose(weights[0], weights[1] + 2, atol=1e-5)
+    assert pin_generator(choice).text.content == pin_generator(GeneratorChoice(model=choice.model)).text.content

@@ -10,16 +10,20 @@ from pathlib import Path
 from typing import Any
 
 import diffusers
+import numpy as np
 import pytest
 import torch
 import transformers
 from safetensors.torch import load_file, save_file
-from tests.generators.reference_pipelines import KINDS, REFINED, generate_images, settings
+from tests.generators.reference_pipelines import KINDS, PROMPT, REFINED, SEEDS, generate_images, settings
 
 from prettyuseful.errors import DataError
+from prettyuseful.generators.choice import GeneratorChoice
 from prettyuseful.generators.encoder import PromptEncoder
-from prettyuseful.generators.models import MODELS, find_model, pin_model
+from prettyuseful.generators.models import MODELS
+from prettyuseful.generators.pinning import pin_generator
 from prettyuseful.generators.sampler import DiffusersSampler
+from prettyuseful.generators.text_to_image import TextToImage
 from prettyuseful.generators.variants import DEFAULT, ChosenVariant
 from prettyuseful.numerics import Numerics
 
@@ -154,21 +158,23 @@ def test_the_variant_that_a_study_asks_for_is_loaded_and_no_other(tiny: Tiny, tm
     folder = tmp_path / "tiny"
     shutil.copytree(tiny("sd"), folder)
     rename_weights(folder, "fp16", keep=True)
-    plain, half = pin_model(str(folder)), pin_model(str(folder), "fp16")
-    assert pin_model(str(folder), DEFAULT).content == plain.content  # the same weights: the same key
-    assert half.content == [plain.content, {"variant": "fp16"}]
-    assert half.source == f"{folder}#fp16"
-    assert find_model(half.source).variant == ChosenVariant("fp16", exact=True)
-    assert find_model(half.source).id == find_model(plain.source).id
-    images = [generate_images(source, cfg=1.0) for source in (plain.source, half.source, f"{folder}#{DEFAULT}")]
+    choices = [GeneratorChoice(model=str(folder), variant=variant) for variant in (None, "fp16", DEFAULT)]
+    plain, half, same = map(pin_generator, choices)
+    assert same.whole.content == plain.whole.content  # the same weights: the same key
+    assert half.text.content == half.image.content == [plain.whole.content, {"variant": "fp16"}]
+    assert half.image.source.find().variant == ChosenVariant("fp16", exact=True)
+    images = []
+    for choice in choices:
+        model = TextToImage(choice, settings(str(folder), cfg=1.0), Numerics())
+        images.append(np.asarray(model.sampler.sample([model.encode([PROMPT])[PROMPT]] * 3, SEEDS)))
     assert (images[0] == images[2]).all()
     assert (images[0] != images[1]).any()
     with pytest.raises(DataError, match=r"has no weights of the variant 'bf16'; available: default, fp16$"):
-        pin_model(str(folder), "bf16")
+        pin_generator(GeneratorChoice(model=str(folder), variant="bf16"))
     for path in folder.rglob("*.fp16.safetensors"):
         path.unlink()
     with pytest.raises(DataError):  # not replaced by the default variant
-        load(f"{folder}#fp16", "image")
+        TextToImage(choices[1], settings(str(folder), cfg=1.0), Numerics())
 
 
 def test_a_denoiser_is_quantised_before_it_moves_to_the_device(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:

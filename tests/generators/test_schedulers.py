@@ -14,6 +14,8 @@ import torch
 from tests.generators.reference_pipelines import PROMPT, SEEDS, SIZE, STEPS, load_embeddings, load_pipeline, settings
 
 from prettyuseful.errors import DataError
+from prettyuseful.generators.choice import GeneratorChoice
+from prettyuseful.generators.pinning import pin_generator
 from prettyuseful.generators.sampler import DiffusersSampler
 from prettyuseful.numerics import Numerics
 
@@ -22,9 +24,10 @@ EULER = {"class": "EulerDiscreteScheduler", "timestep_spacing": "trailing"}
 
 
 def images(name: str, scheduler: Any) -> np.ndarray:
-    sampling = settings(name, cfg=1.0, scheduler=scheduler)
+    sampling = settings(name, cfg=1.0)
     embedding = load_embeddings(name, sampling, Numerics())
-    return np.asarray(DiffusersSampler(name, sampling, Numerics()).sample([embedding] * 3, SEEDS))
+    sampler = DiffusersSampler(GeneratorChoice(model=name, scheduler=scheduler), sampling, Numerics())
+    return np.asarray(sampler.sample([embedding] * 3, SEEDS))
 
 
 def test_images_equal_those_of_the_pipeline_with_the_scheduler(tiny: Tiny) -> None:
@@ -50,14 +53,15 @@ def test_images_equal_those_of_the_pipeline_with_the_scheduler(tiny: Tiny) -> No
 
 def test_the_record_and_the_key_say_which(tiny: Tiny) -> None:
     name = str(tiny("sd"))
-    chosen, own = settings(name, cfg=1.0, scheduler=EULER), settings(name, cfg=1.0)
-    assert "scheduler" not in own.model_dump()
-    assert chosen.model_dump()["scheduler"] == EULER
-    applied = DiffusersSampler(name, chosen, Numerics()).applied()
+    plain, chosen = (pin_generator(GeneratorChoice(model=name, scheduler=scheduler)) for scheduler in (None, EULER))
+    assert chosen.image.content == [plain.image.content, {"scheduler": EULER}]
+    assert chosen.text.content == plain.text.content  # prompts are encoded without it
+    applied = DiffusersSampler(chosen.image.source, settings(name, cfg=1.0), Numerics()).applied()
     assert applied["scheduler"] == "EulerDiscreteScheduler"
     assert applied["scheduler_options"] == {"timestep_spacing": "trailing"}
-    short = settings(name, cfg=1.0, scheduler="EulerDiscreteScheduler")
-    assert short == settings(name, cfg=1.0, scheduler={"class": "EulerDiscreteScheduler"})
+    short, mapping = "EulerDiscreteScheduler", {"class": "EulerDiscreteScheduler"}
+    short_pin, pin = (pin_generator(GeneratorChoice(model=name, scheduler=value)) for value in (short, mapping))
+    assert short_pin == pin
 
 
 @pytest.mark.parametrize(
@@ -72,12 +76,12 @@ def test_the_record_and_the_key_say_which(tiny: Tiny) -> None:
 )
 def test_wrong_schedulers_are_one_line_errors_of_the_plan(tiny: Tiny, scheduler: Any, message: str) -> None:
     with pytest.raises(DataError, match=re.escape(message)) as error:
-        settings(str(tiny("sd")), scheduler=scheduler)
+        pin_generator(GeneratorChoice(model=str(tiny("sd")), scheduler=scheduler))
     assert "\n" not in str(error.value)
 
 
 def test_a_scheduler_of_another_kind_is_a_one_line_error(tiny: Tiny) -> None:
     name = str(tiny("flux-schnell"))
-    sampling = settings(name, cfg=1.0, scheduler="DDIMScheduler")
+    choice = GeneratorChoice(model=name, scheduler="DDIMScheduler")
     with pytest.raises(DataError, match=r"DDIMScheduler does not replace the model's FlowMatchEuler.*choose from"):
-        DiffusersSampler(name, sampling, Numerics())
+        DiffusersSampler(choice, settings(name, cfg=1.0), Numerics())

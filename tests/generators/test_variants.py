@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from prettyuseful.errors import DataError
@@ -11,8 +9,6 @@ from prettyuseful.generators.variants import (
     DEFAULT,
     ChosenVariant,
     check_variant,
-    join_variant,
-    split_variant,
     variants_of,
 )
 
@@ -44,12 +40,3 @@ def test_an_unknown_variant_names_the_known_ones() -> None:
     check_variant("a", "fp16", ())  # nothing is known
     with pytest.raises(DataError, match=r"^'a' has no weights of the variant 'fp8'; available: default, fp16$"):
         check_variant("a", "fp8", ("default", "fp16"))
-
-
-def test_sources_carry_the_variant(tmp_path: Path) -> None:
-    assert split_variant(join_variant("owner/name@0123", "fp16")) == ("owner/name@0123", "fp16")
-    assert split_variant(join_variant("owner/name", None)) == ("owner/name", None)
-    folder = tmp_path / "my#model"
-    folder.mkdir()
-    assert split_variant(str(folder)) == (str(folder), None)
-    assert split_variant(join_variant(str(folder), "bf16")) == (str(folder), "bf16")

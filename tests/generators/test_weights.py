@@ -34,11 +34,14 @@ def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("sd_xl_base_1.0.safetensors", "is a single-file checkpoint, which is not supported; convert it once"),
-        ("old.ckpt", "is a single-file checkpoint"),
-        ("absent/model.safetensors", "no such file; single-file checkpoints are not supported either"),
-        ("checkpoints", "holds single-file checkpoints (sd_xl_base_1.0.safetensors) and no model_index.json"),
-        ("style.safetensors", "holds LoRA weights, which are not a whole model; merge it with its base model"),
+        (
+            "sd_xl_base_1.0.safetensors",
+            "is a checkpoint in one file, which does not say how it is used; name",
+        ),
+        ("old.ckpt", "is a checkpoint in one file"),
+        ("absent/model.safetensors", "no such file; for a checkpoint in one file, name the model"),
+        ("checkpoints", "holds checkpoints in one file (sd_xl_base_1.0.safetensors) and no model_index.json"),
+        ("style.safetensors", "holds LoRA weights, which are not a whole model; name its base model"),
         ("lora", "holds LoRA weights"),
         ("kohya", "holds LoRA weights (style.safetensors)"),
         ("peft", "holds LoRA weights"),
@@ -79,4 +82,4 @@ def test_pipelines_may_hold_further_weights(models: Path) -> None:
 
 def test_a_hostile_header_is_no_lora(models: Path) -> None:
     (models / "bomb.safetensors").write_bytes(b"\xff" * 8 + b"{" * 1000)
-    assert "single-file checkpoint" in str(unsupported_weights("bomb.safetensors"))
+    assert "checkpoint in one file" in str(unsupported_weights("bomb.safetensors"))

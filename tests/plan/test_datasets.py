@@ -6,12 +6,16 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 from tests.plan.plans import BASE, dataset, keys, plan_study, specs
 
 from prettyuseful.data.class_counts import ClassCounts
 from prettyuseful.errors import DataError, StudyError, UnknownNameError
 from prettyuseful.generators.base import Sampling
+from prettyuseful.generators.pocket import pipeline_folder
+from prettyuseful.generators.weight_files import read_header
 from prettyuseful.plan.planned import PlannedRun
 from prettyuseful.plan.study import Plan, make_plan
 from prettyuseful.steps.changed import ChangeSpec
@@ -35,7 +39,9 @@ def test_a_class_next_to_the_study_is_found_from_any_working_directory(tmp_path:
         )
         (tmp_path / "study.yaml").write_text(text)
         plan = make_plan(load_study(tmp_path / "study.yaml"))
-        assert {spec.model.source for spec in specs(plan, GenerateSpec)} == {f"{tmp_path}/beside_a_study.py:Noise"}
+        assert {spec.model.source.model for spec in specs(plan, GenerateSpec)} == {
+            f"{tmp_path}/beside_a_study.py:Noise"
+        }
         plans.append(plan)
     assert plans[0].steps.keys() == plans[1].steps.keys()
     origin = dataset(plans[0], "a").origin
@@ -400,13 +406,46 @@ def test_weights_that_are_no_pipeline_are_refused_with_the_remedy(plan_of: PlanO
     (tmp_path / "weights").mkdir(exist_ok=True)
     for file in ("model.safetensors", "weights/model.safetensors"):
         (tmp_path / file).write_bytes(b"x" * 20)
-    with pytest.raises(UnknownNameError, match="convert it once with diffusers"):
+    with pytest.raises(UnknownNameError, match="name the model that it was made from"):
         plan_of(f"a: {{generator: '{tmp_path / name}', images_per_class: 9}}")
+
+
+def test_a_lora_is_in_the_key_of_the_steps_that_read_it(tmp_path: Path) -> None:
+    key = "unet.mid_block.attentions.0.transformer_blocks.0.attn1.to_q.lora_{}.weight"
+    with pipeline_folder("base") as folder:
+        header = read_header(next((folder / "unet").glob("*.safetensors")), "unet")
+    width = header["mid_block.attentions.0.transformer_blocks.0.attn1.to_q.weight"][0]
+    pair = {key.format("A"): np.zeros((2, width), np.float32), key.format("B"): np.zeros((width, 2), np.float32)}
+    save_file(pair, tmp_path / "a.safetensors")
+    study = "{{version: 1, task: photos, metrics: [], datasets: {{a: {{generator: {0}, images_per_class: 30}}}}}}"
+    plain = plan_study(study.format("pocket-base"))
+    lora = f"{{model: pocket-base, lora: {{path: {tmp_path}/a.safetensors, weight: 0.5}}, dtype: bfloat16}}"
+    changed = plan_study(study.format(lora.replace(", dtype: bfloat16", "")))
+
+    def kinds(plan: Plan) -> set[str]:
+        return {step.spec.kind for key, step in plan.steps.items() if key not in plain.steps}
+
+    assert "encode" not in kinds(changed)
+    assert {"generate", "collect"} <= kinds(changed)
+    assert "encode" in kinds(plan_study(study.format(lora)))
+    (dataset,) = (dataset for dataset in changed.datasets if dataset.name == "a")
+    assert dataset.origin is not None
+    assert dataset.origin.note.endswith("with LoRA a.safetensors at 0.5")
+    assert [(file.field, file.name, file.weight) for file in dataset.origin.added] == [("lora", "a.safetensors", 0.5)]
+
+
+@pytest.mark.parametrize("generator", ["{0}:Noise", "{1}"])
+def test_settings_of_a_model_have_no_effect_on_other_sources(
+    planted: Callable[[str], str], shared_task: Path, plan_of: PlanOf, generator: str
+) -> None:
+    source = generator.format(planted("Noise").removesuffix(":Noise"), shared_task / "train")
+    with pytest.raises(DataError, match=r"data set 'a': generator\.dtype has no effect here"):
+        plan_of(f"a: {{generator: {{model: '{source}', dtype: bfloat16}}, images_per_class: 4}}")
 
 
 def test_a_variant_is_planned_or_refused() -> None:
     study = "{{version: 1, task: photos, metrics: [], train: {{seeds: [0]}}, datasets: {{a: {{{0}}}}}}}"
-    pocket = study.format("generator: pocket-base, images_per_class: 10, variant: %s")
+    pocket = study.format("generator: {model: pocket-base, variant: %s}, images_per_class: 10")
     assert plan_study(pocket % "fp16").steps.keys() == plan_study(pocket.replace(", variant: %s", "")).steps.keys()
     with pytest.raises(
         DataError, match="data set 'a': 'pocket-base' has no weights of the variant 'bf16'; available: "

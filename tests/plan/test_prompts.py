@@ -14,7 +14,7 @@ from prettyuseful.engine.cost import Rates
 from prettyuseful.generators.models import MODELS
 from prettyuseful.plan.study import Plan
 from prettyuseful.steps.generation import GenerateSpec
-from prettyuseful.steps.prompts import CaptionSpec, EncodeSpec, PromptSpec
+from prettyuseful.steps.prompts import CaptionSpec, DescribeSpec, EncodeSpec, PromptSpec
 
 PlanOf = Callable[..., Plan]
 PROMPTS = "a: {{generator: sd-1.5, images_per_class: 150, prompts: {}}}"
@@ -210,3 +210,64 @@ def test_a_pipeline_that_runs_whole_encodes_its_own_prompts_and_the_plan_says_so
     assert {spec.encoding.mixed for spec in specs(plan, GenerateSpec) if spec.encoding} == {False}
     (note,) = (note for note in plan.notes if "memory together" in note)
     assert note.endswith("are in memory together, because the call of the pipeline encodes prompts itself.")
+
+
+WRITER = "{model: poet, endpoint: 'http://localhost:1/v1', per_class: 5}"
+
+
+def test_each_class_is_described_in_a_step_of_its_own(plan_of: PlanOf) -> None:
+    plan = plan_of(PROMPTS.format(f"{{strategy: described, writer: {WRITER}}}"))
+    steps = [step for step in plan.steps.values() if isinstance(step.spec, DescribeSpec)]
+    assert [(step.spec.words, step.units, step.inputs) for step in steps if isinstance(step.spec, DescribeSpec)] == [
+        ("blue", 5, {}),
+        ("red", 5, {}),
+    ]
+    (prompt,) = (step for step in plan.steps.values() if isinstance(step.spec, PromptSpec))
+    assert [prompt.inputs[name] for name in sorted(prompt.inputs)] == keys(plan, "describe")
+    assert {spec.prompts for spec in specs(plan, GenerateSpec)} == {5}
+    assert dataset(plan, "a").prompts == "described"
+    implied = plan_of(PROMPTS.format(f"{{writer: {WRITER}}}"))
+    assert implied.steps.keys() == plan.steps.keys()
+
+
+def test_prompts_of_a_file_are_in_the_key_and_its_path_is_not(plan_of: PlanOf, tmp_path: Path) -> None:
+    def key(name: str, text: str) -> str:
+        (tmp_path / name).write_text(text)
+        (key,) = keys(plan_of(PROMPTS.format(f"{{file: {tmp_path / name}}}")), "prompt")
+        return key
+
+    text = "class,prompt\nred,a red thing\nblue,a blue thing\nblue,blue sky\n"
+    assert key("a.csv", text) == key("b.csv", text) != key("a.csv", text + "red,red wine\n")
+    plan = plan_of(PROMPTS.format(f"{{strategy: file, file: {tmp_path / 'b.csv'}}}"))
+    (spec,) = specs(plan, PromptSpec)
+    assert spec.options == {"prompts": [["a blue thing", "blue sky"], ["a red thing"]]}
+    assert {made.prompts for made in specs(plan, GenerateSpec)} == {2}
+
+
+@pytest.mark.parametrize(
+    ("prompts", "message"),
+    [
+        ("{strategy: file}", "the strategy 'file' needs a file; give prompts: {file: prompts.csv}"),
+        ("{file: none.csv}", "cannot read the prompts none.csv: No such file or directory"),
+        ("{strategy: template, file: a.csv}", "file is only for the strategy 'file', but the strategy is 'template'"),
+        ("{strategy: described}", "the strategy 'described' needs a writer; add writer: {model: NAME"),
+        ("{strategy: caption, writer: {model: a/b}}", "writer is only for the strategy 'described', but"),
+        ("{writer: {model: nobody}}", "unknown writer 'nobody'; give a hub id"),
+        ("{writer: {modl: nobody}}", "unknown key 'modl' in datasets.a.prompts.writer; did you mean 'model'?"),
+    ],
+)
+def test_impossible_files_and_writers_are_reported(
+    error_message: Callable[..., str], prompts: str, message: str
+) -> None:
+    assert message in error_message(PROMPTS.format(prompts))
+
+
+def test_a_class_without_prompts_in_a_file_is_reported(error_message: Callable[..., str], tmp_path: Path) -> None:
+    path = tmp_path / "p.csv"
+    path.write_text("class,prompt\nred,a\nblu,b\n")
+    message = error_message(PROMPTS.format(f"{{file: {path}}}"))
+    assert message == (
+        f"data set 'a': {path}: 'blu' is not a class of the task; did you mean 'blue'?; correct or remove its prompts"
+    )
+    path.write_text("class,prompt\nred,a\n")
+    assert "has no prompt of the class 'blue'; add at least one" in error_message(PROMPTS.format(f"{{file: {path}}}"))

@@ -11,14 +11,16 @@ import numpy as np
 import pytest
 from PIL import Image
 from safetensors.numpy import load_file
+from tests.chat_server import Request, running_server, says
 
 from prettyuseful.engine.pinned import Pinned
 from prettyuseful.engine.store.base import Artifact
 from prettyuseful.numerics import Numerics
 from prettyuseful.prompts.captioners.source import CaptionerSource
 from prettyuseful.prompts.strategies import PROMPT_STRATEGIES
+from prettyuseful.prompts.writers.source import WriterSource
 from prettyuseful.steps.datasets import LoadSpec
-from prettyuseful.steps.prompts import CaptionSpec, EncodeSpec, PromptSpec
+from prettyuseful.steps.prompts import CaptionSpec, DescribeSpec, EncodeSpec, PromptSpec
 from prettyuseful.tasks.folder import FolderTask
 from prettyuseful.tasks.source import TaskSource
 
@@ -113,3 +115,48 @@ def test_each_prompt_is_encoded_separately(make: Make, pipeline_folder: Path) ->
     assert empty.keys() == given.keys() == {"0/prompt_embeds", "negative/negative_prompt_embeds"}
     name = "negative/negative_prompt_embeds"
     assert not np.array_equal(empty[name], given[name])
+
+
+def test_a_language_model_describes_each_class(make: Make) -> None:
+    """Each request asks for ten prompts; the server leaves the class out in some, and repeats one."""
+
+    def write(request: Request) -> None:
+        name = next(name for name in CLASSES if f'words "{name}"' in request.body["messages"][0]["content"])
+        number = len(request.server.requests)
+        lines = [f"{i}. p{number} q{i} {name} r{i} s{number}" for i in range(5)]
+        says("\n".join(["Here are the prompts:", *lines, lines[0], "nothing of this kind here"]))(request)
+
+    with running_server() as server:
+        server.default_reply = write
+        writer = WriterSource(model="poet", endpoint=server.url, per_class=8, concurrency=1).pin()
+        parts = {
+            f"described {index:05d}": make(DescribeSpec(writer=writer, words=name, numerics=Numerics()))
+            for index, name in enumerate(CLASSES)
+        }
+        assert [request.body["temperature"] for request in server.requests] == [1.0] * 4
+        assert len({request.body["seed"] for request in server.requests}) == 4
+        artifact = make(PromptSpec(strategy=PROMPT_STRATEGIES.pin("described"), classes=CLASSES), **parts)
+        url = server.url
+    blue, red = read_prompts(artifact)
+    assert blue[0] == "p1 q0 blue r0 s1"
+    assert (len(set(blue)), len(set(red))) == (8, 8)
+    assert all("red" in prompt.split() for prompt in red)
+    facts = artifact.manifest.facts
+    assert facts["written"] == {
+        "model": "poet",
+        "endpoint": url,
+        "served": ["seer-0613"],
+        "temperature": 1.0,
+        "max_tokens": 1024,
+        "requests": 4,
+        "left_out": {"repeats": 4, "without the name of the class": 4},
+    }
+    assert facts["diversity"]["prompts"] == 16
+    assert facts["diversity"]["overlap"]["high"] < 0.5
+
+
+def test_prompts_of_a_file_are_cycled_within_their_class(make: Make) -> None:
+    options = {"prompts": [["a", "b"], ["x", "y", "z"]]}
+    artifact = make(PromptSpec(strategy=PROMPT_STRATEGIES.pin("file"), classes=CLASSES, options=options))
+    assert read_prompts(artifact) == [["a", "b"] * 3, ["x", "y", "z"] * 2]
+    assert artifact.manifest.facts["diversity"]["prompts"] == 5

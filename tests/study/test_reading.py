@@ -13,6 +13,7 @@ from tests.redaction.texts import RANDOM
 from tests.study.texts import EXAMPLE, error_message
 
 from prettyuseful.errors import StudyError
+from prettyuseful.generators.choice import choice_of
 from prettyuseful.study.reading import json_schema, load_study, parse_study
 
 SECRET = "hf_" + "canary0123456789" * 2
@@ -208,7 +209,7 @@ def test_relative_folders_are_resolved_from_the_folder_of_the_file(tmp_path: Pat
     (tmp_path / "study.yaml").write_text(text)
     study = load_study(tmp_path / "study.yaml")
     assert study.task.folder == str(tmp_path / "my-images")
-    assert study.datasets["base"].generator == str(tmp_path / "my-pipeline")
+    assert study.datasets["base"].generator == choice_of(str(tmp_path / "my-pipeline"))
 
 
 def test_all_relative_paths_are_resolved_from_the_folder_of_the_file(tmp_path: Path) -> None:
@@ -222,7 +223,7 @@ def test_all_relative_paths_are_resolved_from_the_folder_of_the_file(tmp_path: P
     study = load_study(tmp_path / "study.yaml")
     mine = f"{tmp_path}/mine.py:Mine"
     expected = [f"{tmp_path}/images", f"{tmp_path}/part-{{00..09}}.tar", mine, mine, "owner/name", "sd-1.5"]
-    assert [study.datasets[f"d{i}"].generator for i in range(6)] == expected
+    assert [study.datasets[f"d{i}"].generator for i in range(6)] == [choice_of(name) for name in expected]
     captioner = study.datasets["base"].prompts.captioner
     assert captioner is not None
     assert captioner.model == str(tmp_path / "captioner")
@@ -231,7 +232,7 @@ def test_all_relative_paths_are_resolved_from_the_folder_of_the_file(tmp_path: P
 def test_names_of_built_in_generators_take_precedence_over_folders(tmp_path: Path) -> None:
     (tmp_path / "pocket-base").mkdir()
     (tmp_path / "study.yaml").write_text(EXAMPLE)
-    assert load_study(tmp_path / "study.yaml").datasets["base"].generator == "pocket-base"
+    assert load_study(tmp_path / "study.yaml").datasets["base"].generator == choice_of("pocket-base")
 
 
 @pytest.mark.parametrize(

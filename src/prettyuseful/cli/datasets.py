@@ -11,6 +11,7 @@ from prettyuseful.cli.app import (
     DEFAULT_STORE,
     Command,
     ExportFormat,
+    ImageFormat,
     JsonOption,
     OnOption,
     Panel,
@@ -32,8 +33,9 @@ def generate(
     generator: Annotated[
         str,
         typer.Argument(
-            metavar="GENERATOR",
-            help="A name from `prettyuseful list generators`, a hub id, a pipeline folder, or file.py:Class.",
+            metavar="GENERATOR|YAML",
+            help="A name from `prettyuseful list generators`, a hub id, a pipeline folder, file.py:Class, or YAML such "
+            "as '{model: sdxl, lora: style.safetensors}'.",
             show_default=False,
         ),
     ],
@@ -80,6 +82,26 @@ def generate(
             rich_help_panel=Panel.DATA,
         ),
     ] = None,
+    image_format: Annotated[
+        ImageFormat | None,
+        typer.Option(
+            "--format",
+            help="How images are stored. PNG, and WebP without --quality, are lossless.",
+            show_default="png",
+            rich_help_panel=Panel.DATA,
+        ),
+    ] = None,
+    quality: Annotated[
+        int | None,
+        typer.Option(
+            "--quality",
+            min=1,
+            max=100,
+            help="Quality of JPEG (95 unless set) or WebP.",
+            show_default=False,
+            rich_help_panel=Panel.DATA,
+        ),
+    ] = None,
     seed: Annotated[
         int | None,
         typer.Option("--seed", min=0, help="Random seed.", show_default="0", rich_help_panel=Panel.DATA),
@@ -100,17 +122,18 @@ def generate(
 ) -> None:
     """Generate one data set.
 
-    The values of --task, --prompts, --sampling and --numerics are written as in a study file.
+    The values of GENERATOR, --task, --prompts, --sampling and --numerics are written as in a study file.
     """
     from prettyuseful.console import StepProgress, print_out
     from prettyuseful.run import generate as generate_dataset
 
-    fields: dict[str, Any] = {"generator": generator, "images_per_class": images_per_class}
+    source = parse_yaml("GENERATOR", generator) if generator.lstrip().startswith("{") else generator
+    fields: dict[str, Any] = {"generator": source, "images_per_class": images_per_class}
     for key, value in {"prompts": prompts, "sampling": sampling}.items():
         if value is not None:
             fields[key] = parse_yaml(f"--{key}", value)
-    if seed is not None:
-        fields["seed"] = seed
+    given = {"seed": seed, "format": image_format and image_format.value, "quality": quality}
+    fields |= {key: value for key, value in given.items() if value is not None}
     task_source: Any = {"folder": task} if is_folder(task) else parse_yaml("--task", task)
     numerics_fields = parse_yaml("--numerics", numerics) if numerics else None
     with StepProgress() as progress:

@@ -177,7 +177,8 @@ def _source(field: str, before: JsonValue | Absent, after: JsonValue | Absent, s
     source = pinned.source if isinstance(pinned, Pinned) else None
     if isinstance(source, BaseModel):
         settings = source.model_dump(mode="json", exclude_defaults=True)
-        source = next((value for value in settings.values() if isinstance(value, str)), None)
+        values = settings.values() if isinstance(settings, dict) else [settings]  # a bare name is written as text
+        source = next((value for value in values if isinstance(value, str)), None)
     return source if isinstance(source, str) else None
 
 

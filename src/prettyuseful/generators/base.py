@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, SerializerFunctionWrapHandler, model_serializer
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -51,12 +60,13 @@ class Sampling(BaseModel):
         description="further arguments of the pipeline's call by name, for diffusers pipelines that are not in the "
         "table of generators, such as {pag_scale: 3.0}",
     )
-    scheduler: str | dict[str, JsonValue] | None = Field(
-        None,
-        description="another scheduler of diffusers: its class, or a mapping with class and options of its "
-        "configuration, such as {class: EulerDiscreteScheduler, timestep_spacing: trailing}; other options are those "
-        "of the model",
-    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _scheduler_is_of_the_generator(cls, value: Any) -> Any:
+        if isinstance(value, Mapping) and "scheduler" in value:
+            raise ValueError("scheduler is a setting of the generator; write generator: {model: NAME, scheduler: ...}")
+        return value
 
     def __hash__(self) -> int:
         return hash(self.model_dump_json())
@@ -70,7 +80,7 @@ class Sampling(BaseModel):
 
 OPTIONS = ("instruction", "cfg_trunc_ratio", "resolution_binning")
 """The fields of `Sampling` that some families have; None where they are off."""
-_OPTIONAL = (*OPTIONS, "arguments", "scheduler")
+_OPTIONAL = (*OPTIONS, "arguments")
 
 
 @dataclass(frozen=True)
@@ -89,14 +99,48 @@ class Request:
 
 
 @dataclass(frozen=True)
+class Drawn:
+    """The images of a micro-batch.
+
+    `pixels`: (N, H, W, 3) uint8, 0-255, as an array or as a tensor on any device. `finite`: (N,) bool, likewise; an
+    image is black where it is False, because its values were NaN or infinite.
+    """
+
+    pixels: np.ndarray | torch.Tensor
+    finite: np.ndarray | torch.Tensor
+
+
+@dataclass(frozen=True)
+class AddedWeights:
+    """A file that is loaded beside those of the model, for records: the field that names it, its name and content.
+
+    `weight`: the factor of a LoRA.
+    """
+
+    field: str
+    name: str
+    weight: float | None
+    content: JsonValue
+
+
+@dataclass(frozen=True)
 class Origin:
-    """The source of a data set's images, for records and reports. `released` is a year and month such as 2024-02."""
+    """The source of a data set's images, for records and reports. `released` is a year and month such as 2024-02.
+
+    `added`: files that are loaded beside those of the model, such as LoRA weights.
+    """
 
     id: str
     kind: Literal["diffusers", "folder", "custom", "hosted", "mix", "changed", "selected"]
     released: str | None = None
     licence: str = "see its source"
     note: str = ""
+    added: tuple[AddedWeights, ...] = ()
+
+    @property
+    def is_encoded(self) -> bool:
+        """Whether the images came as pixels, and files were made of them here."""
+        return self.kind in ("diffusers", "custom")
 
     @property
     def is_generated(self) -> bool:

@@ -14,14 +14,17 @@ from typing import Any
 import torch
 
 from prettyuseful.errors import DataError
+from prettyuseful.generators.adapters import add_to_text_encoders
 from prettyuseful.generators.base import Sampling
+from prettyuseful.generators.choice import GeneratorChoice, choice_of
 from prettyuseful.generators.conditions.rows import AnyCondition
 from prettyuseful.generators.families import FAMILIES, Family
 from prettyuseful.generators.loading import load_parts, weights_of
-from prettyuseful.generators.models import Model, Source, find_model
+from prettyuseful.generators.models import Model, Source
 from prettyuseful.generators.recorded_call import call_arguments, explain_settings
 from prettyuseful.generators.recording import NotRecordableError, recorded_calls, to_embedding
 from prettyuseful.generators.stubs import StubUsedError
+from prettyuseful.generators.textual_inversions import add_embeddings
 from prettyuseful.hub.library_logs import capture_library_logs
 from prettyuseful.numerics import Numerics
 
@@ -41,27 +44,28 @@ class PromptEncoder:
 
     def __init__(
         self,
-        name: str,
+        generator: GeneratorChoice | str,
         numerics: Numerics,
         instruction: bool = False,
         sampling: Sampling | None = None,
         condition: AnyCondition | None = None,
     ) -> None:
-        edits = condition is not None and condition.edits
-        self.model, self.device = find_model(name, condition if edits else None), numerics.device
+        choice, edits = choice_of(generator), condition is not None and condition.edits
+        self.model, self.device = choice.find(condition if edits else None), numerics.device
         self.stages: list[Any]
         if self.model.kind.is_recorded:
             assert sampling is not None
-            self.stages = [
-                _WholePrompts(self.model) if self.model.kind.whole else _Recorder(self.model, sampling, numerics)
-            ]
+            whole = self.model.kind.whole
+            recorder = _WholePrompts(self.model) if whole else _Recorder(self.model, choice, sampling, numerics)
+            self.stages = [recorder]
             return
-        self.stages = [_Stage(self.model.source, self.model.kind, "", self.model, numerics)]
+        self.stages = [_Stage(self.model.source, self.model.kind, "", choice, numerics)]
         if instruction:
             self.stages[0].use_instruction()
         if self.model.refiner:
             refiner = FAMILIES["sdxl-refiner"]
-            self.stages.append(_Stage(self.model.refiner_source, refiner, "refiner.", self.model, numerics))
+            plain = GeneratorChoice(model=choice.model, variant=choice.variant)  # adapters are for the model alone
+            self.stages.append(_Stage(self.model.refiner_source, refiner, "refiner.", plain, numerics))
 
     @property
     def bytes(self) -> int:
@@ -104,9 +108,13 @@ class PromptEncoder:
 
 
 class _Stage:
-    def __init__(self, source: Source, family: Family, prefix: str, model: Model, numerics: Numerics) -> None:
+    def __init__(
+        self, source: Source, family: Family, prefix: str, choice: GeneratorChoice, numerics: Numerics
+    ) -> None:
+        model = choice.find()
         self.family, self.prefix, self.device = family, prefix, numerics.device
-        self.pipeline: Any = load_parts(source, family, family.image, numerics)
+        self.pipeline: Any = load_parts(source, family, family.image, numerics, single_file=choice.single_file)
+        _adapt(self.pipeline, model, choice)
         self.sequence = model.max_sequence
         self.arguments = dict(family.encode)
         if self.sequence is not None:
@@ -156,15 +164,23 @@ class _Stage:
                 yield name, torch.ones(named["prompt_embeds"].shape[:2], dtype=torch.long, device=self.device)
 
 
+def _adapt(pipeline: Any, model: Model, choice: GeneratorChoice) -> None:
+    add_to_text_encoders(pipeline, model, choice.loras)
+    add_embeddings(pipeline, model, choice.textual_inversions)
+
+
 class _Recorder:
     """Runs the call of a pipeline without denoiser, and records what `encode_prompt` returns.
 
     `too_long` knows the prompts that were encoded, from what the pipeline logs.
     """
 
-    def __init__(self, model: Model, sampling: Sampling, numerics: Numerics) -> None:
+    def __init__(self, model: Model, choice: GeneratorChoice, sampling: Sampling, numerics: Numerics) -> None:
         self.model, self.sampling = model, sampling
-        self.pipeline: Any = load_parts(model.source, model.kind, (), numerics, half="text")
+        self.pipeline: Any = load_parts(
+            self.model.source, self.model.kind, (), numerics, half="text", single_file=choice.single_file
+        )
+        _adapt(self.pipeline, self.model, choice)
         self._truncated: set[str] = set()
 
     def encode(self, prompt: str) -> Iterator[tuple[str, torch.Tensor]]:

@@ -38,8 +38,9 @@ class HubFiles(PipelineFiles):
     def explain(self, file: str, error: Exception) -> str:
         if type(error).__name__ in ("EntryNotFoundError", "RemoteEntryNotFoundError"):
             return (
-                f"{self.repository!r} is not a diffusers pipeline: it has no {file} (single-file checkpoints and LoRA "
-                "weights are not supported); give another repository, or a folder that diffusers' save_pretrained wrote"
+                f"{self.repository!r} is not a diffusers pipeline: it has no {file}; give another repository, or "
+                "name the model that its weights are for: generator: {model: MODEL, lora: ID} for LoRA weights, or "
+                "{model: MODEL, single_file: {id: ID, file: FILE}}"
             )
         return explain_load_error(self.repository, self.repository, gated=False, error=error)
 

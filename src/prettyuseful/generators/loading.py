@@ -14,9 +14,11 @@ import torch
 from safetensors import SafetensorError
 
 from prettyuseful.errors import DataError
+from prettyuseful.generators.choice import WeightFile
 from prettyuseful.generators.families import Family
 from prettyuseful.generators.hub import explain_load_error
 from prettyuseful.generators.models import Source, pipeline_path
+from prettyuseful.generators.single_file import explain_single_file, load_single_file
 from prettyuseful.generators.stubs import image_networks, is_stub, make_stubs, network_classes, text_networks
 from prettyuseful.generators.variants import FALLBACKS, ChosenVariant
 from prettyuseful.hub.library_logs import capture_library_logs
@@ -31,12 +33,18 @@ Half = Literal["text", "image"]
 
 
 def load_parts(
-    source: Source, family: Family, excluded: Iterable[str], numerics: Numerics, half: Half | None = None
+    source: Source,
+    family: Family,
+    excluded: Iterable[str],
+    numerics: Numerics,
+    half: Half | None = None,
+    single_file: WeightFile | None = None,
 ) -> Any:
     """Load the pipeline without the components `excluded`, which are neither read nor downloaded.
 
     With `half`, the networks of the other half are made from their configurations, without weights: the pipeline can
     read their settings. Then the pipeline says that it is on the device of the numerics, whatever its networks are.
+    With `single_file`, weights come from that file, as far as it has them.
 
     Raises:
         DataError: the weights are missing or incomplete.
@@ -50,24 +58,24 @@ def load_parts(
     def load(variant: str | None) -> Any:
         with capture_library_logs() as logged, pipeline_path(source) as path_or_id:
             stubs = _stubs(pipeline_class, path_or_id, source.revision, family, half, dtype) if half else {}
-            pipeline = pipeline_class.from_pretrained(
-                path_or_id,
-                torch_dtype=dtype,
-                variant=variant,
-                revision=source.revision,
-                **dict.fromkeys(excluded),
-                **stubs,
-                **family.load,
-            )
+            given = {**dict.fromkeys(excluded), **stubs, **family.load}
+            if single_file is not None:
+                pipeline = load_single_file(pipeline_class, single_file, path_or_id, source.revision, dtype, given)
+            else:
+                pipeline = pipeline_class.from_pretrained(
+                    path_or_id, torch_dtype=dtype, variant=variant, revision=source.revision, **given
+                )
         messages.extend(logged)
         return pipeline
 
     try:
-        pipeline = _load_a_variant(load, source.variant)
+        pipeline = _load_a_variant(load, source.variant) if single_file is None else load(None)
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         # transformers raises a bare RuntimeError if the shapes of weights and configuration differ.
-        if isinstance(error, RuntimeError) and "mismatched" not in str(error):
+        if isinstance(error, RuntimeError) and "mismatched" not in str(error) and single_file is None:
             raise
+        if single_file is not None:
+            raise DataError(explain_single_file(single_file, source.name, error)) from error
         raise DataError(explain_load_error(source.name, source.path_or_id, source.gated, error)) from error
     # The libraries initialise missing weights at random, and only log it.
     if missing := next((message for message in messages if "newly initialized" in message), None):

@@ -7,8 +7,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pydantic import JsonValue
-
 from prettyuseful.cards import Work
 from prettyuseful.engine.pinned import Pinned
 from prettyuseful.errors import DataError, UnknownNameError, did_you_mean
@@ -23,14 +21,7 @@ from prettyuseful.generators.hub import HubFiles
 from prettyuseful.generators.micro_batches import MICRO_BATCH
 from prettyuseful.generators.operations import Operations, encoding_work
 from prettyuseful.generators.pipelines import check_requirements, recorded_family
-from prettyuseful.generators.variants import (
-    NO_VARIANT,
-    ChosenVariant,
-    check_variant,
-    join_variant,
-    split_variant,
-    variants_of,
-)
+from prettyuseful.generators.variants import NO_VARIANT, ChosenVariant
 from prettyuseful.generators.weights import unsupported_weights
 from prettyuseful.hub.commits import UNRESOLVED, resolve
 from prettyuseful.hub.files import folder_fingerprint
@@ -440,7 +431,7 @@ MODELS: dict[str, Model] = {
 
 def find_model(name: str, condition: AnyCondition | None = None) -> Model:
     """Return the model for an id of the table (optionally with @revision), a pipeline folder or a hub id
-    `owner/name[@revision]`. See `join_variant` for the variant of its weights.
+    `owner/name[@revision]`.
 
     `condition`: what its images are conditioned on besides a prompt; editing models are only found with one.
 
@@ -463,9 +454,6 @@ def find_model(name: str, condition: AnyCondition | None = None) -> Model:
 
 
 def _find_model(name: str, edits: bool) -> Model:
-    name, variant = split_variant(name)
-    if variant is not None:
-        return replace(_find_model(name, edits), variant=ChosenVariant(variant, exact=True))
     row, _, revision = name.partition("@")
     if row in MODELS and not (revision and MODELS[row].path_or_id.startswith(_POCKET)):
         return MODELS[row].at_revision(revision) if revision else MODELS[row]
@@ -557,33 +545,18 @@ def is_pipeline_folder(name: str) -> bool:
     return is_file(Path(name) / "model_index.json")
 
 
-def pin_model(name: str, variant: str | None = None, condition: AnyCondition | None = None) -> Pinned[str]:
-    """Pin a generator to the content of its files, or to the commits of its hub repositories.
+def pin_model(name: str, condition: AnyCondition | None = None) -> Pinned[str]:
+    """Pin a model to the content of its files, or to the commits of its hub repositories.
 
-    The source of the result names the commits and the variant, so that exactly these are loaded. The variant is in the
-    key if other weights would be loaded without it.
+    The source of the result names the commits, so that exactly these are loaded.
 
     Args:
         name, condition: see `find_model`.
-        variant: of the weight files that is loaded; by default what the model's row prefers.
 
     Raises:
-        UserError: see `find_model`; or the hub has no such repository or revision, or the weights no such variant.
+        UserError: see `find_model`; or the hub has no such repository or revision.
     """
     model = find_model(name, condition)
-    pinned = _pin_files(name, model)
-    if variant is None:
-        return pinned
-    others = []
-    for files in _weight_files(model):
-        available = variants_of(files)
-        check_variant(name, variant, available)
-        others.append(model.variant.loaded_from(available) != variant)
-    content: JsonValue = [pinned.content, {"variant": variant}] if any(others) else pinned.content
-    return Pinned(source=join_variant(pinned.source, variant), content=content)
-
-
-def _pin_files(name: str, model: Model) -> Pinned[str]:
     if model.path_or_id.startswith(_POCKET):
         return Pinned(source=name, content=pocket.fingerprint(model.path_or_id.removeprefix(_POCKET)))
     if is_folder(model.path_or_id):
@@ -594,7 +567,7 @@ def _pin_files(name: str, model: Model) -> Pinned[str]:
     return Pinned(source=at if known else name, content=[commit.content for commit in commits])
 
 
-def _weight_files(model: Model) -> Iterator[list[str]]:
+def weight_files(model: Model) -> Iterator[list[str]]:
     """Yield the names of the files of a model, and of its refiner."""
     for source in (model.source, model.refiner_source) if model.refiner else (model.source,):
         with pipeline_path(source) as path_or_id:

@@ -12,17 +12,20 @@ from PIL import Image
 
 from prettyuseful.data.images import to_square
 from prettyuseful.errors import DataError
-from prettyuseful.generators.base import OPTIONS, Sampling
+from prettyuseful.generators.adapters import add_to_denoiser, add_to_text_encoders, has_adapters
+from prettyuseful.generators.base import OPTIONS, Drawn, Sampling
+from prettyuseful.generators.choice import GeneratorChoice, Lora, choice_of
 from prettyuseful.generators.conditions.pipelines import arguments_of
 from prettyuseful.generators.conditions.rows import AnyCondition
 from prettyuseful.generators.embeddings import Embedding
 from prettyuseful.generators.families import FAMILIES, Family
 from prettyuseful.generators.footprint import DECODED_PIXELS
-from prettyuseful.generators.loading import load_parts, weights_of
-from prettyuseful.generators.models import Model, Source, find_model
+from prettyuseful.generators.loading import Half, load_parts, weights_of
+from prettyuseful.generators.models import Model, Source
 from prettyuseful.generators.recorded_call import recorded_images
 from prettyuseful.generators.schedulers import replace_scheduler
 from prettyuseful.generators.stubs import is_stub
+from prettyuseful.generators.textual_inversions import add_embeddings
 from prettyuseful.numerics import Numerics
 
 _HANDOVER = 0.8  # share of the denoising steps that the base model does; the refiner does the rest
@@ -38,15 +41,19 @@ class DiffusersSampler:
     """
 
     def __init__(
-        self, name: str, sampling: Sampling, numerics: Numerics, condition: AnyCondition | None = None
+        self,
+        generator: GeneratorChoice | str,
+        sampling: Sampling,
+        numerics: Numerics,
+        condition: AnyCondition | None = None,
     ) -> None:
-        self.model, self.sampling, self.numerics = find_model(name, condition), sampling, numerics
-        family = self.model.kind
+        self.choice = choice_of(generator)
+        self.model, self.sampling, self.numerics = self.choice.find(condition), sampling, numerics
         self._side = 0  # pixels of recorded images: some pipelines scale every size to one area
-        self.pipeline = _load(self.model.source, family, sampling, numerics, condition)
+        self.pipeline = self._load(self.model.source, self.model.kind, self.choice.loras)
         self.refiner: Any = None
         if self.model.refiner:
-            self.refiner = _load(self.model.refiner_source, FAMILIES["sdxl-refiner"], sampling, numerics)
+            self.refiner = self._load(self.model.refiner_source, FAMILIES["sdxl-refiner"], ())
 
     @classmethod
     def of_pipeline(
@@ -54,6 +61,7 @@ class DiffusersSampler:
     ) -> DiffusersSampler:
         """Return the sampler of a pipeline that exists already, such as one with random weights."""
         sampler = cls.__new__(cls)
+        sampler.choice = GeneratorChoice(model=model.id)
         sampler.model, sampler.sampling, sampler.numerics, sampler._side = model, sampling, numerics, 0
         sampler.pipeline = _prepare(pipeline, model.kind, sampling, numerics)
         sampler.refiner = refiner and _prepare(refiner, FAMILIES["sdxl-refiner"], sampling, numerics)
@@ -96,8 +104,11 @@ class DiffusersSampler:
             settings["text_encoders"] = f"beside the denoiser: {family.whole}"
         if sampling.arguments:
             settings["arguments"] = sampling.arguments
-        if isinstance(sampling.scheduler, dict) and len(sampling.scheduler) > 1:
-            settings["scheduler_options"] = {k: v for k, v in sampling.scheduler.items() if k != "class"}
+        scheduler = self.choice.scheduler
+        if isinstance(scheduler, dict) and len(scheduler) > 1:
+            settings["scheduler_options"] = {k: v for k, v in scheduler.items() if k != "class"}
+        if self.choice.loras:
+            settings["lora"] = [f"{lora.shown} at {lora.weight:g}" for lora in self.choice.loras]
         if self.numerics.fuse_projections:
             settings["fused_projections"] = _is_fused(getattr(self.pipeline, family.denoiser, None))
         return settings | sampling.model_dump(include={"step_cache", "quantise", *OPTIONS}, exclude_none=True)
@@ -115,11 +126,27 @@ class DiffusersSampler:
             latents = getattr(self.pipeline, self.model.kind.denoiser).config.sample_size
         return int(latents * self.pipeline.vae_scale_factor)
 
-    @torch.inference_mode()
     def sample(
         self, embeddings: Sequence[Embedding], seeds: tuple[int, ...], images: Sequence[np.ndarray] = ()
     ) -> torch.Tensor:
-        """Return one image per seed: (N, H, W, 3) uint8, 0-255, on the device.
+        """Return one image per seed: (N, H, W, 3) uint8, 0-255, on the device. See `draw` for the parameters.
+
+        Raises:
+            DataError: an image holds values that are not finite.
+        """
+        drawn = self.draw(embeddings, seeds, images)
+        if broken := len(seeds) - int(drawn.finite.sum()):
+            raise DataError(
+                f"{self.model.id}: {broken} of {len(seeds)} images hold values that are not finite (NaN or infinite) "
+                f"with {self.numerics.dtype}; set another number format, such as numerics: {{dtype: bfloat16}} or "
+                "float32"
+            )
+        assert isinstance(drawn.pixels, torch.Tensor)
+        return drawn.pixels
+
+    @torch.inference_mode()
+    def draw(self, embeddings: Sequence[Embedding], seeds: tuple[int, ...], images: Sequence[np.ndarray] = ()) -> Drawn:
+        """Return one image per seed, on the device, and which of them are finite.
 
         Args:
             embeddings: one per image, the outputs of `PromptEncoder` for its prompt and the negative prompt. Their
@@ -133,8 +160,11 @@ class DiffusersSampler:
             return self._sample(embeddings, seeds, ())
         side = self.sampling.size or self._source_side
         squares = [to_square(Image.fromarray(image), side) for image in images]
-        generated = self._sample(embeddings, seeds, [Image.fromarray(square) for square in squares])
-        return condition.complete(generated, squares)
+        drawn = self._sample(embeddings, seeds, [Image.fromarray(square) for square in squares])
+        assert isinstance(drawn.pixels, torch.Tensor)
+        assert isinstance(drawn.finite, torch.Tensor)
+        pixels = condition.complete(drawn.pixels, squares) * drawn.finite.view(-1, 1, 1, 1)
+        return Drawn(pixels, drawn.finite)
 
     @property
     def _source_side(self) -> int:
@@ -153,15 +183,14 @@ class DiffusersSampler:
             raise DataError(f"{self.model.id}: the size of its images is not known; set sampling: {{size: PIXELS}}")
         return int(latents * self.pipeline.vae_scale_factor)
 
-    def _sample(
-        self, embeddings: Sequence[Embedding], seeds: tuple[int, ...], sources: Sequence[Image.Image]
-    ) -> torch.Tensor:
+    def _sample(self, embeddings: Sequence[Embedding], seeds: tuple[int, ...], sources: Sequence[Image.Image]) -> Drawn:
         if self.model.kind.is_recorded:
             return self._sample_recorded(embeddings, seeds, sources)
         condition = self.model.condition
         if condition is not None and condition.one_by_one and len(seeds) > 1:
             each = zip(embeddings, seeds, sources, strict=True)
-            return torch.cat([self._sample([one], (seed,), [source]) for one, seed, source in each])
+            drawn = [self._sample([one], (seed,), [source]) for one, seed, source in each]
+            return Drawn(torch.cat([one.pixels for one in drawn]), torch.cat([one.finite for one in drawn]))
         tensors = {name: self._stack([embedding[name] for embedding in embeddings]) for name in embeddings[0]}
         base_tensors = {name: tensor for name, tensor in tensors.items() if "." not in name}
         with self.numerics.attention_kernel():
@@ -187,7 +216,7 @@ class DiffusersSampler:
 
     def _sample_recorded(
         self, embeddings: Sequence[Embedding], seeds: tuple[int, ...], sources: Sequence[Image.Image]
-    ) -> torch.Tensor:
+    ) -> Drawn:
         if any(embedding is not embeddings[0] for embedding in embeddings):
             raise ValueError("the images of a batch must have one prompt")
         with self.numerics.attention_kernel():
@@ -197,20 +226,11 @@ class DiffusersSampler:
         self._side = images.shape[-1]
         return self._to_pixels(images)
 
-    def _to_pixels(self, images: torch.Tensor) -> torch.Tensor:
-        self._check_finite(images)
-        pixels: torch.Tensor = images.float().mul(255).round().byte()
-        return pixels.permute(0, 2, 3, 1).contiguous()
-
-    def _check_finite(self, images: torch.Tensor) -> None:
-        """Raise a DataError if values are NaN or infinite; as pixels they would be black."""
+    def _to_pixels(self, images: torch.Tensor) -> Drawn:
         finite = images.isfinite().flatten(1).all(dim=1)
-        if broken := int((~finite).sum()):
-            raise DataError(
-                f"{self.model.id}: {broken} of {len(images)} images hold values that are not finite (NaN or infinite) "
-                f"with {self.numerics.dtype}; set another number format, such as numerics: {{dtype: bfloat16}} or "
-                "float32"
-            )
+        pixels: torch.Tensor = images.float().mul(255).round().byte()
+        pixels *= finite.view(-1, 1, 1, 1)  # as bytes, NaN is undefined
+        return Drawn(pixels.permute(0, 2, 3, 1).contiguous(), finite)
 
     def _call(self, pipeline: Any, family: Family, embedding: Any, seeds: tuple[int, ...], **overrides: Any) -> Any:
         sampling = self.sampling
@@ -241,24 +261,21 @@ class DiffusersSampler:
         on_device = {id(tensor): tensor.to(self.numerics.device) for tensor in tensors}
         return torch.cat([on_device[id(tensor)] for tensor in tensors])
 
-
-def _load(
-    source: Source,
-    family: Family,
-    sampling: Sampling,
-    numerics: Numerics,
-    condition: AnyCondition | None = None,
-) -> Any:
-    """Load a pipeline without its text encoders, unless it needs them beside its denoiser."""
-    if family.is_recorded:
-        pipeline = load_parts(source, family, (), numerics, half=None if family.whole else "image")
-    else:
-        pipeline = load_parts(source, family, family.text, numerics)
-    if isinstance(sampling.scheduler, dict):
-        replace_scheduler(pipeline, sampling.scheduler)
-    if condition is not None:
-        condition.prepare(pipeline)
-    return (_prepare_recorded if family.is_recorded else _prepare)(pipeline, family, sampling, numerics)
+    def _load(self, source: Source, family: Family, loras: Sequence[Lora]) -> Any:
+        """Load a pipeline without its text encoders, unless it needs them beside its denoiser."""
+        excluded = () if family.is_recorded else family.text
+        half: Half | None = "image" if family.is_recorded and not family.whole else None
+        pipeline = load_parts(source, family, excluded, self.numerics, half, self.choice.single_file)
+        if self.choice.scheduler is not None:
+            replace_scheduler(pipeline, self.choice.scheduler)
+        if family.whole:  # its text encoders are here
+            add_to_text_encoders(pipeline, self.model, loras)
+            add_embeddings(pipeline, self.model, self.choice.textual_inversions)
+        add_to_denoiser(pipeline, self.model, family, loras)
+        if self.model.condition is not None and not family.refines:
+            self.model.condition.prepare(pipeline)
+        prepare = _prepare_recorded if family.is_recorded else _prepare
+        return prepare(pipeline, family, self.sampling, self.numerics)
 
 
 def _prepare(pipeline: Any, family: Family, sampling: Sampling, numerics: Numerics) -> Any:
@@ -315,6 +332,8 @@ def _fuse(denoiser: Any) -> None:
 
     The fused attention of SD 3 in diffusers omits the query and key norms that SD 3.5 has.
     """
+    if has_adapters(denoiser):  # the fused weights would lack them
+        return
     omits_norms = "SD3" in type(denoiser).__name__ and denoiser.config.get("qk_norm") is not None
     if hasattr(denoiser, "fuse_qkv_projections") and not omits_norms:
         denoiser.fuse_qkv_projections()

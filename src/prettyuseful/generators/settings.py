@@ -9,7 +9,6 @@ from prettyuseful.generators.base import OPTIONS, Sampling
 from prettyuseful.generators.families import FAMILIES, Family
 from prettyuseful.generators.models import Model
 from prettyuseful.generators.pipelines import check_arguments
-from prettyuseful.generators.schedulers import resolve_scheduler
 
 Value = TypeVar("Value")
 
@@ -90,7 +89,6 @@ def resolve_sampling(requested: Literal["vendor", "paper"] | Sampling, model: Mo
         if cfg > 1
         else None,
         arguments=requested.arguments or None,
-        scheduler=resolve_scheduler(requested.scheduler, model) if requested.scheduler else None,
         resolution_binning=_first_given(requested.resolution_binning, vendor.resolution_binning) or None,
     )
 

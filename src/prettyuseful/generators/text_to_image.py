@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import torch
 
 from prettyuseful.generators.base import Sampling
+from prettyuseful.generators.choice import GeneratorChoice
 from prettyuseful.generators.conditions.rows import AnyCondition
 from prettyuseful.generators.embeddings import Embedding
 from prettyuseful.generators.encoder import PromptEncoder
@@ -29,10 +30,14 @@ class TextToImage:
     """
 
     def __init__(
-        self, name: str, sampling: Sampling, numerics: Numerics, condition: AnyCondition | None = None
+        self,
+        generator: GeneratorChoice | str,
+        sampling: Sampling,
+        numerics: Numerics,
+        condition: AnyCondition | None = None,
     ) -> None:
-        self.encoder = PromptEncoder(name, numerics, bool(sampling.instruction), sampling, condition)
-        self.sampler = DiffusersSampler(name, sampling, numerics, condition)
+        self.encoder = PromptEncoder(generator, numerics, bool(sampling.instruction), sampling, condition)
+        self.sampler = DiffusersSampler(generator, sampling, numerics, condition)
 
     def encode(self, prompts: Iterable[str]) -> dict[str, Embedding]:
         """Return the embeddings of each different prompt and of the negative prompt, in main memory."""

@@ -7,14 +7,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from prettyuseful.errors import DataError
-from prettyuseful.paths import exists
 
 DEFAULT = "default"
 """The files whose names have no variant."""
 FALLBACKS = (DEFAULT, "fp16", "bf16")
 """What is loaded, in this order, from a model that lacks the preferred variant."""
 VARIANT = r"[A-Za-z0-9_]{1,32}"
-_MARK = "#"  # between the source of a model and the variant that a study asks for
 _WEIGHTS = re.compile(
     rf"(?:^|/)(?:model|pytorch_model|diffusion_pytorch_model)(?:\.(?P<before>{VARIANT}))?"
     rf"(?:-\d+-of-\d+)?(?:\.(?P<after>{VARIANT}))?\.(?:safetensors|bin)$"
@@ -53,16 +51,3 @@ def check_variant(model: str, variant: str, available: Sequence[str]) -> None:
     """Raise DataError if the weights of a model have another variant only; `available` is empty if unknown."""
     if available and variant not in available:
         raise DataError(f"{model!r} has no weights of the variant {variant!r}; available: {', '.join(available)}")
-
-
-def join_variant(name: str, variant: str | None) -> str:
-    """Return the source of a model with the variant that a study asks for."""
-    return name if variant is None else f"{name}{_MARK}{variant}"
-
-
-def split_variant(name: str) -> tuple[str, str | None]:
-    """Return the source of a model and the variant that a study asks for, if any."""
-    before, mark, variant = name.rpartition(_MARK)
-    if mark and before and re.fullmatch(VARIANT, variant) and not exists(name):
-        return before, variant
-    return name, None

@@ -1,4 +1,4 @@
-"""Recognise weights of text-to-image models in forms that are not supported, and say how to convert them."""
+"""Recognise weights that are no generator by themselves, and say how a study uses them."""
 
 from __future__ import annotations
 
@@ -16,15 +16,8 @@ _MAX_ENTRIES = 10_000  # of a folder
 _URL = re.compile(r"(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co)/(?P<path>[^?#]+)", re.I)
 _ANY_URL = re.compile(r"https?://", re.I)
 
-_WRAP = "or load it in a generator class of your own (module:Class)"
-_CONVERT = (
-    "convert it once with diffusers, from_single_file(file).save_pretrained(folder) of its pipeline class, and give "
-    f"the folder, {_WRAP}"
-)
-_FUSE = (
-    "merge it with its base model once with diffusers, load_lora_weights(file), fuse_lora(), unload_lora_weights() and "
-    f"save_pretrained(folder), and give the folder, {_WRAP}"
-)
+_SINGLE_FILE = "name the model that it was made from: generator: {model: MODEL, single_file: FILE}"
+_LORA = "name its base model: generator: {model: MODEL, lora: FILE}"
 
 
 def unsupported_weights(name: str) -> str | None:
@@ -37,20 +30,20 @@ def unsupported_weights(name: str) -> str | None:
     path, shown = Path(name), printable(name)
     if path.suffix.lower() in _SINGLE_FILES and not is_folder(path):
         if not is_file(path):
-            return f"{shown}: no such file; single-file checkpoints are not supported either: {_CONVERT}"
+            return f"{shown}: no such file; for a checkpoint in one file, {_SINGLE_FILE}"
         if _holds_lora(path):
-            return f"{shown} holds LoRA weights, which are not a whole model; {_FUSE}"
-        return f"{shown} is a single-file checkpoint, which is not supported; {_CONVERT}"
+            return f"{shown} holds LoRA weights, which are not a whole model; {_LORA}"
+        return f"{shown} is a checkpoint in one file, which does not say how it is used; {_SINGLE_FILE}"
     if not is_folder(path) or (path / "model_index.json").exists():
         return None
     if any((path / file).is_file() for file in _LORA_FILES):
-        return f"{shown} holds LoRA weights, which are not a whole model; {_FUSE}"
+        return f"{shown} holds LoRA weights, which are not a whole model; {_LORA}"
     if weights := _single_files(path):
         if _holds_lora(path / weights[0]):
-            return f"{shown} holds LoRA weights ({printable(weights[0])}), which are not a whole model; {_FUSE}"
+            return f"{shown} holds LoRA weights ({printable(weights[0])}), which are not a whole model; {_LORA}"
         return (
-            f"{shown} holds single-file checkpoints ({printable(weights[0])}) and no model_index.json, so it is not a "
-            f"diffusers pipeline; {_CONVERT}"
+            f"{shown} holds checkpoints in one file ({printable(weights[0])}) and no model_index.json, so it is not a "
+            f"diffusers pipeline; {_SINGLE_FILE}"
         )
     return None
 
@@ -66,7 +59,7 @@ def _explain_url(name: str) -> str:
     if Path(parts[-1]).suffix.lower() in _SINGLE_FILES:
         return (
             f"{printable(name)} is a single file of a hub repository; give {printable(hub_id)} if the repository is a "
-            f"diffusers pipeline, or {_CONVERT}"
+            f"diffusers pipeline, or {_SINGLE_FILE}"
         )
     return f"{printable(name)} is an address; give the hub id instead: {printable(hub_id)}"
 

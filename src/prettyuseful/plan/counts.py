@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from prettyuseful.data.class_counts import ClassCounts
 from prettyuseful.data.sources.base import SampledSource
 from prettyuseful.errors import DataError, UnknownNameError, prefix_location
+from prettyuseful.generators.choice import GeneratorChoice
 from prettyuseful.generators.hosted import HostedModel
 from prettyuseful.generators.models import MODELS, is_pipeline_folder
 from prettyuseful.generators.weights import unsupported_weights
@@ -17,7 +18,7 @@ from prettyuseful.tasks.base import Task
 OpenImages = Callable[[str], SampledSource]
 
 
-def existing_images(generator: str | HostedModel) -> bool:
+def existing_images(generator: GeneratorChoice | HostedModel) -> bool:
     """Whether the generator of a data set is a folder, tar shards or Parquet files with images, not a model.
 
     Raises:
@@ -25,13 +26,14 @@ def existing_images(generator: str | HostedModel) -> bool:
     """
     if isinstance(generator, HostedModel):
         return False
-    if problem := unsupported_weights(generator):
+    name = generator.model
+    if problem := unsupported_weights(name):
         raise UnknownNameError(problem)
-    if is_plugin(generator) or generator in MODELS or is_pipeline_folder(generator):
+    if is_plugin(name) or name in MODELS or is_pipeline_folder(name):
         return False
     from prettyuseful.data.sources.open import is_source
 
-    return is_source(generator)
+    return is_source(name)
 
 
 def dataset_counts(study: Study, task: Task, open_images: OpenImages) -> dict[str, ClassCounts]:
@@ -70,9 +72,10 @@ def _counts_of(plan: DatasetPlan, parts: Mapping[str, ClassCounts], task: Task, 
             f"images_per_class lists {len(written)} numbers, but the task has {len(task.classes)} classes; "
             "list one number for each class"
         )
-    if plan.generator is not None and not existing_images(plan.generator) and (counts is None or not counts.equal):
+    generator = plan.generator
+    if generator is not None and not existing_images(generator) and (counts is None or not counts.equal):
         setting = f"images_per_class: {ALL}" if counts is None else "a list in images_per_class"
-        raise DataError(f"{setting} is for images that exist, but {plan.generator} generates images; set one number")
+        raise DataError(f"{setting} is for images that exist, but {generator.model} generates images; set one number")
     for part, available in parts.items():
         taken = ClassCounts(plan.mix[part]) if plan.mix else counts
         if taken is not None:
@@ -81,7 +84,8 @@ def _counts_of(plan: DatasetPlan, parts: Mapping[str, ClassCounts], task: Task, 
         return counts
     if plan.of is not None:
         return parts[plan.of]
-    return match_with_real(open_images(str(plan.generator)), task)
+    assert generator is not None
+    return match_with_real(open_images(generator.model), task)
 
 
 def match_with_real(source: SampledSource, task: Task) -> ClassCounts:

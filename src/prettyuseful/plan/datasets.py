@@ -13,10 +13,11 @@ from prettyuseful.diagnosis.listed import ImageSelection
 from prettyuseful.engine.pinned import Pinned
 from prettyuseful.errors import DataError, prefix_location
 from prettyuseful.generators.base import Origin
+from prettyuseful.generators.choice import GeneratorChoice
 from prettyuseful.generators.conditions.base import Condition
 from prettyuseful.generators.hosted import HostedModel
 from prettyuseful.generators.micro_batches import MICRO_BATCH, BatchPlan, fills_micro_batches
-from prettyuseful.generators.models import find_model, pin_model
+from prettyuseful.generators.pinning import PinnedChoice, pin_generator
 from prettyuseful.generators.settings import resolve_sampling
 from prettyuseful.numerics import DType, Numerics
 from prettyuseful.plan.conditions import ConditionPlanner, check_custom_condition
@@ -53,14 +54,19 @@ class _DatasetSteps:
 class _Generator:
     """A user-defined generator class, or a diffusion `model`.
 
-    `dtype`: its native number format on a GPU. `micro_batch`: images per micro-batch, unless the study sets it.
+    `pinned`: of a model, all of it. `dtype`: its native number format on a GPU. `micro_batch`: images per micro-batch,
+    unless the study sets it.
     """
 
     origin: Origin
-    pinned: Pinned[str]
+    pinned: PinnedChoice
     dtype: DType = "float32"
     micro_batch: int = MICRO_BATCH
     model: PinnedModel | None = None
+
+    def sampled(self, from_embeddings: bool) -> PinnedChoice:
+        """Return what a step that samples loads."""
+        return self.model.pinned.image if self.model and from_embeddings else self.pinned
 
 
 @dataclass(frozen=True)
@@ -244,28 +250,29 @@ class DatasetPlanner:
             return self._add_change(name, plan, plan.of, per_class, draw)
         if isinstance(plan.generator, HostedModel):
             return self._add_hosted(name, plan, plan.generator, per_class.smallest, draw)
-        source = str(plan.generator)
+        assert plan.generator is not None
+        choice, source = plan.generator, plan.generator.model
         if is_plugin(source):
-            for field_name in ("sampling", "variant"):
-                _reject_field(plan, field_name, "a user-defined generator has its own settings")
+            _reject_fields(plan, ("sampling",), "a user-defined generator has its own settings")
             check_custom_condition(plan.condition)
             origin = Origin(plugin_id(source), "custom", note="a user-defined generator")
-            pinned = Pinned(source=source, content=plugin_fingerprint(source))
-            return self._add_generation(name, plan, per_class.smallest, _Generator(origin, pinned), draw)
-        if existing_images(source):
+            custom = Pinned(source=choice, content=plugin_fingerprint(source))
+            return self._add_generation(name, plan, per_class.smallest, _Generator(origin, custom), draw)
+        if existing_images(choice):
             return self._add_import(name, plan, source, per_class)
-        model, pinned = find_model(source, plan.condition), pin_model(source, plan.variant, plan.condition)
+        model, pinned = choice.find(plan.condition), pin_generator(choice, condition=plan.condition)
         diffusion = PinnedModel(model, pinned, resolve_sampling(plan.sampling, model))
         if plan.condition is not None:
             plan.condition.check_steps(diffusion.sampling.steps)
-        generator = _Generator(model.origin, pinned, model.dtype, model.micro_batch, diffusion)
+        origin = replace(model.origin, added=pinned.added, note=_note(model.note, choice))
+        generator = _Generator(origin, pinned.whole, model.dtype, model.micro_batch, diffusion)
         return self._add_generation(name, plan, per_class.smallest, generator, draw)
 
     def _add_import(self, name: str, plan: DatasetPlan, path: str, per_class: ClassCounts) -> _DatasetSteps:
         from prettyuseful.data.sources.class_names import match_large_classes
 
-        for field_name in ("prompts", "sampling", "seed", "micro_batch", "variant", "condition"):
-            _reject_field(plan, field_name, "the images already exist")
+        fields = ("prompts", "sampling", "seed", "micro_batch", "condition", "format", "quality")
+        _reject_fields(plan, fields, "the images already exist")
         source = self.context.open_images(path)
         match_large_classes(source, self.classes, per_class)
         self.context.notes.extend(source.notes(self.classes))
@@ -338,8 +345,10 @@ class DatasetPlanner:
 
     def _add_hosted(self, name: str, plan: DatasetPlan, model: HostedModel, count: int, draw: int) -> _DatasetSteps:
         if name not in self._hosted:
-            for field_name in ("sampling", "micro_batch", "variant", "condition"):
-                _reject_field(plan, field_name, "a hosted model has other settings (options)")
+            _reject_fields(
+                plan, ("sampling", "micro_batch", "condition"), "a hosted model has other settings (options)"
+            )
+            _reject_fields(plan, ("format", "quality"), "the images of a hosted model are kept as received")
             prompts, draws = self._add_prompts(plan, count)[0], self.context.draws[name]
             self._hosted[name] = HostedDataset(name, model.pin(), prompts, count, plan.seed, draws)
         dataset = self._hosted[name]
@@ -387,7 +396,7 @@ class DatasetPlanner:
             for first, stop, images in parts:
                 spec = GenerateSpec(
                     generator=generator.origin.id,
-                    model=generator.pinned,
+                    model=generator.sampled(sampling.encoding is None),
                     sampling=generator.model.sampling if generator.model else None,
                     label=label,
                     images=images[-1] + 1,
@@ -398,6 +407,7 @@ class DatasetPlanner:
                     micro_batch=sampling.batches.size,
                     numerics=sampling.numerics,
                     encoding=sampling.encoding,
+                    stored=plan.stored,
                     condition=sampling.condition,
                 )
                 inputs = {"prompts": sampling.prompts, **sampling.embeddings_of(label, images), **sampling.sources}
@@ -412,7 +422,8 @@ class DatasetPlanner:
 
     def _prepare_sampling(self, plan: DatasetPlan, count: int, generator: _Generator) -> _SamplingSteps:
         """Add the steps that write and encode the prompts of a data set, which all of its draws share."""
-        numerics = self.context.study.numerics.generation_numerics(generator.dtype)
+        own_dtype = plan.generator.dtype if isinstance(plan.generator, GeneratorChoice) else None
+        numerics = self.context.study.numerics.generation_numerics(generator.dtype, own_dtype)
         prompts, per_class = self._add_prompts(plan, count)
         model, micro_batch = generator.model, self._micro_batch(plan, generator)
         embeddings, encoding = {}, None
@@ -452,6 +463,13 @@ class DatasetPlanner:
         return halving.shares[:-1] if halving is not None and halving.over == "images" else ()
 
 
-def _reject_field(plan: DatasetPlan, field_name: str, reason: str) -> None:
-    if field_name in plan.model_fields_set:
-        raise DataError(f"{field_name} has no effect here: {reason}; remove it")
+def _note(note: str, choice: GeneratorChoice) -> str:
+    return "; ".join(filter(None, [note, ", ".join(choice.added) and f"with {', '.join(choice.added)}"]))
+
+
+def _reject_fields(plan: DatasetPlan, names: Sequence[str], reason: str) -> None:
+    """Raise a DataError if a data set has a field in `names`, or its generator settings, which have no effect."""
+    choice = plan.generator if isinstance(plan.generator, GeneratorChoice) else None
+    settings = [f"generator.{name}" for name in choice.settings] if choice else []
+    if found := [name for name in names if name in plan.model_fields_set] + settings:
+        raise DataError(f"{found[0]} has no effect here: {reason}; remove it")

@@ -121,6 +121,7 @@ class _RecordBuilder:
         manifests, status = self._find_manifests(dataset.keys)
         plan, generated = dataset.plan, dataset.origin is not None and dataset.origin.is_generated
         images = manifests.get("dataset")
+        prompts = manifests["prompt"].facts if "prompt" in manifests else {}
         made = {
             "measured": self._measured(dataset, manifests),
             "diagnosis": self._diagnosis(manifests.get("diagnose")),
@@ -143,8 +144,13 @@ class _RecordBuilder:
                 draws=1 + sum(draw.name == dataset.name for draw in self.plan.more_draws),
                 pretrain=plan.pretrain if plan else None,
                 condition=self._condition(dataset),
+                prompt_diversity=prompts.get("diversity"),
+                prompts_written=prompts.get("written", {}),
                 prompts_cut=images.facts.get("prompts_cut", {}) if images else {},
                 applied=images.facts.get("applied", {}) if images else {},
+                stored=str(plan.stored) if plan and dataset.origin and dataset.origin.is_encoded else None,
+                without_contrast=images.facts.get("without_contrast") if images else None,
+                not_finite=images.facts.get("not_finite") if images else None,
                 keys=dict(dataset.keys),
                 generation_seconds=self._generation_seconds(dataset, images) if images else None,
                 size_bytes=sum(entry.size for entry in images.files) if images else None,

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from prettyuseful.engine.pinned import Pinned
 from prettyuseful.generators.base import Sampling
 from prettyuseful.generators.models import Model
+from prettyuseful.generators.pinning import PinnedGenerator
 from prettyuseful.numerics import Numerics
 from prettyuseful.plan.planned import PlanContext
 from prettyuseful.plan.real import RealImages
 from prettyuseful.prompts.captioners.source import CaptionerSource
 from prettyuseful.prompts.plan import ResolvedPrompts
+from prettyuseful.prompts.writers.source import WriterSource
 from prettyuseful.steps.generation import Encoding
-from prettyuseful.steps.prompts import CaptionSpec, EncodeSpec, PromptSpec
+from prettyuseful.steps.prompts import CaptionSpec, DescribeSpec, EncodeSpec, PromptSpec
 
 PROMPTS_PER_STEP = 100
 """Prompts per encoding step and images per caption step; an interruption loses at most this many."""
@@ -25,7 +26,7 @@ class PinnedModel:
     """A diffusion model, pinned to a commit or to the content of its files, with its sampling settings."""
 
     model: Model
-    pinned: Pinned[str]
+    pinned: PinnedGenerator
     sampling: Sampling
 
     @property
@@ -48,7 +49,11 @@ class PromptPlanner:
         `real_images`: number of real images per class to caption, for strategies that use captions.
         """
         words = prompts.words.changed
-        inputs = self._add_captions(prompts.captioner, words, real_images) if prompts.captioner else {}
+        inputs = {}
+        if prompts.captioner is not None:
+            inputs = self._add_captions(prompts.captioner, words, real_images)
+        elif prompts.writer is not None:
+            inputs = self._add_descriptions(prompts.writer, prompts.words.words)
         spec = PromptSpec(strategy=prompts.strategy, classes=prompts.classes, words=words, options=prompts.options)
         return self.context.graph.add(spec, inputs, f"write {label} prompts", 1)
 
@@ -64,7 +69,7 @@ class PromptPlanner:
             index: self.context.graph.add(
                 EncodeSpec(
                     generator=model.id,
-                    model=diffusion.pinned,
+                    model=diffusion.pinned.text,
                     sequence=model.max_sequence,
                     guided=(sampling.cfg or 1) > 1,
                     negative=sampling.negative,
@@ -79,6 +84,20 @@ class PromptPlanner:
                 stop - first,
             )
             for index, (first, stop) in enumerate(_ranges(per_class * len(self.task.classes)))
+        }
+
+    def _add_descriptions(self, writer: WriterSource, classes: Sequence[str]) -> dict[str, str]:
+        """Add a step for each class, given by what prompts say for it."""
+        pinned = writer.pin()
+        numerics = writer.numerics(self.context.study.numerics.generation_numerics("bfloat16"))
+        return {
+            f"described {index:05d}": self.context.graph.add(
+                DescribeSpec(writer=pinned, words=words, numerics=numerics),
+                {},
+                f"describe {words} in {writer.per_class} prompts",
+                writer.per_class,
+            )
+            for index, words in enumerate(classes)
         }
 
     def _add_captions(self, captioner: CaptionerSource, words: dict[str, str], per_class: int) -> dict[str, str]:

@@ -10,6 +10,7 @@ from typing import Any, Protocol, cast
 from pydantic import JsonValue
 
 from prettyuseful.errors import DataError, StudyError, UnknownNameError, did_you_mean
+from prettyuseful.prompts.prompt_files import cycle_equally
 from prettyuseful.registry import Registry
 
 TEMPLATE_SETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -64,11 +65,13 @@ class PromptRequest:
     """The input of a prompt strategy: the class names and the options of the strategy.
 
     `captions`: pairs (class index, text), one per real training image in order, for a strategy that needs captions.
+    `described`: the prompts of each class that a language model wrote, for a strategy that needs a writer.
     """
 
     classes: tuple[str, ...]
     options: Options = field(default_factory=dict)
     captions: tuple[tuple[int, str], ...] = ()
+    described: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,7 @@ class PromptStrategy:
         write: returns the prompts of each class, in the order of the classes; the same number for all classes, at least
             one. The result must depend only on the request.
         needs_captions: whether real training images are captioned first; `write` then returns one prompt per caption.
+        needs_writer: whether a language model writes prompts of each class first. Only for bundled strategies.
         defaults: default values by name of the options that a study can set in `options: {...}`.
         option_key: key of the study's `prompts` section that holds the options, None if there are none. User-defined
             strategies keep the default.
@@ -93,6 +97,7 @@ class PromptStrategy:
     summary: str
     write: Callable[[PromptRequest], Sequence[Sequence[str]]]
     needs_captions: bool = False
+    needs_writer: bool = False
     defaults: Options = field(default_factory=dict)
     option_key: str | None = "options"
     resolve: Callable[[Any, ClassList], Options] | None = None
@@ -100,7 +105,8 @@ class PromptStrategy:
 
     def accepts(self, key: str) -> bool:
         """Whether the strategy uses a key of the study's `prompts` section."""
-        return key == self.option_key or (key == "captioner" and self.needs_captions)
+        needed = {"captioner": self.needs_captions, "writer": self.needs_writer}
+        return key == self.option_key or needed.get(key, False)
 
     def options(self, value: Any, task: ClassList) -> dict[str, JsonValue]:
         """Return the options for the value of `option_key`, with defaults filled in; they are part of the key.
@@ -198,6 +204,17 @@ def _definitions(values: Mapping[str, str] | None, task: ClassList) -> dict[str,
     return {"definitions": {**task.definitions}}
 
 
+def _file_prompts(value: Sequence[Sequence[str]], _: ClassList) -> dict[str, JsonValue]:
+    """Return the prompts of each class, as the plan has read them: the content of the file is in the key, its path is
+    not."""
+    return {"prompts": [[*prompts] for prompts in value]}
+
+
+def _check_file(value: str | None) -> None:
+    if value is None:
+        raise StudyError("the strategy 'file' needs a file; give prompts: {file: prompts.csv}")
+
+
 PROMPT_STRATEGIES = Registry(
     "prompt strategy",
     PromptStrategy,
@@ -242,6 +259,21 @@ PROMPT_STRATEGIES = Registry(
             write=lambda request: from_captions(request.classes, request.captions).prompts,
             needs_captions=True,
             option_key=None,
+        ),
+        PromptStrategy(
+            name="described",
+            summary="varied prompts that a language model writes for each class",
+            write=lambda request: request.described,
+            needs_writer=True,
+            option_key=None,
+        ),
+        PromptStrategy(
+            name="file",
+            summary="your own prompts, from a CSV file with the columns class and prompt",
+            write=lambda request: cycle_equally(cast("Sequence[Sequence[str]]", request.options["prompts"])),
+            option_key="file",
+            resolve=_file_prompts,
+            check=_check_file,
         ),
     ),
 )

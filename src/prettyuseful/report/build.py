@@ -26,6 +26,7 @@ from prettyuseful.output_files import is_own_file, write_text
 from prettyuseful.report import published_figures
 from prettyuseful.report.cells import (
     cell_results,
+    diversity_as_text,
     lead_rows,
     sample_images,
     settings_as_text,
@@ -187,6 +188,7 @@ def _environment() -> Environment:
         "p_value": _p_value,
         "linked": link_terms,
         "settings": settings_as_text,
+        "diversity": diversity_as_text,
         "duration": lambda seconds: _MISSING if seconds is None else duration(seconds),
         "file_size": size,
         "swatch": _swatch,

@@ -12,7 +12,9 @@ import yaml
 from prettyuseful.analysis.rows import Cell, Comparison, Row
 from prettyuseful.analysis.statistics import LEVEL
 from prettyuseful.analysis.summary import Summary
+from prettyuseful.formatting import percent
 from prettyuseful.generators.pocket import is_pocket
+from prettyuseful.prompts.diversity import GRAM, PromptDiversity
 from prettyuseful.records import DatasetRecord
 from prettyuseful.report import figures
 from prettyuseful.report.drawing import Figure, axis_range
@@ -239,6 +241,14 @@ def settings_as_text(settings: Mapping[str, Any]) -> tuple[tuple[str, str], ...]
         "max_sequence_length": "longest prompt",
     }
     return tuple((names.get(key, key.replace("_", " ")), _as_text(value)) for key, value in settings.items())
+
+
+def diversity_as_text(diversity: PromptDiversity) -> str:
+    """Return the number of different prompts, and how much those of a class differ, in words."""
+    grams = f"{diversity.different_grams:,} of {diversity.grams:,} word {GRAM}-grams differ within a class"
+    if diversity.overlap is None:
+        return f"{diversity.prompts:,}; {grams}"
+    return f"{diversity.prompts:,}; {grams}; two prompts of a class share {percent(diversity.overlap)} of theirs"
 
 
 def _as_text(value: object) -> str:

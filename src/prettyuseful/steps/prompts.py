@@ -1,8 +1,11 @@
-"""Steps that make prompts: caption (real images, in parts), prompt (for every class) and encode (to embeddings)."""
+"""Steps that make prompts: caption (real images, in parts), describe (a class), prompt (for every class) and encode (to
+embeddings)."""
 
 from __future__ import annotations
 
 import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
 from typing import Any, ClassVar
@@ -13,12 +16,14 @@ from prettyuseful.engine.keys import digest
 from prettyuseful.engine.pinned import Pinned
 from prettyuseful.engine.step import Job, Resources, StepSpec
 from prettyuseful.generators.base import Sampling
+from prettyuseful.generators.choice import GeneratorChoice
 from prettyuseful.generators.pocket import is_pocket
 from prettyuseful.hub.commits import check_resolved
 from prettyuseful.memory import explain_out_of_memory
 from prettyuseful.numerics import Numerics
 from prettyuseful.prompts.captioners.source import DESCRIBER, CaptionerSource, open_captioner
 from prettyuseful.prompts.strategies import PromptRequest, write_prompts
+from prettyuseful.prompts.writers.source import WriterSource, open_writer
 from prettyuseful.redaction import redact_strings
 from prettyuseful.steps.inputs import read_classes, read_prompts, read_slice, write_json
 
@@ -64,8 +69,41 @@ class CaptionSpec(StepSpec):
         return self.pace if self.captioner.source.model == DESCRIBER else None
 
 
+class DescribeSpec(StepSpec):
+    """Let a language model write varied prompts of one class, which prompts call `words`."""
+
+    kind: ClassVar[str] = "describe"
+    pace: ClassVar[float] = 1.0
+    writer: Pinned[WriterSource]
+    words: str
+    numerics: Numerics
+
+    def make(self, job: Job) -> dict[str, Any]:
+        from prettyuseful.prompts.writers.described import describe_class
+
+        self.numerics.apply()
+        writer, source = open_writer(self.writer, self.numerics), self.writer.source
+        made = describe_class(writer, self.words, source.per_class, source.instruction, source.seed)
+        write_json(job.folder / "described.json", made.prompts)
+        return {
+            "prompts": len(made.prompts),
+            "requests": made.requests,
+            "left_out": made.left_out,
+            "applied": redact_strings(writer.applied()),
+        }
+
+    @property
+    def rate_class(self) -> str:
+        return f"{self.kind} {self.writer.source.model}"
+
+    @property
+    def assumed_pace(self) -> float | None:
+        return None
+
+
 class PromptSpec(StepSpec):
-    """Write the prompts of every class by one strategy. For a strategy that needs captions, the inputs are their parts.
+    """Write the prompts of every class by one strategy. For a strategy that needs captions, the inputs are their parts;
+    for one that needs a writer, the prompts of each class.
 
     `options` are the resolved options of the strategy. `words` are what prompts say for classes whose names are no
     words, by class name.
@@ -80,12 +118,33 @@ class PromptSpec(StepSpec):
     options: dict[str, JsonValue] = Field({})
 
     def make(self, job: Job) -> dict[str, Any]:
-        parts = (json.loads(job.inputs[name].path("captions.json").read_text("utf-8")) for name in sorted(job.inputs))
-        captions = tuple((label, text) for part in parts for label, text in part)
+        from prettyuseful.prompts.diversity import diversity_of
+
+        captions = tuple((label, text) for part in _parts(job, "captions") for label, text in part)
+        described = tuple(tuple(part) for part in _parts(job, "described"))
         words = tuple(self.words.get(name, name) for name in self.classes)
-        prompts = write_prompts(self.strategy.source, PromptRequest(words, self.options, captions))
+        prompts = write_prompts(self.strategy.source, PromptRequest(words, self.options, captions, described))
         write_json(job.folder / "prompts.json", {"classes": self.classes, "prompts": prompts.prompts})
-        return {"prompts": sum(len(options) for options in prompts.prompts)}
+        writing = [job.inputs[name].manifest.facts for name in sorted(job.inputs) if name.startswith("described ")]
+        return {
+            "prompts": sum(len(options) for options in prompts.prompts),
+            "diversity": diversity_of(prompts.prompts).model_dump(mode="json"),
+            **({"written": _join_writing(writing)} if writing else {}),
+        }
+
+
+def _parts(job: Job, kind: str) -> Iterator[list[Any]]:
+    """Yield the content of the inputs of one kind, in order."""
+    for name in sorted(name for name in job.inputs if name.startswith(f"{kind} ")):
+        yield json.loads(job.inputs[name].path(f"{kind}.json").read_text("utf-8"))
+
+
+def _join_writing(facts: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return the settings of a writer, with the sums over the classes of what it was asked and what was left out."""
+    left_out = sum((Counter(of_class["left_out"]) for of_class in facts), Counter[str]())
+    served = sorted({name for of_class in facts for name in of_class["applied"].get("served", ())})
+    applied = facts[0]["applied"] | ({"served": served} if served else {})
+    return {**applied, "requests": sum(of_class["requests"] for of_class in facts), "left_out": dict(left_out)}
 
 
 class EncodeSpec(StepSpec):
@@ -100,7 +159,7 @@ class EncodeSpec(StepSpec):
     version: ClassVar[int] = 2
     pace: ClassVar[float] = 0.02
     generator: str
-    model: Pinned[str]
+    model: Pinned[GeneratorChoice]
     sequence: int | None
     guided: bool
     negative: str | None

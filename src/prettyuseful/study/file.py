@@ -13,7 +13,6 @@ from pydantic import (
     ConfigDict,
     Field,
     SerializeAsAny,
-    StringConstraints,
     ValidationInfo,
     WithJsonSchema,
     field_validator,
@@ -22,6 +21,7 @@ from pydantic import (
 
 from prettyuseful.aesthetics.rows import SCORES
 from prettyuseful.data.class_counts import ClassCounts
+from prettyuseful.data.stored_format import FormatName, StoredFormat, format_problem
 from prettyuseful.diagnosis.listed import Droppable
 from prettyuseful.encoders.scoring import ScoreSettings
 from prettyuseful.encoders.source import REAL_TRAINED, EncoderSource
@@ -30,15 +30,13 @@ from prettyuseful.fields import (
     RegisteredName,
     RelativePath,
     resolve_file_or_hub_id,
-    resolve_images_or_plugin,
     resolve_plugin,
 )
 from prettyuseful.generators.base import Sampling
+from prettyuseful.generators.choice import GeneratorChoice
 from prettyuseful.generators.conditions.edit import Editing
 from prettyuseful.generators.conditions.rows import AnyCondition
 from prettyuseful.generators.hosted import HostedModel
-from prettyuseful.generators.models import MODELS
-from prettyuseful.generators.variants import VARIANT
 from prettyuseful.metrics.rows import METRICS
 from prettyuseful.prompts.plan import PromptPlan
 from prettyuseful.selection.plan import SelectionPlan
@@ -105,7 +103,8 @@ _GENERATION_FIELDS = (
     "draws",
     "sampling",
     "micro_batch",
-    "variant",
+    "format",
+    "quality",
     "condition",
 )  # fields that only apply to generated images
 
@@ -116,11 +115,10 @@ class DatasetPlan(_Strict):
     Set exactly one of `generator`, `mix`, `of` and `select`.
     """
 
-    generator: Annotated[str, RelativePath(resolve_images_or_plugin, names=MODELS)] | HostedModel | None = Field(
+    generator: GeneratorChoice | HostedModel | None = Field(
         None,
-        description="source of the images: a name from `prettyuseful list generators`, a Hugging Face hub id, a "
-        "diffusers pipeline folder, a folder of images (class folders, .tar shards or Parquet files), module:Class, or "
-        "a hosted model: {endpoint: URL, model: NAME}",
+        description="source of the images: a name, a mapping with a model, adapters and another scheduler, such as "
+        "{model: sdxl, lora: {path: style.safetensors, weight: 0.8}}, or a hosted model: {endpoint: URL, model: NAME}",
     )
     mix: dict[str, PerClass] | None = Field(
         None,
@@ -171,10 +169,16 @@ class DatasetPlan(_Strict):
         le=MAX_MICRO_BATCH,
         description="images per generation batch of this data set; default: numerics.micro_batch",
     )
-    variant: Annotated[str, StringConstraints(pattern=rf"^{VARIANT}$")] | None = Field(
+    format: FormatName = Field(
+        "png",
+        description="the format in which generated images are stored: png (without loss), jpeg, or webp (without loss, "
+        "unless quality is set)",
+    )
+    quality: int | None = Field(
         None,
-        description="variant of the generator's weight files, such as fp16 for model.fp16.safetensors, or default for "
-        "those without one; by default what the generator's row prefers, and the study is refused if it does not exist",
+        ge=1,
+        le=100,
+        description="quality of jpeg (default: 95, as in the paper) or of webp; png takes none",
     )
     condition: AnyCondition | None = Field(
         None,
@@ -188,6 +192,13 @@ class DatasetPlan(_Strict):
         None,
         description="the data set (or real) on which classifiers are pretrained before training on this one",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _variant_is_of_the_generator(cls, value: Any) -> Any:
+        if isinstance(value, Mapping) and "variant" in value:
+            raise ValueError("variant is a setting of the generator; write generator: {model: NAME, variant: ...}")
+        return value
 
     @model_validator(mode="after")
     def _has_one_origin(self) -> DatasetPlan:
@@ -208,7 +219,14 @@ class DatasetPlan(_Strict):
             raise ValueError("of needs exactly one of transform and drop, and transform and drop need of")
         if self.drop and self.of == REAL:
             raise ValueError("drop does not apply to real images, because they are not diagnosed")
+        if problem := format_problem(self.format, self.quality):
+            raise ValueError(problem)
         return self
+
+    @property
+    def stored(self) -> StoredFormat:
+        """How generated images are stored."""
+        return StoredFormat(name=self.format, quality=self.quality)
 
     @property
     def effective_prompts(self) -> PromptPlan:

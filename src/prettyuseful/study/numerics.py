@@ -32,9 +32,13 @@ class StudyNumerics(TrainingNumerics):
         "`prettyuseful list generators`, and 25 for other models and for user-defined generators",
     )
 
-    def generation_numerics(self, native: DType) -> Numerics:
-        """Return the settings of generation with a model whose native number format is `native`."""
-        dtype = self.dtype if self.dtype != "auto" else native if self.device == "cuda" else "float32"
+    def generation_numerics(self, native: DType, chosen: DType | None = None) -> Numerics:
+        """Return the settings of generation with a model whose native number format is `native`.
+
+        `chosen`: the format that a data set asks for.
+        """
+        auto = native if self.device == "cuda" else "float32"
+        dtype = chosen or (auto if self.dtype == "auto" else self.dtype)
         excluded = {"micro_batch", "dtype", "memory_format", "images_at_once", "recompute"}
         return Numerics(
             **self.model_dump(exclude=excluded), dtype=dtype, memory_format=self.resolve_memory_format("contiguous")

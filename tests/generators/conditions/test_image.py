@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from prettyuseful.generators.conditions.image import ImageToImage
 from prettyuseful.generators.models import find_model
 
 HALF = ImageToImage(strength=0.5)
-GUIDED = {"cfg": 4.0, "negative": NEGATIVE}
+GUIDED: dict[str, Any] = {"cfg": 4.0, "negative": NEGATIVE}
 slow = pytest.mark.slow
 
 Tiny = Callable[[str], Path]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 from PIL import Image
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from prettyuseful.engine.pinned import Pinned
 from prettyuseful.errors import DataError
@@ -70,7 +70,8 @@ class ImagePrompt(Condition):
         if self.adapter.path is not None:
             if not is_folder(self.adapter.path):
                 raise DataError(f"condition: the adapter {self.adapter.path} is not a folder; correct path, or give id")
-            content, source = folder_fingerprint(Path(self.adapter.path)), self
+            content: JsonValue = folder_fingerprint(Path(self.adapter.path))
+            source = self
         else:
             commit = resolve(self.adapter.place)
             known = f"{split_revision(self.adapter.place)[0]}@{commit.sha}"

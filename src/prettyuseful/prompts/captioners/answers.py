@@ -54,9 +54,7 @@ def clean_caption(answer: str) -> str:
     Raises:
         ValueError: the answer is empty, has no letter in any script, or is a refusal.
     """
-    text = answer
-    for pattern in (_THOUGHTS, _UNOPENED_THOUGHTS, _UNFINISHED_THOUGHTS, _MARKUP):
-        text = pattern.sub(" ", text)
+    text = _MARKUP.sub(" ", without_thoughts(answer))
     text, before = _CLOSING.sub("", text.strip()), ""
     while text != before:
         before = text
@@ -71,6 +69,13 @@ def clean_caption(answer: str) -> str:
     if _REFUSAL.match(caption.replace("\u2019", "'")):
         raise ValueError(f"the model refused ({caption[:_MAX_CHARACTERS]!r})")
     return caption
+
+
+def without_thoughts(answer: str) -> str:
+    """Return an answer without its thoughts: `<think>` parts, and everything before a lone `</think>`."""
+    for pattern in (_THOUGHTS, _UNOPENED_THOUGHTS, _UNFINISHED_THOUGHTS):
+        answer = pattern.sub(" ", answer)
+    return answer
 
 
 def _strip_quotes(text: str) -> str:

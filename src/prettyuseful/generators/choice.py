@@ -1,0 +1,163 @@
+"""What a data set says of its generator: a name, or a model with adapters, other weight files and another scheduler."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
+
+from pydantic import (
+    ConfigDict,
+    Field,
+    JsonValue,
+    SerializerFunctionWrapHandler,
+    StringConstraints,
+    model_serializer,
+    model_validator,
+)
+
+from prettyuseful.fields import BareName, RelativePath, resolve_existing_path, resolve_images_or_plugin
+from prettyuseful.generators.conditions.rows import AnyCondition
+from prettyuseful.generators.models import MODELS, Model, find_model
+from prettyuseful.generators.variants import VARIANT, ChosenVariant
+from prettyuseful.hub.ids import is_hub_id
+from prettyuseful.numerics import DType
+from prettyuseful.paths import exists
+
+_WEIGHTS = "a .safetensors file, a folder that holds one, or as plain text also a hub id"
+
+
+class WeightFile(BareName):
+    """A safetensors file of this machine (`path`) or of a hub repository (`id`, and `file` where it has several)."""
+
+    bare_field: ClassVar[str] = "path"
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    path: Annotated[str, RelativePath(resolve_existing_path)] | None = Field(None, min_length=1, description=_WEIGHTS)
+    id: str | None = Field(None, description="a hub id, owner/name or owner/name@revision")
+    file: str | None = Field(
+        None, min_length=1, description="name of the file within the folder or repository, if it has several"
+    )
+
+    @model_validator(mode="after")
+    def _has_one_location(self) -> WeightFile:
+        if (self.path is None) == (self.id is None):
+            raise ValueError("set exactly one of path and id")
+        if self.id is not None and not is_hub_id(self.id):
+            raise ValueError(f"id: {self.id!r} is not a hub id; expected owner/name or owner/name@revision")
+        return self
+
+    @property
+    def location(self) -> str:
+        """The path or the hub id."""
+        return self.path or self.id or ""
+
+    @property
+    def on_hub(self) -> bool:
+        """Whether the location is a hub id: plain text may be one, unless such a file exists."""
+        return self.id is not None or (is_hub_id(self.location) and not exists(self.location))
+
+    @property
+    def shown(self) -> str:
+        """The location for messages and records, without the folders of this machine."""
+        name = self.location if self.on_hub else Path(self.location).name
+        return f"{name}/{self.file}" if self.file else name
+
+
+class Lora(WeightFile):
+    """LoRA weights, which are added to those of the model."""
+
+    weight: float = Field(1.0, ge=-10, le=10, description="factor of the LoRA; 0 leaves the images as they are")
+
+
+class TextualInversion(WeightFile):
+    """A learned embedding: a new word for prompts."""
+
+    token: str | None = Field(
+        None, min_length=1, max_length=100, description="the word for prompts; default: the one in the file"
+    )
+
+
+class GeneratorChoice(BareName):
+    """A generator, as a data set of a study names it. It is what samplers and text encoders are loaded from.
+
+    Images that exist and classes of users have a `model` and nothing else.
+    """
+
+    bare_field: ClassVar[str] = "model"
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model: Annotated[str, RelativePath(resolve_images_or_plugin, names=MODELS)] = Field(
+        description="source of the images: a name from `prettyuseful list generators`, a Hugging Face hub id, a "
+        "diffusers pipeline folder, a folder of images (class folders, .tar shards or Parquet files), or module:Class",
+    )
+    lora: Lora | tuple[Lora, ...] = Field(
+        (), description="LoRA weights: one, or a list of several, such as {path: style.safetensors, weight: 0.8}"
+    )
+    textual_inversion: TextualInversion | tuple[TextualInversion, ...] = Field(
+        (), description="learned embeddings of new words: one, or a list of several"
+    )
+    single_file: WeightFile | None = Field(
+        None,
+        description="a checkpoint in one .safetensors file, whose weights replace those of the model; configurations, "
+        "tokenizers and networks that it lacks are those of the model",
+    )
+    scheduler: str | dict[str, JsonValue] | None = Field(
+        None,
+        description="another scheduler of diffusers: its class, or a mapping with class and options of its "
+        "configuration, such as {class: EulerDiscreteScheduler, timestep_spacing: trailing}; other options are those "
+        "of the model",
+    )
+    variant: Annotated[str, StringConstraints(pattern=rf"^{VARIANT}$")] | None = Field(
+        None,
+        description="variant of the model's weight files, such as fp16 for model.fp16.safetensors, or default for "
+        "those without one; by default what the model's row prefers, and the study is refused if it does not exist",
+    )
+    dtype: DType | None = Field(None, description="number format of this generator; default: that of numerics")
+
+    def __hash__(self) -> int:
+        return hash(self.model_dump_json())
+
+    @model_serializer(mode="wrap")
+    def _serialise(self, handler: SerializerFunctionWrapHandler) -> Any:
+        """Write a choice without settings as the name that it is, as studies did before there were settings."""
+        return handler(self) if self.settings else self.model
+
+    @property
+    def settings(self) -> tuple[str, ...]:
+        """The names of the fields beside `model` that say something."""
+        return tuple(name for name in type(self).model_fields if name != "model" and getattr(self, name))
+
+    @property
+    def loras(self) -> tuple[Lora, ...]:
+        return (self.lora,) if isinstance(self.lora, Lora) else self.lora
+
+    @property
+    def textual_inversions(self) -> tuple[TextualInversion, ...]:
+        found = self.textual_inversion
+        return (found,) if isinstance(found, TextualInversion) else found
+
+    @property
+    def added(self) -> Iterator[str]:
+        """Words on what is loaded beside the files of the model, for notes."""
+        for lora in self.loras:
+            yield f"LoRA {lora.shown} at {lora.weight:g}"
+        for embedding in self.textual_inversions:
+            yield f"textual inversion {embedding.shown}"
+        if self.single_file is not None:
+            yield f"weights of {self.single_file.shown}"
+
+    def find(self, condition: AnyCondition | None = None) -> Model:
+        """Return the model, with the variant that is asked for. `condition`: see `find_model`.
+
+        Raises:
+            UserError: see `find_model`.
+        """
+        found = find_model(self.model, condition)
+        if self.variant is not None:
+            found = replace(found, variant=ChosenVariant(self.variant, exact=True))
+        return found
+
+
+def choice_of(generator: GeneratorChoice | str) -> GeneratorChoice:
+    """Return a generator that is given by its name alone as a choice without settings."""
+    return GeneratorChoice(model=generator) if isinstance(generator, str) else generator
