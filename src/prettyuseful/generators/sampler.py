@@ -186,12 +186,16 @@ class DiffusersSampler:
     def _sample(self, embeddings: Sequence[Embedding], seeds: tuple[int, ...], sources: Sequence[Image.Image]) -> Drawn:
         if self.model.kind.is_recorded:
             return self._sample_recorded(embeddings, seeds, sources)
+        condition = self.model.condition
+        if condition is not None and condition.one_by_one and len(seeds) > 1:
+            each = zip(embeddings, seeds, sources, strict=True)
+            drawn = [self._sample([one], (seed,), [source]) for one, seed, source in each]
+            return Drawn(torch.cat([one.pixels for one in drawn]), torch.cat([one.finite for one in drawn]))
         tensors = {name: self._stack([embedding[name] for embedding in embeddings]) for name in embeddings[0]}
         base_tensors = {name: tensor for name, tensor in tensors.items() if "." not in name}
         with self.numerics.attention_kernel():
-            if self.model.condition is not None:
-                guided = (self.sampling.cfg or 1) > 1
-                given = self.model.condition.arguments(self.pipeline, sources, guided)
+            if condition is not None:
+                given = condition.arguments(sources)
                 images = self._call(self.pipeline, self.model.kind, base_tensors, seeds, **given)
             elif self.refiner is None:
                 images = self._call(self.pipeline, self.model.kind, base_tensors, seeds)
