@@ -20,6 +20,7 @@ from prettyuseful.engine.store.base import Artifact, Manifest
 from prettyuseful.engine.store.local import LocalStore
 from prettyuseful.errors import DataError, MemoryLimitError, StepFailedError
 from prettyuseful.generators.base import Request, Sampling
+from prettyuseful.generators.choice import choice_of
 from prettyuseful.generators.encoder import PromptEncoder
 from prettyuseful.generators.sampler import DiffusersSampler
 from prettyuseful.numerics import Numerics
@@ -47,7 +48,7 @@ class Maker:
     def encoded(self) -> str:
         spec = EncodeSpec(
             generator="tiny",
-            model=Pinned(source=self.source, content="x"),
+            model=Pinned(source=choice_of(self.source), content="x"),
             sequence=None,
             guided=False,
             negative=None,
@@ -68,7 +69,7 @@ class Maker:
         """Run the step for micro-batches `first` to `stop` of four images. `changes` override its spec of ten cats."""
         fields: dict[str, Any] = {
             "generator": "tiny",
-            "model": Pinned(source=self.source, content="x"),
+            "model": Pinned(source=choice_of(self.source), content="x"),
             "sampling": self.sampling,
             "label": 0,
             "images": 10,
@@ -202,9 +203,9 @@ def test_all_batches_of_the_sampler_have_one_size(pipeline: Maker, monkeypatch: 
     """The batch size can change the last bits of the output of a UNet, so it must be constant."""
     sample, sizes = DiffusersSampler.sample, []
 
-    def watched(self: DiffusersSampler, embeddings: Any, seeds: tuple[int, ...]) -> torch.Tensor:
+    def watched(self: DiffusersSampler, embeddings: Any, seeds: tuple[int, ...], images: Any = None) -> torch.Tensor:
         sizes.append(len(seeds))
-        return sample(self, embeddings, seeds)
+        return sample(self, embeddings, seeds, images)
 
     monkeypatch.setattr(DiffusersSampler, "sample", watched)
     assert len(pipeline.rows()) == 10
@@ -263,11 +264,11 @@ def test_an_out_of_memory_error_of_a_mixed_micro_batch_names_a_size(
 ) -> None:
     sample, sizes = DiffusersSampler.sample, []
 
-    def sample_two(self: DiffusersSampler, embeddings: Any, seeds: tuple[int, ...]) -> torch.Tensor:
+    def sample_two(self: DiffusersSampler, embeddings: Any, seeds: tuple[int, ...], images: Any = None) -> torch.Tensor:
         sizes.append((len(embeddings), len(seeds)))
         if len(seeds) > 2:
             raise torch.OutOfMemoryError
-        return sample(self, embeddings, seeds)
+        return sample(self, embeddings, seeds, images)
 
     monkeypatch.setattr(DiffusersSampler, "sample", sample_two)
     with pytest.raises(MemoryLimitError, match="4 images per micro-batch exceed the memory; 2 fit"):
@@ -277,7 +278,7 @@ def test_an_out_of_memory_error_of_a_mixed_micro_batch_names_a_size(
 
 def test_a_generator_can_return_tensors(own: Callable[..., Maker]) -> None:
     tensors = own("OnTensors")
-    assert tensors.rows(0, 1, model=Pinned(source=tensors.source, content="y")) == own().rows(0, 1)
+    assert tensors.rows(0, 1, model=Pinned(source=choice_of(tensors.source), content="y")) == own().rows(0, 1)
 
 
 def test_the_manifest_records_the_applied_settings(pipeline: Maker) -> None:
@@ -346,7 +347,7 @@ def test_too_little_memory_for_the_weights_is_reported(pipeline: Maker, monkeypa
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
 
     release_model()
-    monkeypatch.setattr("prettyuseful.generators.sampler._load", load)
+    monkeypatch.setattr(DiffusersSampler, "_load", load)
     with pytest.raises(
         MemoryLimitError, match=r"^tiny: its weights exceed the memory .*; use sampling: \{quantise: fl"
     ):

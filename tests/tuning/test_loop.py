@@ -15,7 +15,7 @@ from prettyuseful.generators.choice import GeneratorChoice, Lora, choice_of
 from prettyuseful.generators.sampler import DiffusersSampler
 from prettyuseful.numerics import Numerics
 from prettyuseful.training.checkpoints import Checkpoints
-from prettyuseful.tuning.loop import TrainingImages, Tuned, Tuning, crop_to, native_size
+from prettyuseful.tuning.loop import TrainingImages, Tuned, Tuning, crop_to
 from prettyuseful.tuning.plan import TuneSettings
 
 SETTINGS = TuneSettings(steps=6, batch_size=2, rank=2, learning_rate=1e-2)
@@ -24,7 +24,7 @@ PROMPTS = ("a photo of a cat", "a photo of a dog", "a photo of a cat")
 
 def images(size: int = 32) -> TrainingImages:
     pixels = np.random.default_rng(0).integers(0, 256, (len(PROMPTS), size, size, 3), dtype=np.uint8)
-    return TrainingImages(pixels, PROMPTS)
+    return TrainingImages(tuple(map(Image.fromarray, pixels)), PROMPTS)
 
 
 class StoppedError(Exception):
@@ -105,8 +105,3 @@ def test_images_are_cropped_at_their_centre() -> None:
     assert (crop_to(image, 20) == (0, 0, 255)).all()
     assert crop_to(Image.new("L", (7, 500)), 16).shape == (16, 16, 3)
     assert crop_to(Image.new("RGB", (17, 16)), 16).shape == (16, 16, 3)
-
-
-def test_the_native_size_is_that_of_the_model() -> None:
-    assert native_size(choice_of("sdxl")) == 1024
-    assert native_size(choice_of("pocket-base")) == 32

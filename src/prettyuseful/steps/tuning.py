@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any, ClassVar
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from prettyuseful.engine.pinned import Pinned
 from prettyuseful.engine.step import Job, StepSpec
@@ -18,6 +16,9 @@ from prettyuseful.numerics import Numerics
 from prettyuseful.steps.generation import LORA_FILE
 from prettyuseful.steps.inputs import read_prompts, read_rows, write_json
 from prettyuseful.tuning.plan import TuneSettings
+
+if TYPE_CHECKING:
+    from prettyuseful.tuning.loop import TrainingImages
 
 CHECKPOINT_EVERY = 60.0
 _LOADING = ("load", "load-further")  # kinds of steps that load real images
@@ -57,7 +58,7 @@ class TuneSpec(StepSpec):
         write_json(job.folder / "losses.json", list(tuned.losses))
         return {
             "images": len(images.prompts),
-            "size": int(images.pixels.shape[1]),
+            "size": tuning.size,
             "loss_before": tuned.before,
             "loss_after": tuned.after,
             **({"warnings": checkpoints.warnings} if checkpoints.warnings else {}),
@@ -72,23 +73,23 @@ class TuneSpec(StepSpec):
     def assumed_pace(self) -> float | None:
         return self.pace if is_pocket(self.generator) else None
 
-    def _training_images(self, job: Job) -> Any:
+    def _training_images(self, job: Job) -> TrainingImages:
         """Return the images with their prompts.
 
         Raises:
             DataError: the input holds other images than real training images.
         """
         from prettyuseful.data.images import decode
-        from prettyuseful.tuning.loop import TrainingImages, crop_to, native_size
+        from prettyuseful.tuning.loop import TrainingImages
 
         manifest = job.inputs["images"].manifest
         if manifest.step not in _LOADING or manifest.spec.get("split") != "train":
             raise DataError("a generator is tuned on real training images only, never on test images")
-        prompts, size = read_prompts(job, "prompts"), self.settings.size or native_size(self.model.source)
-        pixels, texts, index = [], [], Counter[int]()
+        prompts = read_prompts(job, "prompts")
+        images, texts, index = [], [], Counter[int]()
         for row in read_rows(job, "images"):
             if self.label is None or row.label == self.label:
-                pixels.append(crop_to(decode(row.data, row.path), size))
+                images.append(decode(row.data, row.path))
                 texts.append(prompts.prompt_for(row.label, index[row.label]))
                 index[row.label] += 1
-        return TrainingImages(np.stack(pixels), tuple(texts))
+        return TrainingImages(tuple(images), tuple(texts))

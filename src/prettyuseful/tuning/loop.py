@@ -39,9 +39,9 @@ _FIXED_DRAWS = 32  # images, noise and noise levels on which the loss is measure
 
 @dataclass(frozen=True)
 class TrainingImages:
-    """Images (N, S, S, 3) uint8, and the prompt of each."""
+    """Images of any size, and the prompt of each."""
 
-    pixels: np.ndarray
+    images: tuple[Image.Image, ...]
     prompts: tuple[str, ...]
 
 
@@ -63,23 +63,12 @@ def crop_to(image: Image.Image, size: int) -> np.ndarray:
     return np.asarray(resized.crop((left, top, left + size, top + size)))
 
 
-def native_size(choice: GeneratorChoice) -> int:
-    """Return the height and width in pixels of the images that a model makes by default."""
-    model = choice.find()
-    if model.size is not None:
-        return model.size
-    from prettyuseful.generators.base import Sampling
-    from prettyuseful.generators.sampler import DiffusersSampler
-
-    return DiffusersSampler(choice, Sampling(steps=1), Numerics()).native_size
-
-
 class Tuning:
     """A training of LoRA weights.
 
     Args:
         choice: the model.
-        settings: how it is trained; its size is that of the images.
+        settings: how it is trained.
         images: the training images.
         seed: of the initial weights and of all draws.
         numerics: of the model's weights; LoRA weights are float32.
@@ -91,15 +80,17 @@ class Tuning:
     def __init__(
         self, choice: GeneratorChoice, settings: TuneSettings, images: TrainingImages, seed: int, numerics: Numerics
     ) -> None:
-        self.settings, self.numerics, self.size = settings, numerics, images.pixels.shape[1]
+        self.settings, self.numerics = settings, numerics
         model = choice.find()
         self.family: TunedFamily = TUNED[model.family]
         self.prompts = images.prompts
         self.embeddings = _encode(choice, images.prompts, numerics)
         kind = model.kind
         self.pipeline: Any = load_parts(model.source, kind, kind.text, numerics, single_file=choice.single_file)
-        self.means, self.deviations = self._latents(images.pixels)
-        self.denoiser: Any = getattr(self.pipeline, kind.denoiser).to(numerics.device)
+        self.denoiser: Any = getattr(self.pipeline, kind.denoiser)
+        self.size = settings.size or model.size or self._native_size
+        self.means, self.deviations = self._latents(np.stack([crop_to(image, self.size) for image in images.images]))
+        self.denoiser.to(numerics.device)
         self.denoiser.requires_grad_(False)
         self.name = kind.denoiser
         torch.manual_seed(derive_seed("tuning", seed, "weights") % 2**63)
@@ -117,6 +108,12 @@ class Tuning:
         self.schedule = torch.optim.lr_scheduler.ConstantLR(self.optimiser, factor=1.0)
         self.draws = torch.Generator().manual_seed(derive_seed("tuning", seed, "draws"))
         self._fixed_seed = derive_seed("tuning", seed, "fixed")
+
+    @property
+    def _native_size(self) -> int:
+        """The height and width in pixels of the images that the pipeline makes by default."""
+        latents = getattr(self.pipeline, "default_sample_size", None) or self.denoiser.config.sample_size
+        return int(latents * self.pipeline.vae_scale_factor)
 
     def run(self, checkpoints: Checkpoints, progress: Callable[[float], None]) -> Tuned:
         """Train all steps, from the latest checkpoint on.
