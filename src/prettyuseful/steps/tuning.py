@@ -32,7 +32,7 @@ class TuneSpec(StepSpec):
     """
 
     kind: ClassVar[str] = "tune"
-    pace: ClassVar[float] = 0.02
+    pace: ClassVar[float] = 0.012
     keeps_model: ClassVar[bool] = False
     grows: ClassVar[bool] = False
     generator: str
