@@ -57,7 +57,7 @@ class TuningPlanner:
         return {
             f"lora {number}": self._key(lora.path, label)
             for number, lora in enumerate(choice.loras)
-            if lora.path in self.plans
+            if lora.path is not None and lora.path in self.plans
         }
 
     def words(self, choice: GeneratorChoice) -> list[str]:
@@ -66,7 +66,8 @@ class TuningPlanner:
 
     def added(self, choice: GeneratorChoice) -> tuple[AddedWeights, ...]:
         """Return the tuned weights of a generator, for records."""
-        return tuple(self._record(lora.path, lora) for lora in choice.loras if lora.path in self.plans)
+        tuned = [lora for lora in choice.loras if lora.path in self.plans]
+        return tuple(self._record(str(lora.path), lora) for lora in tuned)
 
     def _record(self, name: str, lora: Lora) -> AddedWeights:
         plan, classes = self.plans[name], self.context.task.classes

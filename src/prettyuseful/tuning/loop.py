@@ -147,7 +147,7 @@ class Tuning:
         images = torch.randint(count, (size,), generator=self.draws)
         mirrored = torch.rand(size, generator=self.draws) < 0.5 if self.settings.flip else torch.zeros(size).bool()
         loss = self._loss(images, mirrored, self.draws)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.weights.parameters(), _CLIP_NORM)
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
@@ -190,7 +190,7 @@ class Tuning:
         images = torch.from_numpy(pixels).permute(0, 3, 1, 2)
         means, deviations = [], []
         for side in (images, images.flip(3)) if self.settings.flip else (images,):
-            for part in side.split(_ENCODED_AT_ONCE):
+            for part in torch.split(side, _ENCODED_AT_ONCE):
                 values = part.to(self.numerics.device).float().div(127.5).sub(1)
                 latents = vae.encode(values).latent_dist
                 means.append(((latents.mean - shift) * scale).cpu())
@@ -211,7 +211,7 @@ class Tuning:
             step, state = latest
             try:
                 restore(state, self.weights, self.optimiser, self.schedule, {"draws": self.draws})
-                losses = state.get("losses")
+                losses: Any = state.get("losses")
                 if not (0 < step <= self.settings.steps and is_like(losses, [0.0] * step)):
                     raise StepFailedError("the losses of its steps are missing")
                 return step, list(losses)
