@@ -20,7 +20,8 @@ from PIL import Image
 
 from prettyuseful.aesthetics import SCORES, Planes
 from prettyuseful.aesthetics.rows import offline_scores
-from prettyuseful.data.images import decode, encode_jpeg
+from prettyuseful.data.images import decode
+from prettyuseful.data.stored_format import StoredFormat
 from prettyuseful.data.threads import map_in_order
 
 ROWS = [SCORES[name] for name in offline_scores()]
@@ -57,7 +58,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     arguments = parser.parse_args()
     pixels = [make_image(seed, arguments.side) for seed in range(arguments.images)]
-    files = [encode_jpeg(image) for image in pixels]
+    files = [StoredFormat(name="jpeg").encode(image) for image in pixels]
     print(f"{len(ROWS)} scores, {len(pixels)} images of {arguments.side} px, {arguments.threads} threads")
     print(f"load of the machine before: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     cases: dict[str, tuple[Callable[[Any], Any], Sequence[Any]]] = {

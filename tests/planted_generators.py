@@ -48,6 +48,24 @@ class Black(Noise):
         return images
 
 
+class AllBlack(Noise):
+    """Images that show nothing."""
+
+    def generate(self, request: Request) -> Any:
+        return np.zeros_like(super().generate(request))
+
+
+class RarelyBlack(Noise):
+    """Of 40 images of one prompt in micro-batches of four, the first and the last show nothing."""
+
+    def generate(self, request: Request) -> Any:
+        images = super().generate(request)
+        for image, seed in zip(images, request.seeds, strict=True):
+            if seed in (derive_seed(0, request.class_name, request.prompt, index) for index in (0, 39)):
+                image[:] = 200
+        return images
+
+
 class Hungry(Noise):
     """Raises the out-of-memory error of an accelerator for more than three images."""
 

@@ -283,7 +283,7 @@ def test_a_large_data_set_is_split_into_shards_in_order(
     generate({"generator": planted("Noise"), **fields}, tmp_path / "out", task, numerics, tmp_path / "store", workers=1)
     rows = rows_in(tmp_path / "out")
     assert len(list((tmp_path / "out").glob("*.parquet"))) == 6
-    assert [row.path for row in rows] == [f"{name}/{i:06d}.jpg" for name in ("blue", "red") for i in range(230)]
+    assert [row.path for row in rows] == [f"{name}/{i:06d}.png" for name in ("blue", "red") for i in range(230)]
     prompts = [f"{article} {name}" for name in ("blue", "red") for _ in range(115) for article in ("a", "the")]
     assert [row.prompt for row in rows] == prompts
     seeds = [derive_seed(3, row.path.split("/")[0], row.prompt, i % 230) for i, row in enumerate(rows)]
@@ -296,22 +296,23 @@ def test_repeated_images_are_found_when_they_are_generated(shared_task: Path, tm
         "class Same:\n"
         "    version = '1'\n"
         "    def generate(self, request):\n"
-        "        ramp = np.arange(48, dtype=np.uint8)[:, None, None] * np.uint8(5)\n"
-        "        image = np.broadcast_to(ramp, (48, 48, 3)) * np.uint8(request.label)\n"
-        "        return np.stack([image] * len(request.seeds))\n"
+        "        ramp = np.arange(48, dtype=np.uint8)[:, None, None] * np.uint8(5 + request.label)\n"
+        "        images = np.broadcast_to(ramp, (len(request.seeds), 48, 48, 3)).copy()\n"
+        "        images[0] *= request.label\n"
+        "        return images\n"
         "    def applied(self):\n"
         "        return {}\n"
     )
-    fields = {"generator": f"{tmp_path / 'mine.py'}:Same", "images_per_class": 4}
+    fields = {"generator": f"{tmp_path / 'mine.py'}:Same", "images_per_class": 12}
     task = {"folder": str(shared_task)}
     dataset = generate(fields, tmp_path / "out", task, store=tmp_path / "store", workers=1)
-    # The class 0 is black. Of the class 1, three images repeat the first one.
+    # The first image of the class 0 is black. Others repeat the first one of their class that is not.
     assert {finding.check: finding.count for finding in dataset.findings if finding.misleads} == {
-        "without_contrast": 4,
-        "repeated": 3,
+        "without_contrast": 1,
+        "repeated": 10 + 11,
     }
     assert sum("no contrast" in note for note in dataset.notes) == 1
-    assert any(note.startswith("3 of 8 images of mine.py-Same (37.5%) repeat") for note in dataset.notes)
+    assert any(note.startswith("21 of 24 images of mine.py-Same (87.5%) repeat") for note in dataset.notes)
 
 
 def test_a_data_set_is_not_written_over_its_source(shared_task: Path, finished: Path, tmp_path: Path) -> None:

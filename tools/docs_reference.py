@@ -249,7 +249,7 @@ def _section(tables: SchemaTables, name: str, level: str = "##") -> Iterator[str
 
 _RECORD_COLUMNS = ("Field", "Type", "Meaning")
 _COLUMNS = {
-    "image": "encoded image; JPEG of quality 95 from generators, original bytes otherwise",
+    "image": "encoded image; in the format of the data set (PNG by default) from generators, original bytes otherwise",
     "label": "index of the class",
     "group": "images of one group are resampled and split together",
     "place": "where the image lies in its source, for real images",

@@ -216,7 +216,9 @@ class DatasetRecord(_Versioned):
     `prompts_cut`: number of prompts that a tokenizer truncated, by tokenizer. `pretrain`: data set for pretraining.
     `condition`: what the images were generated from besides prompts, such as `image-to-image at strength 0.6 from 8
     real training images per class`, or null; with it, classifiers trained on real images are not tested on it.
-    `applied`: settings that were applied when the images were made. `keys`: keys of its artifacts. `samples[class]`:
+    `applied`: settings that were applied when the images were made. `stored`: the format of generated images, such as
+    "PNG" or "JPEG of quality 95". `without_contrast`: number of generated images of one colour; `not_finite`: how many
+    of them are black, because their values were NaN or infinite. `keys`: keys of its artifacts. `samples[class]`:
     example images as base64 PNGs. `findings`: what the data checks found; null if they did not run on it. `draws`: how
     often its images were generated. All else is about draw 0, except `generation_seconds`, which is the sum over draws.
     `linear_probe`: for a forecast, the test on real training images of a linear probe that is fitted on the data set.
@@ -240,6 +242,9 @@ class DatasetRecord(_Versioned):
     pretrain: str | None = None
     condition: str | None = None
     applied: dict[str, JsonValue] = {}
+    stored: str | None = None
+    without_contrast: Count | None = None
+    not_finite: Count | None = None
     keys: dict[str, str]
     generation_seconds: Seconds | None = None
     size_bytes: Annotated[int, Field(ge=0)] | None = None

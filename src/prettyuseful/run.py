@@ -266,9 +266,12 @@ def generate(
     if inspected is not None and inspected_key != planned.key:
         findings = check_images(Sets((image_set(planned.name, "synthetic", inspected),)))
     # Images without contrast are counted while they are generated.
-    warnings = [finding.words for finding in findings if finding.misleads and finding.check != "without_contrast"]
+    warnings = [finding.words for finding in findings if finding.misleads and finding.check not in _COUNTED]
     notes = (*plan.notes, *_draw_notes(plan), *_contrast_notes(facts), *warnings)
     return GeneratedDataset(folder, planned.key, facts["images"], facts.get("prompts_cut", {}), facts, notes, findings)
+
+
+_COUNTED = ("without_contrast", "not_finite")
 
 
 def _draw_notes(plan: Plan) -> tuple[str, ...]:
@@ -278,12 +281,13 @@ def _draw_notes(plan: Plan) -> tuple[str, ...]:
 
 
 def _contrast_notes(facts: Mapping[str, Any]) -> tuple[str, ...]:
-    count = facts.get("without_contrast", 0)
+    count, not_finite = facts.get("without_contrast", 0), facts.get("not_finite", 0)
     if not count:
         return ()
+    broken = f" The values of {not_finite} of them were not finite (NaN or infinite)." if not_finite else ""
     return (
         f"{count} of {facts['images']} images have no contrast: they are black or of one other colour, as after an "
-        "overflow or from a safety checker; look at them before you use them.",
+        f"overflow or from a safety checker; look at them before you use them.{broken}",
     )
 
 

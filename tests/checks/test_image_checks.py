@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -72,6 +73,13 @@ def test_a_dark_photograph_and_a_thin_drawing_have_contrast() -> None:
     line[48] = 0
     found = image_checks.without_contrast(Sets((image_set([dark, Image.fromarray(line)]),)))
     assert list(found) == []
+
+
+def test_images_that_were_not_finite_are_counted_apart() -> None:
+    images = image_set({**clean(0), "a/x.png": encoded(Image.new("RGB", (48, 48)))})
+    (hit,) = image_checks.not_finite(Sets((replace(images, not_finite=1),)))
+    assert hit.words.startswith("1 of 25 images of photos (4.0%) is black, because its values were not finite")
+    assert list(image_checks.not_finite(Sets((images,)))) == []
 
 
 def test_several_problems_are_told_in_the_plural_with_a_few_examples() -> None:

@@ -12,6 +12,7 @@ import pytest
 from tests.cli.commands import call, call_here, one_error
 
 from prettyuseful.data.dataset import read_shard
+from prettyuseful.data.images import image_facts
 from prettyuseful.engine.store.local import LocalStore
 
 
@@ -51,7 +52,7 @@ def test_generate_writes_a_data_set(shared_task: Path, pipeline_folder: Path, tm
 
 def test_an_exported_data_set_can_be_read_again(finished: Path, shared_task: Path, tmp_path: Path) -> None:
     folder = finished / "out" / "datasets" / "tiny"
-    for layout, files in (("imagefolder", "*/*.jpg"), ("webdataset", "*.tar")):
+    for layout, files in (("imagefolder", "*/*.png"), ("webdataset", "*.tar")):
         exported = call_here("export", folder, "--format", layout, "--out", tmp_path / layout)
         assert exported.stdout == f"14 images in {tmp_path / layout}\n", exported.stderr
         assert len(list((tmp_path / layout).glob(files))) == (14 if layout == "imagefolder" else 1)
@@ -75,6 +76,9 @@ def test_a_user_error_in_export_is_reported_on_one_line(finished: Path, tmp_path
     [
         ("pocket-base", ("--prompts", "captions"), "prompts.strategy: expected 'class-name', 'template'"),
         ("pocket-base", ("--sampling", "{steps: 2"), "--sampling: '{steps: 2' is not valid YAML"),
+        ("pocket-base", ("--quality", "90"), "quality does not apply to png, which stores images without loss; set"),
+        ("pocket-base", ("--format", "jpg"), "invalid --format 'jpg'; choose png, jpeg or webp; did you mean 'jpeg'?"),
+        ("{task}/train", ("--format", "png"), "format has no effect here: the images already exist"),
         ("{task}/train", ("--seed", "0"), "seed has no effect here: the images already exist"),
         ("{task}/test", ("--task", "photos"), "has no images of 16 of the task's 16 classes"),
         ("pocket-base", ("--out", "{task}"), "contains other files"),
@@ -124,9 +128,21 @@ def test_images_without_contrast_and_changed_class_names_are_reported(
     for split in ("train", "test"):
         (folder_task / split / "red").rename(folder_task / split / "dark_red")
     task = f"{{folder: {folder_task}, classes: {{blue: n01440764}}}}"
-    result = call(*arguments(planted("Black"), folder_task, tmp_path / "out", "--task", task))
+    options = ("--task", task, "--images-per-class", 40, "--format", "jpeg", "--quality", 90)
+    result = call(*arguments(planted("RarelyBlack"), folder_task, tmp_path / "out", *options))
     notes = result.stdout.splitlines()[1:]
     assert "Class names in prompts: 'n01440764' is 'tench', 'dark_red' is 'dark red'." in notes
-    assert any(note.startswith("8 of 10 images have no contrast: they are black") for note in notes)
+    assert any(note.startswith("4 of 80 images have no contrast: they are black") for note in notes)
     rows = [row for shard in sorted((tmp_path / "out").glob("*.parquet")) for row in read_shard(shard)]
     assert {row.prompt for row in rows} == {"tench", "dark red"}
+    assert {image_facts(row.data, row.path).jpeg_quality for row in rows} == {90}
+
+
+def test_images_that_show_nothing_are_refused_with_exit_code_2(
+    shared_task: Path, planted: Callable[[str], str], tmp_path: Path
+) -> None:
+    result = call(*arguments(planted("Black"), shared_task, tmp_path / "out"))
+    assert result.returncode == 2
+    message = result.stderr.splitlines()[-1]
+    assert message.startswith("error: planted_generators:Black: 8 of 10 images (80.0%) show nothing, more than the ")
+    assert "(blue/000001.png, blue/000002.png, blue/000003.png and 5 more)" in message

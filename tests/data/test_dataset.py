@@ -20,9 +20,11 @@ from prettyuseful.data.dataset import (
     shard_schema,
     write_shard,
 )
-from prettyuseful.data.images import encode_jpeg, encode_png
+from prettyuseful.data.images import encode_png
+from prettyuseful.data.stored_format import StoredFormat
 
 CLASSES = ("cat", "dog")
+JPEG = StoredFormat(name="jpeg")
 ROWS = st.builds(
     Row,
     data=st.binary(max_size=50),
@@ -62,7 +64,7 @@ def picture(colour: int) -> np.ndarray:
 def folder(tmp_path: Path) -> Path:
     rows = [
         Row(encode_png(picture(10)), "cat/0.png", 0, "g0", place="upper left"),
-        Row(encode_jpeg(picture(200)), "dog/0.jpg", 1, "dog/0.jpg", prompt="dog", seed=2**62, generator="pocket-base"),
+        Row(JPEG.encode(picture(200)), "dog/0.jpg", 1, "dog/0.jpg", prompt="dog", seed=2**62, generator="pocket-base"),
     ]
     write_shard(tmp_path / shard_name(0, 1), rows, CLASSES)
     (tmp_path / "README.md").write_text(dataset_card("pets", CLASSES, "Two pets."))

@@ -21,10 +21,11 @@ from PIL import Image
 
 from prettyuseful.data.dataset import Row, shard_name, write_shard
 from prettyuseful.data.export import export_dataset, export_imagefolder, export_webdataset
-from prettyuseful.data.images import encode_jpeg, encode_png
+from prettyuseful.data.images import encode_png
 from prettyuseful.data.sources.class_names import normalised
 from prettyuseful.data.sources.open import open_source
 from prettyuseful.data.sources.safe_reading import check_label
+from prettyuseful.data.stored_format import StoredFormat
 from prettyuseful.errors import DataError
 
 CLASSES = ("polar bear", "dog")
@@ -33,7 +34,7 @@ EXPORTS: tuple[Callable[..., int], ...] = (export_imagefolder, export_webdataset
 
 def make_row(i: int, classes: tuple[str, ...] = CLASSES) -> Row:
     label, pixels = i % len(classes), np.full((8, 8, 3), 20 * i, np.uint8)
-    suffix, data = ("png", encode_png(pixels)) if i < 2 else ("jpg", encode_jpeg(pixels))
+    suffix, data = ("png", encode_png(pixels)) if i < 2 else ("jpg", StoredFormat(name="jpeg").encode(pixels))
     path = f"{classes[label]}/{i:06d}.{suffix}"
     return Row(data, path, label, path, prompt=f"a {classes[label]}", seed=2**62 + i, generator="pocket")
 
@@ -126,7 +127,7 @@ def row_at(path: str) -> Row:
 
 
 def test_file_suffix_follows_the_image_format(tmp_path: Path) -> None:
-    jpeg = encode_jpeg(np.zeros((2, 2, 3), np.uint8))
+    jpeg = StoredFormat(name="jpeg").encode(np.zeros((2, 2, 3), np.uint8))
     rows = [
         row_at("a.jpg"),
         replace(row_at("b.png"), data=jpeg),

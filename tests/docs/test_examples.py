@@ -22,6 +22,7 @@ from prettyuseful.plan.study import make_plan
 from prettyuseful.plugins import is_plugin
 from prettyuseful.study.file import Study
 from prettyuseful.study.reading import load_study
+from prettyuseful.tasks.source import TaskSource
 
 PAGES = [path for path in markdown_files() if blocks_of(path)]
 TUTORIALS = [DOCS / "quick-start.md", *sorted((DOCS / "tutorials").glob("*.md"))]
@@ -133,6 +134,10 @@ def with_bundled_images(content: Mapping[str, Any], folder: Path) -> dict[str, A
         if isinstance(value, dict):
             if key == "task" and not is_plugin(str(value.get("name"))):
                 return "photos"
+            if key == "prompts" and "file" in value:
+                lines = [f"{name},a prompt" for name in TaskSource(name="photos").open().classes]
+                (folder / value["file"]).write_text("\n".join(["class,prompt", *lines]), "utf-8")
+                return value
             if key == "generator":  # files of the reader
                 tunings = [*content.get("tune", ())]
                 value = {name: entry for name, entry in value.items() if name not in _FILES or entry in tunings}

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from prettyuseful.generators.contrast import has_contrast
+from prettyuseful.generators.contrast import blank_problem, has_contrast
 
 RAMP = np.arange(64, dtype=np.uint8)[:, None, None].repeat(48, axis=1)
 
@@ -24,3 +24,11 @@ def test_a_picture_in_one_channel_has_contrast(channel: int) -> None:
     pixels[..., channel] = RAMP[..., 0]
     assert has_contrast(pixels)
     assert has_contrast(pixels.repeat(20, axis=0).repeat(20, axis=1))
+
+
+def test_both_kinds_of_images_that_show_nothing_are_named_with_what_to_do() -> None:
+    assert blank_problem(200, 12, ["cat/000001.png", "dog/000007.png"], 10, "float16") == (
+        "12 of 200 images (6.0%) show nothing, more than the allowed 5%: 10 held values that are not finite (NaN or "
+        "infinite) in float16 and 2 have one colour (cat/000001.png, dog/000007.png and 10 more); set another number "
+        "format, such as numerics: {dtype: bfloat16} or float32, or change the prompts"
+    )

@@ -43,6 +43,10 @@ def request(
     return request_images(model, requests, KeptImages(folder), allowance, lambda _: None, QUICK)
 
 
+def counts(sent: int, refused: int, charged: int, blank: int) -> dict[str, int]:
+    return {"requests_sent": sent, "requests_refused": refused, "requests_charged": charged, "blank_images": blank}
+
+
 def prompts(server: Server) -> list[str]:
     return [request.body["prompt"] for request in server.requests]
 
@@ -51,14 +55,14 @@ def test_images_are_returned_in_order_as_received(server: Server, tmp_path: Path
     server.replies = [draws(png(9, "JPEG")), draws(png(8), revised_prompt="better"), draws(png(7, "WEBP")), SAFETY]
     received = request(server, tmp_path)
     assert [image.data for image in received.images] == [png(9, "JPEG"), png(8), png(7, "WEBP"), png(5)]
-    assert received.counts == {"sent": 5, "refused": 1, "blank": 0, "charged": 4}
+    assert received.counts == counts(5, 1, 4, 0)
     assert summarise(received, "cat") == {
-        "served": {"painter-0613": 4},
-        "formats": {"JPEG": 1, "PNG": 2, "WEBP": 1},
-        "sizes": {"16x12": 4},
-        "sent": {"cat": 5},
-        "refused": {"cat": 1},
-        "charged": {"cat": 4},
+        "model_served": {"painter-0613": 4},
+        "formats_received": {"JPEG": 1, "PNG": 2, "WEBP": 1},
+        "sizes_received": {"16x12": 4},
+        "requests_sent": {"cat": 5},
+        "requests_refused": {"cat": 1},
+        "requests_charged": {"cat": 4},
         "prompts_revised": {"cat": 1},
     }
 
@@ -71,7 +75,7 @@ def test_what_has_arrived_is_never_asked_for_again(server: Server, tmp_path: Pat
     assert prompts(server) == ["a cat 0", "a cat 1", "a cat 2", "a cat 2", "a cat 3"]
     assert first == request(server, tmp_path)
     assert len(server.requests) == 5
-    assert first.counts["charged"] == 4
+    assert first.counts["requests_charged"] == 4
 
 
 def test_a_damaged_image_is_asked_for_again(server: Server, tmp_path: Path) -> None:
@@ -85,7 +89,7 @@ def test_a_damaged_image_is_asked_for_again(server: Server, tmp_path: Path) -> N
 def test_an_image_of_one_colour_is_paid_counted_and_asked_for_again(server: Server, tmp_path: Path) -> None:
     server.replies = [draws(blank())]
     received = request(server, tmp_path)
-    assert received.counts == {"sent": 5, "refused": 0, "blank": 1, "charged": 5}
+    assert received.counts == counts(5, 0, 5, 1)
     server.default_reply = draws(blank())
     with pytest.raises(StepFailedError, match=r"failed for 1 of 1 images \(cat/000000\): the image is of one colour"):
         request(server, tmp_path / "other", 1)

@@ -40,7 +40,7 @@ def findings(artifact: Artifact) -> list[dict[str, Any]]:
 
 def test_every_image_of_a_data_set_is_inspected(make: Make) -> None:
     artifact = inspected(make, 0, 500)
-    assert artifact.manifest.facts == {"images": 25}
+    assert artifact.manifest.facts == {"images": 25, "not_finite": 0}
     images = image_set("made", "synthetic", artifact)
     assert (images.name, images.role, images.title, len(images)) == ("made", "synthetic", "images of made", 25)
     assert "a/copy-500.png" in images.table.paths

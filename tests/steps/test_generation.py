@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from prettyuseful.data.dataset import Row, read_shard
+from prettyuseful.data.images import decode
+from prettyuseful.data.stored_format import StoredFormat
 from prettyuseful.engine.cache import release_model
 from prettyuseful.engine.keys import derive_seed
 from prettyuseful.engine.pinned import Pinned
@@ -19,7 +23,7 @@ from prettyuseful.engine.step import Step, StepSpec, run_step
 from prettyuseful.engine.store.base import Artifact, Manifest
 from prettyuseful.engine.store.local import LocalStore
 from prettyuseful.errors import DataError, MemoryLimitError, StepFailedError
-from prettyuseful.generators.base import Request, Sampling
+from prettyuseful.generators.base import Drawn, Request, Sampling
 from prettyuseful.generators.choice import choice_of
 from prettyuseful.generators.encoder import PromptEncoder
 from prettyuseful.generators.sampler import DiffusersSampler
@@ -121,7 +125,7 @@ def own(tmp_path: Path, planted: Callable[[str], str]) -> Callable[..., Maker]:
 
 def test_images_do_not_depend_on_the_shards(maker: Maker) -> None:
     whole = maker.rows()
-    assert [row.path for row in whole] == [f"cat/{i:06d}.jpg" for i in range(10)]
+    assert [row.path for row in whole] == [f"cat/{i:06d}.png" for i in range(10)]
     assert maker.rows(2, 3) + maker.rows(0, 1) + maker.rows(1, 2) == whole[8:] + whole[:8]
 
 
@@ -129,7 +133,7 @@ def test_images_do_not_depend_on_the_shards_with_several_prompts(make_maker: Mak
     """Micro-batch 0 has images 0, 2, 4, 6 of the first prompt, micro-batch 1 has 1, 3, 5, 7 of the second."""
     maker = make_maker(TWO)
     whole = maker.rows(0, 4)
-    assert [row.path for row in whole] == [f"cat/{i:06d}.jpg" for i in range(10)]
+    assert [row.path for row in whole] == [f"cat/{i:06d}.png" for i in range(10)]
     assert [row.prompt for row in whole] == ["cat", "a cat"] * 5
     assert maker.rows(2, 4) == whole[8:]
     assert sorted(maker.rows(3, 4) + maker.rows(1, 2), key=lambda row: row.path) == whole[1::2]
@@ -147,18 +151,16 @@ def test_generation_is_reproducible_in_another_store(make_maker: MakeMaker) -> N
 def test_an_interrupted_shard_is_not_stored_and_is_generated_again(
     maker: Maker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from prettyuseful.data import images
+    encode, calls = StoredFormat.encode, []
 
-    encode, calls = images.encode_jpeg, []
-
-    def interrupted(image: Any) -> bytes:
+    def interrupted(self: StoredFormat, image: Any) -> bytes:
         calls.append(image)
         if len(calls) == 6:
             raise KeyboardInterrupt
-        return encode(image)
+        return encode(self, image)
 
     with monkeypatch.context() as patch:
-        patch.setattr(images, "encode_jpeg", interrupted)
+        patch.setattr(StoredFormat, "encode", interrupted)
         with pytest.raises(KeyboardInterrupt):
             maker.rows()
     assert [m.step for m in maker.store.list() if m.step == "generate"] == []
@@ -201,13 +203,13 @@ def test_every_micro_batch_has_one_prompt_and_the_same_size(own: Callable[..., M
 
 def test_all_batches_of_the_sampler_have_one_size(pipeline: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
     """The batch size can change the last bits of the output of a UNet, so it must be constant."""
-    sample, sizes = DiffusersSampler.sample, []
+    draw, sizes = DiffusersSampler.draw, []
 
-    def watched(self: DiffusersSampler, embeddings: Any, seeds: tuple[int, ...], images: Any = None) -> torch.Tensor:
+    def watched(self: DiffusersSampler, embeddings: Any, seeds: tuple[int, ...], images: Any) -> Drawn:
         sizes.append(len(seeds))
-        return sample(self, embeddings, seeds, images)
+        return draw(self, embeddings, seeds, images)
 
-    monkeypatch.setattr(DiffusersSampler, "sample", watched)
+    monkeypatch.setattr(DiffusersSampler, "draw", watched)
     assert len(pipeline.rows()) == 10
     assert sizes == [4] * 3
 
@@ -232,7 +234,7 @@ def several(tmp_path: Path, pipeline_folder: Path) -> Maker:
 
 def test_mixed_micro_batches_do_not_depend_on_the_shards(several: Maker) -> None:
     whole = several.rows(encoding=MIXED)
-    assert [row.path for row in whole] == [f"cat/{i:06d}.jpg" for i in range(10)]
+    assert [row.path for row in whole] == [f"cat/{i:06d}.png" for i in range(10)]
     assert [row.prompt for row in whole] == (["cat", "a cat", "the cat"] * 4)[:10]
     assert several.rows(2, 3, encoding=MIXED) + several.rows(0, 1, encoding=MIXED) == whole[8:] + whole[:4]
     assert several.rows(1, 2, images=5, encoding=MIXED) == whole[4:5]  # the rest of the batch is padding
@@ -262,15 +264,15 @@ def test_truncated_prompts_of_a_mixed_shard_are_counted(tmp_path: Path, pipeline
 def test_an_out_of_memory_error_of_a_mixed_micro_batch_names_a_size(
     several: Maker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sample, sizes = DiffusersSampler.sample, []
+    draw, sizes = DiffusersSampler.draw, []
 
-    def sample_two(self: DiffusersSampler, embeddings: Any, seeds: tuple[int, ...], images: Any = None) -> torch.Tensor:
+    def draw_two(self: DiffusersSampler, embeddings: Any, seeds: tuple[int, ...], images: Any) -> Drawn:
         sizes.append((len(embeddings), len(seeds)))
         if len(seeds) > 2:
             raise torch.OutOfMemoryError
-        return sample(self, embeddings, seeds, images)
+        return draw(self, embeddings, seeds, images)
 
-    monkeypatch.setattr(DiffusersSampler, "sample", sample_two)
+    monkeypatch.setattr(DiffusersSampler, "draw", draw_two)
     with pytest.raises(MemoryLimitError, match="4 images per micro-batch exceed the memory; 2 fit"):
         several.rows(encoding=MIXED)
     assert sizes == [(4, 4), (2, 2)]
@@ -315,7 +317,7 @@ def test_a_data_set_consists_of_its_shards_in_order(own: Callable[..., Maker]) -
     names = [entry.name for entry in result.manifest.files]
     assert names == [f"data-{i:05d}-of-00004.parquet" for i in range(4)]
     paths = [row.path for name in names for row in read_shard(result.path(name))]
-    assert paths == [f"{name}/{i:06d}.jpg" for name in CLASSES for i in range(10)]
+    assert paths == [f"{name}/{i:06d}.png" for name in CLASSES for i in range(10)]
     assert result.manifest.facts["images"] == 20
     assert result.manifest.facts["applied"] == {"noise": 55}
 
@@ -385,15 +387,15 @@ def test_too_little_memory_in_a_step_that_encodes_is_reported(
 def test_what_libraries_log_for_every_batch_is_kept_once(
     pipeline: Maker, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    sample = DiffusersSampler.sample
+    draw = DiffusersSampler.draw
 
-    def chatty(self: DiffusersSampler, *arguments: Any) -> torch.Tensor:
+    def chatty(self: DiffusersSampler, *arguments: Any) -> Drawn:
         logging.getLogger("diffusers.models").warning("%d modules should be kept in float32", len(calls))
         calls.append(1)
-        return sample(self, *arguments)
+        return draw(self, *arguments)
 
     calls: list[int] = []
-    monkeypatch.setattr(DiffusersSampler, "sample", chatty)
+    monkeypatch.setattr(DiffusersSampler, "draw", chatty)
     facts = pipeline.shard(0, 3).manifest.facts
     assert len(calls) == 3
     assert facts["library_logs"] == ["0 modules should be kept in float32"]
@@ -414,10 +416,116 @@ def test_invalid_images_raise_an_error(own: Callable[..., Maker], kind: str, pro
         own(kind).rows()
 
 
-def test_images_without_contrast_are_counted(own: Callable[..., Maker]) -> None:
-    maker = own("Black")
-    shards = [maker.shard(first, first + 1) for first in range(3)]  # of 4, 4 and 2 images
-    assert [shard.manifest.facts["without_contrast"] for shard in shards] == [3, 3, 1]
-    keys = {f"{i}": shard.manifest.key for i, shard in enumerate(shards)}
-    collected = maker.make(CollectSpec(classes=CLASSES, images_per_class=5), keys)
-    assert collected.manifest.facts["without_contrast"] == 7
+def collect(maker: Maker, *shards: Artifact, images: int) -> Artifact:
+    """Collect shards of one class as a data set."""
+    inputs = {f"{i}": shard.manifest.key for i, shard in enumerate(shards)}
+    return maker.make(CollectSpec(classes=("cat",), images_per_class=images), inputs)
+
+
+@pytest.mark.parametrize("stored", [StoredFormat(), StoredFormat(name="webp")], ids=str)
+def test_the_pixels_of_the_model_are_stored_unchanged(
+    make_maker: MakeMaker, stored: StoredFormat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: dict[str, bytes] = {}
+    encode = StoredFormat.encode
+
+    def noting(self: StoredFormat, pixels: Any) -> bytes:
+        data = encode(self, pixels)
+        made[data.hex()] = pixels.tobytes()
+        return data
+
+    monkeypatch.setattr(StoredFormat, "encode", noting)
+    for row in make_maker().rows(stored=stored):
+        assert row.path.endswith(stored.suffix)
+        assert decode(row.data, row.path).tobytes() == made[row.data.hex()]
+
+
+def test_the_format_changes_files_and_keys_and_not_the_pixels_that_are_made(own: Callable[..., Maker]) -> None:
+    maker = own()
+    png, paper = maker.shard(0, 1), maker.shard(0, 1, stored=StoredFormat(name="jpeg"))
+    coarse = maker.shard(0, 1, stored=StoredFormat(name="jpeg", quality=20))
+    assert len({png.manifest.key, paper.manifest.key, coarse.manifest.key}) == 3
+    # JPEG of quality 95 was once the only format, so its keys have no field for it.
+    assert "stored" not in paper.manifest.spec
+    assert png.manifest.spec["stored"] == {"name": "png", "quality": None}
+    files = [[row.data for row in read_shard(shard.path("shard.parquet"))] for shard in (png, paper, coarse)]
+    for lossless, fine, rough in zip(*files, strict=True):
+        assert StoredFormat(name="jpeg").encode(np.asarray(decode(lossless, "x"))) == fine
+        assert len(rough) < len(fine)
+
+
+def test_a_few_images_that_show_nothing_are_kept_and_counted(own: Callable[..., Maker]) -> None:
+    maker = own("RarelyBlack")
+    shards = [maker.shard(first, first + 2, images=40) for first in range(0, 10, 2)]
+    assert [shard.manifest.facts["without_contrast"] for shard in shards] == [1, 0, 0, 0, 1]
+    facts = collect(maker, *shards, images=40).manifest.facts
+    assert (facts["without_contrast"], facts["not_finite"]) == (2, 0)
+    assert facts["blank"] == ["cat/000000.png", "cat/000039.png"]
+
+
+def test_a_data_set_with_too_many_images_that_show_nothing_is_refused(own: Callable[..., Maker]) -> None:
+    maker = own("RarelyBlack")
+    shards = [maker.shard(first, first + 2, images=40) for first in (0, 8)]
+    with pytest.raises(DataError) as raised:
+        collect(maker, *shards, images=16)
+    assert str(raised.value) == (
+        "tiny: 2 of 16 images (12.5%) show nothing, more than the allowed 5%: 2 have one colour (cat/000000.png, "
+        "cat/000039.png); mend the generator, or change the prompts"
+    )
+
+
+def test_a_step_stops_when_none_of_its_images_shows_anything(own: Callable[..., Maker], asked: list[Request]) -> None:
+    maker = own("AllBlack")
+    assert maker.shard(0, 1).manifest.facts["without_contrast"] == 4  # too few to be sure
+    with pytest.raises(DataError, match=r"tiny: 8 of 8 images \(100.0%\) show nothing.* and 5 more\); mend the gen"):
+        maker.rows(0, 25, images=100)
+    assert len(asked) < 1 + 25
+
+
+def test_images_that_are_not_finite_are_stored_black_and_counted(
+    pipeline: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One overflow must not cost a data set, and its image must not look like one of the model."""
+    break_images(monkeypatch, {1})
+    shard = pipeline.shard(0, 3)
+    facts = shard.manifest.facts
+    assert (facts["images"], facts["without_contrast"], facts["not_finite"]) == (10, 1, 1)
+    images = [np.asarray(decode(row.data, row.path)) for row in read_shard(shard.path("shard.parquet"))]
+    assert [bool(image.any()) for image in images] == [True, False, *[True] * 8]
+    with pytest.raises(DataError) as raised:
+        collect(pipeline, shard, images=10)
+    assert str(raised.value) == (
+        "tiny: 1 of 10 images (10.0%) show nothing, more than the allowed 5%: 1 held values that are not finite (NaN "
+        "or infinite) in float32 (cat/000001.png); change the prompts or the sampling settings"
+    )
+
+
+def test_another_number_format_is_named_for_values_that_are_not_finite(
+    pipeline: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    break_images(monkeypatch, set(range(100)))
+    numerics = Numerics(dtype="bfloat16")
+    with pytest.raises(DataError, match=r"in bfloat16 .*; set another number format, such as numerics: .* or float32"):
+        pipeline.shard(0, 3, numerics=numerics)
+
+
+def break_images(monkeypatch: pytest.MonkeyPatch, broken: set[int]) -> None:
+    """Let the VAE return NaN for the images with these numbers, in the order in which they are drawn."""
+    load, drawn = DiffusersSampler._load, itertools.count()
+
+    def broken_load(*arguments: Any) -> Any:
+        pipeline = load(*arguments)
+        decode_latents = pipeline.vae.decode
+
+        def decode_broken(latents: torch.Tensor, *args: Any, **options: Any) -> Any:
+            (images,) = decode_latents(latents, *args, **options)
+            for image in images:
+                if next(drawn) in broken:
+                    image[0, 0, 0] = torch.nan
+            return (images,)
+
+        pipeline.vae.decode = decode_broken
+        return pipeline
+
+    monkeypatch.setattr(DiffusersSampler, "_load", broken_load)
+    release_model()

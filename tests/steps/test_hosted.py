@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.chat_server import Server, draws, paints, png, running_server, sends
+from tests.chat_server import CANARY, Server, draws, paints, png, running_server, sends
 from tests.cli.commands import call_here, one_error
 from tests.runs import COMMAND
 
@@ -61,7 +61,19 @@ def test_a_shard_holds_the_bytes_as_received(make: Make, prompts: Artifact, serv
     ]
     assert {(row.seed, row.generator, row.label) for row in rows} == {(None, "painter", 0)}
     assert json.loads(artifact.path(REVISED).read_text()) == {"1": "A cat."}
-    assert artifact.manifest.facts["applied"]["seed"] == "none was sent"
+    assert artifact.manifest.facts["applied"]["seed_sent"] is None
+
+
+def test_the_key_of_the_endpoint_is_in_no_artifact(
+    make: Make, prompts: Artifact, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PAINTER_KEY", CANARY)
+    server.default_reply = draws(png(1), revised_prompt=f"A cat, {CANARY}.")
+    model = HostedModel(endpoint=server.url, model="painter", api_key_env="PAINTER_KEY")
+    artifact = make(spec(server, model=model.pin()), prompts=prompts)
+    assert {request.headers["Authorization"] for request in server.requests} == {f"Bearer {CANARY}"}
+    files = [artifact.path(entry.name).read_bytes() for entry in artifact.manifest.files]
+    assert not [content for content in (*files, artifact.manifest.model_dump_json().encode()) if b"canary" in content]
 
 
 def test_a_data_set_says_what_the_server_told(
@@ -77,13 +89,13 @@ def test_a_data_set_says_what_the_server_told(
         "endpoint": server.url,
         "size": None,
         "options": {},
-        "seed": "none was sent",
-        "served": {"painter-0613": 6},
-        "formats": {"PNG": 6},
-        "sizes": {"16x12": 6},
-        "sent": {"cat": 4, "dog": 3},
-        "refused": {"cat": 1},
-        "charged": {"cat": 3, "dog": 3},
+        "seed_sent": None,
+        "model_served": {"painter-0613": 6},
+        "formats_received": {"PNG": 6},
+        "sizes_received": {"16x12": 6},
+        "requests_sent": {"cat": 4, "dog": 3},
+        "requests_refused": {"cat": 1},
+        "requests_charged": {"cat": 3, "dog": 3},
         "prompts_revised": {"cat": 1},
     }
 
@@ -141,7 +153,7 @@ def test_a_run_that_is_killed_asks_for_no_image_twice(server: Server, shared_tas
     before = len(server.requests)
     result = generate_hosted(server, shared_task, tmp_path)
     assert len(server.requests) - before == 60 - len(kept)
-    charged = sum(result["applied"]["charged"].values())
+    charged = sum(result["applied"]["requests_charged"].values())
     assert charged == before + 60 - len(kept)
 
 

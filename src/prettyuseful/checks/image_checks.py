@@ -29,6 +29,14 @@ def without_contrast(sets: Sets) -> Iterator[Hit]:
             yield _hit(images, mask, "has no contrast", "have no contrast", parts)
 
 
+def not_finite(sets: Sets) -> Iterator[Hit]:
+    for images in sets.checked:
+        if count := images.not_finite:
+            what = verb(count, "is black, because its values were", "are black, because their values were")
+            words = f"{count_of(count, images)} {what} not finite (NaN or infinite)."
+            yield Hit(images.name, count, len(images), words)
+
+
 def unreadable(sets: Sets) -> Iterator[Hit]:
     for images in sets.checked:
         problems = images.table.unreadable

@@ -114,7 +114,8 @@ class ImageSet:
     """A set of images with its role.
 
     `title`: what the images are in a sentence, such as `real test images`. `conditioned`: whether they were generated
-    from real training images, after which their groups are named.
+    from real training images, after which their groups are named. `not_finite`: how many of them are black, because the
+    values that a generator made were not finite.
     """
 
     name: str
@@ -122,6 +123,7 @@ class ImageSet:
     table: ImageTable
     title: str = ""
     conditioned: bool = False
+    not_finite: int = 0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "title", self.title or f"images of {self.name}")

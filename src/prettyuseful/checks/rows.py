@@ -80,6 +80,14 @@ _ROWS = (
         function=image_checks.without_contrast,
     ),
     Check(
+        id="not_finite",
+        title="Images that are not finite",
+        finds="Generated images whose values were NaN or infinite. They are stored black.",
+        severity="warning",
+        advice="Generate them in another number format, such as numerics: {dtype: bfloat16} or float32.",
+        function=image_checks.not_finite,
+    ),
+    Check(
         id="ungrouped",
         title="Groups are missing",
         finds="File names that look like frames, crops or augmented copies of one source, without a group.",

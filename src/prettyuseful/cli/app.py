@@ -199,6 +199,14 @@ class Budget(StrEnum):
     full = "full"
 
 
+class ImageFormat(StrEnum):
+    """The format of generated images."""
+
+    png = "png"
+    jpeg = "jpeg"
+    webp = "webp"
+
+
 class ExportFormat(StrEnum):
     """The layout of an exported data set."""
 

@@ -11,6 +11,7 @@ from prettyuseful.cli.app import (
     DEFAULT_STORE,
     Command,
     ExportFormat,
+    ImageFormat,
     JsonOption,
     OnOption,
     Panel,
@@ -81,6 +82,26 @@ def generate(
             rich_help_panel=Panel.DATA,
         ),
     ] = None,
+    image_format: Annotated[
+        ImageFormat | None,
+        typer.Option(
+            "--format",
+            help="How images are stored. PNG, and WebP without --quality, are lossless.",
+            show_default="png",
+            rich_help_panel=Panel.DATA,
+        ),
+    ] = None,
+    quality: Annotated[
+        int | None,
+        typer.Option(
+            "--quality",
+            min=1,
+            max=100,
+            help="Quality of JPEG (95 unless set) or WebP.",
+            show_default=False,
+            rich_help_panel=Panel.DATA,
+        ),
+    ] = None,
     seed: Annotated[
         int | None,
         typer.Option("--seed", min=0, help="Random seed.", show_default="0", rich_help_panel=Panel.DATA),
@@ -111,8 +132,8 @@ def generate(
     for key, value in {"prompts": prompts, "sampling": sampling}.items():
         if value is not None:
             fields[key] = parse_yaml(f"--{key}", value)
-    if seed is not None:
-        fields["seed"] = seed
+    given = {"seed": seed, "format": image_format and image_format.value, "quality": quality}
+    fields |= {key: value for key, value in given.items() if value is not None}
     task_source: Any = {"folder": task} if is_folder(task) else parse_yaml("--task", task)
     numerics_fields = parse_yaml("--numerics", numerics) if numerics else None
     with StepProgress() as progress:

@@ -36,11 +36,9 @@ from prettyuseful.redaction import redact_line
 
 __all__ = [
     "IMAGE_SUFFIXES",
-    "JPEG_QUALITY",
     "MAX_PIXELS",
     "ImageFacts",
     "decode",
-    "encode_jpeg",
     "encode_png",
     "image_facts",
     "open_image",
@@ -49,7 +47,6 @@ __all__ = [
     "to_square",
 ]
 
-JPEG_QUALITY = 95
 _THUMBNAIL = 96
 _MAX_ASPECT = 4  # long side over short side
 
@@ -183,21 +180,12 @@ def to_short_side(image: Image.Image, size: int) -> np.ndarray:
 
 def encode_png(pixels: np.ndarray) -> bytes:
     """Encode (H, W, 3) uint8 pixels as PNG, without loss."""
-    return _encode(pixels, "PNG")
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 def thumbnail(image: Image.Image) -> str:
     """Return the centred square as a PNG of at most 96 px for a report, base64-encoded."""
     small = to_square(image, min(_THUMBNAIL, *image.size))
     return str(base64.b64encode(encode_png(np.ascontiguousarray(small))), "ascii")
-
-
-def encode_jpeg(pixels: np.ndarray) -> bytes:
-    """Encode (H, W, 3) uint8 pixels as JPEG, with quality 95 and Pillow's chroma subsampling, as in the paper."""
-    return _encode(pixels, "JPEG", quality=JPEG_QUALITY)
-
-
-def _encode(pixels: np.ndarray, kind: str, **options: int) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, kind, **options)
-    return buffer.getvalue()

@@ -15,7 +15,6 @@ from urllib.parse import urljoin, urlsplit
 import httpx2
 from PIL import Image
 
-from prettyuseful.data.image_facts import ImageFacts
 from prettyuseful.data.images import open_image
 from prettyuseful.endpoints.client import (
     EndpointClient,
@@ -208,24 +207,15 @@ class ImagesEndpoint(EndpointClient):
             pixels, facts = open_image(data, "the answer")
         except DataError as error:
             raise _unusable(str(error)) from None
-        receive(request, received_image(data, facts, served, revised, self.description), pixels)
+        if facts.format not in SUFFIXES:
+            raise UserError(
+                f"{self.description} made a {facts.format} image; ask for PNG, JPEG or WebP, such as options: "
+                "{output_format: png}"
+            )
+        receive(request, ReceivedImage(data, facts.format, facts.width, facts.height, served, revised), pixels)
 
     def _without_key(self, text: str) -> str:
         return text.replace(self._key, "***") if self._key else text
-
-
-def received_image(data: bytes, facts: ImageFacts, served: str, revised: str | None, description: str) -> ReceivedImage:
-    """Return a received image with the facts of its bytes.
-
-    Raises:
-        UserError: its format is not kept.
-    """
-    if facts.format not in SUFFIXES:
-        raise UserError(
-            f"{description} made a {facts.format} image; ask for PNG, JPEG or WebP, such as options: "
-            "{output_format: png}"
-        )
-    return ReceivedImage(data, facts.format, facts.width, facts.height, served, revised)
 
 
 def _is_refusal(answer: ServerAnswer) -> bool:

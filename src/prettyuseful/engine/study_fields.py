@@ -118,6 +118,8 @@ _OF_KIND: Mapping[str, Mapping[str, StudyField]] = {
         "micro_batch": StudyField("micro_batch", ("generator",)),
         "prompts": _internal("number of prompts"),
         "encoding": _internal("encoding of prompts"),
+        "stored.name": StudyField("format"),
+        "stored.quality": StudyField("quality", ("format",)),
         "condition": StudyField("condition", exact=False),
         "label": _internal("number of the class", identifies=True),
     },

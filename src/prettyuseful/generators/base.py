@@ -99,6 +99,18 @@ class Request:
 
 
 @dataclass(frozen=True)
+class Drawn:
+    """The images of a micro-batch.
+
+    `pixels`: (N, H, W, 3) uint8, 0-255, as an array or as a tensor on any device. `finite`: (N,) bool, likewise; an
+    image is black where it is False, because its values were NaN or infinite.
+    """
+
+    pixels: np.ndarray | torch.Tensor
+    finite: np.ndarray | torch.Tensor
+
+
+@dataclass(frozen=True)
 class AddedWeights:
     """A file that is loaded beside those of the model, for records: the field that names it, its name and content.
 
@@ -124,6 +136,11 @@ class Origin:
     licence: str = "see its source"
     note: str = ""
     added: tuple[AddedWeights, ...] = ()
+
+    @property
+    def is_encoded(self) -> bool:
+        """Whether the images came as pixels, and files were made of them here."""
+        return self.kind in ("diffusers", "custom")
 
     @property
     def is_generated(self) -> bool:

@@ -23,7 +23,8 @@ from prettyuseful.generators.kept_images import KeptImages
 class RequestedImages:
     """Images that a server sent, in the order of the requests, and how often what happened.
 
-    `counts`: of requests that were `sent`, `refused` or `charged`, and of `blank` images.
+    `counts`: numbers of `requests_sent`, `requests_refused`, `requests_charged` (or that may have been) and
+    `blank_images`, which are of one colour.
     """
 
     images: tuple[ReceivedImage, ...]
@@ -74,8 +75,13 @@ def request_images(
     images = [image for image in loaded.values() if image is not None]
     if len(images) != len(requests):
         raise StepFailedError(f"received images of {model.model} disappeared from {kept.folder}; run the study again")
-    counts = {name: kept.counts[name] for name in ("sent", "refused", "blank")}
-    return RequestedImages(tuple(images), {**counts, "charged": kept.charged})
+    counts = {
+        "requests_sent": kept.counts["sent"],
+        "requests_refused": kept.counts["refused"],
+        "requests_charged": kept.charged,
+        "blank_images": kept.counts["blank"],
+    }
+    return RequestedImages(tuple(images), counts)
 
 
 @dataclass(frozen=True)
@@ -113,9 +119,9 @@ def summarise(received: RequestedImages, class_name: str) -> dict[str, dict[str,
     of_class = {name: {class_name: number} for name, number in received.counts.items() if number}
     revised = sum(image.revised is not None for image in images)
     return {
-        "served": dict(Counter(image.served for image in images)),
-        "formats": dict(Counter(image.format for image in images)),
-        "sizes": dict(sizes),
+        "model_served": dict(Counter(image.served for image in images)),
+        "formats_received": dict(Counter(image.format for image in images)),
+        "sizes_received": dict(sizes),
         **of_class,
         **({"prompts_revised": {class_name: revised}} if revised else {}),
     }

@@ -16,11 +16,14 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Literal
 
-from prettyuseful.data.images import open_image
-from prettyuseful.endpoints.images import MAX_IMAGE_BYTES, ReceivedImage, received_image
+from pydantic import TypeAdapter
+from typing_extensions import TypedDict
+
+from prettyuseful.endpoints.images import MAX_IMAGE_BYTES, ReceivedImage
 from prettyuseful.engine.atomic import fsync, temporary_file
-from prettyuseful.errors import DataError, StoreError, UserError
+from prettyuseful.errors import StoreError
 from prettyuseful.redaction import redact_line
 
 _NAME = re.compile(r"v1-(\d{6,9})-([0-9a-f]{64})\.image", re.ASCII)
@@ -28,6 +31,19 @@ _LOG = "requests.log"
 _EVENTS = ("sent", "free", "refused", "blank")
 _LINE = re.compile(rf"({'|'.join(_EVENTS)}) \d{{1,9}}", re.ASCII)
 _MAX_LOG, _MAX_HEADER = 16 << 20, 64 << 10  # bytes
+
+
+class _Header(TypedDict):
+    """What is kept of an image besides its bytes, which were decoded when they arrived; see `ReceivedImage`."""
+
+    format: Literal["JPEG", "PNG", "WEBP"]
+    width: int
+    height: int
+    served: str
+    revised: str | None
+
+
+_HEADER = TypeAdapter(_Header)
 
 
 class KeptImages:
@@ -68,11 +84,8 @@ class KeptImages:
         content = None if name is None else self._read(name, MAX_IMAGE_BYTES + _MAX_HEADER)
         if name is not None and content is not None and hashlib.sha256(content).hexdigest() in name:
             header, _, data = content.partition(b"\n")
-            with suppress(ValueError, LookupError, TypeError, DataError, UserError, RecursionError):
-                told = json.loads(header)
-                served, revised = str(told["served"]), told["revised"]
-                facts = open_image(data, name)[1]
-                return received_image(data, facts, served, None if revised is None else str(revised), name)
+            with suppress(ValueError, RecursionError):
+                return ReceivedImage(data, **_HEADER.validate_json(header))
         self._files.pop(index, None)
         return None
 
@@ -82,7 +95,7 @@ class KeptImages:
         Raises:
             StoreError: the file cannot be written.
         """
-        header = json.dumps({"served": image.served, "revised": image.revised}).encode()
+        header = json.dumps({field: getattr(image, field) for field in _Header.__annotations__}).encode()
         content = header + b"\n" + image.data
         name = f"v1-{index:06d}-{hashlib.sha256(content).hexdigest()}.image"
         with _catch_disk_errors(self.folder), temporary_file(self.folder) as draft:

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from prettyuseful.engine.keys import digest, files_fingerprint
 
+SIZE = 32
+"""Height and width of the images in pixels."""
 _PARTS = Path(__file__).parent / "pocket_parts"
 _SHARED_PARTS = ("vae", "text_encoder", "tokenizer", "scheduler")
 _UNETS = {"base": "unet-base", "curated": "unet-curated", "random": "unet-random", "turbo": "unet-base"}

@@ -13,7 +13,7 @@ from PIL import Image
 from prettyuseful.data.images import to_square
 from prettyuseful.errors import DataError
 from prettyuseful.generators.adapters import add_to_denoiser, add_to_text_encoders, has_adapters
-from prettyuseful.generators.base import OPTIONS, Sampling
+from prettyuseful.generators.base import OPTIONS, Drawn, Sampling
 from prettyuseful.generators.choice import GeneratorChoice, Lora, choice_of
 from prettyuseful.generators.conditions.pipelines import arguments_of
 from prettyuseful.generators.conditions.rows import AnyCondition
@@ -124,11 +124,27 @@ class DiffusersSampler:
             latents = getattr(self.pipeline, self.model.kind.denoiser).config.sample_size
         return int(latents * self.pipeline.vae_scale_factor)
 
-    @torch.inference_mode()
     def sample(
         self, embeddings: Sequence[Embedding], seeds: tuple[int, ...], images: Sequence[np.ndarray] = ()
     ) -> torch.Tensor:
-        """Return one image per seed: (N, H, W, 3) uint8, 0-255, on the device.
+        """Return one image per seed: (N, H, W, 3) uint8, 0-255, on the device. See `draw` for the parameters.
+
+        Raises:
+            DataError: an image holds values that are not finite.
+        """
+        drawn = self.draw(embeddings, seeds, images)
+        if broken := len(seeds) - int(drawn.finite.sum()):
+            raise DataError(
+                f"{self.model.id}: {broken} of {len(seeds)} images hold values that are not finite (NaN or infinite) "
+                f"with {self.numerics.dtype}; set another number format, such as numerics: {{dtype: bfloat16}} or "
+                "float32"
+            )
+        assert isinstance(drawn.pixels, torch.Tensor)
+        return drawn.pixels
+
+    @torch.inference_mode()
+    def draw(self, embeddings: Sequence[Embedding], seeds: tuple[int, ...], images: Sequence[np.ndarray] = ()) -> Drawn:
+        """Return one image per seed, on the device, and which of them are finite.
 
         Args:
             embeddings: one per image, the outputs of `PromptEncoder` for its prompt and the negative prompt. Their
@@ -142,8 +158,11 @@ class DiffusersSampler:
             return self._sample(embeddings, seeds, ())
         side = self.sampling.size or self._source_side
         squares = [to_square(Image.fromarray(image), side) for image in images]
-        generated = self._sample(embeddings, seeds, [Image.fromarray(square) for square in squares])
-        return condition.complete(generated, squares)
+        drawn = self._sample(embeddings, seeds, [Image.fromarray(square) for square in squares])
+        assert isinstance(drawn.pixels, torch.Tensor)
+        assert isinstance(drawn.finite, torch.Tensor)
+        pixels = condition.complete(drawn.pixels, squares) * drawn.finite.view(-1, 1, 1, 1)
+        return Drawn(pixels, drawn.finite)
 
     @property
     def _source_side(self) -> int:
@@ -162,9 +181,7 @@ class DiffusersSampler:
             raise DataError(f"{self.model.id}: the size of its images is not known; set sampling: {{size: PIXELS}}")
         return int(latents * self.pipeline.vae_scale_factor)
 
-    def _sample(
-        self, embeddings: Sequence[Embedding], seeds: tuple[int, ...], sources: Sequence[Image.Image]
-    ) -> torch.Tensor:
+    def _sample(self, embeddings: Sequence[Embedding], seeds: tuple[int, ...], sources: Sequence[Image.Image]) -> Drawn:
         if self.model.kind.is_recorded:
             return self._sample_recorded(embeddings, seeds, sources)
         tensors = {name: self._stack([embedding[name] for embedding in embeddings]) for name in embeddings[0]}
@@ -193,7 +210,7 @@ class DiffusersSampler:
 
     def _sample_recorded(
         self, embeddings: Sequence[Embedding], seeds: tuple[int, ...], sources: Sequence[Image.Image]
-    ) -> torch.Tensor:
+    ) -> Drawn:
         if any(embedding is not embeddings[0] for embedding in embeddings):
             raise ValueError("the images of a batch must have one prompt")
         with self.numerics.attention_kernel():
@@ -203,20 +220,11 @@ class DiffusersSampler:
         self._side = images.shape[-1]
         return self._to_pixels(images)
 
-    def _to_pixels(self, images: torch.Tensor) -> torch.Tensor:
-        self._check_finite(images)
-        pixels: torch.Tensor = images.float().mul(255).round().byte()
-        return pixels.permute(0, 2, 3, 1).contiguous()
-
-    def _check_finite(self, images: torch.Tensor) -> None:
-        """Raise a DataError if values are NaN or infinite; as pixels they would be black."""
+    def _to_pixels(self, images: torch.Tensor) -> Drawn:
         finite = images.isfinite().flatten(1).all(dim=1)
-        if broken := int((~finite).sum()):
-            raise DataError(
-                f"{self.model.id}: {broken} of {len(images)} images hold values that are not finite (NaN or infinite) "
-                f"with {self.numerics.dtype}; set another number format, such as numerics: {{dtype: bfloat16}} or "
-                "float32"
-            )
+        pixels: torch.Tensor = images.float().mul(255).round().byte()
+        pixels *= finite.view(-1, 1, 1, 1)  # as bytes, NaN is undefined
+        return Drawn(pixels.permute(0, 2, 3, 1).contiguous(), finite)
 
     def _call(self, pipeline: Any, family: Family, embedding: Any, seeds: tuple[int, ...], **overrides: Any) -> Any:
         sampling = self.sampling

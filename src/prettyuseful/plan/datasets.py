@@ -275,7 +275,7 @@ class DatasetPlanner:
     def _add_import(self, name: str, plan: DatasetPlan, path: str, per_class: ClassCounts) -> _DatasetSteps:
         from prettyuseful.data.sources.class_names import match_large_classes
 
-        fields = ("prompts", "sampling", "seed", "micro_batch", "condition")
+        fields = ("prompts", "sampling", "seed", "micro_batch", "condition", "format", "quality")
         _reject_fields(plan, fields, "the images already exist")
         source = self.context.open_images(path)
         match_large_classes(source, self.classes, per_class)
@@ -352,6 +352,7 @@ class DatasetPlanner:
             _reject_fields(
                 plan, ("sampling", "micro_batch", "condition"), "a hosted model has other settings (options)"
             )
+            _reject_fields(plan, ("format", "quality"), "the images of a hosted model are kept as received")
             prompts, draws = self._add_prompts(plan, count)[0], self.context.draws[name]
             self._hosted[name] = HostedDataset(name, model.pin(), prompts, count, plan.seed, draws)
         dataset = self._hosted[name]
@@ -413,6 +414,7 @@ class DatasetPlanner:
                     micro_batch=sampling.batches.size,
                     numerics=sampling.numerics,
                     encoding=sampling.encoding,
+                    stored=plan.stored,
                     condition=sampling.condition,
                 )
                 inputs = {

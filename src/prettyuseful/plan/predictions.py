@@ -9,6 +9,7 @@ from prettyuseful.cards import Card, Work, number_format
 from prettyuseful.encoders.table import ENCODERS
 from prettyuseful.engine.cost import Prediction, on_gpu
 from prettyuseful.engine.step import Step
+from prettyuseful.generators import pocket
 from prettyuseful.generators.models import (
     encoding_memory,
     prompts_work,
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     from prettyuseful.training.prediction import CountedNetwork
 
 _USUAL_SIZE = 512  # px, of images without a known size
-_JPEG = 0.4
-"""Bytes per pixel of JPEG files: the median of 200 photographs of Imagenette, at most 320 px, in our quality."""
 
 
 class Predictions:
@@ -129,8 +128,10 @@ class Predictions:
         """Return the size of an artifact whose kind has no assumed size."""
         spec = step.spec
         if isinstance(spec, GenerateSpec):
-            size = (spec.sampling and spec.sampling.size) or _USUAL_SIZE
-            return None if spec.sampling is None else step.units * size**2 * _JPEG
+            if spec.sampling is None:
+                return None
+            size = spec.sampling.size or (pocket.SIZE if pocket.is_pocket(spec.generator) else _USUAL_SIZE)
+            return step.units * spec.stored.expected_bytes(size)
         if isinstance(spec, DecodeSpec | ProbeSpec):
             return step.units * 3 * self._side(step.key) ** 2
         if isinstance(spec, EvaluateSpec):

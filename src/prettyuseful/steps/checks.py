@@ -26,11 +26,12 @@ class InspectSpec(StepSpec):
     def make(self, job: Job) -> dict[str, Any]:
         from prettyuseful.checks.inspection import EncodedImage, inspect_images
 
-        rows = job.track_progress(read_rows(job, "dataset"), job.inputs["dataset"].manifest.facts["images"])
+        facts = job.inputs["dataset"].manifest.facts
+        rows = job.track_progress(read_rows(job, "dataset"), facts["images"])
         images = (EncodedImage(partial(bytes, row.data), row.path, row.path, row.label, row.group) for row in rows)
         table = inspect_images(images, read_classes(job, "dataset"))
         table.save(job.folder)
-        return {"images": len(table)}
+        return {"images": len(table), "not_finite": facts.get("not_finite", 0)}
 
 
 class CheckSpec(StepSpec):
@@ -72,7 +73,7 @@ class CheckSpec(StepSpec):
 def image_set(name: str, role: Role, inspected: Artifact) -> ImageSet:
     """Return inspected images as a set with a role."""
     table = ImageTable.load(inspected.path("images.json"), inspected.path("images.npz"))
-    return ImageSet(name, role, table, _TITLES.get(role, ""))
+    return ImageSet(name, role, table, _TITLES.get(role, ""), not_finite=inspected.manifest.facts.get("not_finite", 0))
 
 
 def file_facts(inspected: Artifact) -> list[FileFacts]:

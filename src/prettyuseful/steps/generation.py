@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
@@ -14,14 +14,16 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from prettyuseful.data.dataset import Row, shard_name, write_shard
+from prettyuseful.data.stored_format import StoredFormat
 from prettyuseful.engine.cache import cached_model
 from prettyuseful.engine.keys import derive_seed, digest
 from prettyuseful.engine.pinned import Pinned
 from prettyuseful.engine.step import Job, Resources, StepSpec
 from prettyuseful.errors import DataError, MemoryLimitError
-from prettyuseful.generators.base import Request, Sampling
+from prettyuseful.generators.base import Drawn, Request, Sampling
 from prettyuseful.generators.choice import GeneratorChoice
 from prettyuseful.generators.conditions.base import Condition
+from prettyuseful.generators.contrast import MAX_BLANK_SHARE, blank_problem, has_contrast
 from prettyuseful.generators.hosted import join_counts
 from prettyuseful.generators.micro_batches import BatchPlan
 from prettyuseful.generators.pocket import is_pocket
@@ -36,11 +38,17 @@ from prettyuseful.steps.sources import SourceImages
 if TYPE_CHECKING:
     import torch
 
+    from prettyuseful.engine.store.base import Manifest
     from prettyuseful.prompts.strategies import Prompts
 
 LORA_FILE = "pytorch_lora_weights.safetensors"  # of a step that trains LoRA weights; the name that diffusers gives
 _MAX_LINE = 300  # characters of a line that a library has logged
-_WRITERS, _AHEAD = 2, 3  # threads that encode images, and micro-batches that may wait for them
+WRITERS = 4
+"""Threads that encode images."""
+_AHEAD = 3  # micro-batches that may wait for them
+_HOPELESS = 8  # images that show nothing, and no others, after which a step stops
+_NAMED = 3  # paths of such images that are named
+_PAPER_FORMAT = StoredFormat(name="jpeg")
 
 
 @dataclass(frozen=True)
@@ -60,14 +68,23 @@ class _MicroBatch:
 
 @dataclass(frozen=True)
 class _Sampler:
-    """How the images of a micro-batch are generated, the settings in effect, and the prompts that were truncated.
+    """How the images of a micro-batch are drawn, the settings in effect, and the prompts that were truncated.
 
     `truncated`: names of the tokenizers, by number of the prompt over all classes.
     """
 
-    draw: Callable[[_MicroBatch], Any]
+    draw: Callable[[_MicroBatch], Drawn]
     applied: Callable[[], dict[str, Any]]
     truncated: dict[str, list[str]]
+
+
+@dataclass(frozen=True)
+class _Image:
+    """A generated image: its row, whether it shows anything, and whether its values were finite."""
+
+    row: Row
+    shown: bool
+    finite: bool
 
 
 class Encoding(BaseModel):
@@ -90,8 +107,11 @@ class GenerateSpec(StepSpec):
     image is a hash of it, the class, the prompt and the index within the class. `images` is the number of images of the
     class up to this shard; images beyond it pad the last micro-batch and are not stored. `generator` is the name in
     rows and messages. `sampling` is None for a user-defined generator. `condition`: what images are conditioned on
-    besides prompts. Inputs are the prompts, for a diffusion pipeline without `encoding` their embeddings, and with a
-    condition the real training images, see `SourceImages`.
+    besides prompts. `stored`: the format of the image files. Inputs are the prompts, for a diffusion pipeline without
+    `encoding` their embeddings, and with a condition the real training images, see `SourceImages`.
+
+    An image whose values are not finite is stored black, so that one overflow does not cost a data set, and counted
+    with those of one colour. The step stops early if it makes nothing else; `CollectSpec` refuses too many of them.
     """
 
     kind: ClassVar[str] = "generate"
@@ -110,6 +130,7 @@ class GenerateSpec(StepSpec):
     micro_batch: int
     numerics: Numerics
     encoding: Encoding | None = None
+    stored: StoredFormat = StoredFormat()
     condition: Pinned[Condition] | None = None
 
     def make(self, job: Job) -> dict[str, Any]:
@@ -118,25 +139,30 @@ class GenerateSpec(StepSpec):
         batches = self._micro_batches(prompts)
         sources = SourceImages(job, self.label) if self.condition is not None else None
         sampler = self._open(job, batches, sources)
-        rows, pending = [], deque[Future[list[Row]]]()
+        images, pending = list[_Image](), deque[Future[list[_Image]]]()
         total = sum(index < self.images for batch in batches for index in batch.indices)
-        flat: list[str] = []  # paths of images without contrast
         # The device samples the next micro-batch while threads fetch and encode the images of the previous one.
-        with ThreadPoolExecutor(_WRITERS) as writers, self._library_logs() as logs:
+        with ThreadPoolExecutor(WRITERS) as writers, self._library_logs() as logs:
             for batch in batches:
                 fetch = _start_host_copy(self._draw_or_explain(sampler, batch))
-                pending.append(writers.submit(self._rows, fetch, batch, flat, sources))
+                pending.append(writers.submit(self._encode_images, fetch, batch, sources))
                 while len(pending) > _AHEAD:
-                    rows += pending.popleft().result()
-                job.progress(len(rows) / total)
-            rows += [row for future in pending for row in future.result()]
-        rows.sort(key=lambda row: row.path)
+                    images += pending.popleft().result()
+                self._check_any_shown(images)
+                job.progress(len(images) / total)
+            images += [image for future in pending for image in future.result()]
+        self._check_any_shown(images)
+        images.sort(key=lambda image: image.row.path)
+        rows = [image.row for image in images]
         count = write_shard(job.folder / "shard.parquet", rows, prompts.classes, with_sources=sources is not None)
+        blank = [image.row.path for image in images if not image.shown]
         loras = [f"{lora.shown} at {lora.weight:g}" for lora in self.model.source.loras]
         added = {"lora": loras} if loras else {}
         return {
             "images": count,
-            "without_contrast": len(flat),
+            "without_contrast": len(blank),
+            "not_finite": sum(not image.finite for image in images),
+            "blank": blank[:_NAMED],
             "applied": redact_strings({**sampler.applied(), **added}),  # of user-defined classes, too
             "cut": sampler.truncated,
             **({"library_logs": [redact_line(line, _MAX_LINE) for line in logs]} if logs else {}),
@@ -148,6 +174,8 @@ class GenerateSpec(StepSpec):
             del content["encoding"]
         if self.condition is None:  # so are keys without this one
             del content["condition"]
+        if self.stored == _PAPER_FORMAT:  # the only one when keys had no such field
+            del content["stored"]
         return content
 
     @property
@@ -245,13 +273,13 @@ class GenerateSpec(StepSpec):
 
         generator = cached_model(open_custom, self.model.source.model, content=digest(self.model.content))
 
-        def draw(batch: _MicroBatch) -> Any:
+        def draw(batch: _MicroBatch) -> Drawn:
             given = sources.images(batch.indices) if sources else None
             request = Request(batch.prompts[0], batch.class_name, batch.label, batch.seeds, given)
             images = generator.generate(request)
             if problem := output_problem(images, request):
                 raise DataError(f"{self.generator}: {problem}; run `prettyuseful check generator`")
-            return images
+            return Drawn(images, np.ones(len(batch.seeds), bool))
 
         return _Sampler(draw, generator.applied, {})
 
@@ -265,9 +293,9 @@ class GenerateSpec(StepSpec):
         names = sorted(name for name in job.inputs if name.startswith("embeddings"))
         stored = StoredEmbeddings(job.inputs[name].path(FILE) for name in names)
 
-        def draw(batch: _MicroBatch) -> Any:
+        def draw(batch: _MicroBatch) -> Drawn:
             embedding = stored.load(self._number(batch.indices[0]))
-            return sampler.sample([embedding] * len(batch.seeds), batch.seeds, _images_of(batch, sources))
+            return sampler.draw([embedding] * len(batch.seeds), batch.seeds, _images_of(batch, sources))
 
         numbers = range(self.label * self.prompts, (self.label + 1) * self.prompts)
         facts = [job.inputs[name].manifest.facts.get("cut", {}) for name in names]
@@ -283,9 +311,9 @@ class GenerateSpec(StepSpec):
         with explain_out_of_memory(text_encoders_too_large(self.generator)):
             embeddings = model.encode(chain.from_iterable(batch.prompts for batch in batches))
 
-        def draw(batch: _MicroBatch) -> Any:
+        def draw(batch: _MicroBatch) -> Drawn:
             encoded = [embeddings[prompt] for prompt in batch.prompts]
-            return model.sampler.sample(encoded, batch.seeds, _images_of(batch, sources))
+            return model.sampler.draw(encoded, batch.seeds, _images_of(batch, sources))
 
         images = chain.from_iterable(zip(batch.indices, batch.prompts, strict=True) for batch in batches)
         prompts = {self._number(index): prompt for index, prompt in images if index < self.images}
@@ -308,7 +336,7 @@ class GenerateSpec(StepSpec):
 
         return capture_library_logs()
 
-    def _draw_or_explain(self, sampler: _Sampler, batch: _MicroBatch) -> Any:
+    def _draw_or_explain(self, sampler: _Sampler, batch: _MicroBatch) -> Drawn:
         try:
             return sampler.draw(batch)
         except Exception as error:
@@ -326,22 +354,29 @@ class GenerateSpec(StepSpec):
             f"{self.generator}: {len(batch.seeds)} images per micro-batch exceed the memory; {advice}"
         )
 
-    def _rows(
-        self, fetch: Callable[[], np.ndarray], batch: _MicroBatch, flat: list[str], sources: SourceImages | None
-    ) -> list[Row]:
-        from prettyuseful.data.images import encode_jpeg
-        from prettyuseful.generators.contrast import has_contrast
-
-        rows = []
-        for index, text, seed, image in zip(batch.indices, batch.prompts, batch.seeds, fetch(), strict=True):
+    def _encode_images(
+        self,
+        fetch: Callable[[], tuple[np.ndarray, np.ndarray]],
+        batch: _MicroBatch,
+        sources: SourceImages | None,
+    ) -> list[_Image]:
+        images = []
+        drawn = zip(batch.indices, batch.prompts, batch.seeds, *fetch(), strict=True)
+        for index, text, seed, pixels, finite in drawn:
             if index < self.images:  # the rest is padding
-                path = f"{batch.class_name}/{index:06d}.jpg"
-                data = encode_jpeg(np.ascontiguousarray(image))
-                if not has_contrast(image):
-                    flat.append(path)
+                path, data = f"{batch.class_name}/{index:06d}{self.stored.suffix}", self.stored.encode(pixels)
                 group, source = sources.origin(index) if sources else (path, None)
-                rows.append(Row(data, path, self.label, group, None, text, seed, self.generator, source))
-        return rows
+                row = Row(data, path, self.label, group, None, text, seed, self.generator, source)
+                images.append(_Image(row, has_contrast(pixels), bool(finite)))
+        return images
+
+    def _check_any_shown(self, images: Sequence[_Image]) -> None:
+        """Raise a DataError if these images all show nothing, so that no more of them need to be made."""
+        if len(images) >= _HOPELESS and not any(image.shown for image in images):
+            dtype = None if self.sampling is None else self.numerics.dtype
+            examples, not_finite = [image.row.path for image in images[:_NAMED]], sum(not i.finite for i in images)
+            problem = blank_problem(len(images), len(images), examples, not_finite, dtype)
+            raise DataError(f"{self.generator}: {problem}")
 
 
 class CollectSpec(StepSpec):
@@ -364,31 +399,52 @@ class CollectSpec(StepSpec):
             "images": self.images_per_class * len(self.classes),
             "bytes": sum(entry.size for shard in shards for entry in shard.files if entry.name == "shard.parquet"),
             "generation_seconds": round(sum(shard.seconds for shard in shards), 1),
-            "without_contrast": sum(shard.facts["without_contrast"] for shard in shards),
+            **self._count_blanks(shards),
             "applied": shards[0].facts["applied"] | join_counts([shard.facts.get("counts", {}) for shard in shards]),
             "prompts_cut": dict(Counter(name for names in cut.values() for name in names)),
         }
+
+    def _count_blanks(self, shards: Sequence[Manifest]) -> dict[str, Any]:
+        """Return the numbers of images that show nothing, and examples.
+
+        Raises:
+            DataError: they are more than `MAX_BLANK_SHARE` of the images.
+        """
+        images = self.images_per_class * len(self.classes)
+        blank = sum(shard.facts["without_contrast"] for shard in shards)
+        not_finite = sum(shard.facts.get("not_finite", 0) for shard in shards)  # older shards have none
+        examples = [path for shard in shards for path in shard.facts.get("blank", [])][:_NAMED]
+        if blank > MAX_BLANK_SHARE * images:
+            spec = shards[0].spec
+            dtype = spec["numerics"]["dtype"] if spec.get("sampling") else None
+            raise DataError(f"{spec['generator']}: {blank_problem(images, blank, examples, not_finite, dtype)}")
+        return {"without_contrast": blank, "not_finite": not_finite, "blank": examples}
 
 
 def _images_of(batch: _MicroBatch, sources: SourceImages | None) -> tuple[np.ndarray, ...]:
     return sources.images(batch.indices) if sources else ()
 
 
-def _start_host_copy(images: np.ndarray | torch.Tensor) -> Callable[[], np.ndarray]:
-    """Start to copy images from their device to main memory; return a function that waits for them."""
-    if isinstance(images, np.ndarray):
-        return lambda: images
+def _start_host_copy(drawn: Drawn) -> Callable[[], tuple[np.ndarray, np.ndarray]]:
+    """Start to copy images from their device to main memory; return a function that waits for `pixels`, `finite`."""
+    pixels, finite = (_start_copy(array) for array in (drawn.pixels, drawn.finite))
+    return lambda: (pixels(), finite())
+
+
+def _start_copy(array: np.ndarray | torch.Tensor) -> Callable[[], np.ndarray]:
+    if isinstance(array, np.ndarray):
+        return lambda: array
     import torch
 
-    if not images.is_cuda:
-        return lambda: np.asarray(images)
+    if not array.is_cuda:
+        return lambda: np.asarray(array)
     # On a separate stream, because on the sampler's stream the copy would wait for the next micro-batch.
-    stream = torch.cuda.Stream(images.device)  # type: ignore[no-untyped-call]
-    stream.wait_stream(torch.cuda.current_stream(images.device))
+    stream = torch.cuda.Stream(array.device)  # type: ignore[no-untyped-call]
+    stream.wait_stream(torch.cuda.current_stream(array.device))
     with torch.cuda.stream(stream):
-        host = torch.empty(images.shape, dtype=images.dtype, pin_memory=True)
-        host.copy_(images, non_blocking=True)
-        images.record_stream(stream)
+        host = torch.empty(array.shape, dtype=array.dtype, pin_memory=True)
+        host.copy_(array, non_blocking=True)
+        array.record_stream(stream)
         done = torch.cuda.Event()  # type: ignore[no-untyped-call]
         done.record(stream)
 

@@ -60,7 +60,7 @@ class HostedSpec(StepSpec):
         return {
             "images": len(rows),
             "without_contrast": 0,
-            "applied": redact_strings({**applied, "seed": "none was sent"}),
+            "applied": redact_strings({**applied, "seed_sent": None}),
             "counts": summarise(received, name),
             "cut": {},
         }

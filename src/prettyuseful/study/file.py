@@ -21,6 +21,7 @@ from pydantic import (
 
 from prettyuseful.aesthetics.rows import SCORES
 from prettyuseful.data.class_counts import ClassCounts
+from prettyuseful.data.stored_format import FormatName, StoredFormat, format_problem
 from prettyuseful.diagnosis.listed import Droppable
 from prettyuseful.encoders.scoring import ScoreSettings
 from prettyuseful.encoders.source import REAL_TRAINED, EncoderSource
@@ -103,6 +104,8 @@ _GENERATION_FIELDS = (
     "draws",
     "sampling",
     "micro_batch",
+    "format",
+    "quality",
     "condition",
 )  # fields that only apply to generated images
 
@@ -167,6 +170,17 @@ class DatasetPlan(_Strict):
         le=MAX_MICRO_BATCH,
         description="images per generation batch of this data set; default: numerics.micro_batch",
     )
+    format: FormatName = Field(
+        "png",
+        description="the format in which generated images are stored: png (without loss), jpeg, or webp (without loss, "
+        "unless quality is set)",
+    )
+    quality: int | None = Field(
+        None,
+        ge=1,
+        le=100,
+        description="quality of jpeg (default: 95, as in the paper) or of webp; png takes none",
+    )
     condition: AnyCondition | None = Field(
         None,
         description="conditions the generated images on real training images: image (image-to-image), inpaint, edit "
@@ -206,7 +220,14 @@ class DatasetPlan(_Strict):
             raise ValueError("of needs exactly one of transform and drop, and transform and drop need of")
         if self.drop and self.of == REAL:
             raise ValueError("drop does not apply to real images, because they are not diagnosed")
+        if problem := format_problem(self.format, self.quality):
+            raise ValueError(problem)
         return self
+
+    @property
+    def stored(self) -> StoredFormat:
+        """How generated images are stored."""
+        return StoredFormat(name=self.format, quality=self.quality)
 
     @property
     def effective_prompts(self) -> PromptPlan:
