@@ -188,7 +188,8 @@ class DiffusersSampler:
         if condition is not None and condition.one_by_one and len(seeds) > 1:
             each = zip(embeddings, seeds, sources, strict=True)
             drawn = [self._sample([one], (seed,), [source]) for one, seed, source in each]
-            return Drawn(torch.cat([one.pixels for one in drawn]), torch.cat([one.finite for one in drawn]))
+            pixels, finite = ([one.pixels for one in drawn], [one.finite for one in drawn])
+            return Drawn(torch.cat([*map(torch.as_tensor, pixels)]), torch.cat([*map(torch.as_tensor, finite)]))
         tensors = {name: self._stack([embedding[name] for embedding in embeddings]) for name in embeddings[0]}
         base_tensors = {name: tensor for name, tensor in tensors.items() if "." not in name}
         with self.numerics.attention_kernel():
