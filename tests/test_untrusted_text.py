@@ -175,3 +175,7 @@ def test_hostile_texts_are_one_line_and_exit_code_2(arguments: list[str], words:
     assert words in done.stderr
     assert done.stderr.count("\n") == 1
     assert "Traceback" not in done.stderr
+
+
+def test_the_keys_on_off_yes_and_no_are_text_and_values_are_not() -> None:
+    assert load_yaml("on: real\nNo: off\nyes: [on]\ntrue: 1") == {"on": "real", "No": False, "yes": [True], True: 1}

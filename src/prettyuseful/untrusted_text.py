@@ -143,6 +143,10 @@ def _path(keys: tuple[Any, ...]) -> str:
     return one_line(".".join(map(str, keys)))[:_MAX_PROBLEM] or "the value"
 
 
+_BOOLEAN, _TEXT = "tag:yaml.org,2002:bool", "tag:yaml.org,2002:str"
+_WORDS = ("on", "off", "yes", "no")
+
+
 def load_yaml(text: str) -> Any:
     """Return the content of a YAML text.
 
@@ -184,7 +188,10 @@ def _loader_class() -> type[yaml.SafeLoader]:
     import yaml
 
     class BoundedLoader(yaml.SafeLoader):
-        """A loader that stops while it builds the node tree, when the text has too many nodes or levels."""
+        """A loader that stops while it builds the node tree, when the text has too many nodes or levels.
+
+        The keys on, off, yes and no are text, as in YAML 1.2; PyYAML follows YAML 1.1, where they are true and false.
+        """
 
         nodes = depth = 0
 
@@ -197,6 +204,9 @@ def _loader_class() -> type[yaml.SafeLoader]:
                 raise UnreadableTextError(f"nested more than {_MAX_DEPTH} levels deep", self.line + 1)
             node = super().compose_node(parent, index)
             self.depth -= 1
+            is_key = isinstance(parent, yaml.MappingNode) and index is None
+            if is_key and isinstance(node, yaml.ScalarNode) and node.tag == _BOOLEAN and node.value.lower() in _WORDS:
+                node.tag = _TEXT
             return node
 
     return BoundedLoader

@@ -107,8 +107,6 @@ class DiffusersSampler:
         scheduler = self.choice.scheduler
         if isinstance(scheduler, dict) and len(scheduler) > 1:
             settings["scheduler_options"] = {k: v for k, v in scheduler.items() if k != "class"}
-        if self.choice.loras:
-            settings["lora"] = [f"{lora.shown} at {lora.weight:g}" for lora in self.choice.loras]
         if self.numerics.fuse_projections:
             settings["fused_projections"] = _is_fused(getattr(self.pipeline, family.denoiser, None))
         return settings | sampling.model_dump(include={"step_cache", "quantise", *OPTIONS}, exclude_none=True)
