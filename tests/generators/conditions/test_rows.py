@@ -9,7 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from prettyuseful.generators.conditions.rows import AnyCondition
 
-KINDS = {
+KINDS: dict[str, dict[str, object]] = {
     "image": {},
     "inpaint": {},
     "edit": {"instruction": "a {class} in snow"},
