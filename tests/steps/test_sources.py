@@ -19,6 +19,7 @@ from prettyuseful.engine.pinned import Pinned
 from prettyuseful.engine.store.base import Artifact
 from prettyuseful.errors import DataError
 from prettyuseful.generators.base import Request, Sampling
+from prettyuseful.generators.choice import choice_of
 from prettyuseful.generators.conditions.image import ImageToImage
 from prettyuseful.numerics import Numerics
 from prettyuseful.prompts.strategies import PROMPT_STRATEGIES
@@ -42,7 +43,7 @@ class Generate:
         if sampling is not None:
             encode = EncodeSpec(
                 generator="tiny",
-                model=Pinned(source=source, content="x"),
+                model=Pinned(source=choice_of(source), content="x"),
                 sequence=None,
                 guided=False,
                 negative=None,
@@ -55,7 +56,7 @@ class Generate:
     def shard(self, label: int, first: int = 0, stop: int = 3, **changes: Any) -> Artifact:
         fields: dict[str, Any] = {
             "generator": "tiny",
-            "model": Pinned(source=self.source, content="x"),
+            "model": Pinned(source=choice_of(self.source), content="x"),
             "sampling": self.sampling,
             "images": 6,
             "prompts": 1,
@@ -154,7 +155,7 @@ def test_a_strength_near_0_is_flagged_as_copies(make: Make) -> None:
     classes = tuple(real.manifest.facts["classes"])
     labels = [classes.index(name) for name in ("astronaut", "cat", "coffee", "motorcycle", "rocket", "temple")]
     prompts = make(PromptSpec(strategy=PROMPT_STRATEGIES.pin("class-name"), classes=classes))
-    pinned = Pinned(source="pocket-base", content="x")
+    pinned = Pinned(source=choice_of("pocket-base"), content="x")
     fields: dict[str, Any] = {"generator": "pocket-base", "model": pinned, "numerics": Numerics()}
     encode = EncodeSpec(**fields, sequence=None, guided=False, negative=None, first=0, stop=len(classes))
     inputs = {"prompts": prompts, "sources": real, "embeddings 00000": make(encode, prompts=prompts)}

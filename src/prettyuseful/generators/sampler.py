@@ -184,18 +184,11 @@ class DiffusersSampler:
     def _sample(self, embeddings: Sequence[Embedding], seeds: tuple[int, ...], sources: Sequence[Image.Image]) -> Drawn:
         if self.model.kind.is_recorded:
             return self._sample_recorded(embeddings, seeds, sources)
-        condition = self.model.condition
-        if condition is not None and condition.one_by_one and len(seeds) > 1:
-            each = zip(embeddings, seeds, sources, strict=True)
-            drawn = [self._sample([one], (seed,), [source]) for one, seed, source in each]
-            pixels, finite = ([one.pixels for one in drawn], [one.finite for one in drawn])
-            return Drawn(torch.cat([*map(torch.as_tensor, pixels)]), torch.cat([*map(torch.as_tensor, finite)]))
         tensors = {name: self._stack([embedding[name] for embedding in embeddings]) for name in embeddings[0]}
         base_tensors = {name: tensor for name, tensor in tensors.items() if "." not in name}
         with self.numerics.attention_kernel():
-            if condition is not None:
-                given = condition.arguments(sources)
-                images = self._call(self.pipeline, self.model.kind, base_tensors, seeds, **given)
+            if self.model.condition is not None:
+                images = self._conditioned(self.model.condition, base_tensors, seeds, sources)
             elif self.refiner is None:
                 images = self._call(self.pipeline, self.model.kind, base_tensors, seeds)
             else:
@@ -212,6 +205,22 @@ class DiffusersSampler:
                     denoising_start=_HANDOVER,
                 )
         return self._to_pixels(images)
+
+    def _conditioned(
+        self,
+        condition: AnyCondition,
+        embedding: Embedding,
+        seeds: tuple[int, ...],
+        sources: Sequence[Image.Image],
+    ) -> torch.Tensor:
+        """Return images (N, 3, H, W) from real ones, together or one by one."""
+        size, parts = 1 if condition.one_by_one else len(seeds), []
+        for first in range(0, len(seeds), size):
+            part = slice(first, first + size)
+            rows = {name: tensor[part] for name, tensor in embedding.items()}
+            given = condition.arguments(sources[part])
+            parts.append(self._call(self.pipeline, self.model.kind, rows, seeds[part], **given))
+        return torch.cat(parts)
 
     def _sample_recorded(
         self, embeddings: Sequence[Embedding], seeds: tuple[int, ...], sources: Sequence[Image.Image]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, get_args
+from typing import get_args
 
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from prettyuseful.generators.conditions.rows import AnyCondition
 
-KINDS: dict[str, dict[str, Any]] = {
+KINDS: dict[str, dict[str, object]] = {
     "image": {},
     "inpaint": {},
     "edit": {"instruction": "a {class} in snow"},
