@@ -24,7 +24,7 @@ from prettyuseful.engine.store.base import Artifact, Manifest
 from prettyuseful.engine.store.local import LocalStore
 from prettyuseful.errors import DataError, MemoryLimitError, StepFailedError
 from prettyuseful.generators.base import Drawn, Request, Sampling
-from prettyuseful.generators.choice import GeneratorChoice
+from prettyuseful.generators.choice import choice_of
 from prettyuseful.generators.encoder import PromptEncoder
 from prettyuseful.generators.sampler import DiffusersSampler
 from prettyuseful.numerics import Numerics
@@ -52,7 +52,7 @@ class Maker:
     def encoded(self) -> str:
         spec = EncodeSpec(
             generator="tiny",
-            model=Pinned(source=GeneratorChoice(model=self.source), content="x"),
+            model=Pinned(source=choice_of(self.source), content="x"),
             sequence=None,
             guided=False,
             negative=None,
@@ -73,7 +73,7 @@ class Maker:
         """Run the step for micro-batches `first` to `stop` of four images. `changes` override its spec of ten cats."""
         fields: dict[str, Any] = {
             "generator": "tiny",
-            "model": Pinned(source=GeneratorChoice(model=self.source), content="x"),
+            "model": Pinned(source=choice_of(self.source), content="x"),
             "sampling": self.sampling,
             "label": 0,
             "images": 10,
@@ -280,9 +280,7 @@ def test_an_out_of_memory_error_of_a_mixed_micro_batch_names_a_size(
 
 def test_a_generator_can_return_tensors(own: Callable[..., Maker]) -> None:
     tensors = own("OnTensors")
-    assert tensors.rows(0, 1, model=Pinned(source=GeneratorChoice(model=tensors.source), content="y")) == own().rows(
-        0, 1
-    )
+    assert tensors.rows(0, 1, model=Pinned(source=choice_of(tensors.source), content="y")) == own().rows(0, 1)
 
 
 def test_the_manifest_records_the_applied_settings(pipeline: Maker) -> None:

@@ -127,6 +127,7 @@ _OF_KIND: Mapping[str, Mapping[str, StudyField]] = {
         **_GENERATOR,
         **_RANGE,
         "seed": StudyField("seed of data set {dataset}", identifies=True),
+        "allowance": _internal("share of at_most"),
         "label": _internal("number of the class", identifies=True),
     },
     "half": {"part": _internal("half", identifies=True)},
@@ -188,6 +189,13 @@ _OF_KIND: Mapping[str, Mapping[str, StudyField]] = {
         "recipe.augmentation.size": StudyField("recipe.size"),
         "recipe.checkpoint": StudyField("train.checkpoint"),
         "weights": StudyField("train.weights", ("architecture", "recipe.weights")),
+    },
+    "tune": {
+        "generator": StudyField("tune.of"),
+        "model": StudyField("tune.of", ("tune.of",)),
+        "settings": StudyField("tune"),
+        "label": _internal("number of the class", identifies=True),
+        "seed": StudyField("tune.seed", identifies=True),
     },
     "try": {**_SETUP, "changes": _internal("changes that are tried")},
 }
