@@ -26,7 +26,7 @@ LAYERS = (
     ("data",),
     ("endpoints",),
     ("tasks", "prompts", "generators", "training"),
-    ("transforms", "encoders"),
+    ("transforms", "encoders", "tuning"),
     ("checks", "diagnosis", "selection"),
     ("study", "steps"),
     ("bundled_studies", "records"),

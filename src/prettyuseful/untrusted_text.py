@@ -143,6 +143,10 @@ def _path(keys: tuple[Any, ...]) -> str:
     return one_line(".".join(map(str, keys)))[:_MAX_PROBLEM] or "the value"
 
 
+_BOOLEAN, _TEXT = "tag:yaml.org,2002:bool", "tag:yaml.org,2002:str"
+_WORDS = ("on", "off", "yes", "no")
+
+
 def load_yaml(text: str) -> Any:
     """Return the content of a YAML text.
 
@@ -184,7 +188,10 @@ def _loader_class() -> type[yaml.SafeLoader]:
     import yaml
 
     class BoundedLoader(yaml.SafeLoader):
-        """A loader that stops while it builds the node tree, when the text has too many nodes or levels."""
+        """A loader that stops while it builds the node tree, when the text has too many nodes or levels.
+
+        The keys on, off, yes and no are text, as in YAML 1.2; PyYAML follows YAML 1.1, where they are true and false.
+        """
 
         nodes = depth = 0
 
@@ -197,6 +204,9 @@ def _loader_class() -> type[yaml.SafeLoader]:
                 raise UnreadableTextError(f"nested more than {_MAX_DEPTH} levels deep", self.line + 1)
             node = super().compose_node(parent, index)
             self.depth -= 1
+            is_key = isinstance(parent, yaml.MappingNode) and index is None
+            if is_key and isinstance(node, yaml.ScalarNode) and node.tag == _BOOLEAN and node.value.lower() in _WORDS:
+                node.tag = _TEXT
             return node
 
     return BoundedLoader
@@ -237,7 +247,10 @@ def _check_tree(tree: yaml.Node) -> None:
 
 
 def _check_keys(mapping: yaml.MappingNode) -> None:
-    """Check that no key is written twice, and that no number among them is long."""
+    """Check that no key is written twice, and that no number among them is long.
+
+    Keys that YAML 1.1 takes for truth values, such as `on`, become texts.
+    """
     import yaml
 
     keys: set[str] = set()
@@ -248,6 +261,8 @@ def _check_keys(mapping: yaml.MappingNode) -> None:
                 line = key.start_mark.line + 1
                 raise UnreadableTextError(f"duplicate key {key.value!r}; rename or remove one", line)
             keys.add(key.value)
+            if key.tag == "tag:yaml.org,2002:bool":
+                key.tag = "tag:yaml.org,2002:str"
 
 
 def _check_number(node: yaml.ScalarNode, limit: int) -> None:

@@ -138,8 +138,11 @@ def with_bundled_images(content: Mapping[str, Any], folder: Path) -> dict[str, A
                 lines = [f"{name},a prompt" for name in TaskSource(name="photos").open().classes]
                 (folder / value["file"]).write_text("\n".join(["class,prompt", *lines]), "utf-8")
                 return value
+            if key == "condition" and value["kind"] in ("edit", "image-prompt"):  # models of the reader
+                return {"kind": "image"}
             if key == "generator":  # files of the reader
-                value = {name: entry for name, entry in value.items() if name not in _FILES}
+                tunings = [*content.get("tune", ())]
+                value = {name: entry for name, entry in value.items() if name not in _FILES or entry in tunings}
             return {name: fit(entry, "mix" if key == "mix" else name) for name, entry in value.items()}
         if isinstance(value, list):
             return [fit(entry, key) for entry in value]

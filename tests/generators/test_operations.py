@@ -7,7 +7,7 @@ from benchmarks.operations import count, operations_of
 from benchmarks.peak_memory import build_sampler, largest_embedding
 
 from prettyuseful.generators.base import Sampling
-from prettyuseful.generators.models import MODELS, prompts_work, reconstruction_work, sampling_work
+from prettyuseful.generators.models import MODELS, prompts_work, reconstruction_work, sampling_work, tuning_work
 from prettyuseful.generators.settings import resolve_sampling
 from prettyuseful.numerics import Numerics
 
@@ -86,3 +86,20 @@ def test_prompts_and_reconstructions() -> None:
 
 def test_all_models_with_a_footprint_have_operations() -> None:
     assert all((model.operations is None) == (model.footprint is None) for model in MODELS.values())
+
+
+def test_training_takes_twice_the_operations_of_the_predictions() -> None:
+    """Of one denoising step without decoding, for each image; the gradient takes as many as the prediction."""
+    numerics = Numerics(device="cuda", dtype="bfloat16")
+    work = tuning_work("sdxl", None, images=8, calls=2, numerics=numerics)
+    twice, once = (sampling_work("sdxl", Sampling(steps=n, cfg=1.0, size=1024), 8, numerics) for n in (2, 1))
+    assert work is not None
+    assert twice is not None
+    assert once is not None
+    one_step = sum(twice.flops.values()) - sum(once.flops.values())
+    assert sum(work.flops.values()) == pytest.approx(2 * one_step)
+    assert work.launches == pytest.approx(4 * (twice.launches - once.launches))
+    smaller = tuning_work("sdxl", 512, images=8, calls=2, numerics=numerics)
+    assert smaller is not None
+    assert sum(smaller.flops.values()) < sum(work.flops.values())
+    assert tuning_work("pocket-base", None, 8, 2, numerics) is None

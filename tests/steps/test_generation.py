@@ -23,8 +23,8 @@ from prettyuseful.engine.step import Step, StepSpec, run_step
 from prettyuseful.engine.store.base import Artifact, Manifest
 from prettyuseful.engine.store.local import LocalStore
 from prettyuseful.errors import DataError, MemoryLimitError, StepFailedError
-from prettyuseful.generators import sampler as sampler_module
 from prettyuseful.generators.base import Drawn, Request, Sampling
+from prettyuseful.generators.choice import choice_of
 from prettyuseful.generators.encoder import PromptEncoder
 from prettyuseful.generators.sampler import DiffusersSampler
 from prettyuseful.numerics import Numerics
@@ -52,7 +52,7 @@ class Maker:
     def encoded(self) -> str:
         spec = EncodeSpec(
             generator="tiny",
-            model=Pinned(source=self.source, content="x"),
+            model=Pinned(source=choice_of(self.source), content="x"),
             sequence=None,
             guided=False,
             negative=None,
@@ -73,7 +73,7 @@ class Maker:
         """Run the step for micro-batches `first` to `stop` of four images. `changes` override its spec of ten cats."""
         fields: dict[str, Any] = {
             "generator": "tiny",
-            "model": Pinned(source=self.source, content="x"),
+            "model": Pinned(source=choice_of(self.source), content="x"),
             "sampling": self.sampling,
             "label": 0,
             "images": 10,
@@ -280,7 +280,7 @@ def test_an_out_of_memory_error_of_a_mixed_micro_batch_names_a_size(
 
 def test_a_generator_can_return_tensors(own: Callable[..., Maker]) -> None:
     tensors = own("OnTensors")
-    assert tensors.rows(0, 1, model=Pinned(source=tensors.source, content="y")) == own().rows(0, 1)
+    assert tensors.rows(0, 1, model=Pinned(source=choice_of(tensors.source), content="y")) == own().rows(0, 1)
 
 
 def test_the_manifest_records_the_applied_settings(pipeline: Maker) -> None:
@@ -349,7 +349,7 @@ def test_too_little_memory_for_the_weights_is_reported(pipeline: Maker, monkeypa
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
 
     release_model()
-    monkeypatch.setattr("prettyuseful.generators.sampler._load", load)
+    monkeypatch.setattr(DiffusersSampler, "_load", load)
     with pytest.raises(
         MemoryLimitError, match=r"^tiny: its weights exceed the memory .*; use sampling: \{quantise: fl"
     ):
@@ -511,7 +511,7 @@ def test_another_number_format_is_named_for_values_that_are_not_finite(
 
 def break_images(monkeypatch: pytest.MonkeyPatch, broken: set[int]) -> None:
     """Let the VAE return NaN for the images with these numbers, in the order in which they are drawn."""
-    load, drawn = sampler_module._load, itertools.count()
+    load, drawn = DiffusersSampler._load, itertools.count()
 
     def broken_load(*arguments: Any) -> Any:
         pipeline = load(*arguments)
@@ -527,5 +527,5 @@ def break_images(monkeypatch: pytest.MonkeyPatch, broken: set[int]) -> None:
         pipeline.vae.decode = decode_broken
         return pipeline
 
-    monkeypatch.setattr(sampler_module, "_load", broken_load)
+    monkeypatch.setattr(DiffusersSampler, "_load", broken_load)
     release_model()

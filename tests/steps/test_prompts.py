@@ -15,6 +15,7 @@ from tests.chat_server import Request, running_server, says
 
 from prettyuseful.engine.pinned import Pinned
 from prettyuseful.engine.store.base import Artifact
+from prettyuseful.generators.choice import choice_of
 from prettyuseful.numerics import Numerics
 from prettyuseful.prompts.captioners.source import CaptionerSource
 from prettyuseful.prompts.strategies import PROMPT_STRATEGIES
@@ -97,7 +98,7 @@ def test_each_prompt_is_encoded_separately(make: Make, pipeline_folder: Path) ->
     def encoded(first: int, stop: int, guided: bool = False, negative: str | None = None) -> dict[str, np.ndarray]:
         spec = EncodeSpec(
             generator="tiny",
-            model=Pinned(source=str(pipeline_folder), content="x"),
+            model=Pinned(source=choice_of(str(pipeline_folder)), content="x"),
             sequence=None,
             guided=guided,
             negative=negative,

@@ -190,6 +190,13 @@ _OF_KIND: Mapping[str, Mapping[str, StudyField]] = {
         "recipe.checkpoint": StudyField("train.checkpoint"),
         "weights": StudyField("train.weights", ("architecture", "recipe.weights")),
     },
+    "tune": {
+        "generator": StudyField("tune.of"),
+        "model": StudyField("tune.of", ("tune.of",)),
+        "settings": StudyField("tune"),
+        "label": _internal("number of the class", identifies=True),
+        "seed": StudyField("tune.seed", identifies=True),
+    },
     "try": {**_SETUP, "changes": _internal("changes that are tried")},
 }
 

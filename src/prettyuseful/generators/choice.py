@@ -25,7 +25,7 @@ from prettyuseful.hub.ids import is_hub_id
 from prettyuseful.numerics import DType
 from prettyuseful.paths import exists
 
-_WEIGHTS = "a .safetensors file, a folder that holds one, or as plain text also a hub id"
+_WEIGHTS = "a .safetensors file, or a folder that holds one; as plain text also a hub id or, in lora, a name in tune"
 
 
 class WeightFile(BareName):

@@ -524,6 +524,17 @@ def sampling_work(name: str, sampling: Sampling | None, images: int, numerics: N
     return model.operations.sampling(model.footprint, sampling, size, images, numerics) if size else None
 
 
+def tuning_work(name: str, size: int | None, images: float, calls: float, numerics: Numerics) -> Work | None:
+    """Return the operations of training LoRA weights of a model of the table; None if unknown.
+
+    `size`: height and width in pixels, None for the native ones. `calls`: steps of the optimiser.
+    """
+    model = MODELS.get(name)
+    if model is None or model.operations is None or not (pixels := size or model.size):
+        return None
+    return model.operations.training(pixels, images, calls, numerics)
+
+
 def prompts_work(name: str, prompts: float, numerics: Numerics) -> Work | None:
     """Return the operations of encoding prompts with a model of the table; None if unknown."""
     model = MODELS.get(name)

@@ -50,6 +50,16 @@ class Operations:
         flops = {number_format(decoder, numerics): decoding}
         return work.plus(Work("generator", slices * self.decoding_launches, flops))
 
+    def training(self, size: int, images: float, calls: float, numerics: Numerics) -> Work:
+        """Return the operations of training LoRA weights on `images` images in `calls` steps of the optimiser.
+
+        The gradient passes through layers whose weights stay as they are: it takes as many operations as the
+        prediction. Latents are computed once.
+        """
+        pixels = size**2
+        flops = 2 * images * (self.row + pixels * self.pixel + pixels**2 * self.pair)
+        return Work("generator", 2 * calls * self.launches, {number_format(numerics.dtype, numerics): flops})
+
     def reconstruction(self, size: int, images: float, numerics: Numerics) -> Work:
         """Return the operations of decoding images in float32, and of encoding, which has about half of them."""
         flops = 1.5 * images * (size**2 * self.decoded + size**4 * self.decoded_pair)

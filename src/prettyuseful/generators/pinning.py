@@ -6,7 +6,7 @@ holds what changes the artifact of its step and nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from pydantic import JsonValue
@@ -51,10 +51,17 @@ class _Part:
     image: bool
 
 
-def pin_generator(choice: GeneratorChoice, condition: AnyCondition | None = None) -> PinnedGenerator:
+def pin_generator(
+    choice: GeneratorChoice, condition: AnyCondition | None = None, tunings: Collection[str] = ()
+) -> PinnedGenerator:
     """Pin a diffusion model with all of its settings.
 
     A choice without settings has the content of its model alone. `condition`: see `find_model`.
+
+    Args:
+        choice: as the study names it.
+        tunings: names of LoRA weights that a step of the study trains. They are inputs of the steps that use them, and
+            not pinned.
 
     Raises:
         UserError: see `find_model` and `pin_model`; or a file does not exist, is not what its field expects, or is for
@@ -62,7 +69,7 @@ def pin_generator(choice: GeneratorChoice, condition: AnyCondition | None = None
     """
     model = choice.find(condition)
     pinned = pin_model(choice.model, condition)
-    parts = list(_parts(choice, model))
+    parts = list(_parts(choice, model, tunings))
     found = choice.model_copy(update={"model": pinned.source, "dtype": None})
 
     def half(chosen: Sequence[_Part]) -> PinnedChoice:
@@ -96,17 +103,20 @@ def pin_generator(choice: GeneratorChoice, condition: AnyCondition | None = None
                 part.field, part.value.shown, part.value.weight if isinstance(part.value, Lora) else None, part.content
             )
             for part in parts
-            if part.value is not None
+            if part.value is not None and part.value.path not in tunings
         ),
     )
 
 
-def _parts(choice: GeneratorChoice, model: Model) -> Iterator[_Part]:
+def _parts(choice: GeneratorChoice, model: Model, tunings: Collection[str]) -> Iterator[_Part]:
     if choice.variant is not None and _changes_files(find_model(choice.model, model.condition), choice.variant):
         yield _Part("variant", None, choice.variant, text=True, image=True)
     if choice.single_file is not None:
         yield _single_file(choice.single_file, model)
     for number, lora in enumerate(choice.loras):
+        if lora.path in tunings:
+            yield _Part("lora", lora, {"input": "lora", "weight": lora.weight}, text=False, image=True)
+            continue
         yield _lora(lora, model, "lora" if len(choice.loras) == 1 else f"lora[{number}]")
     for embedding in choice.textual_inversions:
         yield _textual_inversion(embedding, model)

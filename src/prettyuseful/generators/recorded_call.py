@@ -90,7 +90,7 @@ def recorded_images(
         context = nullcontext() if model.kind.whole else given_back(pipeline, outputs)
         arguments = call_arguments(model, sampling, prompt, batches[number])
         if model.condition is not None:
-            given = model.condition.arguments(pipeline, sources[number : number + 1], guided=False)
+            given = model.condition.arguments(sources[number : number + 1])
             accepted = arguments_of(model.kind.pipelines[0])
             arguments = {name: value for name, value in (arguments | given).items() if name in accepted}
         with context, explain_settings(model):

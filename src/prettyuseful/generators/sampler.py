@@ -107,8 +107,6 @@ class DiffusersSampler:
         scheduler = self.choice.scheduler
         if isinstance(scheduler, dict) and len(scheduler) > 1:
             settings["scheduler_options"] = {k: v for k, v in scheduler.items() if k != "class"}
-        if self.choice.loras:
-            settings["lora"] = [f"{lora.shown} at {lora.weight:g}" for lora in self.choice.loras]
         if self.numerics.fuse_projections:
             settings["fused_projections"] = _is_fused(getattr(self.pipeline, family.denoiser, None))
         return settings | sampling.model_dump(include={"step_cache", "quantise", *OPTIONS}, exclude_none=True)
@@ -190,9 +188,7 @@ class DiffusersSampler:
         base_tensors = {name: tensor for name, tensor in tensors.items() if "." not in name}
         with self.numerics.attention_kernel():
             if self.model.condition is not None:
-                guided = (self.sampling.cfg or 1) > 1
-                given = self.model.condition.arguments(self.pipeline, sources, guided)
-                images = self._call(self.pipeline, self.model.kind, base_tensors, seeds, **given)
+                images = self._conditioned(self.model.condition, base_tensors, seeds, sources)
             elif self.refiner is None:
                 images = self._call(self.pipeline, self.model.kind, base_tensors, seeds)
             else:
@@ -209,6 +205,22 @@ class DiffusersSampler:
                     denoising_start=_HANDOVER,
                 )
         return self._to_pixels(images)
+
+    def _conditioned(
+        self,
+        condition: AnyCondition,
+        embedding: Embedding,
+        seeds: tuple[int, ...],
+        sources: Sequence[Image.Image],
+    ) -> torch.Tensor:
+        """Return images (N, 3, H, W) from real ones, together or one by one."""
+        size, parts = 1 if condition.one_by_one else len(seeds), []
+        for first in range(0, len(seeds), size):
+            part = slice(first, first + size)
+            rows = {name: tensor[part] for name, tensor in embedding.items()}
+            given = condition.arguments(sources[part])
+            parts.append(self._call(self.pipeline, self.model.kind, rows, seeds[part], **given))
+        return torch.cat(parts)
 
     def _sample_recorded(
         self, embeddings: Sequence[Embedding], seeds: tuple[int, ...], sources: Sequence[Image.Image]

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from prettyuseful.data.class_counts import ClassCounts
-from prettyuseful.data.sources.safe_reading import printable
 from prettyuseful.errors import DataError
 from prettyuseful.generators.conditions.base import Condition
 from prettyuseful.plan.planned import PlanContext
 from prettyuseful.plan.real import RealImages
 from prettyuseful.steps.sources import INPUT
-from prettyuseful.tasks.sampled import SampledTask
 
 
 class ConditionPlanner:
@@ -25,7 +23,7 @@ class ConditionPlanner:
             DataError: a class has too few training images, or one of them is a real test image, too.
         """
         per_class = self._sources(condition, count)
-        self._refuse_test_images(per_class)
+        self.real.refuse_test_images(per_class, "condition")
         return {INPUT: self.real.load_step("train", per_class, "condition.sources")}
 
     def words(self, condition: Condition, count: int) -> str:
@@ -46,18 +44,6 @@ class ConditionPlanner:
                 f"{available[least]} real training images; lower sources, or leave it out"
             )
         return ClassCounts(min(condition.sources, count))
-
-    def _refuse_test_images(self, per_class: ClassCounts) -> None:
-        if not isinstance(self.task, SampledTask):
-            return
-        contents, test = self.task.contents("train"), self.real.test_contents
-        leaked = [path for path in self.task.first_paths("train", per_class) if contents[path] in test]
-        if leaked:
-            raise DataError(
-                f"condition: the real training image {printable(leaked[0])} is a real test image, too "
-                f"({len(leaked):,} of the images to generate from are); images must not be generated from test images, "
-                "so remove it from one of the two"
-            )
 
 
 def check_custom_condition(condition: Condition | None) -> None:

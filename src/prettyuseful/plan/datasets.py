@@ -27,6 +27,7 @@ from prettyuseful.plan.planned import PlanContext, PlannedDataset
 from prettyuseful.plan.prompts import PROMPTS_PER_STEP, PinnedModel, PromptPlanner
 from prettyuseful.plan.real import RealImages, add_sample
 from prettyuseful.plan.selections import SelectionPlanner
+from prettyuseful.plan.tuning import TuningPlanner
 from prettyuseful.plugins import is_plugin, plugin_fingerprint, plugin_id
 from prettyuseful.records import dataset_title
 from prettyuseful.selection.plan import SelectionPlan
@@ -119,6 +120,7 @@ class DatasetPlanner:
         self.selections = selections
         self.graph, self.classes = context.graph, context.task.classes
         self.prompts, self.conditions = PromptPlanner(context, real), ConditionPlanner(context, real)
+        self.tunings = TuningPlanner(context, real, self.prompts)
         self._planned: dict[tuple[str, int], PlannedDataset] = {}
         self._sampling: dict[str, _SamplingSteps] = {}
         self._choices: dict[str, PlannedDataset] = {}
@@ -260,11 +262,13 @@ class DatasetPlanner:
             return self._add_generation(name, plan, per_class.smallest, _Generator(origin, custom), draw)
         if existing_images(choice):
             return self._add_import(name, plan, source, per_class)
-        model, pinned = choice.find(plan.condition), pin_generator(choice, condition=plan.condition)
+        model = choice.find(plan.condition)
+        pinned = pin_generator(choice, plan.condition, self.tunings.names(choice))
         diffusion = PinnedModel(model, pinned, resolve_sampling(plan.sampling, model))
         if plan.condition is not None:
             plan.condition.check_steps(diffusion.sampling.steps)
-        origin = replace(model.origin, added=pinned.added, note=_note(model.note, choice))
+        added = (*pinned.added, *self.tunings.added(choice))
+        origin = replace(model.origin, added=added, note=_note(model.note, choice))
         generator = _Generator(origin, pinned.whole, model.dtype, model.micro_batch, diffusion)
         return self._add_generation(name, plan, per_class.smallest, generator, draw)
 
@@ -362,8 +366,9 @@ class DatasetPlanner:
             self._sampling[name] = self._prepare_sampling(plan, count, generator)
         sampling, title = self._sampling[name], dataset_title(name, draw)
         key = self._collect_shards(name, plan, sampling.shards, title, draw)
-        condition = self.conditions.words(plan.condition, count) if plan.condition is not None else None
-        return _DatasetSteps(key, generator.origin, sampling.prompts, condition)
+        words = [self.conditions.words(plan.condition, count)] if plan.condition is not None else []
+        words += self.tunings.words(generator.pinned.source)
+        return _DatasetSteps(key, generator.origin, sampling.prompts, ", ".join(words) or None)
 
     def _generated_part(self, name: str, plan: DatasetPlan, per_class: ClassCounts) -> str:
         """Add the steps of the first micro-batches of each class of a generated data set; return the key of the images.
@@ -392,11 +397,13 @@ class DatasetPlanner:
         generator = sampling.generator
         names = {"dataset": name, "micro_batch": str(self._micro_batch(plan, generator))}
         shards: dict[str, str] = {}
+        pinned = generator.sampled(sampling.encoding is None)
         for label, class_name in enumerate(self.classes):
+            loras = self.tunings.inputs(pinned.source, label)
             for first, stop, images in parts:
                 spec = GenerateSpec(
                     generator=generator.origin.id,
-                    model=generator.sampled(sampling.encoding is None),
+                    model=pinned,
                     sampling=generator.model.sampling if generator.model else None,
                     label=label,
                     images=images[-1] + 1,
@@ -410,7 +417,12 @@ class DatasetPlanner:
                     stored=plan.stored,
                     condition=sampling.condition,
                 )
-                inputs = {"prompts": sampling.prompts, **sampling.embeddings_of(label, images), **sampling.sources}
+                inputs = {
+                    "prompts": sampling.prompts,
+                    **loras,
+                    **sampling.embeddings_of(label, images),
+                    **sampling.sources,
+                }
                 step_label = f"generate {dataset_title(name, draw)}: {class_name} {images[0]}-{images[-1] + 1}"
                 shards[f"{len(shards):05d}"] = self.graph.add(spec, inputs, step_label, len(images), names)
         count = sum(len(images) for _, _, images in parts)

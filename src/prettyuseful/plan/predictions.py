@@ -10,12 +10,19 @@ from prettyuseful.encoders.table import ENCODERS
 from prettyuseful.engine.cost import Prediction, on_gpu
 from prettyuseful.engine.step import Step
 from prettyuseful.generators import pocket
-from prettyuseful.generators.models import encoding_memory, prompts_work, reconstruction_work, sampling_work
+from prettyuseful.generators.models import (
+    encoding_memory,
+    prompts_work,
+    reconstruction_work,
+    sampling_work,
+    tuning_work,
+)
 from prettyuseful.steps.classifiers import DecodeSpec, EvaluateSpec, TrainSpec
 from prettyuseful.steps.embed import EmbedSpec
 from prettyuseful.steps.generation import GenerateSpec
 from prettyuseful.steps.probe import ProbeSpec
 from prettyuseful.steps.prompts import EncodeSpec
+from prettyuseful.steps.tuning import TuneSpec
 from prettyuseful.transforms.vae import Vae
 
 if TYPE_CHECKING:
@@ -77,6 +84,9 @@ class Predictions:
             return self._generation(step, spec)
         if isinstance(spec, EncodeSpec):
             return prompts_work(spec.generator, step.units, spec.numerics)
+        if isinstance(spec, TuneSpec):
+            settings = spec.settings
+            return tuning_work(spec.generator, settings.size, step.units, settings.steps, spec.numerics)
         if isinstance(spec, TrainSpec):
             return self._training(step, spec)
         if isinstance(spec, EvaluateSpec) or (isinstance(spec, EmbedSpec) and spec.view is not None):

@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import cached_property, reduce
 
 from prettyuseful.data.class_counts import ClassCounts
+from prettyuseful.data.sources.safe_reading import printable
 from prettyuseful.engine.pinned import Pinned
-from prettyuseful.errors import StudyError
+from prettyuseful.errors import DataError, StudyError
 from prettyuseful.plan.planned import PlanContext, PlannedDataset
 from prettyuseful.steps.datasets import LoadFurtherSpec, LoadSpec, SampleSpec
 from prettyuseful.study.file import REAL
@@ -72,6 +73,23 @@ class RealImages:
         """Return the data set of the first `per_class` real training images of each class; see `load_step`."""
         key = self.load_step("train", per_class, number)
         return PlannedDataset(REAL, per_class, {"dataset": key, "sample": add_sample(self.context, key, REAL)})
+
+    def refuse_test_images(self, per_class: ClassCounts, field: str) -> None:
+        """Check that none of the first `per_class` real training images of each class is a test image, too.
+
+        Raises:
+            DataError: one is; `field` is the field of the study that uses these images to generate others.
+        """
+        if not isinstance(self.task, SampledTask):
+            return
+        contents, test = self.task.contents("train"), self.test_contents
+        leaked = [path for path in self.task.first_paths("train", per_class) if contents[path] in test]
+        if leaked:
+            raise DataError(
+                f"{field}: the real training image {printable(leaked[0])} is a real test image, too "
+                f"({len(leaked):,} of the images to generate from are); images must not be generated from test images, "
+                "so remove it from one of the two"
+            )
 
     @cached_property
     def test_step(self) -> str:

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from prettyuseful.engine.store.base import Manifest
     from prettyuseful.prompts.strategies import Prompts
 
+LORA_FILE = "pytorch_lora_weights.safetensors"  # of a step that trains LoRA weights; the name that diffusers gives
 _MAX_LINE = 300  # characters of a line that a library has logged
 WRITERS = 4
 """Threads that encode images."""
@@ -155,12 +156,14 @@ class GenerateSpec(StepSpec):
         rows = [image.row for image in images]
         count = write_shard(job.folder / "shard.parquet", rows, prompts.classes, with_sources=sources is not None)
         blank = [image.row.path for image in images if not image.shown]
+        loras = [f"{lora.shown} at {lora.weight:g}" for lora in self.model.source.loras]
+        added = {"lora": loras} if loras else {}
         return {
             "images": count,
             "without_contrast": len(blank),
             "not_finite": sum(not image.finite for image in images),
             "blank": blank[:_NAMED],
-            "applied": redact_strings(sampler.applied()),  # of user-defined classes, too
+            "applied": redact_strings({**sampler.applied(), **added}),  # of user-defined classes, too
             "cut": sampler.truncated,
             **({"library_logs": [redact_line(line, _MAX_LINE) for line in logs]} if logs else {}),
         }
@@ -240,11 +243,15 @@ class GenerateSpec(StepSpec):
             batches.append(_MicroBatch(name, self.label, indices, texts, seeds))
         return batches
 
-    @property
-    def _model(self) -> tuple[Any, ...]:
-        """The arguments of the classes that sample."""
+    def _model(self, job: Job) -> tuple[Any, ...]:
+        """Return the arguments of the classes that sample, with the LoRA weights that other steps have trained."""
+        choice = self.model.source
+        loras = tuple(
+            lora.model_copy(update={"path": str(job.inputs[name].path(LORA_FILE))}) if name in job.inputs else lora
+            for name, lora in ((f"lora {number}", lora) for number, lora in enumerate(choice.loras))
+        )
         of_condition = () if self.condition is None else (self.condition.source,)
-        return self.model.source, self.sampling, self.numerics, *of_condition
+        return choice.model_copy(update={"lora": loras}), self.sampling, self.numerics, *of_condition
 
     @property
     def _content(self) -> str:
@@ -259,7 +266,7 @@ class GenerateSpec(StepSpec):
         if self.sampling is None:
             return self._open_custom(sources)
         check_resolved(self.model.content, self.generator)
-        return self._open_stored(job, sources) if self.encoding is None else self._open_encoding(batches, sources)
+        return self._open_stored(job, sources) if self.encoding is None else self._open_encoding(job, batches, sources)
 
     def _open_custom(self, sources: SourceImages | None) -> _Sampler:
         from prettyuseful.generators.custom import open_custom, output_problem
@@ -282,7 +289,7 @@ class GenerateSpec(StepSpec):
         from prettyuseful.generators.sampler import DiffusersSampler
 
         with self._explain_loading():
-            sampler = cached_model(DiffusersSampler, *self._model, content=self._content)
+            sampler = cached_model(DiffusersSampler, *self._model(job), content=self._content)
         names = sorted(name for name in job.inputs if name.startswith("embeddings"))
         stored = StoredEmbeddings(job.inputs[name].path(FILE) for name in names)
 
@@ -295,12 +302,12 @@ class GenerateSpec(StepSpec):
         cut = {number: tokenizers for cut in facts for number, tokenizers in cut.items() if int(number) in numbers}
         return _Sampler(draw, sampler.applied, cut)
 
-    def _open_encoding(self, batches: list[_MicroBatch], sources: SourceImages | None) -> _Sampler:
+    def _open_encoding(self, job: Job, batches: list[_MicroBatch], sources: SourceImages | None) -> _Sampler:
         """Encode the prompts of all micro-batches, and return the sampler."""
         from prettyuseful.generators.text_to_image import TextToImage
 
         with self._explain_loading():
-            model = cached_model(TextToImage, *self._model, content=self._content)
+            model = cached_model(TextToImage, *self._model(job), content=self._content)
         with explain_out_of_memory(text_encoders_too_large(self.generator)):
             embeddings = model.encode(chain.from_iterable(batch.prompts for batch in batches))
 

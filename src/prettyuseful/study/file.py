@@ -46,6 +46,7 @@ from prettyuseful.study.numerics import MAX_MICRO_BATCH, StudyNumerics
 from prettyuseful.tasks.source import TaskSource
 from prettyuseful.training.recipes import Checkpoint
 from prettyuseful.transforms.chain import AnyTransform
+from prettyuseful.tuning.plan import TunePlan
 
 REAL = "real"
 """The reserved name of the task's real images among the data sets."""
@@ -434,6 +435,11 @@ class Study(_Strict):
     title: str = Field("", description="title of the report")
     question: str = Field("", description="the question of the study in one or two sentences, shown in the report")
     task: TaskSource = Field(description="the task: its classes and its real training and test images")
+    tune: dict[DatasetName, TunePlan] = Field(
+        {},
+        description="LoRA weights that are trained on real training images of the task, by name; a generator uses them "
+        "as {model: pocket-base, lora: NAME}",
+    )
     datasets: dict[DatasetName, DatasetPlan] = Field(min_length=1, description="the data sets of the study, by name")
     probes: dict[DatasetName, ProbePlan] = Field({}, description="probes that this study defines, by name")
     recipes: dict[DatasetName, RecipePlan] = Field({}, description="training recipes that this study defines, by name")
@@ -550,6 +556,15 @@ class Study(_Strict):
 
     @field_validator("datasets")
     @classmethod
+    def _tunings_are_used(cls, datasets: dict[str, DatasetPlan], info: ValidationInfo) -> dict[str, DatasetPlan]:
+        choices = (plan.generator for plan in datasets.values() if isinstance(plan.generator, GeneratorChoice))
+        used = {lora.path for choice in choices for lora in choice.loras}
+        if unused := [name for name in info.data.get("tune", ()) if name not in used]:
+            raise ValueError(f"no generator uses the tuning {unused[0]!r}; name it in lora, or remove it from tune")
+        return datasets
+
+    @field_validator("datasets")
+    @classmethod
     def _selections_have_controls(cls, datasets: dict[str, DatasetPlan]) -> dict[str, DatasetPlan]:
         return add_random_controls(datasets)
 
@@ -617,7 +632,11 @@ class Study(_Strict):
     def is_conditioned(self, name: str) -> bool:
         """Return whether some images of a data set were generated from real training images."""
         plans = (self.datasets.get(source) for source in self.image_sources(name))
-        return any(plan is not None and plan.condition is not None for plan in plans)
+        return any(plan is not None and (plan.condition is not None or self._is_tuned(plan)) for plan in plans)
+
+    def _is_tuned(self, plan: DatasetPlan) -> bool:
+        choice = plan.generator if isinstance(plan.generator, GeneratorChoice) else None
+        return choice is not None and any(lora.path in self.tune for lora in choice.loras)
 
     @property
     def random_controls(self) -> dict[str, str]:

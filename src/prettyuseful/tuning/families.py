@@ -1,0 +1,89 @@
+"""How the denoiser of each family is trained: what it predicts from noisy latents, and the loss."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A batch of training: latents (N, C, h, w) as the denoiser sees them without noise, noise of the same shape, a
+    number between 0 and 1 for each image that its noise level follows from, and the embeddings of its prompt.
+
+    `size`: height and width of the images in pixels.
+    """
+
+    latents: torch.Tensor
+    noise: torch.Tensor
+    levels: torch.Tensor
+    embeddings: Mapping[str, torch.Tensor]
+    size: int
+
+
+@dataclass(frozen=True)
+class TunedFamily:
+    """A family whose denoiser can be trained.
+
+    Attributes:
+        targets: names of the layers that get LoRA weights, as in the recipes of diffusers.
+        loss: the mean squared error of the prediction for a batch, given the pipeline.
+    """
+
+    targets: tuple[str, ...]
+    loss: Callable[[Any, Batch], torch.Tensor]
+
+
+def _noise_prediction(pipeline: Any, batch: Batch) -> torch.Tensor:
+    """Diffusion: the U-Net predicts the noise or, if its scheduler says so, the velocity (v-prediction)."""
+    import torch
+    from diffusers import DDPMScheduler
+
+    scheduler: Any = DDPMScheduler.from_config(pipeline.scheduler.config)
+    steps = int(scheduler.config.num_train_timesteps)
+    times = (batch.levels * steps).long().clamp(max=steps - 1)
+    noisy = scheduler.add_noise(batch.latents, batch.noise, times)
+    if scheduler.config.prediction_type == "v_prediction":
+        target = scheduler.get_velocity(batch.latents, batch.noise, times)
+    else:
+        target = batch.noise
+    conditions: dict[str, torch.Tensor] = {}
+    if "pooled_prompt_embeds" in batch.embeddings:  # SDXL knows the size and the crop of an image
+        whole = [batch.size, batch.size, 0, 0, batch.size, batch.size]
+        sizes = torch.tensor([whole] * len(noisy), dtype=noisy.dtype, device=noisy.device)
+        conditions = {"text_embeds": batch.embeddings["pooled_prompt_embeds"], "time_ids": sizes}
+    predicted = pipeline.unet(
+        noisy, times, batch.embeddings["prompt_embeds"], added_cond_kwargs=conditions, return_dict=False
+    )[0]
+    return torch.nn.functional.mse_loss(predicted.float(), target.float())
+
+
+def _flow_matching(pipeline: Any, batch: Batch) -> torch.Tensor:
+    """Flow matching: the transformer predicts the direction from image to noise, at noise levels drawn as logit-normal
+    numbers (Esser et al. 2024)."""
+    import torch
+
+    sigmas = torch.special.ndtri(batch.levels.clamp(1e-4, 1 - 1e-4)).sigmoid()[:, None, None, None]
+    noisy = (1 - sigmas) * batch.latents + sigmas * batch.noise
+    predicted = pipeline.transformer(
+        hidden_states=noisy,
+        timestep=sigmas.flatten() * pipeline.scheduler.config.num_train_timesteps,
+        encoder_hidden_states=batch.embeddings["prompt_embeds"],
+        pooled_projections=batch.embeddings["pooled_prompt_embeds"],
+        return_dict=False,
+    )[0]
+    return torch.nn.functional.mse_loss(predicted.float(), (batch.noise - batch.latents).float())
+
+
+_ATTENTION = ("to_q", "to_k", "to_v", "to_out.0")
+_JOINT = ("attn.add_k_proj", "attn.add_q_proj", "attn.add_v_proj", "attn.to_add_out")
+TUNED: Mapping[str, TunedFamily] = {
+    "sd": TunedFamily(_ATTENTION, _noise_prediction),
+    "sdxl": TunedFamily(_ATTENTION, _noise_prediction),
+    "sd3": TunedFamily((*(f"attn.{name}" for name in _ATTENTION), *_JOINT), _flow_matching),
+}
+"""The families that can be tuned, by their names in `generators.families`."""

@@ -1,0 +1,107 @@
+"""The step that tunes a generator reads real training images only, and its weights change the images made with them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from safetensors.numpy import load_file
+
+from prettyuseful.data.class_counts import ClassCounts
+from prettyuseful.data.dataset import read_shard
+from prettyuseful.engine.pinned import Pinned
+from prettyuseful.engine.step import Step, StepSpec, run_step
+from prettyuseful.engine.store.base import Artifact
+from prettyuseful.engine.store.local import LocalStore
+from prettyuseful.errors import DataError
+from prettyuseful.generators.base import Sampling
+from prettyuseful.generators.choice import GeneratorChoice, Lora, choice_of
+from prettyuseful.numerics import Numerics
+from prettyuseful.prompts.strategies import PROMPT_STRATEGIES
+from prettyuseful.steps.datasets import LoadSpec
+from prettyuseful.steps.generation import LORA_FILE, Encoding, GenerateSpec
+from prettyuseful.steps.prompts import PromptSpec
+from prettyuseful.steps.tuning import TuneSpec
+from prettyuseful.tasks.source import TaskSource
+from prettyuseful.tuning.plan import TuneSettings
+
+CLASSES = ("blue", "red")
+SETTINGS = TuneSettings(steps=2, batch_size=2, rank=2, learning_rate=1e-2)
+
+
+class Steps:
+    """Runs steps in a store of its own."""
+
+    def __init__(self, root: Path, task: Path) -> None:
+        self.store = LocalStore(root)
+        self.task = Pinned(source=TaskSource(folder=str(task)), content="x")
+
+    def run(self, spec: StepSpec, **inputs: str) -> Artifact:
+        step = Step(spec, {name.replace("_", " "): key for name, key in inputs.items()}, "a step", 1)
+        run_step(step, self.store, lambda _: None)
+        artifact = self.store.read(step.key)
+        assert artifact is not None
+        return artifact
+
+    def prompts(self) -> str:
+        strategy = PROMPT_STRATEGIES.pin("template")
+        spec = PromptSpec(strategy=strategy, classes=CLASSES, options={"templates": ["a {}"]})
+        return self.run(spec).manifest.key
+
+    def tuned(self, split: Any = "train", **changes: Any) -> Artifact:
+        load = LoadSpec(task=self.task, split=split, per_class=ClassCounts(3))
+        fields: dict[str, Any] = {"settings": SETTINGS, "label": None, "seed": 0, **changes}
+        model = Pinned(source=choice_of("pocket-base"), content="x")
+        spec = TuneSpec(generator="pocket-base", model=model, numerics=Numerics(), **fields)
+        return self.run(spec, images=self.run(load).manifest.key, prompts=self.prompts())
+
+
+@pytest.fixture
+def steps(tmp_path: Path, shared_task: Path) -> Steps:
+    return Steps(tmp_path / "store", shared_task)
+
+
+def test_images_are_made_with_the_tuned_weights(steps: Steps) -> None:
+    tuned = steps.tuned()
+    facts = tuned.manifest.facts
+    assert (facts["images"], facts["size"]) == (6, 32)
+    assert facts["loss_before"] != facts["loss_after"]
+    assert len(json.loads(tuned.path("losses.json").read_text())) == 2
+    assert all(name.startswith("unet.") and ".lora" in name for name in load_file(tuned.path(LORA_FILE)))
+
+    def images(weight: float | None) -> list[bytes]:
+        choice = GeneratorChoice(model="pocket-base", lora=() if weight is None else Lora(path="mine", weight=weight))
+        spec = GenerateSpec(
+            generator="pocket-base",
+            model=Pinned(source=choice, content=weight),
+            sampling=Sampling(steps=2, cfg=1.0),
+            label=0,
+            images=2,
+            prompts=1,
+            first=0,
+            stop=1,
+            seed=0,
+            micro_batch=2,
+            numerics=Numerics(),
+            encoding=Encoding(sequence=None, mixed=False),
+        )
+        more = {} if weight is None else {"lora_0": tuned.manifest.key}
+        made = steps.run(spec, prompts=steps.prompts(), **more)
+        assert made.manifest.facts["applied"].get("lora") == (None if weight is None else [f"mine at {weight:g}"])
+        return [row.data for row in read_shard(made.path("shard.parquet"))]
+
+    assert images(None) == images(0.0) != images(1.0)
+
+
+def test_a_class_of_its_own_has_other_weights_and_another_key(steps: Steps) -> None:
+    whole, red = steps.tuned(), steps.tuned(label=1)
+    assert red.manifest.facts["images"] == 3
+    assert red.manifest.key != whole.manifest.key
+    assert red.path(LORA_FILE).read_bytes() != whole.path(LORA_FILE).read_bytes()
+
+
+def test_test_images_are_refused(steps: Steps) -> None:
+    with pytest.raises(DataError, match="on real training images only, never on test images"):
+        steps.tuned(split="test")
