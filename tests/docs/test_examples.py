@@ -17,7 +17,7 @@ from tests.docs.markdown_files import DOCS, ROOT, Block, blocks_of, markdown_fil
 
 from prettyuseful.auditing.gate import Gate
 from prettyuseful.cli import app
-from prettyuseful.generators.models import MODELS
+from prettyuseful.generators.model_rows import MODELS
 from prettyuseful.plan.study import make_plan
 from prettyuseful.plugins import is_plugin
 from prettyuseful.study.file import Study

@@ -111,7 +111,6 @@ def test_several_loras_add_up_and_stay_layers_in_half_precision(tiny: Tiny, save
     assert np.abs(images(twice).astype(int) - images(once)).max() <= 1
     sampler = TextToImage(once, settings(model, cfg=1.0), Numerics(dtype="bfloat16")).sampler
     assert any("lora" in name for name, _ in sampler.pipeline.unet.named_parameters())
-    assert sampler.applied()["lora"] == ["sd-unet.safetensors at 0.5"]
 
 
 def test_a_lora_is_in_the_key_of_the_half_that_reads_it(tiny: Tiny, save_lora: SaveLora) -> None:

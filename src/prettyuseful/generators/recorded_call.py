@@ -14,7 +14,7 @@ from prettyuseful.errors import DataError
 from prettyuseful.generators.base import Sampling
 from prettyuseful.generators.conditions.pipelines import arguments_of
 from prettyuseful.generators.embeddings import Embedding
-from prettyuseful.generators.models import Model
+from prettyuseful.generators.model import Model
 from prettyuseful.generators.recording import NotRecordableError, from_embedding, given_back, read_form
 from prettyuseful.generators.stubs import StubUsedError
 from prettyuseful.redaction import redact_line

@@ -21,7 +21,7 @@ from prettyuseful.generators.embeddings import Embedding
 from prettyuseful.generators.families import FAMILIES, Family
 from prettyuseful.generators.footprint import DECODED_PIXELS
 from prettyuseful.generators.loading import Half, load_parts, weights_of
-from prettyuseful.generators.models import Model, Source
+from prettyuseful.generators.model import Model, Source
 from prettyuseful.generators.recorded_call import recorded_images
 from prettyuseful.generators.schedulers import replace_scheduler
 from prettyuseful.generators.stubs import is_stub
