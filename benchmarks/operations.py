@@ -17,7 +17,9 @@ import torch
 from benchmarks.peak_memory import _FullLengths, build_sampler, largest_embedding
 
 from prettyuseful.generators.base import Sampling
-from prettyuseful.generators.models import MODELS, Model
+from prettyuseful.generators.model import Model
+from prettyuseful.generators.model_rows import MODELS
+from prettyuseful.generators.model_rows.paper import PAPER
 from prettyuseful.generators.operations import Operations
 from prettyuseful.generators.sampler import DiffusersSampler
 from prettyuseful.generators.settings import resolve_sampling
@@ -82,7 +84,7 @@ def _polynomial(counts: Sequence[float]) -> tuple[float, float, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("models", nargs="*", help="ids of models; default: all that are not built in")
-    for name in parser.parse_args().models or [name for name, row in MODELS.items() if row.footprint]:
+    for name in parser.parse_args().models or [model.id for model in PAPER]:
         print(f"{name}: {operations_of(MODELS[name])}", flush=True)
 
 

@@ -19,7 +19,9 @@ from torch.overrides import TorchFunctionMode
 
 from prettyuseful.generators.base import Sampling
 from prettyuseful.generators.footprint import DECODED_PIXELS, KEPT, Footprint
-from prettyuseful.generators.models import MODELS, Model
+from prettyuseful.generators.model import Model
+from prettyuseful.generators.model_rows import MODELS
+from prettyuseful.generators.model_rows.paper import PAPER
 from prettyuseful.generators.published import published_config, refiner_config
 from prettyuseful.generators.sampler import DiffusersSampler
 from prettyuseful.generators.settings import resolve_sampling
@@ -159,7 +161,7 @@ def _weights(module: Any) -> int:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("models", nargs="*", help="ids of models; default: all that are not built in")
-    for name in parser.parse_args().models or [name for name, row in MODELS.items() if row.footprint]:
+    for name in parser.parse_args().models or [model.id for model in PAPER]:
         model = MODELS[name]
         assert model.footprint is not None
         assert model.size is not None

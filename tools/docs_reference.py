@@ -422,12 +422,19 @@ def _generators() -> Iterator[str]:
         "The three columns of memory are predictions in GB from counted tensors, not measured on a GPU: denoiser "
         "and VAE with one image at the vendor's settings, and with the default micro-batch (its size in brackets); and "
         "the text encoders, which are on the GPU together with the others only for captions, if both fit. A gated "
-        "model needs its licence accepted on the hub."
+        "model needs its licence accepted on the hub. Memory that is missing here was not counted, and is unknown to "
+        "`plan`. `prettyuseful list generators --family FAMILY --released-after 2025-01 --licence apache` filters."
     )
     yield TABLES["generators"].text
     yield "## Sampling settings"
     yield "`vendor` is the default; `paper` is what the paper's released code did."
     yield TABLES["sampling"].text
+    yield "## Sources"
+    yield (
+        "Where the facts of each row are from, and the fields that could not be compared with a source: check them "
+        "before you rely on them. A study records the commit that it used, not these facts."
+    )
+    yield TABLES["sources"].text
 
 
 def _architectures_and_recipes() -> Iterator[str]:

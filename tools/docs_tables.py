@@ -15,7 +15,8 @@ from prettyuseful.checks.rows import CHECKS
 from prettyuseful.diagnosis.causes import CAUSES
 from prettyuseful.encoders.table import ENCODERS
 from prettyuseful.generators.base import Sampling
-from prettyuseful.generators.models import MODELS, Model
+from prettyuseful.generators.model import Model
+from prettyuseful.generators.model_rows import MODELS
 from prettyuseful.metrics import METRICS, Metric
 from prettyuseful.names import list_names
 from prettyuseful.prompts.plan import PromptPlan
@@ -202,6 +203,11 @@ def _generators() -> Iterator[tuple[str, ...]]:
         )
 
 
+def _sources() -> Iterator[tuple[str, ...]]:
+    for model in MODELS.values():
+        yield f"`{model.id}`", model.facts, ", ".join(f"`{name}`" for name in model.unchecked)
+
+
 def _memory(model: Model) -> Iterator[str]:
     """Yield the GB for one image, those for a micro-batch, and those for text encoders."""
     footprint, dtype = model.footprint, model.dtype
@@ -247,6 +253,7 @@ TABLES = {
             ("id", "released", "parameters", "px", "tokens", "1 image", "micro-batch", "text", "licence", "source"),
             _generators,
         ),
+        Table("sources", ("id", "source of the facts", "not checked"), _sources),
         Table("sampling", ("id", "`sampling: vendor`", "`sampling: paper`"), _sampling),
         Table("prompts", ("strategy", "prompts of a class", "keys of its own"), _prompts),
         Table("architectures", ("architecture", "what it is"), _architectures),

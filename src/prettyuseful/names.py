@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, get_args
 
 from prettyuseful.aesthetics import SCORES
@@ -13,7 +13,8 @@ from prettyuseful.cards import CARDS
 from prettyuseful.encoders.table import ENCODERS, EVERY_TIMM_ID
 from prettyuseful.errors import StudyError, UnknownNameError, did_you_mean
 from prettyuseful.generators import check as generators
-from prettyuseful.generators.models import MODELS, Model
+from prettyuseful.generators.model import POCKET, Model
+from prettyuseful.generators.model_rows import MODELS
 from prettyuseful.interface_checks import InterfaceCheck
 from prettyuseful.metrics import METRICS
 from prettyuseful.prompts.strategies import PROMPT_STRATEGIES
@@ -71,7 +72,7 @@ def list_names(kind: str, objects: Sequence[str] = ()) -> dict[str, str]:
         raise StudyError(f"list {kind}: cannot describe {objects[0]!r}; user-defined objects exist for {kinds}")
     match kind:
         case "generators":
-            return {model.id: "; ".join(_model_facts(model)) for model in MODELS.values()}
+            return describe_models(MODELS.values())
         case "studies":
             return dict(BUNDLED)
         case "transforms":
@@ -81,6 +82,11 @@ def list_names(kind: str, objects: Sequence[str] = ()) -> dict[str, str]:
     summaries = {row.name: row.summary for row in rows}
     summaries |= PAPER_TIMM_IDS if kind == "architectures" else {}
     return summaries | {name: _summary(rows, name) for name in objects}
+
+
+def describe_models(models: Iterable[Model]) -> dict[str, str]:
+    """Return id -> description for some models of the table."""
+    return {model.id: "; ".join(_model_facts(model)) for model in models}
 
 
 def list_notes(kind: str) -> tuple[str, ...]:
@@ -114,7 +120,8 @@ def _first_sentence(cls: type[Any]) -> str:
 
 
 def _model_facts(model: Model) -> Iterator[str]:
-    yield model.released or "built in"
+    is_bundled = model.path_or_id.startswith(POCKET)
+    yield model.released or ("built in" if is_bundled else "release not known")
     if model.parameters is not None:
         yield f"{model.parameters:g} B"
     if model.size is not None:
@@ -123,8 +130,10 @@ def _model_facts(model: Model) -> Iterator[str]:
         images, size = model.micro_batch, model.size or 0
         memory = model.footprint.sampling(model.vendor, size, images, model.dtype)
         yield f"{max(memory, model.footprint.encoding(model.dtype)) / 1e9:.0f} GB with {images} images at once"
-    if model.released:
+    if not is_bundled:
         yield model.path_or_id
     if model.note:
         yield model.note
     yield f"licence: {model.licence}{', gated' if model.gated else ''}"
+    if model.unchecked:
+        yield f"not checked: {', '.join(model.unchecked)}"

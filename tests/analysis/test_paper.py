@@ -10,7 +10,7 @@ import prettyuseful
 from prettyuseful.analysis.paper import PaperResult, PaperTrend, paper_trends
 from prettyuseful.analysis.ranking import holm
 from prettyuseful.analysis.trend import LeftOut
-from prettyuseful.generators.models import MODELS
+from prettyuseful.generators.model_rows import MODELS
 
 FEW_STEPS = {"sdxl-turbo", "flux.1-schnell", "sd3.5-large-turbo"}
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import prettyuseful.analysis.published as module
 from prettyuseful.analysis.published import published
-from prettyuseful.generators.models import MODELS
+from prettyuseful.generators.model_rows import MODELS
 
 FOLDER = Path(module.__file__).parent / "published"
 

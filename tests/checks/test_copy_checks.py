@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from PIL import ImageOps
 from tests.checks.pictures import clean, encoded, image_set, picture
 
@@ -67,3 +69,24 @@ def test_one_picture_in_two_classes_is_a_conflict() -> None:
     (hit,) = conflicting_labels(Sets((image_set(images),)))
     assert (hit.count, hit.examples) == (2, ("a/000.jpg = b/again.png",))
     assert not list(conflicting_labels(Sets((image_set({**clean(0), "a/again.png": encoded(picture(0))}),))))
+
+
+def test_copies_among_conditioned_images_are_counted_and_explained() -> None:
+    """Against training and test images apart; which ones copy the image that they were generated from."""
+    train, test = image_set(clean(0), "train", "real"), image_set({"a/t.png": picture(300)}, "test", "tests")
+    pictures = {"a/0.png": picture(0), "a/1.png": picture(2), "b/2.png": picture(300), "b/3.png": picture(400)}
+    groups = {
+        "a/0.png": "from real/a/000.jpg",
+        "a/1.png": "from real/a/000.jpg",
+        "b/2.png": "from real/b/001.jpg",
+        "b/3.png": "from real/b/001.jpg",
+    }
+    made = replace(image_set(pictures, "synthetic", "made", groups), conditioned=True)
+    sets = Sets((made,), (train, test))
+    (copy,), (leak,) = copied(sets), leaked(sets)
+    assert copy.count == 2
+    assert copy.words.endswith(
+        "; all images were generated from real training images, and 1 of the copies from the image they copy."
+    )
+    assert leak.count == 1
+    assert leak.words.endswith("; none of these real images was given to the generator.")

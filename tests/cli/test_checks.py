@@ -104,6 +104,13 @@ def test_check_reports_what_is_wrong_with_a_user_defined_generator(planted: Call
     assert str(problems["the same request gives the same images"]).endswith("take all randomness from the seeds")
 
 
+def test_a_generator_can_be_checked_with_real_images(planted: Callable[[str], str]) -> None:
+    checked = call_here("check", "generator", planted("Noise"), "--condition", "--json")
+    assert checked.returncode == 2
+    problems = {result["what"]: result["problem"] for result in json.loads(checked.stdout)}
+    assert "use request.images[i] for image i" in str(problems["images depend on their real images"])
+
+
 def test_a_user_error_in_check_is_reported_on_one_line(planted: Callable[[str], str]) -> None:
     assert "did you mean 'generator'?" in one_error(call_here("check", "generatr", planted("Noise")))
     assert "did you mean 'Noise'?" in one_error(call_here("check", "generator", planted("Nois")))

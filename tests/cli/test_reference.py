@@ -62,6 +62,21 @@ def test_list_contains_the_models_of_the_paper() -> None:
     assert set(papers.split()) <= printed
 
 
+def test_generators_are_filtered() -> None:
+    filters = ("--family", "flux2kleinpipeline", "--released-after", "2025-12", "--licence", "apache")
+    listed = json.loads(call_here("list", "generators", *filters, "--json").stdout)
+    assert list(listed) == ["flux.2-klein-4b", "flux.2-klein-base-4b"]
+    assert listed["flux.2-klein-base-4b"].endswith("licence: Apache-2.0; not checked: path_or_id")
+    assert call_here("list", "generators", "--licence", "no such").stdout == "no generator fits\n"
+    assert json.loads(call_here("list", "generators", "--licence", "no such", "--json").stdout) == {}
+
+
+def test_filters_are_for_generators_only() -> None:
+    message = one_error(call_here("list", "tasks", "--licence", "mit"))
+    assert message == "error: --licence does not apply to tasks; it filters `list generators`"
+    assert "did you mean 'flux'?" in one_error(call_here("list", "generators", "--family", "fluxx"))
+
+
 def test_an_unknown_kind_of_names_suggests_the_nearest_one() -> None:
     assert "did you mean 'generators'" in one_error(call_here("list", "generatrs"))
 

@@ -17,7 +17,7 @@ from tests.docs.markdown_files import DOCS, ROOT, Block, blocks_of, markdown_fil
 
 from prettyuseful.auditing.gate import Gate
 from prettyuseful.cli import app
-from prettyuseful.generators.models import MODELS
+from prettyuseful.generators.model_rows import MODELS
 from prettyuseful.plan.study import make_plan
 from prettyuseful.plugins import is_plugin
 from prettyuseful.study.file import Study
@@ -138,6 +138,8 @@ def with_bundled_images(content: Mapping[str, Any], folder: Path) -> dict[str, A
                 lines = [f"{name},a prompt" for name in TaskSource(name="photos").open().classes]
                 (folder / value["file"]).write_text("\n".join(["class,prompt", *lines]), "utf-8")
                 return value
+            if key == "condition" and value["kind"] in ("edit", "image-prompt"):  # models of the reader
+                return {"kind": "image"}
             if key == "generator":  # files of the reader
                 tunings = [*content.get("tune", ())]
                 value = {name: entry for name, entry in value.items() if name not in _FILES or entry in tunings}

@@ -12,7 +12,7 @@ from tests.generators.reference_pipelines import KINDS, REFINED
 from tests.generators.tiny import build
 
 from prettyuseful.generators.base import Sampling
-from prettyuseful.generators.models import MODELS
+from prettyuseful.generators.model_rows import MODELS
 from prettyuseful.generators.variants import NO_VARIANT
 
 

@@ -195,6 +195,45 @@ def test_invalid_generator_fails_exactly_one_check(kind: Callable[[], Generator]
     assert "\n" not in failures[what]
 
 
+OWN_IMAGE = "images depend on their real images"
+OTHER_IMAGES = "images do not depend on the other real images of the batch"
+
+
+class FromReal(Valid):
+    def parts(self, request: Request, position: int) -> list[Any]:
+        assert request.images is not None
+        assert {image.dtype for image in request.images} == {np.dtype(np.uint8)}
+        return [*super().parts(request, position), request.images[position].tobytes().hex()]
+
+
+class FromOthers(FromReal):
+    def parts(self, request: Request, position: int) -> list[Any]:
+        assert request.images is not None
+        others = sorted(image.tobytes().hex() for image in request.images)
+        return [*super().parts(request, position), *others]
+
+
+def test_generators_that_use_real_images_are_checked_with_them() -> None:
+    found = {result.what: result.problem for result in check_generator(FromReal, condition=True)}
+    assert set(found.values()) == {None}
+    assert {OWN_IMAGE, OTHER_IMAGES} < set(found)
+    without = [result for result in check_generator(FromReal) if result.problem]
+    assert [result.what for result in without] == [SHAPE]  # it needs them
+
+
+@pytest.mark.parametrize(
+    ("kind", "what", "expected"),
+    [
+        (Valid, OWN_IMAGE, "another real image gave an identical image; use request.images[i] for image i"),
+        (FromOthers, OTHER_IMAGES, "an image changed with the other real images of its batch"),
+    ],
+)
+def test_a_generator_must_use_its_own_real_image_alone(kind: Callable[[], Generator], what: str, expected: str) -> None:
+    failures = {result.what: result.problem for result in check_generator(kind, condition=True) if result.problem}
+    assert list(failures) == [what]
+    assert expected in str(failures[what])
+
+
 def test_later_checks_are_skipped_after_a_basic_failure() -> None:
     assert [finding.what for finding in check_generator(NotInstantiable)] == [CREATION]
     assert [finding.what for finding in check_generator(Fractions)] == [CREATION, SHAPE]

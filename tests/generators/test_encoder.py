@@ -17,7 +17,7 @@ from tests.generators.reference_pipelines import KINDS, NEGATIVE, PROMPT, REFINE
 
 from prettyuseful.engine.cache import cached_model, release_model
 from prettyuseful.generators.encoder import PromptEncoder
-from prettyuseful.generators.models import MODELS
+from prettyuseful.generators.model_rows import MODELS
 from prettyuseful.generators.sampler import DiffusersSampler
 from prettyuseful.numerics import Numerics
 

@@ -12,7 +12,9 @@ from prettyuseful.errors import DataError
 from prettyuseful.generators.base import Sampling
 from prettyuseful.generators.few_steps import sign_of_few_steps
 from prettyuseful.generators.files import FolderFiles
-from prettyuseful.generators.models import MODELS, Model, find_model
+from prettyuseful.generators.model import Model
+from prettyuseful.generators.model_rows import MODELS
+from prettyuseful.generators.models import find_model
 from prettyuseful.generators.settings import resolve_sampling
 
 Tiny = Callable[[str], Path]

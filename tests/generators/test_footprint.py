@@ -10,7 +10,9 @@ from tests.generators.reference_pipelines import KINDS, REFINED, load_embeddings
 
 from prettyuseful.generators.base import Sampling
 from prettyuseful.generators.footprint import DECODED_PIXELS, Footprint
-from prettyuseful.generators.models import MODELS, Model, encoding_memory, sampling_memory
+from prettyuseful.generators.model import Model
+from prettyuseful.generators.model_rows import MODELS
+from prettyuseful.generators.models import encoding_memory, sampling_memory
 from prettyuseful.generators.sampler import DiffusersSampler
 from prettyuseful.numerics import Numerics
 

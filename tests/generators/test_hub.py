@@ -18,7 +18,8 @@ from tests.hub_server import Hub, commit, use_local_hub
 from prettyuseful.errors import DataError
 from prettyuseful.generators.choice import GeneratorChoice, Lora
 from prettyuseful.generators.encoder import PromptEncoder
-from prettyuseful.generators.models import MODELS, find_model, pin_model
+from prettyuseful.generators.model_rows import MODELS
+from prettyuseful.generators.models import find_model, pin_model
 from prettyuseful.generators.pinning import PinnedChoice, pin_generator
 from prettyuseful.generators.sampler import DiffusersSampler
 from prettyuseful.numerics import Numerics

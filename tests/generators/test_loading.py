@@ -20,7 +20,7 @@ from tests.generators.reference_pipelines import KINDS, PROMPT, REFINED, SEEDS, 
 from prettyuseful.errors import DataError
 from prettyuseful.generators.choice import GeneratorChoice
 from prettyuseful.generators.encoder import PromptEncoder
-from prettyuseful.generators.models import MODELS
+from prettyuseful.generators.model_rows import MODELS
 from prettyuseful.generators.pinning import pin_generator
 from prettyuseful.generators.sampler import DiffusersSampler
 from prettyuseful.generators.text_to_image import TextToImage

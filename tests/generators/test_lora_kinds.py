@@ -9,7 +9,8 @@ import pytest
 
 from prettyuseful.errors import DataError
 from prettyuseful.generators.lora_kinds import check_lora, read_lora
-from prettyuseful.generators.models import MODELS, find_model
+from prettyuseful.generators.model_rows import MODELS
+from prettyuseful.generators.models import find_model
 
 Tiny = Callable[[str], Path]
 

@@ -7,7 +7,8 @@ from benchmarks.operations import count, operations_of
 from benchmarks.peak_memory import build_sampler, largest_embedding
 
 from prettyuseful.generators.base import Sampling
-from prettyuseful.generators.models import MODELS, prompts_work, reconstruction_work, sampling_work, tuning_work
+from prettyuseful.generators.model_rows import MODELS
+from prettyuseful.generators.models import prompts_work, reconstruction_work, sampling_work, tuning_work
 from prettyuseful.generators.settings import resolve_sampling
 from prettyuseful.numerics import Numerics
 

@@ -6,10 +6,11 @@ import pytest
 import torch
 
 from prettyuseful.generators.families import FAMILIES
-from prettyuseful.generators.models import MODELS, Model
+from prettyuseful.generators.model import Model
+from prettyuseful.generators.model_rows.paper import PAPER
 from prettyuseful.generators.published import PipelineConfig, published_config
 
-PUBLISHED = [model for model in MODELS.values() if model.footprint]
+PUBLISHED = PAPER
 
 
 @pytest.mark.parametrize("model", PUBLISHED, ids=lambda model: model.id)

@@ -10,7 +10,8 @@ import pytest
 from prettyuseful.errors import DataError
 from prettyuseful.generators.base import Sampling
 from prettyuseful.generators.families import FAMILIES
-from prettyuseful.generators.models import MODELS, Model
+from prettyuseful.generators.model import Model
+from prettyuseful.generators.model_rows import MODELS
 from prettyuseful.generators.settings import resolve_sampling
 
 PAPER = {
@@ -40,7 +41,8 @@ def test_missing_fields_are_the_vendor_settings(model: Model) -> None:
     assert vendor == resolve_sampling(Sampling(), model) == resolve_sampling(vendor, model)
     assert (vendor.steps, vendor.cfg) == (model.vendor.steps, model.vendor.cfg)
     assert (vendor.size, vendor.step_cache, vendor.quantise) == (model.size, None, None)
-    assert (vendor.negative is not None) == (vendor.cfg is not None and vendor.cfg > 1 and model.family != "sdxl")
+    needs_negative = model.family != "sdxl" and not model.kind.is_recorded
+    assert (vendor.negative is not None) == (vendor.cfg is not None and vendor.cfg > 1 and needs_negative)
     assert (vendor.distilled_guidance is not None) == model.distilled
 
 

@@ -9,7 +9,8 @@ import pytest
 from safetensors.numpy import save_file
 
 from prettyuseful.errors import UnknownNameError
-from prettyuseful.generators.models import MODELS, find_model
+from prettyuseful.generators.model_rows import MODELS
+from prettyuseful.generators.models import find_model
 from prettyuseful.generators.weights import unsupported_weights
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from prettyuseful.generators.families import FAMILIES
-from prettyuseful.generators.models import MODELS
+from prettyuseful.generators.model_rows import MODELS
 from prettyuseful.generators.published import PipelineConfig
 from prettyuseful.gpu_check import sampling as module
 from prettyuseful.gpu_check.context import Context

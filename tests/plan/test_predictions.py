@@ -11,7 +11,7 @@ from tests.plan.plans import plan_study
 from prettyuseful.cards import CARDS
 from prettyuseful.engine.cost import Cost, KindCost, Rates, cost_of
 from prettyuseful.engine.store.base import Manifest
-from prettyuseful.generators.models import MODELS
+from prettyuseful.generators.model_rows import MODELS
 from prettyuseful.plan.predictions import Predictions
 from prettyuseful.plan.study import Plan
 

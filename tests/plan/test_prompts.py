@@ -11,7 +11,7 @@ import pytest
 from tests.plan.plans import dataset, keys, specs
 
 from prettyuseful.engine.cost import Rates
-from prettyuseful.generators.models import MODELS
+from prettyuseful.generators.model_rows import MODELS
 from prettyuseful.plan.study import Plan
 from prettyuseful.steps.generation import GenerateSpec
 from prettyuseful.steps.prompts import CaptionSpec, DescribeSpec, EncodeSpec, PromptSpec

@@ -35,7 +35,10 @@ def test_bare_name_is_a_strategy_with_defaults() -> None:
     ("fields", "expected"),
     [
         ("captions", "unknown prompt strategy 'captions'; did you mean 'caption'"),
-        ({"templates": "clip-7"}, "templates is only for the strategy 'template', but the strategy is 'class-name'"),
+        (
+            {"templates": "clip-7"},
+            "templates is only for the strategy 'template' or 'instruction', but the strategy is 'class-name'",
+        ),
         ({"strategy": "caption", "definitions": {}}, "definitions is only for the strategy 'definition'"),
         ({"strategy": "template", "captioner": "describer"}, "captioner is only for the strategy 'caption'"),
         (

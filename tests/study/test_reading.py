@@ -69,7 +69,8 @@ def test_names_of_data_sets_do_not_confuse_error_messages(name: str) -> None:
         (
             "class-name",
             "captions",
-            "study.yaml:4: datasets.base.prompts.strategy: expected 'class-name', 'template', 'definition'",
+            "study.yaml:4: datasets.base.prompts.strategy: expected 'class-name', 'template', 'instruction', "
+            "'definition'",
         ),
         ("seed: 0", "sampling: fast", "study.yaml:4: datasets.base.sampling: expected 'vendor', 'paper' or a mapping"),
         ("seed: 0", "sampling: {steps: 0}", "study.yaml:4: datasets.base.sampling.steps:"),

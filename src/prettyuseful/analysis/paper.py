@@ -10,7 +10,7 @@ from prettyuseful.analysis.published import published
 from prettyuseful.analysis.ranking import holm
 from prettyuseful.analysis.trend import LeftOut, Trend, trend_test
 from prettyuseful.formatting import p_value
-from prettyuseful.generators.models import MODELS
+from prettyuseful.generators.model_rows import MODELS
 
 SOURCE = "arXiv 2602.19946, figures 1, 3, 5 and 6, digitised"
 ARCHITECTURE = "resnet50"

@@ -80,7 +80,7 @@ class StoredFormat(BaseModel):
                 float(np.interp(self.quality, qualities, [sizes[quality].per_pixel for quality in qualities])),
                 float(np.interp(self.quality, qualities, [sizes[quality].decline for quality in qualities])),
             )
-        return size.per_pixel * side**2 * (side / _MEASURED_SIDE) ** -size.decline
+        return float(size.per_pixel * side**2 * (side / _MEASURED_SIDE) ** -size.decline)
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from prettyuseful.errors import DataError
 from prettyuseful.generators.choice import Lora
 from prettyuseful.generators.families import Family
 from prettyuseful.generators.lora_kinds import check_lora, read_lora
-from prettyuseful.generators.models import Model
+from prettyuseful.generators.model import Model
 from prettyuseful.generators.weight_files import local_path, read_header
 from prettyuseful.hub.library_logs import capture_library_logs
 from prettyuseful.redaction import redact_line

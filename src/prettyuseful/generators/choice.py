@@ -19,7 +19,9 @@ from pydantic import (
 
 from prettyuseful.fields import BareName, RelativePath, resolve_existing_path, resolve_images_or_plugin
 from prettyuseful.generators.conditions.rows import AnyCondition
-from prettyuseful.generators.models import MODELS, Model, find_model
+from prettyuseful.generators.model import Model
+from prettyuseful.generators.model_rows import MODELS
+from prettyuseful.generators.models import find_model
 from prettyuseful.generators.variants import VARIANT, ChosenVariant
 from prettyuseful.hub.ids import is_hub_id
 from prettyuseful.numerics import DType

@@ -20,7 +20,7 @@ from prettyuseful.generators.choice import GeneratorChoice, choice_of
 from prettyuseful.generators.conditions.rows import AnyCondition
 from prettyuseful.generators.families import FAMILIES, Family
 from prettyuseful.generators.loading import load_parts, weights_of
-from prettyuseful.generators.models import Model, Source
+from prettyuseful.generators.model import Model, Source
 from prettyuseful.generators.recorded_call import call_arguments, explain_settings
 from prettyuseful.generators.recording import NotRecordableError, recorded_calls, to_embedding
 from prettyuseful.generators.stubs import StubUsedError

@@ -25,7 +25,8 @@ class HostedModel(EndpointSettings):
     """A text-to-image model at an endpoint in OpenAI's form."""
 
     endpoint: str = Field(
-        description="base URL of a server with /images/generations, such as https://api.openai.com/v1"
+        examples=["https://api.openai.com/v1"],
+        description="base URL of a server with /images/generations, such as https://api.openai.com/v1",
     )
     model: str = Field(min_length=1, description="name of the model at the endpoint")
     size: str | None = Field(

@@ -17,7 +17,8 @@ from prettyuseful.errors import DataError
 from prettyuseful.generators.choice import WeightFile
 from prettyuseful.generators.families import Family
 from prettyuseful.generators.hub import explain_load_error
-from prettyuseful.generators.models import Source, pipeline_path
+from prettyuseful.generators.model import Source
+from prettyuseful.generators.models import pipeline_path
 from prettyuseful.generators.single_file import explain_single_file, load_single_file
 from prettyuseful.generators.stubs import image_networks, is_stub, make_stubs, network_classes, text_networks
 from prettyuseful.generators.variants import FALLBACKS, ChosenVariant

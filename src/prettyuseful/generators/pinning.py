@@ -17,7 +17,8 @@ from prettyuseful.generators.base import AddedWeights
 from prettyuseful.generators.choice import GeneratorChoice, Lora, TextualInversion, WeightFile
 from prettyuseful.generators.conditions.rows import AnyCondition
 from prettyuseful.generators.lora_kinds import check_lora, read_lora
-from prettyuseful.generators.models import Model, find_model, pin_model, weight_files
+from prettyuseful.generators.model import Model
+from prettyuseful.generators.models import find_model, pin_model, weight_files
 from prettyuseful.generators.schedulers import resolve_scheduler
 from prettyuseful.generators.single_file import checkpoint_parts
 from prettyuseful.generators.textual_inversions import check_embedding

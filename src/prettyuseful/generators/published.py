@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from prettyuseful.generators.families import FAMILIES, Family
-from prettyuseful.generators.models import Model
+from prettyuseful.generators.model import Model
 
 _DEVIATION = 0.02  # of random weights: activations stay small enough for float16
 _XL: dict[str, Any] = {

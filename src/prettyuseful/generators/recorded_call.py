@@ -14,7 +14,7 @@ from prettyuseful.errors import DataError
 from prettyuseful.generators.base import Sampling
 from prettyuseful.generators.conditions.pipelines import arguments_of
 from prettyuseful.generators.embeddings import Embedding
-from prettyuseful.generators.models import Model
+from prettyuseful.generators.model import Model
 from prettyuseful.generators.recording import NotRecordableError, from_embedding, given_back, read_form
 from prettyuseful.generators.stubs import StubUsedError
 from prettyuseful.redaction import redact_line
@@ -90,7 +90,7 @@ def recorded_images(
         context = nullcontext() if model.kind.whole else given_back(pipeline, outputs)
         arguments = call_arguments(model, sampling, prompt, batches[number])
         if model.condition is not None:
-            given = model.condition.arguments(pipeline, sources[number : number + 1], guided=False)
+            given = model.condition.arguments(sources[number : number + 1])
             accepted = arguments_of(model.kind.pipelines[0])
             arguments = {name: value for name, value in (arguments | given).items() if name in accepted}
         with context, explain_settings(model):

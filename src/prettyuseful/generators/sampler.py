@@ -21,7 +21,7 @@ from prettyuseful.generators.embeddings import Embedding
 from prettyuseful.generators.families import FAMILIES, Family
 from prettyuseful.generators.footprint import DECODED_PIXELS
 from prettyuseful.generators.loading import Half, load_parts, weights_of
-from prettyuseful.generators.models import Model, Source
+from prettyuseful.generators.model import Model, Source
 from prettyuseful.generators.recorded_call import recorded_images
 from prettyuseful.generators.schedulers import replace_scheduler
 from prettyuseful.generators.stubs import is_stub
@@ -188,9 +188,7 @@ class DiffusersSampler:
         base_tensors = {name: tensor for name, tensor in tensors.items() if "." not in name}
         with self.numerics.attention_kernel():
             if self.model.condition is not None:
-                guided = (self.sampling.cfg or 1) > 1
-                given = self.model.condition.arguments(self.pipeline, sources, guided)
-                images = self._call(self.pipeline, self.model.kind, base_tensors, seeds, **given)
+                images = self._conditioned(self.model.condition, base_tensors, seeds, sources)
             elif self.refiner is None:
                 images = self._call(self.pipeline, self.model.kind, base_tensors, seeds)
             else:
@@ -207,6 +205,22 @@ class DiffusersSampler:
                     denoising_start=_HANDOVER,
                 )
         return self._to_pixels(images)
+
+    def _conditioned(
+        self,
+        condition: AnyCondition,
+        embedding: Embedding,
+        seeds: tuple[int, ...],
+        sources: Sequence[Image.Image],
+    ) -> torch.Tensor:
+        """Return images (N, 3, H, W) from real ones, together or one by one."""
+        size, parts = 1 if condition.one_by_one else len(seeds), []
+        for first in range(0, len(seeds), size):
+            part = slice(first, first + size)
+            rows = {name: tensor[part] for name, tensor in embedding.items()}
+            given = condition.arguments(sources[part])
+            parts.append(self._call(self.pipeline, self.model.kind, rows, seeds[part], **given))
+        return torch.cat(parts)
 
     def _sample_recorded(
         self, embeddings: Sequence[Embedding], seeds: tuple[int, ...], sources: Sequence[Image.Image]

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import JsonValue
 
 from prettyuseful.errors import DataError, did_you_mean
-from prettyuseful.generators.models import Model
+from prettyuseful.generators.model import Model
 
 _CLASS = "class"
 

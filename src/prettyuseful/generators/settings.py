@@ -7,7 +7,7 @@ from typing import Literal, TypeVar
 from prettyuseful.errors import DataError
 from prettyuseful.generators.base import OPTIONS, Sampling
 from prettyuseful.generators.families import FAMILIES, Family
-from prettyuseful.generators.models import Model
+from prettyuseful.generators.model import Model
 from prettyuseful.generators.pipelines import check_arguments
 
 Value = TypeVar("Value")

@@ -6,7 +6,7 @@ from typing import Any
 
 from prettyuseful.errors import DataError
 from prettyuseful.generators.choice import TextualInversion
-from prettyuseful.generators.models import Model
+from prettyuseful.generators.model import Model
 from prettyuseful.generators.weight_files import Header, local_path
 from prettyuseful.redaction import redact_line
 

@@ -16,7 +16,8 @@ from prettyuseful.generators.base import Sampling
 from prettyuseful.generators.embeddings import Embedding
 from prettyuseful.generators.families import FAMILIES
 from prettyuseful.generators.footprint import Footprint
-from prettyuseful.generators.models import MODELS, Model
+from prettyuseful.generators.model import Model
+from prettyuseful.generators.model_rows import MODELS
 from prettyuseful.generators.published import PipelineConfig, published_config
 from prettyuseful.generators.sampler import DiffusersSampler
 from prettyuseful.generators.settings import resolve_sampling

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from prettyuseful.generators.base import Sampling
-from prettyuseful.generators.models import Model
+from prettyuseful.generators.model import Model
 from prettyuseful.generators.pinning import PinnedGenerator
 from prettyuseful.numerics import Numerics
 from prettyuseful.plan.planned import PlanContext

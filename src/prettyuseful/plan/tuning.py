@@ -9,7 +9,7 @@ from prettyuseful.data.class_counts import ClassCounts
 from prettyuseful.errors import DataError, prefix_location
 from prettyuseful.generators.base import AddedWeights
 from prettyuseful.generators.choice import GeneratorChoice, Lora
-from prettyuseful.generators.models import Model
+from prettyuseful.generators.model import Model
 from prettyuseful.generators.pinning import pin_generator
 from prettyuseful.paths import exists
 from prettyuseful.plan.planned import PlanContext

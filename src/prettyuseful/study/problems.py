@@ -204,10 +204,14 @@ def _lowercase_first(sentence: str) -> str:
 
 
 def _mismatches(branch: Slot, errors: Iterable[_Error]) -> int:
-    """Count the missing and unknown keys of a branch; unknown keys that resemble none of its keys count twice."""
+    """Count the missing and unknown keys of a branch. Unknown keys that resemble none of its keys count twice, and a
+    missing key that an unknown one resembles is the same mistake."""
+    errors = list(errors)
+    missing = [error.path[0] for error in errors if error.type == "missing" and len(error.path) == 1]
     unknown = [error.path[0] for error in errors if error.type in _UNKNOWN_KEY and len(error.path) == 1]
     dissimilar = [key for key in unknown if not did_you_mean(str(key), branch.fields)]
-    return sum(error.type == "missing" for error in errors) + len(unknown) + len(dissimilar)
+    misspelt = [key for key in missing if did_you_mean(str(key), map(str, unknown))]
+    return sum(error.type == "missing" for error in errors) - len(misspelt) + len(unknown) + len(dissimilar)
 
 
 def _group_by_first_key(errors: Iterable[_Error]) -> dict[Any, list[_Error]]:

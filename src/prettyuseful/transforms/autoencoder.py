@@ -9,7 +9,7 @@ import torch
 
 from prettyuseful.errors import DataError
 from prettyuseful.generators.loading import load_parts
-from prettyuseful.generators.models import Model
+from prettyuseful.generators.model import Model
 from prettyuseful.numerics import Numerics
 
 _BATCH_PIXELS, _MAX_BATCH = 2**18, 8  # one batch: four images of 256 x 256, or eight small ones

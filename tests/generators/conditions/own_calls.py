@@ -52,7 +52,7 @@ def own_images(
     images = []
     for seed, real in zip(SEEDS, REAL, strict=True):
         square = Image.fromarray(to_square(Image.fromarray(real), size))
-        given = {"height": size, "width": size, **condition.arguments(pipeline, [square], guided=True)}
+        given = {"height": size, "width": size, **condition.arguments([square])}
         output = pipeline(
             prompt=PROMPT,
             num_inference_steps=STEPS,

@@ -32,11 +32,13 @@ class Condition(BaseModel, ABC):
 
     A real training image is given to each generated image. `version` is increased when the same settings start to give
     other images. `edits`: whether the pipeline itself changes images, so that it has no version for text alone.
+    `one_by_one`: whether the pipeline takes one real image at a time.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
     version: ClassVar[int] = 1
     edits: ClassVar[bool] = False
+    one_by_one: ClassVar[bool] = False
     kind: str
     on: Annotated[Literal["train"], BeforeValidator(_only_train)] = Field(
         "train", description="the split of the real images, always train: test images are never used"
@@ -99,11 +101,8 @@ class Condition(BaseModel, ABC):
         """Load what a pipeline needs for the condition, such as an adapter, before it is moved to its device."""
 
     @abstractmethod
-    def arguments(self, pipeline: Any, images: Sequence[Image.Image], guided: bool) -> dict[str, Any]:
-        """Return the arguments for real images, one per generated image, as squares of the size of generated images.
-
-        `guided`: whether guidance doubles the rows of the batch.
-        """
+    def arguments(self, images: Sequence[Image.Image]) -> dict[str, Any]:
+        """Return the arguments for real images, one per generated image, as squares of the size of generated images."""
 
     def complete(self, generated: torch.Tensor, images: Sequence[np.ndarray]) -> torch.Tensor:  # noqa: ARG002
         """Return the finished images for generated ones, (N, H, W, 3) uint8, and the squares they were made from."""

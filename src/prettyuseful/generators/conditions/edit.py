@@ -41,5 +41,5 @@ class Editing(Condition):
             )
         return family_of(of.pipelines[0], of)
 
-    def arguments(self, pipeline: Any, images: Sequence[Image.Image], guided: bool) -> dict[str, Any]:  # noqa: ARG002
+    def arguments(self, images: Sequence[Image.Image]) -> dict[str, Any]:
         return {"image": list(images)}

@@ -24,5 +24,5 @@ class ImageToImage(WithStrength):
     def family(self, of: Family) -> Family:
         return family_of(pipeline_for("image-to-image", of.pipelines[0]), of)
 
-    def arguments(self, pipeline: Any, images: Sequence[Image.Image], guided: bool) -> dict[str, Any]:  # noqa: ARG002
+    def arguments(self, images: Sequence[Image.Image]) -> dict[str, Any]:
         return {"image": list(images), "strength": self.strength}

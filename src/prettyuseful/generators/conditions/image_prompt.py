@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
@@ -22,7 +22,7 @@ from prettyuseful.paths import is_folder
 from prettyuseful.redaction import redact_line
 
 _ARGUMENT = "ip_adapter_image"
-_WITH_ROWS = ("sd", "sdxl")  # the families whose adapters take one embedding per row of a batch
+_WITH_ROWS = ("sd", "sdxl")  # the families for which this is tested
 
 
 class Adapter(BaseModel):
@@ -54,6 +54,7 @@ class ImagePrompt(Condition):
     """An image prompt: an IP-Adapter gives a real training image to the denoiser beside the text (Ye et al. 2023)."""
 
     kind: Literal["image-prompt"] = "image-prompt"
+    one_by_one: ClassVar[bool] = True  # several images would all be shown to each generated one
     adapter: Adapter = Field(description="the IP-Adapter: {path: FOLDER} or {id: OWNER/NAME}, and its files")
     scale: float = Field(0.6, ge=0, le=2, description="the weight of the image against the text; 0 ignores the image")
 
@@ -102,15 +103,6 @@ class ImagePrompt(Condition):
             ) from error
         pipeline.set_ip_adapter_scale(self.scale)
 
-    def arguments(self, pipeline: Any, images: Sequence[Image.Image], guided: bool) -> dict[str, Any]:
-        import torch
-        from diffusers.models.embeddings import ImageProjection
-
-        if len(images) == 1:
-            return {_ARGUMENT: images[0]}
-        # A list of images would be several prompts for each generated image, so each is encoded alone.
-        layers = pipeline.unet.encoder_hid_proj.image_projection_layers
-        hidden = not isinstance(layers[0], ImageProjection)
-        pairs = [pipeline.encode_image(image, pipeline._execution_device, 1, hidden) for image in images]
-        shown, absent = (torch.cat(parts).unsqueeze(1) for parts in zip(*pairs, strict=True))
-        return {f"{_ARGUMENT}_embeds": [torch.cat([absent, shown]) if guided else shown]}
+    def arguments(self, images: Sequence[Image.Image]) -> dict[str, Any]:
+        [image] = images
+        return {_ARGUMENT: image}

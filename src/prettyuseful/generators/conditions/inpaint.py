@@ -42,7 +42,7 @@ class Inpainting(WithStrength):
     def family(self, of: Family) -> Family:
         return family_of(pipeline_for("inpainting", of.pipelines[0]), of)
 
-    def arguments(self, pipeline: Any, images: Sequence[Image.Image], guided: bool) -> dict[str, Any]:  # noqa: ARG002
+    def arguments(self, images: Sequence[Image.Image]) -> dict[str, Any]:
         masks = [Image.fromarray(self._generated(np.asarray(image)).astype(np.uint8) * 255) for image in images]
         return {"image": list(images), "mask_image": masks, "strength": self.strength}
 

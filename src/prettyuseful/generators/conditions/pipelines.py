@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from prettyuseful.errors import DataError
 from prettyuseful.generators.families import Family
+from prettyuseful.hub.library_logs import capture_library_logs
 
 Use = Literal["image-to-image", "inpainting"]
 _MAPPINGS: Mapping[Use, str] = {
@@ -35,7 +36,8 @@ def pipeline_for(use: Use, class_name: str) -> str:
     Raises:
         DataError: there is none; the message is the reason.
     """
-    from diffusers.pipelines import auto_pipeline
+    with capture_library_logs():  # this import loads all pipelines, and they warn
+        from diffusers.pipelines import auto_pipeline
 
     texts = auto_pipeline.AUTO_TEXT2IMAGE_PIPELINES_MAPPING
     mapping = getattr(auto_pipeline, _MAPPINGS[use])
