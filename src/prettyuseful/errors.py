@@ -89,7 +89,9 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
         if 2 * min(size, len(other)) >= _NEAR * (size + len(other))
         and 2 * sum(map(other.count, letters)) >= _NEAR * (size + len(other))
     ]
-    matches = difflib.get_close_matches(name, candidates, n=1, cutoff=_NEAR)
+    matches = difflib.get_close_matches(name, candidates, cutoff=_NEAR)
+    # One replaced letter is likelier than the other changes for which difflib counts equally many common letters.
+    matches.sort(key=lambda other: len(other) != size or sum(map(str.__ne__, other, name)) > 1)
     return f"; did you mean {matches[0]!r}?" if matches else ""
 
 

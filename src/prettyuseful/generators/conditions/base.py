@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 
 def _only_train(value: Any) -> Any:
-    if value != "train":
+    if value == "test":
         raise ValueError(
-            f"images are only generated from real training images, not from {value!r}, because test images must not "
+            "images are only generated from real training images, not from 'test', because test images must not "
             "decide what classifiers are trained on; write on: train"
         )
     return value

@@ -55,7 +55,10 @@ class ImagePrompt(Condition):
 
     kind: Literal["image-prompt"] = "image-prompt"
     one_by_one: ClassVar[bool] = True  # several images would all be shown to each generated one
-    adapter: Adapter = Field(description="the IP-Adapter: {path: FOLDER} or {id: OWNER/NAME}, and its files")
+    adapter: Adapter = Field(
+        examples=[{"id": "h94/IP-Adapter"}],
+        description="the IP-Adapter: {path: FOLDER} or {id: OWNER/NAME}, and its files",
+    )
     scale: float = Field(0.6, ge=0, le=2, description="the weight of the image against the text; 0 ignores the image")
 
     @property
