@@ -48,11 +48,6 @@ def test_aliases_and_merge_keys_of_honest_files_are_read() -> None:
     assert runs == [{"steps": 2, "seed": 1}, {"steps": 2, "seed": 0}]
 
 
-def test_keys_are_texts_where_values_are_truth_values() -> None:
-    """YAML 1.1 reads `on`, `off`, `yes` and `no` as truth values."""
-    assert load_yaml("{on: train, no: yes, a: {off: on}}") == {"on": "train", "no": True, "a": {"off": True}}
-
-
 def test_lines_are_those_of_the_text() -> None:
     content, tree = load_yaml_tree("a: 1\nb:\n  c: 2\n")
     assert content == {"a": 1, "b": {"c": 2}}

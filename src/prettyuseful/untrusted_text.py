@@ -247,10 +247,7 @@ def _check_tree(tree: yaml.Node) -> None:
 
 
 def _check_keys(mapping: yaml.MappingNode) -> None:
-    """Check that no key is written twice, and that no number among them is long.
-
-    Keys that YAML 1.1 takes for truth values, such as `on`, become texts.
-    """
+    """Check that no key is written twice, and that no number among them is long."""
     import yaml
 
     keys: set[str] = set()
@@ -261,8 +258,6 @@ def _check_keys(mapping: yaml.MappingNode) -> None:
                 line = key.start_mark.line + 1
                 raise UnreadableTextError(f"duplicate key {key.value!r}; rename or remove one", line)
             keys.add(key.value)
-            if key.tag == "tag:yaml.org,2002:bool":
-                key.tag = "tag:yaml.org,2002:str"
 
 
 def _check_number(node: yaml.ScalarNode, limit: int) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from prettyuseful.generators.base import Sampling
 from prettyuseful.generators.model import Model
-from prettyuseful.generators.model_rows.paper import FLUX_FOOTPRINT, SD2_FOOTPRINT, SD2_OPERATIONS
+from prettyuseful.generators.model_rows.paper import FLUX_DEV_OPERATIONS, FLUX_FOOTPRINT, SD2_FOOTPRINT, SD2_OPERATIONS
 from prettyuseful.generators.variants import ChosenVariant
 
 _EXAMPLE = "example and signature of the pipeline in diffusers 0.42.1"
@@ -192,6 +192,7 @@ OTHERS: tuple[Model, ...] = (
         size=1024,
         dtype="bfloat16",
         footprint=FLUX_FOOTPRINT,
+        operations=FLUX_DEV_OPERATIONS,
         embedding=512 * 4096 + 768,
         distilled=True,
         vendor=Sampling(steps=28, cfg=1.0, distilled_guidance=4.5),

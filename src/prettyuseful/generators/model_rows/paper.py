@@ -33,6 +33,7 @@ _SDXL_FOOTPRINT = Footprint(5.13e9, 0.17e9, 1.64e9, 0, 0.8e6, 157.9, 1535, decod
 _SD35_LARGE_FOOTPRINT = Footprint(16.29e9, 0.17e9, 11.16e9, 0, 10.4e6, 248.5, 1545)
 FLUX_FOOTPRINT = Footprint(23.8e9, 0.17e9, 9.77e9, 3e6, 57e6, 410, 1525, joins_guidance=False)
 SD2_OPERATIONS = Operations(3.992e9, 2.585e6, 1.783, 9.461e6, 0.5, 1019, 188)
+FLUX_DEV_OPERATIONS = Operations(6813e9, 53.23e6, 10.69, 9.463e6, 0.5, 4276, 198)
 _SDXL_OPERATIONS = Operations(52.53e9, 5.681e6, 0.6836, 9.461e6, 0.5, 2871, 686)
 _SD35_LARGE_OPERATIONS = Operations(1814e9, 22.03e6, 5.641, 9.463e6, 0.5, 3521, 187)
 _FACTS = "model card of the vendor, read before sources were noted; settings of the paper: its released code"
@@ -224,7 +225,7 @@ PAPER: tuple[Model, ...] = (
         size=1024,
         dtype="bfloat16",
         footprint=FLUX_FOOTPRINT,
-        operations=Operations(6813e9, 53.23e6, 10.69, 9.463e6, 0.5, 4276, 198),
+        operations=FLUX_DEV_OPERATIONS,
         embedding=512 * 4096 + 768,
         distilled=True,
         vendor=Sampling(steps=50, cfg=1.0, distilled_guidance=3.5),
