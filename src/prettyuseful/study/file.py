@@ -98,6 +98,8 @@ PerClass = Annotated[
         }
     ),
 ]
+SINGLE_TUNING = "tune"
+"""The name of a tuning that a study writes without a name."""
 _GENERATION_FIELDS = (
     "prompts",
     "seed",
@@ -438,7 +440,8 @@ class Study(_Strict):
     tune: dict[DatasetName, TunePlan] = Field(
         {},
         description="LoRA weights that are trained on real training images of the task, by name; a generator uses them "
-        "as {model: pocket-base, lora: NAME}",
+        "as {model: pocket-base, lora: NAME}. The settings of a single one may stand here without a name; its name is "
+        "then tune",
     )
     datasets: dict[DatasetName, DatasetPlan] = Field(min_length=1, description="the data sets of the study, by name")
     probes: dict[DatasetName, ProbePlan] = Field({}, description="probes that this study defines, by name")
@@ -553,6 +556,13 @@ class Study(_Strict):
                 "the probe rgb is reserved for unchanged images and cannot have a transform; rename the probe"
             )
         return probes
+
+    @field_validator("tune", mode="before")
+    @classmethod
+    def _name_a_single_tuning(cls, tune: Any) -> Any:
+        """Give a tuning that is written without a name, `tune: {of: ...}`, the name `tune`."""
+        is_single = isinstance(tune, Mapping) and "of" in tune and "images_per_class" in tune
+        return {SINGLE_TUNING: tune} if is_single else tune
 
     @field_validator("datasets")
     @classmethod
