@@ -33,7 +33,7 @@ def test_a_single_tuning_needs_no_name() -> None:
     text = STUDY.format("of: pocket-base, images_per_class: 8")
     short = text.replace("{mine: {of: pocket-base, images_per_class: 8}}", "{of: pocket-base, images_per_class: 8}")
     assert parse_study(short.replace("lora: mine", "lora: tune")) == parse_study(text.replace("mine", "tune"))
-    with pytest.raises(StudyError, match=r"^study:3: tune\.tune\.steps: expected an integer from 1"):
+    with pytest.raises(StudyError, match=r"^study:3: tune\.tune\.steps: expected a whole number from 1"):
         parse_study(short.replace("lora: mine", "lora: tune").replace("pocket-base, images", "x, steps: 0, images"))
 
 
