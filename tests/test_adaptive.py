@@ -32,8 +32,8 @@ def study_file(tmp_path_factory: pytest.TempPathFactory, shared_task: Path) -> P
     path = tmp_path_factory.mktemp("study") / "study.yaml"
     path.write_text(
         f"version: 1\ntask: {{folder: {shared_task}}}\nmetrics: []\nnumerics: {{micro_batch: 4}}\ndatasets:\n"
-        f"  noise: {{generator: '{PLANTED}:Noise', images_per_class: 6, prompts: template}}\n"
-        "  mixed: {mix: {real: 2, noise: 4}, control: noise}\n"
+        f"  noise: {{generator: '{PLANTED}:Noise', images_per_class: 6, seed: 4, prompts: template}}\n"
+        "  mixed: {mix: {real: 1, noise: 5}, control: noise}\n"
         "  apart: {mix: {real: 6}}\n"
         f"train: {{seeds: [0, 1], until: sure, at_most: {AT_MOST}}}\n"
     )

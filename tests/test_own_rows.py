@@ -175,7 +175,8 @@ def test_user_defined_rows_are_listed(folder: Path) -> None:
         ),
         (
             {"prompts": "{strategy: 'mine.py:POLITE', templates: clip-7}"},
-            "data set 'a': templates is only for the strategy 'template', but the strategy is 'polite'",
+            "data set 'a': templates is only for the strategy 'template' or 'instruction', but the "
+            "strategy is 'polite'",
         ),
         (
             {"prompts": "{strategy: 'mine.py:POLITE', captioner: describer}"},

@@ -437,13 +437,13 @@ class Study(_Strict):
     title: str = Field("", description="title of the report")
     question: str = Field("", description="the question of the study in one or two sentences, shown in the report")
     task: TaskSource = Field(description="the task: its classes and its real training and test images")
+    datasets: dict[DatasetName, DatasetPlan] = Field(min_length=1, description="the data sets of the study, by name")
     tune: dict[DatasetName, TunePlan] = Field(
         {},
         description="LoRA weights that are trained on real training images of the task, by name; a generator uses them "
         "as {model: pocket-base, lora: NAME}. The settings of a single one may stand here without a name; its name is "
         "then tune",
     )
-    datasets: dict[DatasetName, DatasetPlan] = Field(min_length=1, description="the data sets of the study, by name")
     probes: dict[DatasetName, ProbePlan] = Field({}, description="probes that this study defines, by name")
     recipes: dict[DatasetName, RecipePlan] = Field({}, description="training recipes that this study defines, by name")
     train: TrainPlan = Field(TrainPlan(), description="the classifiers that are trained on every data set")
@@ -564,14 +564,15 @@ class Study(_Strict):
         is_single = isinstance(tune, Mapping) and "of" in tune and "images_per_class" in tune
         return {SINGLE_TUNING: tune} if is_single else tune
 
-    @field_validator("datasets")
+    @field_validator("tune")
     @classmethod
-    def _tunings_are_used(cls, datasets: dict[str, DatasetPlan], info: ValidationInfo) -> dict[str, DatasetPlan]:
-        choices = (plan.generator for plan in datasets.values() if isinstance(plan.generator, GeneratorChoice))
+    def _tunings_are_used(cls, tune: dict[str, TunePlan], info: ValidationInfo) -> dict[str, TunePlan]:
+        plans = info.data.get("datasets", {}).values()
+        choices = (plan.generator for plan in plans if isinstance(plan.generator, GeneratorChoice))
         used = {lora.path for choice in choices for lora in choice.loras}
-        if unused := [name for name in info.data.get("tune", ()) if name not in used]:
+        if "datasets" in info.data and (unused := [name for name in tune if name not in used]):
             raise ValueError(f"no generator uses the tuning {unused[0]!r}; name it in lora, or remove it from tune")
-        return datasets
+        return tune
 
     @field_validator("datasets")
     @classmethod
