@@ -135,7 +135,10 @@ class SchemaTables:
             for key, value in self.schemas[model].get("properties", {}).items():
                 for name, suffix in _references(value):
                     if name in self.models and name not in self.paths:
-                        self.paths[name] = ".".join(filter(None, (self.paths[model], f"{key}{suffix}")))
+                        path = ".".join(filter(None, (self.paths[model], f"{key}{suffix}")))
+                        if path in self.paths.values():  # another branch of a union
+                            path += f" ({self.models[name]['required'][0]})"
+                        self.paths[name] = path
                         waiting.append(name)
 
     def link(self, model: str) -> str:
@@ -153,7 +156,7 @@ class SchemaTables:
         for key, value in schema.get("properties", {}).items():
             path = ".".join(filter(None, (self.paths.get(model), key)))
             default = "required" if key in schema.get("required", ()) else self.default(value)
-            selects = "Selects this transform." if "const" in value and key == "kind" else ""
+            selects = "Selects this kind." if "const" in value and key == "kind" else ""
             meaning = value.get("description") or selects or doc.fields.get(key) or self._summary_of_model(value)
             yield f"{anchor(path)}`{key}`", self.words(value), default, sentence(meaning)
 

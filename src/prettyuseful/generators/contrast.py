@@ -11,7 +11,8 @@ from prettyuseful.formatting import share
 MIN_CONTRAST = 1.0
 """Standard deviation in grey levels; an image with less in every colour channel is without contrast."""
 MAX_BLANK_SHARE = 0.05
-"""The largest share of the images of a generated data set that may show nothing. With more, it is refused."""
+"""The largest share of the images of a generated data set that may show nothing; one image may always. With more, it is
+refused."""
 _SIDE = 256  # pixels that are compared in each direction
 
 

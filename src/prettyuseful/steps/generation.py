@@ -408,13 +408,13 @@ class CollectSpec(StepSpec):
         """Return the numbers of images that show nothing, and examples.
 
         Raises:
-            DataError: they are more than `MAX_BLANK_SHARE` of the images.
+            DataError: they are more than `MAX_BLANK_SHARE` of the images, and more than one.
         """
         images = self.images_per_class * len(self.classes)
         blank = sum(shard.facts["without_contrast"] for shard in shards)
         not_finite = sum(shard.facts.get("not_finite", 0) for shard in shards)  # older shards have none
         examples = [path for shard in shards for path in shard.facts.get("blank", [])][:_NAMED]
-        if blank > MAX_BLANK_SHARE * images:
+        if blank > max(1, MAX_BLANK_SHARE * images):
             spec = shards[0].spec
             dtype = spec["numerics"]["dtype"] if spec.get("sampling") else None
             raise DataError(f"{spec['generator']}: {blank_problem(images, blank, examples, not_finite, dtype)}")
