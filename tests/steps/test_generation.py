@@ -486,18 +486,26 @@ def test_images_that_are_not_finite_are_stored_black_and_counted(
     pipeline: Maker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One overflow must not cost a data set, and its image must not look like one of the model."""
-    break_images(monkeypatch, {1})
+    break_images(monkeypatch, {1, 4})
     shard = pipeline.shard(0, 3)
     facts = shard.manifest.facts
-    assert (facts["images"], facts["without_contrast"], facts["not_finite"]) == (10, 1, 1)
+    assert (facts["images"], facts["without_contrast"], facts["not_finite"]) == (10, 2, 2)
     images = [np.asarray(decode(row.data, row.path)) for row in read_shard(shard.path("shard.parquet"))]
-    assert [bool(image.any()) for image in images] == [True, False, *[True] * 8]
+    assert [bool(image.any()) for image in images] == [True, False, True, True, False, *[True] * 5]
     with pytest.raises(DataError) as raised:
         collect(pipeline, shard, images=10)
     assert str(raised.value) == (
-        "tiny: 1 of 10 images (10.0%) show nothing, more than the allowed 5%: 1 held values that are not finite (NaN "
-        "or infinite) in float32 (cat/000001.png); change the prompts or the sampling settings"
+        "tiny: 2 of 10 images (20.0%) show nothing, more than the allowed 5%: 2 held values that are not finite (NaN "
+        "or infinite) in float32 (cat/000001.png, cat/000004.png); change the prompts or the sampling settings"
     )
+
+
+def test_one_image_that_shows_nothing_never_refuses_a_data_set(
+    pipeline: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    break_images(monkeypatch, {1})
+    facts = collect(pipeline, pipeline.shard(0, 3), images=10).manifest.facts
+    assert (facts["without_contrast"], facts["blank"]) == (1, ["cat/000001.png"])
 
 
 def test_another_number_format_is_named_for_values_that_are_not_finite(
