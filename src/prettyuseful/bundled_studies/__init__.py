@@ -12,7 +12,7 @@ BUNDLED = {
     "demo": "four pocket generators, class-name prompts, 100 images per class, three seeds; a few minutes",
     "pretty": "is pretty useful? usefulness against prettiness, and the prettier half against a random half; 5 minutes",
     "paper-in-small": "class-name and caption prompts, with and without guidance; about 15 minutes",
-    "conditioned": "image-to-image from eight real crops per class at three strengths, and LoRA weights tuned on them",
+    "conditioned": "image-to-image from eight real crops per class, and LoRA weights tuned on them; 8 minutes",
     "probes": "which cue is missing: edges, frequency bands or a VAE? four pocket generators; about 15 minutes",
 }
 
