@@ -1,4 +1,4 @@
-"""A real server on loopback with OpenAI's chat and images APIs that answers, or misbehaves, as a test tells it to."""
+"""A real server on loopback with OpenAI's chat and images APIs that answers, or misbehaves, as a test asks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Images from a real server on loopback, which misbehaves in every way that a test tells it to."""
+"""Images from a real server on loopback, which misbehaves in every way that a test asks for."""
 
 from __future__ import annotations
 

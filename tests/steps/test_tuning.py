@@ -18,10 +18,11 @@ from prettyuseful.engine.store.local import LocalStore
 from prettyuseful.errors import DataError
 from prettyuseful.generators.base import Sampling
 from prettyuseful.generators.choice import GeneratorChoice, Lora, choice_of
+from prettyuseful.generators.weights import LORA_NAME
 from prettyuseful.numerics import Numerics
 from prettyuseful.prompts.strategies import PROMPT_STRATEGIES
 from prettyuseful.steps.datasets import LoadSpec
-from prettyuseful.steps.generation import LORA_FILE, Encoding, GenerateSpec
+from prettyuseful.steps.generation import Encoding, GenerateSpec
 from prettyuseful.steps.prompts import PromptSpec
 from prettyuseful.steps.tuning import TuneSpec
 from prettyuseful.tasks.source import TaskSource
@@ -69,7 +70,7 @@ def test_images_are_made_with_the_tuned_weights(steps: Steps) -> None:
     assert (facts["images"], facts["size"]) == (6, 32)
     assert facts["loss_before"] != facts["loss_after"]
     assert len(json.loads(tuned.path("losses.json").read_text())) == 2
-    assert all(name.startswith("unet.") and ".lora" in name for name in load_file(tuned.path(LORA_FILE)))
+    assert all(name.startswith("unet.") and ".lora" in name for name in load_file(tuned.path(LORA_NAME)))
 
     def images(weight: float | None) -> list[bytes]:
         choice = GeneratorChoice(model="pocket-base", lora=() if weight is None else Lora(path="mine", weight=weight))
@@ -99,7 +100,7 @@ def test_a_class_of_its_own_has_other_weights_and_another_key(steps: Steps) -> N
     whole, red = steps.tuned(), steps.tuned(label=1)
     assert red.manifest.facts["images"] == 3
     assert red.manifest.key != whole.manifest.key
-    assert red.path(LORA_FILE).read_bytes() != whole.path(LORA_FILE).read_bytes()
+    assert red.path(LORA_NAME).read_bytes() != whole.path(LORA_NAME).read_bytes()
 
 
 def test_test_images_are_refused(steps: Steps) -> None:

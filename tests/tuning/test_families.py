@@ -45,7 +45,7 @@ def test_a_unet_is_compared_with_noise_or_velocity(prediction: str) -> None:
     assert TUNED["sd"].loss(pipeline, data) > 0.1
 
 
-def test_sdxl_is_told_the_size_of_its_images() -> None:
+def test_sdxl_gets_the_size_of_its_images() -> None:
     data = batch(pooled_prompt_embeds=torch.ones(3, 7))
 
     def unet(*_: Any, added_cond_kwargs: dict[str, torch.Tensor], **__: Any) -> tuple[torch.Tensor]:

@@ -71,7 +71,10 @@ class ChatEndpoint(EndpointClient):
         super().__init__(url, model, words, concurrency, key, retry_policy, _MAX_ANSWER_BYTES)
         self.options = options
         self.served_models: set[str] = set()
-        """The model names in the server's answers so far."""
+
+    def applied(self) -> dict[str, object]:
+        """Return what is recorded of the model. `served`: the model names in the server's answers so far."""
+        return {"model": self.model, "endpoint": self.url, "served": sorted(self.served_models)}
 
     def ask(self, questions: Sequence[ChatQuestion], read: Callable[[Completion], T]) -> list[T]:
         """Return what `read` makes of the answer to each question, in order.

@@ -278,7 +278,10 @@ class EndpointClient:
 
     def sanitise(self, text: str, end: str = "") -> str:
         """Return a server's message as one truncated line, without the key and other secrets."""
-        return redact_line(text.replace(self._key, "***") if self._key else text, _MAX_CHARACTERS) + end
+        return redact_line(self.without_key(text), _MAX_CHARACTERS) + end
+
+    def without_key(self, text: str) -> str:
+        return text.replace(self._key, "***") if self._key else text
 
     @property
     def description(self) -> str:
@@ -299,14 +302,11 @@ class EndpointClient:
         kind = UserError if rejected else StepFailedError
         items = self.words.items
         rest = f"; the remaining {items} were not sent" if len(failures) >= _MAX_FAILURES else ""
-        special = [error.advice for _, error in failures if error.advice]
-        advice = (
-            special[0]
-            if special and not rejected
-            else f"check {self.words.settings} and these {items}"
-            if rejected
-            else "check that the server is running, and read its log"
-        )
+        if rejected:
+            advice = f"check {self.words.settings} and these {items}"
+        else:
+            special = (error.advice for _, error in failures if error.advice)
+            advice = next(special, "check that the server is running, and read its log")
         return kind(
             f"{self.description} failed for {len(failures)} of {total} {items} "
             f"({join_names([name for name, _ in failures])}): {join_names(reasons, 2)}{rest}; "

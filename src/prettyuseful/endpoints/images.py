@@ -75,7 +75,7 @@ class ReceivedImage:
 
 
 class RequestLog(Protocol):
-    """Is told what happens to the requests for each image, by its number. It may stop a request by an exception."""
+    """Receives what happens to the requests for each image, by its number. It may stop a request by an exception."""
 
     def sent(self, index: int) -> None:
         """A request is about to be sent."""
@@ -92,7 +92,7 @@ class ImagesEndpoint(EndpointClient):
 
     Args:
         options: further fields of every request, such as `size`.
-        log: is told about every request.
+        log: receives what happens to every request.
     """
 
     def __init__(
@@ -154,7 +154,7 @@ class ImagesEndpoint(EndpointClient):
         served = self.sanitise(str(reply.get("model") or "not said"))
         revised = image.get("revised_prompt")
         is_revised = isinstance(revised, str) and revised.strip() != request.prompt.strip()
-        return data, served, redact_line(self._without_key(revised), _MAX_PROMPT) if is_revised else None
+        return data, served, redact_line(self.without_key(revised), _MAX_PROMPT) if is_revised else None
 
     def _reply(self, content: bytes) -> dict[str, Any]:
         if len(content) > self.max_bytes:
@@ -213,9 +213,6 @@ class ImagesEndpoint(EndpointClient):
                 "{output_format: png}"
             )
         receive(request, ReceivedImage(data, facts.format, facts.width, facts.height, served, revised), pixels)
-
-    def _without_key(self, text: str) -> str:
-        return text.replace(self._key, "***") if self._key else text
 
 
 def _is_refusal(answer: ServerAnswer) -> bool:

@@ -129,6 +129,16 @@ def _load_a_variant(load: Callable[[str | None], Any], chosen: ChosenVariant) ->
         raise
 
 
+def native_size(pipeline: Any, family: Family) -> int:
+    """Return the height and width in pixels of the images that a pipeline makes by default; 0 if it does not say."""
+    denoiser = getattr(pipeline, family.denoiser, None)
+    of_denoiser = getattr(getattr(denoiser, "config", None), "sample_size", None)
+    latents = getattr(pipeline, "default_sample_size", None) or of_denoiser
+    if not isinstance(latents, int) or not hasattr(pipeline, "vae_scale_factor"):
+        return 0
+    return int(latents * pipeline.vae_scale_factor)
+
+
 def weights_of(pipelines: Iterable[Any]) -> list[torch.Tensor]:
     """Return the parameters and buffers of all networks of pipelines that have weights."""
     parts = [part for pipeline in pipelines for part in pipeline.components.values()]

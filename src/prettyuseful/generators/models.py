@@ -158,18 +158,19 @@ def is_pipeline_folder(name: str) -> bool:
     return is_file(Path(name) / "model_index.json")
 
 
-def pin_model(name: str, condition: AnyCondition | None = None) -> Pinned[str]:
+def pin_model(name: str, model: Model | None = None) -> Pinned[str]:
     """Pin a model to the content of its files, or to the commits of its hub repositories.
 
     The source of the result names the commits, so that exactly these are loaded.
 
     Args:
-        name, condition: see `find_model`.
+        name: see `find_model`.
+        model: what it returns for the name, if that is known already.
 
     Raises:
         UserError: see `find_model`; or the hub has no such repository or revision.
     """
-    model = find_model(name, condition)
+    model = model or find_model(name)
     if model.path_or_id.startswith(POCKET):
         return Pinned(source=name, content=pocket.fingerprint(model.path_or_id.removeprefix(POCKET)))
     if is_folder(model.path_or_id):

@@ -69,7 +69,7 @@ def pin_generator(
             another model; or the model has no such variant or scheduler.
     """
     model = choice.find(condition)
-    pinned = pin_model(choice.model, condition)
+    pinned = pin_model(choice.model, model)
     parts = list(_parts(choice, model, tunings))
     found = choice.model_copy(update={"model": pinned.source, "dtype": None})
 

@@ -20,7 +20,7 @@ from prettyuseful.generators.conditions.rows import AnyCondition
 from prettyuseful.generators.embeddings import Embedding
 from prettyuseful.generators.families import FAMILIES, Family
 from prettyuseful.generators.footprint import DECODED_PIXELS
-from prettyuseful.generators.loading import Half, load_parts, weights_of
+from prettyuseful.generators.loading import Half, load_parts, native_size, weights_of
 from prettyuseful.generators.model import Model, Source
 from prettyuseful.generators.recorded_call import recorded_images
 from prettyuseful.generators.schedulers import replace_scheduler
@@ -119,10 +119,7 @@ class DiffusersSampler:
         """
         if self.model.kind.is_recorded:
             return self._side
-        latents = getattr(self.pipeline, "default_sample_size", None)
-        if latents is None:
-            latents = getattr(self.pipeline, self.model.kind.denoiser).config.sample_size
-        return int(latents * self.pipeline.vae_scale_factor)
+        return native_size(self.pipeline, self.model.kind)
 
     def sample(
         self, embeddings: Sequence[Embedding], seeds: tuple[int, ...], images: Sequence[np.ndarray] = ()
@@ -171,15 +168,9 @@ class DiffusersSampler:
         Raises:
             DataError: the native size of a recorded pipeline is not known.
         """
-        if not self.model.kind.is_recorded:
-            return self.native_size
-        denoiser = getattr(self.pipeline, self.model.kind.denoiser, None)
-        latents = getattr(self.pipeline, "default_sample_size", None) or getattr(
-            getattr(denoiser, "config", None), "sample_size", None
-        )
-        if not isinstance(latents, int) or not hasattr(self.pipeline, "vae_scale_factor"):
+        if not (size := native_size(self.pipeline, self.model.kind)):
             raise DataError(f"{self.model.id}: the size of its images is not known; set sampling: {{size: PIXELS}}")
-        return int(latents * self.pipeline.vae_scale_factor)
+        return size
 
     def _sample(self, embeddings: Sequence[Embedding], seeds: tuple[int, ...], sources: Sequence[Image.Image]) -> Drawn:
         if self.model.kind.is_recorded:

@@ -13,6 +13,7 @@ from pydantic import JsonValue
 from prettyuseful.engine.keys import file_sha256
 from prettyuseful.errors import DataError
 from prettyuseful.generators.choice import WeightFile
+from prettyuseful.generators.weights import LORA_NAME
 from prettyuseful.hub.commits import UNRESOLVED, list_files, resolve
 from prettyuseful.hub.files import download_file
 from prettyuseful.hub.ids import WEIGHTS
@@ -22,7 +23,6 @@ from prettyuseful.untrusted_text import UnreadableTextError, load_json
 Header = Mapping[str, tuple[int, ...]]
 """The names of the tensors of a safetensors file, and their shapes."""
 PICKLES = frozenset({".bin", ".pt", ".pth", ".ckpt", ".pkl"})
-_LORA_NAME = "pytorch_lora_weights.safetensors"  # the name that diffusers gives it
 _MAX_HEADER = 1 << 25  # bytes
 _MAX_NAMES = 8  # of files in a message
 
@@ -130,8 +130,8 @@ def _one_of(found: list[str], names: list[str], file: WeightFile, field: str) ->
         if file.file not in found:
             raise DataError(f"{field}: {file.location} has no file {file.file}; its files: {listed or 'none'}")
         return file.file
-    if len(found) == 1 or _LORA_NAME in found:
-        return found[0] if len(found) == 1 else _LORA_NAME
+    if len(found) == 1 or LORA_NAME in found:
+        return found[0] if len(found) == 1 else LORA_NAME
     if found:
         raise DataError(f"{field}: {file.location} has several files; name one in file: {listed}")
     if pickles := [name for name in names if Path(name).suffix.lower() in PICKLES]:

@@ -9,7 +9,9 @@ from prettyuseful.data.sources.safe_reading import printable
 from prettyuseful.paths import is_file, is_folder
 
 _SINGLE_FILES = frozenset({".safetensors", ".ckpt", ".pt", ".pth", ".bin", ".gguf"})
-_LORA_FILES = ("pytorch_lora_weights.safetensors", "pytorch_lora_weights.bin", "adapter_config.json")
+LORA_NAME = "pytorch_lora_weights.safetensors"
+"""The name that diffusers gives to a file with LoRA weights."""
+_LORA_FILES = (LORA_NAME, "pytorch_lora_weights.bin", "adapter_config.json")
 _LORA_KEYS = re.compile(r'\.lora[._](?:A|B|up|down|linear_layer)|"lora_|\.lora\b|_lora\.', re.I)
 _MAX_HEADER = 1 << 25  # bytes of the header of a safetensors file that are searched for the names of LoRA weights
 _MAX_ENTRIES = 10_000  # of a folder

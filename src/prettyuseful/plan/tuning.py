@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from prettyuseful.data.class_counts import ClassCounts
@@ -20,12 +21,21 @@ from prettyuseful.tuning.families import TUNED
 from prettyuseful.tuning.plan import TunePlan
 
 
+@dataclass(frozen=True)
+class _PreparedTuning:
+    """What the steps of a tuning share: the one for all classes, and the keys of the inputs."""
+
+    spec: TuneSpec
+    inputs: dict[str, str]
+
+
 class TuningPlanner:
     """Plans the tunings that generators name, each once."""
 
     def __init__(self, context: PlanContext, real: RealImages, prompts: PromptPlanner) -> None:
         self.context, self.real, self.prompts = context, real, prompts
         self.plans: Mapping[str, TunePlan] = context.study.tune
+        self._prepared: dict[str, _PreparedTuning] = {}
         self._keys: dict[tuple[str, int | None], str] = {}
 
     def names(self, choice: GeneratorChoice) -> tuple[str, ...]:
@@ -77,7 +87,7 @@ class TuningPlanner:
             "lora",
             f"{name}, tuned on {number} real training images of {'the' if plan.per == 'class' else 'each'} class",
             lora.weight,
-            {"steps": [*steps], "images": self._images(plan)},
+            {"steps": [*steps], "images": self._prepare(name).inputs["images"]},
         )
 
     def _images(self, plan: TunePlan) -> str:
@@ -98,11 +108,21 @@ class TuningPlanner:
         plan = self.plans[name]
         of_class = label if plan.per == "class" else None
         if (name, of_class) not in self._keys:
-            with prefix_location(f"tune.{name}"):
-                self._keys[name, of_class] = self._add_step(name, plan, of_class)
+            self._keys[name, of_class] = self._add_step(name, plan, of_class)
         return self._keys[name, of_class]
 
-    def _add_step(self, name: str, plan: TunePlan, label: int | None) -> str:
+    def _prepare(self, name: str) -> _PreparedTuning:
+        """Return what the steps of a tuning share.
+
+        Raises:
+            UserError: the model cannot be tuned, or the task has fewer images.
+        """
+        if name not in self._prepared:
+            with prefix_location(f"tune.{name}"):
+                self._prepared[name] = self._prepare_new(self.plans[name])
+        return self._prepared[name]
+
+    def _prepare_new(self, plan: TunePlan) -> _PreparedTuning:
         model = plan.of.find()
         _check_family(model)
         numerics = self.context.study.numerics.generation_numerics("bfloat16", plan.of.dtype)
@@ -115,14 +135,18 @@ class TuningPlanner:
             generator=model.id,
             model=pinned.whole,
             settings=plan.settings,
-            label=label,
+            label=None,
             seed=plan.seed,
             numerics=numerics,
         )
+        return _PreparedTuning(spec, {"images": self._images(plan), "prompts": written})
+
+    def _add_step(self, name: str, plan: TunePlan, label: int | None) -> str:
+        prepared = self._prepare(name)
+        spec = prepared.spec.model_copy(update={"label": label})
         of_class = "" if label is None else f" for {self.context.task.classes[label]}"
-        units = plan.steps * plan.batch_size
-        inputs = {"images": self._images(plan), "prompts": written}
-        return self.context.graph.add(spec, inputs, f"tune {model.id}{of_class}: {name}", units, {"tuning": name})
+        words, units = f"tune {spec.generator}{of_class}: {name}", plan.steps * plan.batch_size
+        return self.context.graph.add(spec, prepared.inputs, words, units, {"tuning": name})
 
 
 def _check_family(model: Model) -> None:

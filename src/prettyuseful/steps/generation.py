@@ -27,6 +27,7 @@ from prettyuseful.generators.contrast import MAX_BLANK_SHARE, blank_problem, has
 from prettyuseful.generators.hosted import join_counts
 from prettyuseful.generators.micro_batches import BatchPlan
 from prettyuseful.generators.pocket import is_pocket
+from prettyuseful.generators.weights import LORA_NAME
 from prettyuseful.hub.commits import check_resolved
 from prettyuseful.memory import explain_out_of_memory, is_out_of_memory, largest_fitting_count
 from prettyuseful.numerics import Numerics
@@ -38,10 +39,11 @@ from prettyuseful.steps.sources import SourceImages
 if TYPE_CHECKING:
     import torch
 
-    from prettyuseful.engine.store.base import Manifest
+    from prettyuseful.engine.store.base import FileEntry, Manifest
     from prettyuseful.prompts.strategies import Prompts
 
-LORA_FILE = "pytorch_lora_weights.safetensors"  # of a step that trains LoRA weights; the name that diffusers gives
+SHARD = "shard.parquet"
+"""The file with the images of a step that makes a part of a data set."""
 _MAX_LINE = 300  # characters of a line that a library has logged
 WRITERS = 4
 """Threads that encode images."""
@@ -154,7 +156,7 @@ class GenerateSpec(StepSpec):
         self._check_any_shown(images)
         images.sort(key=lambda image: image.row.path)
         rows = [image.row for image in images]
-        count = write_shard(job.folder / "shard.parquet", rows, prompts.classes, with_sources=sources is not None)
+        count = write_shard(job.folder / SHARD, rows, prompts.classes, with_sources=sources is not None)
         blank = [image.row.path for image in images if not image.shown]
         loras = [f"{lora.shown} at {lora.weight:g}" for lora in self.model.source.loras]
         added = {"lora": loras} if loras else {}
@@ -247,7 +249,7 @@ class GenerateSpec(StepSpec):
         """Return the arguments of the classes that sample, with the LoRA weights that other steps have trained."""
         choice = self.model.source
         loras = tuple(
-            lora.model_copy(update={"path": str(job.inputs[name].path(LORA_FILE))}) if name in job.inputs else lora
+            lora.model_copy(update={"path": str(job.inputs[name].path(LORA_NAME))}) if name in job.inputs else lora
             for name, lora in ((f"lora {number}", lora) for number, lora in enumerate(choice.loras))
         )
         of_condition = () if self.condition is None else (self.condition.source,)
@@ -390,14 +392,14 @@ class CollectSpec(StepSpec):
 
     def make(self, job: Job) -> dict[str, Any]:
         shards = [job.inputs[name].manifest for name in sorted(job.inputs)]
-        for index, shard in enumerate(shards):
-            (file,) = (entry for entry in shard.files if entry.name == "shard.parquet")
+        files = [_images_file(shard) for shard in shards]
+        for index, file in enumerate(files):
             job.adopt(shard_name(index, len(shards)), file)
         cut = {number: names for shard in shards for number, names in shard.facts["cut"].items()}
         return {
             "classes": list(self.classes),
             "images": self.images_per_class * len(self.classes),
-            "bytes": sum(entry.size for shard in shards for entry in shard.files if entry.name == "shard.parquet"),
+            "bytes": sum(file.size for file in files),
             "generation_seconds": round(sum(shard.seconds for shard in shards), 1),
             **self._count_blanks(shards),
             "applied": shards[0].facts["applied"] | join_counts([shard.facts.get("counts", {}) for shard in shards]),
@@ -419,6 +421,11 @@ class CollectSpec(StepSpec):
             dtype = spec["numerics"]["dtype"] if spec.get("sampling") else None
             raise DataError(f"{spec['generator']}: {blank_problem(images, blank, examples, not_finite, dtype)}")
         return {"without_contrast": blank, "not_finite": not_finite, "blank": examples}
+
+
+def _images_file(shard: Manifest) -> FileEntry:
+    (file,) = (entry for entry in shard.files if entry.name == SHARD)
+    return file
 
 
 def _images_of(batch: _MicroBatch, sources: SourceImages | None) -> tuple[np.ndarray, ...]:

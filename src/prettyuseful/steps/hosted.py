@@ -9,9 +9,10 @@ from prettyuseful.engine.pinned import Pinned
 from prettyuseful.engine.step import Job, StepSpec
 from prettyuseful.generators.hosted import HostedModel
 from prettyuseful.redaction import redact_strings
+from prettyuseful.steps.generation import SHARD
 from prettyuseful.steps.inputs import read_prompts, write_json
 
-REVISED = "told.json"
+REVISED = "revised.json"
 """The file with the prompts that the server used instead of those of the requests, by the number of the image."""
 
 
@@ -55,7 +56,7 @@ class HostedSpec(StepSpec):
             rows.append(Row(image.data, path, self.label, path, None, request.prompt, None, self.generator))
         revised = {request.index: image.revised for request, image in zip(requests, received.images, strict=True)}
         write_json(job.folder / REVISED, {str(index): text for index, text in revised.items() if text is not None})
-        write_shard(job.folder / "shard.parquet", rows, prompts.classes)
+        write_shard(job.folder / SHARD, rows, prompts.classes)
         applied = {"model": model.model, "endpoint": model.endpoint, "size": model.size, "options": model.options}
         return {
             "images": len(rows),

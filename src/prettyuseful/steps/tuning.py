@@ -10,10 +10,10 @@ from prettyuseful.engine.step import Job, StepSpec
 from prettyuseful.errors import DataError
 from prettyuseful.generators.choice import GeneratorChoice
 from prettyuseful.generators.pocket import is_pocket
+from prettyuseful.generators.weights import LORA_NAME
 from prettyuseful.hub.commits import check_resolved
 from prettyuseful.memory import explain_out_of_memory
 from prettyuseful.numerics import Numerics
-from prettyuseful.steps.generation import LORA_FILE
 from prettyuseful.steps.inputs import read_prompts, read_rows, write_json
 from prettyuseful.tuning.plan import TuneSettings
 
@@ -54,7 +54,7 @@ class TuneSpec(StepSpec):
         with explain_out_of_memory(f"{self.generator}: a training step exceeds the memory; {smaller}"):
             tuning = Tuning(self.model.source, self.settings, images, self.seed, self.numerics)
             tuned = tuning.run(checkpoints, job.progress)
-        tuning.save(job.folder / LORA_FILE)
+        tuning.save(job.folder / LORA_NAME)
         write_json(job.folder / "losses.json", list(tuned.losses))
         return {
             "images": len(images.prompts),

@@ -31,19 +31,27 @@ class TunedFamily:
 
     Attributes:
         targets: names of the layers that get LoRA weights, as in the recipes of diffusers.
-        loss: the mean squared error of the prediction for a batch, given the pipeline.
+        loss: the mean squared error of the prediction for a batch, given the pipeline with the scheduler of training.
+        scheduler: the class of diffusers that adds noise in training; empty if that of the model does.
     """
 
     targets: tuple[str, ...]
     loss: Callable[[Any, Batch], torch.Tensor]
+    scheduler: str = ""
+
+    def use_scheduler(self, pipeline: Any) -> None:
+        """Give the pipeline the scheduler of training, with the configuration of its own."""
+        import diffusers
+
+        if self.scheduler:
+            pipeline.scheduler = getattr(diffusers, self.scheduler).from_config(pipeline.scheduler.config)
 
 
 def _noise_prediction(pipeline: Any, batch: Batch) -> torch.Tensor:
-    """Diffusion: the U-Net predicts the noise or, if its scheduler says so, the velocity (v-prediction)."""
+    """Diffusion: the U-Net predicts the noise or, depending on its scheduler, the velocity (v-prediction)."""
     import torch
-    from diffusers import DDPMScheduler
 
-    scheduler: Any = DDPMScheduler.from_config(pipeline.scheduler.config)
+    scheduler = pipeline.scheduler
     steps = int(scheduler.config.num_train_timesteps)
     times = (batch.levels * steps).long().clamp(max=steps - 1)
     noisy = scheduler.add_noise(batch.latents, batch.noise, times)
@@ -82,8 +90,8 @@ def _flow_matching(pipeline: Any, batch: Batch) -> torch.Tensor:
 _ATTENTION = ("to_q", "to_k", "to_v", "to_out.0")
 _JOINT = ("attn.add_k_proj", "attn.add_q_proj", "attn.add_v_proj", "attn.to_add_out")
 TUNED: Mapping[str, TunedFamily] = {
-    "sd": TunedFamily(_ATTENTION, _noise_prediction),
-    "sdxl": TunedFamily(_ATTENTION, _noise_prediction),
+    "sd": TunedFamily(_ATTENTION, _noise_prediction, "DDPMScheduler"),
+    "sdxl": TunedFamily(_ATTENTION, _noise_prediction, "DDPMScheduler"),
     "sd3": TunedFamily((*(f"attn.{name}" for name in _ATTENTION), *_JOINT), _flow_matching),
 }
 """The families that can be tuned, by their names in `generators.families`."""

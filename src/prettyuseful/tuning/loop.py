@@ -24,7 +24,7 @@ from prettyuseful.engine.keys import derive_seed
 from prettyuseful.errors import StepFailedError
 from prettyuseful.generators.choice import GeneratorChoice
 from prettyuseful.generators.encoder import PromptEncoder
-from prettyuseful.generators.loading import load_parts
+from prettyuseful.generators.loading import load_parts, native_size
 from prettyuseful.hub.library_logs import capture_library_logs
 from prettyuseful.numerics import Numerics
 from prettyuseful.training.checkpoints import Checkpoints, State, is_like, restore, training_state
@@ -87,8 +87,9 @@ class Tuning:
         self.embeddings = _encode(choice, images.prompts, numerics)
         kind = model.kind
         self.pipeline: Any = load_parts(model.source, kind, kind.text, numerics, single_file=choice.single_file)
+        self.family.use_scheduler(self.pipeline)
         self.denoiser: Any = getattr(self.pipeline, kind.denoiser)
-        self.size = settings.size or model.size or self._native_size
+        self.size = settings.size or model.size or native_size(self.pipeline, kind)
         self.means, self.deviations = self._latents(np.stack([crop_to(image, self.size) for image in images.images]))
         self.denoiser.to(numerics.device)
         self.denoiser.requires_grad_(False)
@@ -108,12 +109,6 @@ class Tuning:
         self.schedule = torch.optim.lr_scheduler.ConstantLR(self.optimiser, factor=1.0)
         self.draws = torch.Generator().manual_seed(derive_seed("tuning", seed, "draws"))
         self._fixed_seed = derive_seed("tuning", seed, "fixed")
-
-    @property
-    def _native_size(self) -> int:
-        """The height and width in pixels of the images that the pipeline makes by default."""
-        latents = getattr(self.pipeline, "default_sample_size", None) or self.denoiser.config.sample_size
-        return int(latents * self.pipeline.vae_scale_factor)
 
     def run(self, checkpoints: Checkpoints, progress: Callable[[float], None]) -> Tuned:
         """Train all steps, from the latest checkpoint on.

@@ -29,11 +29,9 @@ class EndpointCaptioner:
         self.chat = ChatEndpoint(url, model, words, {"max_tokens": max_tokens}, concurrency, key, retry_policy)
 
     def applied(self) -> dict[str, object]:
-        """Return the settings in effect. `served`: the model names in the server's answers so far."""
+        """Return the settings in effect, with those of `ChatEndpoint.applied`."""
         return {
-            "model": self.chat.model,
-            "endpoint": self.chat.url,
-            "served": sorted(self.chat.served_models),
+            **self.chat.applied(),
             "temperature": 0,
             "instruction": self.instruction,
             "max_tokens": self.max_tokens,

@@ -27,14 +27,8 @@ class EndpointWriter:
         self.chat = ChatEndpoint(url, model, words, {"max_tokens": max_tokens}, concurrency, key, retry_policy)
 
     def applied(self) -> dict[str, object]:
-        """Return the settings in effect. `served`: the model names in the server's answers so far."""
-        return {
-            "model": self.chat.model,
-            "endpoint": self.chat.url,
-            "served": sorted(self.chat.served_models),
-            "temperature": self.temperature,
-            "max_tokens": self.max_tokens,
-        }
+        """Return the settings in effect, with those of `ChatEndpoint.applied`."""
+        return {**self.chat.applied(), "temperature": self.temperature, "max_tokens": self.max_tokens}
 
     def answers(self, requests: Sequence[WritingRequest]) -> list[str]:
         questions = [
