@@ -7,15 +7,16 @@ neither read nor deleted.
 
 from __future__ import annotations
 
+import copy
 import math
 import os
 import re
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
@@ -35,6 +36,7 @@ _STALE = 3600
 
 # Nested dicts, lists and tuples of tensors, numbers, strings and None.
 State = dict[str, Any]
+T = TypeVar("T")
 
 
 class Checkpoints:
@@ -208,6 +210,39 @@ def restore(
         raise StepFailedError(
             f"the checkpoint belongs to another training ({reason}); delete it and run again"
         ) from error
+
+
+def resume(
+    checkpoints: Checkpoints,
+    model: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    schedule: torch.optim.lr_scheduler.LRScheduler,
+    generators: Mapping[str, torch.Generator],
+    read: Callable[[int, State], T],
+) -> tuple[int, T] | None:
+    """Continue from the latest checkpoint that fits; return its number and what `read` returns; None without one.
+
+    A checkpoint may come from anybody. If it does not fit, the state before it is restored, and it is discarded.
+
+    Args:
+        checkpoints: those of the training.
+        model, optimiser, schedule, generators: see `training_state`.
+        read: returns the further entries of a state that are needed, given the number of the checkpoint and the state;
+            raises StepFailedError if they do not fit.
+    """
+    if (latest := checkpoints.latest()) is None:
+        return None
+    start = copy.deepcopy(training_state(model, optimiser, schedule, generators))
+    while latest is not None:
+        number, state = latest
+        try:
+            restore(state, model, optimiser, schedule, generators)
+            return number, read(number, state)
+        except StepFailedError as error:
+            restore(start, model, optimiser, schedule, generators)
+            checkpoints.discard(number, str(error))
+        latest = checkpoints.latest()
+    return None
 
 
 def is_like(value: Any, own: Any) -> bool:

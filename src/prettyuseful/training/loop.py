@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
@@ -24,7 +23,7 @@ from prettyuseful.memory import free_memory, is_out_of_memory, largest_fitting_c
 from prettyuseful.numerics import TrainingNumerics
 from prettyuseful.training.augment import augment, augment_small, cutmix
 from prettyuseful.training.augmentations import Augmentation, SmallAugmentation
-from prettyuseful.training.checkpoints import Checkpoints, State, is_like, restore, training_state
+from prettyuseful.training.checkpoints import Checkpoints, State, is_like, resume, training_state
 from prettyuseful.training.classifier import Classifier
 from prettyuseful.training.crops import view_crops
 from prettyuseful.training.device import copy_to, prepare_ahead
@@ -113,10 +112,9 @@ class _Training:
         self.schedule = make_schedule(recipe, self.optimiser, self.per_epoch * recipe.epochs)
 
     def run(self, log: Path, checkpoints: Checkpoints, progress: Callable[[float], None]) -> Classifier:
-        generators, done, lines = {"draws": self.generator}, 0, list[str]()
-        epochs = self.recipe.epochs
-        if (latest := checkpoints.latest()) is not None:
-            done, lines = self._resume(latest, checkpoints, generators)
+        generators, epochs = {"draws": self.generator}, self.recipe.epochs
+        found = resume(checkpoints, self.network, self.optimiser, self.schedule, generators, self._read)
+        done, lines = found or (0, [])
         with log.open("w", encoding="utf-8") as file:
             file.writelines(lines)
             for epoch in range(done + 1, epochs + 1):
@@ -140,29 +138,18 @@ class _Training:
         self.network.eval()
         return self.classifier
 
-    def _resume(
-        self, latest: tuple[int, State] | None, checkpoints: Checkpoints, generators: Mapping[str, torch.Generator]
-    ) -> tuple[int, list[str]]:
-        """Continue from the latest checkpoint that fits, and return its epoch and the lines of the log.
+    def _read(self, epoch: int, state: State) -> list[str]:
+        """Return the lines of the log in a checkpoint, and take over its best weights.
 
-        A checkpoint may come from anybody. If it does not fit, the state before it is restored.
+        Raises:
+            StepFailedError: they are not those of this training.
         """
-        start = copy.deepcopy(training_state(self.network, self.optimiser, self.schedule, generators))
-        while latest is not None:
-            epoch, state = latest
-            try:
-                restore(state, self.network, self.optimiser, self.schedule, generators)
-                lines = _lines_of(state, epoch, self.recipe.epochs)
-                if self.best:
-                    if not is_like(state.get("lowest"), {"loss": 0.0, "weights": start["model"]}):
-                        raise StepFailedError("the checkpoint has no weights with the lowest validation loss")
-                    self.best.state = state["lowest"]
-                return epoch, lines
-            except StepFailedError as error:
-                restore(start, self.network, self.optimiser, self.schedule, generators)
-                checkpoints.discard(epoch, str(error))
-            latest = checkpoints.latest()
-        return 0, []
+        lines = _lines_of(state, epoch, self.recipe.epochs)
+        if self.best:
+            if not is_like(state.get("lowest"), {"loss": 0.0, "weights": self.network.state_dict()}):
+                raise StepFailedError("the checkpoint has no weights with the lowest validation loss")
+            self.best.state = state["lowest"]
+        return lines
 
     def epoch(self) -> dict[str, float]:
         """Train one epoch, and return the mean loss and the accuracy on the training images."""

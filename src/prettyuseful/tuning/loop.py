@@ -6,7 +6,6 @@ changes. On a CPU, a training that is interrupted ends with the same bytes as on
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -27,7 +26,7 @@ from prettyuseful.generators.encoder import PromptEncoder
 from prettyuseful.generators.loading import load_parts, native_size
 from prettyuseful.hub.library_logs import capture_library_logs
 from prettyuseful.numerics import Numerics
-from prettyuseful.training.checkpoints import Checkpoints, State, is_like, restore, training_state
+from prettyuseful.training.checkpoints import Checkpoints, State, is_like, resume, training_state
 from prettyuseful.tuning.families import TUNED, Batch, TunedFamily
 from prettyuseful.tuning.plan import TuneSettings
 
@@ -117,14 +116,18 @@ class Tuning:
             StepFailedError: the loss is not finite.
         """
         before = self._fixed_loss()
-        done, losses = self._resume(checkpoints)
+        found = resume(
+            checkpoints, self.weights, self.optimiser, self.schedule, {"draws": self.draws}, self._read_losses
+        )
+        done, losses = found or (0, [])
         for step in range(done + 1, self.settings.steps + 1):
             loss = self._step()
             if not math.isfinite(loss):
                 raise StepFailedError(f"the loss is not finite in step {step} of {self.settings.steps}")
             losses.append(loss)
             if checkpoints.is_due():
-                checkpoints.save(step, {**self._state(), "losses": losses})
+                state = training_state(self.weights, self.optimiser, self.schedule, {"draws": self.draws})
+                checkpoints.save(step, {**state, "losses": losses})
             progress(step / self.settings.steps)
         return Tuned(before, self._fixed_loss(), tuple(losses))
 
@@ -193,27 +196,16 @@ class Tuning:
         self.pipeline.vae = None  # it is not needed any more
         return torch.cat(means), torch.cat(deviations)
 
-    def _state(self) -> State:
-        return training_state(self.weights, self.optimiser, self.schedule, {"draws": self.draws})
+    def _read_losses(self, step: int, state: State) -> list[float]:
+        """Return the losses in a checkpoint.
 
-    def _resume(self, checkpoints: Checkpoints) -> tuple[int, list[float]]:
-        """Continue from the latest checkpoint that fits, and return its step and the losses up to it.
-
-        A checkpoint may come from anybody. If it does not fit, the state before it is restored.
+        Raises:
+            StepFailedError: they are not those of the steps up to it.
         """
-        start = copy.deepcopy(self._state())
-        while (latest := checkpoints.latest()) is not None:
-            step, state = latest
-            try:
-                restore(state, self.weights, self.optimiser, self.schedule, {"draws": self.draws})
-                losses: Any = state.get("losses")
-                if not (0 < step <= self.settings.steps and is_like(losses, [0.0] * step)):
-                    raise StepFailedError("the losses of its steps are missing")
-                return step, list(losses)
-            except StepFailedError as error:
-                restore(start, self.weights, self.optimiser, self.schedule, {"draws": self.draws})
-                checkpoints.discard(step, str(error))
-        return 0, []
+        losses: Any = state.get("losses")
+        if not (0 < step <= self.settings.steps and is_like(losses, [0.0] * step)):
+            raise StepFailedError("the losses of its steps are missing")
+        return list(losses)
 
 
 def _encode(choice: GeneratorChoice, prompts: Sequence[str], numerics: Numerics) -> dict[str, dict[str, torch.Tensor]]:
