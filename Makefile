@@ -11,6 +11,9 @@ demo: $(STAMP)
 paper-in-small: $(STAMP)
 	$(BIN)/prettyuseful demo --study paper-in-small --out paper-in-small-results
 
+# The tests start many processes. Without stored bytecode, each of them would compile the package again.
+test slow: export PYTHONDONTWRITEBYTECODE :=
+
 # In two processes; whole studies, which take longest, come first.
 test: $(STAMP)
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 20

@@ -7,6 +7,7 @@ import json
 import os
 import uuid
 from collections.abc import Callable, Generator, Iterator
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,15 @@ def skip_in_garbage_collection() -> None:
     """Exempt all objects that exist now: with the modules of torch and diffusers, a collection takes half a second."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    gc.disable()  # what is imported and collected stays
+    try:
+        return (yield)
+    finally:
+        gc.enable()
 
 
 def pytest_collection_finish() -> None:
@@ -283,13 +293,17 @@ def s3_server() -> Iterator[str]:
     """The address of a server that speaks S3, on loopback."""
     import logging
 
+    from botocore.loaders import JSONFileLoader
     from moto.server import ThreadedMotoServer
 
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = ThreadedMotoServer("127.0.0.1", 0)
     server.start()
     host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
+    read = cache(partial(JSONFileLoader.load_file, JSONFileLoader()))
+    with pytest.MonkeyPatch.context() as patch:  # every connection reads a megabyte of descriptions of S3
+        patch.setattr(JSONFileLoader, "load_file", lambda _, path: read(path))
+        yield f"http://{host}:{port}"
     server.stop()
 
 
