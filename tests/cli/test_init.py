@@ -18,9 +18,12 @@ from prettyuseful.records import StudyRecord, read_records
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_exits_with_code_130_and_keeps_its_records(
-    tmp_path: Path, study_text: Callable[..., str], stop: signal.Signals
+    tmp_path: Path, shared_task: Path, planted: Callable[[str], str], stop: signal.Signals
 ) -> None:
-    (tmp_path / "study.yaml").write_text(study_text(images=20, seeds="[0, 1, 2, 3]"))
+    (tmp_path / "study.yaml").write_text(
+        f"version: 1\ntask: {{folder: {shared_task}}}\ntrain: {{seeds: [0, 1, 2, 3]}}\n"
+        f"datasets: {{tiny: {{generator: '{planted('Noise')}', images_per_class: 20, prompts: template}}}}\n"
+    )
     process = subprocess.Popen(
         [*PROGRAM, "run", "study.yaml", "--store", "store", "--workers", "2"],
         cwd=tmp_path,
