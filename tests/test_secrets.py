@@ -80,7 +80,6 @@ def endpoint() -> Iterator[str]:
 def study(tmp_path: Path, shared_task: Path, planted: Callable[[str], str], endpoint: str) -> list[str]:
     (tmp_path / "study.yaml").write_text(
         f"version: 1\ntask: {{folder: {shared_task}}}\nmetrics: []\ntrain: {{seeds: [0]}}\ndatasets:\n"
-        f"  normal: {{generator: '{planted('Noise')}', images_per_class: 4}}\n"
         f"  leaky: {{generator: '{planted('Leaky')}', images_per_class: 4}}\n"
         f"  wrapping: {{generator: '{planted('Wrapping')}', images_per_class: 4}}\n"
         f"  wordy: {{generator: '{planted('Wordy')}', images_per_class: 4}}\n"
