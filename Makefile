@@ -20,6 +20,7 @@ test: $(STAMP)
 
 slow: $(STAMP)
 	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m hypothesis --hypothesis-profile "many examples"
 
 # At most 12 minutes on a card of 80 GB; nothing is downloaded.
 gpu: $(STAMP)

@@ -11,6 +11,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import numpy as np
 import pytest
 from PIL import Image
@@ -23,6 +24,11 @@ from prettyuseful.study.reading import parse_study
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Nothing is fetched: a hub id is planned as it is without a network.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+# The default suite must take less than ten minutes; `make slow` tries more examples.
+hypothesis.settings.register_profile("few examples", max_examples=40)
+hypothesis.settings.register_profile("many examples", max_examples=400)
+hypothesis.settings.load_profile("few examples")
 
 CLASSES = {"red": (200, 40, 40), "blue": (40, 40, 200)}
 
