@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from tests.made_up import made_up_summary, study_file
 
+from prettyuseful.analysis.power import detectable_sentence
 from prettyuseful.analysis.real_sources import few_real_images
 from prettyuseful.analysis.summary import Summary
 from prettyuseful.data.class_counts import ClassCounts
@@ -28,28 +29,29 @@ def test_real_images_that_are_better_alone_come_first() -> None:
     assert [one.dataset for one in found.sources] == ["near", "tuned"]
     assert all(one.real_images == ClassCounts(4) and one.difference.high < 0 for one in found.sources)
     assert found.headline[0].startswith(
-        "The best of 2 data sets made from few real images, tuned, is less useful as training data than the 4 real "
-        "images per class that it was made from: -"
+        "Of 2 data sets made from few real images, none is more useful and 2 are less useful as training data than "
+        "these images alone; the best, tuned, differs by -"
     )
-    assert found.headline[0].endswith(" after training on them for as many steps.")
-    (near,) = (sentence for sentence in found.answer if sentence.startswith("near was made from"))
-    assert near.startswith(
-        "near was made from 4 real images per class. It is less useful as training data than these real images alone: -"
+    assert found.headline[0].endswith(" after training on these alone for as many steps.")
+    assert found.answer[0].startswith(
+        "near is less useful as training data than the 4 real images per class that it was made from: -"
     )
     assert all(one.p is not None and one.p < 0.05 for one in found.sources)
 
 
 def test_images_that_are_worth_more_than_their_sources_say_so() -> None:
     found = summary(alone=0.2)
-    assert ", tuned, is more useful as training data than the 4 real images per class" in found.headline[0]
-    assert {one.dataset: one.difference.low > 0 for one in found.sources}["tuned"]
+    assert " real images, 1 is more useful and none is less useful as " in found.headline[0]
+    assert found.answer[1].startswith("tuned is more useful as training data than the 4 real images per class ")
 
 
 def test_no_clear_difference_says_what_would_have_been_found() -> None:
-    found = summary(alone=0.5, rates={"real": 0.9, "tuned": 0.5})
+    found = summary(alone=0.55, rates={"real": 0.9, "tuned": 0.5})
     (one,) = found.sources
     assert not one.difference.excludes_zero
-    assert found.headline[0].startswith("Data set tuned is not clearly different as training data from the 4 real ")
+    assert found.headline[0] == f"Data set {one.sentence}"
+    assert one.sentence.startswith("tuned is not clearly different as training data from the 4 real images per class ")
+    assert f"; {detectable_sentence(one.difference)}." in one.sentence
 
 
 def test_differences_are_corrected_for_each_other() -> None:

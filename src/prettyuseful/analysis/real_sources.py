@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from prettyuseful.analysis.power import detectable_sentence
 from prettyuseful.analysis.ranking import holm, holm_levels
 from prettyuseful.analysis.rows import Cell
-from prettyuseful.analysis.statistics import Interval, Tests, fit
+from prettyuseful.analysis.statistics import CellModel, Interval
 from prettyuseful.data.class_counts import ClassCounts
 from prettyuseful.formatting import percent, points
 from prettyuseful.study.file import Study
@@ -34,39 +34,23 @@ class SourceComparison:
     @property
     def sentence(self) -> str:
         """Whether the data set is more useful than the real images that it was made from."""
+        difference = self.difference
+        if difference.excludes_zero:
+            verdict, could_see = f"{'more' if difference.mean > 0 else 'less'} useful as training data than", ""
+        else:
+            verdict, could_see = "not clearly different as training data from", detectable_sentence(difference)
         return (
-            f"{self.dataset} was made from {self.real_images} real images per class. {self._verdict('it')} these real "
-            f"images alone: {self._numbers}."
+            f"{self.dataset} is {verdict} the {self.real_images} real images per class that it was made from: "
+            f"{points(difference)} compared with {self._reference}{'; ' * bool(could_see)}{could_see}."
         )
-
-    def headline(self, compared: int) -> str:
-        """Return the sentence on this data set, the best of those that were compared."""
-        name = f"The best of {compared} data sets made from few real images, {self.dataset},"
-        return (
-            f"{self._verdict(name if compared > 1 else f'Data set {self.dataset}')} the {self.real_images} real images "
-            f"per class that it was made from: {self._numbers}."
-        )
-
-    def _verdict(self, subject: str) -> str:
-        subject = subject[:1].upper() + subject[1:]
-        if not self.difference.excludes_zero:
-            return f"{subject} is not clearly different as training data from"
-        return f"{subject} is {'more' if self.difference.mean > 0 else 'less'} useful as training data than"
 
     @property
-    def _numbers(self) -> str:
-        could_see = "" if self.difference.excludes_zero else detectable_sentence(self.difference)
-        against = (
-            f"{points(self.difference)} compared with {percent(self.alone)} after training on them for as many steps"
-        )
-        return f"{against}; {could_see}" if could_see else against
+    def _reference(self) -> str:
+        return f"{percent(self.alone)} after training on these alone for as many steps"
 
 
 def compare_with_sources(
-    study: Study,
-    cell: Cell,
-    tests: Mapping[tuple[str, ClassCounts], Tests],
-    curves: Mapping[tuple[Cell, ClassCounts], Mapping[ClassCounts, Tests]],
+    study: Study, cell: Cell, models: Mapping[tuple[str, ClassCounts], CellModel]
 ) -> Iterator[SourceComparison]:
     """Yield the comparison of each data set in a grid cell that was made from few real images.
 
@@ -75,19 +59,16 @@ def compare_with_sources(
     Args:
         study: says which real images a data set is made from.
         cell: the grid cell.
-        tests: of each data set, by its name and images per class.
-        curves: tests of the curves of real images, by grid cell and by the images per class whose steps they match.
+        models: of each data set, named by name and images per class, and of the curve of real images with as many
+            steps, whose points are named by their images per class.
     """
     compared = []
-    for (name, counts), of_dataset in tests.items():
-        of_curve = curves.get((cell, counts), {})
+    for (name, counts), model in models.items():
         number = few_real_images(study, name, counts)
-        point = next((point for point in of_curve if point.largest == number), None)
-        if point is None or not of_dataset:
-            continue
-        model = fit({"alone": of_curve[point], name: of_dataset})
-        if difference := model.difference(name, "alone"):
-            compared.append((name, point, model.accuracy("alone"), difference))
+        points_of_curve = (point for point in model.datasets if isinstance(point, ClassCounts))
+        point = next((point for point in points_of_curve if point.largest == number), None)
+        if point is not None and (difference := model.difference((name, counts), point)):
+            compared.append((name, point, model.accuracy(point), difference))
     p = [difference.p or 0.0 for *_, difference in compared]
     for (name, point, alone, difference), adjusted, level in zip(compared, holm(p), holm_levels(p), strict=True):
         yield SourceComparison(name, cell, point, alone, difference.at(level), adjusted)
@@ -105,11 +86,23 @@ def few_real_images(study: Study, name: str, counts: ClassCounts) -> int:
 
 
 def source_headline(comparisons: Sequence[SourceComparison]) -> str | None:
-    """Return the sentence on the best of the data sets made from few real images; None without comparisons."""
+    """Return one sentence on all data sets made from few real images; None without comparisons."""
     if not comparisons:
         return None
     best = max(comparisons, key=lambda one: one.difference.mean)
-    return best.headline(len(comparisons))
+    if len(comparisons) == 1:
+        return f"Data set {best.sentence}"
+    more = sum(one.difference.low > 0 for one in comparisons)
+    less = sum(one.difference.high < 0 for one in comparisons)
+    return (
+        f"Of {len(comparisons)} data sets made from few real images, {_are(more)} more useful and {_are(less)} less "
+        f"useful as training data than these images alone; the best, {best.dataset}, differs by "
+        f"{points(best.difference)} from {best._reference}."
+    )
+
+
+def _are(number: int) -> str:
+    return {0: "none is", 1: "1 is"}.get(number, f"{number} are")
 
 
 def missing_points(study: Study, sizes: Mapping[str, ClassCounts]) -> Iterator[str]:

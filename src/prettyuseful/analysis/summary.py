@@ -231,6 +231,7 @@ def summarise(records: Sequence[Record]) -> Summary:
         tests = {dataset_size: tests_of(group, REAL) for dataset_size, group in runs_of_cell.items()}
         model = _model(tests, partial(_share_draws, study.file), _random_controls(study.file, sizes))
         rank_ranges = _rank_ranges(datasets, model)
+        on_curve: dict[_DatasetSize, CellModel] = {}
         for dataset in datasets:
             dataset_size = (dataset.name, dataset.images_per_class)
             if dataset_size in runs_of_cell or study.forecast is not None:  # a forecast is of sets without runs
@@ -238,9 +239,13 @@ def summarise(records: Sequence[Record]) -> Summary:
                 row = replace(row, rank_range=rank_ranges.get(dataset.name))
                 row_tests = tests.get(dataset_size, {})
                 curve = curves.get((cell, dataset.images_per_class), {})
-                rows.append(row if row.holds_real else replace(row, worth=_effective_real(curve, row_tests)))
+                if row_tests and len(curve) > 1 and not dataset.control:
+                    on_curve[dataset_size] = fit({**curve, dataset_size: row_tests})
+                    worth = None if row.holds_real else _effective_real(on_curve[dataset_size], curve, dataset_size)
+                    row = replace(row, worth=worth)
+                rows.append(row)
         mean_selections += mean_effects(study.file, cell, model, sizes) if model else []
-        sources += compare_with_sources(study.file, cell, tests, curves)
+        sources += compare_with_sources(study.file, cell, on_curve)
         found = _comparisons(datasets, cell, model, controls)
         comparisons += [*_with_decisions(found, stopped[cell].decisions)] if cell in stopped else found
     records_with_status: list[DatasetRecord | RunRecord] = [*datasets, *runs]
@@ -304,12 +309,8 @@ def _curves(runs: Sequence[RunRecord]) -> dict[tuple[Cell, ClassCounts], dict[Cl
     }
 
 
-def _effective_real(curve: Mapping[ClassCounts, Tests], dataset_tests: Tests) -> EffectiveReal | None:
-    """Return the effective real images; None without tests or with fewer than two points of the curve."""
-    if len(curve) < 2 or not dataset_tests:
-        return None
-    model = fit({**curve, REAL: dataset_tests})
-    return effective_real_images(model, {curve_position(counts): counts for counts in curve}, REAL)
+def _effective_real(model: CellModel, curve: Iterable[ClassCounts], dataset_size: _DatasetSize) -> EffectiveReal:
+    return effective_real_images(model, {curve_position(counts): counts for counts in curve}, dataset_size)
 
 
 def _row(
