@@ -63,8 +63,7 @@ def modules() -> dict[str, set[str]]:
     }
     names = {name.removesuffix(".__init__"): path for name, path in files.items() if name != "prettyuseful.__init__"}
     return {
-        name: {other for other in imported(path) if other in names and other != name}
-        for name, path in names.items()
+        name: {other for other in imported(path) if other in names and other != name} for name, path in names.items()
     }
 
 

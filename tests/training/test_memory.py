@@ -38,7 +38,12 @@ def counted_peak(classifier: Classifier) -> int:
 
 @pytest.mark.parametrize(
     "architecture",
-    ["small", "resnet10t", "vit_tiny_patch16_224", pytest.param("swin_tiny_patch4_window7_224", marks=pytest.mark.slow)],
+    [
+        "small",
+        "resnet10t",
+        "vit_tiny_patch16_224",
+        pytest.param("swin_tiny_patch4_window7_224", marks=pytest.mark.slow),
+    ],
 )
 def test_prediction_is_near_the_counted_tensors(architecture: str) -> None:
     classifier = ready(architecture)

@@ -56,10 +56,18 @@ PHOTOGRAPHS: tuple[Photograph, ...] = (
     Photograph("camera", "skimage/data/camera.png", "CC0", "Lav Varshney", "13e2b4aa92cb1649"),
     Photograph("cat", "skimage/data/chelsea.png", "CC0", "Stéfan van der Walt", "416b729128bfb2c3"),
     Photograph(
-        "coffee", "skimage/data/coffee.png", "CC0", "Rachel Michetti, courtesy of Pikolo Espresso Bar", "0ce2b51640b9c95f"
+        "coffee",
+        "skimage/data/coffee.png",
+        "CC0",
+        "Rachel Michetti, courtesy of Pikolo Espresso Bar",
+        "0ce2b51640b9c95f",
     ),
     Photograph(
-        "coins", "skimage/data/coins.png", "no known copyright restrictions", "Brooklyn Museum Collection", "aaecc2ad43bd43e2"
+        "coins",
+        "skimage/data/coins.png",
+        "no known copyright restrictions",
+        "Brooklyn Museum Collection",
+        "aaecc2ad43bd43e2",
     ),
     Photograph(
         "flower",
@@ -71,7 +79,11 @@ PHOTOGRAPHS: tuple[Photograph, ...] = (
     Photograph("grass", "skimage/data/grass.png", "CC0", "linolafett, DeviantArt", "c7ca5c984d6b5a27"),
     Photograph("gravel", "skimage/data/gravel.png", "CC0", "Gravel04, CC0Textures", "e73bd88250cbfd7f"),
     Photograph(
-        "galaxy", "skimage/data/hubble_deep_field.jpg", "public domain", "Hubble eXtreme Deep Field, NASA", "9a3ea9548188f81e"
+        "galaxy",
+        "skimage/data/hubble_deep_field.jpg",
+        "public domain",
+        "Hubble eXtreme Deep Field, NASA",
+        "9a3ea9548188f81e",
     ),
     Photograph(
         "moon",
