@@ -68,7 +68,7 @@ def test_run_prints_one_json_document_and_reuses_the_store(
 ) -> None:
     """The run is a new process: no library may print to its stdout."""
     (tmp_path / "my.yaml").write_text(
-        f"version: 1\ntask: {{folder: {shared_task}}}\ntrain: {{seeds: [0]}}\n"
+        f"version: 1\ntask: {{folder: {shared_task}}}\ntrain: {{seeds: [0]}}\nmetrics: []\n"
         f"datasets: {{tiny: {{generator: '{planted('Noise')}', images_per_class: 7, prompts: template}}}}\n"
     )
     cost = json.loads(call_here("plan", "my.yaml", "--json", cwd=tmp_path).stdout)
