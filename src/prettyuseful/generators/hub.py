@@ -32,8 +32,8 @@ class HubFiles(PipelineFiles):
         finally:
             logger.setLevel(before)
 
-    def names(self) -> list[str]:
-        return list_files(self.repository, self.revision)
+    def names(self, cached: bool = True) -> list[str]:
+        return list_files(self.repository, self.revision, cached)
 
     def explain(self, file: str, error: Exception) -> str:
         if type(error).__name__ in ("EntryNotFoundError", "RemoteEntryNotFoundError"):
