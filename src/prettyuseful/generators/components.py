@@ -57,10 +57,10 @@ class Component(Location):
 
     def has_folder(self, folder: str) -> bool:
         """Return whether the location has a folder; True if that is not known."""
-        if not self.on_hub:
-            return is_folder(Path(self.location) / folder)
+        if not folder or not self.on_hub:
+            return not folder or is_folder(Path(self.location) / folder)
         names = self.files.names(cached=False)
-        return not names or not folder or any(name.startswith(f"{folder}/") for name in names)
+        return not names or any(name.startswith(f"{folder}/") for name in names)
 
     def config(self, name: str) -> dict[str, Any]:
         """Return the configuration of the component `name`; nothing if it cannot be read."""

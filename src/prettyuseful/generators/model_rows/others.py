@@ -19,7 +19,7 @@ _FLUX_DEV = "FLUX.1 [dev] Non-Commercial License"
 _FLUX_NON_COMMERCIAL = "FLUX Non-Commercial License"
 _HUNYUAN = f"{_EXAMPLE}; documentation of diffusers on HunyuanImage 2.1; page of its repository on the hub"
 _HIDREAM = f"{_EXAMPLE}; README of github.com/HiDream-ai/HiDream-I1"
-_LLAMA = Component(id="meta-llama/Meta-Llama-3.1-8B-Instruct")
+_LLAMA = Component(id="meta-llama/Meta-Llama-3.1-8B-Instruct", subfolder="")
 _HIDREAM_TEXT = {"text_encoder_4": _LLAMA, "tokenizer_4": _LLAMA}
 _HIDREAM_LICENCE = "MIT; text encoder: Llama 3.1 Community License"
 _HIDREAM_NOTE = "its fourth text encoder is a Llama model of 8 B"
