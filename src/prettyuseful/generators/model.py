@@ -38,6 +38,20 @@ class Source:
 
 
 @dataclass(frozen=True)
+class FewStepWeights:
+    """LoRA weights with which another model takes few steps, as a generator that is written out would name them.
+
+    `of`: the id of that model. `repository`, `file`: the weights on the hub. `scheduler`: the class that they need, and
+    options of its configuration.
+    """
+
+    of: str
+    repository: str
+    file: str
+    scheduler: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
 class Model:
     """A text-to-image model: its source, and the settings of its vendor and of the paper.
 
@@ -64,6 +78,7 @@ class Model:
         components: components from other repositories, by the name of the component, or by `prior` or `refiner` for a
             whole pipeline.
         gated_components: those of them whose licence must be accepted on the hub first.
+        few_step_weights: for a model that is another one with LoRA weights.
         few_steps: for a model without a row, why it seems to be made for few denoising steps; empty if it does not.
         note: a remark for lists and reports.
         facts: where the facts of the row are from.
@@ -91,6 +106,7 @@ class Model:
     sequence: int | None = None
     components: Components = field(default_factory=dict)
     gated_components: tuple[str, ...] = ()
+    few_step_weights: FewStepWeights | None = None
     few_steps: str = ""
     note: str = ""
     facts: str = ""

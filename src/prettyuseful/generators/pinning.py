@@ -74,6 +74,7 @@ def pin_generator(
         UserError: see `find_model` and `pin_model`; or a file does not exist, is not what its field expects, or is for
             another model; or the model has no such variant or scheduler, or lacks a component.
     """
+    choice = choice.written_out
     model = choice.find(condition)
     if not has_row(choice.model):
         check_complete(model)
