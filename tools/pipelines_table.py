@@ -69,12 +69,16 @@ def how_it_runs(class_name: str) -> tuple[str, str]:
         return "refused", str(error)
     if not family.is_recorded:
         return "family", family.name
-    return ("whole", family.whole) if family.whole else ("split", _remarks(family))
+    return "whole" if family.whole else "split", "; ".join(_remarks(family))
 
 
-def _remarks(family: Family) -> str:
-    remarks = [f"needs the package {family.requires}"] if family.requires else []
-    return "; ".join(remarks if family.several else [*remarks, "one image at a time"])
+def _remarks(family: Family) -> Iterator[str]:
+    if family.whole:
+        yield family.whole
+    if family.requires:
+        yield f"needs the package {family.requires}"
+    if not family.several:
+        yield "one image at a time"
 
 
 def page() -> str:

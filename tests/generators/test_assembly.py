@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,13 @@ from tests.generators.two_places import split_prior, without
 from tests.hub_server import Hub, commit, use_local_hub
 
 from prettyuseful.errors import DataError
+from prettyuseful.generators.assembly import open_pipeline
 from prettyuseful.generators.base import Sampling
 from prettyuseful.generators.choice import GeneratorChoice
 from prettyuseful.generators.components import Component
 from prettyuseful.generators.encoder import PromptEncoder
 from prettyuseful.generators.pinning import pin_generator
+from prettyuseful.generators.recorded_call import call_arguments
 from prettyuseful.generators.sampler import DiffusersSampler
 from prettyuseful.generators.settings import resolve_sampling
 from prettyuseful.generators.stubs import is_stub
@@ -69,7 +72,8 @@ def test_a_prior_is_guided_away_from_a_negative_prompt(name: str, folder_of: Fol
     choice, size = GeneratorChoice(model=str(folder_of(name))), OTHERS[name].size
     away = image_of(choice, size=size, negative="a dog")
     assert np.array_equal(away, own_image(folder_of(name), size=size, negative_prompt="a dog"))
-    assert not np.array_equal(away, image_of(choice, size=size))
+    sampling = settings(choice, negative="a dog")
+    assert call_arguments(choice.find(), sampling, PROMPT, (SEED,))["negative_prompt"] == "a dog"
 
 
 @pytest.mark.slow
@@ -179,6 +183,24 @@ def test_a_gated_repository_is_named(hub: Hub, tiny: Folders, model: str) -> Non
     assert "\n" not in str(error.value)
 
 
+def test_a_component_that_is_neither_here_nor_reachable_says_how_to_download_it(
+    tiny: Folders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    source = replace(
+        GeneratorChoice(model=str(tiny("sd"))).find(),
+        components={"vae": Component(id="we/vae", subfolder="")},
+        gated_components=("vae",),
+    ).source
+    with (
+        pytest.raises(DataError, match=r"run `hf download we/vae` with network access \(it is gated: accept") as error,
+        open_pipeline(source, diffusers.StableDiffusionPipeline),
+    ):
+        pass
+    assert "\n" not in str(error.value)
+
+
 def test_a_model_card_never_adds_a_prior_that_no_key_holds(folder_of: Folders, tmp_path: Path) -> None:
     """A combined pipeline in a folder is loaded from it alone."""
     folder = shutil.copytree(folder_of(KANDINSKY), tmp_path / "model")
@@ -195,7 +217,8 @@ def settings(choice: GeneratorChoice, **fields: Any) -> Sampling:
 def image_of(choice: GeneratorChoice, **fields: Any) -> np.ndarray:
     sampling = resolve_sampling(Sampling(**{"steps": STEPS, "size": 32, **fields}), choice.find())
     model = TextToImage(choice, sampling, Numerics())
-    return np.asarray(model.sampler.sample([model.encode([PROMPT])[PROMPT]], (SEED,)))[0]
+    images: np.ndarray = np.asarray(model.sampler.sample([model.encode([PROMPT])[PROMPT]], (SEED,)))
+    return images[0]
 
 
 def own_image(folder: Path, size: int = 32, **arguments: Any) -> np.ndarray:

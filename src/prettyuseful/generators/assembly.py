@@ -90,28 +90,29 @@ class _Part:
     def path(self) -> Path:
         return self.place.folder / self.folder
 
-    def kind(self, replaced: Any, expected: Iterable[Any]) -> list[Any]:
+    def kind(self, name: str, replaced: Any, expected: Iterable[Any]) -> list[Any]:
         """Return its module and class, as an index has them.
 
         Args:
+            name: of the component; a folder may hold a network and its tokenizer.
             replaced: those of the component that it replaces, if there is one.
             expected: the types that the pipeline expects.
         """
         import diffusers
         import transformers
 
-        files = FolderFiles(self.path)
-        for file in _CLASSES:
-            if hasattr(diffusers, name := str(files.json_if_readable(file).get("_class_name"))):
-                return ["diffusers", name]
+        files, is_tokenizer = FolderFiles(self.path), "tokenizer" in name
+        for file in () if is_tokenizer else _CLASSES:
+            if hasattr(diffusers, found := str(files.json_if_readable(file).get("_class_name"))):
+                return ["diffusers", found]
         for entry in (self.place.index.get(self.folder), replaced):
             if is_component(entry):
                 return list(entry)
         tokenizer = str(files.json_if_readable("tokenizer_config.json").get("tokenizer_class"))
-        if hasattr(transformers, tokenizer):
+        if is_tokenizer and hasattr(transformers, tokenizer):
             return ["transformers", tokenizer]
-        found = next((kind for kind in expected if isinstance(kind, type) and kind is not type(None)), None)
-        return [None, None] if found is None else [found.__module__.partition(".")[0], found.__name__]
+        classes = (kind for kind in expected if isinstance(kind, type) and kind is not type(None))
+        return next(([kind.__module__.partition(".")[0], kind.__name__] for kind in classes), [None, None])
 
     def link_to(self, path: Path) -> None:
         """Make `path` the folder of the component; again after more files of it were downloaded."""
@@ -183,7 +184,9 @@ def open_pipeline(source: Source, pipeline_class: Any) -> Iterator[OpenedPipelin
             parts = _parts(source, own, pipeline_class)
             expected = pipeline_class._get_signature_types()
             kinds = {
-                name: own.index[name] if part.place is own else part.kind(own.index.get(name), expected.get(name, ()))
+                name: own.index[name]
+                if part.place is own
+                else part.kind(name, own.index.get(name), expected.get(name, ()))
                 for name, part in parts.items()
             }
             index = {**own.index, "_class_name": pipeline_class.__name__, **kinds}

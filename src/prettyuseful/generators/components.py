@@ -11,8 +11,8 @@ from pydantic import Field
 
 from prettyuseful.engine.pinned import Pinned
 from prettyuseful.errors import DataError, did_you_mean
-from prettyuseful.generators.files import FolderFiles, PipelineFiles
-from prettyuseful.generators.hub import HubFiles
+from prettyuseful.generators.files import PipelineFiles
+from prettyuseful.generators.hub import files_at
 from prettyuseful.generators.locations import Location, pin_folder
 from prettyuseful.hub.files import folder_fingerprint
 from prettyuseful.paths import is_folder
@@ -45,8 +45,8 @@ class Component(Location):
 
     @property
     def files(self) -> PipelineFiles:
-        path_or_id, revision = self.repository
-        return FolderFiles(Path(path_or_id)) if is_folder(path_or_id) else HubFiles(path_or_id, revision)
+        """The small files at the location."""
+        return files_at(*self.repository)
 
     def folder_of(self, name: str) -> str:
         """Return the folder of the component `name` within the location, empty for the whole."""
@@ -85,7 +85,7 @@ def check_components(
         DataError: it has no such component.
     """
     known = [name for name in components if name not in switched_off]
-    known += [PRIOR] if any(name.startswith(f"{PRIOR}_") for name in components) else []
+    known += [PRIOR] if f"{PRIOR}_{PRIOR}" in components else []
     known += [REFINER] if family == "sdxl" else []
     for name in names:
         if name in switched_off:
@@ -98,7 +98,7 @@ def check_components(
 
 
 def is_component(entry: Any) -> TypeGuard[list[Any]]:
-    """Return whether an entry of the index of a pipeline is a component: its module and class, or both empty."""
+    """Return whether an entry of the index of a pipeline is the module and the class of a component that it has."""
     return isinstance(entry, list) and len(entry) == 2 and None not in entry
 
 

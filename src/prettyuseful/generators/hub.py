@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from prettyuseful.generators.files import PipelineFiles
+from prettyuseful.generators.files import FolderFiles, PipelineFiles
 from prettyuseful.hub.commits import list_files
 from prettyuseful.paths import is_folder
 from prettyuseful.redaction import redact_line
@@ -43,6 +43,11 @@ class HubFiles(PipelineFiles):
                 "{model: MODEL, single_file: {id: ID, file: FILE}}"
             )
         return explain_load_error(self.repository, self.repository, gated=False, error=error)
+
+
+def files_at(path_or_id: str, revision: str | None = None) -> PipelineFiles:
+    """Return the small files of a folder or of a hub repository."""
+    return FolderFiles(Path(path_or_id)) if is_folder(path_or_id) else HubFiles(path_or_id, revision)
 
 
 def explain_load_error(name: str, source: str, gated: bool, error: BaseException) -> str:

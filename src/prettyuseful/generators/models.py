@@ -28,8 +28,8 @@ from prettyuseful.generators.components import (
 from prettyuseful.generators.conditions.rows import AnyCondition
 from prettyuseful.generators.families import FAMILIES, Family, family_of_pipeline
 from prettyuseful.generators.few_steps import sign_of_few_steps
-from prettyuseful.generators.files import FolderFiles, PipelineFiles
-from prettyuseful.generators.hub import HubFiles
+from prettyuseful.generators.files import PipelineFiles
+from prettyuseful.generators.hub import files_at
 from prettyuseful.generators.model import POCKET, Model, Source
 from prettyuseful.generators.model_rows import MODELS
 from prettyuseful.generators.operations import encoding_work
@@ -58,14 +58,14 @@ def find_model(name: str, condition: AnyCondition | None = None, components: Com
         DataError: the pipeline belongs to no known family, the hub repository cannot be read, the pipeline cannot be
             conditioned in this way, or it has no such component.
     """
-    model = _find_model(name, condition is not None and condition.edits, components or {})
+    found = _find_model(name, condition is not None and condition.edits, components or {})
+    model = replace(found, condition=condition)
     if components:
         family = model.text_kind
         switched_off = [part for part, value in family.load.items() if value is None]
         check_components(components, component_names(family.pipelines[0]), family.name, switched_off)
     if condition is None:
-        return model
-    model = replace(model, condition=condition)
+        return found
     if model.refiner:
         raise DataError(f"condition: {model.id!r} has a refiner, which takes no real images; use its base model alone")
     try:
@@ -88,9 +88,9 @@ def _find_model(name: str, edits: bool, components: Components) -> Model:
     if problem := unsupported_weights(name):
         raise UnknownNameError(problem)
     if is_pipeline_folder(name):
-        return _infer_model(Path(name).resolve().name, name, FolderFiles(Path(name)), edits, components)
+        return _infer_model(Path(name).resolve().name, name, files_at(name), edits, components)
     if is_hub_id(name) and not exists(name):
-        return _infer_model(name, name, HubFiles(*split_revision(name)), edits, components)
+        return _infer_model(name, name, files_at(*split_revision(name)), edits, components)
     near = did_you_mean(name.lower(), MODELS)
     raise UnknownNameError(
         f"unknown generator {name!r}{near}; give an id from `prettyuseful list generators`, a hub id such as "
@@ -265,11 +265,6 @@ def weight_files(model: Model) -> Iterator[list[str]]:
     for name in WHOLE:
         if name in model.components:
             yield model.components[name].files.names()
-
-
-def files_at(path_or_id: str, revision: str | None) -> PipelineFiles:
-    """Return the small files of a folder or of a hub repository."""
-    return FolderFiles(Path(path_or_id)) if is_folder(path_or_id) else HubFiles(path_or_id, revision)
 
 
 @contextmanager

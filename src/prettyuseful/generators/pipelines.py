@@ -62,6 +62,7 @@ _OVERRIDES: dict[str, _Override] = {
     "PRXPipeline": _Override(requires="ftfy", several=False),
     "PRXPixelPipeline": _Override(requires="ftfy", several=False),
     "StableUnCLIPPipeline": _Override(whole="its prior runs before the prompt is encoded", several=False),
+    "UniDiffuserPipeline": _Override(several=False),  # its call fails for several images
     "ZImagePipeline": _Override(zero_is_off=True),
     "ZImageOmniPipeline": _Override(zero_is_off=True),
 }
