@@ -102,11 +102,17 @@ def test_a_component_of_another_place_replaces_that_of_the_model(tiny: Folders, 
     scale_weights(vae, 0.9)
     merged = shutil.copytree(tiny("sd"), tmp_path / "merged")
     scale_weights(merged / "vae", 0.9)
-    image, plain = (image_of(GeneratorChoice(model=str(model)), cfg=1.0) for model in (merged, tiny("sd")))
-    assert not np.array_equal(image, plain)
-    for place in (vae, merged):  # a folder of its own, or a pipeline that has it
-        choice = GeneratorChoice(model=str(tiny("sd")), components={"vae": Component(path=str(place))})
-        assert np.array_equal(image_of(choice, cfg=1.0), image)
+    own, of_pipeline = (
+        GeneratorChoice(model=str(tiny("sd")), components={"vae": Component(path=str(place))})
+        for place in (vae, merged)
+    )
+    assert np.array_equal(image_of(own, cfg=1.0), image_of(GeneratorChoice(model=str(merged)), cfg=1.0))
+    loaded, plain = (
+        DiffusersSampler(choice, settings(own), Numerics()).pipeline.vae for choice in (of_pipeline, str(tiny("sd")))
+    )
+    expected, weights, others = (network.state_dict() for network in (load_pipeline(merged).vae, loaded, plain))
+    assert all(torch.equal(weights[name], tensor) for name, tensor in expected.items())
+    assert not all(torch.equal(others[name], tensor) for name, tensor in expected.items())
 
 
 def test_the_class_of_a_component_is_that_of_its_own_configuration(tiny: Folders, tmp_path: Path) -> None:
