@@ -223,8 +223,7 @@ def settings(choice: GeneratorChoice, **fields: Any) -> Sampling:
 def image_of(choice: GeneratorChoice, **fields: Any) -> np.ndarray:
     sampling = resolve_sampling(Sampling(**{"steps": STEPS, "size": 32, **fields}), choice.find())
     model = TextToImage(choice, sampling, Numerics())
-    images: np.ndarray = np.asarray(model.sampler.sample([model.encode([PROMPT])[PROMPT]], (SEED,)))
-    return images[0]
+    return np.asarray(model.sampler.sample([model.encode([PROMPT])[PROMPT]], (SEED,))[0])
 
 
 def own_image(folder: Path, size: int = 32, **arguments: Any) -> np.ndarray:

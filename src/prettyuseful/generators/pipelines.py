@@ -215,8 +215,8 @@ def component_names(class_name: str, required: bool = False) -> tuple[str, ...]:
         name
         for name, parameter in inspect.signature(found.__init__).parameters.items()
         if name not in ("self", "args", "kwargs")
-        and (name not in optional if required else True)
         and (parameter.default is parameter.empty or name in optional)
+        and not (required and name in optional)
     )
 
 
