@@ -185,7 +185,7 @@ def test_applied_returns_the_settings(kind: str, name: str) -> None:
     assert settings_in_effect["dtype"] == "float32"
     assert str(settings_in_effect["scheduler"]).endswith("Scheduler")
     assert ("distilled_guidance" in settings_in_effect) == (kind == "flux")
-    assert ("refiner" in settings_in_effect) == (kind == REFINED)
+    assert ("components" in settings_in_effect) == (kind == REFINED)
     assert ("max_sequence_length" in settings_in_effect) == (kind not in ("sd", "sdxl", REFINED))
     assert {"step_cache", "quantise", "fused_projections"}.isdisjoint(settings_in_effect)
 
