@@ -26,6 +26,7 @@ from prettyuseful.tasks.source import TaskSource
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 from planted.defects import DEFECTS
 
+pytestmark = pytest.mark.slow  # half a minute for seven trainings and a diagnosis, each of which has tests of its own
 Run = Callable[[Path], Audit]
 PER_CLASS = 30
 
@@ -79,7 +80,7 @@ def run_complete_audit(folders: Path) -> Audit:
     )
 
 
-@pytest.fixture(scope="module", params=[run_audit, pytest.param(run_complete_audit, marks=pytest.mark.slow)])
+@pytest.fixture(scope="module", params=[run_audit, run_complete_audit])
 def run(request: pytest.FixtureRequest) -> Run:
     chosen: Run = request.param
     return chosen

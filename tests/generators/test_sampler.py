@@ -143,6 +143,7 @@ def test_distilled_guidance_reaches_flux(tiny_model_name: ModelName, cfg: float)
     assert mean_difference(weak, strong) > 1
 
 
+@few_kinds
 def test_image_depends_only_on_its_seed(name: str) -> None:
     first = more_images(name, seeds=(1, 2, 3), cfg=4.0)
     assert np.array_equal(more_images(name, seeds=(3, 1, 2), cfg=4.0), first[[2, 0, 1]])
@@ -281,6 +282,7 @@ def test_values_that_are_not_finite_are_refused(tiny_model_name: ModelName) -> N
         sampler.sample([embedding] * 2, SEEDS[:2])
 
 
+@few_kinds
 def test_layout_and_fusion_do_not_change_the_images(name: str) -> None:
     options = Numerics(fuse_projections=True, memory_format="channels_last")
     images = more_images(name, cfg=4.0, numerics=options)

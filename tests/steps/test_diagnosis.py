@@ -388,6 +388,7 @@ def test_a_frozen_encoder_needs_no_classifier_and_few_images(world: World, tmp_p
     assert not undamaged.differs
 
 
+@pytest.mark.slow
 def test_more_images_are_judged_one_by_one_than_candidate_changes_are_compared_with(
     world: World, tmp_path: Path
 ) -> None:
