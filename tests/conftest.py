@@ -308,7 +308,7 @@ def s3_server() -> Iterator[str]:
     """The address of a server that speaks S3, on loopback."""
     import logging
 
-    from botocore.loaders import JSONFileLoader
+    from botocore.loaders import JSONFileLoader  # type: ignore[import-untyped]
     from moto.server import ThreadedMotoServer
 
     logging.getLogger("werkzeug").setLevel(logging.ERROR)

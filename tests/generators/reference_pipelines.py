@@ -60,11 +60,17 @@ def generate_images(
     return np.asarray(sampler.sample([embeddings] * len(seeds), seeds))
 
 
-def more_images(name: str, *arguments: Any, numerics: Numerics | None = None, **sampling_fields: Any) -> np.ndarray:
+def more_images(
+    name: str,
+    prompt: str = PROMPT,
+    seeds: tuple[int, ...] = SEEDS,
+    numerics: Numerics | None = None,
+    **sampling_fields: Any,
+) -> np.ndarray:
     """Like `generate_images`, with a model that stays loaded for other settings."""
     loaded = {field: sampling_fields.get(field) for field in ("quantise", "step_cache")}
     sampler = _sampler(name, settings(name, **loaded), numerics or Numerics())
-    return generate_images(name, *arguments, numerics=numerics, sampler=sampler, **sampling_fields)
+    return generate_images(name, prompt, seeds, numerics, sampler, **sampling_fields)
 
 
 known_images = lru_cache(maxsize=None)(more_images)
