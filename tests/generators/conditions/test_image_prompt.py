@@ -63,9 +63,10 @@ def adapter(tmp_path_factory: pytest.TempPathFactory, tiny: Callable[[str], Path
 
 
 @pytest.mark.parametrize("cfg", [1.0, 4.0])
-def test_each_image_equals_that_of_the_pipeline_with_its_own_real_image(
+def test_each_image_of_a_batch_equals_that_of_the_pipeline_with_its_own_real_image(
     cfg: float, adapter: Adapter, tiny: Callable[[str], Path]
 ) -> None:
+    """But for the rounding of a batch of three: diffusers itself would show all real images to each generated one."""
     images = Conditioned(str(tiny("sd")), ImagePrompt(adapter=adapter, scale=0.8), cfg=cfg).images()
     pipeline = load_pipeline(tiny("sd"))
     pipeline.load_ip_adapter(adapter.path, subfolder="models", weight_name=FILE)
@@ -81,7 +82,7 @@ def test_each_image_equals_that_of_the_pipeline_with_its_own_real_image(
             output_type="pt",
             ip_adapter_image=Image.fromarray(to_square(Image.fromarray(real), SIZE)),
         ).images
-        assert np.array_equal(image, to_uint8(own)[0])
+        assert differs_at_most(image, to_uint8(own)[0]) <= 1
 
 
 def test_the_scale_weighs_the_real_image(adapter: Adapter, tiny: Callable[[str], Path]) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
@@ -20,6 +21,9 @@ from prettyuseful.hub.files import folder_fingerprint
 from prettyuseful.hub.ids import split_revision
 from prettyuseful.paths import is_folder
 from prettyuseful.redaction import redact_line
+
+if TYPE_CHECKING:
+    import torch
 
 _ARGUMENT = "ip_adapter_image"
 _WITH_ROWS = ("sd", "sdxl")  # the families for which this is tested
@@ -54,7 +58,7 @@ class ImagePrompt(Condition):
     """An image prompt: an IP-Adapter gives a real training image to the denoiser beside the text (Ye et al. 2023)."""
 
     kind: Literal["image-prompt"] = "image-prompt"
-    one_by_one: ClassVar[bool] = True  # several images would all be shown to each generated one
+    version: ClassVar[int] = 2
     adapter: Adapter = Field(
         examples=[{"id": "h94/IP-Adapter"}],
         description="the IP-Adapter: {path: FOLDER} or {id: OWNER/NAME}, and its files",
@@ -105,7 +109,24 @@ class ImagePrompt(Condition):
                 "image_encoder, and that it is made for this model"
             ) from error
         pipeline.set_ip_adapter_scale(self.scale)
+        _give_each_its_own(pipeline)
 
     def arguments(self, images: Sequence[Image.Image]) -> dict[str, Any]:
-        [image] = images
-        return {_ARGUMENT: image}
+        return {_ARGUMENT: [list(images)]}
+
+
+def _give_each_its_own(pipeline: Any) -> None:
+    """Let a pipeline give each generated image the embedding of its own real image.
+
+    The pipelines of diffusers repeat all embeddings once for each image of the batch, and then show all real images to
+    each generated one. Without this repetition, embeddings have the shape (1 or, with guidance, 2; N images; ...).
+    """
+    prepare = pipeline.prepare_ip_adapter_image_embeds
+    parameters = inspect.signature(prepare)
+
+    def prepare_rows(*args: Any, **options: Any) -> list[torch.Tensor]:
+        given = parameters.bind(*args, **options)
+        given.arguments["num_images_per_prompt"] = 1
+        return [embeddings.flatten(0, 1)[:, None] for embeddings in prepare(*given.args, **given.kwargs)]
+
+    pipeline.prepare_ip_adapter_image_embeds = prepare_rows
