@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +31,12 @@ from prettyuseful.steps.generation import Encoding, GenerateSpec
 from prettyuseful.steps.prompts import PromptSpec
 from prettyuseful.steps.tuning import TuneSpec
 from prettyuseful.tasks.source import TaskSource
+from prettyuseful.tuning.loop import Tuning
 from prettyuseful.tuning.plan import TuneSettings
 
 CLASSES = ("blue", "red")
 SETTINGS = TuneSettings(steps=2, batch_size=2, rank=2, learning_rate=1e-2)
+LONG = SETTINGS.model_copy(update={"steps": 40})
 
 
 class Steps:
@@ -94,6 +101,40 @@ def test_images_are_made_with_the_tuned_weights(steps: Steps) -> None:
         return [row.data for row in read_shard(made.path("shard.parquet"))]
 
     assert images(None) == images(0.0) != images(1.0)
+
+
+_KILLED = """
+import sys
+from pathlib import Path
+
+import prettyuseful.steps.tuning
+from tests.steps.test_tuning import LONG, Steps
+
+prettyuseful.steps.tuning.CHECKPOINT_EVERY = 0
+Steps(Path(sys.argv[1]), Path(sys.argv[2])).tuned(settings=LONG)
+"""
+
+
+@pytest.mark.slow
+def test_a_tuning_that_is_killed_ends_with_the_same_bytes(
+    tmp_path: Path, shared_task: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = Steps(tmp_path / "whole", shared_task).tuned(settings=LONG)
+    store = tmp_path / "killed"
+    process = subprocess.Popen([sys.executable, "-c", _KILLED, str(store), str(shared_task)], start_new_session=True)
+    while len(list(store.glob("checkpoints/*/*"))) < 2:
+        assert process.poll() is None
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    done, step = [], Tuning._step
+    monkeypatch.setattr(Tuning, "_step", lambda self: done.append(1) or step(self))
+    resumed = Steps(store, shared_task).tuned(settings=LONG)
+    assert 0 < len(done) < LONG.steps
+    for name in (LORA_NAME, "losses.json"):
+        assert resumed.path(name).read_bytes() == whole.path(name).read_bytes()
+    assert resumed.manifest.facts == whole.manifest.facts
+    assert resumed.manifest.key == whole.manifest.key
 
 
 def test_a_class_of_its_own_has_other_weights_and_another_key(steps: Steps) -> None:

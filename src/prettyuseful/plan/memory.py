@@ -12,6 +12,7 @@ from prettyuseful.generators.models import encoding_memory, largest_micro_batch,
 from prettyuseful.plan.predictions import Predictions, batch_of
 from prettyuseful.steps.classifiers import TrainSpec
 from prettyuseful.steps.generation import GenerateSpec
+from prettyuseful.steps.tuning import TuneSpec
 
 
 def memory_warnings(steps: Iterable[Step], predictions: Predictions) -> Iterator[str]:
@@ -41,13 +42,17 @@ def _too_large(step: Step, predictions: Predictions) -> Iterator[tuple[str, int,
     if isinstance(spec, TrainSpec):
         yield from _too_large_training(step, spec, predictions)
         return
+    if isinstance(spec, TuneSpec):
+        yield from _too_large_tuning(step, spec, predictions)
+        return
     if not isinstance(spec, GenerateSpec):
         if (needed := predictions.memory(step)) > limit:
             yield f"steps that {spec.rate_class}", needed, ""
         return
     if spec.encoding is not None and (needed := encoding_memory(spec.generator, spec.numerics.dtype)) > limit:
         yield f"steps that encode {spec.generator}", needed, ""
-    needed = sampling_memory(spec.generator, spec.sampling, spec.micro_batch, spec.numerics.dtype)
+    condition = None if spec.condition is None else spec.condition.source
+    needed = sampling_memory(spec.generator, spec.sampling, spec.micro_batch, spec.numerics.dtype, condition)
     if needed > limit:
         dataset = (step.names or {}).get("dataset", spec.generator)
         what = f"data set {dataset}: {spec.micro_batch} images of {spec.generator} at once"
@@ -57,10 +62,23 @@ def _too_large(step: Step, predictions: Predictions) -> Iterator[tuple[str, int,
 def _remedy(spec: GenerateSpec, limit: int) -> str:
     if spec.sampling is None:
         return ""
-    fits = largest_micro_batch(spec.generator, spec.sampling, spec.numerics.dtype, limit)
+    condition = None if spec.condition is None else spec.condition.source
+    fits = largest_micro_batch(spec.generator, spec.sampling, spec.numerics.dtype, limit, condition)
     if fits:
         return f"; set micro_batch: {fits} for it"
     return "; not even one image fits: use a smaller size, or sampling: {quantise: float8}"
+
+
+def _too_large_tuning(step: Step, spec: TuneSpec, predictions: Predictions) -> Iterator[tuple[str, int, str]]:
+    needed, limit = spec.memory(spec.settings.batch_size), predictions.card.memory
+    if needed <= limit:
+        return
+    at_once, name = spec.images_at_once(limit), (step.names or {}).get("tuning", "")
+    what = f"tuning {name}: {spec.settings.batch_size} images of {spec.generator} at once"
+    if spec.memory(at_once) <= limit:
+        yield what, needed, f"; gradients are accumulated over parts of {at_once}"
+    else:
+        yield what, needed, "; not even one image fits: set a smaller size, or tune a smaller model"
 
 
 def _too_large_training(step: Step, spec: TrainSpec, predictions: Predictions) -> Iterator[tuple[str, int, str]]:

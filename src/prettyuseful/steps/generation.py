@@ -215,7 +215,8 @@ class GenerateSpec(StepSpec):
         if self.numerics.device == "cpu" or self.sampling is None:
             return replace(super().needs, memory=self.peak_memory)
         with_encoders = self.encoding is not None
-        memory = (joint_memory if with_encoders else weights_memory)(self.generator, self.sampling, self.numerics.dtype)
+        predict = joint_memory if with_encoders else weights_memory
+        memory = predict(self.generator, self.sampling, self.numerics.dtype, self._condition)
         return replace(super().needs, memory=memory)
 
     @property
@@ -228,11 +229,15 @@ class GenerateSpec(StepSpec):
         from prettyuseful.generators.models import encoding_memory, sampling_memory
 
         dtype = self.numerics.dtype
-        sampling = sampling_memory(self.generator, self.sampling, self.micro_batch, dtype)
+        sampling = sampling_memory(self.generator, self.sampling, self.micro_batch, dtype, self._condition)
         if self.encoding is None:
             return sampling
         encoding = encoding_memory(self.generator, dtype)
         return sampling + encoding if self.numerics.device == "cpu" else max(sampling, encoding)
+
+    @property
+    def _condition(self) -> Condition | None:
+        return None if self.condition is None else self.condition.source
 
     def _micro_batches(self, prompts: Prompts) -> list[_MicroBatch]:
         mixed = self.encoding is not None and self.encoding.mixed

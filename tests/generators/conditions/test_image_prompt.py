@@ -11,7 +11,7 @@ import torch
 from diffusers import UNet2DConditionModel
 from PIL import Image
 from pydantic import ValidationError
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from tests.generators.conditions.own_calls import REAL, SIZE, STEPS, Conditioned, differs_at_most
 from tests.generators.reference_pipelines import PROMPT, SEEDS, generate_images, load_pipeline, to_uint8
 from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
@@ -119,3 +119,18 @@ def test_what_is_wrong_with_an_adapter_is_said_in_one_line(
     assert "\n" not in str(error.value)
     with pytest.raises(DataError, match="image prompts of PixArtAlphaPipeline are not supported"):
         find_model(str(tiny("pixart")), ImagePrompt(adapter=adapter))
+
+
+def test_the_weights_of_an_adapter_are_known_before_they_are_loaded(adapter: Adapter) -> None:
+    assert adapter.path is not None
+    folder = Path(adapter.path) / "models"
+    encoder = CLIPVisionModelWithProjection.from_pretrained(folder / "image_encoder")
+    loaded = [*encoder.parameters(), *load_file(folder / FILE).values()]
+    assert ImagePrompt(adapter=adapter).added_weights == sum(tensor.numel() for tensor in loaded)
+    assert Adapter(id="h94/IP-Adapter").weights == 632_080_000
+    of_xl = Adapter(id="h94/IP-Adapter", subfolder="sdxl_models", image_encoder="sdxl_models/image_encoder")
+    assert of_xl.weights == Adapter(id="h94/IP-Adapter", subfolder="sdxl_models").weights == 1_844_900_000
+    (folder / "broken.safetensors").write_bytes(b"x")
+    broken = adapter.model_copy(update={"weight_name": "broken.safetensors"})
+    assert 0 < broken.weights < adapter.weights
+    (folder / "broken.safetensors").unlink()

@@ -79,6 +79,11 @@ class Condition(BaseModel, ABC):
             DataError: diffusers has no such pipeline for it; the message is the reason.
         """
 
+    @property
+    def added_weights(self) -> int:
+        """The number of weights that it adds to a model, as predicted before they are loaded."""
+        return 0
+
     def denoising_steps(self, steps: int) -> int:
         """Return how many of the denoising steps are computed."""
         return steps

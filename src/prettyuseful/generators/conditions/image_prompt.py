@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
+from contextlib import suppress
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
@@ -16,6 +18,7 @@ from prettyuseful.fields import RelativePath, resolve_path
 from prettyuseful.generators.conditions.base import Condition
 from prettyuseful.generators.conditions.pipelines import arguments_of, family_of
 from prettyuseful.generators.families import Family
+from prettyuseful.generators.weight_headers import read_header
 from prettyuseful.hub.commits import UNRESOLVED, resolve
 from prettyuseful.hub.files import folder_fingerprint
 from prettyuseful.hub.ids import split_revision
@@ -27,6 +30,8 @@ if TYPE_CHECKING:
 
 _ARGUMENT = "ip_adapter_image"
 _WITH_ROWS = ("sd", "sdxl")  # the families for which this is tested
+# Numbers of weights of the image encoders of h94/IP-Adapter, from its model card.
+_OF_ENCODERS = {"models/image_encoder": 632_080_000, "sdxl_models/image_encoder": 1_844_900_000}
 
 
 class Adapter(BaseModel):
@@ -52,6 +57,18 @@ class Adapter(BaseModel):
     @property
     def place(self) -> str:
         return self.path or self.id or ""
+
+    @property
+    def weights(self) -> int:
+        """The number of weights of adapter and image encoder: of the files in a folder, and from the hub assumed."""
+        encoder = self.image_encoder if "/" in self.image_encoder else f"{self.subfolder}/{self.image_encoder}"
+        if self.path is None:
+            return _OF_ENCODERS.get(encoder, _OF_ENCODERS["models/image_encoder"])
+        folder, total = Path(self.path), 0
+        for file in (folder / self.subfolder / self.weight_name, *sorted((folder / encoder).glob("*.safetensors"))):
+            with suppress(DataError):  # what is wrong with a file is said where it is loaded
+                total += sum(prod(shape) for shape in read_header(file, file.name).values())
+        return total
 
 
 class ImagePrompt(Condition):
@@ -85,6 +102,10 @@ class ImagePrompt(Condition):
             adapter = self.adapter if commit.sha == UNRESOLVED else self.adapter.model_copy(update={"id": known})
             content, source = commit.content, self.model_copy(update={"adapter": adapter})
         return Pinned(source=source, content={**self.settings, "version": self.version, "weights": content})
+
+    @property
+    def added_weights(self) -> int:
+        return self.adapter.weights
 
     def family(self, of: Family) -> Family:
         name = of.pipelines[0]
