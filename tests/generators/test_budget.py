@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from prettyuseful.engine.store.local import LocalStore
 from prettyuseful.errors import StoreError
 from prettyuseful.generators.budget import Allowance, Budget
 
@@ -61,6 +62,17 @@ def test_a_ledger_that_is_a_link_is_refused(tmp_path: Path) -> None:
         Budget(ALLOWED, "first", tmp_path).permits(2)
     assert "\n" not in str(error.value)
     assert not (tmp_path / "other").exists()
+
+
+def test_a_sweep_keeps_the_ledger_of_a_data_set_that_is_kept(tmp_path: Path) -> None:
+    store, prompts = LocalStore(tmp_path), "ab" * 32
+    allowed = ALLOWED.model_copy(update={"ledger": f"{prompts}.0123"})
+    folder = store.checkpoint_dir("cd" * 32).parent
+    assert Budget(allowed, "first", folder).permits(4)
+    store.sweep({prompts}, remove=True)
+    assert further(Budget(allowed, "second", folder)) == 2
+    store.sweep(set(), remove=True)
+    assert not (folder / allowed.ledger).exists()
 
 
 _WORKER = """

@@ -75,7 +75,6 @@ def test_prediction_is_near_the_counted_tensors(kind: str, tiny_model_name: Call
         ("sdxl", ImageToImage(strength=0.6)),
         ("sd3", ImageToImage(strength=0.6)),
         ("flux", ImageToImage(strength=0.6)),
-        ("qwen-image", ImageToImage(strength=0.6)),
     ],
 )
 def test_images_from_real_ones_need_as_much_memory_as_those_from_text_alone(

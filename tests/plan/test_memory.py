@@ -121,6 +121,8 @@ def test_a_tuning_says_how_its_batch_is_divided() -> None:
     )
     told = next(line for line in lines(plan, int(10e9)) if line.startswith("tuning"))
     assert told.endswith("; not even one image fits: set a smaller size, or tune a smaller model")
+    encoding = next(line for line in lines(tuned(model="sd3-medium"), int(10e9)) if line.startswith("tuning"))
+    assert encoding.startswith("tuning mine: the text encoders of sd3-medium need 11.5 GB, and this GPU has 10.0 GB")
 
 
 def test_the_memory_of_a_tuning_is_that_where_it_runs() -> None:

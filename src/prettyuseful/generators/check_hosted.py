@@ -73,7 +73,7 @@ def _affordable(model: HostedModel, at_most: float | None) -> int:
         return 1
     if price == 0:
         return 3
-    if at_most is None or at_most < price - 1e-9:
+    if at_most is None or not at_most >= price - 1e-9:  # not a number is no permission
         raise DataError(
             f"an image of {model.model} costs {price:,.2f}; allow it with --at-most {_shown(price)}, or with --at-most "
             f"{_shown(3 * price)} to try a seed, too"

@@ -35,8 +35,11 @@ class HostedDataset:
 
     @property
     def ledger(self) -> str:
-        """The name of what is noted of its budget: that of all data sets whose steps have the same keys."""
-        return digest(["budget", self.model.content, self.prompts, self.seed])
+        """The name of the ledger of its budget: that of all data sets whose steps have the same keys.
+
+        It begins with the key of the prompts, so that a sweep of the store keeps it as long as these.
+        """
+        return f"{self.prompts}.{digest([self.model.content, self.seed])[:16]}"
 
     @property
     def parts(self) -> tuple[range, ...]:

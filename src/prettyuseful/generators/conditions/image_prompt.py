@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import cache
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 _ARGUMENT = "ip_adapter_image"
 _WITH_ROWS = ("sd", "sdxl")  # the families for which this is tested
-# Numbers of weights of the image encoders of h94/IP-Adapter, from its model card.
+# Numbers of weights of the image encoders of h94/IP-Adapter: those of CLIP ViT-H/14 and ViT-bigG/14.
 _OF_ENCODERS = {"models/image_encoder": 632_080_000, "sdxl_models/image_encoder": 1_844_900_000}
 
 
@@ -64,11 +65,17 @@ class Adapter(BaseModel):
         encoder = self.image_encoder if "/" in self.image_encoder else f"{self.subfolder}/{self.image_encoder}"
         if self.path is None:
             return _OF_ENCODERS.get(encoder, _OF_ENCODERS["models/image_encoder"])
-        folder, total = Path(self.path), 0
-        for file in (folder / self.subfolder / self.weight_name, *sorted((folder / encoder).glob("*.safetensors"))):
-            with suppress(DataError):  # what is wrong with a file is said where it is loaded
-                total += sum(prod(shape) for shape in read_header(file, file.name).values())
-        return total
+        folder = Path(self.path)
+        return _count_weights(folder / self.subfolder / self.weight_name, folder / encoder)
+
+
+@cache  # the memory of a step is asked for often
+def _count_weights(adapter: Path, encoder: Path) -> int:
+    total = 0
+    for file in (adapter, *encoder.glob("*.safetensors")):
+        with suppress(DataError):  # what is wrong with a file is said where it is loaded
+            total += sum(prod(shape) for shape in read_header(file, file.name).values())
+    return total
 
 
 class ImagePrompt(Condition):
