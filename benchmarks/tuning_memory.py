@@ -21,6 +21,7 @@ from torch.func import functional_call
 
 from prettyuseful.generators.footprint import TuningFootprint
 from prettyuseful.generators.model_rows import MODELS
+from prettyuseful.generators.model_rows.paper import PAPER
 from prettyuseful.generators.published import published_config
 from prettyuseful.hub.library_logs import capture_library_logs
 from prettyuseful.numerics import DType, Numerics
@@ -112,7 +113,7 @@ def _add_lora(denoiser: Any, targets: Sequence[str]) -> int:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("models", nargs="*", help="ids of models; default: all that can be tuned and were counted")
-    tuned = [model.id for model in MODELS.values() if model.footprint and model.footprint.tuning]
+    tuned = [model.id for model in PAPER if model.footprint and model.footprint.tuning]
     for name in parser.parse_args().models or tuned:
         config = published_config(MODELS[name])
         trained = Trained(

@@ -7,6 +7,7 @@ import struct
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from prettyuseful.analysis.summary import Summary, summarise
@@ -40,7 +41,9 @@ _GROUP_SIZE = 5
 _WHOLE_NUMBERS = ("frechet", "kid", "cmmd", "vendi", "vendi-per-class")
 
 
-def study_file(datasets: Mapping[str, Mapping[str, Any]], **train: Any) -> Study:
+def study_file(
+    datasets: Mapping[str, Mapping[str, Any]], tune: Mapping[str, Any] = MappingProxyType({}), **train: Any
+) -> Study:
     """Return a study of these data sets; the generator and the number of images get defaults."""
     return Study.model_validate(
         {
@@ -48,6 +51,7 @@ def study_file(datasets: Mapping[str, Mapping[str, Any]], **train: Any) -> Study
             "task": "photos",
             "datasets": {name: _with_defaults(plan) for name, plan in datasets.items()} or {"base": _with_defaults({})},
             "train": train,
+            **({"tune": dict(tune)} if tune else {}),
         }
     )
 
@@ -84,7 +88,8 @@ class MadeUpStudy:
     `draws`: the number of draws of data sets with more than one, whose results get worse with every draw.
     `sample_images`: number of sample images per class in each record; `image(label, number)` makes them.
     `prettiness`: mean score of the data sets that have one; `released`: year and month of the generator of a data set.
-    `forecast`: which data sets were trained, if not all.
+    `forecast`: which data sets were trained, if not all. `curve`: share of correct answers by number of real images.
+    `tune`: the section of the study file.
     """
 
     classes: Sequence[str] = ("cat", "dog", "fox")
@@ -105,6 +110,8 @@ class MadeUpStudy:
     prettiness: Mapping[str, float] = field(default_factory=dict)
     released: Mapping[str, str] = field(default_factory=dict)
     forecast: ForecastRecord | None = None
+    curve: Mapping[int, float] = field(default_factory=dict)
+    tune: Mapping[str, Any] = field(default_factory=dict)
 
 
 def made_up_summary(**changes: Any) -> Summary:
@@ -119,7 +126,13 @@ def made_up_summary(**changes: Any) -> Summary:
         for draw in range(study.draws.get(name, 1))
         for seed in study.seeds
     ]
-    return summarise([_study_record(study), *datasets, *runs])
+    of_curve = [
+        _curve_record(study, architecture, images, seed)
+        for architecture in study.architectures
+        for images in study.curve
+        for seed in study.seeds
+    ]
+    return summarise([_study_record(study), *datasets, *runs, *of_curve])
 
 
 def _with_defaults(plan: Mapping[str, Any]) -> dict[str, Any]:
@@ -135,7 +148,7 @@ def _study_record(study: MadeUpStudy) -> StudyRecord:
     return StudyRecord(
         title=study.title,
         question=study.question,
-        file=study_file(generated, seeds=list(study.seeds)),
+        file=study_file(generated, study.tune, seeds=list(study.seeds), real_curve=list(study.curve)),
         task=task_record(study.classes),
         metrics=[
             MetricRecord.from_metric(METRICS[name])
@@ -290,6 +303,23 @@ def _run_record(study: MadeUpStudy, name: str, architecture: str, seed: int, dra
         last_epoch={"loss": 0.5},
         transfers=transfers,
         **common,
+    )
+
+
+def _curve_record(study: MadeUpStudy, architecture: str, images: int, seed: int) -> RunRecord:
+    return RunRecord(
+        status="complete",
+        dataset="real",
+        images_per_class=images,
+        steps_of=10,
+        architecture=architecture,
+        recipe="small",
+        probe="rgb",
+        seed=seed,
+        keys={"train": "fedcba9876543210" * 4},
+        seconds={"train": 3.0, "evaluate real": 0.5},
+        last_epoch={"loss": 0.5},
+        transfers=[_transfer_result(study, "real_to_real", "real", study.curve[images], seed)],
     )
 
 

@@ -226,6 +226,7 @@ def test_own_cluster_is_private_and_ends_with_its_run(
     if killed:
         owner.kill()
     owner.communicate()
+    assert killed or owner.returncode == 0, "Ray keeps log files open in the process that goes on"
     deadline = time.monotonic() + 10  # Ray's agents alone would wait for a minute
     while left := runs.session_processes(owner.pid):
         assert time.monotonic() < deadline, [name(pid) for pid in left]

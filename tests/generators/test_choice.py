@@ -85,3 +85,17 @@ def test_mistakes_are_one_line_with_their_place(fields: str, message: str) -> No
     assert message in str(error.value)
     assert str(error.value).startswith("study:3: ")
     assert "\n" not in str(error.value)
+
+
+def test_a_row_with_few_step_weights_is_written_out() -> None:
+    lightning, own = choice_of("sdxl-lightning"), Lora(path="style.safetensors")
+    assert (lightning.model, lightning.loras[0].id) == ("sdxl", "ByteDance/SDXL-Lightning")
+    assert lightning.scheduler == {"class": "EulerDiscreteScheduler", "timestep_spacing": "trailing"}
+    assert lightning.written_out == lightning
+    more = choice_of(GeneratorChoice(model="sdxl-hyper@v1", lora=own, scheduler="EulerDiscreteScheduler"))
+    assert (more.model, more.scheduler) == ("sdxl@v1", "EulerDiscreteScheduler")
+    assert [lora.shown for lora in more.loras] == [
+        "ByteDance/Hyper-SD/Hyper-SDXL-4steps-lora.safetensors",
+        "style.safetensors",
+    ]
+    assert choice_of("sdxl").settings == ()

@@ -213,3 +213,31 @@ def test_lora_weights_of_the_hub_are_pinned_by_their_commit(hub: Hub, tiny: Tiny
     weights = [made.pipeline.unet.state_dict()[f"{key.removeprefix('unet.')}.weight"] for made in (sampler, plain)]
     assert torch.allclose(weights[0], weights[1] + 2, atol=1e-5)
     assert pin_generator(choice).text.content == pin_generator(GeneratorChoice(model=choice.model)).text.content
+
+
+def test_a_row_with_few_step_weights_is_its_model_with_these_weights(hub: Hub, tiny: Tiny, tmp_path: Path) -> None:
+    weights = MODELS["sdxl-lightning"].few_step_weights
+    assert weights is not None
+    (tmp_path / "lora").mkdir()
+    key = "unet.mid_block.attentions.0.transformer_blocks.0.attn1.to_q"
+    state = {f"{key}.lora_A.weight": torch.ones(2, 32), f"{key}.lora_B.weight": torch.ones(32, 2)}
+    save_file(state, tmp_path / "lora" / weights.file)
+    hub.repositories |= {MODELS["sdxl"].path_or_id: tiny("sdxl"), weights.repository: tmp_path / "lora"}
+    written_out = GeneratorChoice(
+        model="sdxl",
+        lora=Lora(id=weights.repository, file=weights.file),
+        scheduler={"class": "EulerDiscreteScheduler", "timestep_spacing": "trailing"},
+    )
+    pinned = pin_generator(GeneratorChoice(model="sdxl-lightning"))
+    assert pinned == pin_generator(written_out)
+    assert pinned.image.source.loras[0].id == f"{weights.repository}@{commit(weights.repository)}"
+    sampling = settings("sdxl", cfg=1.0)
+    by_name, by_pin, plain = (
+        DiffusersSampler(choice, sampling, Numerics()) for choice in ("sdxl-lightning", pinned.image.source, "sdxl")
+    )
+    changed, same, without = (
+        made.pipeline.unet.state_dict()[f"{key.removeprefix('unet.')}.weight"] for made in (by_name, by_pin, plain)
+    )
+    assert torch.equal(changed, same)
+    assert torch.allclose(changed, without + 2, atol=1e-5)
+    assert by_name.pipeline.scheduler.config.timestep_spacing == "trailing"

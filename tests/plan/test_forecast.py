@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from tests.made_up import study_file
 
@@ -13,7 +15,7 @@ from prettyuseful.study.file import Study
 METRICS = ("frechet", "coverage", "prettiness-spread", "clip-score")
 
 
-def study(**train: object) -> Study:
+def study(**train: Any) -> Study:
     plain = {"images_per_class": 10}
     blurred = {"of": "base", "transform": {"kind": "blur", "width": 0.05}}
     found = study_file({"base": plain, "turbo": {"generator": "pocket-turbo", **plain}, "blurred": blurred}, **train)

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from prettyuseful.analysis.effective import EffectiveReal
+from prettyuseful.analysis.real_sources import SourceComparison
 from prettyuseful.analysis.rows import CurvePoint
 from prettyuseful.analysis.summary import Summary
 from prettyuseful.data.class_counts import ClassCounts
@@ -43,3 +44,14 @@ def test_data_sets_are_drawn_where_they_meet_the_curve(with_curve: Summary) -> N
     page = render(with_curve)
     assert "about 12 [7, more than 40]" in page
     assert "less useful than 5, the smallest number tried (upper bound 6)" in page
+
+
+def test_the_real_images_that_a_data_set_is_made_from_are_columns(with_curve: Summary) -> None:
+    assert "Made from real images per class" not in render(with_curve)
+    (real,) = (row for row in with_curve.rows if row.real)
+    assert real.to_real is not None
+    difference = replace(real.to_real, mean=-0.1, low=-0.15, high=-0.05)
+    compared = SourceComparison("base", real.cell, ClassCounts(5), real.to_real, difference, 0.01)
+    page = render(replace(with_curve, sources=(compared,)))
+    assert page.count("Made from real images per class") == 1
+    assert '<td>5</td><td><span class="estimate">-10.0 points</span> <span class="range">[-15.0, -5.0]</span>' in page

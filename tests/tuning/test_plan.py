@@ -50,6 +50,7 @@ def test_a_single_tuning_needs_no_name() -> None:
             "of: {model: pocket-base, lora: x.safetensors}, images_per_class: 8",
             "lora does not apply to the model that is tuned",
         ),
+        ("of: sdxl-lightning, images_per_class: 8", "sdxl-lightning is sdxl with LoRA weights; tune sdxl"),
     ],
 )
 def test_mistakes_are_one_line(tune: str, message: str) -> None:

@@ -23,16 +23,17 @@ def headline(
     comparisons: Sequence[Comparison],
     pretty: PrettyUseful | None = None,
     selections: Sequence[SelectionEffect] = (),
+    sources: str | None = None,
     mixing: str | None = None,
     stopped: int = 0,
 ) -> tuple[str, ...]:
     """Return the most important sentences for the study's first grid cell.
 
-    The first ones say whether prettier data sets are less useful (`pretty`), what a selection of images gains or costs
-    (the first one of `selections`, all of the first grid cell) and what generated images add to real ones (`mixing`),
-    if that was measured. The others are about the generated data set with the highest accuracy: its accuracy against
-    real images, its effective real images, and
-    its main cause; where one of these is missing, pre-registered and exploratory comparisons follow.
+    The first ones say whether images made from few real ones are more useful than these (`sources`), whether prettier
+    data sets are less useful (`pretty`), what a selection of images gains or costs (the first one of `selections`, all
+    of the first grid cell) and what generated images add to real ones (`mixing`), if that was measured. The others are
+    about the generated data set with the highest accuracy: its accuracy against real images, its effective real images,
+    and its main cause; where one of these is missing, pre-registered and exploratory comparisons follow.
     Data sets that contain real images or are derived from another one are used only if the study has no others.
     There are at most three sentences, and one more if the files of the two sides differ in format.
 
@@ -56,7 +57,8 @@ def headline(
     selected = {name for effect in selections for name in effect.selection}
     pairs = [pair for pair in comparisons if pair.cell == best.cell and pair.a not in selected]
     has_format = any(format_sentence(dataset) for dataset in datasets if dataset.name == best.dataset)
-    shown = [*(pretty.sentences[:1] if pretty and pretty.compares_sets else ())]
+    shown = [sources] if sources else []
+    shown += [*(pretty.sentences[:1] if pretty and pretty.compares_sets else ())]
     shown += [effect.sentence for effect in selections[:1]]
     shown += [mixing] if mixing else []
     return (*shown, *_sentences(name, best, real_count, datasets, pairs))[: _MAX_SENTENCES + has_format]

@@ -29,6 +29,7 @@ from prettyuseful.analysis.mixing_looks import mix_seeds
 from prettyuseful.analysis.power import detectable_difference
 from prettyuseful.analysis.prettiness import PrettyUseful, prettiness_of
 from prettyuseful.analysis.ranking import RankRange, holm, holm_levels, rank_datasets
+from prettyuseful.analysis.real_sources import SourceComparison, compare_with_sources, missing_points, source_headline
 from prettyuseful.analysis.remedies import InterventionEffects
 from prettyuseful.analysis.rows import Cell, Comparison, CurvePoint, Row, baseline_of, curve_position
 from prettyuseful.analysis.selections import SelectionEffect, mean_effects, selection_effects
@@ -71,6 +72,7 @@ class Summary:
 
     `rows`: in the order of the study file; in each grid cell, real images come first. `comparisons`: all pairs of data
     sets. `mean_selections`: of each way of selecting images, the mean effect over data sets, in each grid cell.
+    `sources`: of each data set that is made from few real images, whether it is more useful than these.
     `curve`: accuracy by number of real training images. `mixing`: what generated images add to real ones, if the study
     has a `curve` of mixtures. `problems`: one sentence for each data set or run that is missing or has failed.
     """
@@ -81,6 +83,7 @@ class Summary:
     rows: tuple[Row, ...]
     comparisons: tuple[Comparison, ...]
     mean_selections: tuple[SelectionEffect, ...]
+    sources: tuple[SourceComparison, ...]
     curve: tuple[CurvePoint, ...]
     mixing: tuple[MixGrid, ...]
     problems: tuple[str, ...]
@@ -124,6 +127,11 @@ class Summary:
         """`selections` in the study's first grid cell."""
         return tuple(effect for effect in self.selections if effect.cell == self.rows[0].cell)
 
+    @property
+    def first_sources(self) -> tuple[SourceComparison, ...]:
+        """`sources` in the study's first grid cell."""
+        return tuple(one for one in self.sources if one.cell == self.rows[0].cell)
+
     @cached_property
     def measured_sets(self) -> Measured:
         """The predictors of the data sets that can be forecast, in the first grid cell."""
@@ -143,15 +151,19 @@ class Summary:
     def answer(self) -> tuple[str, ...]:
         """The answer to the study's question in sentences, for its first grid cell.
 
-        Findings of the data checks that make the numbers wrong come first, then a forecast, then usefulness against
-        prettiness, and what selections of images gain or cost.
+        Findings of the data checks that make the numbers wrong come first, then a forecast, then whether data sets are
+        more useful than the real images that they are made from, then usefulness against prettiness, and what
+        selections of images gain or cost.
         """
         forecast = self.forecast.sentences if self.forecast else ()
         pretty = self.pretty_useful.sentences if self.pretty_useful and self.pretty_useful.compares_sets else ()
         shown = (*pretty[:1], *(effect.sentence for effect in self.first_selections), *pretty[1:])
         results = answer(self.study, self.datasets, self.rows, self.comparisons, self.intervention_effects)
         stopped = self.halving.sentences if self.halving else ()
-        return (*self.errors, *forecast, *shown, *stopped, *results, *self._mixing_sentences)
+        sources = (one.sentence for one in self.first_sources)
+        sizes = {dataset.name: dataset.images_per_class for dataset in self.datasets}
+        missing = missing_points(self.study.file, sizes)
+        return (*self.errors, *forecast, *sources, *missing, *shown, *stopped, *results, *self._mixing_sentences)
 
     @property
     def _mixing_sentences(self) -> tuple[str, ...]:
@@ -188,7 +200,10 @@ class Summary:
         """The answer in at most three sentences, for the first grid cell of the study."""
         mixing = headline_sentence(self.mixing, self.study.cells[0]) if self.mixing else None
         stopped, selections = len(self.halving.dropped) if self.halving else 0, self.first_selections
-        found = headline(self.datasets, self.rows, self.comparisons, self.pretty_useful, selections, mixing, stopped)
+        sources = source_headline(self.first_sources) if self.rows else None
+        found = headline(
+            self.datasets, self.rows, self.comparisons, self.pretty_useful, selections, sources, mixing, stopped
+        )
         return (*self.forecast.sentences[:2], *found)[: max(2, len(found))] if self.forecast else found
 
 
@@ -209,12 +224,14 @@ def summarise(records: Sequence[Record]) -> Summary:
     rows: list[Row] = []
     comparisons: list[Comparison] = []
     mean_selections: list[SelectionEffect] = []
+    sources: list[SourceComparison] = []
     sizes = {dataset.name: dataset.images_per_class for dataset in datasets if not dataset.control}
     stopped = _decisions(study, runs)
     for cell, runs_of_cell in by_cell.items():
         tests = {dataset_size: tests_of(group, REAL) for dataset_size, group in runs_of_cell.items()}
         model = _model(tests, partial(_share_draws, study.file), _random_controls(study.file, sizes))
         rank_ranges = _rank_ranges(datasets, model)
+        on_curve: dict[_DatasetSize, CellModel] = {}
         for dataset in datasets:
             dataset_size = (dataset.name, dataset.images_per_class)
             if dataset_size in runs_of_cell or study.forecast is not None:  # a forecast is of sets without runs
@@ -222,8 +239,13 @@ def summarise(records: Sequence[Record]) -> Summary:
                 row = replace(row, rank_range=rank_ranges.get(dataset.name))
                 row_tests = tests.get(dataset_size, {})
                 curve = curves.get((cell, dataset.images_per_class), {})
-                rows.append(row if row.holds_real else replace(row, worth=_effective_real(curve, row_tests)))
+                if row_tests and len(curve) > 1 and not dataset.control:
+                    on_curve[dataset_size] = fit({**curve, dataset_size: row_tests})
+                    worth = None if row.holds_real else _effective_real(on_curve[dataset_size], curve, dataset_size)
+                    row = replace(row, worth=worth)
+                rows.append(row)
         mean_selections += mean_effects(study.file, cell, model, sizes) if model else []
+        sources += compare_with_sources(study.file, cell, on_curve)
         found = _comparisons(datasets, cell, model, controls)
         comparisons += [*_with_decisions(found, stopped[cell].decisions)] if cell in stopped else found
     records_with_status: list[DatasetRecord | RunRecord] = [*datasets, *runs]
@@ -245,6 +267,7 @@ def summarise(records: Sequence[Record]) -> Summary:
         rows=tuple(rows),
         comparisons=tuple(comparisons),
         mean_selections=tuple(mean_selections),
+        sources=tuple(sources),
         curve=points,
         mixing=mixing_grids(study, runs),
         problems=problems,
@@ -286,12 +309,8 @@ def _curves(runs: Sequence[RunRecord]) -> dict[tuple[Cell, ClassCounts], dict[Cl
     }
 
 
-def _effective_real(curve: Mapping[ClassCounts, Tests], dataset_tests: Tests) -> EffectiveReal | None:
-    """Return the effective real images; None without tests or with fewer than two points of the curve."""
-    if len(curve) < 2 or not dataset_tests:
-        return None
-    model = fit({**curve, REAL: dataset_tests})
-    return effective_real_images(model, {curve_position(counts): counts for counts in curve}, REAL)
+def _effective_real(model: CellModel, curve: Iterable[ClassCounts], dataset_size: _DatasetSize) -> EffectiveReal:
+    return effective_real_images(model, {curve_position(counts): counts for counts in curve}, dataset_size)
 
 
 def _row(

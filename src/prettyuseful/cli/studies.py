@@ -394,6 +394,7 @@ def _result_json(result: StudyResult) -> dict[str, Any]:
         "results": [asdict(row) for row in summary.rows],
         "comparisons": [asdict(comparison) for comparison in summary.comparisons],
         "selections": [{**asdict(effect), "sentence": effect.sentence} for effect in summary.selections],
+        "sources": [{**asdict(one), "sentence": one.sentence} for one in summary.sources],
         "pretty_useful": None if summary.pretty_useful is None else asdict(summary.pretty_useful),
         "mixing": [asdict(grid) for grid in summary.mixing],
         "halving": summary.halving,

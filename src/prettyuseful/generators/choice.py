@@ -148,6 +148,18 @@ class GeneratorChoice(BareName):
         if self.single_file is not None:
             yield f"weights of {self.single_file.shown}"
 
+    @property
+    def written_out(self) -> GeneratorChoice:
+        """The same generator without names for combinations: a model, and the LoRA weights that its row names."""
+        name, at, revision = self.model.partition("@")
+        weights = MODELS[name].few_step_weights if name in MODELS else None
+        if weights is None:
+            return self
+        lora = Lora(path=None, id=weights.repository, file=weights.file, weight=1.0)
+        scheduler = self.scheduler or dict(weights.scheduler)
+        update = {"model": f"{weights.of}{at}{revision}", "lora": (lora, *self.loras), "scheduler": scheduler}
+        return self.model_copy(update=update)
+
     def find(self, condition: AnyCondition | None = None) -> Model:
         """Return the model, with the variant that is asked for. `condition`: see `find_model`.
 
@@ -161,5 +173,5 @@ class GeneratorChoice(BareName):
 
 
 def choice_of(generator: GeneratorChoice | str) -> GeneratorChoice:
-    """Return a generator that is given by its name alone as a choice without settings."""
-    return GeneratorChoice(model=generator) if isinstance(generator, str) else generator
+    """Return a generator that may be given by its name alone as a choice, which is written out."""
+    return (GeneratorChoice(model=generator) if isinstance(generator, str) else generator).written_out

@@ -33,6 +33,20 @@ class Source:
 
 
 @dataclass(frozen=True)
+class FewStepWeights:
+    """LoRA weights with which another model takes few steps, as a generator that is written out would name them.
+
+    `of`: the id of that model. `repository`, `file`: the weights on the hub. `scheduler`: the class that they need, and
+    options of its configuration.
+    """
+
+    of: str
+    repository: str
+    file: str
+    scheduler: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
 class Model:
     """A text-to-image model: its source, and the settings of its vendor and of the paper.
 
@@ -57,6 +71,7 @@ class Model:
         distilled: whether the guidance value is an input of the model.
         sequence: maximal number of tokens, None for the family's.
         refiner: hub id of a second pipeline that does the last fifth of the denoising steps.
+        few_step_weights: for a model that is another one with LoRA weights.
         few_steps: for a model without a row, why it seems to be made for few denoising steps; empty if it does not.
         note: a remark for lists and reports.
         facts: where the facts of the row are from.
@@ -83,6 +98,7 @@ class Model:
     distilled: bool = False
     sequence: int | None = None
     refiner: str | None = None
+    few_step_weights: FewStepWeights | None = None
     few_steps: str = ""
     note: str = ""
     facts: str = ""

@@ -68,6 +68,7 @@ def pin_generator(
         UserError: see `find_model` and `pin_model`; or a file does not exist, is not what its field expects, or is for
             another model; or the model has no such variant or scheduler.
     """
+    choice = choice.written_out
     model = choice.find(condition)
     pinned = pin_model(choice.model, model)
     parts = list(_parts(choice, model, tunings))

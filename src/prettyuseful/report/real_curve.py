@@ -8,6 +8,7 @@ from math import log10
 from typing import Any
 
 from prettyuseful.analysis.effective import EffectiveReal
+from prettyuseful.analysis.real_sources import SourceComparison
 from prettyuseful.analysis.rows import CurvePoint, Row
 from prettyuseful.analysis.summary import Summary
 from prettyuseful.data.class_counts import ClassCounts
@@ -37,13 +38,14 @@ class RealCurve:
     """The curve of one grid cell and the data sets that meet it.
 
     `steps_of`: every point of the curve takes as many training steps as this number of images per class. Linear probes
-    take no steps (`is_exact`).
+    take no steps (`is_exact`). `sources`: by data set, the comparison with the few real images that it was made from.
     """
 
     title: str
     steps_of: ClassCounts
     rows: tuple[Row, ...]
     figure: Figure
+    sources: Mapping[str, SourceComparison]
     is_exact: bool = False
 
     @property
@@ -64,7 +66,8 @@ def real_curves(summary: Summary, styles: Mapping[DatasetKey, SeriesStyle]) -> t
         )
         if rows:
             figure = _figure(f"real-curve-{number}", points, rows, styles, summary.study.task.chance)
-            curves.append(RealCurve(cell_title(cell), steps_of, rows, figure, cell[1] == FROZEN_FEATURES))
+            sources = {one.dataset: one for one in summary.sources if one.cell == cell}
+            curves.append(RealCurve(cell_title(cell), steps_of, rows, figure, sources, cell[1] == FROZEN_FEATURES))
     return tuple(curves)
 
 

@@ -643,11 +643,30 @@ class Study(_Strict):
     def is_conditioned(self, name: str) -> bool:
         """Return whether some images of a data set were generated from real training images."""
         plans = (self.datasets.get(source) for source in self.image_sources(name))
-        return any(plan is not None and (plan.condition is not None or self._is_tuned(plan)) for plan in plans)
+        return any(plan is not None and (plan.condition is not None or self._tunings(plan)) for plan in plans)
 
-    def _is_tuned(self, plan: DatasetPlan) -> bool:
+    def _tunings(self, plan: DatasetPlan) -> list[str]:
+        """Return the names in `tune` of the LoRA weights of a generator."""
         choice = plan.generator if isinstance(plan.generator, GeneratorChoice) else None
-        return choice is not None and any(lora.path in self.tune for lora in choice.loras)
+        return [lora.path for lora in choice.loras if lora.path in self.tune] if choice else []
+
+    def real_images_used(self, name: str) -> int:
+        """Return how many real training images per class a data set is made from, at most; 0 if it is made from none.
+
+        These are the images that generated images are conditioned on, that LoRA weights are tuned on, and those in a
+        mix or a selection. Parts of a data set use the same first images, so the largest number counts. Pretraining is
+        not considered.
+        """
+        plan = self.datasets.get(name)
+        if plan is None:
+            return 0
+        own = plan.count.largest if plan.count else 0
+        parts = plan.mix or ({plan.source: own} if plan.source else {})
+        numbers = [self.tune[tuning].images_per_class for tuning in self._tunings(plan)]
+        if plan.condition is not None:
+            numbers.append(plan.condition.sources or own)
+        numbers += [number if part == REAL else self.real_images_used(part) for part, number in parts.items()]
+        return max(numbers, default=0)
 
     @property
     def random_controls(self) -> dict[str, str]:

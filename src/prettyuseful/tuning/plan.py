@@ -50,6 +50,8 @@ class TunePlan(TuneSettings):
     def _is_a_model(cls, of: GeneratorChoice) -> GeneratorChoice:
         if wrong := [name for name in _NOT_TUNED if name in of.settings]:
             raise ValueError(f"{wrong[0]} does not apply to the model that is tuned; set it in the generator")
+        if of.written_out != of:
+            raise ValueError(f"{of.model} is {of.written_out.model} with LoRA weights; tune {of.written_out.model}")
         return of
 
     @property

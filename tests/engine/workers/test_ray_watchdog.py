@@ -47,3 +47,21 @@ def test_processes_with_files_in_the_folder_end_with_the_run(tmp_path: Path, kil
         for process in (agent, other, viewer):
             process.kill()
             process.communicate()
+
+
+RUN = """
+import subprocess, sys
+file = open(sys.argv[3] + "/driver.log", "w")
+with subprocess.Popen(sys.argv[1:], stdin=subprocess.PIPE, start_new_session=True):
+    pass
+print("goes on")
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="no /proc")
+def test_the_process_of_the_run_goes_on_although_ray_keeps_its_log_open(tmp_path: Path) -> None:
+    folder = tmp_path / "ray"
+    folder.mkdir()
+    run = [sys.executable, "-c", RUN, sys.executable, ray_watchdog.__file__, str(folder)]
+    assert subprocess.run(run, capture_output=True, check=True, text=True).stdout == "goes on\n"
+    assert not folder.exists()

@@ -22,12 +22,13 @@ def test_few_step_models_are_sampled_in_few_steps_without_guidance() -> None:
     few = {model.id: model.vendor for model in OTHERS if (model.vendor.steps or 0) < 10}
     assert set(few) == {
         *("sd-turbo", "sana-sprint-1.6b", "hunyuanimage-2.1-distilled", "z-image-turbo"),
-        *("flux.2-klein-4b", "flux.2-klein-9b"),
+        *("flux.2-klein-4b", "flux.2-klein-9b", "sdxl-lcm", "sdxl-lightning", "sdxl-hyper"),
     }
     assert {vendor.cfg for vendor in few.values()} == {1.0}
 
 
 def test_memory_that_was_not_counted_is_unknown() -> None:
     sizes = {model.id: sampling_memory(model.id, resolve_sampling("vendor", model), 1, "bfloat16") for model in OTHERS}
-    assert {name for name, size in sizes.items() if size} == {"sd-turbo", "flux.1-krea-dev"}
+    few = {model.id for model in OTHERS if model.few_step_weights}
+    assert {name for name, size in sizes.items() if size} == {"sd-turbo", "flux.1-krea-dev", *few}
     assert sizes["sd-turbo"] < 5e9 < 20e9 < sizes["flux.1-krea-dev"]

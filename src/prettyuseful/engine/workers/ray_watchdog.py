@@ -19,12 +19,16 @@ _NAMES = ("ray", "gcs_server", "python")
 
 
 def main(folder: Path) -> None:
-    """Wait for the end of the run; kill the processes that have files open below the folder, and remove it."""
+    """Wait for the end of the run; kill the processes that have files open below the folder, and remove it.
+
+    The process that has started this one is never killed. It may go on, and Ray keeps log files open in it.
+    """
     sys.stdin.buffer.read()
     for _ in range(_ROUNDS):  # a process may just be starting another one
         for pid in _processes_with_files_in(folder):
-            with suppress(OSError):
-                os.kill(pid, signal.SIGKILL)
+            if pid != os.getppid():
+                with suppress(OSError):
+                    os.kill(pid, signal.SIGKILL)
         time.sleep(_PAUSE)
         shutil.rmtree(folder, ignore_errors=True)
         if not folder.exists():

@@ -8,8 +8,15 @@ diffusers 0.42.1.
 from __future__ import annotations
 
 from prettyuseful.generators.base import Sampling
-from prettyuseful.generators.model import Model
-from prettyuseful.generators.model_rows.paper import FLUX_DEV_OPERATIONS, FLUX_FOOTPRINT, SD2_FOOTPRINT, SD2_OPERATIONS
+from prettyuseful.generators.model import FewStepWeights, Model
+from prettyuseful.generators.model_rows.paper import (
+    FLUX_DEV_OPERATIONS,
+    FLUX_FOOTPRINT,
+    SD2_FOOTPRINT,
+    SD2_OPERATIONS,
+    SDXL_FOOTPRINT,
+    SDXL_OPERATIONS,
+)
 from prettyuseful.generators.variants import ChosenVariant
 
 _EXAMPLE = "example and signature of the pipeline in diffusers 0.42.1"
@@ -19,7 +26,36 @@ _FLUX_NON_COMMERCIAL = "FLUX Non-Commercial License"
 _HUNYUAN = f"{_EXAMPLE}; documentation of diffusers on HunyuanImage 2.1; page of its repository on the hub"
 _JSON_PROMPTS = "trained on structured JSON prompts only: use prompts from a file"
 
+
+def _sdxl_in_four_steps(name: str, released: str, repository: str, file: str, *scheduler: tuple[str, str]) -> Model:
+    return Model(
+        id=name,
+        path_or_id="stabilityai/stable-diffusion-xl-base-1.0",
+        family="sdxl",
+        released=released,
+        parameters=2.57,
+        licence="CreativeML Open RAIL++-M",
+        size=1024,
+        footprint=SDXL_FOOTPRINT,
+        operations=SDXL_OPERATIONS,
+        embedding=77 * 2048 + 1280,
+        variant=ChosenVariant("fp16"),
+        vendor=Sampling(steps=4, cfg=1.0),
+        few_step_weights=FewStepWeights("sdxl", repository, file, scheduler),
+        note=f"sdxl with the LoRA weights {repository}/{file}",
+        facts=f"model card of {repository}; those of sdxl",
+        unchecked=("released", "few_step_weights"),
+    )
+
+
 OTHERS: tuple[Model, ...] = (
+    _sdxl_in_four_steps(
+        "sdxl-lcm",
+        "2023-11",
+        "latent-consistency/lcm-lora-sdxl",
+        "pytorch_lora_weights.safetensors",
+        ("class", "LCMScheduler"),
+    ),
     Model(
         id="sd-turbo",
         path_or_id="stabilityai/sd-turbo",
@@ -48,6 +84,22 @@ OTHERS: tuple[Model, ...] = (
         vendor=Sampling(steps=25, cfg=3.0),
         facts=_EXAMPLE,
         unchecked=("released", "parameters", "licence"),
+    ),
+    _sdxl_in_four_steps(
+        "sdxl-lightning",
+        "2024-02",
+        "ByteDance/SDXL-Lightning",
+        "sdxl_lightning_4step_lora.safetensors",
+        ("class", "EulerDiscreteScheduler"),
+        ("timestep_spacing", "trailing"),
+    ),
+    _sdxl_in_four_steps(
+        "sdxl-hyper",
+        "2024-04",
+        "ByteDance/Hyper-SD",
+        "Hyper-SDXL-4steps-lora.safetensors",
+        ("class", "DDIMScheduler"),
+        ("timestep_spacing", "trailing"),
     ),
     Model(
         id="pixart-sigma",
