@@ -107,7 +107,17 @@ def _add_lora(denoiser: Any, targets: Sequence[str]) -> int:
     weights = [weight for weight in denoiser.parameters() if weight.requires_grad]
     for weight in weights:
         weight.data = weight.data.float()
-    return sum(weight.numel() for weight in weights) // _RANK
+    return sum(int(weight.numel()) for weight in weights) // _RANK
+
+
+def _published(name: str) -> Trained:
+    """Return a model of the table in its published configuration, without weights."""
+    config = published_config(MODELS[name])
+    return Trained(
+        MODELS[name].family,
+        lambda dtype: config.build(getattr(torch, dtype), "meta"),
+        lambda dtype: config.random_embedding(False, getattr(torch, dtype), "meta"),
+    )
 
 
 def main() -> None:
@@ -115,12 +125,7 @@ def main() -> None:
     parser.add_argument("models", nargs="*", help="ids of models; default: all that can be tuned and were counted")
     tuned = [model.id for model in PAPER if model.footprint and model.footprint.tuning]
     for name in parser.parse_args().models or tuned:
-        config = published_config(MODELS[name])
-        trained = Trained(
-            MODELS[name].family,
-            lambda dtype, config=config: config.build(getattr(torch, dtype), "meta"),
-            lambda dtype, config=config: config.random_embedding(False, getattr(torch, dtype), "meta"),
-        )
+        trained = _published(name)
         footprint, (size, images) = trained.footprint(_SIZES), _CHECKED
         shares = [
             footprint.training(size, images, 0, dtype) / trained.count(dtype, size, images) - 1 for dtype in _DTYPES

@@ -91,10 +91,10 @@ def _seed_note(model: HostedModel, images: int) -> str:
         how = "set cost_per_image" if model.cost_per_image is None else "raise --at-most"
         return f"not tried, because it takes two more images; {how}"
     try:
-        pair = [_ask(model, {"seed": _SEED}).pixels for _ in range(2)]
+        first, second = (_ask(model, {"seed": _SEED}).pixels for _ in range(2))
     except PrettyUsefulError as error:
         return redact_line(f"no: {error}", _MAX_WORDS)
-    same = pair[0].shape == pair[1].shape and np.array_equal(*pair)
+    same = np.array_equal(first, second)
     return "yes, two requests gave one image" if same else "no, two requests with one seed gave different images"
 
 

@@ -73,7 +73,8 @@ class _ModelChecks:
     def image(self, seed: int, real: int = 0) -> np.ndarray:
         embedding = self.model.encode([PROMPT])[PROMPT]
         given = (_real_image(real),) if self.condition else ()
-        return np.asarray(self.model.sampler.sample([embedding], (seed,), given).cpu())[0]
+        [image] = np.asarray(self.model.sampler.sample([embedding], (seed,), given).cpu())
+        return np.asarray(image)
 
     def check_loading(self) -> None:
         assert self.model is not None

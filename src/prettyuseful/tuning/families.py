@@ -34,7 +34,10 @@ class Batch:
     def split(self, count: int) -> Iterator[Batch]:
         """Yield parts of at most `count` images."""
         for first in range(0, len(self), count):
-            yield self._map(lambda tensor, part=slice(first, first + count): tensor[part])
+            yield self._part(slice(first, first + count))
+
+    def _part(self, part: slice) -> Batch:
+        return self._map(lambda tensor: tensor[part])
 
     def _map(self, function: Callable[[torch.Tensor], torch.Tensor]) -> Batch:
         embeddings = {name: function(tensor) for name, tensor in self.embeddings.items()}
