@@ -60,6 +60,7 @@ from prettyuseful.selection.experiments import EXPERIMENTS, Experiment
 from prettyuseful.steps.checks import image_set
 from prettyuseful.study.file import REAL, DatasetPlan, Study
 from prettyuseful.study.numerics import StudyNumerics
+from prettyuseful.study.paths import resolve_paths
 from prettyuseful.study.reading import parse_study
 
 DEFAULT_STORE = "prettyuseful-store"
@@ -507,12 +508,17 @@ def sweep_store(studies: Iterable[Study], store: Path | str = DEFAULT_STORE, rem
 
 
 def check_source(
-    generator: Any, condition: bool = False, at_most: float | None = None, say: Callable[[str], None] = lambda _: None
+    generator: Any,
+    folder: Path | str = ".",
+    condition: bool = False,
+    at_most: float | None = None,
+    say: Callable[[str], None] = lambda _: None,
 ) -> tuple[str, list[CheckResult]]:
     """Check a generator by a few images; return its name and the results.
 
     Args:
         generator: as in a data set of a study file: a name, or a mapping for a model or an endpoint.
+        folder: from which relative paths in it are resolved.
         condition: give it real images.
         at_most: what images of an endpoint may cost.
         say: receives what an endpoint is asked for, before any request.
@@ -524,7 +530,7 @@ def check_source(
     from prettyuseful.generators.check_hosted import check_hosted
     from prettyuseful.generators.check_model import check_model
 
-    study = dataset_study({"generator": generator, "images_per_class": 1})
+    study = resolve_paths(dataset_study({"generator": generator, "images_per_class": 1}), Path(folder))
     (source,) = (plan.generator for plan in study.datasets.values())
     assert source is not None
     if isinstance(source, HostedModel):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -139,6 +140,14 @@ def test_an_endpoint_is_checked_as_a_study_names_it(server: Server, tmp_path: Pa
     server.default_reply = sends(200, "<html>Sign in</html>")
     result = call_here("check", "generator", file, "--at-most", "0.5")
     assert "answered with a web page" in one_error(result)
+
+
+def test_paths_in_a_file_are_those_beside_it(planted: Callable[[str], str], tmp_path: Path) -> None:
+    shutil.copy(planted("Noise").split(":")[0], tmp_path / "own.py")
+    (tmp_path / "own.json").write_text('{"generator": {"model": "own.py:Noise"}}')
+    checked = call_here("check", "generator", tmp_path / "own.json", "--json")
+    assert checked.returncode == 0, checked.stderr
+    assert len(json.loads(checked.stdout)) == 9
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from prettyuseful.engine.pinned import Pinned
 from prettyuseful.engine.step import Step, StepSpec, run_step
 from prettyuseful.engine.store.base import Artifact
 from prettyuseful.engine.store.local import LocalStore
-from prettyuseful.errors import DataError
+from prettyuseful.errors import DataError, MemoryLimitError
 from prettyuseful.generators.base import Sampling
 from prettyuseful.generators.choice import GeneratorChoice, Lora, choice_of
 from prettyuseful.generators.weights import LORA_NAME
@@ -31,6 +32,7 @@ from prettyuseful.steps.generation import Encoding, GenerateSpec
 from prettyuseful.steps.prompts import PromptSpec
 from prettyuseful.steps.tuning import TuneSpec
 from prettyuseful.tasks.source import TaskSource
+from prettyuseful.tuning.families import TUNED
 from prettyuseful.tuning.loop import Tuning
 from prettyuseful.tuning.plan import TuneSettings
 
@@ -147,6 +149,18 @@ def test_a_class_of_its_own_has_other_weights_and_another_key(steps: Steps) -> N
     assert red.manifest.facts["images"] == 3
     assert red.manifest.key != whole.manifest.key
     assert red.path(LORA_NAME).read_bytes() != whole.path(LORA_NAME).read_bytes()
+
+
+def test_a_step_that_exceeds_the_memory_fails_in_one_line(steps: Steps, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a CPU, a batch is never divided, because rounding would change the bytes."""
+
+    def loss(*_: Any) -> Any:
+        raise MemoryError
+
+    monkeypatch.setitem(TUNED, "sd", replace(TUNED["sd"], loss=loss))
+    with pytest.raises(MemoryLimitError) as error:
+        steps.tuned()
+    assert str(error.value) == ("pocket-base: a training step exceeds the memory; set a smaller batch_size or size")
 
 
 def test_test_images_are_refused(steps: Steps) -> None:

@@ -132,25 +132,28 @@ def generator(
     if is_plugin(name):
         _check_class(name, partial(check_own_generator, condition=condition), as_json)
     else:
-        _print_checks(*check_source(_generator_of(name), condition, at_most, _say), as_json)
+        _print_checks(*check_source(*_generator_of(name), condition, at_most, _say), as_json)
 
 
 def _say(text: str) -> None:
     print(redact_line(text), file=sys.stderr)
 
 
-def _generator_of(name: str) -> Any:
-    """Return the generator as a study file would name it: a name, a mapping, or what a file says.
+def _generator_of(name: str) -> tuple[Any, Path]:
+    """Return the generator as a study file would name it, and the folder from which its paths are resolved.
+
+    It is a name, a mapping, or what a file says.
 
     Raises:
         UserError: the file cannot be read, or names no generator.
     """
     if name.lstrip().startswith("{"):
         content = parse_yaml("GENERATOR", name)
-        return content["generator"] if isinstance(content, dict) and set(content) == {"generator"} else content
+        is_wrapped = isinstance(content, dict) and set(content) == {"generator"}
+        return content["generator"] if is_wrapped else content, Path()
     path = Path(name)
     if path.suffix.lower() not in (".yaml", ".yml", ".json"):
-        return name
+        return name, Path()
     try:
         content = parse_yaml(str(path), read_text(path, MAX_YAML_BYTES))
     except (OSError, UnreadableTextError) as error:
@@ -158,7 +161,7 @@ def _generator_of(name: str) -> Any:
         raise StudyError(f"cannot read {path}: {reason}") from error
     if not isinstance(content, dict) or "generator" not in content:
         raise StudyError(f"{path}: the key generator is missing; write generator: as in a data set of a study file")
-    return content["generator"]
+    return content["generator"], path.parent
 
 
 @check.command(cls=Command, epilog="Example: prettyuseful check probe my_probe.py:MyProbe")
