@@ -11,12 +11,16 @@ demo: $(STAMP)
 paper-in-small: $(STAMP)
 	$(BIN)/prettyuseful demo --study paper-in-small --out paper-in-small-results
 
+# The tests start many processes. Without stored bytecode, each of them would compile the package again.
+test slow: export PYTHONDONTWRITEBYTECODE :=
+
 # In two processes; whole studies, which take longest, come first.
 test: $(STAMP)
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 20
 
 slow: $(STAMP)
 	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m hypothesis --hypothesis-profile "many examples"
 
 # At most 12 minutes on a card of 80 GB; nothing is downloaded.
 gpu: $(STAMP)

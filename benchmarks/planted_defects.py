@@ -251,13 +251,13 @@ def reference_of(world: World, seed: int, train: ExtractorTraining | None = None
     """Train a classifier on each half of the real set, by default with `extractor_of`; return the reference."""
     train = train or extractor_of
     first, second = (
-        _extracted(half, train(other, world.classes, seed)) for half, other in (world.halves, world.halves[::-1])
+        extracted(half, train(other, world.classes, seed)) for half, other in (world.halves, world.halves[::-1])
     )
     return Reference(first, second, world.classes)
 
 
-def _extracted(half: LabelledImages, extractor: Extractor) -> ExtractedHalf:
-    return ExtractedHalf(half, extractor, list(extract_after_changes(half, extractor)))
+def extracted(half: LabelledImages, extractor: Extractor, coarse: bool = False) -> ExtractedHalf:
+    return ExtractedHalf(half, extractor, list(extract_after_changes(half, extractor, coarse)), coarse=coarse)
 
 
 def extractor_of(images: LabelledImages, classes: int, seed: int) -> Extractor:

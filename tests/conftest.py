@@ -7,9 +7,11 @@ import json
 import os
 import uuid
 from collections.abc import Callable, Generator, Iterator
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import numpy as np
 import pytest
 from PIL import Image
@@ -23,6 +25,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Nothing is fetched: a hub id is planned as it is without a network.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
+# The default suite must take less than ten minutes; `make slow` tries more examples.
+hypothesis.settings.register_profile("few examples", max_examples=40)
+hypothesis.settings.register_profile("many examples", max_examples=400)
+hypothesis.settings.load_profile("few examples")
+
 CLASSES = {"red": (200, 40, 40), "blue": (40, 40, 200)}
 
 
@@ -35,6 +42,15 @@ def skip_in_garbage_collection() -> None:
     """Exempt all objects that exist now: with the modules of torch and diffusers, a collection takes half a second."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    gc.disable()  # what is imported and collected stays
+    try:
+        return (yield)
+    finally:
+        gc.enable()
 
 
 def pytest_collection_finish() -> None:
@@ -56,6 +72,14 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
 
 def pytest_unconfigure() -> None:
     gc.unfreeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_waiting_for_the_disk() -> Iterator[None]:
+    """In this process, files are not forced to the disk: no test cuts the power, and a store does it for every file."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda _: None)
+        yield
 
 
 PLANTED = Path(__file__).parent / "planted_generators.py"
@@ -283,13 +307,17 @@ def s3_server() -> Iterator[str]:
     """The address of a server that speaks S3, on loopback."""
     import logging
 
+    from botocore.loaders import JSONFileLoader
     from moto.server import ThreadedMotoServer
 
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = ThreadedMotoServer("127.0.0.1", 0)
     server.start()
     host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
+    read = cache(partial(JSONFileLoader.load_file, JSONFileLoader()))
+    with pytest.MonkeyPatch.context() as patch:  # every connection reads a megabyte of descriptions of S3
+        patch.setattr(JSONFileLoader, "load_file", lambda _, path: read(path))
+        yield f"http://{host}:{port}"
     server.stop()
 
 

@@ -1,4 +1,7 @@
-"""A study on a Ray cluster of two nodes gives the same results as on one machine, even if processes are killed."""
+"""A study on a Ray cluster of two nodes gives the same results as on one machine, even if processes are killed.
+
+The same study without a kill is run by `tests/engine/workers/test_ray.py`, whose cluster is running already.
+"""
 
 from __future__ import annotations
 
@@ -71,13 +74,6 @@ def assert_equal(run_folder: Path, uninterrupted: Path) -> None:
     assert datasets(run_folder) == datasets(uninterrupted) != {}
     assert records(run_folder) == records(uninterrupted)
     assert files_by_key(run_folder) == files_by_key(uninterrupted)
-
-
-@pytest.mark.usefixtures("ray_cluster")
-def test_study_on_two_nodes_gives_the_same_results(run: list[str], uninterrupted: Path, tmp_path: Path) -> None:
-    run_folder = tmp_path / "ray"
-    end(start(run, run_folder), run_folder)
-    assert_equal(run_folder, uninterrupted)
 
 
 @slow

@@ -199,7 +199,7 @@ def _generators() -> Iterator[tuple[str, ...]]:
             f"{model.max_sequence or 77}" if model.footprint else "",  # None: the tokenizers of CLIP, 77 tokens
             *_memory(model),
             f"{model.licence}{' (gated)' if model.gated else ''}",
-            f"`{model.path_or_id}`{f'; {model.note}' if model.note else ''}",
+            "; ".join(filter(None, (f"`{model.path_or_id}`", *model.other_places, model.note))),
         )
 
 

@@ -132,6 +132,7 @@ def _model_facts(model: Model) -> Iterator[str]:
         yield f"{max(memory, model.footprint.encoding(model.dtype)) / 1e9:.0f} GB with {images} images at once"
     if not is_bundled:
         yield model.path_or_id
+    yield from model.other_places
     if model.note:
         yield model.note
     yield f"licence: {model.licence}{', gated' if model.gated else ''}"

@@ -1,7 +1,6 @@
 import json
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -23,17 +22,8 @@ from prettyuseful.tasks.source import TaskSource
 
 
 def command(folders: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    arguments = [
-        "--real",
-        folders / "real",
-        "--synthetic",
-        folders / "fake",
-        "--out",
-        folders / "out",
-    ]
-    program = [sys.executable, "-c", "from prettyuseful.cli import main; main()", "audit", *map(str, arguments)]
-    program += ["--store", str(folders / "store"), *options]
-    return subprocess.run(program, capture_output=True, text=True, timeout=300, check=False)
+    images = ("--real", folders / "real", "--synthetic", folders / "fake")
+    return call_here("audit", *images, "--out", folders / "out", "--store", folders / "store", *options)
 
 
 def test_every_class_keeps_its_images_and_is_compared_with_equally_many_real_ones(audit_result: Audit) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.cli.commands import call, call_here, one_error
+from tests.cli.commands import call_here, one_error
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_an_audit_prints_a_table_its_answer_and_the_path_of_the_report(shared_ta
         (few / name).mkdir(parents=True)
         (few / name / "0.png").write_bytes((shared_task / "train" / name / "000.png").read_bytes())
     images = ("--real", shared_task / "train", "--synthetic", few, "--out", tmp_path / "out")
-    result = call("audit", *images, "--store", tmp_path / "store", "--workers", 1, "--fail-if", "gap.mean > -2")
+    result = call_here("audit", *images, "--store", tmp_path / "store", "--workers", 1, "--fail-if", "gap.mean > -2")
     assert result.returncode == 1
     assert result.stderr.splitlines()[-1].startswith("failed: few: gap.mean is ")
     assert "few" in result.stdout

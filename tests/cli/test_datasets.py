@@ -129,7 +129,7 @@ def test_images_without_contrast_and_changed_class_names_are_reported(
         (folder_task / split / "red").rename(folder_task / split / "dark_red")
     task = f"{{folder: {folder_task}, classes: {{blue: n01440764}}}}"
     options = ("--task", task, "--images-per-class", 40, "--format", "jpeg", "--quality", 90)
-    result = call(*arguments(planted("RarelyBlack"), folder_task, tmp_path / "out", *options))
+    result = generate(planted("RarelyBlack"), folder_task, tmp_path / "out", *options)
     notes = result.stdout.splitlines()[1:]
     assert "Class names in prompts: 'n01440764' is 'tench', 'dark_red' is 'dark red'." in notes
     assert any(note.startswith("4 of 80 images have no contrast: they are black") for note in notes)
@@ -141,7 +141,7 @@ def test_images_without_contrast_and_changed_class_names_are_reported(
 def test_images_that_show_nothing_are_refused_with_exit_code_2(
     shared_task: Path, planted: Callable[[str], str], tmp_path: Path
 ) -> None:
-    result = call(*arguments(planted("Black"), shared_task, tmp_path / "out"))
+    result = generate(planted("Black"), shared_task, tmp_path / "out")
     assert result.returncode == 2
     message = result.stderr.splitlines()[-1]
     assert message.startswith("error: planted_generators:Black: 8 of 10 images (80.0%) show nothing, more than the ")

@@ -18,9 +18,12 @@ from prettyuseful.records import StudyRecord, read_records
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_exits_with_code_130_and_keeps_its_records(
-    tmp_path: Path, study_text: Callable[..., str], stop: signal.Signals
+    tmp_path: Path, shared_task: Path, planted: Callable[[str], str], stop: signal.Signals
 ) -> None:
-    (tmp_path / "study.yaml").write_text(study_text(images=20, seeds="[0, 1, 2, 3]"))
+    (tmp_path / "study.yaml").write_text(
+        f"version: 1\ntask: {{folder: {shared_task}}}\ntrain: {{seeds: [0, 1, 2, 3]}}\n"
+        f"datasets: {{tiny: {{generator: '{planted('Noise')}', images_per_class: 20, prompts: template}}}}\n"
+    )
     process = subprocess.Popen(
         [*PROGRAM, "run", "study.yaml", "--store", "store", "--workers", "2"],
         cwd=tmp_path,
@@ -70,10 +73,21 @@ def test_what_is_no_text_is_printed_as_its_escape() -> None:
     assert (result.stdout, result.stderr) == ("a\\udcff\n", "")
 
 
-@pytest.mark.parametrize("buffered", ["", "1"])
-@pytest.mark.parametrize("command", [("list", "metrics", "--json"), ("paper",), ("--help",), ("--version",)])
-def test_a_full_disk_behind_stdout_is_a_one_line_error(command: tuple[str, ...], buffered: str) -> None:
-    environment = {**os.environ, "PYTHONUNBUFFERED": buffered}
+@pytest.mark.parametrize(
+    ("command", "unbuffered"),
+    [
+        (("list", "metrics", "--json"), ""),
+        (("--help",), ""),
+        (("--help",), "1"),
+        (("--version",), ""),
+        pytest.param(("list", "metrics", "--json"), "1", marks=pytest.mark.slow),
+        pytest.param(("paper",), "", marks=pytest.mark.slow),
+        pytest.param(("paper",), "1", marks=pytest.mark.slow),
+        pytest.param(("--version",), "1", marks=pytest.mark.slow),
+    ],
+)
+def test_a_full_disk_behind_stdout_is_a_one_line_error(command: tuple[str, ...], unbuffered: str) -> None:
+    environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
     with Path("/dev/full").open("w") as full:
         result = subprocess.run([*PROGRAM, *command], stdout=full, stderr=subprocess.PIPE, text=True, env=environment)
     message = "error: cannot write the output: No space left on device; redirect it to another file\n"

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from tests.cli.commands import call, call_here, one_error
+from tests.cli.commands import call_here, one_error
 
 from prettyuseful.cli.reference import NameKind
 from prettyuseful.names import KINDS
@@ -45,11 +45,11 @@ def test_list_describes_a_user_defined_object(tmp_path: Path) -> None:
         "from prettyuseful.encoders.table import EncoderRow\n"
         "MEAN = EncoderRow('mean', 'mean colour', lambda *_: None)\n"
     )
-    listed = json.loads(call("list", "encoders", "mine.py:MEAN", "--json", cwd=tmp_path).stdout)
+    listed = json.loads(call_here("list", "encoders", "mine.py:MEAN", "--json", cwd=tmp_path).stdout)
     assert listed["mine.py:MEAN"] == "mean: mean colour"
     assert "inception" in listed
-    assert "did you mean 'MEAN'?" in one_error(call("list", "encoders", "mine.py:MEEN", cwd=tmp_path))
-    assert "unknown encoder 'mine'" in one_error(call("list", "encoders", "mine", cwd=tmp_path))
+    assert "did you mean 'MEAN'?" in one_error(call_here("list", "encoders", "mine.py:MEEN", cwd=tmp_path))
+    assert "unknown encoder 'mine'" in one_error(call_here("list", "encoders", "mine", cwd=tmp_path))
 
 
 def test_list_contains_the_models_of_the_paper() -> None:
@@ -82,7 +82,7 @@ def test_an_unknown_kind_of_names_suggests_the_nearest_one() -> None:
 
 
 def test_schema_prints_json() -> None:
-    assert json.loads(call("schema").stdout)["title"] == "Study"
+    assert json.loads(call_here("schema").stdout)["title"] == "Study"
 
 
 def test_the_choices_are_those_of_the_names_module() -> None:

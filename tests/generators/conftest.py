@@ -12,6 +12,7 @@ from tests.generators.reference_pipelines import KINDS, REFINED
 from tests.generators.tiny import build
 
 from prettyuseful.generators.base import Sampling
+from prettyuseful.generators.components import Component
 from prettyuseful.generators.model_rows import MODELS
 from prettyuseful.generators.variants import NO_VARIANT
 
@@ -39,7 +40,7 @@ def tiny_model_name(tiny: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
             MODELS["sdxl-refiner"],
             id="tiny-refined",
             path_or_id=str(tiny("sdxl")),
-            refiner=str(tiny("sdxl-refiner")),
+            components={"refiner": Component(path=str(tiny("sdxl-refiner")))},
             vendor=Sampling(steps=10, cfg=5.0),
             size=None,
             variant=NO_VARIANT,

@@ -49,16 +49,26 @@ def generate_images(
     prompt: str = PROMPT,
     seeds: tuple[int, ...] = SEEDS,
     numerics: Numerics | None = None,
+    sampler: DiffusersSampler | None = None,
     **sampling_fields: Any,
 ) -> np.ndarray:
     sampling, numerics = settings(name, **sampling_fields), numerics or Numerics()
     numerics.apply()
     embeddings = load_embeddings(name, sampling, numerics, prompt)
-    return np.asarray(DiffusersSampler(name, sampling, numerics).sample([embeddings] * len(seeds), seeds))
+    sampler = sampler or DiffusersSampler(name, sampling, numerics)
+    sampler.sampling = sampling
+    return np.asarray(sampler.sample([embeddings] * len(seeds), seeds))
 
 
-known_images = lru_cache(maxsize=None)(generate_images)
-"""Like `generate_images`, but equal calls return the same images, where a test needs them only for a comparison."""
+def more_images(name: str, *arguments: Any, numerics: Numerics | None = None, **sampling_fields: Any) -> np.ndarray:
+    """Like `generate_images`, with a model that stays loaded for other settings."""
+    loaded = {field: sampling_fields.get(field) for field in ("quantise", "step_cache")}
+    sampler = _sampler(name, settings(name, **loaded), numerics or Numerics())
+    return generate_images(name, *arguments, numerics=numerics, sampler=sampler, **sampling_fields)
+
+
+known_images = lru_cache(maxsize=None)(more_images)
+"""Like `more_images`, but equal calls return the same images, where a test needs them only for a comparison."""
 
 
 def reference_images(
@@ -125,3 +135,4 @@ def _generators() -> list[torch.Generator]:
 
 
 _encoder = lru_cache(maxsize=2 * len(KINDS))(PromptEncoder)
+_sampler = lru_cache(maxsize=2 * len(KINDS))(DiffusersSampler)

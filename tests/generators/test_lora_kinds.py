@@ -60,6 +60,15 @@ def test_the_right_model_is_accepted(kind: str, model: str) -> None:
             check_lora(read_lora({key: (16, width)}, "x"), MODELS[model], "x")
 
 
+def test_a_model_without_a_family_whose_blocks_are_known_takes_no_others() -> None:
+    flux, hidream = (
+        read_lora({FORMATS[name][0]: (16, FORMATS[name][1])}, "x") for name in ("FLUX of its vendor", "HiDream")
+    )
+    check_lora(hidream, MODELS["hidream-i1-fast"], "x")
+    with pytest.raises(DataError, match="this LoRA is for FLUX; HiDreamImagePipeline has no block double_blocks"):
+        check_lora(flux, MODELS["hidream-i1-fast"], "x")
+
+
 def test_weights_of_text_encoders_are_told_from_those_of_denoisers() -> None:
     for key in (
         "text_encoder.text_model.encoder.layers.0.self_attn.q_proj.lora_A.weight",

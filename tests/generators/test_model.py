@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from prettyuseful.generators.components import Component
 from prettyuseful.generators.families import FAMILIES
 from prettyuseful.generators.model_rows import MODELS
 
@@ -12,10 +15,17 @@ def test_a_revision_replaces_that_of_the_row() -> None:
     assert model.at_revision("def").source.revision == "def"
 
 
-def test_the_revision_of_a_refiner_follows_a_plus_sign() -> None:
-    model = MODELS["sdxl-refiner"].at_revision("abc+def")
-    assert (model.source.revision, model.refiner_source.revision) == ("abc", "def")
-    assert MODELS["sdxl-refiner"].at_revision("abc").refiner_source.revision is None
+def test_components_of_other_repositories_keep_their_revision() -> None:
+    model = MODELS["sdxl-refiner"].at_revision("abc")
+    assert (model.source.revision, model.refiner_source.revision) == ("abc", None)
+    refiner = Component(id="stabilityai/stable-diffusion-xl-refiner-1.0@def")
+    assert replace(model, components={"refiner": refiner}).refiner_source.revision == "def"
+
+
+def test_a_refiner_is_a_pipeline_of_its_own_and_decodes_with_the_vae_of_the_model() -> None:
+    vae = Component(id="we/vae")
+    model = replace(MODELS["sdxl-refiner"], components={**MODELS["sdxl-refiner"].components, "vae": vae})
+    assert model.source.components == model.refiner_source.components == {"vae": vae}
 
 
 def test_a_family_is_a_row_or_follows_from_the_class_of_the_pipeline() -> None:

@@ -29,7 +29,7 @@ def test_a_name_alone_has_the_content_of_its_model() -> None:
     for name in ("pocket-base", "pocket-turbo"):
         pinned, expected = pin_generator(choice_of(name)), pin_model(name)
         halves = (pinned.whole, pinned.text, pinned.image)
-        assert all((half.source, half.content) == (choice_of(expected.source), expected.content) for half in halves)
+        assert all((half.source, half.content) == (choice_of(expected.name), expected.content) for half in halves)
         assert pinned.added == ()
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import inspect
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,7 +18,7 @@ import pytest
 import torch
 from diffusers.pipelines.cosmos import pipeline_cosmos2_text2image
 from diffusers.pipelines.prx import pipeline_prx, pipeline_prx_pixel
-from pipelines_table import NEWER, how_it_runs, mapped
+from pipelines_table import UNMAPPED, how_it_runs, mapped
 from tests.generators.reference_pipelines import load_pipeline
 from tests.generators.tiny_others import OTHERS, Other, build_other
 
@@ -107,13 +109,31 @@ def test_images_without_guidance_equal_those_of_the_pipeline(name: str, folder_o
 
 @pytest.mark.slow
 def test_every_text_to_image_pipeline_of_diffusers_is_compared() -> None:
-    """At least 90 % of the mapped pipelines that start from text alone run."""
-    classes = [*mapped().values(), *NEWER]
+    """At least 90 % of those that start from text alone run, mapped or not, and none is missing in the table."""
+    classes = [*mapped().values(), *UNMAPPED]
     ways = {name: how_it_runs(name)[0] for name in classes}
     assert {name for name, way in ways.items() if way in ("split", "whole")} == set(OTHERS)
-    from_text = [name for name in mapped().values() if "Control" not in name and "Helios" not in name]
-    assert len(from_text) == 42
-    assert sum(ways[name] != "refused" for name in from_text) >= 0.9 * len(from_text)
+    mapped_from_text = [name for name in mapped().values() if "Control" not in name and "Helios" not in name]
+    assert len(mapped_from_text) == 42
+    for from_text in (mapped_from_text, [*mapped_from_text, *UNMAPPED]):
+        assert sum(ways[name] != "refused" for name in from_text) >= 0.9 * len(from_text)
+    others = {name for name in _pipelines_with_prompts() - {*classes} if how_it_runs(name)[0] != "refused"}
+    assert others <= {"Lumina2Text2ImgPipeline", "LuminaText2ImgPipeline"}  # former names
+
+
+def _pipelines_with_prompts() -> set[str]:
+    """Return the names of all pipelines of diffusers whose call takes a prompt."""
+    found = {}
+    for name in dir(diffusers):
+        with contextlib.suppress(Exception):  # some need packages that are not installed
+            found[name] = getattr(diffusers, name)
+    return {
+        name
+        for name, value in found.items()
+        if isinstance(value, type)
+        and issubclass(value, diffusers.DiffusionPipeline)
+        and "prompt" in inspect.signature(value.__call__).parameters
+    }
 
 
 def test_an_image_depends_only_on_its_prompt_and_its_seed(folder_of: Folders) -> None:
@@ -222,4 +242,5 @@ def reference_images(folder: Path, other: Other, several: bool) -> np.ndarray:
         images = [
             image for seed in SEEDS for image in pipeline(**arguments, generator=torch.Generator().manual_seed(seed))[0]
         ]
-    return np.stack([np.asarray(image) for image in images])
+    pixels = np.stack([np.asarray(image) for image in images])
+    return pixels if pixels.dtype == np.uint8 else np.round(pixels * np.float32(255)).astype(np.uint8)

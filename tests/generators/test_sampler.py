@@ -27,6 +27,7 @@ from tests.generators.reference_pipelines import (
     load_embeddings,
     load_pipeline,
     mean_difference,
+    more_images,
     reference_images,
     settings,
     to_uint8,
@@ -44,6 +45,10 @@ GUIDANCE: dict[str, dict[str, Any]] = {
     "guided": {"cfg": 4.0, "negative": NEGATIVE},
     "guided, no negative": {"cfg": 4.0},
 }
+# One network, two pipelines one after the other, prompts of any length, and masks. Others are `slow` in some tests.
+few_kinds = pytest.mark.parametrize(
+    "kind", [kind if kind in ("sd", REFINED, "flux", "lumina2") else pytest.param(kind, marks=slow) for kind in KINDS]
+)
 # Pipelines that ignore guidance without a negative prompt.
 NEEDED_NEGATIVE = {"flux": "", "flux-schnell": "", "qwen-image": " "}
 
@@ -81,7 +86,7 @@ def test_options_of_a_family_equal_those_of_its_pipeline(
     kind: str, option: dict[str, Any], tiny_model_name: ModelName, tiny: Tiny
 ) -> None:
     fields = {**sampling_fields_of(kind, "guided"), **option}
-    images = generate_images(tiny_model_name(kind), **fields)
+    images = more_images(tiny_model_name(kind), **fields)
     assert np.array_equal(images, reference_images(kind, [tiny(kind)], fields))
     assert mean_difference(images, known_images(tiny_model_name(kind), **sampling_fields_of(kind, "guided"))) > 1
 
@@ -120,31 +125,39 @@ def test_missing_and_empty_negative_differ_for_some_pipelines(kind: str, name: s
     assert differ == (kind in ("sdxl", REFINED, "qwen-image"))
 
 
+@few_kinds
 def test_every_setting_reaches_the_model(name: str) -> None:
     base = known_images(name, cfg=4.0, negative="")
     assert np.array_equal(base, generate_images(name, cfg=4.0, negative=""))
-    assert mean_difference(base, generate_images(name, "a blue dog", cfg=4.0, negative="")) > 1
-    assert mean_difference(base, generate_images(name, cfg=4.0, negative=NEGATIVE)) > 1
-    assert mean_difference(base, generate_images(name, cfg=8.0, negative="")) > 1
-    assert mean_difference(base, generate_images(name, cfg=1.0)) > 1
-    assert mean_difference(base, generate_images(name, cfg=4.0, negative="", steps=STEPS + 2)) > 1
-    assert generate_images(name, cfg=4.0, negative="", size=2 * SIZE).shape == (len(SEEDS), 2 * SIZE, 2 * SIZE, 3)
+    assert mean_difference(base, more_images(name, "a blue dog", cfg=4.0, negative="")) > 1
+    assert mean_difference(base, more_images(name, cfg=4.0, negative=NEGATIVE)) > 1
+    assert mean_difference(base, more_images(name, cfg=8.0, negative="")) > 1
+    assert mean_difference(base, more_images(name, cfg=1.0)) > 1
+    assert mean_difference(base, more_images(name, cfg=4.0, negative="", steps=STEPS + 2)) > 1
+    assert more_images(name, cfg=4.0, negative="", size=2 * SIZE).shape == (len(SEEDS), 2 * SIZE, 2 * SIZE, 3)
 
 
 @pytest.mark.parametrize("cfg", [1.0, 4.0])
 def test_distilled_guidance_reaches_flux(tiny_model_name: ModelName, cfg: float) -> None:
-    weak, strong = (generate_images(tiny_model_name("flux"), cfg=cfg, distilled_guidance=value) for value in (1.0, 8.0))
+    weak, strong = (more_images(tiny_model_name("flux"), cfg=cfg, distilled_guidance=value) for value in (1.0, 8.0))
     assert mean_difference(weak, strong) > 1
 
 
 def test_image_depends_only_on_its_seed(name: str) -> None:
-    first = generate_images(name, seeds=(1, 2, 3), cfg=4.0)
-    assert np.array_equal(generate_images(name, seeds=(3, 1, 2), cfg=4.0), first[[2, 0, 1]])
-    assert np.array_equal(generate_images(name, seeds=(9, 2, 2**63 - 1), cfg=4.0)[1], first[1])
+    first = more_images(name, seeds=(1, 2, 3), cfg=4.0)
+    assert np.array_equal(more_images(name, seeds=(3, 1, 2), cfg=4.0), first[[2, 0, 1]])
+    assert np.array_equal(more_images(name, seeds=(9, 2, 2**63 - 1), cfg=4.0)[1], first[1])
     assert all(mean_difference(first[a], first[b]) > 1 for a, b in [(0, 1), (0, 2), (1, 2)])
 
 
-@pytest.mark.parametrize(("images", "slices"), [(1, [1, 1, 1]), (2, [2, 1]), (100, [3])])
+@pytest.mark.parametrize(
+    ("kind", "images", "slices"),
+    [
+        pytest.param(kind, images, slices, marks=() if kind == "sd" or images == 2 else slow)
+        for kind in KINDS
+        for images, slices in ((1, [1, 1, 1]), (2, [2, 1]), (100, [3]))
+    ],
+)
 def test_decoding_in_slices_gives_the_same_images(
     kind: str, name: str, monkeypatch: pytest.MonkeyPatch, images: int, slices: list[int]
 ) -> None:
@@ -172,7 +185,7 @@ def test_applied_returns_the_settings(kind: str, name: str) -> None:
     assert settings_in_effect["dtype"] == "float32"
     assert str(settings_in_effect["scheduler"]).endswith("Scheduler")
     assert ("distilled_guidance" in settings_in_effect) == (kind == "flux")
-    assert ("refiner" in settings_in_effect) == (kind == REFINED)
+    assert ("components" in settings_in_effect) == (kind == REFINED)
     assert ("max_sequence_length" in settings_in_effect) == (kind not in ("sd", "sdxl", REFINED))
     assert {"step_cache", "quantise", "fused_projections"}.isdisjoint(settings_in_effect)
 
@@ -217,7 +230,7 @@ def test_default_size_is_that_of_the_pipeline(name: str) -> None:
 @pytest.mark.parametrize("cfg", [1.0, 4.0])
 def test_step_cache_changes_images_only_if_enabled(tiny_model_name: ModelName, kind: str, cfg: float) -> None:
     name = tiny_model_name(kind)
-    plain, careful, bold = (generate_images(name, cfg=cfg, steps=6, step_cache=value) for value in (None, 1e-6, 1.0))
+    plain, careful, bold = (more_images(name, cfg=cfg, steps=6, step_cache=value) for value in (None, 1e-6, 1.0))
     assert np.array_equal(plain, careful)
     assert mean_difference(plain, bold) > 1
     settings_in_effect = DiffusersSampler(name, settings(name, step_cache=1.0), Numerics()).applied()
@@ -233,6 +246,7 @@ def test_step_cache_is_reset_between_batches(tiny_model_name: ModelName) -> None
     assert torch.equal(first, sampler.sample([embedding] * 3, SEEDS))
 
 
+@few_kinds
 @pytest.mark.parametrize(("dtype", "fuse"), [pytest.param("float32", False, marks=slow), ("bfloat16", True)])
 def test_quantisation_keeps_the_denoiser_in_8_bits_and_changes_images(name: str, dtype: DType, fuse: bool) -> None:
     numerics = Numerics(dtype=dtype, fuse_projections=fuse, memory_format="channels_last")
@@ -242,17 +256,17 @@ def test_quantisation_keeps_the_denoiser_in_8_bits_and_changes_images(name: str,
     denoiser = getattr(sampler.pipeline, sampler.model.kind.denoiser)
     assert torch.float8_e4m3fn in {weight.dtype for weight in denoiser.parameters()}
     assert sampler.applied()["quantise"] == "float8"
-    assert 0 < mean_difference(generate_images(name, numerics=numerics, cfg=1.0), images) < 40
+    assert 0 < mean_difference(more_images(name, numerics=numerics, cfg=1.0), images) < 40
 
 
 def test_requested_attention_kernel_is_used(tiny_model_name: ModelName) -> None:
     for kind in ("sd", "flux"):
         chosen, plain = (
-            generate_images(tiny_model_name(kind), numerics=Numerics(attention=kernel)) for kernel in ("auto", "math")
+            more_images(tiny_model_name(kind), numerics=Numerics(attention=kernel)) for kernel in ("auto", "math")
         )
         assert np.abs(chosen.astype(int) - plain).max() <= 1
         with pytest.raises(RuntimeError, match=r"No (viable backend|available kernel)"):
-            generate_images(tiny_model_name(kind), numerics=Numerics(attention="cudnn"))  # not available on a CPU
+            more_images(tiny_model_name(kind), numerics=Numerics(attention="cudnn"))  # not available on a CPU
 
 
 def test_values_that_are_not_finite_are_refused(tiny_model_name: ModelName) -> None:
@@ -269,7 +283,7 @@ def test_values_that_are_not_finite_are_refused(tiny_model_name: ModelName) -> N
 
 def test_layout_and_fusion_do_not_change_the_images(name: str) -> None:
     options = Numerics(fuse_projections=True, memory_format="channels_last")
-    images = generate_images(name, cfg=4.0, numerics=options)
+    images = more_images(name, cfg=4.0, numerics=options)
     assert np.abs(known_images(name, cfg=4.0).astype(int) - images).max() <= 2
 
 
@@ -318,7 +332,7 @@ def test_masks_are_repeated_like_the_embeddings(tiny_model_name: ModelName, tiny
     seeds = [torch.Generator().manual_seed(seed) for seed in (1, 2, 1, 2)]
     pipeline_images = to_uint8(pipeline(**both, **options, generator=seeds, num_images_per_prompt=2).images)
     without: dict[str, Any] = {"instruction": False} if kind == "sana" else {}  # as the embeddings above
-    images = np.concatenate([generate_images(name, prompt, seeds=(1, 2), cfg=1.0, **without) for prompt in prompts])
+    images = np.concatenate([more_images(name, prompt, seeds=(1, 2), cfg=1.0, **without) for prompt in prompts])
     assert np.abs(images.astype(int) - correct).max() <= 1
     if np.abs(pipeline_images.astype(int) - correct).max() <= 1:
         pytest.skip(f"this version of diffusers repeats the masks of {kind} correctly")

@@ -130,3 +130,18 @@ def test_distilled_model_without_default_requires_a_value() -> None:
     with pytest.raises(DataError, match="set distilled_guidance"):
         resolve_sampling("vendor", model)
     assert resolve_sampling(Sampling(distilled_guidance=2), model).distilled_guidance == 2
+
+
+def test_arguments_of_the_vendor_stay_where_a_study_gives_others() -> None:
+    model = MODELS["stable-cascade"]
+    assert resolve_sampling("vendor", model).arguments == {"prior_num_inference_steps": 20, "prior_guidance_scale": 4.0}
+    found = resolve_sampling(Sampling(arguments={"prior_guidance_scale": 2.0}), model)
+    assert found.arguments == {"prior_num_inference_steps": 20, "prior_guidance_scale": 2.0}
+
+
+def test_a_pipeline_that_guides_its_prior_takes_a_negative_prompt_without_cfg() -> None:
+    found = resolve_sampling(Sampling(negative="blurry"), MODELS["wuerstchen"])
+    assert (found.cfg, found.negative) == (1.0, "blurry")
+    assert resolve_sampling("vendor", MODELS["wuerstchen"]).negative is None
+    with pytest.raises(DataError, match="ignores the negative prompt at cfg 1"):
+        resolve_sampling(Sampling(negative="blurry"), MODELS["z-image-turbo"])

@@ -15,7 +15,9 @@ from tests.generators.reference_pipelines import PROMPT, SEEDS, load_pipeline, s
 
 from prettyuseful.errors import DataError
 from prettyuseful.generators.choice import GeneratorChoice, WeightFile
+from prettyuseful.generators.components import Component
 from prettyuseful.generators.pinning import pin_generator
+from prettyuseful.generators.sampler import DiffusersSampler
 from prettyuseful.generators.single_file import CheckpointParts, checkpoint_parts
 from prettyuseful.generators.text_to_image import TextToImage
 from prettyuseful.numerics import Numerics
@@ -72,6 +74,18 @@ def test_networks_that_a_file_lacks_are_those_of_the_model(tiny: Tiny, save_chec
     assert pinned.text.content == pin_generator(plain).text.content
     assert pinned.text.source.single_file is None
     assert pinned.image.content != pin_generator(plain).image.content
+
+
+def test_components_of_another_place_replace_those_of_the_file(
+    tiny: Tiny, save_checkpoint: SaveFile, other_weights: Path
+) -> None:
+    model = str(other_weights)
+    file, vae = WeightFile(path=str(save_checkpoint())), {"vae": Component(path=model)}
+    choice = GeneratorChoice(model=model, single_file=file, components=vae)
+    loaded = DiffusersSampler(choice, settings(model, cfg=1.0), Numerics()).pipeline
+    for network, folder in ((loaded.vae, other_weights), (loaded.unet, tiny("sd"))):
+        expected = load_pipeline(folder).components["vae" if network is loaded.vae else "unet"].state_dict()
+        assert all(torch.equal(tensor, expected[name]) for name, tensor in network.state_dict().items())
 
 
 def test_parts_are_known_from_the_names_of_the_tensors() -> None:

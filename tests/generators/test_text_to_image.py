@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 import torch
-from tests.generators.reference_pipelines import NEGATIVE, known_images, settings
+from tests.generators.reference_pipelines import KINDS, NEGATIVE, known_images, settings
 
 from prettyuseful.generators.embeddings import Embedding
 from prettyuseful.generators.text_to_image import TextToImage
@@ -19,26 +20,32 @@ PROMPTS = (
     "a blue dog",
     "",
 )
-GUIDANCE = ({"cfg": 1.0}, {"cfg": 4.0}, {"cfg": 4.0, "negative": NEGATIVE})
+NEGATIVE_GUIDANCE = {"cfg": 4.0, "negative": NEGATIVE}
 SEEDS = (5, 2**62 + 1, 7, 8)
 
 
-def test_an_image_does_not_depend_on_the_other_prompts_of_its_batch(name: str) -> None:
+@pytest.mark.parametrize(
+    ("kind", "guidance"),
+    [
+        pytest.param(kind, guidance, marks=() if kind == "sd" or guidance == NEGATIVE_GUIDANCE else pytest.mark.slow)
+        for kind in KINDS
+        for guidance in ({"cfg": 1.0}, {"cfg": 4.0}, NEGATIVE_GUIDANCE)
+    ],
+)
+def test_an_image_does_not_depend_on_the_other_prompts_of_its_batch(name: str, guidance: dict[str, Any]) -> None:
     """It equals the image of the same seed beside copies of its own prompt, bit for bit, wherever it is."""
-    model = TextToImage(name, settings(name), Numerics())
-    for guidance in GUIDANCE:
-        model.sampler.sampling = settings(name, **guidance)
-        embeddings = list(model.encode(PROMPTS).values())
-        if not model.sampler.model.kind.mixes_prompts:
-            assert len({tokens_of(embedding) for embedding in embeddings}) > 1
-            return
-        shapes = [{key: tensor.shape for key, tensor in embedding.items()} for embedding in embeddings]
-        assert all(shape == shapes[0] for shape in shapes)
-        mixed = model.sampler.sample(embeddings, SEEDS)
-        turned = model.sampler.sample([*embeddings[1:], embeddings[0]], (*SEEDS[1:], SEEDS[0]))
-        assert torch.equal(turned.roll(1, 0), mixed)
-        for number, embedding in enumerate(embeddings):
-            assert torch.equal(model.sampler.sample([embedding] * 4, SEEDS)[number], mixed[number]), guidance
+    model = TextToImage(name, settings(name, **guidance), Numerics())
+    embeddings = list(model.encode(PROMPTS).values())
+    if not model.sampler.model.kind.mixes_prompts:
+        assert len({tokens_of(embedding) for embedding in embeddings}) > 1
+        return
+    shapes = [{key: tensor.shape for key, tensor in embedding.items()} for embedding in embeddings]
+    assert all(shape == shapes[0] for shape in shapes)
+    mixed = model.sampler.sample(embeddings, SEEDS)
+    turned = model.sampler.sample([*embeddings[1:], embeddings[0]], (*SEEDS[1:], SEEDS[0]))
+    assert torch.equal(turned.roll(1, 0), mixed)
+    for number, embedding in enumerate(embeddings):
+        assert torch.equal(model.sampler.sample([embedding] * 4, SEEDS)[number], mixed[number])
 
 
 def tokens_of(embedding: Embedding) -> int:

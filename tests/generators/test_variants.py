@@ -10,6 +10,7 @@ from prettyuseful.generators.variants import (
     ChosenVariant,
     check_variant,
     variants_of,
+    weights_of_variant,
 )
 
 
@@ -40,3 +41,24 @@ def test_an_unknown_variant_names_the_known_ones() -> None:
     check_variant("a", "fp16", ())  # nothing is known
     with pytest.raises(DataError, match=r"^'a' has no weights of the variant 'fp8'; available: default, fp16$"):
         check_variant("a", "fp8", ("default", "fp16"))
+
+
+@pytest.mark.parametrize(
+    ("variant", "expected"),
+    [
+        ("fp16", ["unet/diffusion_pytorch_model.fp16.safetensors"]),
+        (DEFAULT, [f"unet/diffusion_pytorch_model-0000{i}-of-00002.safetensors" for i in (1, 2)]),
+        ("bf16", [f"unet/diffusion_pytorch_model-0000{i}-of-00002.safetensors" for i in (1, 2)]),  # there is none
+    ],
+)
+def test_weights_of_a_variant_are_all_of_its_parts_and_no_pickles(variant: str, expected: list[str]) -> None:
+    files = [
+        "unet/config.json",
+        "unet/diffusion_pytorch_model.bin",
+        "unet/diffusion_pytorch_model.fp16.safetensors",
+        "unet/diffusion_pytorch_model-00001-of-00002.safetensors",
+        "unet/diffusion_pytorch_model-00002-of-00002.safetensors",
+    ]
+    assert weights_of_variant(files, variant) == expected
+    assert weights_of_variant(files[:2], variant) == files[1:2]
+    assert weights_of_variant([], variant) == []

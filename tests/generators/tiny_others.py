@@ -5,6 +5,7 @@ The sizes of many networks are those of the tests of diffusers (Apache-2.0).
 
 from __future__ import annotations
 
+import inspect
 import re
 import tempfile
 from collections.abc import Callable, Mapping
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import diffusers
+import torch
 import transformers
 from tests.generators import tiny
 from tests.generators.tiny import (
@@ -67,6 +69,18 @@ _TEMPLATE = (
 )
 
 
+_MODULES = {
+    "PaellaVQModel": "wuerstchen",
+    "RobertaSeriesModelWithTransformation": "alt_diffusion",
+    "UNetFlatConditionModel": "versatile_diffusion",
+    "UniDiffuserModel": "unidiffuser",
+    "UniDiffuserTextDecoder": "unidiffuser",
+    "WuerstchenDiffNeXt": "wuerstchen",
+    "WuerstchenPrior": "wuerstchen",
+}
+"""The module of a component in the index of its vendor."""
+
+
 def build_other(class_name: str, folder: Path) -> Path:
     """Save the pipeline of a class in the folder."""
     OTHERS[class_name].make().save_pretrained(folder)
@@ -76,8 +90,8 @@ def build_other(class_name: str, folder: Path) -> Path:
         file.write_text(transformers.T5GemmaConfig(encoder=encoder, is_encoder_decoder=False).to_json_string(), "utf-8")
     index = folder / "model_index.json"
     text = re.sub(r'\[\s*"tests[^]]*\]', "[null, null]", index.read_text("utf-8"))
-    for name in ("PaellaVQModel", "WuerstchenDiffNeXt", "WuerstchenPrior"):  # as in the repositories of their vendor
-        text = re.sub(rf'"diffusers",(\s*"{name}")', r'"wuerstchen",\1', text)
+    for name, module in _MODULES.items():
+        text = re.sub(rf'"diffusers",(\s*"{name}")', rf'"{module}",\1', text)
     index.write_text(text, "utf-8")
     return folder
 
@@ -670,14 +684,18 @@ def _kandinsky_unet(**config: Any) -> Any:
     )
 
 
+def _roberta_tokenizer() -> Any:
+    words = sorted(set(" ".join(TEXTS).split()))
+    special = [(token, 0.0) for token in ("<s>", "<pad>", "</s>", "<unk>")]
+    return transformers.XLMRobertaTokenizer(
+        vocab=[*special, ("\u2581", -1.0), *((f"\u2581{word}", -1.0) for word in words), ("<mask>", 0.0)]
+    )
+
+
 def _kandinsky() -> Any:
     from diffusers.pipelines.kandinsky.text_encoder import MCLIPConfig, MultilingualCLIP
 
-    words = sorted(set(" ".join(TEXTS).split()))
-    special = [(token, 0.0) for token in ("<s>", "<pad>", "</s>", "<unk>")]
-    tokenizer = transformers.XLMRobertaTokenizer(
-        vocab=[*special, ("\u2581", -1.0), *((f"\u2581{word}", -1.0) for word in words), ("<mask>", 0.0)]
-    )
+    tokenizer = _roberta_tokenizer()
     config = MCLIPConfig(
         numDims=WIDTH,
         transformerDimensions=WIDTH,
@@ -1332,7 +1350,229 @@ def _prx_pixel() -> Any:
     )
 
 
+def _sd_variant(class_name: str, **changed: Any) -> Callable[[], Any]:
+    """Return what makes a pipeline of the components of Stable Diffusion, some of them changed."""
+
+    def make() -> Any:
+        parts = {**_components("sd"), **{name: part() for name, part in changed.items()}}
+        found = getattr(diffusers, class_name)
+        if "image_encoder" in inspect.signature(found.__init__).parameters:
+            parts.setdefault("image_encoder", None)
+        return found(**parts, **NO_CHECKER)
+
+    return make
+
+
+def _ddim() -> Any:
+    return diffusers.DDIMScheduler(**NOISE, clip_sample=False, set_alpha_to_one=False)
+
+
+def _ddim_parallel() -> Any:
+    return diffusers.DDIMParallelScheduler(**NOISE, clip_sample=False, set_alpha_to_one=False)
+
+
+def _vae_with_depth() -> Any:
+    return make_vae(in_channels=6, out_channels=6)
+
+
+def _alt_diffusion() -> Any:
+    from diffusers.pipelines.deprecated.alt_diffusion import RobertaSeriesModelWithTransformation
+    from diffusers.pipelines.deprecated.alt_diffusion.modeling_roberta_series import RobertaSeriesConfig
+
+    tokenizer = _roberta_tokenizer()
+    tokenizer.model_max_length = 77
+    config = RobertaSeriesConfig(
+        hidden_size=WIDTH,
+        project_dim=WIDTH,
+        intermediate_size=WIDTH,
+        num_attention_heads=2,
+        num_hidden_layers=2,
+        vocab_size=len(tokenizer) + 8,
+    )
+    parts = {**_components("sd"), "tokenizer": tokenizer}
+    parts["text_encoder"] = make_random(RobertaSeriesModelWithTransformation, config)
+    return diffusers.AltDiffusionPipeline(**parts, **NO_CHECKER)
+
+
+def _amused() -> Any:
+    tokenizer = make_clip_tokenizer()
+    return diffusers.AmusedPipeline(
+        vqvae=make_random(
+            diffusers.VQModel,
+            block_out_channels=[8],
+            down_block_types=["DownEncoderBlock2D"],
+            up_block_types=["UpDecoderBlock2D"],
+            latent_channels=8,
+            layers_per_block=1,
+            norm_num_groups=8,
+            num_vq_embeddings=16,
+            sample_size=8,
+            mid_block_add_attention=False,
+            lookup_from_codebook=True,
+        ),
+        tokenizer=tokenizer,
+        text_encoder=make_clip(transformers.CLIPTextModelWithProjection, tokenizer),
+        transformer=make_random(
+            diffusers.UVit2DModel,
+            hidden_size=8,
+            cond_embed_dim=WIDTH,
+            encoder_hidden_size=WIDTH,
+            micro_cond_encode_dim=2,
+            micro_cond_embed_dim=10,
+            vocab_size=32,
+            codebook_size=16,
+            in_channels=8,
+            block_out_channels=8,
+            num_res_blocks=1,
+            downsample=True,
+            upsample=True,
+            block_num_heads=1,
+            num_hidden_layers=1,
+            num_attention_heads=1,
+            intermediate_size=8,
+            sample_size=8,
+        ),
+        scheduler=diffusers.AmusedScheduler(mask_token_id=31),
+    )
+
+
+def _latent_diffusion() -> Any:
+    from diffusers.pipelines.latent_diffusion.pipeline_latent_diffusion import LDMBertConfig, LDMBertModel
+
+    tokenizer = make_clip_tokenizer()
+    config = LDMBertConfig(
+        vocab_size=len(tokenizer),
+        d_model=WIDTH,
+        encoder_layers=2,
+        encoder_ffn_dim=WIDTH,
+        encoder_attention_heads=2,
+        head_dim=16,
+    )
+    return diffusers.LDMTextToImagePipeline(
+        vqvae=make_vae(),
+        bert=make_random(LDMBertModel, config),
+        tokenizer=tokenizer,
+        unet=make_unet(cross_attention_dim=WIDTH),
+        scheduler=_ddim(),
+    )
+
+
+def _stable_unclip() -> Any:
+    from diffusers.pipelines.stable_diffusion.stable_unclip_image_normalizer import StableUnCLIPImageNormalizer
+
+    sd, prior, tokenizer = _components("sd"), _prior_parts(), make_clip_tokenizer()
+    return diffusers.StableUnCLIPPipeline(
+        prior_tokenizer=tokenizer,
+        prior_text_encoder=make_clip(transformers.CLIPTextModelWithProjection, tokenizer, seed=1),
+        prior=prior["prior_prior"],
+        prior_scheduler=diffusers.DDPMScheduler(
+            variance_type="fixed_small_log", prediction_type="sample", clip_sample=True, clip_sample_range=5.0
+        ),
+        image_normalizer=make_random(StableUnCLIPImageNormalizer, embedding_dim=WIDTH),
+        image_noising_scheduler=diffusers.DDPMScheduler(beta_schedule="squaredcos_cap_v2"),
+        tokenizer=sd["tokenizer"],
+        text_encoder=sd["text_encoder"],
+        unet=make_unet(
+            cross_attention_dim=WIDTH, class_embed_type="projection", projection_class_embeddings_input_dim=2 * WIDTH
+        ),
+        scheduler=_ddim(),
+        vae=sd["vae"],
+    )
+
+
+def _unidiffuser() -> Any:
+    from diffusers.pipelines.deprecated.unidiffuser import UniDiffuserModel, UniDiffuserTextDecoder
+
+    prior, clip_tokenizer = _prior_parts(), make_clip_tokenizer()
+    words = transformers.GPT2Tokenizer().train_new_from_iterator(TEXTS, vocab_size=600)
+    decoder = make_random(
+        UniDiffuserTextDecoder,
+        prefix_length=77,
+        prefix_inner_dim=WIDTH,
+        prefix_hidden_dim=WIDTH,
+        vocab_size=len(words),
+        n_positions=128,
+        n_embd=WIDTH,
+        n_layer=1,
+        n_head=2,
+    )
+    head = decoder.transformer.lm_head  # safetensors files hold no shared weights
+    head.weight = torch.nn.Parameter(head.weight.detach().clone())
+    return diffusers.UniDiffuserPipeline(
+        vae=make_vae(),
+        text_encoder=make_clip(transformers.CLIPTextModel, clip_tokenizer),
+        image_encoder=prior["prior_image_encoder"],
+        clip_image_processor=prior["prior_image_processor"],
+        clip_tokenizer=clip_tokenizer,
+        text_decoder=decoder,
+        text_tokenizer=words,
+        unet=make_random(
+            UniDiffuserModel,
+            text_dim=WIDTH,
+            clip_img_dim=WIDTH,
+            num_text_tokens=77,
+            num_attention_heads=2,
+            attention_head_dim=8,
+            in_channels=LATENTS,
+            out_channels=LATENTS,
+            num_layers=2,
+            norm_num_groups=16,
+            sample_size=16,
+            patch_size=2,
+            activation_fn="gelu",
+            num_embeds_ada_norm=1000,
+            norm_type="layer_norm",
+            use_patch_pos_embed=True,
+            ff_final_dropout=True,
+            use_data_type_embedding=False,
+        ),
+        scheduler=_ddim(),
+    )
+
+
+def _versatile() -> Any:
+    from diffusers.pipelines.deprecated.versatile_diffusion.modeling_text_unet import UNetFlatConditionModel
+
+    tokenizer = make_clip_tokenizer()
+    text_unet = make_random(
+        UNetFlatConditionModel,
+        sample_size=8,
+        block_out_channels=(16, 32),
+        layers_per_block=1,
+        down_block_types=("DownBlockFlat", "CrossAttnDownBlockFlat"),
+        up_block_types=("CrossAttnUpBlockFlat", "UpBlockFlat"),
+        norm_num_groups=4,
+        attention_head_dim=(2, 4),
+        cross_attention_dim=WIDTH,
+    )
+    return diffusers.VersatileDiffusionTextToImagePipeline(
+        tokenizer=tokenizer,
+        text_encoder=make_clip(transformers.CLIPTextModelWithProjection, tokenizer),
+        image_unet=make_unet(cross_attention_dim=WIDTH),
+        text_unet=text_unet,
+        vae=make_vae(),
+        scheduler=_ddim(),
+    )
+
+
 OTHERS: dict[str, Other] = {
+    "AltDiffusionPipeline": Other(_alt_diffusion),
+    "AmusedPipeline": Other(_amused, size=16),
+    "LDMTextToImagePipeline": Other(_latent_diffusion, **NO_NEGATIVE),
+    "SemanticStableDiffusionPipeline": Other(_sd_variant("SemanticStableDiffusionPipeline", scheduler=_ddim)),
+    "StableDiffusionLDM3DPipeline": Other(  # its depth maps cannot be made with new versions of Pillow
+        _sd_variant("StableDiffusionLDM3DPipeline", vae=_vae_with_depth), call={"output_type": "np"}
+    ),
+    "StableDiffusionModelEditingPipeline": Other(_sd_variant("StableDiffusionModelEditingPipeline")),
+    "StableDiffusionPanoramaPipeline": Other(_sd_variant("StableDiffusionPanoramaPipeline", scheduler=_ddim)),
+    "StableDiffusionParadigmsPipeline": Other(
+        _sd_variant("StableDiffusionParadigmsPipeline", scheduler=_ddim_parallel)
+    ),
+    "StableDiffusionPipelineSafe": Other(_sd_variant("StableDiffusionPipelineSafe", scheduler=_ddim)),
+    "StableDiffusionSAGPipeline": Other(_sd_variant("StableDiffusionSAGPipeline", scheduler=_ddim)),
+    "StableUnCLIPPipeline": Other(_stable_unclip),
+    "UniDiffuserPipeline": Other(_unidiffuser),
+    "VersatileDiffusionTextToImagePipeline": Other(_versatile),
     "KolorsPipeline": Other(_kolors),
     "GlmImagePipeline": Other(_glm_image, **NO_NEGATIVE),
     "Cosmos2TextToImagePipeline": Other(_cosmos2),

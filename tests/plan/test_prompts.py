@@ -12,6 +12,7 @@ from tests.plan.plans import dataset, keys, specs
 
 from prettyuseful.engine.cost import Rates
 from prettyuseful.generators.model_rows import MODELS
+from prettyuseful.generators.pipelines import component_names
 from prettyuseful.plan.study import Plan
 from prettyuseful.steps.generation import GenerateSpec
 from prettyuseful.steps.prompts import CaptionSpec, DescribeSpec, EncodeSpec, PromptSpec
@@ -190,7 +191,8 @@ def test_captions_reserve_a_gpu_only_where_the_model_runs_in_the_step(plan_of: P
 
 def recorded(folder: Path, pipeline: str) -> str:
     """Return a data set of a pipeline without a family; planning reads no more than its index."""
-    (folder / "model_index.json").write_text(json.dumps({"_class_name": pipeline}))
+    index = {"_class_name": pipeline, **dict.fromkeys(component_names(pipeline), ("diffusers", "ModelMixin"))}
+    (folder / "model_index.json").write_text(json.dumps(index))
     return f"a: {{generator: {folder}, images_per_class: 150, sampling: {{steps: 5, arguments: {{}}}}}}"
 
 

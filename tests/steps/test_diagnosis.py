@@ -43,7 +43,8 @@ from .conftest import Make, make_in
 
 SIDE = 16
 VIEW = View(SIDE, SIDE)
-SETUP = Setup(VIEW, SIDE, images=SampleSize(104, 12))  # 26 images per class of each half, and 52 of a data set
+# 26 images per class of each half, and 52 of a data set; few candidate changes.
+SETUP = Setup(VIEW, SIDE, images=SampleSize(104, 12), coarse=True)
 SPEC = DiagnoseSpec(setup=SETUP, numerics=Numerics())
 RECIPE: Recipe = replace(
     SMALL, stored_size=SIDE, resize=SIDE, epochs=4, augmentation=replace(SMALL.augmentation, size=SIDE)

@@ -7,11 +7,12 @@ import json
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
 import torch
+from tests.hub_server import go_offline
 
 from prettyuseful.data.dataset import Row, read_shard
 from prettyuseful.data.images import decode
@@ -25,6 +26,7 @@ from prettyuseful.engine.store.local import LocalStore
 from prettyuseful.errors import DataError, MemoryLimitError, StepFailedError
 from prettyuseful.generators.base import Drawn, Request, Sampling
 from prettyuseful.generators.choice import choice_of
+from prettyuseful.generators.conditions.image_prompt import Adapter, ImagePrompt
 from prettyuseful.generators.encoder import PromptEncoder
 from prettyuseful.generators.sampler import DiffusersSampler
 from prettyuseful.numerics import Numerics
@@ -537,3 +539,24 @@ def break_images(monkeypatch: pytest.MonkeyPatch, broken: set[int]) -> None:
 
     monkeypatch.setattr(DiffusersSampler, "_load", broken_load)
     release_model()
+
+
+def test_an_adapter_whose_commit_is_unknown_can_be_planned_but_not_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    go_offline(monkeypatch)
+    condition = ImagePrompt(adapter=Adapter(id="we/adapter")).pin()
+    spec = GenerateSpec(
+        generator="tiny",
+        model=Pinned(source=choice_of("tiny"), content="x"),
+        sampling=SAMPLING,
+        label=0,
+        images=1,
+        prompts=1,
+        seed=0,
+        micro_batch=1,
+        numerics=Numerics(),
+        first=0,
+        stop=1,
+        condition=condition,
+    )
+    with pytest.raises(DataError, match=r"the commit of 'an image prompt of scale 0\.6' is unknown.*we/adapter"):
+        spec._open(cast("Any", None), [], None)

@@ -183,6 +183,8 @@ def is_ambiguous(typo: str, others: Collection[str]) -> bool:
     )
 
 
+# Each edit is made in hundreds of fields: 2 edits in the default suite.
+few_edits = settings(max_examples=settings().max_examples // 20, derandomize=True, deadline=None)
 EDITS = st.tuples(st.sampled_from(["drop", "double", "replace", "swap"]), st.floats(0, 1))
 JARGON = re.compile(
     r"function-|literal\[|tuple\[|constrained|\binput\b|dictionary|\binstance\b|\b("
@@ -198,7 +200,7 @@ def test_every_model_of_the_schema_is_tested() -> None:
     assert (len(models), len(MODELS), len(FIELDS)) > (25, 40, 150)
 
 
-@settings(max_examples=6, derandomize=True, deadline=None)
+@few_edits
 @given(EDITS)
 def test_a_misspelt_key_is_reported_with_path_nearest_key_and_valid_keys(edit: tuple[str, float]) -> None:
     for location, model, name in FIELDS:
@@ -228,7 +230,7 @@ def test_a_value_of_another_type_is_reported_with_path_and_expected_type(value: 
     assert count > 100
 
 
-@settings(max_examples=4, derandomize=True, deadline=None)
+@few_edits
 @given(EDITS)
 def test_a_misspelt_choice_is_reported_with_the_nearest_choice(edit: tuple[str, float]) -> None:
     for location in ALL[1:]:
@@ -245,7 +247,7 @@ def test_a_misspelt_choice_is_reported_with_the_nearest_choice(edit: tuple[str, 
                 assert re.fullmatch(rf"{re.escape(location.path)}(\.[a-z]+)?: expected .+{end}", message), message
 
 
-@settings(max_examples=4, derandomize=True, deadline=None)
+@few_edits
 @given(EDITS)
 def test_a_misspelt_kind_is_reported_with_the_nearest_kind(edit: tuple[str, float]) -> None:
     for location in ALL:

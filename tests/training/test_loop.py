@@ -156,7 +156,7 @@ def test_gradients_of_parts_add_up_to_the_batch(pixels: Pixels, tmp_path: Path) 
     """Equal up to rounding, in a network without batch norm."""
     result = []
     for at_once in (None, 16, 6):
-        numerics, vit = TrainingNumerics(images_at_once=at_once), fresh(architecture="vit_tiny_patch16_224")
+        numerics, vit = TrainingNumerics(images_at_once=at_once), fresh(architecture="test_vit")
         result.append(weights(fit_from(vit, pixels, tmp_path, epochs=1, learning_rate=1e-4, numerics=numerics)))
     whole, same, parts = ([state[name] for name in result[0]] for state in result)
     assert all(torch.equal(a, b) for a, b in zip(whole, same, strict=True))
@@ -174,7 +174,7 @@ def test_on_a_small_accelerator_gradients_are_accumulated(
         numerics = TrainingNumerics(images_at_once=at_once)
         return fit_from(fresh(architecture=architecture), pixels, tmp_path, epochs=1, numerics=numerics)
 
-    vit = "vit_tiny_patch16_224"
+    vit = "test_vit"
     expected = {name: weights(trained(name, at_once)) for name, at_once in ((vit, 2), ("resnet10t", None))}
     monkeypatch.setattr("prettyuseful.training.memory._MIN_IMAGES", 1)
     for name, chosen in ((vit, 2), ("resnet10t", None)):

@@ -36,7 +36,15 @@ def counted_peak(classifier: Classifier) -> int:
     return counted.peak
 
 
-@pytest.mark.parametrize("architecture", ["small", "resnet10t", "vit_tiny_patch16_224", "swin_tiny_patch4_window7_224"])
+@pytest.mark.parametrize(
+    "architecture",
+    [
+        "small",
+        "resnet10t",
+        "vit_tiny_patch16_224",
+        pytest.param("swin_tiny_patch4_window7_224", marks=pytest.mark.slow),
+    ],
+)
 def test_prediction_is_near_the_counted_tensors(architecture: str) -> None:
     classifier = ready(architecture)
     before = {name: value.clone() for name, value in classifier.network.state_dict().items()}

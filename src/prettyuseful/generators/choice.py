@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
 from pydantic import (
@@ -14,56 +13,32 @@ from pydantic import (
     SerializerFunctionWrapHandler,
     StringConstraints,
     model_serializer,
-    model_validator,
 )
 
 from prettyuseful.fields import BareName, RelativePath, resolve_existing_path, resolve_images_or_plugin
+from prettyuseful.generators.components import Component
 from prettyuseful.generators.conditions.rows import AnyCondition
+from prettyuseful.generators.locations import Location
 from prettyuseful.generators.model import Model
 from prettyuseful.generators.model_rows import MODELS
 from prettyuseful.generators.models import find_model
 from prettyuseful.generators.variants import VARIANT, ChosenVariant
-from prettyuseful.hub.ids import is_hub_id
 from prettyuseful.numerics import DType
-from prettyuseful.paths import exists
 
 _WEIGHTS = "a .safetensors file, or a folder that holds one; as plain text also a hub id or, in lora, a name in tune"
 
 
-class WeightFile(BareName):
+class WeightFile(Location):
     """A safetensors file of this machine (`path`) or of a hub repository (`id`, and `file` where it has several)."""
 
-    bare_field: ClassVar[str] = "path"
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
     path: Annotated[str, RelativePath(resolve_existing_path)] | None = Field(None, min_length=1, description=_WEIGHTS)
-    id: str | None = Field(None, description="a hub id, owner/name or owner/name@revision")
     file: str | None = Field(
         None, min_length=1, description="name of the file within the folder or repository, if it has several"
     )
 
-    @model_validator(mode="after")
-    def _has_one_location(self) -> WeightFile:
-        if (self.path is None) == (self.id is None):
-            raise ValueError("set exactly one of path and id")
-        if self.id is not None and not is_hub_id(self.id):
-            raise ValueError(f"id: {self.id!r} is not a hub id; expected owner/name or owner/name@revision")
-        return self
-
-    @property
-    def location(self) -> str:
-        """The path or the hub id."""
-        return self.path or self.id or ""
-
-    @property
-    def on_hub(self) -> bool:
-        """Whether the location is a hub id: plain text may be one, unless such a file exists."""
-        return self.id is not None or (is_hub_id(self.location) and not exists(self.location))
-
     @property
     def shown(self) -> str:
-        """The location for messages and records, without the folders of this machine."""
-        name = self.location if self.on_hub else Path(self.location).name
-        return f"{name}/{self.file}" if self.file else name
+        return f"{super().shown}/{self.file}" if self.file else super().shown
 
 
 class Lora(WeightFile):
@@ -109,6 +84,12 @@ class GeneratorChoice(BareName):
         "configuration, such as {class: EulerDiscreteScheduler, timestep_spacing: trailing}; other options are those "
         "of the model",
     )
+    components: dict[str, Component] = Field(
+        default_factory=dict,
+        description="components of the pipeline from other places, by name, such as {vae: OWNER/NAME} or {text_encoder:"
+        " {path: FOLDER}}; they are added to those of the model or replace them. prior names the whole pipeline of the "
+        "prior of a combined pipeline, and refiner that of an SDXL refiner",
+    )
     variant: Annotated[str, StringConstraints(pattern=rf"^{VARIANT}$")] | None = Field(
         None,
         description="variant of the model's weight files, such as fp16 for model.fp16.safetensors, or default for "
@@ -147,6 +128,8 @@ class GeneratorChoice(BareName):
             yield f"textual inversion {embedding.shown}"
         if self.single_file is not None:
             yield f"weights of {self.single_file.shown}"
+        for name, component in self.components.items():
+            yield f"{name} of {component.shown}"
 
     @property
     def written_out(self) -> GeneratorChoice:
@@ -166,7 +149,7 @@ class GeneratorChoice(BareName):
         Raises:
             UserError: see `find_model`.
         """
-        found = find_model(self.model, condition)
+        found = find_model(self.model, condition, self.components)
         if self.variant is not None:
             found = replace(found, variant=ChosenVariant(self.variant, exact=True))
         return found

@@ -41,6 +41,7 @@ class Family:
         zero_is_off: whether the guidance argument is 0 without guidance: it is then the scale minus one.
         distilled_argument: the argument for the guidance value of a guidance-distilled model.
         takes_negative: whether the pipeline has negative prompts.
+        guides_itself: whether the pipeline is guided without the argument `guidance`: by one for its prior.
         area_argument: the argument for the number of pixels, if the pipeline scales every size to one.
         switched_off: features of the pipeline that are switched off, for the record.
         wrap: returns the text that the tokenizer receives for a prompt, and the number of leading tokens that do not
@@ -67,6 +68,7 @@ class Family:
     zero_is_off: bool = False
     distilled_argument: str = "guidance_scale"
     takes_negative: bool = True
+    guides_itself: bool = False
     area_argument: str = ""
     load: Mapping[str, Any] = field(default_factory=dict)
     encode: Mapping[str, Any] = field(default_factory=dict)

@@ -28,8 +28,11 @@ class PipelineFiles(ABC):
         """Return one line on why a file cannot be read, and what to do."""
 
     @abstractmethod
-    def names(self) -> list[str]:
-        """Return the names of the files of its components, such as `unet/config.json`; none if they are unknown."""
+    def names(self, cached: bool = True) -> list[str]:
+        """Return the names of the files of its components, such as `unet/config.json`; none if they are unknown.
+
+        `cached`: whether those on this machine are returned where the hub cannot be asked for all.
+        """
 
     def json(self, file: str) -> dict[str, Any]:
         """Return the content of a JSON file.
@@ -69,5 +72,5 @@ class FolderFiles(PipelineFiles):
     def explain(self, file: str, error: Exception) -> str:
         return f"cannot read {self.folder / file}: {redact_line(str(error))}; download the model again"
 
-    def names(self) -> list[str]:
+    def names(self, cached: bool = True) -> list[str]:  # noqa: ARG002
         return [f"{path.parent.name}/{path.name}" for path in self.folder.glob("*/*")]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from prettyuseful.generators.files import PipelineFiles
+from prettyuseful.generators.files import FolderFiles, PipelineFiles
 from prettyuseful.hub.commits import list_files
 from prettyuseful.paths import is_folder
 from prettyuseful.redaction import redact_line
@@ -32,8 +32,8 @@ class HubFiles(PipelineFiles):
         finally:
             logger.setLevel(before)
 
-    def names(self) -> list[str]:
-        return list_files(self.repository, self.revision)
+    def names(self, cached: bool = True) -> list[str]:
+        return list_files(self.repository, self.revision, cached)
 
     def explain(self, file: str, error: Exception) -> str:
         if type(error).__name__ in ("EntryNotFoundError", "RemoteEntryNotFoundError"):
@@ -43,6 +43,11 @@ class HubFiles(PipelineFiles):
                 "{model: MODEL, single_file: {id: ID, file: FILE}}"
             )
         return explain_load_error(self.repository, self.repository, gated=False, error=error)
+
+
+def files_at(path_or_id: str, revision: str | None = None) -> PipelineFiles:
+    """Return the small files of a folder or of a hub repository."""
+    return FolderFiles(Path(path_or_id)) if is_folder(path_or_id) else HubFiles(path_or_id, revision)
 
 
 def explain_load_error(name: str, source: str, gated: bool, error: BaseException) -> str:

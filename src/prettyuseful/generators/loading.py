@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
 from importlib import import_module
 from itertools import chain
 from typing import Any, Literal
@@ -14,11 +15,10 @@ import torch
 from safetensors import SafetensorError
 
 from prettyuseful.errors import DataError
+from prettyuseful.generators.assembly import OpenedPipeline, open_pipeline
 from prettyuseful.generators.choice import WeightFile
 from prettyuseful.generators.families import Family
-from prettyuseful.generators.hub import explain_load_error
 from prettyuseful.generators.model import Source
-from prettyuseful.generators.models import pipeline_path
 from prettyuseful.generators.single_file import explain_single_file, load_single_file
 from prettyuseful.generators.stubs import image_networks, is_stub, make_stubs, network_classes, text_networks
 from prettyuseful.generators.variants import FALLBACKS, ChosenVariant
@@ -56,28 +56,33 @@ def load_parts(
     messages: list[str] = []
     dtype = getattr(torch, numerics.dtype)
 
-    def load(variant: str | None) -> Any:
-        with capture_library_logs() as logged, pipeline_path(source) as path_or_id:
-            stubs = _stubs(pipeline_class, path_or_id, source.revision, family, half, dtype) if half else {}
+    def load(opened: OpenedPipeline, variant: str | None) -> Any:
+        with capture_library_logs() as logged:
+            stubs = _stubs(pipeline_class, opened, family, half, dtype) if half else {}
             given = {**dict.fromkeys(excluded), **stubs, **family.load}
             if single_file is not None:
-                pipeline = load_single_file(pipeline_class, single_file, path_or_id, source.revision, dtype, given)
+                pipeline = load_single_file(pipeline_class, single_file, opened, dtype, given)
             else:
+                opened.download([name for name in opened.parts if name not in given], variant)
                 pipeline = pipeline_class.from_pretrained(
-                    path_or_id, torch_dtype=dtype, variant=variant, revision=source.revision, **given
+                    opened.path_or_id, torch_dtype=dtype, variant=variant, revision=opened.revision, **given
                 )
         messages.extend(logged)
         return pipeline
 
-    try:
-        pipeline = _load_a_variant(load, source.variant) if single_file is None else load(None)
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        # transformers raises a bare RuntimeError if the shapes of weights and configuration differ.
-        if isinstance(error, RuntimeError) and "mismatched" not in str(error) and single_file is None:
-            raise
-        if single_file is not None:
-            raise DataError(explain_single_file(single_file, source.name, error)) from error
-        raise DataError(explain_load_error(source.name, source.path_or_id, source.gated, error)) from error
+    with open_pipeline(source, pipeline_class) as opened, _one_repository(pipeline_class):
+        try:
+            if single_file is None:
+                pipeline = _load_a_variant(partial(load, opened), source.variant)
+            else:
+                pipeline = load(opened, None)
+        except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+            # transformers raises a bare RuntimeError if the shapes of weights and configuration differ.
+            if isinstance(error, RuntimeError) and "mismatched" not in str(error) and single_file is None:
+                raise
+            if single_file is not None:
+                raise DataError(explain_single_file(single_file, source.name, error)) from error
+            raise DataError(opened.explain(error)) from error
     # The libraries initialise missing weights at random, and only log it.
     if missing := next((message for message in messages if "newly initialized" in message), None):
         raise DataError(
@@ -90,18 +95,30 @@ def load_parts(
 
 def _restore_moved_modules() -> None:
     """Let diffusers find the components that model_index.json files name by a module that it has moved."""
-    if not hasattr(diffusers.pipelines, "wuerstchen"):
-        diffusers.pipelines.wuerstchen = import_module("diffusers.pipelines.deprecated.wuerstchen")
+    for name in ("alt_diffusion", "unidiffuser", "versatile_diffusion", "wuerstchen"):
+        if not hasattr(diffusers.pipelines, name):
+            setattr(diffusers.pipelines, name, import_module(f"diffusers.pipelines.deprecated.{name}"))
+
+
+@contextmanager
+def _one_repository(pipeline_class: Any) -> Iterator[None]:
+    """Keep diffusers from loading the prior that a model card names, which no key would hold."""
+    before = pipeline_class._load_connected_pipes
+    pipeline_class._load_connected_pipes = False
+    try:
+        yield
+    finally:
+        pipeline_class._load_connected_pipes = before
 
 
 def _stubs(
-    pipeline_class: Any, path_or_id: str, revision: str | None, family: Family, half: Half, dtype: torch.dtype
+    pipeline_class: Any, opened: OpenedPipeline, family: Family, half: Half, dtype: torch.dtype
 ) -> dict[str, Any]:
     """Return the networks of the other half without weights."""
-    index = pipeline_class.load_config(path_or_id, revision=revision)
+    index = pipeline_class.load_config(opened.path_or_id, revision=opened.revision)
     classes = network_classes({name: entry for name, entry in index.items() if name not in family.load})
     names = text_networks(classes) if half == "image" else image_networks(classes)
-    return make_stubs(path_or_id, revision, classes, names, dtype)
+    return make_stubs(opened.path_or_id, opened.revision, classes, names, dtype)
 
 
 def _on_device(pipeline: Any, device: str) -> Any:

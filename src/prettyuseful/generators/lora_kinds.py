@@ -25,7 +25,7 @@ class LoraKind:
         block: a name that other models do not have.
         pattern: of that name, in names of modules whose dots are written as underscores.
         denoiser: the component of the pipeline.
-        families: names in `FAMILIES` that have such blocks; empty for models without a family.
+        families: families that have such blocks, or classes of pipelines without a family; empty if they are not known.
         width: number of values of a token that the layers `attn2_to_k` read; 0 if it does not matter.
     """
 
@@ -45,7 +45,13 @@ KINDS: tuple[LoraKind, ...] = (
     LoraKind("Stable Diffusion 3", "joint_blocks", r"(^|_)joint_blocks_\d", "transformer", ("sd3",)),
     LoraKind("Qwen-Image", "img_mlp", r"transformer_blocks_\d+_(img|txt)_(mlp|mod)", "transformer", ("qwen-image",)),
     LoraKind("Lumina 2 or Z-Image", "context_refiner", r"(^|_)(noise|context)_refiner_\d", "transformer", ("lumina2",)),
-    LoraKind("HiDream", "double_stream_blocks", r"(^|_)(double|single)_stream_blocks_\d", "transformer"),
+    LoraKind(
+        "HiDream",
+        "double_stream_blocks",
+        r"(^|_)(double|single)_stream_blocks_\d",
+        "transformer",
+        ("HiDreamImagePipeline",),
+    ),
     LoraKind("Wan", "blocks.self_attn", r"(^|_)blocks_\d+_(self|cross)_attn", "transformer"),
     LoraKind("SDXL", "attn2 of 2048 inputs", _CROSS, "unet", ("sdxl",), 2048),
     LoraKind("Stable Diffusion 2", "attn2 of 1024 inputs", _CROSS, "unet", ("sd",), 1024),
@@ -149,7 +155,7 @@ def check_shapes(parts: tuple[LoraTensor, ...], layers: Mapping[str, tuple[int, 
 
 
 def _fits(kind: LoraKind, model: Model) -> bool:
-    if model.kind.is_recorded:
+    if model.kind.is_recorded and not any(model.family in row.families for row in KINDS):
         return model.kind.denoiser.removeprefix("prior_") in (kind.denoiser, "")
     return model.family in kind.families or (model.family == "sdxl-refiner" and "sdxl" in kind.families)
 
@@ -166,9 +172,12 @@ def _is_original(module: str) -> bool:
 
 def _layers(model: Model) -> dict[str, tuple[int, ...]]:
     """Return the shapes of the weights of a model's denoiser by module, if its files are on this machine."""
+    name = model.kind.denoiser
+    if (other := model.components.get(name)) is not None:
+        return {} if other.on_hub else dict(_weights_in(Path(other.location) / other.folder_of(name)))
     with pipeline_path(model.source) as path_or_id:
-        folder = Path(path_or_id) / model.kind.denoiser
-        if not model.kind.denoiser or not is_folder(folder):
+        folder = Path(path_or_id) / name
+        if not name or not is_folder(folder):
             return {}
         return dict(_weights_in(folder))
 

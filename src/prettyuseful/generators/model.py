@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from prettyuseful.generators.base import Origin, Sampling
+from prettyuseful.generators.components import REFINER, Component, Components
 from prettyuseful.generators.conditions.rows import AnyCondition
 from prettyuseful.generators.families import FAMILIES, Family
 from prettyuseful.generators.footprint import Footprint
@@ -17,19 +18,23 @@ from prettyuseful.numerics import DType
 
 POCKET = "pocket:"
 """What the place of a bundled model begins with."""
-REFINER_SEPARATOR = "+"
-"""It separates the revision of a model from that of its refiner."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where to load a pipeline from. `path_or_id`: a hub id, a folder or `pocket:<name>`; `name` is for messages."""
+    """Where to load a pipeline from.
+
+    `path_or_id`: a hub id, a folder or `pocket:<name>`; `name` is for messages. `gated`: whether its licence must be
+    accepted first. `components`: those from other places, by name; `gated_components`: names of some, likewise.
+    """
 
     name: str
     path_or_id: str
     revision: str | None = None
     variant: ChosenVariant = NO_VARIANT
     gated: bool = False
+    components: Components = field(default_factory=dict)
+    gated_components: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -70,7 +75,9 @@ class Model:
         variant: the variant of the weight files, if the model has it; another one otherwise.
         distilled: whether the guidance value is an input of the model.
         sequence: maximal number of tokens, None for the family's.
-        refiner: hub id of a second pipeline that does the last fifth of the denoising steps.
+        components: components from other repositories, by the name of the component, or by `prior` or `refiner` for a
+            whole pipeline.
+        gated_components: those of them whose licence must be accepted on the hub first.
         few_step_weights: for a model that is another one with LoRA weights.
         few_steps: for a model without a row, why it seems to be made for few denoising steps; empty if it does not.
         note: a remark for lists and reports.
@@ -97,7 +104,8 @@ class Model:
     variant: ChosenVariant = NO_VARIANT
     distilled: bool = False
     sequence: int | None = None
-    refiner: str | None = None
+    components: Components = field(default_factory=dict)
+    gated_components: tuple[str, ...] = ()
     few_step_weights: FewStepWeights | None = None
     few_steps: str = ""
     note: str = ""
@@ -111,20 +119,36 @@ class Model:
 
     @property
     def source(self) -> Source:
-        return _source(self.id, self.path_or_id, self.variant, self.gated)
+        """Where its pipeline is; without its refiner."""
+        others = {name: component for name, component in self.components.items() if name != REFINER}
+        path_or_id, revision = split_revision(self.path_or_id)
+        return Source(self.id, path_or_id, revision, self.variant, self.gated, others, self.gated_components)
+
+    @property
+    def other_places(self) -> tuple[str, ...]:
+        """Words on the components from other places, such as `refiner from OWNER/NAME`."""
+        names: dict[str, list[str]] = {}
+        for name, component in self.components.items():
+            gated = " (gated)" if name in self.gated_components else ""
+            names.setdefault(f"{component.shown}{gated}", []).append(name)
+        return tuple(f"{' and '.join(parts)} from {place}" for place, parts in names.items())
+
+    @property
+    def refiner(self) -> Component | None:
+        """A second pipeline that does the last fifth of the denoising steps, and decodes the images."""
+        return self.components.get(REFINER)
 
     @property
     def refiner_source(self) -> Source:
+        """Where its refiner is, which decodes with the VAE of the model if that is another one."""
         assert self.refiner is not None
-        return _source(f"{self.id} (refiner)", self.refiner, self.variant, self.gated)
+        gated = REFINER in self.gated_components
+        vae = {name: component for name, component in self.components.items() if name == "vae"}
+        return Source(f"{self.id} (refiner)", *self.refiner.repository, self.variant, gated, vae)
 
     def at_revision(self, revision: str) -> Model:
-        """Return the model at a revision of its repository; the revision of its refiner follows a plus sign."""
-        model_revision, _, refiner_revision = revision.partition(REFINER_SEPARATOR)
-        path_or_id = f"{split_revision(self.path_or_id)[0]}@{model_revision}"
-        if not self.refiner or not refiner_revision:
-            return replace(self, path_or_id=path_or_id)
-        return replace(self, path_or_id=path_or_id, refiner=f"{split_revision(self.refiner)[0]}@{refiner_revision}")
+        """Return the model at a revision of its own repository."""
+        return replace(self, path_or_id=f"{split_revision(self.path_or_id)[0]}@{revision}")
 
     @property
     def kind(self) -> Family:
@@ -139,7 +163,3 @@ class Model:
     @property
     def max_sequence(self) -> int | None:
         return self.sequence or self.kind.sequence
-
-
-def _source(name: str, path_or_id: str, variant: ChosenVariant, gated: bool) -> Source:
-    return Source(name, *split_revision(path_or_id), variant, gated)

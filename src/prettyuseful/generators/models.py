@@ -2,26 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
+
+from pydantic import JsonValue
 
 from prettyuseful.cards import Work
-from prettyuseful.engine.pinned import Pinned
 from prettyuseful.errors import DataError, UnknownNameError, did_you_mean
 from prettyuseful.generators import pocket
 from prettyuseful.generators.base import Sampling
+from prettyuseful.generators.components import (
+    COMBINED,
+    INDEX,
+    PRIOR,
+    WHOLE,
+    Components,
+    check_components,
+    is_component,
+    pin_component,
+    prior_in_card,
+)
 from prettyuseful.generators.conditions.base import Condition
 from prettyuseful.generators.conditions.rows import AnyCondition
-from prettyuseful.generators.families import FAMILIES, family_of_pipeline
+from prettyuseful.generators.families import FAMILIES, Family, family_of_pipeline
 from prettyuseful.generators.few_steps import sign_of_few_steps
-from prettyuseful.generators.files import FolderFiles, PipelineFiles
-from prettyuseful.generators.hub import HubFiles
-from prettyuseful.generators.model import POCKET, REFINER_SEPARATOR, Model, Source
+from prettyuseful.generators.files import PipelineFiles
+from prettyuseful.generators.hub import files_at
+from prettyuseful.generators.model import POCKET, Model, Source
 from prettyuseful.generators.model_rows import MODELS
 from prettyuseful.generators.operations import encoding_work
-from prettyuseful.generators.pipelines import check_requirements, recorded_family
+from prettyuseful.generators.pipelines import check_requirements, component_names, recorded_family
 from prettyuseful.generators.weights import unsupported_weights
 from prettyuseful.hub.commits import UNRESOLVED, resolve
 from prettyuseful.hub.files import folder_fingerprint
@@ -32,21 +45,28 @@ from prettyuseful.paths import exists, is_file, is_folder
 _CLIP_TOKENS = 77
 
 
-def find_model(name: str, condition: AnyCondition | None = None) -> Model:
+def find_model(name: str, condition: AnyCondition | None = None, components: Components | None = None) -> Model:
     """Return the model for an id of the table (optionally with @revision), a pipeline folder or a hub id
     `owner/name[@revision]`.
 
-    `condition`: what its images are conditioned on besides a prompt; editing models are only found with one.
+    Args:
+        name: see above.
+        condition: what its images are conditioned on besides a prompt; editing models are only found with one.
+        components: components from other places, which are added to those of the row or replace them.
 
     Raises:
         UnknownNameError: `name` is none of these; the message suggests the nearest id.
-        DataError: the pipeline belongs to no known family, the hub repository cannot be read, or the pipeline cannot be
-            conditioned in this way.
+        DataError: the pipeline belongs to no known family, the hub repository cannot be read, the pipeline cannot be
+            conditioned in this way, or it has no such component.
     """
-    model = _find_model(name, condition is not None and condition.edits)
+    found = _find_model(name, condition is not None and condition.edits, components or {})
+    model = replace(found, condition=condition)
+    if components:
+        family = model.text_kind
+        switched_off = [part for part, value in family.load.items() if value is None]
+        check_components(components, component_names(family.pipelines[0]), family.name, switched_off)
     if condition is None:
-        return model
-    model = replace(model, condition=condition)
+        return found
     if model.refiner:
         raise DataError(f"condition: {model.id!r} has a refiner, which takes no real images; use its base model alone")
     try:
@@ -56,16 +76,22 @@ def find_model(name: str, condition: AnyCondition | None = None) -> Model:
     return model
 
 
-def _find_model(name: str, edits: bool) -> Model:
+def has_row(name: str) -> bool:
+    """Return whether a model is one of the table, optionally at a revision."""
+    return name.partition("@")[0] in MODELS
+
+
+def _find_model(name: str, edits: bool, components: Components) -> Model:
     row, _, revision = name.partition("@")
     if row in MODELS and not (revision and MODELS[row].path_or_id.startswith(POCKET)):
-        return MODELS[row].at_revision(revision) if revision else MODELS[row]
+        found = MODELS[row].at_revision(revision) if revision else MODELS[row]
+        return replace(found, components={**found.components, **components}) if components else found
     if problem := unsupported_weights(name):
         raise UnknownNameError(problem)
     if is_pipeline_folder(name):
-        return _infer_model(Path(name).resolve().name, name, FolderFiles(Path(name)), edits)
+        return _infer_model(Path(name).resolve().name, name, files_at(name), edits, components)
     if is_hub_id(name) and not exists(name):
-        return _infer_model(name, name, HubFiles(*split_revision(name)), edits)
+        return _infer_model(name, name, files_at(*split_revision(name)), edits, components)
     near = did_you_mean(name.lower(), MODELS)
     raise UnknownNameError(
         f"unknown generator {name!r}{near}; give an id from `prettyuseful list generators`, a hub id such as "
@@ -197,10 +223,23 @@ def is_pipeline_folder(name: str) -> bool:
     return is_file(Path(name) / "model_index.json")
 
 
-def pin_model(name: str, model: Model | None = None) -> Pinned[str]:
-    """Pin a model to the content of its files, or to the commits of its hub repositories.
+@dataclass(frozen=True)
+class PinnedSource:
+    """A model whose files are known.
 
-    The source of the result names the commits, so that exactly these are loaded.
+    Attributes:
+        name: that of the model, with the commit of its repository, so that exactly this one is loaded.
+        components: those of its row from other repositories, likewise.
+        content: what identifies all of its files, for keys.
+    """
+
+    name: str
+    components: Components
+    content: JsonValue
+
+
+def pin_model(name: str, model: Model | None = None) -> PinnedSource:
+    """Pin a model to the content of its files, or to the commits of its hub repositories.
 
     Args:
         name: see `find_model`.
@@ -210,24 +249,61 @@ def pin_model(name: str, model: Model | None = None) -> Pinned[str]:
         UserError: see `find_model`; or the hub has no such repository or revision.
     """
     model = model or find_model(name)
+    pinned = {part: pin_component(part, component) for part, component in model.components.items()}
+    others: list[JsonValue] = []
+    for part in pinned.values():
+        if part.content not in others:  # one repository may hold several components
+            others.append(part.content)
+    components = {part: component.source for part, component in pinned.items()}
     if model.path_or_id.startswith(POCKET):
-        return Pinned(source=name, content=pocket.fingerprint(model.path_or_id.removeprefix(POCKET)))
-    if is_folder(model.path_or_id):
-        return Pinned(source=name, content=folder_fingerprint(Path(model.path_or_id)))
-    commits = [resolve(path_or_id) for path_or_id in (model.path_or_id, model.refiner) if path_or_id]
-    known = UNRESOLVED not in [commit.sha for commit in commits]
-    at = f"{name.partition('@')[0]}@{REFINER_SEPARATOR.join(commit.sha for commit in commits)}"
-    return Pinned(source=at if known else name, content=[commit.content for commit in commits])
+        content: JsonValue = pocket.fingerprint(model.path_or_id.removeprefix(POCKET))
+    elif is_folder(model.path_or_id):
+        content = folder_fingerprint(Path(model.path_or_id))
+    else:
+        commit = resolve(model.path_or_id)
+        known = name if commit.sha == UNRESOLVED else f"{name.partition('@')[0]}@{commit.sha}"
+        return PinnedSource(known, components, [commit.content, *others])
+    return PinnedSource(name, components, [content, *others] if others else content)
+
+
+def check_complete(model: Model) -> None:
+    """Check that a pipeline has all of its components, in its own folder or repository or in others.
+
+    Raises:
+        DataError: one is missing, such as the text encoder of another repository.
+    """
+    files = files_at(model.source.path_or_id, model.source.revision)
+    names, index = files.names(cached=False), files.json(INDEX)
+    needed = [
+        name
+        for name in component_names(model.text_kind.pipelines[0], required=True)
+        if name not in {*model.components, *model.text_kind.load}
+        and not (PRIOR in model.components and name.startswith(f"{PRIOR}_"))
+    ]
+    missing = [name for name in needed if not _has_component(name, index, names)]
+    if missing and files.text_if_readable("config.json"):  # the files of a component may lie beside the index
+        missing = [name for name in missing if not _has_component(name, index, [])]
+    if missing:
+        example = ", ".join(f"{name}: OWNER/NAME" for name in missing)
+        raise DataError(
+            f"{model.id!r} lacks {', '.join(missing)}, which its {model.text_kind.pipelines[0]} needs; name the "
+            f"repository or folder that has {'it' if len(missing) == 1 else 'them'}: generator: {{model: {model.id}, "
+            f"components: {{{example}}}}}"
+        )
+
+
+def _has_component(name: str, index: Mapping[str, Any], names: Sequence[str]) -> bool:
+    """Return whether a component is in the index of a pipeline, and its files are, if they are known."""
+    return is_component(index.get(name)) and (not names or any(file.startswith(f"{name}/") for file in names))
 
 
 def weight_files(model: Model) -> Iterator[list[str]]:
-    """Yield the names of the files of a model, and of its refiner."""
-    for source in (model.source, model.refiner_source) if model.refiner else (model.source,):
-        with pipeline_path(source) as path_or_id:
-            if is_folder(path_or_id):
-                yield FolderFiles(Path(path_or_id)).names()
-            else:
-                yield HubFiles(path_or_id, source.revision).names()
+    """Yield the names of the files of a model, and of its prior or refiner."""
+    with pipeline_path(model.source) as path_or_id:
+        yield files_at(path_or_id, model.source.revision).names()
+    for name in WHOLE:
+        if name in model.components:
+            yield model.components[name].files.names()
 
 
 @contextmanager
@@ -240,8 +316,13 @@ def pipeline_path(source: Source) -> Iterator[str]:
         yield source.path_or_id
 
 
-def _infer_model(name: str, path_or_id: str, files: PipelineFiles, edits: bool) -> Model:
-    pipeline = str(files.json("model_index.json").get("_class_name"))
+def _infer_model(name: str, path_or_id: str, files: PipelineFiles, edits: bool, given: Components) -> Model:
+    pipeline = str(files.json(INDEX).get("_class_name"))
+    components = dict(given)
+    if pipeline in COMBINED:
+        if not any(part.startswith(PRIOR) for part in given):
+            components = {**_prior(name, pipeline, files), **given}
+        pipeline = COMBINED[pipeline]
     try:
         family = family_of_pipeline(pipeline) or recorded_family(pipeline, edits)
         check_requirements(family)
@@ -251,8 +332,7 @@ def _infer_model(name: str, path_or_id: str, files: PipelineFiles, edits: bool) 
             f"{name!r} is a {pipeline}, which is not supported ({error}); supported pipelines: {known} and others of "
             "diffusers that make images from text; or write a generator class (module:Class)"
         ) from error
-    config = f"{family.denoiser}/config.json"
-    denoiser = files.json(config) if family.name in ("flux", "qwen-image") else files.json_if_readable(config)
+    denoiser = _denoiser_config(family, files, given)
     distilled = bool(denoiser.get("guidance_embeds", False)) or denoiser.get("time_cond_proj_dim") is not None
     few_steps = sign_of_few_steps(split_revision(name)[0], denoiser, files)
     defaults = family.defaults
@@ -272,4 +352,26 @@ def _infer_model(name: str, path_or_id: str, files: PipelineFiles, edits: bool) 
         dtype="float16" if family.denoiser == "unet" else "bfloat16",
         distilled=distilled,
         few_steps=few_steps,
+        components=components,
     )
+
+
+def _prior(name: str, decoder: str, files: PipelineFiles) -> Components:
+    """Return the prior that belongs to a decoder, as its model card says.
+
+    Raises:
+        DataError: the card does not say.
+    """
+    if found := prior_in_card(files.text_if_readable("README.md")):
+        return {PRIOR: found}
+    raise DataError(
+        f"{name!r} is a {decoder}, and its prior lies in another repository, which its model card does not name; give "
+        f"it: generator: {{model: {name}, components: {{prior: OWNER/NAME}}}}"
+    )
+
+
+def _denoiser_config(family: Family, files: PipelineFiles, given: Components) -> Mapping[str, Any]:
+    if family.denoiser in given:
+        return given[family.denoiser].config(family.denoiser)
+    config = f"{family.denoiser}/config.json"
+    return files.json(config) if family.name in ("flux", "qwen-image") else files.json_if_readable(config)

@@ -7,7 +7,7 @@ holds what changes the artifact of its step and nothing else.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pydantic import JsonValue
 
@@ -15,10 +15,12 @@ from prettyuseful.engine.pinned import Pinned
 from prettyuseful.errors import DataError
 from prettyuseful.generators.base import AddedWeights
 from prettyuseful.generators.choice import GeneratorChoice, Lora, TextualInversion, WeightFile
+from prettyuseful.generators.components import REFINER, Component, pin_component
 from prettyuseful.generators.conditions.rows import AnyCondition
+from prettyuseful.generators.locations import Location
 from prettyuseful.generators.lora_kinds import check_lora, read_lora
 from prettyuseful.generators.model import Model
-from prettyuseful.generators.models import find_model, pin_model, weight_files
+from prettyuseful.generators.models import PinnedSource, check_complete, find_model, has_row, pin_model, weight_files
 from prettyuseful.generators.schedulers import resolve_scheduler
 from prettyuseful.generators.single_file import checkpoint_parts
 from prettyuseful.generators.textual_inversions import check_embedding
@@ -43,13 +45,17 @@ class PinnedGenerator:
 
 @dataclass(frozen=True)
 class _Part:
-    """What one setting adds to the content of a generator, and which halves read it."""
+    """What one setting adds to the content of a generator, and which halves read it.
+
+    `name`: of a component, whose content is found by it.
+    """
 
     field: str
-    value: WeightFile | None
+    value: Location | None
     content: JsonValue
     text: bool
     image: bool
+    name: str = ""
 
 
 def pin_generator(
@@ -66,43 +72,28 @@ def pin_generator(
 
     Raises:
         UserError: see `find_model` and `pin_model`; or a file does not exist, is not what its field expects, or is for
-            another model; or the model has no such variant or scheduler.
+            another model; or the model has no such variant or scheduler, or lacks a component.
     """
     choice = choice.written_out
     model = choice.find(condition)
-    pinned = pin_model(choice.model, model)
+    if not has_row(choice.model):
+        check_complete(model)
+    own = {name: component for name, component in model.components.items() if name not in choice.components}
+    pinned = pin_model(choice.model, replace(model, components=own))
     parts = list(_parts(choice, model, tunings))
-    found = choice.model_copy(update={"model": pinned.source, "dtype": None})
-
-    def half(chosen: Sequence[_Part]) -> PinnedChoice:
-        values: dict[str, tuple[WeightFile, ...]] = {"lora": (), "textual_inversion": (), "single_file": ()}
-        content: dict[str, JsonValue] = {}
-        for part in chosen:
-            if part.value is None:
-                content[part.field] = part.content
-            else:
-                values[part.field] += (part.value,)
-                listed = content.setdefault(part.field, [])
-                assert isinstance(listed, list)
-                listed.append(part.content)
-        names = {part.field for part in chosen}
-        update = {
-            **values,
-            "single_file": next(iter(values["single_file"]), None),
-            "scheduler": found.scheduler if "scheduler" in names else None,
-        }
-        whole_content: JsonValue = [pinned.content, content] if content else pinned.content
-        return Pinned(source=found.model_copy(update=update), content=whole_content)
-
+    found = choice.model_copy(update={"model": pinned.name, "dtype": None})
     if choice.scheduler is not None:
         found = found.model_copy(update={"scheduler": resolve_scheduler(choice.scheduler, model)})
     return PinnedGenerator(
-        half(parts),
-        half([part for part in parts if part.text]),
-        half([part for part in parts if part.image]),
+        _chosen(found, pinned, parts),
+        _chosen(found, pinned, [part for part in parts if part.text]),
+        _chosen(found, pinned, [part for part in parts if part.image]),
         tuple(
             AddedWeights(
-                part.field, part.value.shown, part.value.weight if isinstance(part.value, Lora) else None, part.content
+                f"{part.field}.{part.name}" if part.name else part.field,
+                part.value.shown,
+                part.value.weight if isinstance(part.value, Lora) else None,
+                part.content,
             )
             for part in parts
             if part.value is not None and part.value.path not in tunings
@@ -110,9 +101,39 @@ def pin_generator(
     )
 
 
+def _chosen(found: GeneratorChoice, pinned: PinnedSource, parts: Sequence[_Part]) -> PinnedChoice:
+    """Return the choice of a model with some of the parts that a study adds to it."""
+    values: dict[str, tuple[Location, ...]] = {"lora": (), "textual_inversion": (), "single_file": ()}
+    components, content = dict(pinned.components), dict[str, JsonValue]()
+    for part in parts:
+        if part.value is None:
+            content[part.field] = part.content
+        elif part.name:
+            assert isinstance(part.value, Component)
+            components[part.name] = part.value
+            by_name = content.setdefault(part.field, {})
+            assert isinstance(by_name, dict)
+            by_name[part.name] = part.content
+        else:
+            values[part.field] += (part.value,)
+            listed = content.setdefault(part.field, [])
+            assert isinstance(listed, list)
+            listed.append(part.content)
+    update = {
+        **values,
+        "single_file": next(iter(values["single_file"]), None),
+        "scheduler": found.scheduler if "scheduler" in content else None,
+        "components": components,
+    }
+    whole_content: JsonValue = [pinned.content, content] if content else pinned.content
+    return Pinned(source=found.model_copy(update=update), content=whole_content)
+
+
 def _parts(choice: GeneratorChoice, model: Model, tunings: Collection[str]) -> Iterator[_Part]:
-    if choice.variant is not None and _changes_files(find_model(choice.model, model.condition), choice.variant):
-        yield _Part("variant", None, choice.variant, text=True, image=True)
+    if choice.variant is not None:
+        preferred = find_model(choice.model, model.condition, choice.components)
+        if _changes_files(preferred, choice.variant):
+            yield _Part("variant", None, choice.variant, text=True, image=True)
     if choice.single_file is not None:
         yield _single_file(choice.single_file, model)
     for number, lora in enumerate(choice.loras):
@@ -124,6 +145,22 @@ def _parts(choice: GeneratorChoice, model: Model, tunings: Collection[str]) -> I
         yield _textual_inversion(embedding, model)
     if choice.scheduler is not None:
         yield _Part("scheduler", None, resolve_scheduler(choice.scheduler, model), text=False, image=True)
+    for name, component in sorted(choice.components.items()):
+        yield _component(name, component, model)
+
+
+def _component(name: str, component: Component, model: Model) -> _Part:
+    pinned, family = pin_component(name, component), model.kind
+    # A recorded pipeline is called in both halves, and reads the configurations of all of its components.
+    both = family.is_recorded or name == REFINER
+    return _Part(
+        "components",
+        pinned.source,
+        pinned.content,
+        text=both or name in family.text,
+        image=both or name not in family.text,
+        name=name,
+    )
 
 
 def _changes_files(model: Model, variant: str) -> bool:

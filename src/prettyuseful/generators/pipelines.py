@@ -7,6 +7,7 @@ returned is given back to it where the text encoders are not in memory.
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -47,6 +48,7 @@ _OVERRIDES: dict[str, _Override] = {
     # A language model would rewrite the prompt, outside of encode_prompt.
     "ErnieImagePipeline": _Override(call={"use_pe": False}),
     "LongCatImagePipeline": _Override(call={"enable_prompt_rewrite": False}),
+    "AmusedPipeline": _Override(several=False),  # it draws by one random generator
     "GlmImagePipeline": _Override(whole="a language model draws tokens for each image", several=False),
     # The default is a schedule for 48 steps, which excludes a guidance value.
     "Ideogram4Pipeline": _Override(call={"guidance_schedule": None}, defaults={"cfg": 7.0}),
@@ -59,13 +61,18 @@ _OVERRIDES: dict[str, _Override] = {
     # Its call fails for several images with guidance.
     "PRXPipeline": _Override(requires="ftfy", several=False),
     "PRXPixelPipeline": _Override(requires="ftfy", several=False),
+    "StableUnCLIPPipeline": _Override(whole="its prior runs before the prompt is encoded", several=False),
+    "UniDiffuserPipeline": _Override(several=False),  # its call fails for several images
     "ZImagePipeline": _Override(zero_is_off=True),
     "ZImageOmniPipeline": _Override(zero_is_off=True),
 }
 _NO_ENCODER = "the call of the pipeline encodes prompts itself"
 _READS_IMAGE = "the text encoder reads the image, too"
 _CONTROLS = ("control_image", "controlnet_conditioning_scale", "adapter_conditioning_scale")
-_OTHER_INPUTS = ("strength", "mask_image", "num_frames", "video_length", "video", "reference_image", "gligen_phrases")
+_VIDEO = ("num_frames", "frames", "video_length", "video")
+_OTHER_INPUTS = ("strength", "mask_image", "reference_image", "gligen_phrases")
+_CHANGES = re.compile("Img2Img|Inpaint|Edit(?!ing)|I2I|Pix2Pix|Depth2Img|SuperResolution|Upscale|Refiner")
+_GIVEN = ("self", "prompt", "args", "kwargs")
 _FIXED: Mapping[str, Any] = {"use_resolution_binning": False, "clean_caption": False}
 _OPTIONS = {"cfg_trunc_ratio": "cfg_trunc_ratio", "resolution_binning": "use_resolution_binning"}
 _SET_ELSEWHERE = {
@@ -136,12 +143,13 @@ def recorded_family(class_name: str, edits: bool = False) -> Family:
             )
             if names & loaded.keys()
         ),
-        whole=override.whole or _reason_to_run_whole(_class(class_name)),
+        whole=override.whole or _reason_to_run_whole(pipeline_class(class_name)),
         requires=override.requires,
         several=override.several and "num_images_per_prompt" in call,
         zero_is_off=override.zero_is_off,
         distilled_argument=_distilled_argument(call),
         takes_negative="negative_prompt" in call,
+        guides_itself=not guidance and "prior_guidance_scale" in call,
         area_argument="max_area" if "max_area" in call else "",
     )
 
@@ -181,7 +189,12 @@ def _is_plain(name: str) -> bool:
     return not ("embeds" in name or "image" in name or "attention_mask" in name or name.startswith("callback"))
 
 
-def _class(class_name: str) -> Any:
+def pipeline_class(class_name: str) -> Any:
+    """Return a class of pipelines of diffusers.
+
+    Raises:
+        DataError: diffusers has no such pipeline.
+    """
     import diffusers
 
     found = getattr(diffusers, class_name, None) if class_name.isidentifier() else None
@@ -190,23 +203,44 @@ def _class(class_name: str) -> Any:
     return found
 
 
+def component_names(class_name: str, required: bool = False) -> tuple[str, ...]:
+    """Return the names of the components of a pipeline; with `required`, of those without which it cannot be made.
+
+    Raises:
+        DataError: diffusers has no such pipeline.
+    """
+    found = pipeline_class(class_name)
+    optional = found._optional_components
+    return tuple(
+        name
+        for name, parameter in inspect.signature(found.__init__).parameters.items()
+        if name not in ("self", "args", "kwargs")
+        and (parameter.default is parameter.empty or name in optional)
+        and not (required and name in optional)
+    )
+
+
 def _signatures(class_name: str) -> tuple[Mapping[str, inspect.Parameter], Mapping[str, inspect.Parameter]]:
-    found = _class(class_name)
+    found = pipeline_class(class_name)
     return inspect.signature(found.__call__).parameters, inspect.signature(found.__init__).parameters
 
 
-def _reason_to_refuse(class_name: str, call: Iterable[str], init: Iterable[str]) -> str:
-    call, init = set(call), set(init)
-    if "controlnet" in init or "adapter" in init or call & {*_CONTROLS} or "Control" in class_name:
+def _reason_to_refuse(class_name: str, call: Mapping[str, inspect.Parameter], init: Iterable[str]) -> str:
+    names, init = set(call), set(init)
+    if "controlnet" in init or "adapter" in init or names & {*_CONTROLS} or "Control" in class_name:
         return "it needs a control image, and images are made from text alone"
-    if call & {"num_frames", "video_length", "video"}:
+    if names & {*_VIDEO}:
         return "it makes videos"
-    if "prompt" not in call or not {"num_inference_steps", "height", "width", "generator"} <= call:
-        return "it does not make images from a prompt"
-    if call & {*_OTHER_INPUTS} or any(word in class_name for word in ("Img2Img", "Inpaint", "Edit", "I2I")):
+    if names & {*_OTHER_INPUTS} or _CHANGES.search(class_name):
         return "it changes images, and images are made from text alone"
-    if call & {"image_embeds", "image_embeddings"}:
-        return "it is one part of a combined pipeline; save the combined pipeline with diffusers and give that folder"
+    if names & {"image_embeds", "image_embeddings"} or "Prior" in class_name:
+        return "it is one part of a combined pipeline; give the decoder as model, and its prior in components"
+    if "prompt" not in call:
+        return "it does not make images from a prompt"
+    if missing := [name for name in ("num_inference_steps", "height", "width", "generator") if name not in call]:
+        return f"its call has no {' and no '.join(missing)}, so it does not make images of a size that is chosen"
+    if needed := [name for name in call if call[name].default is inspect.Parameter.empty and name not in _GIVEN]:
+        return f"its call needs {' and '.join(needed)} beside a prompt"
     return ""
 
 
@@ -214,7 +248,7 @@ def _reason_not_to_edit(call: Iterable[str], init: Iterable[str]) -> str:
     call, init = set(call), set(init)
     if "controlnet" in init or "adapter" in init or call & {*_CONTROLS}:
         return "it needs a control image"
-    if call & {"num_frames", "video_length", "video"}:
+    if call & {*_VIDEO}:
         return "it makes videos"
     if not {"prompt", "image", "num_inference_steps", "generator"} <= call:
         return "it does not change an image by an instruction"

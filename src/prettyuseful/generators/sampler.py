@@ -96,8 +96,8 @@ class DiffusersSampler:
             settings["distilled_guidance"] = sampling.distilled_guidance
         if self.model.max_sequence:
             settings["max_sequence_length"] = self.model.max_sequence
-        if self.refiner is not None:
-            settings["refiner"] = self.model.refiner
+        if self.model.components:
+            settings["components"] = {name: part.shown for name, part in self.model.components.items()}
         if self.model.condition is not None:
             settings["condition"] = self.model.condition.settings
         if family.whole:

@@ -67,10 +67,11 @@ def resolve_sampling(requested: Literal["vendor", "paper"] | Sampling, model: Mo
         raise DataError(f"{model.id!r} takes no negative prompt; remove negative")
     if cfg > 1 and model.distilled and model.kind.guidance == "guidance_scale":
         raise DataError(f"{model.id!r} is guidance-distilled and takes no cfg; set distilled_guidance instead")
-    if requested.negative and cfg <= 1:
+    is_guided = cfg > 1 or model.kind.guides_itself
+    if requested.negative and not is_guided:
         raise DataError(f"{model.id!r} ignores the negative prompt at cfg {cfg:g}; set cfg above 1, or remove negative")
     negative = None
-    if cfg > 1:
+    if is_guided:
         negative = requested.negative if requested.negative is not None else vendor.negative
         # Only SDXL distinguishes between no negative prompt (zeros) and an empty one. Recorded pipelines have their
         # own default, but an argument for true guidance has no effect without a negative prompt.
@@ -88,7 +89,7 @@ def resolve_sampling(requested: Literal["vendor", "paper"] | Sampling, model: Mo
         cfg_trunc_ratio=_below_one(_first_given(requested.cfg_trunc_ratio, vendor.cfg_trunc_ratio))
         if cfg > 1
         else None,
-        arguments=requested.arguments or None,
+        arguments={**(vendor.arguments or {}), **(requested.arguments or {})} or None,
         resolution_binning=_first_given(requested.resolution_binning, vendor.resolution_binning) or None,
     )
 

@@ -10,17 +10,17 @@ from prettyuseful.errors import DataError
 from prettyuseful.generators.choice import WeightFile
 from prettyuseful.generators.weight_files import local_path
 from prettyuseful.generators.weight_headers import Header, read_header
-from prettyuseful.paths import is_folder
 from prettyuseful.redaction import redact_line
 
 if TYPE_CHECKING:
     import torch
 
+    from prettyuseful.generators.assembly import OpenedPipeline
+
 _TEXT = ("cond_stage_model.", "conditioner.embedders.", "text_encoders.", "text_encoder", "te.")
 _VAE = ("first_stage_model.", "vae.", "decoder.")
 _IMAGE = ("model.diffusion_model.", "diffusion_model.")
 _BLOCKS = ("double_blocks.", "joint_blocks.", "transformer_blocks.", "input_blocks.", "layers.", "blocks.")
-_SMALL_FILES = ("*.json", "*.txt", "*.model", "*.jinja")
 
 
 @dataclass(frozen=True)
@@ -53,14 +53,14 @@ def checkpoint_parts(header: Header | None, name: str) -> CheckpointParts:
 def load_single_file(
     pipeline_class: Any,
     file: WeightFile,
-    path_or_id: str,
-    revision: str | None,
+    opened: OpenedPipeline,
     dtype: torch.dtype,
     given: Mapping[str, Any],
 ) -> Any:
-    """Load a pipeline from a file, with configurations and tokenizers of the model at `path_or_id`.
+    """Load a pipeline from a file, with configurations and tokenizers of the model that was opened.
 
-    Networks that the file lacks are loaded from the model. `given`: components that are not loaded, or None.
+    Networks that the file lacks are loaded from the model, and those from other places. `given`: components that are
+    not loaded, or None.
 
     Raises:
         DataError, OSError, ValueError, RuntimeError: the file or the files of the model cannot be used.
@@ -69,20 +69,21 @@ def load_single_file(
 
     if not hasattr(pipeline_class, "from_single_file"):
         raise DataError(f"single_file: {pipeline_class.__name__} cannot be loaded from one file; give its folder")
-    path = local_path(file)
+    path, path_or_id, revision = local_path(file), opened.path_or_id, opened.revision
     parts = checkpoint_parts(read_header(path, f"single_file: {file.shown}"), f"single_file: {file.shown}")
     classes: dict[str, Any] = {**network_classes(pipeline_class.load_config(path_or_id, revision=revision))}
-    lacking = [] if parts.text else text_networks(classes)
-    if not parts.vae and "vae" in classes:
-        lacking.append("vae")
+    lacking = classes.keys() & opened.others
+    lacking |= set() if parts.text else set(text_networks(classes))
+    lacking |= set() if parts.vae else {"vae"} & classes.keys()
+    lacking -= given.keys()
+    opened.download(lacking, None)
     of_model = {
         name: classes[name].from_pretrained(path_or_id, subfolder=name, revision=revision, torch_dtype=dtype)
-        for name in lacking
-        if name not in given
+        for name in sorted(lacking)
     }
     return pipeline_class.from_single_file(
         str(path),
-        config=_config_folder(path_or_id, revision),
+        config=str(opened.config_folder),
         local_files_only=True,
         torch_dtype=dtype,
         **of_model,
@@ -96,12 +97,3 @@ def explain_single_file(file: WeightFile, model: str, error: Exception) -> str:
         f"single_file: {file.shown} cannot be loaded as the weights of {model}: {redact_line(str(error), 200)}; give "
         "the model that the file was made from in model"
     )
-
-
-def _config_folder(path_or_id: str, revision: str | None) -> str:
-    """Return the folder with the configurations and tokenizers of a model, downloaded without its weights."""
-    if is_folder(path_or_id):
-        return path_or_id
-    from huggingface_hub import snapshot_download
-
-    return str(snapshot_download(path_or_id, revision=revision, allow_patterns=list(_SMALL_FILES)))

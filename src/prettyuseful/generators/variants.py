@@ -51,3 +51,15 @@ def check_variant(model: str, variant: str, available: Sequence[str]) -> None:
     """Raise DataError if the weights of a model have another variant only; `available` is empty if unknown."""
     if available and variant not in available:
         raise DataError(f"{model!r} has no weights of the variant {variant!r}; available: {', '.join(available)}")
+
+
+def weights_of_variant(files: Iterable[str], variant: str) -> list[str]:
+    """Return the weight files of a variant among those of one component, or of another one if it has no such.
+
+    Safetensors files are preferred to pickles.
+    """
+    found = {file: match["before"] or match["after"] or DEFAULT for file in files if (match := _WEIGHTS.search(file))}
+    available = tuple(dict.fromkeys(found.values()))
+    chosen = ChosenVariant(variant).loaded_from(available)
+    names = [file for file, name in found.items() if name == chosen]
+    return [file for file in names if file.endswith(".safetensors")] or names

@@ -74,8 +74,12 @@ def cached_snapshot(repository: str) -> Commit | None:
     return Commit(repository, sha)
 
 
-def list_files(repository: str, revision: str | None) -> list[str]:
-    """Return the names of the files of a hub repository; of those in the local cache if the hub cannot be asked."""
+def list_files(repository: str, revision: str | None, cached: bool = True) -> list[str]:
+    """Return the names of the files of a hub repository.
+
+    If the hub cannot be asked, they are those of the files in the local cache, which need not be all; with `cached`
+    false, there are none.
+    """
     from huggingface_hub import HfApi, constants
 
     if not constants.HF_HUB_OFFLINE:
@@ -85,6 +89,8 @@ def list_files(repository: str, revision: str | None) -> list[str]:
             return [file.rfilename for file in info.siblings or ()]
         except Exception:  # a network can fail in many ways
             logging.getLogger(__name__).debug("the hub does not answer", exc_info=True)
+    if not cached:
+        return []
     snapshot = _folder(Path(constants.HF_HUB_CACHE), repository) / "snapshots" / _sha(repository, revision or "main")
     return [path.relative_to(snapshot).as_posix() for path in snapshot.rglob("*") if path.is_file()]
 

@@ -10,6 +10,8 @@ from statistics import mean
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from prettyuseful import student
+
 GRAM = 3
 """Words of an n-gram."""
 _MOST = 50  # prompts of a class whose pairs are compared, the first ones
@@ -92,10 +94,8 @@ def _mean_overlap(classes: Sequence[Sequence[Grams]]) -> PromptOverlap | None:
             freedom += number - 1
     if not freedom:  # pairs of two prompts say nothing about their variation
         return None
-    from scipy import stats  # it takes long to import
-
     centre = mean(means)
-    half = float(stats.t.ppf((1 + _LEVEL) / 2, freedom)) * sqrt(variance) / len(classes)
+    half = student.quantile(_LEVEL, freedom) * sqrt(variance) / len(classes)
     return PromptOverlap(mean=centre, low=max(0.0, centre - half), high=min(1.0, centre + half))
 
 

@@ -8,6 +8,7 @@ import json
 import re
 from base64 import b64encode
 from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -89,16 +90,16 @@ def render(summary: Summary, list_files: Mapping[str, str] = MappingProxyType({}
 
     `list_files`: addresses of the lists of images, relative to the report, by name of the data set.
     """
-    plotly, script = get_plotlyjs(), _read("script.js")
+    (plotly, plotly_digest), script = _plotly(), _read("script.js")
     return (
         _environment()
         .get_template("template.html")
         .render(
             **_context(summary, list_files),
             style=Markup(_read("style.css")),
-            plotly=_compress(plotly),
+            plotly=plotly,
             script=Markup(script),
-            script_sources=" ".join(f"'sha256-{_digest(text)}'" for text in (plotly, script)),
+            script_sources=" ".join(f"'sha256-{digest}'" for digest in (plotly_digest, _digest(script))),
         )
     )
 
@@ -171,6 +172,7 @@ def _more_findings(summary: Summary) -> list[str]:
     ]
 
 
+@cache  # templates are compiled once in a process
 def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(_FOLDER),
@@ -201,9 +203,14 @@ def _read(name: str) -> str:
     return (_FOLDER / name).read_text("utf-8")
 
 
-def _compress(script: str) -> str:
-    """Return a script as base64 of gzip: a third of its size. The page decompresses it after it has opened."""
-    return b64encode(gzip.compress(script.encode(), 9, mtime=0)).decode()
+@cache
+def _plotly() -> tuple[str, str]:
+    """Return plotly.js as base64 of gzip, and its digest.
+
+    Compressed it has a third of its size. The page decompresses it after it has opened.
+    """
+    script = get_plotlyjs()
+    return b64encode(gzip.compress(script.encode(), 9, mtime=0)).decode(), _digest(script)
 
 
 def _digest(script: str) -> str:

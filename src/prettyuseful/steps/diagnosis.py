@@ -286,7 +286,8 @@ def _half_of_network(
 ) -> ExtractedHalf:
     from prettyuseful.diagnosis.reference import ExtractedHalf
 
-    return ExtractedHalf(images, _network(job, f"classifier {part}", spec.setup, spec.numerics), tries)
+    network = _network(job, f"classifier {part}", spec.setup, spec.numerics)
+    return ExtractedHalf(images, network, tries, coarse=spec.setup.coarse)
 
 
 def _halves_of_encoder(

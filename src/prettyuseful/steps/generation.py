@@ -281,6 +281,8 @@ class GenerateSpec(StepSpec):
         if self.sampling is None:
             return self._open_custom(sources)
         check_resolved(self.model.content, self.generator)
+        if self.condition is not None:
+            check_resolved(self.condition.content, self.condition.source.words)
         return self._open_stored(job, sources) if self.encoding is None else self._open_encoding(job, batches, sources)
 
     def _open_custom(self, sources: SourceImages | None) -> _Sampler:

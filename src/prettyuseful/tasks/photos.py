@@ -10,6 +10,8 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
@@ -31,10 +33,12 @@ _COLUMNS = ("left", "centre", "right")
 
 @dataclass(frozen=True)
 class Photograph:
-    """One class: the source of its photograph, its licence, and the SHA-256 of its pixels (first 16 hex digits)."""
+    """One class: the file of its photograph in an installed package, its licence, and the SHA-256 of its pixels (first
+    16 hex digits).
+    """
 
     name: str
-    loader: str
+    file: str
     licence: str
     credit: str
     sha256: str
@@ -43,58 +47,70 @@ class Photograph:
 PHOTOGRAPHS: tuple[Photograph, ...] = (
     Photograph(
         "astronaut",
-        "skimage:astronaut",
+        "skimage/data/astronaut.png",
         "public domain",
         "Eileen Collins, NASA Great Images database",
         "a8c429c18afa7b0f",
     ),
-    Photograph("brick", "skimage:brick", "CC0", "Bricks25, CC0Textures", "3501e216fb0968c3"),
-    Photograph("camera", "skimage:camera", "CC0", "Lav Varshney", "13e2b4aa92cb1649"),
-    Photograph("cat", "skimage:cat", "CC0", "Stéfan van der Walt", "416b729128bfb2c3"),
+    Photograph("brick", "skimage/data/brick.png", "CC0", "Bricks25, CC0Textures", "3501e216fb0968c3"),
+    Photograph("camera", "skimage/data/camera.png", "CC0", "Lav Varshney", "13e2b4aa92cb1649"),
+    Photograph("cat", "skimage/data/chelsea.png", "CC0", "Stéfan van der Walt", "416b729128bfb2c3"),
     Photograph(
-        "coffee", "skimage:coffee", "CC0", "Rachel Michetti, courtesy of Pikolo Espresso Bar", "0ce2b51640b9c95f"
+        "coffee",
+        "skimage/data/coffee.png",
+        "CC0",
+        "Rachel Michetti, courtesy of Pikolo Espresso Bar",
+        "0ce2b51640b9c95f",
     ),
     Photograph(
-        "coins", "skimage:coins", "no known copyright restrictions", "Brooklyn Museum Collection", "aaecc2ad43bd43e2"
+        "coins",
+        "skimage/data/coins.png",
+        "no known copyright restrictions",
+        "Brooklyn Museum Collection",
+        "aaecc2ad43bd43e2",
     ),
     Photograph(
         "flower",
-        "sklearn:flower.jpg",
+        "sklearn/datasets/images/flower.jpg",
         "CC BY 2.0",
         "vultilion / danielbuechele, Flickr, as credited by scikit-learn",
         "3202904ed246795b",
     ),
-    Photograph("grass", "skimage:grass", "CC0", "linolafett, DeviantArt", "c7ca5c984d6b5a27"),
-    Photograph("gravel", "skimage:gravel", "CC0", "Gravel04, CC0Textures", "e73bd88250cbfd7f"),
+    Photograph("grass", "skimage/data/grass.png", "CC0", "linolafett, DeviantArt", "c7ca5c984d6b5a27"),
+    Photograph("gravel", "skimage/data/gravel.png", "CC0", "Gravel04, CC0Textures", "e73bd88250cbfd7f"),
     Photograph(
-        "galaxy", "skimage:hubble_deep_field", "public domain", "Hubble eXtreme Deep Field, NASA", "9a3ea9548188f81e"
+        "galaxy",
+        "skimage/data/hubble_deep_field.jpg",
+        "public domain",
+        "Hubble eXtreme Deep Field, NASA",
+        "9a3ea9548188f81e",
     ),
     Photograph(
         "moon",
-        "skimage:moon",
+        "skimage/data/moon.png",
         "licence not stated by scikit-image",
         "surface of the Moon, distributed with scikit-image",
         "a641c47851a3252e",
     ),
     Photograph(
         "motorcycle",
-        "skimage:stereo_motorcycle",
+        "skimage/data/motorcycle_left.png",
         "licence not stated by scikit-image",
         "Middlebury 2014 stereo data set, D. Scharstein et al.",
         "ca829467c1d4f427",
     ),
-    Photograph("retina", "skimage:retina", "CC0", "Mikael Häggström", "3670e389d0dae9f7"),
-    Photograph("rocket", "skimage:rocket", "public domain", "SpaceX", "3d4435cc745752b7"),
+    Photograph("retina", "skimage/data/retina.jpg", "CC0", "Mikael Häggström", "3670e389d0dae9f7"),
+    Photograph("rocket", "skimage/data/rocket.jpg", "public domain", "SpaceX", "3d4435cc745752b7"),
     Photograph(
         "temple",
-        "sklearn:china.jpg",
+        "sklearn/datasets/images/china.jpg",
         "CC BY 2.0",
         "danielbuechele, Flickr, as credited by scikit-learn",
         "e701459344fd6979",
     ),
     Photograph(
         "tissue",
-        "skimage:immunohistochemistry",
+        "skimage/data/ihc.png",
         "no known copyright restrictions",
         "Center for Microscopy And Molecular Imaging",
         "c5b3ef509a92f16d",
@@ -156,23 +172,22 @@ def load_photograph(photograph: Photograph) -> np.ndarray:
     Raises:
         DataError: the photograph in the installed package differs from the one that this task was made with.
     """
-    package, name = photograph.loader.split(":")
-    if package == "skimage":
-        import skimage.data
-
-        pixels = getattr(skimage.data, name)()
-        pixels = pixels[0] if isinstance(pixels, tuple) else pixels  # stereo_motorcycle: (left, right, disparity)
-    else:
-        from sklearn.datasets import load_sample_image
-
-        pixels = load_sample_image(name)
-    if pixels.ndim == 2:
-        pixels = np.repeat(pixels[:, :, None], 3, axis=2)
-    pixels = np.ascontiguousarray(pixels, dtype=np.uint8)
+    package, _, name = photograph.file.partition("/")
+    spec = find_spec(package)  # finds it without importing it, which takes seconds
+    path = Path(spec.origin).parent / name if spec and spec.origin else Path(photograph.file)
+    try:
+        with Image.open(path) as image:
+            pixels = np.asarray(image.convert("RGB"))
+    except OSError as error:
+        raise _unusable(photograph, f"cannot be read ({error.strerror or error})") from error
     sha256 = hashlib.sha256(pixels.tobytes()).hexdigest()[:16]
     if sha256 != photograph.sha256:
-        raise DataError(
-            f"photograph {photograph.name!r} ({photograph.loader}) has the SHA-256 {sha256}, not {photograph.sha256}; "
-            "install the scikit-image and scikit-learn versions in constraints.txt"
-        )
+        raise _unusable(photograph, f"has the SHA-256 {sha256}, not {photograph.sha256}")
     return pixels
+
+
+def _unusable(photograph: Photograph, problem: str) -> DataError:
+    return DataError(
+        f"photograph {photograph.name!r} ({photograph.file}) {problem}; "
+        "install the scikit-image and scikit-learn versions in constraints.txt"
+    )

@@ -76,10 +76,10 @@ def build(name: str, num_classes: int, size: int) -> nn.Module:
         UnknownNameError: no architecture has this name.
         DataError: the architecture does not support this image size.
     """
-    import timm
-
     if name in ARCHITECTURES:
         return import_target(ARCHITECTURES[name].make)(num_classes)
+    import timm
+
     check_architecture(name)
     config = timm.get_pretrained_cfg(name, allow_unregistered=True)
     size_option = {"img_size": size} if config and config.fixed_input_size and config.input_size[1] != size else {}

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import cast
 from urllib.error import URLError
 
-import timm
 import torch
 from huggingface_hub.errors import LocalEntryNotFoundError, OfflineModeIsEnabled
 from safetensors import SafetensorError
@@ -70,6 +69,8 @@ class Pretrained:
         if self.file is not None:
             with _catch_read_errors(self.file):
                 return load_file(self.file)
+        import timm  # it takes a second, which our own architectures do not need
+
         name = _pretrained_id(architecture)
         options: dict[str, object] = {}
         if self.hub:  # timm may need custom code to read the files
@@ -100,6 +101,8 @@ def pin_weights(architecture: str, source: str | None) -> Pinned[str | None]:
     pretrained = Pretrained.from_source(source)
     if pretrained.file is not None:
         return Pinned(source=source, content={**pretrained.identity(architecture)})
+    import timm
+
     identity = {} if pretrained.hub else pretrained.identity(architecture)
     repository = pretrained.hub or timm.get_pretrained_cfg(identity["id"]).hf_hub_id
     if repository is None:
@@ -128,6 +131,8 @@ def init_classifier(design: Design, seed: int, pretrained: Pretrained | None = N
     network = design.build()
     check_input_size(network, design.architecture, design.size)
     if pretrained is not None and weights is not None:
+        import timm
+
         _copy_body_weights(
             network, weights, design.architecture, str(pretrained.file or _pretrained_id(design.architecture))
         )
@@ -205,6 +210,8 @@ def _pretrained_id(architecture: str) -> str:
     check_architecture(architecture)
     if "." in architecture:
         return architecture
+    import timm
+
     if not timm.list_pretrained(f"{architecture}.*"):
         raise DataError(
             f"timm has no pretrained weights for {architecture!r}; train from scratch, or give a file of weights"

@@ -59,7 +59,7 @@ class Vae(TransformSource):
         model = self._model()
         with pipeline_path(model.source) as path_or_id:
             if not is_folder(path_or_id):
-                generator = pin_model(self.generator, model).source
+                generator = pin_model(self.generator, model).name
                 commit = resolve(find_model(generator).path_or_id)
                 return self.model_copy(update={"generator": generator}), commit.content
             folder = Path(path_or_id) / "vae"

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from tests.engine.running import step
+from tests.test_ray import assert_equal, end, start
 
 from prettyuseful.engine.events import Event, StepEvent
 from prettyuseful.engine.execute import Outcome, execute
@@ -100,6 +101,7 @@ def test_stopped_worker_is_killed_and_its_step_is_tried_on_another(
     assert "gave no sign of life for 5 s" in retried[0].cause
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("ray_cluster")
 def test_step_that_kills_its_workers_fails(planted_steps: ModuleType, store: LocalStore, tmp_path: Path) -> None:
     (tmp_path / "flag").write_text("x" * 9)
@@ -110,6 +112,7 @@ def test_step_that_kills_its_workers_fails(planted_steps: ModuleType, store: Loc
     assert len((tmp_path / "flag").read_text()) == 6
 
 
+@pytest.mark.slow
 def test_lost_node_fails_no_step(planted_steps: ModuleType, store: LocalStore, ray_cluster: Any) -> None:
     steps = [step(planted_steps.SlowSpec(text=f"{i}", seconds=1)) for i in range(8)]
     events: list[Event] = []
@@ -132,6 +135,13 @@ def test_lost_node_fails_no_step(planted_steps: ModuleType, store: LocalStore, r
     assert outcome.failed == {}
     assert outcome.completed == {s.key for s in steps}
     assert any(isinstance(e, StepEvent) and e.kind == "retried" and "node" in e.cause for e in events)
+
+
+@pytest.mark.usefixtures("ray_cluster")
+def test_study_on_two_nodes_gives_the_same_results(run: list[str], uninterrupted: Path, tmp_path: Path) -> None:
+    run_folder = tmp_path / "ray"
+    end(start(run, run_folder), run_folder)
+    assert_equal(run_folder, uninterrupted)
 
 
 @pytest.mark.usefixtures("ray_cluster")

@@ -14,12 +14,14 @@ from pydantic import ValidationError
 from safetensors.torch import load_file, save_file
 from tests.generators.conditions.own_calls import REAL, SIZE, STEPS, Conditioned, differs_at_most
 from tests.generators.reference_pipelines import PROMPT, SEEDS, generate_images, load_pipeline, to_uint8
+from tests.hub_server import commit, use_local_hub
 from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 
 from prettyuseful.data.images import to_square
 from prettyuseful.errors import DataError
 from prettyuseful.generators.conditions.image_prompt import Adapter, ImagePrompt
 from prettyuseful.generators.models import find_model
+from prettyuseful.hub.files import folder_fingerprint
 
 FILE = "ip-adapter_sd15.safetensors"
 _VISION = 16
@@ -102,6 +104,23 @@ def test_the_weights_are_in_the_key_and_the_place_is_not(adapter: Adapter, tmp_p
     (tmp_path / "copy" / "models" / FILE).write_bytes(b"other weights")
     assert ImagePrompt(adapter=copied).pin().content != content
     assert ImagePrompt(adapter=adapter, scale=0.7).pin().content != content
+
+
+def test_the_content_of_an_adapter_is_what_keys_hold(
+    adapter: Adapter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert adapter.path is not None
+    expected = {"scale": 0.6, "kind": "image-prompt", "version": 1}
+    files = {"subfolder": "models", "weight_name": FILE, "image_encoder": "image_encoder"}
+    content = ImagePrompt(adapter=adapter).pin().content
+    assert content == {**expected, "adapter": files, "weights": folder_fingerprint(Path(adapter.path))}
+    with use_local_hub(tmp_path / "cache", monkeypatch) as hub:
+        hub.repositories = {"we/adapter": Path(adapter.path)}
+        pinned = ImagePrompt(adapter=Adapter.model_validate("we/adapter")).pin()
+    weights = {"hub": "we/adapter", "commit": commit("we/adapter")}
+    assert pinned.content == {**expected, "adapter": files, "weights": weights}
+    assert isinstance(pinned.source, ImagePrompt)
+    assert pinned.source.adapter.id == f"we/adapter@{commit('we/adapter')}"
 
 
 def test_what_is_wrong_with_an_adapter_is_said_in_one_line(

@@ -8,22 +8,19 @@ from contextlib import suppress
 from functools import cache
 from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from PIL import Image
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import Field, model_validator
 
 from prettyuseful.engine.pinned import Pinned
 from prettyuseful.errors import DataError
-from prettyuseful.fields import RelativePath, resolve_path
 from prettyuseful.generators.conditions.base import Condition
 from prettyuseful.generators.conditions.pipelines import arguments_of, family_of
 from prettyuseful.generators.families import Family
+from prettyuseful.generators.locations import Location, pin_folder
 from prettyuseful.generators.weight_headers import read_header
-from prettyuseful.hub.commits import UNRESOLVED, resolve
-from prettyuseful.hub.files import folder_fingerprint
-from prettyuseful.hub.ids import split_revision
-from prettyuseful.paths import is_folder
+from prettyuseful.hub.ids import WEIGHTS
 from prettyuseful.redaction import redact_line
 
 if TYPE_CHECKING:
@@ -35,12 +32,9 @@ _WITH_ROWS = ("sd", "sdxl")  # the families for which this is tested
 _OF_ENCODERS = {"models/image_encoder": 632_080_000, "sdxl_models/image_encoder": 1_844_900_000}
 
 
-class Adapter(BaseModel):
+class Adapter(Location):
     """Where an IP-Adapter is: a folder or a repository of the hub in the layout of h94/IP-Adapter."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    path: Annotated[str, RelativePath(resolve_path)] | None = Field(None, description="a folder")
-    id: str | None = Field(None, description="a hub id, optionally with @revision, such as h94/IP-Adapter")
     subfolder: str = Field("models", description="the folder of the weights in it")
     weight_name: str = Field("ip-adapter_sd15.safetensors", description="the file of the weights, a .safetensors")
     image_encoder: str = Field(
@@ -48,24 +42,18 @@ class Adapter(BaseModel):
     )
 
     @model_validator(mode="after")
-    def _has_one_place(self) -> Adapter:
-        if (self.path is None) == (self.id is None):
-            raise ValueError("set exactly one of path and id")
-        if not self.weight_name.endswith(".safetensors"):
+    def _runs_no_code(self) -> Adapter:
+        if not self.weight_name.endswith(WEIGHTS):
             raise ValueError(f"weight_name is {self.weight_name!r}; give a .safetensors file, which runs no code")
         return self
-
-    @property
-    def place(self) -> str:
-        return self.path or self.id or ""
 
     @property
     def weights(self) -> int:
         """The number of weights of adapter and image encoder: of the files in a folder, and from the hub assumed."""
         encoder = self.image_encoder if "/" in self.image_encoder else f"{self.subfolder}/{self.image_encoder}"
-        if self.path is None:
+        if self.on_hub:
             return _OF_ENCODERS.get(encoder, _OF_ENCODERS["models/image_encoder"])
-        folder = Path(self.path)
+        folder = Path(self.location)
         return _count_weights(folder / self.subfolder / self.weight_name, folder / encoder)
 
 
@@ -98,16 +86,11 @@ class ImagePrompt(Condition):
         return {**super().settings, "adapter": self.adapter.model_dump(mode="json", exclude={"path", "id"})}
 
     def pin(self) -> Pinned[Condition]:
-        if self.adapter.path is not None:
-            if not is_folder(self.adapter.path):
-                raise DataError(f"condition: the adapter {self.adapter.path} is not a folder; correct path, or give id")
-            content: JsonValue = folder_fingerprint(Path(self.adapter.path))
-            source = self
-        else:
-            commit = resolve(self.adapter.place)
-            known = f"{split_revision(self.adapter.place)[0]}@{commit.sha}"
-            adapter = self.adapter if commit.sha == UNRESOLVED else self.adapter.model_copy(update={"id": known})
-            content, source = commit.content, self.model_copy(update={"adapter": adapter})
+        adapter = pin_folder(self.adapter, "condition.adapter")
+        content = adapter.content
+        if isinstance(content, dict):  # keys are older than the name for the digest of a folder
+            content = content.get("files", content)
+        source = self.model_copy(update={"adapter": adapter.source})
         return Pinned(source=source, content={**self.settings, "version": self.version, "weights": content})
 
     @property
@@ -121,10 +104,10 @@ class ImagePrompt(Condition):
         return family_of(name, of)
 
     def prepare(self, pipeline: Any) -> None:
-        place, revision = split_revision(self.adapter.place) if self.adapter.id else (self.adapter.place, None)
+        path_or_id, revision = self.adapter.repository
         try:
             pipeline.load_ip_adapter(
-                place,
+                path_or_id,
                 subfolder=self.adapter.subfolder,
                 weight_name=self.adapter.weight_name,
                 image_encoder_folder=self.adapter.image_encoder,
@@ -132,7 +115,7 @@ class ImagePrompt(Condition):
             )
         except (OSError, ValueError, KeyError, RuntimeError) as error:
             raise DataError(
-                f"cannot load the adapter {self.adapter.place} ({self.adapter.weight_name}) into "
+                f"cannot load the adapter {self.adapter.location} ({self.adapter.weight_name}) into "
                 f"{type(pipeline).__name__}: {redact_line(str(error), 200)}; check subfolder, weight_name and "
                 "image_encoder, and that it is made for this model"
             ) from error

@@ -8,6 +8,7 @@ diffusers 0.42.1.
 from __future__ import annotations
 
 from prettyuseful.generators.base import Sampling
+from prettyuseful.generators.components import Component
 from prettyuseful.generators.model import FewStepWeights, Model
 from prettyuseful.generators.model_rows.paper import (
     FLUX_DEV_OPERATIONS,
@@ -24,6 +25,13 @@ _FLUX2 = f"{_EXAMPLE}; README of github.com/black-forest-labs/flux2"
 _FLUX_DEV = "FLUX.1 [dev] Non-Commercial License"
 _FLUX_NON_COMMERCIAL = "FLUX Non-Commercial License"
 _HUNYUAN = f"{_EXAMPLE}; documentation of diffusers on HunyuanImage 2.1; page of its repository on the hub"
+_HIDREAM = f"{_EXAMPLE}; README of github.com/HiDream-ai/HiDream-I1"
+_LLAMA = Component(id="meta-llama/Meta-Llama-3.1-8B-Instruct", subfolder="")
+_HIDREAM_TEXT = {"text_encoder_4": _LLAMA, "tokenizer_4": _LLAMA}
+_HIDREAM_LICENCE = "MIT; text encoder: Llama 3.1 Community License"
+_HIDREAM_NOTE = "its fourth text encoder is a Llama model of 8 B"
+_KANDINSKY = "documentation of diffusers on Kandinsky and signature of the pipeline in diffusers 0.42.1"
+_KANDINSKY_PRIOR = {"prior_num_inference_steps": 25, "prior_guidance_scale": 1.0}
 _JSON_PROMPTS = "trained on structured JSON prompts only: use prompts from a file"
 
 
@@ -49,6 +57,44 @@ def _sdxl_in_four_steps(name: str, released: str, repository: str, file: str, *s
 
 
 OTHERS: tuple[Model, ...] = (
+    Model(
+        id="kandinsky-2.1",
+        path_or_id="kandinsky-community/kandinsky-2-1",
+        components={"prior": Component(id="kandinsky-community/kandinsky-2-1-prior")},
+        family="KandinskyCombinedPipeline",
+        released="2023-04",
+        licence="Apache-2.0",
+        size=768,
+        vendor=Sampling(steps=100, cfg=4.0, arguments=_KANDINSKY_PRIOR),
+        facts=_KANDINSKY,
+        unchecked=("released",),
+    ),
+    Model(
+        id="kandinsky-2.2",
+        path_or_id="kandinsky-community/kandinsky-2-2-decoder",
+        components={"prior": Component(id="kandinsky-community/kandinsky-2-2-prior")},
+        family="KandinskyV22CombinedPipeline",
+        released="2023-07",
+        licence="Apache-2.0",
+        size=768,
+        vendor=Sampling(steps=100, cfg=4.0, arguments=_KANDINSKY_PRIOR),
+        facts=f"{_KANDINSKY}; its model card",
+        unchecked=("released",),
+    ),
+    Model(
+        id="wuerstchen",
+        path_or_id="warp-ai/wuerstchen",
+        components={"prior": Component(id="warp-ai/wuerstchen-prior")},
+        family="WuerstchenCombinedPipeline",
+        released="2023-09",
+        licence="MIT",
+        size=1024,
+        vendor=Sampling(steps=12, cfg=1.0, arguments={"prior_num_inference_steps": 60, "prior_guidance_scale": 4.0}),
+        note="the example of its vendor has a schedule of 30 steps, prior_timesteps, for the prior",
+        facts="signature of the pipeline in diffusers 0.42.1; documentation of diffusers on Würstchen; page of its "
+        "repository on the hub",
+        unchecked=("released",),
+    ),
     _sdxl_in_four_steps(
         "sdxl-lcm",
         "2023-11",
@@ -92,6 +138,22 @@ OTHERS: tuple[Model, ...] = (
         "sdxl_lightning_4step_lora.safetensors",
         ("class", "EulerDiscreteScheduler"),
         ("timestep_spacing", "trailing"),
+    ),
+    Model(
+        id="stable-cascade",
+        path_or_id="stabilityai/stable-cascade",
+        components={"prior": Component(id="stabilityai/stable-cascade-prior")},
+        family="StableCascadeCombinedPipeline",
+        released="2024-02",
+        parameters=5.1,
+        licence="Stable Cascade Non-Commercial Research Community License",
+        size=1024,
+        dtype="bfloat16",
+        variant=ChosenVariant("bf16"),
+        vendor=Sampling(steps=10, cfg=1.0, arguments={"prior_num_inference_steps": 20, "prior_guidance_scale": 4.0}),
+        note="a prior of 3.6 B, guided, and a decoder of 1.5 B",
+        facts="documentation of diffusers on Stable Cascade; announcement of its vendor; its model card",
+        unchecked=("licence",),
     ),
     _sdxl_in_four_steps(
         "sdxl-hyper",
@@ -218,6 +280,54 @@ OTHERS: tuple[Model, ...] = (
         vendor=Sampling(steps=2, cfg=1.0, distilled_guidance=4.5),
         facts=_EXAMPLE,
         unchecked=("released", "licence"),
+    ),
+    Model(
+        id="hidream-i1-full",
+        path_or_id="HiDream-ai/HiDream-I1-Full",
+        components=_HIDREAM_TEXT,
+        gated_components=("text_encoder_4", "tokenizer_4"),
+        family="HiDreamImagePipeline",
+        released="2025-04",
+        parameters=17.0,
+        licence=_HIDREAM_LICENCE,
+        size=1024,
+        dtype="bfloat16",
+        vendor=Sampling(steps=50, cfg=5.0),
+        note=_HIDREAM_NOTE,
+        facts=_HIDREAM,
+        unchecked=("gated_components",),
+    ),
+    Model(
+        id="hidream-i1-dev",
+        path_or_id="HiDream-ai/HiDream-I1-Dev",
+        components=_HIDREAM_TEXT,
+        gated_components=("text_encoder_4", "tokenizer_4"),
+        family="HiDreamImagePipeline",
+        released="2025-04",
+        parameters=17.0,
+        licence=_HIDREAM_LICENCE,
+        size=1024,
+        dtype="bfloat16",
+        vendor=Sampling(steps=28, cfg=1.0),
+        note=_HIDREAM_NOTE,
+        facts=_HIDREAM,
+        unchecked=("vendor", "gated_components"),
+    ),
+    Model(
+        id="hidream-i1-fast",
+        path_or_id="HiDream-ai/HiDream-I1-Fast",
+        components=_HIDREAM_TEXT,
+        gated_components=("text_encoder_4", "tokenizer_4"),
+        family="HiDreamImagePipeline",
+        released="2025-04",
+        parameters=17.0,
+        licence=_HIDREAM_LICENCE,
+        size=1024,
+        dtype="bfloat16",
+        vendor=Sampling(steps=16, cfg=1.0),
+        note=_HIDREAM_NOTE,
+        facts=_HIDREAM,
+        unchecked=("vendor", "gated_components"),
     ),
     Model(
         id="bria-3.2",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from prettyuseful.generators.base import Sampling
+from prettyuseful.generators.components import Component
 from prettyuseful.generators.footprint import Footprint, TuningFootprint
 from prettyuseful.generators.model import POCKET, Model
 from prettyuseful.generators.operations import Operations
@@ -119,7 +120,7 @@ PAPER: tuple[Model, ...] = (
     Model(
         id="sdxl-refiner",
         path_or_id="stabilityai/stable-diffusion-xl-base-1.0",
-        refiner="stabilityai/stable-diffusion-xl-refiner-1.0",
+        components={"refiner": Component(id="stabilityai/stable-diffusion-xl-refiner-1.0")},
         family="sdxl",
         released="2023-07",
         parameters=4.83,
