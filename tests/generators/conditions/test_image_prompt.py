@@ -110,7 +110,7 @@ def test_the_content_of_an_adapter_is_what_keys_hold(
     adapter: Adapter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert adapter.path is not None
-    expected = {"scale": 0.6, "kind": "image-prompt", "version": 1}
+    expected = {"scale": 0.6, "kind": "image-prompt", "version": 2}
     files = {"subfolder": "models", "weight_name": FILE, "image_encoder": "image_encoder"}
     content = ImagePrompt(adapter=adapter).pin().content
     assert content == {**expected, "adapter": files, "weights": folder_fingerprint(Path(adapter.path))}
