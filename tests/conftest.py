@@ -247,6 +247,7 @@ def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     else:
         path.write_text(
             f"version: 1\ntask: {{folder: {shared_task}}}\ntrain: {{seeds: [0, 1]}}\nnumerics: {{micro_batch: 4}}\n"
+            "metrics: []\n"
             f"datasets: {{tiny: {{generator: '{PLANTED}:Noise', images_per_class: 7, prompts: template}}}}\n"
         )
     return ["run", str(path)]

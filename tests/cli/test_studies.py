@@ -68,7 +68,7 @@ def test_run_prints_one_json_document_and_reuses_the_store(
 ) -> None:
     """The run is a new process: no library may print to its stdout."""
     (tmp_path / "my.yaml").write_text(
-        f"version: 1\ntask: {{folder: {shared_task}}}\ntrain: {{seeds: [0]}}\n"
+        f"version: 1\ntask: {{folder: {shared_task}}}\ntrain: {{seeds: [0]}}\nmetrics: []\n"
         f"datasets: {{tiny: {{generator: '{planted('Noise')}', images_per_class: 7, prompts: template}}}}\n"
     )
     cost = json.loads(call_here("plan", "my.yaml", "--json", cwd=tmp_path).stdout)
@@ -208,9 +208,8 @@ def test_a_failed_step_exits_with_code_1(tmp_path: Path, study_text: Callable[..
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has the device")
 def test_a_missing_device_is_reported_on_one_line(tmp_path: Path, study_text: Callable[..., str]) -> None:
     (tmp_path / "study.yaml").write_text(study_text().replace("micro_batch: 4", "device: cuda"))
-    assert "no CUDA device; set numerics.device: cpu" in one_error(
-        call_here("run", "study.yaml", "--workers", 1, cwd=tmp_path)
-    )
+    result = call_here("run", "study.yaml", "--workers", 1, cwd=tmp_path)
+    assert "no CUDA device; set numerics.device: cpu" in one_error(result)
 
 
 def test_a_copied_store_can_be_used(finished: Path, tmp_path: Path) -> None:

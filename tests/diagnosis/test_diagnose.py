@@ -90,9 +90,9 @@ def test_the_smallest_allowed_sets_of_photographs_cause_no_false_alarm() -> None
         ("blur", 1.2),
         ("JPEG", 6),
         pytest.param("noise", 0.06, marks=slow),
-        ("patch shuffle", 4),
+        pytest.param("patch shuffle", 4, marks=slow),
         ("saturation", 0.3),
-        ("native zoom", 1.7),
+        pytest.param("native zoom", 1.7, marks=slow),
     ],
 )
 def test_the_planted_defect_is_reported_first(

@@ -70,10 +70,10 @@ def images(choice: GeneratorChoice, dtype: Any = "float32", **sampling: Any) -> 
 @pytest.mark.parametrize(
     ("kind", "components"),
     [
-        ("sd", ("unet",)),
+        pytest.param("sd", ("unet",), marks=pytest.mark.slow),
         ("sd", ("unet", "text_encoder")),
         (RECORDED, ("unet", "text_encoder")),
-        ("sdxl", ("unet", "text_encoder", "text_encoder_2")),
+        pytest.param("sdxl", ("unet", "text_encoder", "text_encoder_2"), marks=pytest.mark.slow),
         pytest.param("sd3", ("transformer",), marks=pytest.mark.slow),
         pytest.param("flux-schnell", ("transformer",), marks=pytest.mark.slow),
     ],
