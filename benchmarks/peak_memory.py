@@ -102,7 +102,10 @@ def on_meta(sampler: DiffusersSampler) -> DiffusersSampler:
 
 
 def count(sampler: DiffusersSampler, embedding: Mapping[str, torch.Tensor], size: int, images: int) -> tuple[int, int]:
-    """Return the bytes of all tensors but the weights: at the peak of denoising, and at that of decoding."""
+    """Return the bytes of all tensors but the weights: at the peak of denoising, and at that of decoding.
+
+    With a condition, each image is made from a grey one, whose encoding is counted with denoising.
+    """
     sampler.sampling = sampler.sampling.model_copy(update={"size": size})
     vae, denoising = _pipelines(sampler)[-1].vae, []
     decode = vae.decode
@@ -117,7 +120,8 @@ def count(sampler: DiffusersSampler, embedding: Mapping[str, torch.Tensor], size
         if _denoiser(sampler.pipeline).device.type == "meta":
             stack.enter_context(_FullLengths(embedding["prompt_embeds"].shape[1]))
         counted = stack.enter_context(CountedTensors())
-        sampler.draw([embedding] * images, tuple(range(images)))
+        real = [np.full((size, size, 3), 128, np.uint8)] * (images if sampler.model.condition else 0)
+        sampler.draw([embedding] * images, tuple(range(images)), real)
     return denoising[0], counted.peak
 
 

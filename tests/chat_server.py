@@ -93,6 +93,13 @@ def png(number: int = 0, kind: str = "PNG") -> bytes:
     return file.getvalue()
 
 
+def blank() -> bytes:
+    """Return an image file of one colour."""
+    file = io.BytesIO()
+    Image.new("RGB", (16, 12), (7, 7, 7)).save(file, "PNG")
+    return file.getvalue()
+
+
 def draws(data: bytes, **more: object) -> Reply:
     """Answer with an image in base64."""
     image = {"b64_json": base64.b64encode(data).decode(), **more}

@@ -381,7 +381,7 @@ def check_table(name: str, results: Sequence[CheckResult]) -> Table:
     table = Table(title=name, caption=caption, title_justify="left", caption_justify="left", show_header=False)
     for result in results:
         status = Text("failed", "red") if result.problem else Text("passed", "green")
-        table.add_row(status, result.what, result.problem or "")
+        table.add_row(status, result.what, Text(result.problem or result.note))
     return table
 
 

@@ -14,10 +14,14 @@ SingleCheck = tuple[str, Callable[[], None], bool]
 
 @dataclass(frozen=True)
 class CheckResult:
-    """The result of one check. `problem` is one line on what is wrong and how to correct it, or None."""
+    """The result of one check.
+
+    `problem`: one line on what is wrong and how to correct it, or None. `note`: what was found besides.
+    """
 
     what: str
     problem: str | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
@@ -34,9 +34,12 @@ from prettyuseful.engine.step import Step
 from prettyuseful.engine.store.base import Store, SweepResult
 from prettyuseful.engine.store.open import open_store, store_exists
 from prettyuseful.engine.workers.open import local_parallelism
-from prettyuseful.errors import EveryRunFailedError, StepFailedError, StoreError, StudyError
+from prettyuseful.errors import DataError, EveryRunFailedError, StepFailedError, StoreError, StudyError
+from prettyuseful.generators.hosted import HostedModel
 from prettyuseful.hub.commits import check_resolved
+from prettyuseful.interface_checks import CheckResult
 from prettyuseful.output_files import check_outside_stores, convert_write_errors, make_folder
+from prettyuseful.plan.counts import existing_images
 from prettyuseful.plan.experiments import with_experiment
 from prettyuseful.plan.gather import gather_records
 from prettyuseful.plan.measured import measured_cells
@@ -44,6 +47,7 @@ from prettyuseful.plan.memory import memory_warnings
 from prettyuseful.plan.planned import PlannedDataset
 from prettyuseful.plan.predictions import Predictions
 from prettyuseful.plan.study import Plan, make_plan
+from prettyuseful.plugins import is_plugin, plugin_id
 from prettyuseful.records import Record, RunRecord, dataset_label, write_records
 from prettyuseful.results import (
     StudyResult,
@@ -56,6 +60,7 @@ from prettyuseful.selection.experiments import EXPERIMENTS, Experiment
 from prettyuseful.steps.checks import image_set
 from prettyuseful.study.file import REAL, DatasetPlan, Study
 from prettyuseful.study.numerics import StudyNumerics
+from prettyuseful.study.paths import resolve_paths
 from prettyuseful.study.reading import parse_study
 
 DEFAULT_STORE = "prettyuseful-store"
@@ -500,6 +505,44 @@ def sweep_store(studies: Iterable[Study], store: Path | str = DEFAULT_STORE, rem
         for step, commit in plan.hub_commits():
             check_resolved(commit.content, step.label)
     return opened.sweep({key for plan in plans for key in plan.all_steps}, remove)
+
+
+def check_source(
+    generator: Any,
+    folder: Path | str = ".",
+    condition: bool = False,
+    at_most: float | None = None,
+    say: Callable[[str], None] = lambda _: None,
+) -> tuple[str, list[CheckResult]]:
+    """Check a generator by a few images; return its name and the results.
+
+    Args:
+        generator: as in a data set of a study file: a name, or a mapping for a model or an endpoint.
+        folder: from which relative paths in it are resolved.
+        condition: give it real images.
+        at_most: what images of an endpoint may cost.
+        say: receives what an endpoint is asked for, before any request.
+
+    Raises:
+        UserError: it is not valid in a study file, cannot be used, or may not be paid.
+    """
+    from prettyuseful.generators.check import check_own_generator
+    from prettyuseful.generators.check_hosted import check_hosted
+    from prettyuseful.generators.check_model import check_model
+
+    study = resolve_paths(dataset_study({"generator": generator, "images_per_class": 1}), Path(folder))
+    (source,) = (plan.generator for plan in study.datasets.values())
+    assert source is not None
+    if isinstance(source, HostedModel):
+        if condition:
+            raise DataError("a hosted model gets no real images; check it without --condition")
+        return source.model, check_hosted(source, at_most, say)
+    if is_plugin(source.model):
+        return plugin_id(source.model), check_own_generator(source.model, condition)
+    if existing_images(source):
+        raise DataError(f"{source.model} holds images that exist; check them with prettyuseful check data")
+    numerics = study.numerics.generation_numerics(source.find().dtype, source.dtype)
+    return source.model, check_model(source, numerics, condition)
 
 
 def dataset_study(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.chat_server import Server, paints, running_server, sends
 from tests.checks.pictures import clean, encoded, picture, write_folder
 from tests.cli.commands import call, call_here, one_error
 
@@ -114,4 +116,53 @@ def test_a_generator_can_be_checked_with_real_images(planted: Callable[[str], st
 def test_a_user_error_in_check_is_reported_on_one_line(planted: Callable[[str], str]) -> None:
     assert "did you mean 'generator'?" in one_error(call_here("check", "generatr", planted("Noise")))
     assert "did you mean 'Noise'?" in one_error(call_here("check", "generator", planted("Nois")))
-    assert "module:Class or file.py:Class" in one_error(call_here("check", "generator", "pocket-base"))
+    assert "module:Class or file.py:Class" in one_error(call_here("check", "probe", "blur"))
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with running_server() as server:
+        server.default_reply = paints
+        yield server
+
+
+def test_an_endpoint_is_checked_as_a_study_names_it(server: Server, tmp_path: Path) -> None:
+    written = json.dumps({"endpoint": server.url, "model": "painter", "cost_per_image": 0.5})
+    file = tmp_path / "painter.yaml"
+    file.write_text(f"generator: {written}")
+    for named in (written, f"{{generator: {written}}}", file):
+        assert "allow it with --at-most 0.5" in one_error(call_here("check", "generator", named))
+    checked = call_here("check", "generator", file, "--at-most", "0.5", "--json")
+    assert checked.returncode == 0
+    assert checked.stderr == f"asking painter at {server.url} for 1 image, for 0.50\n"
+    assert json.loads(checked.stdout)[0]["note"].startswith("PNG, 16x12")
+    assert "--condition" in one_error(call_here("check", "generator", written, "--condition"))
+    server.default_reply = sends(200, "<html>Sign in</html>")
+    result = call_here("check", "generator", file, "--at-most", "0.5")
+    assert "answered with a web page" in one_error(result)
+
+
+def test_paths_in_a_file_are_those_beside_it(planted: Callable[[str], str], tmp_path: Path) -> None:
+    shutil.copy(planted("Noise").split(":")[0], tmp_path / "own.py")
+    (tmp_path / "own.json").write_text('{"generator": {"model": "own.py:Noise"}}')
+    checked = call_here("check", "generator", tmp_path / "own.json", "--json")
+    assert checked.returncode == 0, checked.stderr
+    assert len(json.loads(checked.stdout)) == 9
+
+
+@pytest.mark.parametrize(
+    ("named", "message"),
+    [
+        ("{endpoint: 'http://x/v1', modle: painter}", "did you mean 'model'?"),
+        ("{endpoint: 'http://x/v1'", "is not valid YAML"),
+        ("{tmp}/none.yaml", "cannot read"),
+        ("{tmp}/empty.yaml", "the key generator is missing"),
+        ("pocket-bse", "did you mean 'pocket-base'?"),
+        ("{tmp}", "check them with prettyuseful check data"),
+        ("{model: pocket-base, lora: none.safetensors}", "none.safetensors"),
+    ],
+)
+def test_a_generator_that_is_none_is_one_line(tmp_path: Path, named: str, message: str) -> None:
+    (tmp_path / "empty.yaml").write_text("endpoint: http://x/v1")
+    write_folder(tmp_path, clean(0, 2))
+    assert message in one_error(call_here("check", "generator", named.replace("{tmp}", str(tmp_path))))

@@ -434,3 +434,35 @@ def test_test_title_says_what_the_prettier_half_gives(tested_title: tuple[dict[s
 def test_test_title_refuses_what_cannot_be_selected(tmp_path: Path, options: tuple[str, ...], message: str) -> None:
     (tmp_path / "study.yaml").write_text(STUDY)
     assert message in one_error(call_here("test-title", "study.yaml", *options, cwd=tmp_path))
+
+
+_HOSTED = "{endpoint: 'http://localhost:1/v1', model: painter}"
+
+
+@pytest.mark.parametrize(
+    ("generator", "condition", "message"),
+    [
+        ("pocket-base", "{kind: image, on: test}", "not from 'test', because test images must not decide"),
+        ("pocket-base", "{kind: image, strength: 0}", "expected a number above 0 and at most 1, got 0"),
+        ("pocket-base", "{kind: image, strength: 1.0001}", "expected a number above 0 and at most 1, got 1.0001"),
+        ("pocket-base", "{kind: edit}", "condition.instruction' is missing"),
+        ("pocket-base", "{kind: image-prompt}", "condition.adapter' is missing"),
+        (_HOSTED, "{kind: image}", "condition has no effect here: a hosted model has other settings"),
+        ("{model: pocket-base, lora: none.safetensors}", "", "no such file none.safetensors"),
+        ("{model: pocket-base, lora: empty.safetensors}", "", "empty.safetensors: not a safetensors file"),
+        ("{model: pocket-base, lora: pickle.bin}", "", "pickle.bin is a pickle, which can run code"),
+        ("{model: pocket-base, lora: cut.safetensors}", "", "it is cut off: 4 bytes are missing"),
+    ],
+)
+def test_conditions_and_adapters_that_cannot_be_used_are_one_line(
+    shared_task: Path, tmp_path: Path, generator: str, condition: str, message: str
+) -> None:
+    (tmp_path / "empty.safetensors").touch()
+    (tmp_path / "pickle.bin").write_bytes(b"x")
+    header = json.dumps({"a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}).encode()
+    (tmp_path / "cut.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + b"1234")
+    data = f"{{generator: {generator}, images_per_class: 2{condition and f', condition: {condition}'}}}"
+    study = f"{{version: 1, task: {{folder: '{shared_task}'}}, datasets: {{a: {data}}}, train: {{seeds: [0]}}}}"
+    (tmp_path / "study.yaml").write_text(study)
+    result = call_here("plan", tmp_path / "study.yaml", "--store", tmp_path / "store", cwd=tmp_path)
+    assert message in one_error(result)

@@ -152,3 +152,10 @@ def test_weights_that_do_not_fit_are_one_line_errors_where_they_are_loaded(tiny:
     assert message().startswith("lora: sd-unet.safetensors does not fit sd: ")
     file.unlink()
     assert "sd-unet.safetensors is not on this machine" in message()
+
+
+def test_weights_that_are_not_finite_are_refused(tiny: Tiny, save_lora: SaveLora) -> None:
+    file = save_lora("sd", "unet", scale=float("nan"))
+    choice = GeneratorChoice(model=str(tiny("sd")), lora=Lora(path=str(file)))
+    with pytest.raises(DataError, match=r"lora: sd-unet\.safetensors holds weights that are NaN or infinite"):
+        images(choice)

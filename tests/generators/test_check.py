@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
+from prettyuseful.data.images import to_square
 from prettyuseful.engine.keys import derive_seed
 from prettyuseful.errors import DataError
 from prettyuseful.generators.base import Generator, Request
@@ -197,6 +199,7 @@ def test_invalid_generator_fails_exactly_one_check(kind: Callable[[], Generator]
 
 OWN_IMAGE = "images depend on their real images"
 OTHER_IMAGES = "images do not depend on the other real images of the batch"
+UNTOUCHED, COPIES = "real images are left as they are", "images are no copies of their real images"
 
 
 class FromReal(Valid):
@@ -213,12 +216,39 @@ class FromOthers(FromReal):
         return [*super().parts(request, position), *others]
 
 
+class Writing(FromReal):
+    def generate(self, request: Request) -> Any:
+        images = super().generate(request)
+        for image in request.images or ():
+            image[:] = 0
+        return images
+
+
+class Copying(FromReal):
+    """Its images are the real ones but for what nobody sees, so that seeds and classes count."""
+
+    def resize(self, image: np.ndarray) -> np.ndarray:
+        return np.asarray(Image.fromarray(image).resize((32, 32), Image.Resampling.LANCZOS))
+
+    def generate(self, request: Request) -> Any:
+        noise = super().generate(request)
+        images = np.stack([self.resize(image) for image in request.images or ()])
+        images[:, :8, :8] = images[:, :8, :8] // 16 * 16 + noise // 16
+        return images
+
+
+class CopyingSquares(Copying):
+    def resize(self, image: np.ndarray) -> np.ndarray:
+        return to_square(Image.fromarray(image), 32)
+
+
 def test_generators_that_use_real_images_are_checked_with_them() -> None:
     found = {result.what: result.problem for result in check_generator(FromReal, condition=True)}
     assert set(found.values()) == {None}
     assert {OWN_IMAGE, OTHER_IMAGES} < set(found)
-    without = [result for result in check_generator(FromReal) if result.problem]
-    assert [result.what for result in without] == [SHAPE]  # it needs them
+    (without,) = [result for result in check_generator(FromReal) if result.problem]
+    assert without.what == SHAPE
+    assert str(without.problem).startswith("it needs real images, and request.images is None without them; check it")
 
 
 @pytest.mark.parametrize(
@@ -226,6 +256,9 @@ def test_generators_that_use_real_images_are_checked_with_them() -> None:
     [
         (Valid, OWN_IMAGE, "another real image gave an identical image; use request.images[i] for image i"),
         (FromOthers, OTHER_IMAGES, "an image changed with the other real images of its batch"),
+        (Writing, UNTOUCHED, "it wrote into request.images, which cannot be written in a study; work on copies"),
+        (Copying, COPIES, "4 of 4 images are their real images, at most resized"),
+        (CopyingSquares, COPIES, "4 of 4 images are their real images, at most resized"),
     ],
 )
 def test_a_generator_must_use_its_own_real_image_alone(kind: Callable[[], Generator], what: str, expected: str) -> None:

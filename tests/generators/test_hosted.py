@@ -56,11 +56,15 @@ def test_a_budget_is_checked_before_anything_is_paid() -> None:
     model(cost_per_image=0.1).check_budget(10**9)
 
 
-def test_what_remains_of_a_budget_is_divided() -> None:
-    assert model(cost_per_image=1, at_most=12).allowances([4, 4, 1]) == [5, 5, 2]
-    assert model(cost_per_image=1, at_most=13).allowances([4, 4, 1]) == [6, 5, 2]
-    assert model(cost_per_image=1, at_most=9).allowances([4, 4, 1]) == [4, 4, 1]
-    assert model(cost_per_image=1).allowances([4, 4]) == [None, None]
+def test_what_remains_of_a_budget_is_shared_or_divided() -> None:
+    def further(**fields: Any) -> list[tuple[int, int, int]]:
+        allowances = model(cost_per_image=1, **fields).allowances([4, 4, 1], "name")
+        return [(each.images, each.alone, each.together) for each in allowances if each]
+
+    assert further(at_most=12) == [(4, 1, 3), (4, 1, 3), (1, 1, 3)]
+    assert further(at_most=13) == [(4, 2, 4), (4, 1, 4), (1, 1, 4)]
+    assert further(at_most=9) == [(4, 0, 0), (4, 0, 0), (1, 0, 0)]
+    assert model(cost_per_image=1).allowances([4, 4], "name") == [None, None]
 
 
 def test_counts_of_steps_are_added() -> None:

@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image
-from tests.chat_server import QUICK, Server, draws, drops, paints, png, running_server, sends
+from tests.chat_server import QUICK, Server, blank, draws, drops, paints, png, running_server, sends
 
 from prettyuseful.endpoints.images import ImageRequest
 from prettyuseful.errors import StepFailedError, UserError
+from prettyuseful.generators.budget import Allowance, Budget
 from prettyuseful.generators.hosted import HostedModel
 from prettyuseful.generators.hosted_images import RequestedImages, request_images, summarise
 from prettyuseful.generators.kept_images import KeptImages
 
 SAFETY = sends(400, json.dumps({"error": {"code": "moderation_blocked"}}))
-
-
-def blank() -> bytes:
-    file = io.BytesIO()
-    Image.new("RGB", (16, 12), (7, 7, 7)).save(file, "PNG")
-    return file.getvalue()
 
 
 @pytest.fixture
@@ -40,7 +33,11 @@ def request(
     values = {"endpoint": server.url, "model": "painter", "concurrency": 1, **fields}
     model = HostedModel.model_validate(values)
     requests = [ImageRequest(i, f"a cat {i}", f"cat/{i:06d}") for i in range(count)]
-    return request_images(model, requests, KeptImages(folder), allowance, lambda _: None, QUICK)
+    budget = None
+    if allowance is not None:
+        allowed = Allowance(images=count, alone=allowance - count, together=0, ledger="x")
+        budget = Budget(allowed, "step", None)
+    return request_images(model, requests, KeptImages(folder), budget, lambda _: None, QUICK)
 
 
 def counts(sent: int, refused: int, charged: int, blank: int) -> dict[str, int]:
@@ -108,7 +105,8 @@ def test_no_request_is_sent_that_the_budget_may_not_pay(server: Server, tmp_path
     with pytest.raises(StepFailedError, match="at_most would be exceeded") as error:
         request(server, tmp_path, 4, 5, **budget)
     assert "\n" not in str(error.value)
-    assert "5 requests for 2.50 were or may have been charged; 3 of its 4 images exist and are kept" in str(error.value)
+    assert "5 requests of this step for 2.50 were or may have been charged" in str(error.value)
+    assert "3 of its 4 images exist and are kept" in str(error.value)
     assert len(server.requests) == 6
     with pytest.raises(StepFailedError, match="at_most would be exceeded"):  # also by the next run
         request(server, tmp_path, 4, 5, **budget)

@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from prettyuseful.engine.keys import file_sha256
 from prettyuseful.errors import DataError
 from prettyuseful.generators.choice import Lora
-from prettyuseful.generators.weight_files import local_path, pin_file, read_header
+from prettyuseful.generators.weight_files import local_path, pin_file
 
 
 def pin(location: Path | str, **fields: Any) -> Lora:
@@ -68,25 +68,6 @@ def test_other_mistakes_are_one_line(file: Path, tmp_path: Path) -> None:
         with pytest.raises(DataError, match=re.escape(message)) as error:
             pin(location, **fields)
         assert "\n" not in str(error.value)
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"",
-        b"\xff" * 20,
-        (2**40).to_bytes(8, "little") + b"{}",
-        (9).to_bytes(8, "little") + b"[1, 2, 3]",
-        (7).to_bytes(8, "little") + b'{"a":1}',
-        (17).to_bytes(8, "little") + b'{"a":{"shape":"x"}',
-    ],
-)
-def test_a_header_that_is_none_is_a_one_line_error(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / "x").write_bytes(content)
-    with pytest.raises(DataError, match=r"^the file: not a safetensors file \(.*download it again$"):
-        read_header(tmp_path / "x", "the file")
-    with pytest.raises(DataError, match="the file: cannot be read"):
-        read_header(tmp_path / "missing", "the file")
 
 
 def test_a_file_of_the_hub_is_pinned_by_its_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

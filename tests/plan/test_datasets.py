@@ -15,7 +15,7 @@ from prettyuseful.data.class_counts import ClassCounts
 from prettyuseful.errors import DataError, StudyError, UnknownNameError
 from prettyuseful.generators.base import Sampling
 from prettyuseful.generators.pocket import pipeline_folder
-from prettyuseful.generators.weight_files import read_header
+from prettyuseful.generators.weight_headers import read_header
 from prettyuseful.plan.planned import PlannedRun
 from prettyuseful.plan.study import Plan, make_plan
 from prettyuseful.steps.changed import ChangeSpec

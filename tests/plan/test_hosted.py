@@ -45,7 +45,10 @@ def test_another_draw_asks_again_and_the_budget_is_for_all_draws(
 ) -> None:
     draws = line(5, ", cost_per_image: 0.1, at_most: 2.5", ", draws: 2")
     steps = specs(plan_of(draws), HostedSpec)
-    assert [(spec.seed, spec.allowance) for spec in steps] == [(0, 7), (0, 6), (1, 6), (1, 6)]
+    allowances = [spec.allowance for spec in steps if spec.allowance]
+    assert [(each.images, each.alone, each.together) for each in allowances] == [(5, 2, 5), *[(5, 1, 5)] * 3]
+    assert len({each.ledger for each in allowances}) == 1
+    assert [spec.seed for spec in steps] == [0, 0, 1, 1]
     short = line(5, ", cost_per_image: 0.1, at_most: 1.5", ", draws: 2")
     assert error_message(short) == (
         "data set 'hosted': 20 images of painter at 0.1 each cost 2.00, but at_most is 1.50, which is enough for 15; "

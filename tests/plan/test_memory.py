@@ -10,6 +10,7 @@ from prettyuseful.plan.memory import memory_warnings
 from prettyuseful.plan.predictions import Predictions
 from prettyuseful.plan.study import Plan
 from prettyuseful.steps.generation import GenerateSpec
+from prettyuseful.steps.tuning import TuneSpec
 
 STUDY = """
 version: 1
@@ -92,3 +93,65 @@ def test_trainings_say_how_their_batches_are_divided() -> None:
     assert "; set numerics.recompute: true or numerics.images_at_once, or choose" in network
     divided = trained.replace("cuda", "cuda, images_at_once: 64").replace(", resnet10t", "")
     assert lines(plan_study(divided), int(16e9)) == []
+
+
+TUNED = """
+version: 1
+task: photos
+numerics: {device: %s}
+tune: {mine: {of: %s, images_per_class: 8}}
+datasets:
+  tuned: {generator: {model: %s, lora: mine}, images_per_class: 25%s}
+metrics: []
+train: {seeds: [0]}
+"""
+
+
+def tuned(device: str = "cuda", model: str = "sdxl", more: str = "") -> Plan:
+    return plan_study(TUNED % (device, model, model, more))
+
+
+def test_a_tuning_says_how_its_batch_is_divided() -> None:
+    plan = tuned()
+    assert lines(plan, int(40e9)) == []
+    (told,) = lines(plan, int(24e9))
+    assert told == (
+        "tuning mine: 4 images of sdxl at once need 36.4 GB, and this GPU has 24.0 GB; gradients are accumulated over "
+        "parts of 2"
+    )
+    told = next(line for line in lines(plan, int(10e9)) if line.startswith("tuning"))
+    assert told.endswith("; not even one image fits: set a smaller size, or tune a smaller model")
+    encoding = next(line for line in lines(tuned(model="sd3-medium"), int(10e9)) if line.startswith("tuning"))
+    assert encoding.startswith("tuning mine: the text encoders of sd3-medium need 11.5 GB, and this GPU has 10.0 GB")
+
+
+def test_the_memory_of_a_tuning_is_that_where_it_runs() -> None:
+    """On a GPU, all weights are loaded through main memory; on a CPU, they are float32 and stay there."""
+    (step,) = (step for step in tuned().steps.values() if isinstance(step.spec, TuneSpec))
+    card = CARDS["h100"].model_copy(update={"memory": int(24e9)})
+    divided = Predictions({step.key: step}, 16, card).memory(step)
+    assert divided == pytest.approx(21.0e9, rel=0.01)
+    assert step.spec.needs.memory == pytest.approx(5.3e9, rel=0.01)
+    (on_cpu,) = specs(tuned("cpu"), TuneSpec)
+    assert on_cpu.needs.memory == pytest.approx(55.5e9, rel=0.02)
+    (unknown,) = specs(tuned("cpu", "pocket-base"), TuneSpec)
+    assert unknown.needs.memory == 0
+
+
+def test_the_weights_of_an_image_prompt_are_added() -> None:
+    prompt = "{generator: sd-1.5, images_per_class: 50, condition: {kind: image-prompt, adapter: {id: h94/IP-Adapter}}}"
+    plain, prompted = (
+        plan_study(
+            f"{{version: 1, task: photos, numerics: {{device: cuda}}, metrics: [], train: {{seeds: [0]}}, "
+            f"datasets: {{a: {text}}}}}"
+        )
+        for text in ("{generator: sd-1.5, images_per_class: 50}", prompt)
+    )
+    more = {b - a for a in peaks(plain) for b in peaks(prompted)}
+    assert more == {2 * 632_080_000}
+    of_main = {spec.needs.memory for spec in specs(prompted, GenerateSpec)}
+    assert of_main == {spec.needs.memory + 2 * 632_080_000 for spec in specs(plain, GenerateSpec)}
+
+
+def peaks(plan: Plan) -> set[int]:
+    return {spec.peak_memory for spec in specs(plan, GenerateSpec)}

@@ -79,6 +79,14 @@ def test_every_setting_is_in_the_key() -> None:
             {"model": "sdxl"},
             "data set 'tuned': lora: mine is tuned on pocket-base, a model of the family sd, and sdxl is",
         ),
+        (
+            {"model": "sd-1.5"},
+            "lora: mine is tuned on pocket-base, and sd-1.5 has layers of other shapes; tune it of: sd-1.5",
+        ),
+        (
+            {"tune": "images_per_class: 8, size: 30"},
+            "tune.mine: size is 30, but pocket-base is trained on multiples",
+        ),
         ({"tune": "images_per_class: 301"}, "tune.mine: "),
         ({"tune": "images_per_class: 8, prompts: nonsense"}, "nonsense"),
     ],
@@ -88,6 +96,10 @@ def test_mistakes_are_one_line(fields: dict[str, str], message: str) -> None:
         plan(**fields)
     assert message in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_weights_for_one_model_may_be_used_with_another_of_the_same_shapes() -> None:
+    assert specs(plan(model="pocket-turbo"), TuneSpec)
 
 
 def test_a_name_that_is_a_tuning_and_a_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.chat_server import CANARY, Server, draws, paints, png, running_server, sends
+from tests.chat_server import CANARY, Server, blank, draws, paints, png, running_server, sends
 from tests.cli.commands import call_here, one_error
 from tests.runs import COMMAND
 
@@ -21,6 +21,7 @@ from prettyuseful.data.dataset import read_shard
 from prettyuseful.endpoints.client import RetryPolicy
 from prettyuseful.engine.store.base import Artifact
 from prettyuseful.errors import StepFailedError
+from prettyuseful.generators.budget import Allowance
 from prettyuseful.generators.hosted import HostedModel
 from prettyuseful.prompts.strategies import PROMPT_STRATEGIES
 from prettyuseful.run import generate
@@ -102,10 +103,29 @@ def test_a_data_set_says_what_the_server_told(
 
 def test_the_key_holds_seed_and_range_and_no_budget(server: Server) -> None:
     base = spec(server).key_content()
-    assert spec(server, allowance=3).key_content() == base
+    assert spec(server, allowance=Allowance(images=3, alone=0, together=0, ledger="x")).key_content() == base
     others = [spec(server, seed=1), spec(server, stop=4), spec(server, first=1), spec(server, label=1)]
     assert all(other.key_content() != base for other in others)
     assert server.url not in json.dumps(base)
+
+
+def test_one_class_may_use_what_others_leave_of_the_budget(
+    make: Make, prompts: Artifact, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Five images that cost twice, of 16 that may be paid: three for each class, and four that both classes share."""
+    monkeypatch.setattr("prettyuseful.endpoints.client.RetryPolicy", partial(RetryPolicy, first_wait=0.01))
+    model = HostedModel(endpoint=server.url, model="painter", concurrency=1, cost_per_image=1, at_most=10)
+    allowed = model.allowances([3, 3], "ab12")
+    cats, dogs = (spec(server, label, model=model.pin(), allowance=allowed[label]) for label in (0, 1))
+    server.replies = [draws(blank()), draws(blank()), paints, draws(blank())]
+    assert make(cats, prompts=prompts).manifest.facts["counts"]["requests_charged"] == {"cat": 6}
+    server.replies = [draws(blank()), draws(blank())]
+    with pytest.raises(StepFailedError, match=r"of 10\.00, 4\.00 are for requests without an image .* 4 requests"):
+        make(dogs, prompts=prompts)
+    assert len(server.requests) == 10
+    with pytest.raises(StepFailedError, match="at_most would be exceeded"):  # also by the next run
+        make(dogs, prompts=prompts)
+    assert len(server.requests) == 10
 
 
 def test_a_failed_step_keeps_its_images(

@@ -7,12 +7,15 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from prettyuseful.cli.app import Command, CommandGroup, JsonOption, Panel, app, print_json
+from prettyuseful.cli.app import Command, CommandGroup, JsonOption, Panel, app, parse_yaml, print_json
 from prettyuseful.cli.exit_codes import ExitCode
+from prettyuseful.errors import StudyError
+from prettyuseful.redaction import redact_line
+from prettyuseful.untrusted_text import MAX_YAML_BYTES, UnreadableTextError, read_text
 
 if TYPE_CHECKING:
     from prettyuseful.checks.finding import Finding
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
 
 check = typer.Typer(
     cls=CommandGroup,
-    help="Check images, or your own generator or probe class.",
+    help="Check images, a generator, or your own probe class.",
     epilog="Example: prettyuseful check data my-images",
     no_args_is_help=True,
 )
@@ -93,19 +96,72 @@ def data(
 
 @check.command(cls=Command, epilog="Example: prettyuseful check generator my_generator.py:MyGenerator")
 def generator(
-    name: _ClassArgument,
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="GENERATOR",
+            help="Your class, as module:Class or file.py:Class; a model or an endpoint as in a study file, such as "
+            "'{endpoint: URL, model: NAME}'; or a .yaml or .json file with the key generator.",
+            show_default=False,
+        ),
+    ],
     condition: Annotated[
         bool,
         typer.Option(
             "--condition", help="Give it real images, as a data set with `condition` does.", show_default=False
         ),
     ] = False,
+    at_most: Annotated[
+        float | None,
+        typer.Option(
+            "--at-most",
+            min=0,
+            metavar="MONEY",
+            help="What images of an endpoint with cost_per_image may cost here; three of them show whether a seed is "
+            "honoured.",
+            show_default="nothing",
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Check your own generator class against the interface."""
+    """Check a generator: your own class against the interface, a model or an endpoint by a few images."""
     from prettyuseful.generators.check import check_own_generator
+    from prettyuseful.plugins import is_plugin
+    from prettyuseful.run import check_source
 
-    _check_class(name, partial(check_own_generator, condition=condition), as_json)
+    if is_plugin(name):
+        _check_class(name, partial(check_own_generator, condition=condition), as_json)
+    else:
+        _print_checks(*check_source(*_generator_of(name), condition, at_most, _say), as_json)
+
+
+def _say(text: str) -> None:
+    print(redact_line(text), file=sys.stderr)
+
+
+def _generator_of(name: str) -> tuple[Any, Path]:
+    """Return the generator as a study file would name it, and the folder from which its paths are resolved.
+
+    It is a name, a mapping, or what a file says.
+
+    Raises:
+        UserError: the file cannot be read, or names no generator.
+    """
+    if name.lstrip().startswith("{"):
+        content = parse_yaml("GENERATOR", name)
+        is_wrapped = isinstance(content, dict) and set(content) == {"generator"}
+        return content["generator"] if is_wrapped else content, Path()
+    path = Path(name)
+    if path.suffix.lower() not in (".yaml", ".yml", ".json"):
+        return name, Path()
+    try:
+        content = parse_yaml(str(path), read_text(path, MAX_YAML_BYTES))
+    except (OSError, UnreadableTextError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error.problem
+        raise StudyError(f"cannot read {path}: {reason}") from error
+    if not isinstance(content, dict) or "generator" not in content:
+        raise StudyError(f"{path}: the key generator is missing; write generator: as in a data set of a study file")
+    return content["generator"], path.parent
 
 
 @check.command(cls=Command, epilog="Example: prettyuseful check probe my_probe.py:MyProbe")
@@ -117,14 +173,18 @@ def probe(name: _ClassArgument, as_json: JsonOption = False) -> None:
 
 
 def _check_class(name: str, run: Callable[[str], list[CheckResult]], as_json: bool) -> None:
-    from prettyuseful.console import check_table, print_out
     from prettyuseful.errors import UnknownNameError
     from prettyuseful.plugins import is_plugin, load_plugin
 
     if not is_plugin(name):
         raise UnknownNameError(f"invalid CLASS {name!r}; write it as module:Class or file.py:Class")
     load_plugin(name)
-    results = run(name)
+    _print_checks(name, run(name), as_json)
+
+
+def _print_checks(name: str, results: list[CheckResult], as_json: bool) -> None:
+    from prettyuseful.console import check_table, print_out
+
     if as_json:
         print_json([asdict(result) for result in results])
     else:

@@ -53,6 +53,7 @@ class Job:
         folder: an empty folder for the files of the artifact.
         checkpoint_dir: a folder for checkpoints that survive interruptions; see `Store.checkpoint_dir`.
         progress: called with the finished fraction (0-1).
+        shares_checkpoints: see `Store.shares_checkpoints`.
         adopted: files of inputs that also belong to this artifact.
     """
 
@@ -60,6 +61,7 @@ class Job:
     folder: Path
     checkpoint_dir: Path
     progress: Progress
+    shares_checkpoints: bool = False
     adopted: list[FileEntry] = field(default_factory=list)
 
     def track_progress(self, items: Iterable[Item], count: int) -> Iterator[Item]:
@@ -198,7 +200,7 @@ def _run_step(step: Step, store: Store, progress: Progress) -> Manifest | None:
         with store.scratch(step.key) as scratch:
             started = time.perf_counter()
             inputs = {name: _input(store, key) for name, key in step.inputs.items()}
-            job = Job(inputs, scratch, store.checkpoint_dir(step.key), progress)
+            job = Job(inputs, scratch, store.checkpoint_dir(step.key), progress, store.shares_checkpoints)
             if not step.spec.keeps_model:
                 release_model()
             # Set explicitly: defaults differ between machines, and the number of threads changes the last bits.

@@ -127,7 +127,7 @@ _OF_KIND: Mapping[str, Mapping[str, StudyField]] = {
         **_GENERATOR,
         **_RANGE,
         "seed": StudyField("seed of data set {dataset}", identifies=True),
-        "allowance": _internal("share of at_most"),
+        "allowance": _internal("what it may pay of at_most"),
         "label": _internal("number of the class", identifies=True),
     },
     "half": {"part": _internal("half", identifies=True)},

@@ -24,7 +24,8 @@ from prettyuseful.generators.choice import Lora
 from prettyuseful.generators.families import Family
 from prettyuseful.generators.lora_kinds import check_lora, read_lora
 from prettyuseful.generators.model import Model
-from prettyuseful.generators.weight_files import local_path, read_header
+from prettyuseful.generators.weight_files import local_path
+from prettyuseful.generators.weight_headers import read_header
 from prettyuseful.hub.library_logs import capture_library_logs
 from prettyuseful.redaction import redact_line
 
@@ -80,6 +81,7 @@ def add_to_denoiser(pipeline: Any, model: Model, family: Family, loras: Sequence
     for number, lora in enumerate(loras):
         with _explain(lora, model):
             pipeline.load_lora_weights(str(_checked_path(lora, model)), adapter_name=_adapter(number))
+        _check_finite(denoiser, _adapter(number), lora)
     loaded = set(getattr(denoiser, "peft_config", {}))
     chosen = [(_adapter(number), lora.weight) for number, lora in enumerate(loras) if _adapter(number) in loaded]
     if not chosen:  # weights of text encoders alone
@@ -88,6 +90,17 @@ def add_to_denoiser(pipeline: Any, model: Model, family: Family, loras: Sequence
     if denoiser.dtype == torch.float32:
         denoiser.fuse_lora()
         denoiser.unload_lora()
+
+
+def _check_finite(denoiser: Any, adapter: str, lora: Lora) -> None:
+    """Check the weights of an adapter that is loaded.
+
+    Raises:
+        DataError: one is not finite.
+    """
+    weights = (weight for name, weight in denoiser.named_parameters() if f".{adapter}." in name)
+    if not all(bool(weight.isfinite().all()) for weight in weights):
+        raise DataError(f"lora: {lora.shown} holds weights that are NaN or infinite; train or get it again")
 
 
 def has_adapters(denoiser: Any) -> bool:

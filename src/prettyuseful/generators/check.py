@@ -8,13 +8,16 @@ from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
+from PIL import Image
 
+from prettyuseful.data.images import to_square
 from prettyuseful.generators.base import Generator, Request
 from prettyuseful.generators.custom import as_array, open_custom, output_problem
 from prettyuseful.interface_checks import CheckResult, InterfaceCheck, InterfaceError, SingleCheck, run_checks
 
 _SEEDS = (3, 2**63 - 1, 17, 2**40 + 5)
 _TWIN = 2**32 + 3  # equal to the first seed if 63 bits are truncated to 32
+_THUMBNAIL, _COPY = 8, 6.0  # pixels, and grey levels below which two thumbnails of noise are of one image
 
 
 def check_generator(
@@ -58,6 +61,8 @@ def _list_checks(checks: _GeneratorChecks) -> tuple[SingleCheck, ...]:
 def _list_image_checks(checks: _GeneratorChecks) -> tuple[SingleCheck, ...]:
     return (
         ("images depend on their real images", checks.check_own_image, False),
+        ("images are no copies of their real images", checks.check_copies, False),
+        ("real images are left as they are", checks.check_untouched, False),
         ("images do not depend on the other real images of the batch", checks.check_image_independence, False),
     )
 
@@ -83,6 +88,11 @@ class _GeneratorChecks:
         return self.images(self.request).copy()
 
     def images(self, request: Request, generator: Generator | None = None) -> np.ndarray:
+        if request.images is not None:  # copies, because a class may write into them
+            request = replace(request, images=tuple(image.copy() for image in request.images))
+        return self._images(request, generator)
+
+    def _images(self, request: Request, generator: Generator | None = None) -> np.ndarray:
         images = (generator or self.generator).generate(request)
         if problem := output_problem(images, request):
             raise InterfaceError(f"{problem}; return (N, height, width, 3) uint8, one image per seed")
@@ -92,7 +102,22 @@ class _GeneratorChecks:
         assert self.generator is not None
 
     def check_shape(self) -> None:
-        assert self.reference is not None
+        try:
+            assert self.reference is not None
+        except Exception:
+            if self.request.images is None and self._works_with_images():
+                raise InterfaceError(
+                    "it needs real images, and request.images is None without them; check it with --condition, and "
+                    "write condition: {kind: image} in the data set"
+                ) from None
+            raise
+
+    def _works_with_images(self) -> bool:
+        try:
+            self.images(replace(self.request, images=_real_images(0)))
+        except Exception:  # of any kind, from the code of any class
+            return False
+        return True
 
     def check_repeat(self) -> None:
         if not np.array_equal(self.images(self.request), self.reference):
@@ -119,7 +144,8 @@ class _GeneratorChecks:
             raise InterfaceError("an image changed with the other seeds of its batch; draw random numbers per image")
 
     def check_seeds(self) -> None:
-        if any(np.array_equal(self.reference[0], image) for image in self.reference[1:]):
+        other = self.images(replace(self.request, seeds=(101, *_SEEDS[1:])))
+        if any(np.array_equal(self.reference[0], image) for image in (*self.reference[1:], other[0])):
             raise InterfaceError("different seeds gave identical images; use the seeds")
         if np.array_equal(self.images(replace(self.request, seeds=(_TWIN, *_SEEDS[1:])))[0], self.reference[0]):
             raise InterfaceError("seeds that differ only in the upper bits gave identical images; use all 63 bits")
@@ -138,6 +164,21 @@ class _GeneratorChecks:
         if not np.array_equal(self._with_others((1, 2, 3))[0], self.reference[0]):
             raise InterfaceError("an image changed with the other real images of its batch; use only its own one")
 
+    def check_copies(self) -> None:
+        real = self.request.images
+        assert real is not None
+        if copies := sum(_is_copy(image, source) for image, source in zip(self.reference, real, strict=True)):
+            raise InterfaceError(
+                f"{copies} of {len(real)} images are their real images, at most resized: classifiers would be trained "
+                "on real images; change them"
+            )
+
+    def check_untouched(self) -> None:
+        given = _real_images(0)
+        self._images(replace(self.request, images=given))
+        if not all(np.array_equal(image, real) for image, real in zip(given, _real_images(0), strict=True)):
+            raise InterfaceError("it wrote into request.images, which cannot be written in a study; work on copies")
+
     def _with_others(self, positions: Sequence[int]) -> np.ndarray:
         """Return the images of the request with other real images in these positions."""
         real, others = self.request.images, _real_images(2)
@@ -153,6 +194,18 @@ class _GeneratorChecks:
             json.dumps(applied, allow_nan=False)
         except (TypeError, ValueError) as error:
             raise InterfaceError(f"its result cannot be written as JSON: {error}") from None
+
+
+def _is_copy(image: np.ndarray, real: np.ndarray) -> bool:
+    """Whether a generated image is a real one, resized or cropped to a square at most."""
+    whole = Image.fromarray(real)
+    squares = (whole, Image.fromarray(to_square(whole, min(whole.size))))
+    made = _thumbnail(Image.fromarray(image))
+    return any(float(np.abs(made - _thumbnail(square)).mean()) < _COPY for square in squares)
+
+
+def _thumbnail(image: Image.Image) -> np.ndarray:
+    return np.asarray(image.resize((_THUMBNAIL, _THUMBNAIL), Image.Resampling.BOX), np.float32)
 
 
 def _real_images(number: int) -> tuple[np.ndarray, ...]:

@@ -1,6 +1,7 @@
-"""Predicts the largest memory of generation from counted tensors of the real architectures.
+"""Predicts the largest memory of generation and of tuning from counted tensors of the real architectures.
 
-The numbers come from `benchmarks/peak_memory.py`, which runs the pipelines without weights and counts their tensors.
+The numbers come from `benchmarks/peak_memory.py` and `benchmarks/tuning_memory.py`, which run the pipelines without
+weights and count their tensors.
 """
 
 from __future__ import annotations
@@ -16,6 +17,33 @@ an image than a denoiser. The slices are a part of the step's version, because t
 KEPT = 12
 """Bytes per pixel of decoded images and their latents, while the last ones are decoded."""
 _FINISHED = 30  # bytes per pixel while all decoded images are converted to 8 bits
+_ENCODED_AT_ONCE = 8  # images, at most
+_ENCODED = 0.84  # bytes that a VAE needs for encoding an image, relative to decoding it: 0.834 counted, 0.56 of Qwen's
+_LORA_BYTES = 16  # for a LoRA weight in float32: with its gradient and the two moments of AdamW
+
+
+@dataclass(frozen=True)
+class TuningFootprint:
+    """What determines the memory of training LoRA weights of a denoiser, besides the weights that stay as they are.
+
+    What the backward pass needs grows linearly with the images of a step and with their pixels.
+
+    Attributes:
+        lora: number of LoRA weights of rank 1.
+        row: bytes for each image, in bfloat16.
+        pixel: bytes per pixel of each image, in bfloat16.
+        wider: how many times as many bytes float32 takes: less than twice, because autocast keeps norms in float32.
+    """
+
+    lora: int
+    row: float
+    pixel: float
+    wider: float
+
+    def training(self, size: int, images: int, rank: int, dtype: DType) -> int:
+        """Return the predicted bytes for a step of `images` images of `size` x `size` pixels at once."""
+        wide = self.wider if dtype == "float32" else 1
+        return round(_LORA_BYTES * self.lora * rank + wide * images * (self.row + self.pixel * size**2))
 
 
 @dataclass(frozen=True)
@@ -33,6 +61,7 @@ class Footprint:
         decoded: bytes per pixel of the images that the VAE decodes at once.
         joins_guidance: whether guidance doubles the rows of the denoiser's batch; otherwise it is called twice.
         decodes_in_float32: whether the VAE is converted to float32 for decoding.
+        tuning: what determines the memory of tuning; None if it was not counted.
     """
 
     denoiser: float
@@ -44,6 +73,7 @@ class Footprint:
     decoded: float
     joins_guidance: bool = True
     decodes_in_float32: bool = False
+    tuning: TuningFootprint | None = None
 
     def weights(self, sampling: Sampling, dtype: DType) -> int:
         """Return the bytes of the weights of the denoisers and the VAEs."""
@@ -80,3 +110,18 @@ class Footprint:
         """Return the largest number of images that fit into `memory` bytes at once; 0 if not even one fits."""
         fits = [n for n in range(1, 257) if self.sampling(sampling, size, n, dtype) <= memory]
         return max(fits, default=0)
+
+    def preparing(self, size: int) -> int:
+        """Return the predicted bytes for encoding the images of a tuning by the VAE, in float32, with its weights."""
+        return round(2 * (self.vae + _ENCODED * self.decoded * encoded_at_once(size) * size**2))
+
+    def tuning_step(self, size: int, images: int, rank: int, dtype: DType) -> int:
+        """Return the predicted bytes for a step of a tuning of `images` images at once, with the denoiser's weights."""
+        assert self.tuning is not None
+        wide = 2 if dtype == "float32" else 1
+        return round(wide * self.denoiser) + self.tuning.training(size, images, rank, dtype)
+
+
+def encoded_at_once(size: int) -> int:
+    """Return how many images of `size` x `size` pixels the VAE encodes at once in a tuning."""
+    return min(_ENCODED_AT_ONCE, max(1, DECODED_PIXELS // size**2))

@@ -11,6 +11,7 @@ from pydantic import Field, JsonValue, field_validator, model_validator
 from prettyuseful.endpoints.access import EndpointSettings
 from prettyuseful.engine.pinned import Pinned
 from prettyuseful.errors import DataError
+from prettyuseful.generators.budget import Allowance
 
 IMAGES_PER_STEP = 25
 """Images of a class that one step asks for. A step with some more images is another one, whose images are all asked for
@@ -89,15 +90,20 @@ class HostedModel(EndpointSettings):
                 "images_per_class"
             )
 
-    def allowances(self, sizes: Sequence[int]) -> list[int | None]:
-        """Return how many images each step may pay, given the images that each must make; None: any number.
+    def allowances(self, sizes: Sequence[int], ledger: str) -> list[Allowance | None]:
+        """Return what each step of a data set may pay, given the images that each must make; None: any number.
 
-        What remains of `at_most` is divided equally, so that steps on several machines need not know of each other.
+        What remains of `at_most` is for requests without an image that can be used. Steps that share the `ledger` take
+        it as they need it. For those on machines that do not know of each other, it is divided equally.
         """
         if self.at_most is None:
             return [None] * len(sizes)
-        spare, rest = divmod(max(0, self._affordable - sum(sizes)), len(sizes))
-        return [size + spare + (number < rest) for number, size in enumerate(sizes)]
+        together = max(0, self._affordable - sum(sizes))
+        spare, rest = divmod(together, len(sizes))
+        return [
+            Allowance(images=size, alone=spare + (number < rest), together=together, ledger=ledger)
+            for number, size in enumerate(sizes)
+        ]
 
     @property
     def _affordable(self) -> int:

@@ -14,6 +14,7 @@ from prettyuseful.endpoints.client import RetryableError, RetryPolicy
 from prettyuseful.endpoints.images import ATTEMPTS, ImageRequest, ImagesEndpoint, ReceivedImage
 from prettyuseful.endpoints.pace import Pace
 from prettyuseful.errors import StepFailedError
+from prettyuseful.generators.budget import Budget
 from prettyuseful.generators.contrast import has_contrast
 from prettyuseful.generators.hosted import HostedModel
 from prettyuseful.generators.kept_images import KeptImages
@@ -35,7 +36,7 @@ def request_images(
     model: HostedModel,
     requests: Sequence[ImageRequest],
     kept: KeptImages,
-    allowance: int | None,
+    budget: Budget | None,
     progress: Callable[[float], None],
     retry_policy: RetryPolicy,
 ) -> RequestedImages:
@@ -47,15 +48,15 @@ def request_images(
         model: the model and its server.
         requests: one per image.
         kept: the images that earlier runs have received.
-        allowance: the most requests that may be charged, those of earlier runs included; None: any number.
+        budget: what may be paid, earlier runs included; None: any number of requests.
         progress: called with the share of the images that have arrived.
         retry_policy: when requests are repeated.
 
     Raises:
-        StepFailedError: an image was not made, or would cost more than `allowance`. Those that arrived are kept.
+        StepFailedError: an image was not made, or would cost more than `budget`. Those that arrived are kept.
         UserError: the endpoint is set up wrongly, or rejects a request.
     """
-    log = _Log(model, kept, allowance, len(requests))
+    log = _Log(model, kept, budget)
     pace = None if model.per_minute is None else Pace(model.per_minute, f"{model.endpoint} {model.api_key_env}")
     options = {**model.options, **({"size": model.size} if model.size else {})}
     key, concurrency = read_key(model.api_key_env), model.concurrency
@@ -86,21 +87,20 @@ def request_images(
 
 @dataclass(frozen=True)
 class _Log:
-    """Counts requests, and stops before one that would cost more than the allowance."""
+    """Counts requests, and stops before one that would cost more than the budget."""
 
     model: HostedModel
     kept: KeptImages
-    allowance: int | None
-    images: int
+    budget: Budget | None
 
     def sent(self, index: int) -> None:
-        if self.allowance is not None and (charged := self.kept.charged) >= self.allowance:
-            cost = self.model.cost_per_image or 0
+        if self.budget is not None and not self.budget.permits(charged := self.kept.charged):
+            cost, images = self.model.cost_per_image or 0, self.budget.allowance.images
             raise StepFailedError(
-                f"at_most would be exceeded: this step's share of {self.model.at_most:,.2f} is "
-                f"{self.allowance * cost:,.2f}, and {charged} requests for {charged * cost:,.2f} were or may have been "
-                f"charged; {len(self.kept)} of its {self.images} images exist and are kept; raise at_most, and run the "
-                "study again"
+                f"at_most would be exceeded: of {self.model.at_most:,.2f}, {self.budget.further * cost:,.2f} are for "
+                f"requests without an image that can be used, and are spent; {charged} requests of this step for "
+                f"{charged * cost:,.2f} were or may have been charged; {len(self.kept)} of its {images} images exist "
+                "and are kept; raise at_most, and run the study again"
             )
         self.kept.count("sent", index)
 

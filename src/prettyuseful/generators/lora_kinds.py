@@ -11,7 +11,7 @@ from typing import NamedTuple
 from prettyuseful.errors import DataError
 from prettyuseful.generators.model import Model
 from prettyuseful.generators.models import pipeline_path
-from prettyuseful.generators.weight_files import Header, read_header
+from prettyuseful.generators.weight_headers import Header, read_header
 from prettyuseful.hub.ids import WEIGHTS
 from prettyuseful.paths import is_folder
 

@@ -25,6 +25,7 @@ from prettyuseful.generators.components import (
     pin_component,
     prior_in_card,
 )
+from prettyuseful.generators.conditions.base import Condition
 from prettyuseful.generators.conditions.rows import AnyCondition
 from prettyuseful.generators.families import FAMILIES, Family, family_of_pipeline
 from prettyuseful.generators.few_steps import sign_of_few_steps
@@ -98,19 +99,32 @@ def _find_model(name: str, edits: bool, components: Components) -> Model:
     )
 
 
-def sampling_memory(name: str, sampling: Sampling | None, images: int, dtype: DType) -> int:
-    """Return the predicted bytes for sampling `images` images at once with a model of the table; 0 if unknown."""
+def sampling_memory(
+    name: str, sampling: Sampling | None, images: int, dtype: DType, condition: Condition | None = None
+) -> int:
+    """Return the predicted bytes for sampling `images` images at once with a model of the table; 0 if unknown.
+
+    Encoding a real image needs less than decoding, so besides its weights a `condition` needs no more than text alone.
+    """
     model = MODELS.get(name)
     if model is None or model.footprint is None or sampling is None or not (size := _sampled_size(model, sampling)):
         return 0
-    return model.footprint.sampling(sampling, size, images, dtype)
+    return model.footprint.sampling(sampling, size, images, dtype) + _condition_memory(condition, dtype)
 
 
-def largest_micro_batch(name: str, sampling: Sampling, dtype: DType, memory: int) -> int:
+def largest_micro_batch(
+    name: str, sampling: Sampling, dtype: DType, memory: int, condition: Condition | None = None
+) -> int:
     """Return how many images of a model of the table fit into `memory` bytes at once, as predicted; 0 if none."""
     model = MODELS[name]
     assert model.footprint is not None
-    return model.footprint.largest_batch(sampling, _sampled_size(model, sampling) or 0, dtype, memory)
+    free = memory - _condition_memory(condition, dtype)
+    return model.footprint.largest_batch(sampling, _sampled_size(model, sampling) or 0, dtype, free)
+
+
+def _condition_memory(condition: Condition | None, dtype: DType) -> int:
+    """Return the bytes of the weights that a condition adds to a model, such as those of an IP-Adapter."""
+    return 0 if condition is None else condition.added_weights * (4 if dtype == "float32" else 2)
 
 
 def _sampled_size(model: Model, sampling: Sampling) -> int | None:
@@ -124,15 +138,40 @@ def encoding_memory(name: str, dtype: DType) -> int:
     return 0 if model is None or model.footprint is None else model.footprint.encoding(dtype)
 
 
-def weights_memory(name: str, sampling: Sampling, dtype: DType) -> int:
+def weights_memory(name: str, sampling: Sampling, dtype: DType, condition: Condition | None = None) -> int:
     """Return the bytes of the weights that sample with a model of the table; 0 if unknown."""
     model = MODELS.get(name)
-    return 0 if model is None or model.footprint is None else model.footprint.weights(sampling, dtype)
+    if model is None or model.footprint is None:
+        return 0
+    return model.footprint.weights(sampling, dtype) + _condition_memory(condition, dtype)
 
 
-def joint_memory(name: str, sampling: Sampling, dtype: DType) -> int:
+def joint_memory(name: str, sampling: Sampling, dtype: DType, condition: Condition | None = None) -> int:
     """Return the predicted bytes for encoding prompts beside the weights that sample; 0 if unknown."""
-    return weights_memory(name, sampling, dtype) + encoding_memory(name, dtype)
+    return weights_memory(name, sampling, dtype, condition) + encoding_memory(name, dtype)
+
+
+def tuning_memory(name: str, size: int | None, images: int, rank: int, numerics: Numerics) -> int:
+    """Return the predicted bytes at the peak of a tuning of a model of the table; 0 if unknown.
+
+    Prompts are encoded first, then images, and then `images` images at once are trained on. Meanwhile the other parts
+    of the model are freed or, on a GPU, in main memory.
+
+    Args:
+        name: of the model.
+        size: height and width in pixels, None for the native ones.
+        images: for each forward and backward pass.
+        rank: of the LoRA weights.
+        numerics: device and number format.
+    """
+    model = MODELS.get(name)
+    if model is None or model.footprint is None or model.footprint.tuning is None or not (side := size or model.size):
+        return 0
+    footprint, dtype = model.footprint, numerics.dtype
+    wide = 2 if dtype == "float32" else 1
+    beside = round(wide * footprint.denoiser) if numerics.device == "cpu" else 0
+    steps = footprint.tuning_step(side, images, rank, dtype)
+    return max(footprint.encoding(dtype), footprint.preparing(side) + beside, steps)
 
 
 def embedding_bytes(name: str, dtype: DType) -> int | None:

@@ -179,7 +179,8 @@ class DiffusersSampler:
         base_tensors = {name: tensor for name, tensor in tensors.items() if "." not in name}
         with self.numerics.attention_kernel():
             if self.model.condition is not None:
-                images = self._conditioned(self.model.condition, base_tensors, seeds, sources)
+                given = self.model.condition.arguments(sources)
+                images = self._call(self.pipeline, self.model.kind, base_tensors, seeds, **given)
             elif self.refiner is None:
                 images = self._call(self.pipeline, self.model.kind, base_tensors, seeds)
             else:
@@ -196,22 +197,6 @@ class DiffusersSampler:
                     denoising_start=_HANDOVER,
                 )
         return self._to_pixels(images)
-
-    def _conditioned(
-        self,
-        condition: AnyCondition,
-        embedding: Embedding,
-        seeds: tuple[int, ...],
-        sources: Sequence[Image.Image],
-    ) -> torch.Tensor:
-        """Return images (N, 3, H, W) from real ones, together or one by one."""
-        size, parts = 1 if condition.one_by_one else len(seeds), []
-        for first in range(0, len(seeds), size):
-            part = slice(first, first + size)
-            rows = {name: tensor[part] for name, tensor in embedding.items()}
-            given = condition.arguments(sources[part])
-            parts.append(self._call(self.pipeline, self.model.kind, rows, seeds[part], **given))
-        return torch.cat(parts)
 
     def _sample_recorded(
         self, embeddings: Sequence[Embedding], seeds: tuple[int, ...], sources: Sequence[Image.Image]

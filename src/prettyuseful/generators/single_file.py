@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from prettyuseful.errors import DataError
 from prettyuseful.generators.choice import WeightFile
-from prettyuseful.generators.weight_files import Header, local_path, read_header
+from prettyuseful.generators.weight_files import local_path
+from prettyuseful.generators.weight_headers import Header, read_header
 from prettyuseful.redaction import redact_line
 
 if TYPE_CHECKING:

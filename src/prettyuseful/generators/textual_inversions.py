@@ -7,7 +7,8 @@ from typing import Any
 from prettyuseful.errors import DataError
 from prettyuseful.generators.choice import TextualInversion
 from prettyuseful.generators.model import Model
-from prettyuseful.generators.weight_files import Header, local_path
+from prettyuseful.generators.weight_files import local_path
+from prettyuseful.generators.weight_headers import Header
 from prettyuseful.redaction import redact_line
 
 _FAMILIES = {"sd": ("text_encoder",), "sdxl": ("text_encoder", "text_encoder_2")}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -13,17 +12,14 @@ from pydantic import JsonValue
 from prettyuseful.engine.keys import file_sha256
 from prettyuseful.errors import DataError
 from prettyuseful.generators.choice import WeightFile
+from prettyuseful.generators.weight_headers import Header, read_header
 from prettyuseful.generators.weights import LORA_NAME
 from prettyuseful.hub.commits import UNRESOLVED, list_files, resolve
 from prettyuseful.hub.files import download_file
 from prettyuseful.hub.ids import WEIGHTS
 from prettyuseful.paths import is_file, is_folder
-from prettyuseful.untrusted_text import UnreadableTextError, load_json
 
-Header = Mapping[str, tuple[int, ...]]
-"""The names of the tensors of a safetensors file, and their shapes."""
 PICKLES = frozenset({".bin", ".pt", ".pth", ".ckpt", ".pkl"})
-_MAX_HEADER = 1 << 25  # bytes
 _MAX_NAMES = 8  # of files in a message
 
 FileT = TypeVar("FileT", bound=WeightFile)
@@ -69,29 +65,6 @@ def local_path(file: WeightFile) -> Path:
     if not is_file(path):
         raise DataError(f"{file.shown} is not on this machine; workers read the same paths as the command")
     return path
-
-
-def read_header(path: Path, name: str) -> dict[str, tuple[int, ...]]:
-    """Return the names and shapes of the tensors of a safetensors file, without reading these.
-
-    Raises:
-        DataError: it is no safetensors file; `name` is that in the message.
-    """
-    try:
-        with path.open("rb") as opened:
-            size = int.from_bytes(opened.read(8), "little")
-            if not 0 < size <= _MAX_HEADER:
-                raise UnreadableTextError("its first bytes are not the size of a header")
-            entries = load_json(opened.read(size))
-        return {
-            str(key): tuple(int(length) for length in entry["shape"])
-            for key, entry in dict(entries).items()
-            if key != "__metadata__"
-        }
-    except OSError as error:
-        raise DataError(f"{name}: cannot be read ({error.strerror})") from error
-    except (UnreadableTextError, ValueError, TypeError, KeyError) as error:
-        raise DataError(f"{name}: not a safetensors file ({error}); download it again") from error
 
 
 def _local_file(file: WeightFile, field: str) -> Path:

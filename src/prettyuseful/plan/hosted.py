@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from prettyuseful.data.class_counts import ClassCounts
+from prettyuseful.engine.keys import digest
 from prettyuseful.engine.pinned import Pinned
 from prettyuseful.generators.base import Origin
 from prettyuseful.generators.hosted import IMAGES_PER_STEP, NOT_REPRODUCIBLE, HostedModel
@@ -31,6 +32,14 @@ class HostedDataset:
     @property
     def origin(self) -> Origin:
         return Origin(self.model.source.model, "hosted", note=NOT_REPRODUCIBLE)
+
+    @property
+    def ledger(self) -> str:
+        """The name of the ledger of its budget: that of all data sets whose steps have the same keys.
+
+        It begins with the key of the prompts, so that a sweep of the store keeps it as long as these.
+        """
+        return f"{self.prompts}.{digest([self.model.content, self.seed])[:16]}"
 
     @property
     def parts(self) -> tuple[range, ...]:
@@ -66,7 +75,7 @@ class HostedPlanner:
 
     def _collect(self, dataset: HostedDataset, parts: Sequence[range], title: str, draw: int) -> str:
         sizes = [len(part) for _ in range(dataset.draws) for _ in self.classes for part in dataset.parts]
-        allowances = dataset.model.source.allowances(sizes)
+        allowances = dataset.model.source.allowances(sizes, dataset.ledger)
         shards: dict[str, str] = {}
         for label, class_name in enumerate(self.classes):
             for number, part in enumerate(parts):

@@ -8,10 +8,11 @@ from math import ceil
 from prettyuseful.engine.cost import on_gpu
 from prettyuseful.engine.step import Step
 from prettyuseful.formatting import size
-from prettyuseful.generators.models import encoding_memory, largest_micro_batch, sampling_memory
+from prettyuseful.generators.models import encoding_memory, largest_micro_batch
 from prettyuseful.plan.predictions import Predictions, batch_of
 from prettyuseful.steps.classifiers import TrainSpec
 from prettyuseful.steps.generation import GenerateSpec
+from prettyuseful.steps.tuning import TuneSpec
 
 
 def memory_warnings(steps: Iterable[Step], predictions: Predictions) -> Iterator[str]:
@@ -41,14 +42,16 @@ def _too_large(step: Step, predictions: Predictions) -> Iterator[tuple[str, int,
     if isinstance(spec, TrainSpec):
         yield from _too_large_training(step, spec, predictions)
         return
+    if isinstance(spec, TuneSpec):
+        yield from _too_large_tuning(step, spec, predictions)
+        return
     if not isinstance(spec, GenerateSpec):
         if (needed := predictions.memory(step)) > limit:
             yield f"steps that {spec.rate_class}", needed, ""
         return
     if spec.encoding is not None and (needed := encoding_memory(spec.generator, spec.numerics.dtype)) > limit:
         yield f"steps that encode {spec.generator}", needed, ""
-    needed = sampling_memory(spec.generator, spec.sampling, spec.micro_batch, spec.numerics.dtype)
-    if needed > limit:
+    if (needed := spec.sampling_memory) > limit:
         dataset = (step.names or {}).get("dataset", spec.generator)
         what = f"data set {dataset}: {spec.micro_batch} images of {spec.generator} at once"
         yield what, needed, _remedy(spec, limit)
@@ -57,10 +60,23 @@ def _too_large(step: Step, predictions: Predictions) -> Iterator[tuple[str, int,
 def _remedy(spec: GenerateSpec, limit: int) -> str:
     if spec.sampling is None:
         return ""
-    fits = largest_micro_batch(spec.generator, spec.sampling, spec.numerics.dtype, limit)
+    fits = largest_micro_batch(spec.generator, spec.sampling, spec.numerics.dtype, limit, spec.given_condition)
     if fits:
         return f"; set micro_batch: {fits} for it"
     return "; not even one image fits: use a smaller size, or sampling: {quantise: float8}"
+
+
+def _too_large_tuning(step: Step, spec: TuneSpec, predictions: Predictions) -> Iterator[tuple[str, int, str]]:
+    limit, name = predictions.card.memory, (step.names or {}).get("tuning", "")
+    if (encoding := encoding_memory(spec.generator, spec.numerics.dtype)) > limit:
+        yield f"tuning {name}: the text encoders of {spec.generator}", encoding, "; tune a smaller model"
+    elif (needed := spec.memory(spec.settings.batch_size)) > limit:
+        at_once = spec.images_at_once(limit)
+        what = f"tuning {name}: {spec.settings.batch_size} images of {spec.generator} at once"
+        if spec.memory(at_once) <= limit:
+            yield what, needed, f"; gradients are accumulated over parts of {at_once}"
+        else:
+            yield what, needed, "; not even one image fits: set a smaller size, or tune a smaller model"
 
 
 def _too_large_training(step: Step, spec: TrainSpec, predictions: Predictions) -> Iterator[tuple[str, int, str]]:

@@ -57,6 +57,8 @@ class Predictions:
             return spec.peak_memory
         if isinstance(spec, EncodeSpec):
             return encoding_memory(spec.generator, spec.numerics.dtype)
+        if isinstance(spec, TuneSpec):
+            return spec.memory(spec.images_at_once(self.card.memory))
         if isinstance(spec, TrainSpec) and on_gpu(spec) and (network := self.network(spec)) is not None:
             at_once = self.images_at_once(step, network)
             return network.peak(spec.numerics, spec.recipe.augmentation.size, batch_of(step), at_once)

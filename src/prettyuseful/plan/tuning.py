@@ -59,6 +59,11 @@ class TuningPlanner:
                     f"lora: {name} is tuned on {tuned.id}, a model of the family {tuned.family}, and {model.id} is of "
                     f"the family {model.family}"
                 )
+            if not _have_one_shape(model, tuned):
+                raise DataError(
+                    f"lora: {name} is tuned on {tuned.id}, and {model.id} has layers of other shapes; tune it of: "
+                    f"{model.id}"
+                )
             found.append(name)
         return tuple(found)
 
@@ -125,6 +130,7 @@ class TuningPlanner:
     def _prepare_new(self, plan: TunePlan) -> _PreparedTuning:
         model = plan.of.find()
         _check_family(model)
+        _check_size(plan.size, model)
         numerics = self.context.study.numerics.generation_numerics("bfloat16", plan.of.dtype)
         if numerics.dtype == "float16":
             raise DataError("training in float16 needs loss scaling; set of: {dtype: bfloat16} or float32")
@@ -147,6 +153,21 @@ class TuningPlanner:
         of_class = "" if label is None else f" for {self.context.task.classes[label]}"
         words, units = f"tune {spec.generator}{of_class}: {name}", plan.steps * plan.batch_size
         return self.context.graph.add(spec, prepared.inputs, words, units, {"tuning": name})
+
+
+def _check_size(size: int | None, model: Model) -> None:
+    multiple = TUNED[model.family].multiple
+    if size is not None and size % multiple:
+        near = max(multiple, round(size / multiple) * multiple)
+        raise DataError(
+            f"size is {size}, but {model.id} is trained on multiples of {multiple} pixels; set size: {near}"
+        )
+
+
+def _have_one_shape(model: Model, tuned: Model) -> bool:
+    """Whether weights for one model fit another of the same family, as far as their rows say."""
+    facts = [(each.embedding, each.footprint.denoiser if each.footprint else None) for each in (model, tuned)]
+    return all(None in pair or pair[0] == pair[1] for pair in zip(*facts, strict=True))
 
 
 def _check_family(model: Model) -> None:

@@ -215,7 +215,8 @@ class GenerateSpec(StepSpec):
         if self.numerics.device == "cpu" or self.sampling is None:
             return replace(super().needs, memory=self.peak_memory)
         with_encoders = self.encoding is not None
-        memory = (joint_memory if with_encoders else weights_memory)(self.generator, self.sampling, self.numerics.dtype)
+        predict = joint_memory if with_encoders else weights_memory
+        memory = predict(self.generator, self.sampling, self.numerics.dtype, self.given_condition)
         return replace(super().needs, memory=memory)
 
     @property
@@ -225,14 +226,26 @@ class GenerateSpec(StepSpec):
         On a GPU, there need not be room for encoding and sampling together: if there is none for the text encoders
         beside the weights that sample, these are moved out of the device.
         """
-        from prettyuseful.generators.models import encoding_memory, sampling_memory
+        from prettyuseful.generators.models import encoding_memory
 
-        dtype = self.numerics.dtype
-        sampling = sampling_memory(self.generator, self.sampling, self.micro_batch, dtype)
+        sampling = self.sampling_memory
         if self.encoding is None:
             return sampling
-        encoding = encoding_memory(self.generator, dtype)
+        encoding = encoding_memory(self.generator, self.numerics.dtype)
         return sampling + encoding if self.numerics.device == "cpu" else max(sampling, encoding)
+
+    @property
+    def sampling_memory(self) -> int:
+        """The predicted bytes for sampling a micro-batch; 0 if unknown."""
+        from prettyuseful.generators.models import sampling_memory
+
+        condition = self.given_condition
+        return sampling_memory(self.generator, self.sampling, self.micro_batch, self.numerics.dtype, condition)
+
+    @property
+    def given_condition(self) -> Condition | None:
+        """What images are conditioned on besides prompts, as the study names it."""
+        return None if self.condition is None else self.condition.source
 
     def _micro_batches(self, prompts: Prompts) -> list[_MicroBatch]:
         mixed = self.encoding is not None and self.encoding.mixed
@@ -252,7 +265,7 @@ class GenerateSpec(StepSpec):
             lora.model_copy(update={"path": str(job.inputs[name].path(LORA_NAME))}) if name in job.inputs else lora
             for name, lora in ((f"lora {number}", lora) for number, lora in enumerate(choice.loras))
         )
-        of_condition = () if self.condition is None else (self.condition.source,)
+        of_condition = () if self.given_condition is None else (self.given_condition,)
         return choice.model_copy(update={"lora": loras}), self.sampling, self.numerics, *of_condition
 
     @property

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from prettyuseful.data.dataset import Row, write_shard
 from prettyuseful.engine.pinned import Pinned
 from prettyuseful.engine.step import Job, StepSpec
+from prettyuseful.generators.budget import Allowance, Budget
 from prettyuseful.generators.hosted import HostedModel
 from prettyuseful.redaction import redact_strings
 from prettyuseful.steps.generation import SHARD
@@ -20,7 +21,7 @@ class HostedSpec(StepSpec):
     """Ask a hosted model for the images `first` to `stop` of one class, and keep their bytes as received.
 
     No seed is sent: with another `seed`, which is that of the data set, the images are asked for again. `allowance`:
-    the most requests that may be charged, see `HostedModel.allowances`. The input is the prompts.
+    the requests that may be charged, see `HostedModel.allowances`. The input is the prompts.
     """
 
     kind: ClassVar[str] = "generate-hosted"
@@ -32,7 +33,7 @@ class HostedSpec(StepSpec):
     first: int
     stop: int
     seed: int
-    allowance: int | None = None
+    allowance: Allowance | None = None
 
     def key_content(self) -> dict[str, Any]:
         content = super().key_content()
@@ -49,7 +50,9 @@ class HostedSpec(StepSpec):
         name, indices = prompts.classes[self.label], range(self.first, self.stop)
         requests = [ImageRequest(i, prompts.prompt_for(self.label, i), f"{name}/{i:06d}") for i in indices]
         kept, policy = KeptImages(job.checkpoint_dir), RetryPolicy(answer_timeout=model.timeout)
-        received = request_images(model, requests, kept, self.allowance, job.progress, policy)
+        folder = job.checkpoint_dir.parent if job.shares_checkpoints else None
+        budget = None if self.allowance is None else Budget(self.allowance, job.checkpoint_dir.name, folder)
+        received = request_images(model, requests, kept, budget, job.progress, policy)
         rows = []
         for request, image in zip(requests, received.images, strict=True):
             path = request.name + SUFFIXES[image.format]

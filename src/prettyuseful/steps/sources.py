@@ -45,7 +45,9 @@ class SourceImages:
         from prettyuseful.data.images import decode
 
         row = self._rows[number]
-        return np.asarray(decode(row.data, row.path))
+        pixels = np.asarray(decode(row.data, row.path))
+        pixels.flags.writeable = False  # other images are made from it, too
+        return pixels
 
     def _row(self, index: int) -> Row:
         return self._rows[index % len(self._positions)]

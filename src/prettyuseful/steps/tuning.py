@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from prettyuseful.engine.pinned import Pinned
-from prettyuseful.engine.step import Job, StepSpec
+from prettyuseful.engine.step import Job, Resources, StepSpec
 from prettyuseful.errors import DataError
+from prettyuseful.generators.base import Sampling
 from prettyuseful.generators.choice import GeneratorChoice
 from prettyuseful.generators.pocket import is_pocket
 from prettyuseful.generators.weights import LORA_NAME
@@ -15,7 +17,7 @@ from prettyuseful.hub.commits import check_resolved
 from prettyuseful.memory import explain_out_of_memory
 from prettyuseful.numerics import Numerics
 from prettyuseful.steps.inputs import read_prompts, read_rows, write_json
-from prettyuseful.tuning.plan import TuneSettings
+from prettyuseful.tuning.plan import TuneSettings, half_of
 
 if TYPE_CHECKING:
     from prettyuseful.tuning.loop import TrainingImages
@@ -32,6 +34,7 @@ class TuneSpec(StepSpec):
     """
 
     kind: ClassVar[str] = "tune"
+    version: ClassVar[int] = 2
     pace: ClassVar[float] = 0.012
     keeps_model: ClassVar[bool] = False
     grows: ClassVar[bool] = False
@@ -50,7 +53,7 @@ class TuneSpec(StepSpec):
         check_resolved(self.model.content, self.generator)
         images = self._training_images(job)
         checkpoints = Checkpoints(job.checkpoint_dir, CHECKPOINT_EVERY)
-        smaller = "set a smaller batch_size or size"
+        smaller = "set a smaller size" if self.numerics.device != "cpu" else "set a smaller batch_size or size"
         with explain_out_of_memory(f"{self.generator}: a training step exceeds the memory; {smaller}"):
             tuning = Tuning(self.model.source, self.settings, images, self.seed, self.numerics)
             tuned = tuning.run(checkpoints, job.progress)
@@ -59,6 +62,7 @@ class TuneSpec(StepSpec):
         return {
             "images": len(images.prompts),
             "size": tuning.size,
+            **({"images_at_once": tuning.at_once} if tuning.at_once < self.settings.batch_size else {}),
             "loss_before": tuned.before,
             "loss_after": tuned.after,
             **({"warnings": checkpoints.warnings} if checkpoints.warnings else {}),
@@ -72,6 +76,29 @@ class TuneSpec(StepSpec):
     @property
     def assumed_pace(self) -> float | None:
         return self.pace if is_pocket(self.generator) else None
+
+    @property
+    def needs(self) -> Resources:
+        """On a GPU, all weights are loaded through main memory."""
+        from prettyuseful.generators.models import encoding_memory, weights_memory
+
+        if self.numerics.device == "cpu":
+            return replace(super().needs, memory=self.memory(self.settings.batch_size))
+        loaded = weights_memory(self.generator, Sampling(), self.numerics.dtype)
+        return replace(super().needs, memory=max(loaded, encoding_memory(self.generator, self.numerics.dtype)))
+
+    def memory(self, images: int) -> int:
+        """Return the predicted bytes where the step computes, if it trains on `images` images at once; 0 if unknown."""
+        from prettyuseful.generators.models import tuning_memory
+
+        return tuning_memory(self.generator, self.settings.size, images, self.settings.rank, self.numerics)
+
+    def images_at_once(self, memory: int) -> int:
+        """Return on how many images the step trains at once on a GPU with `memory` bytes, see `Tuning`."""
+        count = self.settings.batch_size
+        while count > 1 and self.numerics.device != "cpu" and self.memory(count) > memory:
+            count = half_of(count)
+        return count
 
     def _training_images(self, job: Job) -> TrainingImages:
         """Return the images with their prompts.

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from functools import cache
 
 import torch
-import torch.nn.functional as F
 
 from prettyuseful.training.augmentations import CHANGES, SmallAugmentation
 from prettyuseful.training.device import copy_to
@@ -38,20 +37,18 @@ def augment_small(images: torch.Tensor, augmentation: SmallAugmentation, generat
     if augmentation.jitter:
         factors = 1 + augmentation.jitter * (2 * torch.rand(2, count, generator=generator) - 1)
     block = copy_to(torch.cat([flips[None], offsets, factors]), images.device)  # one copy, all values are exact
-    if augmentation.flip:
-        images = torch.where(block[0, :, None, None, None] > 0, images.flip(3), images)
-    if augmentation.shift:
-        corners = block[1:3, :, None].long()
-        padded = F.pad(images, (augmentation.shift,) * 4, mode="reflect")
+    if augmentation.flip or augmentation.shift:  # in one pass: the pixel that each one comes from
         span = torch.arange(size, device=images.device)
-        rows, columns = corners[0] + span, corners[1] + span
+        places = span + block[1:3, :, None].long() - augmentation.shift
+        rows, columns = (size - 1) - ((size - 1) - places.abs()).abs()  # reflected at the border
+        columns = torch.where(block[0, :, None] > 0, (size - 1) - columns, columns)
         batch = torch.arange(count, device=images.device)[:, None, None]
-        images = padded[batch, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
+        images = images[batch, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
     if augmentation.jitter:
         brightness, contrast = block[3:, :, None, None, None]
         images = images * brightness
         mean = images.mean(dim=(1, 2, 3), keepdim=True)
-        images = ((images - mean) * contrast + mean).clamp(0, 1)
+        images.sub_(mean).mul_(contrast).add_(mean).clamp_(0, 1)
     return images
 
 

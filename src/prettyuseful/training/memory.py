@@ -112,7 +112,7 @@ def _count_kept(classifier: Classifier, count: int) -> int:
     with FakeTensorMode() as fake, torch.random.fork_rng(devices=[]):
         weights = fake_weights(fake, network, numerics.device)
         images = numerics.to_memory_format(torch.empty(count, 3, size, size, device=numerics.device))
-        with CountedTensors() as counted, _autocast(numerics):
+        with CountedTensors() as counted, autocast_anywhere(numerics):
             outputs = functional_call(network, weights, (images,)).float()
             kept = counted.now
         del outputs
@@ -126,7 +126,7 @@ def fake_weights(fake: FakeTensorMode, network: nn.Module, device: str) -> dict[
 
 
 @contextmanager
-def _autocast(numerics: Numerics) -> Iterator[None]:
+def autocast_anywhere(numerics: Numerics) -> Iterator[None]:
     """Compute in the number format of the training, also where this machine lacks its device.
 
     `torch.autocast` does nothing there.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,25 @@ class Batch:
     embeddings: Mapping[str, torch.Tensor]
     size: int
 
+    def __len__(self) -> int:
+        return len(self.latents)
+
+    def to(self, device: str) -> Batch:
+        """Return the batch on a device."""
+        return self._map(lambda tensor: tensor.to(device))
+
+    def split(self, count: int) -> Iterator[Batch]:
+        """Yield parts of at most `count` images."""
+        for first in range(0, len(self), count):
+            yield self._part(slice(first, first + count))
+
+    def _part(self, part: slice) -> Batch:
+        return self._map(lambda tensor: tensor[part])
+
+    def _map(self, function: Callable[[torch.Tensor], torch.Tensor]) -> Batch:
+        embeddings = {name: function(tensor) for name, tensor in self.embeddings.items()}
+        return Batch(function(self.latents), function(self.noise), function(self.levels), embeddings, self.size)
+
 
 @dataclass(frozen=True)
 class TunedFamily:
@@ -33,11 +52,13 @@ class TunedFamily:
         targets: names of the layers that get LoRA weights, as in the recipes of diffusers.
         loss: the mean squared error of the prediction for a batch, given the pipeline with the scheduler of training.
         scheduler: the class of diffusers that adds noise in training; empty if that of the model does.
+        multiple: pixels of which height and width of images are a multiple.
     """
 
     targets: tuple[str, ...]
     loss: Callable[[Any, Batch], torch.Tensor]
     scheduler: str = ""
+    multiple: int = 8
 
     def use_scheduler(self, pipeline: Any) -> None:
         """Give the pipeline the scheduler of training, with the configuration of its own."""
@@ -92,6 +113,6 @@ _JOINT = ("attn.add_k_proj", "attn.add_q_proj", "attn.add_v_proj", "attn.to_add_
 TUNED: Mapping[str, TunedFamily] = {
     "sd": TunedFamily(_ATTENTION, _noise_prediction, "DDPMScheduler"),
     "sdxl": TunedFamily(_ATTENTION, _noise_prediction, "DDPMScheduler"),
-    "sd3": TunedFamily((*(f"attn.{name}" for name in _ATTENTION), *_JOINT), _flow_matching),
+    "sd3": TunedFamily((*(f"attn.{name}" for name in _ATTENTION), *_JOINT), _flow_matching, multiple=16),
 }
 """The families that can be tuned, by their names in `generators.families`."""

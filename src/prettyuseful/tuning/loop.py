@@ -23,16 +23,17 @@ from prettyuseful.engine.keys import derive_seed
 from prettyuseful.errors import StepFailedError
 from prettyuseful.generators.choice import GeneratorChoice
 from prettyuseful.generators.encoder import PromptEncoder
+from prettyuseful.generators.footprint import encoded_at_once
 from prettyuseful.generators.loading import load_parts, native_size
 from prettyuseful.hub.library_logs import capture_library_logs
+from prettyuseful.memory import is_out_of_memory
 from prettyuseful.numerics import Numerics
 from prettyuseful.training.checkpoints import Checkpoints, State, is_like, resume, training_state
 from prettyuseful.tuning.families import TUNED, Batch, TunedFamily
-from prettyuseful.tuning.plan import TuneSettings
+from prettyuseful.tuning.plan import TuneSettings, half_of
 
 _WEIGHT_DECAY = 0.01  # of diffusers' recipes, as the rest here
 _CLIP_NORM = 1.0
-_ENCODED_AT_ONCE = 8  # images
 _FIXED_DRAWS = 32  # images, noise and noise levels on which the loss is measured before and after
 
 
@@ -108,6 +109,7 @@ class Tuning:
         self.schedule = torch.optim.lr_scheduler.ConstantLR(self.optimiser, factor=1.0)
         self.draws = torch.Generator().manual_seed(derive_seed("tuning", seed, "draws"))
         self._fixed_seed = derive_seed("tuning", seed, "fixed")
+        self.at_once = settings.batch_size  # images, less if the memory is too small
 
     def run(self, checkpoints: Checkpoints, progress: Callable[[float], None]) -> Tuned:
         """Train all steps, from the latest checkpoint on.
@@ -144,25 +146,46 @@ class Tuning:
         count, size = len(self.prompts), self.settings.batch_size
         images = torch.randint(count, (size,), generator=self.draws)
         mirrored = torch.rand(size, generator=self.draws) < 0.5 if self.settings.flip else torch.zeros(size).bool()
-        loss = self._loss(images, mirrored, self.draws)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss = self._mean_loss(self._batch(images, mirrored, self.draws), backward=True)
         torch.nn.utils.clip_grad_norm_(self.weights.parameters(), _CLIP_NORM)
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
-        return float(loss.detach())
+        return loss
 
-    def _loss(self, images: torch.Tensor, mirrored: torch.Tensor, draws: torch.Generator) -> torch.Tensor:
-        """Return the mean loss for some images, which may be mirrored, with noise and levels from `draws`."""
-        device, dtype = self.numerics.device, getattr(torch, self.numerics.dtype)
+    def _batch(self, images: torch.Tensor, mirrored: torch.Tensor, draws: torch.Generator) -> Batch:
+        """Return some images, which may be mirrored, with noise and levels from `draws`, in main memory."""
+        dtype = getattr(torch, self.numerics.dtype)
         number = images + mirrored.long() * len(self.prompts)
         shape = self.means[number].shape
         latents = self.means[number] + self.deviations[number] * torch.randn(shape, generator=draws)
         noise, levels = torch.randn(shape, generator=draws), torch.rand(len(images), generator=draws)
         prompts = [self.embeddings[self.prompts[image]] for image in images.tolist()]
-        embeddings = {name: torch.cat([prompt[name] for prompt in prompts]).to(device) for name in prompts[0]}
-        batch = Batch(latents.to(device, dtype), noise.to(device, dtype), levels.to(device), embeddings, self.size)
+        embeddings = {name: torch.cat([prompt[name] for prompt in prompts]) for name in prompts[0]}
+        return Batch(latents.to(dtype), noise.to(dtype), levels, embeddings, self.size)
+
+    def _mean_loss(self, batch: Batch, backward: bool) -> float:
+        """Return the mean loss of a batch, and with `backward` add its gradients to those of the weights.
+
+        If the memory of an accelerator is too small, the batch is divided: gradients are accumulated over its parts,
+        which is the same arithmetic but for rounding. On a CPU, it is not, because rounding would change the bytes.
+        """
+        while True:
+            try:
+                return sum(self._part_loss(part, len(batch), backward) for part in batch.split(self.at_once))
+            except Exception as error:
+                if not is_out_of_memory(error) or self.numerics.device == "cpu" or self.at_once == 1:
+                    raise
+            # Outside the handler, so that the memory of the failed part is free.
+            self.optimiser.zero_grad(set_to_none=True)
+            self.at_once = half_of(self.at_once)
+
+    def _part_loss(self, part: Batch, count: int, backward: bool) -> float:
+        """Return the loss of a part of a batch of `count` images, as its share of the mean loss."""
         with self.numerics.autocast():
-            return self.family.loss(self.pipeline, batch)
+            loss = self.family.loss(self.pipeline, part.to(self.numerics.device)) * (len(part) / count)
+        if backward:
+            loss.backward()  # type: ignore[no-untyped-call]
+        return float(loss.detach())
 
     @torch.no_grad()
     def _fixed_loss(self) -> float:
@@ -172,7 +195,7 @@ class Tuning:
         calls = max(1, _FIXED_DRAWS // size)
         for _ in range(calls):
             images = torch.randint(len(self.prompts), (size,), generator=draws)
-            total += float(self._loss(images, torch.zeros(size).bool(), draws))
+            total += self._mean_loss(self._batch(images, torch.zeros(size).bool(), draws), backward=False)
         return total / calls
 
     @torch.no_grad()
@@ -188,7 +211,7 @@ class Tuning:
         images = torch.from_numpy(pixels).permute(0, 3, 1, 2)
         means, deviations = [], []
         for side in (images, images.flip(3)) if self.settings.flip else (images,):
-            for part in torch.split(side, _ENCODED_AT_ONCE):
+            for part in torch.split(side, encoded_at_once(self.size)):
                 values = part.to(self.numerics.device).float().div(127.5).sub(1)
                 latents = vae.encode(values).latent_dist
                 means.append(((latents.mean - shift) * scale).cpu())

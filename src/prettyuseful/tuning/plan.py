@@ -58,3 +58,8 @@ class TunePlan(TuneSettings):
     def settings(self) -> TuneSettings:
         """The part that says how the weights are trained."""
         return TuneSettings(**{name: getattr(self, name) for name in TuneSettings.model_fields})
+
+
+def half_of(images: int) -> int:
+    """Return how many images to train on at once if `images` do not fit into the memory."""
+    return -(-images // 2)

@@ -178,6 +178,10 @@ class Store(Protocol):
     def url(self) -> str:
         """The path or URL with which `open_store` opens the same store, also in another process."""
 
+    @property
+    def shares_checkpoints(self) -> bool:
+        """Whether the folders of checkpoints of all steps are in one folder that every process of the store uses."""
+
     def read(self, key: str) -> Artifact | None:
         """Return the artifact, or None if it is missing or incomplete (and must be made again)."""
 

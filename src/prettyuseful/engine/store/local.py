@@ -78,6 +78,8 @@ class LocalStore:
         StoreError: the folder cannot be created, written or read.
     """
 
+    shares_checkpoints = True
+
     def __init__(self, root: Path, writable: bool = True) -> None:
         self.root = root.expanduser().absolute()
         self._folder = SafeFolder(self.root)

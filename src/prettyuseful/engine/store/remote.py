@@ -73,6 +73,8 @@ class RemoteStore:
         StoreError: the storage is not writable, lacks exclusive creation, or cannot be reached (from any method).
     """
 
+    shares_checkpoints = False
+
     def __init__(self, url: str, cache: Path, writable: bool = True) -> None:
         self._bucket = Bucket(url)
         self.url = self._bucket.url

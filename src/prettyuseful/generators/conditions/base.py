@@ -32,13 +32,11 @@ class Condition(BaseModel, ABC):
 
     A real training image is given to each generated image. `version` is increased when the same settings start to give
     other images. `edits`: whether the pipeline itself changes images, so that it has no version for text alone.
-    `one_by_one`: whether the pipeline takes one real image at a time.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
     version: ClassVar[int] = 1
     edits: ClassVar[bool] = False
-    one_by_one: ClassVar[bool] = False
     kind: str
     on: Annotated[Literal["train"], BeforeValidator(_only_train)] = Field(
         "train", description="the split of the real images, always train: test images are never used"
@@ -80,6 +78,11 @@ class Condition(BaseModel, ABC):
         Raises:
             DataError: diffusers has no such pipeline for it; the message is the reason.
         """
+
+    @property
+    def added_weights(self) -> int:
+        """The number of weights that it adds to a model, as predicted before they are loaded."""
+        return 0
 
     def denoising_steps(self, steps: int) -> int:
         """Return how many of the denoising steps are computed."""

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
-from typing import Any, ClassVar, Literal
+from contextlib import suppress
+from functools import cache
+from math import prod
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from PIL import Image
 from pydantic import Field, model_validator
@@ -14,11 +19,17 @@ from prettyuseful.generators.conditions.base import Condition
 from prettyuseful.generators.conditions.pipelines import arguments_of, family_of
 from prettyuseful.generators.families import Family
 from prettyuseful.generators.locations import Location, pin_folder
+from prettyuseful.generators.weight_headers import read_header
 from prettyuseful.hub.ids import WEIGHTS
 from prettyuseful.redaction import redact_line
 
+if TYPE_CHECKING:
+    import torch
+
 _ARGUMENT = "ip_adapter_image"
 _WITH_ROWS = ("sd", "sdxl")  # the families for which this is tested
+# Numbers of weights of the image encoders of h94/IP-Adapter: those of CLIP ViT-H/14 and ViT-bigG/14.
+_OF_ENCODERS = {"models/image_encoder": 632_080_000, "sdxl_models/image_encoder": 1_844_900_000}
 
 
 class Adapter(Location):
@@ -36,12 +47,30 @@ class Adapter(Location):
             raise ValueError(f"weight_name is {self.weight_name!r}; give a .safetensors file, which runs no code")
         return self
 
+    @property
+    def weights(self) -> int:
+        """The number of weights of adapter and image encoder: of the files in a folder, and from the hub assumed."""
+        encoder = self.image_encoder if "/" in self.image_encoder else f"{self.subfolder}/{self.image_encoder}"
+        if self.on_hub:
+            return _OF_ENCODERS.get(encoder, _OF_ENCODERS["models/image_encoder"])
+        folder = Path(self.location)
+        return _count_weights(folder / self.subfolder / self.weight_name, folder / encoder)
+
+
+@cache  # the memory of a step is asked for often
+def _count_weights(adapter: Path, encoder: Path) -> int:
+    total = 0
+    for file in (adapter, *encoder.glob("*.safetensors")):
+        with suppress(DataError):  # what is wrong with a file is said where it is loaded
+            total += sum(prod(shape) for shape in read_header(file, file.name).values())
+    return total
+
 
 class ImagePrompt(Condition):
     """An image prompt: an IP-Adapter gives a real training image to the denoiser beside the text (Ye et al. 2023)."""
 
     kind: Literal["image-prompt"] = "image-prompt"
-    one_by_one: ClassVar[bool] = True  # several images would all be shown to each generated one
+    version: ClassVar[int] = 2
     adapter: Adapter = Field(
         examples=[{"id": "h94/IP-Adapter"}],
         description="the IP-Adapter: {path: FOLDER} or {id: OWNER/NAME}, and its files",
@@ -63,6 +92,10 @@ class ImagePrompt(Condition):
             content = content.get("files", content)
         source = self.model_copy(update={"adapter": adapter.source})
         return Pinned(source=source, content={**self.settings, "version": self.version, "weights": content})
+
+    @property
+    def added_weights(self) -> int:
+        return self.adapter.weights
 
     def family(self, of: Family) -> Family:
         name = of.pipelines[0]
@@ -87,7 +120,24 @@ class ImagePrompt(Condition):
                 "image_encoder, and that it is made for this model"
             ) from error
         pipeline.set_ip_adapter_scale(self.scale)
+        _give_each_its_own(pipeline)
 
     def arguments(self, images: Sequence[Image.Image]) -> dict[str, Any]:
-        [image] = images
-        return {_ARGUMENT: image}
+        return {_ARGUMENT: [list(images)]}
+
+
+def _give_each_its_own(pipeline: Any) -> None:
+    """Let a pipeline give each generated image the embedding of its own real image.
+
+    The pipelines of diffusers repeat all embeddings once for each image of the batch, and then show all real images to
+    each generated one. Without this repetition, embeddings have the shape (1 or, with guidance, 2; N images; ...).
+    """
+    prepare = pipeline.prepare_ip_adapter_image_embeds
+    parameters = inspect.signature(prepare)
+
+    def prepare_rows(*args: Any, **options: Any) -> list[torch.Tensor]:
+        given = parameters.bind(*args, **options)
+        given.arguments["num_images_per_prompt"] = 1
+        return [embeddings.flatten(0, 1)[:, None] for embeddings in prepare(*given.args, **given.kwargs)]
+
+    pipeline.prepare_ip_adapter_image_embeds = prepare_rows

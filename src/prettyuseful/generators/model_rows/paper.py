@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prettyuseful.generators.base import Sampling
 from prettyuseful.generators.components import Component
-from prettyuseful.generators.footprint import Footprint
+from prettyuseful.generators.footprint import Footprint, TuningFootprint
 from prettyuseful.generators.model import POCKET, Model
 from prettyuseful.generators.operations import Operations
 from prettyuseful.generators.variants import ChosenVariant
@@ -28,10 +28,13 @@ def _pocket(name: str, steps: int, note: str) -> Model:
 # Settings of the paper's released code: 50 steps and guidance 2.0 at 512 pixels; few-step models 4 steps, no guidance.
 _PAPER = Sampling(steps=50, cfg=2.0, size=512)
 _PAPER_FEW_STEPS = Sampling(steps=4, cfg=1.0, size=512)
-# Footprints are counted by benchmarks/peak_memory.py, operations by benchmarks/operations.py.
-SD2_FOOTPRINT = Footprint(1.73e9, 0.17e9, 0.68e9, 0, 0.4e6, 260.4, 1540)
-SDXL_FOOTPRINT = Footprint(5.13e9, 0.17e9, 1.64e9, 0, 0.8e6, 157.9, 1535, decodes_in_float32=True)
-_SD35_LARGE_FOOTPRINT = Footprint(16.29e9, 0.17e9, 11.16e9, 0, 10.4e6, 248.5, 1545)
+# Counted by benchmarks/peak_memory.py (footprints), tuning_memory.py (of tunings) and operations.py.
+_SD2_TUNING = TuningFootprint(207_488, 10.7e6, 4250, 1.379)
+SD2_FOOTPRINT = Footprint(1.73e9, 0.17e9, 0.68e9, 0, 0.4e6, 260.4, 1540, tuning=_SD2_TUNING)
+_SDXL_TUNING = TuningFootprint(1_451_520, 80.4e6, 7325, 1.451)
+SDXL_FOOTPRINT = Footprint(5.13e9, 0.17e9, 1.64e9, 0, 0.8e6, 157.9, 1535, decodes_in_float32=True, tuning=_SDXL_TUNING)
+_SD35_LARGE_TUNING = TuningFootprint(1_473_792, 1366e6, 16_118, 1.25)
+_SD35_LARGE_FOOTPRINT = Footprint(16.29e9, 0.17e9, 11.16e9, 0, 10.4e6, 248.5, 1545, tuning=_SD35_LARGE_TUNING)
 FLUX_FOOTPRINT = Footprint(23.8e9, 0.17e9, 9.77e9, 3e6, 57e6, 410, 1525, joins_guidance=False)
 SD2_OPERATIONS = Operations(3.992e9, 2.585e6, 1.783, 9.461e6, 0.5, 1019, 188)
 FLUX_DEV_OPERATIONS = Operations(6813e9, 53.23e6, 10.69, 9.463e6, 0.5, 4276, 198)
@@ -57,7 +60,9 @@ PAPER: tuple[Model, ...] = (
         facts=_FACTS,
         licence="CreativeML Open RAIL-M",
         size=512,
-        footprint=Footprint(1.72e9, 0.17e9, 0.25e9, 0, 0.3e6, 260.4, 1540),
+        footprint=Footprint(
+            1.72e9, 0.17e9, 0.25e9, 0, 0.3e6, 260.4, 1540, tuning=TuningFootprint(199_296, 9.3e6, 4407, 1.402)
+        ),
         operations=Operations(3.008e9, 2.585e6, 1.783, 9.461e6, 0.5, 987, 188),
         embedding=77 * 768,
         variant=ChosenVariant("fp16"),
@@ -156,7 +161,9 @@ PAPER: tuple[Model, ...] = (
         licence=_STABILITY,
         gated=True,
         size=1024,
-        footprint=Footprint(4.17e9, 0.17e9, 11.16e9, 0, 8.6e6, 157.5, 1545),
+        footprint=Footprint(
+            4.17e9, 0.17e9, 11.16e9, 0, 8.6e6, 157.5, 1545, tuning=TuningFootprint(586_752, 396e6, 4722, 1.466)
+        ),
         operations=Operations(460.3e9, 5.694e6, 2.25, 9.463e6, 0.5, 1465, 187),
         embedding=(77 + 256) * 4096 + 2048,
         vendor=Sampling(steps=28, cfg=7.0),
@@ -173,7 +180,9 @@ PAPER: tuple[Model, ...] = (
         gated=True,
         size=1024,
         dtype="bfloat16",
-        footprint=Footprint(4.94e9, 0.17e9, 11.16e9, 0, 8.6e6, 169.5, 1545),
+        footprint=Footprint(
+            4.94e9, 0.17e9, 11.16e9, 0, 8.6e6, 169.5, 1545, tuning=TuningFootprint(586_752, 545e6, 7922, 1.242)
+        ),
         operations=Operations(460.5e9, 6.652e6, 3.469, 9.463e6, 0.5, 2649, 187),
         embedding=(77 + 256) * 4096 + 2048,
         vendor=Sampling(steps=40, cfg=4.5),
