@@ -140,6 +140,8 @@ def with_bundled_images(content: Mapping[str, Any], folder: Path) -> dict[str, A
                 return value
             if key == "condition" and value["kind"] in ("edit", "image-prompt"):  # models of the reader
                 return {"kind": "image"}
+            if "components" in (value.get("generator") or ()):  # repositories of the reader, and what they take
+                return fit({**value, "generator": "pocket-base", "sampling": "vendor"}, key)
             if key == "generator":  # files of the reader
                 tunings = [*content.get("tune", ())]
                 value = {name: entry for name, entry in value.items() if name not in _FILES or entry in tunings}
