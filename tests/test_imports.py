@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import subprocess
 import sys
 from functools import cache
@@ -128,6 +129,17 @@ def test_help_loads_nothing_heavy() -> None:
 def test_planning_a_study_loads_no_library_that_takes_seconds() -> None:
     """The plan of the demonstration looks at the sizes of photographs."""
     code = "from prettyuseful import bundled_study, make_plan; make_plan(bundled_study('demo'))"
+    assert heavy_modules_after(code) <= {"pyarrow", "numpy", "pydantic"}
+
+
+def test_planning_a_study_of_a_pipeline_does_not_load_it(pipeline_folder: Path) -> None:
+    study = {
+        "version": 1,
+        "task": "photos",
+        "metrics": [],
+        "datasets": {"a": {"generator": str(pipeline_folder), "images_per_class": 8}},
+    }
+    code = f"from prettyuseful import make_plan, parse_study; make_plan(parse_study({json.dumps(json.dumps(study))}))"
     assert heavy_modules_after(code) <= {"pyarrow", "numpy", "pydantic"}
 
 

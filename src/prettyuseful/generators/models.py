@@ -274,10 +274,14 @@ def check_complete(model: Model) -> None:
     """
     files = files_at(model.source.path_or_id, model.source.revision)
     names, index = files.names(cached=False), files.json(INDEX)
+    kind = model.text_kind
+    # Those of a family with a row are known, and diffusers need not be imported, which takes seconds.
+    of_row = (*kind.text, *kind.image, "scheduler")
+    required = component_names(kind.pipelines[0], required=True) if kind.is_recorded else of_row
     needed = [
         name
-        for name in component_names(model.text_kind.pipelines[0], required=True)
-        if name not in {*model.components, *model.text_kind.load}
+        for name in required
+        if name not in {*model.components, *kind.load}
         and not (PRIOR in model.components and name.startswith(f"{PRIOR}_"))
     ]
     missing = [name for name in needed if not _has_component(name, index, names)]
@@ -286,7 +290,7 @@ def check_complete(model: Model) -> None:
     if missing:
         example = ", ".join(f"{name}: OWNER/NAME" for name in missing)
         raise DataError(
-            f"{model.id!r} lacks {', '.join(missing)}, which its {model.text_kind.pipelines[0]} needs; name the "
+            f"{model.id!r} lacks {', '.join(missing)}, which its {kind.pipelines[0]} needs; name the "
             f"repository or folder that has {'it' if len(missing) == 1 else 'them'}: generator: {{model: {model.id}, "
             f"components: {{{example}}}}}"
         )
