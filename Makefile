@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: demo paper-in-small test slow gpu lint format docs docs-serve docs-reference constraints clean
+.PHONY: demo paper-in-small test integration slow gpu lint format docs docs-serve docs-reference constraints clean
 
 demo: $(STAMP)
 	$(BIN)/prettyuseful demo --out demo-results
@@ -12,11 +12,15 @@ paper-in-small: $(STAMP)
 	$(BIN)/prettyuseful demo --study paper-in-small --out paper-in-small-results
 
 # The tests start many processes. Without stored bytecode, each of them would compile the package again.
-test slow: export PYTHONDONTWRITEBYTECODE :=
+test integration slow: export PYTHONDONTWRITEBYTECODE :=
 
 # In two processes; whole studies, which take longest, come first.
 test: $(STAMP)
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 20
+
+# Whole studies on every kind of store and cluster, and hostile input; CI runs them as well.
+integration: $(STAMP)
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "integration and not slow" --durations 20
 
 slow: $(STAMP)
 	$(BIN)/python -m pytest -m slow

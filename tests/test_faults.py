@@ -39,6 +39,7 @@ def last_line(run_folder: Path) -> str:
     return (run_folder / "log").read_text().splitlines()[-1]
 
 
+@pytest.mark.integration
 def test_full_disk_is_a_one_line_error_and_loses_nothing(finished: Path, disk: Path, tmp_path: Path) -> None:
     """The disk is full first in a worker process, and then, when it is larger, in the process of the run."""
     command, run_folder = ["run", str(finished / "my.yaml")], tmp_path / "folder_of_run"

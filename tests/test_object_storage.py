@@ -7,6 +7,7 @@ import subprocess
 import time
 from pathlib import Path
 
+import pytest
 from tests.runs import count_manifests, datasets, files_by_key, finish, kill, records, run_command, start
 
 from prettyuseful.engine.store.open import open_store, store_exists
@@ -18,6 +19,7 @@ def start_machine(name: str, command: list[str], run_folder: Path, store: str) -
     return start([*command, "--steps-only"], run_folder, 1, store, environment)
 
 
+@pytest.mark.integration
 def test_study_on_object_storage_gives_the_same_results(
     run: list[str], uninterrupted: Path, tmp_path: Path, s3_url: str
 ) -> None:

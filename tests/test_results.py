@@ -262,6 +262,7 @@ for number in map(int, sys.argv[1].split(",")):
 """
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("every", [6, pytest.param(1, marks=pytest.mark.slow)])
 def test_kill_while_results_are_written_leaves_nothing_that_stays(
     finished: Path, plan: Plan, tmp_path: Path, every: int

@@ -13,6 +13,7 @@ from tests.runs import count_manifests, datasets, files_by_key, finish, kill_aft
 from prettyuseful.run import generate
 
 
+@pytest.mark.integration
 def test_resumed_run_gives_the_same_results(run: list[str], uninterrupted: Path, tmp_path: Path) -> None:
     killed = tmp_path / "killed"
     total = count_manifests(uninterrupted)
@@ -67,6 +68,7 @@ def test_resumed_generation_gives_the_same_images(
     assert files_by_key(killed) == files_by_key(uninterrupted)
 
 
+@pytest.mark.integration
 def test_workers_share_a_store_before_the_report(run: list[str], uninterrupted: Path, tmp_path: Path) -> None:
     shared = tmp_path / "shared"
     worker = start([*run, "--steps-only"], shared, workers=1)

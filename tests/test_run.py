@@ -393,6 +393,7 @@ def test_crops_larger_than_the_images_are_rejected(shared_task: Path, tmp_path: 
         train_study(shared_task, tmp_path, "recipes: [large]", large)
 
 
+@pytest.mark.integration
 def test_every_grid_cell_of_probes_and_recipes_is_run(shared_task: Path, tmp_path: Path) -> None:
     own = (
         "recipes: {brief: {like: quick, epochs: 1, size: 32, resize: 36, stored_size: 36}}\n"
@@ -437,6 +438,7 @@ def test_write_errors_are_one_line(finished: Path, tmp_path: Path, blocked: str)
         run_study(study_of(finished), finished / "store", tmp_path)
 
 
+@pytest.mark.integration
 def test_every_metric_with_two_encoders(finished: Path, tmp_path: Path, clip_folder: Path) -> None:
     """Reuses the store of a finished study, so only measurement steps run."""
     shutil.copytree(finished / "store", tmp_path / "store")

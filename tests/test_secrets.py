@@ -89,6 +89,7 @@ def study(tmp_path: Path, shared_task: Path, planted: Callable[[str], str], endp
     return ["-v", "run", str(tmp_path / "study.yaml")]
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_no_secret_is_printed_or_stored(
     workers: int, canaries: str, tmp_path: Path, shared_task: Path, planted: Callable[[str], str], endpoint: str

@@ -24,6 +24,7 @@ from prettyuseful.untrusted_text import (
 ROOT = Path(__file__).parents[1]
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("group", ["yaml", "json"])
 def test_hostile_texts_cost_little(group: str) -> None:
     cases = {"yaml": YAML, "json": JSON}[group]

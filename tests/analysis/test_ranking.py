@@ -103,6 +103,7 @@ def test_equal_data_sets_share_their_rank_range(make_test: MakeTest) -> None:
     assert {(rank_range.low, rank_range.high) for rank_range in ranking.rank_ranges} == {(1, 2)}
 
 
+@pytest.mark.integration
 def test_rank_ranges_hold_simultaneously_with_nominal_coverage(make_test: MakeTest) -> None:
     """Every data set's true rank must be in its range; a and b are equally good, so either may be first."""
     rng, wrong = np.random.default_rng(3), 0

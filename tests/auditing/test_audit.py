@@ -26,6 +26,7 @@ def command(folders: Path, *options: str) -> subprocess.CompletedProcess[str]:
     return call_here("audit", *images, "--out", folders / "out", "--store", folders / "store", *options)
 
 
+@pytest.mark.integration
 def test_every_class_keeps_its_images_and_is_compared_with_equally_many_real_ones(audit_result: Audit) -> None:
     [synthetic_set] = audit_result.synthetic
     used = ClassCounts([14, 14, 10])  # blue, green, red

@@ -26,7 +26,7 @@ from prettyuseful.tasks.source import TaskSource
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 from planted.defects import DEFECTS
 
-pytestmark = pytest.mark.slow  # half a minute for seven trainings and a diagnosis, each of which has tests of its own
+pytestmark = pytest.mark.integration
 Run = Callable[[Path], Audit]
 PER_CLASS = 30
 

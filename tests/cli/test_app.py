@@ -85,7 +85,7 @@ def test_the_version_is_printed() -> None:
     [
         ("runn", "unknown command 'runn'; did you mean 'run'?; see `prettyuseful --help`"),
         ("run", "missing argument 'STUDY'; see `prettyuseful run --help`"),
-        ("check generator", "missing argument 'CLASS'; see `prettyuseful check --help`"),
+        ("check generator", "missing argument 'GENERATOR'; see `prettyuseful check --help`"),
         (
             "run x.yaml --wrokers 2",
             "unknown option '--wrokers'; did you mean '--workers'?; see `prettyuseful run --help`",

@@ -410,6 +410,7 @@ def tested_title(tmp_path_factory: pytest.TempPathFactory, shared_task: Path) ->
     return json.loads(printed.stdout), again.stdout
 
 
+@pytest.mark.integration
 def test_test_title_says_what_the_prettier_half_gives(tested_title: tuple[dict[str, Any], str]) -> None:
     document, answer = tested_title
     assert document["complete"]

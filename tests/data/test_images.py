@@ -150,6 +150,7 @@ def _check_costs(group: str) -> None:
         assert result["seconds"] < 5, f"{name}: {result['seconds']:.1f} s"
 
 
+@pytest.mark.integration
 def test_hostile_images_cost_little() -> None:
     _check_costs("cases")
 

@@ -18,6 +18,7 @@ def smallest(tiny: Reference) -> dict[str, Detectable]:
     return {entry.row.name: entry for entry in smallest_detectable(tiny)}
 
 
+@pytest.mark.integration
 def test_every_cause_that_changes_pixels_has_an_entry(tiny: Reference, smallest: dict[str, Detectable]) -> None:
     assert set(smallest) == {change.cause.name for change in tiny.change_features}
     assert set(smallest) < set(CAUSES.rows)

@@ -11,6 +11,7 @@ def committed() -> str:
     return PAGE.read_text("utf-8")
 
 
+@pytest.mark.integration
 def test_the_page_says_what_the_libraries_make_of_each_layout(committed: str) -> None:
     """Versions may differ where what the libraries do is equal."""
     now = page(list(rows()))

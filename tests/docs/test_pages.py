@@ -104,6 +104,7 @@ def run_command(words: list[str], block: Block) -> int:
     return 0
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("path", TUTORIALS, ids=lambda path: path.stem)
 def test_tutorials_run_with_few_images(path: Path, page_folder: Path) -> None:
     run_page(path, page_folder, smaller)

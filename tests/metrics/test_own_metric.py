@@ -56,6 +56,7 @@ def folder(finished: Path, tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.integration
 def test_a_user_defined_metric_reaches_schema_plan_records_json_and_report(folder: Path) -> None:
     jsonschema.validate(yaml.safe_load((folder / "my.yaml").read_text("utf-8")), json_schema())
 

@@ -300,6 +300,7 @@ def test_a_cached_reference_is_not_reused_for_other_real_images(world: World, bl
     assert diagnosis_of(result).difference == pytest.approx(diagnosis_of(blurred).difference, rel=0.01)
 
 
+@pytest.mark.integration
 def test_both_sides_are_given_one_format_if_the_files_differ(world: World) -> None:
     """The files are compressed JPEGs, of the same quality on neither side; pixels are what a decoder made of them."""
     lossy = world.mixed(26, 0)

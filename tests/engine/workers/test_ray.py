@@ -137,6 +137,7 @@ def test_lost_node_fails_no_step(planted_steps: ModuleType, store: LocalStore, r
     assert any(isinstance(e, StepEvent) and e.kind == "retried" and "node" in e.cause for e in events)
 
 
+@pytest.mark.integration
 @pytest.mark.usefixtures("ray_cluster")
 def test_study_on_two_nodes_gives_the_same_results(run: list[str], uninterrupted: Path, tmp_path: Path) -> None:
     run_folder = tmp_path / "ray"
