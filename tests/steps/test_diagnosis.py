@@ -288,6 +288,7 @@ def test_a_diagnosis_does_not_depend_on_earlier_ones_in_the_process(world: World
     assert diagnosis_of(before) != diagnosis_of(after)
 
 
+@pytest.mark.integration
 def test_a_cached_reference_is_not_reused_for_other_real_images(world: World, blurred: Artifact) -> None:
     pixels = world.blurred(world.mixed(26, 0))
     assert world.diagnosed(pixels).manifest.key == blurred.manifest.key
@@ -378,6 +379,7 @@ def test_too_few_real_images_are_a_reason_not_to_diagnose(world: World) -> None:
     assert f"class {NAMES[0]!r} of half of the real images has 20 images in 20 groups" in reason
 
 
+@pytest.mark.integration
 def test_a_frozen_encoder_needs_no_classifier_and_few_images(world: World, tmp_path: Path) -> None:
     size = SampleSize(48, 12)
     blurred = world.diagnosed_frozen(tmp_path, size, size, world.blurred(world.mixed(26, 0)))
