@@ -225,7 +225,7 @@ class Writing(FromReal):
 
 
 class Copying(FromReal):
-    """Its images are the real ones but for what nobody sees, so that seeds and classes count."""
+    """Its images are the real ones but for changes that are not visible, so that seeds and classes count."""
 
     def resize(self, image: np.ndarray) -> np.ndarray:
         return np.asarray(Image.fromarray(image).resize((32, 32), Image.Resampling.LANCZOS))

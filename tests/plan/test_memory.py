@@ -62,9 +62,9 @@ def test_a_step_that_encodes_needs_no_memory_for_text_encoders_and_sampling_toge
     (peak,) = {spec.peak_memory for spec in encoding_specs(plan)}
     assert peak == pytest.approx(23e9, rel=0.01)
     assert lines(plan, int(23.5e9)) == []
-    told = lines(plan, int(11e9))
-    assert "steps that encode sd3.5-large need 11.5 GB, and this GPU has 11.0 GB" in told
-    assert any(line.startswith("data set big: 12 images of sd3.5-large at once need 23") for line in told)
+    warnings = lines(plan, int(11e9))
+    assert "steps that encode sd3.5-large need 11.5 GB, and this GPU has 11.0 GB" in warnings
+    assert any(line.startswith("data set big: 12 images of sd3.5-large at once need 23") for line in warnings)
     on_cpu = plan_study(study % "cpu")
     needed = [spec.needs.memory for spec in encoding_specs(on_cpu)]
     assert min(needed) > 2 * 28e9  # in float32, with what denoising needs
@@ -88,8 +88,8 @@ def test_trainings_say_how_their_batches_are_divided() -> None:
     (network,) = lines(plan, int(16e9))
     assert network.startswith("trainings of vit_tiny_patch16_224 at 224 px with 1,024 images at once need 19.")
     assert network.endswith("gradients are accumulated over 2 parts of 512")
-    told = lines(plan, int(6e9))
-    (network,) = (line for line in told if "resnet10t" in line)  # parts would have other statistics of batch norm
+    warnings = lines(plan, int(6e9))
+    (network,) = (line for line in warnings if "resnet10t" in line)  # parts would have other statistics of batch norm
     assert "; set numerics.recompute: true or numerics.images_at_once, or choose" in network
     divided = trained.replace("cuda", "cuda, images_at_once: 64").replace(", resnet10t", "")
     assert lines(plan_study(divided), int(16e9)) == []
@@ -114,13 +114,13 @@ def tuned(device: str = "cuda", model: str = "sdxl", more: str = "") -> Plan:
 def test_a_tuning_says_how_its_batch_is_divided() -> None:
     plan = tuned()
     assert lines(plan, int(40e9)) == []
-    (told,) = lines(plan, int(24e9))
-    assert told == (
+    (warning,) = lines(plan, int(24e9))
+    assert warning == (
         "tuning mine: 4 images of sdxl at once need 36.4 GB, and this GPU has 24.0 GB; gradients are accumulated over "
         "parts of 2"
     )
-    told = next(line for line in lines(plan, int(10e9)) if line.startswith("tuning"))
-    assert told.endswith("; not even one image fits: set a smaller size, or tune a smaller model")
+    warning = next(line for line in lines(plan, int(10e9)) if line.startswith("tuning"))
+    assert warning.endswith("; not even one image fits: set a smaller size, or tune a smaller model")
     encoding = next(line for line in lines(tuned(model="sd3-medium"), int(10e9)) if line.startswith("tuning"))
     assert encoding.startswith("tuning mine: the text encoders of sd3-medium need 11.5 GB, and this GPU has 10.0 GB")
 

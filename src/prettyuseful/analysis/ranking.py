@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -124,6 +124,17 @@ def holm_levels(p: Sequence[float], level: float = LEVEL) -> tuple[float, ...]:
         levels[index] = 1 - alpha / remaining
         remaining -= bool(values[index] <= alpha / remaining)
     return tuple(levels.tolist())
+
+
+def at_holm_levels(intervals: Sequence[Interval]) -> Iterator[tuple[Interval, float]]:
+    """Yield each interval at the level at which Holm's procedure tests it, and its adjusted p-value.
+
+    Args:
+        intervals: of differences, with the p-values of no difference. Without one, nothing varied: it counts as 0.
+    """
+    p = [interval.p or 0.0 for interval in intervals]
+    for interval, level, adjusted in zip(intervals, holm_levels(p), holm(p), strict=True):
+        yield interval.at(level), adjusted
 
 
 def _one_sided(interval: Interval) -> float:

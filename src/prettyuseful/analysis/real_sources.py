@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from prettyuseful.analysis.power import detectable_sentence
-from prettyuseful.analysis.ranking import holm, holm_levels
+from prettyuseful.analysis.ranking import at_holm_levels
 from prettyuseful.analysis.rows import Cell
 from prettyuseful.analysis.statistics import CellModel, Interval
 from prettyuseful.data.class_counts import ClassCounts
@@ -69,9 +69,9 @@ def compare_with_sources(
         point = next((point for point in points_of_curve if point.largest == number), None)
         if point is not None and (difference := model.difference((name, counts), point)):
             compared.append((name, point, model.accuracy(point), difference))
-    p = [difference.p or 0.0 for *_, difference in compared]
-    for (name, point, alone, difference), adjusted, level in zip(compared, holm(p), holm_levels(p), strict=True):
-        yield SourceComparison(name, cell, point, alone, difference.at(level), adjusted)
+    tested = at_holm_levels([difference for *_, difference in compared])
+    for (name, point, alone, _), (difference, p) in zip(compared, tested, strict=True):
+        yield SourceComparison(name, cell, point, alone, difference, p)
 
 
 def few_real_images(study: Study, name: str, counts: ClassCounts) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from prettyuseful.analysis.power import detectable_difference, detectable_sentence
-from prettyuseful.analysis.ranking import holm, holm_levels
+from prettyuseful.analysis.ranking import at_holm_levels
 from prettyuseful.analysis.rows import Cell, Comparison
 from prettyuseful.analysis.statistics import CellModel, Interval
 from prettyuseful.analysis.stopping import Stopping
@@ -98,10 +98,9 @@ def mean_effects(
     sized = [[tuple((name, sizes[name]) for name in pair) for pair in of_way] for of_way in several]
     differences = [model.mean_difference([(a, b) for a, b in of_way]) for of_way in sized]
     tested = [(way, interval) for way, interval in zip(several, differences, strict=True) if interval]
-    p = [interval.p or 0.0 for _, interval in tested]
-    for (way, interval), adjusted, level in zip(tested, holm(p), holm_levels(p), strict=True):
+    at_levels = at_holm_levels([interval for _, interval in tested])
+    for (way, _), (at_level, adjusted) in zip(tested, at_levels, strict=True):
         selects = [select for name, _ in way if (select := study.datasets[name].select)]
-        at_level = interval.at(level)
         yield SelectionEffect(
             of=tuple(select.of for select in selects),
             selection=tuple(name for name, _ in way),

@@ -28,7 +28,7 @@ from prettyuseful.analysis.mixing_answer import headline_sentence, mixing_senten
 from prettyuseful.analysis.mixing_looks import mix_seeds
 from prettyuseful.analysis.power import detectable_difference
 from prettyuseful.analysis.prettiness import PrettyUseful, prettiness_of
-from prettyuseful.analysis.ranking import RankRange, holm, holm_levels, rank_datasets
+from prettyuseful.analysis.ranking import RankRange, at_holm_levels, rank_datasets
 from prettyuseful.analysis.real_sources import SourceComparison, compare_with_sources, missing_points, source_headline
 from prettyuseful.analysis.remedies import InterventionEffects
 from prettyuseful.analysis.rows import Cell, Comparison, CurvePoint, Row, baseline_of, curve_position
@@ -200,7 +200,7 @@ class Summary:
         """The answer in at most three sentences, for the first grid cell of the study."""
         mixing = headline_sentence(self.mixing, self.study.cells[0]) if self.mixing else None
         stopped, selections = len(self.halving.dropped) if self.halving else 0, self.first_selections
-        sources = source_headline(self.first_sources) if self.rows else None
+        sources = source_headline(self.first_sources)
         found = headline(
             self.datasets, self.rows, self.comparisons, self.pretty_useful, selections, sources, mixing, stopped
         )
@@ -413,12 +413,10 @@ def _family(
         for a, b in pairs
         if (interval := model.difference((a.name, a.images_per_class), (b.name, b.images_per_class)))
     ]
-    p = [interval.p or 0.0 for _, _, interval in compared]
-    for (a, b, interval), adjusted, level in zip(compared, holm(p), holm_levels(p), strict=True):
-        at_level, coverage = interval.at(level), _coverage_difference(a, b)
-        yield Comparison(
-            a.name, b.name, cell, planned, at_level, coverage, adjusted, detectable=detectable_difference(at_level)
-        )
+    tested = at_holm_levels([interval for _, _, interval in compared])
+    for (a, b, _), (interval, p) in zip(compared, tested, strict=True):
+        coverage, detectable = _coverage_difference(a, b), detectable_difference(interval)
+        yield Comparison(a.name, b.name, cell, planned, interval, coverage, p, detectable=detectable)
 
 
 def _decisions(study: StudyRecord, runs: Sequence[RunRecord]) -> dict[Cell, CellDecisions]:

@@ -292,6 +292,11 @@ def exit_if_missing(problems: Iterable[str]) -> None:
         raise typer.Exit(ExitCode.FAILED)
 
 
+def parse_generator(value: str) -> Any:
+    """Return the argument GENERATOR as a study file has it: a name, or a mapping in YAML."""
+    return parse_yaml("GENERATOR", value) if value.lstrip().startswith("{") else value
+
+
 def parse_yaml(option: str, value: str) -> Any:
     """Return the value of an option that is written in YAML, as in a study file."""
     try:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from prettyuseful.cli.app import Command, CommandGroup, JsonOption, Panel, app, parse_yaml, print_json
+from prettyuseful.cli.app import Command, CommandGroup, JsonOption, Panel, app, parse_generator, parse_yaml, print_json
 from prettyuseful.cli.exit_codes import ExitCode
 from prettyuseful.errors import StudyError
 from prettyuseful.redaction import redact_line
@@ -147,11 +147,10 @@ def _generator_of(name: str) -> tuple[Any, Path]:
     Raises:
         UserError: the file cannot be read, or names no generator.
     """
-    if name.lstrip().startswith("{"):
-        content = parse_yaml("GENERATOR", name)
+    content, path = parse_generator(name), Path(name)
+    if content != name:
         is_wrapped = isinstance(content, dict) and set(content) == {"generator"}
         return content["generator"] if is_wrapped else content, Path()
-    path = Path(name)
     if path.suffix.lower() not in (".yaml", ".yml", ".json"):
         return name, Path()
     try:

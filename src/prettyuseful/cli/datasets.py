@@ -18,6 +18,7 @@ from prettyuseful.cli.app import (
     StoreOption,
     WorkersOption,
     app,
+    parse_generator,
     parse_yaml,
     print_json,
 )
@@ -127,8 +128,7 @@ def generate(
     from prettyuseful.console import StepProgress, print_out
     from prettyuseful.run import generate as generate_dataset
 
-    source = parse_yaml("GENERATOR", generator) if generator.lstrip().startswith("{") else generator
-    fields: dict[str, Any] = {"generator": source, "images_per_class": images_per_class}
+    fields: dict[str, Any] = {"generator": parse_generator(generator), "images_per_class": images_per_class}
     for key, value in {"prompts": prompts, "sampling": sampling}.items():
         if value is not None:
             fields[key] = parse_yaml(f"--{key}", value)

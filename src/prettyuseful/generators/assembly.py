@@ -16,8 +16,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from prettyuseful.errors import DataError
-from prettyuseful.generators.components import INDEX, PRIOR, is_component
-from prettyuseful.generators.files import FolderFiles
+from prettyuseful.generators.components import PRIOR, is_component
+from prettyuseful.generators.files import INDEX, FolderFiles
 from prettyuseful.generators.hub import explain_load_error
 from prettyuseful.generators.model import Source
 from prettyuseful.generators.models import pipeline_path

@@ -13,12 +13,12 @@ from prettyuseful.endpoints.access import read_key
 from prettyuseful.endpoints.client import RetryPolicy, ServerAnswer
 from prettyuseful.endpoints.images import ImageRequest, ImagesEndpoint, ReceivedImage
 from prettyuseful.errors import DataError, PrettyUsefulError, StepFailedError, UserError
+from prettyuseful.generators.check_model import PROMPT
 from prettyuseful.generators.contrast import has_contrast
 from prettyuseful.generators.hosted import HostedModel
 from prettyuseful.interface_checks import CheckResult
 from prettyuseful.redaction import redact_line
 
-PROMPT = "a photo of a red apple on a table"
 _SEED = 1234567
 _LIMITS = ("ratelimit", "rate-limit", "retry-after")
 _MAX_LIMITS = 12  # headers that are named
@@ -31,7 +31,7 @@ def check_hosted(model: HostedModel, at_most: float | None, say: Callable[[str],
     Args:
         model: the model and its server.
         at_most: what may be paid, in the currency of `cost_per_image`; None: nothing.
-        say: is told what is asked for, and what it costs, before any request.
+        say: receives what is asked for, and what it costs, before any request.
 
     Raises:
         UserError: the price may not be paid, the endpoint is set up wrongly, or there is no usable image.
@@ -111,9 +111,8 @@ def _ask(model: HostedModel, more: Mapping[str, Any]) -> _Answer:
     Raises:
         UserError: there is no usable image.
     """
-    options = {**model.options, **({"size": model.size} if model.size else {}), **more}
     policy = RetryPolicy(attempts=1, answer_timeout=model.timeout)
-    endpoint = _Observed(model, options, policy)
+    endpoint = _Observed(model, {**model.request_fields, **more}, policy)
     received: list[tuple[ReceivedImage, np.ndarray]] = []
     try:
         endpoint.ask(

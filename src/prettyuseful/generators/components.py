@@ -11,7 +11,7 @@ from pydantic import Field
 
 from prettyuseful.engine.pinned import Pinned
 from prettyuseful.errors import DataError, did_you_mean
-from prettyuseful.generators.files import PipelineFiles
+from prettyuseful.generators.files import INDEX, PipelineFiles, is_pipeline_folder
 from prettyuseful.generators.hub import files_at
 from prettyuseful.generators.locations import Location, pin_folder
 from prettyuseful.hub.files import folder_fingerprint
@@ -22,7 +22,6 @@ PRIOR = "prior"
 REFINER = "refiner"
 """The name for a whole pipeline that does the last fifth of the denoising steps."""
 WHOLE = (PRIOR, REFINER)
-INDEX = "model_index.json"
 COMBINED: Mapping[str, str] = {
     "KandinskyPipeline": "KandinskyCombinedPipeline",
     "KandinskyV22Pipeline": "KandinskyV22CombinedPipeline",
@@ -114,7 +113,7 @@ def pin_component(name: str, component: Component) -> Pinned[Component]:
     if name in WHOLE:
         if component.subfolder:
             raise DataError(f"{field} is a whole pipeline and takes no subfolder; give its repository or folder")
-        if not found.on_hub and not (Path(found.location) / INDEX).is_file():
+        if not found.on_hub and not is_pipeline_folder(found.location):
             raise DataError(f"{field}: {found.location} is not a diffusers pipeline: it has no {INDEX}")
         return pinned
     folder = found.folder_of(name)

@@ -8,8 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from prettyuseful.errors import DataError
+from prettyuseful.paths import is_file
 from prettyuseful.redaction import redact_line
 from prettyuseful.untrusted_text import MAX_JSON_BYTES, load_json, read_text
+
+INDEX = "model_index.json"
+"""The file that names the components of a pipeline."""
+
+
+def is_pipeline_folder(name: str) -> bool:
+    """Return whether a folder of this machine is a diffusers pipeline."""
+    return is_file(Path(name) / INDEX)
 
 
 class PipelineFiles(ABC):

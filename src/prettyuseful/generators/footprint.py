@@ -111,15 +111,17 @@ class Footprint:
         fits = [n for n in range(1, 257) if self.sampling(sampling, size, n, dtype) <= memory]
         return max(fits, default=0)
 
-    def preparing(self, size: int) -> int:
-        """Return the predicted bytes for encoding the images of a tuning by the VAE, in float32, with its weights."""
-        return round(2 * (self.vae + _ENCODED * self.decoded * encoded_at_once(size) * size**2))
+    def tuning_peak(self, size: int, images: int, rank: int, dtype: DType, on_cpu: bool) -> int:
+        """Return the predicted bytes at the peak of a tuning on `images` images of `size` x `size` pixels at once.
 
-    def tuning_step(self, size: int, images: int, rank: int, dtype: DType) -> int:
-        """Return the predicted bytes for a step of a tuning of `images` images at once, with the denoiser's weights."""
+        Prompts are encoded first, then images by the VAE in float32, and then the denoiser is trained. Meanwhile the
+        other parts of the model are freed or, on a GPU, in main memory.
+        """
         assert self.tuning is not None
-        wide = 2 if dtype == "float32" else 1
-        return round(wide * self.denoiser) + self.tuning.training(size, images, rank, dtype)
+        denoiser = round((2 if dtype == "float32" else 1) * self.denoiser)
+        latents = round(2 * (self.vae + _ENCODED * self.decoded * encoded_at_once(size) * size**2))
+        training = denoiser + self.tuning.training(size, images, rank, dtype)
+        return max(self.encoding(dtype), latents + (denoiser if on_cpu else 0), training)
 
 
 def encoded_at_once(size: int) -> int:

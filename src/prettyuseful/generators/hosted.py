@@ -70,6 +70,11 @@ class HostedModel(EndpointSettings):
             raise ValueError("at_most needs cost_per_image, the price of one image; add cost_per_image")
         return self
 
+    @property
+    def request_fields(self) -> dict[str, JsonValue]:
+        """The fields of every request beside model and prompt."""
+        return {**self.options, **({"size": self.size} if self.size else {})}
+
     def pin(self) -> Pinned[HostedModel]:
         """Pin what changes images: the name of the model and the fields of the requests. The server's address, which
         the source holds, does not."""

@@ -58,9 +58,8 @@ def request_images(
     """
     log = _Log(model, kept, budget)
     pace = None if model.per_minute is None else Pace(model.per_minute, f"{model.endpoint} {model.api_key_env}")
-    options = {**model.options, **({"size": model.size} if model.size else {})}
-    key, concurrency = read_key(model.api_key_env), model.concurrency
-    endpoint = ImagesEndpoint(model.endpoint, model.model, options, concurrency, key, retry_policy, pace, log)
+    fields, key, concurrency = model.request_fields, read_key(model.api_key_env), model.concurrency
+    endpoint = ImagesEndpoint(model.endpoint, model.model, fields, concurrency, key, retry_policy, pace, log)
 
     def receive(request: ImageRequest, image: ReceivedImage, pixels: Image.Image) -> None:
         if not has_contrast(np.asarray(pixels)):

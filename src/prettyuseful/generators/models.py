@@ -16,7 +16,6 @@ from prettyuseful.generators import pocket
 from prettyuseful.generators.base import Sampling
 from prettyuseful.generators.components import (
     COMBINED,
-    INDEX,
     PRIOR,
     WHOLE,
     Components,
@@ -29,7 +28,7 @@ from prettyuseful.generators.conditions.base import Condition
 from prettyuseful.generators.conditions.rows import AnyCondition
 from prettyuseful.generators.families import FAMILIES, Family, family_of_pipeline
 from prettyuseful.generators.few_steps import sign_of_few_steps
-from prettyuseful.generators.files import PipelineFiles
+from prettyuseful.generators.files import INDEX, PipelineFiles, is_pipeline_folder
 from prettyuseful.generators.hub import files_at
 from prettyuseful.generators.model import POCKET, Model, Source
 from prettyuseful.generators.model_rows import MODELS
@@ -40,7 +39,7 @@ from prettyuseful.hub.commits import UNRESOLVED, resolve
 from prettyuseful.hub.files import folder_fingerprint
 from prettyuseful.hub.ids import is_hub_id, split_revision
 from prettyuseful.numerics import DType, Numerics
-from prettyuseful.paths import exists, is_file, is_folder
+from prettyuseful.paths import exists, is_folder
 
 _CLIP_TOKENS = 77
 
@@ -59,14 +58,14 @@ def find_model(name: str, condition: AnyCondition | None = None, components: Com
         DataError: the pipeline belongs to no known family, the hub repository cannot be read, the pipeline cannot be
             conditioned in this way, or it has no such component.
     """
-    found = _find_model(name, condition is not None and condition.edits, components or {})
-    model = replace(found, condition=condition)
+    model = _find_model(name, condition is not None and condition.edits, components or {})
+    model = replace(model, condition=condition)
     if components:
         family = model.text_kind
         switched_off = [part for part, value in family.load.items() if value is None]
         check_components(components, component_names(family.pipelines[0]), family.name, switched_off)
     if condition is None:
-        return found
+        return model
     if model.refiner:
         raise DataError(f"condition: {model.id!r} has a refiner, which takes no real images; use its base model alone")
     try:
@@ -154,9 +153,6 @@ def joint_memory(name: str, sampling: Sampling, dtype: DType, condition: Conditi
 def tuning_memory(name: str, size: int | None, images: int, rank: int, numerics: Numerics) -> int:
     """Return the predicted bytes at the peak of a tuning of a model of the table; 0 if unknown.
 
-    Prompts are encoded first, then images, and then `images` images at once are trained on. Meanwhile the other parts
-    of the model are freed or, on a GPU, in main memory.
-
     Args:
         name: of the model.
         size: height and width in pixels, None for the native ones.
@@ -167,11 +163,7 @@ def tuning_memory(name: str, size: int | None, images: int, rank: int, numerics:
     model = MODELS.get(name)
     if model is None or model.footprint is None or model.footprint.tuning is None or not (side := size or model.size):
         return 0
-    footprint, dtype = model.footprint, numerics.dtype
-    wide = 2 if dtype == "float32" else 1
-    beside = round(wide * footprint.denoiser) if numerics.device == "cpu" else 0
-    steps = footprint.tuning_step(side, images, rank, dtype)
-    return max(footprint.encoding(dtype), footprint.preparing(side) + beside, steps)
+    return model.footprint.tuning_peak(side, images, rank, numerics.dtype, numerics.device == "cpu")
 
 
 def embedding_bytes(name: str, dtype: DType) -> int | None:
@@ -217,10 +209,6 @@ def reconstruction_work(name: str, size: int, images: float, numerics: Numerics)
     return (
         None if model is None or model.operations is None else model.operations.reconstruction(size, images, numerics)
     )
-
-
-def is_pipeline_folder(name: str) -> bool:
-    return is_file(Path(name) / "model_index.json")
 
 
 @dataclass(frozen=True)

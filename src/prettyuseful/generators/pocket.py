@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from prettyuseful.engine.keys import digest, files_fingerprint
+from prettyuseful.generators.files import INDEX
 
 SIZE = 32
 """Height and width of the images in pixels."""
@@ -23,7 +24,7 @@ def pipeline_folder(name: str) -> Iterator[Path]:
     """Yield a temporary `StableDiffusionPipeline` folder of links to the components of a pocket model."""
     with tempfile.TemporaryDirectory(prefix=f"pocket-{name}-") as folder_name:
         folder = Path(folder_name)
-        shutil.copy(_PARTS / "model_index.json", folder)
+        shutil.copy(_PARTS / INDEX, folder)
         for component, part in _parts(name).items():
             (folder / component).symlink_to(part, target_is_directory=True)
         yield folder

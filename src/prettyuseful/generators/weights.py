@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from prettyuseful.data.sources.safe_reading import printable
+from prettyuseful.generators.files import INDEX
 from prettyuseful.paths import is_file, is_folder
 
 _SINGLE_FILES = frozenset({".safetensors", ".ckpt", ".pt", ".pth", ".bin", ".gguf"})
@@ -36,7 +37,7 @@ def unsupported_weights(name: str) -> str | None:
         if _holds_lora(path):
             return f"{shown} holds LoRA weights, which are not a whole model; {_LORA}"
         return f"{shown} is a checkpoint in one file, which does not say how it is used; {_SINGLE_FILE}"
-    if not is_folder(path) or (path / "model_index.json").exists():
+    if not is_folder(path) or (path / INDEX).exists():
         return None
     if any((path / file).is_file() for file in _LORA_FILES):
         return f"{shown} holds LoRA weights, which are not a whole model; {_LORA}"

@@ -8,9 +8,9 @@ from prettyuseful.data.class_counts import ClassCounts
 from prettyuseful.data.sources.base import SampledSource
 from prettyuseful.errors import DataError, UnknownNameError, prefix_location
 from prettyuseful.generators.choice import GeneratorChoice
+from prettyuseful.generators.files import is_pipeline_folder
 from prettyuseful.generators.hosted import HostedModel
 from prettyuseful.generators.model_rows import MODELS
-from prettyuseful.generators.models import is_pipeline_folder
 from prettyuseful.generators.weights import unsupported_weights
 from prettyuseful.plugins import is_plugin
 from prettyuseful.study.file import ALL, REAL, DatasetPlan, Study

@@ -10,9 +10,10 @@ from pydantic import Field, JsonValue
 from prettyuseful.engine.pinned import Pinned
 from prettyuseful.errors import DataError, UnknownNameError
 from prettyuseful.fields import RelativePath, resolve_images_or_plugin
+from prettyuseful.generators.files import is_pipeline_folder
 from prettyuseful.generators.model import Model
 from prettyuseful.generators.model_rows import MODELS
-from prettyuseful.generators.models import find_model, is_pipeline_folder, pin_model, pipeline_path
+from prettyuseful.generators.models import find_model, pin_model, pipeline_path
 from prettyuseful.hub.commits import resolve
 from prettyuseful.hub.files import folder_fingerprint
 from prettyuseful.numerics import Numerics

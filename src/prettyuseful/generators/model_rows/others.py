@@ -7,6 +7,8 @@ diffusers 0.42.1.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from prettyuseful.generators.base import Sampling
 from prettyuseful.generators.components import Component
 from prettyuseful.generators.model import FewStepWeights, Model
@@ -15,8 +17,7 @@ from prettyuseful.generators.model_rows.paper import (
     FLUX_FOOTPRINT,
     SD2_FOOTPRINT,
     SD2_OPERATIONS,
-    SDXL_FOOTPRINT,
-    SDXL_OPERATIONS,
+    SDXL,
 )
 from prettyuseful.generators.variants import ChosenVariant
 
@@ -25,34 +26,43 @@ _FLUX2 = f"{_EXAMPLE}; README of github.com/black-forest-labs/flux2"
 _FLUX_DEV = "FLUX.1 [dev] Non-Commercial License"
 _FLUX_NON_COMMERCIAL = "FLUX Non-Commercial License"
 _HUNYUAN = f"{_EXAMPLE}; documentation of diffusers on HunyuanImage 2.1; page of its repository on the hub"
-_HIDREAM = f"{_EXAMPLE}; README of github.com/HiDream-ai/HiDream-I1"
 _LLAMA = Component(id="meta-llama/Meta-Llama-3.1-8B-Instruct", subfolder="")
-_HIDREAM_TEXT = {"text_encoder_4": _LLAMA, "tokenizer_4": _LLAMA}
-_HIDREAM_LICENCE = "MIT; text encoder: Llama 3.1 Community License"
-_HIDREAM_NOTE = "its fourth text encoder is a Llama model of 8 B"
+_LLAMA_COMPONENTS = ("text_encoder_4", "tokenizer_4")
 _KANDINSKY = "documentation of diffusers on Kandinsky and signature of the pipeline in diffusers 0.42.1"
 _KANDINSKY_PRIOR = {"prior_num_inference_steps": 25, "prior_guidance_scale": 1.0}
 _JSON_PROMPTS = "trained on structured JSON prompts only: use prompts from a file"
 
 
 def _sdxl_in_four_steps(name: str, released: str, repository: str, file: str, *scheduler: tuple[str, str]) -> Model:
-    return Model(
+    return replace(
+        SDXL,
         id=name,
-        path_or_id="stabilityai/stable-diffusion-xl-base-1.0",
-        family="sdxl",
         released=released,
-        parameters=2.57,
-        licence="CreativeML Open RAIL++-M",
-        size=1024,
-        footprint=SDXL_FOOTPRINT,
-        operations=SDXL_OPERATIONS,
-        embedding=77 * 2048 + 1280,
-        variant=ChosenVariant("fp16"),
         vendor=Sampling(steps=4, cfg=1.0),
-        few_step_weights=FewStepWeights("sdxl", repository, file, scheduler),
+        paper=None,
+        few_step_weights=FewStepWeights(SDXL.id, repository, file, scheduler),
         note=f"sdxl with the LoRA weights {repository}/{file}",
         facts=f"model card of {repository}; those of sdxl",
         unchecked=("released", "few_step_weights"),
+    )
+
+
+def _hidream(name: str, vendor: Sampling, *unchecked: str) -> Model:
+    return Model(
+        id=f"hidream-i1-{name}",
+        path_or_id=f"HiDream-ai/HiDream-I1-{name.capitalize()}",
+        components=dict.fromkeys(_LLAMA_COMPONENTS, _LLAMA),
+        gated_components=_LLAMA_COMPONENTS,
+        family="HiDreamImagePipeline",
+        released="2025-04",
+        parameters=17.0,
+        licence="MIT; text encoder: Llama 3.1 Community License",
+        size=1024,
+        dtype="bfloat16",
+        vendor=vendor,
+        note="its fourth text encoder is a Llama model of 8 B",
+        facts=f"{_EXAMPLE}; README of github.com/HiDream-ai/HiDream-I1",
+        unchecked=(*unchecked, "gated_components"),
     )
 
 
@@ -281,54 +291,9 @@ OTHERS: tuple[Model, ...] = (
         facts=_EXAMPLE,
         unchecked=("released", "licence"),
     ),
-    Model(
-        id="hidream-i1-full",
-        path_or_id="HiDream-ai/HiDream-I1-Full",
-        components=_HIDREAM_TEXT,
-        gated_components=("text_encoder_4", "tokenizer_4"),
-        family="HiDreamImagePipeline",
-        released="2025-04",
-        parameters=17.0,
-        licence=_HIDREAM_LICENCE,
-        size=1024,
-        dtype="bfloat16",
-        vendor=Sampling(steps=50, cfg=5.0),
-        note=_HIDREAM_NOTE,
-        facts=_HIDREAM,
-        unchecked=("gated_components",),
-    ),
-    Model(
-        id="hidream-i1-dev",
-        path_or_id="HiDream-ai/HiDream-I1-Dev",
-        components=_HIDREAM_TEXT,
-        gated_components=("text_encoder_4", "tokenizer_4"),
-        family="HiDreamImagePipeline",
-        released="2025-04",
-        parameters=17.0,
-        licence=_HIDREAM_LICENCE,
-        size=1024,
-        dtype="bfloat16",
-        vendor=Sampling(steps=28, cfg=1.0),
-        note=_HIDREAM_NOTE,
-        facts=_HIDREAM,
-        unchecked=("vendor", "gated_components"),
-    ),
-    Model(
-        id="hidream-i1-fast",
-        path_or_id="HiDream-ai/HiDream-I1-Fast",
-        components=_HIDREAM_TEXT,
-        gated_components=("text_encoder_4", "tokenizer_4"),
-        family="HiDreamImagePipeline",
-        released="2025-04",
-        parameters=17.0,
-        licence=_HIDREAM_LICENCE,
-        size=1024,
-        dtype="bfloat16",
-        vendor=Sampling(steps=16, cfg=1.0),
-        note=_HIDREAM_NOTE,
-        facts=_HIDREAM,
-        unchecked=("vendor", "gated_components"),
-    ),
+    _hidream("full", Sampling(steps=50, cfg=5.0)),
+    _hidream("dev", Sampling(steps=28, cfg=1.0), "vendor"),
+    _hidream("fast", Sampling(steps=16, cfg=1.0), "vendor"),
     Model(
         id="bria-3.2",
         path_or_id="briaai/BRIA-3.2",

@@ -32,13 +32,13 @@ _PAPER_FEW_STEPS = Sampling(steps=4, cfg=1.0, size=512)
 _SD2_TUNING = TuningFootprint(207_488, 10.7e6, 4250, 1.379)
 SD2_FOOTPRINT = Footprint(1.73e9, 0.17e9, 0.68e9, 0, 0.4e6, 260.4, 1540, tuning=_SD2_TUNING)
 _SDXL_TUNING = TuningFootprint(1_451_520, 80.4e6, 7325, 1.451)
-SDXL_FOOTPRINT = Footprint(5.13e9, 0.17e9, 1.64e9, 0, 0.8e6, 157.9, 1535, decodes_in_float32=True, tuning=_SDXL_TUNING)
+_SDXL_FOOTPRINT = Footprint(5.13e9, 0.17e9, 1.64e9, 0, 0.8e6, 157.9, 1535, decodes_in_float32=True, tuning=_SDXL_TUNING)
 _SD35_LARGE_TUNING = TuningFootprint(1_473_792, 1366e6, 16_118, 1.25)
 _SD35_LARGE_FOOTPRINT = Footprint(16.29e9, 0.17e9, 11.16e9, 0, 10.4e6, 248.5, 1545, tuning=_SD35_LARGE_TUNING)
 FLUX_FOOTPRINT = Footprint(23.8e9, 0.17e9, 9.77e9, 3e6, 57e6, 410, 1525, joins_guidance=False)
 SD2_OPERATIONS = Operations(3.992e9, 2.585e6, 1.783, 9.461e6, 0.5, 1019, 188)
 FLUX_DEV_OPERATIONS = Operations(6813e9, 53.23e6, 10.69, 9.463e6, 0.5, 4276, 198)
-SDXL_OPERATIONS = Operations(52.53e9, 5.681e6, 0.6836, 9.461e6, 0.5, 2871, 686)
+_SDXL_OPERATIONS = Operations(52.53e9, 5.681e6, 0.6836, 9.461e6, 0.5, 2871, 686)
 _SD35_LARGE_OPERATIONS = Operations(1814e9, 22.03e6, 5.641, 9.463e6, 0.5, 3521, 187)
 _FACTS = "model card of the vendor, read before sources were noted; settings of the paper: its released code"
 _STABILITY = "Stability AI Community License"
@@ -48,6 +48,23 @@ BUNDLED: tuple[Model, ...] = (
     _pocket("curated", 12, "pocket-base fine-tuned on the crops with the highest image-only preference scores"),
     _pocket("random", 12, "control for pocket-curated: the same fine-tuning on equally many random crops"),
     _pocket("turbo", 4, "pocket-base in four steps"),
+)
+
+SDXL = Model(
+    id="sdxl",
+    path_or_id="stabilityai/stable-diffusion-xl-base-1.0",
+    family="sdxl",
+    released="2023-07",
+    parameters=2.57,
+    facts=_FACTS,
+    licence="CreativeML Open RAIL++-M",
+    size=1024,
+    footprint=_SDXL_FOOTPRINT,
+    operations=_SDXL_OPERATIONS,
+    embedding=77 * 2048 + 1280,
+    variant=ChosenVariant("fp16"),
+    vendor=Sampling(steps=50, cfg=5.0),
+    paper=_PAPER,
 )
 
 PAPER: tuple[Model, ...] = (
@@ -101,22 +118,7 @@ PAPER: tuple[Model, ...] = (
         paper=_PAPER,
         note="community mirror; the vendor's repository was removed",
     ),
-    Model(
-        id="sdxl",
-        path_or_id="stabilityai/stable-diffusion-xl-base-1.0",
-        family="sdxl",
-        released="2023-07",
-        parameters=2.57,
-        facts=_FACTS,
-        licence="CreativeML Open RAIL++-M",
-        size=1024,
-        footprint=SDXL_FOOTPRINT,
-        operations=SDXL_OPERATIONS,
-        embedding=77 * 2048 + 1280,
-        variant=ChosenVariant("fp16"),
-        vendor=Sampling(steps=50, cfg=5.0),
-        paper=_PAPER,
-    ),
+    SDXL,
     Model(
         id="sdxl-refiner",
         path_or_id="stabilityai/stable-diffusion-xl-base-1.0",
@@ -144,8 +146,8 @@ PAPER: tuple[Model, ...] = (
         facts=_FACTS,
         licence="Stability AI Non-Commercial Research Community License",
         size=512,
-        footprint=SDXL_FOOTPRINT,
-        operations=SDXL_OPERATIONS,
+        footprint=_SDXL_FOOTPRINT,
+        operations=_SDXL_OPERATIONS,
         embedding=77 * 2048 + 1280,
         variant=ChosenVariant("fp16"),
         vendor=Sampling(steps=4, cfg=1.0),
